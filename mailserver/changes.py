@@ -1,0 +1,88 @@
+"""News: which mailboxes and accounts have moved, told to whoever subscribed on this worker's loop.
+
+A callback carries no data. Whoever is woken asks the store "what changed since m?", so a doubled or
+merged call is harmless and a late one loses nothing. The store publishes after its commit; a carrier
+(`mailserver.store.news`) brings what other workers committed.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["mailbox", "account"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A mailbox of an account has new state; mailbox_id 0: its folder list, agendas or settings moved."""
+
+    account_id: int
+    mailbox_id: int
+
+
+class Changes:
+    """Subscriptions of one process. Everything but `publish_soon` runs on the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._subscribers: dict[tuple[Kind, int], dict[int, Callable[[], None]]] = {}
+        self._next = 0
+        self._generation: Callable[[], int] = lambda: 0
+        self._commits = 0
+
+    def attach(self, loop: asyncio.AbstractEventLoop, generation: Callable[[], int]) -> None:
+        """Bind to the loop that delivers, and to the store's counter of commits."""
+        self._loop = loop
+        self._generation = generation
+
+    def generation(self) -> int:
+        """A number that moves whenever any process has committed to the store. Costs microseconds."""
+        return self._generation() + self._commits
+
+    def committed(self) -> None:
+        """This process has committed; called from writer threads before anybody is answered."""
+        self._commits += 1
+
+    def subscribe(self, kind: Kind, key: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after every commit that touches the mailbox or account; returns how to stop it."""
+        self._next += 1
+        token = self._next
+        self._subscribers.setdefault((kind, key), {})[token] = callback
+
+        def unsubscribe() -> None:
+            group = self._subscribers.get((kind, key))
+            if group is not None:
+                group.pop(token, None)
+                if not group:
+                    del self._subscribers[kind, key]
+
+        return unsubscribe
+
+    def watched(self) -> int:
+        """How many keys are subscribed."""
+        return len(self._subscribers)
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        """Wake the subscribers; on the loop's thread only."""
+        if not self._subscribers:
+            return
+        for change in changes:
+            keys: tuple[tuple[Kind, int], ...] = (
+                ("mailbox", change.mailbox_id),
+                ("account", change.account_id),
+            )
+            for key in keys:
+                for callback in list(self._subscribers.get(key, {}).values()):
+                    callback()
+
+    def publish_all(self) -> None:
+        """Wake every subscriber: news may have been lost."""
+        for group in list(self._subscribers.values()):
+            for callback in list(group.values()):
+                callback()
+
+    def publish_soon(self, changes: Iterable[Change]) -> None:
+        """Publish from any thread. Without a loop (command line) nobody listens."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.publish, tuple(changes))

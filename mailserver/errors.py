@@ -1,0 +1,62 @@
+"""The three kinds of error that cross a module border; every door translates them into its protocol.
+
+Anything else that is raised is a defect of ours: it is logged with its stack and answered with a
+constant text.
+"""
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why a legal request is refused. Each door owns one table from these to its own codes."""
+
+    AUTHENTICATION = "authentication"
+    """Wrong login or secret; says nothing about which."""
+    NOT_ACTIVATED = "not-activated"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+    THROTTLED = "throttled"
+    """Too many attempts; try later."""
+    PASSWORD_EXPIRED = "password-expired"  # noqa: S105
+    WEAK_PASSWORD = "weak-password"  # noqa: S105
+
+    NO_SUCH_RECIPIENT = "no-such-recipient"
+    RELAY_DENIED = "relay-denied"
+    SENDER_NOT_OWNED = "sender-not-owned"
+    OVER_QUOTA = "over-quota"
+    TOO_BIG = "too-big"
+    LOOP = "loop"
+    TOO_MANY_RECIPIENTS = "too-many-recipients"
+
+    NO_SUCH_MAILBOX = "no-such-mailbox"
+    MAILBOX_EXISTS = "mailbox-exists"
+    HAS_CHILDREN = "has-children"
+    CANNOT = "cannot"
+    """The operation can never succeed on this object (RFC 5530 CANNOT)."""
+    READ_ONLY = "read-only"
+    LIMIT = "limit"
+    NOT_FOUND = "not-found"
+    FORBIDDEN = "forbidden"
+    CONFLICT = "conflict"
+    """The object moved since it was read."""
+    INVALID = "invalid"
+    """Well-formed, but a value is not acceptable; the text says which."""
+    READ_ONLY_DIRECTORY = "read-only-directory"
+    """The directory belongs to somebody else: its owner changes it."""
+
+
+class BadSyntax(Exception):
+    """The peer sent something its protocol does not allow. The text is safe to send back."""
+
+
+class Refused(Exception):
+    """A legal request that cannot be granted. `text` is safe to show to the person or peer."""
+
+    def __init__(self, reason: Reason, text: str = "") -> None:
+        super().__init__(text or reason.value)
+        self.reason = reason
+        self.text = text or reason.value
+
+
+class Temporary(Exception):
+    """Try again later: a resource is out of reach. The text is safe to send back."""

@@ -1,0 +1,125 @@
+"""Who people are: principals, lists, and the port through which every directory is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from mailserver.sasl import Secret
+
+
+class State(StrEnum):
+    """Life of an account."""
+
+    PENDING = "not-activated"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class Role(StrEnum):
+    """Population a person belongs to."""
+
+    TEACHER = "teacher"
+    STAFF = "staff"
+    PUPIL = "pupil"
+    SECRETARIAT = "secretariat"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person who may log in and receive mail. `account_id` is ours and never changes."""
+
+    account_id: int
+    login: str
+    """The academic identifier."""
+    address: str
+    """Primary address, `prenom.nom@domain`."""
+    aliases: tuple[str, ...]
+    """Every other address that delivers here, `login@domain` included."""
+    given_name: str
+    surname: str
+    role: Role
+    state: State
+    uai: str = ""
+    discipline: str = ""
+    may_receive: bool = False
+    """Keeps receiving while suspended."""
+    quota_bytes: int = 0
+    """0: no limit."""
+
+    @property
+    def name(self) -> str:
+        """Display name."""
+        return f"{self.given_name} {self.surname}".strip()
+
+    def owns(self, address: str) -> bool:
+        """True when mail may be sent from this address by this person."""
+        folded = address.casefold()
+        return folded == self.address.casefold() or any(folded == alias.casefold() for alias in self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    """A distribution list: members are addresses, resolved at delivery."""
+
+    address: str
+    name: str
+    members: tuple[str, ...]
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """What the academy knows of a person when it creates the account."""
+
+    given_name: str
+    surname: str
+    role: Role
+    birth_date: str = ""
+    """ISO date or empty."""
+    numen: str = ""
+    ine: str = ""
+    uai: str = ""
+    discipline: str = ""
+    login: str = ""
+    """Wanted identifier; empty: issued by the rules."""
+    recovery_address: str = ""
+
+
+class Directory(Protocol):
+    """The port. `directory.people` (embedded) and `directory.ldap` (any LDAP server) implement it.
+
+    Lookups return None for the unknown; they raise Temporary when the directory is out of reach.
+    """
+
+    read_only: bool
+    """True when the directory belongs to somebody else: no issuing, no password change."""
+
+    async def authenticate(self, login: str, secret: Secret) -> Principal | None:
+        """The person if login (identifier or any address) and secret match, in equal time otherwise.
+
+        Does not look at the account's state: `mailserver.login` does.
+        """
+
+    async def find(self, login: str) -> Principal | None:
+        """A person by identifier or by any of their addresses."""
+
+    async def by_account(self, account_id: int) -> Principal | None:
+        """A person by our own account id."""
+
+    async def expand(self, address: str) -> MailingList | None:
+        """A distribution list by its address."""
+
+    async def search(self, text: str, limit: int) -> Sequence[Principal]:
+        """People whose name, identifier or address contains the text: the address book."""
+
+    async def administrators(self) -> Sequence[Principal]:
+        """The people of role admin: `postmaster@` and `abuse@` deliver to them."""
+
+    async def add(self, person: NewPerson) -> Principal:
+        """Create a person, issuing identifier and address. Raises Refused(CONFLICT | READ_ONLY_DIRECTORY)."""
+
+    async def set_password(self, account_id: int, secret: Secret) -> None:
+        """Set the password as it is (the rules bind what a person chooses, not the console)."""

@@ -1,0 +1,202 @@
+"""Settings of one instance, read from DIR/mailserver.toml. Nothing else reads configuration.
+
+Every model is frozen and refuses unknown names, so that a misspelt setting is an error with its place,
+never a silent default. Sizes are octets, times are seconds.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FILE_NAME = "mailserver.toml"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text is one clear line that says where and why."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Listen(_Section):
+    """Addresses of the doors. `http` must be a loopback address."""
+
+    address: str = "127.0.0.1"
+    smtp: int = Field(default=2525, ge=0, le=65535)
+    submission: int = Field(default=2587, ge=0, le=65535)
+    submissions: int = Field(default=2465, ge=0, le=65535)
+    lmtp: int = Field(default=2424, ge=0, le=65535)
+    imap: int = Field(default=2143, ge=0, le=65535)
+    imaps: int = Field(default=2993, ge=0, le=65535)
+    ldap: int = Field(default=3389, ge=0, le=65535)
+    ldaps: int = Field(default=3636, ge=0, le=65535)
+    http: int = Field(default=8080, ge=0, le=65535)
+    https: int = Field(default=8443, ge=0, le=65535)
+
+
+class Database(_Section):
+    """Where the store lives. Empty url: SQLite in DIR/data/mail.db."""
+
+    url: str = ""
+    readers: int = Field(default=4, ge=1, le=32)
+    """Threads that read."""
+    writers: int = Field(default=4, ge=1, le=32)
+    """PostgreSQL only: connections that commit in parallel."""
+
+
+class Limits(_Section):
+    """Bounds on what peers may send."""
+
+    message_size: int = Field(default=50 * 1024 * 1024, ge=1024)
+    recipients: int = Field(default=5000, ge=100)
+    """Per SMTP transaction (RFC 5321 section 4.5.3.1.8 asks for 100 at least)."""
+    connections: int = Field(default=20_000, ge=1)
+    """Open connections of one worker, per door."""
+    connections_per_peer: int = Field(default=50, ge=1)
+    """From one address; loopback is exempt."""
+    header_size: int = Field(default=1024 * 1024, ge=4096)
+    quota: int = Field(default=5 * 1024**3, ge=0)
+    """Octets of mail per account unless set on the account; 0: none."""
+    hops: int = Field(default=50, ge=10)
+    """Received fields in a message before it is a loop (RFC 5321 section 6.3)."""
+    login_failures: int = Field(default=10, ge=1)
+    """Wrong guesses per account and per address within the window before waiting."""
+    login_window: int = Field(default=900, ge=1)
+
+
+class Outbound(_Section):
+    """How mail for other domains leaves."""
+
+    smarthost: str = ""
+    """`host:port` that takes everything; empty: the recipients' own exchangers."""
+    routes: dict[str, str] = {}
+    """Static routes, domain -> `host:port`."""
+    port: int = Field(default=25, ge=1, le=65535)
+    retry: tuple[int, ...] = (60, 300, 900, 1800, 3600, 7200, 14400)
+    """Delay before each further attempt; the last one repeats."""
+    lifetime: int = Field(default=4 * 86400, ge=60)
+    """A message older than this is given up (RFC 5321 section 4.5.4.1)."""
+    delay_warning: int = Field(default=4 * 3600, ge=60)
+    concurrency: int = Field(default=10, ge=1)
+    timeout: int = Field(default=120, ge=1)
+
+
+class LdapDirectory(_Section):
+    """An external LDAP directory."""
+
+    url: str
+    base: str
+    bind_dn: str = ""
+    password_file: str = ""
+    """Name of a file in DIR/secrets."""
+    read_only: bool = True
+    start_tls: bool = False
+    ca_file: str = ""
+    cache_seconds: int = Field(default=60, ge=0)
+    pool: int = Field(default=4, ge=1, le=64)
+    timeout: int = Field(default=10, ge=1)
+
+
+class Web(_Section):
+    """The web interface."""
+
+    academy: str = "Académie"
+    """Name shown on the portal."""
+    session_hours: int = Field(default=12, ge=1)
+    shared_session_minutes: int = Field(default=30, ge=5)
+    help_contact: str = ""
+    """Whom to call, shown on the suspended page."""
+    timezone: str = "Europe/Paris"
+
+
+class Log(_Section):
+    """How the service speaks to its operators."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(_Section):
+    """Everything one instance needs to know."""
+
+    domain: str
+    hostname: str = ""
+    """Our name in greetings; empty: the domain."""
+    aliases: tuple[str, ...] = ()
+    """Further domains that are ours."""
+    workers: int = Field(default=0, ge=0, le=64)
+    """0: one per core."""
+    listen: Listen = Listen()
+    database: Database = Database()
+    limits: Limits = Limits()
+    outbound: Outbound = Outbound()
+    ldap: LdapDirectory | None = None
+    """None: the embedded directory."""
+    web: Web = Web()
+    log: Log = Log()
+    dkim_selector: str = "s1"
+    directory: Path = Path()
+    """The instance's folder; not written in the file."""
+
+    @property
+    def name(self) -> str:
+        """Host name announced to peers."""
+        return self.hostname or self.domain
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Domains whose mail is delivered here."""
+        return (self.domain, *self.aliases)
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data / 'mail.db'}"
+
+    @property
+    def certificate(self) -> Path:
+        return self.directory / "tls" / "cert.pem"
+
+    @property
+    def private_key(self) -> Path:
+        return self.directory / "tls" / "key.pem"
+
+    @property
+    def ldap_base(self) -> str:
+        """Suffix of our own tree: `dc=ac-exemple,dc=fr`."""
+        return ",".join(f"dc={label}" for label in self.domain.split("."))
+
+    def secret(self, name: str) -> bytes:
+        """Content of DIR/secrets/name, without the final newline. Raises SettingsError when unreadable."""
+        path = self.directory / "secrets" / name
+        try:
+            return path.read_bytes().rstrip(b"\n")
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+def load(directory: Path) -> Settings:
+    """Read DIR/mailserver.toml. Raises SettingsError with one line that names the file and the fault."""
+    path = directory / FILE_NAME
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path}: no such file; make an instance with `mailserver init {directory}`"
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    try:
+        return Settings.model_validate({**data, "directory": directory.resolve()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{path}: {place}: {first['msg']}") from None

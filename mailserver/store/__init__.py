@@ -1,0 +1,18 @@
+"""The ground: every row and every octet the service keeps. Nobody else speaks SQL.
+
+A caller passes a plain function: `await store.read(messages.fetch, …)` runs it in a reader thread on one
+snapshot; `await store.write(messages.append, …)` runs it as one *unit* and returns after the commit has
+reached the disk. A unit may be run again when its group fails as a whole, so it has no effect outside
+the store.
+
+* SQLite: one writer thread a process. It queues on a file lock with the writers of other processes,
+  takes every unit that waits, runs each in a savepoint of one transaction, commits once (fsync), then
+  answers all of them: one failure spoils no other.
+* PostgreSQL: several writer threads, each commits a unit (or waiting units of one key) on its own.
+* News: what a unit touched (`tx.changed`) is published after the commit, here and in other workers.
+* UIDs and mod-sequences are minted in `messages` only, from the mailbox row that the unit has locked.
+* Message octets are written (and, as files, synced) before the row that names them is committed; files
+  have names of their own, so collecting one never races with storing the same content again.
+* Modules: `schema` (tables), `engines` (what differs between the two databases), `transactions` (units
+  and groups), `news` (between workers), `blobs`, then one module per domain.
+"""

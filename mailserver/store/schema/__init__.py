@@ -1,0 +1,10 @@
+"""Every table of the service, one module per domain, one MetaData; no behaviour.
+
+Columns are plain integers, text and octets (no Boolean, DateTime or JSON types): hot statements go
+straight to the driver, past SQLAlchemy's type conversion, and both engines then agree.
+"""
+
+from mailserver.store.schema import accounts, agendas, mail, people, sessions, spool
+from mailserver.store.schema.base import metadata
+
+__all__ = ["accounts", "agendas", "mail", "metadata", "people", "sessions", "spool"]

@@ -1,0 +1,1 @@
+"""Collections of events, tasks and contacts, their items and their sync history."""

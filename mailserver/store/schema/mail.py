@@ -1,0 +1,141 @@
+"""Mailboxes, messages, the contents they share, and the news of commits.
+
+`content` holds what was computed once at delivery; `blob` the octets (the header apart, so that a list
+of messages never reads bodies); `message` is one appearance of a content in one mailbox. Flags are a bit
+mask: five system flags, then the mailbox's keywords in the order of `keyword.bit`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from mailserver.store.schema.base import metadata
+
+Identity = BigInteger().with_variant(Integer, "sqlite")
+"""A key the engine numbers: SQLite does so for INTEGER only."""
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("uidnext", BigInteger, nullable=False, server_default="1"),
+    Column("modseq", BigInteger, nullable=False, server_default="1"),
+    Column("recent", BigInteger, nullable=False, server_default="1"),
+    Column("messages", BigInteger, nullable=False, server_default="0"),
+    Column("unseen", BigInteger, nullable=False, server_default="0"),
+    Column("octets", BigInteger, nullable=False, server_default="0"),
+    Column("special_use", String(32), nullable=False, server_default=""),
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("account_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+)
+"""Names, not mailboxes: a subscription outlives its mailbox (RFC 3501 section 6.3.6)."""
+
+keyword = Table(
+    "keyword",
+    metadata,
+    Column("mailbox_id", BigInteger, ForeignKey("mailbox.id"), primary_key=True),
+    Column("bit", SmallInteger, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+content = Table(
+    "content",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("header_size", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("bodystructure", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("parts", LargeBinary, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("base_subject", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("sender_address", Text, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("in_reply_to", Text, nullable=False),
+    Column("refs", Text, nullable=False),
+    Column("preview", Text, nullable=False),
+    Column("attachments", Integer, nullable=False),
+    Column("indexed", SmallInteger, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+
+blob = Table(
+    "blob",
+    metadata,
+    Column(
+        "content_id", BigInteger().with_variant(Integer, "sqlite"), ForeignKey("content.id"), primary_key=True
+    ),
+    Column("header", LargeBinary, nullable=False),
+    Column("octets", LargeBinary),
+    Column("file", Text),
+)
+"""`header` and `octets` are zstd frames; `octets` (or the file) is what follows the header."""
+
+message = Table(
+    "message",
+    metadata,
+    Column("mailbox_id", BigInteger, ForeignKey("mailbox.id"), primary_key=True),
+    Column("uid", BigInteger, primary_key=True),
+    Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False),
+    Column("flags", BigInteger, nullable=False),
+    Column("modseq", BigInteger, nullable=False),
+    Column("internal_date", BigInteger, nullable=False),
+    Column("saved", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_message_content_id_mailbox_id", message.c.content_id, message.c.mailbox_id)
+
+expunged = Table(
+    "expunged",
+    metadata,
+    Column("mailbox_id", BigInteger, ForeignKey("mailbox.id"), primary_key=True),
+    Column("modseq", BigInteger, primary_key=True),
+    Column("uid", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+orphan = Table(
+    "orphan",
+    metadata,
+    Column("content_id", BigInteger, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Contents that lost an appearance: the collector looks whether it was the last."""
+
+news = Table(
+    "news",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("worker", BigInteger, nullable=False),
+    Column("changes", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""One row per commit on SQLite: the (account, mailbox) pairs it touched. PostgreSQL uses NOTIFY."""

@@ -1,0 +1,1 @@
+"""The embedded directory's entries, and the claims on identifiers and addresses."""

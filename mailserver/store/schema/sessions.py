@@ -1,0 +1,1 @@
+"""Browser sessions and what a browser session keeps."""
