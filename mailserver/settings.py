@@ -187,9 +187,7 @@ def load(directory: Path) -> Settings:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(
-            f"{path}: no such file; make an instance with `mailserver init {directory}`"
-        ) from None
+        raise SettingsError(f"{path}: no such file; make an instance with `mailserver init {directory}`") from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -35,9 +35,7 @@ def connect(url: str, data: Path) -> Backend:
     """Make the engine for a database URL (`sqlite:///path` or `postgresql://…`). Connects lazily."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(
-            parsed, pool_size=64, max_overflow=64, connect_args={"check_same_thread": False}
-        )
+        engine = create_engine(parsed, pool_size=64, max_overflow=64, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         return Backend(engine, "BEGIN", "BEGIN IMMEDIATE", data / "write.lock")
     if parsed.drivername == "postgresql":

@@ -55,7 +55,9 @@ class Statement:
         if known is None:
             done = cast(Any, self._clause).compile(dialect=dialect, column_keys=self._keys)
             order = tuple(done.positiontup) if dialect.positional else None
-            constants = {name: value for name, value in done.params.items() if value is not None}
+            constants = {
+                name: bind.value for name, bind in done.binds.items() if not bind.required and bind.value is not None
+            }
             known = self._compiled[dialect.name] = _Compiled(str(done), order, constants)
         return known
 

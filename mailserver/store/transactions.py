@@ -241,9 +241,7 @@ class Store:
     def _answer(self, group: list[_Unit]) -> None:
         """Settle every waiter and publish, with one wake-up per loop."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
-        changes = tuple(
-            dict.fromkeys(change for unit in group if unit.error is None for change in unit.changes)
-        )
+        changes = tuple(dict.fromkeys(change for unit in group if unit.error is None for change in unit.changes))
         if changes:
             self.changes.committed()
         for unit in group:

@@ -33,6 +33,7 @@ mailbox = Table(
     Column("uidvalidity", BigInteger, nullable=False),
     Column("uidnext", BigInteger, nullable=False, server_default="1"),
     Column("modseq", BigInteger, nullable=False, server_default="1"),
+    Column("flags_modseq", BigInteger, nullable=False, server_default="0"),
     Column("recent", BigInteger, nullable=False, server_default="1"),
     Column("messages", BigInteger, nullable=False, server_default="0"),
     Column("unseen", BigInteger, nullable=False, server_default="0"),
@@ -42,6 +43,9 @@ mailbox = Table(
     UniqueConstraint("account_id", "name"),
     sqlite_autoincrement=True,
 )
+
+"""`flags_modseq`: of the last change to messages that were there already, so that catching up with new
+mail only never scans; `recent`: the first UID that no session has been told of."""
 
 subscription = Table(
     "subscription",
@@ -88,9 +92,7 @@ content = Table(
 blob = Table(
     "blob",
     metadata,
-    Column(
-        "content_id", BigInteger().with_variant(Integer, "sqlite"), ForeignKey("content.id"), primary_key=True
-    ),
+    Column("content_id", BigInteger().with_variant(Integer, "sqlite"), ForeignKey("content.id"), primary_key=True),
     Column("header", LargeBinary, nullable=False),
     Column("octets", LargeBinary),
     Column("file", Text),

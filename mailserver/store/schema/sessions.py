@@ -1,1 +1,66 @@
-"""Browser sessions and what a browser session keeps."""
+"""Browser sessions, and what the web keeps for a person between two requests.
+
+A session is found by the HMAC of its token, so a copy of the database opens none. `account_id` scopes
+every row; parked text is sealed under the browser's own cookie, which is not stored.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, String, Table, Text
+
+from mailserver.store.schema.base import metadata
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("lifetime", BigInteger, nullable=False),
+    Column("interface", String(8), nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_session_account_id", session.c.account_id)
+Index("ix_session_expires", session.c.expires)
+
+preference = Table(
+    "web_preference",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("language", String(2), nullable=False),
+    Column("interface", String(8), nullable=False),
+    Column("page_size", SmallInteger, nullable=False),
+    Column("text_size", String(8), nullable=False),
+    Column("formatted", SmallInteger, nullable=False),
+    Column("answer_below", SmallInteger, nullable=False),
+    Column("signature", Text, nullable=False),
+)
+
+undo = Table(
+    "web_undo",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("origin_id", BigInteger, nullable=False),
+    Column("place_id", BigInteger, nullable=False),
+    Column("uids", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Where moved messages came from (`origin_id`) and are now (`place_id`, UIDs separated by commas)."""
+Index("ix_web_undo_expires", undo.c.expires)
+
+parked = Table(
+    "web_parked",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Text that was posted after its session had expired, kept for the same person's next login."""
+Index("ix_web_parked_expires", parked.c.expires)
+Index("ix_web_parked_account_id", parked.c.account_id)

@@ -1,0 +1,112 @@
+"""Message octets: once per content hash, zstd frames, small ones in the database, large ones as files.
+
+`prepare` does all the work that needs no transaction (scan, hash, compress, write and sync the file), so
+that a unit only inserts rows. A file has a random name of its own and is never rewritten: when the same
+content turns out to be stored already the new file is simply removed, and collecting an old one cannot
+race with storing its content again.
+"""
+
+import contextlib
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from mailserver.mime import Scan, scan
+
+INLINE_OCTETS = 64 * 1024
+"""Compressed bodies up to this size live in the database."""
+LEVEL = 3
+MAX_OCTETS = 1 << 31
+"""Bound on what a frame may decompress to: rows are ours, but a damaged one must not eat the memory."""
+
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message ready to be stored by a unit."""
+
+    hash: bytes
+    size: int
+    scan: Scan
+    header: bytes
+    octets: bytes | None
+    file: str | None
+
+
+def prepare(octets: bytes, folder: Path, scanned: Scan | None = None) -> Prepared:
+    """Scan, hash and compress a message; write and sync its file when it is large.
+
+    CPU grows with the size: call it in a thread above `INLINE_OCTETS`. Raises OSError when the disk refuses.
+    """
+    scanned = scanned or scan(octets)
+    compress = _compressor().compress
+    header = compress(octets[: scanned.header_size])
+    body = compress(memoryview(octets)[scanned.header_size :])
+    digest = hashlib.blake2b(octets, digest_size=32).digest()
+    if len(body) <= INLINE_OCTETS:
+        return Prepared(digest, len(octets), scanned, header, body, None)
+    return Prepared(digest, len(octets), scanned, header, None, write_file(folder, body))
+
+
+def write_file(folder: Path, data: bytes) -> str:
+    """Write a new file, synced with its folder; its name relative to `folder`."""
+    name = os.urandom(16).hex()
+    shelf = folder / name[:2]
+    if not shelf.is_dir():
+        shelf.mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder)
+    path = shelf / name
+    with open(path, "xb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+    _sync_folder(shelf)
+    return f"{name[:2]}/{name}"
+
+
+def remove_file(folder: Path, name: str) -> None:
+    """Remove a file that no row names any more; a missing one is fine."""
+    with contextlib.suppress(FileNotFoundError):
+        (folder / name).unlink()
+
+
+def expand(frame: bytes) -> bytes:
+    """Decompress one frame of ours."""
+    return _decompressor().decompress(frame, max_output_size=MAX_OCTETS)
+
+
+def read_body(folder: Path, octets: bytes | None, file: str | None) -> bytes:
+    """What follows the header, from the row or its file."""
+    if octets is None:
+        if file is None:
+            return b""
+        octets = (folder / file).read_bytes()
+    return expand(octets)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    found: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if found is None:
+        found = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
+    return found
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    found: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if found is None:
+        found = _local.decompressor = zstandard.ZstdDecompressor()
+    return found

@@ -1,0 +1,34 @@
+"""Flags as a bit mask: five system flags, then a mailbox's keywords in the order they were first used."""
+
+from collections.abc import Iterable, Sequence
+
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
+SYSTEM = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
+SYSTEM_BITS = {name.casefold(): 1 << bit for bit, name in enumerate(SYSTEM)}
+FIRST_KEYWORD_BIT = len(SYSTEM)
+MAX_KEYWORDS = 62 - FIRST_KEYWORD_BIT
+"""Keywords of one mailbox: the mask is a signed 64-bit integer on both engines."""
+MAX_KEYWORD_LENGTH = 100
+
+
+def names(mask: int, keywords: Sequence[str]) -> tuple[str, ...]:
+    """Flag names of a mask; `keywords[i]` belongs to bit FIRST_KEYWORD_BIT + i."""
+    found = [name for bit, name in enumerate(SYSTEM) if mask >> bit & 1]
+    rest = mask >> FIRST_KEYWORD_BIT
+    found.extend(name for bit, name in enumerate(keywords) if rest >> bit & 1)
+    return tuple(found)
+
+
+def known_mask(wanted: Iterable[str], keywords: Sequence[str]) -> tuple[int, list[str]]:
+    """The mask of the flags that exist already, and the keywords this mailbox has never seen."""
+    bits = {name.casefold(): 1 << (FIRST_KEYWORD_BIT + bit) for bit, name in enumerate(keywords)}
+    mask = 0
+    missing: dict[str, str] = {}
+    for name in wanted:
+        folded = name.casefold()
+        bit = SYSTEM_BITS.get(folded) or bits.get(folded)
+        if bit is not None:
+            mask |= bit
+        else:
+            missing.setdefault(folded, name)
+    return mask, list(missing.values())

@@ -1,0 +1,271 @@
+"""Browser sessions, the web's preferences, undo records and parked text.
+
+Tokens never reach this module: callers pass their HMAC. Every function that names an account checks it in
+the statement itself.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from mailserver.errors import Reason, Refused
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.sessions import parked, preference, session, undo
+from mailserver.store.statements import Statement, Tx
+
+MAX_SESSIONS = 50
+"""Open sessions of one account; the one unseen for longest gives way."""
+MAX_PARKED = 10
+"""Parked texts of one account; the oldest gives way."""
+MAX_UNDO = 200
+"""Undo records of one account."""
+TOUCH_PARTS = 20
+"""A session is written as seen at most this many times within its lifetime."""
+SWEEP_ROWS = 500
+"""Expired rows that one opening removes, so that no login waits for a big sweep."""
+REMEMBERED = 86400
+"""An expired session stays known this long: what its owner was still typing can then be parked for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open session with its account's state as it is now."""
+
+    token_hash: bytes
+    account_id: int
+    created: int
+    seen: int
+    expires: int
+    lifetime: int
+    interface: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a person chose on the settings page."""
+
+    language: str = ""
+    """Empty: the browser's."""
+    interface: str = "simple"
+    page_size: int = 50
+    text_size: str = "normal"
+    formatted: bool = False
+    """Show the formatted version of a message first."""
+    answer_below: bool = False
+    """The answer goes below the quoted text."""
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A move that can be taken back."""
+
+    origin_id: int
+    place_id: int
+    uids: tuple[int, ...]
+
+
+_FIND = Statement(
+    select(
+        session.c.account_id,
+        session.c.created,
+        session.c.seen,
+        session.c.expires,
+        session.c.lifetime,
+        session.c.interface,
+        account.c.state,
+    )
+    .join(account, account.c.id == session.c.account_id)
+    .where(session.c.token_hash == bindparam("token_hash"), session.c.expires > bindparam("moment"))
+)
+_TOUCH = Statement(
+    update(session)
+    .where(session.c.token_hash == bindparam("token"))
+    .values(seen=bindparam("moment"), expires=bindparam("until"))
+)
+_PREFERENCES = Statement(
+    select(
+        preference.c.language,
+        preference.c.interface,
+        preference.c.page_size,
+        preference.c.text_size,
+        preference.c.formatted,
+        preference.c.answer_below,
+        preference.c.signature,
+    ).where(preference.c.account_id == bindparam("account_id"))
+)
+
+
+# ---------------------------------------------------------------------- sessions
+
+
+def open_session(
+    tx: Tx, token_hash: bytes, account_id: int, lifetime: int, interface: str, peer: str, agent: str
+) -> None:
+    """Record a new session of `lifetime` seconds, renewed as it is used; sweep what has expired."""
+    now = tx.now
+    _sweep(tx, now)
+    _keep_newest(tx, session, session.c.seen, account_id, MAX_SESSIONS - 1)
+    tx.execute(
+        insert(session),
+        {
+            "token_hash": token_hash,
+            "account_id": account_id,
+            "created": now,
+            "seen": now,
+            "expires": now + lifetime,
+            "lifetime": lifetime,
+            "interface": interface,
+            "peer": peer,
+            "agent": agent[:300],
+        },
+    )
+
+
+def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
+    """The open session of a token with the person's preferences, or None."""
+    row = tx.one(_FIND, token_hash=token_hash, moment=tx.now)
+    if row is None:
+        return None
+    account_id, created, seen, expires, lifetime, interface, state = row
+    found = Session(token_hash, account_id, created, seen, expires, lifetime, interface, state)
+    return found, preferences(tx, account_id)
+
+
+def wants_touch(found: Session, now: float) -> bool:
+    """True when the session's last sight is old enough to be written again."""
+    return now - found.seen >= found.lifetime / TOUCH_PARTS
+
+
+def touch(tx: Tx, found: Session) -> None:
+    """Renew a session from now."""
+    tx.run(_TOUCH, token=found.token_hash, moment=tx.now, until=tx.now + found.lifetime)
+
+
+def choose_interface(tx: Tx, token_hash: bytes, interface: str) -> None:
+    """Remember which interface this session uses."""
+    tx.execute(update(session).where(session.c.token_hash == token_hash).values(interface=interface))
+
+
+def close(tx: Tx, token_hash: bytes) -> None:
+    """End a session; an unknown one is fine."""
+    tx.execute(delete(session).where(session.c.token_hash == token_hash))
+
+
+def close_all(tx: Tx, account_id: int, but: bytes = b"") -> int:
+    """End every session of an account except one; how many there were."""
+    clause = delete(session).where(session.c.account_id == account_id, session.c.token_hash != but)
+    return tx.execute(clause).rowcount
+
+
+def _sweep(tx: Tx, now: int) -> None:
+    """Remove a bounded number of expired rows of every kind."""
+    for table, grace in ((session, REMEMBERED), (undo, 0), (parked, 0)):
+        old = select(table.c.token_hash).where(table.c.expires <= now - grace).limit(SWEEP_ROWS)
+        tx.execute(delete(table).where(table.c.token_hash.in_(old)))
+
+
+def _keep_newest(tx: Tx, table: Any, age: Any, account_id: int, keep: int) -> None:
+    """Remove an account's oldest rows beyond `keep`."""
+    extra = select(table.c.token_hash).where(table.c.account_id == account_id).order_by(age.desc()).offset(keep)
+    tx.execute(delete(table).where(table.c.token_hash.in_(extra)))
+
+
+# ---------------------------------------------------------------------- preferences
+
+
+def preferences(tx: Tx, account_id: int) -> Preferences:
+    """What the person chose, or the defaults."""
+    row = tx.one(_PREFERENCES, account_id=account_id)
+    if row is None:
+        return Preferences()
+    language, interface, page_size, text_size, formatted, answer_below, signature = row
+    return Preferences(language, interface, page_size, text_size, bool(formatted), bool(answer_below), signature)
+
+
+def save_preferences(tx: Tx, account_id: int, chosen: Preferences) -> None:
+    """Replace the person's preferences."""
+    tx.execute(delete(preference).where(preference.c.account_id == account_id))
+    tx.execute(
+        insert(preference),
+        {
+            "account_id": account_id,
+            "language": chosen.language,
+            "interface": chosen.interface,
+            "page_size": chosen.page_size,
+            "text_size": chosen.text_size,
+            "formatted": int(chosen.formatted),
+            "answer_below": int(chosen.answer_below),
+            "signature": chosen.signature,
+        },
+    )
+
+
+# ---------------------------------------------------------------------- undo
+
+
+def remember_undo(tx: Tx, token_hash: bytes, account_id: int, seconds: int, what: Undo) -> None:
+    """Keep where moved messages came from, for a while."""
+    _keep_newest(tx, undo, undo.c.expires, account_id, MAX_UNDO - 1)
+    tx.execute(
+        insert(undo),
+        {
+            "token_hash": token_hash,
+            "account_id": account_id,
+            "expires": tx.now + seconds,
+            "origin_id": what.origin_id,
+            "place_id": what.place_id,
+            "uids": ",".join(map(str, what.uids)),
+        },
+    )
+
+
+def take_undo(tx: Tx, token_hash: bytes, account_id: int) -> Undo:
+    """Take an undo record out. Raises Refused(NOT_FOUND) when it is spent, too old or somebody else's."""
+    mine = (undo.c.token_hash == token_hash) & (undo.c.account_id == account_id) & (undo.c.expires > tx.now)
+    row = tx.execute(select(undo.c.origin_id, undo.c.place_id, undo.c.uids).where(mine)).first()
+    if row is None:
+        raise Refused(Reason.NOT_FOUND)
+    tx.execute(delete(undo).where(mine))
+    return Undo(row.origin_id, row.place_id, tuple(int(uid) for uid in row.uids.split(",") if uid))
+
+
+# ---------------------------------------------------------------------- parked text
+
+
+def park(tx: Tx, token_hash: bytes, account_id: int, seconds: int, sealed: bytes) -> None:
+    """Keep a sealed text for the same person's next login."""
+    _keep_newest(tx, parked, parked.c.expires, account_id, MAX_PARKED - 1)
+    tx.execute(
+        insert(parked),
+        {
+            "token_hash": token_hash,
+            "account_id": account_id,
+            "expires": tx.now + seconds,
+            "sealed": sealed,
+        },
+    )
+
+
+def take_parked(tx: Tx, token_hash: bytes, account_id: int) -> bytes | None:
+    """Take a parked text out, or None when there is none for this person."""
+    mine = (parked.c.token_hash == token_hash) & (parked.c.account_id == account_id) & (parked.c.expires > tx.now)
+    row = tx.execute(select(parked.c.sealed).where(mine)).first()
+    if row is None:
+        return None
+    tx.execute(delete(parked).where(mine))
+    return bytes(row.sealed)
+
+
+def expired_owner(tx: Tx, token_hash: bytes) -> int | None:
+    """The account of a session that has expired within the last day."""
+    return tx.execute(
+        select(session.c.account_id).where(session.c.token_hash == token_hash, session.c.expires <= tx.now)
+    ).scalar()
+
+
+def count_open(tx: Tx) -> int:
+    """How many sessions are open, for the metrics."""
+    return int(tx.execute(select(func.count()).select_from(session).where(session.c.expires > tx.now)).scalar() or 0)
