@@ -132,10 +132,8 @@ _FIND_CONTENT = Statement(
     select(content.c.id).where(content.c.hash == bindparam("hash")).with_for_update(key_share=True)
 )
 _INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "file"))
-_INSERT_MESSAGE = Statement(
-    insert(message),
-    keys=("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"),
-)
+_MESSAGE_COLUMNS = ("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size")
+_INSERT_MESSAGE = Statement(insert(message), keys=_MESSAGE_COLUMNS)
 _MINT_ONE = Statement(
     update(mailbox)
     .where(mailbox.c.id == bindparam("box"), mailbox.c.account_id == bindparam("account"))
@@ -198,11 +196,13 @@ def append(
     prepared: Prepared,
     flags: Iterable[str] = (),
     internal_date: int | None = None,
+    quota: int = 0,
 ) -> Appended:
-    """Store a message in one mailbox. `internal_date` in epoch seconds, default now.
+    """Store a message in one mailbox. `internal_date` in epoch seconds, default now; `quota` in octets, 0: none.
 
-    Raises Refused(NO_SUCH_MAILBOX | LIMIT).
+    Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
     """
+    check_quota(tx, account_id, quota, prepared.size)
     content_id, _ = store_content(tx, prepared)
     mask = ensure_flags(tx, mailbox_id, flags)
     return place(tx, account_id, mailbox_id, content_id, prepared.size, mask, internal_date)
@@ -243,6 +243,64 @@ def usage(tx: Tx, account_id: int) -> tuple[int, int]:
     row = tx.one(_USAGE, account=account_id)
     assert row is not None
     return int(row[0]), int(row[1])
+
+
+def check_quota(tx: Tx, account_id: int, quota: int, extra: int) -> None:
+    """Raises Refused(OVER_QUOTA) when `extra` more octets would pass the account's quota (0: none)."""
+    if quota and usage(tx, account_id)[0] + extra > quota:
+        raise Refused(Reason.OVER_QUOTA, "Mailbox is full")
+
+
+# ---------------------------------------------------------------------- delivering to many
+
+_INBOXES = select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX)
+
+
+def inboxes(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
+    """INBOX's id of each account that has one."""
+    found: dict[int, int] = {}
+    for start in range(0, len(account_ids), CHUNK):
+        part = account_ids[start : start + CHUNK]
+        for account_id, mailbox_id in tx.execute(_INBOXES.where(mailbox.c.account_id.in_(part))):
+            found[account_id] = mailbox_id
+    return found
+
+
+def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int) -> None:
+    """One new unseen appearance in each mailbox of `targets` (account_id -> mailbox_id), by sets.
+
+    Mailboxes that are gone are passed over; `inboxes` in the same unit rules that out.
+    """
+    now = tx.now
+    ids = sorted(targets.values())
+    for start in range(0, len(ids), CHUNK):
+        here = mailbox.c.id.in_(ids[start : start + CHUNK])
+        if tx.dialect == "postgresql":
+            tx.execute(select(mailbox.c.id).where(here).order_by(mailbox.c.id).with_for_update())
+        tx.execute(
+            update(mailbox)
+            .where(here)
+            .values(
+                uidnext=mailbox.c.uidnext + 1,
+                modseq=mailbox.c.modseq + 1,
+                messages=mailbox.c.messages + 1,
+                unseen=mailbox.c.unseen + 1,
+                octets=mailbox.c.octets + size,
+            )
+        )
+        rows = select(
+            mailbox.c.id,
+            mailbox.c.uidnext - 1,
+            literal(content_id, BigInteger),
+            literal(0, BigInteger),
+            mailbox.c.modseq,
+            literal(now, BigInteger),
+            literal(now, BigInteger),
+            literal(size, BigInteger),
+        ).where(here)
+        tx.execute(insert(message).from_select(_MESSAGE_COLUMNS, rows))
+    for account_id, mailbox_id in targets.items():
+        tx.changed(account_id, mailbox_id)
 
 
 # ---------------------------------------------------------------------- flags
@@ -532,10 +590,12 @@ def mark_seen_by_session(tx: Tx, account_id: int, mailbox_id: int) -> tuple[int,
 # ---------------------------------------------------------------------- copying and removing
 
 
-def copy(tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence[int] | None) -> Copied:
+def copy(
+    tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence[int] | None, quota: int = 0
+) -> Copied:
     """Copy messages with flags and dates (RFC 3501 section 6.4.7); uids ascending, None: all.
 
-    Raises Refused(NO_SUCH_MAILBOX | LIMIT).
+    Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
     """
     _lock_both(tx, account_id, source_id, target_id)
     target = mailboxes.by_id(tx, account_id, target_id)
@@ -565,6 +625,7 @@ def copy(tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence
             octets=mailbox.c.octets + sizes,
         )
     )
+    check_quota(tx, account_id, quota, 0)
     tx.changed(account_id, target_id)
     return Copied(target.uidvalidity, found, list(range(target.uidnext, target.uidnext + len(found))))
 
@@ -660,8 +721,7 @@ def _copy_range(tx: Tx, source_id: int, target: Mailbox, low: int, high: int, mo
         .where(message.c.mailbox_id == source_id, message.c.uid.between(low, high))
         .order_by(message.c.uid)
     )
-    names = ["mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"]
-    tx.execute(insert(message).from_select(names, chosen))
+    tx.execute(insert(message).from_select(_MESSAGE_COLUMNS, chosen))
 
 
 def _copy_rows(
