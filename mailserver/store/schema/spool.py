@@ -1,1 +1,54 @@
-"""The outgoing queue."""
+"""The outgoing queue: a message, a row per destination domain, a row per recipient.
+
+`queued.content_id` shares the octets with mailboxes. `queued_domain.due` is the time of the next attempt, and while a
+worker holds the row (`lease` not 0) the time at which the others may take it over.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, String, Table, Text
+
+from mailserver.store.schema.base import metadata
+from mailserver.store.schema.mail import Identity
+
+queued = Table(
+    "queued",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False, index=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("reverse_path", Text, nullable=False),
+    Column("ret", String(4), nullable=False),
+    Column("envid", Text, nullable=False),
+    Column("utf8", SmallInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""`name` is the identifier told to the submitter. `account_id` 0: the service itself."""
+
+queued_domain = Table(
+    "queued_domain",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("queued_id", BigInteger, ForeignKey("queued.id"), nullable=False, index=True),
+    Column("domain", Text, nullable=False),
+    Column("due", BigInteger, nullable=False, index=True),
+    Column("lease", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("warned", SmallInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+queued_recipient = Table(
+    "queued_recipient",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("domain_id", BigInteger, ForeignKey("queued_domain.id"), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("notify", SmallInteger, nullable=False),
+    Column("orcpt", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""`notify` is a mask, see `store.spool`. A recipient's row goes when its fate is known."""
+Index("ix_queued_recipient_domain_id", queued_recipient.c.domain_id)
