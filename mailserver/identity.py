@@ -48,6 +48,8 @@ class Principal:
     """Keeps receiving while suspended."""
     quota_bytes: int = 0
     """0: no limit."""
+    login_version: int = 0
+    """Moves whenever the password or the state does; a login kept in memory compares it."""
 
     @property
     def name(self) -> str:
@@ -88,6 +90,20 @@ class NewPerson:
     recovery_address: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PersonChange:
+    """What a change of a person's entry sets; None leaves a field as it is.
+
+    A new name issues a new address and keeps the old one as an alias; the identifier never changes.
+    """
+
+    given_name: str | None = None
+    surname: str | None = None
+    role: Role | None = None
+    uai: str | None = None
+    discipline: str | None = None
+
+
 class Directory(Protocol):
     """The port. `directory.people` (embedded) and `directory.ldap` (any LDAP server) implement it.
 
@@ -123,3 +139,6 @@ class Directory(Protocol):
 
     async def set_password(self, account_id: int, secret: Secret) -> None:
         """Set the password as it is (the rules bind what a person chooses, not the console)."""
+
+    async def change(self, account_id: int, change: PersonChange) -> Principal:
+        """Change a person's entry. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY)."""

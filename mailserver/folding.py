@@ -1,0 +1,29 @@
+"""How names are compared: logins and addresses exactly but for case, people's names also without accents."""
+
+import unicodedata
+
+MAX_NAME = 320
+"""Characters of a login or address: 64 + 1 + 255 (RFC 5321 section 4.5.3.1)."""
+
+
+def fold_login(name: str) -> str:
+    """The form in which an identifier or address is stored and looked up; empty when it cannot be one.
+
+    Addresses compare without regard to case on both sides of the at sign: the academy issues no two that
+    differ by case only.
+    """
+    if len(name) > MAX_NAME:
+        return ""
+    folded = unicodedata.normalize("NFC", name.strip()).casefold()
+    return folded if folded.isprintable() and " " not in folded else ""
+
+
+def strip_marks(text: str) -> str:
+    """Letters without their accents and other combining marks."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def search_key(text: str) -> str:
+    """The form in which people's names are searched: no case, no accents, single spaces."""
+    return " ".join(strip_marks(text).casefold().split())

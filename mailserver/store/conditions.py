@@ -1,0 +1,226 @@
+"""Conditions on people's entries as frozen values, and their translation to SQL.
+
+The language of LDAP's filters and of the address book. Truth has three values, as in RFC 4511 section
+4.5.1.7 and as in SQL: `Undefined` becomes NULL, so AND, OR and NOT agree without further rules.
+Whoever builds conditions bounds their number and depth.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import ColumnElement, and_, exists, false, literal, not_, null, or_, select, true
+
+from mailserver.folding import fold_login, search_key
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.people import claim, person
+
+LAST = "\U0010ffff"
+"""Sorts after every character: the end of a prefix's range."""
+
+
+class Field(Enum):
+    """What a condition may ask of an entry. Text compares folded; numbers are seconds since the epoch."""
+
+    LOGIN = "login"
+    ADDRESS = "address"
+    """Any address that delivers to the person."""
+    PRIMARY_ADDRESS = "primary-address"
+    GIVEN_NAME = "given-name"
+    SURNAME = "surname"
+    NAME = "name"
+    """Given name and surname."""
+    ROLE = "role"
+    UAI = "uai"
+    DISCIPLINE = "discipline"
+    STATE = "state"
+    HIDDEN = "hidden"
+    ACCOUNT_ID = "account-id"
+    CREATED = "created"
+    MODIFIED = "modified"
+
+
+_NUMBERS = {Field.HIDDEN, Field.ACCOUNT_ID, Field.CREATED, Field.MODIFIED}
+_COLUMNS = {
+    Field.LOGIN: account.c.login,
+    Field.PRIMARY_ADDRESS: person.c.address,
+    Field.GIVEN_NAME: person.c.given_key,
+    Field.SURNAME: person.c.surname_key,
+    Field.NAME: person.c.name_key,
+    Field.ROLE: person.c.role,
+    Field.UAI: person.c.uai,
+    Field.DISCIPLINE: person.c.discipline_key,
+    Field.STATE: account.c.state,
+    Field.HIDDEN: person.c.hidden,
+    Field.ACCOUNT_ID: account.c.id,
+    Field.CREATED: person.c.created,
+    Field.MODIFIED: person.c.modified,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """True of every entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """False of every entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """Neither true nor false: an attribute or rule nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    field: Field
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """`initial*middle*middle*final`; empty pieces match anything."""
+
+    field: Field
+    initial: str = ""
+    middle: tuple[str, ...] = ()
+    final: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    field: Field
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    field: Field
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every one holds; of none: true."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """One at least holds; of none: false."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    condition: "Condition"
+
+
+Condition = Everything | Nothing | Undefined | Equals | Contains | Present | AtLeast | AtMost | All | Some | Negation
+
+
+def clause(condition: Condition) -> ColumnElement[bool]:
+    """The SQL of a condition over `person` joined with `account`."""
+    match condition:
+        case Everything():
+            return true()
+        case Nothing():
+            return false()
+        case Undefined():
+            return null() == literal(1)
+        case All(conditions):
+            return and_(true(), *map(clause, conditions))
+        case Some(conditions):
+            return or_(false(), *map(clause, conditions))
+        case Negation(inner):
+            return not_(clause(inner))
+        case Equals(Field.ADDRESS) | Contains(Field.ADDRESS) | AtLeast(Field.ADDRESS) | AtMost(Field.ADDRESS):
+            return _any_address(condition)
+        case Present(field):
+            return true() if field in _NUMBERS or field is Field.ADDRESS else _COLUMNS[field] != ""
+        case _:
+            return _comparison(_COLUMNS[condition.field], condition)
+
+
+def _any_address(condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
+    """Holds for one of the live addresses; equality goes through the key of the claims."""
+    names = select(claim.c.account_id).where(
+        claim.c.live == 1, claim.c.name.contains("@", autoescape=True), _comparison(claim.c.name, condition)
+    )
+    if isinstance(condition, Equals):
+        return account.c.id.in_(names)
+    return exists(names.where(claim.c.account_id == account.c.id))
+
+
+def _comparison(column: ColumnElement[str], condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
+    field = condition.field
+    if field in _NUMBERS:
+        return _number(column, condition)
+    match condition:
+        case Equals(_, value):
+            return column == _fold(field, value)
+        case AtLeast(_, value):
+            return and_(column != "", column >= _fold(field, value))
+        case AtMost(_, value):
+            return and_(column != "", column <= _fold(field, value))
+        case Contains(_, initial, middle, final):
+            return _pieces(column, *(_fold_piece(field, piece) for piece in (initial, *middle, final)))
+
+
+def _pieces(column: ColumnElement[str], initial: str, *others: str) -> ColumnElement[bool]:
+    """LIKE with the pieces in their order; a prefix is also a range, which the index answers."""
+    *middle, final = others
+    escaped = [_escape(piece) for piece in (initial, *middle, final)]
+    parts: list[ColumnElement[bool]] = [column != ""]
+    if initial:
+        parts += [column >= initial, column < initial + LAST]
+    if any(others) or not initial:
+        parts.append(column.like("%".join(escaped), escape="\\"))
+    return and_(*parts)
+
+
+def _escape(piece: str) -> str:
+    return piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _number(column: ColumnElement[str], condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
+    if isinstance(condition, Contains) or not _is_number(condition.value):
+        return clause(Undefined())
+    value = literal(int(condition.value))
+    match condition:
+        case Equals():
+            return column == value
+        case AtLeast():
+            return column >= value
+        case AtMost():
+            return column <= value
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _fold(field: Field, value: str) -> str:
+    if field in (Field.LOGIN, Field.ADDRESS, Field.PRIMARY_ADDRESS):
+        return fold_login(value)
+    if field is Field.UAI:
+        return value.strip().upper()
+    if field in (Field.ROLE, Field.STATE):
+        return value.strip().lower()
+    return search_key(value)
+
+
+def _fold_piece(field: Field, piece: str) -> str:
+    """As `_fold`, keeping a space at either end: in a piece it counts."""
+    folded = _fold(field, piece)
+    if not folded or field in (Field.LOGIN, Field.ADDRESS, Field.PRIMARY_ADDRESS, Field.UAI):
+        return folded
+    return f"{' ' * piece[:1].isspace()}{folded}{' ' * piece[-1:].isspace()}"

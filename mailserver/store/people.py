@@ -1,0 +1,245 @@
+"""Entries of the embedded directory: one row says everything the doors ask of a person.
+
+Whoever writes here ends with `moved`, so that caches of every worker hear of it (the account's own
+subscribers and those of account 0, which stands for "somebody in the directory").
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, insert, select, update
+
+from mailserver.errors import Reason, Refused
+from mailserver.folding import fold_login, search_key
+from mailserver.identity import Principal, Role, State
+from mailserver.store.conditions import Condition, clause
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.people import claim, person
+from mailserver.store.statements import Row, Statement, Tx
+
+DIRECTORY = 0
+"""The account id whose subscribers hear of every change of a person or list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A person as stored. `quota` -1 means the setting's."""
+
+    account_id: int
+    login: str
+    address: str
+    aliases: tuple[str, ...]
+    given_name: str
+    surname: str
+    role: Role
+    uai: str
+    discipline: str
+    hidden: bool
+    state: State
+    may_receive: bool
+    quota: int
+    login_version: int
+    created: int
+    modified: int
+
+    @property
+    def name(self) -> str:
+        """Display name."""
+        return f"{self.given_name} {self.surname}".strip()
+
+    def principal(self, default_quota: int) -> Principal:
+        """The entry as the port speaks of it."""
+        return Principal(
+            account_id=self.account_id,
+            login=self.login,
+            address=self.address,
+            aliases=self.aliases,
+            given_name=self.given_name,
+            surname=self.surname,
+            role=self.role,
+            state=self.state,
+            uai=self.uai,
+            discipline=self.discipline,
+            may_receive=self.may_receive,
+            quota_bytes=default_quota if self.quota < 0 else self.quota,
+            login_version=self.login_version,
+        )
+
+
+_COLUMNS = (
+    person.c.account_id,
+    account.c.login,
+    person.c.address,
+    person.c.aliases,
+    person.c.given_name,
+    person.c.surname,
+    person.c.role,
+    person.c.uai,
+    person.c.discipline,
+    person.c.hidden,
+    account.c.state,
+    account.c.may_receive,
+    account.c.quota,
+    account.c.login_version,
+    person.c.created,
+    person.c.modified,
+)
+_PEOPLE = person.join(account, account.c.id == person.c.account_id)
+_ALL: Select[Any] = select(*_COLUMNS).select_from(_PEOPLE)
+_CLAIMED = _PEOPLE.join(claim, claim.c.account_id == person.c.account_id)
+
+_FIND = Statement(select(*_COLUMNS).select_from(_CLAIMED).where(claim.c.name == bindparam("name"), claim.c.live == 1))
+_PROOF = Statement(
+    select(person.c.password, *_COLUMNS)
+    .select_from(_CLAIMED)
+    .where(claim.c.name == bindparam("name"), claim.c.live == 1)
+)
+_BY_ACCOUNT = Statement(_ALL.where(person.c.account_id == bindparam("account_id")))
+_ADMINISTRATORS = Statement(
+    _ALL.where(person.c.role == bindparam("role"), account.c.state != bindparam("closed")).order_by(person.c.account_id)
+)
+_PASSWORD = Statement(select(person.c.password).where(person.c.account_id == bindparam("account_id")))
+_SET_PASSWORD = Statement(
+    update(person)
+    .where(person.c.account_id == bindparam("owner"))
+    .values(password=bindparam("hash"), modified=bindparam("now"))
+)
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def find(tx: Tx, name: str) -> Entry | None:
+    """The person an identifier or any of their addresses leads to."""
+    folded = fold_login(name)
+    row = tx.one(_FIND, name=folded) if folded else None
+    return _entry(row) if row is not None else None
+
+
+def find_with_password(tx: Tx, name: str) -> tuple[Entry, str] | None:
+    """The same with the password's hash; empty when there is none."""
+    row = tx.one(_PROOF, name=fold_login(name))
+    return (_entry(row[1:]), str(row[0])) if row is not None else None
+
+
+def by_account(tx: Tx, account_id: int) -> Entry | None:
+    """A person by our own id."""
+    row = tx.one(_BY_ACCOUNT, account_id=account_id)
+    return _entry(row) if row is not None else None
+
+
+def by_accounts(tx: Tx, account_ids: Sequence[int]) -> dict[int, Entry]:
+    """Several people at once, by id."""
+    rows = tx.execute(_ALL.where(person.c.account_id.in_(account_ids)))
+    return {row[0]: _entry(tuple(row)) for row in rows}
+
+
+def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[Entry]:
+    """Entries a condition holds of, in the order of account ids greater than `after`."""
+    rows = tx.execute(
+        _ALL.where(person.c.account_id > after, clause(condition)).order_by(person.c.account_id).limit(limit)
+    )
+    return [_entry(tuple(row)) for row in rows]
+
+
+def by_name(tx: Tx, condition: Condition, limit: int) -> list[Entry]:
+    """Entries a condition holds of, in alphabetical order: what an address book shows."""
+    rows = tx.execute(_ALL.where(clause(condition)).order_by(person.c.surname_key, person.c.given_key).limit(limit))
+    return [_entry(tuple(row)) for row in rows]
+
+
+def count(tx: Tx, condition: Condition) -> int:
+    """How many entries a condition holds of."""
+    rows = tx.execute(select(func.count()).select_from(_PEOPLE).where(clause(condition)))
+    return int(rows.scalar_one())
+
+
+def administrators(tx: Tx) -> list[Entry]:
+    """People of role admin whose account is not closed."""
+    return [_entry(row) for row in tx.all(_ADMINISTRATORS, role=Role.ADMIN.value, closed=State.CLOSED.value)]
+
+
+def password(tx: Tx, account_id: int) -> str:
+    """The password's hash; empty when there is none."""
+    row = tx.one(_PASSWORD, account_id=account_id)
+    return str(row[0]) if row is not None else ""
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def insert_entries(tx: Tx, entries: Sequence[Mapping[str, str | int]]) -> None:
+    """Add entries; each has account_id, address, aliases, names, role, uai, discipline and password."""
+    tx.execute(insert(person), [_row(tx, entry) for entry in entries])
+    for entry in entries:
+        moved(tx, int(entry["account_id"]))
+
+
+def change_entry(tx: Tx, account_id: int, values: Mapping[str, str | int]) -> None:
+    """Set columns of an entry. Raises Refused(NOT_FOUND)."""
+    changed: dict[str, str | int] = {**values, "modified": tx.now}
+    if "given_name" in values or "surname" in values:
+        entry = by_account(tx, account_id)
+        if entry is None:
+            raise Refused(Reason.NOT_FOUND)
+        given = str(values.get("given_name", entry.given_name))
+        changed |= _keys(given, str(values.get("surname", entry.surname)))
+    if "discipline" in values:
+        changed["discipline_key"] = search_key(str(values["discipline"]))
+    done = tx.execute(update(person).where(person.c.account_id == account_id).values(**changed))
+    if not done.rowcount:
+        raise Refused(Reason.NOT_FOUND)
+    moved(tx, account_id)
+
+
+def set_password(tx: Tx, account_id: int, password_hash: str) -> None:
+    """Keep a new hash. Raises Refused(NOT_FOUND)."""
+    if not tx.run(_SET_PASSWORD, owner=account_id, hash=password_hash, now=tx.now):
+        raise Refused(Reason.NOT_FOUND)
+    moved(tx, account_id)
+
+
+def moved(tx: Tx, account_id: int) -> None:
+    """Tell every worker that what the directory says of this account is no longer what it was."""
+    tx.changed(account_id, 0)
+    tx.changed(DIRECTORY, 0)
+
+
+def _row(tx: Tx, entry: Mapping[str, str | int]) -> dict[str, str | int]:
+    return {
+        **entry,
+        **_keys(str(entry["given_name"]), str(entry["surname"])),
+        "discipline_key": search_key(str(entry["discipline"])),
+        "created": tx.now,
+        "modified": tx.now,
+    }
+
+
+def _keys(given_name: str, surname: str) -> dict[str, str]:
+    return {
+        "given_key": search_key(given_name),
+        "surname_key": search_key(surname),
+        "name_key": search_key(f"{given_name} {surname}"),
+    }
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        account_id=row[0],
+        login=row[1],
+        address=row[2],
+        aliases=tuple(row[3].split()),
+        given_name=row[4],
+        surname=row[5],
+        role=Role(row[6]),
+        uai=row[7],
+        discipline=row[8],
+        hidden=bool(row[9]),
+        state=State(row[10]),
+        may_receive=bool(row[11]),
+        quota=row[12],
+        login_version=row[13],
+        created=row[14],
+        modified=row[15],
+    )
