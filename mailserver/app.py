@@ -1,0 +1,223 @@
+"""Composition root: one worker's services and doors on one uvloop, wired by hand, started and stopped here.
+
+Twisted's `asyncioreactor`, aiosmtpd, uvicorn and the LDAP door share the loop; SQL runs in the store's
+threads, Python-heavy work in the loop's two default threads.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+import uvloop
+
+from mailserver import logs, workers
+from mailserver.changes import Changes
+from mailserver.clock import Clock, SystemClock
+from mailserver.collector import Collector
+from mailserver.deliver import Delivery
+from mailserver.identity import Directory
+from mailserver.indexer import Indexer
+from mailserver.login import Login
+from mailserver.settings import Settings
+from mailserver.store import news
+from mailserver.store.transactions import Store
+from mailserver.submit import Submission
+
+log = structlog.get_logger("app")
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds a thread keeps the GIL: busy threads must not delay the loop (16 ms at p99 with this, 50 without)."""
+HEAVY_THREADS = 2
+"""Threads that run Python-heavy work beside the loop."""
+DOOR_GRACE = 2.0
+"""Seconds a door may take to end its open transactions."""
+
+
+class Door(Protocol):
+    """A protocol that listens."""
+
+    async def stop(self, grace: float) -> None:
+        """Stop listening, let what is under way end within `grace` seconds, close the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the doors are built from."""
+
+    settings: Settings
+    clock: Clock
+    changes: Changes
+    store: Store
+    directory: Directory
+    login: Login
+    delivery: Delivery
+    submission: Submission
+
+
+def build(settings: Settings) -> Services:
+    """Every service of one worker, over the instance's store. Opens nothing until it is used."""
+    clock = SystemClock()
+    changes = Changes()
+    database = settings.database
+    store = Store(
+        settings.database_url, settings.data, clock, changes, readers=database.readers, writers=database.writers
+    )
+    directory = make_directory(settings, store, clock)
+    login = Login(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+    delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+    submission = Submission(
+        settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=changes
+    )
+    return Services(settings, clock, changes, store, directory, login, delivery, submission)
+
+
+def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:
+    """The adapter the settings ask for: the embedded directory, or an LDAP server."""
+    if settings.ldap is None:
+        from directory.people import EmbeddedDirectory
+
+        return EmbeddedDirectory(settings=settings, store=store, clock=clock)
+    from directory.ldap import LdapDirectory
+
+    return LdapDirectory(settings=settings, store=store, clock=clock)
+
+
+def run_worker(settings: Settings, ready: int) -> None:
+    """One worker's whole life, in its own process; writes an octet to `ready` once every door listens."""
+    logs.configure(settings.log)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    raise_file_limit()
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install(loop)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        loop.run_until_complete(_serve(settings, ready))
+    finally:
+        loop.close()
+
+
+async def _serve(settings: Settings, ready: int) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy"))
+    stopping = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    from twisted.internet import reactor
+
+    reactor.startRunning(installSignalHandlers=False)  # type: ignore[attr-defined]
+    services = build(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, services.store.close)
+        carrier = news.carrier(services.store.backend, services.store.worker, services.changes)
+        services.changes.attach(loop, carrier.generation)
+        await stack.enter_async_context(_task("news", carrier.run))
+        for name, work in _background(services).items():
+            await stack.enter_async_context(_task(name, work))
+        doors = await start_doors(services, workers.bind(settings.listen, shared=True))
+        if ready >= 0:
+            os.write(ready, b".")
+        await stopping.wait()
+        log.info("stopping")
+        await asyncio.gather(*(door.stop(DOOR_GRACE) for door in doors))
+
+
+async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) -> list[Door]:
+    """Open every door on its sockets."""
+    import agenda.application
+    import imap.protocol
+    import smtp.server
+    import webui.server
+
+    import directory.server
+
+    settings, store, changes = services.settings, services.store, services.changes
+    dav = agenda.application.create(
+        settings=settings, store=store, changes=changes, directory=services.directory, login=services.login
+    )
+    return [
+        await smtp.server.start(
+            settings=settings,
+            store=store,
+            changes=changes,
+            directory=services.directory,
+            login=services.login,
+            delivery=services.delivery,
+            submission=services.submission,
+            sockets=sockets,
+        ),
+        await imap.protocol.start(
+            settings=settings, store=store, changes=changes, login=services.login, sockets=sockets
+        ),
+        await directory.server.start(
+            settings=settings, store=store, directory=services.directory, login=services.login, sockets=sockets
+        ),
+        await webui.server.start(
+            settings=settings,
+            store=store,
+            changes=changes,
+            clock=services.clock,
+            directory=services.directory,
+            login=services.login,
+            delivery=services.delivery,
+            submission=services.submission,
+            dav=dav,
+            sockets=sockets,
+        ),
+    ]
+
+
+def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Work that no client waits for; each takes a lease in the store, so several workers share it."""
+    from smtp.relay import Relay
+
+    relay = Relay(
+        settings=services.settings,
+        store=services.store,
+        delivery=services.delivery,
+        clock=services.clock,
+        changes=services.changes,
+    )
+    indexer = Indexer(store=services.store, clock=services.clock, changes=services.changes)
+    collector = Collector(store=services.store, clock=services.clock, folder=services.settings.data / "blobs")
+    return {"relay": relay.run, "indexer": indexer.run, "collector": collector.run}
+
+
+@contextlib.asynccontextmanager
+async def _task(name: str, work: Callable[[], Awaitable[None]]):  # type: ignore[no-untyped-def]
+    """Keep background work running; a failure is logged with its stack and the work starts again."""
+
+    async def keep() -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("background work failed, starts again", work=name)
+            await asyncio.sleep(1)
+
+    task = asyncio.create_task(keep(), name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets us have: one per idle connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

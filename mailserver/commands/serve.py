@@ -1,0 +1,42 @@
+"""`mailserver serve`: every door, on as many workers as there are cores."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mailserver import app, logs, workers
+from mailserver.commands.shared import InstanceDir, fail, settings_of
+from mailserver.settings import Settings
+from mailserver.store import migrate
+
+
+def serve(
+    directory: InstanceDir,
+    count: Annotated[int, typer.Option("--workers", min=0, max=64, help="Processes that serve; 0: one per core.")] = 0,
+) -> None:
+    """Open every door and serve until Ctrl-C."""
+    settings = settings_of(directory)
+    logs.configure(settings.log)
+    try:
+        migrate.upgrade(settings.database_url, settings.data)
+        supervisor = workers.Supervisor(
+            settings, count or settings.workers or len(os.sched_getaffinity(0)), app.run_worker
+        )
+        raise typer.Exit(supervisor.run(lambda: announce(settings)))
+    except workers.CannotServe as problem:
+        fail(str(problem))
+    except OSError as error:
+        fail(f"{error.filename or settings.directory}: {error.strerror}")
+
+
+def announce(settings: Settings) -> None:
+    """Say where each door is."""
+    listen = settings.listen
+    lines = [f"mailserver: {settings.domain} is served from {settings.directory}"]
+    for name, port in workers.ports(listen).items():
+        lines.append(f"  {name:<12} {'127.0.0.1' if name == 'http' else listen.address}:{port}")
+    lines.append(f"Web: http://127.0.0.1:{listen.http}/ — Ctrl-C stops.")
+    print("\n".join(lines), flush=True)
+    sys.stdout.flush()

@@ -1,0 +1,63 @@
+"""What every command needs: the instance's folder as argument, its settings and store, and one way to fail."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.errors import Refused, Temporary
+from mailserver.settings import Settings, SettingsError, load
+from mailserver.store import migrate
+from mailserver.store.transactions import Store
+
+T = TypeVar("T")
+
+InstanceDir = Annotated[Path, typer.Argument(metavar="DIR", help="The instance's folder, made by `mailserver init`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def fail(text: str, code: int = 2) -> NoReturn:
+    """One clear line on standard error, then exit."""
+    print(f"mailserver: {text}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def settings_of(directory: Path) -> Settings:
+    """The instance's settings; a fault ends the command with exit code 2."""
+    try:
+        return load(directory)
+    except SettingsError as error:
+        fail(str(error))
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The instance's store, its schema brought up to date."""
+    await asyncio.to_thread(migrate.upgrade, settings.database_url, settings.data)
+    store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1)
+    try:
+        yield store
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a command's coroutine; what services refuse becomes one line and exit code 1 or 2."""
+
+    async def main() -> T:
+        return await work()
+
+    try:
+        return asyncio.run(main())
+    except Refused as refusal:
+        fail(refusal.text, 1)
+    except (Temporary, SettingsError) as error:
+        fail(str(error))
+    except PermissionError as error:
+        fail(f"{error.filename}: {error.strerror}")

@@ -1,0 +1,61 @@
+"""A new instance on disk: settings file, secrets, certificate, database."""
+
+import datetime
+import secrets
+from pathlib import Path
+
+from mailserver.dkim import new_key
+from mailserver.settings import FILE_NAME, Settings, load
+from mailserver.store import migrate
+from mailserver.tls import make_certificate, write_secret
+
+HMAC_BYTES = 32
+HOST_LABELS = ("mail", "imap", "smtp", "ldap", "webmail", "autoconfig", "mta-sts")
+
+
+def create(directory: Path, domain: str) -> Settings:
+    """Make everything a server needs except people. Raises FileExistsError when DIR holds an instance already."""
+    if (directory / FILE_NAME).exists():
+        raise FileExistsError(17, "an instance is here already", str(directory / FILE_NAME))
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    for name in ("data", "data/blobs", "secrets", "tls"):
+        (directory / name).mkdir(exist_ok=True, mode=0o700)
+    write_secret(directory / "secrets" / "hmac", secrets.token_hex(HMAC_BYTES).encode() + b"\n")
+    write_secret(directory / "secrets" / "ldap-admin", secrets.token_urlsafe(18).encode() + b"\n")
+    write_secret(directory / "secrets" / "dkim-s1.pem", new_key())
+    make_certificate(
+        directory / "tls" / "cert.pem",
+        directory / "tls" / "key.pem",
+        [f"{label}.{domain}" for label in ("mail", "imap", "smtp", "ldap", "webmail", "autoconfig", "mta-sts")]
+        + [domain],
+        datetime.datetime.now(datetime.UTC),
+    )
+    # Last, so that a folder with this file is a whole instance.
+    (directory / FILE_NAME).write_text(settings_text(domain), encoding="utf-8")
+    settings = load(directory)
+    migrate.upgrade(settings.database_url, settings.data)
+    return settings
+
+
+def settings_text(domain: str) -> str:
+    """The commented settings file of a new instance; every setting that is not written has its default."""
+    return f"""# Settings of this mail service. Everything has a default; deploy/mailserver.toml explains each one.
+domain = "{domain}"
+
+[listen]
+address = "127.0.0.1"
+# smtp = 2525
+# submission = 2587
+# submissions = 2465
+# lmtp = 2424
+# imap = 2143
+# imaps = 2993
+# ldap = 3389
+# ldaps = 3636
+# http = 8080
+# https = 8443
+
+[web]
+academy = "{domain}"
+"""

@@ -1,0 +1,1 @@
+"""Tests assert behaviour through public doors, with real components; see `tests/README.md`."""

@@ -1,0 +1,99 @@
+"""Fixtures shared by every area: stores on both engines, running instances."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.store import migrate
+from mailserver.store.transactions import Store
+from tests.harness import Instance
+from tests.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A running PostgreSQL whose template database `mail` has our schema."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    try:
+        url = server.create()
+        migrate.upgrade(url, Path())
+        server.template = url.rsplit("/", 1)[1]
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with our schema."""
+    folder = tmp_path_factory.mktemp("template")
+    migrate.upgrade(f"sqlite:///{folder / 'mail.db'}", folder)
+    return folder / "mail.db"
+
+
+StoreMaker = Callable[[], Store]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreMaker]:
+    """Opens further stores over one database: each stands for another process."""
+    stores: list[Store] = []
+    (tmp_path / "blobs").mkdir()
+    server: Postgres | None = None
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mail.db")
+        url = f"sqlite:///{tmp_path / 'mail.db'}"
+    else:
+        server = request.getfixturevalue("postgres")
+        assert server is not None
+        url = server.create(server.template)
+
+    def make() -> Store:
+        store = Store(url, tmp_path, SystemClock(), Changes(), readers=2, writers=3)
+        stores.append(store)
+        return store
+
+    yield make
+    for store in stores:
+        store.close()
+    if server is not None:
+        server.drop(url)
+
+
+@pytest.fixture
+def store(make_store: StoreMaker) -> Store:
+    """One store, on each engine in turn."""
+    return make_store()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """The demo academy, running with two workers; tests leave it as they found it or use their own people."""
+    instance = Instance(tmp_path_factory.mktemp("demo") / "var")
+    instance.init("--demo")
+    instance.start("--workers", "2")
+    try:
+        yield instance
+    finally:
+        instance.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
+    """Makes instances of a test's own, each initialised and not yet started."""
+    made: list[Instance] = []
+
+    def make(*options: str) -> Instance:
+        instance = Instance(tmp_path / f"instance{len(made)}")
+        made.append(instance)
+        instance.init(*options)
+        return instance
+
+    yield make
+    for instance in made:
+        instance.stop()

@@ -1,0 +1,133 @@
+"""Runs an instance as its operator would: `mailserver init`, `serve`, signals; on free ports."""
+
+import imaplib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.postgres import free_port
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 10
+DEMO_PASSWORD = "Academie#2026"
+PORTS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "ldap", "ldaps", "http", "https")
+
+
+def run_command(*args: object, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run `mailserver ARGS` from this checkout and return what it printed."""
+    result = subprocess.run(
+        [sys.executable, "-m", "mailserver", *(str(arg) for arg in args)],
+        cwd=ROOT,
+        env=_environment(),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if check and result.returncode != 0:
+        raise AssertionError(f"mailserver {args} ended with {result.returncode}:\n{result.stdout}\n{result.stderr}")
+    return result
+
+
+class Instance:
+    """An instance in a folder of its own, with every door on a free port."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.ports: dict[str, int] = {}
+        self.log = directory.with_suffix(".log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def init(self, *options: str) -> str:
+        """`mailserver init`, then give every door a free port; what init printed."""
+        output = run_command("init", self.directory, *options).stdout
+        self.ports = {name: free_port() for name in PORTS}
+        path = self.directory / "mailserver.toml"
+        listen = "[listen]\n" + "".join(f"{name} = {port}\n" for name, port in self.ports.items())
+        path.write_text(path.read_text().replace("[listen]\n", listen, 1))
+        return output
+
+    def configure(self, text: str) -> None:
+        """Append to the settings file."""
+        path = self.directory / "mailserver.toml"
+        path.write_text(path.read_text() + "\n" + text)
+
+    def command(self, *args: object, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`mailserver VERB … DIR …`: the folder is put where `DIR` stands in the arguments."""
+        return run_command(*(self.directory if arg == "DIR" else arg for arg in args), stdin=stdin, check=check)
+
+    def start(self, *options: str) -> None:
+        """`mailserver serve` in the background; returns when it announced that every door is open."""
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mailserver", "serve", str(self.directory), *options],
+                cwd=ROOT,
+                env=_environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        deadline = time.monotonic() + START_SECONDS
+        said = b""
+        while b"Ctrl-C" not in said:
+            said += self._process.stdout.read() or b""
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{said.decode()}\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.02)
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self, number: int = signal.SIGTERM) -> int | None:
+        """Send a signal and wait; the exit code. A server that does not end is killed and fails the test."""
+        if self._process is None:
+            return None
+        process, self._process = self._process, None
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError("the server did not stop in time") from None
+        finally:
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def kill(self) -> None:
+        """Pull the plug: SIGKILL to the supervisor; its workers die with it, and the ports are free."""
+        self.stop(signal.SIGKILL)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(_is_open(port) for port in self.ports.values()):
+            assert time.monotonic() < deadline, "workers outlived their supervisor"
+            time.sleep(0.02)
+
+    def imap(self, login: str, password: str = DEMO_PASSWORD) -> imaplib.IMAP4:
+        """A logged-in imaplib client."""
+        client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=30)
+        client.login(login, password)
+        return client
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "calendar"), os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        sock.settimeout(0.5)
+        return sock.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,117 @@
+"""A private PostgreSQL cluster for the tests, from Debian's packages, on a free loopback port."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+
+HOME = Path("/usr/lib/postgresql")
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    """A port nobody uses at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Postgres:
+    """Makes, starts and stops a cluster in `folder`; it refuses root, so root becomes `postgres`."""
+
+    def __init__(self, folder: Path) -> None:
+        found = sorted(HOME.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+        if not found:
+            raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
+        self._bin = found[-1].parent
+        self._folder = folder
+        self.port = free_port()
+        self.template = "template1"
+        self._user = "postgres"
+        self._made = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        data = self._folder / "cluster"
+        data.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(data, "postgres", "postgres")
+            for parent in (self._folder, *self._folder.parents):
+                if parent.stat().st_uid == 0 and parent != Path("/"):
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        self._run(
+            self._bin / "initdb", "-D", data, "-U", self._user, "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
+        )
+        self._process = subprocess.Popen(
+            self._as_user(
+                self._bin / "postgres",
+                "-D",
+                data,
+                "-p",
+                self.port,
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "max_connections=200",
+                "-c",
+                "fsync=off",
+            ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **self._identity(),
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise
+                time.sleep(0.1)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{self._user}@127.0.0.1:{self.port}/{database}"
+
+    def create(self, template: str = "template1") -> str:
+        """A new database, copied from a template; its URL."""
+        self._made += 1
+        name = f"t{self._made}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}" STRATEGY FILE_COPY')  # type: ignore[arg-type]
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        name = url.rsplit("/", 1)[1]
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+
+    def _as_user(self, *args: object) -> list[str]:
+        return [str(arg) for arg in args]
+
+    def _identity(self) -> dict[str, object]:
+        if os.geteuid() != 0:
+            return {}
+        entry = pwd.getpwnam("postgres")
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+    def _run(self, *args: object) -> None:
+        subprocess.run(
+            self._as_user(*args),
+            check=True,
+            capture_output=True,
+            cwd="/",
+            **self._identity(),  # type: ignore[call-overload]
+        )

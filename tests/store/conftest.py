@@ -1,0 +1,32 @@
+"""People without a directory: the store's tests need account rows only."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import insert
+
+from mailserver.store import mailboxes
+from mailserver.store.schema.accounts import account
+from mailserver.store.transactions import Store, Tx
+
+MakeAccount = Callable[[str], int]
+
+
+def create_account(tx: Tx, login: str) -> int:
+    row = tx.execute(
+        insert(account).values(login=login, state="active", created=tx.now).returning(account.c.id)
+    ).one()
+    mailboxes.provision(tx, row[0])
+    return int(row[0])
+
+
+@pytest.fixture
+def edupont(store: Store) -> int:
+    """An account with its mailboxes."""
+    return store.write_now(create_account, "edupont")
+
+
+@pytest.fixture
+def mmartin(store: Store) -> int:
+    """Another one."""
+    return store.write_now(create_account, "mmartin")

@@ -1,0 +1,232 @@
+"""UIDs, mod-sequences, counters, tombstones, and who may reach what."""
+
+from pathlib import Path
+
+import pytest
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import blobs, collect, mailboxes, messages
+from mailserver.store.flags import DELETED, FLAGGED, MAX_KEYWORDS, SEEN
+from mailserver.store.transactions import Store, Tx
+
+
+def mail(number: int, size: int = 0) -> bytes:
+    head = f"From: Paul <p@x.fr>\r\nTo: e@y.fr\r\nSubject: Message {number}\r\nMessage-ID: <{number}@x.fr>\r\n\r\n"
+    return head.encode() + b"Bonjour.\r\n" + b"x" * size
+
+
+@pytest.fixture
+def folder(store: Store) -> Path:
+    return store.data / "blobs"
+
+
+def box_of(store: Store, account: int, name: str = "INBOX") -> mailboxes.Mailbox:
+    return store.read_now(mailboxes.get, account, name)
+
+
+def fill(store: Store, account: int, count: int, name: str = "INBOX", first: int = 0) -> list[messages.Appended]:
+    box = box_of(store, account, name)
+    folder = store.data / "blobs"
+    return [
+        store.write_now(messages.append, account, box.id, blobs.prepare(mail(first + n), folder)) for n in range(count)
+    ]
+
+
+def recount(tx: Tx, account: int, name: str) -> None:
+    """The counters of the row are what counting says."""
+    box = mailboxes.get(tx, account, name)
+    rows = messages.fetch(tx, account, box.id, ("uid", "flags", "modseq", "size"))
+    assert box.messages == len(rows)
+    assert box.unseen == sum(1 for row in rows if not row[1] & SEEN)
+    assert box.octets == sum(row[3] for row in rows)
+    assert all(row[2] <= box.modseq for row in rows)
+    assert all(row[0] < box.uidnext for row in rows)
+
+
+@pytest.mark.parametrize("size", [0, 300_000])
+def test_octets_come_back_exactly(store: Store, edupont: int, folder: Path, size: int) -> None:
+    data = mail(1) + bytes(range(256)) * (size // 256 + 1)
+    import os
+
+    data += os.urandom(size)
+    box = box_of(store, edupont)
+    prepared = blobs.prepare(data, folder)
+    assert (prepared.file is not None) == (size > 0)
+    appended = store.write_now(messages.append, edupont, box.id, prepared)
+    assert store.read_now(messages.octets, edupont, box.id, appended.uid, folder) == data
+
+
+def test_uids_ascend_and_counters_follow(store: Store, edupont: int) -> None:
+    appended = fill(store, edupont, 5)
+    assert [one.uid for one in appended] == [1, 2, 3, 4, 5]
+    assert [one.modseq for one in appended] == [2, 3, 4, 5, 6]
+    store.read_now(recount, edupont, "INBOX")
+    box = box_of(store, edupont)
+    store.write_now(messages.store_flags, edupont, box.id, [2, 4, 5], "+", ["\\Deleted", "\\Seen"])
+    _, gone = store.write_now(messages.expunge, edupont, box.id)
+    assert gone == [2, 4, 5]
+    store.read_now(recount, edupont, "INBOX")
+    assert fill(store, edupont, 1, first=9)[0].uid == 6
+
+
+def test_same_content_is_stored_once(store: Store, edupont: int, mmartin: int) -> None:
+    one, two = fill(store, edupont, 1)[0], fill(store, mmartin, 1)[0]
+    assert one.content_id == two.content_id
+    assert store.read_now(messages.find, edupont, one.content_id) == [(one.mailbox_id, 1)]
+    assert store.read_now(messages.find, mmartin, one.content_id) == [(two.mailbox_id, 1)]
+
+
+def test_another_account_reaches_nothing(store: Store, edupont: int, mmartin: int, folder: Path) -> None:
+    one = fill(store, edupont, 1)[0]
+    theirs = box_of(store, mmartin).id
+    attempts = [
+        lambda: store.read_now(messages.fetch, mmartin, one.mailbox_id, ("uid",)),
+        lambda: store.read_now(messages.octets, mmartin, one.mailbox_id, 1, folder),
+        lambda: store.read_now(messages.changed_since, mmartin, one.mailbox_id, 0),
+        lambda: store.write_now(messages.store_flags, mmartin, one.mailbox_id, None, "+", ["\\Seen"]),
+        lambda: store.write_now(messages.copy, mmartin, one.mailbox_id, theirs, None),
+        lambda: store.write_now(messages.copy, mmartin, theirs, one.mailbox_id, None),
+        lambda: store.write_now(messages.move, mmartin, one.mailbox_id, theirs, None),
+        lambda: store.write_now(messages.expunge, mmartin, one.mailbox_id),
+        lambda: store.write_now(messages.erase, mmartin, one.mailbox_id, [1]),
+        lambda: store.write_now(messages.mark_seen_by_session, mmartin, one.mailbox_id),
+        lambda: store.write_now(messages.append, mmartin, one.mailbox_id, blobs.prepare(mail(7), folder)),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Refused) as refused:
+            attempt()
+        assert refused.value.reason is Reason.NO_SUCH_MAILBOX
+    assert store.read_now(messages.find, mmartin, one.content_id) == []
+
+
+def test_flags_modes_and_unchanged_since(store: Store, edupont: int) -> None:
+    fill(store, edupont, 3)
+    box = box_of(store, edupont)
+    modseq, rows, modified = store.write_now(messages.store_flags, edupont, box.id, None, "+", ["\\Flagged", "Projet"])
+    assert [row[0] for row in rows] == [1, 2, 3]
+    assert modified == []
+    _, rows, _ = store.write_now(messages.store_flags, edupont, box.id, [1], "=", ["\\Seen"])
+    assert rows == [(1, SEEN, modseq + 1)]
+    _, rows, modified = store.write_now(messages.store_flags, edupont, box.id, None, "-", ["projet"], modseq)
+    assert modified == [1]
+    assert [row[0] for row in rows] == [2, 3]
+    assert {row[1] for row in rows} == {FLAGGED}
+    before = box_of(store, edupont).modseq
+    store.write_now(messages.store_flags, edupont, box.id, [2], "+", ["\\Flagged"])
+    assert box_of(store, edupont).modseq == before, "nothing changed, so no mod-sequence is spent"
+    store.read_now(recount, edupont, "INBOX")
+
+
+def test_keywords_are_bounded(store: Store, edupont: int) -> None:
+    fill(store, edupont, 1)
+    box = box_of(store, edupont)
+    names = [f"k{n}" for n in range(MAX_KEYWORDS)]
+    store.write_now(messages.store_flags, edupont, box.id, None, "+", names)
+    assert store.read_now(mailboxes.keywords, box.id) == tuple(names)
+    state = store.read_now(messages.state, box.id)
+    assert state[0][1] > 1 << 60
+    with pytest.raises(Refused):
+        store.write_now(messages.store_flags, edupont, box.id, None, "+", ["onemore"])
+    assert store.read_now(messages.state, box.id) == state
+
+
+@pytest.mark.parametrize("uids", [None, [1, 3, 4, 9]])
+def test_copy_and_move_keep_flags_dates_and_keywords(store: Store, edupont: int, uids: list[int] | None) -> None:
+    fill(store, edupont, 10)
+    inbox, archive = box_of(store, edupont), box_of(store, edupont, "Archive")
+    store.write_now(messages.store_flags, edupont, inbox.id, [3], "+", ["\\Flagged", "Notes"])
+    store.write_now(messages.store_flags, edupont, archive.id, None, "+", ["Autre"])
+    copied = store.write_now(messages.copy, edupont, inbox.id, archive.id, uids)
+    wanted = uids or list(range(1, 11))
+    assert copied.source_uids == wanted
+    assert copied.target_uids == list(range(1, len(wanted) + 1))
+    keywords = store.read_now(mailboxes.keywords, archive.id)
+    row = next(r for r in store.read_now(messages.state, archive.id) if r[1])
+    assert row[1] & FLAGGED
+    assert keywords[(row[1] >> 5).bit_length() - 1] == "Notes"
+    moved = store.write_now(messages.move, edupont, inbox.id, archive.id, uids)
+    assert moved.source_uids == wanted
+    changed = store.read_now(messages.changed_since, edupont, inbox.id, inbox.modseq)
+    assert changed.vanished == wanted
+    for name in ("INBOX", "Archive"):
+        store.read_now(recount, edupont, name)
+
+
+def test_changed_since_tells_everything(store: Store, edupont: int) -> None:
+    fill(store, edupont, 4)
+    box = box_of(store, edupont)
+    fill(store, edupont, 2, first=4)
+    new = store.read_now(messages.changed_since, edupont, box.id, box.modseq, box.uidnext)
+    assert [row[0] for row in new.rows] == [5, 6]
+    store.write_now(messages.store_flags, edupont, box.id, [1, 6], "+", ["\\Deleted"])
+    fill(store, edupont, 1, first=6)
+    both = store.read_now(messages.changed_since, edupont, box.id, box.modseq, box.uidnext)
+    assert [row[0] for row in both.rows] == [1, 5, 6, 7]
+    store.write_now(messages.expunge, edupont, box.id, [1])
+    after = store.read_now(messages.changed_since, edupont, box.id, both.box.modseq, both.box.uidnext)
+    assert (after.rows, after.vanished) == ([], [1])
+
+
+def test_quota_refuses_and_leaves_nothing(store: Store, edupont: int, folder: Path) -> None:
+    box = box_of(store, edupont)
+    with pytest.raises(Refused) as refused:
+        store.write_now(messages.append, edupont, box.id, blobs.prepare(mail(1), folder), quota=10)
+    assert refused.value.reason is Reason.OVER_QUOTA
+    fill(store, edupont, 2)
+    with pytest.raises(Refused):
+        store.write_now(messages.copy, edupont, box.id, box_of(store, edupont, "Archive").id, None, quota=300)
+    store.read_now(recount, edupont, "Archive")
+
+
+def test_place_many_reaches_each_once(store: Store, edupont: int, mmartin: int, folder: Path) -> None:
+    def deliver(tx: Tx) -> None:
+        content_id, _ = messages.store_content(tx, blobs.prepare(mail(1), folder))
+        messages.place_many(tx, messages.inboxes(tx, [edupont, mmartin]), content_id, 100)
+
+    fill(store, mmartin, 3, first=5)
+    store.write_now(deliver)
+    assert [row[0] for row in store.read_now(messages.state, box_of(store, edupont).id)] == [1]
+    assert [row[0] for row in store.read_now(messages.state, box_of(store, mmartin).id)] == [1, 2, 3, 4]
+
+
+def test_collector_takes_what_nobody_holds(store: Store, edupont: int, mmartin: int, folder: Path) -> None:
+    big = mail(1) + __import__("os").urandom(200_000)
+    inbox = box_of(store, edupont)
+    prepared = blobs.prepare(big, folder)
+    one = store.write_now(messages.append, edupont, inbox.id, prepared)
+    shared = fill(store, edupont, 1, first=50)[0]
+    fill(store, mmartin, 1, first=50)
+    store.write_now(messages.erase, edupont, inbox.id, [one.uid, shared.uid])
+    looked, files = store.write_now(collect.collect, int(store.clock.now()) + 1)
+    assert looked == 2
+    assert files == [prepared.file]
+    assert store.read_now(messages.octets, mmartin, box_of(store, mmartin).id, 1, folder) == mail(50)
+    again = store.write_now(messages.append, edupont, inbox.id, blobs.prepare(big, folder))
+    assert again.content_id != one.content_id
+    assert store.read_now(messages.octets, edupont, inbox.id, again.uid, folder) == big
+
+
+def test_content_delivered_again_before_collection_stays(store: Store, edupont: int, folder: Path) -> None:
+    inbox = box_of(store, edupont)
+    one = fill(store, edupont, 1)[0]
+    store.write_now(messages.erase, edupont, inbox.id, [one.uid])
+    again = fill(store, edupont, 1)[0]
+    assert again.content_id == one.content_id
+    store.write_now(collect.collect, int(store.clock.now()) + 1)
+    assert store.read_now(messages.octets, edupont, inbox.id, again.uid, folder) == mail(0)
+
+
+def test_deleted_flag_only_expunges_its_own(store: Store, edupont: int) -> None:
+    fill(store, edupont, 4)
+    inbox = box_of(store, edupont)
+    store.write_now(messages.store_flags, edupont, inbox.id, [1, 2, 3], "+", ["\\Deleted"])
+    _, gone = store.write_now(messages.expunge, edupont, inbox.id, [2, 4])
+    assert gone == [2]
+    assert [row[:2] for row in store.read_now(messages.state, inbox.id)] == [(1, DELETED), (3, DELETED), (4, 0)]
+
+
+def test_recent_is_claimed_once(store: Store, edupont: int) -> None:
+    fill(store, edupont, 3)
+    inbox = box_of(store, edupont)
+    assert store.write_now(messages.mark_seen_by_session, edupont, inbox.id)[0] == 1
+    assert store.write_now(messages.mark_seen_by_session, edupont, inbox.id)[0] == 4

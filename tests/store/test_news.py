@@ -1,0 +1,96 @@
+"""A commit in one process wakes subscribers of another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from mailserver.store import news
+from mailserver.store.transactions import Store, Tx
+
+
+@pytest.fixture
+async def pair(make_store: Callable[[], Store]) -> AsyncIterator[tuple[Store, Store]]:
+    """Two workers over one database, their carriers running."""
+    stores = make_store(), make_store()
+    tasks = []
+    loop = asyncio.get_running_loop()
+    for store in stores:
+        carrier = news.carrier(store.backend, store.worker, store.changes)
+        store.changes.attach(loop, carrier.generation)
+        tasks.append(asyncio.create_task(carrier.run()))
+    await asyncio.sleep(0.3)
+    yield stores
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def touch(tx: Tx, account_id: int, mailbox_id: int) -> None:
+    tx.changed(account_id, mailbox_id)
+
+
+async def test_news_reach_both_workers_once(pair: tuple[Store, Store]) -> None:
+    here, there = pair
+    heard: list[str] = []
+    woken = asyncio.Event()
+    here.changes.subscribe("mailbox", 7, lambda: heard.append("here"))
+    there.changes.subscribe("mailbox", 7, lambda: (heard.append("there"), woken.set()))  # type: ignore[func-returns-value]
+    there.changes.subscribe("mailbox", 8, lambda: heard.append("other mailbox"))
+    before = there.changes.generation()
+    await here.write(touch, 1, 7)
+    await asyncio.wait_for(woken.wait(), 2)
+    await asyncio.sleep(0.1)
+    assert sorted(heard) == ["here", "there"]
+    assert there.changes.generation() != before
+
+
+async def test_generation_moves_before_the_writer_is_answered(pair: tuple[Store, Store]) -> None:
+    here, _ = pair
+    for _ in range(20):
+        before = here.changes.generation()
+        await here.write(touch, 1, 7)
+        assert here.changes.generation() != before
+
+
+async def test_failed_unit_publishes_nothing(pair: tuple[Store, Store]) -> None:
+    here, there = pair
+    heard: list[int] = []
+    for store in pair:
+        store.changes.subscribe("account", 5, lambda: heard.append(1))
+
+    def fail(tx: Tx) -> None:
+        tx.changed(5, 9)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        await here.write(fail)
+    await here.write(touch, 6, 10)
+    await asyncio.sleep(0.2)
+    assert heard == []
+
+
+async def test_many_changes_in_one_unit(pair: tuple[Store, Store]) -> None:
+    here, there = pair
+    heard: set[int] = set()
+    for number in range(1, 1001):
+        there.changes.subscribe("mailbox", number, lambda number=number: heard.add(number))  # type: ignore[misc]
+    await here.write(lambda tx: [tx.changed(1, number) for number in range(1, 1001)])
+    deadline = asyncio.get_running_loop().time() + 3
+    while len(heard) < 1000 and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.02)
+    assert len(heard) == 1000
+
+
+async def test_lost_news_wake_everybody(make_store: Callable[[], Store]) -> None:
+    store = make_store()
+    carrier = news.carrier(store.backend, store.worker, store.changes)
+    if not isinstance(carrier, news.SqliteCarrier):
+        return
+    woken: list[int] = []
+    store.changes.subscribe("mailbox", 99, lambda: woken.append(1))
+    for _ in range(3):
+        await store.write(touch, 1, 7)
+    carrier._connection.execute("DELETE FROM news WHERE id = 1")
+    carrier._read()
+    assert woken == [1]
