@@ -1,5 +1,6 @@
 """Fixtures shared by every area: stores on both engines, running instances."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,45 @@ from mailserver.store import migrate
 from mailserver.store.transactions import Store
 from tests.harness import Instance
 from tests.postgres import Postgres
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*programs): programs of Debian packages that the test talks to")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests whose programs are missing only where they cannot be installed (no root, no sudo).
+
+    Everywhere else they run and fail: a missing program must not hide a failure.
+    """
+    if os.geteuid() == 0 or os.environ.get("CI"):
+        return
+    kept, left_out = [], []
+    for item in items:
+        wanted = [name for mark in item.iter_markers("needs") for name in mark.args]
+        if "postgresql" in item.name:
+            wanted.append("postgresql")
+        (left_out if any(not _installed(name) for name in wanted) else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+        config.stash[LEFT_OUT] = len(left_out)
+
+
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many tests did not run."""
+    count = config.stash.get(LEFT_OUT, 0)
+    if count:
+        terminalreporter.write_line(f"{count} tests were left out: their programs are not installed (tests/install.sh)")
+
+
+def _installed(program: str) -> bool:
+    if program == "postgresql":
+        return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is not None
 
 
 @pytest.fixture(scope="session")

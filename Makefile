@@ -1,0 +1,44 @@
+# A thin face of `mailserver`: `make run` tries the service, `make test` checks it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DIR ?= var
+
+.PHONY: run test check bench clean help
+
+help:
+	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
+	@echo "make test    install what the tests need, then every check and every test"
+	@echo "make check   format, lint, types, import layers"
+	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
+
+$(VENV)/.made:
+	@$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) cannot make a virtual environment (on Debian: apt-get install python3-venv)" >&2; exit 2; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	touch $@
+
+$(VENV)/.run: $(VENV)/.made setup.cfg setup.py pyproject.toml webui/frontend/package-lock.json
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .[test,check]
+	touch $@
+
+run: $(VENV)/.run
+	@test -e $(DIR)/mailserver.toml || $(BIN)/mailserver init $(DIR) --demo
+	@exec $(BIN)/mailserver serve $(DIR)
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+test: $(VENV)/.test
+	@sh tests/install.sh
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info webui/static/dist

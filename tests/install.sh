@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs the Debian packages that the tests talk to: real clients, a real slapd, PostgreSQL, Chromium.
+# As root, or through sudo when it asks no password; otherwise names what is missing, and the tests that need
+# it are left out and counted at the end of the run.
+set -u
+packages="slapd slapd-contrib ldap-utils postgresql isync mutt offlineimap3 swaks chromium strace"
+
+missing=""
+for package in $packages; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    become=""
+elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    become="sudo -n"
+else
+    echo "make test: not root and no sudo, so these packages stay missing:$missing"
+    echo "make test: install them with: apt-get install$missing"
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+# Services must not start: the tests run private instances of their own on free ports.
+policy=/usr/sbin/policy-rc.d
+made=""
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | $become tee $policy >/dev/null && $become chmod +x $policy && made=1
+fi
+$become apt-get update -qq && $become apt-get install -y -qq --no-install-recommends $missing >/dev/null
+code=$?
+[ -z "$made" ] || $become rm -f $policy
+exit $code

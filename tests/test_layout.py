@@ -1,0 +1,52 @@
+"""The promises of setup.cfg: nothing shadows the standard library and nothing is left out of the wheel."""
+
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HOMES = {name: ROOT / name for name in ("mailserver", "directory", "smtp", "imap", "webui")}
+HOMES["agenda"] = ROOT / "calendar" / "agenda"
+
+
+def test_calendar_folder_is_not_a_package() -> None:
+    """calendar/__init__.py, or a module directly inside, would break email, ssl and http."""
+    assert not list((ROOT / "calendar").glob("*.py"))
+    assert not [path for path in (ROOT / "tests").rglob("calendar*") if path.is_dir() or path.suffix == ".py"]
+
+
+@pytest.mark.parametrize("folder", [".", "calendar", "tests"])
+def test_standard_library_wins(folder: str) -> None:
+    """Python started anywhere in the tree sees its own calendar."""
+    code = "import calendar, email.utils, http.cookiejar, ssl; calendar.timegm((1970, 1, 1, 0, 0, 0))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / folder, check=True)
+
+
+def test_no_module_borrows_a_standard_name() -> None:
+    """A module named like one of Python's own shadows it as soon as Python starts in its folder."""
+    ours = {path.stem for home in HOMES.values() for path in home.rglob("*.py")}
+    assert not (ours | HOMES.keys()) & sys.stdlib_module_names
+
+
+def test_every_package_is_declared() -> None:
+    """setup.cfg lists exactly the packages that exist."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    found = {
+        ".".join((name, *init.parent.relative_to(home).parts))
+        for name, home in HOMES.items()
+        for init in home.rglob("__init__.py")
+    }
+    assert set(config["options"]["packages"].split()) == found
+
+
+def test_every_dependency_has_its_reason_in_the_readme() -> None:
+    """The README's table names each requirement of setup.cfg."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    names = [line.split()[0].split("[")[0] for line in config["options"]["install_requires"].split("\n") if line.strip()]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
+    assert [name for name in names if f"| {name.lower()}" not in readme] == []
