@@ -39,7 +39,10 @@ class Session:
     expires: int
     lifetime: int
     interface: str
+    current: bool
+    """False when password or state have changed since the login."""
     state: str
+    state_since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,10 @@ _FIND = Statement(
         session.c.expires,
         session.c.lifetime,
         session.c.interface,
+        session.c.login_version,
+        account.c.login_version,
         account.c.state,
+        account.c.state_since,
     )
     .join(account, account.c.id == session.c.account_id)
     .where(session.c.token_hash == bindparam("token_hash"), session.c.expires > bindparam("moment"))
@@ -102,7 +108,14 @@ _PREFERENCES = Statement(
 
 
 def open_session(
-    tx: Tx, token_hash: bytes, account_id: int, lifetime: int, interface: str, peer: str, agent: str
+    tx: Tx,
+    token_hash: bytes,
+    account_id: int,
+    login_version: int,
+    lifetime: int,
+    interface: str,
+    peer: str,
+    agent: str,
 ) -> None:
     """Record a new session of `lifetime` seconds, renewed as it is used; sweep what has expired."""
     now = tx.now
@@ -117,6 +130,7 @@ def open_session(
             "seen": now,
             "expires": now + lifetime,
             "lifetime": lifetime,
+            "login_version": login_version,
             "interface": interface,
             "peer": peer,
             "agent": agent[:300],
@@ -129,8 +143,8 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
     row = tx.one(_FIND, token_hash=token_hash, moment=tx.now)
     if row is None:
         return None
-    account_id, created, seen, expires, lifetime, interface, state = row
-    found = Session(token_hash, account_id, created, seen, expires, lifetime, interface, state)
+    account_id, created, seen, expires, lifetime, interface, at_login, now, state, since = row
+    found = Session(token_hash, account_id, created, seen, expires, lifetime, interface, at_login == now, state, since)
     return found, preferences(tx, account_id)
 
 

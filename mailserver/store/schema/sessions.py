@@ -17,11 +17,13 @@ session = Table(
     Column("seen", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("lifetime", BigInteger, nullable=False),
+    Column("login_version", BigInteger, nullable=False),
     Column("interface", String(8), nullable=False),
     Column("peer", Text, nullable=False),
     Column("agent", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+"""`login_version` is the account's at login: when that moves (password, state) the session is over."""
 Index("ix_session_account_id", session.c.account_id)
 Index("ix_session_expires", session.c.expires)
 
