@@ -47,6 +47,8 @@ def test_every_dependency_has_its_reason_in_the_readme() -> None:
     """The README's table names each requirement of setup.cfg."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    names = [line.split()[0].split("[")[0] for line in config["options"]["install_requires"].split("\n") if line.strip()]
+    names = [
+        line.split()[0].split("[")[0] for line in config["options"]["install_requires"].split("\n") if line.strip()
+    ]
     readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
     assert [name for name in names if f"| {name.lower()}" not in readme] == []
