@@ -1,0 +1,102 @@
+"""Response codes: what stands in brackets after OK, NO, BAD or BYE (RFC 3501 section 7.1, RFC 5530)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from imap.wire.sets import compact
+
+
+class CodeName(Enum):
+    """The codes this server uses."""
+
+    ALERT = b"ALERT"
+    BADCHARSET = b"BADCHARSET"
+    CAPABILITY = b"CAPABILITY"
+    PARSE = b"PARSE"
+    PERMANENTFLAGS = b"PERMANENTFLAGS"
+    READ_ONLY = b"READ-ONLY"
+    READ_WRITE = b"READ-WRITE"
+    TRYCREATE = b"TRYCREATE"
+    UIDNEXT = b"UIDNEXT"
+    UIDVALIDITY = b"UIDVALIDITY"
+    UNSEEN = b"UNSEEN"
+    # RFC 4315 (UIDPLUS)
+    APPENDUID = b"APPENDUID"
+    COPYUID = b"COPYUID"
+    UIDNOTSTICKY = b"UIDNOTSTICKY"
+    # RFC 7162 (CONDSTORE, QRESYNC)
+    HIGHESTMODSEQ = b"HIGHESTMODSEQ"
+    NOMODSEQ = b"NOMODSEQ"
+    MODIFIED = b"MODIFIED"
+    CLOSED = b"CLOSED"
+    # RFC 5530
+    UNAVAILABLE = b"UNAVAILABLE"
+    AUTHENTICATIONFAILED = b"AUTHENTICATIONFAILED"
+    AUTHORIZATIONFAILED = b"AUTHORIZATIONFAILED"
+    EXPIRED = b"EXPIRED"
+    PRIVACYREQUIRED = b"PRIVACYREQUIRED"
+    CONTACTADMIN = b"CONTACTADMIN"
+    NOPERM = b"NOPERM"
+    INUSE = b"INUSE"
+    EXPUNGEISSUED = b"EXPUNGEISSUED"
+    SERVERBUG = b"SERVERBUG"
+    CLIENTBUG = b"CLIENTBUG"
+    CANNOT = b"CANNOT"
+    LIMIT = b"LIMIT"
+    OVERQUOTA = b"OVERQUOTA"
+    ALREADYEXISTS = b"ALREADYEXISTS"
+    NONEXISTENT = b"NONEXISTENT"
+    # RFC 4469
+    TOOBIG = b"TOOBIG"
+    # RFC 6154
+    USEATTR = b"USEATTR"
+    # RFC 5466, 6237 and later ones come with their capability.
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A response code and its arguments, rendered."""
+
+    name: CodeName
+    arguments: bytes = b""
+
+    def encode(self) -> bytes:
+        if not self.arguments:
+            return b"[%s]" % self.name.value
+        return b"[%s %s]" % (self.name.value, self.arguments)
+
+
+def number(name: CodeName, value: int) -> Code:
+    """UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ: a code with one number."""
+    return Code(name, b"%d" % value)
+
+
+def capability(names: Iterable[str]) -> Code:
+    """The capabilities, for the greeting and the answer to a login (RFC 3501 section 7.1)."""
+    return Code(CodeName.CAPABILITY, " ".join(names).encode("ascii"))
+
+
+def permanent_flags(names: bytes) -> Code:
+    """PERMANENTFLAGS; `names` as `FlagNames.all` gives them, with `\\*` when keywords may be made."""
+    return Code(CodeName.PERMANENTFLAGS, b"(%s)" % names)
+
+
+def bad_charset() -> Code:
+    """The charsets SEARCH knows (RFC 3501 section 6.4.4)."""
+    return Code(CodeName.BADCHARSET, b"(US-ASCII UTF-8)")
+
+
+def append_uid(uidvalidity: int, uids: Iterable[int]) -> Code:
+    """RFC 4315 section 3; several UIDs for MULTIAPPEND, ascending."""
+    return Code(CodeName.APPENDUID, b"%d %s" % (uidvalidity, compact(uids)))
+
+
+def copy_uid(uidvalidity: int, sources: Iterable[int], copies: Iterable[int]) -> Code:
+    """RFC 4315 section 3: the two sets correspond one to one, both ascending."""
+    return Code(CodeName.COPYUID, b"%d %s %s" % (uidvalidity, compact(sources), compact(copies)))
+
+
+def modified(numbers: Iterable[int]) -> Code:
+    """Messages that UNCHANGEDSINCE left alone (RFC 7162 section 3.1.3): numbers, or UIDs for UID STORE."""
+    return Code(CodeName.MODIFIED, compact(numbers))

@@ -1,0 +1,434 @@
+"""Every command as a frozen value, with the names of its RFC. `imap.wire.syntax` makes them from octets.
+
+Mailbox names and patterns are Unicode text with INBOX in capitals (`imap.wire.names`); dates are seconds
+since 1970; passwords hide in `Secret`. Where a command exists as `X` and `UID X` there is one value, and
+`by_uid` says which.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from imap.wire.fetch import FetchItem
+from imap.wire.flags import NO_FLAGS, Flags
+from imap.wire.sets import SequenceSet
+from mailserver.criteria import Criterion
+from mailserver.sasl import Secret
+
+# Any state (RFC 3501 section 6.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """RFC 3501 section 6.1.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    """RFC 3501 section 6.1.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """RFC 3501 section 6.1.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """ID (RFC 2971): what the client says of itself; None when it sent NIL."""
+
+    fields: tuple[tuple[str, str | None], ...] | None
+
+
+# Not authenticated (RFC 3501 section 6.2)
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """RFC 3501 section 6.2.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """RFC 3501 section 6.2.2; `initial` is the decoded initial response of SASL-IR (RFC 4959), else None.
+
+    The mechanism is in capitals. An initial response hides like a password: it holds one.
+    """
+
+    mechanism: str
+    initial: "InitialResponse | None" = None
+
+
+class InitialResponse:
+    """The decoded octets of an initial response. They never print."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def reveal(self) -> bytes:
+        return self._octets
+
+    def __repr__(self) -> str:
+        return "InitialResponse(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InitialResponse) and other._octets == self._octets
+
+    def __hash__(self) -> int:
+        return hash(self._octets)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """RFC 3501 section 6.2.3."""
+
+    login: str
+    secret: Secret
+
+
+# Authenticated (RFC 3501 section 6.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """RFC 5161: the capabilities in capitals, known or not."""
+
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """The QRESYNC parameter of SELECT (RFC 7162 section 3.2.5)."""
+
+    uidvalidity: int
+    modseq: int
+    known_uids: SequenceSet | None = None
+    matched_numbers: SequenceSet | None = None
+    matched_uids: SequenceSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """SELECT, and EXAMINE when `read_only` (RFC 3501 sections 6.3.1, 6.3.2; RFC 7162 section 3.1.8)."""
+
+    mailbox: str
+    read_only: bool = False
+    condstore: bool = False
+    resync: Resync | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """RFC 3501 section 6.3.3; `uses` are the special uses asked for (RFC 6154 section 3), like `\\Sent`.
+
+    A trailing hierarchy separator only announces children: it is not in `mailbox`, and `container` is true.
+    """
+
+    mailbox: str
+    uses: tuple[str, ...] = ()
+    container: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """RFC 3501 section 6.3.4."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """RFC 3501 section 6.3.5."""
+
+    mailbox: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """RFC 3501 section 6.3.6."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """RFC 3501 section 6.3.7."""
+
+    mailbox: str
+
+
+class StatusItem(Enum):
+    """What STATUS can tell (RFC 3501 section 6.3.10, RFC 7162 section 3.1.7)."""
+
+    MESSAGES = "MESSAGES"
+    RECENT = "RECENT"
+    UIDNEXT = "UIDNEXT"
+    UIDVALIDITY = "UIDVALIDITY"
+    UNSEEN = "UNSEEN"
+    HIGHESTMODSEQ = "HIGHESTMODSEQ"
+
+
+class ListSelect(Enum):
+    """Which names LIST considers (RFC 5258 section 3.1, RFC 6154 section 2)."""
+
+    SUBSCRIBED = "SUBSCRIBED"
+    REMOTE = "REMOTE"
+    RECURSIVEMATCH = "RECURSIVEMATCH"
+    SPECIAL_USE = "SPECIAL-USE"
+
+
+class ListReturn(Enum):
+    """What LIST adds to each name (RFC 5258 section 3.2, RFC 6154 section 2)."""
+
+    SUBSCRIBED = "SUBSCRIBED"
+    CHILDREN = "CHILDREN"
+    SPECIAL_USE = "SPECIAL-USE"
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """LIST (RFC 3501 section 6.3.8) and its extended form (RFC 5258, RFC 5819).
+
+    `extended` is true when the client used selection options, several patterns or RETURN. An empty single
+    pattern of the plain form asks for the hierarchy separator.
+    """
+
+    reference: str
+    patterns: tuple[str, ...]
+    select: frozenset[ListSelect] = frozenset()
+    returns: frozenset[ListReturn] = frozenset()
+    status: tuple[StatusItem, ...] = ()
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lsub:
+    """RFC 3501 section 6.3.9."""
+
+    reference: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """RFC 2342."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """RFC 3501 section 6.3.10."""
+
+    mailbox: str
+    items: tuple[StatusItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """One message of APPEND; `received` is the INTERNALDATE in seconds since 1970, None for now."""
+
+    octets: bytes
+    flags: Flags = NO_FLAGS
+    received: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """RFC 3501 section 6.3.11, with several messages RFC 3502: all are appended or none."""
+
+    mailbox: str
+    messages: tuple[NewMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """RFC 2177. The line that ends it comes from `Framer.line` and is checked by `syntax.ends_idle`."""
+
+
+# Selected (RFC 3501 section 6.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """RFC 3501 section 6.4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """RFC 3501 section 6.4.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unselect:
+    """RFC 3691."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge:
+    """RFC 3501 section 6.4.3, and UID EXPUNGE (RFC 4315 section 2.1) when `uids` is given."""
+
+    uids: SequenceSet | None = None
+
+
+class SearchReturn(Enum):
+    """What an extended SEARCH answers (RFC 4731 section 3.1)."""
+
+    MIN = "MIN"
+    MAX = "MAX"
+    ALL = "ALL"
+    COUNT = "COUNT"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """RFC 3501 section 6.4.4. `returns` is None without RETURN: the answer is then a SEARCH line.
+
+    An empty RETURN list means ALL (RFC 4731 section 3.1) and is given as such.
+    """
+
+    criterion: Criterion
+    by_uid: bool = False
+    returns: frozenset[SearchReturn] | None = None
+
+
+class SortField(Enum):
+    """Keys of SORT (RFC 5256 section 3)."""
+
+    ARRIVAL = "ARRIVAL"
+    CC = "CC"
+    DATE = "DATE"
+    FROM = "FROM"
+    SIZE = "SIZE"
+    SUBJECT = "SUBJECT"
+    TO = "TO"
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key of SORT and its direction."""
+
+    field: SortField
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """RFC 5256 BASE.6.4.SORT; `returns` as in Search (RFC 5267 ESORT)."""
+
+    keys: tuple[SortKey, ...]
+    criterion: Criterion
+    by_uid: bool = False
+    returns: frozenset[SearchReturn] | None = None
+
+
+class ThreadAlgorithm(Enum):
+    """RFC 5256 BASE.6.4.THREAD."""
+
+    ORDEREDSUBJECT = "ORDEREDSUBJECT"
+    REFERENCES = "REFERENCES"
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """RFC 5256 BASE.6.4.THREAD."""
+
+    algorithm: ThreadAlgorithm
+    criterion: Criterion
+    by_uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """RFC 3501 section 6.4.5; macros are already spelled out, each item at most once.
+
+    `changed_since` and `vanished` are RFC 7162 sections 3.1.4.1 and 3.2.6. UID FETCH always holds
+    `Attribute.UID`, and CHANGEDSINCE always `Attribute.MODSEQ`, as their RFCs demand of the answer.
+    """
+
+    numbers: SequenceSet
+    items: tuple[FetchItem, ...]
+    by_uid: bool = False
+    changed_since: int | None = None
+    vanished: bool = False
+
+
+class StoreAction(Enum):
+    """What STORE does with the flags it names."""
+
+    REPLACE = "FLAGS"
+    ADD = "+FLAGS"
+    REMOVE = "-FLAGS"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """RFC 3501 section 6.4.6; `unchanged_since` is RFC 7162 section 3.1.3."""
+
+    numbers: SequenceSet
+    action: StoreAction
+    flags: Flags
+    silent: bool = False
+    by_uid: bool = False
+    unchanged_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """RFC 3501 section 6.4.7."""
+
+    numbers: SequenceSet
+    mailbox: str
+    by_uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """RFC 6851."""
+
+    numbers: SequenceSet
+    mailbox: str
+    by_uid: bool = False
+
+
+Command = (
+    Capability
+    | Noop
+    | Logout
+    | Identify
+    | StartTls
+    | Authenticate
+    | Login
+    | Enable
+    | Select
+    | Create
+    | Delete
+    | Rename
+    | Subscribe
+    | Unsubscribe
+    | List
+    | Lsub
+    | Namespace
+    | Status
+    | Append
+    | Idle
+    | Check
+    | Close
+    | Unselect
+    | Expunge
+    | Search
+    | Sort
+    | Thread
+    | Fetch
+    | Store
+    | Copy
+    | Move
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A command and the tag its answer must carry."""
+
+    tag: str
+    command: Command

@@ -1,0 +1,105 @@
+"""FETCH answers, many messages a call (RFC 3501 section 7.4.2).
+
+Attributes come as rows and leave as one string: formatting one long template does 10,000 lines in a few
+milliseconds, where a call for each line would cost several times that. ENVELOPE, BODY and BODYSTRUCTURE
+arrive rendered (they were at delivery) and are only put in their place. Body sections are literals whose
+octets are handed on as they are, uncopied, as chunks of their own.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain
+from time import gmtime
+
+from imap.wire.fetch import Attribute, Section
+from imap.wire.flags import FlagNames
+
+Row = Sequence[int | bytes]
+"""One message: its number, then one value for each attribute in the order asked."""
+
+_DAY = 86_400
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+
+_FORMS = {
+    Attribute.UID: b"UID %d",
+    Attribute.FLAGS: b"FLAGS (%b)",
+    Attribute.INTERNALDATE: b"INTERNALDATE %b",
+    Attribute.RFC822_SIZE: b"RFC822.SIZE %d",
+    Attribute.MODSEQ: b"MODSEQ (%d)",
+    Attribute.ENVELOPE: b"ENVELOPE %b",
+    Attribute.BODY: b"BODY %b",
+    Attribute.BODYSTRUCTURE: b"BODYSTRUCTURE %b",
+}
+
+
+@lru_cache(maxsize=4096)
+def _day(days: int) -> bytes:
+    """The date of a day counted from 1970: a mailbox holds far fewer days than messages."""
+    year, month, day = gmtime(days * _DAY)[:3]
+    return b"%2d-%b-%04d" % (day, _MONTHS[month - 1], year)
+
+
+def date_time(seconds: int) -> bytes:
+    """A date-time in UTC, quoted (RFC 3501 section 9, date-time)."""
+    days, rest = divmod(seconds, _DAY)
+    return b'"%b %02d:%02d:%02d +0000"' % (_day(days), rest // 3600, rest // 60 % 60, rest % 60)
+
+
+def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> bytes:
+    """One FETCH line for each row: (number, a value for each attribute).
+
+    Values: UID, RFC822.SIZE, MODSEQ are integers; FLAGS a mask; INTERNALDATE seconds since 1970; the others
+    rendered octets.
+    """
+    if not rows:
+        return b""
+    template = b"* %%d FETCH (%b)\r\n" % b" ".join(_FORMS[attribute] for attribute in attributes)
+    return (template * len(rows)) % _values(attributes, rows, names)
+
+
+def _values(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> tuple[int | bytes, ...]:
+    """The rows' values one after the other, as their forms take them."""
+    conversions = [_conversion(attribute, names) for attribute in attributes]
+    if not any(conversions):
+        return tuple(chain.from_iterable(rows))
+    columns = list(zip(*rows, strict=True))
+    for place, convert in enumerate(conversions, 1):
+        if convert is not None:
+            columns[place] = tuple(map(convert, columns[place]))
+    return tuple(chain.from_iterable(zip(*columns, strict=True)))
+
+
+def _conversion(attribute: Attribute, names: FlagNames) -> Callable[..., bytes] | None:
+    """How a column's values become what its form takes; None when they are that already."""
+    if attribute is Attribute.FLAGS:
+        return names.spell
+    if attribute is Attribute.INTERNALDATE:
+        return date_time
+    return None
+
+
+def with_sections(
+    attributes: Sequence[Attribute],
+    row: Row,
+    sections: Sequence[tuple[Section, bytes | None]],
+    names: FlagNames,
+) -> list[bytes]:
+    """The FETCH line of one message with body sections, as chunks to write in order.
+
+    `row` is as for `lines`. A section is given with its octets, already cut to its partial range; None says
+    that the message has no such part, and is written as NIL.
+    """
+    template = b"* %%d FETCH (%b" % b" ".join(_FORMS[attribute] for attribute in attributes)
+    head = template % _values(attributes, (row,), names)
+    chunks: list[bytes] = []
+    space = b" " if attributes else b""
+    for section, octets in sections:
+        if octets is None:
+            head += b"%b%b NIL" % (space, section.label)
+        else:
+            chunks.append(b"%b%b%b {%d}\r\n" % (head, space, section.label, len(octets)))
+            chunks.append(octets)
+            head = b""
+        space = b" "
+    chunks.append(head + b")\r\n")
+    return chunks

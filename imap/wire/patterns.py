@@ -1,0 +1,79 @@
+"""LIST patterns (RFC 3501 section 6.3.8): `*` matches anything, `%` anything within one level.
+
+A pattern is a small automaton whose states are the bits of one integer, so the time is the length of the
+name times a constant. A regular expression would try every way to split the name between the wildcards:
+`*a*a*a*a*b` is the attack.
+"""
+
+from collections.abc import Callable, Iterable
+
+from imap.wire.names import canonical
+
+SEPARATOR = "/"
+"""Between the levels of a mailbox name."""
+
+Matcher = Callable[[str], bool]
+
+
+def matcher(reference: str, patterns: Iterable[str]) -> Matcher:
+    """Tell whether a name matches one of the patterns, each put behind the reference."""
+    wanted = [_matcher(canonical(reference + pattern)) for pattern in patterns]
+    if len(wanted) == 1:
+        return wanted[0]
+    return lambda name: any(matches(name) for matches in wanted)
+
+
+def _matcher(pattern: str) -> Matcher:
+    pattern = _collapse(pattern)
+    if pattern == "*":
+        return lambda name: True
+    if "*" not in pattern and "%" not in pattern:
+        return lambda name: name == pattern
+    exact = _Automaton(pattern)
+    inbox = _Automaton(pattern.upper())
+
+    def matches(name: str) -> bool:
+        # INBOX matches in whatever case the pattern spells it (RFC 3501 section 6.3.8).
+        return exact.accepts(name) or (name == "INBOX" and inbox.accepts(name))
+
+    return matches
+
+
+def _collapse(pattern: str) -> str:
+    """Neighbouring wildcards are one: `*` when any of them is, else `%`."""
+    letters: list[str] = []
+    for letter in pattern:
+        if letter in "*%" and letters and letters[-1] in "*%":
+            letters[-1] = "*" if "*" in (letter, letters[-1]) else "%"
+        else:
+            letters.append(letter)
+    return "".join(letters)
+
+
+class _Automaton:
+    """State i: the first i letters of the pattern are matched. No two wildcards are neighbours."""
+
+    __slots__ = ("_advance", "_final", "_stay", "_stay_in_level", "_wild")
+
+    def __init__(self, pattern: str) -> None:
+        self._advance: dict[str, int] = {}
+        self._stay = self._wild = 0
+        for place, letter in enumerate(pattern):
+            if letter in "*%":
+                self._wild |= 1 << place
+                self._stay |= (letter == "*") << place
+            else:
+                self._advance[letter] = self._advance.get(letter, 0) | 1 << place
+        self._stay_in_level = self._wild
+        self._final = 1 << len(pattern)
+
+    def accepts(self, name: str) -> bool:
+        states = 1
+        states |= (states & self._wild) << 1
+        for letter in name:
+            stay = self._stay if letter == SEPARATOR else self._stay_in_level
+            states = (states & self._advance.get(letter, 0)) << 1 | states & stay
+            if not states:
+                return False
+            states |= (states & self._wild) << 1
+        return bool(states & self._final)

@@ -1,0 +1,249 @@
+"""Everything the server says but FETCH (`imap.wire.fetchlines`), as octets (RFC 3501 section 7).
+
+Each function gives whole lines with their CRLF, ready to write; those that take many numbers give many
+lines in one string. Text for people is made safe here: whatever it holds, it stays within its line.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from imap.wire import names, strings
+from imap.wire.codes import Code
+from imap.wire.commands import SearchReturn, StatusItem
+from imap.wire.sets import compact
+
+SEPARATOR = "/"
+"""The hierarchy separator of every mailbox name."""
+
+_TEXT_LIMIT = 400
+
+
+class Condition(Enum):
+    """How a command ended, or how the session stands (RFC 3501 section 7.1)."""
+
+    OK = b"OK"
+    NO = b"NO"
+    BAD = b"BAD"
+    BYE = b"BYE"
+    PREAUTH = b"PREAUTH"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A status response before it has its tag."""
+
+    condition: Condition
+    text: str
+    code: Code | None = None
+
+    def encode(self, tag: str | None = None) -> bytes:
+        """The line; without a tag it is untagged."""
+        start = b"*" if tag is None else tag.encode("ascii")
+        code = b"%s " % self.code.encode() if self.code else b""
+        return b"%s %s %s%s\r\n" % (start, self.condition.value, code, _text(self.text))
+
+
+def ok(text: str, code: Code | None = None) -> Reply:
+    return Reply(Condition.OK, text, code)
+
+
+def no(text: str, code: Code | None = None) -> Reply:
+    return Reply(Condition.NO, text, code)
+
+
+def bad(text: str, code: Code | None = None) -> Reply:
+    return Reply(Condition.BAD, text, code)
+
+
+def bye(text: str, code: Code | None = None) -> Reply:
+    return Reply(Condition.BYE, text, code)
+
+
+def preauth(text: str, code: Code | None = None) -> Reply:
+    return Reply(Condition.PREAUTH, text, code)
+
+
+def _text(text: str) -> bytes:
+    """Response text: printable ASCII on one line (RFC 3501 section 9, resp-text), never empty."""
+    octets = text[:_TEXT_LIMIT].encode("ascii", "replace")
+    return bytes(octet if 32 <= octet < 127 else 63 for octet in octets) or b"-"
+
+
+def continuation(text: str = "OK") -> bytes:
+    """`+ text`: ready for a literal, or idling (RFC 3501 section 7.5)."""
+    return b"+ %s\r\n" % _text(text)
+
+
+def challenge(octets: bytes = b"") -> bytes:
+    """`+` and a SASL challenge in base64 (RFC 3501 section 6.2.2)."""
+    return b"+ %s\r\n" % b64encode(octets)
+
+
+def capability(capabilities: Iterable[str]) -> bytes:
+    """RFC 3501 section 7.2.1."""
+    return b"* CAPABILITY %s\r\n" % " ".join(capabilities).encode("ascii")
+
+
+def enabled(capabilities: Iterable[str]) -> bytes:
+    """What ENABLE turned on, maybe nothing (RFC 5161 section 3.2)."""
+    return b"* %s\r\n" % " ".join(("ENABLED", *capabilities)).encode("ascii")
+
+
+def identity(fields: Mapping[str, str] | None) -> bytes:
+    """ID (RFC 2971 section 3.2)."""
+    if not fields:
+        return b"* ID NIL\r\n"
+    pairs = (strings.string(name.encode()) + b" " + strings.string(value.encode()) for name, value in fields.items())
+    return b"* ID (%s)\r\n" % b" ".join(pairs)
+
+
+def flags(spelled: bytes) -> bytes:
+    """FLAGS (RFC 3501 section 7.2.6); `spelled` as `FlagNames.every` gives it."""
+    return b"* FLAGS (%s)\r\n" % spelled
+
+
+def exists(count: int) -> bytes:
+    """RFC 3501 section 7.3.1."""
+    return b"* %d EXISTS\r\n" % count
+
+
+def recent(count: int) -> bytes:
+    """RFC 3501 section 7.3.2."""
+    return b"* %d RECENT\r\n" % count
+
+
+def expunge(numbers: Iterable[int]) -> bytes:
+    """RFC 3501 section 7.4.1, one line for each number in the order given.
+
+    Each line renumbers what follows it: give the numbers descending, or already corrected.
+    """
+    return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])
+
+
+def vanished(uids: Iterable[int], earlier: bool = False) -> bytes:
+    """VANISHED (RFC 7162 section 3.2.10), UIDs ascending; nothing when there are none."""
+    known = compact(uids)
+    if not known:
+        return b""
+    return b"* VANISHED (EARLIER) %s\r\n" % known if earlier else b"* VANISHED %s\r\n" % known
+
+
+def mailbox_line(
+    name: str,
+    attributes: Iterable[str] = (),
+    *,
+    lsub: bool = False,
+    subscribed_below: bool = False,
+    utf8: bool = False,
+) -> bytes:
+    """LIST, or LSUB (RFC 3501 sections 7.2.2, 7.2.3); `attributes` with their backslash.
+
+    `subscribed_below` adds CHILDINFO ("SUBSCRIBED") for RECURSIVEMATCH (RFC 5258 section 3.5).
+    """
+    return b'* %s (%s) "%s" %s%s\r\n' % (
+        b"LSUB" if lsub else b"LIST",
+        " ".join(attributes).encode("ascii"),
+        SEPARATOR.encode("ascii"),
+        names.encode(name, utf8),
+        b' (CHILDINFO ("SUBSCRIBED"))' if subscribed_below else b"",
+    )
+
+
+def separator_line() -> bytes:
+    """The answer to `LIST "" ""`: the separator and the root (RFC 3501 section 6.3.8)."""
+    return b'* LIST (\\Noselect) "%s" ""\r\n' % SEPARATOR.encode("ascii")
+
+
+def status(mailbox: str, items: Iterable[tuple[StatusItem, int]], utf8: bool = False) -> bytes:
+    """RFC 3501 section 7.2.4."""
+    pairs = " ".join(f"{item.value} {value}" for item, value in items)
+    return b"* STATUS %s (%s)\r\n" % (names.encode(mailbox, utf8), pairs.encode("ascii"))
+
+
+def namespace(personal: Sequence[str] = ("",), others: Sequence[str] = (), shared: Sequence[str] = ()) -> bytes:
+    """RFC 2342 section 6, each namespace by its prefix; all use the one separator."""
+    return b"* NAMESPACE %s\r\n" % b" ".join(_prefixes(kind) for kind in (personal, others, shared))
+
+
+def _prefixes(prefixes: Sequence[str]) -> bytes:
+    if not prefixes:
+        return b"NIL"
+    separator = SEPARATOR.encode("ascii")
+    return b"(%s)" % b"".join(
+        b'(%s "%s")' % (strings.string(names.encode_utf7(prefix)), separator) for prefix in prefixes
+    )
+
+
+def search(numbers: Iterable[int], modseq: int | None = None) -> bytes:
+    """SEARCH (RFC 3501 section 7.2.5), with the highest mod-sequence when asked (RFC 7162 section 3.1.5).
+
+    Without numbers there is no MODSEQ either: there is no message it could be the highest of.
+    """
+    found = " ".join(["SEARCH", *map(str, numbers)]).encode("ascii")
+    if modseq is None or found == b"SEARCH":
+        return b"* %s\r\n" % found
+    return b"* %s (MODSEQ %d)\r\n" % (found, modseq)
+
+
+def sort(numbers: Iterable[int], modseq: int | None = None) -> bytes:
+    """SORT (RFC 5256 BASE.7.2.SORT; RFC 7162 section 3.1.6)."""
+    return search(numbers, modseq).replace(b"* SEARCH", b"* SORT", 1)
+
+
+def extended_search(
+    tag: str,
+    numbers: Sequence[int],
+    returns: frozenset[SearchReturn],
+    *,
+    by_uid: bool,
+    modseq: int | None = None,
+) -> bytes:
+    """ESEARCH (RFC 4731 section 3.1); `numbers` ascending. MIN, MAX, ALL are left out when nothing matched."""
+    said = [b"* ESEARCH (TAG %s)" % strings.quoted(tag.encode("ascii"))]
+    if by_uid:
+        said.append(b"UID")
+    if numbers and SearchReturn.MIN in returns:
+        said.append(b"MIN %d" % numbers[0])
+    if numbers and SearchReturn.MAX in returns:
+        said.append(b"MAX %d" % numbers[-1])
+    if SearchReturn.COUNT in returns:
+        said.append(b"COUNT %d" % len(numbers))
+    if numbers and modseq is not None:
+        said.append(b"MODSEQ %d" % modseq)
+    if numbers and SearchReturn.ALL in returns:
+        said.append(b"ALL %s" % compact(numbers))
+    return b" ".join(said) + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadNode:
+    """A message of a thread and its answers; `number` is None where the parent is not among the results."""
+
+    number: int | None
+    children: tuple["ThreadNode", ...] = ()
+
+
+def thread(roots: Sequence[ThreadNode]) -> bytes:
+    """THREAD (RFC 5256 BASE.7.2.THREAD). Iterative: threads may be as deep as a mailbox is long."""
+    said: list[bytes] = []
+    for root in roots:
+        said.append(b"(")
+        waiting: list[ThreadNode | bytes] = [root]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, bytes):
+                said.append(node)
+                continue
+            if node.number is not None:
+                said.append(b"%d" % node.number)
+            if len(node.children) == 1 and node.number is not None:
+                said.append(b" ")
+                waiting.append(node.children[0])
+            elif node.children:
+                said.append(b" " if node.number is not None else b"")
+                for child in reversed(node.children):
+                    waiting += (b")", child, b"(")
+        said.append(b")")
+    return b"* THREAD%s\r\n" % (b" " + b"".join(said) if said else b"")

@@ -1,0 +1,101 @@
+"""Sequence sets and UID sets (RFC 3501 section 9, sequence-set): ranges stay ranges.
+
+`1:*` over a mailbox of a million messages is one pair of integers until somebody walks it, and `1:4294967295`
+never costs more than the messages that exist.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mailserver.criteria import STAR
+
+MAX_RANGES = 20_000
+"""Ranges of one set: more than any client sends in a line of 64 KiB, less than an attack needs."""
+
+LARGEST = 0xFFFF_FFFF
+"""The largest message number or UID (RFC 3501 section 9, nz-number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet:
+    """Inclusive ranges as the client wrote them; either end may be STAR (0), in either order."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+    def normal(self, largest: int) -> list[tuple[int, int]]:
+        """Ascending disjoint ranges, `*` replaced by `largest` (the highest number or UID in use).
+
+        `*` in an empty mailbox (`largest` 0) names nothing: those ranges vanish, except in UID ranges such
+        as `*:4`, whose other end cannot exist either.
+        """
+        return normalise(
+            (
+                (low or largest, high or largest)
+                for low, high in self.ranges
+                if largest or (low != STAR and high != STAR)
+            )
+        )
+
+    def slices(self, uids: Sequence[int]) -> list[tuple[int, int]]:
+        """The half-open index ranges of `uids` (ascending) whose values the set names, ascending."""
+        largest = uids[-1] if uids else 0
+        found = []
+        for low, high in self.normal(largest):
+            start, stop = bisect_left(uids, low), bisect_right(uids, high)
+            if start < stop:
+                found.append((start, stop))
+        return found
+
+    def numbers(self, count: int) -> list[tuple[int, int]]:
+        """The ranges of message numbers the set names in a view of `count` messages, ascending.
+
+        Numbers beyond `count` are dropped; `beyond` tells whether there are any.
+        """
+        return [(low, min(high, count)) for low, high in self.normal(count) if low <= count]
+
+    def beyond(self, count: int) -> bool:
+        """True when the set names a message number that does not exist, `*` included when there is none."""
+        return any(low > count or high > count or (not count and STAR in (low, high)) for low, high in self.ranges)
+
+    def encode(self) -> bytes:
+        """The set as a client would write it."""
+        return b",".join(
+            b"%s" % _end(low) if low == high else b"%s:%s" % (_end(low), _end(high)) for low, high in self.ranges
+        )
+
+
+def _end(number: int) -> bytes:
+    return b"*" if number == STAR else b"%d" % number
+
+
+def normalise(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sort, turn round and merge ranges; neighbours join (`1:3,4:5` is `1:5`)."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted((low, high) if low <= high else (high, low) for low, high in ranges):
+        if merged and low <= merged[-1][1] + 1:
+            if high > merged[-1][1]:
+                merged[-1] = (merged[-1][0], high)
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def ranges_of(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The runs of ascending, distinct integers."""
+    iterator = iter(numbers)
+    low = next(iterator, None)
+    if low is None:
+        return
+    high = low
+    for number in iterator:
+        if number != high + 1:
+            yield low, high
+            low = number
+        high = number
+    yield low, high
+
+
+def compact(numbers: Iterable[int]) -> bytes:
+    """Ascending, distinct integers as set text: 1, 2, 3, 7 is `1:3,7`. Nothing gives nothing."""
+    return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges_of(numbers))
