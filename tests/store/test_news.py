@@ -54,7 +54,7 @@ async def test_generation_moves_before_the_writer_is_answered(pair: tuple[Store,
 
 
 async def test_failed_unit_publishes_nothing(pair: tuple[Store, Store]) -> None:
-    here, there = pair
+    here, _ = pair
     heard: list[int] = []
     for store in pair:
         store.changes.subscribe("account", 5, lambda: heard.append(1))
