@@ -1,0 +1,136 @@
+"""Pull the plug, again and again: whatever was acknowledged is there, once, with its exact bytes."""
+
+import contextlib
+import imaplib
+import random
+import re
+import smtplib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.harness import Instance
+
+ROUNDS = 30
+SEED = 20261125
+USERS = ("ada", "bob", "eve")
+PASSWORD = "Craie-Bleue#31"
+DIED = (OSError, EOFError, imaplib.IMAP4.abort, smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException)
+
+
+def people_csv() -> str:
+    head = "given_name,surname,birth_date,role,numen,ine,uai,discipline,login,password\n"
+    return head + "".join(f"Essai,{user},1980-01-01,teacher,,,,,{user},{PASSWORD}\n" for user in USERS)
+
+
+def mail(token: str, size: int) -> bytes:
+    body = random.Random(token).randbytes(size).hex()
+    lines = "\r\n".join(body[start : start + 72] for start in range(0, len(body), 72))
+    return f"From: essai@ailleurs.fr\r\nSubject: {token}\r\nX-Token: {token}\r\n\r\n{lines}\r\n".encode()
+
+
+class Load:
+    """Clients that send until the server dies, and what was acknowledged to them."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.acknowledged: dict[str, tuple[str, bytes]] = {}
+        self.sent: set[str] = set()
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def _next(self, user: str) -> tuple[str, bytes]:
+        with self._lock:
+            self._count += 1
+            token = f"{user}-{self._count}"
+            self.sent.add(token)
+        return token, mail(token, 90_000 if self._count % 17 == 0 else 700)
+
+    def _acknowledge(self, token: str, user: str, data: bytes) -> None:
+        with self._lock:
+            self.acknowledged[token] = user, data
+
+    def smtp(self, user: str) -> None:
+        with contextlib.suppress(*DIED), smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=20) as client:
+            while True:
+                token, data = self._next(user)
+                client.sendmail("essai@ailleurs.fr", [f"{user}@ac-exemple.fr"], data)
+                self._acknowledge(token, user, data)
+
+    def append(self, user: str) -> None:
+        with contextlib.suppress(*DIED):
+            client = self.instance.imap(user, PASSWORD)
+            while True:
+                token, data = self._next(user)
+                code, answer = client.append("INBOX", "", "", data)
+                assert code == "OK", answer
+                assert b"APPENDUID" in answer[0]
+                self._acknowledge(token, user, data)
+
+    def run_and_kill(self, after: float) -> None:
+        doors: list[Callable[[str], None]] = [self.smtp, self.append]
+        threads = [threading.Thread(target=door, args=(user,)) for user in USERS for door in doors]
+        for thread in threads:
+            thread.start()
+        time.sleep(after)
+        self.instance.kill()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def contents(instance: Instance, user: str) -> tuple[int, list[tuple[int, str, bytes]]]:
+    """UIDVALIDITY and (uid, token, octets) of every message in the user's INBOX."""
+    client = instance.imap(user, PASSWORD)
+    client.select("INBOX", readonly=True)
+    validity = int(client.response("UIDVALIDITY")[1][0])
+    found = []
+    _, parts = client.uid("FETCH", "1:*", "(BODY.PEEK[])")
+    for part in parts:
+        if isinstance(part, tuple):
+            uid = int(re.search(rb"UID (\d+)", part[0]).group(1))  # type: ignore[union-attr]
+            token = re.search(rb"X-Token: (\S+)", part[1]).group(1).decode()  # type: ignore[union-attr]
+            found.append((uid, token, part[1]))
+    client.logout()
+    return validity, found
+
+
+@pytest.mark.timeout(900)
+def test_kill_minus_nine_loses_nothing_acknowledged(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    (instance.directory / "people.csv").write_text(people_csv())
+    instance.command("import", "DIR", instance.directory / "people.csv", "--accept-passwords")
+    chance = random.Random(SEED)
+    load = Load(instance)
+    uids: dict[str, dict[int, str]] = {user: {} for user in USERS}
+    validities: dict[str, int] = {}
+    for _ in range(ROUNDS):
+        instance.start("--workers", "2")
+        load.run_and_kill(chance.uniform(0.15, 1.2))
+        instance.start("--workers", "1")
+        for user in USERS:
+            validity, found = contents(instance, user)
+            assert validities.setdefault(user, validity) == validity
+            known = uids[user]
+            now = {uid: token for uid, token, _ in found}
+            assert known.items() <= now.items(), "a message changed its UID or vanished"
+            fresh_uids = now.keys() - known.keys()
+            assert not fresh_uids or not known or min(fresh_uids) > max(known), "UIDs went back"
+            uids[user] = now
+            check_exactness(load, user, found)
+        instance.stop()
+    assert len(load.acknowledged) > ROUNDS * 5
+
+
+def check_exactness(load: Load, user: str, found: list[tuple[int, str, bytes]]) -> None:
+    counts = Counter(token for _, token, _ in found)
+    assert counts.keys() <= load.sent
+    assert all(count == 1 for count in counts.values()), "a message was stored twice"
+    octets = {token: data for _, token, data in found}
+    for token, (owner, data) in load.acknowledged.items():
+        if owner == user:
+            assert token in octets, "an acknowledged message is lost"
+            assert octets[token].endswith(data), "the bytes are not those that were acknowledged"

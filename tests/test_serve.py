@@ -1,0 +1,170 @@
+"""Starting and stopping as an operator does: clear faults, clean ends, several workers."""
+
+import imaplib
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Instance, run_command
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stops_cleanly_within_five_seconds(fresh: Callable[..., Instance], number: signal.Signals) -> None:
+    instance = fresh()
+    instance.start()
+    with socket.create_connection(("127.0.0.1", instance.ports["imap"])) as idle:
+        idle.recv(1000)
+        start = time.monotonic()
+        assert instance.stop(number) == 0
+        assert time.monotonic() - start < 5
+    assert "Traceback" not in instance.log_text()
+
+
+def test_a_second_instance_on_the_same_ports_is_refused(fresh: Callable[..., Instance]) -> None:
+    one, two = fresh(), fresh()
+    one.start()
+    path = two.directory / "mailserver.toml"
+    path.write_text(path.read_text().replace(f"imap = {two.ports['imap']}", f"imap = {one.ports['imap']}"))
+    for directory in (two.directory, one.directory):
+        result = run_command("serve", directory, check=False)
+        assert result.returncode == 2
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert "Traceback" not in result.stderr
+
+
+def test_port_in_use_is_one_line(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", instance.ports["smtp"]))
+        taken.listen()
+        result = run_command("serve", instance.directory, check=False)
+    assert result.returncode == 2
+    assert f"port {instance.ports['smtp']} (smtp) is in use" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "clue"),
+    [
+        ("[web]\nacademie = 1\n", "web"),
+        ("domain = \n", "mailserver.toml"),
+        ("[limits]\nmessage_size = -1\n", "limits.message_size"),
+    ],
+)
+def test_broken_settings_are_one_line(fresh: Callable[..., Instance], text: str, clue: str) -> None:
+    instance = fresh()
+    path = instance.directory / "mailserver.toml"
+    path.write_text(re.sub(r"\[web\][^\[]*", "", path.read_text()) + text)
+    result = run_command("serve", instance.directory, check=False)
+    assert result.returncode == 2
+    assert clue in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_missing_instance_is_one_line() -> None:
+    result = run_command("serve", "/nonexistent", check=False)
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_init_does_not_touch_an_instance_that_is_there(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    before = (instance.directory / "secrets" / "hmac").read_bytes()
+    result = run_command("init", instance.directory, check=False)
+    assert result.returncode == 2
+    assert (instance.directory / "secrets" / "hmac").read_bytes() == before
+
+
+def test_check_says_what_to_fix(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    assert run_command("check", instance.directory, "--no-dns").returncode == 0
+    (instance.directory / "secrets" / "hmac").chmod(0o644)
+    result = run_command("check", instance.directory, "--no-dns", check=False)
+    assert result.returncode == 1
+    assert "chmod 600" in result.stdout
+
+
+def test_a_dead_worker_is_replaced(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    instance.start("--workers", "2")
+    children = workers_of(instance)
+    os.kill(children[0], signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while True:
+        now = workers_of(instance)
+        if len(now) == 2 and children[0] not in now:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def workers_of(instance: Instance) -> list[int]:
+    """Process ids of the workers."""
+    return [int(pid) for pid in Path(f"/proc/{instance.pid}/task/{instance.pid}/children").read_text().split()]
+
+
+def worker_of(instance: Instance, client_port: int) -> int:
+    """The process that holds the server side of this loopback connection."""
+    inode = None
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        local, remote = (int(end.split(":")[1], 16) for end in fields[1:3])
+        if (local, remote) == (instance.ports["imap"], client_port):
+            inode = fields[9]
+    for child in workers_of(instance):
+        for name in os.listdir(f"/proc/{child}/fd"):
+            try:
+                if os.readlink(f"/proc/{child}/fd/{name}") == f"socket:[{inode}]":
+                    return child
+            except OSError:
+                continue
+    raise AssertionError("no worker holds the connection")
+
+
+def test_change_in_one_worker_wakes_idle_in_another_within_100_ms(demo: Instance) -> None:
+    """Median of twenty; each pair of connections is seen to be in two different processes."""
+    idle, flagger = two_workers(demo)
+    idle.select("INBOX")
+    flagger.select("INBOX")
+    sock = idle.socket()
+    idle.send(b"i IDLE\r\n")
+    assert idle.readline().startswith(b"+")
+    delays = []
+    for n in range(20):
+        arrived: list[float] = []
+        thread = threading.Thread(target=wait_for_fetch, args=(idle, arrived))
+        thread.start()
+        start = time.perf_counter()
+        flagger.store("1", "+FLAGS" if n % 2 == 0 else "-FLAGS", "$Essai")
+        thread.join(5)
+        assert arrived, "no news in five seconds"
+        delays.append(arrived[0] - start)
+    sock.sendall(b"DONE\r\n")
+    delays.sort()
+    assert delays[10] < 0.1, delays
+
+
+def wait_for_fetch(client: imaplib.IMAP4, arrived: list[float]) -> None:
+    """Note the time of the next unsolicited FETCH."""
+    while b"FETCH" not in client.readline():
+        pass
+    arrived.append(time.perf_counter())
+
+
+def two_workers(instance: Instance) -> tuple[imaplib.IMAP4, imaplib.IMAP4]:
+    """Two logged-in clients whose connections are in different workers."""
+    first = instance.imap("mmartin")
+    home = worker_of(instance, first.socket().getsockname()[1])
+    for _ in range(50):
+        second = instance.imap("mmartin")
+        if worker_of(instance, second.socket().getsockname()[1]) != home:
+            return first, second
+        second.logout()
+    raise AssertionError("the kernel never chose the other worker")
