@@ -185,9 +185,7 @@ Criterion = (
 )
 
 
-def resolve(
-    criterion: Criterion, numbers: Callable[[Numbers], Uids], recent: Callable[[], Uids]
-) -> Criterion:
+def resolve(criterion: Criterion, numbers: Callable[[Numbers], Uids], recent: Callable[[], Uids]) -> Criterion:
     """Replace what only a session knows: its message numbers and its recent messages become UIDs."""
     match criterion:
         case Numbers():

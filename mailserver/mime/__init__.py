@@ -1,0 +1,27 @@
+"""Messages: read once, without ever changing an octet, and written by one serialiser.
+
+Theory of operation. A message arrives as octets and stays those octets. `scan` reads it once, at delivery:
+`parsing` finds every part by offset in one pass, `render` and `envelope` write what IMAP will be asked for,
+`structure` packs the tree. After that nobody parses again: a FETCH sends stored values and slices of the
+octets, the web reads parts by offset.
+
+Rules:
+
+* No input raises. Mail that breaks the rules is read as far as it makes sense; each module says how.
+* The cost is linear in the octets. Depth, parts, header lines, parameters, addresses are bounded; every bound
+  is a named constant with a test.
+* Offsets count from the start of the whole message.
+* What is rendered for IMAP is 7-bit and legal whatever came in. What is decoded for people has no control
+  characters, no lone surrogates and no NUL, so that a page and a database can hold it.
+* The standard library's `email` is not used for reading: it is slow, and it raises.
+* Nothing here does input or output. Time and message ids of new messages are arguments.
+
+Modules: `headers` (fields as ranges, encoded words), `parameters` (RFC 2231), `addresses`, `dates`, `charsets`,
+`transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `text`: words
+for search, previews, and the form in which texts are compared. `compose`, `reports`: new messages.
+"""
+
+from mailserver.mime.scanning import Scan, scan
+from mailserver.mime.structure import Part, unpack
+
+__all__ = ["Part", "Scan", "scan", "unpack"]

@@ -1,0 +1,160 @@
+"""Header fields as octet ranges; unfolding; encoded words (RFC 2047).
+
+Reading is lenient, because a header that breaks a rule is still somebody's mail: 8-bit octets are
+guessed, encoded words with spaces or without an end are taken as far as they make sense.
+"""
+
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from mailserver.mime import charsets, transfer
+
+MAX_VALUE = 1024 * 1024
+"""Octets of one field's value that are looked at."""
+
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
+_LINE = re.compile(rb"[^\n]*+\n?")
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?([BbQq])\?([^?]*+(?:\?(?!=)[^?]*+){0,9})\?=")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+class Field(NamedTuple):
+    """One field of a header: its lower-case name and where it is, line end included."""
+
+    name: str
+    start: int
+    value: int
+    """Where the value begins, after the colon."""
+    end: int
+
+
+def fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
+    """The fields of a header in the order they stand; lines that are no field are passed over."""
+    at = start
+    while at < end:
+        found = _FIELD.match(octets, at, end)
+        if found:
+            yield Field(found.group(1).decode("ascii").lower(), at, found.start(2), found.end())
+        else:
+            found = _LINE.match(octets, at, end)
+            if not found:
+                return
+        at = found.end()
+
+
+def select(octets: bytes, start: int, end: int, names: Iterable[str], *, exclude: bool = False) -> bytes:
+    """The fields of these names (or all others), octet for octet, and the blank line that ends a header:
+    HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 3501 section 6.4.5)."""
+    wanted = {name.lower() for name in names}
+    chosen = [
+        octets[field.start : field.end] for field in fields(octets, start, end) if (field.name in wanted) != exclude
+    ]
+    if chosen and not chosen[-1].endswith(b"\n"):
+        chosen.append(b"\r\n")
+    chosen.append(b"\r\n")
+    return b"".join(chosen)
+
+
+def find(octets: bytes, start: int, end: int, name: str) -> list[str]:
+    """The decoded values of every field of this name, in order."""
+    lower = name.lower()
+    return [decode(octets[field.value : field.end]) for field in fields(octets, start, end) if field.name == lower]
+
+
+def unfold(raw: bytes) -> bytes:
+    """A field's value in one line (RFC 5322 section 2.2.3), without the blanks around it."""
+    if b"\n" in raw:
+        raw = raw.replace(b"\r\n", b"").replace(b"\n", b"")
+    return raw.strip(b" \t\r\n")
+
+
+def as_text(raw: bytes) -> str:
+    """An unfolded value as text, encoded words left alone; 8-bit octets are guessed (RFC 6532: UTF-8)."""
+    value = unfold(raw[:MAX_VALUE])
+    return value.decode("ascii") if value.isascii() else charsets.guess(value)
+
+
+def decode(raw: bytes) -> str:
+    """A value for people: unfolded, encoded words decoded, control characters gone."""
+    return decode_words(as_text(raw))
+
+
+def clean(text: str) -> str:
+    """Without control characters, line ends and lone surrogates, which neither a page nor SQL can carry."""
+    return text if text.isprintable() else _UNPRINTABLE.sub(" ", text)
+
+
+def decode_words(text: str) -> str:
+    """Decode the encoded words in a text (RFC 2047 section 6.2).
+
+    Blanks between two encoded words vanish; neighbours in one charset are joined before decoding, since
+    many senders split a character between two words.
+    """
+    if "=?" not in text:
+        return clean(text)
+    out: list[str] = []
+    octets = b""
+    charset = ""
+    last = 0
+    for word in _WORD.finditer(text):
+        between = text[last : word.start()]
+        label = word.group(1).partition("*")[0].lower()  # RFC 2231 section 5: language after an asterisk
+        joined = bool(octets) and (not between or between.isspace())
+        if octets and not (joined and label == charset):
+            out.append(charsets.decode(octets, charset))
+            octets = b""
+        if not joined:
+            out.append(between)
+        octets += _word_octets(word.group(2), word.group(3))
+        charset = label
+        last = word.end()
+    if octets:
+        out.append(charsets.decode(octets, charset))
+    out.append(text[last:])
+    return clean("".join(out))
+
+
+def _word_octets(encoding: str, text: str) -> bytes:
+    raw = text.encode("utf-8", "replace")
+    if encoding in "Bb":
+        return transfer.decode_base64(raw)
+    return binascii.a2b_qp(raw, header=True)
+
+
+def encode_words(text: str) -> list[str]:
+    """Text as encoded words in UTF-8, none longer than 75 characters (RFC 2047 section 2), no character
+    split between two. Q where most is ASCII, so that the source stays readable; base64 otherwise."""
+    quoted = [_QUOTED.get(character) or _escape(character) for character in text]
+    size = len(text.encode("utf-8", "replace"))
+    if sum(map(len, quoted)) <= size * 1.6:
+        return [f"=?utf-8?Q?{piece}?=" for piece in _pack(quoted, map(len, quoted), 63)]
+    sizes = (len(character.encode("utf-8", "replace")) for character in text)
+    return [
+        f"=?utf-8?B?{binascii.b2a_base64(piece.encode('utf-8', 'replace'), newline=False).decode('ascii')}?="
+        for piece in _pack(text, sizes, 45)
+    ]
+
+
+# What Q may leave as it is even inside a phrase (RFC 2047 section 5, rule 3); a blank becomes "_".
+_QUOTED = {character: character for character in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"}
+_QUOTED[" "] = "_"
+
+
+def _escape(character: str) -> str:
+    return "".join(f"={octet:02X}" for octet in character.encode("utf-8", "replace"))
+
+
+def _pack(pieces: Iterable[str], sizes: Iterable[int], room: int) -> Iterator[str]:
+    """Join pieces in order into the fewest strings whose sizes stay within the room."""
+    held: list[str] = []
+    filled = 0
+    for piece, size in zip(pieces, sizes, strict=True):
+        if held and filled + size > room:
+            yield "".join(held)
+            held, filled = [], 0
+        held.append(piece)
+        filled += size
+    if held:
+        yield "".join(held)

@@ -1,0 +1,90 @@
+"""Everything that is computed once of a message, at delivery."""
+
+from dataclasses import dataclass
+
+from mailserver.mime import dates, envelope, headers, parsing, render, structure, text
+from mailserver.mime.addresses import Mailbox, people
+
+MAX_SUBJECT = 1000
+"""Characters of a subject in lists; ENVELOPE has all of it."""
+
+MAX_PEOPLE = 1000
+"""Characters of senders and recipients in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What delivery stores beside the octets. Texts are decoded, in one line, and fit for SQL."""
+
+    header_size: int
+    """Octets up to and including the blank line."""
+    envelope: bytes
+    """ENVELOPE, 7-bit, ready to write."""
+    bodystructure: bytes
+    body: bytes
+    parts: bytes
+    """The packed tree; `structure.unpack` reads it."""
+    subject: str
+    sender: str
+    """Name, else address, of the first author."""
+    sender_address: str
+    recipients: str
+    """Names, else addresses, of To and Cc, comma separated."""
+    sent_at: int
+    """Seconds since the epoch; 0 when the Date field says nothing."""
+    base_subject: str
+    message_id: str
+    """In its angle brackets; empty when there is none."""
+    in_reply_to: str
+    references: str
+    """Message ids, space separated."""
+    preview: str
+    attachments: int
+
+
+def scan(octets: bytes) -> Scan:
+    """Scan a message. Never raises, whatever the octets."""
+    root = parsing.parse(octets)
+    fields = root.fields
+    mailboxes = root.mailboxes or {}
+    parts = structure.build(root)
+    body, bodystructure = render.structure(root)
+    subject = " ".join(headers.decode(fields.get(b"subject", b"")).split())[:MAX_SUBJECT]
+    author = next(iter(people(mailboxes.get(b"from") or mailboxes.get(b"sender") or [])), None)
+    moment = dates.parse(headers.as_text(fields[b"date"])) if b"date" in fields else None
+    return Scan(
+        header_size=root.body,
+        envelope=envelope.render(fields, mailboxes).encode("ascii"),
+        bodystructure=bodystructure,
+        body=body,
+        parts=structure.pack(parts),
+        subject=subject,
+        sender=_label(author)[:MAX_PEOPLE] if author else "",
+        sender_address=headers.clean(author.address)[:MAX_PEOPLE] if author else "",
+        recipients=_labels(mailboxes),
+        sent_at=moment.instant if moment else 0,
+        base_subject=envelope.base_subject(subject),
+        message_id=envelope.message_id(fields.get(b"message-id")),
+        in_reply_to=envelope.message_id(fields.get(b"in-reply-to")),
+        references=envelope.references(fields.get(b"references")),
+        preview=text.preview(octets, parts),
+        attachments=len(parts.attachments()),
+    )
+
+
+def _label(mailbox: Mailbox) -> str:
+    return mailbox.display or headers.clean(mailbox.address)
+
+
+def _labels(mailboxes: dict[bytes, list[Mailbox]]) -> str:
+    """Recipients as far as a list shows them."""
+    labels: list[str] = []
+    size = 0
+    for name in (b"to", b"cc"):
+        for mailbox in mailboxes.get(name, ()):
+            if mailbox.domain is None or size > MAX_PEOPLE:
+                continue
+            label = _label(mailbox)
+            size += len(label) + 2
+            labels.append(label)
+    return ", ".join(labels)[:MAX_PEOPLE]

@@ -1,0 +1,66 @@
+"""Content-Transfer-Encoding: octets out of base64, quoted-printable and uuencode, tolerant of damage."""
+
+import binascii
+import re
+
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_PADDED_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+
+
+def decode(octets: bytes, encoding: str) -> bytes:
+    """Undo a transfer encoding given by its lower-case name; unknown ones are left as they are."""
+    if encoding == "quoted-printable":
+        return decode_quoted(octets)
+    if encoding == "base64":
+        return decode_base64(octets)
+    if encoding in ("x-uuencode", "uuencode", "x-uue"):
+        return decode_uu(octets)
+    return octets
+
+
+def decode_quoted(octets: bytes) -> bytes:
+    """Quoted-printable (RFC 2045 section 6.7); what is not an escape stays."""
+    if b"= " in octets or b"=\t" in octets:
+        octets = _PADDED_BREAK.sub(b"=", octets)
+    return binascii.a2b_qp(octets)
+
+
+def decode_base64(octets: bytes) -> bytes:
+    """Base64 (RFC 2045 section 6.8): other octets are skipped, a missing end is forgiven, and blocks that
+    were padded one by one are joined."""
+    stripped = octets.translate(None, _NOT_BASE64)
+    body = stripped.rstrip(b"=")
+    if b"=" not in body:
+        return _base64_run(body)
+    return b"".join(map(_base64_run, body.split(b"=")))
+
+
+def _base64_run(run: bytes) -> bytes:
+    spare = len(run) % 4
+    if spare == 1:
+        run = run[:-1]
+    elif spare:
+        run += b"=" * (4 - spare)
+    return binascii.a2b_base64(run)
+
+
+def decode_uu(octets: bytes) -> bytes:
+    """Uuencode, from its `begin` line on; broken lines are skipped."""
+    out = []
+    inside = False
+    for line in octets.splitlines():
+        if not inside:
+            inside = line.startswith(b"begin ")
+        elif line.strip() == b"end":
+            break
+        elif line:
+            try:
+                out.append(binascii.a2b_uu(line))
+            except binascii.Error:
+                # Some encoders count wrongly: decode what the first octet announces.
+                count = (((line[0] - 32) & 63) * 4 + 5) // 3
+                try:
+                    out.append(binascii.a2b_uu(line[:count]))
+                except binascii.Error:
+                    continue
+    return b"".join(out) if inside else octets
