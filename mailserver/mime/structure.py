@@ -238,7 +238,7 @@ def unpack(parts: bytes) -> Part:
             kind,
             charset,
             encoding,
-            disposition,
+            placing,
             name,
             content_id,
             number,
