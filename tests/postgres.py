@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -85,13 +86,13 @@ class Postgres:
         self._made += 1
         name = f"t{self._made}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}" STRATEGY FILE_COPY')  # type: ignore[arg-type]
+            connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
 
     def drop(self, url: str) -> None:
         name = url.rsplit("/", 1)[1]
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def stop(self) -> None:
         if self._process is not None:
@@ -101,7 +102,7 @@ class Postgres:
     def _as_user(self, *args: object) -> list[str]:
         return [str(arg) for arg in args]
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         if os.geteuid() != 0:
             return {}
         entry = pwd.getpwnam("postgres")
@@ -113,5 +114,5 @@ class Postgres:
             check=True,
             capture_output=True,
             cwd="/",
-            **self._identity(),  # type: ignore[call-overload]
+            **self._identity(),
         )

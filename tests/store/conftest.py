@@ -13,9 +13,7 @@ MakeAccount = Callable[[str], int]
 
 
 def create_account(tx: Tx, login: str) -> int:
-    row = tx.execute(
-        insert(account).values(login=login, state="active", created=tx.now).returning(account.c.id)
-    ).one()
+    row = tx.execute(insert(account).values(login=login, state="active", created=tx.now).returning(account.c.id)).one()
     mailboxes.provision(tx, row[0])
     return int(row[0])
 
