@@ -21,6 +21,9 @@ from mailserver.store.statements import Row, Statement, Tx
 DIRECTORY = 0
 """The account id whose subscribers hear of every change of a person or list."""
 
+IN_LIST = 1000
+"""Values of one IN list: both engines bound the parameters of a statement."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -133,6 +136,19 @@ def by_accounts(tx: Tx, account_ids: Sequence[int]) -> dict[int, Entry]:
     """Several people at once, by id."""
     rows = tx.execute(_ALL.where(person.c.account_id.in_(account_ids)))
     return {row[0]: _entry(tuple(row)) for row in rows}
+
+
+def logins(tx: Tx, names: Sequence[str]) -> dict[str, str]:
+    """The identifier that each folded address or identifier leads to; unknown ones are left out."""
+    found: dict[str, str] = {}
+    for start in range(0, len(names), IN_LIST):
+        rows = tx.execute(
+            select(claim.c.name, account.c.login)
+            .join_from(claim, account, account.c.id == claim.c.account_id)
+            .where(claim.c.name.in_(names[start : start + IN_LIST]), claim.c.live == 1)
+        )
+        found.update({row.name: row.login for row in rows})
+    return found
 
 
 def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[Entry]:

@@ -1,0 +1,288 @@
+"""One TCP connection: octets in and out, TLS, queue, back-pressure and time-outs.
+
+Requests are carried out one after another. Reading stops while the queue is full, sending waits while
+the peer does not read, and whoever says nothing whole for long enough is closed.
+"""
+
+import asyncio
+import collections
+import contextlib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+
+from directory.server import ber, messages
+from directory.server.messages import RESPONSES, Abandon, Code, Extended, Malformed, Request, Tag, Unbind
+from directory.server.session import Channel, Ended, Services, Session
+from mailserver.errors import BadSyntax, Temporary
+
+log = structlog.get_logger("ldap")
+
+MAX_STRANGER = 16 * 1024
+"""Octets of one message before a bind."""
+MAX_MESSAGE = 256 * 1024
+"""And after it: the largest filter that our own bounds allow fits."""
+MAX_QUEUE = 32
+"""Requests that wait on one connection; further octets stay in the kernel."""
+HANDSHAKE_TIMEOUT = 15.0
+STRANGER_TIMEOUT = 60.0
+"""Seconds without a whole request before a bind (slowloris)."""
+IDLE_TIMEOUT = 900.0
+WRITE_TIMEOUT = 60.0
+"""Seconds a peer may leave its answers unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    address: str
+    loopback: bool
+
+
+class House(Protocol):
+    """What a connection asks of the door that owns it."""
+
+    services: Services
+    context: ssl.SSLContext
+
+    def admit(self, connection: "Connection", peer: Peer) -> bool:
+        """Count the connection; False when there are too many."""
+
+    def release(self, connection: "Connection", peer: Peer) -> None:
+        """Forget an admitted connection."""
+
+
+class Connection(asyncio.Protocol):
+    """Drives one session."""
+
+    def __init__(self, house: House, peer_of: Callable[[asyncio.Transport], Peer], *, tls: bool) -> None:
+        self._house = house
+        self._peer_of = peer_of
+        self._tls_first = tls
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray()
+        self._queue: collections.deque[Request | Malformed] = collections.deque()
+        self._arrived = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._upgrading = tls
+        self._closing = False
+        self._admitted = False
+        self._operation: asyncio.Task[None] | None = None
+        self._current = 0
+        """Message id of the request being carried out."""
+
+    # ------------------------------------------------------------------ called by the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._peer = self._peer_of(self._transport)
+        self._admitted = self._house.admit(self, self._peer)
+        if not self._admitted:
+            if not self._tls_first:
+                self._transport.write(messages.disconnection(Code.BUSY, "too many connections"))
+            self._transport.close()
+            return
+        channel = Channel(self._peer.address, self._peer.loopback, self._send, self._start_tls)
+        self._session = Session(self._house.services, channel, tls=self._tls_first)
+        if self._tls_first:
+            self._transport.pause_reading()
+        self._heard = self._loop.time()
+        self._watch = self._loop.call_later(STRANGER_TIMEOUT, self._look_at_clock)
+        self._task = self._loop.create_task(self._run())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closing = True
+        if self._admitted:
+            self._admitted = False
+            self._house.release(self, self._peer)
+            self._watch.cancel()
+            self._task.cancel()
+            self._session.close()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        # STARTTLS injection: what was sent in the clear behind the request is never read as if it had
+        # come through TLS.
+        if self._upgrading or self._closing or not self._admitted:
+            return
+        self._buffer += data
+        self._parse()
+
+    # ------------------------------------------------------------------ requests
+
+    def _parse(self) -> None:
+        """Take whole messages out of the buffer while there is room for them."""
+        try:
+            while len(self._queue) < MAX_QUEUE and not self._upgrading:
+                limit = MAX_MESSAGE if self._session.viewer.known else MAX_STRANGER
+                size = ber.frame(self._buffer, limit)
+                if not size:
+                    break
+                octets = bytes(self._buffer[:size])
+                del self._buffer[:size]
+                self._heard = self._loop.time()
+                if not self._accept(octets):
+                    return
+        except BadSyntax as error:
+            self._end(Code.PROTOCOL_ERROR, str(error))
+            return
+        self._arrived.set()
+        if len(self._queue) >= MAX_QUEUE:
+            self._transport.pause_reading()
+
+    def _accept(self, octets: bytes) -> bool:
+        """Queue a request, or act at once on the two that have no answer; False: the end."""
+        try:
+            request = messages.decode(octets)
+        except Malformed as malformed:
+            self._queue.append(malformed)
+            return True
+        match request.operation:
+            case Unbind():
+                self._closing = True
+                self._transport.close()
+                return False
+            case Abandon(message_id):
+                self._abandon(message_id)
+            case Extended(messages.START_TLS, _) if not self._session.tls:
+                self._upgrading = True
+                self._buffer.clear()
+                self._transport.pause_reading()
+                self._queue.append(request)
+            case _:
+                self._queue.append(request)
+        return True
+
+    def _abandon(self, message_id: int) -> None:
+        """RFC 4511 section 4.11: binds and StartTLS cannot be abandoned; there is no answer to any."""
+        for waiting in list(self._queue):
+            if isinstance(waiting, Request) and waiting.id == message_id and waiting.tag in _ABANDONABLE:
+                self._queue.remove(waiting)
+        if self._operation is not None and self._current == message_id:
+            self._operation.cancel()
+
+    async def _run(self) -> None:
+        """Answer requests in their order until the connection ends."""
+        try:
+            if self._tls_first:
+                await self._upgrade()
+            while not self._closing:
+                if not self._queue:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                    continue
+                await self._answer(self._queue.popleft())
+                if self._closing:
+                    self._end(Code.UNAVAILABLE, "the service is stopping")
+                elif not self._upgrading:
+                    self._parse()
+                    self._transport.resume_reading()
+        except Ended as end:
+            self._end(end.code, end.text)
+        except (ConnectionError, TimeoutError, ssl.SSLError, OSError) as error:
+            log.info("connection broken", peer=self._peer.address, error=type(error).__name__)
+            self._transport.abort()
+
+    async def _answer(self, request: Request | Malformed) -> None:
+        if isinstance(request, Malformed):
+            tag = RESPONSES[request.tag]
+            await self._send(messages.result(request.message_id, tag, Code.PROTOCOL_ERROR, request.text))
+            return
+        try:
+            if request.tag in _ABANDONABLE:
+                await self._abandonable(request)
+            else:
+                await self._session.perform(request)
+        except Temporary as error:
+            await self._fail(request, Code.UNAVAILABLE, str(error))
+        except (Ended, ConnectionError, TimeoutError, OSError):
+            raise
+        except Exception:
+            # A defect of ours costs its operation, not the server.
+            log.exception("operation failed", peer=self._peer.address, operation=request.tag.name)
+            await self._fail(request, Code.OTHER, "internal error")
+
+    async def _abandonable(self, request: Request) -> None:
+        """Run as a task of its own, which an Abandon cancels; then nothing is answered."""
+        self._current = request.id
+        self._operation = self._loop.create_task(self._session.perform(request))
+        try:
+            await asyncio.wait({self._operation})
+            if not self._operation.cancelled():
+                self._operation.result()
+        finally:
+            self._operation.cancel()
+            self._operation = None
+
+    async def _fail(self, request: Request, code: Code, text: str) -> None:
+        await self._send(messages.result(request.id, RESPONSES[request.tag], code, text))
+
+    # ------------------------------------------------------------------ octets out
+
+    async def _send(self, octets: bytes) -> None:
+        """Write, and wait until the peer has read most of it. Raises TimeoutError when it does not."""
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        self._transport.write(octets)
+        if not self._writable.is_set():
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                await self._writable.wait()
+
+    async def _start_tls(self, answer: bytes) -> None:
+        self._transport.write(answer)
+        await self._upgrade()
+
+    async def _upgrade(self) -> None:
+        transport = await self._loop.start_tls(
+            self._transport, self, self._house.context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+        )
+        if transport is None:
+            raise ConnectionResetError
+        self._transport = transport
+        self._heard = self._loop.time()
+        self._upgrading = False
+
+    # ------------------------------------------------------------------ endings
+
+    def _look_at_clock(self) -> None:
+        known = self._session.viewer.known
+        limit = IDLE_TIMEOUT if known else STRANGER_TIMEOUT
+        left = self._heard + limit - self._loop.time()
+        if left <= 0 and self._operation is None:
+            self._end(Code.UNAVAILABLE, "idle for too long")
+        else:
+            self._watch = self._loop.call_later(max(left, 1.0), self._look_at_clock)
+
+    def _end(self, code: Code, text: str) -> None:
+        """Notice of Disconnection, then close (RFC 4511 section 4.4.1)."""
+        self._closing = True
+        if not self._transport.is_closing():
+            if not self._upgrading:
+                self._transport.write(messages.disconnection(code, text))
+            self._transport.close()
+        self._arrived.set()
+
+    def finish(self) -> None:
+        """Stop after the operation under way."""
+        if self._operation is None and not self._queue:
+            self._end(Code.UNAVAILABLE, "the service is stopping")
+        self._closing = True
+
+    def abort(self) -> None:
+        with contextlib.suppress(OSError):
+            self._transport.abort()
+
+
+_ABANDONABLE = frozenset({Tag.SEARCH, Tag.COMPARE})
