@@ -1,0 +1,299 @@
+"""What the web shows of mailboxes: pages of messages newest first, and messages named by their content.
+
+Every function is scoped by account. A page is found by key (date, UID), never by counting rows, so that page 100
+costs what page 1 costs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, bindparam, select
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import mailboxes, messages, sessions
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.sessions import Undo
+from mailserver.store.statements import Row, Statement, Tx
+
+MAX_CHOSEN = 200
+"""Messages of one action: what fits on the largest page, and some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message in a list."""
+
+    id: int
+    """Of its content: the web's name for it."""
+    uid: int
+    flags: int
+    date: int
+    size: int
+    subject: str
+    sender: str
+    recipients: str
+    preview: str
+    attachments: int
+    mailbox_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Where a page begins or ends."""
+
+    date: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a mailbox and the account's folders, on one snapshot."""
+
+    boxes: list[Mailbox]
+    box: Mailbox
+    lines: list[Line]
+    newer: bool
+    older: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message of the account with all that reading it needs."""
+
+    boxes: list[Mailbox]
+    box: Mailbox
+    newer_id: int
+    older_id: int
+    """Neighbours in its mailbox, 0 at the ends."""
+    keywords: tuple[str, ...]
+    id: int
+    uid: int
+    flags: int
+    date: int
+    size: int
+    subject: str
+    sender: str
+    sender_address: str
+    sent_at: int
+    message_id: str
+    references: str
+    attachments: int
+    parts: bytes
+
+
+_LINE = (
+    message.c.content_id,
+    message.c.uid,
+    message.c.flags,
+    message.c.internal_date,
+    message.c.size,
+    content.c.subject,
+    content.c.sender,
+    content.c.recipients,
+    content.c.preview,
+    content.c.attachments,
+    message.c.mailbox_id,
+)
+_IN_BOX = message.c.mailbox_id == bindparam("box")
+_BEFORE = (message.c.internal_date < bindparam("date")) | (
+    (message.c.internal_date == bindparam("date")) & (message.c.uid < bindparam("edge"))
+)
+_AFTER = (message.c.internal_date > bindparam("date")) | (
+    (message.c.internal_date == bindparam("date")) & (message.c.uid > bindparam("edge"))
+)
+_NEWEST_FIRST = (message.c.internal_date.desc(), message.c.uid.desc())
+_OLDEST_FIRST = (message.c.internal_date, message.c.uid)
+
+
+def _keys(*conditions: object) -> "Select[tuple[int, int]]":
+    return select(message.c.internal_date, message.c.uid).where(_IN_BOX, *conditions).limit(bindparam("top"))  # type: ignore[arg-type]
+
+
+_FIRST = Statement(_keys().order_by(*_NEWEST_FIRST))
+_OLDER = Statement(_keys(_BEFORE).order_by(*_NEWEST_FIRST))
+_NEWER = Statement(_keys(_AFTER).order_by(*_OLDEST_FIRST))
+_OLDER_ID = Statement(select(message.c.content_id).where(_IN_BOX, _BEFORE).order_by(*_NEWEST_FIRST).limit(1))
+_NEWER_ID = Statement(select(message.c.content_id).where(_IN_BOX, _AFTER).order_by(*_OLDEST_FIRST).limit(1))
+_STORED = Statement(
+    select(
+        message.c.mailbox_id,
+        message.c.uid,
+        message.c.flags,
+        message.c.internal_date,
+        message.c.size,
+        content.c.subject,
+        content.c.sender,
+        content.c.sender_address,
+        content.c.sent_at,
+        content.c.message_id,
+        content.c.refs,
+        content.c.attachments,
+        content.c.parts,
+    )
+    .join(mailbox, mailbox.c.id == message.c.mailbox_id)
+    .join(content, content.c.id == message.c.content_id)
+    .where(message.c.content_id == bindparam("content"), mailbox.c.account_id == bindparam("account"))
+    .order_by(message.c.mailbox_id, message.c.uid)
+)
+_OCTETS = Statement(select(blob.c.header, blob.c.octets, blob.c.file).where(blob.c.content_id == bindparam("content")))
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def page(
+    tx: Tx, account_id: int, mailbox_id: int, size: int, *, before: Edge | None = None, after: Edge | None = None
+) -> Page:
+    """A page of a mailbox: the newest messages, those older than an edge, or those newer than one.
+
+    `mailbox_id` 0 is INBOX. Raises Refused(NO_SUCH_MAILBOX).
+    """
+    boxes = mailboxes.listing(tx, account_id)
+    box = pick(boxes, mailbox_id)
+    if after is not None:
+        keys = tx.all(_NEWER, box=box.id, date=after.date, edge=after.uid, top=size + 1)[::-1]
+        newer, older = len(keys) > size, True
+        keys = keys[-size:]
+    elif before is not None:
+        keys = tx.all(_OLDER, box=box.id, date=before.date, edge=before.uid, top=size + 1)
+        newer, older = True, len(keys) > size
+        keys = keys[:size]
+    else:
+        keys = tx.all(_FIRST, box=box.id, top=size + 1)
+        newer, older = False, len(keys) > size
+        keys = keys[:size]
+    return Page(boxes, box, lines(tx, box.id, [uid for _, uid in keys]), newer, older)
+
+
+def lines(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> list[Line]:
+    """The messages of these UIDs, newest first. Not scoped: the caller has opened the mailbox."""
+    if not uids:
+        return []
+    rows = tx.execute(
+        select(*_LINE)
+        .join(content, content.c.id == message.c.content_id)
+        .where(message.c.mailbox_id == mailbox_id, message.c.uid.in_(uids))
+        .order_by(*_NEWEST_FIRST)
+    )
+    found: list[Row] = [tuple(row) for row in rows]
+    return [Line(*row) for row in found]
+
+
+def pick(boxes: Sequence[Mailbox], mailbox_id: int) -> Mailbox:
+    """A mailbox of the list by id; 0 is INBOX. Raises Refused(NO_SUCH_MAILBOX)."""
+    for box in boxes:
+        if box.id == mailbox_id or (not mailbox_id and box.name == mailboxes.INBOX):
+            return box
+    raise Refused(Reason.NO_SUCH_MAILBOX)
+
+
+def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0, *, neighbours: bool = False) -> Stored:
+    """A message of the account; where it appears several times, the appearance in `mailbox_id` if there is one.
+
+    Raises Refused(NOT_FOUND).
+    """
+    rows = tx.all(_STORED, account=account_id, content=content_id)
+    if not rows:
+        raise Refused(Reason.NOT_FOUND)
+    row = next((row for row in rows if row[0] == mailbox_id), rows[0])
+    boxes = mailboxes.listing(tx, account_id)
+    box = pick(boxes, row[0])
+    newer = older = 0
+    if neighbours:
+        edge = {"box": box.id, "date": row[3], "edge": row[1]}
+        newer = _number(tx.one(_NEWER_ID, **edge))
+        older = _number(tx.one(_OLDER_ID, **edge))
+    return Stored(boxes, box, newer, older, mailboxes.keywords(tx, box.id), content_id, *row[1:])
+
+
+def frames(tx: Tx, account_id: int, content_id: int) -> tuple[bytes, bytes | None, str | None]:
+    """The blob row of a message of the account (`messages.join_octets`). Raises Refused(NOT_FOUND)."""
+    if not messages.find(tx, account_id, content_id):
+        raise Refused(Reason.NOT_FOUND)
+    row = tx.one(_OCTETS, content=content_id)
+    if row is None:
+        raise Refused(Reason.NOT_FOUND)
+    return row[0], row[1], row[2]
+
+
+def summaries(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> tuple[Mailbox, list[Line]]:
+    """The messages of these content ids in a mailbox, for a page that asks before it acts."""
+    box = mailboxes.by_id(tx, account_id, mailbox_id)
+    return box, lines(tx, box.id, uids_of(tx, account_id, mailbox_id, ids))
+
+
+def uids_of(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> list[int]:
+    """UIDs of these content ids in a mailbox, ascending. Raises Refused(NO_SUCH_MAILBOX)."""
+    mailboxes.by_id(tx, account_id, mailbox_id)
+    if not ids:
+        return []
+    rows = tx.execute(
+        select(message.c.uid)
+        .where(message.c.mailbox_id == mailbox_id, message.c.content_id.in_(ids[:MAX_CHOSEN]))
+        .order_by(message.c.uid)
+    )
+    return [int(row[0]) for row in rows]
+
+
+# ---------------------------------------------------------------------- acting
+
+
+def flag(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int], mode: str, flags: Sequence[str]) -> int:
+    """Set ("+") or clear ("-") flags; how many messages were named."""
+    uids = uids_of(tx, account_id, mailbox_id, ids)
+    if uids:
+        messages.store_flags(tx, account_id, mailbox_id, uids, mode, flags)
+    return len(uids)
+
+
+def move(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    target_id: int,
+    ids: Sequence[int],
+    undo: tuple[bytes, int],
+    marks: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> int:
+    """Move messages, set and clear `marks` on them, remember how to undo it (token hash, seconds); how many."""
+    uids = uids_of(tx, account_id, mailbox_id, ids)
+    if not uids or mailbox_id == target_id:
+        return 0
+    moved = messages.move(tx, account_id, mailbox_id, target_id, uids)
+    for mode, flags in zip("+-", marks, strict=True):
+        if flags:
+            messages.store_flags(tx, account_id, target_id, moved.target_uids, mode, flags)
+    token_hash, seconds = undo
+    what = Undo(mailbox_id, target_id, tuple(moved.target_uids))
+    sessions.remember_undo(tx, token_hash, account_id, seconds, what)
+    return len(uids)
+
+
+def undo_move(tx: Tx, account_id: int, token_hash: bytes) -> tuple[int, int]:
+    """Take a move back; the mailbox the messages are in again, and how many. Raises Refused(NOT_FOUND)."""
+    what = sessions.take_undo(tx, token_hash, account_id)
+    back = messages.move(tx, account_id, what.place_id, what.origin_id, list(what.uids))
+    uses = {box.id: box.special_use for box in mailboxes.listing(tx, account_id)}
+    if uses.get(what.place_id) == "\\Junk":
+        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$Junk"])
+    elif uses.get(what.origin_id) == "\\Junk":
+        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$NotJunk"])
+    return what.origin_id, len(back.target_uids)
+
+
+def erase(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> int:
+    """Remove messages for good; how many there were."""
+    uids = uids_of(tx, account_id, mailbox_id, ids)
+    return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0
+
+
+def empty(tx: Tx, account_id: int, mailbox_id: int) -> int:
+    """Remove everything in a mailbox for good; how many messages there were."""
+    mailboxes.by_id(tx, account_id, mailbox_id)
+    uids = [row[0] for row in messages.state(tx, mailbox_id)]
+    return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0
+
+
+def _number(row: Row | None) -> int:
+    return int(row[0]) if row else 0
