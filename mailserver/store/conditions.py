@@ -151,13 +151,19 @@ def clause(condition: Condition) -> ColumnElement[bool]:
 
 
 def _any_address(condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
-    """Holds for one of the live addresses; equality goes through the key of the claims."""
+    """Holds for one of the live addresses; equality and prefixes go through the key of the claims."""
     names = select(claim.c.account_id).where(
         claim.c.live == 1, claim.c.name.contains("@", autoescape=True), _comparison(claim.c.name, condition)
     )
-    if isinstance(condition, Equals):
+    if isinstance(condition, Equals) or (isinstance(condition, Contains) and condition.initial):
         return account.c.id.in_(names)
-    return exists(names.where(claim.c.account_id == account.c.id))
+    one = exists(names.where(claim.c.account_id == account.c.id))
+    if not isinstance(condition, Contains):
+        return one
+    # A look at the entry's own row, wide enough, spares the claims of nearly everybody else.
+    pieces = [_fold_piece(condition.field, piece) for piece in (*condition.middle, condition.final)]
+    loose = f"%{'%'.join(map(_escape, pieces))}%"
+    return and_(or_(*(column.like(loose, escape="\\") for column in (person.c.address, person.c.aliases))), one)
 
 
 def _comparison(column: ColumnElement[str], condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
