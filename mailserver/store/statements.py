@@ -125,4 +125,6 @@ class Tx:
     def insert_ignore(self, table: Table, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """INSERT … ON CONFLICT DO NOTHING on both engines; how many rows were new."""
         maker = sqlite.insert if self.dialect == "sqlite" else postgresql.insert
-        return self.execute(maker(table).on_conflict_do_nothing(), values).rowcount
+        # Without the option SQLAlchemy answers -1 for an INSERT on PostgreSQL.
+        clause = maker(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return self.execute(clause, values).rowcount

@@ -1,1 +1,83 @@
-"""Collections of events, tasks and contacts, their items and their sync history."""
+"""Collections of events, tasks and contacts, their items and their sync history.
+
+`collection.modseq` counts every change of a collection; `item.modseq` and `item_gone.modseq` say at which
+count an item last changed or went. A sync token (RFC 6578) is a collection id and such a count: ids are
+never given twice, so a token of a deleted collection never fits its successor.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from mailserver.store.schema.base import metadata
+
+Identity = BigInteger().with_variant(Integer, "sqlite")
+
+agenda_home = Table(
+    "agenda_home",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("collections", SmallInteger, nullable=False, server_default="0"),
+    Column("created", BigInteger, nullable=False),
+)
+"""One row per account that was given its first collections: it is what makes giving them happen once."""
+
+collection = Table(
+    "collection",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("tag", String(16), nullable=False),
+    Column("props", Text, nullable=False),
+    Column("modseq", BigInteger, nullable=False, server_default="1"),
+    Column("floor", BigInteger, nullable=False, server_default="0"),
+    Column("items", Integer, nullable=False, server_default="0"),
+    Column("octets", BigInteger, nullable=False, server_default="0"),
+    Column("changed", BigInteger, nullable=False),
+    UniqueConstraint("account_id", "name"),
+    sqlite_autoincrement=True,
+)
+"""`name` is the segment of its address; `props` a JSON object of texts; below `floor` the history of
+what went was forgotten, so older tokens are refused."""
+
+item = Table(
+    "item",
+    metadata,
+    Column("collection_id", BigInteger, ForeignKey("collection.id"), primary_key=True, autoincrement=False),
+    Column("href", Text, primary_key=True),
+    Column("uid", Text, nullable=False),
+    Column("etag", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("component", String(16), nullable=False),
+    Column("starts", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("modseq", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("octets", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("collection_id", "uid"),
+)
+"""`kind` is the outer component (VCALENDAR, VCARD, VLIST), `component` the inner one (VEVENT, …; empty for
+contacts); `starts` and `ends` enclose every occurrence, in seconds since the epoch."""
+Index("ix_item_collection_id_ends", item.c.collection_id, item.c.ends)
+Index("ix_item_collection_id_modseq", item.c.collection_id, item.c.modseq)
+
+item_gone = Table(
+    "item_gone",
+    metadata,
+    Column("collection_id", BigInteger, ForeignKey("collection.id"), primary_key=True, autoincrement=False),
+    Column("href", Text, primary_key=True),
+    Column("modseq", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_item_gone_collection_id_modseq", item_gone.c.collection_id, item_gone.c.modseq)
