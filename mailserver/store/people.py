@@ -14,12 +14,11 @@ from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
 from mailserver.identity import Principal, Role, State
 from mailserver.store.conditions import Condition, clause
+from mailserver.store.notices import DIRECTORY as DIRECTORY
+from mailserver.store.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import claim, person
 from mailserver.store.statements import Row, Statement, Tx
-
-DIRECTORY = 0
-"""The account id whose subscribers hear of every change of a person or list."""
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
@@ -214,12 +213,6 @@ def set_password(tx: Tx, account_id: int, password_hash: str) -> None:
     if not tx.run(_SET_PASSWORD, owner=account_id, hash=password_hash, now=tx.now):
         raise Refused(Reason.NOT_FOUND)
     moved(tx, account_id)
-
-
-def moved(tx: Tx, account_id: int) -> None:
-    """Tell every worker that what the directory says of this account is no longer what it was."""
-    tx.changed(account_id, 0)
-    tx.changed(DIRECTORY, 0)
 
 
 def _row(tx: Tx, entry: Mapping[str, str | int]) -> dict[str, str | int]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 
 from mailserver.folding import search_key
-from mailserver.store.people import DIRECTORY
+from mailserver.store.notices import DIRECTORY
 from mailserver.store.schema.people import school
 from mailserver.store.statements import Tx
 

@@ -67,3 +67,13 @@ guess = Table(
 )
 """Wrong guesses by account and by peer address, shared by all workers."""
 Index("ix_guess_last", guess.c.last)
+
+familiar_peer = Table(
+    "familiar_peer",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True),
+    Column("peer", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Where an account logged in from: strangers' wrong guesses do not keep its owner out."""
