@@ -1,7 +1,12 @@
 """What FETCH asks for: attributes, body sections, partial ranges (RFC 3501 sections 6.4.5, 9)."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+
+from imap.wire.grammar import Cursor
+from imap.wire.strings import astring
+from mailserver.errors import BadSyntax
 
 
 class Attribute(Enum):
@@ -50,3 +55,125 @@ class Section:
 
 
 FetchItem = Attribute | Section
+
+
+MACROS: dict[str, tuple[FetchItem, ...]] = {
+    "FAST": (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.RFC822_SIZE),
+    "ALL": (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.RFC822_SIZE, Attribute.ENVELOPE),
+    "FULL": (
+        Attribute.FLAGS,
+        Attribute.INTERNALDATE,
+        Attribute.RFC822_SIZE,
+        Attribute.ENVELOPE,
+        Attribute.BODY,
+    ),
+}
+"""RFC 3501 section 6.4.5; a macro stands alone, never in a list."""
+
+ITEMS: dict[str, FetchItem] = {
+    **{attribute.value: attribute for attribute in Attribute},
+    "RFC822": Section(label=b"RFC822"),
+    "RFC822.HEADER": Section(text=SectionText.HEADER, peek=True, label=b"RFC822.HEADER"),
+    "RFC822.TEXT": Section(text=SectionText.TEXT, label=b"RFC822.TEXT"),
+}
+"""Every item that is one word."""
+
+MAX_PART_DEPTH = 100
+"""Levels of a part number: more than any stored structure has."""
+
+_FIELD_NAME = re.compile(rb"[!-9;-~]{1,1000}\Z")
+
+
+def items(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """What FETCH names: a macro, one item or a list of them, each once (RFC 3501 section 9, fetch)."""
+    if cursor.sees(b"("):
+        return tuple(dict.fromkeys(cursor.items(lambda: _item(cursor))))
+    start = cursor.position
+    macro = MACROS.get(cursor.word())
+    if macro is not None:
+        return macro
+    cursor.position = start
+    return (_item(cursor),)
+
+
+def _item(cursor: Cursor) -> FetchItem:
+    word = cursor.word()
+    if cursor.sees(b"["):
+        if word not in ("BODY", "BODY.PEEK"):
+            raise BadSyntax("Unknown fetch item")
+        return _section(cursor, peek=word == "BODY.PEEK")
+    item = ITEMS.get(word)
+    if item is None:
+        raise BadSyntax("Unknown fetch item")
+    return item
+
+
+def _section(cursor: Cursor, peek: bool) -> Section:
+    """`[` section `]` and the partial range behind it."""
+    cursor.expect(b"[")
+    part, more = _part(cursor)
+    text = _section_text(cursor.word(), part) if more or not cursor.sees(b"]") else None
+    fields: tuple[bytes, ...] = ()
+    if text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
+        cursor.space()
+        fields = tuple(cursor.items(lambda: _field_name(cursor)))
+    cursor.expect(b"]")
+    start, length = _partial(cursor)
+    return Section(
+        part,
+        text,
+        tuple(field.decode("ascii").upper() for field in fields),
+        start,
+        length,
+        peek,
+        _label(part, text, fields, start),
+    )
+
+
+def _part(cursor: Cursor) -> tuple[tuple[int, ...], bool]:
+    """A part number; and true when a dot follows it, so that the name of a text must come."""
+    numbers: list[int] = []
+    while cursor.sees_digit():
+        numbers.append(cursor.nz_number())
+        if len(numbers) > MAX_PART_DEPTH:
+            raise BadSyntax("Part number is too deep")
+        if not cursor.skip(b"."):
+            return tuple(numbers), False
+    return tuple(numbers), bool(numbers)
+
+
+def _section_text(word: str, part: tuple[int, ...]) -> SectionText:
+    try:
+        text = SectionText(word)
+    except ValueError:
+        raise BadSyntax("Unknown section") from None
+    if text is SectionText.MIME and not part:
+        raise BadSyntax("MIME is of a part")
+    return text
+
+
+def _field_name(cursor: Cursor) -> bytes:
+    """A header field's name (RFC 5322 section 3.6.8): nothing else is echoed in the answer's label."""
+    name = cursor.astring()
+    if _FIELD_NAME.match(name) is None:
+        raise BadSyntax("Not the name of a header field")
+    return name
+
+
+def _partial(cursor: Cursor) -> tuple[int | None, int | None]:
+    if not cursor.skip(b"<"):
+        return None, None
+    start = cursor.number()
+    cursor.expect(b".")
+    length = cursor.nz_number()
+    cursor.expect(b">")
+    return start, length
+
+
+def _label(part: tuple[int, ...], text: SectionText | None, fields: tuple[bytes, ...], start: int | None) -> bytes:
+    """The section as the answer names it; fields in the client's spelling, which some clients compare."""
+    words = [*map(str, part), *([text.value] if text else [])]
+    label = b"BODY[" + ".".join(words).encode("ascii")
+    if fields:
+        label += b" (%s)" % b" ".join(map(astring, fields))
+    return label + (b"]" if start is None else b"]<%d>" % start)

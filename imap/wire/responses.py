@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from imap.wire import names, strings
-from imap.wire.codes import Code
+from imap.wire import codes, names, strings
+from imap.wire.codes import Code, CodeName
 from imap.wire.commands import SearchReturn, StatusItem
+from imap.wire.framing import Rejected
+from imap.wire.grammar import BadCharset, BadCommand
 from imap.wire.sets import compact
 
 SEPARATOR = "/"
@@ -63,6 +65,22 @@ def bye(text: str, code: Code | None = None) -> Reply:
 
 def preauth(text: str, code: Code | None = None) -> Reply:
     return Reply(Condition.PREAUTH, text, code)
+
+
+def rejection(rejected: Rejected) -> bytes:
+    """What the framer refused: NO [TOOBIG] (RFC 7889 section 4, RFC 4469 section 4.2) or BAD, and BYE when
+    nothing can follow."""
+    condition = Condition.NO if rejected.too_big else Condition.BAD
+    code = Code(CodeName.TOOBIG) if rejected.too_big else None
+    line = Reply(condition, rejected.text, code).encode(rejected.tag)
+    return line + bye("Too much to ignore").encode() if rejected.fatal else line
+
+
+def malformed(error: BadCommand) -> bytes:
+    """What the grammar refused: BAD, or NO [BADCHARSET] (RFC 3501 section 7.1)."""
+    if isinstance(error, BadCharset):
+        return no(str(error), codes.bad_charset()).encode(error.tag)
+    return bad(str(error)).encode(error.tag)
 
 
 def _text(text: str) -> bytes:

@@ -4,17 +4,22 @@
 never costs more than the messages that exist.
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailserver.criteria import STAR
+from mailserver.errors import BadSyntax
 
 MAX_RANGES = 20_000
 """Ranges of one set: more than any client sends in a line of 64 KiB, less than an attack needs."""
 
 LARGEST = 0xFFFF_FFFF
 """The largest message number or UID (RFC 3501 section 9, nz-number)."""
+
+_PART = rb"(?:[0-9]{1,10}|\*)(?::(?:[0-9]{1,10}|\*))?"
+_SHAPE = re.compile(_PART + rb"(?:," + _PART + rb")*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +28,24 @@ class SequenceSet:
 
     ranges: tuple[tuple[int, int], ...]
 
+    @classmethod
+    def parse(cls, octets: bytes) -> "SequenceSet":
+        """Octets that hold digits, `*`, `:` and `,` only become a set, or BadSyntax."""
+        if octets.count(b",") >= MAX_RANGES:
+            raise BadSyntax("Too many ranges in a set")
+        if _SHAPE.match(octets) is None:
+            raise BadSyntax("Malformed sequence set")
+        ranges = []
+        for part in octets.split(b","):
+            low, colon, high = part.partition(b":")
+            first = _number(low)
+            ranges.append((first, _number(high) if colon else first))
+        return cls(tuple(ranges))
+
     def normal(self, largest: int) -> list[tuple[int, int]]:
         """Ascending disjoint ranges, `*` replaced by `largest` (the highest number or UID in use).
 
-        `*` in an empty mailbox (`largest` 0) names nothing: those ranges vanish, except in UID ranges such
-        as `*:4`, whose other end cannot exist either.
+        In an empty mailbox (`largest` 0) `*` names nothing, and neither does a range that has it.
         """
         return normalise(
             (
@@ -63,6 +81,15 @@ class SequenceSet:
         return b",".join(
             b"%s" % _end(low) if low == high else b"%s:%s" % (_end(low), _end(high)) for low, high in self.ranges
         )
+
+
+def _number(octets: bytes) -> int:
+    if octets == b"*":
+        return STAR
+    number = int(octets)
+    if not 0 < number <= LARGEST:
+        raise BadSyntax("Number out of range in a set")
+    return number
 
 
 def _end(number: int) -> bytes:

@@ -1,0 +1,230 @@
+"""Search keys, charset and return options of SEARCH, SORT and THREAD (RFC 3501 section 6.4.4; RFC 4731, 5256).
+
+The keys become `mailserver.criteria` values, whose module says which key is which. Texts are decoded here,
+strictly: a charset we do not know, and octets that are not what they are said to be, are refused before
+anything is searched.
+"""
+
+from collections.abc import Callable
+
+from imap.wire.commands import Search, SearchReturn, Sort, SortField, SortKey, Thread, ThreadAlgorithm
+from imap.wire.grammar import BadCharset, Cursor, utf8_text
+from mailserver.criteria import (
+    MAX_DEPTH,
+    MAX_TERMS,
+    All,
+    And,
+    Body,
+    Criterion,
+    Flag,
+    Header,
+    Larger,
+    ModSeq,
+    Not,
+    Numbers,
+    Or,
+    Received,
+    Recent,
+    Relation,
+    Sent,
+    Smaller,
+    Text,
+    Uids,
+)
+from mailserver.errors import BadSyntax
+
+CHARSETS = ("US-ASCII", "UTF-8")
+"""Without CHARSET the text is taken as UTF-8, which US-ASCII is a part of: many clients leave it out."""
+
+
+class _Keys:
+    """The search keys of one command; counts them, because each is work for the store."""
+
+    __slots__ = ("_cursor", "_terms")
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._terms = 0
+
+    def all(self) -> Criterion:
+        """The keys up to the end of the command: every one must hold."""
+        terms = [self.key(1)]
+        while self._cursor.skip(b" "):
+            terms.append(self.key(1))
+        self._cursor.end()
+        return _together(terms)
+
+    def key(self, depth: int) -> Criterion:
+        self._terms += 1
+        if depth > MAX_DEPTH or self._terms > MAX_TERMS:
+            raise BadSyntax("Search is too complex")
+        cursor = self._cursor
+        if cursor.sees(b"("):
+            # search-key has at least one key in parentheses; each counts towards MAX_TERMS.
+            return _together(cursor.items(lambda: self.key(depth + 1), most=MAX_TERMS))
+        if cursor.sees_sequence_set():
+            return Numbers(cursor.sequence_set().ranges)
+        word = cursor.word()
+        plain = _PLAIN.get(word)
+        if plain is not None:
+            return plain
+        read = _READERS.get(word)
+        if read is not None:
+            cursor.space()
+            return read(cursor)
+        if word == "NOT":
+            cursor.space()
+            return Not(self.key(depth + 1))
+        if word == "OR":
+            cursor.space()
+            first = self.key(depth + 1)
+            cursor.space()
+            return Or((first, self.key(depth + 1)))
+        raise BadSyntax("Unknown search key")
+
+
+def _together(terms: list[Criterion]) -> Criterion:
+    return terms[0] if len(terms) == 1 else And(tuple(terms))
+
+
+_PLAIN: dict[str, Criterion] = {
+    "ALL": All(),
+    "ANSWERED": Flag("\\Answered"),
+    "DELETED": Flag("\\Deleted"),
+    "DRAFT": Flag("\\Draft"),
+    "FLAGGED": Flag("\\Flagged"),
+    "SEEN": Flag("\\Seen"),
+    "UNANSWERED": Not(Flag("\\Answered")),
+    "UNDELETED": Not(Flag("\\Deleted")),
+    "UNDRAFT": Not(Flag("\\Draft")),
+    "UNFLAGGED": Not(Flag("\\Flagged")),
+    "UNSEEN": Not(Flag("\\Seen")),
+    "NEW": And((Recent(), Not(Flag("\\Seen")))),
+    "OLD": Not(Recent()),
+    "RECENT": Recent(),
+}
+
+
+def _field(name: str) -> Callable[[Cursor], Criterion]:
+    return lambda cursor: Header(name, cursor.text_astring())
+
+
+def _header(cursor: Cursor) -> Criterion:
+    name = cursor.text_astring()
+    cursor.space()
+    return Header(name, cursor.text_astring())
+
+
+def _received(relation: Relation) -> Callable[[Cursor], Criterion]:
+    return lambda cursor: Received(relation, cursor.date())
+
+
+def _sent(relation: Relation) -> Callable[[Cursor], Criterion]:
+    return lambda cursor: Sent(relation, cursor.date())
+
+
+def _modseq(cursor: Cursor) -> Criterion:
+    """MODSEQ [entry-name SP type SP] value (RFC 7162 section 3.1.5): we keep one mod-sequence a message."""
+    if cursor.sees(b'"'):
+        entry = utf8_text(cursor.string())
+        cursor.space()
+        if not entry.startswith("/flags/") or cursor.word() not in ("PRIV", "SHARED", "ALL"):
+            raise BadSyntax("Malformed MODSEQ")
+        cursor.space()
+    return ModSeq(cursor.number64())
+
+
+_READERS: dict[str, Callable[[Cursor], Criterion]] = {
+    "BCC": _field("Bcc"),
+    "CC": _field("Cc"),
+    "FROM": _field("From"),
+    "SUBJECT": _field("Subject"),
+    "TO": _field("To"),
+    "HEADER": _header,
+    "BODY": lambda cursor: Body(cursor.text_astring()),
+    "TEXT": lambda cursor: Text(cursor.text_astring()),
+    "KEYWORD": lambda cursor: Flag(cursor.atom()),
+    "UNKEYWORD": lambda cursor: Not(Flag(cursor.atom())),
+    "LARGER": lambda cursor: Larger(cursor.number()),
+    "SMALLER": lambda cursor: Smaller(cursor.number()),
+    "UID": lambda cursor: Uids(cursor.sequence_set().ranges),
+    "MODSEQ": _modseq,
+    "BEFORE": _received(Relation.BEFORE),
+    "ON": _received(Relation.ON),
+    "SINCE": _received(Relation.SINCE),
+    "SENTBEFORE": _sent(Relation.BEFORE),
+    "SENTON": _sent(Relation.ON),
+    "SENTSINCE": _sent(Relation.SINCE),
+}
+
+
+def search(cursor: Cursor, by_uid: bool) -> Search:
+    """The arguments of SEARCH, its space included."""
+    cursor.space()
+    returns = _returns(cursor)
+    if cursor.sees_word(b"CHARSET "):
+        cursor.word()
+        cursor.space()
+        _charset(cursor)
+        cursor.space()
+    return Search(_Keys(cursor).all(), by_uid, returns)
+
+
+def sort(cursor: Cursor, by_uid: bool) -> Sort:
+    """The arguments of SORT (RFC 5256 section 5)."""
+    cursor.space()
+    returns = _returns(cursor)
+    keys = tuple(cursor.items(lambda: _sort_key(cursor), most=100))
+    cursor.space()
+    _charset(cursor)
+    cursor.space()
+    return Sort(keys, _Keys(cursor).all(), by_uid, returns)
+
+
+def thread(cursor: Cursor, by_uid: bool) -> Thread:
+    """The arguments of THREAD (RFC 5256 section 5)."""
+    cursor.space()
+    try:
+        algorithm = ThreadAlgorithm(cursor.word())
+    except ValueError:
+        raise BadSyntax("Unknown threading algorithm") from None
+    cursor.space()
+    _charset(cursor)
+    cursor.space()
+    return Thread(algorithm, _Keys(cursor).all(), by_uid)
+
+
+def _returns(cursor: Cursor) -> frozenset[SearchReturn] | None:
+    """RETURN (...) and the space behind it (RFC 4731 section 3.1); `()` asks for ALL."""
+    if not cursor.sees_word(b"RETURN ("):
+        return None
+    cursor.word()
+    cursor.space()
+    options = frozenset(cursor.items(lambda: _return(cursor.word()), empty=True, most=20))
+    cursor.space()
+    return options or frozenset((SearchReturn.ALL,))
+
+
+def _return(word: str) -> SearchReturn:
+    try:
+        return SearchReturn(word)
+    except ValueError:
+        raise BadSyntax("Unknown return option") from None
+
+
+def _charset(cursor: Cursor) -> None:
+    name = cursor.text_astring()
+    if name.upper() not in CHARSETS:
+        raise BadCharset("Unknown charset")
+
+
+def _sort_key(cursor: Cursor) -> SortKey:
+    word = cursor.word()
+    reverse = word == "REVERSE"
+    if reverse:
+        cursor.space()
+        word = cursor.word()
+    try:
+        return SortKey(SortField(word), reverse)
+    except ValueError:
+        raise BadSyntax("Unknown sort key") from None

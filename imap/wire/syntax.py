@@ -1,0 +1,364 @@
+"""One command's octets to one frozen value (RFC 3501 section 9, and each extension's formal syntax).
+
+`parse` reads the tag first, so that whatever follows can be answered. The tables at the end name every
+command there is; each function reads the arguments of one, from the space behind its name to the end.
+"""
+
+import re
+from collections.abc import Callable
+
+from imap.wire import fetch, listing, search
+from imap.wire.commands import (
+    Append,
+    Authenticate,
+    Capability,
+    Check,
+    Close,
+    Command,
+    Copy,
+    Create,
+    Delete,
+    Enable,
+    Expunge,
+    Fetch,
+    Identify,
+    Idle,
+    InitialResponse,
+    Login,
+    Logout,
+    Move,
+    Namespace,
+    NewMessage,
+    Noop,
+    Rename,
+    Resync,
+    Select,
+    StartTls,
+    Store,
+    StoreAction,
+    Subscribe,
+    Tagged,
+    Unselect,
+    Unsubscribe,
+)
+from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.flags import NO_FLAGS
+from imap.wire.framing import CommandLine
+from imap.wire.grammar import BadCharset, BadCommand, Cursor
+from mailserver.errors import BadSyntax
+from mailserver.sasl import Secret, decode_response
+
+_START = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200}) (?:(UID) )?([A-Z]+)", re.IGNORECASE)
+_TAG = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200})(?: |\Z)")
+
+MAX_CREDENTIAL = 1000
+"""Octets of a login or a password."""
+
+
+def parse(line: CommandLine, utf8: bool = False) -> Tagged:
+    """The command, or BadCommand with its tag (BadCharset for a search in an unknown charset).
+
+    `utf8` says that the client enabled UTF-8 for mailbox names (RFC 6855 section 3).
+    """
+    start = _START.match(line.text)
+    if start is None:
+        tag = _TAG.match(line.text)
+        raise BadCommand("Malformed command", tag[1].decode("ascii") if tag else None)
+    tag_octets, uid, name = start.groups()
+    tag_text = tag_octets.decode("ascii")
+    read = (_COMMANDS if uid is None else _UID_COMMANDS).get(name.upper())
+    if read is None:
+        raise BadCommand("Unknown command", tag_text)
+    cursor = Cursor(line, utf8, start.end())
+    try:
+        command = read(cursor)
+        cursor.end()
+    except BadCharset as error:
+        raise BadCharset(str(error), tag_text) from None
+    except BadSyntax as error:
+        raise BadCommand(str(error), tag_text) from None
+    return Tagged(tag_text, command)
+
+
+def ends_idle(octets: bytes) -> bool:
+    """True for the line that ends IDLE (RFC 2177): DONE and nothing else."""
+    return octets.upper() == b"DONE"
+
+
+def _constant(command: Command) -> Callable[[Cursor], Command]:
+    """A command without arguments."""
+    return lambda cursor: command
+
+
+# Any state, not authenticated
+
+
+def _identify(cursor: Cursor) -> Command:
+    """RFC 2971 section 4: NIL, or at most 30 pairs of a string and an nstring."""
+    cursor.space()
+    if not cursor.sees(b"("):
+        if cursor.nstring() is not None:
+            raise BadSyntax("Expected a list or NIL")
+        return Identify(None)
+    return Identify(tuple(cursor.pairs(most=30)))
+
+
+def _authenticate(cursor: Cursor) -> Command:
+    cursor.space()
+    mechanism = cursor.atom().upper()
+    if not cursor.skip(b" "):
+        return Authenticate(mechanism)
+    # RFC 4959 section 3: base64, or `=` for an empty response.
+    return Authenticate(mechanism, InitialResponse(decode_response(cursor.rest())))
+
+
+def _login(cursor: Cursor) -> Command:
+    cursor.space()
+    login = cursor.text_astring()
+    cursor.space()
+    secret = cursor.text_astring()
+    if len(login) > MAX_CREDENTIAL or len(secret) > MAX_CREDENTIAL:
+        raise BadSyntax("Login or password is too long")
+    return Login(login, Secret(secret))
+
+
+# Authenticated
+
+
+def _enable(cursor: Cursor) -> Command:
+    names = []
+    while cursor.skip(b" "):
+        names.append(cursor.atom().upper())
+    if not names:
+        raise BadSyntax("Missing argument")
+    return Enable(tuple(dict.fromkeys(names)))
+
+
+def _select(read_only: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        """SELECT and EXAMINE with parameters (RFC 4466 section 2.4; RFC 7162 sections 3.1.8, 3.2.5)."""
+        cursor.space()
+        mailbox = cursor.mailbox()
+        condstore = False
+        resync: Resync | None = None
+        if cursor.skip(b" "):
+            for parameter in cursor.items(lambda: _select_parameter(cursor), most=10):
+                condstore = True  # QRESYNC makes a session CONDSTORE aware as well.
+                resync = parameter or resync
+        return Select(mailbox, read_only, condstore, resync)
+
+    return read
+
+
+def _select_parameter(cursor: Cursor) -> Resync | None:
+    word = cursor.word()
+    if word == "CONDSTORE":
+        return None
+    if word != "QRESYNC":
+        raise BadSyntax("Unknown parameter")
+    cursor.space()
+    cursor.expect(b"(")
+    uidvalidity = cursor.nz_number()
+    cursor.space()
+    modseq = cursor.number64()
+    known = cursor.sequence_set() if cursor.skip_before_digit(b" ") else None
+    numbers = uids = None
+    if cursor.skip(b" "):
+        cursor.expect(b"(")
+        numbers = cursor.sequence_set()
+        cursor.space()
+        uids = cursor.sequence_set()
+        cursor.expect(b")")
+    cursor.expect(b")")
+    return Resync(uidvalidity, modseq, known, numbers, uids)
+
+
+def _create(cursor: Cursor) -> Command:
+    cursor.space()
+    mailbox = cursor.mailbox()
+    uses: tuple[str, ...] = ()
+    if cursor.skip(b" "):
+        # RFC 6154 section 3: (USE (\Sent ...)).
+        cursor.expect(b"(")
+        if cursor.word() != "USE":
+            raise BadSyntax("Unknown parameter")
+        cursor.space()
+        uses = tuple(cursor.items(cursor.use, empty=True, most=20))
+        cursor.expect(b")")
+    name = mailbox.removesuffix("/")
+    if not name:
+        raise BadSyntax("Empty mailbox name")
+    return Create(name, uses, container=name != mailbox)
+
+
+def _mailbox(make: Callable[[str], Command]) -> Callable[[Cursor], Command]:
+    """A command whose one argument is a mailbox."""
+
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        return make(cursor.mailbox())
+
+    return read
+
+
+def _rename(cursor: Cursor) -> Command:
+    cursor.space()
+    mailbox = cursor.mailbox()
+    cursor.space()
+    return Rename(mailbox, cursor.mailbox())
+
+
+def _append(cursor: Cursor) -> Command:
+    """RFC 3501 section 6.3.11 and RFC 3502 section 6.3.11: one or more messages."""
+    cursor.space()
+    mailbox = cursor.mailbox()
+    cursor.space()
+    messages = [_new_message(cursor)]
+    while cursor.skip(b" "):
+        messages.append(_new_message(cursor))
+    return Append(mailbox, tuple(messages))
+
+
+def _new_message(cursor: Cursor) -> NewMessage:
+    flags, received = NO_FLAGS, None
+    if cursor.sees(b"("):
+        flags = cursor.flags()
+        cursor.space()
+    if cursor.sees(b'"'):
+        received = cursor.date_time()
+        cursor.space()
+    return NewMessage(cursor.literal(), flags, received)
+
+
+# Selected
+
+
+def _uid_expunge(cursor: Cursor) -> Command:
+    cursor.space()
+    return Expunge(cursor.sequence_set())
+
+
+def _fetch(by_uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        numbers = cursor.sequence_set()
+        cursor.space()
+        items = fetch.items(cursor)
+        changed_since, vanished = _fetch_modifiers(cursor) if cursor.skip(b" ") else (None, False)
+        if vanished and not by_uid:
+            raise BadSyntax("VANISHED is for UID FETCH")
+        return Fetch(numbers, _implied(items, by_uid, changed_since is not None), by_uid, changed_since, vanished)
+
+    return read
+
+
+def _implied(items: tuple[FetchItem, ...], uid: bool, modseq: bool) -> tuple[FetchItem, ...]:
+    """Items with those the answer must have: UID (RFC 3501 section 6.4.8), MODSEQ (RFC 7162 section 3.1.4.1)."""
+    if uid and Attribute.UID not in items:
+        items = (Attribute.UID, *items)
+    if modseq and Attribute.MODSEQ not in items:
+        items = (*items, Attribute.MODSEQ)
+    return items
+
+
+def _fetch_modifiers(cursor: Cursor) -> tuple[int | None, bool]:
+    """(CHANGEDSINCE n VANISHED), in any order (RFC 7162 sections 3.1.4.1, 3.2.6)."""
+    changed_since: int | None = None
+    vanished = False
+
+    def modifier() -> None:
+        nonlocal changed_since, vanished
+        word = cursor.word()
+        if word == "CHANGEDSINCE" and changed_since is None:
+            cursor.space()
+            changed_since = cursor.number64()
+        elif word == "VANISHED" and not vanished:
+            vanished = True
+        else:
+            raise BadSyntax("Unknown fetch modifier")
+
+    cursor.items(modifier, most=2)
+    if vanished and changed_since is None:
+        raise BadSyntax("VANISHED needs CHANGEDSINCE")
+    return changed_since, vanished
+
+
+def _store(by_uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        numbers = cursor.sequence_set()
+        cursor.space()
+        unchanged_since: int | None = None
+        if cursor.skip(b"("):
+            if cursor.word() != "UNCHANGEDSINCE":
+                raise BadSyntax("Unknown store modifier")
+            cursor.space()
+            unchanged_since = cursor.number64()
+            cursor.expect(b")")
+            cursor.space()
+        word = cursor.word()
+        try:
+            action = StoreAction(word.removesuffix(".SILENT"))
+        except ValueError:
+            raise BadSyntax("Unknown store item") from None
+        cursor.space()
+        return Store(numbers, action, cursor.flags(bare=True), word.endswith(".SILENT"), by_uid, unchanged_since)
+
+    return read
+
+
+def _copy(make: Callable[..., Command], by_uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        numbers = cursor.sequence_set()
+        cursor.space()
+        return make(numbers, cursor.mailbox(), by_uid)
+
+    return read
+
+
+_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
+    b"CAPABILITY": _constant(Capability()),
+    b"NOOP": _constant(Noop()),
+    b"LOGOUT": _constant(Logout()),
+    b"ID": _identify,
+    b"STARTTLS": _constant(StartTls()),
+    b"AUTHENTICATE": _authenticate,
+    b"LOGIN": _login,
+    b"ENABLE": _enable,
+    b"SELECT": _select(read_only=False),
+    b"EXAMINE": _select(read_only=True),
+    b"CREATE": _create,
+    b"DELETE": _mailbox(Delete),
+    b"RENAME": _rename,
+    b"SUBSCRIBE": _mailbox(Subscribe),
+    b"UNSUBSCRIBE": _mailbox(Unsubscribe),
+    b"LIST": listing.list_,
+    b"LSUB": listing.lsub,
+    b"NAMESPACE": _constant(Namespace()),
+    b"STATUS": listing.status,
+    b"APPEND": _append,
+    b"IDLE": _constant(Idle()),
+    b"CHECK": _constant(Check()),
+    b"CLOSE": _constant(Close()),
+    b"UNSELECT": _constant(Unselect()),
+    b"EXPUNGE": _constant(Expunge()),
+    b"SEARCH": lambda cursor: search.search(cursor, by_uid=False),
+    b"SORT": lambda cursor: search.sort(cursor, by_uid=False),
+    b"THREAD": lambda cursor: search.thread(cursor, by_uid=False),
+    b"FETCH": _fetch(by_uid=False),
+    b"STORE": _store(by_uid=False),
+    b"COPY": _copy(Copy, by_uid=False),
+    b"MOVE": _copy(Move, by_uid=False),
+}
+
+_UID_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
+    b"EXPUNGE": _uid_expunge,
+    b"SEARCH": lambda cursor: search.search(cursor, by_uid=True),
+    b"SORT": lambda cursor: search.sort(cursor, by_uid=True),
+    b"THREAD": lambda cursor: search.thread(cursor, by_uid=True),
+    b"FETCH": _fetch(by_uid=True),
+    b"STORE": _store(by_uid=True),
+    b"COPY": _copy(Copy, by_uid=True),
+    b"MOVE": _copy(Move, by_uid=True),
+}
