@@ -12,6 +12,7 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import zstandard
 
@@ -88,6 +89,17 @@ def read_body(folder: Path, octets: bytes | None, file: str | None) -> bytes:
             return b""
         octets = (folder / file).read_bytes()
     return expand(octets)
+
+
+def read_start(folder: Path, octets: bytes | None, file: str | None, size: int) -> bytes:
+    """The first `size` octets of what follows the header: the text of a message, without its attachments."""
+    if octets is None and file is None:
+        return b""
+    with contextlib.ExitStack() as stack:
+        frame: bytes | BinaryIO = octets or b""
+        if file is not None and octets is None:
+            frame = stack.enter_context(open(folder / file, "rb"))
+        return stack.enter_context(_decompressor().stream_reader(frame)).read(size)
 
 
 def _sync_folder(path: Path) -> None:

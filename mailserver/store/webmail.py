@@ -6,11 +6,12 @@ costs what page 1 costs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Select, bindparam, select
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes, messages, sessions
+from mailserver.store import blobs, mailboxes, messages, sessions
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.sessions import Undo
@@ -207,14 +208,18 @@ def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0, *, nei
     return Stored(boxes, box, newer, older, mailboxes.keywords(tx, box.id), content_id, *row[1:])
 
 
-def frames(tx: Tx, account_id: int, content_id: int) -> tuple[bytes, bytes | None, str | None]:
-    """The blob row of a message of the account (`messages.join_octets`). Raises Refused(NOT_FOUND)."""
-    if not messages.find(tx, account_id, content_id):
-        raise Refused(Reason.NOT_FOUND)
-    row = tx.one(_OCTETS, content=content_id)
+def octets(tx: Tx, account_id: int, content_id: int, folder: Path, upto: int | None = None) -> bytes:
+    """The octets of a message of the account, or the first `upto` of them (never less than its header).
+
+    Raises Refused(NOT_FOUND).
+    """
+    row = tx.one(_OCTETS, content=content_id) if messages.find(tx, account_id, content_id) else None
     if row is None:
         raise Refused(Reason.NOT_FOUND)
-    return row[0], row[1], row[2]
+    if upto is None:
+        return messages.join_octets(folder, *row)
+    header = blobs.expand(row[0])
+    return header + blobs.read_start(folder, row[1], row[2], max(0, upto - len(header)))
 
 
 def summaries(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> tuple[Mailbox, list[Line]]:
