@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mailserver.address import quote_local
 from mailserver.mime import headers
 
 MAX_ADDRESSES = 10_000
@@ -11,6 +12,9 @@ MAX_ADDRESSES = 10_000
 
 MAX_COMMENT_DEPTH = 50
 """Nesting of comments; deeper ones end early."""
+
+MAX_ROUTE = 1024
+"""Characters of a source route; a longer one is not read as one."""
 
 
 class Mailbox(NamedTuple):
@@ -30,7 +34,8 @@ class Mailbox(NamedTuple):
         """`local@domain`, or what there is of it."""
         if self.domain is None or self.local is None:
             return ""
-        return f"{self.local}@{self.domain}" if self.domain else self.local
+        local = quote_local(self.local)
+        return f"{local}@{self.domain}" if self.domain else local
 
     @property
     def display(self) -> str:
@@ -172,7 +177,7 @@ class _Reader:
             entry.at = entry.seen = True
         elif mark == ":":
             self._colon()
-        elif mark == "," and entry.angle and entry.route:
+        elif mark == "," and entry.angle and 0 < len(entry.route) < MAX_ROUTE:
             entry.route += "".join(entry.domain).strip() + ","
             entry.domain, entry.at = [], False
         elif mark in ",;":
@@ -203,9 +208,10 @@ class _Reader:
         name = entry.name
         if name is None:
             name = entry.comment.strip()
-            before, blank, last = local.rpartition(" ")
-            if entry.at and blank and domain:  # `Jean Dupont jd@example.org`, the brackets forgotten
-                name, local = before.strip() or name, last
+            words = entry.words[:-1] if entry.words[-1:] == [" "] else entry.words
+            if entry.at and domain and " " in words[1:]:  # `Jean Dupont jd@example.org`, the brackets forgotten
+                blank = len(words) - 1 - words[::-1].index(" ")
+                name, local = "".join(words[:blank]).strip(), "".join(words[blank + 1 :])
         elif not name:
             name = entry.comment.strip()
         if local or domain or name:

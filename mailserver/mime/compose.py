@@ -124,7 +124,7 @@ def text_part(text: str, subtype: str = "plain") -> Piece:
     if charset == "us-ascii" and _short_lined(octets, MAX_LINE):
         return Piece(header, octets.replace(b"\n", b"\r\n"))
     quoted = quoted_printable(octets)
-    if len(quoted) <= len(octets) * 1.5:
+    if len(quoted) <= len(octets) * 1.5 + 30:
         return Piece(header + b"Content-Transfer-Encoding: quoted-printable\r\n", quoted)
     return Piece(header + b"Content-Transfer-Encoding: base64\r\n", base64(octets.replace(b"\n", b"\r\n")))
 

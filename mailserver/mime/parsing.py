@@ -115,8 +115,8 @@ class _Parser:
 
     def run(self) -> Entity:
         octets = self._octets
-        root = self._enter(None, 0)
-        at = max(self._open[-1].body - 1, 0)
+        at = max(self._enter(None, 0).body - 1, 0)
+        root = self._open[0]
         while self._boundaries:
             at = octets.find(b"\n--", at)
             if at < 0:
@@ -126,14 +126,13 @@ class _Parser:
                 end = self._size
             level, closing = self._delimiter(at + 3, end)
             if level >= 0:
-                self._close_above(level, at)
-                if closing:
-                    self._forget(level)
-                elif self._parts >= MAX_PARTS:
+                if not closing and self._parts >= MAX_PARTS:
                     break
-                else:
+                self._close_above(level, at)
+                if not closing:
                     at = self._enter(self._open[level], min(end + 1, self._size)).body - 1
                     continue
+                self._forget(level)
             at = end
         self._close_above(-1, self._size)
         return root
@@ -210,7 +209,7 @@ class _Parser:
                 if end < 0:
                     end = self._size
                 if self._delimiter(at + 3, end)[0] >= 0:
-                    return at + 1
+                    return max(self._line_end(at), start)
                 at = end
         return body
 
@@ -258,20 +257,28 @@ class _Parser:
     def _close_above(self, level: int, at: int) -> None:
         """End every entity opened inside this level; the line end before a delimiter belongs to it (RFC 2046
         section 5.1.1)."""
-        end = at
-        if 0 < at < self._size and self._octets[at - 1] == 13:
-            end -= 1
+        if len(self._open) - 1 <= level:
+            return
+        # A blank line that ends a header may be the very line end that belongs to the delimiter: the part
+        # keeps it, but what is inside the part may not reach further than the part.
+        end = max(self._line_end(at), self._open[level + 1].body)
         while len(self._open) - 1 > level:
             self._forget(len(self._open) - 1)
             self._marks.pop()
             entity = self._open.pop()
-            entity.end = max(end, entity.body)
+            entity.start = min(entity.start, end)
+            entity.body = min(entity.body, end)
+            entity.end = end
             if entity.main == "text":
                 entity.lines = self._octets.count(b"\n", entity.body, entity.end)
             elif entity.is_message:
-                entity.lines = self._lines_before(entity.end) - entity.lines
+                entity.lines = max(self._lines_before(entity.end) - entity.lines, 0)
             elif entity.is_multipart and not entity.children:
                 entity.children.append(self._whole_body(entity))
+
+    def _line_end(self, at: int) -> int:
+        """Where the line before a delimiter ends, given the LF that begins the delimiter."""
+        return at - 1 if 0 < at < self._size and self._octets[at - 1] == 13 else at
 
     def _whole_body(self, multipart: Entity) -> Entity:
         """The one part of a multipart that cannot be divided."""
