@@ -138,7 +138,11 @@ class Directory(Protocol):
         """Create a person, issuing identifier and address. Raises Refused(CONFLICT | READ_ONLY_DIRECTORY)."""
 
     async def set_password(self, account_id: int, secret: Secret) -> None:
-        """Set the password as it is (the rules bind what a person chooses, not the console)."""
+        """Set the password as it is (the rules bind what a person chooses, not the console).
+
+        Records in the account that a password was chosen (`store.accounts.password_chosen`): a waiting account
+        becomes active and its provisional secrets die. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY).
+        """
 
     async def change(self, account_id: int, change: PersonChange) -> Principal:
         """Change a person's entry. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY)."""

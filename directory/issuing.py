@@ -1,0 +1,227 @@
+"""Identifiers and addresses: the academy's rules, and the atomic claim of a free one.
+
+The rules are pure and follow the academies' own help pages: first letter of the given name and surname
+(`edupont`), spaces as hyphens (`mle-dupond`), homonyms numbered from 1 (`fdurand`, `fdurand1`). What was
+ever claimed is never issued again; `store.claims` remembers.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailserver.errors import Reason, Refused
+from mailserver.folding import fold_login, strip_marks
+from mailserver.store import claims
+from mailserver.store.statements import Tx
+
+MAX_PART = 30
+"""Letters taken from one name: two parts, a dot and a number stay under the 64 of RFC 5321 section 4.5.3.1.1."""
+MAX_LOGIN = 64
+MAX_NAME = 200
+"""Characters of a name as given."""
+MAX_NUMBER = 1 << 20
+"""Homonyms of one name: more is a fault, not an academy."""
+
+RESERVED = frozenset(
+    (
+        "abuse",
+        "admin",
+        "administrator",
+        "anonymous",
+        "ftp",
+        "hostmaster",
+        "mailer-daemon",
+        "noc",
+        "nobody",
+        "noreply",
+        "no-reply",
+        "postmaster",
+        "root",
+        "security",
+        "support",
+        "usenet",
+        "uucp",
+        "webmaster",
+        "www",
+    )
+)
+"""Names that mean a function (RFC 2142), never issued to a person by the rules."""
+
+_LETTERS = str.maketrans(
+    {
+        "œ": "oe",
+        "æ": "ae",
+        "ß": "ss",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "ø": "o",
+        "þ": "th",
+        "ħ": "h",
+        "ı": "i",
+        "ŋ": "n",
+    }
+)
+"""Letters that do not decompose into a base letter and a mark."""
+_APOSTROPHES = re.compile("['’‘ʼʹ′`´]")
+_SEPARATORS = re.compile(r"[\s\-‐‑–—_./]+")
+_FOREIGN = re.compile(r"[^a-z0-9-]")
+_HYPHENS = re.compile("-+")
+_LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_UAI = re.compile(r"\d{7}[A-Z]")
+_NUMEN = re.compile(r"\d{2}[A-Z]\d{7}[A-Z]{3}")
+_INE = re.compile(r"\d{10}[A-Z]|\d{9}[A-Z]{2}")
+_UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+"""23 letters: no I, O, Q."""
+
+
+# ---------------------------------------------------------------------- shapes
+
+
+def is_uai(text: str) -> bool:
+    """Seven digits and a letter, whether or not the letter checks."""
+    return _UAI.fullmatch(text) is not None and text.isascii()
+
+
+def uai_letter(digits: str) -> str:
+    """The check letter of seven digits."""
+    return _UAI_LETTERS[int(digits) % 23]
+
+
+def uai_checks(uai: str) -> bool:
+    """True when a well-formed UAI carries its right letter."""
+    return uai_letter(uai[:7]) == uai[7]
+
+
+def is_numen(text: str) -> bool:
+    """Academy, system, year, five digits, three letters: `21E2600123ABC`. No check letter is published."""
+    return _NUMEN.fullmatch(text) is not None and text.isascii()
+
+
+def is_ine(text: str) -> bool:
+    """Ten digits and a letter (BEA, before 2018) or nine and two (RNIE)."""
+    return _INE.fullmatch(text) is not None and text.isascii()
+
+
+def is_login(text: str) -> bool:
+    """What an identifier given from outside may look like; older ones are `prenom.nom`."""
+    return _LOGIN.fullmatch(text) is not None and ".." not in text
+
+
+# ---------------------------------------------------------------------- rules
+
+
+def slug(name: str) -> str:
+    """A name in ASCII, lower case, hyphens for spaces, bounded: what identifiers and addresses are made of."""
+    text = strip_marks(name[:MAX_NAME]).casefold().translate(_LETTERS)
+    text = _APOSTROPHES.sub("", strip_marks(text))
+    text = _FOREIGN.sub("", _SEPARATORS.sub("-", text))
+    return _HYPHENS.sub("-", text).strip("-")[:MAX_PART].rstrip("-")
+
+
+def identifier(given_name: str, surname: str) -> str:
+    """The identifier without number. Raises Refused(INVALID) when the names hold no letter we can write."""
+    given, family = slug(given_name), slug(surname)
+    base = (given[:1] + family) if family else given
+    if not base:
+        raise Refused(Reason.INVALID, "no identifier can be made from this name; give one")
+    return base
+
+
+def local_part(given_name: str, surname: str) -> str:
+    """The address's local part without number: `prenom.nom`; empty when the names hold no letter we can write."""
+    return ".".join(part for part in (slug(given_name), slug(surname)) if part)
+
+
+def numbered(base: str, number: int) -> str:
+    """`fdurand`, then `fdurand1`, `fdurand2`, …"""
+    return f"{base}{number}" if number else base
+
+
+# ---------------------------------------------------------------------- claims
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What one person gets. `names` are all to claim, folded."""
+
+    login: str
+    address: str
+    aliases: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.login, self.address, *self.aliases)
+
+
+def issue(tx: Tx, domain: str, given_name: str, surname: str, login: str = "") -> Issued:
+    """Find a free identifier (or check the wanted one) and a free address.
+
+    The caller holds `claims.lock` and takes `names` in the same unit. Raises Refused(INVALID | CONFLICT).
+    """
+    login = _wanted(tx, domain, login) if login else _free_identifier(tx, domain, identifier(given_name, surname))
+    alias = f"{login}@{domain}"
+    base = local_part(given_name, surname)
+    if not base:
+        return Issued(login, alias, ())
+    address = f"{_free_address(tx, domain, base, alias)}@{domain}"
+    return Issued(login, address, (alias,) if alias != address else ())
+
+
+def issue_address(tx: Tx, domain: str, given_name: str, surname: str, account_id: int) -> str:
+    """The address of a new name: one the person had before, or a free one. Raises Refused(INVALID | LIMIT)."""
+    base = local_part(given_name, surname)
+    if not base:
+        raise Refused(Reason.INVALID, "no address can be made from this name")
+
+    def free(number: int) -> bool:
+        return claims.owner(tx, f"{numbered(base, number)}@{domain}") in (None, account_id)
+
+    return f"{numbered(base, _first(free))}@{domain}"
+
+
+def _wanted(tx: Tx, domain: str, login: str) -> str:
+    folded = fold_login(login)
+    if not is_login(folded):
+        raise Refused(Reason.INVALID, f"{login!r} cannot be an identifier")
+    if not claims.is_free(tx, folded, f"{folded}@{domain}"):
+        raise Refused(Reason.CONFLICT, f"{folded}: this identifier is or was somebody's")
+    return folded
+
+
+def _free_identifier(tx: Tx, domain: str, base: str) -> str:
+    def free(number: int) -> bool:
+        name = numbered(base, number)
+        return name not in RESERVED and claims.is_free(tx, name, f"{name}@{domain}")
+
+    return numbered(base, _first(free))
+
+
+def _free_address(tx: Tx, domain: str, base: str, own_alias: str) -> str:
+    def free(number: int) -> bool:
+        local = numbered(base, number)
+        address = f"{local}@{domain}"
+        return address == own_alias or (local not in RESERVED and claims.is_free(tx, address))
+
+    return numbered(base, _first(free))
+
+
+def _first(free: Callable[[int], bool]) -> int:
+    """A free number, in a logarithm of steps: the 300th homonym must not cost 300 questions.
+
+    Numbers are claimed from 0 up, so beyond the last claimed one all are free: leap, then bisect.
+    """
+    if free(0):
+        return 0
+    taken, leap = 0, 1
+    while not free(leap):
+        taken, leap = leap, leap * 2
+        if leap > MAX_NUMBER:
+            raise Refused(Reason.LIMIT, "too many homonyms")
+    while leap - taken > 1:
+        middle = (taken + leap) // 2
+        if free(middle):
+            leap = middle
+        else:
+            taken = middle
+    return leap
