@@ -1,0 +1,329 @@
+"""`Directory` over any LDAP server: what its entries say, joined with what the store keeps of the accounts."""
+
+import asyncio
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from directory import issuing, names, tree
+from directory.hashing import MAX_PASSWORD, Passwords
+from directory.issuing import Issued
+from directory.ldap import lookups, writing
+from directory.ldap.cache import Cache
+from directory.ldap.lookups import Expanded, KnownPerson
+from directory.ldap.pool import Pool
+from directory.tree import Person, Tree
+from mailserver.clock import Clock
+from mailserver.errors import Reason, Refused, Temporary
+from mailserver.folding import fold_login
+from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, State
+from mailserver.proofs import Proofs
+from mailserver.sasl import Secret
+from mailserver.settings import Settings
+from mailserver.store import accounts, claims, external
+from mailserver.store.accounts import Marks, Standing
+from mailserver.store.external import Seen
+from mailserver.store.notices import DIRECTORY, moved
+from mailserver.store.transactions import Store, Tx
+
+log = structlog.get_logger("ldap")
+
+MAX_PATIENCE = 2.0
+"""Most seconds that the answer to an unknown login is drawn out."""
+MAX_ATTEMPTS = 100
+"""Names found taken in the directory while one person is added."""
+
+
+class LdapDirectory:
+    """The port over an LDAP server. One per process; its threads end with `close`."""
+
+    def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
+        """Raises SettingsError when the section [ldap] cannot be used."""
+        assert settings.ldap is not None
+        section = settings.ldap
+        self.read_only = section.read_only
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._base = section.base
+        self._tree = Tree(section.base, settings.domain)
+        self._passwords = Passwords()
+        password = settings.secret(section.password_file).decode("utf-8") if section.password_file else ""
+        self._pool = Pool(section, password)
+        self._people: Cache[KnownPerson | None] = Cache(section.cache_seconds, clock.monotonic)
+        self._lists: Cache[Expanded | None] = Cache(section.cache_seconds, clock.monotonic)
+        self._unsubscribe = store.changes.subscribe("account", DIRECTORY, self._forget)
+        self._bind_seconds = 0.0
+        """How long the server lately took to refuse a password."""
+
+    def close(self) -> None:
+        self._unsubscribe()
+        self._pool.close()
+        self._passwords.close()
+
+    def _forget(self) -> None:
+        """Some worker changed an entry."""
+        self._people.clear()
+        self._lists.clear()
+
+    # ------------------------------------------------------------------ asking
+
+    async def authenticate(self, login: str, secret: Secret) -> Principal | None:
+        """The person if the server accepts their password; in equal time otherwise."""
+        known = await self._find(login)
+        began = self._clock.monotonic()
+        password = unicodedata.normalize("NFC", secret.reveal())
+        if known is None or not 0 < len(password) <= MAX_PASSWORD:
+            # A login nobody has takes as long as a wrong password: who exists is not told by the time.
+            await asyncio.sleep(min(self._bind_seconds, MAX_PATIENCE))
+            return None
+        accepted = await self._pool.verify(known.dn, password)
+        if not accepted:
+            spent = self._clock.monotonic() - began
+            self._bind_seconds = spent if not self._bind_seconds else 0.8 * self._bind_seconds + 0.2 * spent
+            return None
+        return await self._principal(known)
+
+    async def find(self, login: str) -> Principal | None:
+        known = await self._find(login)
+        return await self._principal(known) if known is not None else None
+
+    async def by_account(self, account_id: int) -> Principal | None:
+        """By the login that the store has for this account, or by the number that an entry carries."""
+        standing = await self._store.read(accounts.get, account_id)
+        known = await self._find(standing.login) if standing is not None else None
+        if known is None:
+            known = await self._people.get(f"#{account_id}", lambda: self._numbered(account_id))
+        principal = await self._principal(known) if known is not None else None
+        return principal if principal is not None and principal.account_id == account_id else None
+
+    async def expand(self, address: str) -> MailingList | None:
+        folded = fold_login(address)
+        if "@" not in folded:
+            return None
+
+        async def ask() -> Expanded | None:
+            return await self._pool.run(partial(lookups.expand_group, base=self._base, address=folded))
+
+        known = await self._lists.get(folded, ask)
+        return MailingList(known.address, known.name, known.members, known.owner) if known is not None else None
+
+    async def search(self, text: str, limit: int) -> Sequence[Principal]:
+        if not text.strip() or limit <= 0:
+            return ()
+        found = await self._pool.run(partial(lookups.search_people, base=self._base, text=text, limit=limit))
+        return await self._principals(found)
+
+    async def administrators(self) -> Sequence[Principal]:
+        return await self._principals(await self._pool.run(partial(lookups.administrators, base=self._base)))
+
+    async def _find(self, login: str) -> KnownPerson | None:
+        folded = fold_login(login)
+        if not folded:
+            return None
+        local, at, domain = folded.rpartition("@")
+        # `identifier@domain` always delivers, whatever addresses the entry has.
+        ours = local if at and domain in self._settings.domains else ""
+
+        async def ask() -> KnownPerson | None:
+            return await self._pool.run(partial(lookups.find_person, base=self._base, login=folded, local=ours))
+
+        return await self._people.get(folded, ask)
+
+    async def _numbered(self, account_id: int) -> KnownPerson | None:
+        return await self._pool.run(partial(lookups.find_numbered, base=self._base, account_id=account_id))
+
+    # ------------------------------------------------------------------ entries and accounts together
+
+    async def _principal(self, known: KnownPerson) -> Principal | None:
+        return next(iter(await self._principals([known])), None)
+
+    async def _principals(self, people: Sequence[KnownPerson]) -> list[Principal]:
+        """Join entries with their accounts, which are made when a person is seen for the first time."""
+        seen = [self._seen(known.person) for known in people]
+        standings = await self._store.read(external.known, seen)
+        new = [index for index, one in enumerate(seen) if one.login not in standings]
+        if new:
+            standings |= await self._store.write(external.adopt, [seen[index] for index in new])
+            await self._number([people[index] for index in new], standings)
+        pairs = zip(people, seen, strict=True)
+        return [self._join(known, standings[one.login]) for known, one in pairs if one.login in standings]
+
+    def _seen(self, person: Person) -> Seen:
+        names_held = (fold_login(address) for address in (person.address, *person.aliases))
+        return Seen(fold_login(person.login), person.account_id, tuple(name for name in names_held if name))
+
+    async def _number(self, people: Sequence[KnownPerson], standings: Mapping[str, Standing]) -> None:
+        """Write the numbers of new accounts into their entries, where these are ours to write."""
+        if self.read_only:
+            return
+        for known in people:
+            standing = standings.get(fold_login(known.person.login))
+            if standing is None or known.person.account_id:
+                continue
+            try:
+                await self._pool.run(partial(writing.add_number, dn=known.dn, number=standing.id))
+            except (Refused, Temporary) as error:
+                log.warning("entry keeps no account number", dn=known.dn, error=str(error))
+
+    def _join(self, known: KnownPerson, standing: Standing) -> Principal:
+        person = known.person
+        login = fold_login(person.login)
+        own = f"{login}@{self._settings.domain}"
+        others = [alias for alias in (*person.aliases, own) if names.fold(alias) != names.fold(person.address)]
+        return Principal(
+            account_id=standing.id,
+            login=login,
+            address=person.address,
+            aliases=tuple({names.fold(alias): alias for alias in others}.values()),
+            given_name=person.given_name,
+            surname=person.surname,
+            role=person.role,
+            state=standing.state,
+            uai=person.uai,
+            discipline=person.discipline,
+            may_receive=standing.may_receive,
+            quota_bytes=self._settings.limits.quota if standing.quota < 0 else standing.quota,
+            login_version=standing.login_version,
+        )
+
+    # ------------------------------------------------------------------ changing
+
+    async def add(self, person: NewPerson) -> Principal:
+        """Issue in the store, then add the entry; a name that only the directory knows is claimed and passed over."""
+        self._writable()
+        for _ in range(MAX_ATTEMPTS):
+            issued = await self._store.read(_propose, self._settings.domain, person)
+            holder = await self._holder(issued)
+            if holder is not None:
+                await self._store.write(external.adopt, [self._seen(holder.person)])
+                continue
+            account_id = await self._store.write(_take, issued, person.recovery_address, self._marks(person))
+            if account_id is not None:
+                break
+        else:
+            raise Refused(Reason.LIMIT, "too many homonyms in the directory")
+        entry = Person(
+            login=issued.login,
+            given_name=person.given_name,
+            surname=person.surname,
+            address=issued.address,
+            aliases=issued.aliases,
+            role=person.role,
+            account_id=account_id,
+            uai=person.uai,
+            discipline=person.discipline,
+        )
+        dn = self._tree.person_dn(issued.login)
+        attributes = tree.person_attributes(entry)
+        await self._pool.run(partial(writing.add_entry, dn=dn, classes=tree.PERSON_CLASSES, attributes=attributes))
+        await self._moved(account_id)
+        return self._joined(await self._principal(KnownPerson(dn, entry)))
+
+    async def _holder(self, issued: Issued) -> KnownPerson | None:
+        """Who already has one of these names in the directory."""
+        for name in issued.names:
+            found = await self._pool.run(partial(lookups.find_holder, base=self._base, name=name))
+            if found is not None:
+                return found
+        return None
+
+    async def set_password(self, account_id: int, secret: Secret) -> None:
+        self._writable()
+        known = await self._known(account_id)
+        values = {"userPassword": ("{ARGON2}" + await self._passwords.hash(secret),)}
+        await self._pool.run(partial(writing.replace, dn=known.dn, attributes=values))
+        await self._store.write(accounts.password_chosen, account_id)
+        self._forget()
+
+    async def change(self, account_id: int, change: PersonChange) -> Principal:
+        self._writable()
+        known = await self._known(account_id)
+        old = known.person
+        given = old.given_name if change.given_name is None else change.given_name
+        surname = old.surname if change.surname is None else change.surname
+        address, aliases = old.address, old.aliases
+        if (given, surname) != (old.given_name, old.surname):
+            address = await self._store.write(_readdress, self._settings.domain, given, surname, account_id)
+            held = dict.fromkeys((old.address, *old.aliases))
+            aliases = tuple(name for name in held if names.fold(name) != names.fold(address))
+        new = replace(
+            old,
+            given_name=given,
+            surname=surname,
+            address=address,
+            aliases=aliases,
+            role=old.role if change.role is None else change.role,
+            uai=old.uai if change.uai is None else change.uai,
+            discipline=old.discipline if change.discipline is None else change.discipline,
+            account_id=account_id,
+        )
+        before, after = tree.person_attributes(old), tree.person_attributes(new)
+        differing = {
+            name: after.get(name, ())
+            for name in sorted({*before, *after} - {"uid", "o"})
+            if before.get(name) != after.get(name)
+        }
+        if differing:
+            await self._pool.run(partial(writing.replace, dn=known.dn, attributes=differing))
+            await self._moved(account_id)
+        return self._joined(await self._principal(KnownPerson(known.dn, new)))
+
+    async def _known(self, account_id: int) -> KnownPerson:
+        """The entry of an account as it is now. Raises Refused(NOT_FOUND)."""
+        standing = await self._store.read(accounts.get, account_id)
+        known = await self._numbered(account_id)
+        if known is None and standing is not None:
+            known = await self._pool.run(partial(lookups.find_person, base=self._base, login=standing.login, local=""))
+        if known is None:
+            raise Refused(Reason.NOT_FOUND, "no such account")
+        return known
+
+    async def _moved(self, account_id: int) -> None:
+        await self._store.write(moved, account_id)
+        self._forget()
+
+    def _joined(self, principal: Principal | None) -> Principal:
+        if principal is None:
+            raise Refused(Reason.CONFLICT, "the entry carries the number of another account")
+        return principal
+
+    def _marks(self, person: NewPerson) -> Marks:
+        """Keyed hashes of what the tree never holds."""
+        proofs = Proofs(self._settings.secret("hmac"))
+        return Marks(
+            numen=proofs.numen(person.numen) if person.numen else None,
+            ine=proofs.ine(person.ine) if person.ine else None,
+            birth_date=proofs.birth_date(person.birth_date) if person.birth_date else None,
+        )
+
+    def _writable(self) -> None:
+        if self.read_only:
+            raise Refused(Reason.READ_ONLY_DIRECTORY, "the directory belongs to somebody else: its owner changes it")
+
+
+def _propose(tx: Tx, domain: str, person: NewPerson) -> Issued:
+    """The identifier and address this person would get now."""
+    return issuing.issue(tx, domain, person.given_name, person.surname, person.login)
+
+
+def _take(tx: Tx, issued: Issued, recovery_address: str, marks: Marks) -> int | None:
+    """Claim them for an account that waits to be activated; None when somebody was faster."""
+    claims.lock(tx)
+    if not claims.is_free(tx, *issued.names):
+        return None
+    account_id = accounts.create(tx, issued.login, State.PENDING, marks, recovery_address)
+    claims.take(tx, account_id, issued.names)
+    return account_id
+
+
+def _readdress(tx: Tx, domain: str, given_name: str, surname: str, account_id: int) -> str:
+    """Claim the address of a new name."""
+    claims.lock(tx)
+    address = issuing.issue_address(tx, domain, given_name, surname, account_id)
+    if claims.owner(tx, address) is None:
+        claims.take(tx, account_id, (address,))
+    return address

@@ -1,0 +1,78 @@
+"""Accounts of people whose entries live in an LDAP server: our own number, state and quota for each login.
+
+The entry may carry the account's number; then it decides, so that a person keeps their mail when the
+directory gives them another identifier. Otherwise the login does. Names that were seen in the directory
+are claimed, so that nothing of ours is issued over them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import insert, update
+
+from mailserver.identity import State
+from mailserver.store import accounts
+from mailserver.store.accounts import Standing
+from mailserver.store.notices import moved
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.people import claim
+from mailserver.store.statements import Tx
+
+log = structlog.get_logger("directory")
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A person as an LDAP entry names them. All names are folded."""
+
+    login: str
+    number: int
+    """Our account number in the entry; 0: none."""
+    addresses: tuple[str, ...]
+
+
+def known(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
+    """The accounts of these people by login. Left out are those that `adopt` has to look at first."""
+    found: dict[str, Standing] = {}
+    for start in range(0, len(people), BATCH):
+        numbers = {one.login: one.number for one in people[start : start + BATCH]}
+        standings = accounts.by_logins(tx, list(numbers))
+        found.update({login: one for login, one in standings.items() if numbers[login] in (0, one.id)})
+    return found
+
+
+def adopt(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
+    """The same, made where they are missing: who can log in to the directory can log in here.
+
+    Left out are people whose login and number belong to two accounts: the entry was made anew under an
+    identifier that was somebody else's, and nobody gets another's mail.
+    """
+    found = {}
+    for one in people:
+        standing = _adopt(tx, one)
+        if standing is None:
+            log.error("entry carries the number of another account", login=one.login, number=one.number)
+            continue
+        found[one.login] = standing
+        for name in (one.login, *one.addresses):
+            values = {"name": name, "account_id": standing.id, "live": 1, "since": tx.now}
+            tx.insert_ignore(claim, values)
+    return found
+
+
+def _adopt(tx: Tx, seen: Seen) -> Standing | None:
+    named = accounts.by_login(tx, seen.login)
+    if seen.number == 0 or (named is not None and named.id == seen.number):
+        return named or accounts.get(tx, accounts.adopt(tx, seen.login))
+    if named is not None:
+        return None
+    if accounts.get(tx, seen.number) is None:
+        row = {"id": seen.number, "login": seen.login, "state": State.ACTIVE.value}
+        tx.execute(insert(account).values(**row, state_since=tx.now, created=tx.now))
+    else:
+        tx.execute(update(account).where(account.c.id == seen.number).values(login=seen.login))
+        moved(tx, seen.number)
+    return accounts.get(tx, seen.number)
