@@ -14,7 +14,7 @@ from mailserver.errors import BadSyntax
 MAX_NAME = 1000
 """Octets of a name or pattern on the wire."""
 
-_SHIFTED = re.compile(r"[^\x20-\x25\x27-\x7e]+|&")
+_SHIFTED = re.compile(r"[^\x20-\x7e]+|&")
 _ENCODED = re.compile(rb"&([^-]*)(-?)")
 
 
