@@ -68,6 +68,20 @@ def checked(person: NewPerson) -> NewPerson:
     )
 
 
+def checked_change(wanted: PersonChange) -> PersonChange:
+    """The same change, every field in its canonical form. Raises Refused(INVALID) naming the field."""
+    uai = _code(wanted.uai) if wanted.uai is not None else None
+    if uai and not issuing.is_uai(uai):
+        raise Refused(Reason.INVALID, f"uai: {uai!r} is not the shape of a UAI")
+    return dataclasses.replace(
+        wanted,
+        given_name=_optional("given_name", wanted.given_name),
+        surname=_optional("surname", wanted.surname),
+        uai=uai,
+        discipline=_optional("discipline", wanted.discipline),
+    )
+
+
 def marks(proofs: Proofs, person: NewPerson) -> Marks:
     """The keyed hashes of what we know of a person and do not keep."""
     return Marks(
@@ -140,15 +154,13 @@ def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, orig
 
 def _differences(entry: Entry, wanted: PersonChange) -> dict[str, str]:
     """Columns that the change sets to something else. Raises Refused(INVALID)."""
-    uai = _code(wanted.uai) if wanted.uai is not None else None
-    if uai and not issuing.is_uai(uai):
-        raise Refused(Reason.INVALID, f"uai: {uai!r} is not the shape of a UAI")
+    change = checked_change(wanted)
     new = {
-        "given_name": _optional("given_name", wanted.given_name),
-        "surname": _optional("surname", wanted.surname),
-        "role": wanted.role.value if wanted.role is not None else None,
-        "uai": uai,
-        "discipline": _optional("discipline", wanted.discipline),
+        "given_name": change.given_name,
+        "surname": change.surname,
+        "role": change.role.value if change.role is not None else None,
+        "uai": change.uai,
+        "discipline": change.discipline,
     }
     old = {
         "given_name": entry.given_name,

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from directory import issuing, names, tree
+from directory import enrolment, issuing, names, tree
 from directory.hashing import MAX_PASSWORD, Passwords
 from directory.issuing import Issued
 from directory.ldap import lookups, writing
@@ -18,13 +18,14 @@ from directory.ldap.pool import Pool
 from directory.tree import Person, Tree
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.folding import fold_login
+from mailserver.folding import MAX_NAME, fold_login
 from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, State
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import accounts, claims, external
-from mailserver.store.accounts import Marks, Standing
+from mailserver.store import accounts, audit, claims, external
+from mailserver.store.accounts import Mark, Marks, Standing
+from mailserver.store.audit import Action, Origin
 from mailserver.store.external import Seen
 from mailserver.store.notices import DIRECTORY, moved
 from mailserver.store.transactions import Store, Tx
@@ -33,8 +34,11 @@ log = structlog.get_logger("ldap")
 
 MAX_PATIENCE = 2.0
 """Most seconds that the answer to an unknown login is drawn out."""
+MAX_FOUND = 1000
+"""People of one search."""
 MAX_ATTEMPTS = 100
 """Names found taken in the directory while one person is added."""
+ORIGIN = Origin("directory", "internal")
 
 
 class LdapDirectory:
@@ -106,7 +110,8 @@ class LdapDirectory:
             return None
 
         async def ask() -> Expanded | None:
-            return await self._pool.run(partial(lookups.expand_group, base=self._base, address=folded))
+            spellings, _ = self._spellings(folded)
+            return await self._pool.run(partial(lookups.expand_group, base=self._base, spellings=spellings))
 
         known = await self._lists.get(folded, ask)
         return MailingList(known.address, known.name, known.members, known.owner) if known is not None else None
@@ -114,24 +119,37 @@ class LdapDirectory:
     async def search(self, text: str, limit: int) -> Sequence[Principal]:
         if not text.strip() or limit <= 0:
             return ()
-        found = await self._pool.run(partial(lookups.search_people, base=self._base, text=text, limit=limit))
-        return await self._principals(found)
+        wanted = min(limit, MAX_FOUND)
+        found = await self._pool.run(
+            partial(lookups.search_people, base=self._base, text=text[:MAX_NAME], limit=wanted)
+        )
+        return _open(await self._principals(found))
 
     async def administrators(self) -> Sequence[Principal]:
-        return await self._principals(await self._pool.run(partial(lookups.administrators, base=self._base)))
+        return _open(await self._principals(await self._pool.run(partial(lookups.administrators, base=self._base))))
 
     async def _find(self, login: str) -> KnownPerson | None:
+        """Ask by the name as given and as our first domain spells it.
+
+        `identifier@domain` always delivers, whatever addresses the entry has, and every domain of ours
+        stands for the first.
+        """
         folded = fold_login(login)
         if not folded:
             return None
-        local, at, domain = folded.rpartition("@")
-        # `identifier@domain` always delivers, whatever addresses the entry has.
-        ours = local if at and domain in self._settings.domains else ""
+        spellings, local = self._spellings(folded)
 
         async def ask() -> KnownPerson | None:
-            return await self._pool.run(partial(lookups.find_person, base=self._base, login=folded, local=ours))
+            return await self._pool.run(partial(lookups.find_person, base=self._base, spellings=spellings, local=local))
 
         return await self._people.get(folded, ask)
+
+    def _spellings(self, folded: str) -> tuple[tuple[str, ...], str]:
+        """A name and its twin in our first domain, and the local part of an address of ours."""
+        local, at, domain = folded.rpartition("@")
+        if not at or domain not in self._settings.domains:
+            return (folded,), ""
+        return tuple(dict.fromkeys((folded, f"{local}@{self._settings.domain}"))), local
 
     async def _numbered(self, account_id: int) -> KnownPerson | None:
         return await self._pool.run(partial(lookups.find_numbered, base=self._base, account_id=account_id))
@@ -195,13 +213,15 @@ class LdapDirectory:
     async def add(self, person: NewPerson) -> Principal:
         """Issue in the store, then add the entry; a name that only the directory knows is claimed and passed over."""
         self._writable()
+        person = enrolment.checked(person)
+        marks = enrolment.marks(Proofs(self._settings.secret("hmac")), person)
         for _ in range(MAX_ATTEMPTS):
             issued = await self._store.read(_propose, self._settings.domain, person)
             holder = await self._holder(issued)
             if holder is not None:
                 await self._store.write(external.adopt, [self._seen(holder.person)])
                 continue
-            account_id = await self._store.write(_take, issued, person.recovery_address, self._marks(person))
+            account_id = await self._store.write(_take, issued, person, marks)
             if account_id is not None:
                 break
         else:
@@ -220,7 +240,8 @@ class LdapDirectory:
         dn = self._tree.person_dn(issued.login)
         attributes = tree.person_attributes(entry)
         await self._pool.run(partial(writing.add_entry, dn=dn, classes=tree.PERSON_CLASSES, attributes=attributes))
-        await self._moved(account_id)
+        await self._store.write(_recorded, account_id, Action.CREATED, person.role.value)
+        self._forget()
         return self._joined(await self._principal(KnownPerson(dn, entry)))
 
     async def _holder(self, issued: Issued) -> KnownPerson | None:
@@ -242,26 +263,8 @@ class LdapDirectory:
     async def change(self, account_id: int, change: PersonChange) -> Principal:
         self._writable()
         known = await self._known(account_id)
-        old = known.person
-        given = old.given_name if change.given_name is None else change.given_name
-        surname = old.surname if change.surname is None else change.surname
-        address, aliases = old.address, old.aliases
-        if (given, surname) != (old.given_name, old.surname):
-            address = await self._store.write(_readdress, self._settings.domain, given, surname, account_id)
-            held = dict.fromkeys((old.address, *old.aliases))
-            aliases = tuple(name for name in held if names.fold(name) != names.fold(address))
-        new = replace(
-            old,
-            given_name=given,
-            surname=surname,
-            address=address,
-            aliases=aliases,
-            role=old.role if change.role is None else change.role,
-            uai=old.uai if change.uai is None else change.uai,
-            discipline=old.discipline if change.discipline is None else change.discipline,
-            account_id=account_id,
-        )
-        before, after = tree.person_attributes(old), tree.person_attributes(new)
+        new = await self._changed(known.person, account_id, enrolment.checked_change(change))
+        before, after = tree.person_attributes(known.person), tree.person_attributes(new)
         differing = {
             name: after.get(name, ())
             for name in sorted({*before, *after} - {"uid", "o"})
@@ -269,40 +272,55 @@ class LdapDirectory:
         }
         if differing:
             await self._pool.run(partial(writing.replace, dn=known.dn, attributes=differing))
-            await self._moved(account_id)
+            await self._store.write(_recorded, account_id, Action.CHANGED, " ".join(differing))
+            self._forget()
         return self._joined(await self._principal(KnownPerson(known.dn, new)))
+
+    async def _changed(self, old: Person, account_id: int, change: PersonChange) -> Person:
+        """The person after the change; a new name claims a new address and keeps the old one as an alias."""
+        new = replace(
+            old,
+            given_name=old.given_name if change.given_name is None else change.given_name,
+            surname=old.surname if change.surname is None else change.surname,
+            role=old.role if change.role is None else change.role,
+            uai=old.uai if change.uai is None else change.uai,
+            discipline=old.discipline if change.discipline is None else change.discipline,
+            account_id=account_id,
+        )
+        if not new.given_name and not new.surname:
+            raise Refused(Reason.INVALID, "a name is missing")
+        was, now = ((one.given_name, one.surname) for one in (old, new))
+        if issuing.local_part(*was) == issuing.local_part(*now):
+            return new
+        address = await self._store.write(_readdress, self._settings.domain, *now, account_id)
+        held = dict.fromkeys((old.address, *old.aliases))
+        return replace(new, address=address, aliases=tuple(name for name in held if names.fold(name) != address))
 
     async def _known(self, account_id: int) -> KnownPerson:
         """The entry of an account as it is now. Raises Refused(NOT_FOUND)."""
         standing = await self._store.read(accounts.get, account_id)
         known = await self._numbered(account_id)
         if known is None and standing is not None:
-            known = await self._pool.run(partial(lookups.find_person, base=self._base, login=standing.login, local=""))
+            known = await self._pool.run(
+                partial(lookups.find_person, base=self._base, spellings=(standing.login,), local="")
+            )
         if known is None:
             raise Refused(Reason.NOT_FOUND, "no such account")
         return known
-
-    async def _moved(self, account_id: int) -> None:
-        await self._store.write(moved, account_id)
-        self._forget()
 
     def _joined(self, principal: Principal | None) -> Principal:
         if principal is None:
             raise Refused(Reason.CONFLICT, "the entry carries the number of another account")
         return principal
 
-    def _marks(self, person: NewPerson) -> Marks:
-        """Keyed hashes of what the tree never holds."""
-        proofs = Proofs(self._settings.secret("hmac"))
-        return Marks(
-            numen=proofs.numen(person.numen) if person.numen else None,
-            ine=proofs.ine(person.ine) if person.ine else None,
-            birth_date=proofs.birth_date(person.birth_date) if person.birth_date else None,
-        )
-
     def _writable(self) -> None:
         if self.read_only:
             raise Refused(Reason.READ_ONLY_DIRECTORY, "the directory belongs to somebody else: its owner changes it")
+
+
+def _open(people: Sequence[Principal]) -> list[Principal]:
+    """Without closed accounts, which no address book shows."""
+    return [one for one in people if one.state is not State.CLOSED]
 
 
 def _propose(tx: Tx, domain: str, person: NewPerson) -> Issued:
@@ -310,14 +328,26 @@ def _propose(tx: Tx, domain: str, person: NewPerson) -> Issued:
     return issuing.issue(tx, domain, person.given_name, person.surname, person.login)
 
 
-def _take(tx: Tx, issued: Issued, recovery_address: str, marks: Marks) -> int | None:
-    """Claim them for an account that waits to be activated; None when somebody was faster."""
+def _take(tx: Tx, issued: Issued, person: NewPerson, marks: Marks) -> int | None:
+    """Claim them for an account that waits to be activated; None when somebody was faster.
+
+    Raises Refused(CONFLICT) when the INE or NUMEN is another person's.
+    """
     claims.lock(tx)
+    for mark, hashed in ((Mark.INE, marks.ine), (Mark.NUMEN, marks.numen)):
+        if hashed is not None and accounts.by_mark(tx, mark, hashed) is not None:
+            raise Refused(Reason.CONFLICT, f"this {mark.name} is another person's")
     if not claims.is_free(tx, *issued.names):
         return None
-    account_id = accounts.create(tx, issued.login, State.PENDING, marks, recovery_address)
+    account_id = accounts.create(tx, issued.login, State.PENDING, marks, person.recovery_address)
     claims.take(tx, account_id, issued.names)
     return account_id
+
+
+def _recorded(tx: Tx, account_id: int, action: Action, detail: str) -> None:
+    """Leave an audit row, and tell every worker."""
+    audit.record(tx, ORIGIN, action, account_id, detail)
+    moved(tx, account_id)
 
 
 def _readdress(tx: Tx, domain: str, given_name: str, surname: str, account_id: int) -> str:

@@ -95,23 +95,23 @@ def _people(found: Iterable[Found]) -> list[KnownPerson]:
     return [KnownPerson(dn, person) for dn, person in people if person is not None]
 
 
-def find_person(connection: ldap3.Connection, base: str, login: str, local: str) -> KnownPerson | None:
-    """The person with this identifier or address; or whose identifier is `local` (of an address of ours).
+def find_person(connection: ldap3.Connection, base: str, spellings: Sequence[str], local: str) -> KnownPerson | None:
+    """The person with this identifier or address, however it is spelt; or whose identifier is `local`.
 
     None also when two people answer to it: nobody must read another's mail because of a doubled address.
     """
-    parts = [equals("uid", login), equals("mail", login), equals("acadAddress", login)]
+    parts = [equals(attribute, name) for name in spellings for attribute in ("uid", "mail", "acadAddress")]
     if local:
         parts.append(equals("uid", local))
     found = _people(search(connection, base, f"(&{PEOPLE}{either(parts)})", PERSON_ATTRIBUTES, limit=3))
-    exact = [one for one in found if _answers_to(one.person, login)]
+    exact = [one for one in found if _answers_to(one.person, spellings)]
     chosen = exact or found
     return chosen[0] if len(chosen) == 1 else None
 
 
-def _answers_to(person: Person, login: str) -> bool:
-    folded = names.fold(login)
-    return any(names.fold(name) == folded for name in (person.login, person.address, *person.aliases))
+def _answers_to(person: Person, spellings: Sequence[str]) -> bool:
+    wanted = {names.fold(name) for name in spellings}
+    return any(names.fold(name) in wanted for name in (person.login, person.address, *person.aliases))
 
 
 def find_holder(connection: ldap3.Connection, base: str, name: str) -> KnownPerson | None:
@@ -159,12 +159,13 @@ class Expanded:
     owner: str
 
 
-def expand_group(connection: ldap3.Connection, base: str, address: str) -> Expanded | None:
+def expand_group(connection: ldap3.Connection, base: str, spellings: Sequence[str]) -> Expanded | None:
     """The list that has this address, its members resolved."""
-    wanted = f"(&{equals('mail', address)}(!{PEOPLE}))"
+    wanted = f"(&{either(equals('mail', address) for address in spellings)}(!{PEOPLE}))"
+    folded = {names.fold(address) for address in spellings}
     for one in search(connection, base, wanted, GROUP_ATTRIBUTES, limit=2):
         group = tree.read_group(one.attributes)
-        if group is not None and names.fold(address) in map(names.fold, one.attributes["mail"]):
+        if group is not None and not folded.isdisjoint(map(names.fold, one.attributes["mail"])):
             members = _Members(connection, base)
             members.add(group, one.dn, 0)
             owner = members.address_of(group.owner) if group.owner else ""
@@ -173,7 +174,7 @@ def expand_group(connection: ldap3.Connection, base: str, address: str) -> Expan
 
 
 class _Members:
-    """Addresses of a group's members, gathered through nested groups that have no address of their own."""
+    """Addresses of a group's members; groups within it are replaced by theirs, each entered once."""
 
     def __init__(self, connection: ldap3.Connection, base: str) -> None:
         self._connection = connection
@@ -210,16 +211,18 @@ class _Members:
         return found
 
     def _nested(self, dn: str, depth: int) -> None:
-        """A member that is not named by a uid: a person, a list, or a group without an address."""
+        """A member that is not a person named by a uid: another kind of person's entry, or a group."""
         one = self._entry(dn)
         if one is None:
             return
-        if one.attributes.get("mail"):
-            self._take(self._address(one))
+        person = tree.read_person(one.attributes)
+        inner = tree.read_group({"mail": ["no@address"], **one.attributes})
+        if person is not None:
+            self._take(person.address)
+        elif inner is not None and (inner.people or inner.addresses):
+            self.add(inner, one.dn, depth + 1)
         else:
-            inner = tree.read_group({**one.attributes, "mail": ["group@without.address"]})
-            if inner is not None:
-                self.add(inner, one.dn, depth + 1)
+            self._take(self._address(one))
 
     def _entry(self, dn: str) -> Found | None:
         try:

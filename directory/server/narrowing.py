@@ -134,7 +134,13 @@ def _equals(known: AttributeType, text: str | None, kind: Kind) -> Condition:
     field = _FIELDS.get(known.name)
     if kind is not Kind.PERSON or field is None:
         return Everything()
-    return Equals(field, names.fold(text))
+    value = names.fold(text)
+    return _surname(Equals(field, value), Equals(Field.NAME, value)) if known.name == "sn" else Equals(field, value)
+
+
+def _surname(by_surname: Condition, by_name: Condition) -> Condition:
+    """`sn` is the whole name of those who have no surname (`tree.person_attributes`)."""
+    return Some((by_surname, All((Equals(Field.SURNAME, ""), by_name))))
 
 
 def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind) -> Condition:
@@ -144,7 +150,10 @@ def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind) -> C
         return Everything()
     # Spaces at the ends of a piece are left to the matching: without them the condition is only wider.
     initial, *middle, final = [names.fold(piece or "") for piece in pieces]
-    return Contains(field, initial, tuple(middle), final)
+    condition = Contains(field, initial, tuple(middle), final)
+    if known.name != "sn":
+        return condition
+    return _surname(condition, Contains(Field.NAME, initial, tuple(middle), final))
 
 
 def _extensible(wanted: filters.Extensible, kind: Kind) -> Condition:
