@@ -1,0 +1,153 @@
+"""What each command does: the dispatch table, and the one funnel every command passes.
+
+A command's function is an async generator over (session, command): it yields octets as they are ready and
+ends with one `Reply`. It raises domain errors; `run` turns them into tagged replies.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from imap.commands import basic, change, fetch, folders, search, selection
+from imap.session import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, Ended, MissingTarget, Session, State
+from imap.wire import commands as c
+from imap.wire.codes import Code, CodeName
+from imap.wire.responses import Reply, bad, bye, no
+from mailserver.errors import BadSyntax, Reason, Refused, Temporary
+
+log = structlog.get_logger("imap")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a command is run."""
+
+    states: frozenset[State]
+    function: Callable[[Session, Any], AsyncGenerator[bytes | Reply, None]]
+    looks: bool = False
+    """The command reads the mailbox: the client first hears what it may hear."""
+
+
+TABLE: dict[type[c.Command], Entry] = {
+    c.Capability: Entry(ANY, basic.capability),
+    c.Noop: Entry(ANY, basic.noop),
+    c.Logout: Entry(ANY, basic.logout),
+    c.Identify: Entry(ANY, basic.identify),
+    c.StartTls: Entry(BEFORE_LOGIN, basic.start_tls),
+    c.Authenticate: Entry(BEFORE_LOGIN, basic.authenticate),
+    c.Login: Entry(BEFORE_LOGIN, basic.log_in),
+    c.Enable: Entry(AFTER_LOGIN, basic.enable),
+    c.Idle: Entry(AFTER_LOGIN, basic.idle),
+    c.Select: Entry(AFTER_LOGIN, selection.select),
+    c.Check: Entry(IN_MAILBOX, selection.check),
+    c.Close: Entry(IN_MAILBOX, selection.close),
+    c.Unselect: Entry(IN_MAILBOX, selection.unselect),
+    c.Create: Entry(AFTER_LOGIN, folders.create),
+    c.Delete: Entry(AFTER_LOGIN, folders.delete),
+    c.Rename: Entry(AFTER_LOGIN, folders.rename),
+    c.Subscribe: Entry(AFTER_LOGIN, folders.subscribe),
+    c.Unsubscribe: Entry(AFTER_LOGIN, folders.unsubscribe),
+    c.List: Entry(AFTER_LOGIN, folders.list_),
+    c.Lsub: Entry(AFTER_LOGIN, folders.lsub),
+    c.Namespace: Entry(AFTER_LOGIN, folders.namespace),
+    c.Status: Entry(AFTER_LOGIN, folders.status),
+    c.Append: Entry(AFTER_LOGIN, change.append),
+    c.Expunge: Entry(IN_MAILBOX, change.expunge),
+    c.Store: Entry(IN_MAILBOX, change.store),
+    c.Copy: Entry(IN_MAILBOX, change.copy),
+    c.Move: Entry(IN_MAILBOX, change.move),
+    c.Fetch: Entry(IN_MAILBOX, fetch.fetch, looks=True),
+    c.Search: Entry(IN_MAILBOX, search.search, looks=True),
+}
+
+CODES: dict[Reason, CodeName] = {
+    Reason.AUTHENTICATION: CodeName.AUTHENTICATIONFAILED,
+    Reason.NOT_ACTIVATED: CodeName.CONTACTADMIN,
+    Reason.SUSPENDED: CodeName.CONTACTADMIN,
+    Reason.CLOSED: CodeName.CONTACTADMIN,
+    Reason.THROTTLED: CodeName.UNAVAILABLE,
+    Reason.PASSWORD_EXPIRED: CodeName.EXPIRED,
+    Reason.OVER_QUOTA: CodeName.OVERQUOTA,
+    Reason.TOO_BIG: CodeName.TOOBIG,
+    Reason.NO_SUCH_MAILBOX: CodeName.NONEXISTENT,
+    Reason.MAILBOX_EXISTS: CodeName.ALREADYEXISTS,
+    Reason.HAS_CHILDREN: CodeName.CANNOT,
+    Reason.CANNOT: CodeName.CANNOT,
+    Reason.READ_ONLY: CodeName.NOPERM,
+    Reason.LIMIT: CodeName.LIMIT,
+    Reason.NOT_FOUND: CodeName.EXPUNGEISSUED,
+    Reason.FORBIDDEN: CodeName.NOPERM,
+    Reason.CONFLICT: CodeName.INUSE,
+    Reason.INVALID: CodeName.CANNOT,
+}
+"""Reason -> response code (RFC 5530); a reason that cannot come up here has none."""
+
+SILENT = (c.Fetch, c.Store, c.Search, c.Sort, c.Thread)
+"""RFC 3501 section 7.4.1: no EXPUNGE during these, unless they speak of UIDs."""
+
+
+async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]:
+    """Run one command; every octet of its answer, the tagged line last."""
+    command, session.tag = tagged.command, tagged.tag
+    reply: Reply = no("Internal error", Code(CodeName.SERVERBUG))
+    try:
+        entry = TABLE.get(type(command))
+        if entry is None:
+            raise BadSyntax("Unknown command")
+        if session.state not in entry.states:
+            raise BadSyntax(f"Not allowed in the {session.state.value} state")
+        await session.check_welcome()
+        if entry.looks:
+            yield await session.news(expunge=False)
+        async with aclosing(entry.function(session, command)) as outputs:
+            async for output in outputs:
+                if isinstance(output, bytes):
+                    yield output
+                else:
+                    reply = output
+    except Ended as end:
+        yield _end(session, end)
+        return
+    except Exception as error:  # noqa: BLE001 - the one funnel; what is not ours to expect is logged there
+        reply = _answer(error, type(command).__name__)
+    session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
+    try:
+        news = await session.news(expunge=may_expunge(command))
+    except Ended as end:
+        yield _end(session, end)
+        return
+    except Exception as error:  # noqa: BLE001 - the command is done: what cannot be told now is told next time
+        _answer(error, "news")
+        news = b""
+    yield news + reply.encode(tagged.tag)
+
+
+def may_expunge(command: c.Command) -> bool:
+    """Whether EXPUNGE may be sent before this command's tagged line (RFC 3501 section 7.4.1)."""
+    return not isinstance(command, SILENT) or command.by_uid
+
+
+def _end(session: Session, end: Ended) -> bytes:
+    session.unselect()
+    session.state = State.LOGOUT
+    return bye(str(end)).encode()
+
+
+def _answer(error: Exception, what: str) -> Reply:
+    """The tagged reply of a command that failed."""
+    match error:
+        case BadSyntax():
+            return bad(str(error))
+        case MissingTarget(text=text):
+            return no(text, Code(CodeName.TRYCREATE))
+        case Refused(reason=reason, text=text):
+            code = CODES.get(reason)
+            return no(text, Code(code) if code else None)
+        case Temporary():
+            return no(str(error) or "Try again later", Code(CodeName.UNAVAILABLE))
+        case _:
+            log.exception("command failed", command=what, exc_info=error)
+            return no("Internal error", Code(CodeName.SERVERBUG))

@@ -1,0 +1,162 @@
+"""Commands about the session itself: CAPABILITY, ID, ENABLE, STARTTLS, LOGIN, AUTHENTICATE, NOOP, IDLE, LOGOUT."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import structlog
+
+from imap.session import ENABLES, Session, State
+from imap.welcome import PAUSE
+from imap.wire import codes, commands, responses
+from imap.wire.codes import Code, CodeName
+from imap.wire.responses import Reply, bye, no, ok
+from imap.wire.syntax import ends_idle
+from mailserver import sasl
+from mailserver.errors import BadSyntax
+from mailserver.sasl import Credentials, Secret
+
+log = structlog.get_logger("imap")
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+
+MAX_ENABLED = 50
+"""Capabilities of one ENABLE that are looked at."""
+
+
+async def capability(session: Session, command: commands.Capability) -> Outputs:
+    """RFC 3501 section 6.1.1."""
+    yield responses.capability(session.capabilities())
+    yield ok("CAPABILITY completed")
+
+
+async def noop(session: Session, command: commands.Noop) -> Outputs:
+    """RFC 3501 section 6.1.2: the news come with every command's end."""
+    yield ok("NOOP completed")
+
+
+async def logout(session: Session, command: commands.Logout) -> Outputs:
+    """RFC 3501 section 6.1.3."""
+    session.unselect()
+    session.state = State.LOGOUT
+    yield bye("Goodbye").encode()
+    yield ok("LOGOUT completed")
+
+
+async def identify(session: Session, command: commands.Identify) -> Outputs:
+    """ID (RFC 2971). What the client says of itself goes to the log, shortened, and changes nothing."""
+    said = dict(command.fields or ())
+    log.info("client identified", peer=session.connection.peer, name=(said.get("name") or "")[:80])
+    yield responses.identity({"name": "mailserver"})
+    yield ok("ID completed")
+
+
+async def enable(session: Session, command: commands.Enable) -> Outputs:
+    """RFC 5161: what is unknown is passed over in silence."""
+    wanted = [name for name in command.capabilities[:MAX_ENABLED] if name in ENABLES and name not in session.enabled]
+    if "CONDSTORE" in wanted:
+        yield session.enable_condstore()
+    session.enabled.update(wanted)
+    yield responses.enabled(wanted)
+    yield ok("ENABLE completed")
+
+
+async def start_tls(session: Session, command: commands.StartTls) -> Outputs:
+    """RFC 3501 section 6.2.1. The protocol starts TLS after the tagged line, and forgets what it read before."""
+    if not session.may_start_tls:
+        raise BadSyntax("TLS is not available" if not session.connection.secure else "TLS is on already")
+    session.starting_tls = True
+    yield ok("Begin TLS negotiation now")
+
+
+# ---------------------------------------------------------------------- logging in
+
+
+async def log_in(session: Session, command: commands.Login) -> Outputs:
+    """RFC 3501 section 6.2.3."""
+    if not session.may_log_in:
+        yield _privacy_required()
+        return
+    yield await _admit(session, Credentials(command.login, command.secret))
+
+
+async def authenticate(session: Session, command: commands.Authenticate) -> Outputs:
+    """RFC 3501 section 6.2.2 with PLAIN (RFC 4616) and LOGIN; SASL-IR (RFC 4959)."""
+    if command.mechanism not in ("PLAIN", "LOGIN"):
+        yield no("No such mechanism", Code(CodeName.CANNOT))
+        return
+    if not session.may_log_in:
+        yield _privacy_required()
+        return
+    if command.mechanism == "PLAIN":
+        if command.initial is not None:
+            message = command.initial.reveal()
+        else:
+            yield responses.challenge()
+            message = await _response(session)
+        yield await _admit(session, sasl.parse_plain(message))
+        return
+    if command.initial is not None:
+        login = command.initial.reveal()
+    else:
+        yield responses.challenge(b"Username:")
+        login = await _response(session)
+    yield responses.challenge(b"Password:")
+    secret = await _response(session)
+    try:
+        yield await _admit(session, Credentials(login.decode(), Secret(secret.decode())))
+    except UnicodeDecodeError:
+        raise BadSyntax("Login and password must be UTF-8") from None
+
+
+async def _response(session: Session) -> bytes:
+    """One line of the client's half of a SASL dialogue; `*` gives it up (RFC 3501 section 6.2.2)."""
+    line = await session.connection.line()
+    if line == b"*":
+        raise BadSyntax("Authentication given up")
+    return sasl.decode_response(line)
+
+
+async def _admit(session: Session, credentials: Credentials) -> Reply:
+    """Ask the one place that knows passwords, and enter the authenticated state. Raises Refused."""
+    connection = session.connection
+    principal = await session.services.login.login(credentials.login, credentials.secret, connection.peer, "imap")
+    claimed = credentials.authorization
+    if claimed and claimed.casefold() != principal.login.casefold() and not principal.owns(claimed):
+        return no("Acting for somebody else is not possible", Code(CodeName.AUTHORIZATIONFAILED))
+    session.log_in(principal)
+    return ok("Logged in", codes.capability(session.capabilities()))
+
+
+def _privacy_required() -> Reply:
+    return no("Passwords are taken only under TLS", Code(CodeName.PRIVACYREQUIRED))
+
+
+# ---------------------------------------------------------------------- waiting
+
+
+async def idle(session: Session, command: commands.Idle) -> Outputs:
+    """RFC 2177: news as they come, until DONE."""
+    yield responses.continuation("idling")
+    with session.watch() as bell:
+        line = session.connection.line()
+        line.add_done_callback(lambda _: bell.set())
+        try:
+            while not line.done():
+                bell.clear()
+                news = await session.news(expunge=True)
+                if news:
+                    yield news
+                await session.check_welcome()
+                await _ring(bell, PAUSE if session.suspect else None)
+        finally:
+            line.cancel()  # no-op once it is there
+    if not ends_idle(line.result()):
+        raise BadSyntax("IDLE ends with DONE")
+    yield ok("IDLE completed")
+
+
+async def _ring(bell: asyncio.Event, seconds: float | None) -> None:
+    """Wait for the bell; not for ever while the account's state is still to be looked at."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(bell.wait(), seconds)

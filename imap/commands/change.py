@@ -1,0 +1,270 @@
+"""Commands that change mailboxes: APPEND, STORE, COPY, MOVE, EXPUNGE, and their UIDPLUS answers."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+
+from imap.lots import flag_lines
+from imap.session import MissingTarget, Selected, Session
+from imap.snapshot import Snapshot
+from imap.view import View
+from imap.wire import codes, commands
+from imap.wire.codes import Code, CodeName
+from imap.wire.commands import StoreAction
+from imap.wire.fetch import Attribute
+from imap.wire.flags import DELETED, RECENT, Flags
+from imap.wire.responses import Reply, no, ok
+from mailserver.errors import Reason, Refused
+from mailserver.store import blobs, mailboxes, messages
+from mailserver.store import flags as bits
+from mailserver.store.blobs import Prepared
+from mailserver.store.messages import Appended, Copied
+from mailserver.store.transactions import Tx
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+
+INLINE_OCTETS = 32 * 1024
+"""Messages up to this size are scanned on the loop (under a millisecond), larger ones in a thread."""
+MODES = {StoreAction.REPLACE: "=", StoreAction.ADD: "+", StoreAction.REMOVE: "-"}
+
+_GONE = Code(CodeName.EXPUNGEISSUED)
+_New = tuple[Prepared, tuple[str, ...], int | None]
+"""A message ready to be stored, its flags, its internal date."""
+
+
+# ---------------------------------------------------------------------- APPEND
+
+
+async def append(session: Session, command: commands.Append) -> Outputs:
+    """RFC 3501 section 6.3.11, several messages at once by RFC 3502: all are stored, or none.
+
+    The answer carries APPENDUID (RFC 4315 section 3) and comes after the commit is on disk.
+    """
+    folder = session.services.settings.data / "blobs"
+    batch = [
+        (await _prepare(message.octets, folder), flag_names(message.flags), message.received)
+        for message in command.messages
+    ]
+    files = [prepared.file for prepared, _, _ in batch if prepared.file is not None]
+    try:
+        appended, unused = await session.services.store.write(
+            append_all, session.account_id, command.mailbox, batch, session.principal.quota_bytes
+        )
+    except Refused:  # nothing was stored; after any other failure the collector finds out
+        await _remove(files, folder)
+        raise
+    await _remove(unused, folder)
+    yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [one.uid for one in appended]))
+
+
+async def _prepare(octets: bytes, folder: Path) -> Prepared:
+    if len(octets) <= INLINE_OCTETS:
+        return blobs.prepare(octets, folder)
+    return await asyncio.to_thread(blobs.prepare, octets, folder)
+
+
+async def _remove(files: Sequence[str], folder: Path) -> None:
+    for name in files:
+        await asyncio.to_thread(blobs.remove_file, folder, name)
+
+
+def append_all(
+    tx: Tx, account_id: int, name: str, batch: Sequence[_New], quota: int
+) -> tuple[list[Appended], list[str]]:
+    """One unit: every message of the batch in the mailbox of that name.
+
+    Returns where they went, and the files that were written for contents the store had already.
+    """
+    mailbox_id = _target(tx, account_id, name)
+    messages.check_quota(tx, account_id, quota, sum(prepared.size for prepared, _, _ in batch))
+    appended: list[Appended] = []
+    unused: list[str] = []
+    for prepared, flags, received in batch:
+        content_id, new = messages.store_content(tx, prepared)
+        if not new and prepared.file is not None:
+            unused.append(prepared.file)
+        mask = messages.ensure_flags(tx, mailbox_id, flags)
+        appended.append(messages.place(tx, account_id, mailbox_id, content_id, prepared.size, mask, received))
+    return appended, unused
+
+
+def flag_names(flags: Flags) -> tuple[str, ...]:
+    """What a client named, as the store takes it."""
+    return (*bits.names(flags.system, ()), *flags.keywords)
+
+
+# ---------------------------------------------------------------------- STORE
+
+
+async def store(session: Session, command: commands.Store) -> Outputs:
+    """RFC 3501 section 6.4.6; UNCHANGEDSINCE by RFC 7162 section 3.1.3; lost messages by RFC 2180 section 4.2."""
+    selected = session.writable()
+    view, before = selected.view, selected.view.snapshot
+    if command.unchanged_since is not None:
+        yield session.enable_condstore()
+    slices = view.select(command.numbers, command.by_uid)
+    uids = view.uids_of(slices)
+    modified: list[int] = []
+    if uids:
+        modseq, _, modified = await session.services.store.write(
+            messages.store_flags,
+            session.account_id,
+            selected.shared.mailbox_id,
+            uids,
+            MODES[command.action],
+            flag_names(command.flags),
+            command.unchanged_since,
+        )
+        view.answered(modseq)
+        yield await session.news(expunge=False)
+        attributes = (Attribute.UID,) * command.by_uid + (Attribute.FLAGS,) + (Attribute.MODSEQ,) * session.condstore
+        if command.silent:
+            slices = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
+        for lines in flag_lines(view, slices, attributes, without=modified):
+            yield lines
+            await asyncio.sleep(0)
+    yield _stored(view, slices, command, modified)
+
+
+def _stored(view: View, slices: Sequence[tuple[int, int]], command: commands.Store, modified: Sequence[int]) -> Reply:
+    """How STORE ends."""
+    lost = not command.by_uid and view.has_ghosts(slices)
+    if lost and not (command.silent and view.uids_of(slices)):
+        return no("Some of the messages no longer exist", _GONE)
+    if modified:
+        named = modified if command.by_uid else [view.number(uid) for uid in modified]
+        return ok("Some messages were changed meanwhile", codes.modified(named))
+    return ok("STORE completed")
+
+
+def _to_tell(
+    view: View,
+    before: Snapshot,
+    slices: Sequence[tuple[int, int]],
+    command: commands.Store,
+    modseq: int,
+    *,
+    modseqs: bool,
+) -> list[tuple[int, int]]:
+    """Of the messages of a .SILENT STORE, those the client must hear of all the same, as index ranges.
+
+    Their flags are not what it expects, because somebody else changed them too (RFC 3501 section 6.4.6); or it
+    wants to know the new mod-sequence (RFC 7162 section 3.1.3).
+    """
+    snapshot = view.snapshot
+    if not modseqs and modseq <= before.modseq + 1:
+        return []
+    mask, _ = bits.known_mask(flag_names(command.flags), snapshot.names.keywords)
+    found = []
+    for start, stop in slices:
+        lot = view.lot(start, stop)
+        for number, uid, flags, changed in zip(lot.numbers, lot.uids, lot.flags, lot.modseqs, strict=True):
+            if changed != modseq:
+                continue
+            place = before.index(uid)
+            expected = _expected(before.flags[place] if place is not None else 0, command.action, mask)
+            if modseqs or flags & ~RECENT != expected:
+                found.append((number - 1, number))
+    return found
+
+
+def _expected(flags: int, action: StoreAction, mask: int) -> int:
+    if action is StoreAction.ADD:
+        return flags | mask
+    return flags & ~mask if action is StoreAction.REMOVE else mask
+
+
+# ---------------------------------------------------------------------- COPY and MOVE
+
+
+async def copy(session: Session, command: commands.Copy) -> Outputs:
+    """RFC 3501 section 6.4.7, all messages or none; COPYUID by RFC 4315 section 3."""
+    _, uids = _chosen(session, command)
+    if not uids:
+        yield ok("Nothing to copy")
+        return
+    copied = await session.services.store.write(
+        copy_to,
+        session.account_id,
+        session.mailbox.shared.mailbox_id,
+        command.mailbox,
+        uids,
+        session.principal.quota_bytes,
+        whole=not command.by_uid,
+    )
+    yield ok("COPY completed", _copy_uid(copied))
+
+
+async def move(session: Session, command: commands.Move) -> Outputs:
+    """RFC 6851: COPYUID goes before the EXPUNGE answers (section 4.3)."""
+    selected, uids = _chosen(session, command)
+    session.writable()
+    if not uids:
+        yield ok("Nothing to move")
+        return
+    copied = await session.services.store.write(
+        move_to, session.account_id, selected.shared.mailbox_id, command.mailbox, uids, whole=not command.by_uid
+    )
+    code = _copy_uid(copied)
+    if code is not None:
+        yield ok("Moved", code).encode()
+    yield await session.news(expunge=True)
+    yield ok("MOVE completed")
+
+
+def _chosen(session: Session, command: commands.Copy | commands.Move) -> "tuple[Selected, array[int]]":
+    """The messages a COPY or MOVE means. Raises Refused when one is lost (RFC 2180 section 4.4)."""
+    selected = session.mailbox
+    slices = selected.view.select(command.numbers, command.by_uid)
+    if not command.by_uid and selected.view.has_ghosts(slices):
+        raise Refused(Reason.NOT_FOUND, "Some of the messages no longer exist")
+    return selected, selected.view.uids_of(slices)
+
+
+def copy_to(
+    tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], quota: int, *, whole: bool
+) -> Copied:
+    """One unit: copy into the mailbox of that name. `whole`: a message that is gone refuses all of it."""
+    copied = messages.copy(tx, account_id, source_id, _target(tx, account_id, name), uids, quota)
+    return _check_whole(copied, uids, whole)
+
+
+def move_to(tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], *, whole: bool) -> Copied:
+    """One unit: move into the mailbox of that name."""
+    copied = messages.move(tx, account_id, source_id, _target(tx, account_id, name), uids)
+    return _check_whole(copied, uids, whole)
+
+
+def _check_whole(copied: Copied, uids: Sequence[int], whole: bool) -> Copied:
+    if whole and len(copied.source_uids) < len(uids):
+        raise Refused(Reason.NOT_FOUND, "Some of the messages no longer exist")
+    return copied
+
+
+def _copy_uid(copied: Copied) -> Code | None:
+    if not copied.source_uids:
+        return None
+    return codes.copy_uid(copied.uidvalidity, copied.source_uids, copied.target_uids)
+
+
+def _target(tx: Tx, account_id: int, name: str) -> int:
+    """RFC 3501 section 6.3.11: a missing target is something the client may create."""
+    try:
+        return mailboxes.get(tx, account_id, name).id
+    except Refused as refusal:
+        raise MissingTarget(refusal.reason, refusal.text) from None
+
+
+# ---------------------------------------------------------------------- EXPUNGE
+
+
+async def expunge(session: Session, command: commands.Expunge) -> Outputs:
+    """RFC 3501 section 6.4.3; UID EXPUNGE by RFC 4315 section 2.1. The news before the tagged line say which."""
+    selected = session.writable()
+    view = selected.view
+    uids = None if command.uids is None else view.uids_of(view.select(command.uids, by_uid=True))
+    snapshot = await selected.shared.fresh()
+    if any(mask & DELETED for mask in snapshot.flags) and (uids is None or uids):
+        await session.services.store.write(messages.expunge, session.account_id, selected.shared.mailbox_id, uids)
+    yield ok("EXPUNGE completed")

@@ -1,0 +1,204 @@
+"""FETCH and UID FETCH (RFC 3501 section 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 section 3.1.4).
+
+Three ways, by what is asked: the snapshot alone; rendered columns, a range of rows a lot; body sections, a
+few megabytes a lot. A message that another session expunged meanwhile is left out and the command ends with
+NO [EXPUNGEISSUED] (RFC 2180 section 4.1.2), unless it spoke of UIDs, where such are passed over in silence.
+"""
+
+import asyncio
+from array import array
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+from imap import bodies
+from imap.bodies import Body
+from imap.lots import LOT, column, cut, flag_lines
+from imap.session import Selected, Session
+from imap.view import Lot
+from imap.wire import commands, fetchlines
+from imap.wire.codes import Code, CodeName
+from imap.wire.fetch import Attribute, FetchItem, Section
+from imap.wire.flags import SEEN
+from imap.wire.responses import Reply, no, ok
+from mailserver.errors import Reason, Refused
+from mailserver.store import messages
+from mailserver.store.statements import Row
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+Slices = Sequence[tuple[int, int]]
+
+ROWS = 400
+"""Messages whose columns are read at once."""
+BODY_ROWS = 200
+"""Messages whose octets are read at once, as long as they are small."""
+CHUNK = 64 * 1024
+"""Octets from which a section is handed on uncopied."""
+
+COLUMNS = {
+    Attribute.INTERNALDATE: "internal_date",
+    Attribute.RFC822_SIZE: "size",
+    Attribute.ENVELOPE: "envelope",
+    Attribute.BODY: "body",
+    Attribute.BODYSTRUCTURE: "bodystructure",
+}
+"""Attributes that are columns of the store."""
+
+
+async def fetch(session: Session, command: commands.Fetch) -> Outputs:
+    """RFC 3501 section 6.4.5."""
+    if command.changed_since is not None or Attribute.MODSEQ in command.items:
+        yield session.enable_condstore()
+    selected = session.mailbox
+    slices: Slices = selected.view.select(command.numbers, command.by_uid)
+    lost = not command.by_uid and selected.view.has_ghosts(slices)
+    if command.changed_since is not None:
+        slices = list(_changed(selected, slices, command.changed_since))
+    answer = _Answer(session, selected, command.items)
+    async for octets in answer.lines(slices):
+        yield octets
+    if lost or (answer.missing and not command.by_uid):
+        yield no("Some of the messages no longer exist", Code(CodeName.EXPUNGEISSUED))
+    else:
+        yield ok("FETCH completed")
+
+
+def _changed(selected: Selected, slices: Slices, since: int) -> Iterator[tuple[int, int]]:
+    """The messages among these that changed after a mod-sequence."""
+    for start, stop in cut(slices, LOT):
+        lot = selected.view.lot(start, stop)
+        for number, modseq in zip(lot.numbers, lot.modseqs, strict=True):
+            if modseq > since:
+                yield number - 1, number
+
+
+class _Answer:
+    """The lines of one FETCH. `missing` counts messages that turned out to be gone."""
+
+    def __init__(self, session: Session, selected: Selected, items: Sequence[FetchItem]) -> None:
+        self._session = session
+        self._selected = selected
+        self._attributes = tuple(item for item in items if isinstance(item, Attribute))
+        self._sections = tuple(item for item in items if isinstance(item, Section))
+        self._columns = tuple(COLUMNS[item] for item in self._attributes if item in COLUMNS)
+        self.missing = 0
+
+    def lines(self, slices: Slices) -> AsyncGenerator[bytes, None]:
+        if self._sections:
+            return self._with_sections(slices)
+        return self._from_columns(slices) if self._columns else self._from_snapshot(slices)
+
+    async def _from_snapshot(self, slices: Slices) -> AsyncGenerator[bytes, None]:
+        for lines in flag_lines(self._selected.view, slices, self._attributes):
+            yield lines
+            await asyncio.sleep(0)
+
+    # ------------------------------------------------------------------ columns
+
+    async def _from_columns(self, slices: Slices) -> AsyncGenerator[bytes, None]:
+        view = self._selected.view
+        for start, stop in cut(slices, ROWS):
+            lot = view.lot(start, stop)
+            rows = await self._read_columns(lot.uids)
+            if len(rows) != len(lot.uids):
+                self.missing += len(lot.uids) - len(rows)
+                lot = _keep(lot, {row[0] for row in rows})
+            if rows:
+                yield fetchlines.lines(self._attributes, self._join(lot, rows), view.snapshot.names)
+
+    async def _read_columns(self, uids: Sequence[int]) -> list[Row]:
+        session, mailbox_id = self._session, self._selected.shared.mailbox_id
+        names = ("uid", *self._columns)
+        try:
+            return await session.services.store.read(messages.fetch_uids, session.account_id, mailbox_id, names, uids)
+        except Refused as refusal:
+            if refusal.reason is Reason.NO_SUCH_MAILBOX:  # deleted meanwhile: the news will say so
+                return []
+            raise
+
+    def _join(self, lot: Lot, rows: Sequence[Row]) -> list[tuple[int | bytes, ...]]:
+        """Rows for `fetchlines`: what the snapshot knows beside what was read."""
+        read = iter(list(zip(*rows, strict=True))[1:])
+        values = [next(read) if item in COLUMNS else column(lot, item) for item in self._attributes]
+        return list(zip(lot.numbers, *values, strict=True))
+
+    # ------------------------------------------------------------------ sections
+
+    async def _with_sections(self, slices: Slices) -> AsyncGenerator[bytes, None]:
+        """\\Seen is set, and told, unless every section was asked with PEEK."""
+        view = self._selected.view
+        marks = not self._selected.read_only and any(not section.peek for section in self._sections)
+        for start, stop in cut(slices, BODY_ROWS):
+            lot = view.lot(start, stop)
+            newly = await self._mark_seen(lot) if marks else frozenset()
+            if newly:
+                yield await self._session.news(expunge=False)
+                lot = view.lot(start, stop)
+            place, width = 0, BODY_ROWS
+            while place < len(lot.uids):
+                found, done = await self._read_bodies(lot.uids[place : place + width])
+                self.missing += done - len(found)
+                place += done
+                width = min(BODY_ROWS, done * 2)  # large messages: do not read rows only to put them back
+                for octets in self._body_lines(lot, found, newly):
+                    yield octets
+
+    async def _mark_seen(self, lot: Lot) -> frozenset[int]:
+        """Set \\Seen where it is missing; the UIDs (RFC 3501 section 6.4.5, BODY[])."""
+        unseen = array("I", [uid for uid, mask in zip(lot.uids, lot.flags, strict=True) if not mask & SEEN])
+        if not unseen:
+            return frozenset()
+        session, selected = self._session, self._selected
+        modseq, _, _ = await session.services.store.write(
+            messages.store_flags, session.account_id, selected.shared.mailbox_id, unseen, "+", ("\\Seen",)
+        )
+        selected.view.answered(modseq)
+        return frozenset(unseen)
+
+    async def _read_bodies(self, uids: Sequence[int]) -> tuple[list[Body], int]:
+        session, mailbox_id = self._session, self._selected.shared.mailbox_id
+        folder = session.services.settings.data / "blobs"
+        try:
+            return await session.services.store.read(
+                bodies.read, session.account_id, mailbox_id, uids, self._columns, self._sections, folder
+            )
+        except Refused as refusal:
+            if refusal.reason is Reason.NO_SUCH_MAILBOX:
+                return [], len(uids)
+            raise
+
+    def _body_lines(self, lot: Lot, found: Sequence[Body], newly: frozenset[int]) -> Iterator[bytes]:
+        """The lines of these messages: small pieces joined, large ones as they are."""
+        names = self._selected.view.snapshot.names
+        places = {uid: place for place, uid in enumerate(lot.uids)}
+        held: list[bytes] = []
+        for body in found:
+            place = places[body.uid]
+            attributes = self._told_with(body.uid in newly)
+            row = self._body_row(lot, place, attributes, body)
+            sections = list(zip(self._sections, body.sections, strict=True))
+            for piece in fetchlines.with_sections(attributes, row, sections, names):
+                if len(piece) >= CHUNK:
+                    yield b"".join(held)
+                    held.clear()
+                    yield piece
+                else:
+                    held.append(piece)
+        yield b"".join(held)
+
+    def _told_with(self, newly_seen: bool) -> tuple[Attribute, ...]:
+        """The attributes of a message; its flags are told when the FETCH itself changed them."""
+        if not newly_seen:
+            return self._attributes
+        more = (Attribute.FLAGS, Attribute.MODSEQ) if self._session.condstore else (Attribute.FLAGS,)
+        return self._attributes + tuple(item for item in more if item not in self._attributes)
+
+    def _body_row(self, lot: Lot, place: int, attributes: Sequence[Attribute], body: Body) -> tuple[int | bytes, ...]:
+        read = iter(body.columns)
+        values = (next(read) if item in COLUMNS else column(lot, item)[place] for item in attributes)
+        return (lot.numbers[place], *values)
+
+
+def _keep(lot: Lot, uids: set[int]) -> Lot:
+    """The messages of a lot that have these UIDs."""
+    places = [place for place, uid in enumerate(lot.uids) if uid in uids]
+    kept = [array(one.typecode, [one[place] for place in places]) for one in (lot.uids, lot.flags, lot.modseqs)]
+    return Lot([lot.numbers[place] for place in places], *kept)

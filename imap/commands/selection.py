@@ -1,0 +1,74 @@
+"""Entering and leaving a mailbox: SELECT, EXAMINE, CHECK, CLOSE, UNSELECT."""
+
+from collections.abc import AsyncGenerator
+
+from imap.session import Selected, Session
+from imap.wire import codes, commands, responses
+from imap.wire.codes import Code, CodeName
+from imap.wire.flags import DELETED
+from imap.wire.responses import Reply, ok
+from mailserver.store import messages
+from mailserver.store.flags import MAX_KEYWORDS
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+
+
+async def select(session: Session, command: commands.Select) -> Outputs:
+    """SELECT and EXAMINE (RFC 3501 sections 6.3.1, 6.3.2; CONDSTORE: RFC 7162 section 3.1.8).
+
+    The mailbox that was selected is left even when the new one cannot be entered.
+    """
+    session.unselect()
+    if command.condstore:
+        session.enable_condstore()
+    selected = await session.select(command.mailbox, read_only=command.read_only)
+    yield _describe(selected)
+    yield ok(
+        "EXAMINE completed" if command.read_only else "SELECT completed",
+        Code(CodeName.READ_ONLY if command.read_only else CodeName.READ_WRITE),
+    )
+
+
+def _describe(selected: Selected) -> bytes:
+    """Everything RFC 3501 section 6.3.1 and RFC 7162 section 3.1.2.1 demand."""
+    snapshot, view = selected.view.snapshot, selected.view
+    permanent = b""
+    if not selected.read_only:
+        permanent = snapshot.names.every(star=len(snapshot.names.keywords) < MAX_KEYWORDS)
+    said = [
+        responses.flags(snapshot.names.every()),
+        responses.ok("Flags that stay", codes.permanent_flags(permanent)).encode(),
+        responses.exists(len(view)),
+        responses.recent(view.recent_count()),
+    ]
+    unseen = snapshot.first_unseen()
+    if unseen is not None:
+        said.append(responses.ok("First unseen", codes.number(CodeName.UNSEEN, unseen + 1)).encode())
+    for name, value in (
+        (CodeName.UIDVALIDITY, snapshot.uidvalidity),
+        (CodeName.UIDNEXT, snapshot.uidnext),
+        (CodeName.HIGHESTMODSEQ, snapshot.modseq),
+    ):
+        said.append(responses.ok("Mailbox state", codes.number(name, value)).encode())
+    return b"".join(said)
+
+
+async def check(session: Session, command: commands.Check) -> Outputs:
+    """RFC 3501 section 6.4.1: everything is on disk already."""
+    yield ok("CHECK completed")
+
+
+async def close(session: Session, command: commands.Close) -> Outputs:
+    """RFC 3501 section 6.4.2: expunge in silence, then leave."""
+    selected = session.mailbox
+    shared = selected.shared
+    session.unselect()
+    if not selected.read_only and any(mask & DELETED for mask in (await shared.fresh()).flags):
+        await session.services.store.write(messages.expunge, session.account_id, shared.mailbox_id)
+    yield ok("CLOSE completed")
+
+
+async def unselect(session: Session, command: commands.Unselect) -> Outputs:
+    """RFC 3691: leave without expunging."""
+    session.unselect()
+    yield ok("UNSELECT completed")

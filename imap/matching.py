@@ -1,0 +1,138 @@
+"""Which messages of a view a search finds.
+
+What the snapshot knows (flags, numbers, UIDs, \\Recent, mod-sequences) is answered here, without SQL or a thread;
+what needs texts or dates goes to `store.search` in one question, about the messages the rest has left over.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from imap.session import Session
+from imap.view import View
+from imap.wire.flags import FIRST_KEYWORD, SYSTEM_BITS
+from imap.wire.sets import SequenceSet
+from mailserver.criteria import (
+    All,
+    And,
+    Criterion,
+    Flag,
+    ModSeq,
+    Not,
+    Numbers,
+    Or,
+    Recent,
+    Uids,
+    resolve,
+    walk,
+)
+from mailserver.store import search
+
+BUSY = 5000
+"""Messages looked at before the loop may turn: a search of a thousand keys must not keep it."""
+
+_KNOWN = (All, And, Or, Not, Flag, Numbers, Uids, Recent, ModSeq)
+
+Places = Sequence[int]
+"""Ascending indexes in a snapshot."""
+
+
+async def find(session: Session, criterion: Criterion) -> list[int]:
+    """UIDs of the messages of the session's view that meet a criterion, ascending."""
+    selected = session.mailbox
+    snapshot = selected.view.snapshot
+    here, there = _split(criterion)
+    places: Places = await _Known(selected.view).match(here, range(len(snapshot)))
+    uids = [snapshot.uids[place] for place in places]
+    if there is None or not uids:
+        return uids
+    question = resolve(there, lambda numbers: _uids_of(selected.view, numbers), lambda: _recent(selected.view))
+    found = await session.services.store.read(search.search, session.account_id, selected.shared.mailbox_id, question)
+    left = set(uids)
+    return [uid for uid in found if uid in left]
+
+
+def _split(criterion: Criterion) -> tuple[Criterion, Criterion | None]:
+    """The part a snapshot answers, and the part (if any) that must hold too but needs the store."""
+    terms = criterion.terms if isinstance(criterion, And) else (criterion,)
+    known = tuple(term for term in terms if all(isinstance(one, _KNOWN) for one in walk(term)))
+    other = tuple(term for term in terms if term not in known)
+    return And(known), And(other) if other else None
+
+
+def _uids_of(view: View, numbers: Numbers) -> Uids:
+    """The UIDs of message numbers; numbers that do not exist find nothing."""
+    ranges = SequenceSet(numbers.ranges).numbers(len(view))
+    return Uids(tuple((view.uids[low - 1], view.uids[high - 1]) for low, high in ranges))
+
+
+def _recent(view: View) -> Uids:
+    return Uids(tuple((low, high - 1) for low, high in view.recent_ranges()))
+
+
+class _Known:
+    """Criteria over one snapshot. Each criterion costs time in proportion to the messages asked about."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._snapshot = view.snapshot
+        self._looked = 0
+
+    async def match(self, criterion: Criterion, places: Places) -> Places:
+        """Those of these messages that meet the criterion."""
+        match criterion:
+            case And(terms):
+                for term in terms:
+                    places = await self.match(term, places)
+                return places
+            case Or(terms):
+                found: set[int] = set()
+                for term in terms:
+                    found.update(await self.match(term, places))
+                return sorted(found)
+            case Not(term):
+                without = set(await self.match(term, places))
+                return [place for place in places if place not in without]
+            case _:
+                self._looked += len(places)
+                if self._looked > BUSY:
+                    self._looked = 0
+                    await asyncio.sleep(0)
+                return self._leaf(criterion, places)
+
+    def _leaf(self, criterion: Criterion, places: Places) -> Places:
+        snapshot = self._snapshot
+        match criterion:
+            case All():
+                return places
+            case Flag(name):
+                bit, flags = self._bit(name), snapshot.flags
+                return [place for place in places if flags[place] & bit] if bit else ()
+            case ModSeq(value):
+                modseqs = snapshot.modseqs
+                return [place for place in places if modseqs[place] >= value]
+            case Numbers():
+                return self._within(_uids_of(self._view, criterion), places)
+            case Recent():
+                return self._within(_recent(self._view), places)
+            case Uids():
+                return self._within(criterion, places)
+        raise AssertionError(criterion)
+
+    def _bit(self, name: str) -> int:
+        """The bit of a flag; 0 when the mailbox has no such keyword."""
+        system = SYSTEM_BITS.get(name.upper())
+        if system is not None:
+            return system
+        wanted = name.casefold()
+        for bit, keyword in enumerate(self._snapshot.names.keywords, FIRST_KEYWORD):
+            if keyword.casefold() == wanted:
+                return 1 << bit
+        return 0
+
+    def _within(self, uids: Uids, places: Places) -> Places:
+        """The messages in these UID ranges."""
+        found: list[int] = []
+        for start, stop in SequenceSet(uids.ranges).slices(self._snapshot.uids):
+            found.extend(places[bisect_left(places, start) : bisect_left(places, stop)])
+        return found

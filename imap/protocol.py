@@ -1,0 +1,411 @@
+"""The only Twisted file: octets in and out, TLS, timeouts, back-pressure, one command at a time.
+
+A connection has one task. It takes an event from the framer, runs the command, writes what it yields and
+waits while the peer does not read; meanwhile input waits in the framer and, when there is much of it, in the
+kernel. Nothing else writes.
+"""
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from socket import socket
+from typing import Any, cast
+
+import structlog
+from OpenSSL import SSL
+from twisted.internet import interfaces, protocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer  # type: ignore[import-untyped]
+
+from imap import commands
+from imap.session import Services, Session, State
+from imap.shelf import Shelf
+from imap.welcome import Welcome
+from imap.wire import codes, framing, responses, syntax
+from imap.wire.commands import Tagged
+from imap.wire.grammar import BadCommand
+from mailserver.changes import Changes
+from mailserver.errors import BadSyntax
+from mailserver.login import Login
+from mailserver.settings import Settings
+from mailserver.store.transactions import Store
+
+log = structlog.get_logger("imap")
+
+LOGIN_SECONDS = 120
+"""From the greeting to the end of a login: a stranger does not occupy a connection for long."""
+IDLE_SECONDS = 30 * 60 + 30
+"""Without input (RFC 3501 section 5.4 demands 30 minutes at least)."""
+STALL_SECONDS = 300
+"""With output the peer does not read."""
+LINGER_SECONDS = 10
+"""From our goodbye to pulling the plug, if the peer does not let the connection end."""
+PIPELINE_OCTETS = 64 * 1024
+"""Input that may wait behind the running command; more stays in the kernel, and then with the peer."""
+FAULTS_BEFORE_LOGIN = 5
+FAULTS = 20
+"""Commands in a row that may be answered BAD: whoever sends more is no mail client."""
+
+FOREIGN = frozenset(b"GET POST HEAD PUT DELETE OPTIONS TRACE CONNECT PATCH PRI EHLO HELO LHLO MAIL USER".split())
+"""First words of other protocols. A browser made to post here would have its body run as commands."""
+
+
+class Connection(protocol.Protocol):
+    """One client. Implements `session.Connection`."""
+
+    def __init__(self, door: "Door", *, secure: bool) -> None:
+        self.door = door
+        self.secure = secure
+        self.peer = ""
+        self.loopback = False
+        self.session = Session(door.services, self)
+        self._loop = asyncio.get_running_loop()
+        self._framer = framing.Framer()
+        self._input: asyncio.Future[None] | None = None
+        self._line: asyncio.Future[bytes] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._reading = True
+        self._first = True
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._since = self._loop.time()
+        """When the peer last did what we wait for."""
+
+    @property
+    def _out(self) -> Any:
+        """Twisted's transport: TCP, or TLS over it. Its interfaces are many and typed by none."""
+        return self.transport
+
+    # ------------------------------------------------------------------ from Twisted
+
+    def connectionMade(self) -> None:
+        self._out.setTcpNoDelay(True)
+        self._out.registerProducer(_Outlet(self), True)
+        self.peer = getattr(self._out.getPeer(), "host", "")
+        self.loopback = is_loopback(self.peer)
+        refusal = self.door.admit(self)
+        if refusal:
+            self._say_goodbye(refusal)
+            return
+        self._task = self._loop.create_task(self._serve())
+        self._watch_time()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.session.state is not State.NOT_AUTHENTICATED:
+            self._since = self._loop.time()
+        self._framer.feed(data)
+        if self._line is not None:
+            self._offer_line()
+        elif self._input is not None:
+            if not self._input.done():
+                self._input.set_result(None)
+        elif self._reading and self._framer.buffered > PIPELINE_OCTETS:
+            self._reading = False
+            self._out.pauseProducing()
+
+    def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        self.door.forget(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        self.session.close()
+
+    # ------------------------------------------------------------------ the task
+
+    async def _serve(self) -> None:
+        try:
+            code = codes.capability(self.session.capabilities())
+            self._out.write(responses.ok(f"{self.door.services.settings.name} ready", code).encode())
+            while self.session.state is not State.LOGOUT and not self.door.stopping:
+                await self._send(self._respond(await self._event()))
+                if self.session.starting_tls:
+                    self._start_tls()
+        except Exception:
+            log.exception("connection failed", peer=self.peer)
+        finally:
+            if self.session.state is not State.LOGOUT and self.door.stopping:
+                self._out.write(responses.bye("The service is stopping").encode())
+            self._lose()
+
+    async def _event(self) -> framing.Event:
+        """The next thing the peer said, whole."""
+        while (event := self._framer.next()) is None:
+            if not self._reading:
+                self._reading = True
+                self._out.resumeProducing()
+            self._input = self._loop.create_future()
+            try:
+                await self._input
+            finally:
+                self._input = None
+        return event
+
+    async def _respond(self, event: framing.Event) -> AsyncGenerator[bytes, None]:
+        match event:
+            case framing.LiteralWanted():
+                yield responses.continuation()
+                return
+            case framing.Rejected():
+                yield responses.rejection(event)
+                self._fault(fatal=event.fatal or (self._first and event.tag is None))
+            case framing.CommandLine():
+                async with aclosing(self._obey(event)) as answer:
+                    async for octets in answer:
+                        yield octets
+        self._first = False
+        limit = FAULTS_BEFORE_LOGIN if self.session.state is State.NOT_AUTHENTICATED else FAULTS
+        if self.session.faults > limit and self.session.state is not State.LOGOUT:
+            yield responses.bye("Too many errors").encode()
+            self.session.close()
+
+    async def _obey(self, line: framing.CommandLine) -> AsyncGenerator[bytes, None]:
+        """Parse and run one command; the limits follow the session's state."""
+        before = self.session.state
+        try:
+            tagged: Tagged = syntax.parse(line, utf8=self.session.utf8)
+        except BadCommand as bad:
+            yield responses.malformed(bad)
+            self._fault(fatal=self._first and line.text.partition(b" ")[0].upper() in FOREIGN)
+            return
+        async with aclosing(commands.run(self.session, tagged)) as answer:
+            async for octets in answer:
+                yield octets
+        if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
+            self._framer.limits = framing.after_login(self.door.services.settings.limits.message_size)
+
+    def _fault(self, *, fatal: bool) -> None:
+        self.session.faults += FAULTS + 1 if fatal else 1
+
+    # ------------------------------------------------------------------ output
+
+    async def _send(self, answer: AsyncGenerator[bytes, None]) -> None:
+        """Write an answer; wait whenever the peer has not read what was written before."""
+        async with aclosing(answer) as pieces:
+            async for octets in pieces:
+                if octets:
+                    self._out.write(octets)
+                if not self._writable.is_set():
+                    self._since = self._loop.time()
+                    await self._writable.wait()
+
+    def may_write(self, ready: bool) -> None:
+        """The transport's buffer is full, or empty again."""
+        if ready:
+            self._since = max(self._since, self._loop.time())
+            self._writable.set()
+        else:
+            self._writable.clear()
+
+    def _lose(self) -> None:
+        """Close once everything is written; a peer that does not read has only so long."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_SECONDS, self._out.abortConnection)
+        self._out.loseConnection()
+
+    def _say_goodbye(self, why: str) -> None:
+        self._out.write(responses.bye(why, codes.Code(codes.CodeName.UNAVAILABLE)).encode())
+        self._lose()
+
+    def stop(self) -> None:
+        """The service ends: say so now unless a command is running, else after it."""
+        if self._input is not None or self._line is not None:
+            self._say_goodbye("The service is stopping")
+
+    # ------------------------------------------------------------------ for the session
+
+    def line(self) -> "asyncio.Future[bytes]":
+        """The next line of a dialogue within a command."""
+        waiter = self._line = self._loop.create_future()
+        self._offer_line()
+        return waiter
+
+    def _offer_line(self) -> None:
+        waiter = self._line
+        if waiter is None or (line := self._framer.line()) is None:
+            return
+        self._line = None
+        if waiter.done():  # cancelled: nobody waits any more
+            return
+        if isinstance(line, framing.RawLine):
+            waiter.set_result(line.octets)
+        else:
+            waiter.set_exception(BadSyntax(line.text))
+            self._fault(fatal=line.fatal)
+
+    def _start_tls(self) -> None:
+        """After the tagged OK. What was read before is dropped: it was said in clear (STARTTLS injection)."""
+        self.session.starting_tls = False
+        dropped = self._framer.drop()
+        if dropped:
+            log.warning("plain text behind STARTTLS dropped", peer=self.peer, octets=dropped)
+        self._out.startTLS(self.door.tls)
+        self.secure = True
+
+    # ------------------------------------------------------------------ time
+
+    def _watch_time(self) -> None:
+        """Close a connection that for too long did not do what we wait for; else look again when it is due."""
+        now = self._loop.time()
+        if not self._writable.is_set():
+            due = self._since + STALL_SECONDS
+        elif self.session.state is State.NOT_AUTHENTICATED:
+            due = self._since + LOGIN_SECONDS
+        else:
+            due = self._since + IDLE_SECONDS
+        if now < due:
+            self._timer = self._loop.call_later(due - now + 0.01, self._watch_time)
+        elif not self._writable.is_set():
+            self._out.abortConnection()
+        else:
+            self._say_goodbye("Nothing was said for too long")
+
+
+@implementer(interfaces.IPushProducer)
+class _Outlet:
+    """How the transport says that its buffer is full: the connection is the producer of its output."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def pauseProducing(self) -> None:
+        self._connection.may_write(False)
+
+    def resumeProducing(self) -> None:
+        self._connection.may_write(True)
+
+    def stopProducing(self) -> None:
+        self._connection.may_write(True)
+
+
+class Connections(protocol.Factory):
+    """Makes a Connection for each client of one port."""
+
+    noisy = False
+
+    def __init__(self, door: "Door", *, secure: bool) -> None:
+        self.door = door
+        self.secure = secure
+
+    def buildProtocol(self, address: object) -> Connection:
+        return Connection(self.door, secure=self.secure)
+
+
+class Tls:
+    """Server contexts from the instance's certificate, read again when it was renewed."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._files = certificate, key
+        self._read: tuple[float, float] | None = None
+        self._context: SSL.Context | None = None
+        self.getContext()
+
+    def getContext(self) -> SSL.Context:
+        """What Twisted asks for each connection."""
+        certificate, key = self._files
+        now = certificate.stat().st_mtime, key.stat().st_mtime
+        if self._context is None or now != self._read:
+            context = SSL.Context(SSL.TLS_SERVER_METHOD)
+            context.set_min_proto_version(SSL.TLS1_2_VERSION)
+            context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+            context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
+            context.use_certificate_chain_file(str(certificate))
+            context.use_privatekey_file(str(key))
+            self._context, self._read = context, now
+        return self._context
+
+
+class Door:
+    """The listening ports and open connections of one worker."""
+
+    def __init__(self, services: Services, tls: Tls | None) -> None:
+        self.services = services
+        self.tls = tls
+        self.stopping = False
+        self._ports: list[Any] = []
+        self._connections: set[Connection] = set()
+        self._peers: Counter[str] = Counter()
+
+    def listen(self, sockets: Mapping[str, socket]) -> None:
+        """Take over the sockets named `imap` and `imaps`."""
+        from twisted.internet import reactor
+
+        for name, secure in (("imap", False), ("imaps", True)):
+            sock = sockets.get(name)
+            if sock is None:
+                continue
+            factory: Any = Connections(self, secure=secure)
+            if secure:
+                if self.tls is None:
+                    continue
+                factory = TLSMemoryBIOFactory(cast(Any, self.tls), False, factory)
+                factory.noisy = False
+            adopt = reactor.adoptStreamPort
+            self._ports.append(adopt(sock.fileno(), sock.family, factory))
+
+    def admit(self, connection: Connection) -> str:
+        """Count a new connection; the text of its refusal, or nothing. Loopback has no limit per address."""
+        limits = self.services.settings.limits
+        self._connections.add(connection)
+        self._peers[connection.peer] += 1
+        if self.stopping:
+            return "The service is stopping"
+        if len(self._connections) > limits.connections:
+            return "Too many connections"
+        if not connection.loopback and self._peers[connection.peer] > limits.connections_per_peer:
+            return "Too many connections from your address"
+        return ""
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._peers[connection.peer] -= 1
+            if not self._peers[connection.peer]:
+                del self._peers[connection.peer]
+
+    async def stop(self, grace: float) -> None:
+        """Stop listening, say goodbye, let running commands end within `grace` seconds."""
+        self.stopping = True
+        loop = asyncio.get_running_loop()
+        for port in self._ports:
+            stopped = port.stopListening()
+            if stopped is not None:
+                await stopped.asFuture(loop)
+        for connection in list(self._connections):
+            connection.stop()
+        deadline = loop.time() + grace
+        while self._connections and loop.time() < deadline:  # noqa: ASYNC110 - at the very end, for two seconds
+            await asyncio.sleep(0.02)
+        for connection in list(self._connections):
+            connection.transport.abortConnection()  # type: ignore[union-attr]
+
+
+def is_loopback(peer: str) -> bool:
+    """True for an address of this machine's own."""
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+async def start(
+    *, settings: Settings, store: Store, changes: Changes, login: Login, sockets: Mapping[str, socket]
+) -> Door:
+    """Open the door on its sockets, which listen already."""
+    tls = Tls(settings.certificate, settings.private_key) if settings.certificate.exists() else None
+    welcome = Welcome(store, store.clock)
+    services = Services(settings, store, changes, Shelf(store, changes), login, tls is not None, welcome)
+    door = Door(services, tls)
+    door.listen(sockets)
+    return door

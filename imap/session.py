@@ -1,0 +1,315 @@
+"""One client's session: its state, who it is, what it enabled, the mailbox it selected, what is announced."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from mailserver.login import Login
+
+from imap.shelf import Shared, Shelf
+from imap.view import News, View
+from imap.welcome import Welcome
+from imap.wire import codes, fetchlines, responses
+from imap.wire.fetch import Attribute
+from imap.wire.flags import FlagNames
+from mailserver.changes import Changes
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Principal
+from mailserver.settings import Settings
+from mailserver.store.transactions import Store
+
+
+class State(Enum):
+    """RFC 3501 section 3."""
+
+    NOT_AUTHENTICATED = "not authenticated"
+    AUTHENTICATED = "authenticated"
+    SELECTED = "selected"
+    LOGOUT = "logout"
+
+
+ANY = frozenset(State)
+BEFORE_LOGIN = frozenset({State.NOT_AUTHENTICATED})
+AFTER_LOGIN = frozenset({State.AUTHENTICATED, State.SELECTED})
+IN_MAILBOX = frozenset({State.SELECTED})
+
+
+class Ended(Exception):
+    """The server ends the session; the text goes into its BYE."""
+
+
+class MissingTarget(Refused):
+    """The mailbox to put something into is not there: NO [TRYCREATE] (RFC 3501 section 7.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A promise: its name, the RFC that defines it, where it is fulfilled."""
+
+    name: str
+    rfc: int
+    module: str
+    states: frozenset[State] = ANY
+    when: Callable[["Session"], bool] = lambda session: True
+
+
+CAPABILITIES = (
+    Capability("IMAP4rev1", 3501, "imap.commands"),
+    Capability("LITERAL+", 7888, "imap.wire.framing"),
+    Capability("SASL-IR", 4959, "imap.commands.basic"),
+    Capability("STARTTLS", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_start_tls),
+    Capability("LOGINDISABLED", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: not session.may_log_in),
+    Capability("AUTH=PLAIN", 4616, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
+    Capability("AUTH=LOGIN", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
+    Capability("ID", 2971, "imap.commands.basic"),
+    Capability("ENABLE", 5161, "imap.commands.basic"),
+    Capability("IDLE", 2177, "imap.commands.basic"),
+    Capability("NAMESPACE", 2342, "imap.commands.folders"),
+    Capability("CHILDREN", 3348, "imap.commands.folders"),
+    Capability("LIST-EXTENDED", 5258, "imap.commands.folders"),
+    Capability("LIST-STATUS", 5819, "imap.commands.folders"),
+    Capability("SPECIAL-USE", 6154, "imap.commands.folders"),
+    Capability("CREATE-SPECIAL-USE", 6154, "imap.commands.folders"),
+    Capability("UNSELECT", 3691, "imap.commands.selection"),
+    Capability("UIDPLUS", 4315, "imap.commands.change"),
+    Capability("MULTIAPPEND", 3502, "imap.commands.change"),
+    Capability("MOVE", 6851, "imap.commands.change"),
+    Capability("ESEARCH", 4731, "imap.commands.search"),
+    Capability("CONDSTORE", 7162, "imap.commands.fetch"),
+)
+
+ENABLES = frozenset({"CONDSTORE"})
+"""What ENABLE can turn on (RFC 5161 section 3.1)."""
+
+
+class Connection(Protocol):
+    """What a session knows of its connection. It never writes to it."""
+
+    peer: str
+    """The client's address, for throttling and the log."""
+    loopback: bool
+    secure: bool
+    """TLS is on."""
+
+    def line(self) -> "asyncio.Future[bytes]":
+        """The next line of a dialogue within a command (SASL, IDLE), without its CRLF.
+
+        Raises BadSyntax through the future when the line is too long or malformed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every session of a worker shares."""
+
+    settings: Settings
+    store: Store
+    changes: Changes
+    shelf: Shelf
+    login: Login
+    can_start_tls: bool
+    welcome: Welcome
+
+
+@dataclass(slots=True)
+class Selected:
+    """The mailbox of a session in the selected state."""
+
+    shared: Shared
+    view: View
+    name: str
+    read_only: bool
+
+
+class Session:
+    """State of one connection from greeting to logout."""
+
+    def __init__(self, services: Services, connection: Connection) -> None:
+        self.services = services
+        self.connection = connection
+        self.state = State.NOT_AUTHENTICATED
+        self.enabled: set[str] = set()
+        self.selected: Selected | None = None
+        self.starting_tls = False
+        self.tag = ""
+        """Of the command that runs: ESEARCH repeats it."""
+        self.faults = 0
+        """Commands in a row that were answered BAD."""
+        self._principal: Principal | None = None
+        self._stop_watching: Callable[[], None] | None = None
+        self.suspect = False
+        """The account moved since its state was last looked at."""
+
+    # ------------------------------------------------------------------ who
+
+    @property
+    def may_start_tls(self) -> bool:
+        return self.services.can_start_tls and not self.connection.secure
+
+    @property
+    def may_log_in(self) -> bool:
+        """Passwords travel in clear only within this machine (RFC 3501 section 11.1)."""
+        return self.connection.secure or self.connection.loopback
+
+    @property
+    def principal(self) -> Principal:
+        """Whoever logged in; only after login."""
+        assert self._principal is not None
+        return self._principal
+
+    @property
+    def account_id(self) -> int:
+        return self.principal.account_id
+
+    def log_in(self, principal: Principal) -> None:
+        """Enter the authenticated state."""
+        self._principal = principal
+        self.state = State.AUTHENTICATED
+        self._stop_watching = self.services.changes.subscribe("account", principal.account_id, self._suspect)
+
+    def _suspect(self) -> None:
+        self.suspect = True
+
+    async def check_welcome(self) -> None:
+        """Raises Ended once the account was suspended or closed. Costs nothing unless the account moved."""
+        if not self.suspect or not self.services.welcome.due(self.account_id):
+            return
+        self.suspect = False
+        if not await self.services.welcome.check(self.principal):
+            raise Ended("This account is closed for now")
+
+    def capabilities(self) -> list[str]:
+        """What is announced now (RFC 3501 section 7.2.1)."""
+        return [one.name for one in CAPABILITIES if self.state in one.states and one.when(self)]
+
+    # ------------------------------------------------------------------ selected mailbox
+
+    @property
+    def mailbox(self) -> Selected:
+        """The selected mailbox; only in that state."""
+        assert self.selected is not None
+        return self.selected
+
+    def writable(self) -> Selected:
+        """The selected mailbox if it may be changed. Raises Refused(READ_ONLY)."""
+        if self.mailbox.read_only:
+            raise Refused(Reason.READ_ONLY, "Mailbox is read-only")
+        return self.mailbox
+
+    async def select(self, name: str, *, read_only: bool) -> Selected:
+        """Enter the selected state. Raises Refused(NO_SUCH_MAILBOX)."""
+        shared = await self.services.shelf.open(self.account_id, name)
+        try:
+            recent = await _recent(shared, shared.snapshot.recent, read_only)
+        except BaseException:
+            self.services.shelf.release(shared)
+            raise
+        self.selected = Selected(shared, View(shared.snapshot, recent), name, read_only)
+        self.state = State.SELECTED
+        return self.selected
+
+    def unselect(self) -> None:
+        """Leave the selected state, if in it."""
+        if self.selected is not None:
+            self.services.shelf.release(self.selected.shared)
+            self.selected = None
+            self.state = State.AUTHENTICATED
+
+    @property
+    def condstore(self) -> bool:
+        """True once the client has shown that it knows mod-sequences (RFC 7162 section 3.1)."""
+        return "CONDSTORE" in self.enabled
+
+    def enable_condstore(self) -> bytes:
+        """A command of RFC 7162 was used: from now on FETCH answers carry MODSEQ (section 3.1.2).
+
+        Returns what must be said about it.
+        """
+        if self.condstore:
+            return b""
+        self.enabled.add("CONDSTORE")
+        if self.selected is None:
+            return b""
+        code = codes.number(codes.CodeName.HIGHESTMODSEQ, self.selected.view.snapshot.modseq)
+        return responses.ok("Mod-sequences are told from now on", code).encode()
+
+    @property
+    def utf8(self) -> bool:
+        """True when mailbox names travel as UTF-8 (RFC 6855)."""
+        return "UTF8=ACCEPT" in self.enabled
+
+    # ------------------------------------------------------------------ news
+
+    async def news(self, *, expunge: bool) -> bytes:
+        """What the client must be told of its mailbox now.
+
+        Raises Ended when another session deleted it (RFC 2180 section 3.3 lets us disconnect).
+        """
+        selected = self.selected
+        if selected is None:
+            return b""
+        shared, view = selected.shared, selected.view
+        if shared.snapshot is view.snapshot and not (expunge and view.ghosts) and shared.current():
+            return b""
+        try:
+            snapshot = await shared.fresh()
+            if snapshot.uidnext != view.snapshot.uidnext:
+                view.claim(await _recent(shared, max(snapshot.recent, view.snapshot.uidnext), selected.read_only))
+        except Refused:
+            raise Ended("The selected mailbox was deleted") from None
+        return render(
+            view.renew(shared.snapshot, expunge=expunge, modseqs=self.condstore),
+            shared.snapshot.names,
+            self.condstore,
+        )
+
+    @contextmanager
+    def watch(self) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the selected mailbox or the account moves, in any worker."""
+        bell = asyncio.Event()
+        changes = self.services.changes
+        stops = [changes.subscribe("account", self.account_id, bell.set)]
+        if self.selected is not None:
+            stops.append(changes.subscribe("mailbox", self.selected.shared.mailbox_id, bell.set))
+        try:
+            yield bell
+        finally:
+            for stop in stops:
+                stop()
+
+    def close(self) -> None:
+        """The connection is gone."""
+        self.unselect()
+        self.state = State.LOGOUT
+        if self._stop_watching is not None:
+            self._stop_watching()
+            self._stop_watching = None
+
+
+async def _recent(shared: Shared, first: int, read_only: bool) -> tuple[int, int]:
+    """The UIDs that become recent to a session: claimed, or for EXAMINE only looked at (RFC 3501 section 6.3.2)."""
+    if read_only:
+        return first, shared.snapshot.uidnext
+    return await shared.claim()
+
+
+def render(news: News, names: FlagNames, modseqs: bool) -> bytes:
+    """News as untagged responses."""
+    if not news:
+        return b""
+    said = [responses.expunge(news.expunged)]
+    if news.exists is not None:
+        said.append(responses.exists(news.exists))
+    if news.recent is not None:
+        said.append(responses.recent(news.recent))
+    if news.names is not None:
+        said.append(responses.flags(news.names.every()))
+    if news.flags and modseqs:
+        rows = [(number, uid, mask, modseq) for number, uid, mask, modseq in news.flags]
+        said.append(fetchlines.lines((Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ), rows, names))
+    elif news.flags:
+        said.append(fetchlines.lines((Attribute.FLAGS,), [(told[0], told[2]) for told in news.flags], names))
+    return b"".join(said)

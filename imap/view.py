@@ -1,0 +1,229 @@
+"""What one client believes of its mailbox: its message numbers, and the news it has not been told yet.
+
+RFC 3501 section 7.4.1 forbids EXPUNGE while a FETCH, STORE or SEARCH by message number runs, and when no
+command runs at all. A message that another session expunged meanwhile stays here as a *ghost*: it keeps its
+number until EXPUNGE may be said, though its content is gone (RFC 2180 section 4). News that may be said at any
+time (EXISTS, RECENT, FLAGS, FETCH) is said at once, numbered with the ghosts.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imap.snapshot import Difference, Snapshot, compare
+from imap.wire.flags import RECENT, FlagNames
+from imap.wire.sets import SequenceSet
+from mailserver.errors import BadSyntax
+
+MAX_RECENT_RANGES = 1000
+"""Claims of \\Recent one session keeps apart; beyond it the oldest lose the flag (which is only a hint)."""
+
+Told = tuple[int, int, int, int]
+"""(number, uid, mask with RECENT, modseq) of a message whose flags the client must hear."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What to tell the client, in this order: EXPUNGE, EXISTS, RECENT, FLAGS, FETCH."""
+
+    expunged: tuple[int, ...] = ()
+    """Message numbers, descending: each is right after the ones before it have been removed."""
+    vanished: tuple[int, ...] = ()
+    """The same messages by UID, ascending (RFC 7162 section 3.2.10)."""
+    exists: int | None = None
+    recent: int | None = None
+    names: FlagNames | None = None
+    """The mailbox has new keywords."""
+    flags: tuple[Told, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != NOTHING
+
+
+NOTHING = News()
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Some messages that exist, as columns: their numbers, UIDs, masks with RECENT, mod-sequences."""
+
+    numbers: Sequence[int]
+    uids: "array[int]"
+    flags: "array[int]"
+    modseqs: "array[int]"
+
+
+class View:
+    """One selected mailbox as one client sees it. Pure: whoever owns it brings new snapshots."""
+
+    __slots__ = ("_answered", "_ghosts", "_recent", "_recent_told", "snapshot", "uids")
+
+    def __init__(self, snapshot: Snapshot, recent: tuple[int, int] = (0, 0)) -> None:
+        """`recent` is the half-open range of UIDs this session was the first to be told of."""
+        self.snapshot = snapshot
+        self.uids: Sequence[int] = snapshot.uids
+        """UID of each message number, ghosts included."""
+        self._ghosts: set[int] = set()
+        self._answered: set[int] = set()
+        self._recent: list[tuple[int, int]] = []
+        self.claim(recent)
+        self._recent_told = self.recent_count()
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    # ------------------------------------------------------------------ numbers
+
+    def number(self, uid: int) -> int:
+        """The message number of a UID the client knows."""
+        return bisect_left(self.uids, uid) + 1
+
+    def select(self, numbers: SequenceSet, by_uid: bool) -> list[tuple[int, int]]:
+        """Half-open index ranges the client means. A message number that does not exist is its mistake.
+
+        RFC 3501 section 9 (seq-number): such a number gets BAD; unknown UIDs are passed over in silence.
+        """
+        if by_uid:
+            return numbers.slices(self.uids)
+        if numbers.beyond(len(self.uids)):
+            raise BadSyntax("No such message number")
+        return [(low - 1, high) for low, high in numbers.numbers(len(self.uids))]
+
+    def uids_of(self, slices: Sequence[tuple[int, int]]) -> "array[int]":
+        """The UIDs at these index ranges, ascending; ghosts are left out."""
+        found = array("I")
+        for start, stop in slices:
+            found.extend(self.uids[start:stop])
+        if self._ghosts:
+            found = array("I", [uid for uid in found if uid not in self._ghosts])
+        return found
+
+    def has_ghosts(self, slices: Sequence[tuple[int, int]]) -> bool:
+        """True when one of these messages exists for the client only."""
+        return bool(self._ghosts) and any(
+            start < self.number(uid) <= stop for uid in self._ghosts for start, stop in slices
+        )
+
+    @property
+    def ghosts(self) -> int:
+        """How many expunged messages the client still counts."""
+        return len(self._ghosts)
+
+    # ------------------------------------------------------------------ \Recent
+
+    def claim(self, recent: tuple[int, int]) -> None:
+        """These UIDs (half-open range) are recent to this session (RFC 3501 section 2.3.2)."""
+        low, high = recent
+        if low >= high:
+            return
+        if self._recent and self._recent[-1][1] == low:
+            self._recent[-1] = (self._recent[-1][0], high)
+        else:
+            self._recent.append(recent)
+        del self._recent[:-MAX_RECENT_RANGES]
+
+    def is_recent(self, uid: int) -> bool:
+        return any(low <= uid < high for low, high in self._recent)
+
+    def recent_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Half-open ranges of the UIDs that are recent to this session."""
+        return tuple(self._recent)
+
+    def recent_count(self) -> int:
+        """How many of the messages the client knows are recent to it."""
+        return sum(bisect_left(self.uids, high) - bisect_left(self.uids, low) for low, high in self._recent)
+
+    def mask(self, uid: int, flags: int) -> int:
+        """The stored flags of a message, with RECENT where it applies."""
+        return flags | RECENT if self._recent and self.is_recent(uid) else flags
+
+    # ------------------------------------------------------------------ lots
+
+    def lot(self, start: int, stop: int) -> "Lot":
+        """What is known of the messages at these indexes; ghosts are left out."""
+        snapshot = self.snapshot
+        if not self._ghosts:
+            numbers: Sequence[int] = range(start + 1, stop + 1)
+            columns = [column[start:stop] for column in (snapshot.uids, snapshot.flags, snapshot.modseqs)]
+        else:
+            found = [
+                (place + 1, self.uids[place]) for place in range(start, stop) if self.uids[place] not in self._ghosts
+            ]
+            numbers = [number for number, _ in found]
+            places = [bisect_left(snapshot.uids, uid) for _, uid in found]
+            columns = [
+                array(column.typecode, [column[place] for place in places])
+                for column in (snapshot.uids, snapshot.flags, snapshot.modseqs)
+            ]
+        uids, flags, modseqs = columns
+        for low, high in self._recent:
+            for place in range(bisect_left(uids, low), bisect_left(uids, high)):
+                flags[place] |= RECENT
+        return Lot(numbers, uids, flags, modseqs)
+
+    # ------------------------------------------------------------------ news
+
+    def answered(self, modseq: int) -> None:
+        """The client has been told of the change with this mod-sequence: it asked for it."""
+        self._answered.add(modseq)
+
+    def renew(self, snapshot: Snapshot, *, expunge: bool, modseqs: bool = False) -> News:
+        """Come to a newer snapshot; what the client must be told.
+
+        `expunge` says whether EXPUNGE may be sent now; `modseqs` whether the client wants to hear of a
+        mod-sequence that moved while the flags came back to what they were (RFC 7162 section 3.1).
+        """
+        old = self.snapshot
+        if snapshot is old and not (expunge and self._ghosts):
+            self._answered.clear()
+            return NOTHING
+        difference = compare(old, snapshot)
+        before = len(self.uids)
+        self._ghosts.update(difference.gone)
+        removed = self._bury(snapshot, difference, expunge)
+        self.snapshot = snapshot
+        exists = len(self.uids) if len(self.uids) != before - len(removed) else None
+        return News(
+            expunged=tuple(number for number, _ in reversed(removed)),
+            vanished=tuple(uid for _, uid in removed),
+            exists=exists,
+            recent=self._recent_news(exists is not None),
+            names=snapshot.names if snapshot.names is not old.names else None,
+            flags=tuple(self._flag_news(old, difference, modseqs)),
+        )
+
+    def _bury(self, snapshot: Snapshot, difference: Difference, expunge: bool) -> list[tuple[int, int]]:
+        """Renumber; the (number, uid) of ghosts that were removed, ascending."""
+        removed: list[tuple[int, int]] = []
+        if expunge and self._ghosts:
+            removed = [(self.number(uid), uid) for uid in sorted(self._ghosts)]
+            self._ghosts.clear()
+        if self._ghosts:
+            self.uids = array("I", self.uids) + snapshot.uids[difference.known :]
+        else:
+            self.uids = snapshot.uids
+        return removed
+
+    def _recent_news(self, exists: bool) -> int | None:
+        count = self.recent_count()
+        if count == self._recent_told and not exists:
+            return None
+        self._recent_told = count
+        return count
+
+    def _flag_news(self, old: Snapshot, difference: Difference, modseqs: bool) -> list[Told]:
+        """Messages whose change the client has not heard of."""
+        snapshot, answered = self.snapshot, self._answered
+        self._answered = set()
+        told: list[Told] = []
+        for place in difference.changed:
+            modseq = snapshot.modseqs[place]
+            if modseq in answered:
+                continue
+            uid, flags = snapshot.uids[place], snapshot.flags[place]
+            if not modseqs and old.flags[bisect_left(old.uids, uid)] == flags:
+                continue
+            number = self.number(uid) if self._ghosts else place + 1
+            told.append((number, uid, self.mask(uid, flags), modseq))
+        return told

@@ -1,0 +1,242 @@
+"""A store, people, and the IMAP door over an in-memory transport: everything real but the socket."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sqlalchemy import insert
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from imap.protocol import Connection, Door
+from imap.session import Services
+from imap.shelf import Shelf
+from imap.welcome import Welcome
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Principal, Role, State
+from mailserver.sasl import Secret
+from mailserver.settings import Limits, Settings
+from mailserver.store import mailboxes
+from mailserver.store.schema.accounts import account
+from mailserver.store.transactions import Store, Tx
+
+PASSWORD = "Academie#2026"
+PEOPLE = ("edupont", "mmartin")
+PATIENCE = 20.0
+"""Seconds a test waits for an answer that should come at once."""
+
+
+def create_account(tx: Tx, login: str) -> int:
+    row = tx.execute(insert(account).values(login=login, state="active", created=tx.now).returning(account.c.id)).one()
+    mailboxes.provision(tx, row[0])
+    return int(row[0])
+
+
+class Doorkeeper:
+    """Knows the people of the tests by their one password, as `mailserver.login.Login` would."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, Principal] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    def add(self, account_id: int, login: str, quota: int = 0) -> Principal:
+        principal = Principal(
+            account_id=account_id,
+            login=login,
+            address=f"{login}@ac-exemple.fr",
+            aliases=(),
+            given_name=login[0],
+            surname=login[1:],
+            role=Role.TEACHER,
+            state=State.ACTIVE,
+            quota_bytes=quota,
+        )
+        self.people[login] = principal
+        return principal
+
+    async def login(self, login: str, secret: Secret, peer: str, service: str) -> Principal:
+        self.asked.append((login, peer))
+        await asyncio.sleep(0)
+        found = self.people.get(login)
+        if found is None or secret != Secret(PASSWORD):
+            raise Refused(Reason.AUTHENTICATION, "Wrong login or password")
+        return found
+
+
+class Memory(StringTransport):
+    """A transport in memory. What the server writes is kept until the test reads it."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.host = host
+        self.written = bytearray()
+        """What the test has not read yet."""
+        self.full = 1 << 30
+        """Octets unread from which the transport asks for a pause, as a socket does."""
+        self.lost = False
+        self.tls = False
+        self.protocol_: Connection | None = None
+        self.arrived = asyncio.Event()
+
+    def getPeer(self) -> Any:
+        return type("Address", (), {"host": self.host})()
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        assert enabled
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+        self.arrived.set()
+        if len(self.written) > self.full and self.producer is not None:
+            self.producer.pauseProducing()
+
+    def take(self, size: int) -> bytes:
+        """Read so many octets."""
+        octets = bytes(self.written[:size])
+        del self.written[:size]
+        if len(self.written) <= self.full and self.producer is not None:
+            self.producer.resumeProducing()
+        return octets
+
+    def startTLS(self, context: object, normal: bool = True) -> None:
+        self.tls = True
+
+    def loseConnection(self) -> None:
+        self._end()
+
+    def abortConnection(self) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        self.arrived.set()
+        asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        assert self.protocol_ is not None
+        self.protocol_.connectionLost(Failure(ConnectionError("closed")))  # type: ignore[no-untyped-call]
+
+
+class Client:
+    """One client over a Memory transport."""
+
+    def __init__(self, door: Door, host: str = "127.0.0.1", *, secure: bool = False) -> None:
+        self.transport = Memory(host)
+        self.connection = Connection(door, secure=secure)
+        self.transport.protocol_ = self.connection
+        self.connection.makeConnection(self.transport)  # type: ignore[no-untyped-call]
+        self._tags = 0
+
+    def send(self, octets: bytes) -> None:
+        """Deliver octets to the server, as the kernel would."""
+        if not self.transport.lost:
+            self.connection.dataReceived(octets)
+
+    @property
+    def pending(self) -> bytes:
+        return bytes(self.transport.written)
+
+    async def line(self) -> bytes:
+        """The next line, without its CRLF."""
+        return await self.until(b"\r\n")
+
+    async def until(self, mark: bytes) -> bytes:
+        """Everything up to a mark, which is swallowed."""
+        async with asyncio.timeout(PATIENCE):
+            while (place := self.transport.written.find(mark)) < 0:
+                if self.transport.lost:
+                    raise ConnectionError(f"closed; last: {self.pending!r}")
+                self.transport.arrived.clear()
+                await self.transport.arrived.wait()
+        return self.transport.take(place + len(mark))[:place]
+
+    async def closed(self) -> bytes:
+        """Wait until the server closes; what it said last."""
+        async with asyncio.timeout(PATIENCE):
+            while not self.transport.lost:
+                self.transport.arrived.clear()
+                await self.transport.arrived.wait()
+        return self.pending
+
+    async def command(self, text: str | bytes, *, literal: bytes | None = None) -> list[str]:
+        """Run a command; its untagged lines, and the tagged one without its tag."""
+        self._tags += 1
+        tag = b"t%d" % self._tags
+        octets = text.encode() if isinstance(text, str) else text
+        if literal is not None:
+            octets += b" {%d+}\r\n%s" % (len(literal), literal)
+        self.send(tag + b" " + octets + b"\r\n")
+        said: list[str] = []
+        while True:
+            line = await self.line()
+            if line.startswith(tag + b" "):
+                return [*said, line[len(tag) + 1 :].decode()]
+            said.append(line.decode("utf-8", "surrogateescape"))
+
+    async def ok(self, text: str | bytes, *, literal: bytes | None = None) -> list[str]:
+        """Run a command that must succeed; its untagged lines."""
+        *said, last = await self.command(text, literal=literal)
+        assert last.startswith("OK"), (text, last)
+        return said
+
+    async def greeting(self) -> "Client":
+        assert (await self.line()).startswith(b"* OK")
+        return self
+
+    async def log_in(self, login: str = "edupont") -> "Client":
+        await self.greeting()
+        await self.ok(f"LOGIN {login} {PASSWORD}")
+        return self
+
+
+class World:
+    """One worker: a store and its IMAP door."""
+
+    def __init__(self, store: Store, *, message_size: int = 10_000_000, **limits: int) -> None:
+        self.store = store
+        self.keeper = Doorkeeper()
+        self.settings = Settings(
+            domain="ac-exemple.fr",
+            hostname="mail.ac-exemple.fr",
+            limits=Limits(message_size=message_size, **limits),
+            directory=store.data,
+        )
+        (self.settings.data / "blobs").mkdir(parents=True, exist_ok=True)
+        shelf = Shelf(store, store.changes)
+        welcome = Welcome(store, store.clock)
+        services = Services(self.settings, store, store.changes, shelf, self.keeper, True, welcome)  # type: ignore[arg-type]
+        self.door = Door(services, None)
+        self.accounts: dict[str, int] = {}
+
+    async def __aenter__(self) -> "World":
+        self.store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.door.stop(2)
+
+    async def people(self, *logins: str, quota: int = 0) -> None:
+        for login in logins or PEOPLE:
+            self.accounts[login] = await self.store.write(create_account, login)
+            self.keeper.add(self.accounts[login], login, quota)
+
+    def know(self, other: "World") -> None:
+        """The same people at another worker's door."""
+        self.accounts = other.accounts
+        self.keeper.people = other.keeper.people
+
+    def client(self, host: str = "127.0.0.1", *, secure: bool = False) -> Client:
+        return Client(self.door, host, secure=secure)
+
+    async def session(self, login: str = "edupont", mailbox: str = "") -> Client:
+        client = await self.client().log_in(login)
+        if mailbox:
+            await client.ok(f"SELECT {mailbox}")
+        return client
+
+
+def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run an async test."""
+    asyncio.run(scene())
