@@ -23,6 +23,12 @@ from mailserver.store.statements import Statement, Tx
 LEASE = 30
 """Seconds a lease lasts unless renewed."""
 ERROR_LENGTH = 500
+NEWS = -1
+"""The "mailbox" whose news say that something was queued (`changes.subscribe("mailbox", NEWS, …)`)."""
+RETRY_NEWS = -2
+"""The same for what an operator wants tried again at once."""
+NOBODY = -1
+"""The account of those news."""
 
 collect.also_held_by(queued, queued.c.content_id)
 
@@ -172,6 +178,7 @@ def enqueue(
         by_domain.setdefault(known.domain, []).append(known)
     for domain, group in by_domain.items():
         _enqueue_domain(tx, row[0], domain, group, now)
+    tx.changed(NOBODY, NEWS)
     return int(row[0])
 
 
@@ -242,6 +249,11 @@ _RENEW = Statement(
     .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
     .values(due=bindparam("until"))
 )
+_GIVE_BACK = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
+    .values(due=bindparam("now"), lease=0, attempts=queued_domain.c.attempts - 1)
+)
 _RELEASE = Statement(
     update(queued_domain)
     .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
@@ -310,6 +322,12 @@ def renew(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:
     """Extend leases, given as (row, lease), that are still held."""
     for row, token in leases:
         tx.run(_RENEW, row=row, token=token, until=tx.now + LEASE)
+
+
+def give_back(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:
+    """End leases without a result: the rows are due again at once, the attempt does not count."""
+    for row, token in leases:
+        tx.run(_GIVE_BACK, row=row, token=token, now=tx.now)
 
 
 def octets(tx: Tx, content_id: int, folder: Path) -> bytes:
@@ -382,6 +400,7 @@ def retry(tx: Tx, rows: Sequence[int] | None = None) -> int:
     clause = update(queued_domain).where((queued_domain.c.lease == 0) | (queued_domain.c.due <= now))
     if rows is not None:
         clause = clause.where(queued_domain.c.id.in_(rows))
+    tx.changed(NOBODY, RETRY_NEWS)
     return tx.execute(clause.values(due=now, lease=0)).rowcount
 
 

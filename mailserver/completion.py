@@ -1,0 +1,96 @@
+"""What a submission server may do to a message (RFC 6409 section 8): add what is missing, drop what must not leave.
+
+Pure. Octets that are there are never rewritten: fields are put on top, or left out whole.
+"""
+
+from dataclasses import dataclass
+
+from mailserver.mime import addresses, dates, headers
+
+MAX_FIELDS = 10_000
+"""Fields of a header that are looked at."""
+
+DROPPED = frozenset(("bcc", "resent-bcc", "return-path"))
+"""Blind copies stay blind; the return path is written by who delivers (RFC 5321 section 4.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The fields of a message that its submission depends on."""
+
+    authors: tuple[str, ...]
+    """Addresses of From; an unreadable one is empty."""
+    senders: tuple[str, ...]
+    """Addresses of Sender."""
+    from_fields: int
+    has_date: bool
+    has_message_id: bool
+    dropped: tuple[tuple[int, int], ...]
+    """Where the fields stand that must not leave."""
+    header_end: int
+    """Where the blank line begins, or the end."""
+    has_fields: bool
+
+
+def read(octets: bytes) -> Written:
+    """Look a message over."""
+    found = octets.find(b"\r\n\r\n")
+    end = len(octets) if found < 0 else found + 2
+    authors: list[str] = []
+    senders: list[str] = []
+    dropped: list[tuple[int, int]] = []
+    names: set[str] = set()
+    from_fields = 0
+    for count, field in enumerate(headers.fields(octets, 0, end)):
+        if count >= MAX_FIELDS:
+            break
+        names.add(field.name)
+        if field.name == "from":
+            from_fields += 1
+            authors += _addresses(octets[field.value : field.end])
+        elif field.name == "sender":
+            senders += _addresses(octets[field.value : field.end])
+        elif field.name in DROPPED:
+            dropped.append((field.start, field.end))
+    return Written(
+        tuple(authors),
+        tuple(senders),
+        from_fields,
+        "date" in names,
+        "message-id" in names,
+        tuple(dropped),
+        end,
+        bool(names),
+    )
+
+
+def _addresses(value: bytes) -> list[str]:
+    found = addresses.people(addresses.parse(headers.as_text(value)))
+    return [mailbox.address for mailbox in found] or [""]
+
+
+def missing_fields(written: Written, *, author: bytes, message_id: str, now: float) -> bytes:
+    """The fields to put on top; `author` is a whole From field for a message without one."""
+    out = []
+    if not written.has_date:
+        out.append(f"Date: {dates.write(now)}\r\n".encode())
+    if not written.has_message_id:
+        out.append(f"Message-ID: {message_id}\r\n".encode())
+    if not written.from_fields:
+        out.append(author)
+    if not written.has_fields:
+        out.append(b"\r\n")
+    return b"".join(out)
+
+
+def without_dropped(octets: bytes, written: Written) -> bytes:
+    """The message without the fields that must not leave."""
+    if not written.dropped:
+        return octets
+    kept = []
+    at = 0
+    for start, end in written.dropped:
+        kept.append(octets[at:start])
+        at = end
+    kept.append(octets[at:])
+    return b"".join(kept)

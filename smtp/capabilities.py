@@ -1,0 +1,41 @@
+"""What EHLO promises, and who keeps the promise. A test checks that each row has a dialogue."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """An extension we announce."""
+
+    keyword: str
+    rfc: str
+    module: str
+    before_tls: bool = True
+    under_tls: bool = True
+    submission_only: bool = False
+
+
+CAPABILITIES = (
+    Capability("PIPELINING", "RFC 2920", "smtp.connection"),
+    Capability("SIZE", "RFC 1870", "smtp.conversation"),
+    Capability("8BITMIME", "RFC 6152", "smtp.framing"),
+    Capability("SMTPUTF8", "RFC 6531", "smtp.grammar"),
+    Capability("ENHANCEDSTATUSCODES", "RFC 2034", "smtp.replies"),
+    Capability("CHUNKING", "RFC 3030", "smtp.framing"),
+    Capability("DSN", "RFC 3461", "smtp.reporting"),
+    Capability("STARTTLS", "RFC 3207", "smtp.connection", under_tls=False),
+    Capability("AUTH", "RFC 4954", "smtp.authentication", before_tls=False, submission_only=True),
+)
+
+ARGUMENTS = {"AUTH": " PLAIN LOGIN"}
+
+
+def announced(*, tls: bool, submission: bool, size_limit: int) -> list[str]:
+    """The lines of an answer to EHLO or LHLO after the first."""
+    chosen = [
+        one
+        for one in CAPABILITIES
+        if (one.under_tls if tls else one.before_tls) and (submission or not one.submission_only)
+    ]
+    arguments = {**ARGUMENTS, "SIZE": f" {size_limit}"}
+    return [one.keyword + arguments.get(one.keyword, "") for one in chosen]

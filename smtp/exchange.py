@@ -1,0 +1,72 @@
+"""Mail for people of this house, from other servers (port smtp) and from local programs (port lmtp)."""
+
+import structlog
+
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery, Envelope, Recipient
+from mailserver.errors import Reason, Refused
+from mailserver.mime.trace import return_path
+from mailserver.settings import Settings
+from mailserver.store.spool import new_name
+from smtp import policy
+from smtp.grammar import Mail, Rcpt
+from smtp.reporting import Reporter
+from smtp.roles import received_field
+from smtp.session import Client, Transaction
+
+log = structlog.get_logger("smtp")
+
+
+class Exchange:
+    """Takes mail for our domains from anybody, and relays for nobody."""
+
+    is_submission = False
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        delivery: Delivery,
+        reporter: Reporter,
+        clock: Clock,
+        is_lmtp: bool = False,
+    ) -> None:
+        self.door = "lmtp" if is_lmtp else "smtp"
+        self.is_lmtp = is_lmtp
+        self._settings = settings
+        self._delivery = delivery
+        self._reporter = reporter
+        self._clock = clock
+
+    async def check_sender(self, client: Client, mail: Mail) -> None:
+        """Anybody may write to us."""
+
+    async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
+        """One of ours. Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Temporary."""
+        if not self._delivery.is_local(rcpt.forward_path):
+            raise Refused(Reason.RELAY_DENIED, "Relaying refused")
+        assert transaction.mail is not None
+        return await self._delivery.resolve(rcpt.forward_path, transaction.mail.size)
+
+    async def take(self, client: Client, transaction: Transaction, octets: bytes) -> str:
+        """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Temporary."""
+        mail = transaction.mail
+        assert mail is not None
+        policy.check(octets, self._settings.limits)
+        name = new_name(self._clock)
+        now = self._clock.now()
+        field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
+        whole = b"".join((return_path(mail.reverse_path), field, octets))
+        recipients = tuple(one.recipient for one in transaction.recipients if one.recipient is not None)
+        delivered = await self._delivery.deliver(Envelope(mail.reverse_path, recipients), whole)
+        log.info(
+            "delivered",
+            id=name,
+            door=self.door,
+            peer=client.address,
+            sender=mail.reverse_path,
+            accounts=delivered.accounts,
+            size=len(octets),
+        )
+        await self._reporter.confirm(transaction, octets, now)
+        return name

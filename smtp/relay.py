@@ -1,0 +1,259 @@
+"""Empties the outgoing queue: leases due rows, sends, retries with patience, reports what cannot be done.
+
+One per worker; the store's leases keep two workers off one row. A row is settled after its reports are committed,
+so a crash may repeat a report or a delivery, but never loses one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import dns.asyncresolver
+import structlog
+
+from mailserver.changes import Changes
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery
+from mailserver.errors import Temporary
+from mailserver.mime.reports import Action, Fate
+from mailserver.settings import Settings
+from mailserver.store import spool
+from mailserver.store.spool import Leased, Notify
+from mailserver.store.transactions import Store
+from smtp.reporting import Reporter
+from smtp.routing import NoRoute, Router
+from smtp.sending import Courier, Result, Unreachable, Verdict, same_for_all
+
+log = structlog.get_logger("relay")
+
+POLL_SECONDS = 5.0
+"""The queue is looked at this often even when no news comes."""
+HEARTBEAT_SECONDS = spool.LEASE / 3
+STOP_SECONDS = 1.0
+"""For attempts under way when the service stops; what is not done by then is given back."""
+DOWN_SECONDS = 30.0
+"""A domain that could not be reached is not dialled again for its other messages meanwhile."""
+DOWN_DOMAINS = 10_000
+
+
+class Relay:
+    """The loop of one worker."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        delivery: Delivery,
+        clock: Clock,
+        changes: Changes,
+        resolver: dns.asyncresolver.Resolver | None = None,
+    ) -> None:
+        self._settings = settings
+        self._outbound = settings.outbound
+        self._store = store
+        self._clock = clock
+        self._changes = changes
+        self._router = Router(settings, resolver)
+        self._courier = Courier(settings.name, settings.outbound.timeout)
+        self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
+        self._folder: Path = settings.data / "blobs"
+        self._wake = asyncio.Event()
+        self._active: dict[asyncio.Task[None], Leased] = {}
+        self._down: dict[str, tuple[float, str]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled; then give back what is leased."""
+        unsubscribe = [
+            self._changes.subscribe("mailbox", spool.NEWS, self._wake.set),
+            self._changes.subscribe("mailbox", spool.RETRY_NEWS, self._forget_down),
+        ]
+        heart = asyncio.create_task(self._beat())
+        try:
+            while True:
+                self._wake.clear()
+                pause = await self._take_work()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+        finally:
+            for stop in unsubscribe:
+                stop()
+            heart.cancel()
+            await self._give_back()
+
+    async def _take_work(self) -> float:
+        """Start attempts while there is work and room; how long to wait for more."""
+        while (room := self._outbound.concurrency - len(self._active)) > 0:
+            due = await self._store.read(spool.next_due)
+            if due is None:
+                return POLL_SECONDS
+            wait = due - self._clock.now()
+            if wait > 0:
+                return min(POLL_SECONDS, max(wait, 0.05))
+            for row in await self._store.write(spool.lease, room):
+                task = asyncio.create_task(self._work(row))
+                self._active[task] = row
+                task.add_done_callback(self._done)
+        return POLL_SECONDS
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._active.pop(task, None)
+        self._wake.set()
+
+    def _forget_down(self) -> None:
+        """The operator wants another try."""
+        self._down.clear()
+        self._wake.set()
+
+    async def _beat(self) -> None:
+        """Keep the leases of attempts under way."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            held = [(row.id, row.lease) for row in self._active.values()]
+            if held:
+                with contextlib.suppress(Temporary):
+                    await self._store.write(spool.renew, held)
+
+    async def _give_back(self) -> None:
+        """Stop: a moment for what is nearly done, the rest is due again at once."""
+        if not self._active:
+            return
+        _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
+        rows = [self._active[task] for task in pending if task in self._active]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        with contextlib.suppress(Temporary):
+            await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
+
+    # ------------------------------------------------------------------ one row
+
+    async def _work(self, row: Leased) -> None:
+        """One attempt and its consequences."""
+        try:
+            octets = _without_return_path(await self._store.read(spool.octets, row.content_id, self._folder))
+            verdicts = await self._attempt(row, octets)
+            await self._conclude(row, verdicts, octets)
+        except Temporary as error:
+            log.warning("attempt not recorded, the lease will run out", id=row.name, why=str(error))
+        except Exception:
+            log.exception("attempt failed", id=row.name, domain=row.domain)
+
+    async def _attempt(self, row: Leased, octets: bytes) -> list[Verdict]:
+        """Every recipient's verdict."""
+        until, why = self._down.get(row.domain, (0.0, ""))
+        if until > self._clock.monotonic():
+            return same_for_all(row, Result.DEFERRED, "4.4.1", why)
+        try:
+            exchangers = await self._router.exchangers(row.domain)
+            return await self._courier.send(exchangers, row, octets)
+        except NoRoute as error:
+            return same_for_all(row, Result.FAILED, error.status, error.text)
+        except Temporary as error:
+            return same_for_all(row, Result.DEFERRED, "4.4.3", str(error))
+        except Unreachable as error:
+            self._mark_down(row.domain, str(error))
+            return same_for_all(row, Result.DEFERRED, "4.4.1", str(error))
+
+    def _mark_down(self, domain: str, why: str) -> None:
+        if len(self._down) >= DOWN_DOMAINS:
+            self._down.clear()
+        pause = min(DOWN_SECONDS, self._outbound.retry[0] / 2 if self._outbound.retry else DOWN_SECONDS)
+        self._down[domain] = (self._clock.monotonic() + pause, why)
+
+    async def _conclude(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
+        """Report, then settle. Raises Temporary."""
+        now = self._clock.now()
+        if now >= row.expires:
+            verdicts = [_expired(verdict) for verdict in verdicts]
+        deferred = [verdict for verdict in verdicts if verdict.result is Result.DEFERRED]
+        settled = [verdict for verdict in verdicts if verdict.result is not Result.DEFERRED]
+        late = bool(deferred) and not row.warned and now >= row.created + self._outbound.delay_warning
+        await self._report(row, settled, octets, now)
+        if late:
+            await self._warn(row, deferred, octets, now)
+        due = min(int(now) + self._delay(row.attempts), row.expires)
+        await self._store.write(
+            spool.settle,
+            row,
+            [verdict.addressee.id for verdict in settled],
+            due=due,
+            error=deferred[0].text if deferred else "",
+            warned=row.warned or late,
+        )
+        for verdict in verdicts:
+            log.info(
+                verdict.result.value,
+                id=row.name,
+                recipient=verdict.addressee.address,
+                host=verdict.remote,
+                status=verdict.status,
+                said=verdict.text,
+                attempt=row.attempts,
+            )
+
+    def _delay(self, attempts: int) -> int:
+        """Seconds before the next attempt; the last of the setting repeats."""
+        retry = self._outbound.retry or (60,)
+        return retry[min(attempts, len(retry)) - 1]
+
+    async def _report(self, row: Leased, settled: Sequence[Verdict], octets: bytes, now: float) -> None:
+        """Tell the sender of failures, and of successes that nobody else will confirm (RFC 3461 section 5.2)."""
+        failed = [one for one in settled if one.result is Result.FAILED and one.addressee.notify.wants(Notify.FAILURE)]
+        relayed = [
+            one
+            for one in settled
+            if one.result is Result.DELIVERED and not one.knows_dsn and one.addressee.notify & Notify.SUCCESS
+        ]
+        if not row.reverse_path:
+            for one in settled:
+                if one.result is Result.FAILED:
+                    log.warning("report dropped: nobody reports on a report", id=row.name, said=one.text)
+            return
+        if failed:
+            await self._send_report(row, Action.FAILED, failed, octets, now)
+        if relayed:
+            await self._send_report(row, Action.RELAYED, relayed, octets, now)
+
+    async def _warn(self, row: Leased, deferred: Sequence[Verdict], octets: bytes, now: float) -> None:
+        """Tell the sender that the message waits."""
+        wanted = [one for one in deferred if one.addressee.notify.wants(Notify.DELAY)]
+        if wanted and row.reverse_path:
+            await self._send_report(row, Action.DELAYED, wanted, octets, now)
+
+    async def _send_report(
+        self, row: Leased, action: Action, verdicts: Sequence[Verdict], octets: bytes, now: float
+    ) -> None:
+        fates = [
+            Fate(
+                recipient=one.addressee.address,
+                action=action,
+                status=one.status,
+                diagnostic=one.text,
+                remote=one.remote,
+                orcpt=one.addressee.orcpt,
+                last_attempt=now,
+                retry_until=row.expires if action is Action.DELAYED else 0,
+            )
+            for one in verdicts
+        ]
+        whole = row.ret == "FULL" and action is Action.FAILED
+        await self._reporter.report(row.reverse_path, fates, octets, envid=row.envid, arrival=row.created, whole=whole)
+
+
+def _expired(verdict: Verdict) -> Verdict:
+    """The message has waited its whole life (RFC 5321 section 4.5.4.1)."""
+    if verdict.result is not Result.DEFERRED:
+        return verdict
+    return Verdict(
+        verdict.addressee, Result.FAILED, "5.4.7", f"Given up: {verdict.text}", verdict.remote, verdict.knows_dsn
+    )
+
+
+def _without_return_path(octets: bytes) -> bytes:
+    """RFC 5321 section 4.4: only the last server writes Return-Path. Ours stands first and in one line."""
+    if octets[:12].lower() == b"return-path:":
+        return octets[octets.find(b"\n") + 1 :]
+    return octets

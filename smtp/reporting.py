@@ -1,0 +1,92 @@
+"""Reports to whoever sent a message (RFC 3464): written, then delivered here or queued for elsewhere."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery, Envelope, Recipient
+from mailserver.errors import Refused, Temporary
+from mailserver.mime import reports
+from mailserver.mime.compose import message_id
+from mailserver.mime.reports import Action, Fate, Report
+from mailserver.mime.trace import return_path
+from mailserver.settings import Settings
+from smtp.session import Transaction
+
+log = structlog.get_logger("smtp")
+
+SHOWN_FATES = 1000
+"""Recipients of one report."""
+
+
+class Reporter:
+    """Writes and sends reports. They have the null reverse-path, so nothing ever reports on them."""
+
+    def __init__(self, *, settings: Settings, delivery: Delivery, clock: Clock) -> None:
+        self._settings = settings
+        self._delivery = delivery
+        self._clock = clock
+
+    async def report(
+        self,
+        reverse_path: str,
+        fates: Sequence[Fate],
+        original: bytes,
+        *,
+        envid: str = "",
+        arrival: float = 0,
+        whole: bool = False,
+    ) -> None:
+        """Send one report about these recipients. Raises Temporary.
+
+        A sender who does not exist here any more gets none; that is logged.
+        """
+        if not reverse_path:
+            return
+        try:
+            recipient = await self._recipient(reverse_path)
+        except Refused as refusal:
+            log.warning("report has nobody to go to", sender=reverse_path, why=refusal.reason.value)
+            return
+        report = Report(
+            domain=self._settings.domain,
+            host=self._settings.name,
+            recipient=reverse_path,
+            date=self._clock.now(),
+            message_id=message_id(self._clock.token(12), self._settings.domain),
+            fates=tuple(fates[:SHOWN_FATES]),
+            arrival=arrival,
+            envid=envid,
+            whole=whole,
+        )
+        octets = return_path("") + reports.build(report, _returnable(original))
+        await self._delivery.deliver(Envelope("", (recipient,)), octets)
+        log.info("reported", sender=reverse_path, recipients=len(fates), action=fates[0].action.value)
+
+    async def confirm(self, transaction: Transaction, octets: bytes, now: float) -> None:
+        """NOTIFY=SUCCESS: who delivers, says so (RFC 3461 section 5.2.3). Never fails: the message is delivered."""
+        mail = transaction.mail
+        wanted = [one.rcpt for one in transaction.recipients if one.recipient and "SUCCESS" in one.rcpt.notify]
+        if not wanted or mail is None or not mail.reverse_path:
+            return
+        fates = [
+            Fate(rcpt.forward_path, Action.DELIVERED, "2.1.5", orcpt=rcpt.orcpt, last_attempt=now) for rcpt in wanted
+        ]
+        try:
+            await self.report(mail.reverse_path, fates, octets, envid=mail.envid, arrival=now)
+        except Temporary as error:
+            log.warning("report not sent", sender=mail.reverse_path, why=str(error))
+
+    async def _recipient(self, reverse_path: str) -> Recipient:
+        if self._delivery.is_local(reverse_path):
+            return await self._delivery.resolve(reverse_path)
+        return Recipient(reverse_path, (), (reverse_path,))
+
+
+def _returnable(original: bytes) -> bytes:
+    """No more of a message than a report can hold: reading a large one for its header would take long."""
+    if len(original) <= reports.MAX_RETURNED:
+        return original
+    end = original.find(b"\r\n\r\n", 0, reports.MAX_RETURNED)
+    return original[: end + 4 if end >= 0 else reports.MAX_RETURNED]

@@ -1,0 +1,80 @@
+"""Opens the SMTP ports of one worker."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+
+from mailserver.login import Login
+
+from mailserver import tls
+from mailserver.changes import Changes
+from mailserver.deliver import Delivery
+from mailserver.identity import Directory
+from mailserver.settings import Settings, SettingsError
+from mailserver.store.transactions import Store
+from mailserver.submit import Submission
+from smtp.conversation import Conversation
+from smtp.door import Door
+from smtp.exchange import Exchange
+from smtp.reporting import Reporter
+from smtp.roles import Role
+from smtp.submissions import Submissions
+
+IMPLICIT_TLS = "submissions"
+
+
+async def start(
+    *,
+    settings: Settings,
+    store: Store,
+    changes: Changes,
+    directory: Directory,
+    login: Login,
+    delivery: Delivery,
+    submission: Submission,
+    sockets: Mapping[str, socket.socket],
+) -> Door:
+    """Listen on the sockets named smtp, lmtp, submission and submissions. Raises SettingsError."""
+    try:
+        context = tls.server_context(settings.certificate, settings.private_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"{settings.certificate}: {error}") from None
+    clock = store.clock
+    reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
+    submissions = Submissions(
+        settings=settings, delivery=delivery, submission=submission, reporter=reporter, clock=clock
+    )
+    roles: dict[str, Role] = {
+        "smtp": Exchange(settings=settings, delivery=delivery, reporter=reporter, clock=clock),
+        "lmtp": Exchange(settings=settings, delivery=delivery, reporter=reporter, clock=clock, is_lmtp=True),
+        "submission": submissions,
+        IMPLICIT_TLS: submissions,
+    }
+    door = Door(settings.limits)
+    loop = asyncio.get_running_loop()
+    for name, role in roles.items():
+        if name in sockets:
+            factory = _factory(door, role, settings, context, login)
+            server = await loop.create_server(
+                factory, sock=sockets[name], ssl=context if name == IMPLICIT_TLS else None, backlog=4096
+            )
+            door.listens([server])
+    return door
+
+
+def _factory(
+    door: Door, role: Role, settings: Settings, context: ssl.SSLContext, login: Login
+) -> Callable[[], Conversation]:
+    def make() -> Conversation:
+        return Conversation(
+            door=door,
+            role=role,
+            host=settings.name,
+            tls_context=context,
+            size_limit=settings.limits.message_size,
+            recipient_limit=settings.limits.recipients,
+            login=login,
+        )
+
+    return make

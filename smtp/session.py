@@ -1,0 +1,46 @@
+"""What a connection is and has said so far: the peer, its login, the transaction it has open."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiosmtpd.smtp import Envelope, Session
+
+from mailserver.deliver import Recipient
+from mailserver.identity import Principal
+from smtp.framing import Content
+from smtp.grammar import Mail, Rcpt
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A recipient that was answered with 250. `recipient` is None when it is elsewhere (submission)."""
+
+    rcpt: Rcpt
+    recipient: Recipient | None
+
+
+class Client(Session):
+    """The peer of one connection; made anew after STARTTLS, so that nothing said before counts."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, address: str) -> None:
+        super().__init__(loop)
+        self.address = address
+        """IP address."""
+        self.name = ""
+        """What it called itself in EHLO; empty: nothing yet."""
+        self.tls = ""
+        """Protocol and cipher; empty: plain text."""
+        self.principal: Principal | None = None
+
+
+class Transaction(Envelope):
+    """From MAIL to the end of the message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mail: Mail | None = None
+        self.recipients: list[Accepted] = []
+        self.chunks: Content | None = None
+        """What BDAT has brought; None before the first chunk."""
+        self.spoiled = False
+        """A chunk was refused: only RSET helps (RFC 3030 section 2)."""

@@ -1,0 +1,76 @@
+"""Mail from people of this house (RFC 6409), after AUTH: to anybody, from their own addresses only."""
+
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery, Recipient
+from mailserver.settings import Settings
+from mailserver.store.spool import Notify, Target, new_name
+from mailserver.submit import Submission
+from smtp import policy
+from smtp.grammar import Mail, Rcpt
+from smtp.reporting import Reporter
+from smtp.roles import received_field
+from smtp.session import Client, Transaction
+
+
+class Submissions:
+    """The ports submission (STARTTLS) and submissions (TLS from the first octet)."""
+
+    is_lmtp = False
+    is_submission = True
+    door = "submission"
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        delivery: Delivery,
+        submission: Submission,
+        reporter: Reporter,
+        clock: Clock,
+    ) -> None:
+        self._reporter = reporter
+        self._settings = settings
+        self._delivery = delivery
+        self._submission = submission
+        self._clock = clock
+
+    async def check_sender(self, client: Client, mail: Mail) -> None:
+        """Raises Refused(SENDER_NOT_OWNED)."""
+        assert client.principal is not None
+        self._submission.check_sender(client.principal, mail.reverse_path)
+
+    async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
+        """People of ours are looked up now, so that a mistyped name is told at once. Raises Refused, Temporary."""
+        if not self._delivery.is_local(rcpt.forward_path):
+            return None
+        assert transaction.mail is not None
+        return await self._delivery.resolve(rcpt.forward_path, transaction.mail.size)
+
+    async def take(self, client: Client, transaction: Transaction, octets: bytes) -> str:
+        """Submit. Raises Refused, Temporary."""
+        mail = transaction.mail
+        assert mail is not None
+        policy.check(octets, self._settings.limits)
+        name = new_name(self._clock)
+        now = self._clock.now()
+        field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
+        await self._submission.submit(
+            client.principal,
+            mail.reverse_path,
+            [_target(one.rcpt) for one in transaction.recipients],
+            octets,
+            name=name,
+            trace=field,
+            ret=mail.ret,
+            envid=mail.envid,
+            utf8=mail.utf8,
+        )
+        await self._reporter.confirm(transaction, octets, now)
+        return name
+
+
+def _target(rcpt: Rcpt) -> Target:
+    notify = Notify(0)
+    for word in rcpt.notify:
+        notify |= Notify[word]
+    return Target(rcpt.forward_path, notify, rcpt.orcpt)
