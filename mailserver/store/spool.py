@@ -23,6 +23,7 @@ from mailserver.store.statements import Statement, Tx
 LEASE = 30
 """Seconds a lease lasts unless renewed."""
 ERROR_LENGTH = 500
+NAME_LENGTH = 16
 NEWS = -1
 """The "mailbox" whose news say that something was queued (`changes.subscribe("mailbox", NEWS, …)`)."""
 RETRY_NEWS = -2
@@ -145,7 +146,7 @@ _NO_OPTIONS = Options()
 
 def new_name(clock: Clock) -> str:
     """An identifier for a message on its way, told to the submitter and written in trace fields and logs."""
-    return clock.token(8).hex().upper()
+    return clock.token(NAME_LENGTH // 2).hex().upper()
 
 
 def enqueue(
@@ -392,6 +393,15 @@ def show(tx: Tx, limit: int = 1000, after: int = 0) -> list[Entry]:
         )
         for row in tx.execute(clause).all()
     ]
+
+
+def find(tx: Tx, name: str) -> list[int]:
+    """Rows by their own number, or by the identifier of their message."""
+    chosen = select(queued_domain.c.id).order_by(queued_domain.c.id)
+    if name.isascii() and name.isdigit() and len(name) < NAME_LENGTH:
+        return list(tx.execute(chosen.where(queued_domain.c.id == int(name))).scalars())
+    joined = chosen.join(queued, queued.c.id == queued_domain.c.queued_id)
+    return list(tx.execute(joined.where(queued.c.name == name.upper())).scalars())
 
 
 def retry(tx: Tx, rows: Sequence[int] | None = None) -> int:
