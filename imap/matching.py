@@ -47,7 +47,10 @@ async def find(session: Session, criterion: Criterion) -> list[int]:
     if there is None or not uids:
         return uids
     question = resolve(there, lambda numbers: _uids_of(selected.view, numbers), lambda: _recent(selected.view))
-    found = await session.services.store.read(search.search, session.account_id, selected.shared.mailbox_id, question)
+    folder = session.services.settings.data / "blobs"
+    found = await session.services.store.read(
+        search.search, session.account_id, selected.shared.mailbox_id, question, folder
+    )
     left = set(uids)
     return [uid for uid in found if uid in left]
 

@@ -50,7 +50,24 @@ FAULTS_BEFORE_LOGIN = 5
 FAULTS = 20
 """Commands in a row that may be answered BAD: whoever sends more is no mail client."""
 
-FOREIGN = frozenset(b"GET POST HEAD PUT DELETE OPTIONS TRACE CONNECT PATCH PRI EHLO HELO LHLO MAIL USER".split())
+FOREIGN = frozenset(
+    (
+        "GET",
+        "POST",
+        "HEAD",
+        "PUT",
+        "DELETE",
+        "OPTIONS",
+        "TRACE",
+        "CONNECT",
+        "PATCH",
+        "PRI",
+        "EHLO",
+        "HELO",
+        "LHLO",
+        "MAIL",
+    )
+)
 """First words of other protocols. A browser made to post here would have its body run as commands."""
 
 
@@ -71,6 +88,7 @@ class Connection(protocol.Protocol):
         self._writable.set()
         self._reading = True
         self._first = True
+        self._lost = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._since = self._loop.time()
@@ -98,6 +116,10 @@ class Connection(protocol.Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self.session.state is not State.NOT_AUTHENTICATED:
             self._since = self._loop.time()
+        if self._first and data[0] < 32:
+            # No command begins so, but a TLS handshake on the wrong port does, which has no line end to wait for.
+            self._say_goodbye("This port begins without TLS")
+            return
         self._framer.feed(data)
         if self._line is not None:
             self._offer_line()
@@ -109,6 +131,7 @@ class Connection(protocol.Protocol):
             self._out.pauseProducing()
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        self._lost = True
         self.door.forget(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -171,13 +194,14 @@ class Connection(protocol.Protocol):
             tagged: Tagged = syntax.parse(line, utf8=self.session.utf8)
         except BadCommand as bad:
             yield responses.malformed(bad)
-            self._fault(fatal=self._first and line.text.partition(b" ")[0].upper() in FOREIGN)
+            self._fault(fatal=self._first and (bad.tag is None or bad.tag.upper() in FOREIGN))
             return
         async with aclosing(commands.run(self.session, tagged)) as answer:
             async for octets in answer:
                 yield octets
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
             self._framer.limits = framing.after_login(self.door.services.settings.limits.message_size)
+            self._watch_time()
 
     def _fault(self, *, fatal: bool) -> None:
         self.session.faults += FAULTS + 1 if fatal else 1
@@ -192,6 +216,7 @@ class Connection(protocol.Protocol):
                     self._out.write(octets)
                 if not self._writable.is_set():
                     self._since = self._loop.time()
+                    self._watch_time()
                     await self._writable.wait()
 
     def may_write(self, ready: bool) -> None:
@@ -204,6 +229,8 @@ class Connection(protocol.Protocol):
 
     def _lose(self) -> None:
         """Close once everything is written; a peer that does not read has only so long."""
+        if self._lost:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_SECONDS, self._out.abortConnection)
@@ -251,7 +278,12 @@ class Connection(protocol.Protocol):
     # ------------------------------------------------------------------ time
 
     def _watch_time(self) -> None:
-        """Close a connection that for too long did not do what we wait for; else look again when it is due."""
+        """Close a connection that for too long did not do what we wait for; else look again when it is due.
+
+        Input only moves `_since`, so an active connection costs no timer. Called when what we wait for changes.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
         now = self._loop.time()
         if not self._writable.is_set():
             due = self._since + STALL_SECONDS

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import blobs, collect, mailboxes
@@ -127,7 +128,14 @@ _CONTENT_KEYS = (
     "preview",
     "attachments",
 )
-_INSERT_CONTENT = Statement(insert(content).returning(content.c.id), keys=_CONTENT_KEYS)
+_INSERT_CONTENT = {
+    "sqlite": Statement(insert(content).returning(content.c.id), keys=_CONTENT_KEYS),
+    # Two workers may store the same content at once: the second waits for the first, then finds it.
+    "postgresql": Statement(
+        postgresql.insert(content).on_conflict_do_nothing(index_elements=["hash"]).returning(content.c.id),
+        keys=_CONTENT_KEYS,
+    ),
+}
 _FIND_CONTENT = Statement(
     select(content.c.id).where(content.c.hash == bindparam("hash")).with_for_update(key_share=True)
 )
@@ -164,7 +172,7 @@ def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
         return int(row[0]), False
     scan = prepared.scan
     row = tx.one(
-        _INSERT_CONTENT,
+        _INSERT_CONTENT[tx.dialect],
         hash=prepared.hash,
         size=prepared.size,
         header_size=scan.header_size,
@@ -184,7 +192,8 @@ def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
         preview=_text(scan.preview),
         attachments=scan.attachments,
     )
-    assert row is not None
+    if row is None:
+        return store_content(tx, prepared)
     tx.run(_INSERT_BLOB, content_id=row[0], header=prepared.header, octets=prepared.octets, file=prepared.file)
     return int(row[0]), True
 
@@ -590,9 +599,7 @@ def mark_seen_by_session(tx: Tx, account_id: int, mailbox_id: int) -> tuple[int,
 # ---------------------------------------------------------------------- copying and removing
 
 
-def copy(
-    tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence[int] | None, quota: int = 0
-) -> Copied:
+def copy(tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence[int] | None, quota: int = 0) -> Copied:
     """Copy messages with flags and dates (RFC 3501 section 6.4.7); uids ascending, None: all.
 
     Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).

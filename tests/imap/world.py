@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import insert
@@ -16,7 +17,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, Role, State
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
-from mailserver.store import mailboxes
+from mailserver.store import mailboxes, news
 from mailserver.store.schema.accounts import account
 from mailserver.store.transactions import Store, Tx
 
@@ -211,11 +212,16 @@ class World:
         self.accounts: dict[str, int] = {}
 
     async def __aenter__(self) -> "World":
-        self.store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+        carrier = news.carrier(self.store.backend, self.store.worker, self.store.changes)
+        self.store.changes.attach(asyncio.get_running_loop(), carrier.generation)
+        self._carrying = asyncio.create_task(carrier.run())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         await self.door.stop(2)
+        self._carrying.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._carrying
 
     async def people(self, *logins: str, quota: int = 0) -> None:
         for login in logins or PEOPLE:

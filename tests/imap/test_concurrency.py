@@ -1,0 +1,246 @@
+"""Several sessions, and several workers, on one mailbox: nobody is told too much, too little, or too early."""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Callable
+
+from mailserver.store import accounts
+from mailserver.store.transactions import Store
+from tests.imap.world import Client, World, play
+
+MESSAGE = b"Subject: essai\r\n\r\ncorps\r\n"
+StoreMaker = Callable[[], Store]
+
+
+async def soon(client: Client, command: str, expected: str, seconds: float = 1.0) -> list[str]:
+    """Ask until an untagged line comes: PostgreSQL brings another worker's news a moment later."""
+    deadline = time.monotonic() + seconds
+    said: list[str] = []
+    while time.monotonic() < deadline:
+        said += await client.ok(command)
+        if expected in said:
+            return said
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"{expected!r} did not come: {said}")
+
+
+def test_two_workers_share_one_mailbox(make_store: StoreMaker) -> None:
+    async def scene() -> None:
+        async with World(make_store()) as one, World(make_store()) as two:
+            await one.people()
+            two.know(one)
+            near = await one.session(mailbox="INBOX")
+            far = await two.session(mailbox="INBOX")
+            await near.ok("APPEND INBOX", literal=MESSAGE)
+            await soon(far, "NOOP", "* 1 EXISTS")
+            await far.ok("STORE 1 +FLAGS.SILENT (\\Flagged $Far)")
+            said = await soon(near, "NOOP", "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Far)")
+            assert any(line.startswith("* 1 FETCH (FLAGS (\\Flagged $Far") for line in said)
+            await near.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+            await near.ok("EXPUNGE")
+            await soon(far, "NOOP", "* 1 EXPUNGE")
+            assert await far.ok("SEARCH ALL") == ["* SEARCH"]
+
+    play(scene)
+
+
+def test_sqlite_workers_know_each_others_commits_at_once(sqlite_store: Store) -> None:
+    """`OK` in one worker, then any command in another: no moment between the two."""
+
+    async def scene() -> None:
+        other = Store(sqlite_store.url, sqlite_store.data, sqlite_store.clock, type(sqlite_store.changes)(), readers=1)
+        try:
+            async with World(sqlite_store) as one, World(other) as two:
+                await one.people()
+                two.know(one)
+                near, far = await one.session(mailbox="INBOX"), await two.session(mailbox="INBOX")
+                for count in range(1, 6):
+                    await near.ok("APPEND INBOX", literal=MESSAGE)
+                    assert f"* {count} EXISTS" in await far.ok("NOOP")
+        finally:
+            await asyncio.to_thread(other.close)
+
+    play(scene)
+
+
+def test_recent_is_told_to_one_session_only(make_store: StoreMaker) -> None:
+    """RFC 3501 section 2.3.2, across workers, for mail that was waiting and for mail that arrives."""
+
+    async def scene() -> None:
+        async with World(make_store()) as one, World(make_store()) as two:
+            await one.people()
+            two.know(one)
+            writer = await one.session()
+            await writer.ok("APPEND INBOX", literal=MESSAGE)
+            clients = [await world.session() for world in (one, two, one, two)]
+            answers = await asyncio.gather(*(client.ok("SELECT INBOX") for client in clients))
+            assert sorted(line for answer in answers for line in answer if line.endswith("RECENT")) == [
+                "* 0 RECENT",
+                "* 0 RECENT",
+                "* 0 RECENT",
+                "* 1 RECENT",
+            ]
+            for number in range(2, 6):
+                await writer.ok("APPEND INBOX", literal=MESSAGE)
+                await asyncio.gather(*(soon(client, "NOOP", f"* {number} EXISTS") for client in clients))
+            recent = [re.findall(r"\d+", (await client.ok("SEARCH RECENT"))[-1]) for client in clients]
+            assert sorted(number for found in recent for number in found) == ["1", "2", "3", "4", "5"]
+
+    play(scene)
+
+
+def test_idle_hears_of_another_worker_within_a_tenth_of_a_second(make_store: StoreMaker) -> None:
+    async def scene() -> None:
+        async with World(make_store()) as one, World(make_store()) as two:
+            await one.people()
+            two.know(one)
+            writer, waiter = await one.session(), await two.session(mailbox="INBOX")
+            waiter.send(b"i IDLE\r\n")
+            await waiter.until(b"+ idling\r\n")
+            waits = []
+            for number in range(1, 11):
+                await writer.ok("APPEND INBOX", literal=MESSAGE)
+                start = time.perf_counter()
+                assert await waiter.line() == b"* %d EXISTS" % number
+                waits.append(time.perf_counter() - start)
+                assert await waiter.line() == b"* %d RECENT" % number
+            assert sorted(waits)[len(waits) // 2] < 0.1
+            waiter.send(b"DONE\r\n")
+            assert await waiter.line() == b"i OK IDLE completed"
+
+    play(scene)
+
+
+def test_a_suspended_account_is_shown_out(sqlite_store: Store) -> None:
+    """Idle or not: within seconds, without waiting for a timeout."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            idle, silent = await world.session(mailbox="INBOX"), await world.session()
+            other = await world.session("mmartin", "INBOX")
+            idle.send(b"i IDLE\r\n")
+            await idle.until(b"+ idling\r\n")
+            await world.store.write(accounts.suspend, world.accounts["edupont"], "", False)
+            assert b"* BYE" in await idle.closed()
+            silent.send(b"a NOOP\r\n")
+            assert b"* BYE" in await silent.closed()
+            await other.ok("NOOP")
+
+    play(scene)
+
+
+def test_a_long_fetch_lets_others_through(sqlite_store: Store) -> None:
+    """While one session reads thousands of messages, another's NOOP waits for a lot, not for the whole."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            batch = b" {%d+}\r\n%s" % (len(MESSAGE), MESSAGE)
+            for _ in range(6):
+                client.send(b"a APPEND INBOX" + batch * 500 + b"\r\n")
+                await client.until(b"APPEND completed\r\n")
+            other = await world.session(mailbox="INBOX")
+            client.send(b"f FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)\r\n")
+            waits = []
+            while b"f OK" not in client.pending:
+                start = time.perf_counter()
+                await other.ok("NOOP")
+                waits.append(time.perf_counter() - start)
+                await asyncio.sleep(0.001)
+            assert len(waits) >= 3
+            assert sorted(waits)[len(waits) // 2] < 0.03
+
+    play(scene)
+
+
+# ---------------------------------------------------------------------- any order of events
+
+
+class Reader:
+    """A session that keeps a model of the mailbox by the rules of RFC 3501, from untagged answers alone."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.flags: list[str | None] = []
+        """Of each message number; None until told."""
+
+    async def run(self, command: str, *, may_expunge: bool) -> list[str]:
+        *said, last = await self.client.command(command)
+        assert not last.startswith("BAD"), (command, last)
+        for line in said:
+            self.hear(line, may_expunge)
+        return said
+
+    def hear(self, line: str, may_expunge: bool) -> None:
+        found = re.fullmatch(r"\* (\d+) (EXISTS|EXPUNGE|RECENT|FETCH \((?:UID \d+ )?FLAGS \((.*?)\)\))", line)
+        if found is None:
+            return
+        number = int(found[1])
+        if found[2] == "EXISTS":
+            assert number >= len(self.flags), "EXISTS lowered the count"
+            self.flags += [None] * (number - len(self.flags))
+        elif found[2] == "EXPUNGE":
+            assert may_expunge, "EXPUNGE where RFC 3501 section 7.4.1 forbids it"
+            assert 1 <= number <= len(self.flags), "EXPUNGE of a number that is not there"
+            del self.flags[number - 1]
+        elif found[2].startswith("FETCH"):
+            assert 1 <= number <= len(self.flags), "FETCH of a number that is not there"
+            self.flags[number - 1] = found[3].replace("\\Recent", "").strip()
+
+
+def test_models_of_all_sessions_agree_after_any_order_of_commands(make_store: StoreMaker) -> None:
+    """Sessions of two workers append, flag, expunge, move and look, in an order a seed decides."""
+
+    async def scene() -> None:
+        async with World(make_store()) as one, World(make_store()) as two:
+            await one.people()
+            two.know(one)
+            readers = [Reader(await world.session()) for world in (one, two, one, two, one)]
+            for reader in readers:
+                await reader.run("SELECT INBOX", may_expunge=False)
+            await asyncio.gather(*(act(reader, random.Random(seed)) for seed, reader in enumerate(readers)))
+            await asyncio.sleep(0.1)
+            for reader in readers:
+                await reader.run("NOOP", may_expunge=True)
+                await reader.run("FETCH 1:* (UID FLAGS)" if reader.flags else "NOOP", may_expunge=False)
+            first = readers[0].flags
+            assert all(reader.flags == first for reader in readers)
+            assert len(first) == int(
+                (await readers[0].run("SEARCH RETURN (COUNT) ALL", may_expunge=False))[-1].split()[-1]
+            )
+
+    play(scene)
+
+
+DEEDS = ("append", "append", "store", "silent", "delete", "expunge", "move", "fetch", "search", "noop")
+
+
+async def act(reader: Reader, chance: random.Random) -> None:
+    for _ in range(40):
+        count = len(reader.flags)
+        number = chance.randint(1, count) if count else 0
+        what = chance.choice(
+            ("append", "append", "store", "silent", "delete", "expunge", "move", "fetch", "search", "noop")
+        )
+        if what == "append":
+            *said, last = await reader.client.command("APPEND INBOX", literal=MESSAGE)
+            assert last.startswith("OK")
+            for line in said:
+                reader.hear(line, may_expunge=True)
+        elif what == "noop" or not number:
+            await reader.run("NOOP", may_expunge=True)
+        elif what == "expunge":
+            await reader.run("EXPUNGE", may_expunge=True)
+        elif what == "move":
+            await reader.run(f"MOVE {number} Trash", may_expunge=True)
+        elif what == "fetch":
+            await reader.run(f"FETCH {number}:* FLAGS", may_expunge=False)
+        elif what == "search":
+            await reader.run("SEARCH UNDELETED", may_expunge=False)
+        else:
+            flag = {"store": "\\Flagged", "silent": "\\Answered", "delete": "\\Deleted"}[what]
+            await reader.run(f"STORE {number} {chance.choice('+-')}FLAGS ({flag})", may_expunge=False)
