@@ -33,9 +33,9 @@ def searchable(octets: bytes, part: Part) -> str:
 
 
 def header_text(octets: bytes, part: Part) -> str:
-    """The decoded fields of a message's header, `name:value` one a line."""
+    """The decoded fields of a message's header, `name: value` one a line."""
     return "".join(
-        f"{field.name}:{headers.decode(octets[field.value : field.end])}\n"
+        f"{field.name}: {headers.decode(octets[field.value : field.end])}\n"
         for field in headers.fields(octets, part.start, min(part.body, part.start + MAX_TEXT))
     )
 
@@ -141,8 +141,17 @@ _MARKS = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
     "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f]+"
 )
-_LIGATURES = str.maketrans(
-    {"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "’": "'", "‘": "'", "ʼ": "'", "\u00ad": None, "\u200b": None}
+_APART = (
+    ("œ", "oe"),
+    ("æ", "ae"),
+    ("ø", "o"),
+    ("đ", "d"),
+    ("ł", "l"),
+    ("’", "'"),
+    ("‘", "'"),
+    ("ʼ", "'"),
+    ("\u00ad", ""),
+    ("\u200b", ""),
 )
 
 
@@ -151,7 +160,10 @@ def fold(text: str) -> str:
     run of blanks as one space. Words found in it are found whatever way they were typed."""
     if text.isascii():
         return _one_space(text.lower())
-    text = unicodedata.normalize("NFKD", text).casefold().translate(_LIGATURES)
+    text = unicodedata.normalize("NFKD", text).casefold()
+    for one, other in _APART:
+        if one in text:
+            text = text.replace(one, other)
     text = _MARKS.sub("", unicodedata.normalize("NFKD", text))
     return _one_space(text)
 

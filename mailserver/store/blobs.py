@@ -77,6 +77,11 @@ def remove_file(folder: Path, name: str) -> None:
         (folder / name).unlink()
 
 
+def compress(octets: bytes) -> bytes:
+    """One frame of ours."""
+    return _compressor().compress(octets)
+
+
 def expand(frame: bytes) -> bytes:
     """Decompress one frame of ours."""
     return _decompressor().decompress(frame, max_output_size=MAX_OCTETS)

@@ -32,6 +32,14 @@ def also_held_by(table: Any, column: ColumnElement[int]) -> None:
     _holders.append((table, column))
 
 
+_dependents: list[tuple[Any, ColumnElement[int]]] = [(blob, blob.c.content_id)]
+
+
+def also_removes(table: Any, column: ColumnElement[int]) -> None:
+    """Register a table whose rows go with their content (the search index does, at import)."""
+    _dependents.append((table, column))
+
+
 def note(tx: Tx, content_ids: Select[tuple[int]] | Sequence[int]) -> None:
     """Remember contents that may have lost their last appearance."""
     if isinstance(content_ids, Select):
@@ -57,7 +65,8 @@ def collect(tx: Tx, before: int) -> tuple[int, list[str]]:
     files = [
         row[0] for row in tx.execute(select(blob.c.file).where(blob.c.content_id.in_(unused), blob.c.file.is_not(None)))
     ]
-    tx.execute(delete(blob).where(blob.c.content_id.in_(unused)))
+    for table, column in _dependents:
+        tx.execute(delete(table).where(column.in_(unused)))
     tx.execute(delete(content).where(content.c.id.in_(unused)))
     tx.execute(delete(orphan).where(orphan.c.content_id.in_(noted)))
     return len(noted), files

@@ -61,7 +61,7 @@ def test_fold_twice_is_once(text: str) -> None:
 def test_searchable_has_header_and_every_text() -> None:
     root = unpack(scan(NESTED).parts)
     everything = searchable(NESTED, root)
-    for words in ("subject:outer", "first", "subject:inner", "inner text", "inner page", "plain inside", "only text"):
+    for words in ("subject: outer", "first", "subject: inner", "inner text", "inner page", "plain inside", "only text"):
         assert words in everything
     assert "JVBERg" not in everything
     assert "preamble" not in everything
@@ -75,7 +75,7 @@ def test_searchable_is_decoded() -> None:
         "Content-Transfer-Encoding: quoted-printable\n\nfa=E7a=\nde\n"
     )
     everything = searchable(octets, unpack(scan(octets).parts))
-    assert "subject:été" in everything
+    assert "subject: été" in everything
     assert "façade" in everything
 
 

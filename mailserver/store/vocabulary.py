@@ -1,0 +1,240 @@
+"""Segments of the search index: the words of some texts, and in which of them each stands. Pure.
+
+A segment numbers its texts from 0. For the header and for the body it holds a vocabulary (every word once,
+between line feeds, the most frequent first) and, word after word, the numbers of the texts that have it.
+A fragment is looked for in the vocabulary with one substring search, so that a search finds parts of
+words as IMAP wants, and a word that stands nowhere costs no more than reading the vocabulary.
+
+Texts with too many different words (dumps, hostile mail) are `loose`: not in the vocabulary, always looked
+at. So no answer is ever incomplete.
+"""
+
+import re
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+from mailserver.store.blobs import compress, expand
+
+MAX_TEXTS = 4096
+"""Texts of one segment: its row must be written in a few milliseconds. 16 bits number them."""
+
+MAX_WORDS = 20_000
+"""Different words of one text, header or body; a text with more is loose."""
+
+MAX_WORD = 200
+"""Characters of a word; a text with a longer one is loose."""
+
+Kind = Literal["H", "I", "q"]
+
+_TOKEN = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The index of one field, packed."""
+
+    vocabulary: bytes
+    postings: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An index over some contents."""
+
+    docs: tuple[int, ...]
+    """Content ids by number."""
+    loose: frozenset[int]
+    """Numbers of texts that are in no vocabulary."""
+    header: Words
+    body: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A run of letters and digits of what is searched: a whole word where something stands beside it."""
+
+    text: bytes
+    starts: bool
+    """The word begins here."""
+    ends: bool
+
+    @property
+    def pattern(self) -> bytes:
+        """What to look for in a vocabulary."""
+        return (b"\n" if self.starts else b"") + self.text + (b"\n" if self.ends else b"")
+
+
+def fragments(needle: str) -> tuple[Fragment, ...]:
+    """The fragments of a folded text to search. A text that has the needle has words with all of them."""
+    last = len(needle)
+    return tuple(
+        Fragment(found.group().encode("utf-8"), found.start() > 0, found.end() < last)
+        for found in _TOKEN.finditer(needle)
+    )
+
+
+def is_exact(needle: str) -> bool:
+    """True when having the needle's one fragment is having the needle."""
+    return _TOKEN.fullmatch(needle) is not None
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def build(texts: Sequence[tuple[int, str, str]]) -> Segment:
+    """Index texts: (content id, folded header, folded body)."""
+    headers: dict[str, list[int]] = {}
+    bodies: dict[str, list[int]] = {}
+    loose: set[int] = set()
+    for number, (_, header, body) in enumerate(texts):
+        header_words = set(_TOKEN.findall(header))
+        body_words = set(_TOKEN.findall(body))
+        if _too_many(header_words) or _too_many(body_words):
+            loose.add(number)
+            continue
+        _add(headers, header_words, number)
+        _add(bodies, body_words, number)
+    return Segment(tuple(text[0] for text in texts), frozenset(loose), _pack(headers), _pack(bodies))
+
+
+def _too_many(words: set[str]) -> bool:
+    return len(words) > MAX_WORDS or any(len(word) > MAX_WORD for word in words)
+
+
+def _add(postings: dict[str, list[int]], words: Iterable[str], number: int) -> None:
+    for word in words:
+        held = postings.get(word)
+        if held is None:
+            postings[word] = [number]
+        else:
+            held.append(number)
+
+
+def merge(segments: Sequence[Segment], keep: set[int]) -> Segment:
+    """One segment out of several, without contents that are not to be kept or that stand in two of them."""
+    docs: list[int] = []
+    loose: set[int] = set()
+    headers: dict[str, list[int]] = {}
+    bodies: dict[str, list[int]] = {}
+    seen: set[int] = set()
+    for segment in segments:
+        renamed: dict[int, int] = {}
+        for number, content_id in enumerate(segment.docs):
+            if content_id in keep and content_id not in seen:
+                seen.add(content_id)
+                renamed[number] = len(docs)
+                docs.append(content_id)
+        loose.update(renamed[number] for number in segment.loose if number in renamed)
+        _renumber(segment.header, renamed, headers)
+        _renumber(segment.body, renamed, bodies)
+    return Segment(tuple(docs), frozenset(loose), _pack(headers), _pack(bodies))
+
+
+def _renumber(words: Words, renamed: Mapping[int, int], postings: dict[str, list[int]]) -> None:
+    for word, held in _unpack(words):
+        new = [renamed[number] for number in held if number in renamed]
+        if new:
+            known = postings.get(word)
+            if known is None:
+                postings[word] = new
+            else:
+                known.extend(new)
+
+
+def _pack(postings: Mapping[str, list[int]]) -> Words:
+    """Most frequent words first: a fragment that is everywhere is answered after a few of them."""
+    order = sorted(postings, key=lambda word: -len(postings[word]))
+    counts = octets("I", (len(postings[word]) for word in order))
+    texts = octets("H", (number for word in order for number in postings[word]))
+    vocabulary = "\n".join(["", *order, ""]) if order else "\n"
+    return Words(compress(vocabulary.encode("utf-8")), compress(counts + texts))
+
+
+def octets(kind: Kind, values: Iterable[int]) -> bytes:
+    """Numbers as octets, little-endian, so that a database may move between machines."""
+    packed = array(kind, values)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def _unpack(words: Words) -> Iterator[tuple[str, "array[int]"]]:
+    """Every word and the numbers of its texts."""
+    vocabulary = expand(words.vocabulary).decode("utf-8")[1:-1]
+    if not vocabulary:
+        return
+    names = vocabulary.split("\n")
+    counts, texts = _arrays(words.postings, len(names))
+    at = 0
+    for name, count in zip(names, counts, strict=True):
+        yield name, texts[at : at + count]
+        at += count
+
+
+def _arrays(postings: bytes, words: int) -> "tuple[array[int], array[int]]":
+    packed = expand(postings)
+    split = words * array("I").itemsize
+    return numbers("I", packed[:split]), numbers("H", packed[split:])
+
+
+def numbers(kind: Kind, packed: bytes) -> "array[int]":
+    """The numbers that `octets` packed."""
+    values = array(kind)
+    values.frombytes(packed)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+class Reader:
+    """Searches one field of a segment; unpacks its parts when they are first needed."""
+
+    def __init__(self, words: Words, texts: int) -> None:
+        self._words = words
+        self._texts = texts
+        self._vocabulary: bytes | None = None
+        self._numbers: array[int] | None = None
+        self._starts: list[int] = []
+
+    def find(self, parts: Sequence[Fragment]) -> set[int]:
+        """The texts that have a word for every fragment; every text when there is no fragment."""
+        found: set[int] | None = None
+        for part in sorted(parts, key=lambda part: -len(part.text)):
+            these = self._with(part.pattern)
+            found = these if found is None else found & these
+            if not found:
+                return set()
+        return set(range(self._texts)) if found is None else found
+
+    def _with(self, pattern: bytes) -> set[int]:
+        if self._vocabulary is None:
+            self._vocabulary = expand(self._words.vocabulary)
+        vocabulary = self._vocabulary
+        found: set[int] = set()
+        at = vocabulary.find(pattern)
+        counted = word = 0
+        while at >= 0:
+            # The word's number is the line feeds before it; a pattern that brings its own stands on it.
+            begin = at + 1 if pattern.startswith(b"\n") else at
+            word += vocabulary.count(b"\n", counted, begin)
+            counted = begin
+            found.update(self._texts_of(word - 1))
+            if len(found) == self._texts:
+                break
+            end = vocabulary.find(b"\n", begin)
+            at = vocabulary.find(pattern, end)
+        return found
+
+    def _texts_of(self, word: int) -> "array[int]":
+        if self._numbers is None:
+            assert self._vocabulary is not None
+            counts, self._numbers = _arrays(self._words.postings, self._vocabulary.count(b"\n") - 1)
+            self._starts = [0, *accumulate(counts)]
+        return self._numbers[self._starts[word] : self._starts[word + 1]]
