@@ -68,8 +68,13 @@ _TIME = re.compile(
 )
 
 
-def _exact(text: str) -> str:
-    return names.prepare(text, fold_case=False).strip(" ")
+def _ignore(text: str) -> str | None:
+    """A Directory String has one character at least (RFC 4517 section 3.3.6)."""
+    return names.fold(text) if text else None
+
+
+def _exact(text: str) -> str | None:
+    return names.prepare(text, fold_case=False).strip(" ") if text else None
 
 
 def _ascii(text: str) -> str | None:
@@ -164,7 +169,7 @@ SYNTAXES = {
     UUID: "UUID",
 }
 
-CASE_IGNORE = Rule("2.5.13.2", "caseIgnoreMatch", STRING, names.fold)
+CASE_IGNORE = Rule("2.5.13.2", "caseIgnoreMatch", STRING, _ignore)
 CASE_EXACT = Rule("2.5.13.5", "caseExactMatch", STRING, _exact)
 CASE_IGNORE_IA5 = Rule("1.3.6.1.4.1.1466.109.114.2", "caseIgnoreIA5Match", IA5, _ascii)
 CASE_EXACT_IA5 = Rule("1.3.6.1.4.1.1466.109.114.1", "caseExactIA5Match", IA5, _ascii_exact)
