@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from imap.session import Session
 from imap.view import View
 from imap.wire.flags import FIRST_KEYWORD, SYSTEM_BITS
-from imap.wire.sets import SequenceSet
+from imap.wire.sets import SequenceSet, ranges_of
 from mailserver.criteria import (
     All,
     And,
@@ -40,22 +40,24 @@ Places = Sequence[int]
 async def find(session: Session, criterion: Criterion) -> list[int]:
     """UIDs of the messages of the session's view that meet a criterion, ascending."""
     selected = session.mailbox
-    snapshot = selected.view.snapshot
+    view, snapshot = selected.view, selected.view.snapshot
     here, there = _split(criterion)
-    places: Places = await _Known(selected.view).match(here, range(len(snapshot)))
+    places: Places = await _Known(view).match(here, range(len(snapshot)))
     uids = [snapshot.uids[place] for place in places]
     if there is None or not uids:
         return uids
-    question = resolve(there, lambda numbers: _uids_of(selected.view, numbers), lambda: _recent(selected.view))
+    terms = [resolve(term, lambda one: _uids_of(view, one), lambda: _recent(view)) for term in there.terms]
+    if len(uids) < len(snapshot):
+        terms.insert(0, Uids(tuple(ranges_of(uids))))
     folder = session.services.settings.data / "blobs"
     found = await session.services.store.read(
-        search.search, session.account_id, selected.shared.mailbox_id, question, folder
+        search.search, session.account_id, selected.shared.mailbox_id, And(tuple(terms)), folder
     )
     left = set(uids)
     return [uid for uid in found if uid in left]
 
 
-def _split(criterion: Criterion) -> tuple[Criterion, Criterion | None]:
+def _split(criterion: Criterion) -> tuple[And, And | None]:
     """The part a snapshot answers, and the part (if any) that must hold too but needs the store."""
     terms = criterion.terms if isinstance(criterion, And) else (criterion,)
     known = tuple(term for term in terms if all(isinstance(one, _KNOWN) for one in walk(term)))

@@ -87,8 +87,12 @@ class Connection(protocol.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._reading = True
+        self._virgin = True
+        """Nothing was said yet."""
         self._first = True
+        """The first command is still to come, or is running."""
         self._lost = False
+        self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._since = self._loop.time()
@@ -116,7 +120,8 @@ class Connection(protocol.Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self.session.state is not State.NOT_AUTHENTICATED:
             self._since = self._loop.time()
-        if self._first and data[0] < 32:
+        virgin, self._virgin = self._virgin, False
+        if virgin and data[0] < 32:
             # No command begins so, but a TLS handshake on the wrong port does, which has no line end to wait for.
             self._say_goodbye("This port begins without TLS")
             return
@@ -229,11 +234,13 @@ class Connection(protocol.Protocol):
 
     def _lose(self) -> None:
         """Close once everything is written; a peer that does not read has only so long."""
-        if self._lost:
+        if self._lost or self._leaving:
             return
+        self._leaving = True
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_SECONDS, self._out.abortConnection)
+        self._out.unregisterProducer()  # TLS says nothing of the end while there is a producer
         self._out.loseConnection()
 
     def _say_goodbye(self, why: str) -> None:
