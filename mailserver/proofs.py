@@ -49,6 +49,10 @@ class Proofs:
         """Of a one-time code, as a person types it from paper."""
         return self._hash("code", _squeeze(text).translate(_MISREAD))
 
+    def name(self, login: str) -> str:
+        """Of an unknown login, for counting: what people type there is sometimes their password."""
+        return self._hash("login", login).hex()
+
     def _hash(self, kind: str, text: str) -> bytes:
         return hmac.digest(self._key, f"{kind}\0{text[:MAX_PROOF]}".encode("utf-8", "replace"), hashlib.sha256)
 

@@ -1,0 +1,26 @@
+"""Every password of the service goes through `Login`, whichever door it came in by.
+
+A login is answered from memory when the same peer proved the same login with the same secret less than a
+minute ago; what is remembered is a keyed hash under a key of this process, never the secret. The account
+is looked at again after every news of the directory and every two seconds, so that a suspension or a
+new password is felt at once. Anything else is proven:
+
+1. one attempt at a time for one login in one process, so that a burst buys no extra guesses;
+2. who is it, what stands against the account and the peer (`throttle`: counted in the store for all workers);
+3. the `Directory` port compares the password, in equal time for the unknown;
+4. only then the account's state: who guesses wrong learns nothing about it;
+5. one unit writes what follows: audit, counters, last login, and the mailboxes of a first login.
+
+A failure has one text and one duration, whatever its cause. Waiting times grow and end: nobody is locked
+out for ever, and a stranger's guesses do not delay the peers an account knows.
+
+An account that waits for activation enters nowhere. `activate` takes the NUMEN (before the first
+activation) or the one-time code, and a password that `policy` accepts; the provisional secret is dead then.
+
+Modules: `entrance` (the class), `memory` (recent successes), `throttle`, `policy` and `words` (what a chosen
+password may be).
+"""
+
+from mailserver.login.entrance import Login
+
+__all__ = ["Login"]

@@ -1,0 +1,141 @@
+"""Guessing is slowed down per account and per peer address, by counts that all workers share.
+
+After the setting's number of wrong guesses each further one doubles the wait. The account's wait grows to
+the whole window. A peer's ends at a minute, and begins ten times later: a school of a thousand pupils
+comes from one address. A peer from which the account logged in within the month is counted apart, so that
+strangers cannot keep its owner out. Loopback peers (the web interface, tests) count per account only.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from mailserver.clock import Clock
+from mailserver.provision import provision
+from mailserver.settings import Limits
+from mailserver.store import accounts, audit, guesses
+from mailserver.store.accounts import Standing
+from mailserver.store.audit import Action, Origin
+from mailserver.store.statements import Tx
+
+FIRST_WAIT = 5
+"""Seconds after the first guess too many."""
+PEER_FACTOR = 10
+"""A peer may guess wrong this many times as often as an account."""
+PEER_WAIT = 60
+"""Longest wait of a peer address: its neighbours wait too."""
+MAX_PEER = 64
+MAX_WAITS = 20_000
+"""Waits remembered in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who is to be let in, from where. `account_id` 0: an unknown login, counted by `name`."""
+
+    account_id: int
+    name: str
+    peer: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the store knows before anything is proven."""
+
+    standing: Standing | None
+    account_key: str
+    peer_key: str
+    """Empty for loopback."""
+    blocked_until: int
+
+
+def peer_name(peer: str) -> str:
+    """The address that counts: IPv6 by its /64 (one subscriber), IPv4 in IPv6 as IPv4; empty for loopback."""
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer[:MAX_PEER]
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return "" if address.is_loopback else str(ipaddress.ip_network((address, 64), strict=False))
+        address = address.ipv4_mapped
+    return "" if address.is_loopback else str(address)
+
+
+def wait(failures: int, limit: int, longest: int) -> int:
+    """Seconds to wait after this many wrong guesses."""
+    if failures < limit:
+        return 0
+    return min(FIRST_WAIT << min(failures - limit, 16), longest)
+
+
+def familiar_key(attempt: Attempt) -> str:
+    """Where the wrong guesses of a peer that the account knows are counted."""
+    return f"account {attempt.account_id} from {attempt.peer}"
+
+
+def look(tx: Tx, attempt: Attempt) -> Facts:
+    """The same questions whether or not the login is known (enumeration by time)."""
+    familiar = guesses.is_familiar(tx, attempt.account_id, attempt.peer)
+    stranger_key = f"account {attempt.account_id}" if attempt.account_id else f"name {attempt.name}"
+    account_key = familiar_key(attempt) if familiar else stranger_key
+    peer_key = f"peer {attempt.peer}" if attempt.peer else ""
+    known = guesses.get(tx, (account_key, peer_key))
+    blocked_until = max((one.blocked_until for one in known.values()), default=0)
+    return Facts(accounts.get(tx, attempt.account_id), account_key, peer_key, blocked_until)
+
+
+def failed(tx: Tx, attempt: Attempt, facts: Facts, limits: Limits) -> int:
+    """Count a wrong guess; how long its account must wait now."""
+    window, limit = limits.login_window, limits.login_failures
+    waiting = wait(guesses.count(tx, facts.account_key, window), limit, window)
+    if waiting:
+        guesses.block(tx, facts.account_key, waiting)
+    if facts.peer_key:
+        from_peer = wait(guesses.count(tx, facts.peer_key, window), limit * PEER_FACTOR, PEER_WAIT)
+        if from_peer:
+            guesses.block(tx, facts.peer_key, from_peer)
+    audit.record(tx, _origin(attempt), Action.LOGIN_FAILED, attempt.account_id)
+    return waiting
+
+
+def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LOGIN) -> None:
+    """Everything that follows from a right password."""
+    guesses.forget(tx, facts.account_key)
+    guesses.meet(tx, attempt.account_id, attempt.peer)
+    accounts.logged_in(tx, attempt.account_id)
+    provision(tx, attempt.account_id)
+    audit.record(tx, _origin(attempt), action, attempt.account_id)
+
+
+def refused(tx: Tx, attempt: Attempt, why: str) -> None:
+    """The right secret of an account that may not enter."""
+    audit.record(tx, _origin(attempt), Action.LOGIN_REFUSED, attempt.account_id, why)
+
+
+def _origin(attempt: Attempt) -> Origin:
+    return Origin("self", attempt.service, attempt.peer)
+
+
+class Waits:
+    """Waits this process has seen: they also hold for successes answered from memory.
+
+    Otherwise a throttled guesser could go on against a password that its owner used within the minute.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def note(self, key: str, until: float) -> None:
+        """Remember that a key waits."""
+        if len(self._until) >= MAX_WAITS:
+            now = self._clock.now()
+            self._until = {key: until for key, until in self._until.items() if until > now}
+            if len(self._until) >= MAX_WAITS:
+                self._until.clear()
+        self._until[key] = until
+
+    def holds(self, key: str) -> bool:
+        """True while the key must wait."""
+        return bool(self._until) and self._until.get(key, 0.0) > self._clock.now()

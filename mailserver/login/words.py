@@ -1,0 +1,61 @@
+"""The words a password may not be built on: French and English, common passwords and first names.
+
+The lists come from packages (pyspellchecker's dictionaries, zxcvbn's frequency lists); they are read in a
+thread at the first password chosen, in steps that let the event loop run.
+"""
+
+import gzip
+import re
+from functools import cache
+from importlib import resources
+
+from mailserver.folding import strip_marks
+
+LANGUAGES = ("fr", "en")
+SHORTEST = 4
+"""Letters: shorter words are in every random password."""
+LONGEST = 24
+
+_ENTRY = re.compile(r'"([^"\\]{4,24})":')
+_LISTS = ("passwords", "male_names", "female_names")
+_LEET = str.maketrans(
+    {"4": "a", "@": "a", "3": "e", "€": "e", "1": "i", "!": "i", "|": "i", "0": "o", "5": "s", "$": "s", "7": "t"}
+)
+_LEET_OTHER = str.maketrans({"1": "l", "!": "l", "|": "l", "+": "t", "8": "b", "6": "g", "9": "g", "2": "z"})
+
+
+@cache
+def dictionary() -> frozenset[str]:
+    """Every word, in lower case without accents. Takes half a second the first time."""
+    words: set[str] = set()
+    for language in LANGUAGES:
+        packed = resources.files("spellchecker").joinpath("resources", f"{language}.json.gz").read_bytes()
+        # One regular expression step a word: json.loads would hold the interpreter for 100 ms.
+        for match in _ENTRY.finditer(gzip.decompress(packed).decode("utf-8")):
+            word = match[1]
+            if word.isalpha():
+                words.add(word if word.isascii() else strip_marks(word))
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # type: ignore[import-untyped]
+
+    for name in _LISTS:
+        words.update(word for word in FREQUENCY_LISTS[name] if SHORTEST <= len(word) <= LONGEST and word.isalpha())
+    return frozenset(words)
+
+
+def readings(text: str) -> tuple[str, ...]:
+    """A password as the eye reads it: without case and accents, and with l33t spelling undone, both ways."""
+    plain = strip_marks(text).casefold()
+    return tuple(dict.fromkeys((plain, plain.translate(_LEET), plain.translate(_LEET_OTHER).translate(_LEET))))
+
+
+def longest_word(text: str) -> str:
+    """The longest dictionary word that a password contains, in any reading; empty when there is none."""
+    words = dictionary()
+    best = ""
+    for reading in readings(text):
+        for start in range(len(reading)):
+            for end in range(start + max(SHORTEST, len(best) + 1), min(start + LONGEST, len(reading)) + 1):
+                piece = reading[start:end]
+                if piece in words:
+                    best = piece
+    return best
