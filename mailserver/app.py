@@ -101,7 +101,7 @@ def run_worker(settings: Settings, ready: int) -> None:
     asyncio.set_event_loop(loop)
     from twisted.internet import asyncioreactor
 
-    asyncioreactor.install(loop)
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
@@ -117,7 +117,7 @@ async def _serve(settings: Settings, ready: int) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     from twisted.internet import reactor
 
-    reactor.startRunning(installSignalHandlers=False)  # type: ignore[attr-defined]
+    reactor.startRunning(installSignalHandlers=False)
     services = build(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, services.store.close)
@@ -137,16 +137,13 @@ async def _serve(settings: Settings, ready: int) -> None:
 async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) -> list[Door]:
     """Open every door on its sockets."""
     import agenda.application
+    import directory.server
     import imap.protocol
     import smtp.server
     import webui.server
 
-    import directory.server
-
     settings, store, changes = services.settings, services.store, services.changes
-    dav = agenda.application.create(
-        settings=settings, store=store, changes=changes, directory=services.directory, login=services.login
-    )
+    dav = agenda.application.create(settings=settings, store=store, login=services.login)
     return [
         await smtp.server.start(
             settings=settings,

@@ -270,8 +270,8 @@ def inboxes(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
     found: dict[int, int] = {}
     for start in range(0, len(account_ids), CHUNK):
         part = account_ids[start : start + CHUNK]
-        for account_id, mailbox_id in tx.execute(_INBOXES.where(mailbox.c.account_id.in_(part))):
-            found[account_id] = mailbox_id
+        for row in tx.execute(_INBOXES.where(mailbox.c.account_id.in_(part))):
+            found[row.account_id] = row.id
     return found
 
 
@@ -763,9 +763,9 @@ def _remove(tx: Tx, account_id: int, mailbox_id: int, uids: list[int]) -> int:
     for low, high in _removal_ranges(tx, mailbox_id, uids):
         here = (message.c.mailbox_id == mailbox_id) & message.c.uid.between(low, high)
         unread = func.sum(case((message.c.flags.op("&")(SEEN) == 0, 1), else_=0))
-        totals = tx.execute(select(func.sum(message.c.size), unread).where(here)).one()
-        size += int(totals[0] or 0)
-        unseen += int(totals[1] or 0)
+        totals = tx.execute(select(func.sum(message.c.size).label("size"), unread.label("unread")).where(here)).one()
+        size += int(totals.size or 0)
+        unseen += int(totals.unread or 0)
         collect.note(tx, select(message.c.content_id).where(here))
         tombs = select(literal(mailbox_id, BigInteger), literal(modseq, BigInteger), message.c.uid).where(here)
         tx.execute(insert(expunged).from_select(["mailbox_id", "modseq", "uid"], tombs))

@@ -1,0 +1,44 @@
+"""Entry point of `mailserver` and `python -m mailserver`: mounts the command families."""
+
+import typer
+
+from mailserver import __version__
+from mailserver.commands import account, check, imports, init, lists, queue, serve
+
+app = typer.Typer(
+    name="mailserver",
+    help="An academy's whole messaging service: mail, directory, agendas, webmail.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("serve")(serve.serve)
+app.command("import")(imports.import_people)
+app.add_typer(account.app, name="account", help="People's accounts.")
+app.add_typer(lists.app, name="list", help="Distribution lists.")
+app.add_typer(queue.app, name="queue", help="Outgoing mail.")
+app.command("check")(check.check)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mailserver {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
