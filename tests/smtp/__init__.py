@@ -1,0 +1,1 @@
+"""SMTP doors, submission, relay, queue."""
