@@ -77,7 +77,7 @@ class Indexer:
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
         or another worker has the lease."""
-        sources = await self._store.read(index.pending)
+        sources = await self._store.read(index.pending, index.BATCH)
         if sources:
             texts = await asyncio.to_thread(self._texts, sources)
             for unit in index.units(texts):

@@ -115,7 +115,7 @@ def has_work(tx: Tx) -> bool:
     return bool(tx.all(_PENDING, limit=1)) or bool(crowded(tx, 1))
 
 
-def pending(tx: Tx, limit: int = BATCH) -> list[Row]:
+def pending(tx: Tx, limit: int) -> list[Row]:
     """The oldest contents without texts, as `extract` wants them."""
     return tx.all(_SOURCES, limit=limit)
 
@@ -210,7 +210,7 @@ def stored_texts(tx: Tx, content_ids: Sequence[int], *, body: bool = True) -> li
 
 _CROWDED = Statement(
     select(search_account.c.account_id)
-    .where(search_account.c.waiting >= SEGMENT_MINIMUM)
+    .where(search_account.c.waiting >= bindparam("least"))
     .order_by(search_account.c.waiting.desc())
     .limit(bindparam("limit"))
 )
@@ -264,7 +264,7 @@ _INSERT_SEGMENT = Statement(
 
 def crowded(tx: Tx, limit: int) -> list[int]:
     """Accounts with enough contents in no segment, the most first."""
-    return [row[0] for row in tx.all(_CROWDED, limit=limit)]
+    return [row[0] for row in tx.all(_CROWDED, limit=limit, least=SEGMENT_MINIMUM)]
 
 
 def documents(tx: Tx, account_id: int) -> list[tuple[int, "array[int]"]]:

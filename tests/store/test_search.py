@@ -1,0 +1,457 @@
+"""Searching: every answer equals that of a naive scan of decoded texts, before, while and after indexing."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, select
+
+from mailserver.clock import SystemClock
+from mailserver.criteria import (
+    STAR,
+    All,
+    And,
+    Body,
+    Criterion,
+    Flag,
+    HasAttachment,
+    Header,
+    Larger,
+    ModSeq,
+    Not,
+    Numbers,
+    Or,
+    Received,
+    Recent,
+    Relation,
+    Sent,
+    Smaller,
+    Text,
+    Uids,
+)
+from mailserver.errors import Refused
+from mailserver.indexer import Indexer
+from mailserver.mime import scan, unpack
+from mailserver.mime.compose import base64, quoted_printable
+from mailserver.mime.fields import Correspondent, addresses, field
+from mailserver.mime.text import body_text, fold, header_text
+from mailserver.store import blobs, collect, index, mailboxes, messages, search, vocabulary
+from mailserver.store.schema.mail import content
+from mailserver.store.schema.search import search_account, search_segment, search_text
+from mailserver.store.transactions import Store, Tx
+
+# fmt: off
+WORDS = [
+    "élève", "Élèves", "eleve", "élevé", "réunion", "réunions", "l'école", "l’école", "cœur", "coeur", "compte-rendu",
+    "rendez-vous", "12h30", "n°12", "a@b.fr", "straße", "STRASSE", "ﬁn", "fin", "façade", "facade", "Noël", "noël",
+    "œuvre", "où", "ou", "dès", "des", "naïve", "2024", "été", "ete", "https://exemple.fr/a?b=c", "(note)", "…",
+    "[x]", "«oui»",
+]
+# fmt: on
+
+
+def letter(rng: random.Random, number: int) -> bytes:
+    """A message of random words, in one of the ways senders encode them."""
+    text = ""
+    for _ in range(rng.randint(1, 30)):
+        text += rng.choice(WORDS) + rng.choice([" ", " ", "\r\n", "  ", ", ", ". ", "\u00a0", ""])
+    charset, coding = rng.choice([("utf-8", "quoted-printable"), ("utf-8", "base64"), ("utf-8", "8bit")])
+    kind = rng.choice(["plain", "plain", "html"])
+    if kind == "html":
+        text = f"<p>{text}</p><p><b>{rng.choice(WORDS)[:3]}</b>{rng.choice(WORDS)}</p>"
+    octets = text.encode(charset)
+    if coding == "base64":
+        octets = base64(octets)
+    elif coding == "quoted-printable":
+        octets = quoted_printable(octets.replace(b"\r\n", b"\n"))
+    return (
+        addresses("From", [Correspondent(rng.choice(WORDS), f"u{number % 7}@exemple.fr")])
+        + addresses("To", [Correspondent("", "edupont@ac-exemple.fr")])
+        + field("Subject", f"{rng.choice(WORDS)} {rng.choice(WORDS)}")
+        + (b"X-Note: " + str(number).encode() + b"\r\n" if number % 3 == 0 else b"")
+        + f"Date: {1 + number % 28} Nov 2023 0{number % 10}:00:00 +{number % 2}200\r\n".encode()
+        + f"Content-Type: text/{kind}; charset={charset}\r\nContent-Transfer-Encoding: {coding}\r\n\r\n".encode()
+        + octets
+    )
+
+
+def inbox(store: Store, account_id: int) -> int:
+    return store.read_now(mailboxes.get, account_id, "INBOX").id
+
+
+def put(store: Store, account_id: int, box: int, octets: bytes, flags: tuple[str, ...] = ()) -> messages.Appended:
+    prepared = blobs.prepare(octets, store.data / "blobs")
+    return store.write_now(messages.append, account_id, box, prepared, flags, 1_700_000_000)
+
+
+def find(store: Store, account_id: int, box: int, criterion: Criterion) -> list[int]:
+    return store.read_now(search.search, account_id, box, criterion, store.data / "blobs")
+
+
+def index_everything(store: Store) -> int:
+    """Step until nothing is left; how many steps it took."""
+    indexer = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+
+    async def run() -> int:
+        steps = 0
+        while await indexer.step():
+            steps += 1
+        return steps
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits so low that a few dozen messages need several segments and merges."""
+    monkeypatch.setattr(index, "SEGMENT_TEXTS", 16)
+    monkeypatch.setattr(index, "SEGMENT_MINIMUM", 10)
+    monkeypatch.setattr(index, "BATCH", 20)
+    monkeypatch.setattr(index, "UNIT_TEXTS", 7)
+    monkeypatch.setattr(index, "MAX_TEXTS", 64)
+
+
+# ---------------------------------------------------------------------- against a naive scan
+
+
+def naive(octets: bytes, criterion: Criterion) -> bool:
+    """What a search of the decoded texts says."""
+    root = unpack(scan(octets).parts)
+    lines = [fold(line) for line in header_text(octets, root).split("\n") if line]
+    body = fold(body_text(octets, root))
+    match criterion:
+        case Body(text):
+            return fold(text) in body
+        case Text(text):
+            return fold(text) in body or any(fold(text) in line for line in lines)
+        case Header(name, text):
+            start = f"{name.lower()}: "
+            return any(line.startswith(start) and fold(text) in line.removeprefix(start) for line in lines)
+    raise AssertionError(criterion)
+
+
+def needles(rng: random.Random) -> Iterator[str]:
+    for word in WORDS:
+        yield word
+        yield word.upper()
+        start = rng.randrange(len(word))
+        yield word[start : start + rng.randint(1, 5)]
+    for _ in range(20):
+        phrase = f"{rng.choice(WORDS)}{rng.choice([' ', '  ', ', '])}{rng.choice(WORDS)}"
+        start = rng.randrange(len(phrase))
+        yield phrase[start : start + rng.randint(1, 12)]
+    yield from ("e", " ", ", ", ".", "@", "absent", "rendez", "-vous", "'", "é", "oe", "ss", "<p>", "exemple")
+
+
+def test_like_a_naive_scan(store: Store, edupont: int, small_segments: None) -> None:
+    rng = random.Random(2)
+    box = inbox(store, edupont)
+    letters = {}
+    for number in range(90):
+        octets = letter(rng, number)
+        letters[put(store, edupont, box, octets).uid] = octets
+    criteria: list[Criterion] = [make(needle) for needle in needles(rng) for make in (Body, Text)]
+    criteria += [Header(name, needle) for needle in needles(rng) for name in ("Subject", "FROM")]
+    criteria += [
+        Header("X-Note", ""),
+        Header("x-note", "12"),
+        Header("Absent", ""),
+        Header("Note", ""),
+        Header("Date", "nov 2023"),
+    ]
+    expected = {
+        criterion: [uid for uid, octets in letters.items() if naive(octets, criterion)]
+        for criterion in dict.fromkeys(criteria)
+    }
+    assert sum(map(bool, expected.values())) > 100
+
+    def check(every: int = 1) -> None:
+        for criterion, uids in list(expected.items())[::every]:
+            assert find(store, edupont, box, criterion) == uids, criterion
+
+    check(every=5)  # slow: every message is read each time
+    steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+    for _ in range(5 + 3):  # all texts, some segments
+        assert asyncio.run(steps.step())
+    assert 0 < sum(segments(store, edupont)) < 90
+    check()
+    index_everything(store)
+    assert segments(store, edupont)
+    check()
+
+
+def segments(store: Store, account_id: int) -> list[int]:
+    """Sizes of the segments of an account."""
+    return sorted(len(docs) for _, docs in store.read_now(index.documents, account_id))
+
+
+# ---------------------------------------------------------------------- what rows know
+
+
+def plain(number: int, date_field: str = "", body: str = "x") -> bytes:
+    head = f"Subject: number {number}\r\n" + (f"Date: {date_field}\r\n" if date_field else "")
+    return f"{head}\r\n{body}".encode()
+
+
+@pytest.fixture
+def five(store: Store, edupont: int) -> int:
+    """INBOX with five messages: UIDs 1 to 5."""
+    box = inbox(store, edupont)
+    put(store, edupont, box, plain(1, "Tue, 14 Nov 2023 23:30:00 -0500"), ("\\Seen", "Travail"))
+    put(store, edupont, box, plain(2, "Wed, 15 Nov 2023 00:30:00 +0200", "x" * 500), ("\\Flagged",))
+    put(store, edupont, box, plain(3), ("\\Seen", "\\Answered"))
+    put(store, edupont, box, plain(4, "Mon, 1 Jan 2024 12:00:00 +0000"), ("\\Deleted", "\\Draft"))
+    put(store, edupont, box, b"Content-Type: application/pdf\r\nSubject: number 5\r\n\r\nx")
+    return box
+
+
+ROWS: list[tuple[Criterion, list[int]]] = [
+    (All(), [1, 2, 3, 4, 5]),
+    (And(()), [1, 2, 3, 4, 5]),
+    (Or(()), []),
+    (Flag("\\seen"), [1, 3]),
+    (Not(Flag("\\Seen")), [2, 4, 5]),
+    (Flag("travail"), [1]),
+    (Flag("nowhere"), []),
+    (Not(Flag("nowhere")), [1, 2, 3, 4, 5]),
+    (And((Flag("\\Seen"), Flag("\\Answered"))), [3]),
+    (Or((Flag("\\Flagged"), Flag("\\Draft"))), [2, 4]),
+    (Larger(400), [2]),
+    (Smaller(400), [1, 3, 4, 5]),
+    (Uids(((2, 3),)), [2, 3]),
+    (Uids(((STAR, STAR),)), [5]),
+    (Uids(((4, STAR),)), [4, 5]),
+    (Uids(((STAR, 4),)), [4, 5]),
+    (Uids(((900, STAR),)), [5]),
+    (Uids(tuple((number * 2, number * 2) for number in range(1, 40))), [2, 4]),
+    (Numbers(((1, 2), (5, 5))), [1, 2, 5]),
+    (Recent(), [1, 2, 3, 4, 5]),
+    (HasAttachment(), [5]),
+    (Received(Relation.ON, date(2023, 11, 14)), [1, 2, 3, 4, 5]),
+    (Received(Relation.BEFORE, date(2023, 11, 14)), []),
+    (Received(Relation.BEFORE, date(2023, 11, 15)), [1, 2, 3, 4, 5]),
+    (Received(Relation.SINCE, date(2023, 11, 15)), []),
+    (Sent(Relation.ON, date(2023, 11, 14)), [1, 3, 5]),
+    (Sent(Relation.ON, date(2023, 11, 15)), [2]),
+    (Sent(Relation.BEFORE, date(2023, 11, 15)), [1, 3, 5]),
+    (Sent(Relation.SINCE, date(2023, 11, 15)), [2, 4]),
+    (And((Text("number"), Not(Body("xxx")))), [1, 3, 4, 5]),
+    (Or((Header("Subject", "5"), And((Flag("\\Seen"), Body("x"))))), [1, 3, 5]),
+    (Not(Or((Header("Subject", "number 2"), Text("number 3")))), [1, 4, 5]),
+]
+
+
+def test_rows(store: Store, edupont: int, five: int) -> None:
+    for criterion, uids in ROWS:
+        assert find(store, edupont, five, criterion) == uids, criterion
+
+
+def test_mod_sequences(store: Store, edupont: int, five: int) -> None:
+    modseq, _, _ = store.write_now(messages.store_flags, edupont, five, [2], "+", ["\\Seen"])
+    assert find(store, edupont, five, ModSeq(modseq)) == [2]
+    assert find(store, edupont, five, ModSeq(1)) == [1, 2, 3, 4, 5]
+
+
+def test_other_accounts_are_out_of_reach(store: Store, edupont: int, mmartin: int, five: int) -> None:
+    with pytest.raises(Refused):
+        find(store, mmartin, five, All())
+    index_everything(store)
+    assert store.read_now(search.everywhere, mmartin, Text("number"), store.data / "blobs") == {}
+
+
+def test_everywhere(store: Store, edupont: int, five: int) -> None:
+    archive = store.read_now(mailboxes.get, edupont, "Archive").id
+    store.write_now(messages.move, edupont, five, archive, [2, 3])
+    found = store.read_now(search.everywhere, edupont, Text("number"), store.data / "blobs")
+    assert found == {five: [1, 4, 5], archive: [1, 2]}
+    assert store.read_now(search.everywhere, edupont, Flag("\\Answered"), store.data / "blobs") == {archive: [2]}
+
+
+# ---------------------------------------------------------------------- the index
+
+
+def fill(store: Store, account_id: int, count: int, first: int = 0, box: int | None = None) -> int:
+    box = inbox(store, account_id) if box is None else box
+    for number in range(first, first + count):
+        put(store, account_id, box, plain(number, body=f"mot{number} commun"))
+    return box
+
+
+def test_moved_expunged_and_copied_after_indexing(store: Store, edupont: int, small_segments: None) -> None:
+    box = fill(store, edupont, 100)
+    index_everything(store)
+    archive = store.read_now(mailboxes.get, edupont, "Archive").id
+    store.write_now(messages.move, edupont, box, archive, [11, 12])
+    store.write_now(messages.erase, edupont, box, [13])
+    assert find(store, edupont, box, Body("mot10")) == []
+    assert find(store, edupont, archive, Body("mot1")) == [1, 2]
+    assert find(store, edupont, box, Body("mot12")) == []
+    assert len(find(store, edupont, box, Body("commun"))) == 97
+    copied = store.write_now(messages.copy, edupont, box, archive, [20])
+    assert find(store, edupont, archive, Body("mot19")) == copied.target_uids
+
+
+def test_segments_are_merged_and_forget_what_is_gone(store: Store, edupont: int, small_segments: None) -> None:
+    box = fill(store, edupont, 64)
+    index_everything(store)
+    assert len(segments(store, edupont)) <= 3
+    store.write_now(messages.erase, edupont, box, list(range(1, 61)))
+    fill(store, edupont, 64, first=100)
+    index_everything(store)
+    assert sum(segments(store, edupont)) <= 64 + 4 + 16
+    assert max(segments(store, edupont)) <= 64
+    assert find(store, edupont, box, Body("mot163")) == [128]
+
+
+def test_few_messages_need_no_segment(store: Store, edupont: int) -> None:
+    box = fill(store, edupont, 10)
+    index_everything(store)
+    assert segments(store, edupont) == []
+    assert store.read_now(lambda tx: tx.execute(select(func.count()).select_from(search_text)).scalar_one()) == 10
+    assert find(store, edupont, box, Body("mot7")) == [8]
+
+
+def test_a_content_of_two_accounts_has_one_text(store: Store, edupont: int, mmartin: int) -> None:
+    fill(store, edupont, 5)
+    box = fill(store, mmartin, 5)
+    index_everything(store)
+    assert store.read_now(lambda tx: tx.execute(select(func.count()).select_from(search_text)).scalar_one()) == 5
+    assert find(store, mmartin, box, Body("mot3")) == [4]
+
+
+def test_texts_go_with_their_content(store: Store, edupont: int) -> None:
+    box = fill(store, edupont, 3)
+    index_everything(store)
+    store.write_now(messages.erase, edupont, box, [1, 2])
+    store.write_now(collect.collect, int(SystemClock().now()) + 1)
+    left = store.read_now(lambda tx: {row[0] for row in tx.execute(select(search_text.c.content_id))})
+    assert left == store.read_now(lambda tx: {row[0] for row in tx.execute(select(content.c.id))})
+    assert len(left) == 1
+
+
+def test_content_removed_while_its_text_was_made(store: Store, edupont: int) -> None:
+    box = fill(store, edupont, 2)
+    sources = store.read_now(index.pending, 10)
+    texts = [index.pack(index.extract(store.data / "blobs", source)) for source in sources]
+    store.write_now(messages.erase, edupont, box, [1])
+    store.write_now(collect.collect, int(SystemClock().now()) + 1)
+    assert store.write_now(index.save_texts, store.worker, texts)
+    assert store.write_now(index.save_texts, store.worker, texts)  # and twice changes nothing
+    assert store.read_now(lambda tx: tx.execute(select(func.count()).select_from(search_text)).scalar_one()) == 1
+
+
+def test_deleting_the_index_changes_no_answer(store: Store, edupont: int, small_segments: None) -> None:
+    box = fill(store, edupont, 70)
+    index_everything(store)
+
+    def drop(tx: Tx) -> None:
+        for table in (search_text, search_segment, search_account):
+            tx.execute(delete(table))
+
+    store.write_now(drop)
+    assert find(store, edupont, box, Text("mot42")) == [43]
+
+
+def test_large_messages_in_files(store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobs, "INLINE_OCTETS", 10)
+    box = fill(store, edupont, 3)
+    assert find(store, edupont, box, Body("mot2")) == [3]
+    index_everything(store)
+    assert find(store, edupont, box, Body("mot2")) == [3]
+
+
+def test_texts_with_too_many_words_are_always_looked_at(
+    store: Store, edupont: int, small_segments: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hostile message must not swell its account's vocabulary, nor hide from a search."""
+    monkeypatch.setattr(vocabulary, "MAX_WORDS", 50)
+    box = fill(store, edupont, 70)
+    many = put(store, edupont, box, plain(900, body=" ".join(f"w{number}" for number in range(60))))
+    long = put(store, edupont, box, plain(901, body="y" * 300 + "end"))
+    fill(store, edupont, 10, first=100)
+    index_everything(store)
+    assert sum(segments(store, edupont)) > 72
+    assert find(store, edupont, box, Body("w59")) == [many.uid]
+    assert find(store, edupont, box, Body("yend")) == [long.uid]
+    assert find(store, edupont, box, Text("number 900")) == [many.uid]
+    assert len(find(store, edupont, box, Not(Body("commun")))) == 2
+
+
+def test_a_mailing_moves_a_bounded_number_of_counters(
+    store: Store, edupont: int, mmartin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "COUNTED_ACCOUNTS", 1)
+    fill(store, edupont, 1)
+    fill(store, mmartin, 1)
+    index_everything(store)
+    assert store.read_now(lambda tx: tx.execute(select(func.count()).select_from(search_account)).scalar_one()) == 1
+
+
+# ---------------------------------------------------------------------- the lease and the loop
+
+
+def test_one_worker_indexes_at_a_time(store: Store, edupont: int) -> None:
+    fill(store, edupont, 3)
+    assert store.write_now(index.take_lease, 1)
+    assert store.write_now(index.take_lease, 1)
+    assert not store.write_now(index.take_lease, 2)
+    assert index_everything(store) == 0
+    store.write_now(index.release_lease, 2)
+    assert not store.write_now(index.take_lease, 2)
+    store.write_now(index.release_lease, 1)
+    assert index_everything(store) == 1
+
+
+def test_a_dead_worker_loses_the_lease(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "LEASE_SECONDS", -1)
+    assert store.write_now(index.take_lease, 1)
+    assert store.write_now(index.take_lease, 2)
+
+
+async def test_loop_indexes_after_a_quiet_moment(store: Store, edupont: int) -> None:
+    fill(store, edupont, 3)
+    store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+    task = asyncio.create_task(Indexer(store=store, clock=SystemClock(), changes=store.changes).run())
+    try:
+        async with asyncio.timeout(10):
+            while await store.read(index.has_work):
+                await asyncio.sleep(0.1)
+    finally:
+        task.cancel()
+    assert await store.read(index.pending, 10) == []
+
+
+# ---------------------------------------------------------------------- vocabularies
+
+
+texts = st.lists(st.text(alphabet="ab c", max_size=8), min_size=1, max_size=6)
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts, texts, st.text(alphabet="abc ", max_size=4))
+def test_vocabulary(first: list[str], second: list[str], needle: str) -> None:
+    """A segment never misses a text that has the needle, and one fragment alone is exact; so after merging."""
+    one = vocabulary.build([(number, "", text) for number, text in enumerate(first)])
+    other = vocabulary.build([(100 + number, "", text) for number, text in enumerate(second)])
+    both = vocabulary.merge([one, other], {*one.docs, *other.docs})
+    for segment, contents in ((one, first), (both, first + second)):
+        having = {number for number, text in enumerate(contents) if needle in text}
+        found = vocabulary.Reader(segment.body, len(segment.docs)).find(vocabulary.fragments(needle))
+        assert having <= found
+        if vocabulary.is_exact(needle):
+            assert having == found
+    assert set(both.docs) == {*one.docs, *other.docs}
+
+
+def test_time_depends_on_the_account_only(store: Store, edupont: int, mmartin: int, small_segments: None) -> None:
+    """Another account's segments are not even read."""
+    fill(store, mmartin, 70)
+    box = fill(store, edupont, 1, first=500)
+    index_everything(store)
+    assert segments(store, mmartin)
+    assert segments(store, edupont) == []
+    assert find(store, edupont, box, Body("commun")) == [1]
