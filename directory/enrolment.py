@@ -102,7 +102,9 @@ def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, password_
         if hashed is not None and accounts.by_mark(tx, mark, hashed) is not None:
             raise Refused(Reason.CONFLICT, f"this {mark.name} is another person's")
     issued = issuing.issue(tx, academy.domain, person.given_name, person.surname, person.login)
-    account_id = accounts.create(tx, issued.login, State.PENDING, known, person.recovery_address)
+    account_id = accounts.create(
+        tx, issued.login, State.PENDING, known, person.recovery_address, login_given=bool(person.login)
+    )
     claims.take(tx, account_id, issued.names)
     people.insert_entries(
         tx,

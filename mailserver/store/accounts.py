@@ -82,7 +82,7 @@ _GET = Statement(_ALL.where(account.c.id == bindparam("account_id")))
 _BY_LOGIN = Statement(_ALL.where(account.c.login == bindparam("login")))
 _INSERT = Statement(
     insert(account).returning(account.c.id),
-    keys=("login", "state", "state_since", "created", "numen", "ine", "birth_date", "recovery_address"),
+    keys=("login", "state", "state_since", "created", "numen", "ine", "birth_date", "recovery_address", "login_given"),
 )
 _LOGGED_IN = Statement(update(account).where(account.c.id == bindparam("wanted")).values(last_login=bindparam("now")))
 _PROVISION = Statement(
@@ -126,7 +126,15 @@ def by_mark(tx: Tx, mark: Mark, hashed: bytes) -> int | None:
 # ---------------------------------------------------------------------- life
 
 
-def create(tx: Tx, login: str, state: State, marks: Marks | None = None, recovery_address: str = "") -> int:
+def create(
+    tx: Tx,
+    login: str,
+    state: State,
+    marks: Marks | None = None,
+    recovery_address: str = "",
+    *,
+    login_given: bool = False,
+) -> int:
     """Add an account whose identifier the caller has just claimed; its id."""
     marks = marks or Marks()
     row = tx.one(
@@ -139,6 +147,7 @@ def create(tx: Tx, login: str, state: State, marks: Marks | None = None, recover
         ine=marks.ine,
         birth_date=marks.birth_date,
         recovery_address=recovery_address,
+        login_given=int(login_given),
     )
     if row is None:
         raise RuntimeError("INSERT … RETURNING gave no row")

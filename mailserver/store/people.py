@@ -181,6 +181,35 @@ def password(tx: Tx, account_id: int) -> str:
     return str(row[0]) if row is not None else ""
 
 
+def nth_bare(
+    tx: Tx, *, name: tuple[str, str], role: Role, uai: str, birth_date: bytes | None, place: int
+) -> int | None:
+    """The account of the n-th person of a name, role, school and birth date whom nothing else tells apart.
+
+    Only people without NUMEN and INE whose identifier our own rules issued: a line of an import that has
+    none of the three means one of them.
+    """
+    born = account.c.birth_date.is_(None) if birth_date is None else account.c.birth_date == birth_date
+    row = tx.execute(
+        select(account.c.id)
+        .select_from(_PEOPLE)
+        .where(
+            person.c.name_key == search_key(f"{name[0]} {name[1]}"),
+            person.c.given_key == search_key(name[0]),
+            person.c.role == role.value,
+            person.c.uai == uai,
+            born,
+            account.c.numen.is_(None),
+            account.c.ine.is_(None),
+            account.c.login_given == 0,
+        )
+        .order_by(account.c.id)
+        .offset(place)
+        .limit(1)
+    ).first()
+    return int(row[0]) if row is not None else None
+
+
 # ---------------------------------------------------------------------- writing
 
 

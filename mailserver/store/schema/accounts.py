@@ -21,6 +21,7 @@ account = Table(
     Column("quota", BigInteger, nullable=False, server_default="-1"),
     Column("provisioned", SmallInteger, nullable=False, server_default="0"),
     Column("created", BigInteger, nullable=False),
+    Column("login_given", SmallInteger, nullable=False, server_default="0"),
     Column("login_version", BigInteger, nullable=False, server_default="1"),
     Column("activated", BigInteger, nullable=False, server_default="0"),
     Column("password_set", BigInteger, nullable=False, server_default="0"),
@@ -34,6 +35,7 @@ account = Table(
     sqlite_autoincrement=True,
 )
 """`quota` -1: the setting's; 0: none. `state_before`: where a suspended or closed account goes back to.
+`login_given` 1: the identifier came from outside, not from our rules.
 `login_version` moves whenever password or state does: whoever keeps a login in memory compares it.
 `activated`: first activation, after which the NUMEN opens nothing any more. `numen`, `ine`,
 `birth_date` and `code` (one-time) are HMACs under a key that is not in the database."""
