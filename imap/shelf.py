@@ -1,8 +1,9 @@
 """The snapshots of a worker: one per mailbox in use, shared by its sessions, brought up to date on demand.
 
-Nothing polls. Before an answer that may carry news a session asks for a `fresh` snapshot; when nothing was
-committed to the store since (`Changes.generation`, microseconds) the one at hand is it. Otherwise one read
-asks what moved since its mod-sequence, whoever else waits for the same mailbox waits for that read.
+Nothing polls. A mailbox in use is subscribed to; before an answer that may carry news a session asks for a
+`fresh` snapshot, and when nobody has committed anything to the mailbox (`Changes.catch_up`, microseconds) the
+one at hand is it. Otherwise one read asks what moved since its mod-sequence; whoever else waits for the same
+mailbox waits for that read.
 Mailboxes nobody has selected stay for a while, so that the next SELECT reads only what is new.
 """
 
@@ -63,40 +64,52 @@ def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -
 class Shared:
     """One mailbox in use by this worker."""
 
-    __slots__ = ("_generation", "_lock", "_shelf", "account_id", "mailbox_id", "snapshot", "users")
+    __slots__ = ("_heard", "_holds", "_lock", "_shelf", "_stop", "account_id", "mailbox_id", "snapshot", "users")
 
-    def __init__(self, shelf: "Shelf", account_id: int, snapshot: Snapshot, generation: int) -> None:
+    def __init__(self, shelf: "Shelf", account_id: int, snapshot: Snapshot) -> None:
         self._shelf = shelf
         self._lock = asyncio.Lock()
-        self._generation = generation
+        self._heard = 0
+        """How often we were told that something was committed."""
+        self._holds = 0
+        """How much of that the snapshot is known to hold."""
+        self._stop = shelf.changes.subscribe("mailbox", snapshot.mailbox_id, self.note)
         self.account_id = account_id
         self.mailbox_id = snapshot.mailbox_id
         self.snapshot = snapshot
         self.users = 0
 
+    def note(self) -> None:
+        """Something was committed."""
+        self._heard += 1
+
     def current(self) -> bool:
-        """True when nothing can have moved since the snapshot was made."""
-        return self._shelf.changes.generation() == self._generation
+        """True when nothing has moved since the snapshot was made."""
+        self._shelf.changes.catch_up()
+        return self._heard == self._holds
 
     async def fresh(self) -> Snapshot:
         """A snapshot that holds everything committed before the call. Raises Refused(NO_SUCH_MAILBOX)."""
-        if self.current():
-            return self.snapshot
-        async with self._lock:
-            while (generation := self._shelf.changes.generation()) != self._generation:
-                store = self._shelf.store
-                found = await store.read(_catch_up, self.account_id, self.mailbox_id, self.snapshot)
-                if self.accept(found, generation):
+        self._shelf.changes.catch_up()
+        wanted = self._heard
+        while self._holds < wanted:
+            async with self._lock:
+                if self._holds >= wanted:  # the one before us asked late enough
                     break
+                heard, base = self._heard, self.snapshot
+                found = await self._shelf.store.read(_catch_up, self.account_id, self.mailbox_id, base)
+                if base is self.snapshot:
+                    self.snapshot, self._holds = found.snapshot(), heard
         return self.snapshot
 
-    def accept(self, found: _CaughtUp, generation: int) -> bool:
-        """Take the result of a read that began at `generation`, unless another was taken meanwhile."""
-        if found.base is not self.snapshot:
-            return False
-        self.snapshot = found.snapshot()
-        self._generation = generation
-        return True
+    def accept(self, found: _CaughtUp) -> None:
+        """Take what a read found whose base is still the current snapshot."""
+        if found.base is self.snapshot:
+            self.snapshot = found.snapshot()
+
+    def close(self) -> None:
+        """Nobody uses it now."""
+        self._stop()
 
     async def claim(self) -> tuple[int, int]:
         """Claim the \\Recent messages of the mailbox for one session: their half-open UID range.
@@ -119,7 +132,7 @@ class Shelf:
         self.store = store
         self.changes = changes
         self._used: dict[int, Shared] = {}
-        self._kept: OrderedDict[int, tuple[Shared, int]] = OrderedDict()
+        self._kept: OrderedDict[int, Snapshot] = OrderedDict()
         self._kept_messages = 0
 
     async def open(self, account_id: int, name: str) -> Shared:
@@ -127,13 +140,16 @@ class Shelf:
         generation = self.changes.generation()
         found = await self.store.read(self._look_up, account_id, name)
         mailbox_id = found.changed.box.id
-        shared = self._find(mailbox_id)
+        shared = self._used.get(mailbox_id)
         if shared is None:
-            shared = Shared(self, account_id, found.snapshot(), generation)
-        self._use(shared)
+            base = self._take(mailbox_id)
+            shared = self._used[mailbox_id] = Shared(self, account_id, base if base is not None else found.snapshot())
+            if base is not found.base or self.changes.generation() != generation:
+                shared.note()  # committed before we listened: ask again
+        shared.users += 1
         try:
-            if shared.snapshot is not found.base or not shared.accept(found, generation):
-                await shared.fresh()
+            shared.accept(found)
+            await shared.fresh()
         except BaseException:
             self.release(shared)
             raise
@@ -144,29 +160,24 @@ class Shelf:
         shared.users -= 1
         if shared.users:
             return
+        shared.close()
         del self._used[shared.mailbox_id]
-        self._kept[shared.mailbox_id] = shared, len(shared.snapshot)
+        self._kept[shared.mailbox_id] = shared.snapshot
         self._kept_messages += len(shared.snapshot)
         while self._kept_messages > KEPT_MESSAGES or len(self._kept) > KEPT_MAILBOXES:
-            _, (_, weight) = self._kept.popitem(last=False)
-            self._kept_messages -= weight
+            _, oldest = self._kept.popitem(last=False)
+            self._kept_messages -= len(oldest)
+
+    def _take(self, mailbox_id: int) -> Snapshot | None:
+        """Take a snapshot nobody used from the shelf."""
+        kept = self._kept.pop(mailbox_id, None)
+        if kept is not None:
+            self._kept_messages -= len(kept)
+        return kept
 
     def _look_up(self, tx: Tx, account_id: int, name: str) -> _CaughtUp:
-        """In a reader thread: find the mailbox, and catch up with the snapshot that is on the shelf."""
+        """In a reader thread: find the mailbox, and catch up with the snapshot that is at hand."""
         box = mailboxes.get(tx, account_id, name)
-        known = self._find(box.id)
-        return _catch_up(tx, account_id, box.id, known.snapshot if known is not None else None)
-
-    def _find(self, mailbox_id: int) -> Shared | None:
-        used = self._used.get(mailbox_id)
-        if used is not None:
-            return used
-        kept = self._kept.get(mailbox_id)
-        return kept[0] if kept is not None else None
-
-    def _use(self, shared: Shared) -> None:
-        kept = self._kept.pop(shared.mailbox_id, None)
-        if kept is not None:
-            self._kept_messages -= kept[1]
-        self._used[shared.mailbox_id] = shared
-        shared.users += 1
+        used = self._used.get(box.id)
+        known = used.snapshot if used is not None else self._kept.get(box.id)
+        return _catch_up(tx, account_id, box.id, known)

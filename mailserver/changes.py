@@ -29,12 +29,28 @@ class Changes:
         self._subscribers: dict[tuple[Kind, int], dict[int, Callable[[], None]]] = {}
         self._next = 0
         self._generation: Callable[[], int] = lambda: 0
+        self._catch_up: Callable[[], None] = lambda: None
         self._commits = 0
 
-    def attach(self, loop: asyncio.AbstractEventLoop, generation: Callable[[], int]) -> None:
-        """Bind to the loop that delivers, and to the store's counter of commits."""
+    def attach(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        generation: Callable[[], int],
+        catch_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Bind to the loop that delivers, to the store's counter of commits, and to the carrier's `catch_up`."""
         self._loop = loop
         self._generation = generation
+        self._catch_up = catch_up
+
+    def catch_up(self) -> None:
+        """Wake at once whoever subscribed to something that was committed by now; microseconds if nothing was.
+
+        Afterwards a subscriber that was not woken is up to date: this process publishes its own commits before
+        it answers for them, SQLite shows what others committed. (PostgreSQL's news of other processes arrive
+        when they arrive.)
+        """
+        self._catch_up()
 
     def generation(self) -> int:
         """A number that moves whenever any process has committed to the store. Costs microseconds."""

@@ -54,6 +54,9 @@ class Carrier(Protocol):
     def generation(self) -> int:
         """Moves whenever the store may have moved."""
 
+    def catch_up(self) -> None:
+        """Publish what is known to be committed by now."""
+
     async def run(self) -> None:
         """Carry until cancelled."""
 
@@ -81,14 +84,17 @@ class SqliteCarrier:
         version: int = self._cursor.execute("PRAGMA data_version").fetchone()[0]
         return version
 
+    def catch_up(self) -> None:
+        version = self.generation()
+        if version != self._version:
+            self._version = version
+            self._read()
+
     async def run(self) -> None:
         try:
             while True:
                 await asyncio.sleep(POLL_SECONDS)
-                version = self.generation()
-                if version != self._version:
-                    self._version = version
-                    self._read()
+                self.catch_up()
         finally:
             self._connection.close()
 
@@ -125,6 +131,9 @@ class PostgresCarrier:
 
     def generation(self) -> int:
         return self._generation
+
+    def catch_up(self) -> None:
+        """Notices are published as they arrive."""
 
     async def run(self) -> None:
         while True:

@@ -239,11 +239,13 @@ class Store:
         unit.changes = session.tx.take_changes()
 
     def _answer(self, group: list[_Unit]) -> None:
-        """Settle every waiter and publish, with one wake-up per loop."""
+        """Publish and settle every waiter, with one wake-up per loop."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
         changes = tuple(dict.fromkeys(change for unit in group if unit.error is None for change in unit.changes))
         if changes:
+            # Before the answers: whoever is answered finds its own news published already.
             self.changes.committed()
+            self.changes.publish_soon(changes)
         for unit in group:
             if unit.loop is None:
                 unit.settle()
@@ -252,8 +254,6 @@ class Store:
         for loop, units in by_loop.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_settle_all, units)
-        if changes:
-            self.changes.publish_soon(changes)
 
     # ------------------------------------------------------------------ connections
 

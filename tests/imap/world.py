@@ -213,7 +213,7 @@ class World:
 
     async def __aenter__(self) -> "World":
         carrier = news.carrier(self.store.backend, self.store.worker, self.store.changes)
-        self.store.changes.attach(asyncio.get_running_loop(), carrier.generation)
+        self.store.changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up)
         self._carrying = asyncio.create_task(carrier.run())
         return self
 
