@@ -69,7 +69,7 @@ class Accounts:
         if account.standing.state is State.CLOSED:
             raise Refused(Reason.CONFLICT, f"{account.principal.login}: the account is closed")
         account_id = account.principal.account_id
-        if account.standing.password_set or account.standing.activated:
+        if account.standing.password_set or State.ACTIVE in (account.standing.state, account.standing.state_before):
             # The port has no "no password": one that nobody knows is as good.
             unknown = Secret(self._clock.token(RANDOM_PASSWORD_OCTETS).hex())
             await self._directory.set_password(account_id, unknown)

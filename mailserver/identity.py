@@ -146,3 +146,6 @@ class Directory(Protocol):
 
     async def change(self, account_id: int, change: PersonChange) -> Principal:
         """Change a person's entry. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY)."""
+
+    def close(self) -> None:
+        """Stop the adapter's threads and connections."""

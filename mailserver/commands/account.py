@@ -1,39 +1,53 @@
-"""`mailserver account`: one person's account, whether or not the server runs."""
+"""`mailserver account`: one person's account, whether or not the server runs, whichever directory they are in."""
 
+import contextlib
 import datetime
 import getpass
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from directory import custody, enrolment
-from directory.people import EmbeddedDirectory
+from directory.lifecycle import Account, Accounts, Code
+from mailserver.app import make_directory
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.folding import search_key
 from mailserver.identity import NewPerson, Role, State
-from mailserver.proofs import CODE_SECONDS
+from mailserver.proofs import CODE_SECONDS, Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import messages, people
+from mailserver.store import accounts, messages, people
 from mailserver.store.audit import Origin
-from mailserver.store.conditions import All, Condition, Contains, Equals, Everything, Field, Some
-from mailserver.store.people import Entry
+from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some
 from mailserver.store.transactions import Store, Tx
 
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True)
 
-CONSOLE = Origin("console", "console")
 Name = Annotated[str, typer.Argument(metavar="LOGIN", help="The identifier or any address of the person.")]
 MAX_PASSWORD = 1024
+PIPE_WIDTH = 400
 PAGE = 1000
 """Rows read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of `account list`. An external directory's own facts are not repeated: ask it."""
+
+    login: str
+    state: State
+    address: str = ""
+    name: str = ""
+    role: str = ""
+    uai: str = ""
+    discipline: str = ""
 
 
 @app.command()
@@ -53,42 +67,26 @@ def create(
 ) -> None:
     """Create an account: prints its identifier, its address and the one-time code of the first connection."""
     person = NewPerson(given_name, surname, role, birth_date, numen, ine, uai, discipline, login, recovery_address)
-
-    def unit(tx: Tx, desk: EmbeddedDirectory) -> dict[str, str]:
-        made = enrolment.enrol(tx, desk.academy, enrolment.checked(person), CONSOLE)
-        code = custody.issue_code(tx, desk.academy.proofs, tx.clock, made.login, CONSOLE)
-        return {"login": made.login, "address": made.address, "code": code}
-
-    made = _with_directory(settings_of(directory), lambda store, desk: store.write(unit, desk))
+    account, code = _at_desk(settings_of(directory), lambda desk: desk.accounts.create(person))
+    principal = account.principal
     if as_json:
+        made = {"login": principal.login, "address": principal.address, **_code_facts(code)}
         print(json.dumps(made, ensure_ascii=False))
         return
-    print(f"Identifier: {made['login']}\nAddress: {made['address']}")
-    print(f"One-time code: {made['code']} (good for {CODE_SECONDS // 86400} days)")
+    print(f"Identifier: {principal.login}\nAddress: {principal.address}")
+    print(f"One-time code: {code.text} (good for {CODE_SECONDS // 86400} days)")
 
 
 @app.command()
 def show(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Show one account."""
 
-    def unit(tx: Tx) -> dict[str, Any]:
-        entry, standing = custody.require(tx, name)
-        used, count = messages.usage(tx, entry.account_id)
-        return {
-            **_facts(entry),
-            "aliases": list(entry.aliases),
-            "reason": standing.reason,
-            "since": _date(standing.since),
-            "may_receive": standing.may_receive,
-            "quota": standing.quota,
-            "octets": used,
-            "messages": count,
-            "created": _date(standing.created),
-            "activated": _date(standing.activated),
-            "last_login": _date(standing.last_login),
-        }
+    async def work(desk: "Desk") -> dict[str, object]:
+        account = await desk.accounts.find(name)
+        used, count = await desk.store.read(messages.usage, account.principal.account_id)
+        return {**_facts(account), "octets": used, "messages": count}
 
-    facts = _with_store(settings_of(directory), lambda store: store.read(unit))
+    facts = _at_desk(settings_of(directory), work)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return
@@ -108,12 +106,22 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List accounts."""
+    settings = settings_of(directory)
+    if settings.ldap is not None and (text or role or uai):
+        fail("the directory is an external one: search there; only --state is known here")
     condition = _condition(text, state, role, uai)
-    found = _with_store(settings_of(directory), lambda store: store.read(_pages, condition))
+
+    async def work(desk: "Desk") -> list[Listed]:
+        if settings.ldap is not None:
+            return await desk.store.read(_standings, state)
+        return await desk.store.read(_entries, condition)
+
+    found = _at_desk(settings, work)
     if as_json:
-        print(json.dumps([_facts(entry) for entry in found], ensure_ascii=False))
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
         return
-    Console(soft_wrap=True).print(_table(found))
+    # Piped, nothing is cut to the width of a terminal that is not there.
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(found))
     print(f"{len(found)} accounts.")
 
 
@@ -121,55 +129,92 @@ def list_(
 def suspend(
     directory: InstanceDir,
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; told to the person after a right password.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept with the account.")] = "",
     may_receive: Annotated[bool, typer.Option("--may-receive", help="Mail keeps arriving.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Suspend an account: nobody enters until it is resumed."""
-    _with_store(settings_of(directory), lambda store: store.write(custody.suspend, name, reason, may_receive, CONSOLE))
-    print(f"{name} is suspended.")
+    _tell(_at_desk(settings_of(directory), lambda desk: desk.accounts.suspend(name, reason, may_receive)), as_json)
 
 
 @app.command()
-def resume(directory: InstanceDir, name: Name) -> None:
+def resume(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """End a suspension, or open a closed account again."""
-    state = _with_store(settings_of(directory), lambda store: store.write(custody.resume, name, CONSOLE))
-    print(f"{name} is {state.value} again.")
+    _tell(_at_desk(settings_of(directory), lambda desk: desk.accounts.resume(name)), as_json)
 
 
 @app.command()
 def reset(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Withdraw the password and issue a one-time code."""
-    code = _with_directory(
-        settings_of(directory),
-        lambda store, desk: store.write(custody.reset, desk.academy.proofs, store.clock, name, CONSOLE),
-    )
-    print(json.dumps({"code": code}) if as_json else f"One-time code: {code}")
+    code = _at_desk(settings_of(directory), lambda desk: desk.accounts.reset(name))
+    if as_json:
+        print(json.dumps(_code_facts(code)))
+        return
+    print(f"One-time code: {code.text} (good for {CODE_SECONDS // 86400} days)")
 
 
 @app.command()
-def passwd(directory: InstanceDir, name: Name) -> None:
+def passwd(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Set a password, asked at the terminal or read from standard input. It is taken as it is."""
     settings = settings_of(directory)
-    text = _ask_password()
-
-    async def work(store: Store, desk: EmbeddedDirectory) -> None:
-        await store.read(custody.require, name)
-        hashed = await desk.passwords.hash(Secret(text))
-        await store.write(custody.set_password, name, hashed, CONSOLE)
-
-    _with_directory(settings, work)
-    print(f"The password of {name} is set.")
+    secret = Secret(_ask_password())
+    account = _at_desk(settings, lambda desk: desk.accounts.set_password(name, secret))
+    if as_json:
+        _tell(account, as_json)
+        return
+    print(f"The password of {account.principal.login} is set.")
 
 
 @app.command()
 def delete(
     directory: InstanceDir,
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept in the audit.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept with the account.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Close an account: no entry, no mail. Its identifier and addresses are never issued again."""
-    _with_store(settings_of(directory), lambda store: store.write(custody.close, name, reason, CONSOLE))
-    print(f"{name} is closed.")
+    """Close an account: no login, no mail. Its identifier and addresses are never issued again."""
+    _tell(_at_desk(settings_of(directory), lambda desk: desk.accounts.close(name, reason)), as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command works with."""
+
+    store: Store
+    accounts: Accounts
+
+
+def _at_desk(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Run a command's work; the audit names the operating system's user."""
+
+    async def opened() -> T:
+        async with _desk(settings) as desk:
+            return await work(desk)
+
+    return run(opened)
+
+
+@contextlib.asynccontextmanager
+async def _desk(settings: Settings) -> AsyncIterator[Desk]:
+    async with open_store(settings) as store:
+        directory = make_directory(settings, store, store.clock)
+        try:
+            proofs = Proofs(settings.secret("hmac"))
+            origin = Origin(user(), "console")
+            yield Desk(
+                store,
+                Accounts(directory=directory, store=store, proofs=proofs, clock=store.clock, origin=origin),
+            )
+        finally:
+            directory.close()
+
+
+def user() -> str:
+    """Who sits at the console, for the audit."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "console"
 
 
 def _ask_password() -> str:
@@ -195,35 +240,69 @@ def _condition(text: str, state: State | None, role: Role | None, uai: str) -> C
     if role is not None:
         wanted.append(Equals(Field.ROLE, role.value))
     if uai:
-        wanted.append(Equals(Field.UAI, uai.upper()))
-    return All(tuple(wanted)) if wanted else Everything()
+        wanted.append(Equals(Field.UAI, uai))
+    return All(tuple(wanted))
 
 
-def _pages(tx: Tx, condition: Condition) -> list[Entry]:
-    found: list[Entry] = []
-    while True:
-        page = people.matching(tx, condition, PAGE, found[-1].account_id if found else 0)
-        found += page
-        if len(page) < PAGE:
-            return found
+def _entries(tx: Tx, condition: Condition) -> list[Listed]:
+    """People of the embedded directory."""
+    found: list[Listed] = []
+    after = 0
+    while page := people.matching(tx, condition, PAGE, after):
+        found += [
+            Listed(one.login, one.state, one.address, one.name, one.role.value, one.uai, one.discipline) for one in page
+        ]
+        after = page[-1].account_id
+    return found
 
 
-def _facts(entry: Entry) -> dict[str, Any]:
+def _standings(tx: Tx, state: State | None) -> list[Listed]:
+    """Accounts of people who are described elsewhere."""
+    found: list[Listed] = []
+    after = 0
+    while page := accounts.page(tx, after, PAGE):
+        found += [Listed(one.login, one.state) for one in page if state in (None, one.state)]
+        after = page[-1].id
+    return found
+
+
+def _facts(account: Account) -> dict[str, object]:
+    principal, standing = account.principal, account.standing
     return {
-        "login": entry.login,
-        "address": entry.address,
-        "name": entry.name,
-        "role": entry.role.value,
-        "state": entry.state.value,
-        "uai": entry.uai,
-        "discipline": entry.discipline,
+        "login": principal.login,
+        "address": principal.address,
+        "name": principal.name,
+        "role": principal.role.value,
+        "state": standing.state.value,
+        "uai": principal.uai,
+        "discipline": principal.discipline,
+        "aliases": list(principal.aliases),
+        "reason": standing.reason,
+        "since": _date(standing.since),
+        "may_receive": standing.may_receive,
+        "quota": principal.quota_bytes,
+        "created": _date(standing.created),
+        "activated": _date(standing.activated),
+        "last_login": _date(standing.last_login),
     }
 
 
-def _table(found: Sequence[Entry]) -> Table:
+def _code_facts(code: Code) -> dict[str, str]:
+    return {"code": code.text, "expires": _date(code.expires)}
+
+
+def _tell(account: Account, as_json: bool) -> None:
+    """What the account is now."""
+    if as_json:
+        print(json.dumps(_facts(account), ensure_ascii=False))
+    else:
+        print(f"{account.principal.login}: {account.standing.state.value}")
+
+
+def _table(found: Sequence[Listed]) -> Table:
     table = Table("login", "name", "role", "state", "school", "address")
-    for entry in found:
-        table.add_row(entry.login, entry.name, entry.role.value, entry.state.value, entry.uai, entry.address)
+    for one in found:
+        table.add_row(one.login, one.name, one.role, one.state.value, one.uai, one.address)
     return table
 
 
@@ -231,23 +310,3 @@ def _date(seconds: int) -> str:
     if not seconds:
         return ""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
-
-
-def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    async def opened() -> T:
-        async with open_store(settings) as store:
-            return await work(store)
-
-    return run(opened)
-
-
-def _with_directory(settings: Settings, work: Callable[[Store, EmbeddedDirectory], Awaitable[T]]) -> T:
-    async def opened() -> T:
-        async with open_store(settings) as store:
-            desk = EmbeddedDirectory(settings=settings, store=store, clock=store.clock)
-            try:
-                return await work(store, desk)
-            finally:
-                desk.close()
-
-    return run(opened)

@@ -1,16 +1,21 @@
 """`mailserver list`: distribution lists of the embedded directory."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
 
 from directory import rosters
-from mailserver.commands.shared import AsJson, InstanceDir, open_store, run, settings_of
+from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run
+from mailserver.commands.shared import settings_of as any_settings_of
 from mailserver.settings import Settings
 from mailserver.store import lists
 from mailserver.store.transactions import Tx
+
+T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -54,20 +59,14 @@ def show(
         return
     whole = _whole(settings, address)
 
-    def unit(tx: Tx) -> dict[str, Any]:
-        entry = rosters.require(tx, whole)
-        expanded = rosters.expand(tx, whole)
-        receivers = list(expanded.members) if expanded is not None else []
-        return {**asdict(entry), "members": list(lists.members(tx, whole)), "receivers": receivers}
-
-    facts = _read(settings, unit)
+    entry, held, receivers = _read(settings, lambda tx: _roster(tx, whole))
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print(json.dumps({**asdict(entry), "members": held, "receivers": receivers}, ensure_ascii=False))
         return
-    print(f"{facts['address']}  {facts['name']}")
-    for member in facts["members"]:
+    print(f"{entry.address}  {entry.name}")
+    for member in held:
         print(f"  {member}")
-    print(f"{len(facts['members'])} members, {len(facts['receivers'])} people receive.")
+    print(f"{len(held)} members, {len(receivers)} addresses receive.")
 
 
 @app.command()
@@ -88,7 +87,7 @@ def members(
 
 @app.command()
 def delete(directory: InstanceDir, address: Address) -> None:
-    """Delete a list; nobody else ever gets its address."""
+    """Delete a list; no person ever gets its address."""
     settings = settings_of(directory)
     whole = _whole(settings, address)
     _write(settings, lambda tx: rosters.delete(tx, whole))
@@ -105,16 +104,31 @@ async def _canonical(text: str) -> str:
     return rosters.canonical(text)
 
 
-def _read(settings: Settings, unit: Any) -> Any:
-    async def work() -> Any:
+def _roster(tx: Tx, address: str) -> tuple[lists.ListEntry, list[str], list[str]]:
+    """A list, its members, and the addresses they come to."""
+    entry = rosters.require(tx, address)
+    expanded = rosters.expand(tx, address)
+    return entry, list(lists.members(tx, address)), list(expanded.members if expanded is not None else ())
+
+
+def settings_of(directory: Path) -> Settings:
+    """Settings of an instance whose lists are its own; anything else ends the command with exit code 2."""
+    settings = any_settings_of(directory)
+    if settings.ldap is not None:
+        fail("the directory is an external one: its lists are kept there")
+    return settings
+
+
+def _read(settings: Settings, unit: Callable[[Tx], T]) -> T:
+    async def work() -> T:
         async with open_store(settings) as store:
             return await store.read(unit)
 
     return run(work)
 
 
-def _write(settings: Settings, unit: Any) -> Any:
-    async def work() -> Any:
+def _write(settings: Settings, unit: Callable[[Tx], T]) -> T:
+    async def work() -> T:
         async with open_store(settings) as store:
             return await store.write(unit)
 

@@ -117,6 +117,12 @@ def by_logins(tx: Tx, logins: Sequence[str]) -> dict[str, Standing]:
     return {row.login: _standing(tuple(row)) for row in rows}
 
 
+def page(tx: Tx, after: int, limit: int) -> list[Standing]:
+    """Accounts with ids greater than `after`, whoever the directory belongs to."""
+    rows = tx.execute(_ALL.where(account.c.id > after).order_by(account.c.id).limit(limit))
+    return [_standing(tuple(row)) for row in rows]
+
+
 def by_mark(tx: Tx, mark: Mark, hashed: bytes) -> int | None:
     """The account whose NUMEN or INE has this keyed hash."""
     row = tx.one(_BY_MARK[mark], hash=hashed)
