@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,17 +56,22 @@ def _installed(program: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A running PostgreSQL whose template database `mail` has our schema."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    try:
-        url = server.create()
-        migrate.upgrade(url, Path())
-        server.template = url.rsplit("/", 1)[1]
-        yield server
-    finally:
-        server.stop()
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL whose template database `mail` has our schema.
+
+    Not under pytest's own folder: every further pytest of root closes that to other users, and the running
+    cluster, which is not root's, loses its files.
+    """
+    with tempfile.TemporaryDirectory(prefix="mailserver-postgres-") as folder:
+        server = Postgres(Path(folder))
+        server.start()
+        try:
+            url = server.create()
+            migrate.upgrade(url, Path())
+            server.template = url.rsplit("/", 1)[1]
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,11 @@ from mailserver.store.agendas import Collection, octets
 from mailserver.store.schema.agendas import collection, item, item_gone
 from mailserver.store.statements import Row, Statement, Tx
 
-MAX_ITEMS = 20_000
+MAX_ITEMS = 10_000
 """Of one collection."""
 MAX_ITEM_OCTETS = 1024 * 1024
 """An event with its exceptions, or a contact with its photo."""
-MAX_COLLECTION_OCTETS = 64 * 1024 * 1024
+MAX_COLLECTION_OCTETS = 32 * 1024 * 1024
 """A report may have to hold a whole collection in memory."""
 MAX_HREF = 500
 MAX_UID = 1000
@@ -170,9 +170,10 @@ def several(tx: Tx, account_id: int, collection_id: int, hrefs: Iterable[str]) -
     return found
 
 
-def has_uid(tx: Tx, account_id: int, collection_id: int, uid: str) -> bool:
-    """True when an item of the collection has this UID."""
-    return tx.one(_UID, account=account_id, collection=collection_id, wanted=uid) is not None
+def holder(tx: Tx, account_id: int, collection_id: int, uid: str) -> str | None:
+    """The href of the item that has this UID."""
+    row = tx.one(_UID, account=account_id, collection=collection_id, wanted=uid)
+    return str(row[0]) if row is not None else None
 
 
 def put(tx: Tx, account_id: int, collection_id: int, new: NewItem, seen: Seen = ANY) -> None:
@@ -300,8 +301,7 @@ def _put(tx: Tx, held: Collection, new: NewItem, seen: Seen) -> None:
     _check_seen(row, seen)
     if row is not None and row[0] == new.etag and row[1] == new.uid:
         return
-    owner = tx.one(_UID, account=held.account_id, collection=held.id, wanted=new.uid)
-    if owner is not None and owner[0] != new.href:
+    if holder(tx, held.account_id, held.id, new.uid) not in (None, new.href):
         raise UidTaken
     growth = octets(new.text) - (int(row[2]) if row is not None else 0)
     if (row is None and held.items >= MAX_ITEMS) or held.octets + growth > MAX_COLLECTION_OCTETS:

@@ -222,7 +222,7 @@ def test_nobody_reaches_another_account(store: Store, edupont: int, agenda: Coll
     assert store.read_now(agenda_items.get, other, agenda.id, "a.ics") is None
     assert store.read_now(agenda_items.several, other, agenda.id, ["a.ics"]) == {}
     assert store.read_now(agenda_items.between, other, agenda.id, 0, 100) == []
-    assert not store.read_now(agenda_items.has_uid, other, agenda.id, "a")
+    assert store.read_now(agenda_items.holder, other, agenda.id, "a") is None
     for write in (
         lambda tx: agenda_items.put(tx, other, agenda.id, event("b")),
         lambda tx: agenda_items.remove(tx, other, agenda.id, "a.ics"),

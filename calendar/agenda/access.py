@@ -1,0 +1,136 @@
+"""Who may come in, and where they may go: Basic authentication, and each person's own tree only."""
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Mapping
+from typing import Final
+
+from radicale import pathutils, types
+from radicale.auth import BaseAuth
+from radicale.rights import BaseRights
+
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.identity import Principal
+from mailserver.login import Login
+from mailserver.sasl import Secret
+from mailserver.settings import Settings
+
+MAX_HEADER = 8 * 1024
+"""Octets of an Authorization header: logins and passwords are far shorter."""
+
+LOGIN_KEY: Final = "agenda.login"
+"""Where the WSGI environ carries the identifier of the authenticated person."""
+
+_TEXTS: Final[Mapping[Reason, str]] = {
+    Reason.SUSPENDED: "Ce compte est suspendu. {help}\nThis account is suspended.",
+    Reason.CLOSED: "Ce compte est fermé. {help}\nThis account is closed.",
+    Reason.NOT_ACTIVATED: (
+        "Ce compte n'est pas encore activé : connectez-vous d'abord au webmail.\n"
+        "This account is not activated yet: log in to the webmail first."
+    ),
+    Reason.PASSWORD_EXPIRED: (
+        "Votre mot de passe a expiré : changez-le dans le webmail.\n"
+        "Your password has expired: change it in the webmail."
+    ),
+}
+_PLAIN = (
+    "Le mot de passe ne peut être envoyé en clair : utilisez https.\n"
+    "The password must not be sent in the clear: use https."
+)
+_WRONG = "Identifiant ou mot de passe incorrect.\nWrong identifier or password."
+_THROTTLED = "Trop de tentatives : réessayez plus tard.\nToo many attempts: try again later."
+RETRY_SECONDS = 60
+
+
+class Denied(Exception):
+    """The request ends here: the HTTP status, the text for the person, further header fields."""
+
+    def __init__(self, status: int, text: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.headers = headers
+
+
+class Gate:
+    """Turns an Authorization header into a person, through the service's one login."""
+
+    def __init__(self, settings: Settings, login: Login) -> None:
+        self._login = login
+        self._challenge = (("WWW-Authenticate", f'Basic realm="{settings.domain}", charset="UTF-8"'),)
+        contact = settings.web.help_contact
+        self._help = f"Contact : {contact}" if contact else "Adressez-vous à votre établissement."
+
+    async def enter(self, header: str, peer: str, secure: bool) -> Principal:
+        """The person. Raises Denied (RFC 7617, RFC 9110 section 11.6.1), Temporary."""
+        if not secure and not is_loopback(peer):
+            # No challenge either: it would invite the client to send the password in the clear.
+            raise Denied(403, _PLAIN)
+        try:
+            name, secret = _credentials(header)
+        except BadSyntax:
+            raise Denied(401, _WRONG, self._challenge) from None
+        try:
+            return await self._login.login(name, secret, peer, "dav")
+        except Refused as refused:
+            raise self._denied(refused.reason) from None
+
+    def _denied(self, reason: Reason) -> Denied:
+        if reason is Reason.THROTTLED:
+            return Denied(429, _THROTTLED, (("Retry-After", str(RETRY_SECONDS)),))
+        if reason in _TEXTS:
+            return Denied(403, _TEXTS[reason].format(help=self._help))
+        return Denied(401, _WRONG, self._challenge)
+
+
+class Authenticated(BaseAuth):
+    """Radicale's view of the login: the gate has already opened."""
+
+    def get_external_login(self, environ: types.WSGIEnviron) -> tuple[()] | tuple[str, str]:
+        login = environ.get(LOGIN_KEY, "")
+        return (login, "") if login else ()
+
+    def _login(self, login: str, password: str) -> str:
+        return login
+
+
+class OwnerOnly(BaseRights):
+    """The root to read, one's own home to make collections in, one's own collections; nothing anywhere else."""
+
+    def authorization(self, user: str, user_groups: set[str], path: str) -> str:
+        parts = pathutils.strip_path(path).split("/")
+        if not user:
+            return ""
+        if parts == [""]:
+            return "R"
+        if parts[0] != user:
+            return ""
+        return {1: "RW", 2: "rw"}.get(len(parts), "")
+
+
+def is_loopback(peer: str) -> bool:
+    """True for a peer on this machine."""
+    try:
+        return ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        return False
+
+
+def _credentials(header: str) -> tuple[str, Secret]:
+    """Login and password of a Basic header (RFC 7617 section 2). Raises BadSyntax."""
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() != "basic" or len(header) > MAX_HEADER:
+        raise BadSyntax("Basic authentication is needed")
+    try:
+        octets = base64.b64decode(token.strip(), validate=True)
+    except binascii.Error:
+        raise BadSyntax("Not base64") from None
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        text = octets.decode("iso-8859-1")
+    login, colon, password = text.partition(":")
+    if not colon or not login or not password:
+        raise BadSyntax("Malformed credentials")
+    return login, Secret(password)

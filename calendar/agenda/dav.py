@@ -1,0 +1,240 @@
+"""Radicale's application with our bounds before it, our errors around it and a few answers of our own."""
+
+import io
+import traceback
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from radicale import config, httputils, pathutils, types, xmlutils
+from radicale.app import Application
+
+from agenda import documents, ical
+from agenda.access import Authenticated, OwnerOnly
+from agenda.storage import VISIT, Storage, UnsupportedComponent
+from mailserver.clock import Clock
+from mailserver.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.provision import provision
+from mailserver.store import agendas
+from mailserver.store.agenda_items import MAX_ITEM_OCTETS, UidTaken
+from mailserver.store.transactions import Store
+
+log = structlog.get_logger("dav")
+
+MAX_BODY = 4 * 1024 * 1024
+"""A whole calendar or address book put at once."""
+MAX_ITEM_BODY = 2 * MAX_ITEM_OCTETS
+"""One item: serialising may shorten it."""
+ATTEMPTS = 3
+"""Times a request runs when what it saw moved under it."""
+MAX_OCCURRENCES = 20_000
+"""Events one report answers, expanded ones included."""
+OPTIONS_HEADERS: Final = {
+    "Allow": "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, MKCALENDAR, MOVE, REPORT",
+    "DAV": "1, 3, calendar-access, addressbook, extended-mkcol",
+}
+"""Class 2 (LOCK) is not ours to promise."""
+_WELCOME = (
+    "Adresse CalDAV et CardDAV : indiquez-la à votre logiciel d'agenda ou de contacts.\n"
+    "CalDAV and CardDAV address: give it to your calendar or contacts application.\n"
+)
+_ADDRESS_SET = xmlutils.make_clark("C:calendar-user-address-set")
+_HREF = xmlutils.make_clark("D:href")
+
+
+def configuration(store: Store, realm: str) -> config.Configuration:
+    """Radicale's settings: nothing of it reads a file, sleeps, caches or serves pages."""
+    made = config.load()
+    made.update(
+        {
+            "server": {
+                "max_content_length": str(MAX_BODY),
+                "max_resource_size": str(MAX_ITEM_OCTETS),
+                "delay_on_error": "0",
+                "validate_path_value": "none",  # control characters are refused all the same
+            },
+            "auth": {"type": Authenticated, "delay": "0", "realm": realm},
+            "rights": {"type": OwnerOnly},
+            "storage": {"type": lambda own: Storage(own, store)},
+            "web": {"type": "none"},
+            "reporting": {"max_expand_occurrence": str(MAX_OCCURRENCES)},
+        },
+        "mailserver",
+    )
+    return made
+
+
+class Dav(Application):
+    """The WSGI application. A `Visit` is set in the thread for each call."""
+
+    def __init__(self, store: Store, clock: Clock, realm: str) -> None:
+        super().__init__(configuration(store, realm))
+        self._store = store
+        self._clock = clock
+        self._homes: set[int] = set()
+
+    def do_OPTIONS(self, *request: object) -> types.WSGIResponse:
+        return HTTPStatus.OK, dict(OPTIONS_HEADERS), None, None
+
+    def do_GET(self, *request: object) -> types.WSGIResponse:
+        path = str(request[2])
+        if path == "/":
+            return HTTPStatus.OK, {"Content-Type": "text/plain"}, _WELCOME, None
+        if path.startswith("/."):  # pages and profiles of Radicale's own
+            return httputils.NOT_FOUND
+        return self._guard(super().do_GET, request)
+
+    def do_HEAD(self, *request: object) -> types.WSGIResponse:
+        return self.do_GET(*request)
+
+    def do_POST(self, *request: object) -> types.WSGIResponse:
+        return httputils.METHOD_NOT_ALLOWED
+
+    def do_PUT(self, *request: object) -> types.WSGIResponse:
+        return self._guard(super().do_PUT, request, self._clean_body)
+
+    def do_DELETE(self, *request: object) -> types.WSGIResponse:
+        return self._guard(super().do_DELETE, request)
+
+    def do_MOVE(self, *request: object) -> types.WSGIResponse:
+        return self._guard(super().do_MOVE, request)
+
+    def do_MKCOL(self, *request: object) -> types.WSGIResponse:
+        return self._guard(super().do_MKCOL, request)
+
+    def do_MKCALENDAR(self, *request: object) -> types.WSGIResponse:
+        return self._guard(super().do_MKCALENDAR, request)
+
+    def do_PROPFIND(self, *request: object) -> types.WSGIResponse:
+        status, headers, answer, asked = self._guard(super().do_PROPFIND, request)
+        fields = dict(headers)
+        if "DAV" in fields:
+            fields["DAV"] = OPTIONS_HEADERS["DAV"]
+        return status, fields, answer, asked
+
+    def do_PROPPATCH(self, *request: object) -> types.WSGIResponse:
+        return self._guard(super().do_PROPPATCH, request)
+
+    def do_REPORT(self, *request: object) -> types.WSGIResponse:
+        return self._guard(super().do_REPORT, request)
+
+    # ------------------------------------------------------------------ around every method
+
+    def _guard(
+        self,
+        method: Callable[..., types.WSGIResponse],
+        request: tuple[object, ...],
+        prepare: Callable[[dict[str, Any], str], None] | None = None,
+    ) -> types.WSGIResponse:
+        """Run a method, again if what it saw moved, and turn what it raises into answers."""
+        environ, path, info = request[0], str(request[2]), request[5]
+        assert isinstance(environ, dict)
+        assert isinstance(info, dict)
+        try:
+            self._provision()
+            if prepare is not None:
+                prepare(environ, path)
+            return self._attempt(method, request)
+        except UidTaken:
+            return self._webdav_error_response(HTTPStatus.CONFLICT, f"{_space(path)}:no-uid-conflict", info)
+        except UnsupportedComponent:
+            return self._webdav_error_response(HTTPStatus.FORBIDDEN, "C:supported-calendar-component", info)
+        except BadSyntax as error:
+            return _text(HTTPStatus.BAD_REQUEST, str(error))
+        except Refused as refused:
+            return self._refusal(refused, info)
+        except Temporary as error:
+            return _text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        except Exception as error:  # noqa: BLE001 - a defect of ours: logged here, because Radicale's log is off
+            if isinstance(error.__cause__, Refused):  # raised by an item, wrapped by Radicale
+                return self._refusal(error.__cause__, info)
+            # The message of the error may quote the request: its place says enough.
+            places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+            log.error("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
+            return httputils.INTERNAL_SERVER_ERROR
+
+    def _attempt(self, method: Callable[..., types.WSGIResponse], request: tuple[object, ...]) -> types.WSGIResponse:
+        """Radicale decides by what it sees; when that moved before the write, it looks and decides again.
+
+        The last time, a request without a precondition overwrites whatever is there.
+        """
+        environ = request[0]
+        assert isinstance(environ, dict)
+        conditional = "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
+        for attempt in range(ATTEMPTS):
+            VISIT.get().overwrite = attempt == ATTEMPTS - 1 and not conditional
+            try:
+                return method(*request)
+            except UidTaken:
+                raise
+            except Refused as refused:
+                if refused.reason is not Reason.CONFLICT:
+                    raise
+                environ["wsgi.input"].seek(0)
+        return httputils.PRECONDITION_FAILED
+
+    def _provision(self) -> None:
+        """The first request may come before the first login or delivery gave the account its collections."""
+        account_id = VISIT.get().principal.account_id
+        if account_id in self._homes:
+            return
+        if not self._store.read_now(agendas.provisioned, account_id):
+            self._store.write_now(provision, account_id)
+        if len(self._homes) >= 10_000:
+            self._homes.clear()
+        self._homes.add(account_id)
+
+    def _refusal(self, refused: Refused, info: dict[str, object]) -> types.WSGIResponse:
+        match refused.reason:
+            case Reason.TOO_BIG:
+                return self._webdav_error_response(HTTPStatus.FORBIDDEN, "C:max-resource-size", info)
+            case Reason.LIMIT:
+                return _text(HTTPStatus.INSUFFICIENT_STORAGE, refused.text)
+            case Reason.INVALID:
+                return _text(HTTPStatus.BAD_REQUEST, refused.text)
+            case Reason.NOT_FOUND:
+                return httputils.NOT_FOUND
+            case _:
+                return _text(HTTPStatus.FORBIDDEN, refused.text)
+
+    # ------------------------------------------------------------------ bodies
+
+    def _clean_body(self, environ: dict[str, Any], path: str) -> None:
+        """Replace the body of a PUT by what may be parsed."""
+        octets = environ["wsgi.input"].read()
+        if len(octets) > (MAX_ITEM_BODY if _is_item(path) else MAX_BODY):
+            raise Refused(Reason.TOO_BIG, "The item is too big")
+        text = ical.clean(octets, VISIT.get().budget).encode()
+        environ["wsgi.input"] = io.BytesIO(text)
+        environ["CONTENT_LENGTH"] = str(len(text))
+
+    def _read_xml_request_body(
+        self, environ: types.WSGIEnviron, request_info: "dict[str, object]"
+    ) -> ET.Element | None:
+        octets = httputils.read_raw_request_body(self.configuration, environ)
+        year = 1970 + int(self._clock.now() // 31_556_952)
+        return documents.parse(octets, year)
+
+    def _xml_response(self, xml_content: ET.Element, request_info: "dict[str, object]") -> bytes:
+        """Add the person's mail addresses where Radicale knows only the principal (RFC 6638 section 2.4.1)."""
+        principal = VISIT.get().principal
+        for element in xml_content.iter(_ADDRESS_SET):
+            for address in (principal.address, *principal.aliases):
+                if len(element):  # a 404 stays empty
+                    ET.SubElement(element, _HREF).text = f"mailto:{address}"
+        return super()._xml_response(xml_content, request_info)
+
+
+def _is_item(path: str) -> bool:
+    return pathutils.strip_path(path).count("/") >= 2
+
+
+def _space(path: str) -> str:
+    """Which protocol's error names suit a path: the first look at its end is enough."""
+    return "CR" if path.endswith(".vcf") else "C"
+
+
+def _text(status: int, text: str) -> types.WSGIResponse:
+    return status, {"Content-Type": "text/plain"}, text, None

@@ -1,0 +1,106 @@
+"""XML of requests, bounded before it is built (RFC 4918 section 20.6: denial of service by XML)."""
+
+import datetime
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from xml.parsers import expat
+
+from radicale import xmlutils
+
+from mailserver.errors import BadSyntax, Reason, Refused
+
+MAX_OCTETS = 1024 * 1024
+MAX_DEPTH = 32
+MAX_ELEMENTS = 25_000
+"""A multiget of a whole collection, and some room."""
+MAX_YEARS_AHEAD = 100
+"""A range that starts later is refused: an endless rule would be walked until there (RFC 4791 section 5.2.7)."""
+MAX_EXPANSION = datetime.timedelta(days=5 * 366)
+
+_STAMP = "%Y%m%dT%H%M%SZ"
+_RANGES = frozenset(
+    xmlutils.make_clark(f"C:{name}") for name in ("time-range", "expand", "limit-recurrence-set", "limit-freebusy-set")
+)
+_EXPAND = xmlutils.make_clark("C:expand")
+_FREE_BUSY = xmlutils.make_clark("C:free-busy-query")
+_TIME_RANGE = xmlutils.make_clark("C:time-range")
+_COMP = xmlutils.make_clark("C:comp")
+
+
+def parse(octets: bytes, year: int) -> ET.Element | None:
+    """The document, None for an empty body. Raises BadSyntax, Refused(TOO_BIG | INVALID)."""
+    if not octets.strip():
+        return None
+    if len(octets) > MAX_OCTETS:
+        raise Refused(Reason.TOO_BIG, "The XML is too long")
+    _measure(octets)
+    try:
+        root = ET.fromstring(octets)  # noqa: S314 - without a DTD there are no entities to expand
+    except (ET.ParseError, ValueError, LookupError):  # LookupError: an encoding nobody knows
+        raise BadSyntax("The body is not well-formed XML") from None
+    _check(root, year)
+    return root
+
+
+def _measure(octets: bytes) -> None:
+    """Walk the document without building it: depth, number of elements, no DTD (entity expansion)."""
+    depth = elements = 0
+
+    def start(_name: str, _attributes: dict[str, str]) -> None:
+        nonlocal depth, elements
+        depth += 1
+        elements += 1
+        if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
+            raise Refused(Reason.TOO_BIG, "The XML is too deep or has too many elements")
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def doctype(*_: object) -> None:
+        raise BadSyntax("A document type is not accepted")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(octets, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        raise BadSyntax("The body is not well-formed XML") from None
+
+
+def _check(root: ET.Element, year: int) -> None:
+    if len(root) == 0:
+        raise BadSyntax("The root element is empty")
+    for element in root.iter():
+        if not element.tag.startswith("{"):
+            raise BadSyntax("An element without namespace")
+        if element.tag in _RANGES:
+            _check_range(element, year)
+        if element.tag == _COMP and not element.get("name"):
+            raise BadSyntax("comp without a name")
+    if root.tag == _FREE_BUSY and root.find(_TIME_RANGE) is None:
+        raise BadSyntax("free-busy-query without time-range")
+
+
+def _check_range(element: ET.Element, year: int) -> None:
+    try:
+        ends = dict(_stamps(element))
+    except ValueError:
+        raise BadSyntax("A time range must be in UTC, like 20260901T000000Z") from None
+    start, end = ends.get("start"), ends.get("end")
+    if start is not None and start.year > year + MAX_YEARS_AHEAD:
+        raise Refused(Reason.INVALID, "The time range starts too far in the future")
+    if element.tag == _EXPAND:
+        if start is None or end is None:
+            raise BadSyntax("expand needs start and end")
+        if end - start > MAX_EXPANSION:
+            raise Refused(Reason.INVALID, "The range to expand is too long")
+
+
+def _stamps(element: ET.Element) -> Iterator[tuple[str, datetime.datetime]]:
+    for name in ("start", "end"):
+        value = element.get(name)
+        if value:
+            yield name, datetime.datetime.strptime(value, _STAMP).replace(tzinfo=datetime.UTC)

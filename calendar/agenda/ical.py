@@ -1,0 +1,232 @@
+"""iCalendar and vCard texts (RFC 5545, RFC 6350), made harmless before any library parses them.
+
+vobject and dateutil trust what they read: a rule that fires every second, or never, keeps them counting for
+minutes while they hold the GIL, and some of Radicale's patterns take quadratic time on crafted lines. So a
+text is unfolded and cleaned here, and handed on in this form: what was judged is what is parsed.
+"""
+
+import datetime
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
+
+from agenda.budget import Budget
+from mailserver.errors import BadSyntax, Reason, Refused
+
+MAX_DEPTH = 8
+"""Components in components; a calendar needs three."""
+MAX_COMPONENTS = 25_000
+MAX_RULES = 3
+"""Recurrence rules of one component (RFC 5545 section 3.8.5.3: should be one)."""
+MAX_EXCEPTIONS = 1000
+"""Components of one UID."""
+MAX_HEAD = 4000
+"""Characters of a property's name and parameters."""
+MAX_TZID_SCAN = 32 * 1024 * 1024
+"""Characters Radicale's repair of TZID and TZNAME may look at."""
+MAX_YEARLY = 10_000
+"""Steps of a rule in a year: hourly, but not every minute."""
+MAX_STEPS = 200_000
+"""Steps of a rule from its start to HORIZON."""
+MAX_COMPARISONS = 10_000_000
+"""Steps of a rule times the exceptions each is compared with."""
+HORIZON = 2100
+LAST_CYCLE = 9560
+"""From this year on, a rule is looked at for its first occurrence: 40 years at least are left until 9999."""
+
+_UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What iCalendar (RFC 5545 section 3.1) and XML 1.0 cannot carry."""
+_QUOTED = re.compile('"[^"]*"')
+_PER_YEAR: Final = {
+    "YEARLY": 1,
+    "MONTHLY": 12,
+    "WEEKLY": 53,
+    "DAILY": 366,
+    "HOURLY": 366 * 24,
+    "MINUTELY": 366 * 24 * 60,
+    "SECONDLY": 366 * 24 * 3600,
+}
+_DAYS_OF: Final = {"YEARLY": 366, "MONTHLY": 31, "WEEKLY": 7}
+_BY_DAY: Final = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYEASTER", "BYMONTH")
+_BY_TIME: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_FIRST_TIME: Final = {"HOURLY": 1, "MINUTELY": 2, "SECONDLY": 3}
+"""How many of _BY_TIME only filter, instead of multiplying."""
+
+
+@dataclass(slots=True)
+class _Component:
+    """What recurrence needs to know of the component being read."""
+
+    name: str
+    start: str = ""
+    uid: str = ""
+    rules: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Object:
+    """The components of one UID together."""
+
+    steps: float = 0
+    components: int = 0
+
+
+def clean(octets: bytes, budget: Budget) -> str:
+    """The same text, one property a line, safe to parse. Raises BadSyntax, Refused(INVALID | TOO_BIG | LIMIT)."""
+    octets = octets.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    # Before decoding, because folding by octets may have cut a character in two.
+    octets = octets.replace(b"\n ", b"").replace(b"\n\t", b"")
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        text = octets.decode("iso-8859-1")
+    lines = _joined(line for line in _UNUSABLE.sub("", text).split("\n") if line.strip())
+    _check_patterns(lines)
+    _check_components(lines, budget)
+    return "\r\n".join((*lines, ""))
+
+
+def _joined(lines: Iterable[str]) -> list[str]:
+    """Undo the soft breaks of quoted-printable values (vCard 2.1): then every line is a property."""
+    joined: list[str] = []
+    open_value = False
+    for line in lines:
+        if open_value:
+            joined[-1] = joined[-1][:-1] + line
+        else:
+            joined.append(line)
+        open_value = line.endswith("=") and "QUOTED-PRINTABLE" in joined[-1][:MAX_HEAD].upper()
+    return joined
+
+
+def _check_patterns(lines: list[str]) -> None:
+    """Keep the patterns of Radicale and vobject linear (quadratic-time lines)."""
+    scanned = 0
+    for line in lines:
+        if ":" not in _QUOTED.sub("", line[:MAX_HEAD]):
+            raise BadSyntax("A property without a value, or with endless parameters")
+        if "TZ" in line:
+            # Radicale looks from each of them to the end of the line or the next colon.
+            scanned += (line.count("TZID") + line.count("TZNAME")) * len(line)
+            if scanned > MAX_TZID_SCAN:
+                raise Refused(Reason.INVALID, "Too many TZID parameters")
+
+
+def _check_components(lines: list[str], budget: Budget) -> None:
+    stack: list[_Component] = []
+    objects: dict[str, _Object] = {}
+    components = 0
+    for number, line in enumerate(lines):
+        if number % 1000 == 0:
+            budget.check()
+        name, value = _split(line)
+        if name == "BEGIN":
+            components += 1
+            if len(stack) >= MAX_DEPTH or components > MAX_COMPONENTS:
+                raise Refused(Reason.TOO_BIG, "Too many components")
+            stack.append(_Component(value.strip().upper()))
+        elif not stack:
+            raise BadSyntax("A property outside of any component")
+        elif name == "END":
+            _close(stack.pop(), objects, budget)
+        else:
+            _note(stack[-1], name, value)
+    if stack:
+        raise BadSyntax("A component without an end")
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Name (without its group) and value; parameters are not looked at."""
+    head, _, value = line.partition(":")
+    name = head.split(";", 1)[0].rsplit(".", 1)[-1].strip().upper()
+    if ";" in head:  # a quoted parameter may hold a colon
+        value = _QUOTED.sub("", line[:MAX_HEAD]).partition(":")[2]
+    return name, value
+
+
+def _note(component: _Component, name: str, value: str) -> None:
+    if name == "DTSTART" or (name == "DUE" and not component.start):
+        component.start = value.strip()
+    elif name == "UID":
+        component.uid = value
+    elif name in ("RRULE", "EXRULE"):
+        component.rules.append(value.replace("\\", "").strip().upper())
+        if len(component.rules) > MAX_RULES:
+            raise Refused(Reason.INVALID, "Too many recurrence rules")
+
+
+def _close(component: _Component, objects: dict[str, _Object], budget: Budget) -> None:
+    """Judge a whole component, and its object so far."""
+    steps = 0.0
+    for rule in component.rules:
+        budget.check()
+        steps += _judge(component, rule)
+    if component.uid:
+        whole = objects.setdefault(component.uid, _Object())
+        whole.steps += steps
+        whole.components += 1
+        if whole.components > MAX_EXCEPTIONS or whole.steps * whole.components > MAX_COMPARISONS:
+            raise Refused(Reason.INVALID, "Too many exceptions to a recurrence")
+
+
+def _judge(component: _Component, text: str) -> float:
+    """How many steps a rule takes until HORIZON. Raises Refused(INVALID) for one that costs too much."""
+    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    frequency = parts.get("FREQ", "")
+    yearly = _yearly(frequency, parts)
+    if component.name in ("STANDARD", "DAYLIGHT") and frequency != "YEARLY":
+        # A zone's rules are walked for every date that is converted.
+        raise Refused(Reason.INVALID, "A time zone must change by the year")
+    start = _start(component.start)
+    until = parts.get("UNTIL", "")[:4]
+    last = min(int(until), 9998) if until.isdigit() else HORIZON
+    steps = yearly * (max(last, start.year) - start.year + 1)
+    if yearly > MAX_YEARLY or steps > MAX_STEPS:
+        raise Refused(Reason.INVALID, "A recurrence that is too frequent or starts too long ago")
+    _check_first(parts, start)
+    return steps
+
+
+def _yearly(frequency: str, parts: dict[str, str]) -> float:
+    """An upper bound of the steps a rule takes in a year (RFC 5545 section 3.3.10)."""
+    base = _PER_YEAR.get(frequency)
+    interval = parts.get("INTERVAL", "1")
+    if base is None or not interval.isdigit() or len(interval) > 9 or int(interval) == 0:
+        raise Refused(Reason.INVALID, "A recurrence rule that is not valid")
+    yearly = base / int(interval)
+    if any(name in parts for name in _BY_DAY):
+        yearly *= _DAYS_OF.get(frequency, 1)
+    for name in _BY_TIME[_FIRST_TIME.get(frequency, 0) :]:
+        yearly *= len(parts.get(name, "").split(","))
+    return yearly
+
+
+def _check_first(parts: dict[str, str], start: datetime.datetime) -> None:
+    """Refuse a rule with no occurrence, like 30 February.
+
+    dateutil looks for the next one until the year 9999 whatever UNTIL says. Dates and weekdays repeat every
+    400 years, so the same search is made from the last such cycle, where it ends soon.
+    """
+    if not any(name.startswith("BY") for name in parts):
+        return
+    rule = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("UNTIL", "COUNT"))
+    cycles = max(0, -(-(LAST_CYCLE - start.year) // 400))
+    try:
+        first = next(iter(rrulestr(rule, dtstart=start.replace(year=start.year + 400 * cycles))), None)
+    except (ValueError, TypeError, KeyError, OverflowError, ArithmeticError, IndexError):
+        raise Refused(Reason.INVALID, "A recurrence rule that is not valid") from None
+    if first is None:
+        raise Refused(Reason.INVALID, "A recurrence without any occurrence")
+
+
+def _start(text: str) -> datetime.datetime:
+    """DTSTART as a naive time; zones do not matter for counting."""
+    for form, length in (("%Y%m%dT%H%M%S", 15), ("%Y%m%d", 8)):
+        try:
+            return datetime.datetime.strptime(text[:length], form)
+        except ValueError:
+            continue
+    return datetime.datetime(2000, 1, 1)

@@ -1,0 +1,478 @@
+"""Hostile texts, XML and requests: refused early, cheaply, without a server error."""
+
+import base64
+import contextlib
+import socket
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agenda import application, budget, dav, documents, ical
+from agenda.budget import Budget
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.store import agenda_items
+from tests.agenda.conftest import PASSWORD, Client, Door, contact, event
+
+only_sqlite = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
+AGENDA = "/dav/edupont/agenda"
+
+
+def cleaned(text: str) -> str:
+    return ical.clean(text.encode(), Budget())
+
+
+# ---------------------------------------------------------------------- iCalendar
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20270704T220000Z",
+        "FREQ=DAILY",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
+        "FREQ=MONTHLY;BYDAY=-1FR;BYSETPOS=-1",
+        "FREQ=HOURLY;INTERVAL=8",
+        "FREQ=DAILY;BYHOUR=8,12,18",
+        "FREQ=WEEKLY;COUNT=30;WKST=MO",
+        "freq=weekly",
+    ],
+)
+def test_rules_of_real_life_pass(rule: str) -> None:
+    assert f"RRULE:{rule}" in cleaned(event("a", more=f"RRULE:{rule}\n"))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=SECONDLY",
+        "FREQ=MINUTELY;UNTIL=20260908T000000Z",
+        "FREQ=HOURLY",
+        "FREQ=DAILY;BYHOUR=0,1,2,3;BYMINUTE=" + ",".join(map(str, range(60))),
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=SECONDLY;INTERVAL=999999999;BYMONTH=2;BYMONTHDAY=31",
+        "FREQ=DAILY;BYMONTH=13",
+        "FREQ=DAILY;INTERVAL=0",
+        "FREQ=DAILY;INTERVAL=-1",
+        "FREQ=DAILY;FREQ=SECONDLY",
+        "FREQ=NEVER",
+        "COUNT=5",
+        "RRULE:FREQ=SECONDLY",
+        "FREQ\\=SECONDLY",
+        "FREQ=WEEKLY;BYDAY=XX",
+    ],
+)
+def test_rules_that_would_never_end(rule: str) -> None:
+    """Endless recurrence: refused before dateutil walks it, in a fraction of a second."""
+    start = time.thread_time()
+    with pytest.raises(Refused) as refused:
+        cleaned(event("a", more=f"RRULE:{rule}\n"))
+    assert refused.value.reason is Reason.INVALID
+    assert time.thread_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        "R\n RULE:FREQ=SECONDLY\n",
+        "RR\x00ULE:FREQ=SECONDLY\n",
+        "RRU\n\n LE:FREQ=SECONDLY\n",
+        "RRU\n \t\n LE:FREQ=SECONDLY\n",
+        "item1.RRULE:FREQ=SECONDLY\n",
+        'RRULE;X="a:b":FREQ=SECONDLY\n',
+        "rrule;x=y:freq=secondly\n",
+        "EXRULE:FREQ=SECONDLY\n",
+    ],
+)
+def test_disguised_rules(disguise: str) -> None:
+    """What is judged is what is parsed: folding, control characters, groups, case hide nothing."""
+    try:
+        text = cleaned(event("a", more=disguise))
+    except (Refused, BadSyntax):
+        return
+    import vobject  # type: ignore[import-untyped]
+
+    try:
+        parsed = vobject.readOne(text, allowQP=True)
+    except vobject.base.ParseError:
+        return
+    assert not hasattr(parsed.vevent, "rrule")
+
+
+def test_old_birthdays_and_zones_pass() -> None:
+    """Apple's birthdays without a year start in 1604, Outlook's zones in 1601."""
+    birthday = event("a", start="16040229T000000Z", end="16040301T000000Z", more="RRULE:FREQ=YEARLY\n")
+    assert "1604" in cleaned(birthday)
+    zone = (
+        "BEGIN:VTIMEZONE\nTZID:Romance Standard Time\nBEGIN:STANDARD\nDTSTART:16010101T030000\nTZOFFSETFROM:+0200\n"
+        "TZOFFSETTO:+0100\nRRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\nEND:STANDARD\nEND:VTIMEZONE\n"
+    )
+    text = f"BEGIN:VCALENDAR\n{zone}END:VCALENDAR\n"
+    assert "Romance" in cleaned(text)
+    with pytest.raises(Refused):
+        cleaned(text.replace("YEARLY;BYDAY=-1SU;BYMONTH=10", "DAILY"))
+
+
+def test_many_exceptions_to_a_dense_rule() -> None:
+    base = event("a", start="19700101T080000Z", end="19700101T090000Z", more="RRULE:FREQ=DAILY\n")
+    extra = "".join(
+        f"BEGIN:VEVENT\nUID:a\nRECURRENCE-ID:20260101T{n // 60:02}{n % 60:02}00Z\n"
+        "DTSTART:20260101T080000Z\nEND:VEVENT\n"
+        for n in range(400)
+    )
+    with pytest.raises(Refused):
+        cleaned(base.replace("END:VCALENDAR", extra + "END:VCALENDAR"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEGIN:VCALENDAR\n" * 20,
+        "SUMMARY:nowhere\n",
+        "BEGIN:VCALENDAR\n",
+        "END:VCALENDAR\n",
+        "BEGIN:VEVENT\nSUMMARY without value\nEND:VEVENT\n",
+        "BEGIN:VEVENT\nX;" + "A=b;" * 2000 + ":x\nEND:VEVENT\n",
+        'BEGIN:VEVENT\nX;A="' + "b" * 5000 + '":x\nEND:VEVENT\n',
+    ],
+)
+def test_texts_without_shape(text: str) -> None:
+    with pytest.raises((BadSyntax, Refused)):
+        cleaned(text)
+
+
+def test_quadratic_time_lines() -> None:
+    """Radicale's repairs of TZID and PHOTO take quadratic time on these; they hold the GIL meanwhile."""
+    for line in ("X:" + "TZID=" * 200_000, "X:" + "TZNAME:" * 150_000, "PHOTO" + ";ENCODING=b" * 90_000 + ":x"):
+        start = time.thread_time()
+        with pytest.raises((Refused, BadSyntax)):
+            cleaned(f"BEGIN:VCARD\n{line}\nEND:VCARD\n")
+        assert time.thread_time() - start < 1
+
+
+def test_time_is_bounded_while_judging() -> None:
+    spent = Budget(0)
+    with pytest.raises(Refused) as refused:
+        ical.clean(event("a").encode(), spent)
+    assert refused.value.reason is Reason.LIMIT
+
+
+def test_broken_folding_and_charsets() -> None:
+    """Folding in the middle of a character, old charsets, quoted-printable contacts, a byte order mark."""
+    folded = event("a", "é").encode().replace("é".encode(), b"\xc3\r\n \xa9")
+    assert "SUMMARY:é" in ical.clean(folded, Budget())
+    assert "SUMMARY:é" in ical.clean(event("a", "é").encode("iso-8859-1"), Budget())
+    assert ical.clean(b"\xef\xbb\xbf" + event("a").encode(), Budget()).startswith("BEGIN")
+    old = "BEGIN:VCARD\nVERSION:2.1\nNOTE;ENCODING=QUOTED-PRINTABLE:un=\ndeux\nEND:VCARD\n"
+    assert "QUOTED-PRINTABLE:undeux" in cleaned(old)
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=150, deadline=None)
+def test_any_octets(octets: bytes) -> None:
+    """Either a text or one of our errors."""
+    with_shape = b"BEGIN:VEVENT\n" + octets + b"\nEND:VEVENT\n"
+    for candidate in (octets, with_shape):
+        try:
+            text = ical.clean(candidate, Budget())
+        except (BadSyntax, Refused):
+            continue
+        assert ical.clean(text.encode(), Budget()) == text
+
+
+PART = st.sampled_from(
+    [
+        "FREQ=DAILY",
+        "FREQ=WEEKLY",
+        "FREQ=YEARLY",
+        "FREQ=HOURLY",
+        "FREQ=MINUTELY",
+        "FREQ=MONTHLY",
+        "INTERVAL=1",
+        "INTERVAL=7",
+        "INTERVAL=999999",
+        "COUNT=3",
+        "COUNT=0",
+        "UNTIL=20301231",
+        "UNTIL=00010101",
+        "BYDAY=MO",
+        "BYDAY=5MO",
+        "BYDAY=-53SU",
+        "BYMONTH=2",
+        "BYMONTHDAY=31",
+        "BYYEARDAY=366",
+        "BYWEEKNO=53",
+        "BYSETPOS=-1",
+        "BYSETPOS=366",
+        "BYHOUR=25",
+        "BYHOUR=3",
+        "BYMINUTE=0,30",
+        "BYSECOND=1",
+        "BYEASTER=0",
+        "WKST=SU",
+        "X=1",
+        "=",
+    ]
+)
+
+
+@given(
+    st.lists(PART, min_size=1, max_size=6),
+    st.sampled_from(["20260907T080000Z", "20240229T000000Z", "00010101T000000Z"]),
+)
+@settings(max_examples=80, deadline=None)
+def test_rules_that_pass_are_walked_quickly(parts: list[str], start: str) -> None:
+    """Whatever passes, Radicale finds its span of time in a second."""
+    import radicale.item
+
+    try:
+        text = cleaned(event("a", start=start, end=start, more=f"RRULE:{';'.join(parts)}\n"))
+    except (Refused, BadSyntax):
+        return
+    began = time.thread_time()
+    try:
+        items = radicale.item.read_components(text)
+        radicale.item.check_and_sanitize_items(items, 10_000, tag="VCALENDAR")
+        radicale.item.Item(collection_path="x", vobject_item=items[0]).prepare()
+    except Exception:
+        pass
+    assert time.thread_time() - began < 3
+
+
+# ---------------------------------------------------------------------- XML
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<a",
+        "<D:propfind xmlns:D='DAV:'/>",
+        "<propfind><prop/></propfind>",
+        "<!DOCTYPE x [<!ENTITY a 'aaaa'>]><D:propfind xmlns:D='DAV:'><D:prop>&a;</D:prop></D:propfind>",
+        "<?xml version='1.0' encoding='nonsense'?><D:propfind xmlns:D='DAV:'><D:prop/></D:propfind>",
+        "\x00",
+        "<D:x xmlns:D='DAV:'>" * 40 + "</D:x>" * 40,
+        "<D:x xmlns:D='DAV:'>" + "<D:y/>" * 30_000 + "</D:x>",
+    ],
+)
+def test_xml_that_is_refused(body: str) -> None:
+    with pytest.raises((BadSyntax, Refused)):
+        documents.parse(body.encode(), 2026)
+
+
+def test_xml_that_is_too_long() -> None:
+    with pytest.raises(Refused) as refused:
+        documents.parse(b"<a>" + b" " * documents.MAX_OCTETS, 2026)
+    assert refused.value.reason is Reason.TOO_BIG
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("time-range", "98000101T000000Z", "99990101T000000Z"),
+        ("expand", "20260101T000000Z", "20960101T000000Z"),
+        ("expand", "20260101T000000Z", ""),
+        ("time-range", "yesterday", ""),
+        ("limit-freebusy-set", "20260101", "20270101"),
+    ],
+)
+def test_ranges_nobody_asks_for(name: str, start: str, end: str) -> None:
+    """A range far ahead would walk every endless rule until there."""
+    body = f'<C:x xmlns:C="urn:ietf:params:xml:ns:caldav"><C:{name} start="{start}" end="{end}"/></C:x>'
+    with pytest.raises((BadSyntax, Refused)):
+        documents.parse(body.encode(), 2026)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_any_octets_as_xml(octets: bytes) -> None:
+    with contextlib.suppress(BadSyntax, Refused):
+        documents.parse(octets, 2026)
+
+
+NAMES = st.sampled_from(
+    [
+        "D:propfind",
+        "D:prop",
+        "D:allprop",
+        "D:propname",
+        "D:propertyupdate",
+        "D:set",
+        "D:remove",
+        "D:resourcetype",
+        "D:displayname",
+        "D:getetag",
+        "D:sync-collection",
+        "D:sync-token",
+        "D:sync-level",
+        "D:href",
+        "D:mkcol",
+        "D:collection",
+        "D:limit",
+        "D:expand-property",
+        "C:calendar-query",
+        "C:calendar-multiget",
+        "C:free-busy-query",
+        "C:filter",
+        "C:comp-filter",
+        "C:prop-filter",
+        "C:param-filter",
+        "C:time-range",
+        "C:text-match",
+        "C:is-not-defined",
+        "C:calendar-data",
+        "C:expand",
+        "C:comp",
+        "C:mkcalendar",
+        "C:supported-calendar-component-set",
+        "C:calendar",
+        "CR:addressbook-query",
+        "CR:addressbook-multiget",
+        "CR:filter",
+        "CR:prop-filter",
+        "CR:address-data",
+        "CR:addressbook",
+        "X:unknown",
+    ]
+)
+ATTRIBUTES = st.dictionaries(
+    st.sampled_from(["name", "start", "end", "test", "match-type", "collation", "negate-condition"]),
+    st.sampled_from(["VCALENDAR", "VEVENT", "SUMMARY", "20260901T000000Z", "anyof", "yes", "", "x", "VALARM"]),
+    max_size=3,
+)
+SPACES = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:CR="urn:ietf:params:xml:ns:carddav" xmlns:X="x:"'
+
+
+@st.composite
+def elements(draw: st.DrawFn, depth: int = 0) -> str:
+    name, attributes = draw(NAMES), draw(ATTRIBUTES)
+    written = "".join(f' {key}="{value}"' for key, value in attributes.items())
+    inner = "".join(draw(st.lists(elements(depth + 1), max_size=3))) if depth < 4 else ""
+    text = draw(st.sampled_from(["", "x", "/dav/edupont/agenda/a.ics", "urn:mailserver:sync:1:1"]))
+    return f"<{name}{written}{'' if depth else ' ' + SPACES}>{text}{inner}</{name}>"
+
+
+@only_sqlite
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    body=elements(),
+    method=st.sampled_from(["PROPFIND", "PROPPATCH", "REPORT", "MKCALENDAR", "MKCOL"]),
+    path=st.sampled_from(
+        ["/", "/edupont/", "/edupont/agenda/", "/edupont/agenda/a.ics", "/edupont/contacts/", "/edupont/neu/"]
+    ),
+    depth=st.sampled_from(["0", "1", "infinity", "x"]),
+)
+def test_any_document_gets_a_clear_answer(client: Client, body: str, method: str, path: str, depth: str) -> None:
+    """Any tree of known elements to any method: never a server error."""
+    client.put_event(f"{AGENDA}/a.ics", event("a"))
+    response = client.dav(method, f"/dav{path}", body, Depth=depth)
+    assert response.status_code in (200, 201, 207, 400, 403, 404, 405, 409, 507), (response.status_code, body)
+
+
+# ---------------------------------------------------------------------- requests
+
+
+@only_sqlite
+def test_items_that_are_too_big(client: Client) -> None:
+    """max-resource-size for an item, 413 for a body nobody would read."""
+    photo = "PHOTO;ENCODING=b;TYPE=JPEG:" + base64.b64encode(b"x" * 900_000).decode() + "\r\n"
+    card = contact("c").replace("END:", photo + "END:")
+    response = client.dav("PUT", "/dav/edupont/contacts/c.vcf", card, Content_Type="text/vcard")
+    assert response.status_code in (403, 412)
+    photo = "PHOTO;ENCODING=b;TYPE=JPEG:" + base64.b64encode(b"x" * 300_000).decode() + "\r\n"
+    smaller = contact("d").replace("END:", photo + "END:")
+    assert client.dav("PUT", "/dav/edupont/contacts/d.vcf", smaller, Content_Type="text/vcard").status_code == 201
+    assert client.put_event(f"{AGENDA}/a.ics", "x" * (dav.MAX_ITEM_BODY + 1)).status_code == 413
+    assert client.put_event("/dav/edupont/new/", "x" * (dav.MAX_BODY + 1)).status_code == 413
+    assert client.dav("PROPFIND", AGENDA, "x" * (documents.MAX_OCTETS + 1)).status_code == 413
+
+
+@only_sqlite
+def test_body_without_a_length(door: Door) -> None:
+    """Chunked bodies are counted as they come."""
+
+    def pieces() -> "object":
+        for _ in range(40):
+            yield b"x" * 100_000
+
+    with door.client() as client:
+        response = client.request("PUT", f"{AGENDA}/a.ics", content=pieces())  # type: ignore[arg-type]
+        assert response.status_code == 413
+        text = event("a").encode()
+        made = client.request("PUT", f"{AGENDA}/a.ics", content=iter([text[:50], text[50:]]))
+        assert made.status_code == 201
+
+
+@only_sqlite
+def test_full_collection(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agenda_items, "MAX_ITEMS", 2)
+    for name in ("a", "b"):
+        assert client.put_event(f"{AGENDA}/{name}.ics", event(name)).status_code == 201
+    assert client.put_event(f"{AGENDA}/c.ics", event("c")).status_code == 507
+
+
+@only_sqlite
+def test_request_that_computes_too_long(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.put_event(f"{AGENDA}/a.ics", event("a"))
+    monkeypatch.setattr(application, "Budget", lambda: budget.Budget(0))
+    query = (
+        '<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop/><C:filter>'
+        '<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:prop-filter name="SUMMARY"><C:text-match>x'
+        "</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
+    )
+    assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 507
+
+
+@only_sqlite
+def test_slow_bodies_hold_no_thread(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many uploads that stop half-way; somebody else is served meanwhile; in the end they are told off."""
+    monkeypatch.setattr(application, "BODY_SECONDS", 1.0)
+    credentials = base64.b64encode(f"edupont:{PASSWORD}".encode()).decode()
+    head = (
+        f"PUT {AGENDA}/a.ics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}\r\nContent-Length: 1000\r\n\r\n"
+    )
+    slow = [socket.create_connection(("127.0.0.1", door.port)) for _ in range(application.MAX_WAITING)]
+    try:
+        for sock in slow:
+            sock.sendall(head.encode() + b"BEGIN")
+        with door.client("mmartin") as client:
+            began = time.monotonic()
+            assert client.propfind("/dav/", "D:current-user-principal")
+            assert time.monotonic() - began < 0.9
+        with door.client() as client:
+            assert client.dav("PROPFIND", "/dav/").status_code == 503  # one person cannot pile up requests
+        for sock in slow:
+            sock.settimeout(10)
+            assert b" 408 " in sock.recv(100)
+    finally:
+        for sock in slow:
+            sock.close()
+    with door.client() as client:
+        assert client.dav("PROPFIND", "/dav/").status_code == 207
+
+
+@only_sqlite
+def test_charset_names_no_codec(client: Client) -> None:
+    text = event("a", "é")
+    for charset in ("unicode_escape", "rot13", "utf-7", "nonsense"):
+        response = client.dav("PUT", f"{AGENDA}/a.ics", text, Content_Type=f"text/calendar; charset={charset}")
+        assert response.status_code in (201, 204)
+    assert "SUMMARY:é" in client.get(f"{AGENDA}/a.ics").text
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dav/edupont/agenda/../../mmartin/agenda/",
+        "/dav//edupont//agenda//",
+        "/dav/edupont/agenda/a/b/c.ics",
+        "/dav/%00",
+    ],
+)
+def test_strange_paths(client: Client, path: str) -> None:
+    for method in ("GET", "PROPFIND", "PUT", "DELETE"):
+        assert client.dav(method, path).status_code in (207, 200, 400, 403, 404, 409)

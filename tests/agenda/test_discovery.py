@@ -1,0 +1,121 @@
+"""How a client finds its way: well-known addresses, principal, homes, the first collections."""
+
+import pytest
+
+from tests.agenda.conftest import NAMESPACES, Client, Door
+
+
+@pytest.mark.parametrize("name", ["caldav", "carddav", "caldav/"])
+def test_well_known_leads_to_the_root_without_login(door: Door, name: str) -> None:
+    """RFC 6764 section 5."""
+    with door.client(password="wrong") as client:
+        for method in ("GET", "PROPFIND"):
+            response = client.dav(method, f"/.well-known/{name}")
+            assert (response.status_code, response.headers["location"]) == (301, "/dav/")
+
+
+def test_from_the_root_to_the_collections(client: Client) -> None:
+    """RFC 5397, RFC 4791 section 6.2.1, RFC 6352 section 7.1.1: principal, homes, collections."""
+    root = client.propfind("/dav/", "D:current-user-principal")["/dav/"]
+    principal = root["D:current-user-principal"].findtext("D:href", "", NAMESPACES)
+    assert principal == "/dav/edupont/"
+    names = ("C:calendar-home-set", "CR:addressbook-home-set", "C:calendar-user-address-set", "D:displayname")
+    home = client.propfind(principal, *names)[principal]
+    assert home["D:displayname"].text == "Emilie Dupont"
+    assert home["C:calendar-home-set"].findtext("D:href", "", NAMESPACES) == principal
+    assert home["CR:addressbook-home-set"].findtext("D:href", "", NAMESPACES) == principal
+    addresses = [one.text for one in home["C:calendar-user-address-set"]]
+    assert addresses == [principal, "mailto:emilie.dupont@ac-exemple.fr", "mailto:edupont@ac-exemple.fr"]
+    found = client.propfind(principal, "D:displayname", "D:resourcetype", depth=1)
+    assert {href: props["D:displayname"].text for href, props in found.items() if href != principal} == {
+        "/dav/edupont/agenda/": "Agenda",
+        "/dav/edupont/taches/": "Tâches",
+        "/dav/edupont/contacts/": "Contacts",
+    }
+
+
+def test_root_lists_only_ones_own_home(client: Client) -> None:
+    assert set(client.propfind("/dav/", "D:resourcetype", depth=1)) == {"/dav/", "/dav/edupont/"}
+
+
+def test_what_is_promised(client: Client) -> None:
+    """No class 2: there is no LOCK. Other methods are refused with the list of what there is."""
+    response = client.dav("OPTIONS", "/dav/")
+    assert response.headers["dav"] == "1, 3, calendar-access, addressbook, extended-mkcol"
+    for method in response.headers["allow"].split(", "):
+        assert client.dav(method, "/dav/edupont/nothing/there.ics").status_code not in (405, 500, 501), method
+    for method in ("LOCK", "COPY", "POST", "TRACE"):
+        refused = client.dav(method, "/dav/edupont/agenda/")
+        assert refused.status_code == 405
+        assert refused.headers["allow"] == response.headers["allow"]
+    propfind = client.dav("PROPFIND", "/dav/")
+    assert propfind.headers["dav"] == response.headers["dav"]
+
+
+def test_address_in_the_path_is_answered_with_the_identifier(door: Door) -> None:
+    """Any other login of the person leads to the one tree there is."""
+    with door.client("emilie.dupont@ac-exemple.fr") as client:
+        for first in ("emilie.dupont@ac-exemple.fr", "EDUPONT@ac-exemple.fr", "EDupont"):
+            response = client.dav("PROPFIND", f"/dav/{first}/agenda/un é.ics")
+            assert response.status_code == 308
+            assert response.headers["location"] == "/dav/edupont/agenda/un%20%C3%A9.ics"
+        assert client.propfind("/dav/", "D:current-user-principal")
+
+
+def test_browser_is_told_what_the_address_is_for(client: Client) -> None:
+    response = client.get("/dav/")
+    assert response.status_code == 200
+    assert "CalDAV" in response.text
+    for path in ("/dav/.web", "/dav/.mobileconfig", "/dav/.sharing", "/dav/.web/index.html"):
+        assert client.get(path).status_code == 404
+
+
+def test_calendar_is_made_described_and_deleted(client: Client) -> None:
+    """RFC 4791 section 5.3.1, RFC 5689, RFC 4918 section 9.2."""
+    body = (
+        '<C:mkcalendar xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:set><D:prop>'
+        "<D:displayname>Club théâtre</D:displayname></D:prop></D:set></C:mkcalendar>"
+    )
+    assert client.dav("MKCALENDAR", "/dav/edupont/club/", body).status_code == 201
+    assert client.dav("MKCALENDAR", "/dav/edupont/club/", body).status_code == 409
+    token = client.sync("/dav/edupont/club/")[0]
+    patch = (
+        '<D:propertyupdate xmlns:D="DAV:" xmlns:X="http://exemple.fr/"><D:set><D:prop>'
+        "<D:displayname>Chorale</D:displayname><X:salle>B 12</X:salle></D:prop></D:set></D:propertyupdate>"
+    )
+    assert client.dav("PROPPATCH", "/dav/edupont/club/", patch).status_code == 207
+    found = client.propfind("/dav/edupont/club/", "D:displayname", "CS:getctag")["/dav/edupont/club/"]
+    assert found["D:displayname"].text == "Chorale"
+    assert client.dav("DELETE", "/dav/edupont/club/").status_code == 200
+    assert client.dav("PROPFIND", "/dav/edupont/club/").status_code == 404
+    client.dav("MKCALENDAR", "/dav/edupont/club/", body)
+    assert client.sync_response("/dav/edupont/club/", token).status_code == 403
+
+
+def test_address_book_by_extended_mkcol(client: Client) -> None:
+    body = (
+        '<D:mkcol xmlns:D="DAV:" xmlns:CR="urn:ietf:params:xml:ns:carddav"><D:set><D:prop><D:resourcetype>'
+        "<D:collection/><CR:addressbook/></D:resourcetype></D:prop></D:set></D:mkcol>"
+    )
+    assert client.dav("MKCOL", "/dav/edupont/parents/", body).status_code == 201
+    plain = client.dav("MKCOL", "/dav/edupont/dossier/")
+    assert plain.status_code == 403  # a folder that is neither calendar nor address book
+
+
+def test_home_and_root_are_not_for_changing(client: Client) -> None:
+    patch = (
+        '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:displayname>x</D:displayname></D:prop></D:set>'
+        "</D:propertyupdate>"
+    )
+    for path in ("/dav/", "/dav/edupont/"):
+        assert client.dav("DELETE", path).status_code == 403
+        assert client.dav("PROPPATCH", path, patch).status_code == 403
+    assert client.dav("MKCALENDAR", "/dav/edupont/agenda/sous/").status_code == 403
+
+
+def test_kind_of_a_collection_does_not_change(client: Client) -> None:
+    patch = (
+        '<D:propertyupdate xmlns:D="DAV:" xmlns:CR="urn:ietf:params:xml:ns:carddav"><D:set><D:prop>'
+        "<D:resourcetype><CR:addressbook/></D:resourcetype></D:prop></D:set></D:propertyupdate>"
+    )
+    assert client.dav("PROPPATCH", "/dav/edupont/agenda/", patch).status_code == 403

@@ -1,0 +1,141 @@
+"""Queries: by time, by text, by name; free and busy times; occurrences."""
+
+import xml.etree.ElementTree as ET
+
+import httpx
+import pytest
+
+from tests.agenda.conftest import NAMESPACES, Client, contact, event, properties
+
+pytestmark = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
+AGENDA = "/dav/edupont/agenda/"
+SPACES = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:CR="urn:ietf:params:xml:ns:carddav"'
+
+
+def query(client: Client, inner: str, path: str = AGENDA, data: str = "<D:getetag/>") -> httpx.Response:
+    body = (
+        f'<C:calendar-query {SPACES}><D:prop>{data}</D:prop><C:filter><C:comp-filter name="VCALENDAR">{inner}'
+        "</C:comp-filter></C:filter></C:calendar-query>"
+    )
+    return client.dav("REPORT", path, body, Depth="1")
+
+
+def found(response: httpx.Response) -> set[str]:
+    assert response.status_code == 207, response.text
+    return {href.rsplit("/", 1)[1] for href in properties(response)}
+
+
+def between(start: str, end: str, component: str = "VEVENT") -> str:
+    return f'<C:comp-filter name="{component}"><C:time-range start="{start}" end="{end}"/></C:comp-filter>'
+
+
+@pytest.fixture
+def filled(client: Client) -> Client:
+    """A week of lessons: one alone, one weekly with an exception, a holiday, one long past."""
+    weekly = "RRULE:FREQ=WEEKLY;UNTIL=20261218T080000Z\nEXDATE:20260914T080000Z\n"
+    client.put_event(f"{AGENDA}alone.ics", event("alone", "Conseil de classe", "20260910T160000Z", "20260910T180000Z"))
+    client.put_event(f"{AGENDA}weekly.ics", event("weekly", "Anglais 4e B", more=weekly))
+    client.put_event(f"{AGENDA}past.ics", event("past", "Ancien", "20200101T080000Z", "20200101T090000Z"))
+    holiday = event("holiday", "Vacances", more="TRANSP:TRANSPARENT\n")
+    holiday = holiday.replace("DTSTART:20260907T080000Z", "DTSTART;VALUE=DATE:20261017")
+    client.put_event(f"{AGENDA}holiday.ics", holiday.replace("DTEND:20260907T090000Z", "DTEND;VALUE=DATE:20261102"))
+    return client
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "names"),
+    [
+        ("20260907T000000Z", "20260908T000000Z", {"weekly.ics"}),
+        ("20260910T000000Z", "20260911T000000Z", {"alone.ics"}),
+        ("20260914T000000Z", "20260915T000000Z", set()),  # EXDATE
+        ("20261101T230000Z", "20261103T000000Z", {"holiday.ics", "weekly.ics"}),
+        ("20271101T000000Z", "20281103T000000Z", set()),
+        ("20190101T000000Z", "20300101T000000Z", {"alone.ics", "weekly.ics", "past.ics", "holiday.ics"}),
+    ],
+)
+def test_time_range(filled: Client, start: str, end: str, names: set[str]) -> None:
+    """RFC 4791 section 9.9, occurrences and not spans."""
+    assert found(query(filled, between(start, end))) == names
+
+
+def test_open_ranges(filled: Client) -> None:
+    until = '<C:comp-filter name="VEVENT"><C:time-range end="20210101T000000Z"/></C:comp-filter>'
+    since = '<C:comp-filter name="VEVENT"><C:time-range start="20261201T000000Z"/></C:comp-filter>'
+    assert found(query(filled, until)) == {"past.ics"}
+    assert found(query(filled, since)) == {"weekly.ics"}
+
+
+def test_text_and_component(filled: Client) -> None:
+    text = (
+        '<C:comp-filter name="VEVENT"><C:prop-filter name="SUMMARY"><C:text-match>anglais</C:text-match>'
+        "</C:prop-filter></C:comp-filter>"
+    )
+    assert found(query(filled, text)) == {"weekly.ics"}
+    assert found(query(filled, '<C:comp-filter name="VTODO"/>')) == set()
+    assert len(found(query(filled, ""))) == 4
+
+
+def test_tasks(client: Client) -> None:
+    for name, more in (("open", ""), ("done", "STATUS:COMPLETED\nCOMPLETED:20260908T080000Z\n")):
+        task = event(name, name, more=more).replace("VEVENT", "VTODO").replace("DTEND", "DUE")
+        assert client.put_event(f"/dav/edupont/taches/{name}.ics", task).status_code == 201
+    undone = (
+        '<C:comp-filter name="VTODO"><C:prop-filter name="COMPLETED"><C:is-not-defined/></C:prop-filter>'
+        "</C:comp-filter>"
+    )
+    assert found(query(client, undone, "/dav/edupont/taches/")) == {"open.ics"}
+
+
+def test_multiget(filled: Client) -> None:
+    """RFC 4791 section 7.9: what is asked, a 404 for what is not there, nothing of elsewhere."""
+    hrefs = "".join(
+        f"<D:href>{href}</D:href>"
+        for href in (f"{AGENDA}alone.ics", f"{AGENDA}none.ics", f"{AGENDA}alone.ics", "/elsewhere/x.ics", "%%%")
+    )
+    body = f"<C:calendar-multiget {SPACES}><D:prop><D:getetag/><C:calendar-data/></D:prop>{hrefs}</C:calendar-multiget>"
+    response = filled.dav("REPORT", AGENDA, body)
+    assert response.status_code == 207
+    answers = ET.fromstring(response.content).findall("D:response", NAMESPACES)
+    states = {one.findtext("D:href", "", NAMESPACES): one.findtext("D:status", "", NAMESPACES) for one in answers}
+    assert states == {f"{AGENDA}alone.ics": "", f"{AGENDA}none.ics": "HTTP/1.1 404 Not Found"}
+    assert "Conseil de classe" in response.text
+
+
+def test_expand(filled: Client) -> None:
+    expand = '<C:calendar-data><C:expand start="20260901T000000Z" end="20261001T000000Z"/></C:calendar-data>'
+    response = query(filled, between("20260901T000000Z", "20261001T000000Z"), data=expand)
+    assert response.text.count("RECURRENCE-ID") == 3  # 7, 21 and 28 September; the 14th is an exception
+    assert "RRULE" not in response.text
+
+
+def test_free_and_busy(filled: Client) -> None:
+    body = (
+        f"<C:free-busy-query {SPACES}>"
+        '<C:time-range start="20260907T000000Z" end="20260912T000000Z"/></C:free-busy-query>'
+    )
+    response = filled.dav("REPORT", AGENDA, body, Depth="1")
+    assert response.status_code == 200
+    assert "FREEBUSY;FBTYPE=BUSY:20260907T080000Z/20260907T090000Z" in response.text
+    assert "FREEBUSY;FBTYPE=BUSY:20260910T160000Z/20260910T180000Z" in response.text
+    assert "Conseil" not in response.text
+
+
+def test_address_book_query(client: Client) -> None:
+    for uid, name in (("e", "Émilie Dupont"), ("m", "Marc Martin")):
+        client.dav("PUT", f"/dav/edupont/contacts/{uid}.vcf", contact(uid, name), Content_Type="text/vcard")
+    body = (
+        f'<CR:addressbook-query {SPACES}><D:prop><CR:address-data/></D:prop><CR:filter><CR:prop-filter name="FN">'
+        '<CR:text-match match-type="contains">émilie</CR:text-match></CR:prop-filter></CR:filter>'
+        "</CR:addressbook-query>"
+    )
+    response = client.dav("REPORT", "/dav/edupont/contacts/", body, Depth="1")
+    assert found(response) == {"e.vcf"}
+
+
+def test_answers_are_compressed_when_asked(filled: Client) -> None:
+    response = query(filled, "", data="<C:calendar-data/>")
+    assert response.headers["content-encoding"] == "gzip"
+    plain = filled.dav(
+        "REPORT", AGENDA, f"<D:sync-collection {SPACES}><D:prop/></D:sync-collection>", Accept_Encoding=""
+    )
+    assert "content-encoding" not in plain.headers
