@@ -36,29 +36,22 @@ class Indexer:
         self._folder = store.data / "blobs"
 
     async def run(self) -> None:
-        """Index whenever it is quiet, until cancelled."""
-        done = -1
-        """The store's generation at which nothing was left to do."""
-        while True:
-            await self._quiet(done)
-            generation = self._changes.generation()
-            if await self._store.read(index.has_work):
-                await self._work()
-            else:
-                done = generation
-
-    async def _quiet(self, done: int) -> None:
-        """Return when something was committed since `done` and then nothing for a second."""
-        seen = self._changes.generation()
-        begun: float | None = None
+        """Index whenever it is quiet, until cancelled. An idle store costs one look at its generation a second."""
+        done = seen = -1
+        waiting: float | None = None
         while True:
             await asyncio.sleep(QUIET)
             now = self._changes.generation()
-            if now != done:
-                begun = self._clock.monotonic() if begun is None else begun
-                if now == seen or self._clock.monotonic() - begun >= PATIENCE:
-                    return
-            seen = now
+            if now == done:
+                continue
+            quiet, seen = now == seen, now
+            waiting = self._clock.monotonic() if waiting is None else waiting
+            if not quiet and self._clock.monotonic() - waiting < PATIENCE:
+                continue
+            if await self._store.read(index.has_work, self._store.worker):
+                await self._work()
+            else:
+                done, waiting = now, None
 
     async def _work(self) -> None:
         """Step after step, as long as there is work, the lease is ours and nobody else commits."""

@@ -87,6 +87,12 @@ _TAKE = Statement(
     .values(worker=bindparam("me"), until=bindparam("end"))
 )
 
+_LEASED = Statement(
+    select(search_lease.c.worker).where(
+        search_lease.c.worker != bindparam("me"), search_lease.c.until >= bindparam("now")
+    )
+)
+
 
 def take_lease(tx: Tx, worker: int) -> bool:
     """Make sure that this worker is the one that indexes, for a minute from now."""
@@ -110,8 +116,10 @@ _SOURCE = select(content.c.id, content.c.parts, blob.c.header, blob.c.octets, bl
 _SOURCES = Statement(_SOURCE.where(UNINDEXED).order_by(content.c.id).limit(bindparam("limit")))
 
 
-def has_work(tx: Tx) -> bool:
-    """True when contents wait for their texts, or an account for a segment."""
+def has_work(tx: Tx, worker: int) -> bool:
+    """True when contents wait for their texts, or an account for a segment, and no other worker is at it."""
+    if tx.one(_LEASED, me=worker, now=tx.now) is not None:
+        return False
     return bool(tx.all(_PENDING, limit=1)) or bool(crowded(tx, 1))
 
 

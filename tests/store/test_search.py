@@ -1,8 +1,9 @@
 """Searching: every answer equals that of a naive scan of decoded texts, before, while and after indexing."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
+from mailserver import indexer
 from mailserver.clock import SystemClock
 from mailserver.criteria import (
     STAR,
@@ -94,11 +96,11 @@ def find(store: Store, account_id: int, box: int, criterion: Criterion) -> list[
 
 def index_everything(store: Store) -> int:
     """Step until nothing is left; how many steps it took."""
-    indexer = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+    worker = Indexer(store=store, clock=SystemClock(), changes=store.changes)
 
     async def run() -> int:
         steps = 0
-        while await indexer.step():
+        while await worker.step():
             steps += 1
         return steps
 
@@ -400,6 +402,8 @@ def test_one_worker_indexes_at_a_time(store: Store, edupont: int) -> None:
     assert store.write_now(index.take_lease, 1)
     assert not store.write_now(index.take_lease, 2)
     assert index_everything(store) == 0
+    assert not store.read_now(index.has_work, store.worker)
+    assert store.read_now(index.has_work, 1)
     store.write_now(index.release_lease, 2)
     assert not store.write_now(index.take_lease, 2)
     store.write_now(index.release_lease, 1)
@@ -412,17 +416,66 @@ def test_a_dead_worker_loses_the_lease(store: Store, monkeypatch: pytest.MonkeyP
     assert store.write_now(index.take_lease, 2)
 
 
-async def test_loop_indexes_after_a_quiet_moment(store: Store, edupont: int) -> None:
-    fill(store, edupont, 3)
-    store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+class Generation:
+    """What the store says of commits."""
+
+    value = 0
+
+
+@pytest.fixture
+async def running(store: Store) -> AsyncIterator[Generation]:
+    """The loop, running over a store whose generation the test moves."""
+    generation = Generation()
+    store.changes.attach(asyncio.get_running_loop(), lambda: generation.value)
     task = asyncio.create_task(Indexer(store=store, clock=SystemClock(), changes=store.changes).run())
-    try:
-        async with asyncio.timeout(10):
-            while await store.read(index.has_work):
-                await asyncio.sleep(0.1)
-    finally:
-        task.cancel()
-    assert await store.read(index.pending, 10) == []
+    yield generation
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def is_indexed(store: Store, seconds: float) -> bool:
+    """Whether nothing is left to index before that time has passed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while await store.read(index.pending, 10):
+                await asyncio.sleep(0.05)
+            return True
+    return False
+
+
+async def test_loop_waits_for_quiet(
+    store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "QUIET", 0.2)
+    await asyncio.to_thread(fill, store, edupont, 3)
+
+    async def others() -> None:
+        while True:
+            running.value += 1
+            await asyncio.sleep(0.05)
+
+    busy = asyncio.create_task(others())
+    assert not await is_indexed(store, 2)
+    busy.cancel()
+    assert await is_indexed(store, 10)
+
+
+async def test_loop_loses_patience(
+    store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "QUIET", 0.2)
+    monkeypatch.setattr(indexer, "PATIENCE", 0.5)
+    await asyncio.to_thread(fill, store, edupont, 3)
+
+    async def others() -> None:
+        while True:
+            running.value += 1
+            await asyncio.sleep(0.05)
+
+    busy = asyncio.create_task(others())
+    assert await is_indexed(store, 10)
+    busy.cancel()
 
 
 # ---------------------------------------------------------------------- vocabularies
