@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
+from mailserver.identity import State
 from mailserver.store.schema.accounts import account
-from mailserver.store.schema.sessions import parked, preference, session, undo
+from mailserver.store.schema.sessions import once, parked, preference, session, undo
 from mailserver.store.statements import Statement, Tx
 
 MAX_SESSIONS = 50
@@ -176,7 +177,7 @@ def close_all(tx: Tx, account_id: int, but: bytes = b"") -> int:
 
 def _sweep(tx: Tx, now: int) -> None:
     """Remove a bounded number of expired rows of every kind."""
-    for table, grace in ((session, REMEMBERED), (undo, 0), (parked, 0)):
+    for table, grace in ((session, REMEMBERED), (undo, 0), (parked, 0), (once, 0)):
         old = select(table.c.token_hash).where(table.c.expires <= now - grace).limit(SWEEP_ROWS)
         tx.execute(delete(table).where(table.c.token_hash.in_(old)))
 
@@ -273,11 +274,50 @@ def take_parked(tx: Tx, token_hash: bytes, account_id: int) -> bytes | None:
     return bytes(row.sealed)
 
 
-def expired_owner(tx: Tx, token_hash: bytes) -> int | None:
-    """The account of a session that has expired within the last day."""
+def ended_owner(tx: Tx, token_hash: bytes) -> int | None:
+    """The account of a session that has ended within the last day, by time, suspension or a new password."""
     return tx.execute(
-        select(session.c.account_id).where(session.c.token_hash == token_hash, session.c.expires <= tx.now)
+        select(session.c.account_id)
+        .join(account, account.c.id == session.c.account_id)
+        .where(
+            session.c.token_hash == token_hash,
+            (session.c.expires <= tx.now)
+            | (session.c.login_version != account.c.login_version)
+            | (account.c.state != State.ACTIVE.value),
+        )
     ).scalar()
+
+
+# ---------------------------------------------------------------------- once only
+
+
+def claim(tx: Tx, token_hash: bytes, account_id: int, seconds: int) -> bool:
+    """True for the first who claims a token. A claim nobody finished ends by itself (its worker died)."""
+    tx.execute(delete(once).where(once.c.token_hash == token_hash, once.c.expires <= tx.now))
+    row = {"token_hash": token_hash, "account_id": account_id, "expires": tx.now + seconds, "done": 0}
+    return tx.insert_ignore(once, row) == 1
+
+
+def finish(tx: Tx, token_hash: bytes, account_id: int, seconds: int) -> None:
+    """What the claim was for is done; it is remembered for `seconds` more."""
+    tx.execute(
+        update(once)
+        .where(once.c.token_hash == token_hash, once.c.account_id == account_id)
+        .values(done=1, expires=tx.now + seconds)
+    )
+
+
+def finished(tx: Tx, token_hash: bytes, account_id: int) -> bool | None:
+    """Whether what a claim is for is done; None when nobody claims it."""
+    row = tx.execute(
+        select(once.c.done).where(once.c.token_hash == token_hash, once.c.account_id == account_id)
+    ).first()
+    return bool(row.done) if row else None
+
+
+def release(tx: Tx, token_hash: bytes, account_id: int) -> None:
+    """Give a claim back: what it was for did not happen."""
+    tx.execute(delete(once).where(once.c.token_hash == token_hash, once.c.account_id == account_id))
 
 
 def count_open(tx: Tx) -> int:

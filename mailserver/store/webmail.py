@@ -10,8 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import Select, bindparam, select
 
+from mailserver.criteria import Criterion
 from mailserver.errors import Reason, Refused
-from mailserver.store import blobs, mailboxes, messages, sessions
+from mailserver.store import blobs, mailboxes, messages, search, sessions
+from mailserver.store.blobs import Prepared
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.sessions import Undo
@@ -167,6 +169,14 @@ def page(
     return Page(boxes, box, lines(tx, box.id, [uid for _, uid in keys]), newer, older)
 
 
+def around(tx: Tx, account_id: int, mailbox_id: int, edge: Edge, each: int) -> list[Line]:
+    """The message at an edge with up to `each` newer and `each` older ones, newest first."""
+    mailboxes.by_id(tx, account_id, mailbox_id)
+    newer = tx.all(_NEWER, box=mailbox_id, date=edge.date, edge=edge.uid, top=each)
+    older = tx.all(_OLDER, box=mailbox_id, date=edge.date, edge=edge.uid, top=each)
+    return lines(tx, mailbox_id, [uid for _, uid in (*newer, *older)] + [edge.uid])
+
+
 def lines(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> list[Line]:
     """The messages of these UIDs, newest first. Not scoped: the caller has opened the mailbox."""
     if not uids:
@@ -241,6 +251,33 @@ def uids_of(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> lis
     return [int(row[0]) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a search found in one mailbox: how many, and some of them, newest first."""
+
+    box: Mailbox
+    total: int
+    lines: list[Line]
+
+
+def find(
+    tx: Tx, account_id: int, criterion: Criterion, folder: Path, mailbox_id: int, size: int, skip: int
+) -> tuple[list[Mailbox], list[Group]]:
+    """Search one mailbox, or (0) all of them; `size` messages of each after the first `skip`. `folder`: of blobs."""
+    boxes = mailboxes.listing(tx, account_id)
+    if mailbox_id:
+        found = {mailbox_id: search.search(tx, account_id, mailbox_id, criterion, folder)}
+    else:
+        found = search.everywhere(tx, account_id, criterion, folder)
+    groups = []
+    for box in boxes:
+        uids = found.get(box.id)
+        if uids:
+            shown = uids[::-1][skip : skip + size]
+            groups.append(Group(box, len(uids), lines(tx, box.id, shown)))
+    return boxes, groups
+
+
 # ---------------------------------------------------------------------- acting
 
 
@@ -302,3 +339,45 @@ def empty(tx: Tx, account_id: int, mailbox_id: int) -> int:
 
 def _number(row: Row | None) -> int:
     return int(row[0]) if row else 0
+
+
+# ---------------------------------------------------------------------- drafts
+
+
+def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quota: int) -> int:
+    """Store a draft in place of an older one (0: of none), as one unit; its content id.
+
+    Raises Refused(CONFLICT) when the older one is not there any more: it was replaced, sent or removed elsewhere.
+    Raises Refused(OVER_QUOTA).
+    """
+    box = drafts(tx, account_id)
+    old = uids_of(tx, account_id, box.id, [old_id]) if old_id else []
+    if old_id and not old:
+        raise Refused(Reason.CONFLICT)
+    appended = messages.append(tx, account_id, box.id, prepared, ("\\Draft", "\\Seen"), quota=quota)
+    if old:
+        messages.erase(tx, account_id, box.id, [uid for uid in old if uid != appended.uid])
+    return appended.content_id
+
+
+def drafts(tx: Tx, account_id: int) -> Mailbox:
+    """The folder of drafts; made again if it was deleted."""
+    box = mailboxes.by_use(tx, account_id, "\\Drafts")
+    if box is None:
+        mailboxes.provision(tx, account_id)
+        box = mailboxes.by_use(tx, account_id, "\\Drafts") or mailboxes.get(tx, account_id, "Drafts")
+    return box
+
+
+SENT_REMEMBERED = 86400
+"""Seconds during which the form of a sent letter is recognised when it is posted again."""
+
+
+def letter_sent(tx: Tx, account_id: int, claim: bytes, draft_id: int, answered_id: int, forwarded_id: int) -> None:
+    """A draft has become a sent message: finish its claim, remove it, mark what it answers or passes on."""
+    sessions.finish(tx, claim, account_id, SENT_REMEMBERED)
+    box = drafts(tx, account_id)
+    messages.erase(tx, account_id, box.id, uids_of(tx, account_id, box.id, [draft_id]))
+    for content_id, flags in ((answered_id, ("\\Answered",)), (forwarded_id, ("$Forwarded",))):
+        for mailbox_id, uid in messages.find(tx, account_id, content_id) if content_id else ():
+            messages.store_flags(tx, account_id, mailbox_id, [uid], "+", flags)

@@ -66,3 +66,15 @@ parked = Table(
 """Text that was posted after its session had expired, kept for the same person's next login."""
 Index("ix_web_parked_expires", parked.c.expires)
 Index("ix_web_parked_account_id", parked.c.account_id)
+
+once = Table(
+    "web_once",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("done", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Letters on their way (`done` 0) or gone: a form that is posted twice sends once."""
+Index("ix_web_once_expires", once.c.expires)

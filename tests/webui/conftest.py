@@ -1,0 +1,41 @@
+"""A house of one's own for each module, and people in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailserver.identity import Principal
+from tests.webui.house import House, Visitor
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+    made = House(tmp_path_factory.mktemp("house"), sqlite_template)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def emma(house: House) -> Principal:
+    return house.person("Emma", "Dupont")
+
+
+@pytest.fixture(scope="module")
+def marc(house: House) -> Principal:
+    return house.person("Marc", "Martin")
+
+
+@pytest.fixture
+def visitor(house: House) -> Iterator[Visitor]:
+    """Somebody at the door."""
+    made = Visitor(house.url)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture
+def at_home(visitor: Visitor, emma: Principal) -> Visitor:
+    """Emma, logged in to the simplified interface."""
+    visitor.log_in(emma.login)
+    return visitor

@@ -1,0 +1,224 @@
+"""A running web interface over a real store, in this process: what the tests of the web visit."""
+
+import asyncio
+import datetime
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Coroutine
+from html import unescape
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from directory.people import EmbeddedDirectory
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.deliver import Delivery, Envelope
+from mailserver.identity import NewPerson, Principal, Role
+from mailserver.login import Login
+from mailserver.sasl import Secret
+from mailserver.settings import Settings
+from mailserver.store import mailboxes, messages, migrate
+from mailserver.store.transactions import Store
+from mailserver.submit import Submission
+from mailserver.tls import make_certificate
+from webui import server
+
+T = TypeVar("T")
+PASSWORD = "Academie#2026"
+DOMAIN = "ac-exemple.fr"
+
+
+class MovingClock(SystemClock):
+    """The real clock, which a test can put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+
+class House:
+    """Services and web doors on a loop of their own, in a thread."""
+
+    def __init__(self, folder: Path, template: Path) -> None:
+        (folder / "data" / "blobs").mkdir(parents=True)
+        (folder / "secrets").mkdir()
+        (folder / "secrets" / "hmac").write_text("00112233445566778899aabbccddeeff" * 2)
+        make_certificate(
+            folder / "tls" / "cert.pem", folder / "tls" / "key.pem", [DOMAIN], datetime.datetime.now(datetime.UTC)
+        )
+        shutil.copy(template, folder / "data" / "mail.db")
+        self.settings = Settings.model_validate(
+            {
+                "domain": DOMAIN,
+                "directory": folder,
+                "web": {"academy": "Académie d’Exemple", "help_contact": "assistance@ac-exemple.fr, 03 00 00 00 00"},
+                "limits": {"message_size": 6 * 1024 * 1024},
+            }
+        )
+        self.clock = MovingClock()
+        self.changes = Changes()
+        self.store = Store(
+            self.settings.database_url, self.settings.data, self.clock, self.changes, readers=2, writers=1
+        )
+        self.directory = EmbeddedDirectory(settings=self.settings, store=self.store, clock=self.clock)
+        common: dict[str, Any] = {
+            "settings": self.settings,
+            "store": self.store,
+            "directory": self.directory,
+            "clock": self.clock,
+            "changes": self.changes,
+        }
+        self.login = Login(**common)
+        self.delivery = Delivery(**common)
+        self.submission = Submission(delivery=self.delivery, **common)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.sockets = {name: _listening() for name in ("http", "https")}
+        self.ports = {name: sock.getsockname()[1] for name, sock in self.sockets.items()}
+        self.door = self.run(
+            server.start(
+                login=self.login,
+                delivery=self.delivery,
+                submission=self.submission,
+                sockets=self.sockets,
+                **common,
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['http']}"
+
+    @property
+    def tls_url(self) -> str:
+        return f"https://localhost:{self.ports['https']}"
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something on the house's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    def close(self) -> None:
+        self.run(self.door.stop(1))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+        self.store.close()
+
+    # ------------------------------------------------------------------ people and mail
+
+    def person(
+        self, given_name: str, surname: str, role: Role = Role.TEACHER, password: str = PASSWORD, **more: str
+    ) -> Principal:
+        """Somebody with a password; with an empty one they still have to activate."""
+        made = self.run(self.directory.add(NewPerson(given_name, surname, role, **more)))
+        if password:
+            self.run(self.directory.set_password(made.account_id, Secret(password)))
+            self.run(self.login.login(made.login, Secret(password), "127.0.0.1", "test"))
+        found = self.run(self.directory.by_account(made.account_id))
+        assert found is not None
+        return found
+
+    def deliver(self, person: Principal, octets: bytes) -> int:
+        """A message arrives; its content id."""
+        recipient = self.run(self.delivery.resolve(person.address))
+        return self.run(self.delivery.deliver(Envelope("x@exemple.org", (recipient,)), octets)).content_id
+
+    def box(self, person: Principal, name: str) -> mailboxes.Mailbox:
+        return self.store.read_now(mailboxes.get, person.account_id, name)
+
+    def subjects(self, person: Principal, name: str) -> list[str]:
+        """Subjects in a mailbox, oldest first."""
+        box = self.box(person, name)
+        rows = self.store.read_now(messages.fetch, person.account_id, box.id, ("uid", "subject"))
+        return [row[1] for row in rows]
+
+    def octets(self, person: Principal, name: str, place: int = -1) -> bytes:
+        """The octets of a message in a mailbox."""
+        box = self.box(person, name)
+        rows = self.store.read_now(messages.fetch, person.account_id, box.id, ("uid",))
+        uid = rows[place][0]
+        return self.store.read_now(
+            messages.octets, person.account_id, box.id, uid, self.settings.data / "blobs"
+        )
+
+
+class Visitor:
+    """A browser without scripts: cookies, forms, redirects."""
+
+    def __init__(self, base: str) -> None:
+        self.http = httpx.Client(
+            base_url=base, follow_redirects=True, verify=False, headers={"accept-language": "fr"}, timeout=30
+        )
+        self.page: httpx.Response | None = None
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        self.page = self.http.get(path, **more)
+        return self.page
+
+    @property
+    def text(self) -> str:
+        assert self.page is not None
+        return self.page.text
+
+    def post(self, path: str, data: dict[str, Any], page: str | None = None, **more: Any) -> httpx.Response:
+        """Post with the anti-forgery mark of the page that is open."""
+        mark = re.search(r'name="m_" value="([^"]+)"', page or self.text)
+        assert mark, self.text
+        self.page = self.http.post(path, data={"m_": mark.group(1), **data}, **more)
+        return self.page
+
+    def log_in(self, login: str, password: str = PASSWORD, interface: str = "simple") -> httpx.Response:
+        self.get("/login")
+        return self.post(
+            "/connexion", {"identifiant": login, "mot_de_passe": password, "interface": interface}
+        )
+
+    def field(self, name: str) -> str:
+        """The value of a form field on the open page."""
+        found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', self.text) or re.search(
+            rf'name="{name}" value="([^"]*)"', self.text
+        )
+        return unescape(found.group(1)) if found else ""
+
+    def links(self, pattern: str) -> list[str]:
+        """Addresses of links that match."""
+        return [unescape(link) for link in re.findall(r'href="([^"]+)"', self.text) if re.search(pattern, link)]
+
+
+def _listening() -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(100)
+    sock.setblocking(False)
+    return sock
+
+
+def mail(
+    subject: str = "Bonjour",
+    sender: str = "Awa Diallo <awa.diallo@exemple.org>",
+    body: str = "Bonjour,\n\nÀ demain.\n",
+    to: str = "Emma Dupont <emma.dupont@ac-exemple.fr>",
+    more: str = "",
+    date: str = "Tue, 24 Nov 2026 10:20:00 +0100",
+) -> bytes:
+    """A plain message."""
+    text = (
+        f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: {date}\r\n"
+        f"Message-ID: <{abs(hash((subject, body)))}@exemple.org>\r\nMIME-Version: 1.0\r\n{more}"
+        'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
+    )
+    return text.encode() + body.replace("\n", "\r\n").encode()
+
+
+def template(folder: Path) -> Path:
+    """An empty database with the schema of the day."""
+    migrate.upgrade(f"sqlite:///{folder / 'mail.db'}", folder)
+    return folder / "mail.db"

@@ -1,0 +1,21 @@
+"""The web interface: a portal, two interfaces over one set of handlers, and nothing a browser must run.
+
+* Every page is rendered here; every action is a link or a form. Scripts only add comfort (show a password,
+  tick off its rules). `GET` never changes anything but \\Seen; `POST` answers 303, a page with the fault named
+  (422), or a confirmation page.
+* A handler is `async def name(services, visit) -> Response`. `doors` makes it an endpoint: it finds the
+  session, parses the form within bounds, checks origin and token, and turns errors into pages. The one table
+  from `Reason` to status is in `faults`.
+* `/s/…` (simplified) and `/m/…` (complete) are the same handlers; only templates differ. A message is named by its
+  content id, looked up in the logged-in account and nowhere else; a folder is a hint and may be stale.
+* Hostile mail meets three barriers: `htmlview` cleans it, the answer forbids scripts and remote loads by its
+  own policy, and the frame that shows it is sandboxed. Attachments never run in our origin.
+* A draft is a message in the Drafts folder. Saving replaces it in one unit; a save over a draft that has moved on
+  is refused (409) and offers both. What is posted after a session ended is sealed and waits for its author.
+* Session tokens exist only in the browser; the store has their HMAC. Cookies of the TLS door are `__Host-`.
+* French is the source language, English complete; the language comes from the person's setting, a cookie or the
+  browser, in that order.
+
+Map: `app` routes and middleware, `server` sockets and HTTP bounds, `doors` requests, `rendering` pages,
+`portal`, `account`, `folders`, `listing`, `reading`, `compose`, `finding`, `preferences`, `pages` screens.
+"""

@@ -1,0 +1,200 @@
+"""The ASGI application: which address leads to which handler, what measures it, what surrounds it."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailserver import __version__
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery
+from mailserver.identity import Directory
+from mailserver.login import Login
+from mailserver.settings import Settings
+from mailserver.store.transactions import Store
+from mailserver.submit import Submission
+from webui import account, compose, faults, finding, folders, listing, pages, portal, preferences, reading
+from webui.assets import Assets
+from webui.doors import Doors, Endpoint
+from webui.keys import Keys
+from webui.language import languages
+from webui.rendering import Pages, Site
+from webui.visit import Services
+
+DAV_WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
+"""Discovery (RFC 6764 section 5)."""
+
+
+def create(
+    *,
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    directory: Directory,
+    login: Login,
+    delivery: Delivery,
+    submission: Submission,
+    dav: ASGIApp | None = None,
+    registry: CollectorRegistry | None = None,
+) -> ASGIApp:
+    """The whole web interface. `dav` serves `/dav/` and its discovery; `registry` is what `/metrics` shows."""
+    keys = Keys(settings.secret("hmac"), clock)
+    assets = Assets()
+    spoken = languages(settings.web.timezone)
+    site = Site(
+        academy=settings.web.academy,
+        domain=settings.domain,
+        help_contact=settings.web.help_contact,
+        icons=assets.icons,
+        style=assets.url("style.css"),
+        script=assets.url("account.js"),
+        favicon=assets.url("icon.svg"),
+        version=__version__,
+    )
+    services = Services(
+        settings=settings,
+        store=store,
+        directory=directory,
+        delivery=delivery,
+        login=login,
+        submission=submission,
+        clock=clock,
+        keys=keys,
+        assets=assets,
+        languages=spoken,
+        pages=Pages(site, spoken, keys),
+    )
+    registry = registry or CollectorRegistry()
+    doors = Doors(services, portal.session_ended)
+    starlette = Starlette(
+        routes=_routes(services, doors, registry),
+        exception_handlers={HTTPException: _fault_page(services, doors)},
+    )
+    return Front(starlette, dav, registry)
+
+
+def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Sequence[BaseRoute]:
+    guest = doors.guest
+    return [
+        Route("/", guest(portal.show)),
+        Route("/login", guest(portal.show_complete)),
+        Route("/roundcube", guest(portal.show_simple)),
+        Route("/connexion", guest(portal.log_in), methods=["POST"]),
+        Route("/connexion", guest(portal.show), methods=["GET"]),
+        Route("/deconnexion", doors.visit(portal.log_out), methods=["POST"]),
+        Route("/activation", guest(account.show_activation), methods=["GET"]),
+        Route("/activation", guest(account.activate), methods=["POST"]),
+        Route("/initialiser", guest(account.show_reset), methods=["GET"]),
+        Route("/compte/mot-de-passe", doors.visit(account.show_password), methods=["GET"]),
+        Route("/compte/mot-de-passe", doors.visit(account.change_password), methods=["POST"]),
+        Route("/aide", guest(pages.help_page)),
+        Route("/accessibilite", guest(pages.fixed("portal/accessibility.html"))),
+        Route("/donnees-personnelles", guest(pages.fixed("portal/privacy.html"))),
+        Route("/mentions-legales", guest(pages.fixed("portal/legal.html"))),
+        Route("/etat", guest(pages.state)),
+        Route("/metrics", guest(pages.metrics(registry))),
+        Route("/csp-rapport", pages.Reports(services).__call__, methods=["POST"]),
+        Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
+        Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
+        Route("/static/dist/{file}", services.assets.serve),
+        Mount("/s", routes=_mail(doors)),
+        Mount("/m", routes=_mail(doors)),
+    ]
+
+
+def _mail(doors: Doors) -> Sequence[BaseRoute]:
+    """The mail of either interface."""
+    visit = doors.visit
+    return [
+        Route("/", visit(listing.show)),
+        Route("/dossier/{box:int}", visit(listing.show)),
+        Route("/dossier/{box:int}/agir", visit(listing.act), methods=["POST"]),
+        Route("/dossier/{box:int}/vider", visit(listing.ask_empty), methods=["GET"]),
+        Route("/dossier/{box:int}/vider", visit(listing.empty), methods=["POST"]),
+        Route("/dossier/{box:int}/modifier", visit(folders.one), methods=["GET"]),
+        Route("/dossier/{box:int}/modifier", visit(folders.change), methods=["POST"]),
+        Route("/dossiers", visit(folders.show), methods=["GET"]),
+        Route("/dossiers", visit(folders.create), methods=["POST"]),
+        Route("/annuler", visit(listing.undo), methods=["POST"]),
+        Route("/message/{message:int}", visit(reading.show)),
+        Route("/message/{message:int}/eml", visit(reading.eml)),
+        Route("/message/{message:int}/source", visit(reading.source)),
+        Route("/message/{message:int}/imprimer", visit(reading.printable)),
+        Route("/corps/{message:int}", visit(reading.body)),
+        Route("/piece/{message:int}/{number}", visit(reading.piece)),
+        Route("/ecrire", visit(compose.write), methods=["GET"]),
+        Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
+        Route("/ecrire/{draft:int}", visit(compose.edit), methods=["GET"]),
+        Route("/ecrire/{draft:int}/envoyer", visit(compose.confirm), methods=["POST"]),
+        Route("/recherche", visit(finding.show)),
+        Route("/reglages", visit(preferences.show), methods=["GET"]),
+        Route("/reglages", visit(preferences.save), methods=["POST"]),
+    ]
+
+
+def _fault_page(services: Services, doors: Doors) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Addresses and methods that lead nowhere get a page, too."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return faults.fault(services, doors.caller(request), status)
+
+    return answer
+
+
+def _moved(address: str) -> Endpoint:
+    """What is asked for under a name that others agreed on, and lies elsewhere here."""
+
+    async def answer(_request: Request) -> Response:
+        return Response(status_code=302, headers={"Location": address})
+
+    return answer
+
+
+class Front:
+    """The first thing a request meets: agendas go their own way, everything is counted and timed.
+
+    A measure names no address and no person.
+    """
+
+    def __init__(self, pages: ASGIApp, dav: ASGIApp | None, registry: CollectorRegistry) -> None:
+        self._pages = pages
+        self._dav = dav
+        self._answers = Counter("webui_answers", "Answers by door and status", ["door", "status"], registry=registry)
+        self._seconds = Histogram(
+            "webui_seconds",
+            "Time from request to the end of the answer",
+            ["door"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+            registry=registry,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._pages(scope, receive, send)
+            return
+        app, door = self._pages, "pages"
+        if self._dav is not None and _is_dav(scope["path"]):
+            # Radicale's application: passwords, errors and all are its own.
+            app, door = self._dav, "dav"
+        begun = time.perf_counter()
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._answers.labels(door, str(message["status"])).inc()
+            await send(message)
+
+        try:
+            await app(scope, receive, counting)
+        finally:
+            self._seconds.labels(door).observe(time.perf_counter() - begun)
+
+
+def _is_dav(path: str) -> bool:
+    return path == "/dav" or path.startswith("/dav/") or path.rstrip("/") in DAV_WELL_KNOWN

@@ -1,0 +1,192 @@
+"""From a request to a handler: language, session, the posted form within bounds, origin, token, errors.
+
+`Doors.guest` and `Doors.visit` wrap a handler into an endpoint. Nothing a handler raises leaves here as anything
+but a page.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import State
+from mailserver.store import sessions
+from mailserver.store.sessions import Session
+from webui import faults, forms
+from webui.language import SUPPORTED, Language, negotiate
+from webui.visit import (
+    COMPLETE,
+    LANGUAGE,
+    SESSION,
+    SIMPLE,
+    VISITOR,
+    Guest,
+    Services,
+    Visit,
+    cookie_name,
+)
+
+GuestHandler = Callable[[Services, Guest], Awaitable[Response]]
+VisitHandler = Callable[[Services, Visit], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+EndedHandler = Callable[[Services, Guest, Session | None], Awaitable[Response]]
+"""What to answer when the session is over: the last argument is the suspended person's session, if that is why."""
+
+AnyGuest = TypeVar("AnyGuest", bound=Guest)
+
+MAX_COOKIE = 100
+MARK = "m_"
+"""The form field that carries the anti-forgery mark."""
+
+
+class Doors:
+    """Makes endpoints of handlers."""
+
+    def __init__(self, services: Services, ended: EndedHandler) -> None:
+        self._services = services
+        self._ended = ended
+
+    def guest(self, handler: GuestHandler) -> Endpoint:
+        """An endpoint for anybody."""
+
+        async def endpoint(request: Request) -> Response:
+            guest = self.caller(request)
+            try:
+                if request.method == "POST":
+                    guest = await self._with_form(guest, 0)
+                return await handler(self._services, guest)
+            except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
+                return faults.answer(self._services, guest, error)
+
+        return endpoint
+
+    def visit(self, handler: VisitHandler, *, files: bool = False) -> Endpoint:
+        """An endpoint for a logged-in person; `files`: its form may carry attachments."""
+        room = self._services.attachment_octets if files else 0
+
+        async def endpoint(request: Request) -> Response:
+            guest = self.caller(request)
+            try:
+                visit, why = await self._visit(request, guest)
+                if visit is None:
+                    if request.method == "POST":
+                        guest = await self._ended_form(guest, room)
+                    response = await self._ended(self._services, guest, why)
+                    await guest.form.close()
+                    return response
+                if request.method == "POST":
+                    visit = await self._with_form(visit, room)
+                try:
+                    return await handler(self._services, visit)
+                finally:
+                    await visit.form.close()
+            except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
+                return faults.answer(self._services, guest, error)
+
+        return endpoint
+
+    # ------------------------------------------------------------------ who asks
+
+    def caller(self, request: Request) -> Guest:
+        """Whoever asks, as somebody who is not logged in."""
+        services = self._services
+        secure = request.url.scheme == "https"
+        visitor = request.cookies.get(cookie_name(VISITOR, secure), "")[:MAX_COOKIE]
+        fresh = "" if visitor else services.keys.new_token()
+        return Guest(
+            request=request,
+            language=self._language(request, ""),
+            owner=b"visitor\0" + (visitor or fresh).encode("utf-8", "replace"),
+            new_visitor=fresh,
+            now=services.clock.now(),
+        )
+
+    def _language(self, request: Request, preferred: str) -> Language:
+        """The person's setting, the address, the cookie, the browser, French: whichever comes first."""
+        secure = request.url.scheme == "https"
+        asked = request.query_params.get("lang", "")
+        for code in (asked, preferred, request.cookies.get(cookie_name(LANGUAGE, secure), "")):
+            if code in SUPPORTED:
+                return self._services.languages[code]
+        return self._services.languages[negotiate(request.headers.get("accept-language", ""))]
+
+    async def _visit(self, request: Request, guest: Guest) -> tuple[Visit | None, Session | None]:
+        """The person's visit; or None, and the session when its owner has been suspended."""
+        services = self._services
+        token = guest.cookie(SESSION)[:MAX_COOKIE]
+        if not token:
+            return None, None
+        token_hash = services.keys.stored(token)
+        found = await services.store.read(sessions.find, token_hash)
+        if found is None:
+            return None, None
+        session, preferences = found
+        if session.state == State.SUSPENDED:
+            return None, session
+        if not session.current or session.state != State.ACTIVE:
+            return None, None
+        principal = await services.directory.by_account(session.account_id)
+        if principal is None:
+            return None, None
+        if sessions.wants_touch(session, services.clock.now()):
+            await services.store.write(sessions.touch, session)
+        path = request.url.path
+        interface = COMPLETE if path.startswith("/m/") else SIMPLE if path.startswith("/s/") else session.interface
+        return (
+            Visit(
+                request=request,
+                language=self._language(request, preferences.language),
+                owner=session_owner(token_hash),
+                now=guest.now,
+                session=session,
+                principal=principal,
+                preferences=preferences,
+                interface=interface,
+            ),
+            None,
+        )
+
+    # ------------------------------------------------------------------ what is posted
+
+    async def _with_form(self, guest: AnyGuest, room: int) -> AnyGuest:
+        """The same with its form. Raises Refused(FORBIDDEN) when it was not written by us for this browser."""
+        check_origin(guest.request)
+        form = await forms.read(guest.request, room)
+        if not self._services.keys.is_mark(form.text(MARK), guest.owner):
+            await form.close()
+            raise Refused(Reason.FORBIDDEN)
+        return replace(guest, form=form)
+
+    async def _ended_form(self, guest: Guest, room: int) -> Guest:
+        """What was posted after the session had ended: read only if we wrote the form for that session."""
+        check_origin(guest.request)
+        token_hash = self._services.keys.stored(guest.cookie(SESSION)[:MAX_COOKIE])
+        form = await forms.read(guest.request, room)
+        if self._services.keys.is_mark(form.text(MARK), session_owner(token_hash)):
+            return replace(guest, form=form)
+        await form.close()
+        return guest
+
+
+def session_owner(token_hash: bytes) -> bytes:
+    """Whom the marks of a session's forms are made for."""
+    return b"session\0" + token_hash
+
+
+def check_origin(request: Request) -> None:
+    """A second guard against forgery across sites, beside the mark in the form.
+
+    Browsers say where a POST comes from; one that comes from elsewhere is refused whatever it carries. Our own
+    pages send no referrer, which makes their Origin `null`: then Sec-Fetch-Site alone speaks. Raises
+    Refused(FORBIDDEN).
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin", "")
+    if site not in ("same-origin", "none"):
+        raise Refused(Reason.FORBIDDEN)
+    if origin not in ("", "null") and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise Refused(Reason.FORBIDDEN)

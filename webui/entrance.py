@@ -1,0 +1,139 @@
+"""Into the house: a session is opened and leads to the chosen interface, or the person is told why not."""
+
+import re
+from dataclasses import dataclass
+
+import structlog
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Principal
+from mailserver.store import accounts, sessions
+from webui import compose, parking
+from webui.doors import session_owner
+from webui.frame import done
+from webui.rendering import redirect
+from webui.visit import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie
+
+log = structlog.get_logger("webui")
+
+YEAR = 365 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person asked for when logging in."""
+
+    interface: str
+    shared: bool = False
+    """A shared computer: a shorter session, nothing remembered."""
+    next: str = ""
+    """An address of ours to go on to."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendedPage:
+    """What a suspended person is told, after a right password only."""
+
+    since: str
+    reason: str
+    may_receive: bool
+    kept_text: bool
+
+
+async def enter(services: Services, guest: Guest, principal: Principal, wish: Wish) -> Response:
+    """Open a session and lead to the chosen interface, with the text that was waiting if there is any."""
+    web = services.settings.web
+    lifetime = web.shared_session_minutes * 60 if wish.shared else web.session_hours * 3600
+    token = services.keys.new_token()
+    former = guest.cookie(SESSION)[:100]
+    if former:
+        await services.store.write(sessions.close, services.keys.stored(former))
+    await services.store.write(
+        sessions.open_session,
+        services.keys.stored(token),
+        principal.account_id,
+        principal.login_version,
+        lifetime,
+        wish.interface,
+        guest.peer,
+        guest.request.headers.get("user-agent", ""),
+    )
+    response = await _destination(services, guest, principal, wish, token)
+    set_cookie(response, guest, SESSION, token)
+    if not wish.shared:
+        set_cookie(response, guest, INTERFACE, wish.interface, seconds=YEAR)
+    return response
+
+
+async def _destination(services: Services, guest: Guest, principal: Principal, wish: Wish, token: str) -> Response:
+    base = BASES[wish.interface]
+    parked = await parking.take(services, guest, principal.account_id)
+    if parked is None:
+        wanted = wish.next if wish.next.startswith(("/compte/", f"{base}/")) else ""
+        return redirect(guest, wanted or f"{base}/")
+    visit = await _visit(services, guest, principal, wish, token)
+    try:
+        draft = await compose.restore(services, visit, parked)
+    except Refused as refusal:
+        log.warning("parked text could not become a draft", account=principal.account_id, why=refusal.reason.value)
+        return redirect(guest, f"{base}/")
+    response = redirect(guest, f"{base}/ecrire/{draft}", **done("fichiers" if parked.lost_files else "retrouve"))
+    parking.forget(response, guest)
+    return response
+
+
+async def _visit(services: Services, guest: Guest, principal: Principal, wish: Wish, token: str) -> Visit:
+    """The person's visit within the request that logged them in."""
+    token_hash = services.keys.stored(token)
+    found = await services.store.read(sessions.find, token_hash)
+    if found is None:
+        raise Refused(Reason.AUTHENTICATION)
+    return Visit(
+        request=guest.request,
+        language=guest.language,
+        owner=session_owner(token_hash),
+        now=guest.now,
+        session=found[0],
+        principal=principal,
+        preferences=found[1],
+        interface=wish.interface,
+    )
+
+
+async def suspended(services: Services, guest: Guest, account_id: int, *, kept_text: bool = False) -> Response:
+    """The page of a suspended account: since when, what still works, whom to call."""
+    standing = await services.store.read(accounts.get, account_id)
+    if standing is None:
+        raise Refused(Reason.SUSPENDED)
+    page = SuspendedPage(guest.language.plain_date(standing.since), standing.reason, standing.may_receive, kept_text)
+    response = services.pages.answer(guest, "portal/suspended.html", page, 403)
+    drop_cookie(response, guest, SESSION)
+    return response
+
+
+# ---------------------------------------------------------------------- waiting
+
+
+def waiting_seconds(refusal: Refused) -> int:
+    """How long a throttled person has to wait, from the refusal's text; a minute when it does not say."""
+    found = re.search(r"\d{1,6}", refusal.text)
+    return max(1, int(found.group())) if found else 60
+
+
+def wait_text(guest: Guest, seconds: int) -> str:
+    """The wait in words."""
+    if seconds < 60:
+        text = guest.language.texts.ngettext(
+            "Trop d’essais. Patientez %(n)s seconde avant de recommencer.",
+            "Trop d’essais. Patientez %(n)s secondes avant de recommencer.",
+            seconds,
+        )
+        return text % {"n": seconds}
+    minutes = -(-seconds // 60)
+    text = guest.language.texts.ngettext(
+        "Trop d’essais. Patientez %(n)s minute avant de recommencer.",
+        "Trop d’essais. Patientez %(n)s minutes avant de recommencer.",
+        minutes,
+    )
+    return text % {"n": minutes}

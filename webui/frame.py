@@ -1,0 +1,176 @@
+"""What surrounds every mail page: the folders with their counts, the space used, what has just been done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
+from webui.language import Language
+from webui.visit import Visit
+
+DRAFTS, SENT, JUNK, TRASH, ARCHIVE = "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive"
+_ORDER = ("", DRAFTS, SENT, ARCHIVE, JUNK, TRASH)
+_ICONS = {DRAFTS: "pencil", SENT: "send", ARCHIVE: "archive", JUNK: "flame", TRASH: "trash-2"}
+UNDO_SECONDS = 300
+NEARLY_FULL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A mailbox as the pages name it."""
+
+    id: int
+    title: str
+    path: str
+    """With the folders above it, for lists of choices."""
+    icon: str
+    use: str
+    depth: int
+    count: int
+    """Unread messages; in Drafts, all of them; in Trash and Sent none."""
+    counted: str
+    current: bool
+
+    @property
+    def outgoing(self) -> bool:
+        """True where the person is the author and recipients matter."""
+        return self.use in (SENT, DRAFTS)
+
+    @property
+    def own(self) -> bool:
+        """True for a folder the person made."""
+        return not self.use and self.icon == "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The surroundings of a page."""
+
+    folders: tuple[Folder, ...]
+    space: str
+    used: int
+    quota: int
+    query: str = ""
+    done: str = ""
+    undo: str = ""
+    shortage: str = ""
+
+    def folder(self, mailbox_id: int) -> Folder:
+        """The folder of a mailbox that is in the list."""
+        return next(folder for folder in self.folders if folder.id == mailbox_id)
+
+    def use(self, special_use: str) -> Folder | None:
+        """The folder of a special use."""
+        return next((folder for folder in self.folders if folder.use == special_use), None)
+
+
+def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: str = "") -> Frame:
+    """The frame of a page about the mailbox `current`, 0 for none."""
+    language = visit.language
+    folders = sorted((_folder(language, box, current) for box in boxes), key=_rank)
+    used, quota = sum(box.octets for box in boxes), visit.principal.quota_bytes
+    if quota:
+        space = visit._("%(used)s utilisés sur %(quota)s") % {
+            "used": language.size(used),
+            "quota": language.size(quota),
+        }
+    else:
+        space = visit._("%(used)s utilisés") % {"used": language.size(used)}
+    shortage = ""
+    if quota and used >= quota:
+        shortage = visit._("Votre boîte est pleine : vous ne recevez plus de messages.")
+    elif quota and used >= quota * NEARLY_FULL:
+        shortage = visit._("Votre boîte est presque pleine.")
+    return Frame(tuple(folders), space, used, quota, query, announcement(visit), visit.query("annuler"), shortage)
+
+
+def _rank(folder: Folder) -> tuple[int, str]:
+    if folder.own:
+        return len(_ORDER), folder.path.casefold()
+    return _ORDER.index(folder.use), ""
+
+
+def _folder(language: Language, box: Mailbox, current: int) -> Folder:
+    use = box.special_use if box.special_use in _ORDER else ""
+    inbox = box.name == INBOX
+    levels = box.name.split(SEPARATOR)
+    title = inbox_title(language) if inbox else (special_title(language, use) if use else levels[-1])
+    icon = "inbox" if inbox else _ICONS.get(use, "folder")
+    count = box.messages if use == DRAFTS else 0 if use in (TRASH, SENT) else box.unseen
+    counted = (
+        language.texts.ngettext("brouillon", "brouillons", count)
+        if use == DRAFTS
+        else language.texts.ngettext("non lu", "non lus", count)
+    )
+    path = title if inbox or use else " › ".join(levels)
+    depth = 0 if inbox or use else len(levels) - 1
+    return Folder(box.id, title, path, icon, use, depth, count, counted, box.id == current)
+
+
+def inbox_title(language: Language) -> str:
+    return language.texts.gettext("Boîte de réception")
+
+
+def special_title(language: Language, use: str) -> str:
+    """Name of a folder of special use in the reader's language (RFC 6154 leaves it to the client)."""
+    _ = language.texts.gettext
+    return {
+        DRAFTS: _("Brouillons"),
+        SENT: _("Envoyés"),
+        JUNK: _("Indésirables"),
+        TRASH: _("Corbeille"),
+        ARCHIVE: _("Archives"),
+    }[use]
+
+
+# ---------------------------------------------------------------------- what has just been done
+
+
+def done(what: str, count: int = 0, undo: str = "", where: int = 0) -> dict[str, str | int]:
+    """Parameters of the address that an action redirects to: what the next page says at its top."""
+    return {"fait": what, "n": count, "vers": where, "annuler": undo, "_at": "annonce"}
+
+
+def announcement(visit: Visit) -> str:
+    """The sentence for what the address says was done; only our own words, never the address's."""
+    count = int(visit.query("n")) if visit.query("n").isdigit() and len(visit.query("n")) < 7 else 0
+    _ = visit._
+    ngettext = visit.language.texts.ngettext
+    sentences = {
+        "supprimer": ngettext("%(n)s message mis à la corbeille.", "%(n)s messages mis à la corbeille.", count),
+        "effacer": ngettext("%(n)s message effacé.", "%(n)s messages effacés.", count),
+        "archiver": ngettext("%(n)s message archivé.", "%(n)s messages archivés.", count),
+        "indesirable": ngettext(
+            "%(n)s message signalé comme indésirable.", "%(n)s messages signalés comme indésirables.", count
+        ),
+        "desirable": ngettext(
+            "%(n)s message remis dans la boîte de réception.",
+            "%(n)s messages remis dans la boîte de réception.",
+            count,
+        ),
+        "deplacer": ngettext("%(n)s message déplacé.", "%(n)s messages déplacés.", count),
+        "lu": ngettext("%(n)s message marqué comme lu.", "%(n)s messages marqués comme lus.", count),
+        "nonlu": ngettext("%(n)s message marqué comme non lu.", "%(n)s messages marqués comme non lus.", count),
+        "suivre": ngettext("%(n)s message suivi.", "%(n)s messages suivis.", count),
+        "annuler": ngettext("%(n)s message remis à sa place.", "%(n)s messages remis à leur place.", count),
+        "rien": _("Aucun message n’était coché : rien n’a changé."),
+        "ou": _("Choisissez un dossier dans la liste « Déplacer vers »."),
+        "tard": _("Il est trop tard pour annuler."),
+        "envoye": _("Message envoyé."),
+        "brouillon": _("Brouillon enregistré."),
+        "abandon": _("Brouillon mis à la corbeille."),
+        "cree": _("Dossier créé."),
+        "renomme": _("Dossier renommé."),
+        "dossier": _("Dossier supprimé."),
+        "reglages": _("Réglages enregistrés."),
+        "motdepasse": _("Mot de passe changé. Vos autres sessions sont fermées."),
+        "retrouve": _("Votre texte est là : relisez-le, puis envoyez-le."),
+        "fichiers": _("Votre texte est là. Ajoutez de nouveau vos pièces jointes, relisez-le, puis envoyez-le."),
+    }
+    sentence = sentences.get(visit.query("fait"), "")
+    return sentence % {"n": visit.language.number(count)} if sentence else ""
+
+
+def query_string(**parameters: str | int) -> str:
+    """Parameters of an address; empty ones are left out."""
+    return urlencode({name: value for name, value in parameters.items() if value not in ("", 0)})

@@ -1,0 +1,114 @@
+"""Secrets of the browser: tokens, their stored form, anti-forgery marks, and sealed text.
+
+One secret of the instance feeds every key; each purpose has its own label, so that no value made for one can be
+used for another.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import zlib
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mailserver.clock import Clock
+
+TOKEN_OCTETS = 32
+MARK_OCTETS = 16
+MAX_TOKEN = 64
+MAX_SEALED = 4 * 1024 * 1024
+"""Octets of a text once unsealed: what we sealed is smaller; a forged one never gets this far."""
+
+
+class Keys:
+    """Makes and checks everything a browser is given to keep."""
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._clock = clock
+        self._session = _derive(secret, b"web session")
+        self._mark = _derive(secret, b"web form mark")
+        self._sign = _derive(secret, b"web signed value")
+
+    def new_token(self) -> str:
+        """A fresh token for a cookie or an address."""
+        return _encode(self._clock.token(TOKEN_OCTETS))
+
+    def stored(self, token: str) -> bytes:
+        """What the store keeps of a token."""
+        return hmac.digest(self._session, token.encode("utf-8", "replace"), hashlib.sha256)
+
+    def mark(self, owner: bytes) -> str:
+        """An anti-forgery mark for a form, different each time it is written.
+
+        The mask keeps a compressed page from giving the mark away letter by letter (BREACH).
+        """
+        mask = self._clock.token(MARK_OCTETS)
+        return _encode(mask + _xor(mask, self._owner_mark(owner)))
+
+    def is_mark(self, mark: str, owner: bytes) -> bool:
+        """True when the mark was made for this owner."""
+        octets = _decode(mark)
+        if len(octets) != 2 * MARK_OCTETS:
+            return False
+        made = _xor(octets[:MARK_OCTETS], octets[MARK_OCTETS:])
+        return hmac.compare_digest(made, self._owner_mark(owner))
+
+    def _owner_mark(self, owner: bytes) -> bytes:
+        return hmac.digest(self._mark, owner, hashlib.sha256)[:MARK_OCTETS]
+
+    def sign(self, purpose: str, value: str, seconds: int) -> str:
+        """A value the browser hands back, with the moment it ends."""
+        until = int(self._clock.now()) + seconds
+        body = f"{until}.{value}"
+        return f"{_encode(self._signature(purpose, body))}.{body}"
+
+    def signed(self, purpose: str, text: str) -> str | None:
+        """The value of a signed text, None when it is forged or too old."""
+        signature, _, body = text.partition(".")
+        if not hmac.compare_digest(_decode(signature), self._signature(purpose, body)):
+            return None
+        until, _, value = body.partition(".")
+        return value if int(until) > self._clock.now() else None
+
+    def _signature(self, purpose: str, body: str) -> bytes:
+        return hmac.digest(self._sign, f"{purpose}\0{body}".encode("utf-8", "replace"), hashlib.sha256)[:24]
+
+    def seal(self, token: str, octets: bytes) -> bytes:
+        """Encrypt under a token that only the browser has."""
+        nonce = self._clock.token(12)
+        return nonce + AESGCM(_token_key(token)).encrypt(nonce, zlib.compress(octets), None)
+
+    def unseal(self, token: str, sealed: bytes) -> bytes | None:
+        """What was sealed under this token, or None."""
+        try:
+            packed = AESGCM(_token_key(token)).decrypt(sealed[:12], sealed[12:], None)
+        except (InvalidTag, ValueError):
+            return None
+        return zlib.decompressobj().decompress(packed, MAX_SEALED)
+
+
+def _derive(secret: bytes, label: bytes) -> bytes:
+    return hmac.digest(secret, label, hashlib.sha256)
+
+
+def _token_key(token: str) -> bytes:
+    return hashlib.sha256(b"parked text\0" + token.encode("utf-8", "replace")).digest()
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+
+
+def _encode(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+
+
+def _decode(text: str) -> bytes:
+    if len(text) > MAX_TOKEN or not text.isascii():
+        return b""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,182 @@
+"""French and English: which one a visitor reads, its texts, dates, sizes and plural forms.
+
+French is the source: the texts in templates and code are French, so French needs no catalogue, only its
+plural rule (0 and 1 are singular) and its typography (a narrow no-break space before `: ; ! ?`). English is a gettext
+catalogue, compiled at set-up, or read from its source when that has not been done.
+"""
+
+import gettext
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LOCALES = Path(__file__).parent / "locale"
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
+SUPPORTED = ("fr", "en")
+
+
+class French(gettext.NullTranslations):
+    """The source language."""
+
+    def gettext(self, message: str) -> str:
+        return typeset(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return typeset(msgid2 if abs(n) >= 2 else msgid1)
+
+    def pgettext(self, context: str, message: str) -> str:
+        return typeset(message)
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return self.ngettext(msgid1, msgid2, n)
+
+
+@lru_cache(maxsize=4096)
+def typeset(message: str) -> str:
+    """French spacing: narrow no-break space before double punctuation and inside guillemets."""
+    for sign in ":;!?»":
+        message = message.replace(f" {sign}", NARROW + sign)
+    return message.replace("« ", "«" + NARROW)
+
+
+def catalogue(language: str) -> gettext.NullTranslations:
+    """The texts of a language: compiled at set-up, or compiled here from the source file."""
+    if language == "fr":
+        return French()
+    folder = LOCALES / language / "LC_MESSAGES"
+    source, compiled = folder / "messages.po", folder / "messages.mo"
+    if compiled.is_file() and compiled.stat().st_mtime >= source.stat().st_mtime:
+        with compiled.open("rb") as file:
+            return gettext.GNUTranslations(file)
+    return _compile(source, language)
+
+
+def _compile(source: Path, language: str) -> gettext.NullTranslations:
+    with source.open("rb") as file:
+        parsed = read_po(file, locale=language)
+    made = io.BytesIO()
+    write_mo(made, parsed)
+    made.seek(0)
+    return gettext.GNUTranslations(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Everything that depends on the reader's language."""
+
+    code: str
+    texts: gettext.NullTranslations
+    locale: Locale
+    zone: ZoneInfo
+    weekdays: tuple[str, ...]
+    months: tuple[str, ...]
+
+    def day(self, moment: float) -> date:
+        """The calendar day of a moment in the academy's zone."""
+        return datetime.fromtimestamp(moment, self.zone).date()
+
+    def short_date(self, moment: float, now: float) -> str:
+        """For lists: time today, then yesterday, the weekday, day and month, or the whole date."""
+        if moment <= 0:
+            return "—"
+        when = datetime.fromtimestamp(moment, self.zone)
+        today = datetime.fromtimestamp(now, self.zone).date()
+        day = when.date()
+        if day == today:
+            return f"{when.hour:02}:{when.minute:02}"
+        if day == today - timedelta(days=1):
+            return self.texts.gettext("hier")
+        if today - timedelta(days=7) < day < today:
+            return f"{self.weekdays[day.weekday()]}{NO_BREAK}{day.day}"
+        if day.year == today.year and day < today:
+            return f"{day.day}{NO_BREAK}{self.months[day.month - 1]}"
+        return f"{day.day:02}/{day.month:02}/{day.year}"
+
+    def long_date(self, moment: float) -> str:
+        """For reading: `mardi 24 novembre 2026 à 11:48`."""
+        if moment <= 0:
+            return self.texts.gettext("date inconnue")
+        when = datetime.fromtimestamp(moment, self.zone)
+        return format_datetime(when, "EEEE d MMMM y, HH:mm", locale=self.locale)
+
+    def plain_date(self, moment: float) -> str:
+        """`24 novembre 2026`."""
+        return format_date(datetime.fromtimestamp(moment, self.zone), "d MMMM y", locale=self.locale)
+
+    def clock_time(self, moment: float) -> str:
+        """`14:32`."""
+        return datetime.fromtimestamp(moment, self.zone).strftime("%H:%M")
+
+    def offset(self, moment: float) -> int:
+        """Seconds east of Greenwich of the academy's zone at that moment."""
+        offset = datetime.fromtimestamp(moment, self.zone).utcoffset()
+        return int(offset.total_seconds()) if offset else 0
+
+    def size(self, octets: int) -> str:
+        """`12 Ko`, `1,2 Mo`; units of 1024."""
+        units = ("o", "Ko", "Mo", "Go", "To") if self.code == "fr" else ("B", "KB", "MB", "GB", "TB")
+        value, unit = float(octets), 0
+        while value >= 1000 and unit < len(units) - 1:
+            value /= 1024
+            unit += 1
+        text = f"{value:.1f}" if unit > 1 and value < 100 else f"{value:.0f}"
+        text = text.removesuffix(".0")
+        if self.code == "fr":
+            text = text.replace(".", ",")
+        return f"{text}{NO_BREAK}{units[unit]}"
+
+    def number(self, value: int) -> str:
+        """`12 345` or `12,345`."""
+        return f"{value:,}".replace(",", NARROW if self.code == "fr" else ",")
+
+
+def languages(timezone: str) -> Mapping[str, Language]:
+    """Both languages, with texts loaded and calendar names ready."""
+    zone = ZoneInfo(timezone)
+    return {code: _language(code, zone) for code in SUPPORTED}
+
+
+def _language(code: str, zone: ZoneInfo) -> Language:
+    locale = Locale.parse(code)
+    weekdays: Mapping[int, str] = locale.days["format"]["abbreviated"]
+    months: Mapping[int, str] = locale.months["format"]["abbreviated"]
+    return Language(
+        code,
+        catalogue(code),
+        locale,
+        zone,
+        tuple(weekdays[number] for number in range(7)),
+        tuple(months[number] for number in range(1, 13)),
+    )
+
+
+def negotiate(accept: str) -> str:
+    """The better of our languages by an Accept-Language field (RFC 9110 section 12.5.4); French by default."""
+    best, weight = "fr", 0.0
+    for item in accept[:500].split(","):
+        tag, _, parameters = item.strip().partition(";")
+        quality = _quality(parameters)
+        language = tag.strip().lower().partition("-")[0]
+        if language in SUPPORTED and quality > weight:
+            best, weight = language, quality
+    return best
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name != "q":
+        return 1.0
+    try:
+        return min(1.0, max(0.0, float(value)))
+    except ValueError:
+        return 0.0

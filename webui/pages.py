@@ -1,0 +1,133 @@
+"""Pages for everybody: help, accessibility, personal data, legal notice, state of the service; and the measures.
+
+They say what is true of this installation and nothing else.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused, Temporary
+from mailserver.store import sessions
+from webui.doors import GuestHandler
+from webui.visit import Guest, Services, is_loopback
+
+log = structlog.get_logger("webui")
+
+MAX_REPORT = 8 * 1024
+REPORTS_PER_MINUTE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AddressesPage:
+    """What a mail program must be told."""
+
+    host: str
+    imap: int
+    imaps: int
+    submission: int
+    submissions: int
+    https: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of the service and whether it answers."""
+
+    name: str
+    fine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatePage:
+    """Whether the service works, as it is seen from here."""
+
+    checks: tuple[Check, ...]
+    at: str
+
+    @property
+    def fine(self) -> bool:
+        return all(check.fine for check in self.checks)
+
+
+def fixed(template: str) -> GuestHandler:
+    """A page whose text depends on the instance only."""
+
+    async def handler(services: Services, guest: Guest) -> Response:
+        return services.pages.answer(guest, template)
+
+    return handler
+
+
+async def help_page(services: Services, guest: Guest) -> Response:
+    """GET /aide."""
+    listen = services.settings.listen
+    page = AddressesPage(
+        services.settings.name, listen.imap, listen.imaps, listen.submission, listen.submissions, listen.https
+    )
+    return services.pages.answer(guest, "portal/help.html", page)
+
+
+async def state(services: Services, guest: Guest) -> Response:
+    """GET /etat: 200 when the store and the directory answer, else 503; for people and for monitoring."""
+    checks = (
+        Check(guest._("Messages"), await _answers(services.store.read(sessions.count_open))),
+        Check(guest._("Annuaire"), await _answers(services.directory.find("postmaster"))),
+    )
+    page = StatePage(checks, guest.language.clock_time(guest.now))
+    response = services.pages.answer(guest, "portal/state.html", page, 200 if page.fine else 503)
+    if not page.fine:
+        response.headers["Retry-After"] = "60"
+    return response
+
+
+async def _answers(asked: Awaitable[object]) -> bool:
+    """True when a question to another part of the service gets an answer, whatever it is."""
+    try:
+        await asked
+    except Temporary:
+        return False
+    except Exception:
+        log.exception("a part of the service does not answer")
+        return False
+    return True
+
+
+def metrics(registry: CollectorRegistry) -> GuestHandler:
+    """GET /metrics, for peers on this machine only."""
+
+    async def handler(services: Services, guest: Guest) -> Response:
+        if not is_loopback(guest.peer):
+            raise Refused(Reason.NOT_FOUND)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return handler
+
+
+class Reports:
+    """POST /csp-rapport: what browsers say our policy stopped; a few a minute are logged, none is believed."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._minute = 0
+        self._count = 0
+
+    async def __call__(self, request: Request) -> Response:
+        minute = int(self._services.clock.monotonic() // 60)
+        if minute != self._minute:
+            self._minute, self._count = minute, 0
+        self._count += 1
+        if self._count <= REPORTS_PER_MINUTE:
+            size = 0
+            text = b""
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_REPORT:
+                    break
+                text += chunk
+            log.warning("content policy report", report=text.decode("utf-8", "replace")[:1000])
+        return Response(status_code=204)

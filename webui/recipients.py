@@ -1,0 +1,114 @@
+"""Who a letter goes to: addresses as typed, names looked up in the directory, choices where several fit."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver import address
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.identity import Principal
+from mailserver.mime.addresses import parse as parse_addresses
+from mailserver.mime.fields import Correspondent
+from webui.letters import commas, listed
+from webui.visit import Services, Visit
+
+MAX_RECIPIENTS = 500
+"""Of one letter written here; more belong on a list."""
+MAX_CHOICES = 8
+
+_SPLIT = re.compile(r'((?:[^",]++|"[^"]*+"?)++),?')
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something typed that is not (or not yet) a recipient."""
+
+    typed: str
+    why: str
+    choices: tuple[Principal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One recipients field, looked through."""
+
+    people: tuple[Correspondent, ...]
+    questions: tuple[Question, ...]
+    text: str
+    """The field again: what was recognised in full, the rest as typed."""
+
+
+async def look(services: Services, visit: Visit, text: str) -> Field:
+    """Recognise the recipients in a field. Raises Refused(TOO_MANY_RECIPIENTS)."""
+    people: dict[str, Correspondent] = {}
+    questions: list[Question] = []
+    for count, typed in enumerate(entries(text)):
+        if count >= MAX_RECIPIENTS:
+            raise Refused(Reason.TOO_MANY_RECIPIENTS)
+        found = await _recognise(services, visit, typed)
+        if isinstance(found, Question):
+            questions.append(found)
+        else:
+            people.setdefault(found.address.casefold(), found)
+    recognised = tuple(people.values())
+    rest = [question.typed for question in questions]
+    shown = ", ".join(filter(None, [listed(recognised), *rest]))
+    return Field(recognised, tuple(questions), shown)
+
+
+def entries(text: str) -> list[str]:
+    """The pieces between commas and semicolons, quotes respected."""
+    return [piece for match in _SPLIT.finditer(commas(text)) if (piece := match.group(1).strip())]
+
+
+async def _recognise(services: Services, visit: Visit, typed: str) -> Correspondent | Question:
+    if "@" in typed:
+        return await _address(services, visit, typed)
+    _ = visit._
+    principal = await services.directory.find(typed) if " " not in typed else None
+    if principal is not None:
+        return Correspondent(principal.name, principal.address)
+    if len(typed) < 2:
+        return Question(typed, _("« %(typed)s » est trop court.") % {"typed": typed})
+    matches = await services.directory.search(typed, MAX_CHOICES + 1)
+    if len(matches) == 1:
+        return Correspondent(matches[0].name, matches[0].address)
+    if not matches:
+        return Question(typed, _("« %(typed)s » n’est pas dans l’annuaire.") % {"typed": typed})
+    why = _("« %(typed)s » : plusieurs personnes correspondent.") % {"typed": typed}
+    return Question(typed, why, tuple(matches[:MAX_CHOICES]))
+
+
+async def _address(services: Services, visit: Visit, typed: str) -> Correspondent | Question:
+    """An address as typed; one of ours must exist and be able to receive."""
+    _ = visit._
+    mailbox = next(iter(parse_addresses(typed)), None)
+    try:
+        if mailbox is None or not mailbox.address:
+            raise BadSyntax("No address")
+        parsed = address.parse(mailbox.address)
+    except BadSyntax:
+        return Question(typed, _("« %(typed)s » n’est pas une adresse.") % {"typed": typed})
+    shown = parsed.display
+    if services.delivery.is_local(str(parsed)):
+        try:
+            await services.delivery.resolve(str(parsed))
+        except Refused as refusal:
+            return Question(typed, refusal_text(visit, refusal, shown))
+    return Correspondent(mailbox.display, shown)
+
+
+def refusal_text(visit: Visit, refusal: Refused, shown: str) -> str:
+    """Why a recipient cannot be written to."""
+    _ = visit._
+    texts = {
+        Reason.NO_SUCH_RECIPIENT: _("%(address)s n’existe pas dans l’académie."),
+        Reason.SUSPENDED: _("%(address)s : le compte est suspendu et ne reçoit pas."),
+        Reason.OVER_QUOTA: _("%(address)s : la boîte est pleine."),
+    }
+    return texts.get(refusal.reason, _("%(address)s ne peut pas recevoir.")) % {"address": shown}
+
+
+def merged(fields: Sequence[Field]) -> list[str]:
+    """Every address of the fields, none twice."""
+    return list({one.address.casefold(): one.address for field in fields for one in field.people}.values())

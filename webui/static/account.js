@@ -1,0 +1,53 @@
+// Comfort for the account pages: show a password, warn of Caps Lock, tick off the password's rules while typing.
+// Nothing depends on it: without it every page works, and the server alone judges a password.
+
+for (const button of document.querySelectorAll(".voir")) {
+  const input = document.getElementById(button.getAttribute("aria-controls"));
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const shown = input.type === "text";
+    input.type = shown ? "password" : "text";
+    button.setAttribute("aria-pressed", String(!shown));
+    button.querySelector("span").textContent = shown ? button.dataset.montrer : button.dataset.cacher;
+    input.focus();
+  });
+  input.form.addEventListener("submit", () => { input.type = "password"; });
+  const capitals = input.closest(".champ").querySelector(".majuscules");
+  input.addEventListener("keyup", (event) => {
+    const on = Boolean(event.getModifierState && event.getModifierState("CapsLock"));
+    const text = on ? capitals.dataset.texte : "";
+    if (capitals.textContent !== text) capitals.textContent = text;
+  });
+}
+
+const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+const checks = {
+  longueur: (text) => [...text].length >= 8,
+  minuscule: (text) => /\p{Ll}/u.test(text),
+  majuscule: (text) => /\p{Lu}/u.test(text),
+  chiffre: (text) => /\p{Nd}/u.test(text),
+  special: (text) => /[^\p{L}\p{Nd}\s]/u.test(text),
+};
+
+for (const list of document.querySelectorAll("[data-pour]")) {
+  const input = document.getElementById(list.dataset.pour);
+  const count = document.getElementById("regles-compte");
+  const own = (list.dataset.noms || "").split(" ").map(plain).filter((name) => name.length > 2);
+  let timer = 0;
+  input.addEventListener("input", () => {
+    let met = 0;
+    let all = 0;
+    for (const item of list.children) {
+      const rule = item.dataset.regle;
+      const test = rule === "personnel" ? (text) => !own.some((name) => plain(text).includes(name)) : checks[rule];
+      if (!test) continue;
+      const good = input.value !== "" && test(input.value);
+      all += 1;
+      met += good;
+      item.classList.toggle("oui", good);
+      item.classList.toggle("non", input.value !== "" && !good);
+    }
+    clearTimeout(timer);
+    timer = setTimeout(() => { count.textContent = count.dataset.texte.replace("0", met).replace("9", all); }, 700);
+  });
+}

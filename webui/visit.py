@@ -1,0 +1,138 @@
+"""What a handler is given: the services, and the person (or guest) whose request it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery
+from mailserver.identity import Directory, Principal
+from mailserver.login import Login
+from mailserver.settings import Settings
+from mailserver.store.sessions import Preferences, Session
+from mailserver.store.transactions import Store
+from mailserver.submit import Submission
+from webui.assets import Assets
+from webui.forms import Form
+from webui.keys import Keys
+from webui.language import Language
+
+if TYPE_CHECKING:
+    from webui.rendering import Pages
+
+SESSION, VISITOR, LANGUAGE, INTERFACE, PARKED = "session", "visiteur", "langue", "interface", "texte"
+SIMPLE, COMPLETE = "simple", "complet"
+BASES = {SIMPLE: "/s", COMPLETE: "/m"}
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the web interface works with; made once by `app.create`."""
+
+    settings: Settings
+    store: Store
+    directory: Directory
+    delivery: Delivery
+    login: Login
+    submission: Submission
+    clock: Clock
+    keys: Keys
+    assets: Assets
+    languages: Mapping[str, Language]
+    pages: "Pages"
+
+    @property
+    def attachment_octets(self) -> int:
+        """How much a message's attachments may hold: base64 in lines adds 37 %, and the text needs room."""
+        return int((self.settings.limits.message_size - 512 * 1024) / 1.37)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """Somebody who is not logged in, as far as this page cares."""
+
+    request: Request
+    language: Language
+    owner: bytes
+    """Whose anti-forgery marks the forms of this answer carry."""
+    new_visitor: str = ""
+    """Cookie to set: the browser had none."""
+    now: float = 0.0
+    form: Form = field(default_factory=Form)
+
+    @property
+    def secure(self) -> bool:
+        """True on the TLS door."""
+        return self.request.url.scheme == "https"
+
+    @property
+    def peer(self) -> str:
+        """The peer's address."""
+        return self.request.client.host if self.request.client else ""
+
+    def query(self, name: str) -> str:
+        """A parameter of the address, empty when absent."""
+        return self.request.query_params.get(name, "").replace("\0", "")[:1000]
+
+    def cookie(self, name: str) -> str:
+        """A cookie of ours."""
+        return self.request.cookies.get(cookie_name(name, self.secure), "")
+
+    def _(self, text: str) -> str:
+        """The text in the reader's language."""
+        return self.language.texts.gettext(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit(Guest):
+    """A request of a logged-in person."""
+
+    session: Session
+    principal: Principal
+    preferences: Preferences
+    interface: str
+
+    @property
+    def account_id(self) -> int:
+        return self.principal.account_id
+
+    @property
+    def base(self) -> str:
+        """Prefix of the addresses of this interface."""
+        return BASES[self.interface]
+
+
+def cookie_name(name: str, secure: bool) -> str:
+    """`__Host-` on the TLS door: no other host and no plain connection can plant such a cookie."""
+    return f"__Host-{name}" if secure else name
+
+
+def set_cookie(
+    response: Response, guest: Guest, name: str, value: str, *, seconds: int | None = None, strict: bool = False
+) -> None:
+    """Give the browser a cookie; without `seconds` it ends with the browser."""
+    response.set_cookie(
+        cookie_name(name, guest.secure),
+        value,
+        max_age=seconds,
+        path="/",
+        secure=guest.secure,
+        httponly=True,
+        samesite="strict" if strict else "lax",
+    )
+
+
+def drop_cookie(response: Response, guest: Guest, name: str) -> None:
+    """Take a cookie back."""
+    response.delete_cookie(
+        cookie_name(name, guest.secure), path="/", secure=guest.secure, httponly=True, samesite="lax"
+    )
+
+
+def is_loopback(peer: str) -> bool:
+    """True for a peer on this machine."""
+    return peer in LOOPBACK or peer.startswith("127.")
