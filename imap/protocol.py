@@ -338,17 +338,21 @@ class Connections(protocol.Factory):
         return Connection(self.door, secure=self.secure)
 
 
+@implementer(interfaces.IOpenSSLServerConnectionCreator)
 class Tls:
-    """Server contexts from the instance's certificate, read again when it was renewed."""
+    """Server connections with the instance's certificate, read again when it was renewed."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = certificate, key
         self._read: tuple[float, float] | None = None
         self._context: SSL.Context | None = None
-        self.getContext()
+        self._current()
 
-    def getContext(self) -> SSL.Context:
+    def serverConnectionForTLS(self, _protocol: object) -> SSL.Connection:
         """What Twisted asks for each connection."""
+        return SSL.Connection(self._current(), None)
+
+    def _current(self) -> SSL.Context:
         certificate, key = self._files
         now = certificate.stat().st_mtime, key.stat().st_mtime
         if self._context is None or now != self._read:
