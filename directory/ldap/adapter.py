@@ -117,12 +117,12 @@ class LdapDirectory:
         return MailingList(known.address, known.name, known.members, known.owner) if known is not None else None
 
     async def search(self, text: str, limit: int) -> Sequence[Principal]:
+        # OpenLDAP takes a NUL for the end of the value: what cannot be printed is in nobody's name.
+        text = "".join(char if char.isprintable() else " " for char in text[:MAX_NAME])
         if not text.strip() or limit <= 0:
             return ()
         wanted = min(limit, MAX_FOUND)
-        found = await self._pool.run(
-            partial(lookups.search_people, base=self._base, text=text[:MAX_NAME], limit=wanted)
-        )
+        found = await self._pool.run(partial(lookups.search_people, base=self._base, text=text, limit=wanted))
         return _open(await self._principals(found))
 
     async def administrators(self) -> Sequence[Principal]:

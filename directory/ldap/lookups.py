@@ -216,6 +216,7 @@ class _Members:
         if one is None:
             return
         person = tree.read_person(one.attributes)
+        # A group without an address of its own is read as well as one that has some.
         inner = tree.read_group({"mail": ["no@address"], **one.attributes})
         if person is not None:
             self._take(person.address)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import ldap3
 import structlog
-from ldap3.core.exceptions import LDAPException, LDAPInvalidServerError
+from ldap3.core.exceptions import LDAPException
 
 from mailserver.errors import Temporary
 from mailserver.settings import LdapDirectory, SettingsError
@@ -44,7 +44,7 @@ class Pool:
         """Raises SettingsError when passwords would cross a network in the clear, or the URL is unusable."""
         self._settings = settings
         self._password = password
-        self._server = _server(settings)
+        self._tls = _checked(settings)
         self._threads = ThreadPoolExecutor(settings.pool, thread_name_prefix="ldap")
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -136,7 +136,7 @@ class Pool:
         if time.monotonic() < self._quiet_until:
             raise Temporary("The directory is out of reach")
         connection = ldap3.Connection(
-            self._server,
+            _server(self._settings, self._tls),
             user=dn or None,
             password=password or None,
             authentication=ldap3.SIMPLE if dn else ldap3.ANONYMOUS,
@@ -144,6 +144,7 @@ class Pool:
             receive_timeout=self._settings.timeout,
             auto_referrals=False,
             check_names=False,
+            return_empty_attributes=False,
         )
         try:
             connection.open(read_server_info=False)
@@ -171,19 +172,44 @@ def _discard(connection: ldap3.Connection) -> None:
         connection.unbind()
     except (LDAPException, OSError):
         log.debug("connection was gone already")
+    # ldap3 forgets the socket of a connection that was refused or cut.
+    if connection.socket is not None:
+        connection.socket.close()
 
 
-def _server(settings: LdapDirectory) -> ldap3.Server:
+class _Tls(ldap3.Tls):
+    """ldap3 checks host names by rules of its own that know no IP addresses; Python's are stricter."""
+
+    def __init__(self, ca_file: str) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._context = ssl.create_default_context(cafile=ca_file or None)
+
+    def wrap_socket(self, connection: ldap3.Connection, do_handshake: bool = False) -> None:
+        connection.socket = self._context.wrap_socket(
+            connection.socket, do_handshake_on_connect=do_handshake, server_hostname=connection.server.host
+        )
+
+
+def _checked(settings: LdapDirectory) -> _Tls:
+    """Raise SettingsError for a section that cannot be used or would give passwords away."""
     parts = urlsplit(settings.url)
     if parts.scheme not in ("ldap", "ldaps", "ldapi"):
         raise SettingsError(f"ldap.url: {settings.url}: must begin with ldap://, ldaps:// or ldapi://")
     if parts.scheme == "ldap" and not settings.start_tls and not _is_loopback(parts.hostname or ""):
         raise SettingsError("ldap: passwords would cross the network in the clear; use ldaps:// or start_tls = true")
-    tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=settings.ca_file or None)
     try:
-        return ldap3.Server(settings.url, get_info=ldap3.NONE, tls=tls, connect_timeout=settings.timeout)
-    except (LDAPInvalidServerError, LDAPException) as error:
+        tls = _Tls(settings.ca_file)
+        _server(settings, tls)
+    except OSError as error:
+        raise SettingsError(f"ldap.ca_file: {settings.ca_file}: {error.strerror or error}") from None
+    except LDAPException as error:
         raise SettingsError(f"ldap.url: {settings.url}: {error}") from None
+    return tls
+
+
+def _server(settings: LdapDirectory, tls: _Tls) -> ldap3.Server:
+    """Made for each connection: a Server that failed once is shunned by ldap3 for seconds."""
+    return ldap3.Server(settings.url, get_info=ldap3.NONE, tls=tls, connect_timeout=settings.timeout)
 
 
 def _is_loopback(host: str) -> bool:

@@ -31,6 +31,8 @@ HANDSHAKE_TIMEOUT = 15.0
 STRANGER_TIMEOUT = 60.0
 """Seconds without a whole request before a bind (slowloris)."""
 IDLE_TIMEOUT = 900.0
+LINGER = 5.0
+"""Seconds a closed connection may take to deliver its last octets."""
 WRITE_TIMEOUT = 60.0
 """Seconds a peer may leave its answers unread."""
 
@@ -151,8 +153,7 @@ class Connection(asyncio.Protocol):
             return True
         match request.operation:
             case Unbind():
-                self._closing = True
-                self._transport.close()
+                self._close()
                 return False
             case Abandon(message_id):
                 self._abandon(message_id)
@@ -267,12 +268,17 @@ class Connection(asyncio.Protocol):
 
     def _end(self, code: Code, text: str) -> None:
         """Notice of Disconnection, then close (RFC 4511 section 4.4.1)."""
+        if not self._transport.is_closing() and not self._upgrading:
+            self._transport.write(messages.disconnection(code, text))
+        self._close()
+
+    def _close(self) -> None:
+        """Close once what was written is read, and in any case soon."""
         self._closing = True
-        if not self._transport.is_closing():
-            if not self._upgrading:
-                self._transport.write(messages.disconnection(code, text))
-            self._transport.close()
         self._arrived.set()
+        if not self._transport.is_closing():
+            self._transport.close()
+            self._loop.call_later(LINGER, self.abort)
 
     def finish(self) -> None:
         """Stop after the operation under way."""

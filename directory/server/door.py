@@ -34,6 +34,11 @@ class Door:
         self._peers: collections.Counter[str] = collections.Counter()
         self._gone = asyncio.Event()
 
+    @property
+    def connections(self) -> int:
+        """How many are open now."""
+        return len(self._connections)
+
     async def listen(self, sock: socket.socket, *, tls: bool) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(self, peer_of, tls=tls), sock=sock, backlog=BACKLOG)

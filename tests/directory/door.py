@@ -16,6 +16,7 @@ import uvloop
 
 import directory.server
 from directory.people import EmbeddedDirectory
+from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
@@ -23,7 +24,6 @@ from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
 from mailserver.store import people, schools
 from mailserver.store.transactions import Store
-from mailserver.changes import Changes
 from mailserver.tls import make_certificate, write_secret
 
 T = TypeVar("T")

@@ -79,6 +79,10 @@ class Slapd:
     def certificate(self) -> Path:
         return self.folder / "tls" / "cert.pem"
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
     def prepare(self) -> None:
         """Write the configuration; the tree is empty."""
         (self.folder / "data").mkdir(parents=True)

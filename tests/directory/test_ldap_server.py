@@ -7,12 +7,12 @@ import ldap3
 import pytest
 from ldap3.core.exceptions import LDAPExceptionError
 
+from directory import rosters
 from directory.server import ber, messages, search, session
 from mailserver.identity import Principal, Role
 from mailserver.store import accounts
 from mailserver.store.transactions import Tx
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of, receive
-from directory import rosters
 
 pytestmark = pytest.mark.needs("ldapsearch")
 
@@ -237,7 +237,9 @@ def test_filters_cannot_guess_at_what_is_hidden(door: Academy) -> None:
     assert names_of(connection, "(&(uid=skaci)(acadState=active))") == []
     assert names_of(connection, "(&(uid=skaci)(!(acadState=active)))") == [KACI]
     assert names_of(connection, "(&(uid=skaci)(acadAccountId>=0))") == []
-    _, result, _, _ = connection.compare(KACI, "acadState", "active")
+    _, result, _, _ = connection.compare(  # type: ignore[no-untyped-call]
+        KACI, "acadState", "active"
+    )
     assert result["description"] == "noSuchAttribute"
 
 
@@ -338,10 +340,14 @@ def test_nothing_is_written(door: Academy, program: str) -> None:
     }[program]
     connection = door.connect()
     if program == "ldapmodify":
-        _, result, _, _ = connection.modify(DUPONT, {"sn": [(ldap3.MODIFY_REPLACE, ["x"])]})
+        _, result, _, _ = connection.modify(  # type: ignore[no-untyped-call]
+            DUPONT, {"sn": [(ldap3.MODIFY_REPLACE, ["x"])]}
+        )
         assert result["description"] == "unwillingToPerform"
     elif program == "ldapadd":
-        _, result, _, _ = connection.add(f"uid=new,ou=people,{BASE}", "inetOrgPerson", {"sn": "x", "cn": "x"})
+        _, result, _, _ = connection.add(  # type: ignore[no-untyped-call]
+            f"uid=new,ou=people,{BASE}", "inetOrgPerson", {"sn": "x", "cn": "x"}
+        )
         assert result["description"] == "unwillingToPerform"
     else:
         done = door.tool(program, *arguments)
@@ -358,7 +364,9 @@ def test_controls(door: Academy) -> None:
     assert result["description"] == "success"
     _, result, _, _ = connection.search(DUPONT, "(objectClass=*)", controls=[("2.16.840.1.113730.3.4.2", True, None)])
     assert result["description"] == "success"
-    _, result, _, _ = connection.compare(DUPONT, "cn", "x", controls=[("1.2.840.113556.1.4.319", True, b"")])
+    _, result, _, _ = connection.compare(  # type: ignore[no-untyped-call]
+        DUPONT, "cn", "x", controls=[("1.2.840.113556.1.4.319", True, b"")]
+    )
     assert result["description"] == "unavailableCriticalExtension"
     _, result, _, _ = connection.search(DUPONT, "(objectClass=*)", controls=[("1.2.840.113556.1.4.319", True, b"x")])
     assert result["description"] == "protocolError"
