@@ -120,7 +120,7 @@ def _ldap(settings: Settings) -> Iterator[Finding]:
     if settings.ldap is None:
         yield Finding("directory", Grade.OK, "the embedded directory is used")
         return
-    from directory.ldap import probe
+    from directory.ldap.probe import probe
 
     problem = probe(settings)
     if problem:

@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
-    kept, left_out = [], []
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         wanted = [name for mark in item.iter_markers("needs") for name in mark.args]
         if "postgresql" in item.name:

@@ -1,5 +1,6 @@
 """UIDs, mod-sequences, counters, tombstones, and who may reach what."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_same_content_is_stored_once(store: Store, edupont: int, mmartin: int) -
 def test_another_account_reaches_nothing(store: Store, edupont: int, mmartin: int, folder: Path) -> None:
     one = fill(store, edupont, 1)[0]
     theirs = box_of(store, mmartin).id
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: store.read_now(messages.fetch, mmartin, one.mailbox_id, ("uid",)),
         lambda: store.read_now(messages.octets, mmartin, one.mailbox_id, 1, folder),
         lambda: store.read_now(messages.changed_since, mmartin, one.mailbox_id, 0),
