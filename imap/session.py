@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from mailserver.login import Login
-
 from imap.shelf import Shared, Shelf
 from imap.view import News, View
 from imap.welcome import Welcome
@@ -18,6 +16,7 @@ from imap.wire.flags import FlagNames
 from mailserver.changes import Changes
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
+from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 

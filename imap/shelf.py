@@ -107,6 +107,14 @@ class Shared:
         if found.base is self.snapshot:
             self.snapshot = found.snapshot()
 
+    def replace(self, base: Snapshot, snapshot: Snapshot) -> None:
+        """Take a snapshot that a committed change of our own made of `base`, if that is still the current one.
+
+        It only saves reading again what we know; whether others changed something is asked all the same.
+        """
+        if base is self.snapshot:
+            self.snapshot = snapshot
+
     def close(self) -> None:
         """Nobody uses it now."""
         self._stop()

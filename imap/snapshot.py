@@ -7,7 +7,7 @@ to the other. Copies and comparisons run over whole arrays in C: 100,000 message
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from imap.wire.flags import SEEN, FlagNames
@@ -40,6 +40,13 @@ class Snapshot:
         """Where a UID stands, from 0."""
         place = bisect_left(self.uids, uid)
         return place if place < len(self.uids) and self.uids[place] == uid else None
+
+    def flags_of(self, slices: Iterable[tuple[int, int]]) -> "array[int]":
+        """The flags at these index ranges."""
+        found = array("Q")
+        for start, stop in slices:
+            found.extend(self.flags[start:stop])
+        return found
 
     def first_unseen(self) -> int | None:
         """Index of the first message without \\Seen."""
@@ -128,6 +135,22 @@ def _without(column: "array[int]", places: Sequence[int]) -> "array[int]":
         start = place + 1
     kept.extend(column[start:])
     return kept
+
+
+def reflag(old: Snapshot, slices: Sequence[tuple[int, int]], after: Callable[[int], int], modseq: int) -> Snapshot:
+    """The next snapshot when only flags changed: `after` tells them from those before, for messages in `slices`."""
+    flags, modseqs = old.flags[:], old.modseqs[:]
+    for start, stop in slices:
+        part = flags[start:stop]
+        new = {mask: after(mask) for mask in set(part)}
+        flags[start:stop] = array("Q", map(new.__getitem__, part))
+        if all(mask != changed for mask, changed in new.items()):
+            modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
+            continue
+        for place, mask in enumerate(part, start):
+            if new[mask] != mask:
+                modseqs[place] = modseq
+    return replace(old, flags=flags, modseqs=modseqs, modseq=modseq)
 
 
 @dataclass(frozen=True, slots=True)

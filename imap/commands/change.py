@@ -1,13 +1,14 @@
 """Commands that change mailboxes: APPEND, STORE, COPY, MOVE, EXPUNGE, and their UIDPLUS answers."""
 
 import asyncio
+import functools
 from array import array
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from imap.lots import flag_lines
 from imap.session import MissingTarget, Selected, Session
-from imap.snapshot import Snapshot
+from imap.snapshot import Snapshot, reflag
 from imap.view import View
 from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
@@ -16,7 +17,7 @@ from imap.wire.fetch import Attribute
 from imap.wire.flags import DELETED, RECENT, Flags
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused
-from mailserver.store import blobs, mailboxes, messages
+from mailserver.store import blobs, mailboxes, messages, packed
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
 from mailserver.store.messages import Appended, Copied
@@ -27,6 +28,8 @@ Outputs = AsyncGenerator[bytes | Reply, None]
 INLINE_OCTETS = 32 * 1024
 """Messages up to this size are scanned on the loop (under a millisecond), larger ones in a thread."""
 MODES = {StoreAction.REPLACE: "=", StoreAction.ADD: "+", StoreAction.REMOVE: "-"}
+
+Slices = Sequence[tuple[int, int]]
 
 _GONE = Code(CodeName.EXPUNGEISSUED)
 _New = tuple[Prepared, tuple[str, ...], int | None]
@@ -107,15 +110,7 @@ async def store(session: Session, command: commands.Store) -> Outputs:
     uids = view.uids_of(slices)
     modified: list[int] = []
     if uids:
-        modseq, _, modified = await session.services.store.write(
-            messages.store_flags,
-            session.account_id,
-            selected.shared.mailbox_id,
-            uids,
-            MODES[command.action],
-            flag_names(command.flags),
-            command.unchanged_since,
-        )
+        modseq, modified = await _change_flags(session, selected, slices, command)
         view.answered(modseq)
         yield await session.news(expunge=False)
         attributes = (Attribute.UID,) * command.by_uid + (Attribute.FLAGS,) + (Attribute.MODSEQ,) * session.condstore
@@ -127,7 +122,29 @@ async def store(session: Session, command: commands.Store) -> Outputs:
     yield _stored(view, slices, command, modified)
 
 
-def _stored(view: View, slices: Sequence[tuple[int, int]], command: commands.Store, modified: Sequence[int]) -> Reply:
+async def _change_flags(
+    session: Session, selected: Selected, slices: Slices, command: commands.Store
+) -> tuple[int, list[int]]:
+    """Change the flags; the mod-sequence of that, and the UIDs that UNCHANGEDSINCE kept from it."""
+    view, mailbox_id = selected.view, selected.shared.mailbox_id
+    uids, mode, names = view.uids_of(slices), MODES[command.action], flag_names(command.flags)
+    write = session.services.store.write
+    if command.unchanged_since is not None or view.ghosts:
+        modseq, _, modified = await write(
+            messages.store_flags, session.account_id, mailbox_id, uids, mode, names, command.unchanged_since
+        )
+        return modseq, modified
+    base = view.snapshot
+    known = packed.Known(base.modseq, uids, base.flags_of(slices))
+    done = await write(packed.flag, session.account_id, mailbox_id, known, mode, names)
+    spelt, new = bits.known_mask(names, base.names.keywords)
+    if done.known and done.modseq > base.modseq and not new:
+        after = functools.partial(packed.apply, mode, spelt)
+        selected.shared.replace(base, reflag(base, slices, after, done.modseq))
+    return done.modseq, []
+
+
+def _stored(view: View, slices: Slices, command: commands.Store, modified: Sequence[int]) -> Reply:
     """How STORE ends."""
     lost = not command.by_uid and view.has_ghosts(slices)
     if lost and not (command.silent and view.uids_of(slices)):
@@ -141,7 +158,7 @@ def _stored(view: View, slices: Sequence[tuple[int, int]], command: commands.Sto
 def _to_tell(
     view: View,
     before: Snapshot,
-    slices: Sequence[tuple[int, int]],
+    slices: Slices,
     command: commands.Store,
     modseq: int,
     *,
