@@ -208,6 +208,7 @@ _DUE = Statement(
     .where(queued_domain.c.due <= bindparam("now", type_=BigInteger))
     .order_by(queued_domain.c.due, queued_domain.c.id)
     .limit(bindparam("top", type_=BigInteger))
+    .with_for_update(skip_locked=True)  # PostgreSQL: workers that come together share the work
 )
 _TAKE = Statement(
     update(queued_domain)

@@ -135,6 +135,9 @@ class House:
         self.run(stop())
 
     def stop(self) -> None:
+        """Stop everything; once more does nothing."""
+        if self.loop.is_closed():
+            return
         self.stop_relays()
         self.run(self.door.stop(1.0))
         self.directory.close()

@@ -1,0 +1,182 @@
+"""The outside world: a real receiving server on aiosmtpd, and a name server on dnspython."""
+
+import asyncio
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import dns.asyncresolver
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+Answer = str | Callable[[], str]
+
+
+class Inbox:
+    """aiosmtpd's hooks: what to answer by command and address, and everything that was taken."""
+
+    def __init__(self) -> None:
+        self.taken: list[Envelope] = []
+        self.tls: list[bool] = []
+        self.said: list[str] = []
+        self.answers: dict[str, str] = {}
+        """`MAIL`, `DATA`, `EHLO` or an address -> the answer."""
+        self.extensions: tuple[str, ...] = ()
+        self.hold = threading.Event()
+        """Cleared: DATA waits for it."""
+        self.hold.set()
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.said.append(f"EHLO {hostname}")
+        session.host_name = hostname
+        return [*responses[:-1], *(f"250-{one}" for one in self.extensions), responses[-1]]
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.said.append(f"MAIL {address or '<>'} {' '.join(options)}".strip())
+        if "MAIL" in self.answers:
+            return self.answers["MAIL"]
+        envelope.mail_from = address or "<>"
+        return "250 2.1.0 Ok"
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.said.append(f"RCPT {address} {' '.join(options)}".strip())
+        if address in self.answers:
+            return self.answers[address]
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        await asyncio.to_thread(self.hold.wait, 20)
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        self.taken.append(envelope)
+        self.tls.append(session.ssl is not None)
+        return "250 2.0.0 taken"
+
+    @property
+    def octets(self) -> list[bytes]:
+        """The messages."""
+        return [bytes(envelope.original_content or b"") for envelope in self.taken]
+
+
+class Lenient(SMTP):
+    """aiosmtpd takes neither the null reverse-path nor DSN parameters; other servers do."""
+
+    _PATH = re.compile(r"(?:FROM|TO):<([^>]*)>\s*(.*)", re.IGNORECASE)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:
+        found = self._PATH.match(arg or "")
+        assert found
+        assert self.envelope is not None
+        await self.push(await self._call_handler_hook("MAIL", found[1], found[2].split()))
+
+    async def smtp_RCPT(self, arg: str | None) -> None:
+        found = self._PATH.match(arg or "")
+        assert found
+        await self.push(await self._call_handler_hook("RCPT", found[1], found[2].split()))
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return Lenient(self.handler, **self.SMTP_kwargs)
+
+
+class Elsewhere:
+    """A server somewhere else."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.inbox = Inbox()
+        self.address = address
+        self.port = port or free_port(address)
+        self._tls = tls
+        self._controller: _Controller | None = None
+
+    def start(self, **options: Any) -> "Elsewhere":
+        self._controller = _Controller(
+            self.inbox,
+            hostname=self.address,
+            port=self.port,
+            tls_context=self._tls,
+            enable_SMTPUTF8=options.pop("enable_SMTPUTF8", True),
+            **options,
+        )
+        self._controller.start()
+        return self
+
+    def stop(self) -> None:
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
+
+    @property
+    def target(self) -> str:
+        """`host:port`, as a setting has it."""
+        return f"{self.address}:{self.port}"
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as sock:
+        sock.bind((address, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Names:
+    """A name server that knows what it is told: `names["a.fr", "MX"] = ["10 mx.a.fr."]`."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], list[str]] = {}
+        self.broken: set[str] = set()
+        self.asked: list[str] = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def resolver(self) -> dns.asyncresolver.Resolver:
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers = ["127.0.0.1"]
+        resolver.port = self._socket.getsockname()[1]
+        resolver.lifetime = 3
+        return resolver
+
+    def stop(self) -> None:
+        self._socket.sendto(b"", self._socket.getsockname())
+        self._thread.join(5)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            data, peer = self._socket.recvfrom(2000)
+            if not data:
+                return
+            self._socket.sendto(self._answer(dns.message.from_wire(data)), peer)
+
+    def _answer(self, query: dns.message.Message) -> bytes:
+        question = query.question[0]
+        name = question.name.to_text(omit_final_dot=True).lower()
+        kind = dns.rdatatype.to_text(question.rdtype)
+        self.asked.append(f"{name} {kind}")
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.RA
+        if name in self.broken:
+            answer.set_rcode(dns.rcode.SERVFAIL)
+        elif (name, kind) in self.known:
+            answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *self.known[name, kind]))
+        elif not any(known == name for known, _ in self.known):
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        return answer.to_wire()

@@ -1,0 +1,276 @@
+"""Every bound of the doors, each with a test that goes beyond it."""
+
+import socket
+import time
+
+import pytest
+
+from smtp import connection, door, framing
+from smtp.door import Door
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.dialogues import Dialogue, Wire
+from tests.smtp.house import DOMAIN, House
+
+ADA = f"ada@{DOMAIN}".encode()
+OPEN = b"HELO bar.com\r\nMAIL FROM:<a@bar.com>\r\nRCPT TO:<" + ADA + b">\r\n"
+
+
+def wire(house: House, name: str = "smtp") -> Wire:
+    return Wire(house, Dialogue("limits", door=name), encrypted=False)
+
+
+def ask(one: Wire, octets: bytes, lines: int = 1) -> list[str]:
+    one.send(octets)
+    return [one.line() for _ in range(lines)]
+
+
+def send(house: House, message: bytes) -> str:
+    """The answer to a message."""
+    one = wire(house)
+    ask(one, OPEN + b"DATA\r\n", 4)
+    answer = ask(one, message + b"\r\n.\r\n")[0]
+    one.close()
+    return answer
+
+
+@pytest.fixture
+def small(make_house: HouseMaker) -> House:
+    return make_house(
+        limits={"message_size": 200_000, "recipients": 100, "header_size": 4096, "hops": 10, "connections": 3}
+    )
+
+
+def test_message_size_is_refused_before_data_when_told(small: House) -> None:
+    one = wire(small)
+    assert ask(one, b"EHLO bar.com\r\nMAIL FROM:<a@bar.com> SIZE=200001\r\nMAIL FROM:<> SIZE=200000\r\n", 11)[-2:] == [
+        "552 5.3.4 Message too big",
+        "250 2.1.0 Ok",
+    ]
+    one.close()
+
+
+def test_message_size_is_refused_after_data(small: House) -> None:
+    assert send(small, b"Subject: x\r\n\r\n" + b"x" * 70 * 10 + b"\r\n" * 99_000).startswith("250 ")
+    assert send(small, b"Subject: x\r\n\r\n" + (b"x" * 70 + b"\r\n") * 3000) == "552 5.3.4 Message too big"
+
+
+def test_chunks_beyond_the_size_are_read_and_refused(small: House) -> None:
+    one = wire(small)
+    ask(one, OPEN, 3)
+    assert ask(one, b"BDAT 200001\r\n" + b"x\r\n" * 66667) == ["552 5.3.4 Message too big"]
+    assert ask(one, b"BDAT 9000000 LAST\r\n" + b"QUIT\r\n" * 1_500_000) == [
+        "503 5.5.1 The message was refused; say RSET"
+    ]
+    assert ask(one, b"RSET\r\n") == ["250 2.0.0 Ok"]
+    one.close()
+
+
+def test_header_size(small: House) -> None:
+    assert send(small, b"X-Y: " + b"z" * 3000 + b"\r\n\r\nx").startswith("250 ")
+    assert send(small, (b"X-Y: " + b"z" * 70 + b"\r\n") * 60 + b"\r\nx") == "552 5.3.4 Header too big"
+
+
+def test_loops_end(small: House) -> None:
+    hop = b"Received: from a by b; Mon, 1 Jan 2026 00:00:00 +0000\r\n"
+    assert send(small, hop * 10 + b"\r\nx").startswith("250 ")
+    assert send(small, hop * 11 + b"\r\nx").startswith("554 5.4.6 ")
+
+
+def test_recipients(small: House) -> None:
+    one = wire(small)
+    answers = ask(one, OPEN + (b"RCPT TO:<" + ADA + b">\r\n") * 101, 104)
+    assert answers[2:102] == ["250 2.1.5 Ok"] * 100
+    assert answers[102:] == ["452 4.5.3 Too many recipients"] * 2
+    ask(one, b"DATA\r\nx\r\n.\r\n", 2)
+    one.close()
+    assert len(small.mail("ada")) == 1
+
+
+def test_text_lines(house: House) -> None:
+    assert send(house, b"\r\n" + b"x" * 60_000).startswith("250 ")
+    assert send(house, b"\r\n" + b"x" * (framing.TEXT_LINE + 1)) == "500 5.5.2 Line too long"
+
+
+def test_command_lines(house: House) -> None:
+    one = wire(house)
+    assert ask(one, b"NOOP " + b"x" * (framing.COMMAND_LINE - 10) + b"\r\n") == ["250 2.0.0 Ok"]
+    assert ask(one, b"NOOP " + b"x" * framing.COMMAND_LINE + b"\r\n") == ["500 5.5.2 Line too long"]
+    assert ask(one, b"NOOP " + b"x" * 1_000_000 + b"\r\nNOOP\r\n", 2) == ["500 5.5.2 Line too long", "250 2.0.0 Ok"]
+    one.close()
+    one = wire(house, "submission")
+    assert ask(one, b"NOOP " + b"x" * framing.COMMAND_LINE + b"\r\n") == ["500 5.5.2 Line too long"]
+    assert ask(one, b"AUTH PLAIN " + b"x" * framing.COMMAND_LINE + b"\r\n") == ["503 5.5.1 Say EHLO first"]
+    assert ask(one, b"AUTH PLAIN " + b"x" * framing.AUTH_LINE + b"\r\n") == ["500 5.5.2 Line too long"]
+    one.close()
+
+
+def test_senseless_commands_end_the_connection(house: House) -> None:
+    one = wire(house)
+    answers = ask(one, b"XYZZY\r\n" * connection.MAX_FAULTS, connection.MAX_FAULTS + 1)
+    assert answers[-2:] == ["500 5.5.1 Command unknown", "421 4.7.0 Too many errors"]
+    assert one.line() == ""
+    one.close()
+
+
+def test_harvesting_ends_the_connection(house: House) -> None:
+    one = wire(house)
+    ask(one, OPEN, 3)
+    count = connection.MAX_REFUSALS
+    names = b"".join(b"RCPT TO:<name%d@ac-exemple.fr>\r\n" % n for n in range(count))
+    assert ask(one, names, count + 1)[-1] == "421 4.7.0 Too many errors"
+    assert one.line() == ""
+    one.close()
+
+
+def test_a_few_wrong_names_in_a_long_list_do_not(house: House) -> None:
+    one = wire(house)
+    ask(one, OPEN, 3)
+    good, bad = b"RCPT TO:<" + ADA + b">\r\n", b"RCPT TO:<nobody@ac-exemple.fr>\r\n"
+    answers = ask(one, (good + bad) * 300, 600)
+    assert answers.count("250 2.1.5 Ok") == 300
+    one.close()
+
+
+def test_idle_commands_end_the_connection(house: House) -> None:
+    one = wire(house)
+    count = connection.MAX_IDLE_COMMANDS
+    answers = ask(one, b"NOOP\r\n" * (count + 1), count + 1)
+    assert answers[-1] == "421 4.7.0 Too many commands without a message"
+    assert one.line() == ""
+    one.close()
+
+
+def test_connections_of_a_worker(small: House) -> None:
+    held = [wire(small) for _ in range(3)]
+    with socket.create_connection(("127.0.0.1", small.ports["smtp"]), 5) as extra:
+        assert extra.recv(200) == b"421 4.3.2 Too many connections, try again later\r\n"
+        assert extra.recv(200) == b""
+    held.pop().close()
+    time.sleep(0.2)
+    held.append(wire(small))
+    for one in held:
+        one.close()
+
+
+class Nobody:
+    """A connection that only counts."""
+
+    def end_soon(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+def test_connections_of_a_peer_and_loopback_is_exempt(house: House) -> None:
+    one = Door(house.settings.limits)
+    limit = house.settings.limits.connections_per_peer
+    members = [Nobody() for _ in range(limit)]
+    assert all(one.enter(member, "192.0.2.1") is None for member in members)
+    last = Nobody()
+    assert one.enter(last, "192.0.2.1") == b"421 4.7.0 Too many connections from your address\r\n"
+    one.leave(last)
+    assert one.enter(Nobody(), "192.0.2.2") is None
+    one.leave(members[0])
+    assert one.enter(Nobody(), "192.0.2.1") is None
+    for address in ("127.0.0.1", "::1", "127.9.9.9", ""):
+        assert all(one.enter(Nobody(), address) is None for _ in range(limit + 1))
+
+
+def test_octets_in_memory_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many slow senders together may not fill the memory."""
+    assert door.HELD_OCTETS >= 100_000_000
+    monkeypatch.setattr(connection, "HELD_OCTETS", 300_000)
+    one, other = wire(house), wire(house)
+    for each in (one, other):
+        ask(each, OPEN + b"DATA\r\n", 4)
+        each.send((b"x" * 70 + b"\r\n") * 3000)
+    time.sleep(0.3)
+    answers = {ask(one, b".\r\n")[0][:9], ask(other, b".\r\n")[0][:9]}
+    assert answers == {"250 2.0.0", "452 4.3.1"}
+    assert ask(one, OPEN.partition(b"\r\n")[2] + b"DATA\r\nx\r\n.\r\n", 4)[-1].startswith("250 ")
+    one.close()
+    other.close()
+    time.sleep(0.2)
+    assert house.door.held == 0
+
+
+def test_idle_peer_is_told_and_closed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.4)
+    one = wire(house)
+    time.sleep(0.2)
+    assert ask(one, b"HELO bar.com\r\n") == ["250 ac-exemple.fr"]
+    assert one.line() == "421 4.4.2 Idle for too long"
+    assert one.line() == ""
+    one.close()
+
+
+def test_dripping_message_is_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MESSAGE_SECONDS", 0.4)
+    one = wire(house)
+    ask(one, OPEN + b"DATA\r\n", 4)
+    for _ in range(6):
+        one.send(b"x\r\n")
+        time.sleep(0.1)
+    assert one.line() == "421 4.4.2 The transaction takes too long"
+    assert one.line() == ""
+    one.close()
+
+
+def test_peer_that_does_not_read_is_held_back_and_dropped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "MAX_IDLE_COMMANDS", 1 << 60)
+    with socket.socket() as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.connect(("127.0.0.1", house.ports["smtp"]))
+        greedy.settimeout(0.5)
+        with pytest.raises((TimeoutError, ConnectionError)):
+            greedy.sendall(b"HELP\r\n" * 10_000_000)
+    deadline = time.monotonic() + 5
+    while house.door._members:
+        assert time.monotonic() < deadline, "the connection is still there"
+        time.sleep(0.05)
+
+
+def test_a_peer_that_leaves_early_gets_its_message_delivered(house: House) -> None:
+    """The connection is gone before the answer; what was asked for whole is done whole."""
+    with socket.create_connection(("127.0.0.1", house.ports["smtp"]), 5) as one:
+        one.sendall(OPEN + b"DATA\r\nSubject: x\r\n\r\n.\r\nQUIT\r\n")
+    deadline = time.monotonic() + 5
+    while not house.mail("ada"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_half_a_message_is_none(house: House) -> None:
+    with socket.create_connection(("127.0.0.1", house.ports["smtp"]), 5) as one:
+        one.sendall(OPEN + b"DATA\r\nSubject: x\r\n\r\nhalf\r\n")
+        one.shutdown(socket.SHUT_WR)
+        while one.recv(1000):
+            pass
+    assert house.mail("ada") == []
+
+
+def test_half_closed_peer_still_gets_answers(house: House) -> None:
+    with socket.create_connection(("127.0.0.1", house.ports["smtp"]), 5) as one:
+        one.sendall(OPEN + b"DATA\r\nSubject: x\r\n\r\n.\r\n")
+        one.shutdown(socket.SHUT_WR)
+        said = b""
+        while piece := one.recv(1000):
+            said += piece
+    assert b"250 2.0.0 delivered as " in said
+
+
+def test_stop_lets_a_message_end(make_house: HouseMaker) -> None:
+    house = make_house()
+    idle, busy = wire(house), wire(house)
+    ask(busy, OPEN + b"DATA\r\n", 4)
+    ended = house.loop.call_soon_threadsafe(lambda: house.loop.create_task(house.door.stop(5)))
+    assert idle.line() == "421 4.3.2 Service stopping, try again later"
+    assert idle.line() == ""
+    assert ask(busy, b"Subject: x\r\n\r\n.\r\n")[0].startswith("250 ")
+    assert busy.line() == "421 4.3.2 Service stopping, try again later"
+    assert busy.line() == ""
+    assert ended is not None
+    for one in (idle, busy):
+        one.close()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", house.ports["smtp"]), 1)

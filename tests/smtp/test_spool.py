@@ -1,0 +1,131 @@
+"""The queue's rows, on both engines."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mailserver.store import blobs, collect, messages, spool
+from mailserver.store.spool import Notify, Options, Target
+from mailserver.store.transactions import Store, Tx
+
+MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
+LIFETIME = 1000
+
+
+def enqueue(tx: Tx, *targets: Target | str, octets: bytes = MESSAGE) -> int:
+    content_id, _ = messages.store_content(tx, blobs.prepare(octets, Path()))
+    return spool.enqueue(tx, content_id, "a@b.fr", targets, lifetime=LIFETIME, options=Options(name="A" * 16))
+
+
+def lease(store: Store, limit: int = 100) -> list[spool.Leased]:
+    return store.write_now(spool.lease, limit)
+
+
+def test_a_row_for_each_domain(store: Store) -> None:
+    store.write_now(enqueue, "x@one.fr", Target("Y@ONE.fr", Notify.NEVER, "rfc822;y"), "é@two.fr", "z@école.fr")
+    rows = lease(store)
+    assert [(row.domain, [one.address for one in row.recipients]) for row in rows] == [
+        ("one.fr", ["x@one.fr", "Y@ONE.fr"]),
+        ("two.fr", ["é@two.fr"]),
+        ("xn--cole-9oa.fr", ["z@école.fr"]),
+    ]
+    assert rows[0].recipients[1].notify is Notify.NEVER
+    assert rows[0].recipients[1].orcpt == "rfc822;y"
+    assert {row.queued_id for row in rows} == {rows[0].queued_id}
+    assert rows[0].expires - rows[0].created == LIFETIME
+    assert store.read_now(spool.octets, rows[0].content_id, Path()) == MESSAGE
+
+
+def test_no_two_workers_get_one_row(make_store: Callable[[], Store]) -> None:
+    stores = [make_store() for _ in range(3)]
+    for number in range(40):
+        stores[0].write_now(enqueue, f"x@d{number}.fr")
+    with ThreadPoolExecutor(6) as pool:
+        got = list(pool.map(lambda turn: lease(stores[turn % 3], 5), range(30)))
+    taken = [row.id for rows in (*got, lease(stores[1])) for row in rows]
+    assert len(taken) == len(set(taken)) == 40
+    assert lease(stores[1]) == []
+
+
+def test_a_lease_runs_out_and_the_late_worker_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "LEASE", 0)
+    store.write_now(enqueue, "x@one.fr")
+    (late,) = lease(store)
+    (row,) = lease(store)
+    assert (late.attempts, row.attempts) == (1, 2)
+    assert late.lease != row.lease
+    assert not store.write_now(spool.settle, late, [one.id for one in late.recipients])
+    assert len(store.read_now(spool.show)) == 1
+    assert store.write_now(spool.settle, row, [one.id for one in row.recipients])
+    assert store.read_now(spool.show) == []
+
+
+def test_renewed_and_given_back(store: Store) -> None:
+    store.write_now(enqueue, "x@one.fr")
+    (row,) = lease(store)
+    before = store.read_now(spool.next_due)
+    assert before is not None
+    store.write_now(spool.renew, [(row.id, row.lease), (row.id, 1)])
+    assert (store.read_now(spool.next_due) or 0) >= before
+    store.write_now(spool.give_back, [(row.id, 1)])
+    assert lease(store) == []
+    store.write_now(spool.give_back, [(row.id, row.lease)])
+    (again,) = lease(store)
+    assert again.attempts == 1
+
+
+def test_settling_in_part(store: Store) -> None:
+    store.write_now(enqueue, "x@one.fr", "y@one.fr")
+    (row,) = lease(store)
+    due = row.created + 500
+    assert store.write_now(
+        spool.settle, row, [row.recipients[0].id], due=due, error="450 4.2.0 later\r\n" + "x" * 2000, warned=True
+    )
+    (entry,) = store.read_now(spool.show)
+    assert entry.recipients == ("y@one.fr",)
+    assert entry.due == due == store.read_now(spool.next_due)
+    assert not entry.sending
+    assert entry.error.startswith("450 4.2.0 later")
+    assert len(entry.error) == spool.ERROR_LENGTH
+    assert entry.error.isprintable()
+    assert lease(store) == []
+    assert store.write_now(spool.retry) == 1
+    (row,) = lease(store)
+    assert row.warned
+    assert [one.address for one in row.recipients] == ["y@one.fr"]
+
+
+def test_content_is_held_until_the_last_domain_is_done(store: Store) -> None:
+    store.write_now(enqueue, "x@one.fr", "x@two.fr")
+    first, second = lease(store)
+    store.write_now(spool.settle, first, [first.recipients[0].id])
+    later = first.created + 10**6
+    store.write_now(collect.collect, later)
+    assert store.read_now(spool.octets, second.content_id, Path()) == MESSAGE
+    store.write_now(spool.settle, second, [second.recipients[0].id])
+    assert store.write_now(collect.collect, later)[0] == 1
+    with pytest.raises(AssertionError):
+        store.read_now(spool.octets, second.content_id, Path())
+
+
+def test_operators_see_retry_and_drop(store: Store) -> None:
+    store.write_now(enqueue, "x@one.fr", "x@two.fr")
+    entries = store.read_now(spool.show)
+    assert [(one.domain, one.size, one.attempts, one.name) for one in entries] == [
+        ("one.fr", len(MESSAGE), 0, "A" * 16),
+        ("two.fr", len(MESSAGE), 0, "A" * 16),
+    ]
+    assert store.read_now(spool.show, 1, entries[0].id) == entries[1:]
+    assert store.read_now(spool.find, "a" * 16) == [one.id for one in entries]
+    assert store.read_now(spool.find, str(entries[0].id)) == [entries[0].id]
+    assert store.read_now(spool.find, "999999") == store.read_now(spool.find, "x' OR 1") == []
+    rows = lease(store)
+    assert store.read_now(spool.show)[0].sending
+    assert store.write_now(spool.retry, [rows[0].id]) == 0, "a row that is being sent is left alone"
+    assert store.write_now(spool.drop, [entries[0].id, 999_999]) == 1
+    assert not store.write_now(spool.settle, rows[0], [])
+    assert [one.domain for one in store.read_now(spool.show)] == ["two.fr"]
+    assert store.write_now(spool.drop, [entries[1].id]) == 1
+    assert store.read_now(spool.next_due) is None

@@ -1,0 +1,83 @@
+"""STARTTLS: nothing from before acts after."""
+
+import smtplib
+import socket
+import ssl
+import warnings
+
+import pytest
+
+from tests.smtp.dialogues import tls_context
+from tests.smtp.house import DOMAIN, PASSWORD, House
+
+
+def test_smtplib_over_starttls(house: House) -> None:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=5) as client:
+        client.starttls(context=tls_context())
+        client.sendmail("a@ailleurs.fr", [f"ada@{DOMAIN}"], b"Subject: x\r\n\r\nx\r\n")
+    (octets,) = house.mail("ada")
+    assert b"with ESMTPS id" in octets
+    assert b"(using TLSv1." in octets
+
+
+def test_implicit_tls(house: House) -> None:
+    with smtplib.SMTP_SSL("127.0.0.1", house.ports["submissions"], timeout=5, context=tls_context()) as client:
+        client.login("ada", PASSWORD)
+        client.sendmail(f"ada@{DOMAIN}", [f"bob@{DOMAIN}"], f"From: ada@{DOMAIN}\r\n\r\nx\r\n".encode())
+    (octets,) = house.mail("bob")
+    assert b"with ESMTPSA id" in octets
+
+
+@pytest.mark.parametrize("injected", [b"EHLO mallory.net\r\n", b"HELO mallory.net\r\nMAIL FROM:<m@mallory.net>\r\nRC"])
+@pytest.mark.parametrize("door", ["smtp", "submission"])
+def test_starttls_injection(house: House, door: str, injected: bytes) -> None:
+    """Commands pipelined in the clear behind STARTTLS are forgotten (CVE-2011-0411)."""
+    with socket.create_connection(("127.0.0.1", house.ports[door]), 5) as plain:
+        plain.recv(200)
+        plain.sendall(b"EHLO bar.com\r\n")
+        plain.recv(1000)
+        plain.sendall(b"STARTTLS\r\n" + injected)
+        assert plain.recv(1000) == b"220 2.0.0 Ready to start TLS\r\n"
+        with tls_context().wrap_socket(plain) as encrypted:
+            encrypted.sendall(b"NOOP\r\n")
+            assert encrypted.recv(1000) == b"250 2.0.0 Ok\r\n"
+            encrypted.sendall(b"MAIL FROM:<a@bar.com>\r\n")
+            assert encrypted.recv(1000).startswith(b"503 5.5.1 Say EHLO first")
+
+
+def test_transaction_from_before_is_gone(house: House) -> None:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=5) as client:
+        client.ehlo("bar.com")
+        client.docmd("MAIL FROM:<a@bar.com>")
+        client.docmd(f"RCPT TO:<ada@{DOMAIN}>")
+        client.starttls(context=tls_context())
+        client.ehlo("bar.com")
+        assert client.docmd("DATA")[0] == 503
+
+
+def test_garbage_instead_of_a_handshake_closes(house: House) -> None:
+    with socket.create_connection(("127.0.0.1", house.ports["smtp"]), 5) as plain:
+        plain.recv(200)
+        plain.sendall(b"STARTTLS\r\n")
+        assert plain.recv(1000).startswith(b"220 ")
+        plain.sendall(b"EHLO bar.com\r\n" * 10)
+        rest = b""
+        try:
+            while piece := plain.recv(1000):
+                rest += piece
+        except ConnectionError:
+            pass
+        assert b"250" not in rest
+
+
+def test_old_protocols_are_refused(house: House) -> None:
+    context = tls_context()
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that is the point
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    client = smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=5)
+    with pytest.raises((ssl.SSLError, OSError)):
+        client.starttls(context=context)
+    client.close()

@@ -1,0 +1,241 @@
+"""Submission end to end: completed, signed, committed once, and only by who may."""
+
+import re
+import smtplib
+from collections.abc import Iterator
+
+import dkim  # type: ignore[import-untyped]
+import pytest
+
+from mailserver import dkim as ours
+from mailserver.errors import Reason, Refused
+from mailserver.store import accounts, spool
+from mailserver.store.spool import Notify, Target
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.dialogues import tls_context
+from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
+
+ADA, BOB = f"ada@{DOMAIN}", f"bob@{DOMAIN}"
+MESSAGE = f"From: Ada <{ADA}>\r\nTo: {BOB}\r\nSubject: x\r\n\r\nBonjour\r\n".encode()
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[smtplib.SMTP]:
+    drop_queue(house)
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as one:
+        one.starttls(context=tls_context())
+        one.login("ada", PASSWORD)
+        yield one
+
+
+def drop_queue(house: House) -> None:
+    rows = [entry.id for entry in house.read(spool.show)]
+    house.store.write_now(spool.drop, rows)
+
+
+def queue(house: House) -> list[spool.Entry]:
+    return house.read(spool.show)
+
+
+def octets_of(house: House, entry: spool.Entry) -> bytes:
+    """What the relay would send."""
+    (row,) = [one for one in house.store.write_now(spool.lease, 100) if one.id == entry.id]
+    return house.read(spool.octets, row.content_id, house.settings.data / "blobs")
+
+
+def test_missing_fields_are_added_and_blind_copies_dropped(house: House, client: smtplib.SMTP) -> None:
+    client.sendmail(ADA, [BOB], b"Bcc: secret@ailleurs.fr,\r\n autre@ailleurs.fr\r\n" + MESSAGE)
+    (octets,) = house.mail("bob")
+    top, _, rest = octets.partition(b"Date: ")
+    assert re.fullmatch(rb"Return-Path: <ada@ac-exemple\.fr>\r\nReceived: from [^\r]+\r\n(\t[^\r]+\r\n)+", top)
+    assert re.match(rb"[^\r]+ [+]0000\r\nMessage-ID: <[^\r<>@ ]+@ac-exemple\.fr>\r\nFrom: Ada", rest)
+    assert rest.endswith(MESSAGE)
+    assert b"secret" not in octets
+    assert b"with ESMTPSA id" in octets
+    assert queue(house) == []
+
+
+def test_what_is_there_stays(house: House, client: smtplib.SMTP) -> None:
+    whole = b"Message-Id: <1@x>\r\nDATE: Mon, 1 Jan 2024 00:00:00 +0000\r\n" + MESSAGE
+    client.sendmail(ADA, [BOB], whole)
+    (octets,) = house.mail("bob")
+    assert octets.endswith(b"0000\r\n" + whole)
+    assert octets.lower().count(b"message-id") == 1
+
+
+@pytest.mark.parametrize("message", [b"Bonjour\r\n", b"\r\nBonjour\r\n", b"Subject: x\r\n"])
+def test_message_without_author_gets_one(house: House, client: smtplib.SMTP, message: bytes) -> None:
+    client.sendmail(ADA, [BOB], message)
+    (octets,) = house.mail("bob")
+    assert b"\r\nFrom: Ada Essai <ada.essai@ac-exemple.fr>\r\n" in octets
+    assert octets.endswith(message)
+    header = octets.partition(b"\r\n\r\n")[0]
+    assert b"Bonjour" not in header
+
+
+def test_local_and_remote_in_one_unit(house: House, client: smtplib.SMTP) -> None:
+    client.sendmail(ADA, [BOB, "x@ailleurs.fr", "y@AILLEURS.fr", "z@autre.fr"], MESSAGE)
+    assert len(house.mail("bob")) == 1
+    entries = queue(house)
+    assert [(one.domain, one.recipients) for one in entries] == [
+        ("ailleurs.fr", ("x@ailleurs.fr", "y@ailleurs.fr")),
+        ("autre.fr", ("z@autre.fr",)),
+    ]
+    assert {one.name for one in entries} == {entries[0].name}
+    assert entries[0].sender == ADA
+    assert octets_of(house, entries[0]) == house.mail("bob")[0], "one content for all"
+
+
+def test_signature_verifies(house: House, client: smtplib.SMTP) -> None:
+    body = "Été  à la mer \t\r\n\r\n.\r\nfin\r\n\r\n\r\n".encode()
+    client.sendmail(ADA, ["x@ailleurs.fr"], MESSAGE + body)
+    octets = octets_of(house, queue(house)[0])
+    record = ours.dns_record(house.settings.secret("dkim-s1.pem")).encode()
+    asked = []
+
+    def dns(name: bytes, timeout: int = 5) -> bytes:
+        asked.append(name)
+        return record
+
+    sent = octets.partition(b"\r\n")[2]
+    assert dkim.verify(sent, dnsfunc=dns)
+    assert asked == [b"s1._domainkey.ac-exemple.fr."]
+    assert not dkim.verify(sent.replace(b"fin", b"nif"), dnsfunc=dns)
+    assert not dkim.verify(sent.replace(b"Subject: x", b"Subject: y"), dnsfunc=dns)
+    assert not dkim.verify(b"From: other@x.fr\r\n" + sent, dnsfunc=dns), "a second From is not covered"
+
+
+def test_dsn_parameters_reach_the_queue(house: House, client: smtplib.SMTP) -> None:
+    client.mail(ADA, ["RET=FULL", "ENVID=Q1"])
+    client.rcpt("x@ailleurs.fr", ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;X@ailleurs.fr"])
+    client.rcpt("y@ailleurs.fr", ["NOTIFY=NEVER"])
+    client.data(MESSAGE)
+    (row,) = house.store.write_now(spool.lease, 10)
+    assert (row.ret, row.envid) == ("FULL", "Q1")
+    assert [(one.notify, one.orcpt) for one in row.recipients] == [
+        (Notify.SUCCESS | Notify.FAILURE, "rfc822;X@ailleurs.fr"),
+        (Notify.NEVER, ""),
+    ]
+
+
+def test_success_report_for_a_local_recipient(house: House, client: smtplib.SMTP) -> None:
+    client.mail(ADA, ["ENVID=Q2"])
+    client.rcpt(BOB, ["NOTIFY=SUCCESS"])
+    client.data(MESSAGE)
+    assert len(house.mail("bob")) == 1
+    (report,) = house.mail("ada")
+    assert report.startswith(b"Return-Path: <>\r\n")
+    assert b"Action: delivered\r\n" in report
+    assert b"Original-Envelope-Id: Q2\r\n" in report
+
+
+def test_lists_reach_members_here_and_elsewhere(house: House, client: smtplib.SMTP) -> None:
+    client.sendmail(ADA, [LIST], MESSAGE)
+    assert len(house.mail("bob")) == len(house.mail("ada")) == 1
+    assert [one.recipients for one in queue(house)] == [("amie@ailleurs.fr",)]
+
+
+def test_internationalised_recipient_is_marked(house: House, client: smtplib.SMTP) -> None:
+    client.command_encoding = "utf-8"
+    client.docmd(f"MAIL FROM:<{ADA}> SMTPUTF8")
+    client.docmd("RCPT TO:<élève@école.fr>")
+    client.data(MESSAGE)
+    (row,) = house.store.write_now(spool.lease, 10)
+    assert row.utf8
+    assert row.domain == "xn--cole-9oa.fr"
+
+
+def test_suspension_is_felt_by_an_open_connection(make_house: HouseMaker) -> None:
+    house = make_house()
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+        client.starttls(context=tls_context())
+        client.login("ada", PASSWORD)
+        house.store.write_now(accounts.suspend, house.people["ada"].account_id, "test", False)
+        with pytest.raises(smtplib.SMTPDataError) as caught:
+            client.sendmail(ADA, [BOB], MESSAGE)
+        assert caught.value.smtp_code == 550
+
+
+@pytest.mark.parametrize("login", ["gil", "luc", "nobody"])
+def test_who_may_not_log_in(house: House, login: str) -> None:
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+        client.starttls(context=tls_context())
+        with pytest.raises(smtplib.SMTPAuthenticationError) as caught:
+            client.login(login, PASSWORD)
+        assert caught.value.smtp_code == 535
+
+
+# ---------------------------------------------------------------------- the service itself, as the web calls it
+
+
+def submit(house: House, *recipients: str | Target, octets: bytes = MESSAGE, **options: bool) -> str:
+    return house.run(house.submission.submit(house.people["ada"], ADA, recipients, octets, **options))  # type: ignore[arg-type]
+
+
+def test_copy_in_sent_keeps_blind_copies(house: House) -> None:
+    drop_queue(house)
+    name = submit(house, BOB, "x@ailleurs.fr", octets=b"Bcc: x@ailleurs.fr\r\n" + MESSAGE, save_to_sent=True)
+    (sent,) = house.mail("ada", "Sent")
+    assert sent.startswith(b"Date: ")
+    assert sent.endswith(b"Bcc: x@ailleurs.fr\r\n" + MESSAGE)
+    (received,) = house.mail("bob")
+    assert b"Bcc" not in received
+    assert f"\r\nReceived: by ac-exemple.fr with HTTP id {name};".encode() in received
+    assert [one.name for one in queue(house)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("recipient", "reason"),
+    [
+        (f"nobody@{DOMAIN}", Reason.NO_SUCH_RECIPIENT),
+        (f"gil@{DOMAIN}", Reason.SUSPENDED),
+        (f"noe@{DOMAIN}", Reason.OVER_QUOTA),
+    ],
+)
+def test_refused_recipient_is_named_and_nothing_leaves(house: House, recipient: str, reason: Reason) -> None:
+    drop_queue(house)
+    with pytest.raises(Refused) as caught:
+        submit(house, BOB, "x@ailleurs.fr", recipient, save_to_sent=True)
+    assert caught.value.reason is reason
+    assert caught.value.text.startswith(f"{recipient}: ")
+    assert house.mail("bob") == house.mail("ada", "Sent") == []
+    assert queue(house) == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"From: {BOB}",
+        f"From: {ADA}, {BOB}",
+        f"From: {ADA}\r\nSender: {BOB}",
+        f"From: {ADA}\r\nFrom: {ADA}",
+        f'From: "{ADA}" <{BOB}>',
+        f"From: {ADA} <{BOB}>",
+        f"From: (c) {BOB}",
+        "From: undisclosed",
+        "From:",
+        f"From: <{ADA}@evil.fr>",
+    ],
+)
+def test_authors_who_are_not_this_person(house: House, header: str) -> None:
+    with pytest.raises(Refused) as caught:
+        submit(house, BOB, octets=f"{header}\r\n\r\nx\r\n".encode())
+    assert caught.value.reason is Reason.FORBIDDEN
+
+
+def test_limits_of_submission(make_house: HouseMaker) -> None:
+    house = make_house(limits={"message_size": 5000, "recipients": 100})
+    for recipients, octets, reason in (
+        ([], MESSAGE, Reason.INVALID),
+        ([BOB] * 101, MESSAGE, Reason.TOO_MANY_RECIPIENTS),
+        ([BOB], MESSAGE + b"x" * 5000, Reason.TOO_BIG),
+    ):
+        with pytest.raises(Refused) as caught:
+            submit(house, *recipients, octets=octets)
+        assert caught.value.reason is reason
+
+
+def test_the_service_itself_may_write_as_it_likes(house: House) -> None:
+    house.run(house.submission.submit(None, "", [BOB], f"From: agenda@{DOMAIN}\r\n\r\nx\r\n".encode()))
+    (octets,) = house.mail("bob")
+    assert octets.startswith(b"Return-Path: <>\r\n")
