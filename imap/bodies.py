@@ -4,9 +4,10 @@ Runs in the store's reader threads. Where parts begin and end was computed at de
 reads only the header's frame, which is kept apart from the body.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 
 from imap.wire.fetch import Section, SectionText
@@ -20,12 +21,18 @@ BUDGET = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """What was read of one message: its columns, and the octets of each section (None: no such part)."""
+class Bodies:
+    """What was read of some messages, side by side. A section is None where the message has no such part."""
 
-    uid: int
-    columns: Row
-    sections: list[bytes | None]
+    uids: list[int]
+    columns: list[Row]
+    sections: list[list[bytes | None]]
+    done: int
+    """How many of the UIDs asked about were dealt with: at least one."""
+
+    def whole(self, limit: int) -> bool:
+        """True when no section is missing, nor larger than `limit`."""
+        return all(octets is not None and len(octets) < limit for found in self.sections for octets in found)
 
 
 def read(
@@ -36,23 +43,25 @@ def read(
     names: Sequence[str],
     sections: Sequence[Section],
     folder: Path,
-) -> tuple[list[Body], int]:
+) -> Bodies:
     """Columns `names` and `sections` of messages with these ascending UIDs, until BUDGET is used up.
 
-    Returns them, and how many of the UIDs were dealt with (at least one); UIDs that are gone have no Body.
+    UIDs that are gone have no entry.
     """
     needed = _needed(sections)
     rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", *names, *needed), uids)
-    bodies: list[Body] = []
+    stop = 1 + len(names)
     room = BUDGET
+    found: list[list[bytes | None]] = []
     for row in rows:
-        if bodies and room <= 0:
-            return bodies, uids.index(row[0])
-        source = _Source(dict(zip(needed, row[1 + len(names) :], strict=True)), folder)
-        found = [_section(source, section) for section in sections]
+        if room <= 0:
+            break
+        source = _Source(row[stop:], needed, folder)
+        found.append([cut(source) for cut in map(_cutter, sections)])
         room -= source.read
-        bodies.append(Body(row[0], row[1 : 1 + len(names)], found))
-    return bodies, len(uids)
+    done = len(uids) if len(found) == len(rows) else uids.index(rows[len(found)][0])
+    read = rows[: len(found)]
+    return Bodies([row[0] for row in read], [row[1:stop] for row in read], found, done)
 
 
 def in_header(section: Section) -> bool:
@@ -77,33 +86,38 @@ def _needed(sections: Sequence[Section]) -> tuple[str, ...]:
 class _Source:
     """One message's frames, opened when a section needs them."""
 
-    def __init__(self, columns: dict[str, bytes], folder: Path) -> None:
-        self._columns = columns
+    __slots__ = ("_body", "_folder", "_frames", "_header", "_names", "read")
+
+    def __init__(self, frames: Row, names: Sequence[str], folder: Path) -> None:
+        self._frames = frames
+        self._names = names
         self._folder = folder
+        self._header: bytes | None = None
+        self._body: bytes | None = None
         self.read = 0
         """Octets that were expanded."""
 
-    @cached_property
     def header(self) -> bytes:
-        octets = blobs.expand(self._columns["header"])
-        self.read += len(octets)
-        return octets
+        if self._header is None:
+            self._header = blobs.expand(self._frames[0])
+            self.read += len(self._header)
+        return self._header
 
-    @cached_property
     def body(self) -> bytes:
-        file = self._columns["file"]
-        octets = blobs.read_body(self._folder, self._columns["octets"], str(file) if file is not None else None)
-        self.read += len(octets)
-        return octets
+        if self._body is None:
+            self._body = blobs.read_body(self._folder, self._frames[1], self._frames[2])
+            self.read += len(self._body)
+        return self._body
 
-    @cached_property
     def whole(self) -> bytes:
-        return self.header + self.body
+        return self.header() + self.body()
 
-    @cached_property
-    def parts(self) -> structure.Part:
-        return structure.unpack(self._columns["parts"])
+    def place(self, number: str, what: structure.Section) -> tuple[int, int] | None:
+        """Where a part's section lies in the whole."""
+        return structure.unpack(self._frames[self._names.index("parts")]).section(number, what)
 
+
+Cutter = Callable[[_Source], bytes | None]
 
 _PLACES: dict[SectionText | None, structure.Section] = {
     None: None,
@@ -115,20 +129,61 @@ _PLACES: dict[SectionText | None, structure.Section] = {
 }
 
 
-def _section(source: _Source, section: Section) -> bytes | None:
-    """The octets of a section, cut to what is asked of it; None when the message has no such part."""
-    if section.part:
-        place = source.parts.section(".".join(map(str, section.part)), _PLACES[section.text])
-        if place is None:
-            return None
-        octets = source.whole[place[0] : place[1]]
-    elif section.text is None:
-        octets = source.whole
-    else:
-        octets = source.body if section.text is SectionText.TEXT else source.header
+@lru_cache(maxsize=256)
+def _cutter(section: Section) -> Cutter:
+    """How to cut a section out of a message."""
+    cut = _part(section) if section.part else _of_message(section)
     if section.fields:
-        exclude = section.text is SectionText.HEADER_FIELDS_NOT
-        octets = headers.select(octets, 0, len(octets), section.fields, exclude=exclude)
+        cut = _fields(cut, section)
     if section.start is not None and section.length is not None:
-        return octets[section.start : section.start + section.length]
-    return octets
+        return _partial(cut, section.start, section.start + section.length)
+    return cut
+
+
+def _of_message(section: Section) -> Cutter:
+    if section.text is None:
+        return _Source.whole
+    return _Source.body if section.text is SectionText.TEXT else _Source.header
+
+
+def _part(section: Section) -> Cutter:
+    number, what = ".".join(map(str, section.part)), _PLACES[section.text]
+
+    def cut(source: _Source) -> bytes | None:
+        place = source.place(number, what)
+        return None if place is None else source.whole()[place[0] : place[1]]
+
+    return cut
+
+
+def _fields(inner: Cutter, section: Section) -> Cutter:
+    """HEADER.FIELDS and HEADER.FIELDS.NOT: field by field, octet for octet."""
+    choose = header_fields(section.fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
+
+    def cut(source: _Source) -> bytes | None:
+        header = inner(source)
+        return None if header is None else choose(header)
+
+    return cut
+
+
+def header_fields(names: Sequence[str], *, exclude: bool) -> Callable[[bytes], bytes]:
+    """`mime.headers.select` for the same names over many headers, in one regular expression."""
+    pattern = b"|".join(re.escape(name.encode("ascii")) for name in names)
+    # The line end before a field makes the search jump from line to line, at the speed of memchr.
+    chosen = re.compile(rb"\n((?i:%b)[ \t]*:[^\n]*(?:\n[ \t][^\n]+)*)" % pattern)
+
+    def choose(header: bytes) -> bytes:
+        if exclude or not header.endswith(b"\n"):
+            return headers.select(header, 0, len(header), names, exclude=exclude)
+        return b"\n".join([*chosen.findall(b"\n" + header), b"\r\n"])
+
+    return choose
+
+
+def _partial(inner: Cutter, start: int, stop: int) -> Cutter:
+    def cut(source: _Source) -> bytes | None:
+        octets = inner(source)
+        return None if octets is None else octets[start:stop]
+
+    return cut

@@ -8,9 +8,10 @@ NO [EXPUNGEISSUED] (RFC 2180 section 4.1.2), unless it spoke of UIDs, where such
 import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import cast
 
 from imap import bodies
-from imap.bodies import Body
+from imap.bodies import Bodies
 from imap.lots import LOT, column, cut, flag_lines
 from imap.session import Selected, Session
 from imap.view import Lot
@@ -134,10 +135,10 @@ class _Answer:
                 lot = view.lot(start, stop)
             place, width = 0, BODY_ROWS
             while place < len(lot.uids):
-                found, done = await self._read_bodies(lot.uids[place : place + width])
-                self.missing += done - len(found)
-                place += done
-                width = min(BODY_ROWS, done * 2)  # large messages: do not read rows only to put them back
+                found = await self._read_bodies(lot.uids[place : place + width])
+                self.missing += found.done - len(found.uids)
+                place += found.done
+                width = min(BODY_ROWS, found.done * 2)  # large messages: do not read rows only to put them back
                 for octets in self._body_lines(lot, found, newly):
                     yield octets
 
@@ -153,7 +154,7 @@ class _Answer:
         selected.view.answered(modseq)
         return frozenset(unseen)
 
-    async def _read_bodies(self, uids: Sequence[int]) -> tuple[list[Body], int]:
+    async def _read_bodies(self, uids: Sequence[int]) -> Bodies:
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
         folder = session.services.settings.data / "blobs"
         try:
@@ -162,19 +163,23 @@ class _Answer:
             )
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:
-                return [], len(uids)
+                return Bodies([], [], [], len(uids))
             raise
 
-    def _body_lines(self, lot: Lot, found: Sequence[Body], newly: frozenset[int]) -> Iterator[bytes]:
-        """The lines of these messages: small pieces joined, large ones as they are."""
+    def _body_lines(self, lot: Lot, found: Bodies, newly: frozenset[int]) -> Iterator[bytes]:
+        """The lines of these messages: small ones at once, large ones with their octets as they are."""
         names = self._selected.view.snapshot.names
-        places = {uid: place for place, uid in enumerate(lot.uids)}
+        lot = lot if len(lot.uids) == len(found.uids) else _keep(lot, set(found.uids))
+        if newly.isdisjoint(found.uids) and found.whole(CHUNK):
+            rows = self._join(lot, [(uid, *row) for uid, row in zip(found.uids, found.columns, strict=True)])
+            contents = cast("list[list[bytes]]", found.sections)
+            yield fetchlines.lines_with_sections(self._attributes, rows, self._sections, contents, names)
+            return
         held: list[bytes] = []
-        for body in found:
-            place = places[body.uid]
-            attributes = self._told_with(body.uid in newly)
-            row = self._body_row(lot, place, attributes, body)
-            sections = list(zip(self._sections, body.sections, strict=True))
+        for place, uid in enumerate(found.uids):
+            attributes = self._told_with(uid in newly)
+            row = self._body_row(lot, place, attributes, found.columns[place])
+            sections = list(zip(self._sections, found.sections[place], strict=True))
             for piece in fetchlines.with_sections(attributes, row, sections, names):
                 if len(piece) >= CHUNK:
                     yield b"".join(held)
@@ -191,8 +196,8 @@ class _Answer:
         more = (Attribute.FLAGS, Attribute.MODSEQ) if self._session.condstore else (Attribute.FLAGS,)
         return self._attributes + tuple(item for item in more if item not in self._attributes)
 
-    def _body_row(self, lot: Lot, place: int, attributes: Sequence[Attribute], body: Body) -> tuple[int | bytes, ...]:
-        read = iter(body.columns)
+    def _body_row(self, lot: Lot, place: int, attributes: Sequence[Attribute], columns: Row) -> tuple[int | bytes, ...]:
+        read = iter(columns)
         values = (next(read) if item in COLUMNS else column(lot, item)[place] for item in attributes)
         return (lot.numbers[place], *values)
 

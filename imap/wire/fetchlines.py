@@ -59,14 +59,19 @@ def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames
 
 def _values(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> tuple[int | bytes, ...]:
     """The rows' values one after the other, as their forms take them."""
-    conversions = [_conversion(attribute, names) for attribute in attributes]
-    if not any(conversions):
+    if not any(_conversion(attribute, names) for attribute in attributes):
         return tuple(chain.from_iterable(rows))
+    return tuple(chain.from_iterable(zip(*_columns(attributes, rows, names), strict=True)))
+
+
+def _columns(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> list[tuple[int | bytes, ...]]:
+    """The rows' values, all of an attribute together, as their forms take them."""
     columns = list(zip(*rows, strict=True))
-    for place, convert in enumerate(conversions, 1):
+    for place, attribute in enumerate(attributes, 1):
+        convert = _conversion(attribute, names)
         if convert is not None:
             columns[place] = tuple(map(convert, columns[place]))
-    return tuple(chain.from_iterable(zip(*columns, strict=True)))
+    return columns
 
 
 def _conversion(attribute: Attribute, names: FlagNames) -> Callable[..., bytes] | None:
@@ -76,6 +81,28 @@ def _conversion(attribute: Attribute, names: FlagNames) -> Callable[..., bytes] 
     if attribute is Attribute.INTERNALDATE:
         return date_time
     return None
+
+
+def lines_with_sections(
+    attributes: Sequence[Attribute],
+    rows: Sequence[Row],
+    sections: Sequence[Section],
+    contents: Sequence[Sequence[bytes]],
+    names: FlagNames,
+) -> bytes:
+    """`lines` with body sections, for messages that have them all and are small: their octets are copied.
+
+    `contents` runs beside `rows`: the octets of each section, already cut to its partial range.
+    """
+    if not rows:
+        return b""
+    forms = [_FORMS[attribute] for attribute in attributes]
+    forms += [section.label.replace(b"%", b"%%") + b" {%d}\r\n%b" for section in sections]
+    template = b"* %%d FETCH (%b)\r\n" % b" ".join(forms)
+    columns = _columns(attributes, rows, names)
+    for octets in zip(*contents, strict=True):
+        columns += (tuple(map(len, octets)), octets)
+    return (template * len(rows)) % tuple(chain.from_iterable(zip(*columns, strict=True)))
 
 
 def with_sections(
