@@ -34,6 +34,8 @@ log = structlog.get_logger("ldap")
 
 MAX_PATIENCE = 2.0
 """Most seconds that the answer to an unknown login is drawn out."""
+FIRST_PATIENCE = 0.03
+"""What one argon2 check costs, until the server has shown what it takes."""
 MAX_FOUND = 1000
 """People of one search."""
 MAX_ATTEMPTS = 100
@@ -60,7 +62,7 @@ class LdapDirectory:
         self._people: Cache[KnownPerson | None] = Cache(section.cache_seconds, clock.monotonic)
         self._lists: Cache[Expanded | None] = Cache(section.cache_seconds, clock.monotonic)
         self._unsubscribe = store.changes.subscribe("account", DIRECTORY, self._forget)
-        self._bind_seconds = 0.0
+        self._bind_seconds = FIRST_PATIENCE
         """How long the server lately took to refuse a password."""
 
     def close(self) -> None:
@@ -87,7 +89,7 @@ class LdapDirectory:
         accepted = await self._pool.verify(known.dn, password)
         if not accepted:
             spent = self._clock.monotonic() - began
-            self._bind_seconds = spent if not self._bind_seconds else 0.8 * self._bind_seconds + 0.2 * spent
+            self._bind_seconds = 0.7 * self._bind_seconds + 0.3 * spent
             return None
         return await self._principal(known)
 

@@ -23,6 +23,14 @@ MAX_MEMBERS = 50_000
 BATCH = 50
 """Members asked for in one search."""
 
+GROUP_CLASSES = frozenset(
+    {
+        *("groupofnames", "groupofuniquenames", "groupofmembers", "group", "posixgroup", "groupofurls"),
+        *("mailgroup", "inetmailgroup", "nismailalias", "acadlist"),
+    }
+)
+"""Entries that stand for their members."""
+
 _SPELLING = {name.lower(): name for name in (*PERSON_ATTRIBUTES, *GROUP_ATTRIBUTES, "objectClass")}
 
 
@@ -186,8 +194,14 @@ class _Members:
         if dn in self._seen or depth > MAX_NESTING:
             return
         self._seen.add(dn)
+        lists = self._by_address([member for member in group.addresses if "@" in member])
+        uids = self._by_uid([member for member in group.addresses if "@" not in member])
         for member in group.addresses:
-            self._take(member if "@" in member else self._by_uid([member]).get(names.fold(member), ""))
+            inner = lists.get(names.fold(member))
+            if inner is not None:
+                self._enter(inner, depth)
+            else:
+                self._take(member if "@" in member else uids.get(names.fold(member), ""))
         by_uid = {tree.uid_of(member): member for member in group.people}
         found = self._by_uid([uid for uid in by_uid if uid])
         for member in group.people:
@@ -210,18 +224,28 @@ class _Members:
                 found[names.fold(one.person.login)] = one.person.address
         return found
 
+    def _by_address(self, addresses: Sequence[str]) -> dict[str, Found]:
+        """Which of these addresses are lists, many at a time."""
+        found: dict[str, Found] = {}
+        for start in range(0, len(addresses), BATCH):
+            asked = either(equals("mail", address) for address in addresses[start : start + BATCH])
+            for one in search(self._connection, self._base, f"(&{asked}(!{PEOPLE}))", GROUP_ATTRIBUTES):
+                found.update({names.fold(address): one for address in one.attributes.get("mail", ())})
+        return found
+
+    def _enter(self, one: Found, depth: int) -> None:
+        """Go on with a group within the group, whether or not it has an address of its own."""
+        inner = tree.read_group({"mail": ["no@address"], **one.attributes})
+        if inner is not None:
+            self.add(inner, one.dn, depth + 1)
+
     def _nested(self, dn: str, depth: int) -> None:
-        """A member that is not a person named by a uid: another kind of person's entry, or a group."""
+        """A member that is not a person named by a uid: another kind of person's entry, a group, a contact."""
         one = self._entry(dn)
         if one is None:
             return
-        person = tree.read_person(one.attributes)
-        # A group without an address of its own is read as well as one that has some.
-        inner = tree.read_group({"mail": ["no@address"], **one.attributes})
-        if person is not None:
-            self._take(person.address)
-        elif inner is not None and (inner.people or inner.addresses):
-            self.add(inner, one.dn, depth + 1)
+        if any(name.lower() in GROUP_CLASSES for name in one.attributes.get("objectClass", ())):
+            self._enter(one, depth)
         else:
             self._take(self._address(one))
 
@@ -230,7 +254,7 @@ class _Members:
             names.parse(dn)
         except BadSyntax:
             return None
-        attributes = (*PERSON_ATTRIBUTES, *GROUP_ATTRIBUTES)
+        attributes = (*PERSON_ATTRIBUTES, *GROUP_ATTRIBUTES, "objectClass")
         found = search(self._connection, dn, "(objectClass=*)", attributes, scope="BASE")
         return found[0] if found else None
 

@@ -18,12 +18,21 @@ from urllib.parse import urlsplit
 
 import ldap3
 import structlog
-from ldap3.core.exceptions import LDAPException
+from ldap3.core.exceptions import (
+    LDAPCertificateError,
+    LDAPCommunicationError,
+    LDAPException,
+    LDAPResponseTimeoutError,
+    LDAPStartTLSError,
+)
 
 from mailserver.errors import Temporary
 from mailserver.settings import LdapDirectory, SettingsError
 
 T = TypeVar("T")
+
+BROKEN = (LDAPCommunicationError, LDAPResponseTimeoutError, LDAPStartTLSError, LDAPCertificateError)
+"""What a network or a server may do to us. Anything else that ldap3 raises is a defect of ours."""
 
 log = structlog.get_logger("ldap")
 
@@ -84,7 +93,7 @@ class Pool:
         if kept is not None:
             try:
                 return ask(kept)
-            except LDAPException as error:
+            except BROKEN as error:
                 log.info("directory connection replaced", error=type(error).__name__)
                 self._drop(kept)
         try:
@@ -93,7 +102,7 @@ class Pool:
             with self._lock:
                 self._open.add(fresh)
             return ask(fresh)
-        except LDAPException as error:
+        except BROKEN as error:
             if getattr(self._local, "connection", None) is not None:
                 self._drop(self._local.connection)
             raise self._out_of_reach(error) from error
@@ -106,13 +115,13 @@ class Pool:
 
     def _verify(self, dn: str, password: str) -> bool:
         # RFC 4513 section 5.1.2: an empty password binds as nobody and succeeds.
-        if not dn or not password:
+        if not dn or not password or not _is_utf8(password):
             return False
         connection = None
         try:
             connection = self._opened(dn, password)
             done, result, _, _ = connection.bind()
-        except LDAPException as error:
+        except BROKEN as error:
             raise self._out_of_reach(error) from error
         finally:
             if connection is not None:
@@ -138,7 +147,8 @@ class Pool:
         connection = ldap3.Connection(
             _server(self._settings, self._tls),
             user=dn or None,
-            password=password or None,
+            # As octets: ldap3 would fold compatibility characters of text, and refuse control characters.
+            password=password.encode("utf-8") or None,  # type: ignore[arg-type]
             authentication=ldap3.SIMPLE if dn else ldap3.ANONYMOUS,
             client_strategy=ldap3.SAFE_SYNC,
             receive_timeout=self._settings.timeout,
@@ -210,6 +220,14 @@ def _checked(settings: LdapDirectory) -> _Tls:
 def _server(settings: LdapDirectory, tls: _Tls) -> ldap3.Server:
     """Made for each connection: a Server that failed once is shunned by ldap3 for seconds."""
     return ldap3.Server(settings.url, get_info=ldap3.NONE, tls=tls, connect_timeout=settings.timeout)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from directory import rosters
+from directory.ldap import LdapDirectory
 from directory.people import EmbeddedDirectory
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.identity import Directory
+from mailserver.settings import LdapDirectory as LdapSection
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.tls import write_secret
+from tests.directory import door, slapd
+from tests.directory.slapd import Slapd
 
 DOMAIN = "ac-exemple.fr"
 OTHER_DOMAIN = "ac-autre.fr"
@@ -96,9 +100,63 @@ def embedded_house(open_store: StoreMaker) -> HouseMaker:
     return make
 
 
+@pytest.fixture(scope="session")
+def openldap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
+    """A real OpenLDAP with our schema; whoever uses it empties it first."""
+    server = Slapd(tmp_path_factory.mktemp("openldap") / "slapd")
+    server.prepare()
+    server.start()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def openldap_house(request: pytest.FixtureRequest, folder: Path) -> Iterator[House]:
+    """ldap3 against a real OpenLDAP that is ours to write."""
+    server: Slapd = request.getfixturevalue("openldap")
+    server.empty()
+    write_secret(folder / "secrets" / "ldap", slapd.PASSWORD.encode())
+    section = LdapSection(url=server.url, base=slapd.BASE, bind_dn=slapd.ADMIN, password_file="ldap", read_only=False)
+    with sqlite_store(request, folder) as store:
+        settings = settings_in(folder).model_copy(update={"ldap": section})
+        adapter = LdapDirectory(settings=settings, store=store, clock=store.clock)
+
+        def add_list(address: str, name: str, members: tuple[str, ...]) -> None:
+            lines = [
+                f"dn: cn={address.partition('@')[0]},ou=groups,{slapd.BASE}",
+                *("objectClass: organizationalRole", "objectClass: acadList"),
+                *(f"displayName: {name}", f"mail: {address}"),
+                *(f"acadMemberAddress: {member}" for member in members),
+            ]
+            server.add("\n".join(lines) + "\n")
+
+        yield House(adapter, adapter, store, add_list)
+        adapter.close()
+
+
+@contextmanager
+def own_door_house(request: pytest.FixtureRequest, folder: Path) -> Iterator[House]:
+    """ldap3 against our own LDAP door, which is read; the embedded directory behind it is written."""
+    with door.academy(folder / "academy", request.getfixturevalue("sqlite_template")) as academy:
+        write_secret(folder / "secrets" / "ldap", door.ADMIN_PASSWORD.encode())
+        section = LdapSection(
+            url=academy.url, base=door.BASE, bind_dn=door.ADMIN, password_file="ldap", cache_seconds=0
+        )
+        settings = settings_in(folder).model_copy(update={"ldap": section})
+        adapter = LdapDirectory(settings=settings, store=academy.store, clock=academy.store.clock)
+
+        def add_list(address: str, name: str, members: tuple[str, ...]) -> None:
+            academy.store.write_now(rosters.create, address, name, "", members)
+
+        yield House(adapter, academy.directory, academy.store, add_list)
+        adapter.close()
+
+
 MAKERS: dict[str, HouseMaker] = {
     "embedded-sqlite": embedded_house(sqlite_store),
     "embedded-postgresql": embedded_house(postgresql_store),
+    "ldap3-openldap": openldap_house,
+    "ldap3-own-door": own_door_house,
 }
 """Every adapter that the suite `test_port` holds to the same answers."""
 

@@ -114,6 +114,14 @@ class Slapd:
             self._process.wait(20)
             self._process = None
 
+    def empty(self) -> None:
+        """Start if need be, and leave the bare branches."""
+        if not self.running:
+            self.start()
+        arguments = ["-x", "-H", self.url, "-D", ADMIN, "-w", PASSWORD, "-r", BASE]
+        subprocess.run(["ldapdelete", *arguments], capture_output=True, check=False)
+        self.add(ROOT)
+
     def add(self, ldif: str) -> None:
         """Add entries as the administrator; comments, order and encoding as ldapadd takes them."""
         done = subprocess.run(

@@ -22,34 +22,18 @@ from mailserver.settings import Settings, SettingsError
 from mailserver.store import accounts
 from mailserver.store.transactions import Store
 from mailserver.tls import write_secret
-from tests.directory.slapd import ADMIN, BASE, PASSWORD, ROOT, Slapd
+from tests.directory.slapd import ADMIN, BASE, PASSWORD, Slapd
 
 pytestmark = pytest.mark.needs("slapd", "ldapadd", "ldapwhoami", "ldapmodrdn", "ldapdelete")
 
 PEOPLE = f"ou=people,{BASE}"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
-    running = Slapd(tmp_path_factory.mktemp("adapter") / "slapd")
-    running.prepare()
-    running.start()
-    running.add(ROOT)
-    try:
-        yield running
-    finally:
-        running.stop()
-
-
 @pytest.fixture
-def slapd(server: Slapd) -> Slapd:
+def slapd(openldap: Slapd) -> Slapd:
     """The server with an empty tree, running."""
-    if not server.running:
-        server.start()
-    for branch in ("people", "groups"):
-        tool(server, "ldapdelete", "-r", f"ou={branch},{BASE}")
-    server.add("".join(part + "\n\n" for part in ROOT.split("\n\n") if "ou=people" in part or "ou=groups" in part))
-    return server
+    openldap.empty()
+    return openldap
 
 
 def tool(slapd: Slapd, program: str, *arguments: str, user: str = ADMIN, password: str = PASSWORD) -> str:
@@ -298,6 +282,8 @@ def test_add_set_password_and_bind_to_openldap_itself(home: Home, slapd: Slapd) 
         assert (entered.account_id, entered.state) == (emma.account_id, State.ACTIVE)
         assert entered.login_version > emma.login_version
         assert await directory.authenticate("edupont", Secret("Academie#2026")) is None
+        for odd in ("\0", "\x1b", "Ａcadémie#2026", "Académie#2026\0", "\ud800", "x" * 5000):
+            assert await directory.authenticate("edupont", Secret(odd)) is None
         assert await directory.find("emma.dupont@ac-exemple.fr") == entered
         # A second worker over the same store, and the same directory after a restart of it.
         assert await home.directory().find("edupont") == entered
