@@ -1,0 +1,1 @@
+"""The mail programs people use, each against a running instance."""
