@@ -17,6 +17,7 @@ from mailserver.identity import State
 from mailserver.store import sessions
 from mailserver.store.sessions import Session
 from webui import faults, forms
+from webui.forms import Form
 from webui.language import SUPPORTED, Language, negotiate
 from webui.visit import (
     COMPLETE,
@@ -39,6 +40,8 @@ EndedHandler = Callable[[Services, Guest, Session | None], Awaitable[Response]]
 AnyGuest = TypeVar("AnyGuest", bound=Guest)
 
 MAX_COOKIE = 100
+RESCUED = "texte_rendu"
+"""The only field of a form that belongs to nobody's session."""
 MARK = "m_"
 """The form field that carries the anti-forgery mark."""
 
@@ -162,14 +165,17 @@ class Doors:
         return replace(guest, form=form)
 
     async def _ended_form(self, guest: Guest, room: int) -> Guest:
-        """What was posted after the session had ended: read only if we wrote the form for that session."""
+        """What was posted after the session had ended.
+
+        A form we did not write for that session keeps nothing but its text, which its sender may copy.
+        """
         check_origin(guest.request)
         token_hash = self._services.keys.stored(guest.cookie(SESSION)[:MAX_COOKIE])
         form = await forms.read(guest.request, room)
         if self._services.keys.is_mark(form.text(MARK), session_owner(token_hash)):
             return replace(guest, form=form)
         await form.close()
-        return guest
+        return replace(guest, form=Form({RESCUED: (form.text("texte"),)}))
 
 
 def session_owner(token_hash: bytes) -> bytes:

@@ -12,6 +12,7 @@ from mailserver.sasl import Secret
 from mailserver.store import sessions
 from mailserver.store.sessions import Session
 from webui import account, faults, parking
+from webui.doors import RESCUED
 from webui.entrance import YEAR, Wish, enter, suspended, wait_text, waiting_seconds
 from webui.rendering import redirect
 from webui.visit import (
@@ -173,6 +174,7 @@ async def session_ended(services: Services, guest: Guest, stopped: Session | Non
     if parking.is_letter(guest):
         token = await parking.park(services, guest)
         rescued = "" if token else guest.form.text("texte")
+    rescued = rescued or guest.form.text(RESCUED)
     if stopped is not None:
         response = await suspended(services, guest, stopped.account_id, kept_text=bool(token))
     elif guest.request.method != "POST":

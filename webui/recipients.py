@@ -16,6 +16,7 @@ MAX_RECIPIENTS = 500
 """Of one letter written here; more belong on a list."""
 MAX_CHOICES = 8
 
+_NAMED = re.compile(r"[^<>]*<\s*([^<>\s]+)\s*>")
 _SPLIT = re.compile(r'((?:[^",]++|"[^"]*+"?)++),?')
 
 
@@ -82,11 +83,9 @@ async def _recognise(services: Services, visit: Visit, typed: str) -> Correspond
 async def _address(services: Services, visit: Visit, typed: str) -> Correspondent | Question:
     """An address as typed; one of ours must exist and be able to receive."""
     _ = visit._
-    mailbox = next(iter(parse_addresses(typed)), None)
+    named = _NAMED.fullmatch(typed)
     try:
-        if mailbox is None or not mailbox.address:
-            raise BadSyntax("No address")
-        parsed = address.parse(mailbox.address)
+        parsed = address.parse(named[1] if named else typed)
     except BadSyntax:
         return Question(typed, _("« %(typed)s » n’est pas une adresse.") % {"typed": typed})
     shown = parsed.display
@@ -95,7 +94,8 @@ async def _address(services: Services, visit: Visit, typed: str) -> Corresponden
             await services.delivery.resolve(str(parsed))
         except Refused as refusal:
             return Question(typed, refusal_text(visit, refusal, shown))
-    return Correspondent(mailbox.display, shown)
+    mailbox = next(iter(parse_addresses(typed)), None)
+    return Correspondent(mailbox.display if named and mailbox else "", shown)
 
 
 def refusal_text(visit: Visit, refusal: Refused, shown: str) -> str:

@@ -38,8 +38,8 @@ HEADER_SECONDS = 15.0
 IDLE_BODY_SECONDS = 60.0
 """Between two pieces of a request's body."""
 KEEP_ALIVE_SECONDS = 30
-MAX_IGNORED = 1024 * 1024
-"""Octets of a body that may still come once the answer is out; then the connection ends."""
+IGNORED_FACTOR = 4
+"""Times the largest message that a refused body may go on for: a browser reads the answer only once it has sent all."""
 
 
 class Door:
@@ -76,6 +76,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 with bounds on the header, on time, on peers and on what follows an answer."""
 
     per_peer: ClassVar[int] = 0
+    max_ignored: ClassVar[int] = 0
+    """Octets of a body that may still come once the answer is out; then the connection ends."""
     peers: ClassVar[Counter[str]] = Counter()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
                     self._watch(HEADER_SECONDS)
             else:
                 self._ignored += len(data)
-                if self._ignored > MAX_IGNORED:
+                if self._ignored > self.max_ignored:
                     self.transport.abort()
                     return
         if self._in_header:
@@ -189,7 +191,11 @@ async def start(
     protocol = type(
         "Protocol",
         (BoundedProtocol,),
-        {"per_peer": settings.limits.connections_per_peer, "peers": Counter()},
+        {
+            "per_peer": settings.limits.connections_per_peer,
+            "peers": Counter(),
+            "max_ignored": IGNORED_FACTOR * settings.limits.message_size,
+        },
     )
     servers = []
     for name, sock in sockets.items():

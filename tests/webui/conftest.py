@@ -27,11 +27,9 @@ def marc(house: House) -> Principal:
 
 
 @pytest.fixture
-def visitor(house: House) -> Iterator[Visitor]:
+def visitor(house: House) -> Visitor:
     """Somebody at the door."""
-    made = Visitor(house.url)
-    yield made
-    made.http.close()
+    return house.visitor()
 
 
 @pytest.fixture

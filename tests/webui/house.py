@@ -62,6 +62,7 @@ class House:
             }
         )
         self.clock = MovingClock()
+        self._visitors: list[Visitor] = []
         self.changes = Changes()
         self.store = Store(
             self.settings.database_url, self.settings.data, self.clock, self.changes, readers=2, writers=1
@@ -80,6 +81,7 @@ class House:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
+        self.changes.attach(self.loop, lambda: 0)
         self.sockets = {name: _listening() for name in ("http", "https")}
         self.ports = {name: sock.getsockname()[1] for name, sock in self.sockets.items()}
         self.door = self.run(
@@ -104,7 +106,15 @@ class House:
         """Run something on the house's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
+    def visitor(self, *, secure: bool = False) -> "Visitor":
+        """Another browser at the door; closed with the house."""
+        made = Visitor(self.tls_url if secure else self.url)
+        self._visitors.append(made)
+        return made
+
     def close(self) -> None:
+        for visitor in self._visitors:
+            visitor.http.close()
         self.run(self.door.stop(1))
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -144,9 +154,7 @@ class House:
         box = self.box(person, name)
         rows = self.store.read_now(messages.fetch, person.account_id, box.id, ("uid",))
         uid = rows[place][0]
-        return self.store.read_now(
-            messages.octets, person.account_id, box.id, uid, self.settings.data / "blobs"
-        )
+        return self.store.read_now(messages.octets, person.account_id, box.id, uid, self.settings.data / "blobs")
 
 
 class Visitor:
@@ -176,15 +184,18 @@ class Visitor:
 
     def log_in(self, login: str, password: str = PASSWORD, interface: str = "simple") -> httpx.Response:
         self.get("/login")
-        return self.post(
-            "/connexion", {"identifiant": login, "mot_de_passe": password, "interface": interface}
-        )
+        return self.post("/connexion", {"identifiant": login, "mot_de_passe": password, "interface": interface})
 
     def field(self, name: str) -> str:
         """The value of a form field on the open page."""
         found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', self.text) or re.search(
             rf'name="{name}" value="([^"]*)"', self.text
         )
+        return unescape(found.group(1)) if found else ""
+
+    def rel(self, name: str) -> str:
+        """The address of the link of this relation, empty when there is none."""
+        found = re.search(rf'href="([^"]+)" rel="{name}"', self.text)
         return unescape(found.group(1)) if found else ""
 
     def links(self, pattern: str) -> list[str]:

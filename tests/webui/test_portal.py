@@ -1,0 +1,254 @@
+"""The portal: choice of interface, login, logout, throttling, suspended, sessions, cookies, forgery."""
+
+import re
+
+import pytest
+
+from mailserver.identity import Principal
+from mailserver.store import accounts, sessions
+from tests.webui.house import PASSWORD, House, Visitor
+
+
+def test_portal_offers_both_interfaces_and_preselects_by_its_name(visitor: Visitor) -> None:
+    """/login leads to the complete interface, /roundcube to the simplified one (printed guides keep working)."""
+    checked = r'value="(\w+)" checked'
+    assert re.findall(checked, visitor.get("/login").text) == ["complet"]
+    assert re.findall(checked, visitor.get("/roundcube").text) == ["simple"]
+    page = visitor.get("/").text
+    assert "Webmail complet" in page
+    assert "Webmail simplifié" in page
+
+
+def test_login_leads_to_the_chosen_interface_which_is_remembered(visitor: Visitor, emma: Principal) -> None:
+    assert visitor.log_in(emma.login, interface="simple").url.path == "/s/"
+    visitor.post("/deconnexion", {})
+    assert re.findall(r'value="(\w+)" checked', visitor.get("/").text) == ["simple"]
+    assert visitor.log_in(f"  {emma.address.upper()} ", interface="complet").url.path == "/m/"
+    assert visitor.get("/").url.path == "/m/"
+
+
+def test_shared_computer_gets_a_short_session_and_remembers_nothing(
+    visitor: Visitor, house: House, emma: Principal
+) -> None:
+    visitor.get("/roundcube")
+    data = {"identifiant": emma.login, "mot_de_passe": PASSWORD, "interface": "simple", "partage": "on"}
+    visitor.post("/connexion", data)
+    assert "interface" not in visitor.http.cookies
+    found = _session(house, visitor)
+    assert found is not None
+    assert found.lifetime == 30 * 60
+
+
+def test_wrong_pair_has_one_sentence_and_keeps_the_login(visitor: Visitor, emma: Principal) -> None:
+    unknown = visitor.log_in("personne", "Faux#2026")
+    wrong = visitor.log_in(emma.login, "Faux#2026")
+    assert unknown.status_code == wrong.status_code == 401
+    sentence = "L’identifiant et le mot de passe ne correspondent pas."
+    assert sentence in unknown.text
+    assert sentence in wrong.text
+    assert f'value="{emma.login}"' in wrong.text
+    assert "Faux#2026" not in wrong.text
+
+
+def test_guessing_is_slowed_and_the_page_says_for_how_long(house: House, visitor: Visitor) -> None:
+    target = house.person("Sarah", "Kaci")
+    for _ in range(house.settings.limits.login_failures):
+        visitor.log_in(target.login, "Faux#2026")
+    answer = visitor.log_in(target.login, PASSWORD)
+    assert answer.status_code == 429
+    assert re.search(r"Patientez \d+ (secondes|minutes?) avant de recommencer", answer.text)
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_suspended_person_is_told_only_after_the_right_password(house: House, visitor: Visitor) -> None:
+    person = house.person("Gilles", "Parti")
+    house.store.write_now(accounts.suspend, person.account_id, "départ", True)
+    stranger = visitor.log_in(person.login, "Faux#2026")
+    assert stranger.status_code == 401
+    assert "suspendu" not in stranger.text
+    answer = visitor.log_in(person.login)
+    assert answer.status_code == 403
+    assert "Votre compte est suspendu" in answer.text
+    assert "départ" in answer.text
+    assert "assistance@ac-exemple.fr" in answer.text
+    assert "continuent d’arriver" in answer.text
+
+
+def test_suspension_is_felt_at_the_next_request(house: House, visitor: Visitor) -> None:
+    person = house.person("Alix", "Moulin")
+    visitor.log_in(person.login)
+    house.store.write_now(accounts.suspend, person.account_id, "", False)
+    answer = visitor.get("/s/")
+    assert answer.status_code == 403
+    assert "Votre compte est suspendu" in answer.text
+
+
+def test_session_ends_with_logout_and_with_time(house: House, visitor: Visitor, emma: Principal) -> None:
+    visitor.log_in(emma.login)
+    cookie = visitor.http.cookies["session"]
+    answer = visitor.post("/deconnexion", {})
+    assert "Vous êtes déconnecté" in answer.text
+    assert answer.headers["clear-site-data"]
+    visitor.http.cookies.set("session", cookie)
+    assert visitor.get("/s/").url.path == "/"
+
+    visitor.log_in(emma.login)
+    house.clock.ahead += 13 * 3600
+    try:
+        answer = visitor.get("/s/reglages")
+        assert answer.url.path == "/"
+        assert answer.url.params["suite"] == "/s/reglages"
+        assert visitor.field("suite") == "/s/reglages"
+    finally:
+        house.clock.ahead -= 13 * 3600
+
+
+def test_use_renews_a_session(house: House, visitor: Visitor, emma: Principal) -> None:
+    visitor.log_in(emma.login)
+    try:
+        for _ in range(3):
+            house.clock.ahead += 8 * 3600
+            assert visitor.get("/s/").url.path == "/s/"
+    finally:
+        house.clock.ahead -= 24 * 3600
+
+
+def test_login_goes_on_to_our_own_addresses_only(visitor: Visitor, emma: Principal) -> None:
+    """Open redirects: whatever the form says, the way on stays inside."""
+    for wanted, path in (
+        ("/s/reglages", "/s/reglages"),
+        ("//evil.test/", "/s/"),
+        ("https://evil.test/", "/s/"),
+        ("/s//evil.test", "/s/"),
+        ("/s/\\evil.test", "/s/"),
+        ("/s/x\r\nSet-Cookie: a=b", "/s/"),
+        ("/m/reglages", "/s/"),
+    ):
+        visitor.get("/roundcube")
+        data = {"identifiant": emma.login, "mot_de_passe": PASSWORD, "interface": "simple", "suite": wanted}
+        assert visitor.post("/connexion", data).url.path == path
+        visitor.http.cookies.delete("session")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.test"},
+        {"sec-fetch-site": "cross-site"},
+        {"origin": "null", "sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_post_from_elsewhere_is_refused(at_home: Visitor, headers: dict[str, str]) -> None:
+    assert at_home.post("/s/reglages", {"par_page": "25"}, headers=headers).status_code == 403
+
+
+def test_post_needs_the_mark_of_its_own_session(house: House, at_home: Visitor, marc: Principal) -> None:
+    """A mark of another person, of a guest, or none: nothing is done."""
+    other, guest = house.visitor(), house.visitor()
+    other.log_in(marc.login)
+    for page in (other.text, guest.get("/").text, '<input name="m_" value="AAAA">', '<input name="m_" value="x">'):
+        assert at_home.post("/s/reglages", {"par_page": "25"}, page=page).status_code == 403
+    assert at_home.http.post("/s/reglages", data={"par_page": "25"}).status_code == 403
+    marks = {re.findall(r'name="m_" value="([^"]+)"', at_home.get("/s/").text)[0] for _ in range(3)}
+    assert len(marks) == 3  # masked anew each time (BREACH)
+
+
+def test_cookies_have_their_prefix_on_the_tls_door_only(house: House, emma: Principal) -> None:
+    for visitor, prefix in ((house.visitor(), ""), (house.visitor(secure=True), "__Host-")):
+        answer = visitor.get("/roundcube")
+        mark = re.search(r'name="m_" value="([^"]+)"', answer.text)
+        assert mark
+        data = {"m_": mark[1], "identifiant": emma.login, "mot_de_passe": PASSWORD, "interface": "simple"}
+        answer = visitor.http.post("/connexion", data=data, follow_redirects=False)
+        assert answer.status_code == 303
+        cookies = answer.headers.get_list("set-cookie")
+        session = next(cookie for cookie in cookies if cookie.startswith(f"{prefix}session="))
+        assert "HttpOnly" in session
+        assert "SameSite=lax" in session
+        assert "Path=/" in session
+        assert ("Secure" in session) is bool(prefix)
+        assert ("strict-transport-security" in answer.headers) is bool(prefix)
+
+
+def test_token_is_not_in_the_store(house: House, at_home: Visitor) -> None:
+    """A copy of the database opens no session."""
+    token = at_home.http.cookies["session"]
+    assert _session(house, at_home) is not None
+    for path in house.settings.data.glob("mail.db*"):
+        assert token.encode() not in path.read_bytes()
+
+
+def test_language_is_chosen_and_kept(visitor: Visitor) -> None:
+    assert 'lang="fr"' in visitor.get("/").text
+    assert "Sign in" in visitor.get("/?lang=en").text
+    assert "Sign in" in visitor.get("/").text
+    visitor.get("/?lang=fr")
+    assert "Se connecter" in visitor.get("/").text
+    visitor.http.cookies.clear()
+    assert "Sign in" in visitor.get("/", headers={"accept-language": "en-GB,en;q=0.9,fr;q=0.5"}).text
+
+
+def test_security_headers(visitor: Visitor) -> None:
+    answer = visitor.get("/")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_faults_are_pages(visitor: Visitor) -> None:
+    for path, status in (("/nulle", 404), ("/s/nulle", 404), ("/static/dist/x.css", 404), ("/connexion/x", 404)):
+        assert visitor.get(path).status_code == status
+    assert visitor.http.put("/").status_code == 405
+    assert "Demande incomprise" in visitor.http.put("/").text
+
+
+def test_metrics_and_state(visitor: Visitor) -> None:
+    assert "Tout fonctionne" in visitor.get("/etat").text
+    assert "webui_answers_total" in visitor.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/aide", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/activation", "/initialiser"]
+)
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_pages_for_everybody(visitor: Visitor, path: str, language: str) -> None:
+    answer = visitor.get(f"{path}?lang={language}")
+    assert answer.status_code == 200
+    assert f'<html lang="{language}"' in answer.text
+    assert answer.num_bytes_downloaded < 10_000
+
+
+def test_portal_is_light(visitor: Visitor) -> None:
+    """At most 25 kB over the wire with all that it loads (WEBUI.md section 1)."""
+    total = visitor.get("/").num_bytes_downloaded
+    for path in set(re.findall(r'(?:src|href)="(/static/[^"#]+)', visitor.text)):
+        answer = visitor.get(path)
+        assert answer.headers["cache-control"].endswith("immutable")
+        total += answer.num_bytes_downloaded
+    assert total < 25_000
+
+
+def _session(house: House, visitor: Visitor) -> sessions.Session | None:
+    import hashlib
+    import hmac
+
+    key = hmac.digest(house.settings.secret("hmac"), b"web session", hashlib.sha256)
+    stored = hmac.digest(key, visitor.http.cookies["session"].encode(), hashlib.sha256)
+    found = house.store.read_now(sessions.find, stored)
+    return found[0] if found else None
+
+
+def test_oversized_and_malformed_forms(visitor: Visitor) -> None:
+    """Bounds on a form: its size, its fields, its kind."""
+    visitor.get("/")
+    huge = {"identifiant": "x" * (5 * 1024 * 1024)}
+    assert visitor.post("/connexion", huge).status_code in (413, 400)
+    many = {f"champ{number}": "x" for number in range(400)}
+    visitor.get("/")
+    assert visitor.post("/connexion", many).status_code == 400
+    answer = visitor.http.post("/connexion", content=b"{}", headers={"content-type": "application/json"})
+    assert answer.status_code == 400

@@ -1,0 +1,109 @@
+"""The HTTP doors against slow, endless and greedy peers; a clean stop."""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.webui.house import House
+from webui import server
+
+
+@pytest.fixture
+def own_house(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Impatient, so that a test need not wait."""
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.4)
+    monkeypatch.setattr(server, "IDLE_BODY_SECONDS", 0.4)
+    made = House(tmp_path / "house", sqlite_template)
+    yield made
+    made.close()
+
+
+def connect(house: House) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", house.ports["http"]), timeout=5)
+
+
+def ended(sock: socket.socket) -> bool:
+    """True when the server cut the connection."""
+    try:
+        while sock.recv(65536):
+            pass
+    except ConnectionResetError:
+        return True
+    return True
+
+
+def test_slow_header_is_cut(own_house: House) -> None:
+    """Slowloris: a header that trickles in does not hold a connection."""
+    for start in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
+        with connect(own_house) as sock:
+            sock.sendall(start)
+            begun = time.monotonic()
+            assert ended(sock)
+            assert time.monotonic() - begun < 3
+
+
+def cut_while_sending(sock: socket.socket, piece: bytes, pause: float) -> bool:
+    """Send the same piece again and again for three seconds at most; True when the server had enough before."""
+    deadline = time.monotonic() + 3
+    try:
+        while time.monotonic() < deadline:
+            sock.sendall(piece)
+            time.sleep(pause)
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    return False
+
+
+def test_trickle_does_not_extend_the_deadline(own_house: House) -> None:
+    with connect(own_house) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n")
+        assert cut_while_sending(sock, b"X-A: b\r\n", 0.05)
+
+
+def test_endless_header_is_cut(own_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEADER_SECONDS", 60)
+    with connect(own_house) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        assert cut_while_sending(sock, b"X-Filler: " + b"a" * 1000 + b"\r\n", 0.001)
+
+
+def test_stalled_body_is_cut(own_house: House) -> None:
+    with connect(own_house) as sock:
+        head = b"POST /connexion HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        sock.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\na=b")
+        assert ended(sock)
+
+
+def test_keep_alive_serves_several_requests(own_house: House) -> None:
+    with connect(own_house) as sock:
+        for _ in range(3):
+            sock.sendall(b"GET /favicon.ico HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 302")
+            time.sleep(0.2)
+
+
+def test_tls_door_speaks_tls_1_2_and_later(own_house: House) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    address = ("127.0.0.1", own_house.ports["https"])
+    with socket.create_connection(address, timeout=5) as raw, context.wrap_socket(raw) as sock:
+        assert sock.version() in ("TLSv1.2", "TLSv1.3")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_stop_lets_an_answer_end_and_frees_the_port(tmp_path: Path, sqlite_template: Path) -> None:
+    house = House(tmp_path / "house", sqlite_template)
+    port = house.ports["http"]
+    idle = connect(house)
+    begun = time.monotonic()
+    house.close()
+    assert time.monotonic() - begun < 4
+    idle.close()
+    with socket.socket() as sock:
+        assert sock.connect_ex(("127.0.0.1", port)) != 0
