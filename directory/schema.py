@@ -219,8 +219,8 @@ def _ia5(oid: str, *spellings: str, single: bool = False) -> AttributeType:
     return AttributeType(oid, spellings, IA5, CASE_IGNORE_IA5, True, single=single)
 
 
-def _dn(oid: str, name: str, *, operational: bool = False) -> AttributeType:
-    return AttributeType(oid, (name,), DN, DN_MATCH, single=operational, operational=operational)
+def _dn(oid: str, name: str, *, superior: str = "", operational: bool = False) -> AttributeType:
+    return AttributeType(oid, (name,), DN, DN_MATCH, single=operational, operational=operational, superior=superior)
 
 
 def _phone(oid: str, *spellings: str) -> AttributeType:
@@ -253,9 +253,10 @@ ATTRIBUTES = (
     _string("2.5.4.19", "physicalDeliveryOfficeName"),
     _phone("2.5.4.20", "telephoneNumber"),
     AttributeType("2.5.4.23", ("facsimileTelephoneNumber", "fax"), FAX, None),
-    _dn("2.5.4.31", "member"),
-    _dn("2.5.4.32", "owner"),
-    _dn("2.5.4.34", "seeAlso"),
+    _dn("2.5.4.49", "distinguishedName"),
+    _dn("2.5.4.31", "member", superior="distinguishedName"),
+    _dn("2.5.4.32", "owner", superior="distinguishedName"),
+    _dn("2.5.4.34", "seeAlso", superior="distinguishedName"),
     AttributeType("2.5.4.35", ("userPassword",), OCTETS, OCTETS_MATCH),
     _string(f"{_COSINE}.1", "uid", "userid"),
     _ia5(f"{_COSINE}.3", "mail", "rfc822Mailbox"),

@@ -172,7 +172,13 @@ CORPUS = [
     f"(member=UID=EDupont, OU=people,{BASE})",
     f"(owner=uid=edupont,ou=people,{BASE})",
     f"(owner=uid=skaci,ou=people,{BASE})",
-    *("(member=nonsense)", "(member=*)", "(acadMemberAddress=EXT@ailleurs.example)", "(displayName=tous les profs)"),
+    *(
+        "(member=nonsense)",
+        f"(distinguishedName=uid=edupont,ou=people,{BASE})",
+        "(member=*)",
+        "(acadMemberAddress=EXT@ailleurs.example)",
+        "(displayName=tous les profs)",
+    ),
     # extensible
     *("(sn:caseExactMatch:=Dupont)", "(sn:caseExactMatch:=dupont)", "(sn:=DUPONT)", "(cn:2.5.13.5:=Emma Dupont)"),
     *("(:caseExactMatch:=Dupont)", "(:caseIgnoreMatch:=dupont)", "(ou:dn:=people)", "(ou:dn:caseIgnoreMatch:=PEOPLE)"),
