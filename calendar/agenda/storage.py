@@ -15,6 +15,7 @@ from radicale import config, pathutils, storage
 from radicale.item import filter as radicale_filter
 
 from agenda.budget import Budget
+from agenda.reading import measured
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.store import agenda_items, agendas
@@ -189,7 +190,7 @@ class Shelf(storage.BaseCollection):
         return owner is not None
 
     def upload(self, href: str, item: radicale.item.Item) -> tuple[radicale.item.Item, radicale.item.Item | None]:
-        new = _new_item(href, item)
+        new = measured(href, item)
         self.check_component(new)
         seen = VISIT.get().expected(self._held.name, href)
         self._store.write_now(agenda_items.put, self._held.account_id, self._held.id, new, seen)
@@ -316,7 +317,7 @@ class Storage(storage.BaseStorage):
         if not isinstance(source, Shelf) or not isinstance(to_collection, Shelf) or item.href is None:
             raise Refused(Reason.FORBIDDEN, "Only items can be moved")
         visit = VISIT.get()
-        to_collection.check_component(_new_item(to_href, item))
+        to_collection.check_component(measured(to_href, item))
         self._store.write_now(
             agenda_items.move,
             visit.principal.account_id,
@@ -341,7 +342,7 @@ class Storage(storage.BaseStorage):
         tag = own.pop("tag", "")
         if len(parts) != 2 or parts[0] != visit.principal.login or not tag:
             raise Refused(Reason.FORBIDDEN, "A collection belongs in a person's home")
-        new = [_new_item(_href(item.uid, tag), item) for item in items] if items is not None else None
+        new = [measured(_href(item.uid, tag), item) for item in items] if items is not None else None
         held = self._store.write_now(_make, visit.principal.account_id, parts[1], tag, own, new)
         return Shelf(self._store, held, parts[0]), {}, [one.href for one in new or ()]
 
@@ -385,11 +386,6 @@ def _make(
             check_component(held.tag, held.components, new)
         agenda_items.replace(tx, account_id, held.id, {**held.props, **props}, items)
     return held
-
-
-def _new_item(href: str, item: radicale.item.Item) -> NewItem:
-    starts, ends = item.time_range
-    return NewItem(href, item.uid, item.etag.strip('"'), item.name, item.component_name, starts, ends, item.serialize())
 
 
 def _href(uid: str, tag: str) -> str:

@@ -1,0 +1,182 @@
+"""The whole demo academy in order: schools, persons, lists, mail, agendas."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+
+import agenda.reading
+from directory import enrolment, rosters
+from directory.enrolment import Academy
+from directory.people import EmbeddedDirectory, keep_password
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.demo import contacts, delivery, families, office, people, pupils, series, staffroom
+from mailserver.demo.delivery import Person
+from mailserver.demo.moments import Calendar
+from mailserver.demo.timetable import Timetable
+from mailserver.identity import NewPerson, Principal
+from mailserver.mime.fields import Correspondent
+from mailserver.provision import provision
+from mailserver.sasl import Secret
+from mailserver.settings import Settings
+from mailserver.store import accounts, agenda_items, agendas, schools
+from mailserver.store.audit import Origin
+from mailserver.store.statements import Tx
+from mailserver.store.transactions import Store
+
+ORIGIN = Origin("demo", "console")
+HOLIDAYS = ("vacances", "Vacances scolaires", "#c2742fff")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """An account to try, as `init --demo` prints it."""
+
+    login: str
+    password: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the one transaction needs to know."""
+
+    academy: Academy
+    domain: str
+    calendar: Calendar
+    blobs: Path
+    admin: Principal
+    opened: str
+    """Hash of the password everybody can try."""
+    closed: str
+    """Hash of a password nobody knows, for everybody else."""
+
+
+async def populate(settings: Settings, store: Store | None = None) -> list[DemoAccount]:
+    """Fill a new instance; the accounts to try. The administrator's account exists already."""
+    own = store is None
+    if store is None:
+        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1)
+    directory = EmbeddedDirectory(settings=settings, store=store, clock=store.clock)
+    try:
+        admin = await directory.find("admin")
+        if admin is None:
+            raise RuntimeError("the account admin is missing")
+        unknown = Secret(store.clock.token(32).hex())
+        plan = _Plan(
+            academy=directory.academy,
+            domain=settings.domain,
+            calendar=Calendar(int(store.clock.now()), ZoneInfo(settings.web.timezone)),
+            blobs=settings.data / "blobs",
+            admin=admin,
+            opened=await directory.passwords.hash(Secret(people.PASSWORD)),
+            closed=await directory.passwords.hash(unknown),
+        )
+        persons = await store.write(_build, plan)
+    finally:
+        directory.close()
+        if own:
+            store.close()
+    return _accounts(persons)
+
+
+def print_demo(shown: Sequence[DemoAccount]) -> None:
+    """Tell which accounts there are."""
+    table = Table(title="Académie de démonstration", title_justify="left")
+    for column in ("Identifiant", "Mot de passe", "Qui"):
+        table.add_column(column)
+    for account in shown:
+        table.add_row(account.login, account.password, account.who)
+    Console().print(table)
+
+
+def _build(tx: Tx, plan: _Plan) -> dict[str, Person]:
+    """Everything, or nothing."""
+    for uai, name in people.SCHOOLS.items():
+        schools.rename(tx, uai, name)
+    persons = {"admin": _person(plan.admin.account_id, "admin", plan.admin.name, plan.admin.address)}
+    keep_password(tx, plan.admin.account_id, plan.opened)
+    for new in people.PEOPLE:
+        person = _enrol(tx, plan, new)
+        persons[person.login] = person
+    accounts.suspend(tx, persons[people.SUSPENDED].account_id, people.SUSPENSION, may_receive=False)
+    for roster in people.LISTS:
+        members = [_address(member, persons, plan.domain) for member in roster.members]
+        owner = persons[roster.owner].correspondent.address
+        rosters.create(tx, f"{roster.name}@{plan.domain}", roster.title, owner, members)
+    for person in persons.values():
+        provision(tx, person.account_id)
+    letters = (
+        *office.LETTERS,
+        *staffroom.LETTERS,
+        *families.LETTERS,
+        *pupils.LETTERS,
+        *series.letters(plan.calendar),
+    )
+    post = delivery.Post(plan.calendar, plan.domain, persons, letters)
+    delivery.put(tx, post.placements(), plan.blobs)
+    for login in people.OPEN:
+        _fill_agendas(tx, plan.calendar, login, persons)
+    return persons
+
+
+def _enrol(tx: Tx, plan: _Plan, new: NewPerson) -> Person:
+    base = enrolment.checked(new)
+    waiting = bool(base.numen) and base.numen == people.NUMEN
+    enrolled = enrolment.enrol(tx, plan.academy, base, ORIGIN)
+    if not waiting:
+        keep_password(tx, enrolled.account_id, plan.opened if enrolled.login in people.OPEN else plan.closed)
+    return _person(enrolled.account_id, enrolled.login, f"{new.given_name} {new.surname}", enrolled.address)
+
+
+def _person(account_id: int, login: str, name: str, address: str) -> Person:
+    return Person(account_id, login, Correspondent(name.strip(), address))
+
+
+def _address(member: str, persons: Mapping[str, Person], domain: str) -> str:
+    return persons[member].correspondent.address if member in persons else f"{member}@{domain}"
+
+
+def _fill_agendas(tx: Tx, calendar: Calendar, login: str, persons: Mapping[str, Person]) -> None:
+    account_id = persons[login].account_id
+    timetable = Timetable(calendar)
+    name, title, colour = HOLIDAYS
+    props = {agendas.DISPLAY_NAME: title, agendas.COLOUR: colour, agendas.COMPONENTS: "VEVENT"}
+    agendas.create(tx, account_id, name, agendas.CALENDAR, props)
+    shelves = {
+        "agenda": timetable.events(login),
+        "taches": timetable.tasks(login),
+        "vacances": timetable.holidays(),
+        "contacts": (contacts.card(key, persons) for key in contacts.BOOKS[login].split()),
+    }
+    for shelf, texts in shelves.items():
+        held = agendas.find(tx, account_id, shelf)
+        if held is None:
+            raise RuntimeError(f"the collection {shelf} is missing")
+        suffix = ".vcf" if held.tag == agendas.ADDRESS_BOOK else ".ics"
+        items = [agenda.reading.read(f"{number:02}{suffix}", text) for number, text in enumerate(texts, 1)]
+        agenda_items.replace(tx, account_id, held.id, held.props, items)
+
+
+def _accounts(persons: Mapping[str, Person]) -> list[DemoAccount]:
+    who = {
+        "edupont": "professeure d'anglais, collège Les Tilleuls",
+        "mmartin": "professeur de mathématiques, collège Les Tilleuls",
+        "skaci": "élève de 4e B",
+        "rleroy": "secrétariat du collège Les Tilleuls",
+        "admin": "informatique de l'académie",
+    }
+    shown = [
+        DemoAccount(login, people.PASSWORD, f"{persons[login].correspondent.name}, {who[login]}")
+        for login in people.OPEN
+    ]
+    waiting, suspended = persons[people.WAITING], persons[people.SUSPENDED]
+    shown.append(
+        DemoAccount(waiting.login, f"(NUMEN {people.NUMEN})", f"{waiting.correspondent.name}, pas encore activée")
+    )
+    shown.append(DemoAccount(suspended.login, "", f"{suspended.correspondent.name}, compte suspendu"))
+    return shown
