@@ -6,6 +6,7 @@ merged call is harmless and a late one loses nothing. The store publishes after 
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -31,6 +32,7 @@ class Changes:
         self._generation: Callable[[], int] = lambda: 0
         self._catch_up: Callable[[], None] = lambda: None
         self._commits = 0
+        self._counting = threading.Lock()
 
     def attach(
         self,
@@ -58,7 +60,8 @@ class Changes:
 
     def committed(self) -> None:
         """This process has committed; called from writer threads before anybody is answered."""
-        self._commits += 1
+        with self._counting:  # several writer threads: a lost step would hide a commit
+            self._commits += 1
 
     def subscribe(self, kind: Kind, key: int, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after every commit that touches the mailbox or account; returns how to stop it."""

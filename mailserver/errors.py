@@ -60,3 +60,7 @@ class Refused(Exception):
 
 class Temporary(Exception):
     """Try again later: a resource is out of reach. The text is safe to send back."""
+
+
+class NoRoom(Temporary):
+    """The same because the disk is full: the peer may try again when its operators have made room."""

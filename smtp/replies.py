@@ -6,7 +6,7 @@ intermediate ones carries an enhanced code (RFC 2034, RFC 3463).
 
 import base64
 
-from mailserver.errors import Reason, Refused, Temporary
+from mailserver.errors import NoRoom, Reason, Refused, Temporary
 from smtp.framing import Fault
 
 
@@ -145,7 +145,9 @@ def message_refusal(refused: Refused) -> bytes:
 
 
 def deferral(error: Temporary) -> bytes:
-    """The reply when something is out of reach."""
+    """The reply when something is out of reach; RFC 3463 keeps 4.3.1 for a full disk."""
+    if isinstance(error, NoRoom):
+        return reply(452, "4.3.1", str(error))
     return reply(451, "4.3.0", str(error) or "Try again later")
 
 

@@ -8,11 +8,14 @@ the store.
 * SQLite: one writer thread a process. It queues on a file lock with the writers of other processes,
   takes every unit that waits, runs each in a savepoint of one transaction, commits once (fsync), then
   answers all of them: one failure spoils no other.
-* PostgreSQL: several writer threads, each commits a unit (or waiting units of one key) on its own.
+* PostgreSQL: several writer threads, each commits one unit at a time; rows are locked in id order.
 * News: what a unit touched (`tx.changed`) is published after the commit, here and in other workers.
 * UIDs and mod-sequences are minted in `messages` only, from the mailbox row that the unit has locked.
 * Message octets are written (and, as files, synced) before the row that names them is committed; files
   have names of their own, so collecting one never races with storing the same content again.
-* Modules: `schema` (tables), `engines` (what differs between the two databases), `transactions` (units
-  and groups), `news` (between workers), `blobs`, then one module per domain.
+* A database that is out of reach, busy or full is `Temporary` for whoever asked; connections that broke are
+  replaced, and threads outlive every failure.
+* Modules: `schema` (tables), `engines` (what differs between the two databases), `connections`, `writing`
+  (units and groups), `transactions` (the store itself), `news` (between workers), `blobs`, then one module
+  per domain.
 """

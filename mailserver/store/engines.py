@@ -4,16 +4,43 @@ Both drivers run in autocommit; the store writes BEGIN, SAVEPOINT and COMMIT its
 sqlite3 under SQLAlchemy lets the first SAVEPOINT open the transaction and its RELEASE commit it.)
 """
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from mailserver.errors import NoRoom, Temporary
 
 SQLITE_READER_CACHE_KIB = 8 * 1024
 SQLITE_WRITER_CACHE_KIB = 32 * 1024
 SQLITE_MMAP = 1024 * 1024 * 1024
 BUSY_MS = 30_000
+SQLITE_TEMPORARY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""Primary result codes that an operator can mend without touching the data."""
+POSTGRESQL_OPTIONS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""A server that vanished without a word is noticed within a minute."""
+LOCK_SECONDS = 30
+"""A unit that waits longer for somebody's row lock fails, so that no writer hangs for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +67,7 @@ def connect(url: str, data: Path) -> Backend:
         return Backend(engine, "BEGIN", "BEGIN IMMEDIATE", data / "write.lock")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, pool_size=64, max_overflow=64, pool_pre_ping=True)
+    engine = create_engine(parsed, pool_size=64, max_overflow=64, pool_pre_ping=True, connect_args=POSTGRESQL_OPTIONS)
     event.listen(engine, "connect", _prepare_postgresql)
     return Backend(engine, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN", None)
 
@@ -66,17 +93,45 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     connection.autocommit = True
     # SQL text is stable (see Statement), so every statement is worth a server-side plan.
     connection.prepare_threshold = 3
+    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+    # A process that is stopped inside a transaction must not hold its locks for ever.
+    connection.execute("SET idle_in_transaction_session_timeout = '60s'")
 
 
-def lost_transaction(error: BaseException, driver_connection: Any, dialect: str) -> bool:
-    """True when the engine itself ended or poisoned the whole transaction (disk full, deadlock).
+def has_ended(driver: Any, dialect: str) -> bool:
+    """True when a server connection is gone. SQLite's is a file: it never goes."""
+    return dialect != "sqlite" and bool(driver.closed or driver.broken)
 
-    SQLite rolls everything back on FULL, IOERR and NOMEM; PostgreSQL ends it on a lost connection, and
-    a deadlock or serialisation failure asks for the whole transaction again (SQLSTATE class 40).
-    """
-    if dialect == "sqlite":
-        return not driver_connection.in_transaction
-    if driver_connection.closed:
-        return True
-    cause = getattr(error, "orig", None) or error
-    return str(getattr(cause, "sqlstate", "") or "").startswith("40")
+
+def asks_again(error: BaseException) -> bool:
+    """A deadlock or serialisation failure: PostgreSQL wants the whole transaction again (SQLSTATE class 40)."""
+    return str(getattr(_cause(error), "sqlstate", "") or "").startswith("40")
+
+
+def translate(error: BaseException) -> BaseException:
+    """Temporary for a database that is out of reach, busy or full; every other error stays what it is."""
+    if isinstance(error, PoolTimeout):
+        return Temporary("The database is out of reach")
+    cause = _cause(error)
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            return NoRoom("No room on the disk")
+        return Temporary("The database is out of reach") if code in SQLITE_TEMPORARY else error
+    if isinstance(cause, psycopg.errors.DiskFull):
+        return NoRoom("No room on the disk")
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction):
+        return Temporary("The database is out of reach")
+    return error
+
+
+def brief(error: BaseException) -> str:
+    """First line of an error, without the SQL parameters (they may be content)."""
+    cause = _cause(error)
+    text = str(cause).splitlines()
+    return f"{type(cause).__name__}: {text[0] if text else ''}"[:200]
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The driver's own error behind SQLAlchemy's."""
+    return getattr(error, "orig", None) or error
