@@ -47,7 +47,7 @@ class Load:
             self._count += 1
             token = f"{user}-{self._count}"
             self.sent.add(token)
-        return token, mail(token, 90_000 if self._count % 17 == 0 else 700)
+        return token, mail(token, 150_000 if self._count % 17 == 0 else 700)
 
     def _acknowledge(self, token: str, user: str, data: bytes) -> None:
         with self._lock:
@@ -61,8 +61,8 @@ class Load:
                 self._acknowledge(token, user, data)
 
     def append(self, user: str) -> None:
-        with contextlib.suppress(*DIED):
-            client = self.instance.imap(user, PASSWORD)
+        with contextlib.suppress(*DIED), contextlib.closing(_Sock(self.instance.imap(user, PASSWORD))) as held:
+            client = held.client
             while True:
                 token, data = self._next(user)
                 code, answer = client.append("INBOX", "", "", data)

@@ -18,8 +18,9 @@ import zstandard
 
 from mailserver.mime import Scan, scan
 
-INLINE_OCTETS = 64 * 1024
-"""Compressed bodies up to this size live in the database."""
+INLINE_OCTETS = 128 * 1024
+"""Compressed bodies up to this size live in the database: they share the commit's one sync, where a file needs two
+of its own (seen with 100 KiB messages: half as much again per second, a quarter less CPU)."""
 LEVEL = 3
 MAX_OCTETS = 1 << 31
 """Bound on what a frame may decompress to: rows are ours, but a damaged one must not eat the memory."""
