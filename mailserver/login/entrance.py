@@ -155,6 +155,8 @@ class Login:
         if broken:
             raise Refused(Reason.WEAK_PASSWORD, "\n".join(weakness.value for weakness in broken))
         await self._directory.set_password(attempt.account_id, secret)
+        # The old password stands in memory: do not wait for the news of one's own change.
+        self._hear()
         await self._store.write(throttle.succeeded, attempt, facts, action)
         log.info("password chosen", account=attempt.account_id, service=attempt.service)
         return await self._require(attempt.account_id)

@@ -14,9 +14,11 @@ from mailserver.folding import strip_marks
 LANGUAGES = ("fr", "en")
 SHORTEST = 4
 """Letters: shorter words are in every random password."""
+COMMON = 1000
+"""How often the corpus of a dictionary has a word of four letters that counts; rarer ones are mostly noise."""
 LONGEST = 24
 
-_ENTRY = re.compile(r'"([^"\\]{4,24})":')
+_ENTRY = re.compile(r'"([^"\\]{4,24})": (\d+)')
 _LISTS = ("passwords", "male_names", "female_names")
 _LEET = str.maketrans(
     {"4": "a", "@": "a", "3": "e", "€": "e", "1": "i", "!": "i", "|": "i", "0": "o", "5": "s", "$": "s", "7": "t"}
@@ -33,7 +35,7 @@ def dictionary() -> frozenset[str]:
         # One regular expression step a word: json.loads would hold the interpreter for 100 ms.
         for match in _ENTRY.finditer(gzip.decompress(packed).decode("utf-8")):
             word = match[1]
-            if word.isalpha():
+            if word.isalpha() and (len(word) > SHORTEST or int(match[2]) >= COMMON):
                 words.add(word if word.isascii() else strip_marks(word))
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # type: ignore[import-untyped]
 
@@ -43,19 +45,28 @@ def dictionary() -> frozenset[str]:
 
 
 def readings(text: str) -> tuple[str, ...]:
-    """A password as the eye reads it: without case and accents, and with l33t spelling undone, both ways."""
+    """A password as the eye reads it: without case and accents; then with l33t spelling undone, both ways."""
     plain = strip_marks(text).casefold()
     return tuple(dict.fromkeys((plain, plain.translate(_LEET), plain.translate(_LEET_OTHER).translate(_LEET))))
 
 
 def longest_word(text: str) -> str:
-    """The longest dictionary word that a password contains, in any reading; empty when there is none."""
+    """The longest dictionary word that a password contains; empty when there is none.
+
+    The shortest words count only as they are written: in l33t spelling they are in every random password.
+    """
+    plain, *undone = readings(text)
+    best = _longest(plain, SHORTEST)
+    for reading in undone:
+        best = max(best, _longest(reading, SHORTEST + 1), key=len)
+    return best
+
+
+def _longest(reading: str, shortest: int) -> str:
     words = dictionary()
     best = ""
-    for reading in readings(text):
-        for start in range(len(reading)):
-            for end in range(start + max(SHORTEST, len(best) + 1), min(start + LONGEST, len(reading)) + 1):
-                piece = reading[start:end]
-                if piece in words:
-                    best = piece
+    for start in range(len(reading)):
+        for end in range(start + max(shortest, len(best) + 1), min(start + LONGEST, len(reading)) + 1):
+            if reading[start:end] in words:
+                best = reading[start:end]
     return best

@@ -1,0 +1,140 @@
+"""A way in over a real store and directory, with a clock that the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from directory.lifecycle import Accounts
+from directory.people import EmbeddedDirectory
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.errors import Refused
+from mailserver.identity import NewPerson, Principal, Role
+from mailserver.login import Login
+from mailserver.sasl import Secret
+from mailserver.settings import Limits, Settings, Web
+from mailserver.store import audit, guesses
+from mailserver.store.audit import Event, Origin
+from mailserver.store.transactions import Store
+from mailserver.tls import write_secret
+
+DOMAIN = "ac-exemple.fr"
+PASSWORD = "Soixante-dix-8!"
+NUMEN = "21E2600123ABC"
+LOCAL = "127.0.0.1"
+SCHOOL, HOME = "192.0.2.10", "198.51.100.7"
+LIMIT = 3
+WINDOW = 900
+
+
+class SteppedClock(SystemClock):
+    """The real clock, moved on by the test."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.offset
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.offset
+
+    def step(self, seconds: float) -> None:
+        self.offset += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process's services."""
+
+    store: Store
+    directory: EmbeddedDirectory
+    login: Login
+    accounts: Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A worker, the clock of all workers, and a maker of further ones over the same database."""
+
+    worker: Worker
+    clock: SteppedClock
+    another: Callable[[], Worker]
+
+    @property
+    def login(self) -> Login:
+        return self.worker.login
+
+    @property
+    def store(self) -> Store:
+        return self.worker.store
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.worker.accounts
+
+    async def person(self, given_name: str = "Émilie", surname: str = "Dupont", **more: str) -> Principal:
+        """Somebody with PASSWORD."""
+        person = await self.worker.directory.add(NewPerson(given_name, surname, Role.TEACHER, **more))
+        await self.worker.directory.set_password(person.account_id, Secret(PASSWORD))
+        return person
+
+    async def newcomer(self, **more: str) -> Principal:
+        """Somebody who has not activated yet, and has a NUMEN."""
+        person = NewPerson("Julie", "Nouveau", Role.TEACHER, **{"numen": NUMEN, "birth_date": "1985-07-14", **more})
+        return await self.worker.directory.add(person)
+
+    async def enter(self, login: str = "edupont", secret: str = PASSWORD, peer: str = LOCAL) -> Principal:
+        return await self.login.login(login, Secret(secret), peer, "imap")
+
+    async def refusal(self, login: str = "edupont", secret: str = "wrong", peer: str = LOCAL) -> Refused:
+        """Why this login is refused."""
+        with pytest.raises(Refused) as refused:
+            await self.enter(login, secret, peer)
+        return refused.value
+
+    async def history(self, person: Principal) -> list[Event]:
+        return await self.store.read(audit.history, person.account_id)
+
+    async def failures(self, key: str) -> int:
+        found = await self.store.read(guesses.get, [key])
+        return found[key].failures if key in found else 0
+
+
+@pytest.fixture
+async def gate(request: pytest.FixtureRequest, make_store: Callable[[], Store], tmp_path: Path) -> AsyncIterator[Gate]:
+    """The way in, on each engine in turn."""
+    write_secret(tmp_path / "secrets" / "hmac", b"k" * 32)
+    settings = Settings(
+        domain=DOMAIN,
+        directory=tmp_path,
+        limits=Limits(login_failures=LIMIT, login_window=WINDOW),
+        web=Web(help_contact="le 03 80 00 00 00"),
+    )
+    clock = SteppedClock()
+    made: list[Worker] = []
+
+    def another() -> Worker:
+        store = make_store()
+        store.clock = clock
+        changes: Changes = store.changes
+        # Own news arrive as in a server; those of other workers are lost, which is the harder case.
+        changes.attach(asyncio.get_running_loop(), lambda: 0)
+        directory = EmbeddedDirectory(settings=settings, store=store, clock=clock)
+        login = Login(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+        accounts = Accounts(
+            directory=directory,
+            store=store,
+            proofs=directory.academy.proofs,
+            clock=clock,
+            origin=Origin("tester", "console"),
+        )
+        made.append(Worker(store, directory, login, accounts))
+        return made[-1]
+
+    yield Gate(another(), clock, another)
+    for worker in made:
+        worker.directory.close()

@@ -1,0 +1,124 @@
+"""From NUMEN or one-time code to a password of one's own; the provisional secret is dead then."""
+
+import pytest
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Principal, State
+from mailserver.proofs import CODE_SECONDS
+from mailserver.sasl import Secret
+from mailserver.store.audit import Action
+from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, Gate
+
+CHOSEN = "kT9#vbRe!mq"
+
+
+async def activate(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = "") -> Principal:
+    return await gate.login.activate("jnouveau", Secret(proof), Secret(chosen), LOCAL, birth_date=birth_date)
+
+
+async def refusal(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = "") -> Refused:
+    with pytest.raises(Refused) as refused:
+        await activate(gate, proof, chosen, birth_date)
+    return refused.value
+
+
+@pytest.mark.parametrize("numen", [NUMEN, NUMEN.lower(), f" {NUMEN[:3]} {NUMEN[3:]} "])
+async def test_the_numen_activates_once(gate: Gate, numen: str) -> None:
+    person = await gate.newcomer()
+    assert (await gate.refusal("jnouveau", numen)).reason is Reason.NOT_ACTIVATED
+    activated = await activate(gate, numen)
+    assert (activated.account_id, activated.state) == (person.account_id, State.ACTIVE)
+    assert (await gate.enter("jnouveau", CHOSEN)).login == "jnouveau"
+    assert (await gate.refusal("jnouveau", numen)).reason is Reason.AUTHENTICATION
+    assert (await refusal(gate, numen)).reason is Reason.AUTHENTICATION
+    assert Action.ACTIVATED in [event.action for event in await gate.history(person)]
+
+
+@pytest.mark.parametrize(("birth_date", "right"), [("", True), ("14/07/1985", True), ("1985-07-14", True)])
+async def test_the_birth_date_must_be_right_when_given(gate: Gate, birth_date: str, right: bool) -> None:
+    await gate.newcomer()
+    for wrong in ("15/07/1985", "nonsense"):
+        assert (await refusal(gate, NUMEN, birth_date=wrong)).reason is Reason.AUTHENTICATION
+    assert (await activate(gate, NUMEN, birth_date=birth_date)).state is State.ACTIVE
+
+
+async def test_a_weak_password_is_refused_with_every_rule_it_breaks(gate: Gate) -> None:
+    await gate.newcomer()
+    refused = await refusal(gate, NUMEN, "nouveau")
+    assert refused.reason is Reason.WEAK_PASSWORD
+    assert len(refused.text.splitlines()) >= 5
+    assert (await gate.refusal("jnouveau", NUMEN)).reason is Reason.NOT_ACTIVATED
+    assert (await refusal(gate, NUMEN, "Ab1#14071985")).reason is Reason.WEAK_PASSWORD
+    assert (await refusal(gate, NUMEN, f"x{NUMEN.lower()}#A")).reason is Reason.WEAK_PASSWORD
+
+
+async def test_a_one_time_code(gate: Gate) -> None:
+    await gate.newcomer()
+    code = await gate.accounts.reset("jnouveau")
+    for typed in (code.text, code.text.lower().replace("-", " ")):
+        assert (await gate.refusal("jnouveau", typed)).reason is Reason.NOT_ACTIVATED
+    assert (await activate(gate, code.text.lower())).state is State.ACTIVE
+    assert (await refusal(gate, code.text)).reason is Reason.AUTHENTICATION
+
+
+async def test_a_code_expires_and_the_next_one_replaces_it(gate: Gate) -> None:
+    await gate.newcomer(numen="")
+    first = await gate.accounts.reset("jnouveau")
+    second = await gate.accounts.reset("jnouveau")
+    assert (await refusal(gate, first.text)).reason is Reason.AUTHENTICATION
+    gate.clock.step(CODE_SECONDS + 1)
+    assert (await refusal(gate, second.text)).reason is Reason.AUTHENTICATION
+    third = await gate.accounts.reset("jnouveau")
+    assert (await activate(gate, third.text)).state is State.ACTIVE
+
+
+async def test_a_code_is_nobody_elses(gate: Gate) -> None:
+    await gate.newcomer()
+    await gate.person()
+    code = await gate.accounts.reset("edupont")
+    assert (await refusal(gate, code.text)).reason is Reason.AUTHENTICATION
+
+
+async def test_a_reset_ends_the_password_and_does_not_revive_the_numen(gate: Gate) -> None:
+    person = await gate.person(numen=NUMEN)
+    await gate.enter()
+    code = await gate.accounts.reset("edupont")
+    assert (await gate.refusal(secret=PASSWORD)).reason is Reason.AUTHENTICATION
+    assert (await gate.refusal(secret=NUMEN)).reason is Reason.AUTHENTICATION
+    account = await gate.accounts.find("edupont")
+    assert account.standing.state is State.PENDING
+    activated = await gate.login.activate("edupont", Secret(code.text), Secret(CHOSEN), LOCAL)
+    assert (activated.account_id, activated.state) == (person.account_id, State.ACTIVE)
+
+
+async def test_a_suspended_newcomer_is_told_so(gate: Gate) -> None:
+    await gate.newcomer()
+    await gate.accounts.suspend("jnouveau", "", may_receive=False)
+    assert (await refusal(gate, NUMEN)).reason is Reason.SUSPENDED
+    assert (await gate.refusal("jnouveau", NUMEN)).reason is Reason.SUSPENDED
+    assert (await gate.refusal("jnouveau", "wrong")).reason is Reason.AUTHENTICATION
+    await gate.accounts.resume("jnouveau")
+    assert (await activate(gate, NUMEN)).state is State.ACTIVE
+
+
+async def test_suspended_and_reset_waits_for_activation_when_resumed(gate: Gate) -> None:
+    await gate.person()
+    await gate.accounts.suspend("edupont", "", may_receive=False)
+    await gate.accounts.reset("edupont")
+    account = await gate.accounts.resume("edupont")
+    assert account.standing.state is State.PENDING
+
+
+async def test_guessing_a_numen_is_throttled(gate: Gate) -> None:
+    await gate.newcomer()
+    for number in range(LIMIT):
+        assert (await refusal(gate, f"21E26001{number:02}ABC")).reason is Reason.AUTHENTICATION
+    assert (await refusal(gate, NUMEN)).reason is Reason.THROTTLED
+    assert (await gate.refusal("jnouveau", NUMEN)).reason is Reason.THROTTLED
+
+
+async def test_unknown_logins_fail_as_wrong_proofs_do(gate: Gate) -> None:
+    for login in ("nobody", "", f"nobody@{DOMAIN}"):
+        with pytest.raises(Refused) as refused:
+            await gate.login.activate(login, Secret(NUMEN), Secret(CHOSEN), LOCAL)
+        assert refused.value.reason is Reason.AUTHENTICATION
