@@ -62,14 +62,14 @@ class Connection(asyncio.Protocol):
     def __init__(self, house: House, peer_of: Callable[[asyncio.Transport], Peer], *, tls: bool) -> None:
         self._house = house
         self._peer_of = peer_of
-        self._tls_first = tls
+        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._queue: collections.deque[Request | Malformed] = collections.deque()
         self._arrived = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
-        self._upgrading = tls
+        self._upgrading = False
         self._closing = False
         self._admitted = False
         self._operation: asyncio.Task[None] | None = None
@@ -83,14 +83,11 @@ class Connection(asyncio.Protocol):
         self._peer = self._peer_of(self._transport)
         self._admitted = self._house.admit(self, self._peer)
         if not self._admitted:
-            if not self._tls_first:
-                self._transport.write(messages.disconnection(Code.BUSY, "too many connections"))
+            self._transport.write(messages.disconnection(Code.BUSY, "too many connections"))
             self._transport.close()
             return
         channel = Channel(self._peer.address, self._peer.loopback, self._send, self._start_tls)
-        self._session = Session(self._house.services, channel, tls=self._tls_first)
-        if self._tls_first:
-            self._transport.pause_reading()
+        self._session = Session(self._house.services, channel, tls=self._tls)
         self._heard = self._loop.time()
         self._watch = self._loop.call_later(STRANGER_TIMEOUT, self._look_at_clock)
         self._task = self._loop.create_task(self._run())
@@ -177,8 +174,6 @@ class Connection(asyncio.Protocol):
     async def _run(self) -> None:
         """Answer requests in their order until the connection ends."""
         try:
-            if self._tls_first:
-                await self._upgrade()
             while not self._closing:
                 if not self._queue:
                     self._arrived.clear()

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 
-from directory.server.connection import Connection, Peer
+from directory.server.connection import HANDSHAKE_TIMEOUT, Connection, Peer
 from directory.server.entries import Entries
 from directory.server.search import Searcher
 from directory.server.session import Services
@@ -41,7 +41,14 @@ class Door:
 
     async def listen(self, sock: socket.socket, *, tls: bool) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self, peer_of, tls=tls), sock=sock, backlog=BACKLOG)
+        # Not `start_tls` on a plain connection: uvloop may read the ClientHello before it.
+        server = await loop.create_server(
+            lambda: Connection(self, peer_of, tls=tls),
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=self.context if tls else None,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT if tls else None,
+        )
         self._servers.append(server)
 
     def admit(self, connection: Connection, peer: Peer) -> bool:

@@ -86,10 +86,29 @@ def test_starttls_injection_in_a_segment_of_its_own(house: Academy, client: sock
     assert b"dn:" not in receive(client)
 
 
-def test_a_silent_handshake_ends(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HANDSHAKE_TIMEOUT", 0.2)
-    with socket.create_connection(("127.0.0.1", house.tls_port), timeout=5) as sock:
-        assert receive(sock) == b""
+@pytest.mark.parametrize("port", ["port", "tls_port"])
+def test_a_silent_handshake_ends(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    for module in (connection, door):
+        monkeypatch.setattr(module, "HANDSHAKE_TIMEOUT", 0.2)
+    with academy(tmp_path / "house", sqlite_template) as house:
+        with socket.create_connection(("127.0.0.1", getattr(house, port)), timeout=5) as sock:
+            if port == "port":
+                sock.sendall(write_request(1, START_TLS))
+                read_message(sock)
+            assert receive(sock) == b""
+        assert alive(house)
+
+
+def test_a_client_hello_may_come_at_once(house: Academy) -> None:
+    for _ in range(60):
+        with (
+            socket.create_connection(("127.0.0.1", house.tls_port), timeout=5) as sock,
+            trusting(house).wrap_socket(sock, server_hostname="127.0.0.1") as secure,
+        ):
+            secure.sendall(write_request(1, WHO_AM_I))
+            assert read_message(secure)[0] == 1
 
 
 def test_plain_passwords_are_for_loopback_only(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
