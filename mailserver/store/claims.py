@@ -7,7 +7,7 @@ key stands behind both.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.store.schema.people import claim
@@ -18,6 +18,9 @@ FUNCTION = 0
 """Owner of a function's address: it may be given again, to another function."""
 
 _OWNER = Statement(select(claim.c.account_id).where(claim.c.name == bindparam("name")))
+_EITHER = Statement(
+    select(claim.c.name).where(or_(claim.c.name == bindparam("one"), claim.c.name == bindparam("other"))).limit(1)
+)
 _CLAIM = Statement(insert(claim), keys=("name", "account_id", "live", "since"))
 _LIVE = Statement(
     select(claim.c.name)
@@ -38,9 +41,9 @@ def owner(tx: Tx, name: str) -> int | None:
     return int(row[0]) if row is not None else None
 
 
-def is_free(tx: Tx, *names: str) -> bool:
-    """True when nobody ever had any of these names."""
-    return all(tx.one(_OWNER, name=name) is None for name in names)
+def is_free(tx: Tx, name: str, other: str = "") -> bool:
+    """True when nobody ever had this name, nor the other one."""
+    return tx.one(_EITHER, one=name, other=other or name) is None
 
 
 def take(tx: Tx, account_id: int, names: Iterable[str]) -> None:

@@ -1,0 +1,179 @@
+"""Identifiers and addresses: the academy's rules, and claims that never collide nor come back."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from directory import enrolment, issuing
+from directory.enrolment import Academy, Enrolled
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.errors import Reason, Refused
+from mailserver.identity import NewPerson, Role
+from mailserver.proofs import Proofs
+from mailserver.store import accounts, claims
+from mailserver.store.audit import Origin
+from mailserver.store.transactions import Store, Tx
+from tests.directory.conftest import DOMAIN
+
+ACADEMY = Academy(DOMAIN, Proofs(b"k" * 32))
+ORIGIN = Origin("tester", "test")
+
+
+@pytest.mark.parametrize(
+    ("given_name", "surname", "login", "local"),
+    [
+        ("Émilie", "Dupont", "edupont", "emilie.dupont"),
+        ("Marc", "Le Dupond", "mle-dupond", "marc.le-dupond"),
+        ("Jean-Pierre", "de La Tour", "jde-la-tour", "jean-pierre.de-la-tour"),
+        ("Françoise", "D’Œuvre", "fdoeuvre", "francoise.doeuvre"),
+        ("Loïc", "L'Hôte", "llhote", "loic.lhote"),
+        ("Ægir", "Straße", "astrasse", "aegir.strasse"),
+        ("Łukasz", "Đurić", "lduric", "lukasz.duric"),
+        ("Øyvind", "Sørensen", "osorensen", "oyvind.sorensen"),
+        ("ZOÉ", "ÇELİK", "zcelik", "zoe.celik"),
+        ("Anne", "Dupont--Durand ", "adupont-durand", "anne.dupont-durand"),
+        ("Anne", "St. Martin", "ast-martin", "anne.st-martin"),
+        ("", "Administration", "administration", "administration"),
+        ("Administration", "", "administration", "administration"),
+        ("Wang", "王", "wang", "wang"),
+        ("É", "N'Guyễn", "enguyen", "e.nguyen"),
+    ],
+)
+def test_the_rules(given_name: str, surname: str, login: str, local: str) -> None:
+    assert issuing.identifier(given_name, surname) == login
+    assert issuing.local_part(given_name, surname) == local
+
+
+def test_a_name_we_cannot_write_needs_an_identifier() -> None:
+    with pytest.raises(Refused) as refused:
+        issuing.identifier("王", "伟")
+    assert refused.value.reason is Reason.INVALID
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_whatever_is_issued_is_ascii_bounded_and_an_identifier(given_name: str, surname: str) -> None:
+    local = issuing.local_part(given_name, surname)
+    assert len(local) <= 61
+    if local:
+        login = issuing.identifier(given_name, surname)
+        assert len(login) <= 31
+        assert issuing.is_login(login)
+        assert issuing.is_login(local)
+
+
+@pytest.mark.parametrize("uai", ["9720963P", "0370884K", "0451526P", "0751717J", "0690078K", "0210006T"])
+def test_uai_check_letters(uai: str) -> None:
+    assert issuing.is_uai(uai)
+    assert issuing.uai_checks(uai)
+    assert not issuing.uai_checks(uai[:7] + ("A" if uai[7] != "A" else "B"))
+
+
+@pytest.mark.parametrize("uai", ["", "0210006", "0210006t", "0210006TT", "٠٢١٠٠٠٦T", "0450000AA"])
+def test_what_is_no_uai(uai: str) -> None:
+    assert not issuing.is_uai(uai)
+
+
+def test_shapes_of_numen_and_ine() -> None:
+    assert issuing.is_numen("21E2600123ABC")
+    assert not any(map(issuing.is_numen, ("21E2600123AB", "21e2600123abc", "21E260012٣ABC", "21E2600123ABCD")))
+    assert all(map(issuing.is_ine, ("1234567890A", "123456789AB")))
+    assert not any(map(issuing.is_ine, ("12345678901", "12345678ABC", "1234567890a", "1234567890AB")))
+
+
+# ---------------------------------------------------------------------- claims
+
+
+def enrol(store: Store, given_name: str, surname: str, login: str = "") -> Enrolled:
+    person = enrolment.checked(NewPerson(given_name, surname, Role.TEACHER, login=login))
+    return store.write_now(enrolment.enrol, ACADEMY, person, ORIGIN)
+
+
+def test_nothing_is_issued_again_after_its_owner_left(store: Store) -> None:
+    first = enrol(store, "Florence", "Durand")
+    store.write_now(accounts.close, first.account_id, "")
+    second = enrol(store, "Florence", "Durand")
+    assert (second.login, second.address) == ("fdurand1", f"florence.durand1@{DOMAIN}")
+    for login in ("fdurand", "FDurand"):
+        with pytest.raises(Refused) as refused:
+            enrol(store, "Fanny", "Durand", login)
+        assert refused.value.reason is Reason.CONFLICT
+
+
+def test_identifiers_and_addresses_share_one_space(store: Store) -> None:
+    """`identifier@domain` always delivers: an identifier may not take what is somebody's address."""
+    assert enrol(store, "Jean", "Martin").address == f"jean.martin@{DOMAIN}"
+    with pytest.raises(Refused) as refused:
+        enrol(store, "Paul", "Petit", "jean.martin")
+    assert refused.value.reason is Reason.CONFLICT
+    store.write_now(claims.take_for_function, f"ppetit@{DOMAIN}")
+    assert enrol(store, "Paul", "Petit").login == "ppetit1"
+
+
+def test_names_of_functions_are_not_issued(store: Store) -> None:
+    assert enrol(store, "Paul", "Ostmaster").login == "postmaster1"
+    assert enrol(store, "Ab", "Use").login == "ause"
+    assert enrol(store, "", "Abuse").address == f"abuse1@{DOMAIN}"
+    assert enrol(store, "Administration", "", "admin").login == "admin"
+
+
+def test_gaps_are_passed_over_and_the_300th_homonym_is_quick(store: Store) -> None:
+    enrol(store, "Jean", "Martin")
+    enrol(store, "X", "Y", "jmartin2")
+
+    def crowd(tx: Tx) -> None:
+        for number in range(3, 300):
+            claims.take(tx, 1, (f"jmartin{number}", f"jmartin{number}@{DOMAIN}", f"jean.martin{number}@{DOMAIN}"))
+
+    assert enrol(store, "Jean", "Martin").login == "jmartin1"
+    store.write_now(crowd)
+    asked = 0
+
+    def count(number: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return number >= 300
+
+    assert issuing._first(count) == 300
+    assert asked < 30
+    assert enrol(store, "Jean", "Martin").login == "jmartin300"
+
+
+def test_a_refused_person_claims_nothing(store: Store) -> None:
+    enrol(store, "Jean", "Martin", "jm")
+    with pytest.raises(Refused):
+        enrol(store, "Zoé", "Zola", "jm")
+    assert store.read_now(claims.is_free, "zzola", f"zoe.zola@{DOMAIN}")
+
+
+def test_fifty_issuers_in_threads_never_collide(make_store: Callable[[], Store]) -> None:
+    """Several stores over one database, as several workers: each thread issues for the same name."""
+    stores = [make_store() for _ in range(3)]
+    with ThreadPoolExecutor(50) as pool:
+        made = list(pool.map(lambda number: enrol(stores[number % 3], "Anne", "Roy"), range(50)))
+    assert {one.login for one in made} == {"aroy", *(f"aroy{number}" for number in range(1, 50))}
+    assert len({one.address for one in made}) == 50
+    assert len({one.account_id for one in made}) == 50
+
+
+def _issue(url: str, folder: Path, count: int) -> list[str]:
+    store = Store(url, folder, SystemClock(), Changes(), readers=1, writers=2)
+    try:
+        return [enrol(store, "Anne", "Roy").login for _ in range(count)]
+    finally:
+        store.close()
+
+
+def test_issuers_in_processes_never_collide(store: Store) -> None:
+    """The same across processes, whose only common ground is the database."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        rounds = pool.starmap(_issue, [(store.url, store.data, 13)] * 4)
+    logins = [login for one in rounds for login in one]
+    assert sorted(logins) == sorted({"aroy", *(f"aroy{number}" for number in range(1, 52))})
