@@ -7,9 +7,9 @@ from the role. Refusals that a role raises are answered by the loop in `connecti
 import ssl
 
 import structlog
-from mailserver.login import Login
 
 from mailserver.errors import BadSyntax, Refused, Temporary
+from mailserver.login import Login
 from mailserver.sasl import decode_response
 from smtp import authentication, capabilities, framing, grammar, replies
 from smtp.connection import Connection, Gone

@@ -1,12 +1,13 @@
 """Empties the outgoing queue: leases due rows, sends, retries with patience, reports what cannot be done.
 
-One per worker; the store's leases keep two workers off one row. A row is settled after its reports are committed,
-so a crash may repeat a report or a delivery, but never loses one.
+One per worker; the store's leases keep two workers off one row. What became of an attempt and the reports about it
+are one unit. A crash between another server's 250 and that unit repeats the delivery: SMTP knows no better.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import dns.asyncresolver
@@ -14,13 +15,14 @@ import structlog
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
-from mailserver.deliver import Delivery
+from mailserver.deliver import Delivery, Recipient, deliver_unit
 from mailserver.errors import Temporary
 from mailserver.mime.reports import Action, Fate
 from mailserver.settings import Settings
 from mailserver.store import spool
+from mailserver.store.blobs import Prepared
 from mailserver.store.spool import Leased, Notify
-from mailserver.store.transactions import Store
+from mailserver.store.transactions import Store, Tx
 from smtp.reporting import Reporter
 from smtp.routing import NoRoute, Router
 from smtp.sending import Courier, Result, Unreachable, Verdict, same_for_all
@@ -35,6 +37,14 @@ STOP_SECONDS = 1.0
 DOWN_SECONDS = 30.0
 """A domain that could not be reached is not dialled again for its other messages meanwhile."""
 DOWN_DOMAINS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A report that a unit can deliver."""
+
+    recipient: Recipient
+    prepared: Prepared
 
 
 class Relay:
@@ -57,6 +67,7 @@ class Relay:
         self._changes = changes
         self._router = Router(settings, resolver)
         self._courier = Courier(settings.name, settings.outbound.timeout)
+        self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
         self._folder: Path = settings.data / "blobs"
         self._wake = asyncio.Event()
@@ -73,7 +84,11 @@ class Relay:
         try:
             while True:
                 self._wake.clear()
-                pause = await self._take_work()
+                try:
+                    pause = await self._take_work()
+                except Temporary as error:
+                    log.warning("the queue is out of reach", why=str(error))
+                    pause = POLL_SECONDS
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
@@ -164,22 +179,23 @@ class Relay:
         self._down[domain] = (self._clock.monotonic() + pause, why)
 
     async def _conclude(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
-        """Report, then settle. Raises Temporary."""
+        """Record what became of everybody and send the reports about it, as one unit. Raises Temporary."""
         now = self._clock.now()
         if now >= row.expires:
             verdicts = [_expired(verdict) for verdict in verdicts]
         deferred = [verdict for verdict in verdicts if verdict.result is Result.DEFERRED]
-        settled = [verdict for verdict in verdicts if verdict.result is not Result.DEFERRED]
         late = bool(deferred) and not row.warned and now >= row.created + self._outbound.delay_warning
-        await self._report(row, settled, octets, now)
-        if late:
-            await self._warn(row, deferred, octets, now)
-        due = min(int(now) + self._delay(row.attempts), row.expires)
+        written = [
+            await self._write_report(row, action, chosen, octets, now)
+            for action, chosen in _reports(row, verdicts, late=late)
+        ]
         await self._store.write(
-            spool.settle,
+            conclude_unit,
             row,
-            [verdict.addressee.id for verdict in settled],
-            due=due,
+            [verdict.addressee.id for verdict in verdicts if verdict.result is not Result.DEFERRED],
+            [report for report in written if report is not None],
+            self._outbound.lifetime,
+            due=min(int(now) + self._delay(row.attempts), row.expires),
             error=deferred[0].text if deferred else "",
             warned=row.warned or late,
         )
@@ -199,33 +215,9 @@ class Relay:
         retry = self._outbound.retry or (60,)
         return retry[min(attempts, len(retry)) - 1]
 
-    async def _report(self, row: Leased, settled: Sequence[Verdict], octets: bytes, now: float) -> None:
-        """Tell the sender of failures, and of successes that nobody else will confirm (RFC 3461 section 5.2)."""
-        failed = [one for one in settled if one.result is Result.FAILED and one.addressee.notify.wants(Notify.FAILURE)]
-        relayed = [
-            one
-            for one in settled
-            if one.result is Result.DELIVERED and not one.knows_dsn and one.addressee.notify & Notify.SUCCESS
-        ]
-        if not row.reverse_path:
-            for one in settled:
-                if one.result is Result.FAILED:
-                    log.warning("report dropped: nobody reports on a report", id=row.name, said=one.text)
-            return
-        if failed:
-            await self._send_report(row, Action.FAILED, failed, octets, now)
-        if relayed:
-            await self._send_report(row, Action.RELAYED, relayed, octets, now)
-
-    async def _warn(self, row: Leased, deferred: Sequence[Verdict], octets: bytes, now: float) -> None:
-        """Tell the sender that the message waits."""
-        wanted = [one for one in deferred if one.addressee.notify.wants(Notify.DELAY)]
-        if wanted and row.reverse_path:
-            await self._send_report(row, Action.DELAYED, wanted, octets, now)
-
-    async def _send_report(
+    async def _write_report(
         self, row: Leased, action: Action, verdicts: Sequence[Verdict], octets: bytes, now: float
-    ) -> None:
+    ) -> Ready | None:
         fates = [
             Fate(
                 recipient=one.addressee.address,
@@ -240,7 +232,53 @@ class Relay:
             for one in verdicts
         ]
         whole = row.ret == "FULL" and action is Action.FAILED
-        await self._reporter.report(row.reverse_path, fates, octets, envid=row.envid, arrival=row.created, whole=whole)
+        written = await self._reporter.write(
+            row.reverse_path, fates, octets, envid=row.envid, arrival=row.created, whole=whole
+        )
+        if written is None:
+            return None
+        return Ready(written.recipient, await self._delivery.prepare(written.octets))
+
+
+def conclude_unit(
+    tx: Tx,
+    row: Leased,
+    settled: Sequence[int],
+    reports: Sequence[Ready],
+    lifetime: int,
+    *,
+    due: int,
+    error: str,
+    warned: bool,
+) -> None:
+    """Settle a row and deliver the reports about it: both or neither, so that no crash doubles or loses one."""
+    if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
+        return
+    for report in reports:
+        to = report.recipient
+        deliver_unit(tx, report.prepared, to.accounts, {}, "", to.remote, lifetime)
+
+
+def _reports(row: Leased, verdicts: Sequence[Verdict], *, late: bool) -> Iterator[tuple[Action, list[Verdict]]]:
+    """What the sender is to be told: failures, waiting, and successes nobody else confirms (RFC 3461 section 5.2)."""
+    if not row.reverse_path:
+        for one in verdicts:
+            if one.result is Result.FAILED:
+                log.warning("nobody is told: no report on a report", id=row.name, said=one.text)
+        return
+    failed = [one for one in verdicts if one.result is Result.FAILED and one.addressee.notify.wants(Notify.FAILURE)]
+    waiting = [one for one in verdicts if one.result is Result.DEFERRED and one.addressee.notify.wants(Notify.DELAY)]
+    relayed = [
+        one
+        for one in verdicts
+        if one.result is Result.DELIVERED and not one.knows_dsn and one.addressee.notify & Notify.SUCCESS
+    ]
+    if failed:
+        yield Action.FAILED, failed
+    if waiting and late:
+        yield Action.DELAYED, waiting
+    if relayed:
+        yield Action.RELAYED, relayed
 
 
 def _expired(verdict: Verdict) -> Verdict:

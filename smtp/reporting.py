@@ -1,6 +1,7 @@
 """Reports to whoever sent a message (RFC 3464): written, then delivered here or queued for elsewhere."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -20,6 +21,14 @@ SHOWN_FATES = 1000
 """Recipients of one report."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report that is not sent yet."""
+
+    recipient: Recipient
+    octets: bytes
+
+
 class Reporter:
     """Writes and sends reports. They have the null reverse-path, so nothing ever reports on them."""
 
@@ -29,6 +38,14 @@ class Reporter:
         self._clock = clock
 
     async def report(
+        self, reverse_path: str, fates: Sequence[Fate], original: bytes, *, envid: str = "", arrival: float = 0
+    ) -> None:
+        """Send one report about these recipients. Raises Temporary."""
+        written = await self.write(reverse_path, fates, original, envid=envid, arrival=arrival)
+        if written is not None:
+            await self._delivery.deliver(Envelope("", (written.recipient,)), written.octets)
+
+    async def write(
         self,
         reverse_path: str,
         fates: Sequence[Fate],
@@ -37,18 +54,15 @@ class Reporter:
         envid: str = "",
         arrival: float = 0,
         whole: bool = False,
-    ) -> None:
-        """Send one report about these recipients. Raises Temporary.
-
-        A sender who does not exist here any more gets none; that is logged.
-        """
+    ) -> Written | None:
+        """A report and whom it goes to; None when nobody is there to get it, which is logged. Raises Temporary."""
         if not reverse_path:
-            return
+            return None
         try:
             recipient = await self._recipient(reverse_path)
         except Refused as refusal:
             log.warning("report has nobody to go to", sender=reverse_path, why=refusal.reason.value)
-            return
+            return None
         report = Report(
             domain=self._settings.domain,
             host=self._settings.name,
@@ -60,9 +74,8 @@ class Reporter:
             envid=envid,
             whole=whole,
         )
-        octets = return_path("") + reports.build(report, _returnable(original))
-        await self._delivery.deliver(Envelope("", (recipient,)), octets)
-        log.info("reported", sender=reverse_path, recipients=len(fates), action=fates[0].action.value)
+        log.info("report", sender=reverse_path, recipients=len(fates), action=fates[0].action.value)
+        return Written(recipient, return_path("") + reports.build(report, _returnable(original)))
 
     async def confirm(self, transaction: Transaction, octets: bytes, now: float) -> None:
         """NOTIFY=SUCCESS: who delivers, says so (RFC 3461 section 5.2.3). Never fails: the message is delivered."""

@@ -5,12 +5,11 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 
-from mailserver.login import Login
-
 from mailserver import tls
 from mailserver.changes import Changes
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
+from mailserver.login import Login
 from mailserver.settings import Settings, SettingsError
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission

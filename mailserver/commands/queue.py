@@ -27,6 +27,8 @@ Names = Annotated[
 ]
 PAGE = 500
 """Rows read at a time."""
+WIDTH = 240
+"""Columns where the output is no terminal."""
 
 
 @app.command()
@@ -37,7 +39,10 @@ def show(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -
     if as_json:
         print(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False))
     elif entries:
-        Console(soft_wrap=True).print(_table(entries))
+        console = Console()
+        if not console.is_terminal:
+            console.width = WIDTH
+        console.print(_table(entries))
     else:
         print("The queue is empty.")
 

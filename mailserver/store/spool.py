@@ -20,8 +20,8 @@ from mailserver.store.schema.mail import blob, content
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.store.statements import Statement, Tx
 
-LEASE = 30
-"""Seconds a lease lasts unless renewed."""
+LEASE = 15
+"""Seconds a lease lasts unless renewed: as long as mail waits for a worker that was killed while sending it."""
 ERROR_LENGTH = 500
 NAME_LENGTH = 16
 NEWS = -1

@@ -26,8 +26,8 @@ MESSAGE = f"From: Ada <{ADA}>\r\nTo: x@ailleurs.fr\r\nSubject: x\r\n\r\n.Bonjour
 SECONDS = 10.0
 
 
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
+def wait(condition: Callable[[], object], seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
