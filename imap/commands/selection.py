@@ -62,9 +62,11 @@ async def close(session: Session, command: commands.Close) -> Outputs:
     """RFC 3501 section 6.4.2: expunge in silence, then leave."""
     selected = session.mailbox
     shared = selected.shared
-    session.unselect()
-    if not selected.read_only and any(mask & DELETED for mask in (await shared.fresh()).flags):
-        await session.services.store.write(messages.expunge, session.account_id, shared.mailbox_id)
+    try:
+        if not selected.read_only and any(mask & DELETED for mask in (await shared.fresh()).flags):
+            await session.services.store.write(messages.expunge, session.account_id, shared.mailbox_id)
+    finally:
+        session.unselect()
     yield ok("CLOSE completed")
 
 

@@ -15,9 +15,11 @@ digits, `<name=number>` remembers them and `<=name>` is the same digits again, a
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.transactions import Tx
@@ -26,7 +28,6 @@ from tests.imap.world import PASSWORD, Client, World
 FOLDER = Path(__file__).parent / "dialogues"
 _LINE = re.compile(r"(?:(\w+)-)?([CS]):(?: (.*)|)$")
 _PATTERN = re.compile(r"<(any|number|(\w+)=number|=(\w+))>")
-Sender = Callable[[Client, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Dialogue:
     """A file, read."""
 
     name: str
-    people: list[str] = field(default_factory=lambda: ["edupont", "mmartin"])
+    people: list[str] = field(default_factory=lambda: ["edupont"])
     mail: list[tuple[str, str, int, tuple[str, ...], bytes]] = field(default_factory=list)
     inside: list[tuple[str, str, str]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -91,6 +92,11 @@ def deliver(tx: Tx, account_id: int, mailbox: str, prepared: blobs.Prepared, fla
     messages.append(tx, account_id, box.id, prepared, flags, date)
 
 
+def imap_date(seconds: int) -> bytes:
+    """A date-time as APPEND takes it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime('"%d-%b-%Y %H:%M:%S +0000"').encode()
+
+
 async def prepare(dialogue: Dialogue, world: World) -> dict[str, Client]:
     """Make the people and their mail, and open the sessions."""
     await world.people(*dialogue.people)
@@ -108,20 +114,40 @@ async def prepare(dialogue: Dialogue, world: World) -> dict[str, Client]:
     return clients
 
 
-def whole(client: Client, octets: bytes) -> None:
+Sender = Callable[["Speaker", bytes], None]
+
+
+def whole(client: "Speaker", octets: bytes) -> None:
     """A line at a time."""
     client.send(octets)
 
 
-def bytewise(client: Client, octets: bytes) -> None:
+def bytewise(client: "Speaker", octets: bytes) -> None:
     """An octet at a time."""
     for octet in octets:
         client.send(bytes([octet]))
 
 
+class Speaker(Protocol):
+    """One session's client, however it is connected."""
+
+    def send(self, octets: bytes) -> None: ...
+
+    async def line(self) -> bytes: ...
+
+    @property
+    def pending(self) -> bytes: ...
+
+
 async def play(dialogue: Dialogue, world: World, send: Sender = whole, *, pipelined: bool = False) -> None:
-    """Play a dialogue. Pipelined: a session says all it can before it listens."""
-    clients = await prepare(dialogue, world)
+    """Play a dialogue in memory. Pipelined: a session says all it can before it listens."""
+    await perform(dialogue, await prepare(dialogue, world), send, pipelined=pipelined)
+
+
+async def perform(
+    dialogue: Dialogue, clients: Mapping[str, Speaker], send: Sender = whole, *, pipelined: bool = False
+) -> None:
+    """Play a dialogue whose sessions are connected."""
     known: dict[str, str] = {}
     heard: list[str] = []
     lines = _pipeline(dialogue.lines) if pipelined else dialogue.lines

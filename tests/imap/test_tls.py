@@ -1,0 +1,146 @@
+"""The whole server over real sockets: dialogues under TLS from the start and under STARTTLS."""
+
+import asyncio
+import csv
+import dataclasses
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import Instance
+from tests.imap import dialogues
+from tests.imap.dialogues import Dialogue
+from tests.imap.world import PASSWORD, PATIENCE
+
+FILES = [path for path in sorted(dialogues.FOLDER.glob("*.txt")) if path.stem != "authenticate"]
+"""The one left out holds logins in base64, which cannot be exchanged for people of its own."""
+
+
+def _own(dialogue: Dialogue, number: int) -> Dialogue:
+    """The same dialogue with people nobody else uses, whose names are as long as those in the file."""
+    names = {login: f"{login[:-2]}{number:02d}" for login in dialogue.people}
+
+    def own(text: str) -> str:
+        for login, name in names.items():
+            text = text.replace(login, name)
+        return text
+
+    return Dialogue(
+        dialogue.name,
+        list(names.values()),
+        [
+            (names[login], box, date, flags, own(octets.decode()).encode())
+            for login, box, date, flags, octets in dialogue.mail
+        ],
+        [(session, names[login], box) for session, login, box in dialogue.inside],
+        [dataclasses.replace(line, text=own(line.text)) for line in dialogue.lines],
+    )
+
+
+SCENES = [_own(dialogues.read(path), number) for number, path in enumerate(FILES)]
+AFTER_STARTTLS = [
+    _own(dialogues.read(dialogues.FOLDER / f"{name}.txt"), 90 + number)
+    for number, name in enumerate(("rfc3501_sample", "fetch_sections", "append"))
+]
+
+
+COLUMNS = ("given_name", "surname", "birth_date", "role", "numen", "ine", "uai", "discipline", "login", "password")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance with the people of every dialogue."""
+    folder = tmp_path_factory.mktemp("imap-tls")
+    instance = Instance(folder / "instance")
+    instance.init("--domain", "ac-exemple.fr")
+    with open(folder / "people.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["given_name", "surname", "birth_date", "role", "numen", "ine", "uai", "discipline", "login", "password"]
+        )
+        for scene in SCENES + AFTER_STARTTLS:
+            for login in scene.people:
+                writer.writerow(["Test", login, "", "teacher", "", "", "", "", login, PASSWORD])
+    instance.command("import", "DIR", folder / "people.csv", "--accept-passwords")
+    instance.start("--workers", "2")
+    try:
+        yield instance
+    finally:
+        instance.stop()
+
+
+class Wire:
+    """A client over a socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def send(self, octets: bytes) -> None:
+        self._writer.write(octets)
+
+    async def line(self) -> bytes:
+        async with asyncio.timeout(PATIENCE):
+            return (await self._reader.readuntil(b"\r\n"))[:-2]
+
+    @property
+    def pending(self) -> bytes:
+        return b""
+
+    async def ok(self, text: str | bytes) -> None:
+        """Run a command that must succeed."""
+        self.send(b"setup " + (text if isinstance(text, bytes) else text.encode()) + b"\r\n")
+        while not (line := await self.line()).startswith(b"setup "):
+            pass
+        assert line.startswith(b"setup OK"), line
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        await self.ok("STARTTLS")
+        await self._writer.start_tls(context, server_hostname="localhost")
+
+    async def close(self) -> None:
+        self._writer.close()
+        await asyncio.wait([asyncio.ensure_future(self._writer.wait_closed())], timeout=1)
+
+
+async def _connect(house: Instance, *, start_tls: bool) -> Wire:
+    context = ssl.create_default_context(cafile=str(house.directory / "tls" / "cert.pem"))
+    if start_tls:
+        wire = Wire(*await asyncio.open_connection("localhost", house.ports["imap"]))
+        assert b"STARTTLS" in await wire.line()
+        await wire.start_tls(context)
+        return wire
+    wire = Wire(*await asyncio.open_connection("localhost", house.ports["imaps"], ssl=context))
+    assert b"STARTTLS" not in await wire.line()
+    return wire
+
+
+async def _perform(scene: Dialogue, house: Instance, *, start_tls: bool) -> None:
+    for login, mailbox, date, flags, octets in scene.mail:
+        wire = await _connect(house, start_tls=False)
+        await wire.ok(f"LOGIN {login} {PASSWORD}")
+        when = dialogues.imap_date(date)
+        await wire.ok(
+            b"APPEND %s (%s) %s {%d+}\r\n%s" % (mailbox.encode(), " ".join(flags).encode(), when, len(octets), octets)
+        )
+        await wire.close()
+    inside = {session: (login, mailbox) for session, login, mailbox in scene.inside}
+    clients = {session: await _connect(house, start_tls=start_tls) for session in scene.sessions}
+    for session, (login, mailbox) in inside.items():
+        await clients[session].ok(f"LOGIN {login} {PASSWORD}")
+        await clients[session].ok(f"SELECT {mailbox}")
+    await dialogues.perform(scene, clients)
+    for wire in clients.values():
+        await wire.close()
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_under_tls(scene: Dialogue, house: Instance) -> None:
+    """From the first octet on; two workers share the sessions of a dialogue as the kernel likes."""
+    asyncio.run(_perform(scene, house, start_tls=False))
+
+
+@pytest.mark.parametrize("scene", AFTER_STARTTLS, ids=lambda scene: scene.name)
+def test_after_starttls(scene: Dialogue, house: Instance) -> None:
+    asyncio.run(_perform(scene, house, start_tls=True))
