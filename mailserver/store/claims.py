@@ -41,9 +41,10 @@ def owner(tx: Tx, name: str) -> int | None:
     return int(row[0]) if row is not None else None
 
 
-def is_free(tx: Tx, name: str, other: str = "") -> bool:
-    """True when nobody ever had this name, nor the other one."""
-    return tx.one(_EITHER, one=name, other=other or name) is None
+def is_free(tx: Tx, *names: str) -> bool:
+    """True when nobody ever had any of these names. Two cost as much as one: an identifier and its alias."""
+    pairs = zip(names[::2], (*names[1::2], names[-1]), strict=False)
+    return all(tx.one(_EITHER, one=one, other=other) is None for one, other in pairs)
 
 
 def take(tx: Tx, account_id: int, names: Iterable[str]) -> None:

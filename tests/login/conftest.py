@@ -115,12 +115,12 @@ async def gate(request: pytest.FixtureRequest, make_store: Callable[[], Store], 
         web=Web(help_contact="le 03 80 00 00 00"),
     )
     clock = SteppedClock()
+    database = make_store()
     made: list[Worker] = []
 
     def another() -> Worker:
-        store = make_store()
-        store.clock = clock
-        changes: Changes = store.changes
+        changes = Changes()
+        store = Store(database.url, database.data, clock, changes, readers=2, writers=2)
         # Own news arrive as in a server; those of other workers are lost, which is the harder case.
         changes.attach(asyncio.get_running_loop(), lambda: 0)
         directory = EmbeddedDirectory(settings=settings, store=store, clock=clock)
@@ -138,3 +138,4 @@ async def gate(request: pytest.FixtureRequest, make_store: Callable[[], Store], 
     yield Gate(another(), clock, another)
     for worker in made:
         worker.directory.close()
+        worker.store.close()
