@@ -341,7 +341,9 @@ def _take(tx: Tx, issued: Issued, person: NewPerson, marks: Marks) -> int | None
             raise Refused(Reason.CONFLICT, f"this {mark.name} is another person's")
     if not claims.is_free(tx, *issued.names):
         return None
-    account_id = accounts.create(tx, issued.login, State.PENDING, marks, person.recovery_address)
+    account_id = accounts.create(
+        tx, issued.login, State.PENDING, marks, person.recovery_address, login_given=bool(person.login)
+    )
     claims.take(tx, account_id, issued.names)
     return account_id
 

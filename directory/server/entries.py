@@ -8,14 +8,15 @@ directory says that something in it moved, and their members are read only when 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from directory import names
 from directory.server import narrowing
 from directory.server.filters import Filter
-from directory.tree import Entry, Group, Kind, Person, Place, Tree
-from mailserver.folding import fold_login
+from directory.server.groups import Groups
+from directory.tree import Entry, Kind, Person, Place, Tree
 from mailserver.identity import State
-from mailserver.store import lists, people, schools
+from mailserver.store import people, schools
 from mailserver.store.conditions import All, Condition, Equals, Everything, Field, Negation, Nothing, Some
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.transactions import Store
 
 FIRST_PAGE = 100
 """People in the first page: most searches want a handful."""
@@ -61,29 +62,29 @@ class Entries:
         self._store = store
         self._tree = tree
         self._academy = academy
-        self._schools: list[schools.School] | None = None
-        self._lists: list[lists.ListEntry] | None = None
-        self._close = store.changes.subscribe("account", people.DIRECTORY, self._forget)
+        self._groups = Groups(store, tree)
+        self._schools: dict[str, schools.School] | None = None
+        self._unsubscribe = store.changes.subscribe("account", people.DIRECTORY, self._forget)
 
     def close(self) -> None:
-        self._close()
+        self._unsubscribe()
+        self._groups.close()
 
     def _forget(self) -> None:
-        self._schools = self._lists = None
+        self._schools = None
 
     async def at(self, place: Place, viewer: Viewer) -> Entry | None:
         """The entry that stands at a place, if the viewer may know of it."""
         if place.kind is Kind.PERSON:
             condition = _visible(Equals(Field.LOGIN, place.key), viewer)
-            found = [entry async for _, entry in self._people(condition, 0, 1)]
-            return found[0] if found and found[0].place == place else None
+            rows = await self._store.read(people.matching, condition, 1)
+            return await self._person(rows[0]) if rows and names.fold(rows[0].login) == place.key else None
         if place.kind is Kind.STRUCTURE:
-            known = next((s for s in await self._all_schools() if fold_login(s.uai) == place.key), None)
+            known = (await self._all_schools()).get(place.key.upper())
             return self._tree.structure(known.uai, known.name) if known is not None else None
         if place.kind is Kind.GROUP:
-            address = self._tree.group_address(place.key)
-            group = next((g for g in await self._all_lists() if g.address == address), None)
-            return await self._group(group, viewer) if group is not None else None
+            # Who is in a list is for the administrator alone: members may be pupils, or addresses outside.
+            return await self._groups.at(place.key, viewer.administrator)
         return self._tree.fixed(place.kind, self._academy)
 
     async def walk(
@@ -102,67 +103,36 @@ class Entries:
             if isinstance(condition, Nothing):
                 continue
             if kind is Kind.PERSON:
-                async for resume, entry in self._people(_visible(condition, viewer), after, FIRST_PAGE):
+                async for resume, entry in self._people(_visible(condition, viewer), after):
                     yield Position(step, resume), entry
             elif kind is Kind.STRUCTURE:
-                for index, school in enumerate(await self._all_schools()):
+                for index, school in enumerate((await self._all_schools()).values()):
                     if index >= after:
                         yield Position(step, index + 1), self._tree.structure(school.uai, school.name)
             else:
-                for index, group in enumerate(await self._all_lists()):
-                    if index >= after:
-                        yield Position(step, index + 1), await self._group(group, viewer)
+                groups = self._groups.walk(wanted, condition, viewer.administrator, after)
+                async for resume, entry in groups:
+                    yield Position(step, resume), entry
 
-    async def _people(self, condition: Condition, after: int, size: int) -> AsyncGenerator[tuple[int, Entry], None]:
-        names = {school.uai: school.name for school in await self._all_schools()}
+    async def _people(self, condition: Condition, after: int) -> AsyncGenerator[tuple[int, Entry], None]:
+        size = FIRST_PAGE
         while True:
             page = await self._store.read(people.matching, condition, size, after)
             for row in page:
-                yield row.account_id, self._tree.person(_person(row, names), row.created, row.modified)
+                yield row.account_id, await self._person(row)
             if len(page) < size:
                 return
             after, size = page[-1].account_id, PAGE
 
-    async def _all_schools(self) -> list[schools.School]:
+    async def _person(self, row: people.Entry) -> Entry:
+        school = (await self._all_schools()).get(row.uai)
+        return self._tree.person(_person(row, school.name if school is not None else ""), row.created, row.modified)
+
+    async def _all_schools(self) -> dict[str, schools.School]:
+        """Schools by UAI, in order."""
         if self._schools is None:
-            self._schools = await self._store.read(schools.listing)
+            self._schools = {one.uai: one for one in await self._store.read(schools.listing)}
         return self._schools
-
-    async def _all_lists(self) -> list[lists.ListEntry]:
-        if self._lists is None:
-            self._lists = await self._store.read(lists.listing)
-        return self._lists
-
-    async def _group(self, entry: lists.ListEntry, viewer: Viewer) -> Entry:
-        """A list; its members are for the administrator alone (they may be pupils, or addresses outside)."""
-        if not viewer.administrator:
-            return self._tree.group(Group(entry.address, entry.name))
-        members = await self._store.read(_members, entry)
-        logins = [self._tree.person_dn(login) for login in members.logins]
-        groups = [self._tree.group_dn(address) for address in members.lists]
-        owner = self._tree.person_dn(members.owner) if members.owner else ""
-        return self._tree.group(Group(entry.address, entry.name, (*logins, *groups), members.addresses, owner))
-
-
-@dataclass(frozen=True, slots=True)
-class _Members:
-    logins: tuple[str, ...]
-    lists: tuple[str, ...]
-    addresses: tuple[str, ...]
-    owner: str
-
-
-def _members(tx: Tx, entry: lists.ListEntry) -> _Members:
-    """Sort a list's members into people, lists and addresses that the directory does not know."""
-    addresses = lists.members(tx, entry.address)
-    people_found = people.logins(tx, [*addresses, fold_login(entry.owner)])
-    groups = {known.address for known in lists.listing(tx)}
-    return _Members(
-        logins=tuple(dict.fromkeys(people_found[a] for a in addresses if a in people_found)),
-        lists=tuple(a for a in addresses if a in groups and a not in people_found),
-        addresses=tuple(a for a in addresses if a not in groups and a not in people_found),
-        owner=people_found.get(fold_login(entry.owner), ""),
-    )
 
 
 def _visible(condition: Condition, viewer: Viewer) -> Condition:
@@ -174,7 +144,7 @@ def _visible(condition: Condition, viewer: Viewer) -> Condition:
     return seen if isinstance(condition, Everything) else All((condition, seen))
 
 
-def _person(row: people.Entry, names: dict[str, str]) -> Person:
+def _person(row: people.Entry, school: str) -> Person:
     return Person(
         login=row.login,
         given_name=row.given_name,
@@ -185,6 +155,6 @@ def _person(row: people.Entry, names: dict[str, str]) -> Person:
         account_id=row.account_id,
         uai=row.uai,
         discipline=row.discipline,
-        school=names.get(row.uai, ""),
+        school=school,
         state=row.state.value,
     )

@@ -6,11 +6,13 @@ narrows nothing, and the folding of the columns (which also drops accents) need 
 matching rules' own.
 """
 
+from collections.abc import Mapping, Sequence
+
 from directory import names, schema
 from directory.schema import AttributeType
 from directory.server import filters
 from directory.server.filters import Filter
-from directory.server.matching import decode
+from directory.server.matching import contains, decode
 from directory.tree import (
     GROUP_CLASSES,
     PERSON_CLASSES,
@@ -20,6 +22,7 @@ from directory.tree import (
     Person,
     person_attributes,
 )
+from mailserver.folding import search_key
 from mailserver.store.conditions import (
     All,
     Condition,
@@ -45,6 +48,7 @@ _CLASSES = {
     Kind.STRUCTURE: set(STRUCTURE_CLASSES),
     Kind.GROUP: {*GROUP_CLASSES, *ROLE_CLASSES},
 }
+_GROUP_FIELDS = {"cn": Field.LOGIN, "mail": Field.ADDRESS, "displayName": Field.NAME}
 _FIELDS = {
     "uid": Field.LOGIN,
     "mail": Field.ADDRESS,
@@ -131,11 +135,16 @@ def _class(octets: bytes, kind: Kind) -> Condition:
 def _equals(known: AttributeType, text: str | None, kind: Kind) -> Condition:
     if text is None:
         return Nothing()
-    field = _FIELDS.get(known.name)
-    if kind is not Kind.PERSON or field is None:
+    field = _field(known, kind)
+    if field is None:
         return Everything()
     value = names.fold(text)
     return _surname(Equals(field, value), Equals(Field.NAME, value)) if known.name == "sn" else Equals(field, value)
+
+
+def _field(known: AttributeType, kind: Kind) -> Field | None:
+    """The column that holds an attribute of this kind of entry, if one does."""
+    return {Kind.PERSON: _FIELDS, Kind.GROUP: _GROUP_FIELDS}.get(kind, {}).get(known.name)
 
 
 def _surname(by_surname: Condition, by_name: Condition) -> Condition:
@@ -145,8 +154,8 @@ def _surname(by_surname: Condition, by_name: Condition) -> Condition:
 
 def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind) -> Condition:
     pieces = [decode(piece) for piece in (wanted.initial, *wanted.any, wanted.final)]
-    field = _FIELDS.get(known.name)
-    if kind is not Kind.PERSON or field is None or field is Field.ACCOUNT_ID:
+    field = _field(known, kind)
+    if field is None or field is Field.ACCOUNT_ID:
         return Everything()
     # Spaces at the ends of a piece are left to the matching: without them the condition is only wider.
     initial, *middle, final = [names.fold(piece or "") for piece in pieces]
@@ -165,3 +174,25 @@ def _extensible(wanted: filters.Extensible, kind: Kind) -> Condition:
     if known.name == "objectClass":
         return Everything()
     return _either([_equals(member, decode(wanted.value), kind) for member in members])
+
+
+def holds(condition: Condition, fields: Mapping[Field, Sequence[str]]) -> bool:
+    """Whether a condition of ours may be true of something that is not in a table but in memory.
+
+    Compared as the columns are, without accents, so that it stays wider than the filter.
+    """
+    match condition:
+        case All(conditions):
+            return all(holds(one, fields) for one in conditions)
+        case Some(conditions):
+            return any(holds(one, fields) for one in conditions)
+        case Equals(field, value):
+            return any(search_key(text) == search_key(value) for text in fields[field])
+        case Contains(field, initial, middle, final):
+            pieces = [search_key(piece) for piece in middle]
+            ends = search_key(initial), search_key(final)
+            return any(contains(search_key(text), ends[0], pieces, ends[1]) for text in fields[field])
+        case Nothing():
+            return False
+        case _:
+            return True

@@ -228,7 +228,19 @@ def test_bases(both: Both, base: str) -> None:
 
 ATTRIBUTES = [
     *("uid", "cn", "sn", "givenName", "displayName", "name", "mail", "acadAddress", "employeeType", "o", "ou"),
-    *("acadUAI", "acadDiscipline", "acadAccountId", "acadState", "objectClass", "description", "nothing", "dc"),
+    *(
+        "acadUAI",
+        "acadDiscipline",
+        "acadAccountId",
+        "acadState",
+        "objectClass",
+        "description",
+        "nothing",
+        "dc",
+        "member",
+        "owner",
+        "acadMemberAddress",
+    ),
 ]
 WORDS = [
     *("Dupont", "emma", "Hélène", "Müller", "teacher", "pupil", "0210006T", "person", "1", "7", "people", "O*Brien"),

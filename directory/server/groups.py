@@ -1,0 +1,139 @@
+"""Lists as entries: few enough to be kept in memory, their members read only when somebody may see them.
+
+Before a list's members are read, what is already known of it (name, address, or that a wanted member is
+in it) must not contradict the filter: an academy has thousands of lists, and a question is mostly about one.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+
+from directory.schema import DN_MATCH
+from directory.server import filters, narrowing
+from directory.server.filters import Filter
+from directory.server.matching import decode
+from directory.tree import Entry, Group, Kind, Tree
+from mailserver.errors import BadSyntax
+from mailserver.folding import fold_login
+from mailserver.store import claims, lists, people
+from mailserver.store.conditions import Condition, Field
+from mailserver.store.notices import DIRECTORY
+from mailserver.store.transactions import Store, Tx
+
+
+class Groups:
+    """The branch ou=groups, read from the store."""
+
+    def __init__(self, store: Store, tree: Tree) -> None:
+        self._store = store
+        self._tree = tree
+        self._lists: list[lists.ListEntry] | None = None
+        self.close = store.changes.subscribe("account", DIRECTORY, self._forget)
+
+    def _forget(self) -> None:
+        self._lists = None
+
+    async def at(self, key: str, members: bool) -> Entry | None:
+        """The list of this name."""
+        address = self._tree.group_address(key)
+        found = next((one for one in await self._all() if one.address == address), None)
+        return await self._entry(found, members) if found is not None else None
+
+    async def walk(
+        self, wanted: Filter, condition: Condition, members: bool, after: int
+    ) -> AsyncGenerator[tuple[int, Entry], None]:
+        """Lists that may match, from an index on, each with the index to resume at."""
+        everything = await self._all()
+        holding = await self._holding(wanted) if members else None
+        for index in range(after, len(everything)):
+            one = everything[index]
+            if holding is not None and one.address not in holding:
+                continue
+            if narrowing.holds(condition, self._known(one)):
+                yield index + 1, await self._entry(one, members)
+
+    def _known(self, one: lists.ListEntry) -> Mapping[Field, Sequence[str]]:
+        """What is known without reading the members, under the fields of the conditions."""
+        return {
+            Field.LOGIN: (self._tree.group_name(one.address),),
+            Field.ADDRESS: (one.address,),
+            Field.NAME: (one.name,),
+        }
+
+    async def _all(self) -> list[lists.ListEntry]:
+        if self._lists is None:
+            self._lists = await self._store.read(lists.listing)
+        return self._lists
+
+    async def _holding(self, wanted: Filter) -> set[str] | None:
+        """Addresses of the lists that have a member the filter insists on; None when it insists on none."""
+        names = required_members(wanted)
+        if names is None:
+            return None
+        places = []
+        for name in names:
+            try:
+                places.append(self._tree.locate(name))
+            except BadSyntax:
+                continue  # no value is equal to what is not a name
+        logins = [place.key for place in places if place is not None and place.kind is Kind.PERSON]
+        groups = [
+            self._tree.group_address(place.key) for place in places if place is not None and place.kind is Kind.GROUP
+        ]
+        return set(await self._store.read(_containing, logins, groups))
+
+    async def _entry(self, one: lists.ListEntry, members: bool) -> Entry:
+        if not members:
+            return self._tree.group(Group(one.address, one.name))
+        sorted_members = await self._store.read(_members, one)
+        logins = [self._tree.person_dn(login) for login in sorted_members.logins]
+        groups = [self._tree.group_dn(address) for address in sorted_members.lists]
+        owner = self._tree.person_dn(sorted_members.owner) if sorted_members.owner else ""
+        return self._tree.group(Group(one.address, one.name, (*logins, *groups), sorted_members.addresses, owner))
+
+
+def required_members(wanted: Filter) -> frozenset[str] | None:
+    """Names of which one must be a member for the filter to be true; None when none need be."""
+    match wanted:
+        case filters.Equality(attribute, value) if attribute.lower() in ("member", "2.5.4.31"):
+            text = decode(value)
+            return frozenset() if text is None or DN_MATCH.read(text) is None else frozenset({text})
+        case filters.And(items):
+            return next((found for found in map(required_members, items) if found is not None), None)
+        case filters.Or(items):
+            found = [required_members(item) for item in items]
+            if not found or None in found:
+                return None
+            return frozenset().union(*(names for names in found if names is not None))
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    logins: tuple[str, ...]
+    lists: tuple[str, ...]
+    addresses: tuple[str, ...]
+    owner: str
+
+
+def _members(tx: Tx, entry: lists.ListEntry) -> _Members:
+    """Sort a list's members into people, lists and addresses that the directory does not know."""
+    addresses = lists.members(tx, entry.address)
+    found = people.logins(tx, [*addresses, fold_login(entry.owner)])
+    groups = {address for address in addresses if address not in found and lists.get(tx, address) is not None}
+    return _Members(
+        logins=tuple(dict.fromkeys(found[address] for address in addresses if address in found)),
+        lists=tuple(address for address in addresses if address in groups),
+        addresses=tuple(address for address in addresses if address not in groups and address not in found),
+        owner=found.get(fold_login(entry.owner), ""),
+    )
+
+
+def _containing(tx: Tx, logins: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Addresses of the lists that hold one of these people, under any of their addresses, or lists."""
+    held = list(groups)
+    for login in logins:
+        entry = people.find(tx, login)
+        if entry is not None:
+            held += claims.live_names(tx, entry.account_id)
+    return lists.containing(tx, held) if held else []
