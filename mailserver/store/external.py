@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 
 from mailserver.identity import State
 from mailserver.store import accounts
@@ -72,7 +72,15 @@ def _adopt(tx: Tx, seen: Seen) -> Standing | None:
     if accounts.get(tx, seen.number) is None:
         row = {"id": seen.number, "login": seen.login, "state": State.ACTIVE.value}
         tx.execute(insert(account).values(**row, state_since=tx.now, created=tx.now))
+        _skip_numbers(tx)
     else:
         tx.execute(update(account).where(account.c.id == seen.number).values(login=seen.login))
         moved(tx, seen.number)
     return accounts.get(tx, seen.number)
+
+
+def _skip_numbers(tx: Tx) -> None:
+    """Numbers given from outside are not given again; SQLite sees to that by itself."""
+    if tx.dialect == "postgresql":
+        highest = select(func.max(account.c.id)).scalar_subquery()
+        tx.execute(select(func.setval(func.pg_get_serial_sequence("account", "id"), highest)))
