@@ -14,7 +14,6 @@ log = structlog.get_logger("collector")
 PERIOD = 60.0
 GRACE = 30
 """Seconds a content may stay unreferred to before it goes."""
-STRAY_PERIOD = 6 * 3600.0
 STRAY_BATCH = 500
 
 
@@ -25,18 +24,18 @@ class Collector:
         self._store = store
         self._clock = clock
         self._folder = folder
-        self._next_stray = clock.monotonic() + STRAY_PERIOD
+        self._shelf = clock.token(1)[0]
+        """Workers begin at different shelves; each sees all of them in about four hours."""
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(PERIOD)
             await self.collect()
-            if self._clock.monotonic() >= self._next_stray:
-                self._next_stray = self._clock.monotonic() + STRAY_PERIOD
-                await self.remove_strays()
+            await self.remove_strays(self._shelf)
+            self._shelf = (self._shelf + 1) % 256
 
     async def collect(self) -> int:
-        """Work off the notes that are due; how many contents were looked at."""
+        """Work off the notes that are due; how many were looked at."""
         total = 0
         before = int(self._clock.now()) - GRACE
         while True:
@@ -48,13 +47,17 @@ class Collector:
                 return total
             await asyncio.sleep(0.05)
 
-    async def remove_strays(self) -> int:
-        """Remove old files that no row names: left by a crash between writing and committing."""
-        names = await asyncio.to_thread(collect.stray_candidates, self._folder, STRAY_BATCH)
-        known = await self._store.read(collect.named, names)
-        strays = [name for name in names if name not in known]
-        for name in strays:
-            await asyncio.to_thread(blobs.remove_file, self._folder, name)
-        if strays:
-            log.info("stray files removed", count=len(strays))
-        return len(strays)
+    async def remove_strays(self, shelf: int) -> int:
+        """Remove old files of a shelf that no row names: left by a crash between writing and committing."""
+        names = await asyncio.to_thread(collect.stray_candidates, self._folder, shelf)
+        removed = 0
+        for start in range(0, len(names), STRAY_BATCH):
+            part = names[start : start + STRAY_BATCH]
+            known = await self._store.read(collect.named, part)
+            for name in part:
+                if name not in known:
+                    await asyncio.to_thread(blobs.remove_file, self._folder, name)
+                    removed += 1
+        if removed:
+            log.info("stray files removed", count=removed)
+        return removed

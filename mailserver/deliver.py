@@ -6,19 +6,20 @@ the content once and one appearance per account, as one unit.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
-from mailserver.errors import Reason, Refused
+from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import Directory, Principal, State
 from mailserver.provision import provision
 from mailserver.settings import Settings
 from mailserver.store import blobs, messages, spool
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.transactions import Store, Tx, Uncertain
 
 log = structlog.get_logger("deliver")
 
@@ -173,18 +174,36 @@ class Delivery:
         `octets` is the message with its trace fields. Raises Temporary.
         """
         prepared = await self.prepare(octets)
-        accounts = list(dict.fromkeys(account for one in envelope.recipients for account in one.accounts))
+        accounts = sorted({account for one in envelope.recipients for account in one.accounts})
         remote = list(dict.fromkeys(address for one in envelope.recipients for address in one.remote))
         known = {account: self._inboxes[account] for account in accounts if account in self._inboxes}
-        content_id, used, targets = await self._store.write(
-            deliver_unit, prepared, accounts, known, envelope.reverse_path, remote, self._settings.outbound.lifetime
-        )
+        lifetime = self._settings.outbound.lifetime
+        async with self.discarding(prepared):
+            content_id, used, targets = await self._store.write(
+                deliver_unit, prepared, accounts, known, envelope.reverse_path, remote, lifetime
+            )
         if prepared.file is not None and not used:
             await asyncio.to_thread(blobs.remove_file, self._folder, prepared.file)
         if len(self._inboxes) > INBOX_ENTRIES:
             self._inboxes.clear()
         self._inboxes.update(targets)
         return Delivered(content_id, len(accounts))
+
+    @contextlib.asynccontextmanager
+    async def discarding(self, *prepared: blobs.Prepared | None) -> AsyncIterator[None]:
+        """Remove the files of messages whose unit certainly failed: a full disk must not fill up with leavings.
+
+        After any other end (the caller is gone, the outcome unknown) the collector finds out.
+        """
+        try:
+            yield
+        except Uncertain:
+            raise
+        except (Refused, Temporary):
+            for one in prepared:
+                if one is not None and one.file is not None:
+                    await asyncio.to_thread(blobs.remove_file, self._folder, one.file)
+            raise
 
     async def prepare(self, octets: bytes) -> blobs.Prepared:
         """Scan and compress a message, off the loop when it is large."""
@@ -216,6 +235,8 @@ def deliver_unit(
             if account_id not in targets:
                 provision(tx, account_id)
                 targets.update(messages.inboxes(tx, [account_id]))
+            if account_id not in targets:  # nothing may be acknowledged that nobody gets
+                raise Temporary("An account has no INBOX")
         messages.place_many(tx, targets, content_id, prepared.size)
     remote = tuple(remote)
     if remote:

@@ -10,10 +10,10 @@ from enum import StrEnum
 import dns.exception
 import dns.resolver
 from cryptography import x509
-from sqlalchemy.exc import SQLAlchemyError
 
 from mailserver import workers
 from mailserver.dkim import dns_record
+from mailserver.errors import Temporary
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import migrate
 from mailserver.tls import server_context
@@ -88,8 +88,8 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
         current = migrate.is_current(settings.database_url, settings.data)
-    except (SQLAlchemyError, OSError) as error:
-        yield Finding("database", Grade.PROBLEM, str(error).splitlines()[0], "check [database] url and that it runs")
+    except (Temporary, OSError) as error:
+        yield Finding("database", Grade.PROBLEM, str(error), "check [database] url and that it runs")
         return
     if current:
         yield Finding("database", Grade.OK, "reachable, schema current")

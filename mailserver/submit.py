@@ -188,16 +188,17 @@ class Submission:
     async def _commit(self, whole: bytes, kept: bytes, route: _Route, reverse_path: str, options: Options) -> None:
         prepared = await self._delivery.prepare(whole)
         sent = await self._delivery.prepare(kept) if kept else None
-        unused = await self._store.write(
-            submit_unit,
-            prepared,
-            sent,
-            route.accounts,
-            reverse_path,
-            route.targets,
-            options,
-            self._settings.outbound.lifetime,
-        )
+        async with self._delivery.discarding(prepared, sent):
+            unused = await self._store.write(
+                submit_unit,
+                prepared,
+                sent,
+                route.accounts,
+                reverse_path,
+                route.targets,
+                options,
+                self._settings.outbound.lifetime,
+            )
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 

@@ -115,11 +115,20 @@ class Instance:
     def imap(self, login: str, password: str = DEMO_PASSWORD) -> imaplib.IMAP4:
         """A logged-in imaplib client."""
         client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=30)
-        client.login(login, password)
+        try:
+            client.login(login, password)
+        except BaseException:
+            client.shutdown()
+            raise
         return client
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
+
+
+def workers_of(instance: Instance) -> list[int]:
+    """Process ids of the workers."""
+    return [int(pid) for pid in Path(f"/proc/{instance.pid}/task/{instance.pid}/children").read_text().split()]
 
 
 def _environment() -> dict[str, str]:

@@ -1,20 +1,24 @@
 """Pull the plug, again and again: whatever was acknowledged is there, once, with its exact bytes."""
 
 import contextlib
+import functools
 import imaplib
+import os
 import random
 import re
+import signal
 import smtplib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.harness import Instance
+from tests.harness import Instance, workers_of
 
 ROUNDS = 30
+WORKER_KILLS = 12
 SEED = 20261125
 USERS = ("ada", "bob", "eve")
 PASSWORD = "Craie-Bleue#31"
@@ -38,7 +42,10 @@ class Load:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.acknowledged: dict[str, tuple[str, bytes]] = {}
+        self.places: dict[str, int] = {}
+        """UIDs told by APPENDUID."""
         self.sent: set[str] = set()
+        self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._count = 0
 
@@ -61,25 +68,42 @@ class Load:
                 self._acknowledge(token, user, data)
 
     def append(self, user: str) -> None:
-        with contextlib.suppress(*DIED), contextlib.closing(_Sock(self.instance.imap(user, PASSWORD))) as held:
-            client = held.client
-            while True:
-                token, data = self._next(user)
-                code, answer = client.append("INBOX", "", "", data)
-                assert code == "OK", answer
-                assert b"APPENDUID" in answer[0]
-                self._acknowledge(token, user, data)
+        with contextlib.suppress(*DIED):
+            client = self.instance.imap(user, PASSWORD)
+            try:
+                while True:
+                    token, data = self._next(user)
+                    code, answer = client.append("INBOX", "", "", data)
+                    assert code == "OK", answer
+                    place = re.search(rb"APPENDUID \d+ (\d+)", answer[0])
+                    assert place is not None, answer
+                    self._acknowledge(token, user, data)
+                    self.places[token] = int(place.group(1))
+            finally:
+                client.shutdown()
 
-    def run_and_kill(self, after: float) -> None:
+    def again(self, door: Callable[[str], None], user: str) -> None:
+        """Come back each time the connection dies, until told to stop."""
+        while not self.stopping.is_set():
+            door(user)
+
+    @contextlib.contextmanager
+    def running(self, *, once: bool) -> Iterator[None]:
         doors: list[Callable[[str], None]] = [self.smtp, self.append]
+        if not once:
+            doors = [functools.partial(self.again, door) for door in doors]
         threads = [threading.Thread(target=door, args=(user,)) for user in USERS for door in doors]
         for thread in threads:
             thread.start()
-        time.sleep(after)
-        self.instance.kill()
+        yield
         for thread in threads:
             thread.join(30)
             assert not thread.is_alive()
+
+    def run_and_kill(self, after: float) -> None:
+        with self.running(once=True):
+            time.sleep(after)
+            self.instance.kill()
 
 
 def contents(instance: Instance, user: str) -> tuple[int, list[tuple[int, str, bytes]]]:
@@ -98,19 +122,23 @@ def contents(instance: Instance, user: str) -> tuple[int, list[tuple[int, str, b
     return validity, found
 
 
-@pytest.mark.timeout(900)
-def test_kill_minus_nine_loses_nothing_acknowledged(fresh: Callable[..., Instance]) -> None:
-    instance = fresh()
+def peopled(instance: Instance) -> Instance:
     (instance.directory / "people.csv").write_text(people_csv())
     instance.command("import", "DIR", instance.directory / "people.csv", "--accept-passwords")
+    return instance
+
+
+@pytest.mark.timeout(900)
+def test_kill_minus_nine_loses_nothing_acknowledged(fresh: Callable[..., Instance]) -> None:
+    instance = peopled(fresh())
     chance = random.Random(SEED)
     load = Load(instance)
     uids: dict[str, dict[int, str]] = {user: {} for user in USERS}
     validities: dict[str, int] = {}
+    instance.start("--workers", "2")
     for _ in range(ROUNDS):
-        instance.start("--workers", "2")
         load.run_and_kill(chance.uniform(0.15, 1.2))
-        instance.start("--workers", "1")
+        instance.start("--workers", "2")
         for user in USERS:
             validity, found = contents(instance, user)
             assert validities.setdefault(user, validity) == validity
@@ -121,8 +149,30 @@ def test_kill_minus_nine_loses_nothing_acknowledged(fresh: Callable[..., Instanc
             assert not fresh_uids or not known or min(fresh_uids) > max(known), "UIDs went back"
             uids[user] = now
             check_exactness(load, user, found)
-        instance.stop()
     assert len(load.acknowledged) > ROUNDS * 5
+
+
+@pytest.mark.timeout(300)
+def test_kill_of_one_worker_loses_nothing_acknowledged(fresh: Callable[..., Instance]) -> None:
+    """Its siblings serve on, the supervisor starts another, and clients that come back lose nothing."""
+    instance = peopled(fresh())
+    instance.start("--workers", "3")
+    chance = random.Random(SEED + 1)
+    load = Load(instance)
+    with load.running(once=False):
+        for _ in range(WORKER_KILLS):
+            time.sleep(chance.uniform(0.2, 1.0))
+            alive = workers_of(instance)
+            assert alive, "no worker is left"
+            os.kill(chance.choice(alive), signal.SIGKILL)
+        load.stopping.set()
+        time.sleep(0.5)
+        before = len(load.acknowledged)
+        instance.kill()
+    instance.start("--workers", "1")
+    for user in USERS:
+        check_exactness(load, user, contents(instance, user)[1])
+    assert before > WORKER_KILLS * 5
 
 
 def check_exactness(load: Load, user: str, found: list[tuple[int, str, bytes]]) -> None:
@@ -130,7 +180,9 @@ def check_exactness(load: Load, user: str, found: list[tuple[int, str, bytes]]) 
     assert counts.keys() <= load.sent
     assert all(count == 1 for count in counts.values()), "a message was stored twice"
     octets = {token: data for _, token, data in found}
+    uids = {token: uid for uid, token, _ in found}
     for token, (owner, data) in load.acknowledged.items():
         if owner == user:
             assert token in octets, "an acknowledged message is lost"
             assert octets[token].endswith(data), "the bytes are not those that were acknowledged"
+            assert load.places.get(token, uids[token]) == uids[token], "a message has another UID than was told"

@@ -7,6 +7,7 @@ race with storing its content again.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import threading
@@ -16,6 +17,7 @@ from typing import BinaryIO
 
 import zstandard
 
+from mailserver.errors import NoRoom, Temporary
 from mailserver.mime import Scan, scan
 
 INLINE_OCTETS = 128 * 1024
@@ -43,7 +45,7 @@ class Prepared:
 def prepare(octets: bytes, folder: Path, scanned: Scan | None = None) -> Prepared:
     """Scan, hash and compress a message; write and sync its file when it is large.
 
-    CPU grows with the size: call it in a thread above `INLINE_OCTETS`. Raises OSError when the disk refuses.
+    CPU grows with the size: call it in a thread above `INLINE_OCTETS`. Raises Temporary when the disk refuses.
     """
     scanned = scanned or scan(octets)
     compress = _compressor().compress
@@ -56,20 +58,32 @@ def prepare(octets: bytes, folder: Path, scanned: Scan | None = None) -> Prepare
 
 
 def write_file(folder: Path, data: bytes) -> str:
-    """Write a new file, synced with its folder; its name relative to `folder`."""
+    """Write a new file, synced with its folder; its name relative to `folder`. Raises Temporary."""
     name = os.urandom(16).hex()
     shelf = folder / name[:2]
-    if not shelf.is_dir():
-        shelf.mkdir(parents=True, exist_ok=True)
-        _sync_folder(folder)
     path = shelf / name
-    with open(path, "xb", buffering=0) as file:
+    try:
+        shelf.mkdir(parents=True, exist_ok=True)
+        _write_synced(path, data)
+        _sync_folder(shelf)
+        # The shelf too, always: another writer may have made it and not synced it yet.
+        _sync_folder(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise NoRoom("No room on the disk") from error
+        raise Temporary("The disk is out of reach") from error
+    return f"{name[:2]}/{name}"
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb", buffering=0) as file:
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]
-        os.fsync(file.fileno())
-    _sync_folder(shelf)
-    return f"{name[:2]}/{name}"
+        os.fsync(descriptor)
 
 
 def remove_file(folder: Path, name: str) -> None:

@@ -5,6 +5,8 @@ inside one unit, whether anything still refers to each; a content that is delive
 referred to. Files are removed after the commit that removed their row.
 """
 
+import contextlib
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +23,11 @@ STRAY_AGE = 86400
 
 _NOTE_ONE = Statement(orphan.insert(), keys=("content_id", "since"))
 _DUE = Statement(
-    select(orphan.c.content_id).where(orphan.c.since <= bindparam("before")).order_by(orphan.c.content_id).limit(BATCH)
+    select(orphan.c.id, orphan.c.content_id)
+    .where(orphan.c.since <= bindparam("before"))
+    .order_by(orphan.c.id)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
 )
 
 _holders: list[tuple[Any, ColumnElement[int]]] = [(message, message.c.content_id)]
@@ -43,11 +49,11 @@ def also_removes(table: Any, column: ColumnElement[int]) -> None:
 def note(tx: Tx, content_ids: Select[tuple[int]] | Sequence[int]) -> None:
     """Remember contents that may have lost their last appearance."""
     if isinstance(content_ids, Select):
-        known = select(orphan.c.content_id)
-        chosen = content_ids.distinct().where(message.c.content_id.not_in(known)).subquery()
+        chosen = content_ids.distinct().subquery()
         tx.execute(orphan.insert().from_select(["content_id", "since"], select(chosen.c.content_id, literal(tx.now))))
     elif content_ids:
-        tx.insert_ignore(orphan, [{"content_id": number, "since": tx.now} for number in content_ids])
+        now = tx.now
+        tx.many(_NOTE_ONE, [{"content_id": number, "since": now} for number in content_ids])
 
 
 def collect(tx: Tx, before: int) -> tuple[int, list[str]]:
@@ -55,21 +61,25 @@ def collect(tx: Tx, before: int) -> tuple[int, list[str]]:
 
     Returns how many notes were looked at, and the files to remove after the commit.
     """
-    noted = [row[0] for row in tx.all(_DUE, before=before)]
-    if not noted:
+    notes = tx.all(_DUE, before=before)
+    if not notes:
         return 0, []
+    noted = sorted({row[1] for row in notes})
+    # First the rows are locked, then, by a statement of its own, the references are looked for: on PostgreSQL
+    # that statement sees what a delivery committed that found the content while we waited for its lock.
+    tx.execute(select(content.c.id).where(content.c.id.in_(noted)).order_by(content.c.id).with_for_update())
     free = select(content.c.id).where(content.c.id.in_(noted))
     for _, column in _holders:
         free = free.where(~exists().where(column == content.c.id))
-    unused = [row[0] for row in tx.execute(free.with_for_update())]
+    unused = [row[0] for row in tx.execute(free)]
     files = [
         row[0] for row in tx.execute(select(blob.c.file).where(blob.c.content_id.in_(unused), blob.c.file.is_not(None)))
     ]
     for table, column in _dependents:
         tx.execute(delete(table).where(column.in_(unused)))
     tx.execute(delete(content).where(content.c.id.in_(unused)))
-    tx.execute(delete(orphan).where(orphan.c.content_id.in_(noted)))
-    return len(noted), files
+    tx.execute(delete(orphan).where(orphan.c.id.in_([row[0] for row in notes])))
+    return len(notes), files
 
 
 def named(tx: Tx, names: Sequence[str]) -> set[str]:
@@ -77,13 +87,13 @@ def named(tx: Tx, names: Sequence[str]) -> set[str]:
     return {row[0] for row in tx.execute(select(blob.c.file).where(blob.c.file.in_(names)))}
 
 
-def stray_candidates(folder: Path, limit: int) -> list[str]:
-    """Files old enough that no delivery can still be about to name them."""
+def stray_candidates(folder: Path, shelf: int) -> list[str]:
+    """Files of one shelf (0..255) old enough that no delivery can still be about to name them."""
     horizon = time.time() - STRAY_AGE
     found: list[str] = []
-    for path in folder.glob("??/*"):
-        if path.stat().st_mtime < horizon:
-            found.append(f"{path.parent.name}/{path.name}")
-            if len(found) >= limit:
-                break
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder / f"{shelf:02x}") as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # another worker was faster
+                if entry.stat().st_mtime < horizon:
+                    found.append(f"{shelf:02x}/{entry.name}")
     return found

@@ -12,6 +12,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import collect
+from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
 from mailserver.store.statements import Statement, Tx
 
@@ -80,6 +81,9 @@ _MINT = Statement(
     .where(mailbox.c.account_id == bindparam("account"), mailbox.c.uidvalidity == 0)
     .values(uidvalidity=mailbox.c.id)
 )
+_LOCK_FOLDERS = Statement(
+    select(account.c.id).where(account.c.id == bindparam("account")).with_for_update(key_share=True)
+)
 _KEYWORDS = Statement(
     select(keyword.c.name).where(keyword.c.mailbox_id == bindparam("mailbox")).order_by(keyword.c.bit)
 )
@@ -145,6 +149,7 @@ def create(tx: Tx, account_id: int, name: str, special_use: str = "") -> Mailbox
     Raises Refused(MAILBOX_EXISTS | INVALID | LIMIT).
     """
     name = check_name(name.rstrip(SEPARATOR))
+    _lock_folders(tx, account_id)
     existing = {box.name for box in listing(tx, account_id)}
     if name in existing:
         raise Refused(Reason.MAILBOX_EXISTS, "Mailbox already exists")
@@ -163,6 +168,7 @@ def remove(tx: Tx, account_id: int, name: str) -> None:
     """Delete a mailbox and its messages. Raises Refused(NO_SUCH_MAILBOX | CANNOT)."""
     if canonical(name) == INBOX:
         raise Refused(Reason.CANNOT, "INBOX cannot be deleted")
+    _lock_folders(tx, account_id)
     box = get(tx, account_id, name)
     box = lock(tx, account_id, box.id)
     collect.note(tx, select(message.c.content_id).where(message.c.mailbox_id == box.id))
@@ -180,6 +186,7 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     """
     old = canonical(old)
     new = check_name(new.rstrip(SEPARATOR))
+    _lock_folders(tx, account_id)
     boxes = {box.name: box for box in listing(tx, account_id)}
     if old not in boxes:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
@@ -204,8 +211,8 @@ def subscriptions(tx: Tx, account_id: int) -> set[str]:
 
 
 def subscribe(tx: Tx, account_id: int, name: str, subscribed: bool) -> None:
-    """Add or remove a subscription. Raises Refused(LIMIT)."""
-    name = canonical(name)
+    """Add or remove a subscription. Raises Refused(LIMIT | INVALID)."""
+    name = check_name(name) if subscribed else canonical(name)
     if not subscribed:
         tx.execute(delete(subscription).where(subscription.c.account_id == account_id, subscription.c.name == name))
     else:
@@ -233,6 +240,11 @@ def check_name(name: str) -> str:
     if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name):
         raise Refused(Reason.INVALID, "Mailbox name has control characters")
     return name
+
+
+def _lock_folders(tx: Tx, account_id: int) -> None:
+    """One change of the account's folders at a time: names and special uses are looked at before they are taken."""
+    tx.one(_LOCK_FOLDERS, account=account_id)
 
 
 def _create_parents(tx: Tx, account_id: int, name: str, existing: set[str]) -> None:

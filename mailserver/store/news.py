@@ -10,14 +10,15 @@ import asyncio
 import sqlite3
 import struct
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 import structlog
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import delete, func, insert, select
 
 from mailserver.changes import Change, Changes
-from mailserver.store.engines import Backend
+from mailserver.store.engines import POSTGRESQL_OPTIONS, Backend, brief
 from mailserver.store.schema.mail import news
 from mailserver.store.statements import Statement, Tx
 
@@ -26,6 +27,8 @@ log = structlog.get_logger("news")
 POLL_SECONDS = 0.008
 KEPT = 20_000
 """News rows kept; a worker further behind is woken for everything."""
+READ_AT_ONCE = 4000
+"""Rows, or changes in them, told one by one; more wake everybody, which costs the event loop less."""
 CHANNEL = "mailserver_news"
 NOTIFY_CHANGES = 200
 """Changes in one NOTIFY: its payload must stay under 8,000 octets."""
@@ -72,23 +75,41 @@ class SqliteCarrier:
     """Polls `data_version` on the event loop with a connection of its own; reads news rows when it moved."""
 
     def __init__(self, path: str, worker: int, changes: Changes) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA busy_timeout=1000")
-        self._cursor = self._connection.cursor()
+        self._path = path
         self._worker = worker
         self._changes = changes
-        self._seen: int = self._cursor.execute("SELECT coalesce(max(id), 0) FROM news").fetchone()[0]
         self._version = -1
+        self._told = 0
+        """What `generation` answers: moves with `data_version`, and with each new connection."""
+        self._caught_up = -1
+        """The generation up to which news have been read."""
+        self._connection: sqlite3.Connection | None = None
+        self._seen: int = self._ask("SELECT coalesce(max(id), 0) FROM news")[0][0]
 
     def generation(self) -> int:
-        version: int = self._cursor.execute("PRAGMA data_version").fetchone()[0]
-        return version
-
-    def catch_up(self) -> None:
-        version = self.generation()
+        try:
+            version: int = self._ask("PRAGMA data_version")[0][0]
+        except sqlite3.Error as error:
+            # Whoever asks must not believe that nothing moved; the poll below tries again in a moment.
+            log.warning("reading news again soon", error=brief(error))
+            self._reset()
+            return self._told
         if version != self._version:
             self._version = version
+            self._told += 1
+        return self._told
+
+    def catch_up(self) -> None:
+        now = self.generation()
+        if now == self._caught_up:
+            return
+        try:
             self._read()
+        except sqlite3.Error as error:
+            log.warning("reading news again soon", error=brief(error))
+            self._reset()
+        else:
+            self._caught_up = now
 
     async def run(self) -> None:
         try:
@@ -96,19 +117,35 @@ class SqliteCarrier:
                 await asyncio.sleep(POLL_SECONDS)
                 self.catch_up()
         finally:
+            self._reset()
+
+    def _ask(self, query: str, *values: int) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            # On the event loop nobody waits: what cannot be read now is read at the next poll.
+            self._connection.execute("PRAGMA busy_timeout=0")
+        return self._connection.execute(query, values).fetchall()
+
+    def _reset(self) -> None:
+        """Close the connection; the next question opens another, which counts its versions anew."""
+        if self._connection is not None:
             self._connection.close()
+        self._connection = None
+        self._version = -1
+        self._told += 1
 
     def _read(self) -> None:
-        rows = self._cursor.execute(
-            "SELECT id, worker, changes FROM news WHERE id > ? ORDER BY id", (self._seen,)
-        ).fetchall()
+        rows = self._ask(
+            "SELECT id, worker, changes FROM news WHERE id > ? ORDER BY id LIMIT ?", self._seen, READ_AT_ONCE + 1
+        )
         if not rows:
             return
-        gap = rows[0][0] > self._seen + 1
-        self._seen = rows[-1][0]
-        if gap:
+        lost = rows[0][0] > self._seen + 1
+        if lost or len(rows) > READ_AT_ONCE or sum(len(row[2]) for row in rows) > READ_AT_ONCE * _PAIR.size:
+            self._seen = self._ask("SELECT coalesce(max(id), 0) FROM news")[0][0]
             self._changes.publish_all()
             return
+        self._seen = rows[-1][0]
         self._changes.publish(
             dict.fromkeys(
                 Change(*pair)
@@ -124,7 +161,7 @@ class PostgresCarrier:
 
     def __init__(self, backend: Backend, worker: int, changes: Changes) -> None:
         url = backend.engine.url.set(drivername="postgresql")
-        self._conninfo = url.render_as_string(hide_password=False)
+        self._conninfo = make_conninfo(url.render_as_string(hide_password=False), **POSTGRESQL_OPTIONS)
         self._worker = str(worker)
         self._changes = changes
         self._generation = 0

@@ -97,6 +97,6 @@ async def test_lost_news_wake_everybody(make_store: Callable[[], Store]) -> None
     store.changes.subscribe("mailbox", 99, lambda: woken.append(1))
     for _ in range(3):
         await store.write(touch, 1, 7)
-    carrier._connection.execute("DELETE FROM news WHERE id = 1")
+    carrier._ask("DELETE FROM news WHERE id = 1")
     carrier._read()
     assert woken == [1]

@@ -20,7 +20,7 @@ from mailserver.store.transactions import Store, Tx
 
 
 def add(tx: Tx, number: int) -> int:
-    tx.execute(insert(orphan).values(content_id=number, since=0))
+    tx.execute(insert(orphan).values(id=number, content_id=number, since=0))
     return number
 
 

@@ -97,6 +97,12 @@ blob = Table(
     Column("octets", LargeBinary),
     Column("file", Text),
 )
+Index(
+    "ix_blob_file",
+    blob.c.file,
+    sqlite_where=blob.c.file.is_not(None),
+    postgresql_where=blob.c.file.is_not(None),
+)
 """`header` and `octets` are zstd frames; `octets` (or the file) is what follows the header."""
 
 message = Table(
@@ -126,11 +132,13 @@ expunged = Table(
 orphan = Table(
     "orphan",
     metadata,
-    Column("content_id", BigInteger, primary_key=True),
+    Column("id", Identity, primary_key=True),
+    Column("content_id", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+    sqlite_autoincrement=True,
 )
-"""Contents that lost an appearance: the collector looks whether it was the last."""
+"""One note for each loss of an appearance, never shared: two people who throw the same message away at once do not meet here.
+The collector looks whether it was the content's last appearance."""
 
 news = Table(
     "news",

@@ -1,0 +1,62 @@
+"""Messages in mailboxes: append, copy, move, flag, expunge, fetch. The only place that mints UID and MODSEQ.
+
+Every function is scoped by account and begins by reading (or locking) the mailbox row; the row's counters
+move in the same unit as the messages they count. One mod-sequence per unit and mailbox: messages changed
+together share it (RFC 7162 section 3.1 asks only that it grows).
+
+On PostgreSQL rows are locked in this order, so that units that meet do not deadlock: contents, the account
+(folders only), mailboxes by id, their messages.
+"""
+
+from mailserver.store.messages.copying import Copied, copy, move, rename
+from mailserver.store.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
+from mailserver.store.messages.placing import Appended, append, inboxes, place, place_many, store_content
+from mailserver.store.messages.reading import (
+    CHUNK,
+    COLUMNS,
+    MAX_UID,
+    Changed,
+    changed_since,
+    check_quota,
+    fetch,
+    fetch_uids,
+    find,
+    join_octets,
+    octets,
+    ranges,
+    state,
+    usage,
+)
+from mailserver.store.messages.removing import erase, expunge
+
+__all__ = [
+    "CHUNK",
+    "COLUMNS",
+    "MAX_UID",
+    "Appended",
+    "Changed",
+    "Copied",
+    "append",
+    "changed_since",
+    "check_quota",
+    "copy",
+    "ensure_flags",
+    "erase",
+    "expunge",
+    "fetch",
+    "fetch_uids",
+    "find",
+    "inboxes",
+    "join_octets",
+    "mark_seen_by_session",
+    "move",
+    "octets",
+    "place",
+    "place_many",
+    "ranges",
+    "rename",
+    "state",
+    "store_content",
+    "store_flags",
+    "usage",
+]

@@ -1,0 +1,225 @@
+"""Storing: contents once per hash, and their appearances in mailboxes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, bindparam, insert, literal, select, update
+from sqlalchemy.dialects import postgresql
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import mailboxes
+from mailserver.store.blobs import Prepared
+from mailserver.store.flags import SEEN
+from mailserver.store.messages.flagging import ensure_flags
+from mailserver.store.messages.reading import CHUNK, check_quota
+from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.statements import Statement, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a message went (RFC 4315 APPENDUID)."""
+
+    mailbox_id: int
+    uidvalidity: int
+    uid: int
+    modseq: int
+    content_id: int
+
+
+_CONTENT_KEYS = (
+    "hash",
+    "size",
+    "header_size",
+    "envelope",
+    "bodystructure",
+    "body",
+    "parts",
+    "subject",
+    "base_subject",
+    "sender",
+    "sender_address",
+    "recipients",
+    "sent_at",
+    "message_id",
+    "in_reply_to",
+    "refs",
+    "preview",
+    "attachments",
+)
+
+_INSERT_CONTENT = {
+    "sqlite": Statement(insert(content).returning(content.c.id), keys=_CONTENT_KEYS),
+    # Two workers may store the same content at once: the second waits for the first, then finds it.
+    "postgresql": Statement(
+        postgresql.insert(content).on_conflict_do_nothing(index_elements=["hash"]).returning(content.c.id),
+        keys=_CONTENT_KEYS,
+    ),
+}
+
+
+# FOR KEY SHARE: rivals that store the same content do not wait for each other, the collector waits for them.
+_FIND_CONTENT = Statement(
+    select(content.c.id).where(content.c.hash == bindparam("hash")).with_for_update(read=True, key_share=True)
+)
+
+_INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "file"))
+
+MESSAGE_COLUMNS = ("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size")
+
+INSERT_MESSAGE = Statement(insert(message), keys=MESSAGE_COLUMNS)
+
+_MINT_ONE = Statement(
+    update(mailbox)
+    .where(mailbox.c.id == bindparam("box"), mailbox.c.account_id == bindparam("account"))
+    .values(
+        uidnext=mailbox.c.uidnext + 1,
+        modseq=mailbox.c.modseq + 1,
+        messages=mailbox.c.messages + 1,
+        unseen=mailbox.c.unseen + bindparam("unread", type_=BigInteger),
+        octets=mailbox.c.octets + bindparam("size_", type_=BigInteger),
+    )
+    .returning(mailbox.c.uidnext, mailbox.c.modseq, mailbox.c.uidvalidity)
+)
+
+
+def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
+    """The id of a message's content, stored once per hash; True when it is new.
+
+    When it was there already, `prepared.file` is unused: the caller removes it after the commit.
+    """
+    row = tx.one(_FIND_CONTENT, hash=prepared.hash)
+    if row is not None:
+        return int(row[0]), False
+    scan = prepared.scan
+    row = tx.one(
+        _INSERT_CONTENT[tx.dialect],
+        hash=prepared.hash,
+        size=prepared.size,
+        header_size=scan.header_size,
+        envelope=scan.envelope,
+        bodystructure=scan.bodystructure,
+        body=scan.body,
+        parts=scan.parts,
+        subject=_text(scan.subject),
+        base_subject=_text(scan.base_subject),
+        sender=_text(scan.sender),
+        sender_address=_text(scan.sender_address),
+        recipients=_text(scan.recipients),
+        sent_at=scan.sent_at,
+        message_id=_text(scan.message_id),
+        in_reply_to=_text(scan.in_reply_to),
+        refs=_text(scan.references),
+        preview=_text(scan.preview),
+        attachments=scan.attachments,
+    )
+    if row is None:
+        return store_content(tx, prepared)
+    tx.run(_INSERT_BLOB, content_id=row[0], header=prepared.header, octets=prepared.octets, file=prepared.file)
+    return int(row[0]), True
+
+
+def append(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    prepared: Prepared,
+    flags: Iterable[str] = (),
+    internal_date: int | None = None,
+    quota: int = 0,
+) -> Appended:
+    """Store a message in one mailbox. `internal_date` in epoch seconds, default now; `quota` in octets, 0: none.
+
+    Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
+    """
+    check_quota(tx, account_id, quota, prepared.size)
+    content_id, _ = store_content(tx, prepared)
+    mask = ensure_flags(tx, mailbox_id, flags)
+    return place(tx, account_id, mailbox_id, content_id, prepared.size, mask, internal_date)
+
+
+def place(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    content_id: int,
+    size: int,
+    mask: int = 0,
+    internal_date: int | None = None,
+) -> Appended:
+    """One more appearance of a stored content, with the flags of `mask`. Raises Refused(NO_SUCH_MAILBOX)."""
+    row = tx.one(_MINT_ONE, box=mailbox_id, account=account_id, unread=0 if mask & SEEN else 1, size_=size)
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
+    uidnext, modseq, uidvalidity = row
+    now = tx.now
+    tx.run(
+        INSERT_MESSAGE,
+        mailbox_id=mailbox_id,
+        uid=uidnext - 1,
+        content_id=content_id,
+        flags=mask,
+        modseq=modseq,
+        internal_date=now if internal_date is None else internal_date,
+        saved=now,
+        size=size,
+    )
+    tx.changed(account_id, mailbox_id)
+    return Appended(mailbox_id, uidvalidity, uidnext - 1, modseq, content_id)
+
+
+_INBOXES = select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX)
+
+
+def inboxes(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
+    """INBOX's id of each account that has one."""
+    found: dict[int, int] = {}
+    for start in range(0, len(account_ids), CHUNK):
+        part = account_ids[start : start + CHUNK]
+        for row in tx.execute(_INBOXES.where(mailbox.c.account_id.in_(part))):
+            found[row.account_id] = row.id
+    return found
+
+
+def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int) -> None:
+    """One new unseen appearance in each mailbox of `targets` (account_id -> mailbox_id), by sets.
+
+    Mailboxes that are gone are passed over; `inboxes` in the same unit rules that out.
+    """
+    now = tx.now
+    ids = sorted(targets.values())
+    for start in range(0, len(ids), CHUNK):
+        here = mailbox.c.id.in_(ids[start : start + CHUNK])
+        if tx.dialect == "postgresql":
+            tx.execute(select(mailbox.c.id).where(here).order_by(mailbox.c.id).with_for_update())
+        tx.execute(
+            update(mailbox)
+            .where(here)
+            .values(
+                uidnext=mailbox.c.uidnext + 1,
+                modseq=mailbox.c.modseq + 1,
+                messages=mailbox.c.messages + 1,
+                unseen=mailbox.c.unseen + 1,
+                octets=mailbox.c.octets + size,
+            )
+        )
+        rows = select(
+            mailbox.c.id,
+            mailbox.c.uidnext - 1,
+            literal(content_id, BigInteger),
+            literal(0, BigInteger),
+            mailbox.c.modseq,
+            literal(now, BigInteger),
+            literal(now, BigInteger),
+            literal(size, BigInteger),
+        ).where(here)
+        tx.execute(insert(message).from_select(MESSAGE_COLUMNS, rows))
+    for account_id, mailbox_id in targets.items():
+        tx.changed(account_id, mailbox_id)
+
+
+def _text(value: str) -> str:
+    """PostgreSQL's text cannot hold NUL, and lone surrogates cannot be encoded at all."""
+    if value.isascii() and "\0" not in value:
+        return value
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
