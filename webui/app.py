@@ -19,7 +19,7 @@ from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
-from webui import account, compose, faults, finding, folders, listing, pages, portal, preferences, reading
+from webui import account, compose, faults, finding, folders, listing, pages, portal, preferences, reading, sending
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
 from webui.keys import Keys
@@ -131,7 +131,7 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/ecrire", visit(compose.write), methods=["GET"]),
         Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
         Route("/ecrire/{draft:int}", visit(compose.edit), methods=["GET"]),
-        Route("/ecrire/{draft:int}/envoyer", visit(compose.confirm), methods=["POST"]),
+        Route("/ecrire/{draft:int}/envoyer", visit(sending.confirm), methods=["POST"]),
         Route("/recherche", visit(finding.show)),
         Route("/reglages", visit(preferences.show), methods=["GET"]),
         Route("/reglages", visit(preferences.save), methods=["POST"]),

@@ -7,7 +7,6 @@ but a page.
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -194,5 +193,5 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("origin", "")
     if site not in ("same-origin", "none"):
         raise Refused(Reason.FORBIDDEN)
-    if origin not in ("", "null") and urlsplit(origin).netloc != request.headers.get("host", ""):
+    if origin not in ("", "null") and origin.partition("://")[2] != request.headers.get("host", ""):
         raise Refused(Reason.FORBIDDEN)

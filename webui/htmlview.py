@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import nh3
 
@@ -147,27 +147,46 @@ def document(cleaned: str, language: str, title: str) -> str:
 
 
 def suspicious_links(html: str) -> tuple[tuple[str, str], ...]:
-    """Links whose text names one host and whose address leads to another: (shown, real), at most ten.
+    """Links whose text names one host and whose address leads to another: (shown, real), at most MAX_WARNINGS.
 
-    Works on cleaned HTML, where every link is written the same way.
+    Works on cleaned HTML, where every link is written the same way and holds no other.
     """
     found: dict[tuple[str, str], None] = {}
-    for match in _LINK.finditer(html):
-        target = (urlsplit(_unescape(match.group(1))).hostname or "").lower()
-        shown = _HOST.search(_unescape(_TAG.sub("", match.group(2))))
+    for piece in html.split("<a ", MAX_LINKS + 1)[1 : MAX_LINKS + 1]:
+        head, _, rest = piece.partition(">")
+        address = _HREF.search(head)
+        if address is None:
+            continue
+        target = host(_unescape(address.group(1)))
+        shown = _HOST.search(_unescape(_TAG.sub("", rest[:MAX_LINK_TEXT].partition("</a>")[0])))
         if not target or shown is None:
             continue
         name = shown.group(1).lower()
-        if not _same_site(name, target):
+        if name.rpartition(".")[2] not in _FILE_ENDINGS and not _same_site(name, target):
             found[name, target] = None
-        if len(found) == 10:
+        if len(found) == MAX_WARNINGS:
             break
     return tuple(found)
 
 
-_LINK = re.compile(r'<a [^>]*?href="(https?://[^"]{1,4000})"[^>]*>(.{1,2000}?)</a>', re.DOTALL)
+MAX_LINKS = 2000
+MAX_LINK_TEXT = 2000
+MAX_WARNINGS = 10
+_HREF = re.compile(r'href="(https?://[^"]{1,4000})"', re.IGNORECASE)
+_FILE_ENDINGS = _words(
+    "pdf doc docx odt xls xlsx ods ppt pptx odp zip txt csv jpg jpeg png gif html htm md mp3 mp4 ics"
+)
+"""`planning.pdf` names no host."""
 _TAG = re.compile(r"<[^>]{0,4000}>")
 _HOST = re.compile(r"(?:^|[\s(<])(?:https?://)?((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})(?=[/\s:)>]|$)", re.IGNORECASE)
+
+
+def host(address: str) -> str:
+    """The host of an address in lower case; empty when there is none to be read."""
+    try:
+        return (urlsplit(address).hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def _same_site(shown: str, target: str) -> bool:
@@ -179,8 +198,3 @@ def _unescape(text: str) -> str:
     for name, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         text = text.replace(name, character)
     return text
-
-
-def part_address(base: str, message: int, number: str) -> str:
-    """Address of a part of a message."""
-    return f"{base}/piece/{message}/{quote(number)}"

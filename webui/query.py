@@ -65,6 +65,8 @@ def parse(text: str) -> Query:
             folder = value
             continue
         term = _term(field, found["sign"] or "", value)
+        if term is None and not value:
+            continue
         if term is None:
             whole = found.group().removeprefix("-")
             term = Text(whole if found["quoted"] is None else value)

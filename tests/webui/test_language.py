@@ -1,0 +1,146 @@
+"""French and English are complete; typography, dates, sizes, negotiation."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from webui import language
+from webui.language import LOCALES, French, languages, negotiate
+
+WEBUI = Path(language.__file__).parent
+METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
+OPTIONS = {"templates/**.html": {"trimmed": "true"}}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
+NOT_TRANSLATED = {"English", "Français", "STARTTLS", "SSL", "TLS", "HTTPS", "https", "dav", "eml"}
+"""Words in templates that are the same in every language, or stand in their own."""
+CLASSES = {"class", "courrier", "page", "seule", "lire", "trois"}
+"""Values of blocks that a parent template puts into an attribute."""
+
+
+def extracted() -> dict[str, tuple[str, ...]]:
+    """Every text of templates and code: first form -> all forms."""
+    found: dict[str, tuple[str, ...]] = {}
+    for _, _, message, _, _ in extract_from_dir(
+        str(WEBUI),
+        METHODS,
+        OPTIONS,
+        KEYWORDS,
+        comment_tags=(),
+        directory_filter=lambda path: "node_modules" not in path,
+    ):
+        forms = tuple(form for form in message if form) if isinstance(message, tuple) else (message,)
+        found[forms[0]] = forms
+    return found
+
+
+def test_english_is_complete_and_has_nothing_old() -> None:
+    with (LOCALES / "en" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        catalogue = read_po(file)
+    texts = extracted()
+    translated = {}
+    for message in catalogue:
+        if message.id:
+            forms = tuple(map(str, message.id if isinstance(message.id, tuple) else (message.id,)))
+            strings = [str(one) for one in (message.string if isinstance(message.string, tuple) else (message.string,))]
+            assert "fuzzy" not in message.flags, forms
+            assert len(strings) == len(forms), forms
+            assert all(strings), forms
+            for form, string in zip(forms, strings, strict=True):
+                places = re.compile(r"%\(\w+\)s")
+                missing = set(places.findall(form)) ^ set(places.findall(string))
+                assert missing <= {"%(n)s"}, forms
+            translated[forms[0]] = forms
+    assert translated == texts
+
+
+def test_french_is_the_source_with_its_plurals() -> None:
+    """French needs no catalogue: every text is in it, and what is counted has both forms."""
+    french = French()
+    assert french.ngettext("%(n)s message", "%(n)s messages", 0) == "%(n)s message"
+    assert french.ngettext("%(n)s message", "%(n)s messages", 1) == "%(n)s message"
+    assert french.ngettext("%(n)s message", "%(n)s messages", 2) == "%(n)s messages"
+    assert french.gettext("« Oui » : non ; si ! vraiment ?") == (
+        "«\u202fOui\u202f»\u202f: non\u202f; si\u202f! vraiment\u202f?"
+    )
+    for forms in extracted().values():
+        for form in forms:
+            assert "'" not in form, form
+            assert "..." not in form, form
+            assert not re.search(r"[^\s«\u202f][:;!?](\s|$)", form.replace("http:", "")), form
+
+
+def test_templates_hold_no_text_outside_translations() -> None:
+    for path in sorted((WEBUI / "templates").rglob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"\{%-?\s*trans.*?endtrans\s*%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", text, flags=re.DOTALL)
+        text = re.sub(r"<code>.*?</code>", " ", text)
+        text = re.sub(r"<[^>]*>", " ", text)
+        words = set(re.findall(r"[A-Za-zÀ-ÿ]{3,}", re.sub(r"&\w+;", " ", text)))
+        assert words <= NOT_TRANSLATED | CLASSES, path
+
+
+def test_compiled_and_source_catalogues_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the build step the catalogue is compiled when the server starts."""
+    folder = tmp_path / "en" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    source = LOCALES / "en" / "LC_MESSAGES" / "messages.po"
+    (folder / "messages.po").write_bytes(source.read_bytes())
+    monkeypatch.setattr(language, "LOCALES", tmp_path)
+    assert language.catalogue("en").gettext("Envoyer") == "Send"
+
+
+@pytest.mark.parametrize(
+    ("accept", "code"),
+    [
+        ("", "fr"),
+        ("en", "en"),
+        ("en-GB,en;q=0.9,fr;q=0.8", "en"),
+        ("fr-FR,fr;q=0.9,en;q=0.8", "fr"),
+        ("de,en;q=0.3", "en"),
+        ("de", "fr"),
+        ("en;q=x", "fr"),
+        ("en;q=0", "fr"),
+        ("," * 10_000, "fr"),
+        ("*", "fr"),
+    ],
+)
+def test_negotiation(accept: str, code: str) -> None:
+    assert negotiate(accept) == code
+
+
+def moment(*numbers: int) -> float:
+    return datetime(*numbers, tzinfo=UTC).timestamp()  # type: ignore[misc, arg-type]
+
+
+def test_dates_in_lists_are_short_and_in_the_academy_zone() -> None:
+    french, english = languages("Europe/Paris").values()
+    now = moment(2026, 11, 25, 12, 0)
+    cases = [
+        (moment(2026, 11, 25, 8, 5), "09:05", "09:05"),
+        (moment(2026, 11, 24, 23, 30), "00:30", "00:30"),
+        (moment(2026, 11, 24, 12, 0), "hier", "yesterday"),
+        (moment(2026, 11, 23, 12, 0), "lun.\u00a023", "Mon\u00a023"),
+        (moment(2026, 11, 1, 12, 0), "1\u00a0nov.", "1\u00a0Nov"),
+        (moment(2025, 2, 3, 12, 0), "03/02/2025", "03/02/2025"),
+        (moment(2026, 12, 3, 12, 0), "03/12/2026", "03/12/2026"),
+        (0, "—", "—"),
+    ]
+    for when, fr, en in cases:
+        assert (french.short_date(when, now), english.short_date(when, now)) == (fr, en)
+    assert french.long_date(moment(2026, 11, 24, 10, 48)) == "mardi 24 novembre 2026, 11:48"
+    assert french.offset(now) == 3600
+    assert french.offset(moment(2026, 7, 1)) == 7200
+
+
+def test_sizes_and_numbers() -> None:
+    french, english = languages("Europe/Paris").values()
+    sizes = {0: "0\u00a0o", 999: "999\u00a0o", 1024: "1\u00a0Ko", 1_300_000: "1,2\u00a0Mo", 5 * 1024**3: "5\u00a0Go"}
+    for octets, text in sizes.items():
+        assert french.size(octets) == text
+    assert english.size(1_300_000) == "1.2\u00a0MB"
+    assert french.number(12345) == "12\u202f345"
+    assert english.number(12345) == "12,345"

@@ -1,0 +1,156 @@
+"""Plain text as HTML, search words, keys and marks: the small grammars of the web."""
+
+from datetime import date
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.criteria import (
+    And,
+    Criterion,
+    Flag,
+    HasAttachment,
+    Header,
+    Larger,
+    Not,
+    Or,
+    Received,
+    Relation,
+    Smaller,
+    Text,
+)
+from tests.webui.house import MovingClock
+from webui import headers, plaintext, query
+from webui.forms import positive
+from webui.keys import MAX_SEALED, Keys
+from webui.recipients import entries
+
+
+class Checker(HTMLParser):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in ("a", "blockquote")
+        if tag == "a":
+            href = dict(attrs)["href"] or ""
+            assert href.startswith(("http://", "https://", "/s/ecrire?a="))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet=st.sampled_from("> <>\"'&@.:/hpst\na-é…)]"), max_size=200))
+def test_text_never_becomes_markup(text: str) -> None:
+    html = str(plaintext.render(text + " https://x.y/\"onclick='z'<b> <script>", "/s/ecrire?a="))
+    Checker(convert_charrefs=True).feed(html)
+    assert "<script" not in html
+    assert html.count("<blockquote>") == html.count("</blockquote>")
+
+
+def test_links_end_where_people_end_them() -> None:
+    html = str(plaintext.render("Voir https://a.fr/x_(y), (https://b.fr/z). https://c.fr/é!", "/e?a="))
+    assert ">https://a.fr/x_(y)</a>," in html or ">https://a.fr/x_(y),</a>" not in html
+    assert ">https://b.fr/z</a>)." in html
+    assert ">https://c.fr/é</a>!" in html
+
+
+def test_bounds_of_shown_text() -> None:
+    assert len(plaintext.render("x" * (plaintext.MAX_SHOWN + 10), "")) == plaintext.MAX_SHOWN
+    assert str(plaintext.render("http://a.b " * 2000, "")).count("<a ") == plaintext.MAX_LINKS
+    assert str(plaintext.render(">" * 40 + "x", "")).count("<blockquote>") == plaintext.MAX_DEPTH
+
+
+def test_html_only_mail_has_a_text() -> None:
+    assert (
+        plaintext.from_html("<p>Un\n deux</p><p>trois</p><br><br><br><ul><li>a<li>b</ul>") == "Un deux\n\ntrois\n\na\nb"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "terms"),
+    [
+        ("conseil", (Text("conseil"),)),
+        ('"conseil de classe"', (Text("conseil de classe"),)),
+        ('de:dupont objet:"4e B"', (Header("From", "dupont"), Header("Subject", "4e B"))),
+        ("from:x subject:y", (Header("From", "x"), Header("Subject", "y"))),
+        ("à:x", (Or((Header("To", "x"), Header("Cc", "x"))),)),
+        ("to:x", (Or((Header("To", "x"), Header("Cc", "x"))),)),
+        ("a:pj has:attachment", (HasAttachment(), HasAttachment())),
+        ("est:nonlu is:unread est:Répondu", (Not(Flag("\\Seen")), Not(Flag("\\Seen")), Flag("\\Answered"))),
+        ("avant:2026-11-01", (Received(Relation.BEFORE, date(2026, 11, 1)),)),
+        ("après:24/11/26", (Received(Relation.SINCE, date(2026, 11, 24)),)),
+        ("le:11/2026", (Received(Relation.ON, date(2026, 11, 1)),)),
+        ("taille>2m taille<10ko", (Larger(2 * 1024**2), Smaller(10 * 1024))),
+        ("-brouillon -de:x", (Not(Text("brouillon")), Not(Header("From", "x")))),
+        ("étiquette:urgent", (Flag("urgent"),)),
+        ("avant:jamais inconnu:x", (Text("avant:jamais"), Text("inconnu:x"))),
+        ('"', ()),
+        ("", ()),
+    ],
+)
+def test_search_words(typed: str, terms: tuple[Criterion, ...]) -> None:
+    assert query.parse(typed).criterion == And(terms)
+
+
+def test_search_names_a_folder() -> None:
+    found = query.parse('dossier:"Conseils de classe" x')
+    assert found.folder == "Conseils de classe"
+    assert found.criterion == And((Text("x"),))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=400))
+def test_search_never_fails_and_is_bounded(typed: str) -> None:
+    found = query.parse(typed)
+    assert isinstance(found.criterion, And)
+    assert len(found.criterion.terms) <= query.MAX_TERMS
+
+
+def test_form_writes_the_same_words() -> None:
+    typed = query.compose(mots="a b", de="Marc Martin", après="2026-11-01", a_pj="oui", nonlu="oui", objet='x"y')
+    assert typed == 'a b de:"Marc Martin" après:2026-11-01 a:pj est:nonlu objet:xy'
+
+
+def test_recipients_are_split_outside_quotes() -> None:
+    assert entries('"Dupont, Emma" <e@x.fr>; b@y.fr,, c') == ['"Dupont, Emma" <e@x.fr>', "b@y.fr", "c"]
+    assert entries(' ,; , "') in ([], ['"'])
+
+
+def test_marks_are_masked_bound_and_checked() -> None:
+    keys = Keys(b"k" * 32, MovingClock())
+    one, other = keys.mark(b"a"), keys.mark(b"a")
+    assert one != other
+    assert keys.is_mark(one, b"a")
+    assert keys.is_mark(other, b"a")
+    assert not keys.is_mark(one, b"b")
+    assert not Keys(b"l" * 32, MovingClock()).is_mark(one, b"a")
+    for bad in ("", "x", "é", "A" * 43, one[:-1], one + "A" * 100):
+        assert not keys.is_mark(bad, b"a")
+
+
+def test_sealed_text_opens_with_its_token_only() -> None:
+    keys = Keys(b"k" * 32, MovingClock())
+    token = keys.new_token()
+    sealed = keys.seal(token, "texte é".encode())
+    assert keys.unseal(token, sealed) == "texte é".encode()
+    assert keys.unseal(keys.new_token(), sealed) is None
+    assert keys.unseal(token, sealed[:-1] + b"x") is None
+    assert keys.unseal(token, b"") is None
+    bomb = keys.seal(token, b"0" * (MAX_SEALED * 2))
+    assert len(keys.unseal(token, bomb) or b"") == MAX_SEALED
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "x", "٣", "9" * 19, "1e3", " 1"])
+def test_numbers_in_addresses_are_plain(text: str) -> None:
+    assert positive(text) == 0
+
+
+def test_file_names_cannot_leave_their_header() -> None:
+    assert headers.disposition("attachment", 'a"b\r\nX: y/../é.txt') == (
+        'attachment; filename="abX y..é.txt"'.replace("é", "_") + "; filename*=UTF-8''abX%20y..%C3%A9.txt"
+    )
+    assert headers.disposition("attachment", "...") == 'attachment; filename="piece-jointe"'
+    assert len(headers.disposition("attachment", "x" * 5000)) < 300
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "text/xml", "application/xhtml+xml", "x", "a/b;c=d"])
+def test_types_that_may_run_are_octets(kind: str) -> None:
+    assert headers.download(False, kind, "x")["Content-Type"] == "application/octet-stream"
