@@ -4,7 +4,7 @@ Before a list's members are read, what is already known of it (name, address, or
 in it) must not contradict the filter: an academy has thousands of lists, and a question is mostly about one.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from directory.schema import DN_MATCH
@@ -13,11 +13,19 @@ from directory.server.filters import Filter
 from directory.server.matching import decode
 from directory.tree import Entry, Group, Kind, Tree
 from mailserver.errors import BadSyntax
-from mailserver.folding import fold_login
+from mailserver.folding import fold_login, search_key
 from mailserver.store import claims, lists, people
 from mailserver.store.conditions import Condition, Field
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.transactions import Store, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A list without its members, and the keys by which filters are narrowed."""
+
+    entry: lists.ListEntry
+    keys: narrowing.Keys
 
 
 class Groups:
@@ -26,7 +34,7 @@ class Groups:
     def __init__(self, store: Store, tree: Tree) -> None:
         self._store = store
         self._tree = tree
-        self._lists: list[lists.ListEntry] | None = None
+        self._lists: list[_Known] | None = None
         self.close = store.changes.subscribe("account", DIRECTORY, self._forget)
 
     def _forget(self) -> None:
@@ -35,7 +43,7 @@ class Groups:
     async def at(self, key: str, members: bool) -> Entry | None:
         """The list of this name."""
         address = self._tree.group_address(key)
-        found = next((one for one in await self._all() if one.address == address), None)
+        found = next((one.entry for one in await self._all() if one.entry.address == address), None)
         return await self._entry(found, members) if found is not None else None
 
     async def walk(
@@ -44,25 +52,24 @@ class Groups:
         """Lists that may match, from an index on, each with the index to resume at."""
         everything = await self._all()
         holding = await self._holding(wanted) if members else None
+        may_match = narrowing.predicate(condition)
         for index in range(after, len(everything)):
             one = everything[index]
-            if holding is not None and one.address not in holding:
-                continue
-            if narrowing.holds(condition, self._known(one)):
-                yield index + 1, await self._entry(one, members)
+            if (holding is None or one.entry.address in holding) and may_match(one.keys):
+                yield index + 1, await self._entry(one.entry, members)
 
-    def _known(self, one: lists.ListEntry) -> Mapping[Field, Sequence[str]]:
-        """What is known without reading the members, under the fields of the conditions."""
-        return {
-            Field.LOGIN: (self._tree.group_name(one.address),),
-            Field.ADDRESS: (one.address,),
-            Field.NAME: (one.name,),
-        }
-
-    async def _all(self) -> list[lists.ListEntry]:
+    async def _all(self) -> list[_Known]:
         if self._lists is None:
-            self._lists = await self._store.read(lists.listing)
+            self._lists = [self._know(entry) for entry in await self._store.read(lists.listing)]
         return self._lists
+
+    def _know(self, entry: lists.ListEntry) -> _Known:
+        held = {
+            Field.LOGIN: self._tree.group_name(entry.address),
+            Field.ADDRESS: entry.address,
+            Field.NAME: entry.name,
+        }
+        return _Known(entry, {field: search_key(text) for field, text in held.items()})
 
     async def _holding(self, wanted: Filter) -> set[str] | None:
         """Addresses of the lists that have a member the filter insists on; None when it insists on none."""

@@ -6,7 +6,7 @@ narrows nothing, and the folding of the columns (which also drops accents) need 
 matching rules' own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from directory import names, schema
 from directory.schema import AttributeType
@@ -63,6 +63,10 @@ _FIELDS = {
     "acadState": Field.STATE,
     "acadAccountId": Field.ACCOUNT_ID,
 }
+
+
+Keys = Mapping[Field, str]
+"""What is known of something in memory, each under `mailserver.folding.search_key`."""
 
 
 def narrow(wanted: Filter, kind: Kind) -> Condition:
@@ -176,23 +180,25 @@ def _extensible(wanted: filters.Extensible, kind: Kind) -> Condition:
     return _either([_equals(member, decode(wanted.value), kind) for member in members])
 
 
-def holds(condition: Condition, fields: Mapping[Field, Sequence[str]]) -> bool:
-    """Whether a condition of ours may be true of something that is not in a table but in memory.
+def predicate(condition: Condition) -> Callable[[Keys], bool]:
+    """Whether a condition of ours may be true of something that is in memory rather than in a table.
 
     Compared as the columns are, without accents, so that it stays wider than the filter.
     """
     match condition:
         case All(conditions):
-            return all(holds(one, fields) for one in conditions)
+            parts = [predicate(one) for one in conditions]
+            return lambda keys: all(part(keys) for part in parts)
         case Some(conditions):
-            return any(holds(one, fields) for one in conditions)
+            parts = [predicate(one) for one in conditions]
+            return lambda keys: any(part(keys) for part in parts)
         case Equals(field, value):
-            return any(search_key(text) == search_key(value) for text in fields[field])
+            key = search_key(value)
+            return lambda keys: keys[field] == key
         case Contains(field, initial, middle, final):
-            pieces = [search_key(piece) for piece in middle]
-            ends = search_key(initial), search_key(final)
-            return any(contains(search_key(text), ends[0], pieces, ends[1]) for text in fields[field])
+            first, last, pieces = search_key(initial), search_key(final), [search_key(piece) for piece in middle]
+            return lambda keys: contains(keys[field], first, pieces, last)
         case Nothing():
-            return False
+            return lambda keys: False
         case _:
-            return True
+            return lambda keys: True
