@@ -70,7 +70,7 @@ async def populate(settings: Settings, store: Store | None = None) -> list[DemoA
         plan = _Plan(
             academy=directory.academy,
             domain=settings.domain,
-            calendar=Calendar(int(store.clock.now()), ZoneInfo(settings.web.timezone)),
+            calendar=Calendar.before(int(store.clock.now()), ZoneInfo(settings.web.timezone)),
             blobs=settings.data / "blobs",
             admin=admin,
             opened=await directory.passwords.hash(Secret(people.PASSWORD)),
@@ -98,7 +98,7 @@ def _build(tx: Tx, plan: _Plan) -> dict[str, Person]:
     """Everything, or nothing."""
     for uai, name in people.SCHOOLS.items():
         schools.rename(tx, uai, name)
-    persons = {"admin": _person(plan.admin.account_id, "admin", plan.admin.name, plan.admin.address)}
+    persons = {"admin": _person(plan.admin.account_id, "admin", "Messagerie académique", plan.admin.address)}
     keep_password(tx, plan.admin.account_id, plan.opened)
     for new in people.PEOPLE:
         person = _enrol(tx, plan, new)
@@ -128,8 +128,9 @@ def _enrol(tx: Tx, plan: _Plan, new: NewPerson) -> Person:
     base = enrolment.checked(new)
     waiting = bool(base.numen) and base.numen == people.NUMEN
     enrolled = enrolment.enrol(tx, plan.academy, base, ORIGIN)
+    known = (*people.OPEN, people.SUSPENDED)
     if not waiting:
-        keep_password(tx, enrolled.account_id, plan.opened if enrolled.login in people.OPEN else plan.closed)
+        keep_password(tx, enrolled.account_id, plan.opened if enrolled.login in known else plan.closed)
     return _person(enrolled.account_id, enrolled.login, f"{new.given_name} {new.surname}", enrolled.address)
 
 
@@ -170,13 +171,7 @@ def _accounts(persons: Mapping[str, Person]) -> list[DemoAccount]:
         "rleroy": "secrétariat du collège Les Tilleuls",
         "admin": "informatique de l'académie",
     }
-    shown = [
-        DemoAccount(login, people.PASSWORD, f"{persons[login].correspondent.name}, {who[login]}")
-        for login in people.OPEN
-    ]
-    waiting, suspended = persons[people.WAITING], persons[people.SUSPENDED]
-    shown.append(
-        DemoAccount(waiting.login, f"(NUMEN {people.NUMEN})", f"{waiting.correspondent.name}, pas encore activée")
-    )
-    shown.append(DemoAccount(suspended.login, "", f"{suspended.correspondent.name}, compte suspendu"))
-    return shown
+    rows = [(login, people.PASSWORD, who[login]) for login in people.OPEN]
+    rows.append((people.WAITING, f"(NUMEN {people.NUMEN})", "pas encore activée"))
+    rows.append((people.SUSPENDED, people.PASSWORD, "compte suspendu"))
+    return [DemoAccount(login, secret, f"{persons[login].correspondent.name}, {note}") for login, secret, note in rows]

@@ -1,7 +1,7 @@
 """Letters become messages: composed, traced, and put where each person keeps them, oldest first."""
 
 import hashlib
-import textwrap
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,12 @@ from mailserver.store.statements import Tx
 
 WRAPPED = 85
 """A line longer than this goes on in the next one."""
-WIDTH = 76
 ARCHIVED_AFTER = 18
 """School days after which tidy people archive what they have not filed."""
 TIDY = ("mmartin", "rleroy")
-_JUNK_ID = 6
+_ID_OCTETS = 6
+_CLOSING = re.compile(r" ([;:?!»])")
+_OPENING = re.compile(r"« ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Post:
         author = self._correspondent(letter.author)
         sender = author.address.rpartition("@")[2]
         own = letter.author in self._persons
-        name = hashlib.blake2b(letter.name.encode(), digest_size=_JUNK_ID).hexdigest()
+        name = hashlib.blake2b(letter.name.encode(), digest_size=_ID_OCTETS).hexdigest()
         hop = Hop(
             helo="localhost" if own else f"mx.{sender}",
             peer="127.0.0.1" if own else f"192.0.2.{10 + len(sender) % 80}",
@@ -208,7 +209,11 @@ def put(tx: Tx, placements: Iterable[Placement], folder: Path) -> int:
 
 
 def reflow(text: str) -> str:
-    """The text in lines of WIDTH: lines that were cut for the source go on, short ones end where they end."""
+    """The text with its paragraphs as single lines, which every reader wraps to its own width.
+
+    Lines that were cut for the source go on; short ones end where they end. Before double punctuation and
+    within guillemets French wants a space that does not break.
+    """
     paragraphs = []
     for paragraph in text.strip().split("\n\n"):
         lines: list[str] = []
@@ -219,14 +224,8 @@ def reflow(text: str) -> str:
             else:
                 lines.append(line)
             goes_on = len(line) > WRAPPED
-        wrapped = [
-            textwrap.fill(
-                line, WIDTH, subsequent_indent="   " if line.startswith(" - ") else "", break_long_words=False
-            )
-            for line in lines
-        ]
-        paragraphs.append("\n".join(wrapped))
-    return "\n\n".join(paragraphs)
+        paragraphs.append("\n".join(lines))
+    return _OPENING.sub("«\u00a0", _CLOSING.sub("\u00a0\\1", "\n\n".join(paragraphs)))
 
 
 def _mailbox(tx: Tx, account_id: int, name: str) -> int:

@@ -11,12 +11,25 @@ When = tuple[int, str]
 """School days ago and the hour, `(3, "08:15")`; with 0 days, minutes ago: `(0, "25")`."""
 
 
+MORNING, EVENING = "10:30", "18:30"
+"""Between these nobody wonders why so much was written in the last two hours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The school's calendar, seen from now."""
+    """The school's calendar, seen from a moment when people are at work."""
 
     now: int
     zone: ZoneInfo
+
+    @classmethod
+    def before(cls, now: int, zone: ZoneInfo) -> "Calendar":
+        """Seen from now, or from the last evening before when it is night, morning or weekend."""
+        calendar = cls(now, zone)
+        day = calendar.today
+        if day.weekday() < SATURDAY and now >= calendar.at(day, MORNING):
+            return cls(min(now, calendar.at(day, EVENING)), zone)
+        return cls(calendar.at(calendar.school_day(1), EVENING), zone)
 
     @property
     def today(self) -> Day:
@@ -98,9 +111,8 @@ MONTHS = (
 
 def _saturday(near: Day) -> Day:
     """The Saturday at most three days away."""
-    return min(
-        (near + datetime.timedelta(days=shift) for shift in range(-3, 4)), key=lambda day: day.weekday() != SATURDAY
-    )
+    week = [near + datetime.timedelta(days=shift) for shift in range(-3, 4)]
+    return next(day for day in week if day.weekday() == SATURDAY)
 
 
 def _monday(day: Day) -> Day:

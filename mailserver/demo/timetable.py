@@ -48,7 +48,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """Once: `days` school days from now (negative: past), or every week on that weekday."""
+    """Once: so many school days ago (negative: from now); or every week of the year on that weekday."""
 
     days: int
     clock: str
@@ -61,7 +61,7 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to do, due in so many school days; done or not."""
+    """Something to do, due so many school days ago (negative: from now); done or not."""
 
     title: str
     days: int
@@ -227,22 +227,23 @@ class Timetable:
             yield _whole(todo)
 
     def _lesson(self, lesson: Lesson, login: str) -> str:
-        first, last = self._calendar.term()
-        day = first + datetime.timedelta(days=(lesson.weekday - first.weekday()) % 7)
+        day = self._first(lesson.weekday)
         title = f"{lesson.subject} {lesson.group}" if login == lesson.teacher else lesson.subject
         event = self._event(f"cours-{login}-{lesson.weekday}-{lesson.clock}-{lesson.group}", title)
         self._add_time(event, day, lesson.clock, LESSON)
-        self._add_weekly(event, day, last, lesson.clock)
+        self._add_weekly(event, day, lesson.clock)
         event.add("location", lesson.room)
         event.add("categories", ["Cours"])
         return _whole(event)
 
     def _meeting(self, meeting: Meeting, login: str) -> str:
         day = self._calendar.school_day(meeting.days)
+        if meeting.weekly:
+            day = self._first(day.weekday())
         event = self._event(f"reunion-{login}-{meeting.title}", meeting.title)
         self._add_time(event, day, meeting.clock, meeting.minutes)
         if meeting.weekly:
-            self._add_weekly(event, day, self._calendar.term()[1], meeting.clock)
+            self._add_weekly(event, day, meeting.clock)
         if meeting.place:
             event.add("location", meeting.place)
         if meeting.note:
@@ -289,8 +290,14 @@ class Timetable:
         event.add("dtstart", start)
         event.add("dtend", start + datetime.timedelta(minutes=minutes))
 
-    def _add_weekly(self, event: icalendar.Event, first: Day, last: Day, clock: str) -> None:
+    def _first(self, weekday: int) -> Day:
+        """The school year's first day of this weekday."""
+        first = self._calendar.term()[0]
+        return first + datetime.timedelta(days=(weekday - first.weekday()) % 7)
+
+    def _add_weekly(self, event: icalendar.Event, first: Day, clock: str) -> None:
         """Every week until the end of the school year, holidays left out."""
+        last = self._calendar.term()[1]
         until = self._at(last, "23:00").astimezone(datetime.UTC)
         event.add("rrule", {"FREQ": "WEEKLY", "UNTIL": until})
         day, free = first, []
