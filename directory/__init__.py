@@ -9,7 +9,11 @@ implement it, and one test suite holds both to the same answers:
 `server` is the embedded directory's LDAP door; it reads the same tables as `people`. `tree` says which
 entry and attribute holds what, for the door and for the client alike; `schema` and `names` are the
 attribute types and the distinguished names below it, and deploy/mailserver.schema is the same schema for
-a real LDAP server. `issuing` makes identifiers and addresses; `imports` reads what HR exports.
+a real LDAP server.
+
+`issuing` makes identifiers and addresses, `enrolment` makes and changes people with them, `hashing` keeps
+their passwords, `rosters` the lists; `imports` reads what HR exports; `lifecycle` is what consoles do to an
+account, over either directory.
 
 Which facts live where. Names, addresses, identifier, school, function and password are the directory's.
 Account state, claims on identifiers and addresses, keyed hashes of NUMEN, INE and birth date, quotas and

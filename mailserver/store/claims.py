@@ -7,7 +7,7 @@ key stands behind both.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import BigInteger, bindparam, func, insert, or_, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.store.schema.people import claim
@@ -17,6 +17,7 @@ ISSUING_LOCK = 0x69737375
 FUNCTION = 0
 """Owner of a function's address: it may be given again, to another function."""
 
+_LOCK = Statement(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 _OWNER = Statement(select(claim.c.account_id).where(claim.c.name == bindparam("name")))
 _EITHER = Statement(
     select(claim.c.name).where(or_(claim.c.name == bindparam("one"), claim.c.name == bindparam("other"))).limit(1)
@@ -32,7 +33,7 @@ _LIVE = Statement(
 def lock(tx: Tx) -> None:
     """Keep other issuers out until this transaction ends."""
     if tx.dialect == "postgresql":
-        tx.execute(select(func.pg_advisory_xact_lock(ISSUING_LOCK)))
+        tx.one(_LOCK, key=ISSUING_LOCK)
 
 
 def owner(tx: Tx, name: str) -> int | None:
