@@ -254,7 +254,7 @@ def generalized_time(seconds: int) -> str:
 
 def _filled(values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Without empty values: LDAP has none."""
-    kept = {name: tuple(value for value in found if value) for name, found in values.items()}
+    kept = {name: tuple([value for value in found if value]) for name, found in values.items()}
     return {name: found for name, found in kept.items() if found}
 
 

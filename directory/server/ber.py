@@ -154,6 +154,16 @@ def octets(value: bytes | str, tag: int = OCTETS) -> bytes:
     return element(tag, value.encode("utf-8") if isinstance(value, str) else value)
 
 
+_SHORT = tuple(bytes((OCTETS, size)) for size in range(0x80))
+
+
+def short_text(value: str) -> bytes:
+    """`octets` of text, quick for the short values that entries are made of."""
+    content = value.encode("utf-8")
+    size = len(content)
+    return _SHORT[size] + content if size < 0x80 else element(OCTETS, content)
+
+
 def integer(value: int, tag: int = INTEGER) -> bytes:
     return element(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 

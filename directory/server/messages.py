@@ -1,5 +1,6 @@
 """LDAP messages as frozen values: requests from the wire, responses to it (RFC 4511 section 4)."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -331,11 +332,28 @@ def disconnection(code: Code, text: str) -> bytes:
 
 def entry(message_id: int, dn: str, attributes: Iterable[tuple[str, Sequence[str]]]) -> bytes:
     """A SearchResultEntry (RFC 4511 section 4.5.2)."""
-    rows = [
-        ber.sequence((ber.octets(name), ber.sequence((ber.octets(value) for value in values), ber.SET)))
-        for name, values in attributes
-    ]
+    rows = [_common_row(name, tuple(values)) if name in COMMON else _row(name, values) for name, values in attributes]
     return _message(message_id, ber.sequence((ber.octets(dn), ber.sequence(rows)), Tag.SEARCH_ENTRY))
+
+
+COMMON = frozenset(
+    {
+        *("objectClass", "employeeType", "acadUAI", "acadDiscipline", "acadState", "o"),
+        *("structuralObjectClass", "hasSubordinates", "subschemaSubentry"),
+    }
+)
+"""Attributes of which thousands of entries have the same few values: encoded once."""
+
+
+def _row(name: str, values: Sequence[str]) -> bytes:
+    """A PartialAttribute: its type and the set of its values."""
+    encoded = b"".join([ber.short_text(value) for value in values])
+    return ber.element(ber.SEQUENCE, ber.short_text(name) + ber.element(ber.SET, encoded))
+
+
+@functools.lru_cache(maxsize=4096)
+def _common_row(name: str, values: tuple[str, ...]) -> bytes:
+    return _row(name, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from directory.server.messages import Code, Page, Scope, Search, Tag
 from directory.tree import Entry, Kind, Tree
 from mailserver.errors import BadSyntax
 
-SLICE = 0.005
+SLICE = 0.002
 """Seconds of work before the event loop is given back."""
 CHUNK = 32 * 1024
 """Octets gathered before they are written."""
@@ -68,19 +68,22 @@ class Selection:
         self._user = not wanted or "*" in wanted
         self._operational = "+" in wanted
         named = (schema.attribute(name) for name in wanted if ";" not in name)
+        self._known: dict[str, bool] = {}
         self._named = {kind.name for known in named if known is not None for kind in schema.kinds(known)}
 
     def takes(self, name: str) -> bool:
-        if name in self._named:
-            return True
-        known = schema.BY_NAME[name.lower()]
-        return self._operational if known.operational else self._user
+        known = self._known.get(name)
+        if known is None:
+            operational = schema.BY_NAME[name.lower()].operational
+            known = name in self._named or (self._operational if operational else self._user)
+            self._known[name] = known
+        return known
 
     def of(self, view: View, types_only: bool) -> Iterator[tuple[str, Sequence[str]]]:
         """The chosen attributes that the viewer may read."""
-        for name in view.entry.attributes:
-            values = view.values(name)
-            if values and self.takes(name):
+        readable, takes = view.readable, self.takes
+        for name, values in view.entry.attributes.items():
+            if values and takes(name) and (readable is None or name in readable):
                 yield name, () if types_only else values
 
 
