@@ -5,6 +5,7 @@ let a second instance in, so the supervisor first binds each port once without i
 instance's folder.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -14,16 +15,22 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
-from mailserver.settings import Listen, Settings
+from mailserver.errors import Temporary
+from mailserver.settings import Listen, Settings, SettingsError
 
 STOP_SECONDS = 4.0
 """Grace for workers before they are killed: Ctrl-C ends within five seconds."""
 RESTART_SECONDS = 1.0
 PR_SET_PDEATHSIG = 1
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+PROBLEM = b"!"
+"""Precedes a line of text where a worker that is ready writes one octet."""
+PIPE_OCTETS = 4096
 BACKLOG = 4096
 
 
@@ -100,28 +107,31 @@ class Supervisor:
         self._work = work
         self._children: dict[int, int] = {}
         self._started: dict[int, float] = {}
+        self._due: dict[int, float] = {}
+        """Workers to start again, and when."""
         self._stopping = False
 
-    def run(self, on_ready: Callable[[], None]) -> int:
-        """Serve until told to stop; the exit code."""
-        lock = hold(self._settings.directory)
-        check_free(self._settings.listen)
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def heed_signals(self) -> None:
+        """From now on SIGTERM and SIGINT only say that `run` is to end: nothing is cut in the middle."""
+        for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
+
+    def run(self, on_ready: Callable[[], None]) -> int:
+        """Serve until told to stop; the exit code. Raises CannotServe."""
+        lock = hold(self._settings.directory)
+        ready, tell = os.pipe()
         try:
-            ready, tell = os.pipe()
+            check_free(self._settings.listen)
             for index in range(self._count):
                 self._fork(index, tell)
             os.close(tell)
             if self._all_ready(ready):
                 on_ready()
-            elif not self._stopping:
-                raise CannotServe("a worker ended before it was ready; its log above says why")
-            os.close(ready)
             while not self._stopping:
-                self._reap()
+                self._tend()
         finally:
             self._end_children()
+            os.close(ready)
             os.close(lock)
         return 0
 
@@ -132,8 +142,11 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
+        # A signal must not reach the child while it still has our handler, which would swallow it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         child = os.fork()
         if child:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             self._children[child] = index
             self._started[index] = time.monotonic()
             return
@@ -145,42 +158,60 @@ class Supervisor:
                 os._exit(1)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             self._work(self._settings, tell)
             code = 0
+        except (CannotServe, SettingsError, Temporary, OSError) as problem:
+            _tell_problem(tell, str(problem))
+        except BaseException:  # noqa: BLE001 - nothing may run past this point in a forked child
+            traceback.print_exc()
+            _tell_problem(tell, "a worker failed while it started; its traceback is above")
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
 
     def _all_ready(self, ready: int) -> bool:
-        """One octet from each worker; False when stopping or when a worker ended before it was ready."""
-        heard = 0
-        while heard < self._count and not self._stopping:
-            if select.select([ready], [], [], 0.2)[0]:
-                data = os.read(ready, 64)
-                if not data:
-                    return False
-                heard += len(data)
-        return heard >= self._count
+        """Wait for one octet of each worker; False when told to stop.
 
-    def _reap(self) -> None:
-        """Wait a little for a worker to end, and start another in its place."""
+        Raises CannotServe when a worker has a problem, or ended without a word.
+        """
+        heard = 0
+        while heard < self._count:
+            if self._stopping:
+                return False
+            if select.select([ready], [], [], 0.1)[0]:
+                octets, problem, text = os.read(ready, PIPE_OCTETS).partition(PROBLEM)
+                if problem:
+                    raise CannotServe(text.partition(PROBLEM)[0].decode(errors="replace"))
+                heard += len(octets)
+            elif self._reap() is not None and not self._stopping:
+                raise CannotServe("a worker was killed before it was ready")
+        return True
+
+    def _reap(self) -> tuple[int, int] | None:
+        """Index and exit code of a worker that ended."""
         try:
             child, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            child, status = 0, 0
-        if not child:
+            return None
+        index = self._children.pop(child, None)  # as process 1 of a container we inherit strangers
+        return None if index is None else (index, os.waitstatus_to_exitcode(status))
+
+    def _tend(self) -> None:
+        """Note workers that ended; start those anew whose time has come, not at once if they live too short."""
+        ended = self._reap()
+        now = time.monotonic()
+        if ended is not None:
+            index, code = ended
+            print(f"mailserver: worker {index} ended ({code}), starting another", file=sys.stderr)
+            quick = now - self._started[index] < RESTART_SECONDS
+            self._due[index] = now + RESTART_SECONDS if quick else now
+        for index in [index for index, due in self._due.items() if due <= now]:
+            del self._due[index]
+            self._fork(index)
+        if ended is None:
             time.sleep(0.1)
-            return
-        index = self._children.pop(child)
-        if self._stopping:
-            return
-        print(
-            f"mailserver: worker {index} ended ({os.waitstatus_to_exitcode(status)}), starting another", file=sys.stderr
-        )
-        if time.monotonic() - self._started[index] < RESTART_SECONDS:
-            time.sleep(RESTART_SECONDS)
-        self._fork(index)
 
     def _end_children(self) -> None:
         _signal_all(self._children, signal.SIGTERM)
@@ -197,6 +228,16 @@ class Supervisor:
         _signal_all(self._children, signal.SIGKILL)
         for child in self._children:
             os.waitpid(child, 0)
+
+
+def _tell_problem(tell: int, text: str) -> None:
+    """One line to the supervisor while the service starts, to the operators later."""
+    line = " ".join(text.split())
+    if tell < 0:
+        print(f"mailserver: worker: {line}", file=sys.stderr)
+        return
+    with contextlib.suppress(OSError):
+        os.write(tell, PROBLEM + line.encode()[: PIPE_OCTETS // 2])
 
 
 def _signal_all(children: Mapping[int, int], number: signal.Signals) -> None:

@@ -8,8 +8,10 @@ import typer
 
 from mailserver import app, logs, workers
 from mailserver.commands.shared import InstanceDir, fail, settings_of
-from mailserver.settings import Settings
+from mailserver.errors import Temporary
+from mailserver.settings import Settings, SettingsError
 from mailserver.store import migrate
+from mailserver.tls import server_context
 
 
 def serve(
@@ -19,16 +21,28 @@ def serve(
     """Open every door and serve until Ctrl-C."""
     settings = settings_of(directory)
     logs.configure(settings.log)
+    supervisor = workers.Supervisor(settings, count or settings.workers or len(os.sched_getaffinity(0)), app.run_worker)
+    supervisor.heed_signals()
     try:
-        migrate.upgrade(settings.database_url, settings.data)
-        supervisor = workers.Supervisor(
-            settings, count or settings.workers or len(os.sched_getaffinity(0)), app.run_worker
-        )
+        preflight(settings)
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
-    except workers.CannotServe as problem:
+    except (workers.CannotServe, SettingsError, Temporary) as problem:
         fail(str(problem))
     except OSError as error:
         fail(f"{error.filename or settings.directory}: {error.strerror}")
+
+
+def preflight(settings: Settings) -> None:
+    """Find what would stop every worker, and bring the database up to date.
+
+    Raises SettingsError, Temporary, OSError that says which file.
+    """
+    settings.secret("hmac")
+    try:
+        server_context(settings.certificate, settings.private_key)
+    except OSError as error:  # of the ssl module too, which names no file
+        raise SettingsError(f"{settings.certificate} and {settings.private_key.name}: {error.strerror}") from None
+    migrate.upgrade(settings.database_url, settings.data)
 
 
 def announce(settings: Settings) -> None:

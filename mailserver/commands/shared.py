@@ -59,5 +59,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         fail(refusal.text, 1)
     except (Temporary, SettingsError) as error:
         fail(str(error))
-    except PermissionError as error:
+    except OSError as error:
+        if error.filename is None:  # not about a file of the instance: a defect, or the command's own business
+            raise
         fail(f"{error.filename}: {error.strerror}")

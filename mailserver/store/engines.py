@@ -33,7 +33,7 @@ SQLITE_TEMPORARY = frozenset(
 )
 """Primary result codes that an operator can mend without touching the data."""
 POSTGRESQL_OPTIONS = {
-    "connect_timeout": 10,
+    "connect_timeout": 4,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -69,7 +69,9 @@ def connect(url: str, data: Path) -> Backend:
         parsed = parsed.set(drivername="postgresql+psycopg")
     engine = create_engine(parsed, pool_size=64, max_overflow=64, pool_pre_ping=True, connect_args=POSTGRESQL_OPTIONS)
     event.listen(engine, "connect", _prepare_postgresql)
-    return Backend(engine, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN", None)
+    return Backend(
+        engine, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED", None
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

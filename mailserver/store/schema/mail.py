@@ -137,8 +137,8 @@ orphan = Table(
     Column("since", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
-"""One note for each loss of an appearance, never shared: two people who throw the same message away at once do not meet here.
-The collector looks whether it was the content's last appearance."""
+"""One note for each loss of an appearance; the collector looks whether it was the last. Notes are never shared: two
+people who throw the same message away at once do not wait for each other."""
 
 news = Table(
     "news",
