@@ -38,8 +38,9 @@ LIST = f"equipe@{DOMAIN}"
 
 
 def make_instance(folder: Path) -> Path:
-    """An instance with nobody in it, to be copied: its keys cost time."""
+    """An instance with its people, to be copied: keys and passwords cost time."""
     instance.create(folder, DOMAIN)
+    House(folder).stop()
     return folder
 
 
@@ -84,10 +85,12 @@ class House:
             clock=clock,
             changes=changes,
         )
+        is_new = await self.directory.find("ada") is None
         for name in PEOPLE:
             role = Role.ADMIN if name == "Admin" else Role.TEACHER
             self.people[name.lower()] = await self.add(name, role)
-        await self.store.write(_states, {name: one.account_id for name, one in self.people.items()})
+        if is_new:
+            await self.store.write(_states, {name: one.account_id for name, one in self.people.items()})
         self.door: Door = await server.start(
             settings=self.settings,
             store=self.store,
@@ -168,16 +171,14 @@ def _states(tx: Tx, accounts_by_name: dict[str, int]) -> None:
     accounts.close(tx, accounts_by_name["luc"], "test")
     provision(tx, accounts_by_name["noe"])
     fill(tx, accounts_by_name["noe"])
-    if lists.get(tx, LIST) is None:
-        lists.create(tx, LIST, "Equipe", "")
-        lists.add_members(tx, LIST, (f"ada@{DOMAIN}", f"bob@{DOMAIN}", "amie@ailleurs.fr"))
+    lists.create(tx, LIST, "Equipe", "")
+    lists.add_members(tx, LIST, (f"ada@{DOMAIN}", f"bob@{DOMAIN}", "amie@ailleurs.fr"))
 
 
 def fill(tx: Tx, account_id: int) -> None:
     """A quota that is used up."""
     box = mailboxes.get(tx, account_id, "INBOX")
-    if not box.messages:
-        messages.append(tx, account_id, box.id, blobs.prepare(b"Subject: x\r\n\r\nx\r\n", Path()))
+    messages.append(tx, account_id, box.id, blobs.prepare(b"Subject: x\r\n\r\nx\r\n", Path()))
     accounts.set_quota(tx, account_id, 10)
 
 
