@@ -1,26 +1,16 @@
-"""Messages in lots: long answers are made and written a lot at a time, and the loop turns between two.
+"""FETCH lines of what a snapshot knows, a lot at a time, so that the loop turns between two lots.
 
 A lot bounds the memory of an answer and the time it keeps the loop (DESIGN.md section 4, invariant 8).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from imap.view import Lot, View
+from imap.view import LOT, Lot, View, cut
 from imap.wire import fetchlines
 from imap.wire.fetch import Attribute
 
-LOT = 2000
-"""Messages whose flags are rendered at once: about a millisecond."""
-
 KNOWN = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ})
 """What a snapshot answers without the store."""
-
-
-def cut(slices: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
-    """Index ranges of at most `size` messages."""
-    for start, stop in slices:
-        for first in range(start, stop, size):
-            yield first, min(first + size, stop)
 
 
 def column(lot: Lot, attribute: Attribute) -> Sequence[int]:
@@ -35,8 +25,8 @@ def flag_lines(
 ) -> Iterator[bytes]:
     """FETCH lines of attributes of KNOWN, a lot at a time; messages with the UIDs `without` are left out."""
     left_out = frozenset(without)
-    for start, stop in cut(slices, LOT):
-        lot = view.lot(start, stop)
+    for group in cut(slices, LOT):
+        lot = view.lot(group)
         columns = [column(lot, attribute) for attribute in attributes]
         rows = list(zip(lot.numbers, *columns, strict=True))
         if left_out:

@@ -53,6 +53,11 @@ class Capability:
     module: str
     states: frozenset[State] = ANY
     when: Callable[["Session"], bool] = lambda session: True
+    value: Callable[["Session"], int] | None = None
+    """Of a capability that is announced with a number."""
+
+    def announce(self, session: "Session") -> str:
+        return self.name if self.value is None else f"{self.name}={self.value(session)}"
 
 
 CAPABILITIES = (
@@ -78,6 +83,13 @@ CAPABILITIES = (
     Capability("MOVE", 6851, "imap.commands.change"),
     Capability("ESEARCH", 4731, "imap.commands.search"),
     Capability("CONDSTORE", 7162, "imap.commands.fetch"),
+    Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
+    Capability(
+        "APPENDLIMIT",
+        7889,
+        "imap.commands.folders",
+        value=lambda session: session.services.settings.limits.message_size,
+    ),
 )
 
 ENABLES = frozenset({"CONDSTORE"})
@@ -127,7 +139,7 @@ class Session:
     """State of one connection from greeting to logout."""
 
     def __init__(self, services: Services, connection: Connection) -> None:
-        self.services = services
+        self.services: Services = services
         self.connection = connection
         self.state = State.NOT_AUTHENTICATED
         self.enabled: set[str] = set()
@@ -182,7 +194,7 @@ class Session:
 
     def capabilities(self) -> list[str]:
         """What is announced now (RFC 3501 section 7.2.1)."""
-        return [one.name for one in CAPABILITIES if self.state in one.states and one.when(self)]
+        return [one.announce(self) for one in CAPABILITIES if self.state in one.states and one.when(self)]
 
     # ------------------------------------------------------------------ selected mailbox
 

@@ -7,8 +7,8 @@ time (EXISTS, RECENT, FLAGS, FETCH) is said at once, numbered with the ghosts.
 """
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imap.snapshot import Difference, Snapshot, compare
@@ -16,6 +16,8 @@ from imap.wire.flags import RECENT, FlagNames
 from imap.wire.sets import SequenceSet
 from mailserver.errors import BadSyntax
 
+LOT = 2000
+"""Messages handled at once where nothing is read: about a millisecond, then the loop may turn."""
 MAX_RECENT_RANGES = 1000
 """Claims of \\Recent one session keeps apart; beyond it the oldest lose the flag (which is only a hint)."""
 
@@ -42,6 +44,23 @@ class News:
 
 
 NOTHING = News()
+
+
+def cut(slices: Iterable[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:
+    """Groups of index ranges, each of at most `size` messages together."""
+    group: list[tuple[int, int]] = []
+    room = size
+    for start, stop in slices:
+        while start < stop:
+            end = min(stop, start + room)
+            group.append((start, end))
+            room -= end - start
+            start = end
+            if not room:
+                yield group
+                group, room = [], size
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +119,13 @@ class View:
         return found
 
     def has_ghosts(self, slices: Sequence[tuple[int, int]]) -> bool:
-        """True when one of these messages exists for the client only."""
-        return bool(self._ghosts) and any(
-            start < self.number(uid) <= stop for uid in self._ghosts for start, stop in slices
-        )
+        """True when one of these messages (ascending ranges) exists for the client only."""
+        for uid in self._ghosts:
+            place = bisect_left(self.uids, uid)
+            behind = bisect_right(slices, place, key=lambda one: one[0]) - 1
+            if behind >= 0 and place < slices[behind][1]:
+                return True
+        return False
 
     @property
     def ghosts(self) -> int:
@@ -140,27 +162,38 @@ class View:
 
     # ------------------------------------------------------------------ lots
 
-    def lot(self, start: int, stop: int) -> "Lot":
-        """What is known of the messages at these indexes; ghosts are left out."""
+    def lot(self, slices: Sequence[tuple[int, int]]) -> "Lot":
+        """What is known of the messages in these ascending index ranges; ghosts are left out."""
         snapshot = self.snapshot
-        if not self._ghosts:
-            numbers: Sequence[int] = range(start + 1, stop + 1)
-            columns = [column[start:stop] for column in (snapshot.uids, snapshot.flags, snapshot.modseqs)]
-        else:
-            found = [
-                (place + 1, self.uids[place]) for place in range(start, stop) if self.uids[place] not in self._ghosts
-            ]
+        columns = (snapshot.uids, snapshot.flags, snapshot.modseqs)
+        numbers: Sequence[int]
+        if self._ghosts:
+            known = [(place + 1, self.uids[place]) for start, stop in slices for place in range(start, stop)]
+            found = [(number, uid) for number, uid in known if uid not in self._ghosts]
             numbers = [number for number, _ in found]
             places = [bisect_left(snapshot.uids, uid) for _, uid in found]
-            columns = [
-                array(column.typecode, [column[place] for place in places])
-                for column in (snapshot.uids, snapshot.flags, snapshot.modseqs)
-            ]
-        uids, flags, modseqs = columns
+            uids, flags, modseqs = (array(one.typecode, [one[place] for place in places]) for one in columns)
+        elif len(slices) == 1:
+            start, stop = slices[0]
+            numbers = range(start + 1, stop + 1)
+            uids, flags, modseqs = (one[start:stop] for one in columns)
+        else:
+            numbers = [number for start, stop in slices for number in range(start + 1, stop + 1)]
+            uids, flags, modseqs = (array(one.typecode, [one[number - 1] for number in numbers]) for one in columns)
         for low, high in self._recent:
             for place in range(bisect_left(uids, low), bisect_left(uids, high)):
                 flags[place] |= RECENT
         return Lot(numbers, uids, flags, modseqs)
+
+    def changed(self, slices: Sequence[tuple[int, int]], since: int) -> Iterator[tuple[int, int]]:
+        """The messages among these that changed after a mod-sequence, as index ranges of one."""
+        if since >= self.snapshot.modseq:
+            return
+        for group in cut(slices, LOT):
+            lot = self.lot(group)
+            for number, modseq in zip(lot.numbers, lot.modseqs, strict=True):
+                if modseq > since:
+                    yield number - 1, number
 
     # ------------------------------------------------------------------ news
 

@@ -3,13 +3,13 @@
 import asyncio
 import functools
 from array import array
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from imap.lots import flag_lines
 from imap.session import MissingTarget, Selected, Session
 from imap.snapshot import Snapshot, reflag
-from imap.view import View
+from imap.view import LOT, View, cut
 from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import StoreAction
@@ -114,9 +114,10 @@ async def store(session: Session, command: commands.Store) -> Outputs:
         view.answered(modseq)
         yield await session.news(expunge=False)
         attributes = (Attribute.UID,) * command.by_uid + (Attribute.FLAGS,) + (Attribute.MODSEQ,) * session.condstore
+        telling: Iterable[tuple[int, int]] = slices
         if command.silent:
-            slices = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
-        for lines in flag_lines(view, slices, attributes, without=modified):
+            telling = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
+        for lines in flag_lines(view, telling, attributes, without=modified):
             yield lines
             await asyncio.sleep(0)
     yield _stored(view, slices, command, modified)
@@ -163,7 +164,7 @@ def _to_tell(
     modseq: int,
     *,
     modseqs: bool,
-) -> list[tuple[int, int]]:
+) -> Iterator[tuple[int, int]]:
     """Of the messages of a .SILENT STORE, those the client must hear of all the same, as index ranges.
 
     Their flags are not what it expects, because somebody else changed them too (RFC 3501 section 6.4.6); or it
@@ -171,19 +172,17 @@ def _to_tell(
     """
     snapshot = view.snapshot
     if not modseqs and modseq <= before.modseq + 1:
-        return []
+        return
     mask, _ = bits.known_mask(flag_names(command.flags), snapshot.names.keywords)
-    found = []
-    for start, stop in slices:
-        lot = view.lot(start, stop)
+    for group in cut(slices, LOT):
+        lot = view.lot(group)
         for number, uid, flags, changed in zip(lot.numbers, lot.uids, lot.flags, lot.modseqs, strict=True):
             if changed != modseq:
                 continue
             place = before.index(uid)
             expected = _expected(before.flags[place] if place is not None else 0, command.action, mask)
             if modseqs or flags & ~RECENT != expected:
-                found.append((number - 1, number))
-    return found
+                yield number - 1, number
 
 
 def _expected(flags: int, action: StoreAction, mask: int) -> int:

@@ -7,14 +7,14 @@ NO [EXPUNGEISSUED] (RFC 2180 section 4.1.2), unless it spoke of UIDs, where such
 
 import asyncio
 from array import array
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from typing import cast
 
 from imap import bodies
 from imap.bodies import Bodies
-from imap.lots import LOT, column, cut, flag_lines
+from imap.lots import column, flag_lines
 from imap.session import Selected, Session
-from imap.view import Lot
+from imap.view import Lot, cut
 from imap.wire import commands, fetchlines
 from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, FetchItem, Section
@@ -25,7 +25,7 @@ from mailserver.store import messages
 from mailserver.store.statements import Row
 
 Outputs = AsyncGenerator[bytes | Reply, None]
-Slices = Sequence[tuple[int, int]]
+Slices = Iterable[tuple[int, int]]
 
 ROWS = 400
 """Messages whose columns are read at once."""
@@ -49,26 +49,16 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     if command.changed_since is not None or Attribute.MODSEQ in command.items:
         yield session.enable_condstore()
     selected = session.mailbox
-    slices: Slices = selected.view.select(command.numbers, command.by_uid)
-    lost = not command.by_uid and selected.view.has_ghosts(slices)
-    if command.changed_since is not None:
-        slices = list(_changed(selected, slices, command.changed_since))
+    view = selected.view
+    slices = view.select(command.numbers, command.by_uid)
+    wanted = slices if command.changed_since is None else view.changed(slices, command.changed_since)
     answer = _Answer(session, selected, command.items)
-    async for octets in answer.lines(slices):
+    async for octets in answer.lines(wanted):
         yield octets
-    if lost or (answer.missing and not command.by_uid):
+    if not command.by_uid and (answer.missing or view.has_ghosts(slices)):
         yield no("Some of the messages no longer exist", Code(CodeName.EXPUNGEISSUED))
     else:
         yield ok("FETCH completed")
-
-
-def _changed(selected: Selected, slices: Slices, since: int) -> Iterator[tuple[int, int]]:
-    """The messages among these that changed after a mod-sequence."""
-    for start, stop in cut(slices, LOT):
-        lot = selected.view.lot(start, stop)
-        for number, modseq in zip(lot.numbers, lot.modseqs, strict=True):
-            if modseq > since:
-                yield number - 1, number
 
 
 class _Answer:
@@ -96,8 +86,8 @@ class _Answer:
 
     async def _from_columns(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         view = self._selected.view
-        for start, stop in cut(slices, ROWS):
-            lot = view.lot(start, stop)
+        for group in cut(slices, ROWS):
+            lot = view.lot(group)
             rows = await self._read_columns(lot.uids)
             if len(rows) != len(lot.uids):
                 self.missing += len(lot.uids) - len(rows)
@@ -127,12 +117,12 @@ class _Answer:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
         view = self._selected.view
         marks = not self._selected.read_only and any(not section.peek for section in self._sections)
-        for start, stop in cut(slices, BODY_ROWS):
-            lot = view.lot(start, stop)
+        for group in cut(slices, BODY_ROWS):
+            lot = view.lot(group)
             newly = await self._mark_seen(lot) if marks else frozenset()
             if newly:
                 yield await self._session.news(expunge=False)
-                lot = view.lot(start, stop)
+                lot = view.lot(group)
             place, width = 0, BODY_ROWS
             while place < len(lot.uids):
                 found = await self._read_bodies(lot.uids[place : place + width])

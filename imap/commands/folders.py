@@ -1,5 +1,6 @@
 """Commands about mailboxes: LIST, LSUB, STATUS, CREATE, DELETE, RENAME, SUBSCRIBE, NAMESPACE."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,12 +8,15 @@ from imap.session import Session
 from imap.wire import commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
-from imap.wire.patterns import Matcher, matcher
+from imap.wire.patterns import matcher
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused
 from mailserver.store import mailboxes, messages
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.transactions import Tx
+
+TURN = 20
+"""Names compared with up to a hundred patterns before the loop may turn."""
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -82,12 +86,14 @@ class _Tree:
     subscribed: frozenset[str]
     parents: frozenset[str]
     """Names that have a mailbox below them."""
+    above_subscribed: frozenset[str]
+    """Names that have a subscribed name below them."""
 
     @classmethod
     def read(cls, tx: Tx, account_id: int) -> "_Tree":
         boxes = {box.name: box for box in mailboxes.listing(tx, account_id)}
         subscribed = frozenset(mailboxes.subscriptions(tx, account_id))
-        return cls(boxes, subscribed, frozenset(above for name in boxes for above in _above(name)))
+        return cls(boxes, subscribed, _all_above(boxes), _all_above(subscribed))
 
 
 def _above(name: str) -> Iterator[str]:
@@ -95,6 +101,10 @@ def _above(name: str) -> Iterator[str]:
     while SEPARATOR in name:
         name = name.rpartition(SEPARATOR)[0]
         yield name
+
+
+def _all_above(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(above for name in names for above in _above(name))
 
 
 async def list_(session: Session, command: commands.List) -> Outputs:
@@ -105,51 +115,37 @@ async def list_(session: Session, command: commands.List) -> Outputs:
         return
     tree = await session.services.store.read(_Tree.read, session.account_id)
     matches = matcher(command.reference, command.patterns)
-    for entry in _entries(tree, command, matches):
-        yield responses.mailbox_line(
-            entry.name, entry.attributes, subscribed_below=entry.subscribed_below, utf8=session.utf8
-        )
-        box = tree.boxes.get(entry.name)
+    select = command.select
+    below = tree.above_subscribed if ListSelect.RECURSIVEMATCH in select else frozenset()
+    for count, name in enumerate(sorted(_candidates(tree, select, below)), 1):
+        if count % TURN == 0:
+            await asyncio.sleep(0)
+        if not matches(name) or not _selected(tree, select, name, below):
+            continue
+        box = tree.boxes.get(name)
+        attributes = _attributes(tree, command, name, box)
+        yield responses.mailbox_line(name, attributes, subscribed_below=name in below, utf8=session.utf8)
         if command.status and box is not None:
             values = await _status_values(session, box, command.status)
-            yield responses.status(entry.name, values, session.utf8)
+            yield responses.status(name, values, session.utf8)
     yield ok("LIST completed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    name: str
-    attributes: list[str]
-    subscribed_below: bool
+def _selected(tree: _Tree, select: frozenset[ListSelect], name: str, below: frozenset[str]) -> bool:
+    """Whether the selection options of RFC 5258 section 3.1 and RFC 6154 section 2 take a name.
 
-
-def _entries(tree: _Tree, command: commands.List, matches: Matcher) -> Iterator[_Entry]:
-    """The lines of a LIST, by name."""
-    select = command.select
-    recursive = ListSelect.RECURSIVEMATCH in select
-    below = frozenset(above for name in tree.subscribed for above in _above(name)) if recursive else frozenset()
-    for name in sorted(_candidates(tree, select, below)):
-        if not matches(name):
-            continue
-        box = tree.boxes.get(name)
-        if ListSelect.SPECIAL_USE in select and (box is None or not box.special_use):
-            continue
-        child_info = name in below
-        if ListSelect.SUBSCRIBED in select and name not in tree.subscribed and not child_info:
-            continue
-        yield _Entry(name, _attributes(tree, command, name, box), child_info)
+    RECURSIVEMATCH also takes names that have a subscribed one `below`, matching or not.
+    """
+    box = tree.boxes.get(name)
+    if ListSelect.SPECIAL_USE in select and (box is None or not box.special_use):
+        return False
+    return ListSelect.SUBSCRIBED not in select or name in tree.subscribed or name in below
 
 
 def _candidates(tree: _Tree, select: frozenset[ListSelect], below: frozenset[str]) -> Iterable[str]:
     if ListSelect.SUBSCRIBED in select:
         return tree.subscribed | below
     return tree.boxes.keys() | tree.parents
-
-
-def _hidden_below(tree: _Tree, name: str, matches: Matcher) -> bool:
-    """True when a subscribed name below this one is not shown itself."""
-    prefix = name + SEPARATOR
-    return any(child.startswith(prefix) and not matches(child) for child in tree.subscribed)
 
 
 def _attributes(tree: _Tree, command: commands.List, name: str, box: Mailbox | None) -> list[str]:
@@ -171,17 +167,14 @@ async def lsub(session: Session, command: commands.Lsub) -> Outputs:
     """RFC 3501 section 6.3.9: a `%` also shows the unsubscribed level above a subscribed name, \\Noselect."""
     tree = await session.services.store.read(_Tree.read, session.account_id)
     matches = matcher(command.reference, (command.pattern,))
-    levels = {above for name in tree.subscribed for above in _above(name)} if "%" in command.pattern else set()
-    for name in sorted(tree.subscribed | levels):
+    hidden = (name for name in tree.subscribed if not matches(name)) if "%" in command.pattern else ()
+    levels = {above for name in hidden for above in _above(name)}
+    for count, name in enumerate(sorted(tree.subscribed | levels), 1):
+        if count % TURN == 0:
+            await asyncio.sleep(0)
         if not matches(name):
             continue
-        if name in tree.subscribed:
-            box = tree.boxes.get(name)
-            attributes: Sequence[str] = () if box is not None else ("\\Noselect",)
-        elif _hidden_below(tree, name, matches):
-            attributes = ("\\Noselect",)
-        else:
-            continue
+        attributes: Sequence[str] = () if name in tree.subscribed and name in tree.boxes else ("\\Noselect",)
         yield responses.mailbox_line(name, attributes, lsub=True, utf8=session.utf8)
     yield ok("LSUB completed")
 
@@ -190,7 +183,7 @@ async def lsub(session: Session, command: commands.Lsub) -> Outputs:
 
 
 async def status(session: Session, command: commands.Status) -> Outputs:
-    """RFC 3501 section 6.3.10; HIGHESTMODSEQ by RFC 7162 section 3.1.7."""
+    """RFC 3501 section 6.3.10; HIGHESTMODSEQ by RFC 7162 section 3.1.7, SIZE by RFC 8438, APPENDLIMIT by RFC 7889."""
     if StatusItem.HIGHESTMODSEQ in command.items:
         yield session.enable_condstore()
     box = await session.services.store.read(mailboxes.get, session.account_id, command.mailbox)
@@ -206,6 +199,8 @@ async def _status_values(session: Session, box: Mailbox, items: Sequence[StatusI
         StatusItem.UIDVALIDITY: box.uidvalidity,
         StatusItem.UNSEEN: box.unseen,
         StatusItem.HIGHESTMODSEQ: box.modseq,
+        StatusItem.SIZE: box.octets,
+        StatusItem.APPENDLIMIT: session.services.settings.limits.message_size,
     }
     if StatusItem.RECENT in items and box.recent < box.uidnext:
         store = session.services.store

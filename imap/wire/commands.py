@@ -160,7 +160,7 @@ class Unsubscribe:
 
 
 class StatusItem(Enum):
-    """What STATUS can tell (RFC 3501 section 6.3.10, RFC 7162 section 3.1.7)."""
+    """What STATUS can tell (RFC 3501 section 6.3.10, RFC 7162 section 3.1.7, RFC 8438, RFC 7889 section 2)."""
 
     MESSAGES = "MESSAGES"
     RECENT = "RECENT"
@@ -168,6 +168,8 @@ class StatusItem(Enum):
     UIDVALIDITY = "UIDVALIDITY"
     UNSEEN = "UNSEEN"
     HIGHESTMODSEQ = "HIGHESTMODSEQ"
+    SIZE = "SIZE"
+    APPENDLIMIT = "APPENDLIMIT"
 
 
 class ListSelect(Enum):

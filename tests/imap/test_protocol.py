@@ -5,6 +5,7 @@ Names say which attack or fault a test stands for (STYLE.md sections 4 and 6).
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 
 from imap import protocol
 from imap.protocol import FAULTS, FAULTS_BEFORE_LOGIN, PIPELINE_OCTETS, is_loopback
-from mailserver.store import messages
+from mailserver.store import mailboxes, messages
+from mailserver.store.schema.mail import subscription
 from mailserver.store.transactions import Store
 from tests.imap.world import PASSWORD, Client, World, play
 
@@ -154,6 +156,30 @@ def test_a_bare_line_feed_ends_nothing(sqlite_store: Store) -> None:
             client.send(b'a SEARCH SUBJECT "x\nb LOGOUT\r\nc NOOP\r\n')
             assert (await client.line()).startswith(b"a BAD")
             assert await client.line() == b"c OK NOOP completed"
+
+    play(scene)
+
+
+def test_listing_many_names_keeps_nobody_waiting(sqlite_store: Store) -> None:
+    """Time: the most names an account can have, against the most patterns, with the loop turning meanwhile."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client, other = await world.session(), await world.session("mmartin")
+            account = world.accounts["edupont"]
+            names = [{"account_id": account, "name": f"a/b{number}/c"} for number in range(mailboxes.MAX_SUBSCRIPTIONS)]
+            await world.store.write(lambda tx: tx.insert_ignore(subscription, names))
+            assert len(await client.ok('LSUB "" "%/%"')) == mailboxes.MAX_SUBSCRIPTIONS
+            patterns = " ".join(["a*a*a*a*b", "%x%y%z"] * 40)
+            client.send(f'l LIST (SUBSCRIBED) "" ({patterns})\r\n'.encode())
+            waits = []
+            while b"l OK" not in client.pending:
+                start = time.perf_counter()
+                await other.ok("NOOP")
+                waits.append(time.perf_counter() - start)
+            assert max(waits) < 0.5
+            assert len(waits) > 3
 
     play(scene)
 

@@ -1,5 +1,6 @@
 """What one client believes: numbers, ghosts, news, \\Recent."""
 
+import time
 from array import array
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap.snapshot import Snapshot, advance, compare, pack
-from imap.view import NOTHING, View
+from imap.view import NOTHING, View, cut
 from imap.wire.flags import DELETED, FLAGGED, RECENT, SEEN, FlagNames
 from imap.wire.sets import SequenceSet
 from mailserver.errors import BadSyntax
@@ -135,7 +136,7 @@ def test_recent_messages_are_marked_and_counted() -> None:
     view = View(one, (2, 4))
     assert view.recent_count() == 2
     assert [view.mask(uid, 0) for uid in (1, 2, 3)] == [0, RECENT, RECENT]
-    assert list(view.lot(0, 3).flags) == [0, RECENT, RECENT]
+    assert list(view.lot([(0, 3)]).flags) == [0, RECENT, RECENT]
     view.claim((4, 5))
     news = view.renew(later(one, [(4, SEEN, 2)]), expunge=False)
     assert (news.exists, news.recent) == (4, 3)
@@ -168,8 +169,38 @@ def test_a_lot_leaves_ghosts_out() -> None:
     one = snapshot(1, 2, 3)
     view = View(one)
     view.renew(later(one, [(3, DELETED, 2)], gone=(2,)), expunge=False)
-    lot = view.lot(0, 3)
+    lot = view.lot([(0, 3)])
     assert (list(lot.numbers), list(lot.uids), list(lot.flags)) == ([1, 3], [1, 3], [0, DELETED])
+
+
+def test_a_lot_of_scattered_messages_is_one_lot() -> None:
+    view = View(snapshot(*range(10, 40)), (25, 28))
+    lot = view.lot([(0, 2), (15, 17), (29, 30)])
+    assert (list(lot.numbers), list(lot.uids)) == ([1, 2, 16, 17, 30], [10, 11, 25, 26, 39])
+    assert [bool(mask & RECENT) for mask in lot.flags] == [False, False, True, True, False]
+
+
+def test_ranges_are_cut_into_groups_of_a_size() -> None:
+    assert list(cut([(0, 5), (7, 8), (9, 14)], 4)) == [[(0, 4)], [(4, 5), (7, 8), (9, 11)], [(11, 14)]]
+    assert list(cut([], 4)) == []
+
+
+def test_ghosts_are_found_among_many_ranges_without_looking_at_each() -> None:
+    one = snapshot(*range(1, 20_001))
+    view = View(one)
+    view.renew(later(one, gone=tuple(range(2, 20_001, 2))), expunge=False)
+    odd, even = ([(place, place + 1) for place in range(first, 20_000, 2)] for first in (0, 1))
+    start = time.perf_counter()
+    assert not view.has_ghosts(odd)
+    assert view.has_ghosts(even)
+    assert time.perf_counter() - start < 0.5
+
+
+def test_changes_since_the_highest_mod_sequence_are_none() -> None:
+    one = snapshot(1, 2, 3)
+    view = View(later(one, [(2, SEEN, 2)]))
+    assert list(view.changed([(0, 3)], 1)) == [(1, 2)]
+    assert list(view.changed([(0, 3)], 2)) == []
 
 
 def test_large_differences_are_found_in_every_block() -> None:
