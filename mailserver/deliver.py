@@ -19,6 +19,7 @@ from mailserver.identity import Directory, Principal, State
 from mailserver.provision import provision
 from mailserver.settings import Settings
 from mailserver.store import blobs, messages, spool
+from mailserver.store.notices import DIRECTORY
 from mailserver.store.transactions import Store, Tx, Uncertain
 
 log = structlog.get_logger("deliver")
@@ -74,6 +75,8 @@ class Delivery:
         self._folder = settings.data / "blobs"
         self._answers: dict[str, tuple[float, Recipient | Refused]] = {}
         self._inboxes: dict[int, int] = {}
+        # A suspension, a new person or list counts for the next recipient, in every worker.
+        changes.subscribe("account", DIRECTORY, self._answers.clear)
 
     def is_local(self, address: str) -> bool:
         """True when the address is in one of our domains, or has none (`postmaster`)."""

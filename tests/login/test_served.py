@@ -1,0 +1,92 @@
+"""Through the doors of a running server with two workers: what the console does is felt at once."""
+
+import imaplib
+import json
+import smtplib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness import Instance
+
+PASSWORD = "comme on veut"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    instance = Instance(tmp_path_factory.mktemp("login") / "instance")
+    instance.init()
+    instance.start("--workers", "2")
+    yield instance
+    instance.stop()
+
+
+def person(instance: Instance, given_name: str, surname: str) -> str:
+    """An active account; its identifier."""
+    named = ("--given-name", given_name, "--surname", surname, "--role", "teacher")
+    made: dict[str, Any] = json.loads(instance.command("account", "create", "DIR", *named, "--json").stdout)
+    instance.command("account", "passwd", "DIR", made["login"], stdin=f"{PASSWORD}\n")
+    return str(made["login"])
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """States are felt within five seconds at every door."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def enters(instance: Instance, login: str, password: str = PASSWORD) -> bool:
+    try:
+        instance.imap(login, password).logout()
+    except imaplib.IMAP4.error:
+        return False
+    return True
+
+
+def receives(instance: Instance, address: str) -> tuple[int, bytes]:
+    """What the exchange answers to RCPT."""
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=30) as client:
+        client.ehlo("client.example")
+        client.mail("somebody@example.org")
+        return client.rcpt(address)
+
+
+def test_an_account_made_while_the_server_runs_enters_and_receives(served: Instance) -> None:
+    login = person(served, "Émilie", "Dupont")
+    assert receives(served, f"{login}@ac-exemple.fr")[0] == 250
+    for name in (login, login.upper(), "emilie.dupont@ac-exemple.fr"):
+        assert enters(served, name)
+    assert not enters(served, login, "wrong")
+
+
+def test_suspension_is_felt_by_logins_and_mail(served: Instance) -> None:
+    login = person(served, "Samir", "Kaci")
+    assert enters(served, login)
+    assert receives(served, f"{login}@ac-exemple.fr")[0] == 250
+    served.command("account", "suspend", "DIR", login)
+    until(lambda: not enters(served, login))
+    until(lambda: receives(served, f"{login}@ac-exemple.fr")[1].startswith(b"5.2.1"))
+    served.command("account", "resume", "DIR", login)
+    until(lambda: enters(served, login))
+    served.command("account", "delete", "DIR", login)
+    until(lambda: not enters(served, login))
+    until(lambda: receives(served, f"{login}@ac-exemple.fr")[0] == 550)
+
+
+def test_a_new_password_is_felt(served: Instance) -> None:
+    login = person(served, "Anne", "Roy")
+    assert enters(served, login)
+    served.command("account", "passwd", "DIR", login, stdin="tout autre chose\n")
+    until(lambda: not enters(served, login))
+    assert enters(served, login, "tout autre chose")
+
+
+def test_a_list_made_while_the_server_runs_receives(served: Instance) -> None:
+    login = person(served, "Marc", "Petit")
+    assert receives(served, "profs@ac-exemple.fr")[0] == 550
+    served.command("list", "create", "DIR", "profs", "-m", login)
+    until(lambda: receives(served, "profs@ac-exemple.fr")[0] == 250)
