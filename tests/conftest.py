@@ -130,17 +130,35 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         instance.stop()
 
 
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
-    """Makes instances of a test's own, each initialised and not yet started."""
-    made: list[Instance] = []
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Instance]:
+    """Instances as `init` left them, by its options: `fresh` gives out copies."""
+    folder = tmp_path_factory.mktemp("made")
+    return _Made(folder)
 
-    def make(*options: str) -> Instance:
-        instance = Instance(tmp_path / f"instance{len(made)}")
-        made.append(instance)
+
+class _Made(dict[tuple[str, ...], Instance]):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, options: tuple[str, ...]) -> Instance:
+        instance = self[options] = Instance(self._folder / str(len(self)))
         instance.init(*options)
         return instance
 
+
+@pytest.fixture
+def fresh(tmp_path: Path, made: dict[tuple[str, ...], Instance]) -> Iterator[Callable[..., Instance]]:
+    """Makes instances of a test's own, each initialised and not yet started."""
+    given: list[Instance] = []
+
+    def make(*options: str) -> Instance:
+        instance = Instance(tmp_path / f"instance{len(given)}")
+        given.append(instance)
+        instance.copy_of(made[options])
+        return instance
+
     yield make
-    for instance in made:
+    for instance in given:
         instance.stop()

@@ -2,6 +2,7 @@
 
 import imaplib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ def run_command(*args: object, stdin: str | None = None, check: bool = True) -> 
     result = subprocess.run(
         [sys.executable, "-m", "mailserver", *(str(arg) for arg in args)],
         cwd=ROOT,
-        env=_environment(),
+        env=environment(),
         input=stdin,
         capture_output=True,
         text=True,
@@ -46,11 +47,23 @@ class Instance:
     def init(self, *options: str) -> str:
         """`mailserver init`, then give every door a free port; what init printed."""
         output = run_command("init", self.directory, *options).stdout
+        self._choose_ports()
+        return output
+
+    def copy_of(self, other: "Instance") -> None:
+        """Be what `init` made there, for the time that `init` takes."""
+        shutil.copytree(other.directory, self.directory)
+        text = (self.directory / "mailserver.toml").read_text()
+        for name, port in other.ports.items():
+            text = text.replace(f"{name} = {port}\n", "")
+        (self.directory / "mailserver.toml").write_text(text)
+        self._choose_ports()
+
+    def _choose_ports(self) -> None:
         self.ports = {name: free_port() for name in PORTS}
         path = self.directory / "mailserver.toml"
         listen = "[listen]\n" + "".join(f"{name} = {port}\n" for name, port in self.ports.items())
         path.write_text(path.read_text().replace("[listen]\n", listen, 1))
-        return output
 
     def configure(self, text: str) -> None:
         """Append to the settings file."""
@@ -67,7 +80,7 @@ class Instance:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mailserver", "serve", str(self.directory), *options],
                 cwd=ROOT,
-                env=_environment(),
+                env=environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
@@ -131,7 +144,8 @@ def workers_of(instance: Instance) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{instance.pid}/task/{instance.pid}/children").read_text().split()]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What a command of this checkout runs with."""
     path = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "calendar"), os.environ.get("PYTHONPATH", ""))))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 

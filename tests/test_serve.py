@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,18 +15,57 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Instance, run_command, workers_of
+from mailserver.doctor import Grade, examine
+from mailserver.settings import load
+from tests.harness import ROOT, Instance, environment, run_command, workers_of
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stops_cleanly_within_five_seconds(fresh: Callable[..., Instance], number: signal.Signals) -> None:
-    instance = fresh()
+    """With connections in the middle of everything: IDLE, DATA, a request that trickles in, silence."""
+    instance = fresh("--demo")
     instance.start()
-    with socket.create_connection(("127.0.0.1", instance.ports["imap"])) as idle:
-        idle.recv(1000)
+    idle = instance.imap("edupont")
+    with contextlib.ExitStack() as stack:
+        stack.callback(idle.shutdown)
+        idle.select("INBOX")
+        idle.send(b"i IDLE\r\n")
+        assert idle.readline().startswith(b"+")
+        for door, words in (
+            ("imap", b""),
+            ("imaps", b""),
+            ("smtp", b"EHLO x\r\nMAIL FROM:<a@b.fr>\r\nRCPT TO:<edupont@ac-exemple.fr>\r\nDATA\r\nSubject: half"),
+            ("http", b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nlogin="),
+            ("http", b"GET / HT"),
+            ("ldap", b"\x30\x84\x00"),
+        ):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", instance.ports[door])))
+            sock.sendall(words)
+        time.sleep(0.5)
         start = time.monotonic()
         assert instance.stop(number) == 0
         assert time.monotonic() - start < 5
+    assert "Traceback" not in instance.log_text()
+
+
+@pytest.mark.parametrize("after", [0.3, 1.2, 2.0])
+def test_told_to_stop_while_it_starts(fresh: Callable[..., Instance], after: float) -> None:
+    instance = fresh()
+    with open(instance.log, "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mailserver", "serve", str(instance.directory)],
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+    time.sleep(after)
+    start = time.monotonic()
+    process.terminate()
+    code = process.wait(20)
+    assert time.monotonic() - start < 6
+    # Before Python has got as far as our first line the signal simply ends the process.
+    assert code in (0, -signal.SIGTERM)
     assert "Traceback" not in instance.log_text()
 
 
@@ -67,6 +108,61 @@ def test_broken_settings_are_one_line(fresh: Callable[..., Instance], text: str,
     assert result.returncode == 2
     assert clue in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def break_certificate(instance: Instance) -> None:
+    (instance.directory / "tls" / "cert.pem").write_text("not a certificate")
+
+
+def lose_key(instance: Instance) -> None:
+    (instance.directory / "tls" / "key.pem").unlink()
+
+
+def lose_secret(instance: Instance) -> None:
+    (instance.directory / "secrets" / "hmac").unlink()
+
+
+def break_database(instance: Instance) -> None:
+    (instance.directory / "data" / "mail.db").write_bytes(b"no database at all" * 1000)
+
+
+def block_database(instance: Instance) -> None:
+    (instance.directory / "data" / "mail.db").unlink()
+    (instance.directory / "data" / "mail.db").mkdir()
+
+
+def stop_postgresql(instance: Instance) -> None:
+    url = f"postgresql://nobody:Secret-mot@127.0.0.1:{instance.ports['smtp']}/mail"
+    instance.configure(f'[database]\nurl = "{url}"\n')
+
+
+def name_a_strange_database(instance: Instance) -> None:
+    instance.configure('[database]\nurl = "wonder:/x"\n')
+
+
+@pytest.mark.parametrize(
+    ("harm", "clue"),
+    [
+        (break_certificate, "cert.pem"),
+        (lose_key, "key.pem"),
+        (lose_secret, "hmac"),
+        (break_database, "mail.db"),
+        (block_database, "mail.db"),
+        (stop_postgresql, "postgresql"),
+        (name_a_strange_database, "[database] url"),
+    ],
+)
+def test_what_stops_every_worker_is_one_line(
+    fresh: Callable[..., Instance], harm: Callable[[Instance], None], clue: str
+) -> None:
+    instance = fresh()
+    harm(instance)
+    result = run_command("serve", instance.directory, check=False)
+    assert result.returncode == 2
+    assert clue in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Secret-mot" not in result.stderr
+    assert any(finding.grade is Grade.PROBLEM for finding in examine(load(instance.directory), dns_too=False))
 
 
 def test_missing_instance_is_one_line() -> None:
