@@ -1,6 +1,7 @@
 """What a submission server may do to a message (RFC 6409 section 8): add what is missing, drop what must not leave.
 
-Pure. Octets that are there are never rewritten: fields are put on top, or left out whole.
+Pure. Octets that are there are never rewritten: fields are put on top, or left out whole. The body is not even
+copied: it may be large.
 """
 
 from dataclasses import dataclass
@@ -28,12 +29,17 @@ class Written:
     dropped: tuple[tuple[int, int], ...]
     """Where the fields stand that must not leave."""
     header_end: int
-    """Where the blank line begins, or the end."""
-    has_fields: bool
+    """Where the header's fields end; what follows is the blank line, if there is one, and the body."""
+    has_blank_line: bool
+
+    @property
+    def body(self) -> int:
+        """Where the body begins."""
+        return self.header_end + 2 * self.has_blank_line
 
 
 def read(octets: bytes) -> Written:
-    """Look a message over."""
+    """Look a message over. One that begins with no field is all body."""
     found = octets.find(b"\r\n\r\n")
     end = len(octets) if found < 0 else found + 2
     authors: list[str] = []
@@ -59,14 +65,25 @@ def read(octets: bytes) -> Written:
         "date" in names,
         "message-id" in names,
         tuple(dropped),
-        end,
-        bool(names),
+        end if names else 0,
+        octets.startswith(b"\r\n", end if names else 0),
     )
 
 
 def _addresses(value: bytes) -> list[str]:
     found = addresses.people(addresses.parse(headers.as_text(value)))
     return [mailbox.address for mailbox in found] or [""]
+
+
+def completed_header(octets: bytes, written: Written, added: bytes) -> bytes:
+    """The header that leaves: the added fields on top, without the dropped ones, the blank line not included."""
+    kept = [added]
+    at = 0
+    for start, end in written.dropped:
+        kept.append(octets[at:start])
+        at = end
+    kept.append(octets[at : written.header_end])
+    return b"".join(kept)
 
 
 def missing_fields(written: Written, *, author: bytes, message_id: str, now: float) -> bytes:
@@ -78,19 +95,4 @@ def missing_fields(written: Written, *, author: bytes, message_id: str, now: flo
         out.append(f"Message-ID: {message_id}\r\n".encode())
     if not written.from_fields:
         out.append(author)
-    if not written.has_fields:
-        out.append(b"\r\n")
     return b"".join(out)
-
-
-def without_dropped(octets: bytes, written: Written) -> bytes:
-    """The message without the fields that must not leave."""
-    if not written.dropped:
-        return octets
-    kept = []
-    at = 0
-    for start, end in written.dropped:
-        kept.append(octets[at:start])
-        at = end
-    kept.append(octets[at:])
-    return b"".join(kept)

@@ -51,13 +51,12 @@ class Signer:
         serialization.load_pem_private_key(pem, None)
         self._key = parse_pem_private_key(pem)
 
-    def sign(self, octets: bytes, domain: str, now: int) -> bytes:
+    def sign(self, header: bytes, octets: bytes, body: int, domain: str, now: int) -> bytes:
         """The DKIM-Signature field with its CRLF, to be put on top; empty when the header cannot be signed.
 
-        CPU grows with the size: call it in a thread.
+        `header` is the fields alone; the body begins at `body` in `octets`. CPU grows with its size: call it in a
+        thread.
         """
-        end = octets.find(b"\r\n\r\n")
-        header, body = (octets, len(octets)) if end < 0 else (octets[: end + 2], end + 4)
         if len(header) > MAX_HEADER:
             return b""
         try:

@@ -13,7 +13,7 @@ import structlog
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
-from mailserver.completion import Written, missing_fields, read, without_dropped
+from mailserver.completion import Written, completed_header, missing_fields, read
 from mailserver.deliver import Delivery, Recipient, deliver_unit
 from mailserver.dkim import Signer
 from mailserver.errors import Reason, Refused
@@ -112,18 +112,21 @@ class Submission:
             message_id=compose.message_id(self._clock.token(12), self._settings.domain),
             now=now,
         )
-        outgoing = added + without_dropped(octets, written)
-        signature = await self._sign(outgoing, written, int(now)) if route.targets else b""
-        hop = trace or self._own_trace(name, now)
-        whole = b"".join((return_path(reverse_path), hop, signature, outgoing))
+        header = completed_header(octets, written, added)
+        signature = await self._sign(header, octets, written, int(now)) if route.targets else b""
+        rest = (b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :])
+        whole = b"".join((return_path(reverse_path), trace or self._own_trace(name, now), signature, header, *rest))
         options = Options(
             name=name,
             account_id=principal.account_id if principal else 0,
             ret=ret,
             envid=envid,
-            utf8=_needs_utf8(reverse_path, route.targets, outgoing if utf8 else b""),
+            utf8=_needs_utf8(reverse_path, route.targets, header if utf8 else b""),
         )
-        kept = added + octets if save_to_sent and principal is not None else b""
+        kept = b""
+        if save_to_sent and principal is not None:
+            await asyncio.sleep(0)  # two copies of a large message are more than the loop should wait for at once
+            kept = b"".join((added, octets[: written.header_end], *rest))
         await self._commit(whole, kept, route, reverse_path, options)
         log.info(
             "submitted",
@@ -177,13 +180,13 @@ class Submission:
         """The trace of a message that came by no SMTP; it does not tell where the person's browser is."""
         return f"Received: by {self._settings.name} with HTTP id {name};\r\n\t{dates.write(now)}\r\n".encode()
 
-    async def _sign(self, octets: bytes, written: Written, now: int) -> bytes:
+    async def _sign(self, header: bytes, octets: bytes, written: Written, now: int) -> bytes:
         if self._signer is None:
             return b""
         domain = written.authors[0].rpartition("@")[2].lower() if written.authors else ""
         if domain not in self._domains:
             domain = self._settings.domain
-        return await asyncio.to_thread(self._signer.sign, octets, domain, now)
+        return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
 
     async def _commit(self, whole: bytes, kept: bytes, route: _Route, reverse_path: str, options: Options) -> None:
         prepared = await self._delivery.prepare(whole)
@@ -244,12 +247,11 @@ def _check_authors(principal: Principal, written: Written) -> None:
             raise Refused(Reason.FORBIDDEN, f"{address or 'The author'} in the header is not one of your addresses")
 
 
-def _needs_utf8(reverse_path: str, targets: Sequence[Target], octets: bytes) -> bool:
+def _needs_utf8(reverse_path: str, targets: Sequence[Target], header: bytes) -> bool:
     """Whether only a server with SMTPUTF8 can take it (RFC 6531 section 3.4).
 
-    `octets` only when the submitter said SMTPUTF8: the 8-bit headers of old programs travel as they always did.
+    `header` only when the submitter said SMTPUTF8: the 8-bit headers of old programs travel as they always did.
     """
-    header = octets[: octets.find(b"\r\n\r\n") + 1]
     addresses = (reverse_path, *(target.address for target in targets))
     return not header.isascii() or not all(address.isascii() for address in addresses)
 

@@ -10,7 +10,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from mailserver.errors import BadSyntax, Temporary
+from mailserver.errors import Temporary
 from mailserver.settings import Settings
 
 MAX_EXCHANGERS = 10
@@ -146,10 +146,3 @@ async def _local_addresses(name: str) -> Iterable[str]:
     except OSError as error:
         raise Temporary(f"Looking up {name}: {error.strerror or type(error).__name__}") from None
     return dict.fromkeys(str(entry[4][0]) for entry in found)
-
-
-def check_settings(settings: Settings) -> None:
-    """Raises BadSyntax for a smarthost or route that is no `host:port`."""
-    for text in (settings.outbound.smarthost, *settings.outbound.routes.values()):
-        if text and not 0 < _host_and_port(text)[1] < 65536:
-            raise BadSyntax(f"{text} is not host:port")
