@@ -121,6 +121,7 @@ async def _serve(settings: Settings, ready: int) -> None:
     services = build(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, services.store.close)
+        stack.push_async_callback(asyncio.to_thread, services.directory.close)
         carrier = news.carrier(services.store.backend, services.store.worker, services.changes)
         services.changes.attach(loop, carrier.generation, carrier.catch_up)
         await stack.enter_async_context(_task("news", carrier.run))
