@@ -104,6 +104,8 @@ def _form(items: Sequence[tuple[str, str | UploadFile]], max_file_octets: int) -
         if isinstance(value, UploadFile):
             if value.filename:
                 files.append(value)
+            else:  # an empty file field
+                value.file.close()
         else:
             fields[name] = (*fields.get(name, ()), value.replace("\0", ""))
     if sum(file.size or 0 for file in files) > max_file_octets:
