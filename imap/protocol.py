@@ -6,8 +6,6 @@ kernel. Nothing else writes.
 """
 
 import asyncio
-import ipaddress
-from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -22,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap import commands
+from imap.peers import Peers, is_loopback
 from imap.session import Services, Session, State
 from imap.shelf import Shelf
 from imap.welcome import Welcome
@@ -344,7 +343,7 @@ class Tls:
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = certificate, key
-        self._read: tuple[float, float] | None = None
+        self._read: tuple[float, ...] = ()
         self._context: SSL.Context | None = None
         self._current()
 
@@ -353,17 +352,26 @@ class Tls:
         return SSL.Connection(self._current(), None)
 
     def _current(self) -> SSL.Context:
-        certificate, key = self._files
-        now = certificate.stat().st_mtime, key.stat().st_mtime
-        if self._context is None or now != self._read:
-            context = SSL.Context(SSL.TLS_SERVER_METHOD)
-            context.set_min_proto_version(SSL.TLS1_2_VERSION)
-            context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-            context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
-            context.use_certificate_chain_file(str(certificate))
-            context.use_privatekey_file(str(key))
-            self._context, self._read = context, now
+        """The context of the files as they are; the one before while they cannot be used (half renewed)."""
+        try:
+            now = tuple(path.stat().st_mtime for path in self._files)
+            if self._context is None or now != self._read:
+                self._context, self._read = self._load(), now
+        except (OSError, SSL.Error):
+            if self._context is None:
+                raise
+            log.exception("certificate cannot be read, the one before stays")
         return self._context
+
+    def _load(self) -> SSL.Context:
+        certificate, key = self._files
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
+        context.use_certificate_chain_file(str(certificate))
+        context.use_privatekey_file(str(key))
+        return context
 
 
 class Door:
@@ -375,7 +383,7 @@ class Door:
         self.stopping = False
         self._ports: list[Any] = []
         self._connections: set[Connection] = set()
-        self._peers: Counter[str] = Counter()
+        self._peers = Peers(services.settings.limits)
 
     def listen(self, sockets: Mapping[str, socket]) -> None:
         """Take over the sockets named `imap` and `imaps`."""
@@ -395,25 +403,16 @@ class Door:
             self._ports.append(adopt(sock.fileno(), sock.family, factory))
 
     def admit(self, connection: Connection) -> str:
-        """Count a new connection; the text of its refusal, or nothing. Loopback has no limit per address."""
-        limits = self.services.settings.limits
+        """Take a new connection in; the text of its refusal, or nothing."""
         self._connections.add(connection)
-        self._peers[connection.peer] += 1
-        if self.stopping:
-            return "The service is stopping"
-        if len(self._connections) > limits.connections:
-            return "Too many connections"
-        if not connection.loopback and self._peers[connection.peer] > limits.connections_per_peer:
-            return "Too many connections from your address"
-        return ""
+        refusal = self._peers.admit(connection.peer)
+        return "The service is stopping" if self.stopping else refusal
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
         if connection in self._connections:
             self._connections.remove(connection)
-            self._peers[connection.peer] -= 1
-            if not self._peers[connection.peer]:
-                del self._peers[connection.peer]
+            self._peers.leave(connection.peer)
 
     async def stop(self, grace: float) -> None:
         """Stop listening, say goodbye, let running commands end within `grace` seconds."""
@@ -430,16 +429,6 @@ class Door:
             await asyncio.sleep(0.02)
         for connection in list(self._connections):
             connection.transport.abortConnection()  # type: ignore[union-attr]
-
-
-def is_loopback(peer: str) -> bool:
-    """True for an address of this machine's own."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 async def start(

@@ -5,15 +5,20 @@ Names say which attack or fault a test stands for (STYLE.md sections 4 and 6).
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imap import protocol
-from imap.protocol import FAULTS, FAULTS_BEFORE_LOGIN, PIPELINE_OCTETS, is_loopback
+from imap.peers import is_loopback, network
+from imap.protocol import FAULTS, FAULTS_BEFORE_LOGIN, PIPELINE_OCTETS, Tls
+from mailserver import tls
 from mailserver.store import mailboxes, messages
 from mailserver.store.schema.mail import subscription
 from mailserver.store.transactions import Store
@@ -308,7 +313,29 @@ def test_loopback_addresses() -> None:
     assert [is_loopback(peer) for peer in ("192.0.2.7", "::ffff:192.0.2.7", "", "fe80::1%eth0")] == [False] * 4
 
 
+def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    tls.make_certificate(certificate, key, ["mail.ac-exemple.fr"], datetime.now(UTC))
+    context = Tls(certificate, key)
+    first = context.serverConnectionForTLS(None).get_context()
+    assert context.serverConnectionForTLS(None).get_context() is first
+    certificate.write_text("half")
+    os.utime(certificate, (1, 1))
+    assert context.serverConnectionForTLS(None).get_context() is first
+    key.unlink()
+    tls.make_certificate(certificate, key, ["mail.ac-exemple.fr"], datetime.now(UTC))
+    assert context.serverConnectionForTLS(None).get_context() is not first
+
+
 # ---------------------------------------------------------------------- limits of connections and time
+
+
+def test_an_ipv6_site_counts_as_one_address() -> None:
+    assert network("2001:db8:0:1:2::3") == network("2001:db8:0:1::4") != network("2001:db8:0:2::4")
+    assert network("::ffff:192.0.2.7") == network("192.0.2.7") == "192.0.2.7"
+    assert network("") == ""
 
 
 def test_connections_of_one_address_are_limited_but_not_of_loopback(sqlite_store: Store) -> None:
