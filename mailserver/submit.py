@@ -114,6 +114,7 @@ class Submission:
         )
         header = completed_header(octets, written, added)
         signature = await self._sign(header, octets, written, int(now)) if route.targets else b""
+        await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
         rest = (b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :])
         whole = b"".join((return_path(reverse_path), trace or self._own_trace(name, now), signature, header, *rest))
         options = Options(
@@ -125,7 +126,7 @@ class Submission:
         )
         kept = b""
         if save_to_sent and principal is not None:
-            await asyncio.sleep(0)  # two copies of a large message are more than the loop should wait for at once
+            await asyncio.sleep(0)
             kept = b"".join((added, octets[: written.header_end], *rest))
         await self._commit(whole, kept, route, reverse_path, options)
         log.info(

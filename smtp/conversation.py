@@ -4,7 +4,6 @@ aiosmtpd calls a command `smtp_VERB`; here each of them is replaced. Replies com
 from the role. Refusals that a role raises are answered by the loop in `connection`.
 """
 
-import asyncio
 import ssl
 
 import structlog
@@ -21,7 +20,6 @@ from smtp.session import Accepted
 
 log = structlog.get_logger("smtp")
 
-LARGE = 4 * 1024 * 1024
 MAX_LOGINS = 3
 """Failed logins of one connection; the throttle of `mailserver.login` counts over all of them."""
 
@@ -198,14 +196,12 @@ class Conversation(Connection):
 
     async def _complete(self, content: Content) -> None:
         """The message is whole: have it committed, answer, and begin anew."""
-        octets = content.finish()
-        if len(octets) > LARGE:
-            await asyncio.sleep(0)  # the role copies it once more: let others have their turn between
+        fault = content.finish()
         try:
-            if content.fault is not None:
-                self._conclude(replies.FAULTS[content.fault])
+            if fault is not None:
+                self._conclude(replies.FAULTS[fault])
             else:
-                name = await self._role.take(self._client, self._transaction, octets)
+                name = await self._role.take(self._client, self._transaction, content)
                 self._idle_commands = 0
                 self._conclude(replies.accepted(name, queued=self._role.is_submission))
         except Refused as refusal:

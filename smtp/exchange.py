@@ -9,6 +9,7 @@ from mailserver.mime.trace import return_path
 from mailserver.settings import Settings
 from mailserver.store.spool import new_name
 from smtp import policy
+from smtp.framing import Content
 from smtp.grammar import Mail, Rcpt
 from smtp.reporting import Reporter
 from smtp.roles import received_field
@@ -48,15 +49,15 @@ class Exchange:
         assert transaction.mail is not None
         return await self._delivery.resolve(rcpt.forward_path, transaction.mail.size)
 
-    async def take(self, client: Client, transaction: Transaction, octets: bytes) -> str:
+    async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
         """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Temporary."""
         mail = transaction.mail
         assert mail is not None
-        policy.check(octets, self._settings.limits)
+        policy.check(content, self._settings.limits)
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
-        whole = b"".join((return_path(mail.reverse_path), field, octets))
+        whole = content.octets(return_path(mail.reverse_path), field)
         recipients = tuple(one.recipient for one in transaction.recipients if one.recipient is not None)
         delivered = await self._delivery.deliver(Envelope(mail.reverse_path, recipients), whole)
         log.info(
@@ -66,7 +67,7 @@ class Exchange:
             peer=client.address,
             sender=mail.reverse_path,
             accounts=delivered.accounts,
-            size=len(octets),
+            size=content.size,
         )
-        await self._reporter.confirm(transaction, octets, now)
+        await self._reporter.confirm(transaction, content, now)
         return name

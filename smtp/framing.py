@@ -74,13 +74,25 @@ class Content:
             self.fault = fault
         self._pieces.clear()
 
-    def finish(self) -> bytes:
-        """The whole message. Only meaningful when `fault` is None afterwards."""
+    def finish(self) -> Fault | None:
+        """The message has ended: what is wrong with it, or None."""
         if self._carriages != self._breaks or self._feeds != self._breaks:
             self.spoil(Fault.BARE_LINE_END)
-        octets = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces.clear()
-        return octets
+        return self.fault
+
+    def head(self, limit: int) -> bytes:
+        """The first octets, `limit` at least if there are so many."""
+        size = count = 0
+        while size < limit and count < len(self._pieces):
+            size += len(self._pieces[count])
+            count += 1
+        return self._pieces[0] if count == 1 else b"".join(self._pieces[:count])
+
+    def octets(self, *prefix: bytes) -> bytes:
+        """The whole message with something on top; in one copy, because a large one takes its time."""
+        if not prefix and len(self._pieces) == 1:
+            return self._pieces[0]
+        return b"".join((*prefix, *self._pieces))
 
     def _too_long(self, piece: bytes) -> bool:
         """Look for a line over the limit by leaping from line end to line end."""

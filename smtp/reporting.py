@@ -13,6 +13,7 @@ from mailserver.mime.compose import message_id
 from mailserver.mime.reports import Action, Fate, Report
 from mailserver.mime.trace import return_path
 from mailserver.settings import Settings
+from smtp.framing import Content
 from smtp.session import Transaction
 
 log = structlog.get_logger("smtp")
@@ -77,7 +78,7 @@ class Reporter:
         log.info("report", sender=reverse_path, recipients=len(fates), action=fates[0].action.value)
         return Written(recipient, return_path("") + reports.build(report, _returnable(original)))
 
-    async def confirm(self, transaction: Transaction, octets: bytes, now: float) -> None:
+    async def confirm(self, transaction: Transaction, content: Content, now: float) -> None:
         """NOTIFY=SUCCESS: who delivers, says so (RFC 3461 section 5.2.3). Never fails: the message is delivered."""
         mail = transaction.mail
         wanted = [one.rcpt for one in transaction.recipients if one.recipient and "SUCCESS" in one.rcpt.notify]
@@ -87,7 +88,9 @@ class Reporter:
             Fate(rcpt.forward_path, Action.DELIVERED, "2.1.5", orcpt=rcpt.orcpt, last_attempt=now) for rcpt in wanted
         ]
         try:
-            await self.report(mail.reverse_path, fates, octets, envid=mail.envid, arrival=now)
+            await self.report(
+                mail.reverse_path, fates, content.head(reports.MAX_RETURNED), envid=mail.envid, arrival=now
+            )
         except Temporary as error:
             log.warning("report not sent", sender=mail.reverse_path, why=str(error))
 

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from mailserver.deliver import Recipient
 from mailserver.mime.trace import Hop, received
+from smtp.framing import Content
 from smtp.grammar import Mail, Rcpt
 from smtp.session import Client, Transaction
 
@@ -24,7 +25,7 @@ class Role(Protocol):
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
         """Who that is; None: somebody elsewhere. Raises Refused, Temporary."""
 
-    async def take(self, client: Client, transaction: Transaction, octets: bytes) -> str:
+    async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
         """Commit the message; the identifier to tell. Raises Refused, Temporary."""
 
 

@@ -6,6 +6,7 @@ from mailserver.settings import Settings
 from mailserver.store.spool import Notify, Target, new_name
 from mailserver.submit import Submission
 from smtp import policy
+from smtp.framing import Content
 from smtp.grammar import Mail, Rcpt
 from smtp.reporting import Reporter
 from smtp.roles import received_field
@@ -46,11 +47,11 @@ class Submissions:
         assert transaction.mail is not None
         return await self._delivery.resolve(rcpt.forward_path, transaction.mail.size)
 
-    async def take(self, client: Client, transaction: Transaction, octets: bytes) -> str:
+    async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
         """Submit. Raises Refused, Temporary."""
         mail = transaction.mail
         assert mail is not None
-        policy.check(octets, self._settings.limits)
+        policy.check(content, self._settings.limits)
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
@@ -58,14 +59,14 @@ class Submissions:
             client.principal,
             mail.reverse_path,
             [_target(one.rcpt) for one in transaction.recipients],
-            octets,
+            content.octets(),
             name=name,
             trace=field,
             ret=mail.ret,
             envid=mail.envid,
             utf8=mail.utf8,
         )
-        await self._reporter.confirm(transaction, octets, now)
+        await self._reporter.confirm(transaction, content, now)
         return name
 
 
