@@ -37,24 +37,24 @@ Places = Sequence[int]
 """Ascending indexes in a snapshot."""
 
 
-async def find(session: Session, criterion: Criterion) -> list[int]:
-    """UIDs of the messages of the session's view that meet a criterion, ascending."""
+async def find(session: Session, criterion: Criterion) -> Places:
+    """Where the messages of the session's view that meet a criterion stand in its snapshot."""
     selected = session.mailbox
     view, snapshot = selected.view, selected.view.snapshot
     here, there = _split(criterion)
     places: Places = await _Known(view).match(here, range(len(snapshot)))
-    uids = [snapshot.uids[place] for place in places]
-    if there is None or not uids:
-        return uids
+    if there is None or not places:
+        return places
     terms = [resolve(term, lambda one: _uids_of(view, one), lambda: _recent(view)) for term in there.terms]
-    if len(uids) < len(snapshot):
-        terms.insert(0, Uids(tuple(ranges_of(uids))))
+    if len(places) < len(snapshot):
+        terms.insert(0, Uids(tuple(ranges_of(snapshot.uids[place] for place in places))))
     folder = session.services.settings.data / "blobs"
-    found = await session.services.store.read(
+    uids = await session.services.store.read(
         search.search, session.account_id, selected.shared.mailbox_id, And(tuple(terms)), folder
     )
-    left = set(uids)
-    return [uid for uid in found if uid in left]
+    left = places if isinstance(places, range) else set(places)
+    found = (snapshot.index(uid) for uid in uids)  # none: arrived after the snapshot
+    return [place for place in found if place is not None and place in left]
 
 
 def _split(criterion: Criterion) -> tuple[And, And | None]:
@@ -95,7 +95,7 @@ class _Known:
                 for term in terms:
                     found.update(await self.match(term, places))
                 return sorted(found)
-            case Not(term):
+            case Not(term) if not isinstance(term, Flag):
                 without = set(await self.match(term, places))
                 return [place for place in places if place not in without]
             case _:
@@ -113,6 +113,9 @@ class _Known:
             case Flag(name):
                 bit, flags = self._bit(name), snapshot.flags
                 return [place for place in places if flags[place] & bit] if bit else ()
+            case Not(Flag(name)):  # UNSEEN and its kin
+                bit, flags = self._bit(name), snapshot.flags
+                return [place for place in places if not flags[place] & bit] if bit else places
             case ModSeq(value):
                 modseqs = snapshot.modseqs
                 return [place for place in places if modseqs[place] >= value]

@@ -15,7 +15,6 @@ from imap.snapshot import Snapshot, advance, pack
 from imap.wire.flags import FlagNames
 from mailserver.changes import Changes
 from mailserver.store import mailboxes, messages
-from mailserver.store.messages import Changed
 from mailserver.store.transactions import Store, Tx
 
 KEPT_MESSAGES = 1_000_000
@@ -25,40 +24,35 @@ KEPT_MAILBOXES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _CaughtUp:
-    """What a read found: everything (`base` None) or what moved since `base`."""
+    """A snapshot that a read made of an earlier one, or of nothing."""
 
     base: Snapshot | None
-    changed: Changed
-    keywords: tuple[str, ...]
-
-    def snapshot(self) -> Snapshot:
-        box = self.changed.box
-        if self.base is None:
-            uids, flags, modseqs = pack(self.changed.rows)
-            names = FlagNames(self.keywords)
-            return Snapshot(box.id, box.uidvalidity, box.uidnext, box.modseq, box.recent, names, uids, flags, modseqs)
-        if box.modseq == self.base.modseq and box.recent == self.base.recent:
-            return self.base
-        return advance(
-            self.base,
-            self.changed.rows,
-            self.changed.vanished,
-            uidnext=box.uidnext,
-            modseq=box.modseq,
-            recent=box.recent,
-            keywords=self.keywords,
-        )
+    snapshot: Snapshot
 
 
 def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -> _CaughtUp:
-    """What moved since `base`, in one snapshot of the database."""
+    """The mailbox now, made in the reader's thread of what moved since `base`."""
     if base is None:
         box = mailboxes.by_id(tx, account_id, mailbox_id)
-        rows = messages.state(tx, mailbox_id)
-        return _CaughtUp(None, Changed(box, rows, []), mailboxes.keywords(tx, mailbox_id))
+        names = FlagNames(mailboxes.keywords(tx, mailbox_id))
+        columns = pack(messages.state(tx, mailbox_id))
+        made = Snapshot(box.id, box.uidvalidity, box.uidnext, box.modseq, box.recent, names, *columns)
+        return _CaughtUp(None, made)
     changed = messages.changed_since(tx, account_id, mailbox_id, base.modseq, base.uidnext)
+    box = changed.box
+    if box.modseq == base.modseq:
+        return _CaughtUp(base, base if box.recent == base.recent else replace(base, recent=box.recent))
     keywords = mailboxes.keywords(tx, mailbox_id) if changed.rows else base.names.keywords
-    return _CaughtUp(base, changed, keywords)
+    made = advance(
+        base,
+        changed.rows,
+        changed.vanished,
+        uidnext=box.uidnext,
+        modseq=box.modseq,
+        recent=box.recent,
+        keywords=keywords,
+    )
+    return _CaughtUp(base, made)
 
 
 class Shared:
@@ -99,13 +93,13 @@ class Shared:
                 heard, base = self._heard, self.snapshot
                 found = await self._shelf.store.read(_catch_up, self.account_id, self.mailbox_id, base)
                 if base is self.snapshot:
-                    self.snapshot, self._holds = found.snapshot(), heard
+                    self.snapshot, self._holds = found.snapshot, heard
         return self.snapshot
 
     def accept(self, found: _CaughtUp) -> None:
         """Take what a read found whose base is still the current snapshot."""
         if found.base is self.snapshot:
-            self.snapshot = found.snapshot()
+            self.snapshot = found.snapshot
 
     def replace(self, base: Snapshot, snapshot: Snapshot) -> None:
         """Take a snapshot that a committed change of our own made of `base`, if that is still the current one.
@@ -147,11 +141,11 @@ class Shelf:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""
         generation = self.changes.generation()
         found = await self.store.read(self._look_up, account_id, name)
-        mailbox_id = found.changed.box.id
+        mailbox_id = found.snapshot.mailbox_id
         shared = self._used.get(mailbox_id)
         if shared is None:
             base = self._take(mailbox_id)
-            shared = self._used[mailbox_id] = Shared(self, account_id, base if base is not None else found.snapshot())
+            shared = self._used[mailbox_id] = Shared(self, account_id, base if base is not None else found.snapshot)
             if base is not found.base or self.changes.generation() != generation:
                 shared.note()  # committed before we listened: ask again
         shared.users += 1

@@ -45,10 +45,11 @@ async def append(session: Session, command: commands.Append) -> Outputs:
     The answer carries APPENDUID (RFC 4315 section 3) and comes after the commit is on disk.
     """
     folder = session.services.settings.data / "blobs"
-    batch = [
-        (await _prepare(message.octets, folder), flag_names(message.flags), message.received)
-        for message in command.messages
-    ]
+    batch: list[_New] = []
+    for message in command.messages:
+        if batch:
+            await asyncio.sleep(0)  # many small messages must not keep the loop
+        batch.append((await _prepare(message.octets, folder), flag_names(message.flags), message.received))
     files = [prepared.file for prepared, _, _ in batch if prepared.file is not None]
     try:
         appended, unused = await session.services.store.write(

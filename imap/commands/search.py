@@ -1,8 +1,8 @@
 """SEARCH and UID SEARCH (RFC 3501 section 6.4.4), extended results (RFC 4731), MODSEQ (RFC 7162 section 3.1.5)."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
-from imap.matching import find
+from imap.matching import Places, find
 from imap.session import Session
 from imap.view import View
 from imap.wire import commands, responses
@@ -20,9 +20,9 @@ async def search(session: Session, command: commands.Search) -> Outputs:
     with_modseq = mentions_modseq(command.criterion)
     if with_modseq:
         yield session.enable_condstore()
-    uids = await find(session, command.criterion)
-    modseq = _highest(view, _reported(uids, command.returns)) if with_modseq and uids else None
-    numbers = uids if command.by_uid else _numbers(view, uids)
+    found = await find(session, command.criterion)
+    modseq = _highest(view, _reported(found, command.returns)) if with_modseq and found else None
+    numbers = _names(view, found, command.by_uid)
     if command.returns is None:
         yield responses.search(numbers, modseq)
     else:
@@ -33,23 +33,25 @@ async def search(session: Session, command: commands.Search) -> Outputs:
         yield ok("SEARCH completed")
 
 
-def _numbers(view: View, uids: Sequence[int]) -> list[int]:
-    return [view.number(uid) for uid in uids]
+def _names(view: View, places: Places, by_uid: bool) -> list[int]:
+    """Messages as the client names them: by UID or by number."""
+    uids = view.snapshot.uids
+    if by_uid:
+        return [uids[place] for place in places]
+    return [view.number(uids[place]) for place in places] if view.ghosts else [place + 1 for place in places]
 
 
-def _reported(uids: Sequence[int], returns: frozenset[SearchReturn] | None) -> Sequence[int]:
+def _reported(places: Places, returns: frozenset[SearchReturn] | None) -> Places:
     """The messages the answer's MODSEQ speaks of (RFC 4731 section 3.2): only MIN and MAX if only they were asked."""
     if returns is None or returns & {SearchReturn.ALL, SearchReturn.COUNT}:
-        return uids
+        return places
     ends = []
     if SearchReturn.MIN in returns:
-        ends.append(uids[0])
+        ends.append(places[0])
     if SearchReturn.MAX in returns:
-        ends.append(uids[-1])
+        ends.append(places[-1])
     return ends
 
 
-def _highest(view: View, uids: Sequence[int]) -> int:
-    snapshot = view.snapshot
-    places = (snapshot.index(uid) for uid in uids)
-    return max((snapshot.modseqs[place] for place in places if place is not None), default=0)
+def _highest(view: View, places: Places) -> int:
+    return max((view.snapshot.modseqs[place] for place in places), default=0)
