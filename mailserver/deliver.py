@@ -42,6 +42,8 @@ class Recipient:
     accounts: tuple[int, ...]
     remote: tuple[str, ...] = ()
     """List members elsewhere: the queue takes them."""
+    room: int | None = None
+    """Octets one person's quota still allows; None: no limit, or a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Delivery:
             answer = known[1]
         if isinstance(answer, Refused):
             raise Refused(answer.reason, answer.text)
+        if answer.room is not None and size > answer.room:
+            raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
         return answer
 
     async def _look_up(self, address: str) -> Recipient:
@@ -114,8 +118,7 @@ class Delivery:
             return await self._role(address)
         principal = await self._find(local, domain)
         if principal is not None:
-            await self._check(principal)
-            return Recipient(address, (principal.account_id,))
+            return Recipient(address, (principal.account_id,), room=await self._room(principal))
         mailing_list = await self._directory.expand(address)
         if mailing_list is None:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
@@ -130,16 +133,18 @@ class Delivery:
             principal = await self._directory.find(base + suffix)
         return principal
 
-    async def _check(self, principal: Principal) -> None:
-        """Raises Refused when this account cannot take mail now."""
+    async def _room(self, principal: Principal) -> int | None:
+        """Octets this account can still take, None: any. Raises Refused when it cannot take mail now."""
         if principal.state is State.CLOSED:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         if principal.state is State.SUSPENDED and not principal.may_receive:
             raise Refused(Reason.SUSPENDED, "This account is suspended")
-        if principal.quota_bytes:
-            used, _ = await self._store.read(messages.usage, principal.account_id)
-            if used >= principal.quota_bytes:
-                raise Refused(Reason.OVER_QUOTA, "Mailbox is full")
+        if not principal.quota_bytes:
+            return None
+        used, _ = await self._store.read(messages.usage, principal.account_id)
+        if used >= principal.quota_bytes:
+            raise Refused(Reason.OVER_QUOTA, "Mailbox is full")
+        return principal.quota_bytes - used
 
     async def _role(self, address: str) -> Recipient:
         admins = await self._directory.administrators()
@@ -162,7 +167,7 @@ class Delivery:
                 log.warning("list has an unknown member", list=address)
                 continue
             try:
-                await self._check(principal)
+                await self._room(principal)
             except Refused as refusal:
                 log.info("list member left out", list=address, account=principal.account_id, why=refusal.reason.value)
                 continue

@@ -6,9 +6,9 @@ never a silent default. Sizes are octets, times are seconds.
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 FILE_NAME = "mailserver.toml"
 
@@ -19,6 +19,17 @@ class SettingsError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_next_hop(text: str) -> str:
+    """`host:port` or `[address]:port`; empty means none."""
+    host, colon, port = text.rpartition(":")
+    if text and not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"{text!r} is not host:port")
+    return text
+
+
+NextHop = Annotated[str, AfterValidator(_check_next_hop)]
 
 
 class Listen(_Section):
@@ -70,9 +81,9 @@ class Limits(_Section):
 class Outbound(_Section):
     """How mail for other domains leaves."""
 
-    smarthost: str = ""
+    smarthost: NextHop = ""
     """`host:port` that takes everything; empty: the recipients' own exchangers."""
-    routes: dict[str, str] = {}
+    routes: dict[str, NextHop] = {}
     """Static routes, domain -> `host:port`."""
     port: int = Field(default=25, ge=1, le=65535)
     retry: tuple[int, ...] = (60, 300, 900, 1800, 3600, 7200, 14400)

@@ -5,9 +5,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import BaseModel
 
-from mailserver.settings import LdapDirectory, Settings, load
+from mailserver.settings import LdapDirectory, Settings, SettingsError, load
 
 EXAMPLE = Path(__file__).parent.parent / "deploy" / "mailserver.toml"
 
@@ -35,3 +36,10 @@ def test_the_example_is_complete_and_true() -> None:
 def test_the_example_can_be_used_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mailserver.toml").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     assert load(tmp_path).domain == "ac-exemple.fr"
+
+
+@pytest.mark.parametrize("hop", ["mx.ac-exemple.fr", "mx.ac-exemple.fr:", ":25", "mx:99999", "mx:x"])
+def test_a_next_hop_that_cannot_be_used_is_refused_at_start(tmp_path: Path, hop: str) -> None:
+    (tmp_path / "mailserver.toml").write_text(f'domain = "ac-exemple.fr"\n[outbound]\nsmarthost = "{hop}"\n')
+    with pytest.raises(SettingsError, match=r"outbound\.smarthost"):
+        load(tmp_path)

@@ -168,6 +168,7 @@ class House:
 def _states(tx: Tx, accounts_by_name: dict[str, int]) -> None:
     accounts.suspend(tx, accounts_by_name["gil"], "test", False)
     accounts.suspend(tx, accounts_by_name["ida"], "test", True)
+    accounts.set_quota(tx, accounts_by_name["ida"], 100_000)
     accounts.close(tx, accounts_by_name["luc"], "test")
     provision(tx, accounts_by_name["noe"])
     fill(tx, accounts_by_name["noe"])
