@@ -1,9 +1,9 @@
-"""Keeps the search index up, in the background: after a quiet second, in small steps, one worker at a time.
+"""Keeps the search index up, in the background, in small steps, one worker at a time.
 
 Searches do not wait for it: what is not indexed yet is read (`mailserver.store.search`). So it gives way to
-everything: a step is some tens of milliseconds of one thread and a few of the writer, and it starts only
-when nothing was committed for a second. Where it never gets quiet, work that has waited for a minute is done all
-the same, a step a second.
+everything: a step is some tens of milliseconds of one thread, in slices, and a few of the writer. While others
+commit it does one step a second, which costs a busy store little and leaves less to do later; as soon as
+nobody does, one after the other.
 """
 
 import asyncio
@@ -18,12 +18,10 @@ from mailserver.store.transactions import Store
 
 log = structlog.get_logger("indexer")
 
-QUIET = 1.0
-"""Seconds without a commit before indexing starts."""
-PAUSE = 0.1
-"""Seconds between two steps, in which others may show that they have work."""
-PATIENCE = 60.0
-"""Seconds after which work is begun although it is not quiet."""
+PERIOD = 1.0
+"""Seconds between two steps while others commit, and between two looks for work."""
+QUIET = 0.02
+"""Seconds without a commit of others after which the next step may follow."""
 
 
 class Indexer:
@@ -36,36 +34,34 @@ class Indexer:
         self._folder = store.data / "blobs"
 
     async def run(self) -> None:
-        """Index whenever it is quiet, until cancelled. An idle store costs one look at its generation a second."""
-        done = seen = -1
-        waiting: float | None = None
+        """Index until cancelled. An idle store costs one look at its generation a second."""
+        done = -1
         while True:
-            await asyncio.sleep(QUIET)
             now = self._changes.generation()
-            if now == done:
-                continue
-            quiet, seen = now == seen, now
-            waiting = self._clock.monotonic() if waiting is None else waiting
-            if not quiet and self._clock.monotonic() - waiting < PATIENCE:
-                continue
-            if await self._store.read(index.has_work, self._store.worker):
-                await self._work()
-            else:
-                done, waiting = now, None
+            if now != done:
+                if await self._store.read(index.has_work, self._store.worker):
+                    await self._work()
+                else:
+                    done = now
+            await asyncio.sleep(PERIOD)
 
     async def _work(self) -> None:
-        """Step after step, as long as there is work, the lease is ours and nobody else commits."""
-        if not await self._store.write(index.take_lease, self._store.worker):
-            return
+        """Step after step, as long as there is work and the lease is ours."""
         steps = 0
         while await self.step():
             steps += 1
-            before = self._changes.generation()
-            await asyncio.sleep(PAUSE)
-            if self._changes.generation() != before:
-                break
+            await self._give_way()
         log.debug("indexed", steps=steps)
         await self._store.write(index.release_lease, self._store.worker)
+
+    async def _give_way(self) -> None:
+        """Wait until nobody commits, but no longer than a period."""
+        end = self._clock.monotonic() + PERIOD
+        while self._clock.monotonic() < end:
+            before = self._changes.generation()
+            await asyncio.sleep(QUIET)
+            if self._changes.generation() == before:
+                return
 
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do

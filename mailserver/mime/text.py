@@ -160,12 +160,41 @@ def fold(text: str) -> str:
     run of blanks as one space. Words found in it are found whatever way they were typed."""
     if text.isascii():
         return _one_space(text.lower())
+    try:
+        octets = text.encode("cp1252")
+    except UnicodeEncodeError:
+        return _one_space(_fold_any(text))
+    text = octets.translate(_WESTERN).decode("cp1252")
+    for one, other in _WESTERN_APART:
+        if one in text:
+            text = text.replace(one, other)
+    return _one_space(text)
+
+
+def _fold_any(text: str) -> str:
     text = unicodedata.normalize("NFKD", text).casefold()
     for one, other in _APART:
         if one in text:
             text = text.replace(one, other)
-    text = _MARKS.sub("", unicodedata.normalize("NFKD", text))
-    return _one_space(text)
+    return _MARKS.sub("", unicodedata.normalize("NFKD", text))
+
+
+def _western() -> tuple[bytes, list[tuple[str, str]]]:
+    """`_fold_any` of each character of windows-1252 (four times as fast, and most French mail is in it): a table
+    from octet to octet, and the characters that become none or several."""
+    table = bytearray(range(256))
+    apart: list[tuple[str, str]] = []
+    for octet in range(256):
+        one = bytes((octet,)).decode("cp1252", "ignore")
+        folded = _fold_any(one)
+        if len(folded) == 1 and len(folded.encode("cp1252", "ignore")) == 1:
+            table[octet] = folded.encode("cp1252")[0]
+        elif one:
+            apart.append((one, folded))
+    return bytes(table), apart
+
+
+_WESTERN, _WESTERN_APART = _western()
 
 
 def _one_space(text: str) -> str:

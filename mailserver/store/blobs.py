@@ -102,6 +102,11 @@ def expand(frame: bytes) -> bytes:
     return _decompressor().decompress(frame, max_output_size=MAX_OCTETS)
 
 
+def unpacked_size(frame: bytes) -> int:
+    """How many octets are in one frame of ours."""
+    return zstandard.frame_content_size(frame)
+
+
 def read_body(folder: Path, octets: bytes | None, file: str | None) -> bytes:
     """What follows the header, from the row or its file."""
     if octets is None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from mailserver.clock import Clock
 from mailserver.store.engines import Backend, has_ended, translate
+from mailserver.store.memory import Memory
 from mailserver.store.statements import Tx
 
 log = structlog.get_logger("store")
@@ -30,6 +31,7 @@ class Sessions:
     def __init__(self, backend: Backend, clock: Clock) -> None:
         self._backend = backend
         self._clock = clock
+        self._memory = Memory()
         self._local = threading.local()
         self._open: set[Session] = set()
         self._lock = threading.Lock()
@@ -87,7 +89,7 @@ class Sessions:
             raise translate(error) from error
         driver: Any = connection.connection.driver_connection
         cursor = driver.cursor()
-        session = Session(connection, driver, cursor, Tx(connection, cursor, self._clock))
+        session = Session(connection, driver, cursor, Tx(connection, cursor, self._clock, self._memory))
         self._local.session = session
         with self._lock:
             self._open.add(session)

@@ -9,7 +9,6 @@ index decides how fast an answer is, never which.
 What costs CPU (`extract`, `assemble`) needs no transaction; a unit only moves rows and is over in milliseconds.
 """
 
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from mailserver.store import blobs, collect, vocabulary
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import UNINDEXED, search_account, search_lease, search_segment, search_text
 from mailserver.store.statements import Row, Statement, Tx
-from mailserver.store.vocabulary import MAX_TEXTS, Segment, Words
+from mailserver.store.vocabulary import MAX_TEXTS, Reader, Segment, Words
 
 BATCH = 256
 """Contents whose texts are made in one go."""
@@ -74,6 +73,18 @@ class Plan:
     """Every content the account holds."""
     left: int
     """Contents that will still be in no segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The contents of a segment."""
+
+    id: int
+    docs: tuple[int, ...]
+    """By number."""
+    contents: frozenset[int]
+    loose: frozenset[int]
+    """Those that are in no vocabulary."""
 
 
 # ---------------------------------------------------------------------- the lease
@@ -133,17 +144,19 @@ def sources(tx: Tx, content_ids: Sequence[int]) -> list[Row]:
     return [tuple(row) for row in tx.execute(_SOURCE.where(content.c.id.in_(content_ids)))]
 
 
-def extract(folder: Path, source: Row) -> Texts:
-    """The folded texts of a content. Needs no transaction."""
-    content_id, parts, header, octets, file = source
+def extract(folder: Path, source: Row, *, header: bool = True) -> Texts:
+    """The folded texts of a content, the header's only if wanted. Needs no transaction."""
+    content_id, parts, head_frame, octets, file = source
     root = unpack(parts)
-    head = blobs.expand(header)
+    head = blobs.expand(head_frame)
     size = _text_end(root) - len(head)
     body = blobs.read_start(folder, octets, file, size) if size > 0 else b""
     whole = head + body
-    header = "\n".join(["", *filter(None, map(text.fold, text.header_text(whole, root).split("\n"))), ""])
+    lines = ""
+    if header:
+        lines = "\n".join(["", *filter(None, map(text.fold, text.header_text(whole, root).split("\n"))), ""])
     words = text.fold(text.body_text(whole, root))
-    return Texts(content_id, header.encode("utf-8", "replace"), words.encode("utf-8", "replace"))
+    return Texts(content_id, lines.encode("utf-8", "replace"), words.encode("utf-8", "replace"))
 
 
 def _text_end(root: Part) -> int:
@@ -207,11 +220,16 @@ def save_texts(tx: Tx, worker: int, texts: Sequence[Packed]) -> bool:
     return True
 
 
-def stored_texts(tx: Tx, content_ids: Sequence[int], *, body: bool = True) -> list[Row]:
-    """(content id, header frame, body frame or None) of those that have texts."""
-    columns: list[Any] = [search_text.c.content_id, search_text.c.header]
-    columns.append(search_text.c.body if body else null())
+def stored_texts(tx: Tx, content_ids: Sequence[int], *, header: bool = True) -> list[Row]:
+    """(content id, header frame or None, body frame) of those that have texts."""
+    columns: list[Any] = [search_text.c.content_id, search_text.c.header if header else null(), search_text.c.body]
     return [tuple(row) for row in tx.execute(select(*columns).where(search_text.c.content_id.in_(content_ids)))]
+
+
+def headers(tx: Tx, content_ids: Sequence[int]) -> list[Row]:
+    """(content id, frame of the header as it was sent)."""
+    found = select(blob.c.content_id, blob.c.header).where(blob.c.content_id.in_(content_ids))
+    return [tuple(row) for row in tx.execute(found)]
 
 
 # ---------------------------------------------------------------------- segments
@@ -227,10 +245,13 @@ _HELD = Statement(
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
     .where(mailbox.c.account_id == bindparam("account"))
 )
-_DOCS = Statement(
-    select(search_segment.c.id, search_segment.c.docs)
+_SEGMENTS = Statement(
+    select(search_segment.c.id)
     .where(search_segment.c.account_id == bindparam("account"))
     .order_by(search_segment.c.size.desc())
+)
+_DOCS = Statement(
+    select(search_segment.c.docs, search_segment.c.loose).where(search_segment.c.id == bindparam("segment"))
 )
 _SEGMENT = Statement(
     select(
@@ -254,7 +275,6 @@ _WORDS = {
         )
     ),
 }
-_LOOSE = Statement(select(search_segment.c.loose).where(search_segment.c.id == bindparam("segment")))
 _INSERT_SEGMENT = Statement(
     insert(search_segment),
     keys=(
@@ -275,40 +295,49 @@ def crowded(tx: Tx, limit: int) -> list[int]:
     return [row[0] for row in tx.all(_CROWDED, limit=limit, least=SEGMENT_MINIMUM)]
 
 
-def documents(tx: Tx, account_id: int) -> list[tuple[int, "array[int]"]]:
-    """The segments of an account, the largest first, and the contents in each."""
-    return [(segment_id, vocabulary.numbers("q", docs)) for segment_id, docs in tx.all(_DOCS, account=account_id)]
+def documents(tx: Tx, account_id: int) -> list[Documents]:
+    """The segments of an account, the largest first. Segments never change, so they are remembered."""
+    return [_documents(tx, row[0]) for row in tx.all(_SEGMENTS, account=account_id)]
 
 
-def loose(tx: Tx, segment_id: int) -> "array[int]":
-    """Numbers of the texts of a segment that are in no vocabulary."""
-    row = tx.one(_LOOSE, segment=segment_id)
-    return vocabulary.numbers("H", row[0] if row else b"")
+def _documents(tx: Tx, segment_id: int) -> Documents:
+    known: Documents | None = tx.memory.get(("documents", segment_id))
+    if known is None:
+        row = tx.one(_DOCS, segment=segment_id)
+        assert row is not None
+        docs = tuple(vocabulary.numbers("q", row[0]))
+        loose = frozenset(docs[number] for number in vocabulary.numbers("H", row[1]))
+        known = Documents(segment_id, docs, frozenset(docs), loose)
+        tx.memory.put(("documents", segment_id), known, 100 * len(docs) + 1000)
+    return known
 
 
-def words(tx: Tx, segment_id: int, field: Field) -> Words:
-    """The index of one field of a segment."""
-    row = tx.one(_WORDS[field], segment=segment_id)
-    assert row is not None
-    return Words(*row)
+def reader(tx: Tx, segment: Documents, field: Field) -> Reader:
+    """What searches one field of a segment."""
+    known: Reader | None = tx.memory.get(("words", field, segment.id))
+    if known is None:
+        row = tx.one(_WORDS[field], segment=segment.id)
+        assert row is not None
+        known = Reader(Words(*row), len(segment.docs))
+        tx.memory.put(("words", field, segment.id), known, known.octets)
+    return known
 
 
 def plan(tx: Tx, account_id: int) -> Plan:
     """What to put into the account's next segment: contents that are in none, and the segments no larger."""
     held = {row[0] for row in tx.all(_HELD, account=account_id)}
     segments = documents(tx, account_id)
-    covered = {content_id for _, docs in segments for content_id in docs}
-    missing = sorted(held - covered)
+    missing = sorted(held.difference(*(segment.contents for segment in segments)))
     fresh = missing[:SEGMENT_TEXTS]
     texts: list[Row] = []
     for start in range(0, len(fresh), 500):
         texts.extend(stored_texts(tx, fresh[start : start + 500]))
     size = len(texts)
     merged: list[tuple[int, Segment]] = []
-    for segment_id, docs in reversed(segments):
-        alive = len(held.intersection(docs))
-        if (alive <= size or alive < len(docs) // 2) and size + alive <= MAX_TEXTS:
-            merged.append((segment_id, _segment(tx, segment_id)))
+    for segment in reversed(segments):
+        alive = len(segment.contents & held)
+        if (alive <= size or alive < len(segment.docs) // 2) and size + alive <= MAX_TEXTS:
+            merged.append((segment.id, _segment(tx, segment.id)))
             size += alive
     return Plan(account_id, tuple(texts), tuple(merged), frozenset(held), len(missing) - len(fresh))
 

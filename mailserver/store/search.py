@@ -11,7 +11,7 @@ one line; what is searched does not reach from one field into the next.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -42,21 +42,15 @@ from mailserver.criteria import (
     walk,
 )
 from mailserver.mime import dates
-from mailserver.mime.text import fold
-from mailserver.store import blobs, index, mailboxes
+from mailserver.store import mailboxes
 from mailserver.store.flags import known_mask
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import content, message
 from mailserver.store.statements import Row, Statement, Tx
-from mailserver.store.vocabulary import Fragment, Reader, fragments, is_exact
-
-CHUNK = 500
-"""Contents of one IN list."""
+from mailserver.store.texts import CHUNK, Texts, Textual
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _SENT = re.compile(rb'\("((?:[^"\\]++|\\.)*+)"')
-
-Textual = Header | Body | Text
 
 _ROWS = Statement(
     select(
@@ -70,12 +64,20 @@ _ROWS = Statement(
     .where(message.c.mailbox_id == bindparam("mailbox"))
     .order_by(message.c.uid)
 )
+_PAIRS = Statement(
+    select(message.c.uid, message.c.content_id)
+    .where(message.c.mailbox_id == bindparam("mailbox"))
+    .order_by(message.c.uid)
+)
 _FACTS = Statement(
     select(content.c.id, content.c.sent_at, content.c.attachments)
     .join(message, message.c.content_id == content.c.id)
     .where(message.c.mailbox_id == bindparam("mailbox"))
 )
 UID, CONTENT, FLAGS, MODSEQ, DATE, SIZE = range(6)
+_BY_PAIRS = (All, And, Or, Not, Uids, Numbers, Header, Body, Text)
+"""Criteria that ask rows for no more than UID and CONTENT."""
+_PAIR_OCTETS = 128
 
 
 def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folder: Path) -> list[int]:
@@ -99,10 +101,11 @@ def _search(
     terms = criterion.terms if isinstance(criterion, And) else (criterion,)
     cheap = [term for term in terms if not _leaves(term)]
     costly = [term for term in terms if _leaves(term)]
+    read = _pairs if all(isinstance(one, _BY_PAIRS) for one in walk(criterion)) else _rows
     rows: dict[int, list[Row]] = {}
     tests: dict[int, _Tests] = {}
     for box in boxes:
-        here = tx.all(_ROWS, mailbox=box.id)
+        here = read(tx, box)
         tests[box.id] = made = _Tests(tx, box, here)
         for term in cheap:
             here = list(filter(made.test(term), here))
@@ -110,7 +113,7 @@ def _search(
     if costly:
         wanted = {row[CONTENT] for here in rows.values() for row in here}
         leaves = [leaf for term in costly for leaf in _leaves(term)]
-        hits = _Texts(tx, account_id, folder, leaves).find(wanted)
+        hits = Texts(tx, account_id, folder, leaves).find(wanted)
         for mailbox_id, here in rows.items():
             made = tests[mailbox_id]
             made.hits = hits
@@ -118,6 +121,22 @@ def _search(
                 here = list(filter(made.test(term), here))
             rows[mailbox_id] = here
     return {mailbox_id: [row[UID] for row in here] for mailbox_id, here in rows.items()}
+
+
+def _rows(tx: Tx, box: Mailbox) -> list[Row]:
+    return tx.all(_ROWS, mailbox=box.id)
+
+
+def _pairs(tx: Tx, box: Mailbox) -> list[Row]:
+    """Rows up to CONTENT. UIDs are only ever added at the end, and gone ones never come back: as long as the next
+    one and the number of messages are the same, so are the rows."""
+    state = (box.uidvalidity, box.uidnext, box.messages)
+    known = tx.memory.get(("pairs", box.id))
+    if known is not None and known[0] == state:
+        return list(known[1])
+    rows = tx.all(_PAIRS, mailbox=box.id)
+    tx.memory.put(("pairs", box.id), (state, rows), _PAIR_OCTETS * len(rows))
+    return list(rows)
 
 
 def _leaves(criterion: Criterion) -> list[Textual]:
@@ -264,119 +283,3 @@ def _written(envelope: bytes) -> dates.Moment | None:
     """The moment in the Date field, which is an ENVELOPE's first string."""
     found = _SENT.match(envelope)
     return dates.parse(found.group(1).decode("ascii")) if found else None
-
-
-# ---------------------------------------------------------------------- what texts know
-
-
-@dataclass(frozen=True, slots=True)
-class _Needle:
-    """A criterion about texts, ready to be compared."""
-
-    leaf: Textual
-    text: bytes
-    """Folded, in UTF-8 as the texts are."""
-    prefix: bytes
-    """For one header field: what its line begins with."""
-    parts: tuple[Fragment, ...]
-    """What a vocabulary is asked for."""
-    exact: bool
-    """A vocabulary's answer is sure."""
-    header: bool
-    body: bool
-
-    def looks_in(self, name: index.Field) -> bool:
-        """Whether the criterion is about the header, or the body."""
-        return self.header if name == "header" else self.body
-
-    def holds(self, header: bytes, body: bytes) -> bool:
-        """Whether these folded texts meet the criterion."""
-        if self.prefix:
-            return any(self.text in line for line in self._lines(header))
-        return (self.header and self.text in header) or (self.body and self.text in body)
-
-    def _lines(self, header: bytes) -> Iterator[bytes]:
-        at = header.find(self.prefix)
-        while at >= 0:
-            start = at + len(self.prefix)
-            end = header.find(b"\n", start)
-            yield header[start:end].removeprefix(b" ")
-            at = header.find(self.prefix, end)
-
-
-def _needle(leaf: Textual) -> _Needle:
-    folded = fold(leaf.text)
-    if isinstance(leaf, Header):
-        prefix = f"\n{leaf.field.strip().lower()}:"
-        parts = fragments(folded) or fragments(prefix)
-        return _Needle(leaf, _utf8(folded), _utf8(prefix), parts, exact=False, header=True, body=False)
-    exact = is_exact(folded)
-    return _Needle(leaf, _utf8(folded), b"", fragments(folded), exact, header=isinstance(leaf, Text), body=True)
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
-
-
-class _Texts:
-    """Answers the textual criteria of one search for the contents of one account."""
-
-    def __init__(self, tx: Tx, account_id: int, folder: Path, leaves: Sequence[Textual]) -> None:
-        self._tx = tx
-        self._account_id = account_id
-        self._folder = folder
-        self._needles = [_needle(leaf) for leaf in leaves]
-        self._hits: dict[Textual, set[int]] = {leaf: set() for leaf in leaves}
-        self._doubts: dict[int, list[_Needle]] = {}
-
-    def find(self, wanted: set[int]) -> dict[Textual, set[int]]:
-        """For each criterion, which of these contents meet it."""
-        unknown = set(wanted)
-        for segment_id, docs in index.documents(self._tx, self._account_id):
-            here = unknown.intersection(docs)
-            if here:
-                unknown -= here
-                self._ask(segment_id, docs, here)
-        for content_id in unknown:
-            self._doubts[content_id] = self._needles
-        self._verify()
-        return self._hits
-
-    def _ask(self, segment_id: int, docs: Sequence[int], here: set[int]) -> None:
-        """Ask one segment: what it is sure of is found, what it is not is to be looked at."""
-        loose = {docs[number] for number in index.loose(self._tx, segment_id)} & here
-        readers = {
-            name: Reader(index.words(self._tx, segment_id, name), len(docs))
-            for name in index.FIELDS
-            if any(needle.looks_in(name) for needle in self._needles)
-        }
-        for needle in self._needles:
-            found: set[int] = set()
-            for name, reader in readers.items():
-                if needle.looks_in(name):
-                    found.update(docs[number] for number in reader.find(needle.parts))
-            found &= here
-            if needle.exact:
-                self._hits[needle.leaf] |= found - loose
-                found = loose
-            for content_id in found | loose:
-                self._doubts.setdefault(content_id, []).append(needle)
-
-    def _verify(self) -> None:
-        """Look at the texts of what is in doubt, a batch at a time."""
-        doubtful = sorted(self._doubts)
-        body = any(needle.body for needles in self._doubts.values() for needle in needles)
-        for start in range(0, len(doubtful), CHUNK):
-            batch = doubtful[start : start + CHUNK]
-            without = set(batch)
-            for content_id, header, frame in index.stored_texts(self._tx, batch, body=body):
-                without.discard(content_id)
-                self._compare(content_id, blobs.expand(header), blobs.expand(frame) if frame is not None else b"")
-            for source in index.sources(self._tx, sorted(without)) if without else ():
-                texts = index.extract(self._folder, source)
-                self._compare(texts.content_id, texts.header, texts.body)
-
-    def _compare(self, content_id: int, header: bytes, body: bytes) -> None:
-        for needle in self._doubts[content_id]:
-            if needle.holds(header, body):
-                self._hits[needle.leaf].add(content_id)

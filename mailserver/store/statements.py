@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.changes import Change
 from mailserver.clock import Clock
+from mailserver.store.memory import Memory
 
 Row = tuple[Any, ...]
 
@@ -65,14 +66,16 @@ class Statement:
 class Tx:
     """One unit's view of the database: a snapshot when reading, a savepoint when writing."""
 
-    __slots__ = ("_changes", "_clock", "_connection", "_cursor", "dialect")
+    __slots__ = ("_changes", "_clock", "_connection", "_cursor", "dialect", "memory")
 
-    def __init__(self, connection: Connection, cursor: Any, clock: Clock) -> None:
+    def __init__(self, connection: Connection, cursor: Any, clock: Clock, memory: Memory) -> None:
         self._connection = connection
         self._cursor = cursor
         self._clock = clock
         self._changes: dict[Change, None] = {}
         self.dialect = connection.dialect.name
+        self.memory = memory
+        """What the process remembers of this store."""
 
     @property
     def now(self) -> int:

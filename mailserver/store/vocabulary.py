@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
-from mailserver.store.blobs import compress, expand
+from mailserver.store.blobs import compress, expand, unpacked_size
 
 MAX_TEXTS = 4096
 """Texts of one segment: its row must be written in a few milliseconds. 16 bits number them."""
@@ -194,14 +194,22 @@ def numbers(kind: Kind, packed: bytes) -> "array[int]":
 
 
 class Reader:
-    """Searches one field of a segment; unpacks its parts when they are first needed."""
+    """Searches one field of a segment; unpacks its parts when they are first needed. For any thread."""
 
     def __init__(self, words: Words, texts: int) -> None:
         self._words = words
         self._texts = texts
         self._vocabulary: bytes | None = None
         self._numbers: array[int] | None = None
-        self._starts: list[int] = []
+        self._starts: array[int] = array("I")
+
+    @property
+    def octets(self) -> int:
+        """The room it takes, packed and unpacked, once everything was needed."""
+        packed, frames = 0, (self._words.vocabulary, self._words.postings)
+        for frame in frames:
+            packed += len(frame) + unpacked_size(frame)
+        return packed + unpacked_size(self._words.postings)
 
     def find(self, parts: Sequence[Fragment]) -> set[int]:
         """The texts that have a word for every fragment; every text when there is no fragment."""
@@ -235,6 +243,7 @@ class Reader:
     def _texts_of(self, word: int) -> "array[int]":
         if self._numbers is None:
             assert self._vocabulary is not None
-            counts, self._numbers = _arrays(self._words.postings, self._vocabulary.count(b"\n") - 1)
-            self._starts = [0, *accumulate(counts)]
+            counts, texts = _arrays(self._words.postings, self._vocabulary.count(b"\n") - 1)
+            self._starts = array("I", accumulate(counts, initial=0))
+            self._numbers = texts  # last: another thread may be reading
         return self._numbers[self._starts[word] : self._starts[word + 1]]

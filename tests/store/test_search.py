@@ -42,6 +42,7 @@ from mailserver.mime.compose import base64, quoted_printable
 from mailserver.mime.fields import Correspondent, addresses, field
 from mailserver.mime.text import body_text, fold, header_text
 from mailserver.store import blobs, collect, index, mailboxes, messages, search, vocabulary
+from mailserver.store.memory import Memory
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.search import search_account, search_segment, search_text
 from mailserver.store.transactions import Store, Tx
@@ -164,6 +165,8 @@ def test_like_a_naive_scan(store: Store, edupont: int, small_segments: None) -> 
         Header("Absent", ""),
         Header("Note", ""),
         Header("Date", "nov 2023"),
+        Header("Subject", ""),
+        Header("not a name", ""),
     ]
     expected = {
         criterion: [uid for uid, octets in letters.items() if naive(octets, criterion)]
@@ -180,15 +183,75 @@ def test_like_a_naive_scan(store: Store, edupont: int, small_segments: None) -> 
     for _ in range(5 + 3):  # all texts, some segments
         assert asyncio.run(steps.step())
     assert 0 < sum(segments(store, edupont)) < 90
-    check()
+    check(every=2)
     index_everything(store)
     assert segments(store, edupont)
     check()
 
 
+ODD_HEADERS = [
+    b"Subject: first\r\nsubject : second\r\nTo: a@b\r\n",
+    b"Subject: over\r\n two\r\n\tlines\r\nX-Subject: hidden\r\n",
+    b"SUBJECT:\r\nTo: Subject: in a value\r\n",
+    b"Subject: =?utf-8?q?=C3=A9t=C3=A9?= =?utf-8?q?_2024?=\r\n",
+    "Subject: été brut\r\n".encode(),
+    b"Subject: control\x01here\x0bthere\r\nMessage-ID: <a b@c>\r\nReferences: <1@x>\r\n <2@x>\r\n",
+    b"no field\r\nSubject: behind it\r\n",
+    b"Subject: only lf\n folded\nTo: x\n",
+]
+
+
+def test_odd_headers_like_a_naive_scan(store: Store, edupont: int, small_segments: None) -> None:
+    """Fields that stand twice, are folded, empty, encoded or raw are found as their decoded lines say."""
+    box = inbox(store, edupont)
+    letters = {}
+    for head in ODD_HEADERS:
+        octets = head + b"\r\nSubject: no longer the header\r\n"
+        letters[put(store, edupont, box, octets).uid] = octets
+    fill(store, edupont, 20, first=500)
+    texts = [
+        "",
+        " ",
+        "first",
+        "second",
+        "over two lines",
+        "two",
+        "ete",
+        "ete 2024",
+        "brut",
+        "control here",
+        "here there",
+    ]
+    texts += [
+        "hidden",
+        "in a value",
+        "<a b@c>",
+        "<ab@c>",
+        "<1@x> <2@x>",
+        "2@x",
+        "behind",
+        "no longer",
+        "lf folded",
+        "e",
+    ]
+    criteria = [Header(name, text) for name in ("Subject", "To", "Message-ID", "References") for text in texts]
+
+    def check() -> None:
+        for criterion in criteria:
+            expected = [uid for uid, octets in letters.items() if naive(octets, criterion)]
+            found = find(store, edupont, box, criterion)
+            assert [uid for uid in found if uid in letters] == expected, criterion
+
+    check()
+    index_everything(store)
+    assert segments(store, edupont)
+    check()
+    check()
+
+
 def segments(store: Store, account_id: int) -> list[int]:
     """Sizes of the segments of an account."""
-    return sorted(len(docs) for _, docs in store.read_now(index.documents, account_id))
+    return sorted(len(one.docs) for one in store.read_now(index.documents, account_id))
 
 
 # ---------------------------------------------------------------------- what rows know
@@ -444,38 +507,41 @@ async def is_indexed(store: Store, seconds: float) -> bool:
     return False
 
 
-async def test_loop_waits_for_quiet(
+@contextlib.asynccontextmanager
+async def others(generation: Generation) -> AsyncIterator[None]:
+    """Commits of others, all the time."""
+
+    async def commit() -> None:
+        while True:
+            generation.value += 1
+            await asyncio.sleep(0.005)
+
+    busy = asyncio.create_task(commit())
+    yield
+    busy.cancel()
+
+
+async def test_loop_takes_a_step_a_period_while_others_commit(
     store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexer, "QUIET", 0.2)
-    await asyncio.to_thread(fill, store, edupont, 3)
-
-    async def others() -> None:
-        while True:
-            running.value += 1
-            await asyncio.sleep(0.05)
-
-    busy = asyncio.create_task(others())
-    assert not await is_indexed(store, 2)
-    busy.cancel()
+    monkeypatch.setattr(index, "BATCH", 1)
+    monkeypatch.setattr(indexer, "PERIOD", 0.5)
+    monkeypatch.setattr(indexer, "QUIET", 0.1)
+    await asyncio.to_thread(fill, store, edupont, 9)
+    async with others(running):
+        await asyncio.sleep(2)
+        assert 4 <= len(await store.read(index.pending, 10)) < 9
     assert await is_indexed(store, 10)
 
 
-async def test_loop_loses_patience(
+async def test_loop_does_not_wait_when_nobody_commits(
     store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexer, "QUIET", 0.2)
-    monkeypatch.setattr(indexer, "PATIENCE", 0.5)
-    await asyncio.to_thread(fill, store, edupont, 3)
-
-    async def others() -> None:
-        while True:
-            running.value += 1
-            await asyncio.sleep(0.05)
-
-    busy = asyncio.create_task(others())
+    monkeypatch.setattr(index, "BATCH", 1)
+    monkeypatch.setattr(indexer, "PERIOD", 1.0)
+    await asyncio.to_thread(fill, store, edupont, 30)
+    running.value += 1
     assert await is_indexed(store, 10)
-    busy.cancel()
 
 
 # ---------------------------------------------------------------------- vocabularies
@@ -498,6 +564,34 @@ def test_vocabulary(first: list[str], second: list[str], needle: str) -> None:
         if vocabulary.is_exact(needle):
             assert having == found
     assert set(both.docs) == {*one.docs, *other.docs}
+
+
+def test_headers_are_searched_without_bodies(
+    store: Store, edupont: int, five: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "extract", None)
+    monkeypatch.setattr(index, "stored_texts", None)
+    assert find(store, edupont, five, Header("Subject", "number 2")) == [2]
+
+
+def test_remembered_rows_follow_the_mailbox(store: Store, edupont: int, five: int) -> None:
+    assert find(store, edupont, five, Header("Subject", "number")) == [1, 2, 3, 4, 5]
+    store.write_now(messages.erase, edupont, five, [2])
+    assert find(store, edupont, five, Header("Subject", "number")) == [1, 3, 4, 5]
+    put(store, edupont, five, plain(6))
+    assert find(store, edupont, five, Header("Subject", "number")) == [1, 3, 4, 5, 6]
+
+
+def test_memory_is_bounded() -> None:
+    memory = Memory(limit=100)
+    for number in range(20):
+        memory.put(number, str(number), 30)
+        assert memory.get(0) == "0"
+    assert [number for number in range(20) if memory.get(number)] == [0, 18, 19]
+    memory.put("large", "x", 51)
+    assert memory.get("large") is None
+    memory.put(0, "again", 10)
+    assert (memory.get(0), memory.octets) == ("again", 70)
 
 
 def test_time_depends_on_the_account_only(store: Store, edupont: int, mmartin: int, small_segments: None) -> None:

@@ -1,0 +1,51 @@
+"""What one process remembers of rows that never change, so that asking again costs nothing.
+
+A key names its row for ever (segment and content ids are never given twice), or its value brings what shows that
+it still holds; so nothing is ever to be invalidated, and a snapshot of any age may read it.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
+
+LIMIT = 48 * 1024 * 1024
+"""Octets remembered at most, by what callers say of their values."""
+
+
+class Memory:
+    """Values by key, the least recently used out first. For any thread."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._octets = 0
+
+    @property
+    def octets(self) -> int:
+        """What is held now."""
+        return self._octets
+
+    def get(self, key: Hashable) -> Any:
+        """The value, or None."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is None:
+                return None
+            self._values.move_to_end(key)
+            return found[0]
+
+    def put(self, key: Hashable, value: Any, octets: int) -> None:
+        """Remember a value of about that size; one that would push out more than half of the rest is not kept."""
+        with self._lock:
+            before = self._values.pop(key, None)
+            if before is not None:
+                self._octets -= before[1]
+            if octets > self._limit // 2:
+                return
+            self._values[key] = (value, octets)
+            self._octets += octets
+            while self._octets > self._limit:
+                _, (_, freed) = self._values.popitem(last=False)
+                self._octets -= freed

@@ -1,0 +1,182 @@
+"""What texts know: which contents of an account meet criteria about headers and bodies.
+
+Texts compare folded. A criterion is asked of the account's segments first; where those cannot be sure, or do not
+reach, the texts are looked at: a header field in the header alone, the rest in the stored texts or, failing
+them, in the octets. Before anything is decoded or folded, octets that cannot match are passed over.
+"""
+
+import re
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailserver.criteria import Body, Header, Text
+from mailserver.mime import headers
+from mailserver.mime.text import MAX_TEXT, fold
+from mailserver.store import blobs, index
+from mailserver.store.statements import Tx
+from mailserver.store.vocabulary import Fragment, fragments, is_exact
+
+CHUNK = 500
+"""Contents of one IN list."""
+REMEMBERED = 2000
+"""Headers that one search may remember: more would push out what is worth more."""
+
+Textual = Header | Body | Text
+
+_NAME = re.compile(r"[!-9;-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """A criterion about texts, ready to be compared."""
+
+    leaf: Textual
+    text: bytes
+    """Folded, in UTF-8 as the texts are."""
+    field: str
+    """For one header field: its name in lower case."""
+    lines: re.Pattern[bytes] | None
+    """Finds that field's values in a header in lower case, behind a line feed."""
+    piece: bytes
+    """The longest part of the text without blanks: an undecoded ASCII value without it cannot have the text."""
+    parts: tuple[Fragment, ...]
+    """What a vocabulary is asked for."""
+    exact: bool
+    """A vocabulary's answer is sure."""
+    header: bool
+    body: bool
+
+    def looks_in(self, name: index.Field) -> bool:
+        """Whether the criterion is about the header, or the body."""
+        return self.header if name == "header" else self.body
+
+    def holds(self, header: bytes, body: bytes) -> bool:
+        """Whether these folded texts meet the criterion (which is not about one field)."""
+        return (self.header and self.text in header) or (self.body and self.text in body)
+
+    def holds_field(self, header: bytes, lower: bytes) -> bool:
+        """Whether a header as it was sent meets the criterion about one field; both begin with a line feed, the
+        second is in lower case."""
+        if self.lines is None:
+            return False
+        for found in self.lines.finditer(lower):
+            start, end = found.span(1)
+            if not self.text:
+                return True
+            value = lower[start:end]
+            if self.piece not in value and value.isascii() and b"=?" not in value:
+                continue
+            line = fold(f"{self.field}: {headers.decode(header[start:end])}")[len(self.field) + 1 :]
+            if self.text in _utf8(line.removeprefix(" ")):
+                return True
+        return False
+
+
+def needle(leaf: Textual) -> Needle:
+    """Prepare a criterion."""
+    folded = fold(leaf.text)
+    text = _utf8(folded)
+    piece = _utf8(max(folded.split(), key=len, default=""))
+    if isinstance(leaf, Header):
+        name = leaf.field.strip().lower()
+        parts = fragments(folded) or fragments(f"\n{name}:")
+        lines = None  # no field has such a name
+        if _NAME.fullmatch(name):
+            lines = re.compile(rb"\n%b[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % re.escape(name.encode("ascii")))
+        return Needle(leaf, text, name, lines, piece, parts, exact=False, header=True, body=False)
+    return Needle(
+        leaf, text, "", None, piece, fragments(folded), is_exact(folded), header=isinstance(leaf, Text), body=True
+    )
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+class Texts:
+    """Answers the textual criteria of one search for the contents of one account."""
+
+    def __init__(self, tx: Tx, account_id: int, folder: Path, leaves: Sequence[Textual]) -> None:
+        self._tx = tx
+        self._account_id = account_id
+        self._folder = folder
+        self._needles = [needle(leaf) for leaf in leaves]
+        self._hits: dict[Textual, set[int]] = {leaf: set() for leaf in leaves}
+        self._doubts: dict[Needle, set[int]] = {one: set() for one in self._needles}
+
+    def find(self, wanted: set[int]) -> dict[Textual, set[int]]:
+        """For each criterion, which of these contents meet it."""
+        unknown = set(wanted)
+        for segment in index.documents(self._tx, self._account_id):
+            here = segment.contents & unknown
+            if here:
+                unknown -= here
+                self._ask(segment, here)
+        for doubts in self._doubts.values():
+            doubts |= unknown
+        self._verify_fields([one for one in self._needles if isinstance(one.leaf, Header)])
+        self._verify_texts([one for one in self._needles if not isinstance(one.leaf, Header)])
+        return self._hits
+
+    def _ask(self, segment: index.Documents, here: Set[int]) -> None:
+        """Ask one segment: what it is sure of is found, what it is not is to be looked at."""
+        loose = segment.loose & here
+        docs = segment.docs
+        for one in self._needles:
+            found: set[int] = set()
+            for name in index.FIELDS:
+                if one.looks_in(name):
+                    reader = index.reader(self._tx, segment, name)
+                    found.update(docs[number] for number in reader.find(one.parts))
+            found.intersection_update(here)
+            if one.exact:
+                self._hits[one.leaf] |= found - loose
+                found = set()
+            self._doubts[one] |= found | loose
+
+    def _verify_fields(self, needles: Sequence[Needle]) -> None:
+        """Look at headers as they were sent, a batch at a time; never at a body."""
+        doubtful = sorted(set().union(*(self._doubts[one] for one in needles)))
+        memory = self._tx.memory
+        worth_it = len(doubtful) <= REMEMBERED
+        unread = []
+        for content_id in doubtful:
+            known = memory.get(("sent header", content_id)) if worth_it else None
+            if known is None:
+                unread.append(content_id)
+            else:
+                self._compare_fields(needles, content_id, *known)
+        for batch in _batches(unread):
+            for content_id, frame in index.headers(self._tx, batch):
+                header = b"\n" + blobs.expand(frame)[:MAX_TEXT]
+                lower = header.lower()
+                if worth_it:
+                    memory.put(("sent header", content_id), (header, lower), 2 * len(header) + 400)
+                self._compare_fields(needles, content_id, header, lower)
+
+    def _compare_fields(self, needles: Sequence[Needle], content_id: int, header: bytes, lower: bytes) -> None:
+        for one in needles:
+            if content_id in self._doubts[one] and one.holds_field(header, lower):
+                self._hits[one.leaf].add(content_id)
+
+    def _verify_texts(self, needles: Sequence[Needle]) -> None:
+        """Look at the texts of what is in doubt, a batch at a time."""
+        with_header = any(one.header for one in needles)
+        for batch in _batches(sorted(set().union(*(self._doubts[one] for one in needles)))):
+            without = set(batch)
+            for content_id, header, body in index.stored_texts(self._tx, batch, header=with_header):
+                without.discard(content_id)
+                texts = index.Texts(content_id, blobs.expand(header) if header is not None else b"", blobs.expand(body))
+                self._compare(needles, texts)
+            for source in index.sources(self._tx, sorted(without)) if without else ():
+                self._compare(needles, index.extract(self._folder, source, header=with_header))
+
+    def _compare(self, needles: Iterable[Needle], texts: index.Texts) -> None:
+        for one in needles:
+            if texts.content_id in self._doubts[one] and one.holds(texts.header, texts.body):
+                self._hits[one.leaf].add(texts.content_id)
+
+
+def _batches(content_ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (content_ids[start : start + CHUNK] for start in range(0, len(content_ids), CHUNK))
