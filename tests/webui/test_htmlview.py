@@ -205,6 +205,11 @@ def test_depth_tags_and_size_are_bounded() -> None:
     htmlview.clean(f"<p {attributes}>x</p>", inline)
 
 
+def test_declarations_and_comments_vanish() -> None:
+    html = "<!DOCTYPE html><?xml version='1.0'?><!-- a --><![if x]></ p><html><head><title>t</title></head><p>x</p></html>"
+    assert htmlview.clean(html, inline).html == "<p>x</p>"
+
+
 def test_links_that_lie_are_named() -> None:
     def lies(html: str) -> tuple[tuple[str, str], ...]:
         return htmlview.suspicious_links(htmlview.clean(html, inline).html)
