@@ -25,6 +25,7 @@ from mailserver.changes import Changes
 from mailserver.clock import Clock, SystemClock
 from mailserver.collector import Collector
 from mailserver.deliver import Delivery
+from mailserver.errors import Temporary
 from mailserver.identity import Directory
 from mailserver.indexer import Indexer
 from mailserver.login import Login
@@ -201,6 +202,8 @@ async def _task(name: str, work: Callable[[], Awaitable[None]]):  # type: ignore
         while True:
             try:
                 await work()
+            except Temporary as error:
+                log.warning("background work waits", work=name, why=str(error))
             except Exception:
                 log.exception("background work failed, starts again", work=name)
             await asyncio.sleep(1)

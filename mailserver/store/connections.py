@@ -42,8 +42,10 @@ class Sessions:
         try:
             session.cursor.execute(statement)
         except Exception as error:
-            self.forget(session)
-            if not has_ended(session.driver, self._backend.dialect):
+            ended = has_ended(session.driver, self._backend.dialect)
+            if ended or self._in_transaction(session):
+                self.forget(session)
+            if not ended:
                 raise translate(error) from error
             session = self._current()
             try:
@@ -56,13 +58,17 @@ class Sessions:
     def rollback(self, session: Session) -> None:
         """End a transaction without keeping anything of it."""
         session.tx.take_changes()
-        if self._backend.lock_file is not None and not session.driver.in_transaction:
+        if not self._in_transaction(session):
             return  # SQLite rolled back by itself
         try:
             session.cursor.execute("ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever the driver says, the connection is unusable
             log.warning("database connection lost")
             self.forget(session)
+
+    def _in_transaction(self, session: Session) -> bool:
+        """Exact for SQLite; PostgreSQL takes a ROLLBACK too many without complaint."""
+        return self._backend.lock_file is None or bool(session.driver.in_transaction)
 
     def forget(self, session: Session) -> None:
         """Throw a connection away; the thread's next transaction opens another."""

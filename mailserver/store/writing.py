@@ -202,7 +202,12 @@ class Writer:
             try:
                 self._commit(group)
                 return
-            except (_Failed, Temporary) as failure:
+            except Temporary as error:  # could not even begin: no unit of it would fare better
+                log.warning("group could not begin", units=len(group), error=str(error))
+                for unit in group:
+                    unit.fail(error)
+                return
+            except _Failed as failure:
                 log.warning("group failed, its units run one by one", units=len(group), error=str(failure))
         for unit in group:
             self._run_alone(unit)

@@ -20,14 +20,15 @@ _INSERT_KEYWORD = Statement(insert(keyword), keys=("mailbox_id", "bit", "name"))
 
 
 def ensure_flags(tx: Tx, mailbox_id: int, wanted: Iterable[str]) -> int:
-    """The mask of these flags, giving new keywords a bit. Raises Refused(LIMIT | INVALID)."""
+    """The mask of these flags, giving new keywords a bit. Raises Refused(LIMIT | INVALID | NO_SUCH_MAILBOX)."""
     wanted = tuple(wanted)
     if not wanted:
         return 0
     names = mailboxes.keywords(tx, mailbox_id)
     mask, missing = known_mask(wanted, names)
     if missing:  # two units that add keywords at once must not give them one bit
-        tx.one(_LOCK_KEYWORDS, mailbox=mailbox_id)
+        if tx.one(_LOCK_KEYWORDS, mailbox=mailbox_id) is None:
+            raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
         names = mailboxes.keywords(tx, mailbox_id)
         mask, missing = known_mask(wanted, names)
     for name in missing:
