@@ -3,7 +3,7 @@
 import typer
 
 from mailserver import __version__
-from mailserver.commands import account, check, imports, init, lists, queue, serve
+from mailserver.commands import account, check, imports, init, lists, outgoing, serve
 
 app = typer.Typer(
     name="mailserver",
@@ -18,7 +18,7 @@ app.command("serve")(serve.serve)
 app.command("import")(imports.import_people)
 app.add_typer(account.app, name="account", help="People's accounts.")
 app.add_typer(lists.app, name="list", help="Distribution lists.")
-app.add_typer(queue.app, name="queue", help="Outgoing mail.")
+app.add_typer(outgoing.app, name="queue", help="Outgoing mail.")
 app.command("check")(check.check)
 
 

@@ -19,7 +19,7 @@ from mailserver.dkim import Signer
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Directory, Principal, State
 from mailserver.mime import compose, dates, fields
-from mailserver.mime.trace import return_path
+from mailserver.mime.tracing import return_path
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import blobs, mailboxes, messages, spool
 from mailserver.store.flags import SEEN

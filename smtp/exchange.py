@@ -5,7 +5,7 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery, Envelope, Recipient
 from mailserver.errors import Reason, Refused
-from mailserver.mime.trace import return_path
+from mailserver.mime.tracing import return_path
 from mailserver.settings import Settings
 from mailserver.store.spool import new_name
 from smtp import policy

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mailserver.errors import Reason, Refused
-from mailserver.mime.trace import count_received
+from mailserver.mime.tracing import count_received
 from mailserver.settings import Limits
 from smtp.framing import Content
 

@@ -11,7 +11,7 @@ from mailserver.errors import Refused, Temporary
 from mailserver.mime import reports
 from mailserver.mime.compose import message_id
 from mailserver.mime.reports import Action, Fate, Report
-from mailserver.mime.trace import return_path
+from mailserver.mime.tracing import return_path
 from mailserver.settings import Settings
 from smtp.framing import Content
 from smtp.session import Transaction

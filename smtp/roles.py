@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from mailserver.deliver import Recipient
-from mailserver.mime.trace import Hop, received
+from mailserver.mime.tracing import Hop, received
 from smtp.framing import Content
 from smtp.grammar import Mail, Rcpt
 from smtp.session import Client, Transaction

@@ -12,7 +12,7 @@ from mailserver.demo.moments import Calendar
 from mailserver.mime import compose
 from mailserver.mime.compose import NewMessage
 from mailserver.mime.fields import Correspondent
-from mailserver.mime.trace import Hop, received, return_path
+from mailserver.mime.tracing import Hop, received, return_path
 from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.statements import Tx
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.mime import replies, scan, trace, unpack
+from mailserver.mime import replies, scan, tracing, unpack
 from mailserver.mime.compose import Attachment, NewMessage, attachment_part, build, text_part
 from mailserver.mime.fields import Correspondent, addresses, field, parameters
 from mailserver.mime.reports import Action, Fate, Report
@@ -204,18 +204,18 @@ def test_quote() -> None:
 
 
 def test_received() -> None:
-    hop = trace.Hop(
+    hop = tracing.Hop(
         "evil)\r\nX: y", "192.0.2.1", "mx.example.org", "ESMTPS", "abc", 1693807200, recipient="a@b", tls="TLSv1.3"
     )
-    written = trace.received(hop)
+    written = tracing.received(hop)
     assert written == (
         b"Received: from evilX:y ([192.0.2.1])\r\n\t(using TLSv1.3)\r\n\tby mx.example.org with ESMTPS id abc\r\n"
         b"\tfor <a@b>;\r\n\tMon, 04 Sep 2023 06:00:00 +0000\r\n"
     )
-    assert b"[IPv6:2001:db8::1]" in trace.received(trace.Hop("x", "2001:db8::1", "y", "LMTP", "1", 0))
-    octets = written + trace.return_path("a@b\r\n") + b"received: x\r\n\r\nReceived: in body\r\n"
-    assert trace.count_received(octets, octets.index(b"\r\n\r\n") + 4) == 2
-    assert trace.return_path("") == b"Return-Path: <>\r\n"
+    assert b"[IPv6:2001:db8::1]" in tracing.received(tracing.Hop("x", "2001:db8::1", "y", "LMTP", "1", 0))
+    octets = written + tracing.return_path("a@b\r\n") + b"received: x\r\n\r\nReceived: in body\r\n"
+    assert tracing.count_received(octets, octets.index(b"\r\n\r\n") + 4) == 2
+    assert tracing.return_path("") == b"Return-Path: <>\r\n"
 
 
 def report(action: Action, *, whole: bool = False, recipient: str = "x@example.org") -> bytes:

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner, Result
 
-from mailserver.commands.queue import app
+from mailserver.commands.outgoing import app
 from mailserver.store import spool
 from tests.harness import run_command
 from tests.smtp.conftest import HouseMaker
