@@ -20,8 +20,10 @@ log = structlog.get_logger("indexer")
 
 PERIOD = 1.0
 """Seconds between two steps while others commit, and between two looks for work."""
-QUIET = 0.02
-"""Seconds without a commit of others after which the next step may follow."""
+QUIET = 0.1
+"""Seconds without a commit of others after which the store counts as quiet."""
+PAUSE = 0.02
+"""Seconds between two steps while it is, in which others may show that they have work."""
 
 
 class Indexer:
@@ -48,20 +50,23 @@ class Indexer:
     async def _work(self) -> None:
         """Step after step, as long as there is work and the lease is ours."""
         steps = 0
+        pause = QUIET
         while await self.step():
             steps += 1
-            await self._give_way()
+            pause = await self._give_way(pause)
         log.debug("indexed", steps=steps)
         await self._store.write(index.release_lease, self._store.worker)
 
-    async def _give_way(self) -> None:
-        """Wait until nobody commits, but no longer than a period."""
+    async def _give_way(self, pause: float) -> float:
+        """Wait for a pause without commits, but no longer than a period; what the next pause is to be."""
         end = self._clock.monotonic() + PERIOD
         while self._clock.monotonic() < end:
             before = self._changes.generation()
-            await asyncio.sleep(QUIET)
+            await asyncio.sleep(pause)
             if self._changes.generation() == before:
-                return
+                return PAUSE
+            pause = QUIET
+        return QUIET
 
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
