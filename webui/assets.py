@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 STATIC = Path(__file__).parent / "static"
-ICON_LIST = Path(__file__).parent / "frontend" / "src" / "icons.txt"
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -39,7 +38,8 @@ class Asset:
 class Assets:
     """The static files of one process."""
 
-    def __init__(self, folder: Path = STATIC) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        folder = folder or STATIC
         built = _manifest(folder)
         self._by_name: dict[str, Asset] = {}
         for source in sorted(folder.iterdir()):

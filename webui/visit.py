@@ -1,5 +1,6 @@
 """What a handler is given: the services, and the person (or guest) whose request it answers."""
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 SESSION, VISITOR, LANGUAGE, INTERFACE, PARKED = "session", "visiteur", "langue", "interface", "texte"
 SIMPLE, COMPLETE = "simple", "complet"
 BASES = {SIMPLE: "/s", COMPLETE: "/m"}
-LOOPBACK = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +135,7 @@ def drop_cookie(response: Response, guest: Guest, name: str) -> None:
 
 def is_loopback(peer: str) -> bool:
     """True for a peer on this machine."""
-    return peer in LOOPBACK or peer.startswith("127.")
+    try:
+        return ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        return False

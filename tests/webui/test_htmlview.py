@@ -206,7 +206,9 @@ def test_depth_tags_and_size_are_bounded() -> None:
 
 
 def test_declarations_and_comments_vanish() -> None:
-    html = "<!DOCTYPE html><?xml version='1.0'?><!-- a --><![if x]></ p><html><head><title>t</title></head><p>x</p></html>"
+    html = (
+        "<!DOCTYPE html><?xml version='1.0'?><!-- a --><![if x]></ p><html><head><title>t</title></head><p>x</p></html>"
+    )
     assert htmlview.clean(html, inline).html == "<p>x</p>"
 
 

@@ -4,9 +4,12 @@ import re
 
 import pytest
 
+from mailserver.errors import Reason, Temporary
 from mailserver.identity import Principal
 from mailserver.store import accounts, sessions
 from tests.webui.house import PASSWORD, House, Visitor
+from webui.faults import STATUS
+from webui.visit import is_loopback
 
 
 def test_portal_offers_both_interfaces_and_preselects_by_its_name(visitor: Visitor) -> None:
@@ -252,3 +255,57 @@ def test_oversized_and_malformed_forms(visitor: Visitor) -> None:
     assert visitor.post("/connexion", many).status_code == 400
     answer = visitor.http.post("/connexion", content=b"{}", headers={"content-type": "application/json"})
     assert answer.status_code == 400
+
+
+def test_out_of_reach_is_503_and_a_defect_is_500_with_its_number(
+    house: House, at_home: Visitor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def unreachable(account_id: int) -> Principal:
+        raise Temporary("The database is out of reach")
+
+    async def broken(account_id: int) -> Principal:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(house.directory, "by_account", unreachable)
+    answer = at_home.get("/s/")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "60"
+    assert "Rien n’est perdu" in answer.text
+    monkeypatch.setattr(house.directory, "by_account", broken)
+    answer = at_home.get("/s/")
+    assert answer.status_code == 500
+    number = re.search(r"Numéro d’incident\u202f:</?[^>]*> *<b>([0-9A-F]{8})</b>|<b>([0-9A-F]{8})</b>", answer.text)
+    assert number
+    assert "secret detail" not in answer.text
+    assert (number[1] or number[2]) in capsys.readouterr().out
+
+
+def test_state_page_tells_when_something_is_broken(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreachable(login: str) -> Principal:
+        raise Temporary("out of reach")
+
+    monkeypatch.setattr(house.directory, "find", unreachable)
+    answer = visitor.get("/etat")
+    assert answer.status_code == 503
+    assert "ne répond pas" in answer.text
+    assert "perturbé" in answer.text
+
+
+def test_policy_reports_are_bounded(visitor: Visitor) -> None:
+    for _ in range(40):
+        assert visitor.http.post("/csp-rapport", content=b'{"csp-report": {}}').status_code == 204
+    assert visitor.http.post("/csp-rapport", content=b"x" * 1_000_000).status_code == 204
+
+
+def test_metrics_are_for_this_machine() -> None:
+    assert is_loopback("127.0.0.1")
+    assert is_loopback("::1")
+    for peer in ("192.0.2.1", "10.0.0.1", "", "127.evil.test", "::ffff:192.0.2.1"):
+        assert not is_loopback(peer)
+
+
+def test_every_reason_has_its_status() -> None:
+    assert set(STATUS) == set(Reason)
+    assert all(400 <= status < 600 for status in STATUS.values())
