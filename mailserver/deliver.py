@@ -28,8 +28,6 @@ CACHE_SECONDS = 2.0
 """How long an answer about a recipient is believed: a suspension is felt within seconds."""
 CACHE_ENTRIES = 50_000
 INBOX_ENTRIES = 200_000
-INLINE_SCAN = 32 * 1024
-"""Messages up to this size are scanned on the loop (under a millisecond); larger ones in a thread."""
 ROLE_ADDRESSES = ("postmaster", "abuse")
 """Delivered to the administrators (RFC 2142)."""
 
@@ -214,8 +212,8 @@ class Delivery:
             raise
 
     async def prepare(self, octets: bytes) -> blobs.Prepared:
-        """Scan and compress a message, off the loop when it is large."""
-        if len(octets) <= INLINE_SCAN:
+        """Scan and compress a message, off the loop when that takes long. Raises Temporary."""
+        if blobs.is_quick(octets):
             return blobs.prepare(octets, self._folder)
         return await asyncio.to_thread(blobs.prepare, octets, self._folder)
 

@@ -6,6 +6,7 @@ import imaplib
 import os
 import random
 import re
+import resource
 import signal
 import smtplib
 import threading
@@ -186,3 +187,51 @@ def check_exactness(load: Load, user: str, found: list[tuple[int, str, bytes]]) 
             assert token in octets, "an acknowledged message is lost"
             assert octets[token].endswith(data), "the bytes are not those that were acknowledged"
             assert load.places.get(token, uids[token]) == uids[token], "a message has another UID than was told"
+
+
+@pytest.mark.timeout(120)
+def test_full_disk_refuses_for_now_and_recovers(fresh: Callable[..., Instance]) -> None:
+    """Files of the workers may not grow (RLIMIT_FSIZE): clients are told to come back, nothing is half stored."""
+    instance = peopled(fresh())
+    instance.start("--workers", "1")
+    load = Load(instance)
+    limit_files(instance, 1_000_000)
+    told = [attempt(load, kind, size) for _ in range(12) for kind in ("smtp", "append") for size in (700, 400_000)]
+    assert set(told) <= {"stored", "452 4.3.1", "451 4.3.0", "NO [UNAVAILABLE]"}
+    assert len(set(told)) > 2, "the limit was never met"
+    limit_files(instance, resource.RLIM_INFINITY)
+    assert [attempt(load, kind, 400_000) for kind in ("smtp", "append")] == ["stored", "stored"]
+    instance.kill()
+    instance.start("--workers", "1")
+    found = contents(instance, "ada")[1]
+    check_exactness(load, "ada", found)
+    assert len(found) == len(load.acknowledged), "something was stored that the client was refused"
+    kept = sum(len(data) > 300_000 for _, _, data in found)
+    assert len(list((instance.directory / "data" / "blobs").glob("??/*"))) == kept, "refused messages left files"
+
+
+def limit_files(instance: Instance, octets: int) -> None:
+    for worker in workers_of(instance):
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
+
+
+def attempt(load: Load, kind: str, size: int) -> str:
+    """Send one message to ada; how it ended."""
+    token, _ = load._next("ada")
+    data = mail(token, size // 2)
+    if kind == "smtp":
+        with smtplib.SMTP("127.0.0.1", load.instance.ports["smtp"], timeout=20) as client:
+            try:
+                client.sendmail("essai@ailleurs.fr", ["ada@ac-exemple.fr"], data)
+            except smtplib.SMTPDataError as error:
+                return f"{error.smtp_code} {str(error.smtp_error, 'ascii').split()[0]}"  # type: ignore[arg-type]
+    else:
+        client_ = load.instance.imap("ada", PASSWORD)
+        try:
+            code, answer = client_.append("INBOX", "", "", data)
+        finally:
+            client_.shutdown()
+        if code != "OK":
+            return f"{code} {answer[0].split()[0].decode()}"
+    load._acknowledge(token, "ada", data)
+    return "stored"

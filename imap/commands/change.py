@@ -16,17 +16,15 @@ from imap.wire.commands import StoreAction
 from imap.wire.fetch import Attribute
 from imap.wire.flags import DELETED, RECENT, Flags
 from imap.wire.responses import Reply, no, ok
-from mailserver.errors import Reason, Refused
+from mailserver.errors import Reason, Refused, Temporary
 from mailserver.store import blobs, mailboxes, messages, packed
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
 from mailserver.store.messages import Appended, Copied
-from mailserver.store.transactions import Tx
+from mailserver.store.transactions import Tx, Uncertain
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
-INLINE_OCTETS = 32 * 1024
-"""Messages up to this size are scanned on the loop (under a millisecond), larger ones in a thread."""
 MODES = {StoreAction.REPLACE: "=", StoreAction.ADD: "+", StoreAction.REMOVE: "-"}
 
 Slices = Sequence[tuple[int, int]]
@@ -55,7 +53,9 @@ async def append(session: Session, command: commands.Append) -> Outputs:
         appended, unused = await session.services.store.write(
             append_all, session.account_id, command.mailbox, batch, session.principal.quota_bytes
         )
-    except Refused:  # nothing was stored; after any other failure the collector finds out
+    except Uncertain:  # the collector finds out whether they are needed
+        raise
+    except (Refused, Temporary):  # nothing was stored
         await _remove(files, folder)
         raise
     await _remove(unused, folder)
@@ -63,7 +63,7 @@ async def append(session: Session, command: commands.Append) -> Outputs:
 
 
 async def _prepare(octets: bytes, folder: Path) -> Prepared:
-    if len(octets) <= INLINE_OCTETS:
+    if blobs.is_quick(octets):
         return blobs.prepare(octets, folder)
     return await asyncio.to_thread(blobs.prepare, octets, folder)
 

@@ -1,5 +1,6 @@
 """UIDs, mod-sequences, counters, tombstones, and who may reach what."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,6 @@ def recount(tx: Tx, account: int, name: str) -> None:
 @pytest.mark.parametrize("size", [0, 300_000])
 def test_octets_come_back_exactly(store: Store, edupont: int, folder: Path, size: int) -> None:
     data = mail(1) + bytes(range(256)) * (size // 256 + 1)
-    import os
 
     data += os.urandom(size)
     box = box_of(store, edupont)
@@ -191,7 +191,7 @@ def test_place_many_reaches_each_once(store: Store, edupont: int, mmartin: int, 
 
 
 def test_collector_takes_what_nobody_holds(store: Store, edupont: int, mmartin: int, folder: Path) -> None:
-    big = mail(1) + __import__("os").urandom(200_000)
+    big = mail(1) + os.urandom(200_000)
     inbox = box_of(store, edupont)
     prepared = blobs.prepare(big, folder)
     one = store.write_now(messages.append, edupont, inbox.id, prepared)
@@ -231,3 +231,19 @@ def test_recent_is_claimed_once(store: Store, edupont: int) -> None:
     inbox = box_of(store, edupont)
     assert store.write_now(messages.mark_seen_by_session, edupont, inbox.id)[0] == 1
     assert store.write_now(messages.mark_seen_by_session, edupont, inbox.id)[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("octets", "quick"),
+    [
+        (mail(1), True),
+        (mail(1, 31 * 1024), True),
+        (mail(1, 40 * 1024), False),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 300, False),
+        (b"To: " + b",\r\n ".join(b"=?utf-8?b?w6k=?= <a@b.fr>" for _ in range(800)) + b"\r\n\r\n", False),
+        (b"no header at all", False),
+    ],
+)
+def test_only_what_is_quick_is_scanned_on_the_event_loop(octets: bytes, quick: bool) -> None:
+    """An attack of small messages that take long: they go to a thread."""
+    assert blobs.is_quick(octets) is quick
