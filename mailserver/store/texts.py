@@ -55,22 +55,44 @@ class Needle:
         """Whether these folded texts meet the criterion (which is not about one field)."""
         return (self.header and self.text in header) or (self.body and self.text in body)
 
-    def holds_field(self, header: bytes, lower: bytes) -> bool:
-        """Whether a header as it was sent meets the criterion about one field; both begin with a line feed, the
-        second is in lower case."""
+    def holds_field(self, sent: "SentHeader") -> bool:
+        """Whether a header as it was sent meets the criterion about one field."""
         if self.lines is None:
             return False
-        for found in self.lines.finditer(lower):
+        for found in self.lines.finditer(sent.lower):
             start, end = found.span(1)
             if not self.text:
                 return True
-            value = lower[start:end]
+            value = sent.lower[start:end]
             if self.piece not in value and value.isascii() and b"=?" not in value:
                 continue
-            line = fold(f"{self.field}: {headers.decode(header[start:end])}")[len(self.field) + 1 :]
-            if self.text in _utf8(line.removeprefix(" ")):
+            if self.text in sent.line(self.field, start, end):
                 return True
         return False
+
+
+class SentHeader:
+    """A header in octets behind a line feed; what was decoded of it is kept. For any thread."""
+
+    __slots__ = ("_lines", "_octets", "lower")
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = b"\n" + octets[:MAX_TEXT]
+        self.lower = self._octets.lower()
+        self._lines: dict[int, bytes] = {}
+
+    @property
+    def octets(self) -> int:
+        """The room it takes when all of it was decoded."""
+        return 4 * len(self._octets) + 1000
+
+    def line(self, field: str, start: int, end: int) -> bytes:
+        """The folded value of the field of this name whose octets are there."""
+        known = self._lines.get(start)
+        if known is None:
+            line = fold(f"{field}: {headers.decode(self._octets[start:end])}")[len(field) + 1 :]
+            known = self._lines[start] = _utf8(line.removeprefix(" "))
+        return known
 
 
 def needle(leaf: Textual) -> Needle:
@@ -146,18 +168,17 @@ class Texts:
             if known is None:
                 unread.append(content_id)
             else:
-                self._compare_fields(needles, content_id, *known)
+                self._compare_fields(needles, content_id, known)
         for batch in _batches(unread):
             for content_id, frame in index.headers(self._tx, batch):
-                header = b"\n" + blobs.expand(frame)[:MAX_TEXT]
-                lower = header.lower()
+                sent = SentHeader(blobs.expand(frame))
                 if worth_it:
-                    memory.put(("sent header", content_id), (header, lower), 2 * len(header) + 400)
-                self._compare_fields(needles, content_id, header, lower)
+                    memory.put(("sent header", content_id), sent, sent.octets)
+                self._compare_fields(needles, content_id, sent)
 
-    def _compare_fields(self, needles: Sequence[Needle], content_id: int, header: bytes, lower: bytes) -> None:
+    def _compare_fields(self, needles: Sequence[Needle], content_id: int, sent: SentHeader) -> None:
         for one in needles:
-            if content_id in self._doubts[one] and one.holds_field(header, lower):
+            if content_id in self._doubts[one] and one.holds_field(sent):
                 self._hits[one.leaf].add(content_id)
 
     def _verify_texts(self, needles: Sequence[Needle]) -> None:

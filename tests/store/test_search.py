@@ -178,12 +178,12 @@ def test_like_a_naive_scan(store: Store, edupont: int, small_segments: None) -> 
         for criterion, uids in list(expected.items())[::every]:
             assert find(store, edupont, box, criterion) == uids, criterion
 
-    check(every=5)  # slow: every message is read each time
+    check(every=10)  # slow: every message is read each time
     steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
     for _ in range(5 + 3):  # all texts, some segments
         assert asyncio.run(steps.step())
     assert 0 < sum(segments(store, edupont)) < 90
-    check(every=2)
+    check(every=4)
     index_everything(store)
     assert segments(store, edupont)
     check()
