@@ -50,6 +50,8 @@ def write_secret(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+        file.flush()
+        os.fsync(descriptor)  # a key that a crash emptied cannot be made again
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
