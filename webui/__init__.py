@@ -16,6 +16,6 @@
 * French is the source language, English complete; the language comes from the person's setting, a cookie or the
   browser, in that order.
 
-Map: `app` routes and middleware, `server` sockets and HTTP bounds, `doors` requests, `rendering` pages,
-`portal`, `account`, `folders`, `listing`, `reading`, `compose`, `finding`, `preferences`, `pages` screens.
+Map: `server` sockets and HTTP bounds, `app` routes, `doors` requests, `rendering` pages; one module a screen. The
+README lists them.
 """

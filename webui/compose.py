@@ -15,6 +15,7 @@ from mailserver.mime.headers import clean as clean_text
 from mailserver.mime.replies import forward_subject, quote, reply
 from mailserver.store import mailboxes, webmail
 from webui import letterpage, letters, parking, plaintext, reading, sending
+from webui.effort import computed
 from webui.forms import positive
 from webui.frame import done
 from webui.letters import Letter, from_form, keep, kept, listed
@@ -44,7 +45,7 @@ async def edit(services: Services, visit: Visit) -> Response:
 async def _answer(services: Services, visit: Visit, source: int, *, everybody: bool) -> tuple[Letter, None]:
     octets, root = await letters.message(services, visit, source, upto=reading.TEXT_OCTETS)
     found = reply(octets, root, visit.principal.owns, everybody=everybody)
-    found_text = plaintext.readable(octets, *plaintext.body_parts(root))[: plaintext.MAX_SHOWN]
+    found_text = (await computed(plaintext.weight(root), plaintext.readable, octets, root))[: plaintext.MAX_SHOWN]
     stored = await services.store.read(webmail.stored, visit.account_id, source)
     intro = visit._("Le %(date)s, %(sender)s a écrit :") % {
         "date": visit.language.long_date(stored.sent_at or stored.date),
@@ -77,7 +78,7 @@ async def _forward(services: Services, visit: Visit, source: int) -> tuple[Lette
         _("Objet : %(value)s") % {"value": head.subject},
         _("À : %(value)s") % {"value": _people(head.to)},
         "",
-        plaintext.readable(octets, *plaintext.body_parts(root))[: plaintext.MAX_SHOWN],
+        (await computed(plaintext.weight(root), plaintext.readable, octets, root))[: plaintext.MAX_SHOWN],
     ]
     text = f"{_signature(visit)}\n\n" + "\n".join(shown)
     letter = Letter(subject=forward_subject(stored.subject), text=text, forwards=source)

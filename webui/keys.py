@@ -29,7 +29,6 @@ class Keys:
         self._clock = clock
         self._session = _derive(secret, b"web session")
         self._mark = _derive(secret, b"web form mark")
-        self._sign = _derive(secret, b"web signed value")
 
     def new_token(self) -> str:
         """A fresh token for a cookie or an address."""
@@ -57,23 +56,6 @@ class Keys:
 
     def _owner_mark(self, owner: bytes) -> bytes:
         return hmac.digest(self._mark, owner, hashlib.sha256)[:MARK_OCTETS]
-
-    def sign(self, purpose: str, value: str, seconds: int) -> str:
-        """A value the browser hands back, with the moment it ends."""
-        until = int(self._clock.now()) + seconds
-        body = f"{until}.{value}"
-        return f"{_encode(self._signature(purpose, body))}.{body}"
-
-    def signed(self, purpose: str, text: str) -> str | None:
-        """The value of a signed text, None when it is forged or too old."""
-        signature, _, body = text.partition(".")
-        if not hmac.compare_digest(_decode(signature), self._signature(purpose, body)):
-            return None
-        until, _, value = body.partition(".")
-        return value if int(until) > self._clock.now() else None
-
-    def _signature(self, purpose: str, body: str) -> bytes:
-        return hmac.digest(self._sign, f"{purpose}\0{body}".encode("utf-8", "replace"), hashlib.sha256)[:24]
 
     def seal(self, token: str, octets: bytes) -> bytes:
         """Encrypt under a token that only the browser has."""

@@ -4,7 +4,6 @@ A draft is an ordinary message in Drafts, so other programs can go on with it. W
 that are not addresses yet, which message is answered) travels in `X-Web-` fields, which a sent message does not have.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from mailserver.mime.fields import Correspondent
 from mailserver.mime.replies import correspondents, thread
 from mailserver.store import webmail
 from webui import plaintext
+from webui.effort import computed
 from webui.forms import Form, positive
 from webui.visit import Services, Visit
 
@@ -25,8 +25,6 @@ MAX_SUBJECT = 500
 MAX_TEXT = 1_000_000
 MAX_RECIPIENTS_TEXT = 60_000
 MAX_NAME = 200
-INLINE_BUILD = 32 * 1024
-"""Letters up to this size are built on the loop; larger ones in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +133,8 @@ async def written(
         more=tuple((name, value) for name, value in more if value),
         zone=visit.language.offset(visit.now),
     )
-    if len(letter.text) + sum(len(one.octets) for one in attachments) <= INLINE_BUILD:
-        return build(message, bcc=True)
-    return await asyncio.to_thread(build, message, bcc=True)
+    size = len(letter.text) + sum(len(one.octets) for one in attachments)
+    return await computed(size, build, message, bcc=True)
 
 
 async def _threading(services: Services, visit: Visit, letter: Letter) -> tuple[str, tuple[str, ...]]:
@@ -194,15 +191,17 @@ async def keep(services: Services, visit: Visit, letter: Letter, attachments: Se
 async def kept(services: Services, visit: Visit, draft_id: int) -> Kept:
     """A draft of the person, also one that another program wrote. Raises Refused(NOT_FOUND)."""
     octets, root = await message(services, visit, draft_id)
-    letter = letter_of(octets, root, draft_id)
-    return Kept(letter, tuple(await asyncio.to_thread(_attachments, octets, root)))
+    return await computed(len(octets), _kept, octets, root, draft_id)
+
+
+def _kept(octets: bytes, root: Part, draft_id: int) -> Kept:
+    return Kept(letter_of(octets, root, draft_id), tuple(_attachments(octets, root)))
 
 
 def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
     """The values of a stored draft."""
     ours = root.header(octets, "X-Web-Letter")
     answers, forwards, key = [*ours.split(".", 2), "", ""][:3]
-    plain, formatted = plaintext.body_parts(root)
     fields = {
         name: (root.header(octets, f"X-Web-{name}") if ours else "") or listed(correspondents(octets, root, name))
         for name in ("To", "Cc", "Bcc")
@@ -212,7 +211,7 @@ def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
         cc=fields["Cc"],
         bcc=fields["Bcc"],
         subject=root.header(octets, "Subject"),
-        text=plaintext.readable(octets, plain, formatted)[:MAX_TEXT],
+        text=plaintext.readable(octets, root)[:MAX_TEXT],
         urgent=bool(root.header(octets, "X-Priority").startswith("1")),
         receipt=bool(root.header(octets, "Disposition-Notification-To")),
         answers=positive(answers),

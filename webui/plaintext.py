@@ -36,8 +36,15 @@ def body_parts(root: Part) -> tuple[list[Part], Part | None]:
     return plain, formatted
 
 
-def readable(octets: bytes, plain: list[Part], formatted: Part | None) -> str:
+def weight(root: Part) -> int:
+    """Octets that `readable` and the sanitiser have to read (`effort.computed`)."""
+    plain, formatted = body_parts(root)
+    return sum(part.size for part in plain) + (formatted.size if formatted else 0)
+
+
+def readable(octets: bytes, root: Part) -> str:
     """The text of a message: its plain parts, else what its HTML says."""
+    plain, formatted = body_parts(root)
     if plain:
         return "\n".join(part.text(octets, MAX_SHOWN * 4).rstrip("\n") for part in plain)
     if formatted is None:

@@ -23,15 +23,12 @@ class SettingsPage:
 
     frame: Frame
     chosen: Preferences
-    page_sizes: tuple[int, ...]
-    languages: tuple[str, ...]
-    read_only_directory: bool
 
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /reglages."""
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    page = SettingsPage(surround(visit, boxes), visit.preferences, PAGE_SIZES, SUPPORTED, services.directory.read_only)
+    page = SettingsPage(surround(visit, boxes), visit.preferences)
     return services.pages.answer(visit, "mail/settings.html", page)
 
 

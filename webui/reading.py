@@ -1,7 +1,6 @@
 """One message: its text, its formatted version in a frame, its attachments, its source."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -16,6 +15,7 @@ from mailserver.store import webmail
 from mailserver.store.flags import SEEN
 from mailserver.store.webmail import Edge, Line, Stored
 from webui import frame, headers, htmlview, plaintext
+from webui.effort import computed
 from webui.forms import positive
 from webui.frame import DRAFTS, Folder, Frame, surround
 from webui.rendering import redirect
@@ -60,7 +60,6 @@ class Letterhead:
 
     subject: str
     sender: Sequence[Person]
-    reply_to: Sequence[Person]
     to: Sequence[Person]
     cc: Sequence[Person]
     bcc: Sequence[Person]
@@ -110,22 +109,20 @@ async def show(services: Services, visit: Visit) -> Response:
 
 async def _page(visit: Visit, found: Stored, octets: bytes) -> ReadPage:
     root = unpack(found.parts)
-    plain, formatted = plaintext.body_parts(root)
+    _, formatted = plaintext.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     show_formatted = formatted is not None and wanted == "1"
     body, cut = Markup(), False
     remote, warnings = 0, list(_warnings(visit, octets, root, found))
     if show_formatted and formatted is not None:
-        cleaned = await clean(visit, found.id, root, formatted.text(octets))
+        cleaned, lies = await computed(formatted.size, _cleaned, octets, formatted, _inline(visit, found.id, root))
         remote = cleaned.remote_images
-        for shown, real in htmlview.suspicious_links(cleaned.html):
+        for shown, real in lies:
             warnings.append(
                 visit._("Un lien affiche « %(shown)s » mais mène à « %(real)s ».") % {"shown": shown, "real": real}
             )
     else:
-        text = plaintext.readable(octets, plain, formatted)
-        cut = len(text) > plaintext.MAX_SHOWN
-        body = plaintext.render(text, f"{visit.base}/ecrire?a=")
+        body, cut = await computed(plaintext.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
     around = surround(visit, found.boxes, found.box.id)
     folder = around.folder(found.box.id)
     targets = [other for other in around.folders if other.id != folder.id and other.use != DRAFTS]
@@ -144,6 +141,31 @@ async def _page(visit: Visit, found: Stored, octets: bytes) -> ReadPage:
         targets,
         frame.query_string(d=found.box.id),
     )
+
+
+def _text(octets: bytes, root: Part, compose: str) -> tuple[Markup, bool]:
+    """The message as text for a page, and whether there is more of it."""
+    text = plaintext.readable(octets, root)
+    return plaintext.render(text, compose), len(text) > plaintext.MAX_SHOWN
+
+
+def _cleaned(
+    octets: bytes, part: Part, inline: Callable[[str], str]
+) -> tuple[htmlview.Cleaned, tuple[tuple[str, str], ...]]:
+    """The formatted version made safe, and its links that lie."""
+    cleaned = htmlview.clean(part.text(octets, 3 * htmlview.MAX_OCTETS), inline)
+    return cleaned, htmlview.suspicious_links(cleaned.html)
+
+
+def _inline(visit: Visit, message: int, root: Part) -> Callable[[str], str]:
+    """Where the part that a `cid:` names is served; empty for a name that no part has."""
+    numbers = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
+
+    def address(name: str) -> str:
+        number = numbers.get(name)
+        return f"{visit.base}/piece/{message}/{number}?image=1" if number else ""
+
+    return address
 
 
 def _warnings(visit: Visit, octets: bytes, root: Part, found: Stored) -> Sequence[str]:
@@ -176,16 +198,14 @@ async def load(
 
 def letterhead(octets: bytes, root: Part, found: Stored) -> Letterhead:
     """The header for people; at most MAX_PEOPLE_SHOWN of each field."""
-    lists = {name: _field(octets, root, name) for name in ("from", "reply-to", "to", "cc", "bcc")}
+    lists = {name: _field(octets, root, name) for name in ("from", "to", "cc", "bcc")}
     more = sum(max(0, len(lists[name]) - MAX_PEOPLE_SHOWN) for name in ("to", "cc", "bcc"))
     shown = {
         name: [Person(one.display, one.address) for one in entries[:MAX_PEOPLE_SHOWN]]
         for name, entries in lists.items()
     }
     date = found.sent_at or found.date
-    return Letterhead(
-        found.subject, shown["from"], shown["reply-to"], shown["to"], shown["cc"], shown["bcc"], more, date
-    )
+    return Letterhead(found.subject, shown["from"], shown["to"], shown["cc"], shown["bcc"], more, date)
 
 
 def _field(octets: bytes, root: Part, name: str) -> list[Mailbox]:
@@ -206,19 +226,6 @@ def pieces(root: Part) -> list[Piece]:
     return found
 
 
-async def clean(visit: Visit, message: int, root: Part, html: str) -> htmlview.Cleaned:
-    """A message's HTML made safe; in a thread when there is much of it."""
-    by_content_id = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
-
-    def inline(name: str) -> str:
-        number = by_content_id.get(name)
-        return f"{visit.base}/piece/{message}/{number}?image=1" if number else ""
-
-    if len(html) < htmlview.THREAD_FROM:
-        return htmlview.clean(html, inline)
-    return await asyncio.to_thread(htmlview.clean, html, inline)
-
-
 # ---------------------------------------------------------------------- what is not a page of ours
 
 
@@ -229,7 +236,7 @@ async def body(services: Services, visit: Visit) -> Response:
     _, formatted = plaintext.body_parts(root)
     if formatted is None:
         raise Refused(Reason.NOT_FOUND)
-    cleaned = await clean(visit, found.id, root, formatted.text(octets))
+    cleaned, _ = await computed(formatted.size, _cleaned, octets, formatted, _inline(visit, found.id, root))
     document = htmlview.document(cleaned.html, visit.language.code, visit._("Message mis en forme"))
     return services.pages.html(visit, document, policy=headers.BODY_POLICY)
 
@@ -240,7 +247,7 @@ async def piece(services: Services, visit: Visit) -> Response:
     part = unpack(found.parts).find(visit.request.path_params["number"])
     if part is None or part.is_multipart or not part.number:
         raise Refused(Reason.NOT_FOUND)
-    data = await asyncio.to_thread(part.content, octets)
+    data = await computed(part.size, part.content, octets)
     if visit.query("image") == "1" and len(data) <= INLINE_OCTETS and is_raster(part.type, data):
         return Response(data, headers=dict(headers.shown_image(visit.secure, part.type)))
     name = part.filename or f"piece-{part.number}"
