@@ -264,7 +264,7 @@ def is_raster(media_type: str, data: bytes) -> bool:
 async def eml(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/eml: the message as it is stored."""
     found, octets = await load(services, visit)
-    name = f"{found.subject or visit._('message')}.eml"
+    name = (found.subject or visit._("message")) + ".eml"
     return Response(octets, headers=headers.download(visit.secure, "message/rfc822", name))
 
 
