@@ -81,8 +81,10 @@ def _connection(url: str, data: Path) -> Iterator[Connection]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         engine = create_engine(parsed)
-        with engine.connect() as connection:
-            yield connection
-        engine.dispose()
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
     finally:
         os.close(lock)

@@ -63,6 +63,9 @@ class Carrier(Protocol):
     async def run(self) -> None:
         """Carry until cancelled."""
 
+    def close(self) -> None:
+        """Let go of what `catch_up` opened; `run` does it by itself."""
+
 
 def carrier(backend: Backend, worker: int, changes: Changes) -> Carrier:
     """The carrier that suits the database."""
@@ -117,7 +120,11 @@ class SqliteCarrier:
                 await asyncio.sleep(POLL_SECONDS)
                 self.catch_up()
         finally:
-            self._reset()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the connection; it comes back if somebody asks again."""
+        self._reset()
 
     def _ask(self, query: str, *values: int) -> list[tuple[Any, ...]]:
         if self._connection is None:
@@ -171,6 +178,9 @@ class PostgresCarrier:
 
     def catch_up(self) -> None:
         """Notices are published as they arrive."""
+
+    def close(self) -> None:
+        """Only `run` opens a connection, and closes it."""
 
     async def run(self) -> None:
         while True:

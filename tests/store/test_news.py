@@ -100,3 +100,4 @@ async def test_lost_news_wake_everybody(make_store: Callable[[], Store]) -> None
     carrier._ask("DELETE FROM news WHERE id = 1")
     carrier._read()
     assert woken == [1]
+    carrier.close()

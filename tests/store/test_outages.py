@@ -176,6 +176,7 @@ async def test_news_of_sqlite_survive_their_connection(make_store: Callable[[], 
     carrier.catch_up()
     assert len(heard) == 2
     assert carrier.generation() != before
+    carrier.close()
 
 
 async def test_a_worker_far_behind_wakes_everybody(
@@ -195,3 +196,4 @@ async def test_a_worker_far_behind_wakes_everybody(
     await here.write(add, 10)
     carrier.catch_up()
     assert heard == [1]
+    carrier.close()
