@@ -8,6 +8,7 @@ everybody: hence this bridge.
 import asyncio
 import contextlib
 import io
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
@@ -169,9 +170,15 @@ class Agenda:
 
 def create(*, settings: Settings, store: Store, login: Login) -> Agenda:
     """The agendas over a store; mount the result at PREFIX and WELL_KNOWN."""
-    # Radicale's log quotes requests, and its errors their content.
+    # Radicale's log quotes requests, and its errors their content; vobject writes what it cannot read to the
+    # root of all logs.
     radicale_logger.setLevel(_OFF)
+    logging.getLogger().addFilter(_is_not_of_vobject)
     return Agenda(settings, store, login)
+
+
+def _is_not_of_vobject(record: logging.LogRecord) -> bool:
+    return "vobject" not in record.pathname
 
 
 def _before_login(scope: Scope) -> Answer | None:

@@ -118,7 +118,18 @@ class Dav(Application):
         return self._guard(super().do_PROPPATCH, request)
 
     def do_REPORT(self, *request: object) -> types.WSGIResponse:
-        return self._guard(super().do_REPORT, request)
+        """Occurrences that Radicale cannot compute (floating times, mixed kinds of date) spoil no report.
+
+        It is then answered with whole items, which every client can expand.
+        """
+        answer = self._guard(super().do_REPORT, request)
+        visit, environ = VISIT.get(), request[0]
+        if visit.expanding and answer[0] in (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR):
+            assert isinstance(environ, dict)
+            visit.whole = True
+            environ["wsgi.input"].seek(0)
+            answer = self._guard(super().do_REPORT, request)
+        return answer
 
     # ------------------------------------------------------------------ around every method
 
@@ -152,7 +163,9 @@ class Dav(Application):
                 return self._refusal(error.__cause__, info)
             # The message of the error may quote the request: its place says enough.
             places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-            log.error("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
+            visit = VISIT.get()
+            tell = log.warning if visit.expanding and not visit.whole else log.error
+            tell("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
             return httputils.INTERNAL_SERVER_ERROR
 
     def _attempt(self, method: Callable[..., types.WSGIResponse], request: tuple[object, ...]) -> types.WSGIResponse:
@@ -215,7 +228,12 @@ class Dav(Application):
     ) -> ET.Element | None:
         octets = httputils.read_raw_request_body(self.configuration, environ)
         year = 1970 + int(self._clock.now() // 31_556_952)
-        return documents.parse(octets, year)
+        root = documents.parse(octets, year)
+        if root is not None and documents.expands(root):
+            visit = VISIT.get()
+            visit.expanding = True
+            return documents.without_expansion(root) if visit.whole else root
+        return root
 
     def _xml_response(self, xml_content: ET.Element, request_info: "dict[str, object]") -> bytes:
         """Add the person's mail addresses where Radicale knows only the principal (RFC 6638 section 2.4.1)."""

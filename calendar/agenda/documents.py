@@ -14,7 +14,8 @@ MAX_DEPTH = 32
 MAX_ELEMENTS = 25_000
 """A multiget of a whole collection, and some room."""
 MAX_YEARS_AHEAD = 100
-"""A range that starts later is refused: an endless rule would be walked until there (RFC 4791 section 5.2.7)."""
+"""A range that starts later is refused, one that ends later ends there: an endless rule would be walked as far
+(RFC 4791 section 5.2.7)."""
 MAX_EXPANSION = datetime.timedelta(days=5 * 366)
 
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -39,6 +40,19 @@ def parse(octets: bytes, year: int) -> ET.Element | None:
     except (ET.ParseError, ValueError, LookupError):  # LookupError: an encoding nobody knows
         raise BadSyntax("The body is not well-formed XML") from None
     _check(root, year)
+    return root
+
+
+def expands(root: ET.Element) -> bool:
+    """True when occurrences are asked for instead of the recurring item (RFC 4791 section 9.6.5)."""
+    return root.find(f".//{_EXPAND}") is not None
+
+
+def without_expansion(root: ET.Element) -> ET.Element:
+    """The same request for whole items."""
+    for parent in list(root.iter()):
+        for child in parent.findall(_EXPAND):
+            parent.remove(child)
     return root
 
 
@@ -90,8 +104,11 @@ def _check_range(element: ET.Element, year: int) -> None:
     except ValueError:
         raise BadSyntax("A time range must be in UTC, like 20260901T000000Z") from None
     start, end = ends.get("start"), ends.get("end")
-    if start is not None and start.year > year + MAX_YEARS_AHEAD:
+    last = datetime.datetime(year + MAX_YEARS_AHEAD, 12, 31, tzinfo=datetime.UTC)
+    if start is not None and start > last:
         raise Refused(Reason.INVALID, "The time range starts too far in the future")
+    if end is None or end > last:
+        element.set("end", last.strftime(_STAMP))
     if element.tag == _EXPAND:
         if start is None or end is None:
             raise BadSyntax("expand needs start and end")

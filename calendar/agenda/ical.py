@@ -30,9 +30,15 @@ MAX_TZID_SCAN = 32 * 1024 * 1024
 MAX_YEARLY = 10_000
 """Steps of a rule in a year: hourly, but not every minute."""
 MAX_STEPS = 200_000
-"""Steps of a rule from its start to HORIZON."""
+"""Days a rule looks at from its start to HORIZON."""
+MAX_OCCURRENCES = 100_000
+"""The same for rules by the day and finer, which look longer at each."""
 MAX_COMPARISONS = 10_000_000
 """Steps of a rule times the exceptions each is compared with."""
+YEARS = range(1600, 9001)
+"""Years a component may lie in: with less, subtracting an alarm's time overflows; with more, adding a duration does."""
+MAX_DURATION_DIGITS = 5
+"""Of each number of a duration: 99,999 days are 273 years."""
 HORIZON = 2100
 LAST_CYCLE = 9560
 """From this year on, a rule is looked at for its first occurrence: 40 years at least are left until 9999."""
@@ -40,6 +46,10 @@ LAST_CYCLE = 9560
 _UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """What iCalendar (RFC 5545 section 3.1) and XML 1.0 cannot carry."""
 _QUOTED = re.compile('"[^"]*"')
+_LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DURATION_DIGITS + 1}}}")
+_YEAR = re.compile(r"(?:^|[,/])\s*([0-9]{4})[0-9]{4}(?![0-9])")
+_DATES: Final = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE", "COMPLETED", "CREATED"})
+_DURATIONS: Final = frozenset({"DURATION", "TRIGGER", "RDATE"})
 _PER_YEAR: Final = {
     "YEARLY": 1,
     "MONTHLY": 12,
@@ -64,6 +74,8 @@ class _Component:
     start: str = ""
     uid: str = ""
     rules: list[str] = field(default_factory=list)
+    exception: bool = False
+    """It stands for one occurrence of another component."""
 
 
 @dataclass(slots=True)
@@ -148,10 +160,16 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _note(component: _Component, name: str, value: str) -> None:
+    if name in _DATES:
+        _check_dates(value)
+    if name in _DURATIONS and _LONG_NUMBER.search(value.partition("P")[2]):
+        raise Refused(Reason.INVALID, "A duration that is too long")
     if name == "DTSTART" or (name == "DUE" and not component.start):
         component.start = value.strip()
     elif name == "UID":
         component.uid = value
+    elif name == "RECURRENCE-ID":
+        component.exception = True
     elif name in ("RRULE", "EXRULE"):
         component.rules.append(value.replace("\\", "").strip().upper())
         if len(component.rules) > MAX_RULES:
@@ -160,6 +178,9 @@ def _note(component: _Component, name: str, value: str) -> None:
 
 def _close(component: _Component, objects: dict[str, _Object], budget: Budget) -> None:
     """Judge a whole component, and its object so far."""
+    if component.exception and component.rules:
+        # Radicale would walk such a rule until the year 9999, whatever range is asked for.
+        raise Refused(Reason.INVALID, "An exception that recurs")
     steps = 0.0
     for rule in component.rules:
         budget.check()
@@ -184,7 +205,8 @@ def _judge(component: _Component, text: str) -> float:
     until = parts.get("UNTIL", "")[:4]
     last = min(int(until), 9998) if until.isdigit() else HORIZON
     steps = yearly * (max(last, start.year) - start.year + 1)
-    if yearly > MAX_YEARLY or steps > MAX_STEPS:
+    most = MAX_STEPS if frequency in _DAYS_OF else MAX_OCCURRENCES
+    if yearly > MAX_YEARLY or steps > most:
         raise Refused(Reason.INVALID, "A recurrence that is too frequent or starts too long ago")
     _check_first(parts, start)
     return steps
@@ -220,6 +242,11 @@ def _check_first(parts: dict[str, str], start: datetime.datetime) -> None:
         raise Refused(Reason.INVALID, "A recurrence rule that is not valid") from None
     if first is None:
         raise Refused(Reason.INVALID, "A recurrence without any occurrence")
+
+
+def _check_dates(value: str) -> None:
+    if any(int(year) not in YEARS for year in _YEAR.findall(value)):
+        raise Refused(Reason.INVALID, "A date out of all time")
 
 
 def _start(text: str) -> datetime.datetime:

@@ -48,6 +48,10 @@ class Visit:
     seen: dict[tuple[str, str], str | None] = field(default_factory=dict)
     overwrite: bool = False
     """Nothing is compared any more."""
+    expanding: bool = False
+    """The report asks for occurrences."""
+    whole: bool = False
+    """Answer it with whole items instead."""
 
     def expected(self, collection: str, href: str) -> Seen:
         """What a write must find in place of an item."""

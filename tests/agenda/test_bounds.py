@@ -114,6 +114,25 @@ def test_old_birthdays_and_zones_pass() -> None:
         cleaned(text.replace("YEARLY;BYDAY=-1SU;BYMONTH=10", "DAILY"))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "DTSTART:00010101T000000Z",
+        "DTSTART:99991231T235959Z",
+        "RDATE:20260901T000000Z,99990101T000000Z",
+        "RDATE;VALUE=PERIOD:20260901T000000Z/99990101T000000Z",
+        "RECURRENCE-ID;VALUE=DATE:00010101",
+        "DURATION:P9999999D",
+        "DURATION:PT999999999S",
+        "TRIGGER:-P123456W",
+    ],
+)
+def test_dates_out_of_all_time(lines: str) -> None:
+    """What is stored can be added to and subtracted from without leaving the years Python knows."""
+    with pytest.raises(Refused):
+        cleaned(event("a", more=f"{lines}\n"))
+
+
 def test_many_exceptions_to_a_dense_rule() -> None:
     base = event("a", start="19700101T080000Z", end="19700101T090000Z", more="RRULE:FREQ=DAILY\n")
     extra = "".join(
@@ -182,38 +201,10 @@ def test_any_octets(octets: bytes) -> None:
 
 
 PART = st.sampled_from(
-    [
-        "FREQ=DAILY",
-        "FREQ=WEEKLY",
-        "FREQ=YEARLY",
-        "FREQ=HOURLY",
-        "FREQ=MINUTELY",
-        "FREQ=MONTHLY",
-        "INTERVAL=1",
-        "INTERVAL=7",
-        "INTERVAL=999999",
-        "COUNT=3",
-        "COUNT=0",
-        "UNTIL=20301231",
-        "UNTIL=00010101",
-        "BYDAY=MO",
-        "BYDAY=5MO",
-        "BYDAY=-53SU",
-        "BYMONTH=2",
-        "BYMONTHDAY=31",
-        "BYYEARDAY=366",
-        "BYWEEKNO=53",
-        "BYSETPOS=-1",
-        "BYSETPOS=366",
-        "BYHOUR=25",
-        "BYHOUR=3",
-        "BYMINUTE=0,30",
-        "BYSECOND=1",
-        "BYEASTER=0",
-        "WKST=SU",
-        "X=1",
-        "=",
-    ]
+    """FREQ=DAILY FREQ=WEEKLY FREQ=YEARLY FREQ=HOURLY FREQ=MINUTELY FREQ=MONTHLY INTERVAL=1 INTERVAL=7 INTERVAL=999999
+    COUNT=3 COUNT=0 UNTIL=20301231 UNTIL=00010101 BYDAY=MO BYDAY=5MO BYDAY=-53SU BYMONTH=2 BYMONTHDAY=31
+    BYYEARDAY=366 BYWEEKNO=53 BYSETPOS=-1 BYSETPOS=366 BYHOUR=25 BYHOUR=3 BYMINUTE=0,30 BYSECOND=1 BYEASTER=0
+    WKST=SU X=1 =""".split()  # noqa: SIM905
 )
 
 
@@ -292,49 +283,12 @@ def test_any_octets_as_xml(octets: bytes) -> None:
 
 
 NAMES = st.sampled_from(
-    [
-        "D:propfind",
-        "D:prop",
-        "D:allprop",
-        "D:propname",
-        "D:propertyupdate",
-        "D:set",
-        "D:remove",
-        "D:resourcetype",
-        "D:displayname",
-        "D:getetag",
-        "D:sync-collection",
-        "D:sync-token",
-        "D:sync-level",
-        "D:href",
-        "D:mkcol",
-        "D:collection",
-        "D:limit",
-        "D:expand-property",
-        "C:calendar-query",
-        "C:calendar-multiget",
-        "C:free-busy-query",
-        "C:filter",
-        "C:comp-filter",
-        "C:prop-filter",
-        "C:param-filter",
-        "C:time-range",
-        "C:text-match",
-        "C:is-not-defined",
-        "C:calendar-data",
-        "C:expand",
-        "C:comp",
-        "C:mkcalendar",
-        "C:supported-calendar-component-set",
-        "C:calendar",
-        "CR:addressbook-query",
-        "CR:addressbook-multiget",
-        "CR:filter",
-        "CR:prop-filter",
-        "CR:address-data",
-        "CR:addressbook",
-        "X:unknown",
-    ]
+    """D:propfind D:prop D:allprop D:propname D:propertyupdate D:set D:remove D:resourcetype D:displayname D:getetag
+    D:sync-collection D:sync-token D:sync-level D:href D:mkcol D:collection D:limit D:expand-property
+    C:calendar-query C:calendar-multiget C:free-busy-query C:filter C:comp-filter C:prop-filter C:param-filter
+    C:time-range C:text-match C:is-not-defined C:calendar-data C:expand C:comp C:mkcalendar
+    C:supported-calendar-component-set C:calendar CR:addressbook-query CR:addressbook-multiget CR:filter
+    CR:prop-filter CR:address-data CR:addressbook X:unknown""".split()  # noqa: SIM905
 )
 ATTRIBUTES = st.dictionaries(
     st.sampled_from(["name", "start", "end", "test", "match-type", "collation", "negate-condition"]),
@@ -370,6 +324,62 @@ def test_any_document_gets_a_clear_answer(client: Client, body: str, method: str
     client.put_event(f"{AGENDA}/a.ics", event("a"))
     response = client.dav(method, f"/dav{path}", body, Depth=depth)
     assert response.status_code in (200, 201, 207, 400, 403, 404, 405, 409, 507), (response.status_code, body)
+
+
+TIMES = st.sampled_from(
+    """DTSTART:20260907T080000Z DTSTART;TZID=Europe/Paris:20260907T080000 DTSTART;VALUE=DATE:20260907
+    DTSTART:20260907T080000 DTSTART;TZID=Nowhere:20260907T080000 DTSTART:16000101T000000Z""".split()  # noqa: SIM905
+)
+LINES = st.sampled_from(
+    """DTEND:20260907T090000Z DTEND;VALUE=DATE:20260908 DTEND:19000101T000000 DURATION:PT1H DURATION:-PT1H
+    DURATION:PT0S RRULE:FREQ=DAILY RRULE:FREQ=WEEKLY;COUNT=3 RRULE:FREQ=DAILY;UNTIL=20270101T000000Z
+    RRULE:FREQ=MONTHLY;BYDAY=1MO EXRULE:FREQ=DAILY;COUNT=2 EXDATE:20260908T080000Z EXDATE;VALUE=DATE:20260908
+    RDATE:20260910T080000Z RDATE;VALUE=PERIOD:20260908T080000Z/PT1H RECURRENCE-ID:20260908T080000Z
+    RECURRENCE-ID;VALUE=DATE:20260908 ATTENDEE;CN="a:b":mailto:x@y CATEGORIES:a,b TRANSP:TRANSPARENT
+    STATUS:CANCELLED STATUS:x PRIORITY:x GEO:1;2 SUMMARY;ENCODING=QUOTED-PRINTABLE:=E9
+    ATTACH;ENCODING=BASE64;VALUE=BINARY:!! COMPLETED:20260909T000000Z""".split()  # noqa: SIM905
+)
+PATTERNS = (
+    '<C:time-range start="20260901T000000Z" end="20261001T000000Z"/>',
+    '<C:time-range start="21200901T000000Z"/>',
+    '<C:comp-filter name="VALARM"><C:time-range start="20260901T000000Z" end="20261001T000000Z"/></C:comp-filter>',
+)
+EXPAND = '<C:calendar-data><C:expand start="20260901T000000Z" end="20261001T000000Z"/></C:calendar-data>'
+
+
+@only_sqlite
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    start=TIMES,
+    lines=st.lists(LINES, max_size=4),
+    exception=st.lists(LINES, max_size=2),
+    alarm=st.sampled_from(["", "-PT15M", "20260908T080000Z", "bad"]),
+)
+def test_what_was_stored_spoils_no_report(
+    client: Client, start: str, lines: list[str], exception: list[str], alarm: str
+) -> None:
+    """An object is refused when it is put, or every later report over its collection is answered."""
+    first = "\n".join(["BEGIN:VEVENT\nUID:a", start, *lines])
+    if alarm:
+        first += f"\nBEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:x\nTRIGGER:{alarm}\nEND:VALARM"
+    second = "\n".join(["BEGIN:VEVENT\nUID:a", start, "RECURRENCE-ID:20260909T080000Z", *exception, "END:VEVENT\n"])
+    text = f"BEGIN:VCALENDAR\nVERSION:2.0\n{first}\nEND:VEVENT\n{second if exception else ''}END:VCALENDAR\n"
+    client.dav("DELETE", f"{AGENDA}/odd.ics")
+    stored = client.put_event(f"{AGENDA}/odd.ics", text).status_code
+    assert stored in (201, 400), text
+    for pattern in PATTERNS:
+        for data in ("<C:calendar-data/>", EXPAND):
+            query = (
+                f"<C:calendar-query {SPACES}><D:prop>{data}</D:prop><C:filter><C:comp-filter name='VCALENDAR'>"
+                f"<C:comp-filter name='VEVENT'>{pattern}</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
+            )
+            assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 207, text
+    busy = f"<C:free-busy-query {SPACES}>{PATTERNS[0]}</C:free-busy-query>"
+    assert client.dav("REPORT", f"{AGENDA}/", busy).status_code == 200, text
 
 
 # ---------------------------------------------------------------------- requests

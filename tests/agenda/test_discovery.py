@@ -4,6 +4,8 @@ import pytest
 
 from tests.agenda.conftest import NAMESPACES, Client, Door
 
+pytestmark = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
+
 
 @pytest.mark.parametrize("name", ["caldav", "carddav", "caldav/"])
 def test_well_known_leads_to_the_root_without_login(door: Door, name: str) -> None:

@@ -108,6 +108,16 @@ def test_expand(filled: Client) -> None:
     assert "RRULE" not in response.text
 
 
+def test_expand_that_cannot_be_computed(filled: Client) -> None:
+    """A lesson in floating time: the report is answered with whole items instead of an error."""
+    floating = event("f", "Sport", "20260908T080000", "20260908T090000", "RRULE:FREQ=WEEKLY;COUNT=3\n")
+    assert filled.put_event(f"{AGENDA}floating.ics", floating).status_code == 201
+    expand = '<C:calendar-data><C:expand start="20260901T000000Z" end="20261001T000000Z"/></C:calendar-data>'
+    response = query(filled, between("20260901T000000Z", "20261001T000000Z"), data=expand)
+    assert found(response) == {"alone.ics", "weekly.ics", "floating.ics"}
+    assert "Sport" in response.text
+
+
 def test_free_and_busy(filled: Client) -> None:
     body = (
         f"<C:free-busy-query {SPACES}>"
