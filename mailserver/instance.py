@@ -22,7 +22,8 @@ def create(directory: Path, domain: str) -> Settings:
     for name in ("data", "data/blobs", "secrets", "tls"):
         (directory / name).mkdir(exist_ok=True, mode=0o700)
     write_secret(directory / "secrets" / "hmac", secrets.token_hex(HMAC_BYTES).encode() + b"\n")
-    write_secret(directory / "secrets" / "ldap-admin", secrets.token_urlsafe(18).encode() + b"\n")
+    # Without a newline: `ldapsearch -y` takes the whole file for the password.
+    write_secret(directory / "secrets" / "ldap-admin", secrets.token_urlsafe(18).encode())
     write_secret(directory / "secrets" / "dkim-s1.pem", new_key())
     make_certificate(
         directory / "tls" / "cert.pem",

@@ -97,10 +97,13 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Line | F
     values = dict(zip(columns, cells, strict=False))
     if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell):
         return Fault(number, "not UTF-8")
+    missing = [name for name in REQUIRED if not values.get(name, "").strip()]
+    if missing:
+        return Fault(number, f"{missing[0]}: is empty")
     password = values.pop("password", "")
     try:
         role = role_of(values.pop("role", ""))
-        person = checked(NewPerson(role=role, **{"given_name": "", "surname": "", **values}))
+        person = checked(NewPerson(role=role, **values))
     except Refused as refusal:
         return Fault(number, refusal.text)
     return Line(number, person, Secret(password) if password else None)

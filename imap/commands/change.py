@@ -40,8 +40,11 @@ _New = tuple[Prepared, tuple[str, ...], int | None]
 async def append(session: Session, command: commands.Append) -> Outputs:
     """RFC 3501 section 6.3.11, several messages at once by RFC 3502: all are stored, or none.
 
+    An empty message is how a client gives the command up (RFC 3502 section 6.3.11).
     The answer carries APPENDUID (RFC 4315 section 3) and comes after the commit is on disk.
     """
+    if not all(message.octets for message in command.messages):
+        raise Refused(Reason.INVALID, "An empty message: nothing is appended")
     folder = session.services.settings.data / "blobs"
     batch: list[_New] = []
     for message in command.messages:

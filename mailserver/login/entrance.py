@@ -29,7 +29,8 @@ log = structlog.get_logger("login")
 WRONG = "Identifiant ou mot de passe incorrect / Wrong login or password"
 NOT_ACTIVATED = "Activez d'abord votre compte sur le site web / Activate your account on the web site first"
 CLOSED = "Ce compte n'est plus ouvert / This account is closed"
-HELP = "l'assistance informatique / the help desk"
+HELP = ("l'assistance informatique", "the help desk")
+"""Whom to call when the settings name nobody: in French, in English."""
 
 
 class Login:
@@ -39,7 +40,8 @@ class Login:
         self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
     ) -> None:
         self._limits = settings.limits
-        self._contact = settings.web.help_contact or HELP
+        contact = settings.web.help_contact
+        self._contacts = (contact, contact) if contact else HELP
         self._store = store
         self._directory = directory
         self._clock = clock
@@ -198,9 +200,9 @@ class Login:
         log.info("login refused", account=attempt.account_id, service=attempt.service, state=state.value)
         match state:
             case State.SUSPENDED:
-                contact = self._contact
+                french, english = self._contacts
                 return Refused(
-                    Reason.SUSPENDED, f"Compte suspendu: contactez {contact} / Account suspended: call {contact}"
+                    Reason.SUSPENDED, f"Compte suspendu: contactez {french} / Account suspended: call {english}"
                 )
             case State.CLOSED:
                 return Refused(Reason.CLOSED, CLOSED)

@@ -103,7 +103,10 @@ def test_a_header_that_is_none(header: str) -> None:
     [
         (b"A,B,,king,,,,,,", "role"),
         (b"A,B,,,,,,,,", "role"),
-        (b",,,teacher,,,,,,", "name"),
+        (b",,,teacher,,,,,,", "given_name"),
+        (b" ,B,,teacher,,,,,,", "given_name"),
+        (b"A,,,teacher,,,,,,", "surname"),
+        (b"A", "surname"),
         (b"A,B,1980-02-30,teacher,,,,,,", "birth_date"),
         (b"A,B,,teacher,21E26,,,,,", "numen"),
         (b"A,B,,teacher,,12,,,,", "ine"),
