@@ -179,6 +179,13 @@ def test_init_does_not_touch_an_instance_that_is_there(fresh: Callable[..., Inst
     assert (instance.directory / "secrets" / "hmac").read_bytes() == before
 
 
+def test_the_directory_secret_is_the_whole_file(fresh: Callable[..., Instance]) -> None:
+    """`ldapsearch -y DIR/secrets/ldap-admin` sends every octet of the file."""
+    secret = (fresh().directory / "secrets" / "ldap-admin").read_bytes()
+    assert secret
+    assert secret == secret.strip()
+
+
 def test_check_says_what_to_fix(fresh: Callable[..., Instance]) -> None:
     instance = fresh()
     assert run_command("check", instance.directory, "--no-dns").returncode == 0
