@@ -155,6 +155,8 @@ def create(tx: Tx, account_id: int, name: str, special_use: str = "") -> Mailbox
         raise Refused(Reason.MAILBOX_EXISTS, "Mailbox already exists")
     if special_use and by_use(tx, account_id, special_use) is not None:
         raise Refused(Reason.CANNOT, "Another mailbox has this special use")
+    if not special_use and name in SPECIAL and by_use(tx, account_id, SPECIAL[name]) is None:
+        special_use = SPECIAL[name]  # deleted and made again: still what clients look for
     if len(existing) >= MAX_MAILBOXES:
         raise Refused(Reason.LIMIT, "Too many mailboxes")
     _create_parents(tx, account_id, name, existing)

@@ -97,3 +97,10 @@ def test_mailboxes_are_scoped(store: Store, edupont: int, mmartin: int) -> None:
     theirs = store.read_now(mailboxes.get, mmartin, "INBOX")
     with pytest.raises(Refused):
         store.read_now(mailboxes.by_id, edupont, theirs.id)
+
+
+def test_a_special_folder_made_again_is_special_again(store: Store, edupont: int) -> None:
+    store.write_now(mailboxes.remove, edupont, "Sent")
+    assert store.write_now(mailboxes.create, edupont, "Sent").special_use == "\\Sent"
+    store.write_now(mailboxes.rename, edupont, "Trash", "Corbeille")
+    assert store.write_now(mailboxes.create, edupont, "Trash").special_use == ""
