@@ -285,9 +285,8 @@ def _expired(verdict: Verdict) -> Verdict:
     """The message has waited its whole life (RFC 5321 section 4.5.4.1)."""
     if verdict.result is not Result.DEFERRED:
         return verdict
-    return Verdict(
-        verdict.addressee, Result.FAILED, "5.4.7", f"Given up: {verdict.text}", verdict.remote, verdict.knows_dsn
-    )
+    # The text stays the other server's own reply: the report quotes it (RFC 3464 section 2.3.6).
+    return Verdict(verdict.addressee, Result.FAILED, "5.4.7", verdict.text, verdict.remote, verdict.knows_dsn)
 
 
 def _without_return_path(octets: bytes) -> bytes:
