@@ -48,9 +48,9 @@ class Fault:
 
 
 def count(path: Path) -> int:
-    """About how many lines there are, for a progress bar."""
+    """About how many lines there are below the header, for a progress bar."""
     with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+        return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1)
 
 
 def read(file: TextIO) -> Iterator[Line | Fault]:

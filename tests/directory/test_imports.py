@@ -299,8 +299,10 @@ def test_the_report_is_bounded(importer: Importer, monkeypatch: pytest.MonkeyPat
 
 def test_counting_lines(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
-    path.write_bytes(b"a\n" * 1000)
+    path.write_bytes(b"header\n" + b"a\n" * 1000)
     assert rows.count(path) == 1000
+    path.write_bytes(b"")
+    assert rows.count(path) == 0
 
 
 def test_units_are_repeatable(importer: Importer) -> None:
