@@ -1,5 +1,6 @@
 """The agenda door within a running instance: the real login, the web server around it, two workers, TLS."""
 
+import ssl
 import time
 
 import httpx
@@ -36,7 +37,8 @@ def test_discovery_through_the_web_server(demo: Instance) -> None:
 
 def test_tls_door(demo: Instance) -> None:
     url = f"https://127.0.0.1:{demo.ports['https']}/dav/"
-    response = httpx.request("PROPFIND", url, auth=("skaci", DEMO_PASSWORD), verify=False)
+    trust = ssl.create_default_context(cafile=str(demo.directory / "tls" / "cert.pem"))
+    response = httpx.request("PROPFIND", url, auth=("skaci", DEMO_PASSWORD), verify=trust)
     assert response.status_code == 207
 
 

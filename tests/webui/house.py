@@ -5,6 +5,7 @@ import datetime
 import re
 import shutil
 import socket
+import ssl
 import threading
 from collections.abc import Coroutine
 from html import unescape
@@ -108,7 +109,7 @@ class House:
 
     def visitor(self, *, secure: bool = False) -> "Visitor":
         """Another browser at the door; closed with the house."""
-        made = Visitor(self.tls_url if secure else self.url)
+        made = Visitor(self.tls_url if secure else self.url, self.settings.certificate)
         self._visitors.append(made)
         return made
 
@@ -160,9 +161,10 @@ class House:
 class Visitor:
     """A browser without scripts: cookies, forms, redirects."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, certificate: Path) -> None:
+        trust = ssl.create_default_context(cafile=str(certificate))
         self.http = httpx.Client(
-            base_url=base, follow_redirects=True, verify=False, headers={"accept-language": "fr"}, timeout=30
+            base_url=base, follow_redirects=True, verify=trust, headers={"accept-language": "fr"}, timeout=30
         )
         self.page: httpx.Response | None = None
 

@@ -78,7 +78,7 @@ def test_pages_without_icons_show_words(bare_house: House) -> None:
 
 
 def test_encodings_and_immutability(house: House) -> None:
-    visitor = Visitor(house.url)
+    visitor = Visitor(house.url, house.settings.certificate)
     visitor.get("/")
     address = re.search(r'href="(/static/dist/style[^"]+)', visitor.text)
     assert address
