@@ -112,7 +112,7 @@ class EmbeddedDirectory:
         name = self._name(address)
         return await self._store.read(rosters.expand, name) if "@" in name else None
 
-    async def search(self, text: str, limit: int) -> Sequence[Principal]:
+    async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         """People each word of the text is found in: by name, identifier or address. Hidden and closed are left out."""
         words = text[:MAX_NAME].split()[:MAX_WORDS]
         if not words or limit <= 0:

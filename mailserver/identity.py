@@ -26,6 +26,51 @@ class Role(StrEnum):
     SECRETARIAT = "secretariat"
     ADMIN = "admin"
 
+    @property
+    def population(self) -> "Population":
+        """The population that the rules between populations speak of."""
+        match self:
+            case Role.PUPIL:
+                return Population.PUPIL
+            case Role.TEACHER:
+                return Population.TEACHER
+            case _:
+                return Population.STAFF
+
+
+class Population(StrEnum):
+    """Whom the rules between populations and the emergency brake speak of."""
+
+    PUPIL = "pupil"
+    TEACHER = "teacher"
+    STAFF = "staff"
+    """Staff, secretariats and administrators."""
+    OUTSIDE = "outside"
+    """Everybody without an account here, and whoever has not proven to have one."""
+
+
+class Tie(StrEnum):
+    """What kind of thing an affiliation ties a person to."""
+
+    FUNCTION = "function"
+    """ENS (teacher), DOC (librarian), DIR (head), EDU, ADM …, the codes of the export."""
+    DISCIPLINE = "discipline"
+    CLASS = "class"
+    GROUP = "group"
+    SCHOOL = "school"
+    """A school besides the main one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affiliation:
+    """What a person is somewhere: `Affiliation(Tie.CLASS, "4B", "0210006T", "4e B")`."""
+
+    kind: Tie
+    code: str
+    uai: str = ""
+    """Empty: the academy's own services, or any school."""
+    label: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -70,6 +115,8 @@ class MailingList:
     name: str
     members: tuple[str, ...]
     owner: str = ""
+    owners: tuple[str, ...] = ()
+    """Every owner's address, `owner` first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +135,15 @@ class NewPerson:
     login: str = ""
     """Wanted identifier; empty: issued by the rules."""
     recovery_address: str = ""
+    title: str = ""
+    """`M.` or `Mme`."""
+    affiliations: tuple[Affiliation, ...] = ()
+    hidden: bool = False
+    """Shown in no address book (supannListeRouge)."""
+    source: str = ""
+    """The export that keeps this person up to date: `csv`, `aaf`; empty: by hand."""
+    source_key: str = ""
+    """The person's number in that export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +158,12 @@ class PersonChange:
     role: Role | None = None
     uai: str | None = None
     discipline: str | None = None
+    title: str | None = None
+    hidden: bool | None = None
+    affiliations: tuple[Affiliation, ...] | None = None
+    """All of them: what is not here is no more."""
+    extra: str | None = None
+    """Further attributes of the entry, as JSON (`directory.tree`)."""
 
 
 class Directory(Protocol):
@@ -128,8 +190,12 @@ class Directory(Protocol):
     async def expand(self, address: str) -> MailingList | None:
         """A distribution list by its address."""
 
-    async def search(self, text: str, limit: int) -> Sequence[Principal]:
-        """People whose name, identifier or address contains the text: the address book."""
+    async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
+        """People whose name, identifier or address contains the text: the address book.
+
+        Only those whom `viewer` may see (`mailserver.visibility`); None: the service itself, which sees all but
+        the hidden and the closed.
+        """
 
     async def administrators(self) -> Sequence[Principal]:
         """The people of role admin: `postmaster@` and `abuse@` deliver to them."""

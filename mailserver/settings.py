@@ -123,6 +123,48 @@ class Web(_Section):
     timezone: str = "Europe/Paris"
 
 
+class Passwords(_Section):
+    """What people may choose as password, and for how long."""
+
+    profile: Literal["academie", "cnil"] = "academie"
+    """`academie`: 8 characters of four kinds, renewed; `cnil`: 80 bits, known passwords refused, never renewed."""
+    renewal_days: int = Field(default=365, ge=0)
+    """Profile `academie` only; 0: never."""
+    notice_days: tuple[int, ...] = (30, 7, 1)
+    """When a person is told that the password must be renewed."""
+    history: int = Field(default=5, ge=0, le=24)
+    """The last passwords that may not come back (profile `academie`)."""
+    second_factor: tuple[Literal["teacher", "staff", "pupil", "secretariat", "admin"], ...] = ("admin",)
+    """Roles that need a second factor in the web interface."""
+
+
+class Accounts(_Section):
+    """From the first code to the last octet. Days."""
+
+    code_days: int = Field(default=90, ge=1, le=3650)
+    """A printed code is good this long."""
+    recovery_minutes: int = Field(default=30, ge=5, le=1440)
+    """A code sent to the private address is good this long."""
+    leaver_days: int = Field(default=60, ge=0)
+    """Between the day an export no longer names somebody and the closing."""
+    closing_notices: tuple[int, ...] = (30, 10)
+    """When a person is told that the account will be closed."""
+    reply_days: int = Field(default=30, ge=0)
+    """How long a closed account answers its mail."""
+    grace_days: int = Field(default=90, ge=0)
+    """How long a closed account can be restored and exported; then it is erased."""
+    undo_hours: int = Field(default=24, ge=0)
+    """How long an import can be taken back."""
+
+
+class Audit(_Section):
+    """The record of who did what to which account. Days."""
+
+    retention_days: int = Field(default=365, ge=1)
+    login_retention_days: int = Field(default=365, ge=1)
+    """Of logins and refused logins."""
+
+
 class Log(_Section):
     """How the service speaks to its operators."""
 
@@ -147,6 +189,9 @@ class Settings(_Section):
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
     web: Web = Web()
+    passwords: Passwords = Passwords()
+    accounts: Accounts = Accounts()
+    audit: Audit = Audit()
     log: Log = Log()
     dkim_selector: str = "s1"
     directory: Path = Path()

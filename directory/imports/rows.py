@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from directory.enrolment import checked, role_of
 from mailserver.errors import BadSyntax, Refused
@@ -94,7 +94,7 @@ def _columns(names: Sequence[str]) -> tuple[str, ...]:
 def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Line | Fault:
     if len(cells) > len(columns):
         return Fault(number, f"{len(cells)} cells for {len(columns)} columns")
-    values = dict(zip(columns, cells, strict=False))
+    values: dict[str, Any] = dict(zip(columns, cells, strict=False))
     if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell):
         return Fault(number, "not UTF-8")
     missing = [name for name in REQUIRED if not values.get(name, "").strip()]

@@ -118,7 +118,7 @@ class LdapDirectory:
         known = await self._lists.get(folded, ask)
         return MailingList(known.address, known.name, known.members, known.owner) if known is not None else None
 
-    async def search(self, text: str, limit: int) -> Sequence[Principal]:
+    async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         # OpenLDAP takes a NUL for the end of the value: what cannot be printed is in nobody's name.
         text = "".join(char if char.isprintable() else " " for char in text[:MAX_NAME])
         if not text.strip() or limit <= 0:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, insert, select
 
-from mailserver.store.schema.accounts import audit
+from mailserver.store.schema.audits import audit
 from mailserver.store.statements import Statement, Tx
 
 MAX_DETAIL = 500
@@ -23,6 +23,30 @@ class Action(StrEnum):
     SUSPENDED = "suspended"
     RESUMED = "resumed"
     CLOSED = "closed"
+    CLOSING_PLANNED = "closing-planned"
+    CLOSING_CANCELLED = "closing-cancelled"
+    EXPORTED = "exported"
+    ERASED = "erased"
+    DELETED = "deleted"
+    """An entry without an account."""
+    LETTER_PRINTED = "letter-printed"
+    WELCOMED = "welcomed"
+    NOTIFIED = "notified"
+    RECOVERY_ASKED = "recovery-asked"
+    RECOVERY_SET = "recovery-set"
+    FACTOR_SET = "factor-set"
+    FACTOR_REMOVED = "factor-removed"
+    RECOVERY_CODES = "recovery-codes"
+    APP_PASSWORD_MADE = "app-password-made"  # noqa: S105
+    APP_PASSWORD_REVOKED = "app-password-revoked"  # noqa: S105
+    SESSIONS_CLOSED = "sessions-closed"
+    QUOTA_SET = "quota-set"
+    IMPORTED = "imported"
+    IMPORT_UNDONE = "import-undone"
+    LIST_CHANGED = "list-changed"
+    RULE_CHANGED = "rule-changed"
+    BRAKED = "braked"
+    RELEASED = "released"
     LOGIN = "login"
     LOGIN_FAILED = "login-failed"
     LOGIN_REFUSED = "login-refused"

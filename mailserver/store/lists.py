@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, delete, func, select, update
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
 from mailserver.store.notices import DIRECTORY
-from mailserver.store.schema.people import list_member, mailing_list
+from mailserver.store.schema.rosters import list_member, mailing_list
 from mailserver.store.statements import Statement, Tx
 
 MAX_MEMBERS = 50_000

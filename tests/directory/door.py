@@ -94,7 +94,7 @@ class Academy:
 
     # ------------------------------------------------------------------ people
 
-    def add(self, given_name: str, surname: str, role: Role = Role.TEACHER, **more: str) -> Principal:
+    def add(self, given_name: str, surname: str, role: Role = Role.TEACHER, **more: Any) -> Principal:
         return self.run(self.directory.add(NewPerson(given_name, surname, role, **more)))
 
     def activate(self, principal: Principal, password: str = PASSWORD) -> None:

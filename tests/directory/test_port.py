@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ PASSWORD = Secret("Soixante-dix-8!")
 UAI = "0210006T"
 
 
-def teacher(given_name: str, surname: str, **more: str) -> NewPerson:
+def teacher(given_name: str, surname: str, **more: Any) -> NewPerson:
     return NewPerson(given_name, surname, Role.TEACHER, **more)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,13 +77,13 @@ class Gate:
     def accounts(self) -> Accounts:
         return self.worker.accounts
 
-    async def person(self, given_name: str = "Émilie", surname: str = "Dupont", **more: str) -> Principal:
+    async def person(self, given_name: str = "Émilie", surname: str = "Dupont", **more: Any) -> Principal:
         """Somebody with PASSWORD."""
         person = await self.worker.directory.add(NewPerson(given_name, surname, Role.TEACHER, **more))
         await self.worker.directory.set_password(person.account_id, Secret(PASSWORD))
         return person
 
-    async def newcomer(self, **more: str) -> Principal:
+    async def newcomer(self, **more: Any) -> Principal:
         """Somebody who has not activated yet, and has a NUMEN."""
         person = NewPerson("Julie", "Nouveau", Role.TEACHER, **{"numen": NUMEN, "birth_date": "1985-07-14", **more})
         return await self.worker.directory.add(person)

@@ -125,7 +125,7 @@ class House:
     # ------------------------------------------------------------------ people and mail
 
     def person(
-        self, given_name: str, surname: str, role: Role = Role.TEACHER, password: str = PASSWORD, **more: str
+        self, given_name: str, surname: str, role: Role = Role.TEACHER, password: str = PASSWORD, **more: Any
     ) -> Principal:
         """Somebody with a password; with an empty one they still have to activate."""
         made = self.run(self.directory.add(NewPerson(given_name, surname, role, **more)))

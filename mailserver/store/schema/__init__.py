@@ -4,7 +4,34 @@ Columns are plain integers, text and octets (no Boolean, DateTime or JSON types)
 straight to the driver, past SQLAlchemy's type conversion, and both engines then agree.
 """
 
-from mailserver.store.schema import accounts, agendas, mail, people, search, sessions, spool
+from mailserver.store.schema import (
+    accounts,
+    agendas,
+    audits,
+    factors,
+    imports,
+    mail,
+    people,
+    rosters,
+    rules,
+    search,
+    sessions,
+    spool,
+)
 from mailserver.store.schema.base import metadata
 
-__all__ = ["accounts", "agendas", "mail", "metadata", "people", "search", "sessions", "spool"]
+__all__ = [
+    "accounts",
+    "agendas",
+    "audits",
+    "factors",
+    "imports",
+    "mail",
+    "metadata",
+    "people",
+    "rosters",
+    "rules",
+    "search",
+    "sessions",
+    "spool",
+]

@@ -32,31 +32,42 @@ account = Table(
     Column("code", LargeBinary(32)),
     Column("code_expires", BigInteger, nullable=False, server_default="0"),
     Column("recovery_address", Text, nullable=False, server_default=""),
+    Column("recovery_code", LargeBinary(32)),
+    Column("recovery_expires", BigInteger, nullable=False, server_default="0"),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("source_key", Text, nullable=False, server_default=""),
+    Column("welcome_due", SmallInteger, nullable=False, server_default="0"),
+    Column("renewal_notice", SmallInteger, nullable=False, server_default="0"),
+    Column("suspend_from", BigInteger, nullable=False, server_default="0"),
+    Column("suspend_until", BigInteger, nullable=False, server_default="0"),
+    Column("close_at", BigInteger, nullable=False, server_default="0"),
+    Column("close_notice", SmallInteger, nullable=False, server_default="0"),
+    Column("reply_until", BigInteger, nullable=False, server_default="0"),
+    Column("auto_reply", Text, nullable=False, server_default=""),
+    Column("erase_at", BigInteger, nullable=False, server_default="0"),
+    Column("erased", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """`quota` -1: the setting's; 0: none. `state_before`: where a suspended or closed account goes back to.
 `login_given` 1: the identifier came from outside, not from our rules.
 `login_version` moves whenever password or state does: whoever keeps a login in memory compares it.
 `activated`: first activation, after which the NUMEN opens nothing any more. `numen`, `ine`,
-`birth_date` and `code` (one-time) are HMACs under a key that is not in the database."""
+`birth_date`, `code` (one-time) and `recovery_code` are HMACs under a key that is not in the database.
+`source` and `source_key`: the export that keeps this person up to date, and the person's number there.
+`welcome_due` 1: the private address has not been told of the account yet. `renewal_notice`, `close_notice`:
+how many notices of a password's renewal, of a closing, have gone out. Times are seconds since the epoch;
+0: never. `suspend_from` and `close_at` are planned; a closed account answers its mail until `reply_until`
+and is erased at `erase_at`."""
 Index("ix_account_numen", account.c.numen)
 Index("ix_account_ine", account.c.ine)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", String(32), nullable=False),
-    Column("account_id", BigInteger, nullable=False),
-    Column("service", String(16), nullable=False),
-    Column("peer", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-"""Who did what to which account, from where; rows are only ever added, and hold no secret."""
-Index("ix_audit_account_id_id", audit.c.account_id, audit.c.id)
+Index("ix_account_source", account.c.source, account.c.source_key)
+for _due in ("welcome_due", "suspend_from", "suspend_until", "close_at", "erase_at"):
+    Index(
+        f"ix_account_{_due}",
+        account.c[_due],
+        sqlite_where=account.c[_due] > 0,
+        postgresql_where=account.c[_due] > 0,
+    )
 
 guess = Table(
     "guess",

@@ -1,6 +1,7 @@
-"""The one MetaData, and the naming rule that keeps constraint names the same on both engines."""
+"""The one MetaData, the naming rule that keeps constraint names the same on both engines, and a shared type."""
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Text
+from sqlalchemy.dialects import postgresql
 
 metadata = MetaData(
     naming_convention={
@@ -10,3 +11,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+Key = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text that compares by code point on both engines, so that a prefix is a range of the index."""

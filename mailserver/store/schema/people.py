@@ -1,12 +1,8 @@
 """The embedded directory's entries, and the claims on identifiers and addresses."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, SmallInteger, String, Table, Text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, String, Table, Text
 
-from mailserver.store.schema.base import metadata
-
-Key = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-"""Text that compares by code point on both engines, so that a prefix is a range of the index."""
+from mailserver.store.schema.base import Key, metadata
 
 claim = Table(
     "claim",
@@ -33,7 +29,9 @@ person = Table(
     Column("role", String(16), nullable=False),
     Column("uai", String(8), nullable=False, server_default=""),
     Column("discipline", Text, nullable=False, server_default=""),
+    Column("title", Text, nullable=False, server_default=""),
     Column("hidden", SmallInteger, nullable=False, server_default="0"),
+    Column("extra", Text, nullable=False, server_default=""),
     Column("password", Text, nullable=False, server_default=""),
     Column("given_key", Key, nullable=False),
     Column("surname_key", Key, nullable=False),
@@ -43,12 +41,60 @@ person = Table(
     Column("modified", BigInteger, nullable=False),
 )
 """`address` is the primary one; `aliases` the other live claims, separated by spaces, so that one row
-says everything. The `…_key` columns are folded for searching (`mailserver.folding.search_key`)."""
+says everything. `title`: `M.` or `Mme`. `extra`: further LDAP attributes that the administrator gave the entry,
+as JSON (`directory.tree`). The `…_key` columns are folded for searching (`mailserver.folding.search_key`)."""
 Index("ix_person_surname_key", person.c.surname_key)
 Index("ix_person_given_key", person.c.given_key)
 Index("ix_person_name_key", person.c.name_key)
 Index("ix_person_uai", person.c.uai)
 Index("ix_person_role", person.c.role)
+
+affiliation = Table(
+    "affiliation",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("kind", String(12), primary_key=True),
+    Column("uai", String(8), primary_key=True),
+    Column("code", Key, primary_key=True),
+    Column("label", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+"""What a person is where (`mailserver.identity.Affiliation`): a function (ENS, DOC, DIR), a discipline taught, a
+class or group attended or taught, a further school. `uai` may be empty: the academy's own services."""
+Index("ix_affiliation_kind_uai_code", affiliation.c.kind, affiliation.c.uai, affiliation.c.code)
+Index("ix_affiliation_kind_code", affiliation.c.kind, affiliation.c.code)
+
+vocabulary_entry = Table(
+    "vocabulary_entry",
+    metadata,
+    Column("kind", String(12), primary_key=True),
+    Column("uai", String(8), primary_key=True),
+    Column("code", Key, primary_key=True),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("label_key", Key, nullable=False, server_default=""),
+    Column("created", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Classes and groups of a school, disciplines and functions of the academy (`uai` empty), by the code and the
+label that the export gives them."""
+
+contact_entry = Table(
+    "contact_entry",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("rdn_key", Key, nullable=False, unique=True),
+    Column("rdn", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("name_key", Key, nullable=False),
+    Column("mail_key", Key, nullable=False, server_default=""),
+    Column("created", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Entries of the address book that are nobody's account: a bare inetOrgPerson added over LDAP. `attributes` is
+JSON; `mail_key` holds the addresses, folded, between spaces."""
+Index("ix_contact_entry_name_key", contact_entry.c.name_key)
 
 school = Table(
     "school",
@@ -56,27 +102,13 @@ school = Table(
     Column("uai", String(8), primary_key=True),
     Column("name", Text, nullable=False, server_default=""),
     Column("name_key", Key, nullable=False, server_default=""),
+    Column("kind", String(16), nullable=False, server_default=""),
+    Column("contract", String(4), nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("postcode", String(16), nullable=False, server_default=""),
+    Column("town", Text, nullable=False, server_default=""),
+    Column("telephone", Text, nullable=False, server_default=""),
+    Column("source_key", Text, nullable=False, server_default=""),
     Column("created", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
 )
-
-mailing_list = Table(
-    "mailing_list",
-    metadata,
-    Column("address", Key, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("name_key", Key, nullable=False),
-    Column("owner", Text, nullable=False, server_default=""),
-    Column("created", BigInteger, nullable=False),
-    Column("modified", BigInteger, nullable=False),
-)
-
-list_member = Table(
-    "list_member",
-    metadata,
-    Column("list", Key, ForeignKey("mailing_list.address"), primary_key=True),
-    Column("member", Key, primary_key=True),
-    sqlite_with_rowid=False,
-)
-"""Members are addresses: of people, of other lists, or outside."""
-Index("ix_list_member_member", list_member.c.member)

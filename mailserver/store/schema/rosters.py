@@ -1,0 +1,104 @@
+"""Distribution lists, functional boxes, messages that wait for a moderator, and people's own lists."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from mailserver.store.schema.base import Key, metadata
+
+mailing_list = Table(
+    "mailing_list",
+    metadata,
+    Column("address", Key, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Key, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("kind", String(12), nullable=False, server_default="manual"),
+    Column("query", Text, nullable=False, server_default=""),
+    Column("writers", String(12), nullable=False, server_default="anyone"),
+    Column("moderated", SmallInteger, nullable=False, server_default="0"),
+    Column("hidden_members", SmallInteger, nullable=False, server_default="0"),
+    Column("uai", String(8), nullable=False, server_default=""),
+    Column("created", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+)
+"""`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
+functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is."""
+
+list_member = Table(
+    "list_member",
+    metadata,
+    Column("list", Key, ForeignKey("mailing_list.address"), primary_key=True),
+    Column("member", Key, primary_key=True),
+    Column("rights", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+"""Members are addresses: of people, of other lists, or outside. `rights`: of a functional box's members."""
+Index("ix_list_member_member", list_member.c.member)
+
+list_owner = Table(
+    "list_owner",
+    metadata,
+    Column("list", Key, ForeignKey("mailing_list.address"), primary_key=True),
+    Column("owner", Key, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Further owners, by address: they moderate and edit beside `mailing_list.owner`."""
+
+list_writer = Table(
+    "list_writer",
+    metadata,
+    Column("list", Key, ForeignKey("mailing_list.address"), primary_key=True),
+    Column("writer", Key, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Addresses that may write whatever `mailing_list.writers` says."""
+
+held_message = Table(
+    "held_message",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("list", Key, ForeignKey("mailing_list.address"), nullable=False),
+    Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False),
+    Column("reverse_path", Text, nullable=False),
+    Column("account_id", BigInteger, nullable=False, server_default="0"),
+    Column("population", String(12), nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Messages to a moderated list that wait for one of its owners. `account_id`: who sent it; 0: from outside."""
+Index("ix_held_message_list", held_message.c.list)
+Index("ix_held_message_content_id", held_message.c.content_id)
+Index("ix_held_message_expires", held_message.c.expires)
+
+personal_list = Table(
+    "personal_list",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key", Key, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    UniqueConstraint("account_id", "key"),
+    sqlite_autoincrement=True,
+)
+"""A person's own distribution lists. `key` is what stands behind the `+` of the address they write to."""
+
+personal_list_member = Table(
+    "personal_list_member",
+    metadata,
+    Column("list_id", BigInteger, ForeignKey("personal_list.id"), primary_key=True),
+    Column("member", Key, primary_key=True),
+    sqlite_with_rowid=False,
+)
