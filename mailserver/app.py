@@ -29,6 +29,7 @@ from mailserver.errors import Temporary
 from mailserver.identity import Directory
 from mailserver.indexer import Indexer
 from mailserver.login import Login
+from mailserver.sealer import Sealer
 from mailserver.settings import Settings
 from mailserver.store import news
 from mailserver.store.transactions import Store
@@ -191,7 +192,10 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
     )
     indexer = Indexer(store=services.store, clock=services.clock, changes=services.changes)
     collector = Collector(store=services.store, clock=services.clock, folder=services.settings.data / "blobs")
-    return {"relay": relay.run, "indexer": indexer.run, "collector": collector.run}
+    sealer = Sealer(
+        settings=services.settings, store=services.store, clock=services.clock, changes=services.changes
+    )
+    return {"relay": relay.run, "indexer": indexer.run, "collector": collector.run, "sealer": sealer.run}
 
 
 @contextlib.asynccontextmanager

@@ -161,8 +161,6 @@ class Audit(_Section):
     """The record of who did what to which account. Days."""
 
     retention_days: int = Field(default=365, ge=1)
-    login_retention_days: int = Field(default=365, ge=1)
-    """Of logins and refused logins."""
 
 
 class Log(_Section):

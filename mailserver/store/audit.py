@@ -1,5 +1,6 @@
 """Who did what to which account: rows that are only ever added, and never hold a secret."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -76,8 +77,7 @@ class Event:
     detail: str
 
 
-_INSERT = Statement(insert(audit), keys=("at", "actor", "action", "account_id", "service", "peer", "detail"))
-_ALL: Select[Any] = select(
+COLUMNS = (
     audit.c.id,
     audit.c.at,
     audit.c.actor,
@@ -87,26 +87,63 @@ _ALL: Select[Any] = select(
     audit.c.peer,
     audit.c.detail,
 )
+"""What a row says; `store.sealing` seals exactly these."""
+_INSERT = Statement(insert(audit), keys=("at", "actor", "action", "account_id", "service", "peer", "detail"))
+_ALL: Select[Any] = select(*COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows to read; empty fields ask nothing."""
+
+    account_id: int | None = None
+    action: Action | None = None
+    actor: str = ""
+    since: int = 0
+    until: int = 0
 
 
 def record(tx: Tx, origin: Origin, action: Action, account_id: int, detail: str = "") -> None:
     """Add a row; account 0 is nobody (an unknown login)."""
-    tx.run(
-        _INSERT,
-        at=tx.now,
-        actor=origin.actor,
-        action=action.value,
-        account_id=account_id,
-        service=origin.service,
-        peer=origin.peer,
-        detail=detail[:MAX_DETAIL],
-    )
+    tx.run(_INSERT, **_values(tx, origin, action, account_id, detail))
+
+
+def record_many(tx: Tx, origin: Origin, rows: Iterable[tuple[Action, int, str]]) -> None:
+    """Add rows of one origin: action, account, detail of each."""
+    tx.many(_INSERT, [_values(tx, origin, *row) for row in rows])
+
+
+def _values(tx: Tx, origin: Origin, action: Action, account_id: int, detail: str) -> dict[str, Any]:
+    return {
+        "at": tx.now,
+        "actor": origin.actor,
+        "action": action.value,
+        "account_id": account_id,
+        "service": origin.service,
+        "peer": origin.peer,
+        "detail": detail[:MAX_DETAIL],
+    }
 
 
 def history(tx: Tx, account_id: int, limit: int = 100) -> list[Event]:
     """What happened to an account, newest first."""
-    rows = tx.execute(_ALL.where(audit.c.account_id == account_id).order_by(audit.c.id.desc()).limit(limit))
+    return find(tx, Wanted(account_id=account_id), limit)
+
+
+def find(tx: Tx, wanted: Wanted, limit: int) -> list[Event]:
+    """Rows that are wanted, newest first."""
+    query = _ALL.order_by(audit.c.id.desc()).limit(limit)
+    if wanted.account_id is not None:
+        query = query.where(audit.c.account_id == wanted.account_id)
+    if wanted.action is not None:
+        query = query.where(audit.c.action == wanted.action.value)
+    if wanted.actor:
+        query = query.where(audit.c.actor == wanted.actor)
+    if wanted.since:
+        query = query.where(audit.c.at >= wanted.since)
+    if wanted.until:
+        query = query.where(audit.c.at < wanted.until)
     return [
         Event(row.id, row.at, row.actor, Action(row.action), row.account_id, row.service, row.peer, row.detail)
-        for row in rows
+        for row in tx.execute(query)
     ]

@@ -1,0 +1,165 @@
+"""The audit is a chain: whatever is changed in it behind our back shows, and old rows leave it from its beginning."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, insert, update
+
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.sealer import Sealer
+from mailserver.settings import Settings
+from mailserver.store import audit, sealing
+from mailserver.store.audit import Action, Origin, Wanted
+from mailserver.store.schema.audits import audit as rows
+from mailserver.store.sealing import Break
+from mailserver.store.transactions import Store, Tx
+
+KEY = sealing.chain_key(b"an instance's key")
+ORIGIN = Origin("admin", "console", "192.0.2.7")
+
+
+def write(store: Store, count: int) -> None:
+    store.write_now(audit.record_many, ORIGIN, [(Action.LOGIN, 7, f"n° {number}") for number in range(count)])
+
+
+def seal(store: Store) -> int:
+    total = 0
+    while count := store.write_now(sealing.seal, KEY)[0]:
+        total += count
+    return total
+
+
+def fault(store: Store, key: bytes = KEY) -> Break | None:
+    at = store.read_now(sealing.anchor)
+    while True:
+        further, found = store.read_now(sealing.check, key, at)
+        if further is None:
+            return found
+        at = further
+
+
+def tamper(store: Store, statement: object) -> None:
+    store.write_now(lambda tx: tx.execute(statement))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def chain(store: Store) -> Store:
+    """Twelve sealed rows."""
+    write(store, 12)
+    assert seal(store) == 12
+    return store
+
+
+def test_a_chain_nobody_touched_holds(chain: Store) -> None:
+    assert fault(chain) is None
+    write(chain, 1)
+    assert chain.read_now(sealing.has_unsealed)
+    assert seal(chain) == 1
+    assert not chain.read_now(sealing.has_unsealed)
+    assert fault(chain) is None
+    assert chain.read_now(sealing.head).link == 13
+
+
+def test_more_rows_than_one_unit_takes(store: Store) -> None:
+    write(store, 2 * sealing.BATCH + 3)
+    assert seal(store) == 2 * sealing.BATCH + 3
+    assert fault(store) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"actor": "mmartin"}, {"action": "created"}, {"account_id": 8}, {"at": 1}, {"peer": ""}, {"detail": "autre"}],
+)
+def test_a_changed_row_is_found_at_its_place(chain: Store, values: dict[str, object]) -> None:
+    tamper(chain, update(rows).where(rows.c.link == 5).values(**values))
+    found = fault(chain)
+    assert found is not None
+    assert found.link == 5
+
+
+def test_a_removed_row_is_missed(chain: Store) -> None:
+    tamper(chain, delete(rows).where(rows.c.link == 5))
+    found = fault(chain)
+    assert found is not None
+    assert found.link == 5
+    assert "missing" in found.why
+
+
+def test_two_rows_that_changed_places_are_found(chain: Store) -> None:
+    def swap(tx: Tx) -> None:
+        for old, new in ((5, 99), (6, 5), (99, 6)):
+            tx.execute(update(rows).where(rows.c.link == old).values(link=new))
+
+    chain.write_now(swap)
+    found = fault(chain)
+    assert found is not None
+    assert found.link == 5
+
+
+def test_a_row_with_a_forged_seal_is_found(chain: Store) -> None:
+    forged = {"at": 1, "actor": "x", "action": "login", "account_id": 1, "service": "", "peer": "", "detail": ""}
+    tamper(chain, insert(rows).values(**forged, link=13, seal=bytes(32)))
+    found = fault(chain)
+    assert found is not None
+    assert found.link == 13
+
+
+def test_without_the_key_nothing_can_be_sealed_anew(chain: Store) -> None:
+    found = fault(chain, sealing.chain_key(b"another key"))
+    assert found is not None
+    assert found.link == 1
+
+
+def test_old_rows_go_and_the_rest_still_holds(chain: Store) -> None:
+    tamper(chain, update(rows).where(rows.c.link <= 4).values(at=1000))
+    while chain.write_now(sealing.trim, 2000):
+        pass
+    assert chain.read_now(sealing.anchor).link == 4
+    assert fault(chain) is None
+    write(chain, 2)
+    seal(chain)
+    assert fault(chain) is None
+    assert chain.read_now(sealing.head).link == 14
+
+
+def test_when_every_row_went_the_chain_goes_on(chain: Store) -> None:
+    while chain.write_now(sealing.trim, 1 << 40):
+        pass
+    assert chain.read_now(audit.find, Wanted(), 10) == []
+    assert chain.read_now(sealing.head).link == 12
+    write(chain, 1)
+    seal(chain)
+    assert fault(chain) is None
+    assert chain.read_now(sealing.head).link == 13
+
+
+def test_a_recent_row_protects_what_follows_it(chain: Store) -> None:
+    tamper(chain, update(rows).where(rows.c.link.in_((1, 2, 4))).values(at=1000))
+    while chain.write_now(sealing.trim, 2000):
+        pass
+    assert chain.read_now(sealing.anchor).link == 2
+
+
+async def test_the_background_work_seals_and_trims(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "hmac").write_bytes(b"k" * 32)
+    settings = Settings(domain="ac-exemple.fr", directory=tmp_path)
+    write(store, sealing.BATCH + 1)
+    sealer = Sealer(settings=settings, store=store, clock=SystemClock(), changes=Changes())
+    assert await sealer.seal() == sealing.BATCH + 1
+    assert await sealer.seal() == 0
+    assert await sealer.trim() == 0
+    tamper(store, update(rows).values(at=1))
+    assert await sealer.trim() == sealing.BATCH + 1
+
+
+def test_finding_rows(store: Store) -> None:
+    write(store, 3)
+    store.write_now(audit.record, Origin("rleroy", "web"), Action.CODE_ISSUED, 8, "")
+    assert [one.account_id for one in store.read_now(audit.find, Wanted(), 2)] == [8, 7]
+    assert len(store.read_now(audit.find, Wanted(account_id=7), 10)) == 3
+    assert [one.actor for one in store.read_now(audit.find, Wanted(action=Action.CODE_ISSUED), 10)] == ["rleroy"]
+    assert len(store.read_now(audit.find, Wanted(actor="admin"), 10)) == 3
+    assert store.read_now(audit.find, Wanted(since=1 << 40), 10) == []
+    assert len(store.read_now(audit.find, Wanted(until=1 << 40), 10)) == 4

@@ -1,0 +1,61 @@
+"""`mailserver account log`: the audit of a running instance, and what shows when somebody changes it."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+
+from tests.harness import Instance
+
+SEALED_SECONDS = 20
+
+
+def sealed(instance: Instance) -> dict[str, object]:
+    """The chain's state once nothing waits for a seal."""
+    deadline = time.monotonic() + SEALED_SECONDS
+    while True:
+        state: dict[str, object] = json.loads(instance.command("account", "log", "DIR", "--verify", "--json").stdout)
+        if not state["unsealed"] or time.monotonic() > deadline:
+            return state
+        time.sleep(0.3)
+
+
+def test_what_the_console_does_is_recorded_sealed_and_cannot_be_changed(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    person = ("--given-name", "Emma", "--surname", "Dupont", "--role", "teacher")
+    instance.command("account", "create", "DIR", *person)
+    instance.command("account", "suspend", "DIR", "edupont", "--reason", "essai")
+    events = json.loads(instance.command("account", "log", "DIR", "edupont", "--json").stdout)
+    assert [one["action"] for one in events] == ["suspended", "code-issued", "created"]
+    assert events[0]["detail"] == "essai"
+    assert events[0]["service"] == "console"
+    only = instance.command("account", "log", "DIR", "--action", "suspended", "--json").stdout
+    assert len(json.loads(only)) == 1
+    listed = instance.command("account", "log", "DIR", "edupont").stdout
+    assert "code-issued" in listed
+
+    instance.start()
+    state = sealed(instance)
+    instance.stop()
+    assert state["unsealed"] is False
+    assert state["fault"] is None
+    assert isinstance(state["rows"], int)
+    assert state["rows"] >= 3
+    assert "whole" in instance.command("account", "log", "DIR", "--verify").stdout
+
+    with sqlite3.connect(instance.directory / "data" / "mail.db") as database:
+        database.execute("UPDATE audit SET actor = 'personne' WHERE action = 'suspended'")
+    database.close()
+    told = instance.command("account", "log", "DIR", "--verify", check=False)
+    assert told.returncode == 1
+    assert "tampered" in told.stderr
+
+
+def test_what_cannot_be_asked(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    nobody = instance.command("account", "log", "DIR", "personne", check=False)
+    assert nobody.returncode == 1
+    assert "no such account" in nobody.stderr
+    day = instance.command("account", "log", "DIR", "--since", "hier", check=False)
+    assert day.returncode == 2
+    assert "is not a day" in day.stderr
