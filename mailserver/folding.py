@@ -27,3 +27,9 @@ def strip_marks(text: str) -> str:
 def search_key(text: str) -> str:
     """The form in which people's names are searched: no case, no accents, single spaces."""
     return " ".join(strip_marks(text).casefold().split())
+
+
+def code_key(text: str) -> str:
+    """The form in which codes of classes, functions and disciplines are kept: upper case, single spaces."""
+    shown = "".join(char for char in unicodedata.normalize("NFKC", text) if char.isprintable() or char.isspace())
+    return unicodedata.normalize("NFKC", " ".join(shown.casefold().split()).upper())
