@@ -41,6 +41,7 @@ account = Table(
     Column("suspend_from", BigInteger, nullable=False, server_default="0"),
     Column("suspend_until", BigInteger, nullable=False, server_default="0"),
     Column("close_at", BigInteger, nullable=False, server_default="0"),
+    Column("close_reason", Text, nullable=False, server_default=""),
     Column("close_notice", SmallInteger, nullable=False, server_default="0"),
     Column("reply_until", BigInteger, nullable=False, server_default="0"),
     Column("auto_reply", Text, nullable=False, server_default=""),
@@ -56,8 +57,9 @@ account = Table(
 `source` and `source_key`: the export that keeps this person up to date, and the person's number there.
 `welcome_due` 1: the private address has not been told of the account yet. `renewal_notice`, `close_notice`:
 how many notices of a password's renewal, of a closing, have gone out. Times are seconds since the epoch;
-0: never. `suspend_from` and `close_at` are planned; a closed account answers its mail until `reply_until`
-and is erased at `erase_at`."""
+0: never. `suspend_from` and `close_at` are planned, as are `reply_until` and `erase_at` until then; a closed
+account answers its mail until `reply_until` and is erased at `erase_at`. `state_reason` is that of the suspension,
+planned or present, or of the closing that was; `close_reason` that of the closing to come."""
 Index("ix_account_numen", account.c.numen)
 Index("ix_account_ine", account.c.ine)
 Index("ix_account_source", account.c.source, account.c.source_key)

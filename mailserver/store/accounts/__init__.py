@@ -1,0 +1,71 @@
+"""Accounts: the service's own facts about a person, whoever the directory belongs to.
+
+Every change of state or password moves `login_version` and tells all workers, so that a login kept in
+memory anywhere is looked at again. Rows are never deleted.
+
+`rows` reads, `keeping` keeps what belongs to an account (hashes, codes, quota), `states` moves it through its life.
+"""
+
+from mailserver.store.accounts.keeping import (
+    adopt,
+    create,
+    logged_in,
+    password_chosen,
+    password_withdrawn,
+    set_code,
+    set_facts,
+    set_quota,
+    start_provisioning,
+)
+from mailserver.store.accounts.rows import (
+    Mark,
+    Marks,
+    Standing,
+    by_login,
+    by_logins,
+    by_mark,
+    get,
+    page,
+)
+from mailserver.store.accounts.states import (
+    NO_FAREWELL,
+    Farewell,
+    cancel_closing,
+    close,
+    erase,
+    plan_closing,
+    planned_farewell,
+    restore,
+    resume,
+    suspend,
+)
+
+__all__ = [
+    "NO_FAREWELL",
+    "Farewell",
+    "Mark",
+    "Marks",
+    "Standing",
+    "adopt",
+    "by_login",
+    "by_logins",
+    "by_mark",
+    "cancel_closing",
+    "close",
+    "create",
+    "erase",
+    "get",
+    "logged_in",
+    "page",
+    "password_chosen",
+    "password_withdrawn",
+    "plan_closing",
+    "planned_farewell",
+    "restore",
+    "resume",
+    "set_code",
+    "set_facts",
+    "set_quota",
+    "start_provisioning",
+    "suspend",
+]
