@@ -63,6 +63,7 @@ planned or present, or of the closing that was; `close_reason` that of the closi
 Index("ix_account_numen", account.c.numen)
 Index("ix_account_ine", account.c.ine)
 Index("ix_account_source", account.c.source, account.c.source_key)
+Index("ix_account_renewal_notice", account.c.renewal_notice, account.c.password_set)
 for _due in ("welcome_due", "suspend_from", "suspend_until", "close_at", "erase_at"):
     Index(
         f"ix_account_{_due}",

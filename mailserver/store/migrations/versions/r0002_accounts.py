@@ -129,6 +129,7 @@ def upgrade() -> None:
         sa.Column("population", sa.String(length=12), nullable=False),
         sa.Column("held", sa.BigInteger(), nullable=False),
         sa.Column("expires", sa.BigInteger(), nullable=False),
+        sa.Column("token", sa.LargeBinary(length=32), nullable=False),
         sa.ForeignKeyConstraint(["content_id"], ["content.id"], name=op.f("fk_held_message_content_id")),
         sa.ForeignKeyConstraint(["list"], ["mailing_list.address"], name=op.f("fk_held_message_list")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_held_message")),
@@ -137,6 +138,7 @@ def upgrade() -> None:
     op.create_index("ix_held_message_content_id", "held_message", ["content_id"], unique=False)
     op.create_index("ix_held_message_expires", "held_message", ["expires"], unique=False)
     op.create_index("ix_held_message_list", "held_message", ["list"], unique=False)
+    op.create_index("ix_held_message_token", "held_message", ["token"], unique=False)
     op.create_table(
         "import_change",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
@@ -246,6 +248,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("erase_at > 0"),
         postgresql_where=sa.text("erase_at > 0"),
     )
+    op.create_index("ix_account_renewal_notice", "account", ["renewal_notice", "password_set"], unique=False)
     op.create_index("ix_account_source", "account", ["source", "source_key"], unique=False)
     op.create_index(
         "ix_account_suspend_from",
@@ -284,6 +287,7 @@ def upgrade() -> None:
     op.add_column("mailing_list", sa.Column("uai", sa.String(length=8), server_default="", nullable=False))
     op.add_column("person", sa.Column("title", sa.Text(), server_default="", nullable=False))
     op.add_column("person", sa.Column("extra", sa.Text(), server_default="", nullable=False))
+    op.add_column("queued", sa.Column("population", sa.String(length=12), server_default="", nullable=False))
     op.add_column("school", sa.Column("kind", sa.String(length=16), server_default="", nullable=False))
     op.add_column("school", sa.Column("contract", sa.String(length=4), server_default="", nullable=False))
     op.add_column("school", sa.Column("address", sa.Text(), server_default="", nullable=False))
@@ -303,6 +307,7 @@ def downgrade() -> None:
     op.drop_column("school", "address")
     op.drop_column("school", "contract")
     op.drop_column("school", "kind")
+    op.drop_column("queued", "population")
     op.drop_column("person", "extra")
     op.drop_column("person", "title")
     op.drop_column("mailing_list", "uai")
@@ -335,6 +340,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("suspend_from > 0"),
     )
     op.drop_index("ix_account_source", table_name="account")
+    op.drop_index("ix_account_renewal_notice", table_name="account")
     op.drop_index(
         "ix_account_erase_at",
         table_name="account",
@@ -371,6 +377,7 @@ def downgrade() -> None:
     op.drop_table("list_writer")
     op.drop_table("list_owner")
     op.drop_table("import_change")
+    op.drop_index("ix_held_message_token", table_name="held_message")
     op.drop_index("ix_held_message_list", table_name="held_message")
     op.drop_index("ix_held_message_expires", table_name="held_message")
     op.drop_index("ix_held_message_content_id", table_name="held_message")

@@ -1,0 +1,48 @@
+"""Whose password is about to expire, and how many notices of it have gone out."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select, update
+
+from mailserver.identity import State
+from mailserver.store.schema.accounts import account
+from mailserver.store.statements import Statement, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Somebody who is to be told."""
+
+    account_id: int
+    password_set: int
+    recovery_address: str
+
+
+_DUE = Statement(
+    select(account.c.id, account.c.password_set, account.c.recovery_address)
+    .where(
+        account.c.renewal_notice == bindparam("sent"),
+        account.c.password_set > 0,
+        account.c.password_set <= bindparam("before"),
+        account.c.state == State.ACTIVE.value,
+        account.c.id > bindparam("after"),
+    )
+    .order_by(account.c.id)
+    .limit(bindparam("number"))
+)
+_NOTICED = Statement(
+    update(account)
+    .where(account.c.id == bindparam("wanted"), account.c.password_set == bindparam("password"))
+    .values(renewal_notice=bindparam("sent"))
+)
+
+
+def due(tx: Tx, sent: int, before: int, number: int, after: int = 0) -> list[Due]:
+    """Active people who had `sent` notices and whose password is as old as `before` or older, in the order of ids."""
+    rows = tx.all(_DUE, sent=sent, before=before, after=after, number=number)
+    return [Due(*row) for row in rows]
+
+
+def noticed(tx: Tx, one: Due, sent: int) -> None:
+    """So many notices have gone out, unless there is a new password meanwhile."""
+    tx.run(_NOTICED, wanted=one.account_id, password=one.password_set, sent=sent)
