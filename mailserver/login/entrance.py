@@ -11,10 +11,11 @@ from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
-from mailserver.login import policy, throttle
+from mailserver.login import policy, staying, throttle
 from mailserver.login.memory import CHECKED_SECONDS, Memory, Success
 from mailserver.login.policy import Weakness
 from mailserver.login.throttle import Attempt, Facts, Waits
+from mailserver.notices.house import house_of
 from mailserver.proofs import Proofs, parse_date, same
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
@@ -27,10 +28,6 @@ from mailserver.store.transactions import Store
 log = structlog.get_logger("login")
 
 WRONG = "Identifiant ou mot de passe incorrect / Wrong login or password"
-NOT_ACTIVATED = "Activez d'abord votre compte sur le site web / Activate your account on the web site first"
-CLOSED = "Ce compte n'est plus ouvert / This account is closed"
-HELP = ("l'assistance informatique", "the help desk")
-"""Whom to call when the settings name nobody: in French, in English."""
 
 
 class Login:
@@ -40,8 +37,7 @@ class Login:
         self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
     ) -> None:
         self._limits = settings.limits
-        contact = settings.web.help_contact
-        self._contacts = (contact, contact) if contact else HELP
+        self._house = house_of(settings)
         self._store = store
         self._directory = directory
         self._clock = clock
@@ -102,17 +98,29 @@ class Login:
         if principal is None:
             if not self._is_provisional(facts.standing, secret):
                 raise await self._failed(attempt, facts)
-            raise await self._refused(attempt, facts.standing.state if facts.standing else State.PENDING)
+            state = facts.standing.state if facts.standing else State.PENDING
+            raise await self._refused(attempt, state, facts.standing)
         if principal.account_id != attempt.account_id:
             # Created or renamed between the two questions: what was asked about the account was another's.
             raise Refused(Reason.AUTHENTICATION, WRONG)
         if principal.state is not State.ACTIVE:
-            raise await self._refused(attempt, principal.state)
+            raise await self._refused(attempt, principal.state, facts.standing)
         await self._store.write(throttle.succeeded, attempt, facts)
         log.info("login", account=attempt.account_id, service=service, peer=peer)
         now = self._clock.monotonic()
         self._memory.put(token, Success(principal, throttle.familiar_key(attempt), now, now, heard))
         return principal
+
+    async def stays(self, principal: Principal) -> None:
+        """Ask whether who entered may still be in: at each door, when the account has moved.
+
+        Raises Refused(SUSPENDED | CLOSED | NOT_ACTIVATED), AUTHENTICATION when password or rights have changed
+        since; Temporary.
+        """
+        standing = await self._store.read(accounts.get, principal.account_id)
+        departure = staying.departure(self._house, principal, standing)
+        if departure is not None:
+            raise departure
 
     # ------------------------------------------------------------------ passwords
 
@@ -132,7 +140,7 @@ class Login:
             if standing is None or not right:
                 raise await self._failed(attempt, facts)
             if standing.state not in (State.PENDING, State.ACTIVE):
-                raise await self._refused(attempt, standing.state)
+                raise await self._refused(attempt, standing.state, standing)
             return await self._choose(attempt, facts, new_password, Action.ACTIVATED)
 
     async def change_password(
@@ -194,20 +202,11 @@ class Login:
         log.info("login failed", account=attempt.account_id, service=attempt.service, peer=attempt.peer)
         return Refused(Reason.AUTHENTICATION, WRONG)
 
-    async def _refused(self, attempt: Attempt, state: State) -> Refused:
+    async def _refused(self, attempt: Attempt, state: State, standing: Standing | None) -> Refused:
         """The right secret, and an account that may not enter: the person is told why."""
         await self._store.write(throttle.refused, attempt, state.value)
         log.info("login refused", account=attempt.account_id, service=attempt.service, state=state.value)
-        match state:
-            case State.SUSPENDED:
-                french, english = self._contacts
-                return Refused(
-                    Reason.SUSPENDED, f"Compte suspendu: contactez {french} / Account suspended: call {english}"
-                )
-            case State.CLOSED:
-                return Refused(Reason.CLOSED, CLOSED)
-            case _:
-                return Refused(Reason.NOT_ACTIVATED, NOT_ACTIVATED)
+        return staying.refusal(self._house, state, standing)
 
     def _is_provisional(self, standing: Standing | None, secret: Secret) -> bool:
         """True for the NUMEN of an account never activated, and for a one-time code that has not expired."""

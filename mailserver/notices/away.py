@@ -1,0 +1,103 @@
+"""What a closed account answers to those who still write to it, and to which messages it answers nothing.
+
+Nobody is told where the person has gone unless whoever closed the account wrote so.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailserver.mime import compose, headers, replies
+from mailserver.mime.addresses import parse, people
+from mailserver.mime.fields import Correspondent
+from mailserver.mime.structure import Part
+from mailserver.notices.house import House
+
+MAX_FIELDS = 1000
+"""Fields of a header that are looked at."""
+
+_MACHINES = re.compile(
+    r"(?:mailer-daemon|postmaster|no-?reply|ne-?pas-?repondre|listserv|majordomo|bounces?|abuse|root)(?:[+=-].*)?"
+    r"|owner-.*|.*-(?:request|owner|bounces?)|.*-relay",
+    re.IGNORECASE,
+)
+"""Senders that no person reads (RFC 3834 section 2, RFC 5230 section 4.6)."""
+_BULK = re.compile(r"\s*+(?:bulk|list|junk)\b", re.IGNORECASE)
+_TEXT = (
+    "Bonjour,\n\n{name} n'utilise plus cette adresse ({address}).\nVotre message ne sera ni lu ni transmis.\n",
+    "Hello,\n\n{name} no longer uses this address ({address}).\nYour message will be neither read nor passed on.\n",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The closed account that answers."""
+
+    name: str
+    address: str
+    addresses: frozenset[str]
+    """Every address of the person, folded: only what was sent to one of them is answered."""
+    text: str = ""
+    """Instead of the standard text."""
+
+
+def sender_to_answer(octets: bytes, message: Part, gone: Gone) -> str:
+    """The address to answer to, or nothing when the message is not to be answered (RFC 3834 section 2).
+
+    `octets` is at least the header as it was delivered, the `Return-Path` field on top.
+    """
+    path, wanted = "", False
+    for count, field in enumerate(headers.fields(octets, message.start, message.body)):
+        if count >= MAX_FIELDS:
+            break
+        value = headers.as_text(octets[field.value : field.end]).strip()
+        match field.name:
+            case "return-path" if not path:
+                path = value.strip("<> \t")
+            case "auto-submitted" if value.partition(";")[0].strip().lower() != "no":
+                return ""
+            case "precedence" if _BULK.match(value):
+                return ""
+            case "x-auto-response-suppress" if not value.lower().startswith("none"):
+                return ""
+            case "x-loop" | "feedback-id":
+                return ""
+            case name if name.startswith("list-"):
+                return ""
+            case "to" | "cc" | "bcc" | "resent-to" | "resent-cc":
+                wanted = wanted or _names(octets[field.value : field.end], gone.addresses)
+            case _:
+                pass
+    local = path.rpartition("@")[0]
+    if not wanted or not local or _MACHINES.fullmatch(local) or path.casefold() in gone.addresses:
+        return ""
+    return path
+
+
+def _names(value: bytes, addresses: Iterable[str]) -> bool:
+    return any(one.address.casefold() in addresses for one in people(parse(headers.as_text(value))))
+
+
+def build(house: House, gone: Gone, to: str, octets: bytes, message: Part, *, token: bytes, now: float) -> bytes:
+    """The answer's octets (RFC 3834 section 3)."""
+    in_reply_to, references = replies.thread(octets, message)
+    subject = message.header(octets, "Subject")[:200]
+    text = gone.text.rstrip() + "\n" if gone.text.strip() else _standard(house, gone)
+    return compose.build(
+        compose.NewMessage(
+            author=Correspondent(gone.name, gone.address),
+            date=now,
+            message_id=compose.message_id(token, house.domain),
+            to=(Correspondent("", to),),
+            subject=f"Réponse automatique / Automatic reply : {subject}".rstrip(" :"),
+            text=text,
+            in_reply_to=in_reply_to,
+            references=references,
+            more=(("Auto-Submitted", "auto-replied"), ("Precedence", "bulk")),
+        )
+    )
+
+
+def _standard(house: House, gone: Gone) -> str:
+    french, english = (half.format(name=gone.name, address=gone.address) for half in _TEXT)
+    return f"{french}\n{house.academy}\n\n----------\n\n{english}\n{house.academy}\n"
