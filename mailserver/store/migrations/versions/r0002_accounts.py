@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("files", sa.Text(), server_default="", nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("options", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
@@ -148,10 +149,12 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("before", sa.Text(), server_default="", nullable=False),
         sa.Column("after", sa.Text(), server_default="", nullable=False),
+        sa.Column("undone", sa.SmallInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["import_run.id"], name=op.f("fk_import_change_run_id")),
         sa.PrimaryKeyConstraint("run_id", "seq", name=op.f("pk_import_change")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_import_change_account_id", "import_change", ["account_id"], unique=False)
     op.create_table(
         "list_owner",
         sa.Column("list", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
@@ -376,6 +379,7 @@ def downgrade() -> None:
     op.drop_table("one_time_password")
     op.drop_table("list_writer")
     op.drop_table("list_owner")
+    op.drop_index("ix_import_change_account_id", table_name="import_change")
     op.drop_table("import_change")
     op.drop_index("ix_held_message_token", table_name="held_message")
     op.drop_index("ix_held_message_list", table_name="held_message")
