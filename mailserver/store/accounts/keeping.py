@@ -103,7 +103,15 @@ def set_code(tx: Tx, account_id: int, hashed: bytes, expires: int) -> None:
 def password_chosen(tx: Tx, account_id: int) -> None:
     """A password was set: a waiting account is active, every provisional secret is dead."""
     standing = require(tx, account_id)
-    values: dict[str, Any] = {"password_set": tx.now, "code": None, "code_expires": 0, "welcome_due": 0}
+    values: dict[str, Any] = {
+        "password_set": tx.now,
+        "renewal_notice": 0,
+        "code": None,
+        "code_expires": 0,
+        "recovery_code": None,
+        "recovery_expires": 0,
+        "welcome_due": 0,
+    }
     if standing.activated == 0:
         values["activated"] = tx.now
     if standing.state is State.PENDING:
@@ -129,6 +137,12 @@ def password_withdrawn(tx: Tx, account_id: int) -> None:
 def logged_in(tx: Tx, account_id: int) -> None:
     """Keep the time of the last login."""
     tx.run(_LOGGED_IN, wanted=account_id, now=tx.now)
+
+
+def end_logins(tx: Tx, account_id: int) -> int:
+    """Every login and session so far is over, at every door; the password stays. The account's new version."""
+    move(tx, account_id, {})
+    return require(tx, account_id).login_version
 
 
 def start_provisioning(tx: Tx, account_id: int) -> bool:
