@@ -19,6 +19,8 @@ class Reason(Enum):
     """Too many attempts; try later."""
     PASSWORD_EXPIRED = "password-expired"  # noqa: S105
     WEAK_PASSWORD = "weak-password"  # noqa: S105
+    APP_PASSWORD = "app-password"  # noqa: S105
+    """The secret was right, but this door takes an app password, or one of another scope."""
 
     NO_SUCH_RECIPIENT = "no-such-recipient"
     RELAY_DENIED = "relay-denied"

@@ -93,8 +93,12 @@ class Principal:
     """Keeps receiving while suspended."""
     quota_bytes: int = 0
     """0: no limit."""
+    title: str = ""
+    """`M.` or `Mme`."""
     login_version: int = 0
     """Moves whenever the password or the state does; a login kept in memory compares it."""
+    device_id: int = 0
+    """The app password this person came in with; 0: the chosen password, or nobody came in."""
 
     @property
     def name(self) -> str:
@@ -105,6 +109,62 @@ class Principal:
         """True when mail may be sent from this address by this person."""
         folded = address.casefold()
         return folded == self.address.casefold() or any(folded == alias.casefold() for alias in self.aliases)
+
+
+class ListKind(StrEnum):
+    """What a list's members are."""
+
+    MANUAL = "manual"
+    """Addresses, put in by hand."""
+    LIVING = "living"
+    """Whoever a query finds at the moment of delivery (`mailserver.selection`)."""
+    FUNCTION = "function"
+    """A functional box: whoever holds the function."""
+
+
+class Writers(StrEnum):
+    """Who may write to a list."""
+
+    ANYONE = "anyone"
+    HOUSE = "house"
+    """People of this academy, who have logged in."""
+    PERSONNEL = "personnel"
+    """Teachers and staff."""
+    STAFF = "staff"
+    MEMBERS = "members"
+    OWNERS = "owners"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a list's owners decided about it."""
+
+    writers: Writers = Writers.ANYONE
+    named: frozenset[str] = frozenset()
+    """Addresses that may write whatever `writers` says, unmoderated; folded. Another list's, too."""
+    moderated: bool = False
+    """What others write waits for an owner."""
+    hidden_members: bool = False
+    """Only owners see who is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """One list as delivery needs it: its policy, and its own members as they are now."""
+
+    address: str
+    name: str
+    owners: tuple[str, ...] = ()
+    """Addresses, folded."""
+    policy: Policy = Policy()
+    accounts: tuple[int, ...] = ()
+    """Members who are known to take mail now."""
+    inner: tuple[str, ...] = ()
+    """Addresses of the lists directly within it."""
+    others: tuple[str, ...] = ()
+    """Addresses the directory did not look up, or does not know."""
+    absent: int = 0
+    """Members who take no mail now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +250,18 @@ class Directory(Protocol):
     async def expand(self, address: str) -> MailingList | None:
         """A distribution list by its address."""
 
+    async def rosters(self, address: str) -> Sequence[Roster]:
+        """The list of this address, then every list within it, each once; empty: no such list."""
+
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         """People whose name, identifier or address contains the text: the address book.
 
         Only those whom `viewer` may see (`mailserver.visibility`); None: the service itself, which sees all but
         the hidden and the closed.
         """
+
+    async def of_school(self, uai: str) -> Sequence[Principal]:
+        """Everybody of a school by name, the hidden and the closed too: for its secretariat."""
 
     async def administrators(self) -> Sequence[Principal]:
         """The people of role admin: `postmaster@` and `abuse@` deliver to them."""

@@ -49,6 +49,14 @@ class Proofs:
         """Of a one-time code, as a person types it from paper."""
         return self._hash("code", _squeeze(text).translate(_MISREAD))
 
+    def device(self, letters: str) -> bytes:
+        """Of an app password."""
+        return self._hash("device", letters)
+
+    def spare(self, text: str) -> bytes:
+        """Of a recovery code that stands in for the second factor, as a person types it from paper."""
+        return self._hash("spare", _squeeze(text).translate(_MISREAD))
+
     def name(self, login: str) -> str:
         """Of an unknown login, for counting: what people type there is sometimes their password."""
         return self._hash("login", login).hex()

@@ -93,6 +93,7 @@ CODES: dict[Reason, tuple[int, str]] = {
     Reason.THROTTLED: (454, "4.7.0"),
     Reason.PASSWORD_EXPIRED: (534, "5.7.9"),
     Reason.WEAK_PASSWORD: (534, "5.7.9"),
+    Reason.APP_PASSWORD: (534, "5.7.9"),
     Reason.NO_SUCH_RECIPIENT: (550, "5.1.1"),
     Reason.RELAY_DENIED: (554, "5.7.1"),
     Reason.SENDER_NOT_OWNED: (553, "5.7.1"),

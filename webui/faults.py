@@ -18,6 +18,7 @@ STATUS = {
     Reason.THROTTLED: 429,
     Reason.PASSWORD_EXPIRED: 403,
     Reason.WEAK_PASSWORD: 422,
+    Reason.APP_PASSWORD: 403,
     Reason.NO_SUCH_RECIPIENT: 422,
     Reason.RELAY_DENIED: 403,
     Reason.SENDER_NOT_OWNED: 403,

@@ -70,6 +70,7 @@ CODES: dict[Reason, CodeName] = {
     Reason.CLOSED: CodeName.CONTACTADMIN,
     Reason.THROTTLED: CodeName.UNAVAILABLE,
     Reason.PASSWORD_EXPIRED: CodeName.EXPIRED,
+    Reason.APP_PASSWORD: CodeName.ALERT,
     Reason.OVER_QUOTA: CodeName.OVERQUOTA,
     Reason.TOO_BIG: CodeName.TOOBIG,
     Reason.NO_SUCH_MAILBOX: CodeName.NONEXISTENT,
@@ -106,10 +107,12 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
             async for output in outputs:
                 if isinstance(output, bytes):
                     yield output
+                    if session.suspect and output.endswith(b")\r\n"):  # between two lines of a long FETCH
+                        await session.check_welcome()
                 else:
                     reply = output
     except Ended as end:
-        yield _end(session, end)
+        yield farewell(session, end)
         return
     except Exception as error:  # noqa: BLE001 - the one funnel; what is not ours to expect is logged there
         reply = _answer(error, type(command).__name__)
@@ -117,7 +120,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
     try:
         news = await session.news(expunge=may_expunge(command))
     except Ended as end:
-        yield _end(session, end)
+        yield farewell(session, end)
         return
     except Exception as error:  # noqa: BLE001 - the command is done: what cannot be told now is told next time
         _answer(error, "news")
@@ -130,10 +133,12 @@ def may_expunge(command: c.Command) -> bool:
     return not isinstance(command, SILENT) or command.by_uid
 
 
-def _end(session: Session, end: Ended) -> bytes:
+def farewell(session: Session, end: Ended) -> bytes:
+    """End the session; the BYE that says why (RFC 3501 section 7.1.5)."""
     session.unselect()
     session.state = State.LOGOUT
-    return bye(str(end)).encode()
+    code = CODES.get(end.reason) if end.reason not in (None, Reason.AUTHENTICATION) else None
+    return bye(str(end), Code(code) if code else None).encode()
 
 
 def _answer(error: Exception, what: str) -> Reply:

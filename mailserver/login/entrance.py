@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import structlog
 
@@ -12,6 +13,8 @@ from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
 from mailserver.login import policy, staying, throttle
+from mailserver.login.devices import SERVICES, Devices, candidate, opened_by
+from mailserver.login.factors import Factors, Proven
 from mailserver.login.memory import CHECKED_SECONDS, Memory, Success
 from mailserver.login.policy import Weakness
 from mailserver.login.throttle import Attempt, Facts, Waits
@@ -19,14 +22,23 @@ from mailserver.notices.house import house_of
 from mailserver.proofs import Proofs, parse_date, same
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import accounts
+from mailserver.store import accounts, audit, devices
 from mailserver.store.accounts import Standing
-from mailserver.store.audit import Action
+from mailserver.store.audit import Action, Origin
 from mailserver.store.notices import DIRECTORY
+from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 
 log = structlog.get_logger("login")
 
+WEB = "web"
+_WEB_ONLY = frozenset({WEB})
+DEVICE_NEEDED = (
+    "Double authentification active: utilisez un mot de passe d'application (webmail, page Mon compte)"
+    " / Two-step login is on: use an app password (webmail, page My account)"
+)
+OTHER_SCOPE = "Ce mot de passe d'application n'ouvre pas ce service / This app password does not open this service"
+REVOKED = "Le mot de passe de cet appareil n'est plus valable / The password of this device was revoked"
 WRONG = "Identifiant ou mot de passe incorrect / Wrong login or password"
 
 
@@ -42,6 +54,8 @@ class Login:
         self._directory = directory
         self._clock = clock
         self._proofs = Proofs(settings.secret("hmac"))
+        self.factors = Factors(settings=settings, store=store, clock=clock, proofs=self._proofs)
+        self.devices = Devices(store=store, clock=clock, proofs=self._proofs)
         self._memory = Memory(clock)
         self._waits = Waits(clock)
         self._turns: dict[str, _Turn] = {}
@@ -62,20 +76,20 @@ class Login:
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
         token = self._memory.token(peer, name, secret)
-        principal = await self._remembered(token)
+        principal = await self._remembered(token, service)
         if principal is not None:
             return principal
         async with self._turn(name):
             # Whoever came just before may have proven the same.
-            principal = await self._remembered(token)
+            principal = await self._remembered(token, service)
             if principal is None:
                 principal = await self._prove(name, secret, peer, service, token)
             return principal
 
-    async def _remembered(self, token: bytes) -> Principal | None:
+    async def _remembered(self, token: bytes, service: str) -> Principal | None:
         """From memory, the account looked at again when there was news or two seconds have passed."""
         success = self._memory.get(token)
-        if success is None or self._waits.holds(success.account_key):
+        if success is None or not success.opens(service) or self._waits.holds(success.account_key):
             return None
         now, heard = self._clock.monotonic(), self._heard
         if success.heard == heard and now - success.checked_at < CHECKED_SECONDS:
@@ -85,15 +99,47 @@ class Login:
             principal is None
             or principal.state is not State.ACTIVE
             or principal.login_version != success.principal.login_version
+            or not await self._device_stands(success.principal)
         ):
             self._memory.drop(token)
             return None
+        principal = replace(principal, device_id=success.principal.device_id)
         success.principal, success.checked_at, success.heard = principal, now, heard
         return principal
 
     async def _prove(self, name: str, secret: Secret, peer: str, service: str, token: bytes) -> Principal:
-        attempt, facts = await self._open(name, peer, service)
+        attempt, facts = await self._open(name, peer, service, self._device_hash(secret, service))
         heard = self._heard
+        services: frozenset[str] | None = None
+        if facts.device is not None:
+            services = opened_by(facts.device.scopes)
+            principal = await self._by_device(attempt, facts, facts.device.id, services)
+        else:
+            principal = await self._by_password(attempt, facts, name, secret)
+            services = _WEB_ONLY if facts.factor_on else None
+        if services is not _WEB_ONLY:  # else the login is complete with the second step only
+            await self._store.write(throttle.succeeded, attempt, facts)
+            log.info("login", account=attempt.account_id, service=service, peer=peer, device=principal.device_id)
+        now = self._clock.monotonic()
+        self._memory.put(token, Success(principal, throttle.familiar_key(attempt), now, now, heard, services))
+        return principal
+
+    def _device_hash(self, secret: Secret, service: str) -> bytes:
+        """What to look for among app passwords; empty for what cannot be one, and at doors that take none."""
+        letters = candidate(secret) if service in SERVICES else ""
+        return self._proofs.device(letters) if letters else b""
+
+    async def _by_device(self, attempt: Attempt, facts: Facts, device_id: int, services: frozenset[str]) -> Principal:
+        """Who comes in with an app password: no slow hash, the secret is random. Raises Refused."""
+        principal = await self._require(attempt.account_id)
+        if principal.state is not State.ACTIVE:
+            raise await self._refused(attempt, principal.state, facts.standing)
+        if attempt.service not in services:
+            raise await self._refused_here(attempt, OTHER_SCOPE)
+        return replace(principal, device_id=device_id)
+
+    async def _by_password(self, attempt: Attempt, facts: Facts, name: str, secret: Secret) -> Principal:
+        """Who comes in with the chosen password. Raises Refused."""
         principal = await self._directory.authenticate(name, secret)
         if principal is None:
             if not self._is_provisional(facts.standing, secret):
@@ -105,11 +151,53 @@ class Login:
             raise Refused(Reason.AUTHENTICATION, WRONG)
         if principal.state is not State.ACTIVE:
             raise await self._refused(attempt, principal.state, facts.standing)
-        await self._store.write(throttle.succeeded, attempt, facts)
-        log.info("login", account=attempt.account_id, service=service, peer=peer)
-        now = self._clock.monotonic()
-        self._memory.put(token, Success(principal, throttle.familiar_key(attempt), now, now, heard))
+        if facts.factor_on and attempt.service != WEB:
+            raise await self._refused_here(attempt, DEVICE_NEEDED)
         return principal
+
+    async def _refused_here(self, attempt: Attempt, text: str) -> Refused:
+        """The right secret at the wrong door."""
+        await self._store.write(throttle.refused, attempt, Reason.APP_PASSWORD.value)
+        log.info("login refused", account=attempt.account_id, service=attempt.service, why="app password")
+        return Refused(Reason.APP_PASSWORD, text)
+
+    # ------------------------------------------------------------------ second step, staying, leaving
+
+    async def second_step(self, principal: Principal, answer: Secret, peer: str) -> Proven:
+        """The code after the password, in the web: only now the person has logged in.
+
+        Raises Refused(AUTHENTICATION | THROTTLED).
+        """
+        attempt = Attempt(principal.account_id, "", throttle.peer_name(peer), WEB)
+
+        def enter(tx: Tx, how: str) -> None:
+            throttle.succeeded(tx, attempt, throttle.look(tx, attempt), detail=how)
+
+        proven = await self.factors.prove(attempt, answer, enter)
+        log.info("login", account=attempt.account_id, service=WEB, peer=attempt.peer, second_step=True)
+        return proven
+
+    async def prove_again(self, principal: Principal, secret: Secret, answer: Secret | None, peer: str) -> None:
+        """The chosen password, and a code where one is asked for, before a sensitive step in the web.
+
+        Raises as `login` does; Refused(INVALID) when the password is right and the code is not.
+        """
+        proven = await self.login(principal.login, secret, peer, WEB)
+        if proven.account_id != principal.account_id:
+            raise Refused(Reason.AUTHENTICATION, WRONG)
+        if answer is None:
+            return
+        try:
+            await self.factors.prove(Attempt(principal.account_id, "", throttle.peer_name(peer), WEB), answer)
+        except Refused as refused:
+            raise refused if refused.reason is Reason.THROTTLED else Refused(Reason.INVALID, refused.text) from None
+
+    async def log_out_everywhere(self, principal: Principal, origin: Origin) -> int:
+        """Every session of the person is over at every door; the password stays. The account's new login version."""
+        version = await self._store.write(_end_logins, origin, principal.account_id)
+        self._hear()
+        log.info("logged out everywhere", account=principal.account_id)
+        return version
 
     async def stays(self, principal: Principal) -> None:
         """Ask whether who entered may still be in: at each door, when the account has moved.
@@ -121,6 +209,13 @@ class Login:
         departure = staying.departure(self._house, principal, standing)
         if departure is not None:
             raise departure
+        if not await self._device_stands(principal):
+            raise Refused(Reason.AUTHENTICATION, REVOKED)
+
+    async def _device_stands(self, principal: Principal) -> bool:
+        """False once the app password that the person came in with was revoked."""
+        device_id = principal.device_id
+        return not device_id or await self._store.read(devices.exists, principal.account_id, device_id)
 
     # ------------------------------------------------------------------ passwords
 
@@ -165,6 +260,9 @@ class Login:
         if broken:
             raise Refused(Reason.WEAK_PASSWORD, "\n".join(weakness.value for weakness in broken))
         await self._directory.set_password(attempt.account_id, secret)
+        if action is not Action.PASSWORD_SET:
+            # Who proved themselves otherwise may have lost the account to somebody: no device of theirs stays.
+            await self._store.write(devices.revoke_all, attempt.account_id)
         # The old password stands in memory: do not wait for the news of one's own change.
         self._hear()
         await self._store.write(throttle.succeeded, attempt, facts, action)
@@ -179,20 +277,17 @@ class Login:
 
     # ------------------------------------------------------------------ shared
 
-    async def _open(self, name: str, peer: str, service: str) -> tuple[Attempt, Facts]:
+    async def _open(self, name: str, peer: str, service: str, device: bytes = b"") -> tuple[Attempt, Facts]:
         """Who it would be and what stands against them. Raises Refused(THROTTLED)."""
         principal = await self._directory.find(name)
         account_id = principal.account_id if principal is not None else 0
         attempt = Attempt(account_id, self._proofs.name(name), peer, service)
-        facts = await self._store.read(throttle.look, attempt)
+        facts = await self._store.read(throttle.look, attempt, device)
         waiting = facts.blocked_until - int(self._clock.now())
         if waiting > 0:
             self._waits.note(facts.account_key, facts.blocked_until)
             log.info("login throttled", account=account_id, service=service, peer=peer, seconds=waiting)
-            raise Refused(
-                Reason.THROTTLED,
-                f"Trop d'essais, attendez {waiting} secondes / Too many attempts, wait {waiting} seconds",
-            )
+            raise throttle.too_many(waiting)
         return attempt, facts
 
     async def _failed(self, attempt: Attempt, facts: Facts) -> Refused:
@@ -236,6 +331,12 @@ class Login:
             turn.users -= 1
             if not turn.users:
                 del self._turns[name]
+
+
+def _end_logins(tx: Tx, origin: Origin, account_id: int) -> int:
+    version = accounts.end_logins(tx, account_id)
+    audit.record(tx, origin, Action.SESSIONS_CLOSED, account_id)
+    return version
 
 
 class _Turn:

@@ -25,6 +25,12 @@ class Success:
     checked_at: float
     heard: int
     """News of the directory heard when the account was last looked at."""
+    services: frozenset[str] | None = None
+    """The doors that this secret opens; None: every door."""
+
+    def opens(self, service: str) -> bool:
+        """True when the success stands for this door, too."""
+        return self.services is None or service in self.services
 
 
 class Memory:

@@ -10,11 +10,13 @@ import ipaddress
 from dataclasses import dataclass
 
 from mailserver.clock import Clock
+from mailserver.errors import Reason, Refused
 from mailserver.provision import provision
 from mailserver.settings import Limits
-from mailserver.store import accounts, audit, guesses
+from mailserver.store import accounts, audit, devices, factors, guesses
 from mailserver.store.accounts import Standing
 from mailserver.store.audit import Action, Origin
+from mailserver.store.devices import Device
 from mailserver.store.statements import Tx
 
 FIRST_WAIT = 5
@@ -47,6 +49,10 @@ class Facts:
     peer_key: str
     """Empty for loopback."""
     blocked_until: int
+    device: Device | None = None
+    """The app password that was given, when it is one of this account's."""
+    factor_on: bool = False
+    """The chosen password opens only the web, and there only with a code."""
 
 
 def peer_name(peer: str) -> str:
@@ -74,15 +80,22 @@ def familiar_key(attempt: Attempt) -> str:
     return f"account {attempt.account_id} from {attempt.peer}"
 
 
-def look(tx: Tx, attempt: Attempt) -> Facts:
-    """The same questions whether or not the login is known (enumeration by time)."""
+def look(tx: Tx, attempt: Attempt, device: bytes = b"") -> Facts:
+    """The same questions whether or not the login is known (enumeration by time). `device`: hash of an app password."""
     familiar = guesses.is_familiar(tx, attempt.account_id, attempt.peer)
     stranger_key = f"account {attempt.account_id}" if attempt.account_id else f"name {attempt.name}"
     account_key = familiar_key(attempt) if familiar else stranger_key
     peer_key = f"peer {attempt.peer}" if attempt.peer else ""
     known = guesses.get(tx, (account_key, peer_key))
     blocked_until = max((one.blocked_until for one in known.values()), default=0)
-    return Facts(accounts.get(tx, attempt.account_id), account_key, peer_key, blocked_until)
+    return Facts(
+        accounts.get(tx, attempt.account_id),
+        account_key,
+        peer_key,
+        blocked_until,
+        devices.by_hash(tx, attempt.account_id, device) if device else None,
+        factors.is_on(tx, attempt.account_id),
+    )
 
 
 def failed(tx: Tx, attempt: Attempt, facts: Facts, limits: Limits) -> int:
@@ -95,26 +108,37 @@ def failed(tx: Tx, attempt: Attempt, facts: Facts, limits: Limits) -> int:
         from_peer = wait(guesses.count(tx, facts.peer_key, window), limit * PEER_FACTOR, PEER_WAIT)
         if from_peer:
             guesses.block(tx, facts.peer_key, from_peer)
-    audit.record(tx, _origin(attempt), Action.LOGIN_FAILED, attempt.account_id)
+    audit.record(tx, origin(attempt), Action.LOGIN_FAILED, attempt.account_id)
     return waiting
 
 
-def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LOGIN) -> None:
+def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LOGIN, detail: str = "") -> None:
     """Everything that follows from a right password."""
     guesses.forget(tx, facts.account_key)
     guesses.meet(tx, attempt.account_id, attempt.peer)
     accounts.logged_in(tx, attempt.account_id)
     provision(tx, attempt.account_id)
-    audit.record(tx, _origin(attempt), action, attempt.account_id)
+    if facts.device is not None:
+        devices.used(tx, facts.device.id, attempt.peer)
+        detail = f"{facts.device.id} {facts.device.name}"
+    audit.record(tx, origin(attempt), action, attempt.account_id, detail)
 
 
 def refused(tx: Tx, attempt: Attempt, why: str) -> None:
     """The right secret of an account that may not enter."""
-    audit.record(tx, _origin(attempt), Action.LOGIN_REFUSED, attempt.account_id, why)
+    audit.record(tx, origin(attempt), Action.LOGIN_REFUSED, attempt.account_id, why)
 
 
-def _origin(attempt: Attempt) -> Origin:
+def origin(attempt: Attempt) -> Origin:
     return Origin("self", attempt.service, attempt.peer)
+
+
+def too_many(seconds: int) -> Refused:
+    """What somebody who must wait is told."""
+    return Refused(
+        Reason.THROTTLED,
+        f"Trop d'essais, attendez {seconds} secondes / Too many attempts, wait {seconds} seconds",
+    )
 
 
 class Waits:

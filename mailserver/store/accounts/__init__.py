@@ -9,6 +9,7 @@ memory anywhere is looked at again. Rows are never deleted.
 from mailserver.store.accounts.keeping import (
     adopt,
     create,
+    end_logins,
     logged_in,
     password_chosen,
     password_withdrawn,
@@ -53,6 +54,7 @@ __all__ = [
     "cancel_closing",
     "close",
     "create",
+    "end_logins",
     "erase",
     "get",
     "logged_in",
