@@ -1,11 +1,12 @@
 """LDAP messages as frozen values: requests from the wire, responses to it (RFC 4511 section 4)."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from directory.server import ber, filters
+from directory.server import ber, filters, updates
+from directory.server.updates import Add, Delete, Modify, Rename
 from mailserver.errors import BadSyntax
 from mailserver.sasl import Secret
 
@@ -17,11 +18,12 @@ MAX_ATTRIBUTES = 256
 NOTICE_OF_DISCONNECTION = "1.3.6.1.4.1.1466.20036"
 START_TLS = "1.3.6.1.4.1.1466.20037"
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
+PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
 PAGED_RESULTS = "1.2.840.113556.1.4.319"
 
 
 class Code(IntEnum):
-    """Result codes that we answer (RFC 4511 appendix A)."""
+    """Result codes that we answer (RFC 4511 appendix A, RFC 4528)."""
 
     SUCCESS = 0
     OPERATIONS_ERROR = 1
@@ -31,11 +33,14 @@ class Code(IntEnum):
     COMPARE_FALSE = 5
     COMPARE_TRUE = 6
     AUTH_METHOD_NOT_SUPPORTED = 7
+    ADMIN_LIMIT_EXCEEDED = 11
     UNAVAILABLE_CRITICAL_EXTENSION = 12
     CONFIDENTIALITY_REQUIRED = 13
     NO_SUCH_ATTRIBUTE = 16
     UNDEFINED_ATTRIBUTE_TYPE = 17
     INAPPROPRIATE_MATCHING = 18
+    CONSTRAINT_VIOLATION = 19
+    ATTRIBUTE_OR_VALUE_EXISTS = 20
     INVALID_ATTRIBUTE_SYNTAX = 21
     NO_SUCH_OBJECT = 32
     INVALID_DN_SYNTAX = 34
@@ -44,7 +49,14 @@ class Code(IntEnum):
     BUSY = 51
     UNAVAILABLE = 52
     UNWILLING_TO_PERFORM = 53
+    NAMING_VIOLATION = 64
+    OBJECT_CLASS_VIOLATION = 65
+    NOT_ALLOWED_ON_NON_LEAF = 66
+    NOT_ALLOWED_ON_RDN = 67
+    ENTRY_ALREADY_EXISTS = 68
+    OBJECT_CLASS_MODS_PROHIBITED = 69
     OTHER = 80
+    ASSERTION_FAILED = 122
 
 
 class Tag(IntEnum):
@@ -142,14 +154,34 @@ class Extended:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """Add, modify, delete or rename: of these only the name of the entry is read."""
+class NewPassword:
+    """Value of the Password Modify operation (RFC 3062 section 2)."""
 
-    tag: Tag
-    entry: str
+    identity: str | None
+    old: Secret | None
+    new: Secret | None
+
+    @classmethod
+    def read(cls, value: bytes | None) -> "NewPassword":
+        """Raises BadSyntax."""
+        if value is None:
+            return cls(None, None, None)
+        outer = ber.Reader(value)
+        reader = outer.inside()
+        outer.finish()
+        identity = reader.text(0x80) if reader.tag() == 0x80 else None
+        old = Secret(reader.text(0x81)) if reader.tag() == 0x81 else None
+        new = Secret(reader.text(0x82)) if reader.tag() == 0x82 else None
+        reader.finish()
+        return cls(identity, old, new)
 
 
-Operation = Bind | Unbind | Search | Compare | Abandon | Extended | Update
+def generated_password(secret: Secret) -> bytes:
+    """The answer's value when the server made the password: `genPasswd`."""
+    return ber.sequence((ber.octets(secret.reveal(), 0x80),))
+
+
+Operation = Bind | Unbind | Search | Compare | Abandon | Extended | updates.Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,33 +289,45 @@ def _extended(tag: Tag, reader: ber.Reader) -> Extended:
     return Extended(name, value)
 
 
-def _update(tag: Tag, reader: ber.Reader) -> Update:
-    return Update(tag, reader.text())
+def _add(tag: Tag, reader: ber.Reader) -> Add:
+    return updates.read_add(reader)
 
 
-def _primitive(tag: Tag, reader: ber.Reader) -> Unbind | Abandon | Update:
-    """The three operations whose content is a bare value rather than elements."""
+def _modify(tag: Tag, reader: ber.Reader) -> Modify:
+    return updates.read_modify(reader)
+
+
+def _rename(tag: Tag, reader: ber.Reader) -> Rename:
+    return updates.read_rename(reader)
+
+
+def _delete(tag: Tag, reader: ber.Reader) -> Delete:
+    return updates.read_delete(reader)
+
+
+def _unbind(tag: Tag, reader: ber.Reader) -> Unbind:
+    return Unbind()
+
+
+def _abandon(tag: Tag, reader: ber.Reader) -> Abandon:
+    """The message id is the whole content."""
     value = reader.rest()
-    if tag == Tag.UNBIND:
-        return Unbind()
-    if tag == Tag.DELETE:
-        return Update(tag, value.decode("utf-8", "replace"))
     if not 1 <= len(value) <= 4:
         raise BadSyntax("unusable message id")
     return Abandon(int.from_bytes(value, "big"))
 
 
-_OPERATIONS = {
+_OPERATIONS: dict[Tag, Callable[[Tag, ber.Reader], Operation]] = {
     Tag.BIND: _bind,
-    Tag.UNBIND: _primitive,
+    Tag.UNBIND: _unbind,
     Tag.SEARCH: _search,
     Tag.COMPARE: _compare,
-    Tag.ABANDON: _primitive,
+    Tag.ABANDON: _abandon,
     Tag.EXTENDED: _extended,
-    Tag.ADD: _update,
-    Tag.MODIFY: _update,
-    Tag.MODIFY_DN: _update,
-    Tag.DELETE: _primitive,
+    Tag.ADD: _add,
+    Tag.MODIFY: _modify,
+    Tag.MODIFY_DN: _rename,
+    Tag.DELETE: _delete,
 }
 
 
@@ -332,8 +376,13 @@ def disconnection(code: Code, text: str) -> bytes:
 
 def entry(message_id: int, dn: str, attributes: Iterable[tuple[str, Sequence[str]]]) -> bytes:
     """A SearchResultEntry (RFC 4511 section 4.5.2)."""
+    return _message(message_id, ber.sequence((ber.octets(dn), attribute_rows(attributes)), Tag.SEARCH_ENTRY))
+
+
+def attribute_rows(attributes: Iterable[tuple[str, Sequence[str]]]) -> bytes:
+    """A PartialAttributeList (RFC 4511 section 4.5.2)."""
     rows = [_common_row(name, tuple(values)) if name in COMMON else _row(name, values) for name, values in attributes]
-    return _message(message_id, ber.sequence((ber.octets(dn), ber.sequence(rows)), Tag.SEARCH_ENTRY))
+    return ber.sequence(rows)
 
 
 COMMON = frozenset(

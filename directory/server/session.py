@@ -24,9 +24,9 @@ from directory.server.messages import (
     Request,
     Search,
     Tag,
-    Update,
 )
 from directory.server.search import Searcher, Send, View
+from directory.server.updates import Add, Delete, Modify, Rename
 from directory.tree import Kind, Tree
 from mailserver.changes import Changes
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
@@ -48,6 +48,7 @@ REFUSALS = {
     Reason.SUSPENDED: Code.INVALID_CREDENTIALS,
     Reason.CLOSED: Code.INVALID_CREDENTIALS,
     Reason.PASSWORD_EXPIRED: Code.INVALID_CREDENTIALS,
+    Reason.APP_PASSWORD: Code.INVALID_CREDENTIALS,
     Reason.THROTTLED: Code.BUSY,
 }
 """The one table from reasons to result codes; anything else is unwillingToPerform."""
@@ -119,7 +120,7 @@ class Session:
                 await self._compare(request, compare)
             case Extended() as extended:
                 await self._extended(request, extended)
-            case Update():
+            case Add() | Modify() | Rename() | Delete():
                 text = "this directory is changed with the mailserver command, not over LDAP"
                 await self._result(request, Code.UNWILLING_TO_PERFORM, text)
         return None

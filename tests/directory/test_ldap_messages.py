@@ -37,8 +37,8 @@ from directory.server.messages import (
     Search,
     Tag,
     Unbind,
-    Update,
 )
+from directory.server.updates import Add, Delete
 from mailserver.errors import BadSyntax
 from mailserver.sasl import Secret
 
@@ -149,8 +149,8 @@ OTHERS = [
     (ber.element(Tag.ABANDON, b"\x05"), Abandon(5)),
     (ber.sequence((ber.octets("1.2", 0x80),), Tag.EXTENDED), Extended("1.2", None)),
     (ber.sequence((ber.octets("1.2", 0x80), ber.octets(b"v", 0x81)), Tag.EXTENDED), Extended("1.2", b"v")),
-    (ber.element(Tag.DELETE, b"dc=x"), Update(Tag.DELETE, "dc=x")),
-    (ber.sequence((ber.octets("dc=x"), ber.sequence(())), Tag.ADD), Update(Tag.ADD, "dc=x")),
+    (ber.element(Tag.DELETE, b"dc=x"), Delete("dc=x")),
+    (ber.sequence((ber.octets("dc=x"), ber.sequence(())), Tag.ADD), Add("dc=x", ())),
 ]
 
 
