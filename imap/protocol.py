@@ -7,7 +7,7 @@ kernel. Nothing else writes.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from socket import socket
 from typing import Any, cast
@@ -21,14 +21,14 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap import commands
 from imap.peers import Peers, is_loopback
-from imap.session import Services, Session, State
+from imap.session import Ended, Services, Session, State
 from imap.shelf import Shelf
-from imap.welcome import Welcome
+from imap.welcome import PAUSE, Welcome
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Tagged
 from imap.wire.grammar import BadCommand
 from mailserver.changes import Changes
-from mailserver.errors import BadSyntax
+from mailserver.errors import BadSyntax, Temporary
 from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
@@ -153,6 +153,8 @@ class Connection(protocol.Protocol):
                 await self._send(self._respond(await self._event()))
                 if self.session.starting_tls:
                     self._start_tls()
+        except Ended as end:
+            self._out.write(commands.farewell(self.session, end))
         except Exception:
             log.exception("connection failed", peer=self.peer)
         finally:
@@ -161,17 +163,27 @@ class Connection(protocol.Protocol):
             self._lose()
 
     async def _event(self) -> framing.Event:
-        """The next thing the peer said, whole."""
+        """The next thing the peer said, whole. Raises Ended when the account is shut while the peer is silent."""
         while (event := self._framer.next()) is None:
             if not self._reading:
                 self._reading = True
                 self._out.resumeProducing()
             self._input = self._loop.create_future()
             try:
-                await self._input
+                async with asyncio.timeout(PAUSE if self.session.suspect else None):
+                    await self._input
+            except TimeoutError:
+                pass
             finally:
                 self._input = None
+            if self.session.suspect:
+                await self._look_again()
         return event
+
+    async def _look_again(self) -> None:
+        """The account moved while nothing ran. A store out of reach ends no session: it is asked again later."""
+        with suppress(Temporary):
+            await self.session.check_welcome()
 
     async def _respond(self, event: framing.Event) -> AsyncGenerator[bytes, None]:
         match event:
@@ -252,6 +264,11 @@ class Connection(protocol.Protocol):
             self._say_goodbye("The service is stopping")
 
     # ------------------------------------------------------------------ for the session
+
+    def stir(self) -> None:
+        """The account moved: do not wait for the peer's next word to look at it."""
+        if self._input is not None and not self._input.done():
+            self._input.set_result(None)
 
     def line(self) -> "asyncio.Future[bytes]":
         """The next line of a dialogue within a command."""
@@ -436,7 +453,7 @@ async def start(
 ) -> Door:
     """Open the door on its sockets, which listen already."""
     tls = Tls(settings.certificate, settings.private_key) if settings.certificate.exists() else None
-    welcome = Welcome(store, store.clock)
+    welcome = Welcome(login, store.clock)
     services = Services(settings, store, changes, Shelf(store, changes), login, tls is not None, welcome)
     door = Door(services, tls)
     door.listen(sockets)

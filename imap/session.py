@@ -14,7 +14,7 @@ from imap.wire import codes, fetchlines, responses
 from imap.wire.fetch import Attribute
 from imap.wire.flags import FlagNames
 from mailserver.changes import Changes
-from mailserver.errors import Reason, Refused
+from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import Principal
 from mailserver.login import Login
 from mailserver.settings import Settings
@@ -37,7 +37,11 @@ IN_MAILBOX = frozenset({State.SELECTED})
 
 
 class Ended(Exception):
-    """The server ends the session; the text goes into its BYE."""
+    """The server ends the session; the text goes into its BYE, with a code where the reason has one."""
+
+    def __init__(self, text: str, reason: Reason | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class MissingTarget(Refused):
@@ -111,6 +115,9 @@ class Connection(Protocol):
         Raises BadSyntax through the future when the line is too long or malformed.
         """
 
+    def stir(self) -> None:
+        """The account moved: whoever waits for the client's next word looks at `suspect` now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -183,14 +190,23 @@ class Session:
 
     def _suspect(self) -> None:
         self.suspect = True
+        self.connection.stir()
 
     async def check_welcome(self) -> None:
-        """Raises Ended once the account was suspended or closed. Costs nothing unless the account moved."""
+        """Raises Ended once the account was suspended or closed, or its password has changed, and Temporary.
+
+        Costs nothing unless the account moved.
+        """
         if not self.suspect or not self.services.welcome.due(self.account_id):
             return
         self.suspect = False
-        if not await self.services.welcome.check(self.principal):
-            raise Ended("This account is closed for now")
+        try:
+            await self.services.welcome.check(self.principal)
+        except Refused as refusal:
+            raise Ended(refusal.text, refusal.reason) from None
+        except Temporary:
+            self.suspect = True
+            raise
 
     def capabilities(self) -> list[str]:
         """What is announced now (RFC 3501 section 7.2.1)."""

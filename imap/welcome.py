@@ -1,11 +1,10 @@
 """Whether an account may stay logged in: asked when it moved, at most once in a while per account and worker."""
 
 from mailserver.clock import Clock
-from mailserver.identity import Principal, State
-from mailserver.store import accounts
-from mailserver.store.transactions import Store
+from mailserver.identity import Principal
+from mailserver.login import Login
 
-PAUSE = 5.0
+PAUSE = 2.0
 """Seconds between two questions about one account: every message it gets is a movement too."""
 MAX_ACCOUNTS = 10_000
 
@@ -13,8 +12,8 @@ MAX_ACCOUNTS = 10_000
 class Welcome:
     """Remembers when each account was last found in order."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, login: Login, clock: Clock) -> None:
+        self._login = login
         self._clock = clock
         self._checked: dict[int, float] = {}
 
@@ -22,12 +21,9 @@ class Welcome:
         """False while the last answer is recent."""
         return self._clock.monotonic() >= self._checked.get(account_id, 0.0) + PAUSE
 
-    async def check(self, principal: Principal) -> bool:
-        """True while the account is active."""
-        standing = await self._store.read(accounts.get, principal.account_id)
-        if standing is None or standing.state is not State.ACTIVE:
-            return False
+    async def check(self, principal: Principal) -> None:
+        """Nothing while the account is in order. Raises Refused with the sentence for its owner, Temporary."""
+        await self._login.stays(principal)
         if len(self._checked) >= MAX_ACCOUNTS:
             self._checked.clear()
         self._checked[principal.account_id] = self._clock.monotonic()
-        return True

@@ -1,8 +1,10 @@
 """What somebody hears at a door that does not open, after a right secret only: why, and whom to call.
 
-One line, the French half first. Apart from the contact that the settings name they are ASCII: replies of SMTP
-and response texts of IMAP may hold nothing else (RFC 5321 section 4.2, RFC 3501 section 7.1).
+One line, the French half first, in ASCII: replies of SMTP and response texts of IMAP may hold nothing else
+(RFC 5321 section 4.2, RFC 3501 section 9).
 """
+
+import unicodedata
 
 from mailserver.notices.house import HELP, House
 
@@ -30,4 +32,12 @@ def closed(house: House) -> str:
 
 
 def _whom(house: House) -> tuple[str, str]:
-    return _PLAIN_HELP if house.help == HELP else house.help
+    if house.help == HELP:
+        return _PLAIN_HELP
+    french, english = map(_plain, house.help)
+    return french, english
+
+
+def _plain(text: str) -> str:
+    """Without accents: a telephone number matters more than they do."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")

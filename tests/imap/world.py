@@ -15,9 +15,11 @@ from imap.shelf import Shelf
 from imap.welcome import Welcome
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, Role, State
+from mailserver.login import staying
+from mailserver.notices.house import house_of
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
-from mailserver.store import mailboxes, news
+from mailserver.store import accounts, mailboxes, news
 from mailserver.store.schema.accounts import account
 from mailserver.store.transactions import Store, Tx
 
@@ -36,9 +38,11 @@ def create_account(tx: Tx, login: str) -> int:
 class Doorkeeper:
     """Knows the people of the tests by their one password, as `mailserver.login.Login` would."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self.people: dict[str, Principal] = {}
         self.asked: list[tuple[str, str]] = []
+        self._store = store
+        self._house = house_of(settings)
 
     def add(self, account_id: int, login: str, quota: int = 0) -> Principal:
         principal = Principal(
@@ -51,6 +55,7 @@ class Doorkeeper:
             role=Role.TEACHER,
             state=State.ACTIVE,
             quota_bytes=quota,
+            login_version=1,
         )
         self.people[login] = principal
         return principal
@@ -62,6 +67,12 @@ class Doorkeeper:
         if found is None or secret != Secret(PASSWORD):
             raise Refused(Reason.AUTHENTICATION, "Wrong login or password")
         return found
+
+    async def stays(self, principal: Principal) -> None:
+        standing = await self._store.read(accounts.get, principal.account_id)
+        departure = staying.departure(self._house, principal, standing)
+        if departure is not None:
+            raise departure
 
 
 class Memory(StringTransport):
@@ -197,7 +208,6 @@ class World:
 
     def __init__(self, store: Store, *, message_size: int = 10_000_000, **limits: int) -> None:
         self.store = store
-        self.keeper = Doorkeeper()
         self.settings = Settings(
             domain="ac-exemple.fr",
             hostname="mail.ac-exemple.fr",
@@ -205,8 +215,9 @@ class World:
             directory=store.data,
         )
         (self.settings.data / "blobs").mkdir(parents=True, exist_ok=True)
+        self.keeper = Doorkeeper(store, self.settings)
         shelf = Shelf(store, store.changes)
-        welcome = Welcome(store, store.clock)
+        welcome = Welcome(self.keeper, store.clock)  # type: ignore[arg-type]
         services = Services(self.settings, store, store.changes, shelf, self.keeper, True, welcome)  # type: ignore[arg-type]
         self.door = Door(services, None)
         self.accounts: dict[str, int] = {}
