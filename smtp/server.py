@@ -42,7 +42,7 @@ async def start(
     clock = store.clock
     reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
     submissions = Submissions(
-        settings=settings, delivery=delivery, submission=submission, reporter=reporter, clock=clock
+        settings=settings, delivery=delivery, submission=submission, login=login, reporter=reporter, clock=clock
     )
     roles: dict[str, Role] = {
         "smtp": Exchange(settings=settings, delivery=delivery, reporter=reporter, clock=clock),

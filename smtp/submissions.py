@@ -2,6 +2,7 @@
 
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery, Recipient
+from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.store.spool import Notify, Target, new_name
 from mailserver.submit import Submission
@@ -26,9 +27,11 @@ class Submissions:
         settings: Settings,
         delivery: Delivery,
         submission: Submission,
+        login: Login,
         reporter: Reporter,
         clock: Clock,
     ) -> None:
+        self._login = login
         self._reporter = reporter
         self._settings = settings
         self._delivery = delivery
@@ -36,8 +39,9 @@ class Submissions:
         self._clock = clock
 
     async def check_sender(self, client: Client, mail: Mail) -> None:
-        """Raises Refused(SENDER_NOT_OWNED)."""
+        """Raises Refused(SENDER_NOT_OWNED), and as `Login.stays`: no login outlives a suspension."""
         assert client.principal is not None
+        await self._login.stays(client.principal)
         self._submission.check_sender(client.principal, mail.reverse_path)
 
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
@@ -51,7 +55,9 @@ class Submissions:
         """Submit. Raises Refused, Temporary."""
         mail = transaction.mail
         assert mail is not None
+        assert client.principal is not None
         policy.check(content, self._settings.limits)
+        await self._login.stays(client.principal)
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)

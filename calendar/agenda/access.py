@@ -3,7 +3,6 @@
 import base64
 import binascii
 import ipaddress
-from collections.abc import Mapping
 from typing import Final
 
 from radicale import pathutils, types
@@ -22,18 +21,8 @@ MAX_HEADER = 8 * 1024
 LOGIN_KEY: Final = "agenda.login"
 """Where the WSGI environ carries the identifier of the authenticated person."""
 
-_TEXTS: Final[Mapping[Reason, str]] = {
-    Reason.SUSPENDED: "Ce compte est suspendu. {help}\nThis account is suspended.",
-    Reason.CLOSED: "Ce compte est fermé. {help}\nThis account is closed.",
-    Reason.NOT_ACTIVATED: (
-        "Ce compte n'est pas encore activé : connectez-vous d'abord au webmail.\n"
-        "This account is not activated yet: log in to the webmail first."
-    ),
-    Reason.PASSWORD_EXPIRED: (
-        "Votre mot de passe a expiré : changez-le dans le webmail.\n"
-        "Your password has expired: change it in the webmail."
-    ),
-}
+_TOLD: Final = frozenset({Reason.SUSPENDED, Reason.CLOSED, Reason.NOT_ACTIVATED, Reason.PASSWORD_EXPIRED})
+"""Reasons that `Login` gives after a right secret only, in words for the person: 403, as no other password helps."""
 _PLAIN = (
     "Le mot de passe ne peut être envoyé en clair : utilisez https.\n"
     "The password must not be sent in the clear: use https."
@@ -59,8 +48,6 @@ class Gate:
     def __init__(self, settings: Settings, login: Login) -> None:
         self._login = login
         self._challenge = (("WWW-Authenticate", f'Basic realm="{settings.domain}", charset="UTF-8"'),)
-        contact = settings.web.help_contact
-        self._help = f"Contact : {contact}" if contact else "Adressez-vous à votre établissement."
 
     async def enter(self, header: str, peer: str, secure: bool) -> Principal:
         """The person. Raises Denied (RFC 7617, RFC 9110 section 11.6.1), Temporary."""
@@ -74,13 +61,13 @@ class Gate:
         try:
             return await self._login.login(name, secret, peer, "dav")
         except Refused as refused:
-            raise self._denied(refused.reason) from None
+            raise self._denied(refused) from None
 
-    def _denied(self, reason: Reason) -> Denied:
-        if reason is Reason.THROTTLED:
+    def _denied(self, refused: Refused) -> Denied:
+        if refused.reason is Reason.THROTTLED:
             return Denied(429, _THROTTLED, (("Retry-After", str(RETRY_SECONDS)),))
-        if reason in _TEXTS:
-            return Denied(403, _TEXTS[reason].format(help=self._help))
+        if refused.reason in _TOLD:
+            return Denied(403, refused.text.replace(" / ", "\n", 1))
         return Denied(401, _WRONG, self._challenge)
 
 

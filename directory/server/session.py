@@ -31,7 +31,7 @@ from directory.tree import Kind, Tree
 from mailserver.changes import Changes
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.folding import fold_login
-from mailserver.identity import Directory, Principal, State
+from mailserver.identity import Directory, Principal
 from mailserver.login import Login
 from mailserver.sasl import Secret
 
@@ -220,10 +220,13 @@ class Session:
         known = self._principal
         if known is None:
             return
-        now = await self._services.directory.by_account(known.account_id)
-        if now is None or now.state is not State.ACTIVE or now.login_version != known.login_version:
+        try:
+            await self._services.login.stays(known)
+        except Refused as refusal:
             self._become(NOBODY, None)
-            raise Ended(Code.INSUFFICIENT_ACCESS_RIGHTS, "the account has changed: bind again")
+            raise Ended(Code.INSUFFICIENT_ACCESS_RIGHTS, refusal.text) from None
+        except Temporary as error:
+            raise Ended(Code.UNAVAILABLE, str(error)) from None
 
     # ------------------------------------------------------------------ reading
 

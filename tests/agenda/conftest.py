@@ -80,7 +80,7 @@ class Logins:
         if principal is None or secret.reveal() != PASSWORD:
             raise Refused(Reason.AUTHENTICATION)
         if principal.state is State.SUSPENDED:
-            raise Refused(Reason.SUSPENDED)
+            raise Refused(Reason.SUSPENDED, "Compte suspendu: contactez nous / Account suspended: call us")
         return principal
 
 

@@ -51,7 +51,7 @@ def test_suspended_account_is_told_so(door: Door) -> None:
     with door.client() as client:
         response = client.get("/dav/")
     assert response.status_code == 403
-    assert "suspendu" in response.text
+    assert response.text == "Compte suspendu: contactez nous\nAccount suspended: call us"
 
 
 def test_login_hears_peer_and_service(client: Client, door: Door) -> None:

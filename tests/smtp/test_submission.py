@@ -152,9 +152,32 @@ def test_suspension_is_felt_by_an_open_connection(make_house: HouseMaker) -> Non
         client.starttls(context=tls_context())
         client.login("ada", PASSWORD)
         house.store.write_now(accounts.suspend, house.people["ada"].account_id, "test", False)
-        with pytest.raises(smtplib.SMTPDataError) as caught:
-            client.sendmail(ADA, [BOB], MESSAGE)
-        assert caught.value.smtp_code == 550
+        code, text = client.mail(ADA)
+        assert code == 550
+        assert text.startswith(b"5.2.1 Compte suspendu depuis le ")
+        assert b" / Account suspended since " in text
+        assert text.endswith(b": call the help desk")
+
+
+def test_suspension_is_felt_within_a_transaction(make_house: HouseMaker) -> None:
+    house = make_house()
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+        client.starttls(context=tls_context())
+        client.login("ada", PASSWORD)
+        assert client.mail(ADA)[0] == 250
+        assert client.rcpt(BOB)[0] == 250
+        house.store.write_now(accounts.suspend, house.people["ada"].account_id, "test", False)
+        assert client.data(MESSAGE)[0] == 550
+
+
+def test_a_new_password_ends_open_submissions(make_house: HouseMaker) -> None:
+    house = make_house()
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+        client.starttls(context=tls_context())
+        client.login("ada", PASSWORD)
+        house.store.write_now(accounts.password_chosen, house.people["ada"].account_id)
+        code, text = client.mail(ADA)
+        assert (code, text[:5]) == (535, b"5.7.8")
 
 
 @pytest.mark.parametrize("login", ["gil", "luc", "nobody"])
