@@ -9,7 +9,7 @@ from directory.hashing import Passwords
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
 from mailserver.folding import MAX_NAME, fold_login
-from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, State
+from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, Roster, State
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
@@ -26,6 +26,8 @@ REMEMBERED_SECONDS = 2.0
 """How long at most, should the news of a change get lost."""
 MAX_FOUND = 1000
 """People of one search."""
+MAX_OF_SCHOOL = 10_000
+"""People of one school."""
 MAX_WORDS = 8
 """Words of one search: each is a condition."""
 ORIGIN = Origin("directory", "internal")
@@ -50,6 +52,7 @@ class EmbeddedDirectory:
         self.passwords = Passwords()
         self._aliases = frozenset(settings.aliases)
         self._quota = settings.limits.quota
+        self._house = rosters.House.of(settings)
         self._store = store
         self._clock = clock
         self._remembered: dict[str, _Remembered] = {}
@@ -110,7 +113,12 @@ class EmbeddedDirectory:
     async def expand(self, address: str) -> MailingList | None:
         """A distribution list, lists within it replaced by their members."""
         name = self._name(address)
-        return await self._store.read(rosters.expand, name) if "@" in name else None
+        return await self._store.read(rosters.expand, name, self._house) if "@" in name else None
+
+    async def rosters(self, address: str) -> Sequence[Roster]:
+        """The list of this address and every list within it, members as they are now."""
+        name = self._name(address)
+        return await self._store.read(rosters.walk, self._house, name) if "@" in name else ()
 
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         """People each word of the text is found in: by name, identifier or address. Hidden and closed are left out."""
@@ -119,6 +127,11 @@ class EmbeddedDirectory:
             return ()
         condition = All((Equals(Field.HIDDEN, "0"), _NOT_CLOSED, *map(_holds, words)))
         found = await self._store.read(people.by_name, condition, min(limit, MAX_FOUND))
+        return [self._principal(entry) for entry in found]
+
+    async def of_school(self, uai: str) -> Sequence[Principal]:
+        """Everybody of a school, as their main one or a further one."""
+        found = await self._store.read(people.of_school, uai.upper(), MAX_OF_SCHOOL)
         return [self._principal(entry) for entry in found]
 
     async def administrators(self) -> Sequence[Principal]:

@@ -3,7 +3,7 @@
 import typer
 
 from mailserver import __version__
-from mailserver.commands import account, check, imports, init, lists, log, outgoing, serve
+from mailserver.commands import account, check, imports, init, letters, lists, log, outgoing, serve
 
 app = typer.Typer(
     name="mailserver",
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("import")(imports.import_people)
+account.app.command("letters")(letters.letters)
 account.app.command("log")(log.log)
 app.add_typer(account.app, name="account", help="People's accounts.")
 app.add_typer(lists.app, name="list", help="Distribution lists.")

@@ -7,6 +7,7 @@ never a silent default. Sizes are octets, times are seconds.
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +27,14 @@ def _check_next_hop(text: str) -> str:
     host, colon, port = text.rpartition(":")
     if text and not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError(f"{text!r} is not host:port")
+    return text
+
+
+def _check_url(text: str) -> str:
+    """An address without path, query or final slash."""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query):
+        raise ValueError(f"{text!r} is not like https://mail.ac-exemple.fr")
     return text
 
 
@@ -120,6 +129,8 @@ class Web(_Section):
     shared_session_minutes: int = Field(default=30, ge=5)
     help_contact: str = ""
     """Whom to call, shown on the suspended page."""
+    url: Annotated[str, AfterValidator(_check_url)] = ""
+    """Where people find the web interface, `https://mail.ac-exemple.fr`; empty: the host name."""
     timezone: str = "Europe/Paris"
 
 
@@ -163,6 +174,17 @@ class Audit(_Section):
     retention_days: int = Field(default=365, ge=1)
 
 
+class Lists(_Section):
+    """Distribution lists."""
+
+    standing: bool = True
+    """The living lists of every school and class are there without being made (`directory.standing`)."""
+    standing_writers: Literal["anyone", "house", "personnel", "staff", "members", "owners"] = "personnel"
+    """Who may write to them."""
+    moderation_days: int = Field(default=14, ge=1, le=365)
+    """How long a message waits for a list's owner."""
+
+
 class Log(_Section):
     """How the service speaks to its operators."""
 
@@ -190,6 +212,7 @@ class Settings(_Section):
     passwords: Passwords = Passwords()
     accounts: Accounts = Accounts()
     audit: Audit = Audit()
+    lists: Lists = Lists()
     log: Log = Log()
     dkim_selector: str = "s1"
     directory: Path = Path()
@@ -199,6 +222,12 @@ class Settings(_Section):
     def name(self) -> str:
         """Host name announced to peers."""
         return self.hostname or self.domain
+
+    @property
+    def public_url(self) -> str:
+        """Address of the web interface in letters and notices, without a slash at the end."""
+        port = "" if self.listen.https in (0, 443) else f":{self.listen.https}"
+        return self.web.url or f"https://{self.name}{port}"
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -88,8 +88,8 @@ class _Proof:
 
 
 async def show_activation(services: Services, guest: Guest) -> Response:
-    """GET /activation: step one."""
-    return services.pages.answer(guest, "portal/activation.html", IdentityPage())
+    """GET /activation: step one; a letter's QR brings the identifier along, and the code behind `#`."""
+    return services.pages.answer(guest, "portal/activation.html", IdentityPage(guest.query("identifiant")[:64]))
 
 
 async def show_reset(services: Services, guest: Guest) -> Response:

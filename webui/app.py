@@ -19,7 +19,20 @@ from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
-from webui import account, compose, faults, finding, folders, listing, pages, portal, preferences, reading, sending
+from webui import (
+    account,
+    compose,
+    faults,
+    finding,
+    folders,
+    listing,
+    pages,
+    portal,
+    preferences,
+    reading,
+    secretariat,
+    sending,
+)
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
 from webui.keys import Keys
@@ -93,6 +106,11 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/initialiser", guest(account.show_reset), methods=["GET"]),
         Route("/compte/mot-de-passe", doors.visit(account.show_password), methods=["GET"]),
         Route("/compte/mot-de-passe", doors.visit(account.change_password), methods=["POST"]),
+        Route("/secretariat", doors.visit(secretariat.show)),
+        Route("/secretariat/lettres", doors.visit(secretariat.print_letters), methods=["POST"]),
+        Route("/secretariat/code/{account:int}", doors.visit(secretariat.ask_renewal), methods=["GET"]),
+        Route("/secretariat/code/{account:int}", doors.visit(secretariat.renew), methods=["POST"]),
+        Route("/secretariat/journal", doors.visit(secretariat.show_log)),
         Route("/aide", guest(pages.help_page)),
         Route("/accessibilite", guest(pages.fixed("portal/accessibility.html"))),
         Route("/donnees-personnelles", guest(pages.fixed("portal/privacy.html"))),

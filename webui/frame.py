@@ -163,6 +163,7 @@ def announcement(visit: Visit) -> str:
         "renomme": _("Dossier renommé."),
         "dossier": _("Dossier supprimé."),
         "reglages": _("Réglages enregistrés."),
+        "compte-suspendu": _("Ce compte est suspendu : il ne peut pas recevoir de code."),
         "motdepasse": _("Mot de passe changé. Vos autres sessions sont fermées."),
         "retrouve": _("Votre texte est là : relisez-le, puis envoyez-le."),
         "fichiers": _("Votre texte est là. Ajoutez de nouveau vos pièces jointes, relisez-le, puis envoyez-le."),

@@ -18,7 +18,7 @@ from directory.ldap.pool import Pool
 from directory.tree import Person, Tree
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.folding import MAX_NAME, fold_login
+from mailserver.folding import MAX_NAME, fold_login, search_key
 from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, State
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
@@ -126,6 +126,11 @@ class LdapDirectory:
         wanted = min(limit, MAX_FOUND)
         found = await self._pool.run(partial(lookups.search_people, base=self._base, text=text, limit=wanted))
         return _open(await self._principals(found))
+
+    async def of_school(self, uai: str) -> Sequence[Principal]:
+        found = await self._pool.run(partial(lookups.of_school, base=self._base, uai=uai))
+        principals = await self._principals(found)
+        return sorted(principals, key=lambda one: (search_key(one.surname), search_key(one.given_name)))
 
     async def administrators(self) -> Sequence[Principal]:
         return _open(await self._principals(await self._pool.run(partial(lookups.administrators, base=self._base))))

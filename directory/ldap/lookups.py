@@ -20,6 +20,7 @@ PEOPLE = "(objectClass=person)"
 MAX_NESTING = 5
 """Groups within groups."""
 MAX_MEMBERS = 50_000
+MAX_OF_SCHOOL = 10_000
 BATCH = 50
 """Members asked for in one search."""
 
@@ -146,6 +147,12 @@ def search_people(connection: ldap3.Connection, base: str, text: str, limit: int
         words.append(either(f"({attribute}=*{piece}*)" for attribute in asked))
     wanted = f"(&{PEOPLE}(uid=*)(mail=*){''.join(words)})"
     return _people(search(connection, base, wanted, PERSON_ATTRIBUTES, limit=limit))
+
+
+def of_school(connection: ldap3.Connection, base: str, uai: str) -> list[KnownPerson]:
+    """Everybody whose entry names this school."""
+    wanted = f"(&{PEOPLE}(uid=*)(mail=*){equals('acadUAI', uai)})"
+    return _people(search(connection, base, wanted, PERSON_ATTRIBUTES, limit=MAX_OF_SCHOOL))
 
 
 def administrators(connection: ldap3.Connection, base: str) -> list[KnownPerson]:

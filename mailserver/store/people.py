@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, or_, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
-from mailserver.identity import Principal, Role, State
+from mailserver.identity import Principal, Role, State, Tie
 from mailserver.store.conditions import Condition, clause
 from mailserver.store.notices import DIRECTORY as DIRECTORY
 from mailserver.store.notices import moved
 from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import claim, person
+from mailserver.store.schema.people import affiliation, claim, person
 from mailserver.store.statements import Row, Statement, Tx
 
 IN_LIST = 1000
@@ -161,6 +161,16 @@ def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[E
 def by_name(tx: Tx, condition: Condition, limit: int) -> list[Entry]:
     """Entries a condition holds of, in alphabetical order: what an address book shows."""
     rows = tx.execute(_ALL.where(clause(condition)).order_by(person.c.surname_key, person.c.given_key).limit(limit))
+    return [_entry(tuple(row)) for row in rows]
+
+
+def of_school(tx: Tx, uai: str, limit: int) -> list[Entry]:
+    """Everybody whose main school or a further one this is, in alphabetical order."""
+    further = select(affiliation.c.account_id).where(
+        affiliation.c.kind == Tie.SCHOOL.value, affiliation.c.uai == uai, affiliation.c.code == uai
+    )
+    here = or_(person.c.uai == uai, person.c.account_id.in_(further))
+    rows = tx.execute(_ALL.where(here).order_by(person.c.surname_key, person.c.given_key).limit(limit))
     return [_entry(tuple(row)) for row in rows]
 
 

@@ -51,3 +51,10 @@ for (const list of document.querySelectorAll("[data-pour]")) {
     timer = setTimeout(() => { count.textContent = count.dataset.texte.replace("0", met).replace("9", all); }, 700);
   });
 }
+
+// The QR code of a letter brings the one-time code behind `#`, which is sent to nobody.
+const proof = document.getElementById("preuve");
+if (proof && location.hash.length > 1) {
+  proof.value = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname + location.search);
+}

@@ -1,0 +1,199 @@
+"""What a school's secretariat does for its own people: look, print sealed letters, give new codes.
+
+A secretariat sees the schools it belongs to and nothing else; an administrator sees every school. A code is
+made when its letter is printed, never before, and stands on that letter only: what is kept is a keyed hash,
+the audit row, and how many letters there were.
+"""
+
+import asyncio
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from directory import letters
+from directory.letters import Connection, Letter
+from directory.lifecycle import Accounts, Code
+from mailserver.clock import Clock
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Affiliation, Directory, Principal, Role, State, Tie
+from mailserver.proofs import Proofs, new_code
+from mailserver.settings import Settings
+from mailserver.store import accounts, affiliations, audit, schools
+from mailserver.store import letters as record
+from mailserver.store.audit import Action, Origin
+from mailserver.store.letters import Doorstep, Entry
+from mailserver.store.schools import School
+from mailserver.store.statements import Tx
+from mailserver.store.transactions import Store
+
+UNIT = 50
+"""Codes of one unit: mail that arrives meanwhile waits no longer than that takes."""
+MAX_LOGGED = 500
+DAY = 86400
+_SHOWN = {Role.PUPIL: (Tie.CLASS,), Role.TEACHER: (Tie.DISCIPLINE, Tie.FUNCTION)}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody of a school, and how far they are from their first connection."""
+
+    principal: Principal
+    doorstep: Doorstep
+    detail: str
+    """Class, discipline or function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A document of letters."""
+
+    pdf: bytes
+    letters: int
+    passed_over: int
+    """People asked for who need no letter: their account is open already, suspended or closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of a school's log with the person it is about."""
+
+    entry: Entry
+    person: Principal
+
+
+class Secretariat:
+    """One per process."""
+
+    def __init__(self, *, settings: Settings, directory: Directory, store: Store, clock: Clock) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._store = store
+        self._clock = clock
+        self._proofs = Proofs(settings.secret("hmac"))
+
+    async def schools(self, viewer: Principal) -> list[School]:
+        """The schools whose people this person looks after. Raises Refused(FORBIDDEN) when it is nobody's task."""
+        if viewer.role is Role.ADMIN:
+            return await self._store.read(schools.listing)
+        if viewer.role is not Role.SECRETARIAT:
+            raise Refused(Reason.FORBIDDEN)
+        ties = (await self._store.read(affiliations.of, [viewer.account_id])).get(viewer.account_id, ())
+        codes = dict.fromkeys((viewer.uai, *(one.code for one in ties if one.kind is Tie.SCHOOL)))
+        found = [await self._store.read(schools.get, uai) for uai in codes if uai]
+        return [school for school in found if school is not None]
+
+    async def school(self, viewer: Principal, uai: str) -> School:
+        """One of them. Raises Refused(FORBIDDEN | NOT_FOUND); another's school is not found."""
+        for school in await self.schools(viewer):
+            if school.uai == uai.upper():
+                return school
+        raise Refused(Reason.NOT_FOUND, f"{uai}: no such school")
+
+    async def people(self, viewer: Principal, uai: str) -> list[Member]:
+        """Everybody of a school but those who left, by name. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        await self.school(viewer, uai)
+        principals = [one for one in await self._directory.of_school(uai) if one.state is not State.CLOSED]
+        ids = [one.account_id for one in principals]
+        steps = await self._store.read(record.doorsteps, ids)
+        ties = await self._store.read(affiliations.of, ids)
+        return [
+            Member(one, steps[one.account_id], _detail(one, ties.get(one.account_id, ()), uai))
+            for one in principals
+            if one.account_id in steps
+        ]
+
+    async def print_letters(self, viewer: Principal, uai: str, wanted: Iterable[int], origin: Origin) -> Printed:
+        """Letters with fresh codes for people who wait for activation; a code printed before is dead.
+
+        Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT), and INVALID when nobody needs a letter.
+        """
+        asked = set(wanted)
+        if len(asked) > letters.MAX_LETTERS:
+            raise Refused(Reason.LIMIT, f"at most {letters.MAX_LETTERS} letters at a time")
+        members = [one for one in await self.people(viewer, uai) if one.principal.account_id in asked]
+        waiting = [one for one in members if one.doorstep.state is State.PENDING]
+        if not waiting:
+            raise Refused(Reason.INVALID, "nobody here waits for a letter")
+        expires = int(self._clock.now()) + self._settings.accounts.code_days * DAY
+        codes = {one.principal.account_id: Code(new_code(self._clock), expires) for one in waiting}
+        hashes = [(account_id, self._proofs.code(code.text)) for account_id, code in codes.items()]
+        for start in range(0, len(hashes), UNIT):
+            await self._store.write(_hand_out, origin, hashes[start : start + UNIT], expires)
+        pdf = await self._render(viewer, uai, waiting, codes)
+        return Printed(pdf, len(waiting), len(asked) - len(waiting))
+
+    async def renew(self, viewer: Principal, uai: str, account_id: int, origin: Origin) -> Printed:
+        """Withdraw somebody's password and print the letter with the code that opens the account again.
+
+        Raises Refused(FORBIDDEN | NOT_FOUND), and CONFLICT for a suspended account or an administrator's.
+        """
+        member = next((one for one in await self.people(viewer, uai) if one.principal.account_id == account_id), None)
+        if member is None:
+            raise Refused(Reason.NOT_FOUND, "nobody of this school")
+        if member.doorstep.state is State.SUSPENDED:
+            raise Refused(Reason.CONFLICT, "the account is suspended")
+        if member.principal.role is Role.ADMIN and viewer.role is not Role.ADMIN:
+            raise Refused(Reason.FORBIDDEN)
+        desk = Accounts(
+            directory=self._directory, store=self._store, proofs=self._proofs, clock=self._clock, origin=origin
+        )
+        code = await desk.reset(member.principal.login)
+        await self._store.write(audit.record, origin, Action.LETTER_PRINTED, account_id)
+        return Printed(await self._render(viewer, uai, [member], {account_id: code}), 1, 0)
+
+    async def log(self, viewer: Principal, uai: str) -> list[Logged]:
+        """Codes, letters and first connections of a school, newest first. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        known = {one.principal.account_id: one.principal for one in await self.people(viewer, uai)}
+        entries = await self._store.read(record.journal, list(known), MAX_LOGGED)
+        return [Logged(entry, known[entry.account_id]) for entry in entries]
+
+    async def _render(self, viewer: Principal, uai: str, members: Sequence[Member], codes: dict[int, Code]) -> bytes:
+        school = await self.school(viewer, uai)
+        pages = [self._letter(one, school, codes[one.principal.account_id]) for one in members]
+        today = self._date(self._clock.now())
+        return await asyncio.to_thread(letters.render, pages, self._connection(), viewer.login, today)
+
+    def _letter(self, member: Member, school: School, code: Code) -> Letter:
+        principal = member.principal
+        return Letter(
+            name=f"{principal.title} {principal.name}".strip(),
+            detail=member.detail,
+            school="\n".join(filter(None, (f"{school.name or school.uai} ({school.uai})", school.town))),
+            login=principal.login,
+            address=principal.address,
+            code=code.text,
+            expires=self._date(code.expires),
+            has_numen=member.doorstep.has_numen,
+            issue=member.doorstep.letters + 1,
+        )
+
+    def _connection(self) -> Connection:
+        settings = self._settings
+        return Connection(
+            academy=settings.web.academy,
+            domain=settings.domain,
+            url=settings.public_url,
+            imap=f"{settings.name}, port {settings.listen.imaps} (TLS)",
+            submission=f"{settings.name}, port {settings.listen.submissions} (TLS)",
+            help_contact=settings.web.help_contact,
+        )
+
+    def _date(self, seconds: float) -> datetime.date:
+        return datetime.datetime.fromtimestamp(seconds, ZoneInfo(self._settings.web.timezone)).date()
+
+
+def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int) -> None:
+    for account_id, hashed in hashes:
+        accounts.set_code(tx, account_id, hashed, expires)
+    audit.record_many(tx, origin, [(Action.LETTER_PRINTED, account_id, "") for account_id, _ in hashes])
+
+
+def _detail(person: Principal, ties: Sequence[Affiliation], uai: str) -> str:
+    """What a person is at this school, in words."""
+    here = [one for one in ties if one.uai in ("", uai)]
+    for kind in _SHOWN.get(person.role, (Tie.FUNCTION,)):
+        words = list(dict.fromkeys(one.label or one.code for one in here if one.kind is kind))
+        if words:
+            return ", ".join(words[:4])
+    return person.discipline

@@ -1,0 +1,165 @@
+"""A secretariat and its own school: people, letters, new codes, the log; on both engines."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from pypdf import PdfReader
+
+from directory.people import EmbeddedDirectory
+from directory.secretariat import Printed, Secretariat
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Affiliation, NewPerson, Principal, Role, State, Tie
+from mailserver.sasl import Secret
+from mailserver.settings import Settings
+from mailserver.store import accounts, audit, schools
+from mailserver.store.audit import Action, Origin
+from mailserver.store.transactions import Store
+
+TILLEULS, LYCEE = "0210006T", "0710023X"
+ORIGIN = Origin("rleroy", "web", "192.0.2.7")
+Add = Callable[..., Principal]
+
+
+@pytest.fixture
+def office(store: Store, settings: Settings, embedded: EmbeddedDirectory) -> Secretariat:
+    store.write_now(schools.rename, TILLEULS, "Collège Les Tilleuls")
+    store.write_now(schools.rename, LYCEE, "Lycée Claude-Bernard")
+    return Secretariat(settings=settings, directory=embedded, store=store, clock=store.clock)
+
+
+async def add(
+    directory: EmbeddedDirectory, given_name: str, surname: str, role: Role, uai: str = TILLEULS, **more: object
+) -> Principal:
+    return await directory.add(replace(NewPerson(given_name, surname, role, uai=uai), **more))  # type: ignore[arg-type]
+
+
+async def rleroy(directory: EmbeddedDirectory) -> Principal:
+    return await add(directory, "Rose", "Leroy", Role.SECRETARIAT)
+
+
+def texts(printed: Printed) -> list[str]:
+    return [page.extract_text() for page in PdfReader(io.BytesIO(printed.pdf)).pages]
+
+
+def codes(store: Store, account_id: int) -> bytes | None:
+    standing = store.read_now(accounts.get, account_id)
+    assert standing is not None
+    return standing.code
+
+
+async def test_it_sees_its_own_school_only(office: Secretariat, embedded: EmbeddedDirectory) -> None:
+    viewer = await rleroy(embedded)
+    pupil = await add(embedded, "Sami", "Kaci", Role.PUPIL)
+    elsewhere = await add(embedded, "Marc", "Martin", Role.TEACHER, LYCEE)
+    assert [school.uai for school in await office.schools(viewer)] == [TILLEULS]
+    assert [one.principal.login for one in await office.people(viewer, TILLEULS)] == [pupil.login, viewer.login]
+    for uai in (LYCEE, "0000000A", ""):
+        for work in (office.people(viewer, uai), office.log(viewer, uai)):
+            with pytest.raises(Refused) as refused:
+                await work
+            assert refused.value.reason is Reason.NOT_FOUND
+    with pytest.raises(Refused) as refused:
+        await office.print_letters(viewer, LYCEE, [elsewhere.account_id], ORIGIN)
+    assert refused.value.reason is Reason.NOT_FOUND
+    with pytest.raises(Refused) as refused:
+        await office.renew(viewer, TILLEULS, elsewhere.account_id, ORIGIN)
+    assert refused.value.reason is Reason.NOT_FOUND
+    with pytest.raises(Refused) as refused:
+        await office.print_letters(viewer, TILLEULS, [elsewhere.account_id], ORIGIN)
+    assert refused.value.reason is Reason.INVALID
+
+
+async def test_nobody_else_is_a_secretariat_and_an_administrator_is_all_of_them(
+    office: Secretariat, embedded: EmbeddedDirectory
+) -> None:
+    for role in (Role.TEACHER, Role.PUPIL, Role.STAFF):
+        person = await add(embedded, "Une", f"Personne {role.value}", role)
+        with pytest.raises(Refused) as refused:
+            await office.people(person, TILLEULS)
+        assert refused.value.reason is Reason.FORBIDDEN
+    admin = await add(embedded, "Ada", "Minière", Role.ADMIN, "")
+    assert [school.uai for school in await office.schools(admin)] == [TILLEULS, LYCEE]
+    assert await office.people(admin, LYCEE) == []
+
+
+async def test_a_secretariat_of_two_schools(office: Secretariat, embedded: EmbeddedDirectory) -> None:
+    further = (Affiliation(Tie.SCHOOL, LYCEE, LYCEE),)
+    viewer = await add(embedded, "Rose", "Leroy", Role.SECRETARIAT, affiliations=further)
+    assert [school.uai for school in await office.schools(viewer)] == [TILLEULS, LYCEE]
+    assert [one.principal.login for one in await office.people(viewer, LYCEE)] == [viewer.login]
+
+
+async def test_letters_carry_fresh_codes_and_kill_the_ones_before(
+    office: Secretariat, embedded: EmbeddedDirectory, store: Store
+) -> None:
+    viewer = await rleroy(embedded)
+    classes = (Affiliation(Tie.CLASS, "4B", TILLEULS, "4e B"),)
+    pupil = await add(embedded, "Sami", "Kaci", Role.PUPIL, affiliations=classes)
+    active = await add(embedded, "Emma", "Dupont", Role.TEACHER)
+    await embedded.set_password(active.account_id, Secret("Academie#2026"))
+    assert codes(store, pupil.account_id) is None
+    printed = await office.print_letters(viewer, TILLEULS, [pupil.account_id, active.account_id, 999_999], ORIGIN)
+    assert (printed.letters, printed.passed_over) == (1, 2)
+    (text,) = texts(printed)
+    assert "Sami Kaci" in text
+    assert "4e B" in text
+    assert "Collège Les Tilleuls" in text
+    first = codes(store, pupil.account_id)
+    assert first is not None
+    assert codes(store, active.account_id) is None
+    (again,) = texts(await office.print_letters(viewer, TILLEULS, [pupil.account_id], ORIGIN))
+    assert "code n° 2" in again
+    assert codes(store, pupil.account_id) != first
+    member = next(one for one in await office.people(viewer, TILLEULS) if one.principal.login == pupil.login)
+    assert (member.doorstep.letters, member.doorstep.state) == (2, State.PENDING)
+    assert member.detail == "4e B"
+
+
+async def test_a_new_code_withdraws_the_password(
+    office: Secretariat, embedded: EmbeddedDirectory, store: Store
+) -> None:
+    viewer = await rleroy(embedded)
+    emma = await add(embedded, "Emma", "Dupont", Role.TEACHER)
+    await embedded.set_password(emma.account_id, Secret("Academie#2026"))
+    printed = await office.renew(viewer, TILLEULS, emma.account_id, ORIGIN)
+    assert "Emma Dupont" in texts(printed)[0]
+    assert codes(store, emma.account_id) is not None
+    assert await embedded.authenticate("edupont", Secret("Academie#2026")) is None
+    history = [event.action for event in store.read_now(audit.history, emma.account_id)]
+    assert history[:2] == [Action.LETTER_PRINTED, Action.CODE_ISSUED]
+
+
+async def test_what_a_secretariat_may_not_renew(office: Secretariat, embedded: EmbeddedDirectory, store: Store) -> None:
+    viewer = await rleroy(embedded)
+    admin = await add(embedded, "Ada", "Minière", Role.ADMIN)
+    await embedded.set_password(admin.account_id, Secret("Academie#2026"))
+    with pytest.raises(Refused) as refused:
+        await office.renew(viewer, TILLEULS, admin.account_id, ORIGIN)
+    assert refused.value.reason is Reason.FORBIDDEN
+    emma = await add(embedded, "Emma", "Dupont", Role.TEACHER)
+    store.write_now(accounts.suspend, emma.account_id, "essai", False)
+    with pytest.raises(Refused) as refused:
+        await office.renew(viewer, TILLEULS, emma.account_id, ORIGIN)
+    assert refused.value.reason is Reason.CONFLICT
+
+
+async def test_the_log_tells_who_printed_what(office: Secretariat, embedded: EmbeddedDirectory) -> None:
+    viewer = await rleroy(embedded)
+    pupil = await add(embedded, "Sami", "Kaci", Role.PUPIL)
+    assert await office.log(viewer, TILLEULS) == []
+    await office.print_letters(viewer, TILLEULS, [pupil.account_id], ORIGIN)
+    (logged,) = await office.log(viewer, TILLEULS)
+    assert (logged.entry.action, logged.entry.actor, logged.person.login) == (
+        Action.LETTER_PRINTED,
+        "rleroy",
+        pupil.login,
+    )
+
+
+async def test_too_many_letters_at_once(office: Secretariat, embedded: EmbeddedDirectory) -> None:
+    viewer = await rleroy(embedded)
+    with pytest.raises(Refused) as refused:
+        await office.print_letters(viewer, TILLEULS, range(1, 3000), ORIGIN)
+    assert refused.value.reason is Reason.LIMIT

@@ -1,0 +1,170 @@
+"""The secretariat's pages as a browser without scripts and a real Chromium see them."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, sync_playwright
+from pypdf import PdfReader
+
+from mailserver.identity import Principal, Role, State
+from mailserver.store import accounts, schools
+from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.house import PASSWORD, House, Visitor
+
+TILLEULS, LYCEE = "0210006T", "0710023X"
+
+
+@pytest.fixture(scope="module")
+def rose(house: House) -> Principal:
+    """The secretariat of a school with people in every state, beside another school."""
+    house.store.write_now(schools.rename, TILLEULS, "Collège Les Tilleuls")
+    house.store.write_now(schools.rename, LYCEE, "Lycée Claude-Bernard")
+    for number in range(120):
+        house.person("Élève", f"Numéro {number:03}", Role.PUPIL, password="", uai=TILLEULS)
+    house.person("Marc", "Martin", uai=LYCEE)
+    return house.person("Rose", "Leroy", Role.SECRETARIAT, uai=TILLEULS)
+
+
+@pytest.fixture
+def office(visitor: Visitor, rose: Principal) -> Visitor:
+    visitor.log_in(rose.login)
+    visitor.get("/secretariat")
+    return visitor
+
+
+def pages(visitor: Visitor) -> list[str]:
+    assert visitor.page is not None
+    assert visitor.page.headers["content-type"] == "application/pdf"
+    assert "attachment" in visitor.page.headers["content-disposition"]
+    assert visitor.page.headers["cache-control"] == "no-store"
+    return [page.extract_text() for page in PdfReader(io.BytesIO(visitor.page.content)).pages]
+
+
+def box(visitor: Visitor, name: str) -> str:
+    """The value of somebody's box."""
+    found = re.search(rf'value="(\d+)" aria-label="{name}"', visitor.text)
+    assert found, visitor.text
+    return found.group(1)
+
+
+def test_the_list_is_filtered_and_paged(office: Visitor) -> None:
+    assert "Collège Les Tilleuls" in office.text
+    assert "Martin" not in office.text
+    assert "Page 1 sur 2" in office.text
+    office.get(office.rel("next"))
+    assert "Page 2 sur 2" in office.text
+    office.get(f"/secretariat?etablissement={TILLEULS}&q=numero+007")
+    assert "Numéro 007" in office.text
+    assert "Numéro 008" not in office.text
+    office.get(f"/secretariat?etablissement={TILLEULS}&role=secretariat")
+    assert "Rose Leroy" in office.text
+    assert "Numéro" not in office.text
+    office.get(f"/secretariat?etablissement={TILLEULS}&q=personne")
+    assert "Personne ne correspond" in office.text
+
+
+def test_letters_of_the_ticked(office: Visitor, house: House) -> None:
+    chosen = [box(office, f"Élève Numéro 00{number}") for number in (1, 2)]
+    office.post("/secretariat/lettres", {"etablissement": TILLEULS, "faire": "choisies", "compte": chosen})
+    found = pages(office)
+    assert len(found) == 2
+    assert "Numéro 001" in found[0]
+    standing = house.store.read_now(accounts.get, int(chosen[0]))
+    assert standing is not None
+    assert standing.code is not None
+    office.get(f"/secretariat/journal?etablissement={TILLEULS}")
+    assert office.text.count("Lettre imprimée") >= 2
+    assert "rleroy" in office.text
+
+
+def test_all_letters_that_the_filters_find(office: Visitor) -> None:
+    filters = {"q": "Numéro 05", "role": "", "etat": "", "classe": ""}
+    office.post("/secretariat/lettres", {"etablissement": TILLEULS, "faire": "toutes", **filters})
+    assert len(pages(office)) == 12  # 005, 105, and 050 to 059
+
+
+def test_nobody_chosen_is_told(office: Visitor) -> None:
+    answer = office.post("/secretariat/lettres", {"etablissement": TILLEULS, "faire": "choisies"})
+    assert answer.status_code == 422
+    assert "Personne n’a besoin d’une lettre" in office.text
+
+
+def test_a_new_code_for_somebody_who_forgot(office: Visitor, house: House) -> None:
+    lost = house.person("Lise", "Perdu", uai=TILLEULS)
+    office.get(f"/secretariat/code/{lost.account_id}?etablissement={TILLEULS}")
+    assert "Le mot de passe actuel cessera" in office.text
+    assert office.post(f"/secretariat/code/{lost.account_id}", {"etablissement": TILLEULS}).status_code == 400
+    office.get(f"/secretariat/code/{lost.account_id}?etablissement={TILLEULS}")
+    office.post(f"/secretariat/code/{lost.account_id}", {"etablissement": TILLEULS, "confirme": "oui"})
+    (text,) = pages(office)
+    code = re.search(r"[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}", text)
+    assert code
+    other = house.visitor()
+    assert other.log_in(lost.login).status_code == 401
+    other.get("/activation")
+    other.post("/activation", {"identifiant": lost.login, "preuve": code.group(), "naissance": ""})
+    assert "Je choisis mon mot de passe" in other.text
+
+
+def test_another_schools_people_are_out_of_reach(office: Visitor, house: House) -> None:
+    other = house.run(house.directory.find("mmartin"))
+    assert other is not None
+    for path in (
+        f"/secretariat?etablissement={LYCEE}",
+        f"/secretariat/journal?etablissement={LYCEE}",
+        f"/secretariat/code/{other.account_id}?etablissement={LYCEE}",
+        f"/secretariat/code/{other.account_id}?etablissement={TILLEULS}",
+    ):
+        assert office.get(path).status_code == 404, path
+    office.get("/secretariat")
+    fields = {"etablissement": LYCEE, "confirme": "oui", "faire": "choisies", "compte": [str(other.account_id)]}
+    page = office.text
+    for path in ("/secretariat/lettres", f"/secretariat/code/{other.account_id}"):
+        assert office.post(path, fields, page).status_code == 404, path
+    found = house.run(house.directory.find("mmartin"))
+    assert found is not None
+    assert found.state is State.ACTIVE
+
+
+def test_who_is_no_secretariat_gets_nothing(at_home: Visitor) -> None:
+    assert "/secretariat" not in at_home.text
+    for path in ("/secretariat", f"/secretariat/journal?etablissement={TILLEULS}"):
+        assert at_home.get(path).status_code == 403, path
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.parametrize("size", list(SIZES))
+def test_in_a_real_browser(house: House, chromium: Browser, rose: Principal, size: str, tmp_path: Path) -> None:
+    """The pages are accessible at both sizes, and the letters come as a download."""
+    with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        page.goto(f"{house.url}/roundcube")
+        page.fill("#identifiant", rose.login)
+        page.fill("#mot_de_passe", PASSWORD)
+        page.click("text=Valider")
+        person = house.run(house.directory.find("rleroy"))
+        assert person is not None
+        for path in ("/secretariat", f"/secretariat/journal?etablissement={TILLEULS}"):
+            page.goto(house.url + path)
+            page.screenshot(path=tmp_path / f"secretariat-{size}{len(path)}.png", full_page=False)
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+        page.goto(f"{house.url}/secretariat?q=Num%C3%A9ro+050")
+        page.check("input[name=compte]")
+        with page.expect_download() as download:
+            page.click("text=Imprimer les lettres cochées")
+        saved = tmp_path / "lettres.pdf"
+        download.value.save_as(saved)
+        assert "Numéro 050" in PdfReader(saved).pages[0].extract_text()

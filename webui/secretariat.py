@@ -1,0 +1,310 @@
+"""The secretariat's pages: its school's people, their sealed letters, new codes, and the log of both.
+
+Who may see which school is decided by `directory.secretariat`; nothing here trusts an address or a form.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from directory.secretariat import Logged, Member, Printed, Secretariat
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.folding import search_key
+from mailserver.identity import Role, State
+from mailserver.store import mailboxes
+from mailserver.store.audit import Action, Origin
+from mailserver.store.schools import School
+from webui import headers
+from webui.frame import Frame, done, surround
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+MAX_CHOSEN = 300
+"""Boxes of one page of people; more are printed with the button for all of them."""
+PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A person in the list."""
+
+    account_id: int
+    name: str
+    login: str
+    role: str
+    detail: str
+    state: str
+    waits: bool
+    can_renew: bool
+    printed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value of a filter, with its words."""
+
+    value: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """A school's people, filtered."""
+
+    frame: Frame
+    school: School
+    schools: tuple[School, ...]
+    lines: tuple[Line, ...]
+    found: int
+    waiting: int
+    """How many of all that were found wait for a letter."""
+    query: str
+    role: str
+    state: str
+    detail: str
+    roles: tuple[Choice, ...]
+    states: tuple[Choice, ...]
+    details: tuple[str, ...]
+    page: int
+    pages: int
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoSchoolPage:
+    """A secretariat that no school is known of."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class RenewPage:
+    """Before a password is withdrawn."""
+
+    frame: Frame
+    school: School
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """What was printed and given, by whom, for whom."""
+
+    frame: Frame
+    school: School
+    rows: tuple["LogRow", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    at: str
+    actor: str
+    what: str
+    name: str
+    login: str
+
+
+# ---------------------------------------------------------------------- the list
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /secretariat: the only school, or the one of the address."""
+    return await _people(services, visit, visit.query("etablissement"))
+
+
+async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -> Response:
+    office = _office(services)
+    schools = await office.schools(visit.principal)
+    frame = await _frame(services, visit)
+    if not schools:
+        return services.pages.answer(visit, "mail/secretariat_none.html", NoSchoolPage(frame))
+    school = await office.school(visit.principal, uai or schools[0].uai)
+    members = await office.people(visit.principal, school.uai)
+    wanted = _Wanted(visit.query("q"), visit.query("role"), visit.query("etat"), visit.query("classe"))
+    found = [one for one in members if wanted.takes(one)]
+    pages = max(1, -(-len(found) // PER_PAGE))
+    number = min(max(int(visit.query("page")) if visit.query("page").isdecimal() else 1, 1), pages)
+    shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+    page = PeoplePage(
+        frame=frame,
+        school=school,
+        schools=tuple(schools),
+        lines=tuple(_line(visit, one) for one in shown),
+        found=len(found),
+        waiting=sum(one.doorstep.state is State.PENDING for one in found),
+        query=wanted.text,
+        role=wanted.role,
+        state=wanted.state,
+        detail=wanted.detail,
+        roles=tuple(Choice(role.value, _role(visit, role)) for role in Role if role is not Role.ADMIN),
+        states=tuple(
+            Choice(state.value, _state(visit, state)) for state in (State.PENDING, State.ACTIVE, State.SUSPENDED)
+        ),
+        details=tuple(sorted({one.detail for one in members if one.principal.role is Role.PUPIL and one.detail})),
+        page=number,
+        pages=pages,
+        fault=fault,
+    )
+    return services.pages.answer(visit, "mail/secretariat.html", page, 422 if fault else 200)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The filters of the list."""
+
+    text: str
+    role: str
+    state: str
+    detail: str
+
+    def takes(self, member: Member) -> bool:
+        person = member.principal
+        key = search_key(f"{person.name} {person.login} {person.address}")
+        return (
+            all(search_key(word) in key for word in self.text.split()[:8])
+            and self.role in ("", person.role.value)
+            and self.state in ("", member.doorstep.state.value)
+            and self.detail in ("", member.detail)
+        )
+
+
+# ---------------------------------------------------------------------- letters
+
+
+async def print_letters(services: Services, visit: Visit) -> Response:
+    """POST /secretariat/lettres: the letters of those who were ticked, or of everybody that the filters find."""
+    form = visit.form
+    uai = form.text("etablissement")[:8]
+    office = _office(services)
+    if form.text("faire") == "toutes":
+        wanted = _Wanted(*(form.text(name)[:200] for name in ("q", "role", "etat", "classe")))
+        members = await office.people(visit.principal, uai)
+        chosen: Sequence[int] = [one.principal.account_id for one in members if wanted.takes(one)]
+        waiting = {one.principal.account_id for one in members if one.doorstep.state is State.PENDING}
+        chosen = [account_id for account_id in chosen if account_id in waiting]
+    else:
+        chosen = form.numbers("compte", MAX_CHOSEN)
+    try:
+        printed = await office.print_letters(visit.principal, uai, chosen, _origin(visit))
+    except Refused as refusal:
+        if refusal.reason not in (Reason.INVALID, Reason.LIMIT):
+            raise
+        text = visit._("Personne n’a besoin d’une lettre parmi les personnes choisies.")
+        return await _people(services, visit, uai, text)
+    return _document(visit, printed, f"lettres-{uai}.pdf")
+
+
+async def ask_renewal(services: Services, visit: Visit) -> Response:
+    """GET /secretariat/code/{account}: what a new code means, before it is given."""
+    office = _office(services)
+    school = await office.school(visit.principal, visit.query("etablissement"))
+    account_id = int(visit.request.path_params["account"])
+    members = await office.people(visit.principal, school.uai)
+    member = next((one for one in members if one.principal.account_id == account_id), None)
+    if member is None:
+        raise Refused(Reason.NOT_FOUND)
+    page = RenewPage(await _frame(services, visit), school, _line(visit, member))
+    return services.pages.answer(visit, "mail/secretariat_code.html", page)
+
+
+async def renew(services: Services, visit: Visit) -> Response:
+    """POST /secretariat/code/{account}: the password is withdrawn, the letter with the new code comes back."""
+    uai = visit.form.text("etablissement")[:8]
+    account_id = int(visit.request.path_params["account"])
+    if not visit.form.has("confirme"):
+        raise BadSyntax("The box was not ticked")
+    try:
+        printed = await _office(services).renew(visit.principal, uai, account_id, _origin(visit))
+    except Refused as refusal:
+        if refusal.reason is not Reason.CONFLICT:
+            raise
+        return redirect(visit, "/secretariat", etablissement=uai, **done("compte-suspendu"))
+    return _document(visit, printed, "lettre.pdf")
+
+
+def _document(visit: Visit, printed: Printed, name: str) -> Response:
+    """The PDF: saved, never kept by a cache on the way."""
+    fields = headers.page(visit.secure)
+    fields["Content-Disposition"] = f'attachment; filename="{name}"'
+    return Response(printed.pdf, headers=fields, media_type="application/pdf")
+
+
+# ---------------------------------------------------------------------- the log
+
+
+async def show_log(services: Services, visit: Visit) -> Response:
+    """GET /secretariat/journal: the letters and codes of a school."""
+    office = _office(services)
+    school = await office.school(visit.principal, visit.query("etablissement"))
+    logged = await office.log(visit.principal, school.uai)
+    rows = tuple(_row(visit, one) for one in logged)
+    return services.pages.answer(
+        visit, "mail/secretariat_log.html", LogPage(await _frame(services, visit), school, rows)
+    )
+
+
+def _row(visit: Visit, one: Logged) -> LogRow:
+    _ = visit._
+    what = {
+        Action.LETTER_PRINTED: _("Lettre imprimée"),
+        Action.CODE_ISSUED: _("Code donné"),
+        Action.ACTIVATED: _("Compte activé"),
+    }[one.entry.action]
+    actor = _("la personne elle-même") if one.entry.actor == "self" else one.entry.actor
+    return LogRow(visit.language.long_date(one.entry.at), actor, what, one.person.name, one.person.login)
+
+
+# ---------------------------------------------------------------------- shared
+
+
+def _office(services: Services) -> Secretariat:
+    return Secretariat(
+        settings=services.settings, directory=services.directory, store=services.store, clock=services.clock
+    )
+
+
+async def _frame(services: Services, visit: Visit) -> Frame:
+    return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
+
+
+def _origin(visit: Visit) -> Origin:
+    return Origin(visit.principal.login, "web", visit.peer)
+
+
+def _line(visit: Visit, member: Member) -> Line:
+    person, step = member.principal, member.doorstep
+    return Line(
+        account_id=person.account_id,
+        name=person.name,
+        login=person.login,
+        role=_role(visit, person.role),
+        detail=member.detail,
+        state=_state(visit, step.state),
+        waits=step.state is State.PENDING,
+        can_renew=step.state is State.ACTIVE
+        and (person.role is not Role.ADMIN or visit.principal.role is Role.ADMIN)
+        and person.account_id != visit.account_id,
+        printed=visit.language.plain_date(step.printed) if step.printed else "",
+    )
+
+
+def _role(visit: Visit, role: Role) -> str:
+    _ = visit._
+    return {
+        Role.TEACHER: _("Enseignant"),
+        Role.STAFF: _("Personnel"),
+        Role.PUPIL: _("Élève"),
+        Role.SECRETARIAT: _("Secrétariat"),
+        Role.ADMIN: _("Administration"),
+    }[role]
+
+
+def _state(visit: Visit, state: State) -> str:
+    _ = visit._
+    return {
+        State.PENDING: _("à activer"),
+        State.ACTIVE: _("actif"),
+        State.SUSPENDED: _("suspendu"),
+        State.CLOSED: _("fermé"),
+    }[state]
