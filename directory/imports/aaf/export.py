@@ -1,0 +1,154 @@
+"""The export as a whole: its files one after the other, each request turned into neutral records."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import IO
+
+from directory.imports.aaf import people, schools
+from directory.imports.aaf.files import FAMILIES, Family, Part
+from directory.imports.aaf.people import Vocabulary
+from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
+from directory.imports.aaf.schools import Structures
+from directory.imports.records import Fault, Item, PersonRecord, Remark
+from mailserver.errors import BadSyntax
+
+READ = 1 << 18
+"""Octets read at a time."""
+MAX_UNKNOWN = 200
+"""Unknown attributes that are told by name."""
+_START = re.compile(rb"<(?:add|modify|delete)Request\b")
+_TAG = len(b"<deleteRequest>")
+
+_KNOWN: Mapping[Family, frozenset[str]] = {
+    Family.SCHOOLS: schools.ATTRIBUTES | schools.PASSED_OVER,
+    Family.STAFF: people.ATTRIBUTES[people.STAFF] | people.PASSED_OVER,
+    Family.PUPILS: people.ATTRIBUTES[people.PUPIL] | people.PASSED_OVER,
+}
+
+
+class AafExport:
+    """An import's files; implements `directory.imports.records.Export`."""
+
+    source = "aaf"
+
+    def __init__(self, parts: Sequence[Part], known: Mapping[str, str], today: date) -> None:
+        """`parts` in the order of reading; `known`: the UAI of each structure number that an earlier export named."""
+        self._parts = tuple(parts)
+        self._known = dict(known)
+        self._today = today
+        self.size = sum(part.size for part in parts)
+        self.full = self._is_full()
+
+    def _is_full(self) -> bool:
+        """Everybody is here only if every file is complete and neither staff nor pupils are left out."""
+        families = {part.family for part in self._parts}
+        return all(part.complete for part in self._parts) and {Family.STAFF, Family.PUPILS} <= families
+
+    def digest(self) -> bytes:
+        """SHA-256 over the octets of all files, in the order of reading. Raises BadSyntax or OSError."""
+        digest = hashlib.sha256()
+        for part in self._parts:
+            with part.open() as file:
+                while octets := file.read(READ):
+                    digest.update(octets)
+        return digest.digest()
+
+    def items(self, advance: Callable[[int], None]) -> Iterator[Item]:
+        """Every record, then what there is to say of the whole. Raises BadSyntax naming file and line, or OSError."""
+        reading = _Reading(Vocabulary(Structures(self._known), {}, {}), self._today)
+        for part in self._parts:
+            with part.open() as file:
+                try:
+                    if part.family is Family.PARENTS:
+                        reading.count(file, advance)
+                    else:
+                        yield from reading.read(file, part.name, advance)
+                except BadSyntax as error:
+                    raise BadSyntax(f"{part.name}: {error}") from None
+        yield from reading.remarks()
+        yield from self._omissions()
+
+    def _omissions(self) -> Iterator[Remark]:
+        if any(part.complete for part in self._parts) and not self.full:
+            reason = "the export has not both staff and pupils complete: nobody is taken for a leaver"
+            yield Remark(0, reason)
+
+
+class _Reading:
+    """One pass over the files."""
+
+    def __init__(self, words: Vocabulary, today: date) -> None:
+        self._words = words
+        self._today = today
+        self._parents = 0
+        self._unknown: Counter[tuple[str, str]] = Counter()
+
+    def read(self, file: IO[bytes], name: str, advance: Callable[[int], None]) -> Iterator[Item]:
+        """The records of a file."""
+        reader = RequestReader()
+        while octets := file.read(READ):
+            for one in reader.feed(octets):
+                yield from self._items(one, name)
+            advance(len(octets))
+        for one in reader.close():
+            yield from self._items(one, name)
+
+    def count(self, file: IO[bytes], advance: Callable[[int], None]) -> None:
+        """Parents have no account here: they are counted, at the speed of the disk."""
+        rest = b""
+        while octets := file.read(READ):
+            held = rest + octets
+            end = 0
+            for found in _START.finditer(held):
+                self._parents += 1
+                end = found.end()
+            # Enough for a tag that is cut in two, and nothing that was counted.
+            rest = held[max(end, len(held) - _TAG) :]
+            advance(len(octets))
+
+    def remarks(self) -> Iterator[Remark]:
+        """What is said once for the whole export."""
+        for (category, name), count in self._unknown.most_common(MAX_UNKNOWN):
+            yield Remark(0, f"{category}: unknown attribute {name} passed over, {count} times")
+        if self._parents:
+            yield Remark(0, f"{self._parents} parents counted, not imported: they have no accounts")
+
+    def _items(self, one: Request | Unreadable, file: str) -> Iterator[Item]:
+        if isinstance(one, Unreadable):
+            about = PersonRecord(line=one.line, source_key=one.id, file=file) if one.id else None
+            yield Fault(one.line, one.reason, about, file)
+            return
+        family = FAMILIES.get(one.category.lower(), Family.UNKNOWN)
+        self._look(family, one)
+        match family:
+            case Family.SCHOOLS if one.verb is Verb.DELETE:
+                yield Remark(one.line, f"structure {one.id}: a school is never removed by an import", file)
+            case Family.SCHOOLS:
+                yield from self._words.structures.read(one, file)
+            case Family.SUBJECTS:
+                self._name(self._words.subjects, one, "ENTMatJointure", "ENTLibelleMatiere")
+            case Family.TRAININGS:
+                self._name(self._words.trainings, one, "ENTMefJointure", "ENTLibelleMef")
+            case Family.STAFF | Family.PUPILS:
+                yield from people.read(one, self._words, self._today, file)
+            case Family.PARENTS:
+                self._parents += 1
+            case Family.UNKNOWN:
+                yield Fault(one.line, f"unknown category {one.category[:40]!r}", file=file)
+
+    def _look(self, family: Family, request: Request) -> None:
+        known = _KNOWN.get(family)
+        if known is None or known.issuperset(request.values):
+            return
+        for name in request.values.keys() - known:
+            if (request.category, name) in self._unknown or len(self._unknown) < MAX_UNKNOWN:
+                self._unknown[request.category, name] += 1
+
+    def _name(self, words: dict[str, str], request: Request, key: str, label: str) -> None:
+        number = next(iter(request.values.get(key, ())), request.id)
+        said = next(iter(request.values.get(label, ())), "")
+        if said:
+            words[number.rpartition("$")[2]] = said

@@ -1,0 +1,206 @@
+"""Where an AAF export is: a folder, files, or archives of them; which file holds what, in the order of reading.
+
+Names follow `ENT_<RNE>_Complet_<date>_<family>_NNNN.xml`, with `Delta` for what changed since the day before.
+What a name does not say, the first record says. A file whose name says neither counts as a delta, because a
+complete export makes leavers of everybody who is not in it.
+"""
+
+import lzma
+import os
+import re
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import IO
+
+from mailserver.errors import BadSyntax
+
+MAX_PARTS = 20_000
+"""Files of one export: 1,600 schools with six families each, were they all apart."""
+MAX_RATIO = 200
+"""How many times an archive may grow: real exports grow thirtyfold, a bomb a thousandfold."""
+MAX_UNPACKED = 64 << 30
+"""Octets of an archive, unpacked."""
+HEAD = 8192
+"""Octets looked at to know what a file is."""
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, NotImplementedError)
+"""What reading a damaged archive raises, besides OSError."""
+_SLACK = 1 << 20
+_COPY = 1 << 20
+
+
+class Family(IntEnum):
+    """Kinds of files; their order is the order of reading: who refers to something comes after it."""
+
+    SCHOOLS = 0
+    SUBJECTS = 1
+    TRAININGS = 2
+    """MEF: what a pupil is enrolled in."""
+    STAFF = 3
+    PUPILS = 4
+    PARENTS = 5
+    UNKNOWN = 6
+
+
+FAMILIES = {
+    "etabeducnat": Family.SCHOOLS,
+    "matiereeducnat": Family.SUBJECTS,
+    "mateducnat": Family.SUBJECTS,
+    "matiere": Family.SUBJECTS,
+    "mefeducnat": Family.TRAININGS,
+    "mef": Family.TRAININGS,
+    "perseducnat": Family.STAFF,
+    "eleve": Family.PUPILS,
+    "persreleleve": Family.PARENTS,
+}
+"""By the word in a file's name, and by the category that its records carry."""
+
+_ROOT = re.compile(rb"<(?:!DOCTYPE\s+)?ficAlimMENESR\b")
+_NAME = re.compile(r"[_-](Complet|Delta)[_-]", re.IGNORECASE)
+_FAMILY = re.compile(rf"(?:^|[_-])({'|'.join(FAMILIES)})(?=[_.-])", re.IGNORECASE)
+_CATEGORY = re.compile(rb"""name=["']categorie\w+["']\s*>\s*<value>\s*(\w+)""")
+_ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of an export."""
+
+    name: str
+    """As reports name it: the archive's name first, where it is in one."""
+    family: Family
+    complete: bool
+    size: int
+    """Octets, unpacked."""
+    path: Path
+    member: str = ""
+    """Its name inside the zip at `path`."""
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """The octets, from the beginning. Raises BadSyntax for a broken archive."""
+        if not self.member:
+            with self.path.open("rb") as file:
+                yield file
+            return
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+                yield file
+        except _BROKEN as error:
+            raise BadSyntax(f"{self.name}: {error}") from None
+
+
+def recognises(path: Path) -> bool:
+    """True when a file, an archive or a folder holds AAF. Raises OSError when it cannot be read."""
+    with ExitStack() as stack:
+        try:
+            return bool(_parts_of(path, stack))
+        except BadSyntax:
+            return False
+
+
+@contextmanager
+def parts(paths: Sequence[Path]) -> Iterator[tuple[Part, ...]]:
+    """The files of an export in the order of reading. Raises BadSyntax when there are none, or OSError.
+
+    What is in a tar archive is unpacked into a temporary folder for as long as the context lasts: its files
+    are read in an order that is not the archive's.
+    """
+    with ExitStack() as stack:
+        found = [part for path in paths for part in _parts_of(path, stack)]
+        if not found:
+            raise BadSyntax("no AAF file here")
+        if len(found) > MAX_PARTS:
+            raise BadSyntax(f"more than {MAX_PARTS} files")
+        yield tuple(sorted(found, key=lambda part: (part.family, part.name)))
+
+
+def _parts_of(path: Path, stack: ExitStack, prefix: str = "") -> list[Part]:
+    if path.is_dir():
+        inside = sorted(entry for entry in path.rglob("*") if entry.is_file())[: MAX_PARTS + 1]
+        return [part for entry in inside for part in _parts_of(entry, stack, f"{entry.relative_to(path).parent}/")]
+    label = prefix.removeprefix("./") + path.name
+    name = path.name.lower()
+    if name.endswith(".zip"):
+        return _zipped(path, label)
+    if name.endswith(_ARCHIVES):
+        return _tarred(path, label, stack)
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    part = _part(label, head, path.stat().st_size, path)
+    return [part] if part is not None else []
+
+
+def _part(name: str, head: bytes, size: int, path: Path, member: str = "") -> Part | None:
+    """None when the head is not that of an AAF file."""
+    if _ROOT.search(head) is None:
+        return None
+    base = os.path.basename(member or name)
+    said = _NAME.search(base)
+    family = _FAMILY.search(base)
+    category = _CATEGORY.search(head)
+    word = family[1] if family else category[1].decode("ascii", "replace") if category else ""
+    complete = said is not None and said[1].lower() == "complet"
+    return Part(name, FAMILIES.get(word.lower(), Family.UNKNOWN), complete, size, path, member)
+
+
+def _zipped(path: Path, label: str) -> list[Part]:
+    found: list[Part] = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [one for one in archive.infolist() if one.filename.lower().endswith(".xml")]
+            if len(members) > MAX_PARTS:
+                raise BadSyntax(f"{label}: more than {MAX_PARTS} files")
+            for one in members:
+                # zipfile itself stops at the size the directory of the archive gives.
+                _bounded(label, one.compress_size, one.file_size)
+                with archive.open(one) as file:
+                    part = _part(f"{label}/{one.filename}", file.read(HEAD), one.file_size, path, one.filename)
+                if part is not None:
+                    found.append(part)
+    except (*_BROKEN, RuntimeError) as error:
+        # RuntimeError: a member under a password.
+        raise BadSyntax(f"{label}: {error}") from None
+    return found
+
+
+def _tarred(path: Path, label: str, stack: ExitStack) -> list[Part]:
+    """Unpack under names of our own: what an archive calls its members is never a path here."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aaf-")))
+    packed, unpacked = path.stat().st_size, 0
+    found: list[Part] = []
+    try:
+        with tarfile.open(path, "r:*") as archive:
+            for one in archive:
+                unpacked += one.size
+                _bounded(label, packed, unpacked)
+                if not one.isreg() or not one.name.lower().endswith(".xml"):
+                    continue
+                if len(found) >= MAX_PARTS:
+                    raise BadSyntax(f"{label}: more than {MAX_PARTS} files")
+                source = archive.extractfile(one)
+                copy = folder / str(len(found))
+                if source is None:
+                    continue
+                with copy.open("wb") as target:
+                    while octets := source.read(_COPY):
+                        target.write(octets)
+                with copy.open("rb") as file:
+                    part = _part(f"{label}/{one.name}", file.read(HEAD), one.size, copy)
+                if part is not None:
+                    found.append(part)
+    except _BROKEN as error:
+        raise BadSyntax(f"{label}: {error}") from None
+    return found
+
+
+def _bounded(label: str, packed: int, unpacked: int) -> None:
+    """Archive bombs: a small file that fills the disk."""
+    if unpacked > min(MAX_UNPACKED, packed * MAX_RATIO + _SLACK):
+        raise BadSyntax(f"{label}: grows more than {MAX_RATIO} times")
