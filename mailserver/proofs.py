@@ -57,6 +57,14 @@ class Proofs:
         """Of a recovery code that stands in for the second factor, as a person types it from paper."""
         return self._hash("spare", _squeeze(text).translate(_MISREAD))
 
+    def recovery(self, text: str) -> bytes:
+        """Of the code that replaces a forgotten password, as a person types it from a message."""
+        return self._hash("recovery", _squeeze(text).translate(_MISREAD))
+
+    def confirmation(self, text: str) -> bytes:
+        """Of the code that confirms a private address."""
+        return self._hash("confirmation", _squeeze(text).translate(_MISREAD))
+
     def name(self, login: str) -> str:
         """Of an unknown login, for counting: what people type there is sometimes their password."""
         return self._hash("login", login).hex()

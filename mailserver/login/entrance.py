@@ -12,14 +12,16 @@ from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
-from mailserver.login import policy, staying, throttle
+from mailserver.login import provisional, renewal, staying, throttle
+from mailserver.login.choice import Choice
 from mailserver.login.devices import SERVICES, Devices, candidate, opened_by
 from mailserver.login.factors import Factors, Proven
 from mailserver.login.memory import CHECKED_SECONDS, Memory, Success
 from mailserver.login.policy import Weakness
+from mailserver.login.provisional import Claim, Proof
 from mailserver.login.throttle import Attempt, Facts, Waits
 from mailserver.notices.house import house_of
-from mailserver.proofs import Proofs, parse_date, same
+from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
 from mailserver.store import accounts, audit, devices
@@ -49,12 +51,14 @@ class Login:
         self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
     ) -> None:
         self._limits = settings.limits
+        self._passwords = settings.passwords
         self._house = house_of(settings)
         self._store = store
         self._directory = directory
         self._clock = clock
         self._proofs = Proofs(settings.secret("hmac"))
         self.factors = Factors(settings=settings, store=store, clock=clock, proofs=self._proofs)
+        self._choice = Choice(settings=settings, store=store, directory=directory, proofs=self._proofs)
         self.devices = Devices(store=store, clock=clock, proofs=self._proofs)
         self._memory = Memory(clock)
         self._waits = Waits(clock)
@@ -72,7 +76,8 @@ class Login:
         """The person, when login (identifier or any address) and secret match and the account may enter.
 
         Raises Refused(AUTHENTICATION | THROTTLED), and after a right secret only Refused(NOT_ACTIVATED |
-        SUSPENDED | CLOSED); Temporary when directory or store cannot be asked.
+        SUSPENDED | CLOSED | APP_PASSWORD | PASSWORD_EXPIRED); Temporary when directory or store cannot be asked. The
+        web lets an expired password in: its pages lead to the choice of a new one (`renewal`).
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
         token = self._memory.token(peer, name, secret)
@@ -116,8 +121,8 @@ class Login:
             principal = await self._by_device(attempt, facts, facts.device.id, services)
         else:
             principal = await self._by_password(attempt, facts, name, secret)
-            services = _WEB_ONLY if facts.factor_on else None
-        if services is not _WEB_ONLY:  # else the login is complete with the second step only
+            services = _WEB_ONLY if facts.factor_on or self._is_expired(facts.standing) else None
+        if not facts.factor_on or facts.device is not None:  # else the login is complete with the second step only
             await self._store.write(throttle.succeeded, attempt, facts)
             log.info("login", account=attempt.account_id, service=service, peer=peer, device=principal.device_id)
         now = self._clock.monotonic()
@@ -142,7 +147,8 @@ class Login:
         """Who comes in with the chosen password. Raises Refused."""
         principal = await self._directory.authenticate(name, secret)
         if principal is None:
-            if not self._is_provisional(facts.standing, secret):
+            claim = Claim(secret)
+            if provisional.judge(facts.standing, claim, self._proofs, self._clock.now()) is Proof.NOTHING:
                 raise await self._failed(attempt, facts)
             state = facts.standing.state if facts.standing else State.PENDING
             raise await self._refused(attempt, state, facts.standing)
@@ -153,7 +159,17 @@ class Login:
             raise await self._refused(attempt, principal.state, facts.standing)
         if facts.factor_on and attempt.service != WEB:
             raise await self._refused_here(attempt, DEVICE_NEEDED)
+        if attempt.service != renewal.RENEWING and self._is_expired(facts.standing):
+            await self._store.write(throttle.refused, attempt, Reason.PASSWORD_EXPIRED.value)
+            log.info("login refused", account=attempt.account_id, service=attempt.service, why="expired")
+            raise Refused(Reason.PASSWORD_EXPIRED, renewal.EXPIRED)
         return principal
+
+    def _is_expired(self, standing: Standing | None) -> bool:
+        """True when the chosen password has to be renewed; where somebody else's directory keeps it, never."""
+        if standing is None or self._directory.read_only:
+            return False
+        return renewal.is_expired(self._passwords, standing.password_set, self._clock.now())
 
     async def _refused_here(self, attempt: Attempt, text: str) -> Refused:
         """The right secret at the wrong door."""
@@ -219,53 +235,101 @@ class Login:
 
     # ------------------------------------------------------------------ passwords
 
-    async def activate(
-        self, login: str, proof: Secret, new_password: Secret, peer: str, service: str = "web", birth_date: str = ""
-    ) -> Principal:
-        """Set the first password, or the one after a reset, on the proof of a NUMEN or a one-time code.
+    async def prove(
+        self, login: str, proof: Secret, peer: str, service: str = WEB, birth_date: str = ""
+    ) -> tuple[Principal, Proof]:
+        """Whether NUMEN and birth date, or a one-time code, open the way to a first password; nothing is set yet.
 
-        A birth date that is given must be right where one is known. Raises Refused(AUTHENTICATION | THROTTLED |
-        SUSPENDED | CLOSED | WEAK_PASSWORD), the last with every rule that the password breaks.
+        Proof.HALF: the NUMEN is right, and a birth date is known that was not told. Raises as `activate` does.
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
         async with self._turn(name):
-            attempt, facts = await self._open(name, peer, service)
-            standing = facts.standing
-            right = self._is_provisional(standing, proof) and self._is_birth_date(standing, birth_date)
-            if standing is None or not right:
+            attempt, _, proven = await self._claimed(name, Claim(proof, birth_date), peer, service)
+            return await self._require(attempt.account_id), proven
+
+    async def activate(
+        self, login: str, proof: Secret, new_password: Secret, peer: str, service: str = WEB, birth_date: str = ""
+    ) -> Principal:
+        """Set the first password, or the one after a reset, on the proof of NUMEN and birth date or a one-time code.
+
+        The birth date is needed with the NUMEN where one is known, and must be right whenever it is given. Raises
+        Refused(AUTHENTICATION | THROTTLED | SUSPENDED | CLOSED | WEAK_PASSWORD), the last with every rule that the
+        password breaks.
+        """
+        name, peer = fold_login(login), throttle.peer_name(peer)
+        async with self._turn(name):
+            attempt, facts, proven = await self._claimed(name, Claim(proof, birth_date), peer, service)
+            if proven is not Proof.WHOLE:
                 raise await self._failed(attempt, facts)
-            if standing.state not in (State.PENDING, State.ACTIVE):
-                raise await self._refused(attempt, standing.state, standing)
             return await self._choose(attempt, facts, new_password, Action.ACTIVATED)
 
+    async def _claimed(self, name: str, claim: Claim, peer: str, service: str) -> tuple[Attempt, Facts, Proof]:
+        attempt, facts = await self._open(name, peer, service)
+        proven = provisional.judge(facts.standing, claim, self._proofs, self._clock.now())
+        if facts.standing is None or proven is Proof.NOTHING:
+            raise await self._failed(attempt, facts)
+        if facts.standing.state not in (State.PENDING, State.ACTIVE):
+            raise await self._refused(attempt, facts.standing.state, facts.standing)
+        return attempt, facts, proven
+
+    async def prove_recovery(self, login: str, code: Secret, peer: str) -> Principal:
+        """Whose forgotten password the code replaces; it stays good. Raises as `recover` does."""
+        name, peer = fold_login(login), throttle.peer_name(peer)
+        async with self._turn(name):
+            attempt, _ = await self._recovering(name, code, peer)
+            return await self._require(attempt.account_id)
+
+    async def recover(self, login: str, code: Secret, new_password: Secret, peer: str) -> Principal:
+        """Set a new password on the proof of a code sent to the private address. Every login so far is over.
+
+        Raises Refused(AUTHENTICATION | THROTTLED | SUSPENDED | CLOSED | WEAK_PASSWORD).
+        """
+        name, peer = fold_login(login), throttle.peer_name(peer)
+        async with self._turn(name):
+            attempt, facts = await self._recovering(name, code, peer)
+            return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, detail="recovery")
+
+    async def _recovering(self, name: str, code: Secret, peer: str) -> tuple[Attempt, Facts]:
+        attempt, facts = await self._open(name, peer, WEB)
+        right = provisional.is_recovery(facts.standing, code, self._proofs, self._clock.now())
+        if facts.standing is None or not right:
+            raise await self._failed(attempt, facts)
+        if facts.standing.state is not State.ACTIVE:
+            raise await self._refused(attempt, facts.standing.state, facts.standing)
+        return attempt, facts
+
     async def change_password(
-        self, principal: Principal, old: Secret, new_password: Secret, peer: str, service: str = "web"
+        self, principal: Principal, old: Secret, new_password: Secret, peer: str, service: str = WEB
     ) -> Principal:
         """Replace one's own password. Raises as `login` does for the old one, Refused(WEAK_PASSWORD) for the new."""
         await self.login(principal.login, old, peer, service)
         attempt, facts = await self._open(principal.login, throttle.peer_name(peer), service)
         if attempt.account_id != principal.account_id:
             raise Refused(Reason.AUTHENTICATION, WRONG)
-        return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET)
+        return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, old)
 
     async def weaknesses(self, principal: Principal, secret: Secret) -> tuple[Weakness, ...]:
         """The rules that a password breaks for this person."""
-        standing = await self._store.read(accounts.get, principal.account_id)
-        marks = standing.marks if standing is not None else accounts.Marks()
-        return await asyncio.to_thread(policy.weaknesses, secret, principal, marks, self._proofs)
+        return await self._choice.weaknesses(principal, secret)
 
-    async def _choose(self, attempt: Attempt, facts: Facts, secret: Secret, action: Action) -> Principal:
+    async def _choose(
+        self,
+        attempt: Attempt,
+        facts: Facts,
+        secret: Secret,
+        action: Action,
+        old: Secret | None = None,
+        detail: str = "",
+    ) -> Principal:
         principal = await self._require(attempt.account_id)
-        broken = await self.weaknesses(principal, secret)
-        if broken:
-            raise Refused(Reason.WEAK_PASSWORD, "\n".join(weakness.value for weakness in broken))
-        await self._directory.set_password(attempt.account_id, secret)
-        if action is not Action.PASSWORD_SET:
+        await self._choice.check(principal, secret, old)
+        await self._choice.set(principal, secret, old)
+        if old is None:
             # Who proved themselves otherwise may have lost the account to somebody: no device of theirs stays.
             await self._store.write(devices.revoke_all, attempt.account_id)
         # The old password stands in memory: do not wait for the news of one's own change.
         self._hear()
-        await self._store.write(throttle.succeeded, attempt, facts, action)
+        await self._store.write(throttle.succeeded, attempt, facts, action, detail)
         log.info("password chosen", account=attempt.account_id, service=attempt.service)
         return await self._require(attempt.account_id)
 
@@ -302,22 +366,6 @@ class Login:
         await self._store.write(throttle.refused, attempt, state.value)
         log.info("login refused", account=attempt.account_id, service=attempt.service, state=state.value)
         return staying.refusal(self._house, state, standing)
-
-    def _is_provisional(self, standing: Standing | None, secret: Secret) -> bool:
-        """True for the NUMEN of an account never activated, and for a one-time code that has not expired."""
-        text = secret.reveal()
-        numen, code = self._proofs.numen(text), self._proofs.code(text)
-        if standing is None:
-            return False
-        by_numen = same(standing.marks.numen, numen) and standing.activated == 0
-        return by_numen or (same(standing.code, code) and standing.code_expires > self._clock.now())
-
-    def _is_birth_date(self, standing: Standing | None, birth_date: str) -> bool:
-        """True when no date is given, none is known, or they agree."""
-        hashed = self._proofs.birth_date(parse_date(birth_date))
-        if standing is None:
-            return False
-        return not birth_date or standing.marks.birth_date is None or same(standing.marks.birth_date, hashed)
 
     @contextlib.asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[None]:

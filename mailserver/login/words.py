@@ -20,6 +20,12 @@ LONGEST = 24
 
 _ENTRY = re.compile(r'"([^"\\]{4,24})": (\d+)')
 _LISTS = ("passwords", "male_names", "female_names")
+_KNOWN_HERE = """
+    academie academique aqwzsx azertyui azsxdcfv boulanger bonsoir cheval chouchou coucou doudou ecole education
+    eleve jesuis loulou lycee marseille mdpmdp messagerie mercredi motdepasse motdepasse1 nounours poiuytreza
+    qsdfghjkl qsdfghjklm rectorat vacances wxcvbn
+"""
+"""What French keyboards and schools bring, and the lists of the packages lack."""
 _LEET = str.maketrans(
     {"4": "a", "@": "a", "3": "e", "€": "e", "1": "i", "!": "i", "|": "i", "0": "o", "5": "s", "$": "s", "7": "t"}
 )
@@ -44,6 +50,15 @@ def dictionary() -> frozenset[str]:
     return frozenset(words)
 
 
+@cache
+def known() -> frozenset[str]:
+    """Passwords that everybody knows, in lower case without accents."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    listed = (strip_marks(word).casefold() for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)
+    return frozenset(listed).union(_KNOWN_HERE.split())
+
+
 def readings(text: str) -> tuple[str, ...]:
     """A password as the eye reads it: without case and accents; then with l33t spelling undone, both ways."""
     plain = strip_marks(text).casefold()
@@ -55,15 +70,23 @@ def longest_word(text: str) -> str:
 
     The shortest words count only as they are written: in l33t spelling they are in every random password.
     """
+    return _longest_of(text, dictionary())
+
+
+def longest_known(text: str) -> str:
+    """The longest known password that a password contains; empty when there is none."""
+    return _longest_of(text, known())
+
+
+def _longest_of(text: str, words: frozenset[str]) -> str:
     plain, *undone = readings(text)
-    best = _longest(plain, SHORTEST)
+    best = _longest(plain, words, SHORTEST)
     for reading in undone:
-        best = max(best, _longest(reading, SHORTEST + 1), key=len)
+        best = max(best, _longest(reading, words, SHORTEST + 1), key=len)
     return best
 
 
-def _longest(reading: str, shortest: int) -> str:
-    words = dictionary()
+def _longest(reading: str, words: frozenset[str], shortest: int) -> str:
     best = ""
     for start in range(len(reading)):
         for end in range(start + max(shortest, len(best) + 1), min(start + LONGEST, len(reading)) + 1):

@@ -4,19 +4,23 @@ import pytest
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, State
+from mailserver.login.provisional import Proof
 from mailserver.proofs import CODE_SECONDS
 from mailserver.sasl import Secret
 from mailserver.store.audit import Action
-from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, Gate
+from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, WINDOW, Gate
 
 CHOSEN = "kT9#vbRe!mq"
 
 
-async def activate(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = "") -> Principal:
+BORN = "14/07/1985"
+
+
+async def activate(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = BORN) -> Principal:
     return await gate.login.activate("jnouveau", Secret(proof), Secret(chosen), LOCAL, birth_date=birth_date)
 
 
-async def refusal(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = "") -> Refused:
+async def refusal(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = BORN) -> Refused:
     with pytest.raises(Refused) as refused:
         await activate(gate, proof, chosen, birth_date)
     return refused.value
@@ -34,12 +38,54 @@ async def test_the_numen_activates_once(gate: Gate, numen: str) -> None:
     assert Action.ACTIVATED in [event.action for event in await gate.history(person)]
 
 
-@pytest.mark.parametrize(("birth_date", "right"), [("", True), ("14/07/1985", True), ("1985-07-14", True)])
-async def test_the_birth_date_must_be_right_when_given(gate: Gate, birth_date: str, right: bool) -> None:
+@pytest.mark.parametrize("birth_date", ["14/07/1985", "1985-07-14", " 14.07.1985 "])
+async def test_the_numen_needs_the_birth_date(gate: Gate, birth_date: str) -> None:
     await gate.newcomer()
-    for wrong in ("15/07/1985", "nonsense"):
+    for wrong in ("15/07/1985", "nonsense", "", " "):
         assert (await refusal(gate, NUMEN, birth_date=wrong)).reason is Reason.AUTHENTICATION
+        gate.clock.step(WINDOW)
     assert (await activate(gate, NUMEN, birth_date=birth_date)).state is State.ACTIVE
+
+
+async def test_the_numen_is_enough_where_no_birth_date_is_known(gate: Gate) -> None:
+    await gate.newcomer(birth_date="")
+    _, proven = await gate.login.prove("jnouveau", Secret(NUMEN), LOCAL)
+    assert proven is Proof.WHOLE
+    assert (await activate(gate, NUMEN, birth_date="")).state is State.ACTIVE
+
+
+async def test_the_first_step_says_what_is_missing_and_sets_nothing(gate: Gate) -> None:
+    person = await gate.newcomer()
+    for birth_date, proof in (("", Proof.HALF), (BORN, Proof.WHOLE)):
+        proven = await gate.login.prove("jnouveau", Secret(NUMEN), LOCAL, birth_date=birth_date)
+        assert (proven[0].account_id, proven[1]) == (person.account_id, proof)
+    for login, numen, birth_date in (
+        ("jnouveau", NUMEN, "15/07/1985"),
+        ("jnouveau", "21E2600124ABC", BORN),
+        ("nobody", NUMEN, BORN),
+    ):
+        with pytest.raises(Refused) as refused:
+            await gate.login.prove(login, Secret(numen), LOCAL, birth_date=birth_date)
+        assert refused.value.reason is Reason.AUTHENTICATION
+    assert (await gate.accounts.find("jnouveau")).standing.state is State.PENDING
+
+
+async def test_guessing_the_birth_date_is_throttled(gate: Gate) -> None:
+    """Whoever holds the NUMEN of somebody still has to guess one of some 15,000 days."""
+    await gate.newcomer()
+    for day in range(LIMIT):
+        assert (await refusal(gate, NUMEN, birth_date=f"{day + 1:02}/07/1985")).reason is Reason.AUTHENTICATION
+    assert (await refusal(gate, NUMEN)).reason is Reason.THROTTLED
+    with pytest.raises(Refused) as refused:
+        await gate.login.prove("jnouveau", Secret(NUMEN), LOCAL, birth_date=BORN)
+    assert refused.value.reason is Reason.THROTTLED
+
+
+async def test_the_code_needs_no_birth_date_but_a_wrong_one_stops_it(gate: Gate) -> None:
+    await gate.newcomer()
+    code = await gate.accounts.reset("jnouveau")
+    assert (await refusal(gate, code.text, birth_date="15/07/1985")).reason is Reason.AUTHENTICATION
+    assert (await activate(gate, code.text, birth_date="")).state is State.ACTIVE
 
 
 async def test_a_weak_password_is_refused_with_every_rule_it_breaks(gate: Gate) -> None:

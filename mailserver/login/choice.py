@@ -1,0 +1,68 @@
+"""A password that somebody chooses: judged by the profile's rules and by the last ones, then set."""
+
+import asyncio
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Directory, Principal
+from mailserver.login import policy
+from mailserver.login.history import History
+from mailserver.login.policy import Weakness
+from mailserver.proofs import Proofs
+from mailserver.sasl import Secret
+from mailserver.settings import Settings
+from mailserver.store import accounts, schools
+from mailserver.store.accounts import Marks
+from mailserver.store.transactions import Store, Tx
+
+
+class Choice:
+    """Judges and sets. One per process."""
+
+    def __init__(self, *, settings: Settings, store: Store, directory: Directory, proofs: Proofs) -> None:
+        self._settings = settings.passwords
+        self._store = store
+        self._directory = directory
+        self._proofs = proofs
+        self._history = History(settings.passwords, store)
+
+    async def weaknesses(self, principal: Principal, secret: Secret) -> tuple[Weakness, ...]:
+        """The rules that a password breaks for this person, the last ones not looked at."""
+        marks, school = await self._store.read(_facts, principal.account_id, principal.uai)
+        profile = self._settings.profile
+        return await asyncio.to_thread(
+            policy.weaknesses, secret, principal, marks, self._proofs, profile=profile, school=school
+        )
+
+    async def check(self, principal: Principal, secret: Secret, old: Secret | None = None) -> None:
+        """Raises Refused(WEAK_PASSWORD) with every rule that is broken, a line each. `old`: the one to be replaced."""
+        broken = await self.weaknesses(principal, secret)
+        if not broken and await self._is_former(principal, secret, old):
+            broken = (Weakness.FORMER,)
+        if broken:
+            raise Refused(Reason.WEAK_PASSWORD, "\n".join(weakness.value for weakness in broken))
+
+    async def set(self, principal: Principal, secret: Secret, old: Secret | None = None) -> None:
+        """Set what was checked, and remember it."""
+        if old is not None:
+            standing = await self._store.read(accounts.get, principal.account_id)
+            password_set = standing.password_set if standing is not None else 0
+            await self._history.keep_given(principal.account_id, old, password_set)
+        await self._directory.set_password(principal.account_id, secret)
+        await self._history.keep(principal.account_id, secret)
+
+    async def _is_former(self, principal: Principal, secret: Secret, old: Secret | None) -> bool:
+        if self._settings.profile != "academie":
+            return False
+        if old is not None and secret == old:
+            return True
+        # The present one may have been given by the console: then only the directory knows it.
+        if old is None and await self._directory.authenticate(principal.login, secret) is not None:
+            return True
+        return await self._history.holds(principal.account_id, secret)
+
+
+def _facts(tx: Tx, account_id: int, uai: str) -> tuple[Marks, str]:
+    """What a password is compared with: the person's hashes, the name of the school."""
+    standing = accounts.get(tx, account_id)
+    school = schools.get(tx, uai) if uai else None
+    return (standing.marks if standing is not None else Marks()), (school.name if school is not None else "")
