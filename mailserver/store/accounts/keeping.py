@@ -22,11 +22,15 @@ _INSERT = Statement(
         "recovery_address",
         "login_given",
         "welcome_due",
+        "source",
+        "source_key",
     ),
 )
 _LOGGED_IN = Statement(update(account).where(account.c.id == bindparam("wanted")).values(last_login=bindparam("now")))
 _PROVISION = Statement(
-    update(account).where(account.c.id == bindparam("wanted"), account.c.provisioned == 0).values(provisioned=1)
+    update(account)
+    .where(account.c.id == bindparam("wanted"), account.c.provisioned == 0, account.c.erased == 0)
+    .values(provisioned=1)
 )
 
 
@@ -38,6 +42,8 @@ def create(
     recovery_address: str = "",
     *,
     login_given: bool = False,
+    source: str = "",
+    source_key: str = "",
 ) -> int:
     """Add an account whose identifier the caller has just claimed; its id.
 
@@ -56,6 +62,8 @@ def create(
         recovery_address=recovery_address,
         login_given=int(login_given),
         welcome_due=int(bool(recovery_address) and state is State.PENDING),
+        source=source,
+        source_key=source_key,
     )
     if row is None:
         raise RuntimeError("INSERT … RETURNING gave no row")
@@ -124,7 +132,7 @@ def password_chosen(tx: Tx, account_id: int) -> None:
 def password_withdrawn(tx: Tx, account_id: int) -> None:
     """The password is dead: an active account waits to be activated again (with a code, never the NUMEN)."""
     standing = require(tx, account_id)
-    values: dict[str, Any] = {"password_set": 0}
+    values: dict[str, Any] = {"password_set": 0, "recovery_code": None, "recovery_expires": 0}
     if standing.activated == 0:
         values["activated"] = tx.now
     if standing.state is State.ACTIVE:

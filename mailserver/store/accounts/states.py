@@ -134,6 +134,7 @@ def close(tx: Tx, account_id: int, reason: str, farewell: Farewell = NO_FAREWELL
             **_entering(tx, State.CLOSED, before or State.ACTIVE),
             "state_reason": reason,
             "welcome_due": 0,
+            "answered_uid": 0,
             **farewell.columns,
         },
     )
@@ -151,20 +152,29 @@ def restore(tx: Tx, account_id: int) -> State:
     return before
 
 
-def erase(tx: Tx, account_id: int) -> None:
-    """Nothing personal is left in the row: what remains keeps its names from being issued again.
+def begin_erasure(tx: Tx, account_id: int) -> bool:
+    """From now on nothing brings the account back; False when that was so already.
 
     Raises Refused(CONFLICT) unless the account is closed.
     """
     standing = require(tx, account_id)
     if standing.state is not State.CLOSED:
         raise Refused(Reason.CONFLICT, f"{standing.login}: the account is {standing.state.value}, not closed")
+    if standing.erased:
+        return False
+    move(tx, account_id, {"erased": tx.now, "erase_at": tx.now, "reply_until": 0})
+    return True
+
+
+def end_erasure(tx: Tx, account_id: int) -> None:
+    """Nothing personal is left in the row: what remains keeps its names from being issued again."""
     nothing: dict[str, Any] = {
         **dict.fromkeys(("numen", "ine", "birth_date", "code", "recovery_code")),
         **dict.fromkeys(("recovery_address", "source", "source_key", "state_reason", "auto_reply"), ""),
         **dict.fromkeys(("code_expires", "recovery_expires", "password_set", "last_login", "activated"), 0),
+        **dict.fromkeys(("answered_uid", "erase_at", "renewal_notice"), 0),
     }
-    move(tx, account_id, {**nothing, "reply_until": 0, "erase_at": 0, "provisioned": 0, "erased": tx.now})
+    move(tx, account_id, nothing)
 
 
 def _entering(tx: Tx, state: State, before: State | None = None) -> dict[str, Any]:

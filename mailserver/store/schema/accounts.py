@@ -4,9 +4,9 @@ The directory (embedded or LDAP) says who somebody is; these tables say what the
 them. An account row is never deleted, so its id, its claimed identifier and addresses are never reissued.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Table, Text
 
-from mailserver.store.schema.base import metadata
+from mailserver.store.schema.base import Key, metadata
 
 account = Table(
     "account",
@@ -45,6 +45,7 @@ account = Table(
     Column("close_notice", SmallInteger, nullable=False, server_default="0"),
     Column("reply_until", BigInteger, nullable=False, server_default="0"),
     Column("auto_reply", Text, nullable=False, server_default=""),
+    Column("answered_uid", BigInteger, nullable=False, server_default="0"),
     Column("erase_at", BigInteger, nullable=False, server_default="0"),
     Column("erased", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
@@ -58,13 +59,14 @@ account = Table(
 `welcome_due` 1: the private address has not been told of the account yet. `renewal_notice`, `close_notice`:
 how many notices of a password's renewal, of a closing, have gone out. Times are seconds since the epoch;
 0: never. `suspend_from` and `close_at` are planned, as are `reply_until` and `erase_at` until then; a closed
-account answers its mail until `reply_until` and is erased at `erase_at`. `state_reason` is that of the suspension,
+account answers its mail until `reply_until` (INBOX up to `answered_uid` is done) and is erased at `erase_at`: from
+`erased` on, until `erase_at` is 0 again. `state_reason` is that of the suspension,
 planned or present, or of the closing that was; `close_reason` that of the closing to come."""
 Index("ix_account_numen", account.c.numen)
 Index("ix_account_ine", account.c.ine)
 Index("ix_account_source", account.c.source, account.c.source_key)
 Index("ix_account_renewal_notice", account.c.renewal_notice, account.c.password_set)
-for _due in ("welcome_due", "suspend_from", "suspend_until", "close_at", "erase_at"):
+for _due in ("welcome_due", "suspend_from", "suspend_until", "close_at", "reply_until", "erase_at"):
     Index(
         f"ix_account_{_due}",
         account.c[_due],
@@ -93,3 +95,23 @@ familiar_peer = Table(
     sqlite_with_rowid=False,
 )
 """Where an account logged in from: strangers' wrong guesses do not keep its owner out."""
+
+auto_reply = Table(
+    "auto_reply",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("sender", Key, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Whom a closed account has answered: nobody more than once in a while."""
+Index("ix_auto_reply_at", auto_reply.c.at)
+
+caretaker_lease = Table(
+    "caretaker_lease",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("worker", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""One row: the worker that is the caretaker, and for how long the others leave it alone."""

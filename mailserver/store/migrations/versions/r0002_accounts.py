@@ -19,6 +19,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("link", name=op.f("pk_audit_anchor")),
     )
     op.create_table(
+        "caretaker_lease",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("worker", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_caretaker_lease")),
+    )
+    op.create_table(
         "contact_entry",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("rdn_key", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
@@ -111,6 +118,16 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_app_password_account_id", "app_password", ["account_id"], unique=False)
+    op.create_table(
+        "auto_reply",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sender", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_auto_reply_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "sender", name=op.f("pk_auto_reply")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_auto_reply_at", "auto_reply", ["at"], unique=False)
     op.create_table(
         "former_password",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -233,6 +250,7 @@ def upgrade() -> None:
     op.add_column("account", sa.Column("close_notice", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column("account", sa.Column("reply_until", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("account", sa.Column("auto_reply", sa.Text(), server_default="", nullable=False))
+    op.add_column("account", sa.Column("answered_uid", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("account", sa.Column("erase_at", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("account", sa.Column("erased", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index(
@@ -252,6 +270,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("erase_at > 0"),
     )
     op.create_index("ix_account_renewal_notice", "account", ["renewal_notice", "password_set"], unique=False)
+    op.create_index(
+        "ix_account_reply_until",
+        "account",
+        ["reply_until"],
+        unique=False,
+        sqlite_where=sa.text("reply_until > 0"),
+        postgresql_where=sa.text("reply_until > 0"),
+    )
     op.create_index("ix_account_source", "account", ["source", "source_key"], unique=False)
     op.create_index(
         "ix_account_suspend_from",
@@ -343,6 +369,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("suspend_from > 0"),
     )
     op.drop_index("ix_account_source", table_name="account")
+    op.drop_index(
+        "ix_account_reply_until",
+        table_name="account",
+        sqlite_where=sa.text("reply_until > 0"),
+        postgresql_where=sa.text("reply_until > 0"),
+    )
     op.drop_index("ix_account_renewal_notice", table_name="account")
     op.drop_index(
         "ix_account_erase_at",
@@ -358,6 +390,7 @@ def downgrade() -> None:
     )
     op.drop_column("account", "erased")
     op.drop_column("account", "erase_at")
+    op.drop_column("account", "answered_uid")
     op.drop_column("account", "auto_reply")
     op.drop_column("account", "reply_until")
     op.drop_column("account", "close_notice")
@@ -387,6 +420,8 @@ def downgrade() -> None:
     op.drop_index("ix_held_message_content_id", table_name="held_message")
     op.drop_table("held_message")
     op.drop_table("former_password")
+    op.drop_index("ix_auto_reply_at", table_name="auto_reply")
+    op.drop_table("auto_reply")
     op.drop_index("ix_app_password_account_id", table_name="app_password")
     op.drop_table("app_password")
     op.drop_index("ix_affiliation_kind_uai_code", table_name="affiliation")
@@ -398,5 +433,6 @@ def downgrade() -> None:
     op.drop_table("import_run")
     op.drop_index("ix_contact_entry_name_key", table_name="contact_entry")
     op.drop_table("contact_entry")
+    op.drop_table("caretaker_lease")
     op.drop_table("audit_anchor")
     # ### end Alembic commands ###
