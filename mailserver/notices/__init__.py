@@ -9,6 +9,6 @@ Notices say `Auto-Submitted: auto-generated`, answers `auto-replied` (RFC 3834 s
 null reverse path or the postmaster's, so that nothing answers them in a loop.
 
 `house` says what all of them say of the service; `sentences` what doors say; `welcome`, `closing` and `away` are
-the creation notice, the notices before a closing, and what a closed account answers. Sending is not for this
-package: `mailserver.caretaker` does it.
+the creation notice, the notices before a closing, and what a closed account answers; `passwords` is what people are
+told of theirs. Sending is not for this package: `mailserver.caretaker` and `mailserver.login.recovery` do it.
 """

@@ -16,7 +16,7 @@ from mailserver.errors import Refused
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.sasl import Secret
-from mailserver.settings import Limits, Settings, Web
+from mailserver.settings import Limits, Passwords, Settings, Web
 from mailserver.store import audit, guesses
 from mailserver.store.audit import Event, Origin
 from mailserver.store.transactions import Store
@@ -64,6 +64,7 @@ class Gate:
     worker: Worker
     clock: SteppedClock
     another: Callable[[], Worker]
+    settings: Settings
 
     @property
     def login(self) -> Login:
@@ -106,7 +107,13 @@ class Gate:
 
 
 @pytest.fixture
-async def gate(request: pytest.FixtureRequest, make_store: Callable[[], Store], tmp_path: Path) -> AsyncIterator[Gate]:
+def passwords() -> Passwords:
+    """The rules of passwords; a module that wants others has a fixture of this name."""
+    return Passwords()
+
+
+@pytest.fixture
+async def gate(make_store: Callable[[], Store], tmp_path: Path, passwords: Passwords) -> AsyncIterator[Gate]:
     """The way in, on each engine in turn."""
     write_secret(tmp_path / "secrets" / "hmac", b"k" * 32)
     settings = Settings(
@@ -114,6 +121,7 @@ async def gate(request: pytest.FixtureRequest, make_store: Callable[[], Store], 
         directory=tmp_path,
         limits=Limits(login_failures=LIMIT, login_window=WINDOW),
         web=Web(help_contact="le 03 80 00 00 00"),
+        passwords=passwords,
     )
     clock = SteppedClock()
     database = make_store()
@@ -136,7 +144,7 @@ async def gate(request: pytest.FixtureRequest, make_store: Callable[[], Store], 
         made.append(Worker(store, directory, login, accounts))
         return made[-1]
 
-    yield Gate(another(), clock, another)
+    yield Gate(another(), clock, another, settings)
     for worker in made:
         worker.directory.close()
         worker.store.close()

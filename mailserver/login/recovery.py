@@ -1,0 +1,230 @@
+"""A forgotten password: questions, a code to the private address, a new password.
+
+Whoever asks learns nothing, by content or by time: the answer is given before anything about the account is looked
+at, and what follows happens later, apart, after a wait that nobody can foresee. The owner is not disturbed by
+questions either: the old password works, nothing is logged out, and questions are counted apart from logins. Only
+the code, once used, changes anything: then every session is over, and both the mailbox and the private address hear
+of it.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from mailserver.clock import Clock
+from mailserver.errors import Refused, Temporary
+from mailserver.folding import fold_login
+from mailserver.identity import Directory, Principal, State
+from mailserver.login import throttle
+from mailserver.login.entrance import WEB, Login
+from mailserver.login.provisional import NOBODY
+from mailserver.login.throttle import PEER_FACTOR, PEER_WAIT, Attempt
+from mailserver.notices import passwords
+from mailserver.notices.house import house_of
+from mailserver.notices.passwords import Owner
+from mailserver.proofs import Proofs, new_code, parse_date, same
+from mailserver.sasl import Secret
+from mailserver.settings import Limits, Settings
+from mailserver.store import accounts, audit, guesses, recoveries, sessions
+from mailserver.store.accounts import Standing
+from mailserver.store.audit import Action
+from mailserver.store.statements import Tx
+from mailserver.store.transactions import Store
+
+log = structlog.get_logger("recovery")
+
+HOUR = 3600
+CODES_AN_HOUR = 3
+"""Codes that one account is sent: somebody who knows the answers must not fill the owner's private mailbox."""
+UNDER_WAY = 200
+"""Questions that may wait for their answer."""
+LONGEST_DELAY = 2.0
+"""Seconds before a question is looked at, at most: whoever asks cannot time what follows either."""
+MESSAGE_ID_OCTETS = 12
+
+
+class Post(Protocol):
+    """Sends a message of the service's own: `mailserver.submit` does."""
+
+    async def __call__(self, to: str, octets: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody says of themselves."""
+
+    login: str
+    birth_date: str
+    number: Secret
+    """NUMEN or INE."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """The code that is kept if everything is right."""
+
+    hashed: bytes
+    expires: int
+
+
+class Recovery:
+    """One per process."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+        login: Login,
+        clock: Clock,
+        post: Post,
+        longest_delay: float = LONGEST_DELAY,
+    ) -> None:
+        self._settings = settings
+        self._house = house_of(settings)
+        self._store = store
+        self._directory = directory
+        self._login = login
+        self._clock = clock
+        self._proofs = Proofs(settings.secret("hmac"))
+        self._post = post
+        self._longest_delay = longest_delay
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------ asking
+
+    async def ask(self, question: Question, peer: str) -> None:
+        """Take a question; nothing comes back whatever is true.
+
+        Raises Refused(THROTTLED) for a peer address that asks too much, Temporary when too many wait.
+        """
+        peer = throttle.peer_name(peer)
+        waiting = await self._store.write(_count_peer, f"recovery peer {peer}", self._settings.limits) if peer else 0
+        if waiting:
+            raise throttle.too_many(waiting)
+        if len(self._under_way) >= UNDER_WAY:
+            raise Temporary("Too many questions at once")
+        task = asyncio.create_task(self._look_into(question, peer), name="recovery")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def settle(self) -> None:
+        """Wait until every question taken so far has been looked into."""
+        await asyncio.gather(*self._under_way)
+
+    async def _look_into(self, question: Question, peer: str) -> None:
+        try:
+            await asyncio.sleep(self._longest_delay * int.from_bytes(self._clock.token(2)) / 0xFFFF)
+            await self._answer(question, peer)
+        except (Refused, Temporary) as error:
+            log.warning("recovery failed", why=str(error))
+        except Exception:
+            log.exception("recovery failed")
+
+    async def _answer(self, question: Question, peer: str) -> None:
+        """Judge, and send a code when everything is right."""
+        if self._directory.read_only:
+            return
+        name = fold_login(question.login)
+        principal = await self._directory.find(name)
+        account_id = principal.account_id if principal is not None else 0
+        attempt = Attempt(account_id, self._proofs.name(name), peer, WEB)
+        code = new_code(self._clock)
+        minutes = self._settings.accounts.recovery_minutes
+        fresh = _Fresh(self._proofs.recovery(code), int(self._clock.now()) + minutes * 60)
+        address = await self._store.write(_judge, attempt, question, self._proofs, fresh, self._settings.limits)
+        log.info("recovery asked", account=account_id, peer=peer, sent=bool(address))
+        if address:
+            token = self._clock.token(MESSAGE_ID_OCTETS)
+            now = self._clock.now()
+            await self._post(address, passwords.forgotten(self._house, address, code, minutes, token=token, now=now))
+
+    # ------------------------------------------------------------------ using the code
+
+    async def prove(self, login: str, code: Secret, peer: str) -> Principal:
+        """Whose password the code replaces. Raises as `recover` does."""
+        return await self._login.prove_recovery(login, code, peer)
+
+    async def recover(self, login: str, code: Secret, new_password: Secret, peer: str) -> Principal:
+        """The new password is set, every session is over, and the owner is told.
+
+        Raises Refused(AUTHENTICATION | THROTTLED | SUSPENDED | CLOSED | WEAK_PASSWORD).
+        """
+        principal = await self._login.recover(login, code, new_password, peer)
+        await self._store.write(sessions.close_all, principal.account_id)
+        log.info("password recovered", account=principal.account_id)
+        await self._tell(principal)
+        return principal
+
+    async def _tell(self, principal: Principal) -> None:
+        """To the mailbox and to the private address; a message that cannot go undoes nothing."""
+        owner = Owner(principal.name, principal.login, principal.address)
+        private = await self._store.read(recoveries.address, principal.account_id)
+        for to in filter(None, (principal.address, private)):
+            token, now = self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()
+            try:
+                await self._post(to, passwords.recovered(self._house, owner, to, token=token, now=now))
+            except (Refused, Temporary) as error:
+                log.warning("notice of recovery not sent", account=principal.account_id, why=str(error))
+
+
+def _count_peer(tx: Tx, key: str, limits: Limits) -> int:
+    """Count a question of a peer address; the seconds it has to wait first."""
+    known = guesses.get(tx, (key,)).get(key)
+    if known is not None and known.blocked_until > tx.now:
+        return known.blocked_until - tx.now
+    asked = guesses.count(tx, key, limits.login_window)
+    waiting = throttle.wait(asked, limits.login_failures * PEER_FACTOR, PEER_WAIT)
+    if waiting:
+        guesses.block(tx, key, waiting)
+    return 0
+
+
+def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: _Fresh, limits: Limits) -> str:
+    """The private address to send the code to, which is kept then; or nothing. Everything leaves an audit row."""
+    account_id = attempt.account_id
+    key = f"recovery account {account_id}" if account_id else f"recovery name {attempt.name}"
+    standing = accounts.get(tx, account_id)
+    is_right = _is_right(standing, question, proofs)
+    known = guesses.get(tx, (key,)).get(key)
+    if known is not None and known.blocked_until > tx.now:
+        outcome = "too many questions"
+    elif standing is None or not is_right:
+        outcome = "wrong"
+        waiting = throttle.wait(guesses.count(tx, key, limits.login_window), limits.login_failures, limits.login_window)
+        if waiting:
+            guesses.block(tx, key, waiting)
+    else:
+        guesses.forget(tx, key)
+        outcome = _obstacle(tx, standing)
+        if not outcome:
+            recoveries.set_code(tx, account_id, fresh.hashed, fresh.expires)
+            outcome = "code sent"
+    audit.record(tx, throttle.origin(attempt), Action.RECOVERY_ASKED, account_id, outcome)
+    return standing.recovery_address if standing is not None and outcome == "code sent" else ""
+
+
+def _is_right(standing: Standing | None, question: Question, proofs: Proofs) -> bool:
+    """Birth date and NUMEN or INE are known and the same."""
+    marks = standing.marks if standing is not None else NOBODY
+    number = question.number.reveal()
+    is_numen, is_ine = same(marks.numen, proofs.numen(number)), same(marks.ine, proofs.ine(number))
+    is_born = same(marks.birth_date, proofs.birth_date(parse_date(question.birth_date)))
+    return is_born and (is_numen or is_ine)
+
+
+def _obstacle(tx: Tx, standing: Standing) -> str:
+    """Why somebody who answered everything gets no code all the same."""
+    if standing.state is not State.ACTIVE:
+        return standing.state.value
+    if not standing.recovery_address:
+        return "no private address"
+    key = f"recovery codes {standing.id}"
+    sent = guesses.get(tx, (key,)).get(key)
+    if sent is not None and sent.failures >= CODES_AN_HOUR and sent.last > tx.now - HOUR:
+        return "too many codes"
+    guesses.count(tx, key, HOUR)
+    return ""
