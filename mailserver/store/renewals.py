@@ -32,8 +32,12 @@ _DUE = Statement(
 )
 _NOTICED = Statement(
     update(account)
-    .where(account.c.id == bindparam("wanted"), account.c.password_set == bindparam("password"))
-    .values(renewal_notice=bindparam("sent"))
+    .where(
+        account.c.id == bindparam("wanted"),
+        account.c.password_set == bindparam("password"),
+        account.c.renewal_notice < bindparam("count"),
+    )
+    .values(renewal_notice=bindparam("count"))
 )
 
 
@@ -43,6 +47,6 @@ def due(tx: Tx, sent: int, before: int, number: int, after: int = 0) -> list[Due
     return [Due(*row) for row in rows]
 
 
-def noticed(tx: Tx, one: Due, sent: int) -> None:
-    """So many notices have gone out, unless there is a new password meanwhile."""
-    tx.run(_NOTICED, wanted=one.account_id, password=one.password_set, sent=sent)
+def noticed(tx: Tx, one: Due, count: int) -> bool:
+    """Count a notice; False when another caretaker sent it, or there is a new password."""
+    return tx.run(_NOTICED, wanted=one.account_id, password=one.password_set, count=count) == 1

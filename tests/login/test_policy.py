@@ -1,16 +1,21 @@
-"""The academy's password rules."""
+"""The rules of both profiles, and that nothing of a person's own gets past them."""
 
+import datetime
+import random
+import string
 import time
+from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailserver.identity import Principal, Role, State
-from mailserver.login import words
-from mailserver.login.policy import LONGEST, Weakness, weaknesses
+from mailserver.login import dates, words
+from mailserver.login.policy import LONGEST, Profile, Weakness, rules, weaknesses
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
+from mailserver.settings import Passwords
 from mailserver.store.accounts import Marks
 
 PROOFS = Proofs(b"k" * 32)
@@ -30,8 +35,8 @@ PERSON = Principal(
 )
 
 
-def found(password: str) -> set[Weakness]:
-    return set(weaknesses(Secret(password), PERSON, MARKS, PROOFS))
+def found(password: str, profile: Profile = "academie", school: str = "") -> set[Weakness]:
+    return set(weaknesses(Secret(password), PERSON, MARKS, PROOFS, profile, school))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,25 @@ def test_good_passwords(password: str) -> None:
         ("zQ#14/07/85", Weakness.OWN),
         ("zQ#19850714", Weakness.OWN),
         ("zQk1985#wx", Weakness.OWN),
+        ("zQ#14-7-85", Weakness.OWN),
+        ("zQ#7/14/1985", Weakness.OWN),
+        ("zQ#140785w", Weakness.OWN),
+        ("zQ#850714w", Weakness.OWN),
+        ("zQ#14785w!", Weakness.OWN),
+        ("zQ#1407xW!", Weakness.OWN),
+        ("zQ#14/07xW", Weakness.OWN),
+        ("zQ#0785xW!", Weakness.OWN),
+        ("zQ#14juil85", Weakness.OWN),
+        ("zQ#14 Juillet", Weakness.OWN),
+        ("zQ#july14thX", Weakness.OWN),
+        ("zQ#juillet 85", Weakness.OWN),
+        ("zQ#l4o7l985", Weakness.OWN),
+        ("zQ#١٤٠٧١٩٨٥", Weakness.OWN),
         ("#21e2600123ABC", Weakness.OWN),
+        ("#21-E-26-00123-ABC", Weakness.OWN),
+        ("#2lE26OOl23aBc", Weakness.OWN),
+        ("#1234567890A", Weakness.OWN),
+        ("zQ#12 345 678 90a", Weakness.OWN),
     ],
 )
 def test_weak_passwords(password: str, weakness: Weakness) -> None:
@@ -89,17 +112,183 @@ def test_dictionaries_are_french_and_english() -> None:
     assert all(len(word) >= words.SHORTEST for word in dictionary)
 
 
+def test_the_schools_own_words() -> None:
+    assert Weakness.OWN in found("zQ#rostand9X", school="Lycée Jean-Rostand")
+    assert found("kT9#vbRe!mq", school="Lycée Jean-Rostand") == set()
+    assert Weakness.OWN not in found("mon lycee dort sur le toit rouge", "cnil", "Lycée Jean-Rostand")
+
+
 def test_work_is_bounded() -> None:
-    """The longest password, all digits: every date reading and every substring."""
+    """The longest passwords, whatever they mean: milliseconds, and refused when they mean too many dates."""
     words.dictionary()
-    began = time.perf_counter()
-    found("19" * (LONGEST // 2))
-    found("a" * LONGEST)
-    found("9" * 100_000)
-    assert time.perf_counter() - began < 1.0
+    words.known()
+    hostile = [
+        "19" * (LONGEST // 2),
+        "a" * LONGEST,
+        "9" * 100_000,
+        "".join(map(str, range(1950, 1982))),
+        "".join(f"{day:02}/{day % 12 + 1:02}x" for day in range(1, 22)),
+        "1mai2mai" * 16,
+        "ilo!l" * 25,
+        "\ufdfa" * LONGEST,
+        "Aa1!" * (LONGEST // 4),
+    ]
+    for password in hostile:
+        for profile in PROFILES:
+            began = time.perf_counter()
+            found(password, profile)
+            assert time.perf_counter() - began < 0.25, password[:20]
+    with pytest.raises(dates.TooMany):
+        list(dates.meant(hostile[3]))
+    assert Weakness.OWN in found(hostile[3])
+
+
+# ---------------------------------------------------------------------- whatever a person thinks of
+
+PROFILES: tuple[Profile, ...] = ("academie", "cnil")
+MONTHS = (
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "January February March April May June July August September October November December",
+    "janv févr mars avr mai juin juil août sept oct nov déc",
+    "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+)
+WRITINGS = (
+    "{d:02}{m:02}{y}", "{d:02}{m:02}{yy:02}", "{y}{m:02}{d:02}", "{yy:02}{m:02}{d:02}", "{m:02}{d:02}{y}",
+    "{m:02}{d:02}{yy:02}", "{d:02}/{m:02}/{y}", "{d}/{m}/{y}", "{d}/{m}/{yy:02}", "{d}-{m}-{yy:02}", 
+    "{d:02}.{m:02}.{y}",
+    "{y}-{m:02}-{d:02}", "{d}{m}{y}", "{d}{m}{yy:02}", "{d:02}{m:02}", "{m:02}{d:02}", "{d}/{m}", "{d:02}-{m:02}",
+    "{m:02}{yy:02}", "{m:02}/{yy:02}", "{m:02}{y}", "{y}", "{d} {name} {y}", "{d}{name}{yy:02}", "{d}{name}",
+    "{d} {name}", "{name} {d}", "{name}{d}, {y}", "{name} {y}", "{name}{yy:02}", "{d} {m} {y}",
+)  # fmt: skip
+days = st.dates(datetime.date(1930, 1, 1), datetime.date(2019, 12, 31))
+around = st.text("kTzQ#_&%*xW?", max_size=8)
+
+
+@settings(max_examples=400, deadline=None)
+@given(days, st.sampled_from(WRITINGS), st.sampled_from(MONTHS), around, around, st.booleans())
+def test_the_birth_date_is_found_however_it_is_written(
+    born: datetime.date, writing: str, months: str, before: str, after: str, upper: bool
+) -> None:
+    values = {
+        "d": born.day,
+        "m": born.month,
+        "y": born.year,
+        "yy": born.year % 100,
+        "name": months.split()[born.month - 1],
+    }
+    written = writing.format(**values)
+    password = before + (written.upper() if upper else written) + after
+    marks = Marks(birth_date=PROOFS.birth_date(born.isoformat()))
+    for profile in PROFILES:
+        assert Weakness.OWN in weaknesses(Secret(password), PERSON, marks, PROOFS, profile), password
+
+
+NAMES = st.text("abcdefghijklmnopqrstuvwxyzéèêëàâçôöûüïîœæß", min_size=3, max_size=12)
+LEET = str.maketrans({"a": "4", "e": "3", "i": "1", "o": "0", "s": "5", "t": "7"})
+
+
+@settings(max_examples=200, deadline=None)
+@given(NAMES, NAMES, around, around, st.sampled_from(["given", "surname", "both", "login"]), st.integers(0, 3))
+@example("léa", "lô", "", "", "both", 3)
+def test_names_are_found_however_they_are_written(
+    given_name: str, surname: str, before: str, after: str, which: str, form: int
+) -> None:
+    person = replace(
+        PERSON,
+        login=f"{given_name[0]}{surname}",
+        given_name=given_name.capitalize(),
+        surname=surname.upper(),
+        address="x@ac-exemple.fr",
+    )
+    name = {"given": given_name, "surname": surname, "both": f"{given_name}.{surname}", "login": person.login}[which]
+    written = (name, name.upper(), name.title(), name.translate(LEET))[form]
+    for profile in PROFILES:
+        assert Weakness.OWN in weaknesses(Secret(before + written + after), person, Marks(), PROOFS, profile)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.from_regex(r"[0-9]{2}[A-Z][0-9]{7}[A-Z]{3}", fullmatch=True), around, around, st.sampled_from(["", " ", "-"]))
+def test_the_numen_is_found(numen: str, before: str, after: str, between: str) -> None:
+    marks = Marks(numen=PROOFS.numen(numen))
+    groups = between.join((numen[:2], numen[2], numen[3:5], numen[5:10], numen[10:]))
+    # Letters around it would be read as part of it: only what is not alphanumeric ends it here.
+    password = before.translate(SIGNS) + groups.lower() + after.translate(SIGNS)
+    assert Weakness.OWN in weaknesses(Secret(password), PERSON, marks, PROOFS)
+
+
+SIGNS = str.maketrans("kTzQxW", "#_&%*?")
+
+
+def test_what_a_generator_makes_is_taken() -> None:
+    """The own data refuse no more than chance: of random passwords hardly any."""
+    maker = random.Random(7)
+    letters = string.ascii_letters + string.digits + "!#%&*-_"
+    refused = 0
+    for _ in range(300):
+        password = "".join(maker.choice(letters) for _ in range(14)) + "aZ7!"
+        refused += bool(found(password))
+    assert refused <= 15
+
+
+# ---------------------------------------------------------------------- profile cnil
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "kT9#vbRe!mqZ",
+        "kt9#vbre!mqz4w",
+        "mon chat dort sur le toit rouge demain",
+        "Sept mots, et pas un signe de trop ici",
+        "XK4-LQ2-PW9-ZR7",
+    ],
+)
+def test_eighty_bits(password: str) -> None:
+    assert found(password, "cnil") == set()
+
+
+@pytest.mark.parametrize(
+    ("password", "weakness"),
+    [
+        ("kT9#vbRe!mq", Weakness.TOO_SIMPLE),
+        ("kt9#vbre!mqz4", Weakness.TOO_SIMPLE),
+        ("ktwvbremqzpklmwxc", Weakness.TOO_SIMPLE),
+        ("74185296307418529630", Weakness.TOO_SIMPLE),
+        ("Aa1!Aa1!Aa1!Aa1!", Weakness.TOO_SIMPLE),
+        ("kT9#aaaaaaaa", Weakness.TOO_SIMPLE),
+        ("non non non non non non non", Weakness.TOO_SIMPLE),
+        ("six mots ne font pas assez", Weakness.TOO_SIMPLE),
+        ("", Weakness.TOO_SIMPLE),
+        ("Motdepasse1!", Weakness.KNOWN),
+        ("M0tdep@sse2026", Weakness.KNOWN),
+        ("Azertyuiop1!", Weakness.KNOWN),
+        ("Password1234!", Weakness.KNOWN),
+        ("zQ#kT9vb14071985", Weakness.OWN),
+        ("Marc dort sur le toit rouge demain soir", Weakness.OWN),
+        ("kT9#vbRe" * 17, Weakness.TOO_LONG),
+    ],
+)
+def test_fewer_bits(password: str, weakness: Weakness) -> None:
+    assert weakness in found(password, "cnil")
+
+
+def test_cnil_asks_for_no_composition_beyond() -> None:
+    """No dictionary, no fixed kinds: only the bits, what everybody knows, and one's own data."""
+    assert found("maison soleil jardin rue chemin route nuage", "cnil") == set()
+    for password in ("", "a", "motdepasse", "dupond", "19850714"):
+        assert found(password, "cnil") <= set(rules(Passwords(profile="cnil")))
+
+
+def test_rules_are_those_of_the_profile() -> None:
+    academic = rules(Passwords())
+    assert Weakness.FORMER in academic
+    assert Weakness.FORMER not in rules(Passwords(history=0))
+    assert set(academic) >= found("dupond", "academie")
+    assert Weakness.KNOWN in rules(Passwords(profile="cnil"))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=LONGEST + 5))
 def test_any_text_is_judged(password: str) -> None:
-    found(password)
+    for profile in PROFILES:
+        found(password, profile)
