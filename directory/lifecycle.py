@@ -1,23 +1,33 @@
-"""The life of an account, as consoles move it: created, given a code, suspended, resumed, closed.
+"""The life of an account, as consoles move it: created, given a code, suspended, resumed, closed, restored, erased.
 
 Over the port, so that it holds for either directory; states and codes are the store's own facts. Every
-step leaves an audit row with its actor.
+step leaves an audit row with its actor, in the same unit. What is planned is carried out by `mailserver.caretaker`.
 """
 
+import asyncio
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
-from mailserver.identity import Directory, NewPerson, Principal, State
+from mailserver.folding import fold_login
+from mailserver.identity import Directory, NewPerson, PersonChange, Principal, State
 from mailserver.proofs import CODE_SECONDS, Proofs, new_code
 from mailserver.sasl import Secret
-from mailserver.store import accounts, audit
-from mailserver.store.accounts import Standing
+from mailserver.settings import Accounts as Terms
+from mailserver.store import accounts, audit, erasure
+from mailserver.store.accounts import NO_FAREWELL, Farewell, Standing
 from mailserver.store.audit import Action, Origin
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 
 RANDOM_PASSWORD_OCTETS = 32
+DAY = 86400
+MAX_TEXT = 4000
+"""Characters of a reason and of a closed account's answer."""
+PAUSE = 0.005
+"""Seconds between two units of an erasure: others write meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +97,15 @@ class Accounts:
         await self._record(Action.PASSWORD_SET, account.principal.account_id)
         return await self.find(login)
 
-    async def suspend(self, login: str, reason: str, may_receive: bool) -> Account:
-        """Nobody enters until `resume`; mail is refused unless it may keep coming."""
+    async def suspend(self, login: str, reason: str, may_receive: bool, *, start: int = 0, until: int = 0) -> Account:
+        """Nobody enters until `resume` or until `until`; mail is refused unless it may keep coming.
+
+        A `start` to come is planned. Raises Refused(CONFLICT | INVALID).
+        """
         account = await self.find(login)
-        await self._store.write(_suspend, self._origin, account.principal.account_id, reason, may_receive)
+        _check_text(reason)
+        account_id = account.principal.account_id
+        await self._store.write(_suspend, self._origin, account_id, reason, may_receive, start, until)
         return await self._again(account)
 
     async def resume(self, login: str) -> Account:
@@ -99,11 +114,67 @@ class Accounts:
         await self._store.write(_resume, self._origin, account.principal.account_id)
         return await self._again(account)
 
-    async def close(self, login: str, reason: str) -> Account:
+    async def plan_closing(self, login: str, close_at: int, reason: str, farewell: Farewell | None = None) -> Account:
+        """Closed by itself on that day, its owner told before. Raises Refused(CONFLICT | INVALID)."""
+        account = await self.find(login)
+        _check_text(reason, farewell.auto_reply if farewell else "")
+        if close_at <= self._clock.now():
+            raise Refused(Reason.INVALID, "the day of the closing is past")
+        await self._store.write(plan_closing, self._origin, account.principal.account_id, close_at, reason, farewell)
+        return await self._again(account)
+
+    async def cancel_closing(self, login: str) -> Account:
+        """The account stays. Raises Refused(CONFLICT) when no closing is planned."""
+        account = await self.find(login)
+        if not await self._store.write(cancel_closing, self._origin, account.principal.account_id):
+            raise Refused(Reason.CONFLICT, f"{account.principal.login}: no closing is planned")
+        return await self._again(account)
+
+    async def close(self, login: str, reason: str, farewell: Farewell = NO_FAREWELL) -> Account:
         """For good, as far as the person can see; identifier and addresses are never issued again."""
         account = await self.find(login)
-        await self._store.write(_close, self._origin, account.principal.account_id, reason)
+        _check_text(reason, farewell.auto_reply)
+        await self._store.write(close, self._origin, account.principal.account_id, reason, farewell)
         return await self._again(account)
+
+    async def restore(self, login: str) -> Account:
+        """A closed account, as it was. Raises Refused(CONFLICT) when it is not closed, or erased."""
+        account = await self.find(login)
+        await self._store.write(_restore, self._origin, account.principal.account_id)
+        return await self._again(account)
+
+    async def erase(self, login: str, progress: Callable[[], None] = lambda: None) -> Standing:
+        """Everything a closed account holds is gone for ever; what was interrupted goes on.
+
+        Raises Refused(CONFLICT) when it is not closed, or erased already.
+        """
+        standing = await self._by_login(login)
+        if standing.erased and not standing.erase_at:
+            raise Refused(Reason.CONFLICT, f"{standing.login}: the account is erased")
+        while not await erase(self._store, self._directory, self._origin, standing.id, progress=progress):
+            pass
+        return await self._store.read(accounts.get, standing.id) or standing
+
+    async def set_quota(self, login: str, quota: int) -> Account:
+        """Octets of mail; 0: none, -1: the setting's."""
+        account = await self.find(login)
+        await self._store.write(_set_quota, self._origin, account.principal.account_id, quota)
+        return await self._again(account)
+
+    async def change(self, login: str, change: PersonChange) -> Account:
+        """Names, population, school, whether address books show the person. Raises as `Directory.change`."""
+        account = await self.find(login)
+        principal = await self._directory.change(account.principal.account_id, change)
+        return await self._again(Account(principal, account.standing))
+
+    async def _by_login(self, login: str) -> Standing:
+        """An account whose entry may be gone already: an erasure can be interrupted just then."""
+        with contextlib.suppress(Refused):
+            return (await self.find(login)).standing
+        standing = await self._store.read(accounts.by_login, fold_login(login))
+        if standing is None:
+            raise Refused(Reason.NOT_FOUND, f"{login}: no such account")
+        return standing
 
     async def _again(self, account: Account) -> Account:
         """The account as it is after a change."""
@@ -125,9 +196,11 @@ def _set_code(tx: Tx, origin: Origin, account_id: int, hashed: bytes, expires: i
     audit.record(tx, origin, Action.CODE_ISSUED, account_id)
 
 
-def _suspend(tx: Tx, origin: Origin, account_id: int, reason: str, may_receive: bool) -> None:
-    accounts.suspend(tx, account_id, reason, may_receive)
-    audit.record(tx, origin, Action.SUSPENDED, account_id, reason)
+def _suspend(tx: Tx, origin: Origin, account_id: int, reason: str, may_receive: bool, start: int, until: int) -> None:
+    standing = accounts.suspend(tx, account_id, reason, may_receive, start=start, until=until)
+    words = [f"from {standing.suspend_from}"] if standing.suspend_from else []
+    words += [f"until {standing.suspend_until}"] if standing.suspend_until else []
+    audit.record(tx, origin, Action.SUSPENDED, account_id, " ".join([*words, reason]))
 
 
 def _resume(tx: Tx, origin: Origin, account_id: int) -> None:
@@ -135,6 +208,91 @@ def _resume(tx: Tx, origin: Origin, account_id: int) -> None:
     audit.record(tx, origin, Action.RESUMED, account_id, state.value)
 
 
-def _close(tx: Tx, origin: Origin, account_id: int, reason: str) -> None:
-    accounts.close(tx, account_id, reason)
+def _restore(tx: Tx, origin: Origin, account_id: int) -> None:
+    state = accounts.restore(tx, account_id)
+    audit.record(tx, origin, Action.RESUMED, account_id, state.value)
+
+
+def _set_quota(tx: Tx, origin: Origin, account_id: int, quota: int) -> None:
+    accounts.set_quota(tx, account_id, quota)
+    audit.record(tx, origin, Action.QUOTA_SET, account_id, str(quota))
+
+
+# ---------------------------------------------------------------------- closing and erasing, for the caretaker too
+
+
+def farewell(
+    terms: Terms, closed: int, *, reply: str = "", replies: bool = True, grace_days: int | None = None
+) -> Farewell:
+    """What becomes of an account closed at a time: as the settings say where nothing else is said."""
+    grace = terms.grace_days if grace_days is None else grace_days
+    reply_until = closed + terms.reply_days * DAY if replies and terms.reply_days else 0
+    erase_at = closed + grace * DAY
+    return Farewell(min(reply_until, erase_at), erase_at, reply)
+
+
+def plan_closing(
+    tx: Tx, origin: Origin, account_id: int, close_at: int, reason: str, farewell: Farewell | None = None
+) -> bool:
+    """A unit: a closing to come; False when just that was planned."""
+    planned = accounts.plan_closing(tx, account_id, close_at, reason, farewell)
+    if planned:
+        audit.record(tx, origin, Action.CLOSING_PLANNED, account_id, f"{close_at} {reason}")
+    return planned
+
+
+def cancel_closing(tx: Tx, origin: Origin, account_id: int) -> bool:
+    """A unit: no closing to come; False when none was planned."""
+    cancelled = accounts.cancel_closing(tx, account_id)
+    if cancelled:
+        audit.record(tx, origin, Action.CLOSING_CANCELLED, account_id)
+    return cancelled
+
+
+def close(tx: Tx, origin: Origin, account_id: int, reason: str, farewell: Farewell) -> None:
+    """A unit: closed."""
+    accounts.close(tx, account_id, reason, farewell)
     audit.record(tx, origin, Action.CLOSED, account_id, reason)
+
+
+async def erase(
+    store: Store,
+    directory: Directory,
+    origin: Origin,
+    account_id: int,
+    *,
+    units: int | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> bool:
+    """Erase a closed account in bounded units; False when `units` of them did not suffice.
+
+    Interrupted anywhere, whoever calls it next goes on. Raises Refused(CONFLICT) unless the account is closed.
+    """
+    await store.write(accounts.begin_erasure, account_id)
+    done = 0
+    while await store.write(erasure.step, account_id):
+        done += 1
+        progress()
+        if units is not None and done >= units:
+            return False
+        await asyncio.sleep(PAUSE)
+    try:
+        await directory.remove(account_id)
+    except Refused as refusal:
+        if refusal.reason is not Reason.READ_ONLY_DIRECTORY:  # its owner removes the entry
+            raise
+    return await store.write(_finish_erasure, origin, account_id)
+
+
+def _finish_erasure(tx: Tx, origin: Origin, account_id: int) -> bool:
+    """False when something came in meanwhile: a delivery that was under way when the erasure began."""
+    if erasure.step(tx, account_id):
+        return False
+    if erasure.finish(tx, account_id):
+        audit.record(tx, origin, Action.ERASED, account_id)
+    return True
+
+
+def _check_text(*texts: str) -> None:
+    if any(len(text) > MAX_TEXT for text in texts):
+        raise Refused(Reason.INVALID, f"a text has at most {MAX_TEXT} characters")

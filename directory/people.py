@@ -13,7 +13,7 @@ from mailserver.identity import MailingList, NewPerson, PersonChange, Principal,
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import accounts, people
+from mailserver.store import accounts, erasure, people
 from mailserver.store.audit import Origin
 from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Negation, Some
 from mailserver.store.notices import DIRECTORY
@@ -155,6 +155,10 @@ class EmbeddedDirectory:
     async def set_password(self, account_id: int, secret: Secret) -> None:
         """Set the password as it is."""
         await self._store.write(keep_password, account_id, await self.passwords.hash(secret))
+
+    async def remove(self, account_id: int) -> None:
+        """Remove a person's entry; their names lead nowhere from now on."""
+        await self._store.write(erasure.remove_entry, account_id)
 
     # ------------------------------------------------------------------ shared
 

@@ -279,5 +279,11 @@ class Directory(Protocol):
     async def change(self, account_id: int, change: PersonChange) -> Principal:
         """Change a person's entry. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY)."""
 
+    async def remove(self, account_id: int) -> None:
+        """Remove a person's entry for good (`mailserver account erase`); an unknown one is fine.
+
+        Raises Refused(READ_ONLY_DIRECTORY), Temporary.
+        """
+
     def close(self) -> None:
         """Stop the adapter's threads and connections."""

@@ -166,8 +166,14 @@ def begin_erasure(tx: Tx, account_id: int) -> bool:
     return True
 
 
-def end_erasure(tx: Tx, account_id: int) -> None:
-    """Nothing personal is left in the row: what remains keeps its names from being issued again."""
+def end_erasure(tx: Tx, account_id: int) -> bool:
+    """Nothing personal is left in the row: what remains keeps its names from being issued again.
+
+    False when it was so already.
+    """
+    standing = require(tx, account_id)
+    if not standing.erased or not standing.erase_at:
+        return False
     nothing: dict[str, Any] = {
         **dict.fromkeys(("numen", "ine", "birth_date", "code", "recovery_code")),
         **dict.fromkeys(("recovery_address", "source", "source_key", "state_reason", "auto_reply"), ""),
@@ -175,6 +181,7 @@ def end_erasure(tx: Tx, account_id: int) -> None:
         **dict.fromkeys(("answered_uid", "erase_at", "renewal_notice"), 0),
     }
     move(tx, account_id, nothing)
+    return True
 
 
 def _entering(tx: Tx, state: State, before: State | None = None) -> dict[str, Any]:
