@@ -20,7 +20,7 @@ LONGEST_NAMES = 40
 """Pieces of names that are looked for."""
 NUMEN_LENGTH, INE_LENGTH = 13, 11
 
-_SPLIT = re.compile(r"[^a-z0-9]+")
+_SPLIT = re.compile(r"[\W_]+")
 _KINDS_OF_SCHOOL = frozenset({"college", "lycee", "ecole", "cite", "professionnel", "saint", "sainte", "notre", "dame"})
 """Words in the names of a thousand schools are nobody's own."""
 _NUMEN = "99A9999999AAA"
@@ -53,15 +53,15 @@ def _own_names(person: Principal, school: str) -> set[str]:
     own = {piece for name in names[:LONGEST_NAMES] for piece in _pieces(name) if len(piece) >= SHORTEST}
     own |= {
         piece
-        for piece in _SPLIT.split(strip_marks(school).casefold())
+        for piece in _SPLIT.split(words.plain(school))
         if len(piece) >= SHORTEST_OF_SCHOOL and piece not in _KINDS_OF_SCHOOL
     }
     return own
 
 
 def _pieces(name: str) -> list[str]:
-    plain = strip_marks(name).casefold()
-    return [*_SPLIT.split(plain), _SPLIT.sub("", plain)]
+    seen = words.plain(name)
+    return [*_SPLIT.split(seen), _SPLIT.sub("", seen)]
 
 
 def _holds_numbers(text: str, marks: Marks, proofs: Proofs) -> bool:

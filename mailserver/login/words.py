@@ -26,6 +26,7 @@ _KNOWN_HERE = """
     qsdfghjkl qsdfghjklm rectorat vacances wxcvbn
 """
 """What French keyboards and schools bring, and the lists of the packages lack."""
+_LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"})
 _LEET = str.maketrans(
     {"4": "a", "@": "a", "3": "e", "€": "e", "1": "i", "!": "i", "|": "i", "0": "o", "5": "s", "$": "s", "7": "t"}
 )
@@ -42,7 +43,7 @@ def dictionary() -> frozenset[str]:
         for match in _ENTRY.finditer(gzip.decompress(packed).decode("utf-8")):
             word = match[1]
             if word.isalpha() and (len(word) > SHORTEST or int(match[2]) >= COMMON):
-                words.add(word if word.isascii() else strip_marks(word))
+                words.add(word if word.isascii() else plain(word))
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # type: ignore[import-untyped]
 
     for name in _LISTS:
@@ -55,14 +56,19 @@ def known() -> frozenset[str]:
     """Passwords that everybody knows, in lower case without accents."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-    listed = (strip_marks(word).casefold() for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)
+    listed = (plain(word) for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)
     return frozenset(listed).union(_KNOWN_HERE.split())
+
+
+def plain(text: str) -> str:
+    """Without case, accents and ligatures."""
+    return strip_marks(text).casefold().translate(_LETTERS)
 
 
 def readings(text: str) -> tuple[str, ...]:
     """A password as the eye reads it: without case and accents; then with l33t spelling undone, both ways."""
-    plain = strip_marks(text).casefold()
-    return tuple(dict.fromkeys((plain, plain.translate(_LEET), plain.translate(_LEET_OTHER).translate(_LEET))))
+    seen = plain(text)
+    return tuple(dict.fromkeys((seen, seen.translate(_LEET), seen.translate(_LEET_OTHER).translate(_LEET))))
 
 
 def longest_word(text: str) -> str:
@@ -79,8 +85,8 @@ def longest_known(text: str) -> str:
 
 
 def _longest_of(text: str, words: frozenset[str]) -> str:
-    plain, *undone = readings(text)
-    best = _longest(plain, words, SHORTEST)
+    seen, *undone = readings(text)
+    best = _longest(seen, words, SHORTEST)
     for reading in undone:
         best = max(best, _longest(reading, words, SHORTEST + 1), key=len)
     return best
