@@ -1,18 +1,96 @@
-"""Distribution lists of the embedded directory: making them, and who receives what is sent to one."""
+"""Lists of the embedded directory: making them, what may be in them, and who receives what is sent to one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from directory import standing
+from mailserver import selection
 from mailserver.address import parse
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import fold_login
-from mailserver.identity import MailingList
-from mailserver.store import claims, lists
+from mailserver.identity import ListKind, MailingList, Policy, Roster, Writers
+from mailserver.selection import Selection
+from mailserver.settings import Settings
+from mailserver.store import audit, claims, lists, people, selecting
+from mailserver.store.audit import Action, Origin
 from mailserver.store.statements import Tx
 
 MAX_NESTING = 8
 """Lists within lists."""
 MAX_RECEIVERS = 50_000
-"""Addresses that one list may come to."""
+"""People that one message to a list may come to: they are one transaction."""
+MAX_LISTS = 500
+"""Lists within one list, however deep."""
+MAX_NAME = 200
+RESERVED = ("-bounces", "-owner")
+"""Ends of addresses that lead to a list's owners."""
+ROLE_ADDRESSES = ("postmaster", "abuse")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What lists must know of the instance."""
+
+    domains: tuple[str, ...]
+    quota: int = 0
+    """Of accounts without one of their own; 0: none."""
+    standing: bool = True
+    standing_writers: Writers = Writers.PERSONNEL
+
+    @classmethod
+    def of(cls, settings: Settings) -> "House":
+        """As an instance is set up."""
+        return cls(
+            tuple(domain.casefold() for domain in settings.domains),
+            settings.limits.quota,
+            settings.lists.standing,
+            Writers(settings.lists.standing_writers),
+        )
+
+    @property
+    def domain(self) -> str:
+        return self.domains[0]
+
+    def is_local(self, address: str) -> bool:
+        """True for an address in one of our domains."""
+        return address.rpartition("@")[2].casefold() in self.domains
+
+    def fold(self, address: str) -> str:
+        """Folded; in the first of our domains where it is in any."""
+        folded = fold_login(address)
+        local, at, domain = folded.rpartition("@")
+        return f"{local}@{self.domain}" if at and domain in self.domains[1:] else folded
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """What a change of a list sets; None leaves a thing as it is."""
+
+    name: str | None = None
+    query: str | None = None
+    writers: Writers | None = None
+    moderated: bool | None = None
+    hidden_members: bool | None = None
+    owners: tuple[str, ...] | None = None
+    named: tuple[str, ...] | None = None
+    uai: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewList:
+    """A list to be made. With a query it is living, and has no members by hand."""
+
+    address: str
+    name: str = ""
+    owners: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    query: str = ""
+    writers: Writers = Writers.ANYONE
+    named: tuple[str, ...] = ()
+    moderated: bool = False
+    hidden_members: bool = False
+    uai: str = ""
+    kind: ListKind | None = None
 
 
 def canonical(address: str) -> str:
@@ -23,12 +101,99 @@ def canonical(address: str) -> str:
         raise Refused(Reason.INVALID, f"{address}: {error}") from None
 
 
+def checked_query(text: str) -> str:
+    """A query in its one form. Raises Refused(INVALID)."""
+    try:
+        return selection.write(selection.parse(text))
+    except BadSyntax as error:
+        raise Refused(Reason.INVALID, f"query: {error}") from None
+
+
+# ---------------------------------------------------------------------- making and changing
+
+
 def create(tx: Tx, address: str, name: str, owner: str, members: Sequence[str]) -> None:
-    """Make a list. Every address is canonical. Raises Refused(CONFLICT | LIMIT)."""
+    """Make a list by hand. Every address is canonical. Raises Refused(CONFLICT | LIMIT)."""
     claims.take_for_function(tx, address)
     lists.create(tx, address, name, owner)
     if members:
         lists.add_members(tx, address, members)
+
+
+def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
+    """Make a list as somebody asks for it. Raises Refused(CONFLICT | LIMIT | INVALID | NO_SUCH_RECIPIENT)."""
+    local, _, _ = wanted.address.rpartition("@")
+    if not house.is_local(wanted.address) or local in ROLE_ADDRESSES or local.endswith(RESERVED):
+        raise Refused(Reason.INVALID, f"{wanted.address}: no list can have this address")
+    if wanted.query and wanted.members:
+        raise Refused(Reason.INVALID, "a living list's members are found, not written down")
+    kind = wanted.kind or (ListKind.LIVING if wanted.query else ListKind.MANUAL)
+    if (kind is ListKind.LIVING) != bool(wanted.query):
+        raise Refused(Reason.INVALID, "a living list has a query, and only a living list has one")
+    for group in (wanted.members, wanted.owners, wanted.named):
+        check_known(tx, house, group)
+    claims.take_for_function(tx, wanted.address)
+    lists.create(
+        tx,
+        wanted.address,
+        _checked_name(wanted.name or wanted.address),
+        wanted.owners[0] if wanted.owners else "",
+        {
+            "kind": kind.value,
+            "query": checked_query(wanted.query) if wanted.query else "",
+            "writers": wanted.writers.value,
+            "moderated": int(wanted.moderated),
+            "hidden_members": int(wanted.hidden_members),
+            "uai": wanted.uai.upper()[:8],
+        },
+    )
+    lists.set_owners(tx, wanted.address, wanted.owners)
+    if wanted.named:
+        lists.set_writers(tx, wanted.address, wanted.named)
+    if wanted.members:
+        lists.add_members(tx, wanted.address, wanted.members)
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{wanted.address}: made")
+
+
+def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origin) -> None:
+    """Change what a list is. Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT)."""
+    entry = require(tx, address)
+    values: dict[str, str | int] = {}
+    if wanted.name is not None:
+        values["name"] = _checked_name(wanted.name or entry.address)
+    if wanted.query is not None:
+        if entry.kind is not ListKind.LIVING:
+            raise Refused(Reason.INVALID, f"{address}: only a living list has a query")
+        values["query"] = checked_query(wanted.query)
+    if wanted.writers is not None:
+        values["writers"] = wanted.writers.value
+    if wanted.moderated is not None:
+        values["moderated"] = int(wanted.moderated)
+    if wanted.hidden_members is not None:
+        values["hidden_members"] = int(wanted.hidden_members)
+    if wanted.uai is not None:
+        values["uai"] = wanted.uai.upper()[:8]
+    if values:
+        lists.change(tx, entry.address, values)
+    if wanted.owners is not None:
+        check_known(tx, house, wanted.owners)
+        lists.set_owners(tx, entry.address, wanted.owners)
+    if wanted.named is not None:
+        check_known(tx, house, wanted.named)
+        lists.set_writers(tx, entry.address, wanted.named)
+    said = [
+        *sorted(values),
+        *(["owners"] if wanted.owners is not None else []),
+        *(["named writers"] if wanted.named is not None else []),
+    ]
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: {', '.join(said) or 'nothing'}")
+
+
+def _checked_name(name: str) -> str:
+    clean = " ".join(name.split())
+    if not clean or len(clean) > MAX_NAME or not clean.isprintable():
+        raise Refused(Reason.INVALID, f"a name has 1 to {MAX_NAME} printable characters")
+    return clean
 
 
 def require(tx: Tx, address: str) -> lists.ListEntry:
@@ -39,42 +204,185 @@ def require(tx: Tx, address: str) -> lists.ListEntry:
     return entry
 
 
+def check_known(tx: Tx, house: House, addresses: Sequence[str]) -> None:
+    """Addresses of ours must lead to somebody, or to a list. Raises Refused(NO_SUCH_RECIPIENT) naming the first."""
+    ours = [one for one in addresses if house.is_local(one)]
+    folded = [house.fold(one) for one in ours]
+    known = people.logins(tx, folded).keys() | lists.existing(tx, folded)
+    for address, one in zip(ours, folded, strict=True):
+        local = one.rpartition("@")[0]
+        if one in known or local in ROLE_ADDRESSES:
+            continue
+        if house.standing and standing.find(tx, local) is not None:
+            continue
+        base, plus, _ = local.partition("+")
+        if not (plus and people.find(tx, f"{base}@{house.domain}")):
+            raise Refused(Reason.NO_SUCH_RECIPIENT, f"{address}: nobody here has this address")
+
+
 def edit(tx: Tx, address: str, add: Sequence[str], remove: Sequence[str]) -> tuple[int, int]:
-    """Add and remove members; how many of each. Raises Refused(NOT_FOUND | LIMIT)."""
-    require(tx, address)
-    removed = lists.remove_members(tx, address, remove) if remove else 0
-    added = lists.add_members(tx, address, add) if add else 0
+    """Add and remove members; how many of each. Raises Refused(NOT_FOUND | LIMIT | INVALID)."""
+    entry = require(tx, address)
+    if entry.kind is ListKind.LIVING and (add or remove):
+        raise Refused(Reason.INVALID, f"{address}: a living list's members are found, not written down")
+    removed = lists.remove_members(tx, entry.address, remove) if remove else 0
+    added = lists.add_members(tx, entry.address, add) if add else 0
     return added, removed
 
 
-def delete(tx: Tx, address: str) -> None:
+def edit_checked(
+    tx: Tx, house: House, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
+) -> tuple[int, int]:
+    """The same as somebody asks for it. Raises Refused(NO_SUCH_RECIPIENT), too."""
+    check_known(tx, house, add)
+    done = edit(tx, address, add, remove)
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: {done[0]} members added, {done[1]} removed")
+    return done
+
+
+def delete(tx: Tx, address: str, origin: Origin | None = None) -> None:
     """Delete a list; its address stays a function's. Raises Refused(NOT_FOUND)."""
-    if not lists.remove(tx, address):
+    if not lists.remove(tx, fold_login(address)):
         raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+    if origin is not None:
+        audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: deleted")
 
 
-def expand(tx: Tx, address: str) -> MailingList | None:
-    """A list with the addresses it comes to: members that are lists are replaced by theirs.
+# ---------------------------------------------------------------------- who receives
 
-    Each list is entered once, so that lists which contain one another come to an end; deeper than
-    MAX_NESTING or wider than MAX_RECEIVERS is cut there.
+
+@dataclass(slots=True)
+class _Walk:
+    """Lists still to be entered, each once: lists that contain one another come to an end."""
+
+    entered: set[str] = field(default_factory=set)
+    rosters: list[Roster] = field(default_factory=list)
+
+
+def walk(tx: Tx, house: House, address: str) -> list[Roster]:
+    """A list and every list within it, each once, with its own members as they are now; empty: no such list.
+
+    Deeper than MAX_NESTING or more than MAX_LISTS is cut there. A list holds at most one member more than
+    MAX_RECEIVERS: whoever delivers sees that it is too large.
     """
-    entry = lists.get(tx, address)
-    if entry is None:
-        return None
-    receivers: dict[str, None] = {}
-    entered = {entry.address}
-    level: Iterable[str] = (entry.address,)
+    done = _Walk()
+    level: Iterable[str] = (house.fold(address),)
     for _ in range(MAX_NESTING):
         below: list[str] = []
         for one in level:
-            for member in lists.members(tx, one):
-                if member in entered or member in receivers:
-                    continue
-                if lists.get(tx, member) is not None:
-                    entered.add(member)
-                    below.append(member)
-                elif len(receivers) < MAX_RECEIVERS:
-                    receivers[member] = None
+            if one in done.entered or len(done.rosters) >= MAX_LISTS:
+                continue
+            done.entered.add(one)
+            roster = _roster(tx, house, one)
+            if roster is not None:
+                done.rosters.append(roster)
+                below += roster.inner
         level = below
-    return MailingList(entry.address, entry.name, tuple(receivers), entry.owner)
+    return done.rosters
+
+
+def _roster(tx: Tx, house: House, address: str) -> Roster | None:
+    entry = lists.get(tx, address)
+    if entry is None:
+        return _standing(tx, house, address)
+    owners, policy = lists.owners(tx, entry), lists.policy(tx, entry)
+    if entry.kind is ListKind.LIVING:
+        found = selecting.receivers(tx, _parsed(entry.query), house.quota, MAX_RECEIVERS + 1)
+        return Roster(entry.address, entry.name, owners, policy, tuple(found))
+    addresses = [house.fold(one) for one in lists.members(tx, entry.address)]
+    ours = [one for one in addresses if house.is_local(one)]
+    inner = lists.existing(tx, ours)
+    accounts, known, absent = selecting.holders(tx, [one for one in ours if one not in inner], house.quota)
+    left = [one for one in addresses if one not in known and one not in inner]
+    if house.standing:
+        inner |= {one for one in left if house.is_local(one) and standing.find(tx, one.rpartition("@")[0]) is not None}
+    return Roster(
+        entry.address,
+        entry.name,
+        owners,
+        policy,
+        tuple(accounts),
+        tuple(one for one in addresses if one in inner),
+        tuple(one for one in left if one not in inner),
+        absent,
+    )
+
+
+def _standing(tx: Tx, house: House, address: str) -> Roster | None:
+    local, _, domain = address.rpartition("@")
+    if not house.standing or domain != house.domain:
+        return None
+    found = standing.find(tx, local)
+    if found is None:
+        return None
+    name, who = found
+    accounts = selecting.receivers(tx, who, house.quota, MAX_RECEIVERS + 1)
+    return Roster(address, name, (), Policy(house.standing_writers, hidden_members=True), tuple(accounts))
+
+
+def _parsed(query: str) -> Selection:
+    """A stored query; one that this version cannot read finds nobody."""
+    try:
+        return selection.parse(query)
+    except BadSyntax:
+        return selection.AnyOf(())
+
+
+def expand(tx: Tx, address: str, house: House | None = None) -> MailingList | None:
+    """A list with the addresses it comes to: members that are lists are replaced by theirs, people found by a
+    query stand with their address."""
+    where = house or House((address.rpartition("@")[2],), standing=False)
+    entry = lists.get(tx, where.fold(address))
+    receivers: dict[str, None] = {}
+    entered: set[str] = set()
+    level: list[str] = [where.fold(address)]
+    head: tuple[str, str, tuple[str, ...]] | None = None
+    for _ in range(MAX_NESTING):
+        below: list[str] = []
+        for one in level:
+            if one in entered or len(entered) >= MAX_LISTS:
+                continue
+            entered.add(one)
+            found = _addresses(tx, where, one)
+            if found is None:
+                if head is not None and len(receivers) < MAX_RECEIVERS:
+                    receivers[one] = None
+                continue
+            head = head or (one, found.name, found.owners)
+            for member in found.others:
+                if len(receivers) < MAX_RECEIVERS:
+                    receivers[member] = None
+            below += found.inner
+        level = below
+    if head is None:
+        return None
+    return MailingList(head[0], head[1], tuple(receivers), entry.owner if entry else "", head[2])
+
+
+def _addresses(tx: Tx, house: House, address: str) -> Roster | None:
+    """A list with its own members as addresses (`others`), the lists within it apart."""
+    entry = lists.get(tx, address)
+    if entry is None:
+        found = standing.find(tx, address.rpartition("@")[0]) if house.standing and house.is_local(address) else None
+        if found is None:
+            return None
+        return Roster(address, found[0], others=_found(tx, found[1]))
+    owners = lists.owners(tx, entry)
+    if entry.kind is ListKind.LIVING:
+        return Roster(entry.address, entry.name, owners, others=_found(tx, _parsed(entry.query)))
+    addresses = lists.members(tx, entry.address)
+    folded: Mapping[str, str] = {one: house.fold(one) for one in addresses}
+    inner = lists.existing(tx, list(folded.values()))
+    if house.standing:
+        inner |= {one for one in folded.values() if house.is_local(one) and standing.find(tx, one.rpartition("@")[0])}
+    return Roster(
+        entry.address,
+        entry.name,
+        owners,
+        inner=tuple(one for one in folded.values() if one in inner),
+        others=tuple(one for one in addresses if folded[one] not in inner),
+    )
+
+
+def _found(tx: Tx, who: Selection) -> tuple[str, ...]:
+    return tuple(one.address for one in selecting.found(tx, who, MAX_RECEIVERS))

@@ -1,25 +1,38 @@
-"""Every incoming recipient: who gets a message that arrives here, and its one durable delivery.
+"""Every recipient here: who gets a message, whether its sender may write to them, and its one durable delivery.
 
-`resolve` answers at RCPT time, from the directory through a short cache; it also decides about quota, so
-that whatever was accepted at RCPT is delivered: no half-failed transaction needs a report. `deliver` stores
-the content once and one appearance per account, as one unit.
+`resolve` answers at RCPT time, from the directory through a short cache; it also decides about quota, rules between
+populations and lists' policies, so that whatever was accepted at RCPT is delivered: no half-failed transaction needs a
+report. `deliver` stores the content once and one appearance per account, as one unit.
+
+A list is a transaction of its own within that unit: its members get the list's copy (`mailserver.circular`), reports
+about its remote members go to its owners. What a moderated list holds back is stored once, too.
 """
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
+from mailserver import circular
 from mailserver.changes import Changes
+from mailserver.circular import Head
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Directory, Principal, State
+from mailserver.identity import Directory, Population, Principal, Roster, State, Writers
+from mailserver.mime.tracing import return_path
+from mailserver.notices import house, moderation
 from mailserver.provision import provision
+from mailserver.rulebook import Rulebook
+from mailserver.rules import Denied, Passage, Rules, Sender, Way, check, check_brake, passage, sentences
 from mailserver.settings import Settings
-from mailserver.store import blobs, messages, spool
+from mailserver.store import blobs, held, messages, spool
+from mailserver.store.held import Hold
 from mailserver.store.notices import DIRECTORY
+from mailserver.store.spool import Options, Target
 from mailserver.store.transactions import Store, Tx, Uncertain
 
 log = structlog.get_logger("deliver")
@@ -30,6 +43,16 @@ CACHE_ENTRIES = 50_000
 INBOX_ENTRIES = 200_000
 ROLE_ADDRESSES = ("postmaster", "abuse")
 """Delivered to the administrators (RFC 2142)."""
+OWNER_SUFFIXES = ("-bounces", "-owner")
+"""Behind a list's name: its owners."""
+MAX_MEMBERS = 50_000
+"""People that one message to a list may come to: they are one transaction."""
+DAY = 86400
+TOLD = 20
+"""Messages waiting for a list's owners about which they are told one by one."""
+KEY_OCTETS = 20
+UNPROVEN = "-"
+"""Stands for an address of ours that somebody outside claims; it is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +65,12 @@ class Recipient:
     """List members elsewhere: the queue takes them."""
     room: int | None = None
     """Octets one person's quota still allows; None: no limit, or a list."""
+    population: Population | None = None
+    """Of one person; None: the rules between populations do not ask."""
+    head: Head | None = None
+    """A list: its members get the list's copy."""
+    held: tuple[Roster, ...] = ()
+    """Moderated lists that keep the message for their owners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +80,8 @@ class Envelope:
     reverse_path: str
     """Empty for a report."""
     recipients: tuple[Recipient, ...]
+    sender: Sender | None = None
+    """None: the service itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +90,23 @@ class Delivered:
 
     content_id: int
     accounts: int
+
+
+PLAIN = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One copy of a message, and who gets it."""
+
+    prepared: blobs.Prepared
+    reverse_path: str
+    accounts: tuple[int, ...] = ()
+    targets: tuple[Target | str, ...] = ()
+    options: Options = PLAIN
+    holds: tuple[Hold, ...] = ()
+    only_if_held: str = ""
+    """A notice to the owners of this list: not placed where so many wait already that nobody is told of each."""
 
 
 class Delivery:
@@ -73,8 +121,11 @@ class Delivery:
         self._clock = clock
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
         self._folder = settings.data / "blobs"
-        self._answers: dict[str, tuple[float, Recipient | Refused]] = {}
+        self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
         self._inboxes: dict[int, int] = {}
+        self._rulebook = Rulebook(store=store, clock=clock, changes=changes)
+        self._house = house.house_of(settings)
+        self._key = b""
         # A suspension, a new person or list counts for the next recipient, in every worker.
         changes.subscribe("account", DIRECTORY, self._answers.clear)
 
@@ -83,32 +134,78 @@ class Delivery:
         _, at, domain = address.rpartition("@")
         return not at or domain.casefold() in self._domains
 
-    async def resolve(self, address: str, size: int = 0) -> Recipient:
-        """Who gets mail for this address. `size`: octets announced for the message.
+    def outsider(self, reverse_path: str) -> Sender:
+        """Whoever came without a login. That they claim to be one of ours counts for nothing."""
+        return Sender.outside(UNPROVEN if reverse_path and self.is_local(reverse_path) else reverse_path)
 
-        Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Temporary.
+    # ------------------------------------------------------------------ who gets it
+
+    async def resolve(self, address: str, size: int = 0, sender: Sender | None = None) -> Recipient:
+        """Who gets mail for this address. `size`: octets announced for the message; `sender` None: the service.
+
+        Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Denied, Temporary.
         """
-        now = self._clock.monotonic()
-        key = address.casefold()
-        known = self._answers.get(key)
-        if known is None or known[0] < now:
-            answer: Recipient | Refused
-            try:
-                answer = await self._look_up(address)
-            except Refused as refusal:
-                answer = refusal
-            if len(self._answers) >= CACHE_ENTRIES:
-                self._answers.clear()
-            self._answers[key] = (now + CACHE_SECONDS, answer)
-        else:
-            answer = known[1]
+        answer = await self._answer(address)
         if isinstance(answer, Refused):
             raise Refused(answer.reason, answer.text)
+        rules = await self._rulebook.rules()
+        if not isinstance(answer, Recipient):
+            return await self._through(address, answer, sender, rules)
+        if sender is not None and answer.population is not None:
+            check(rules, sender, answer.population, answer.accounts[0], self._clock.now())
+        elif sender is not None and not _is_role(address):
+            check_brake(rules, sender, self._clock.now())
         if answer.room is not None and size > answer.room:
             raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
         return answer
 
-    async def _look_up(self, address: str) -> Recipient:
+    async def check_outside(self, sender: Sender | None) -> None:
+        """May this sender write to somebody elsewhere? Raises Denied, Temporary."""
+        if sender is not None:
+            check(await self._rulebook.rules(), sender, Population.OUTSIDE, 0, self._clock.now())
+
+    async def check_brake(self, sender: Sender | None, recipients: Iterable[Recipient] = ()) -> None:
+        """The message is whole: may its sender still send? Raises Denied, Temporary.
+
+        `postmaster@` and `abuse@` alone stay open.
+        """
+        if sender is None:
+            return
+        rules = await self._rulebook.rules()
+        given = tuple(recipients)
+        if rules.brakes and not (given and all(_is_role(one.address) for one in given)):
+            check_brake(rules, sender, self._clock.now())
+
+    async def released(self, address: str, sender: Sender | None) -> Recipient:
+        """A list's members, for a message that one of its owners has let pass.
+
+        Lists within it still have their own policies. Raises Refused(NO_SUCH_RECIPIENT), Denied, Temporary.
+        """
+        answer = await self._answer(address)
+        if isinstance(answer, Refused):
+            raise Refused(answer.reason, answer.text)
+        if isinstance(answer, Recipient):
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such list")
+        return await self._through(address, answer, sender, await self._rulebook.rules(), released=True)
+
+    async def _answer(self, address: str) -> Recipient | Refused | Sequence[Roster]:
+        """What is known of an address, whoever asks."""
+        now = self._clock.monotonic()
+        key = address.casefold()
+        known = self._answers.get(key)
+        if known is not None and known[0] >= now:
+            return known[1]
+        answer: Recipient | Refused | Sequence[Roster]
+        try:
+            answer = await self._look_up(address)
+        except Refused as refusal:
+            answer = refusal
+        if len(self._answers) >= CACHE_ENTRIES:
+            self._answers.clear()
+        self._answers[key] = (now + CACHE_SECONDS, answer)
+        return answer
+
+    async def _look_up(self, address: str) -> Recipient | Sequence[Roster]:
         if not self.is_local(address):
             raise Refused(Reason.RELAY_DENIED, "Relay access denied")
         local, _, domain = address.rpartition("@") if "@" in address else (address, "", "")
@@ -116,11 +213,15 @@ class Delivery:
             return await self._role(address)
         principal = await self._find(local, domain)
         if principal is not None:
-            return Recipient(address, (principal.account_id,), room=await self._room(principal))
-        mailing_list = await self._directory.expand(address)
-        if mailing_list is None:
+            room = await self._room(principal)
+            return Recipient(address, (principal.account_id,), room=room, population=principal.role.population)
+        rosters = await self._directory.rosters(address)
+        if rosters:
+            return rosters
+        owners = await self._owners(local, domain)
+        if owners is None:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
-        return await self._members(address, mailing_list.members)
+        return await self._owned(address, owners)
 
     async def _find(self, local: str, domain: str) -> Principal | None:
         """By the whole address; else without the detail behind `+` (RFC 5233)."""
@@ -151,8 +252,26 @@ class Delivery:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         return Recipient(address, accounts)
 
-    async def _members(self, address: str, members: Sequence[str]) -> Recipient:
-        """A list's members that can take mail; one that cannot is logged and left out."""
+    # ------------------------------------------------------------------ lists
+
+    async def _owners(self, local: str, domain: str) -> tuple[str, ...] | None:
+        """The owners behind `LIST-owner` and `LIST-bounces`; None: there is no such list."""
+        for suffix in OWNER_SUFFIXES:
+            base = local[: -len(suffix)]
+            if base and local.casefold().endswith(suffix):
+                rosters = await self._directory.rosters(f"{base}@{domain or self._settings.domain}")
+                return rosters[0].owners if rosters else None
+        return None
+
+    async def _owned(self, address: str, owners: Sequence[str]) -> Recipient:
+        """A list's owners; the administrators where it has none that can receive."""
+        accounts, remote = await self._individuals(address, owners)
+        if not accounts and not remote:
+            return await self._role(address)
+        return Recipient(address, tuple(accounts), tuple(remote))
+
+    async def _individuals(self, address: str, members: Iterable[str]) -> tuple[dict[int, None], dict[str, None]]:
+        """Addresses one by one: accounts that can take mail, and addresses elsewhere. Who cannot is logged."""
         accounts: dict[int, None] = {}
         remote: dict[str, None] = {}
         for member in members:
@@ -160,40 +279,157 @@ class Delivery:
                 remote[member] = None
                 continue
             local, _, domain = member.rpartition("@")
-            principal = await self._find(local, domain)
-            if principal is None:
-                log.warning("list has an unknown member", list=address)
-                continue
             try:
+                if local.casefold() in ROLE_ADDRESSES:
+                    accounts.update(dict.fromkeys((await self._role(member)).accounts))
+                    continue
+                principal = await self._find(local, domain)
+                if principal is None:
+                    log.warning("list has an unknown member", list=address)
+                    continue
                 await self._room(principal)
             except Refused as refusal:
-                log.info("list member left out", list=address, account=principal.account_id, why=refusal.reason.value)
+                log.info("list member left out", list=address, why=refusal.reason.value)
                 continue
             accounts[principal.account_id] = None
-        if not accounts and not remote:
+        return accounts, remote
+
+    async def _through(
+        self, address: str, rosters: Sequence[Roster], sender: Sender | None, rules: Rules, *, released: bool = False
+    ) -> Recipient:
+        """Whom a list brings a message to, and which moderated lists hold it. Raises Refused, Denied, Temporary."""
+        now = self._clock.now()
+        if sender is not None:
+            check_brake(rules, sender, now)
+            if sender.is_report:
+                raise sentences.no_reports()
+        walk = _Walk(rosters, sender)
+        first = rosters[0]
+        if not released and walk.way(first, "") is Way.CLOSED:
+            raise sentences.not_a_writer(first.policy.writers)
+        if not released and walk.way(first, "") is Way.HELD:
+            return Recipient(address, (), head=_head(first), held=(first,))
+        walk.enter(first)
+        if len(walk.accounts) > MAX_MEMBERS:
+            raise sentences.too_large(MAX_MEMBERS)
+        accounts, remote = await self._individuals(first.address, walk.others)
+        if remote and sender is not None and not rules.allows(sender.population, Population.OUTSIDE):
+            log.info("list members outside left out", list=first.address, count=len(remote))
+            if not accounts and not walk.accounts:
+                check(rules, sender, Population.OUTSIDE, 0, now)
+            remote = {}
+        if walk.closed:
+            log.info("lists within a list left out", list=first.address, closed=walk.closed)
+        everybody = walk.accounts | accounts
+        if not everybody and not remote and not walk.held:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "The list has no member who can receive")
-        return Recipient(address, tuple(accounts), tuple(remote))
+        return Recipient(address, tuple(everybody), tuple(remote), head=_head(first), held=tuple(walk.held))
+
+    # ------------------------------------------------------------------ delivering
 
     async def deliver(self, envelope: Envelope, octets: bytes) -> Delivered:
         """Store the message for every recipient, as one unit; returns after the commit is on disk.
 
-        `octets` is the message with its trace fields. Raises Temporary.
+        `octets` is the message with its trace fields. Raises Refused(LOOP), Denied, Temporary.
         """
-        prepared = await self.prepare(octets)
-        accounts = sorted({account for one in envelope.recipients for account in one.accounts})
-        remote = list(dict.fromkeys(address for one in envelope.recipients for address in one.remote))
+        await self.check_brake(envelope.sender, envelope.recipients)
+        options = Options(population=envelope.sender.population.value if envelope.sender else "")
+        parts = await self.parts(envelope, octets, options)
+        accounts = sorted({account for part in parts for account in part.accounts})
         known = {account: self._inboxes[account] for account in accounts if account in self._inboxes}
-        lifetime = self._settings.outbound.lifetime
-        async with self.discarding(prepared):
-            content_id, used, targets = await self._store.write(
-                deliver_unit, prepared, accounts, known, envelope.reverse_path, remote, lifetime
+        async with self.discarding(*(part.prepared for part in parts)):
+            content_id, unused, targets = await self._store.write(
+                deliver_parts, parts, known, self._settings.outbound.lifetime
             )
-        if prepared.file is not None and not used:
-            await asyncio.to_thread(blobs.remove_file, self._folder, prepared.file)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
         if len(self._inboxes) > INBOX_ENTRIES:
             self._inboxes.clear()
         self._inboxes.update(targets)
         return Delivered(content_id, len(accounts))
+
+    async def parts(
+        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target] = ()
+    ) -> list[Part]:
+        """The copies a message becomes: what its direct recipients get, then each list's own.
+
+        `targets`: direct recipients elsewhere. Nobody gets two copies. Raises Refused(LOOP), Temporary.
+        """
+        direct = [one for one in envelope.recipients if one.head is None]
+        lists = list({one.head.address: one for one in envelope.recipients if one.head is not None}.values())
+        if lists:
+            passed = [one for one in lists if one.head and circular.has_passed(one.head.address, octets)]
+            if passed and len(passed) == len(lists) and not direct and not targets:
+                raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
+            lists = [one for one in lists if one not in passed]
+        accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
+        elsewhere: dict[str, Target | str] = {}
+        for address in (address for one in direct for address in one.remote):
+            elsewhere.setdefault(address, address)
+        elsewhere.update({target.address: target for target in targets})
+        holding = list({roster.address: roster for one in lists for roster in one.held}.values())
+        holds, keys = self._holds(envelope, holding)
+        parts: list[Part] = []
+        if accounts or elsewhere or holds or not lists:
+            prepared = await self.prepare(octets)
+            reached = tuple(elsewhere.values())
+            parts.append(Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds))
+            for roster, key in zip(holding, keys, strict=True):
+                parts.append(await self._notice(roster, key, prepared))
+        for one in lists:
+            assert one.head is not None
+            members = tuple(account for account in one.accounts if account not in accounts)
+            remote = tuple(address for address in one.remote if address not in elsewhere)
+            if not members and not remote:
+                continue
+            accounts.update(dict.fromkeys(members))
+            elsewhere.update(dict.fromkeys(remote, ""))
+            await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
+            copy = await self.prepare(circular.copy(one.head, octets))
+            plain = replace(options, ret="", envid="")
+            parts.append(Part(copy, one.head.bounces, members, remote, plain))
+        return parts
+
+    def _holds(self, envelope: Envelope, holding: Sequence[Roster]) -> tuple[tuple[Hold, ...], list[str]]:
+        """The rows of what moderated lists keep, and what each owners' link carries."""
+        sender = envelope.sender or Sender(Population.STAFF)
+        expires = int(self._clock.now()) + self._settings.lists.moderation_days * DAY
+        keys = [self._clock.token(KEY_OCTETS).hex() for _ in holding]
+        holds = tuple(
+            Hold(
+                roster.address,
+                envelope.reverse_path,
+                sender.account_id,
+                sender.population,
+                expires,
+                self.moderation_token(key),
+            )
+            for roster, key in zip(holding, keys, strict=True)
+        )
+        return holds, keys
+
+    def moderation_token(self, key: str) -> bytes:
+        """What the store keeps of a moderation link."""
+        if not self._key:
+            self._key = self._settings.secret("hmac")
+        return hmac.digest(self._key, f"moderation\0{key[:100]}".encode("utf-8", "replace"), hashlib.sha256)
+
+    async def _notice(self, roster: Roster, key: str, waiting: blobs.Prepared) -> Part:
+        """The mail that tells a list's owners of a message that waits."""
+        head = _head(roster)
+        now = self._clock.now()
+        what = moderation.Waiting(
+            roster.address,
+            roster.name,
+            waiting.scan.sender,
+            waiting.scan.subject,
+            int(now) + self._settings.lists.moderation_days * DAY,
+            key,
+        )
+        octets = moderation.waiting(self._house, what, head.owner, token=self._clock.token(12), now=now)
+        owners = await self._owned(head.owner, roster.owners)
+        whole = return_path("") + octets
+        return Part(await self.prepare(whole), "", owners.accounts, owners.remote, only_if_held=roster.address)
 
     @contextlib.asynccontextmanager
     async def discarding(self, *prepared: blobs.Prepared | None) -> AsyncIterator[None]:
@@ -216,6 +452,98 @@ class Delivery:
         if blobs.is_quick(octets):
             return blobs.prepare(octets, self._folder)
         return await asyncio.to_thread(blobs.prepare, octets, self._folder)
+
+
+class _Walk:
+    """Through a list and the lists within it, each once, as their policies let a sender."""
+
+    def __init__(self, rosters: Sequence[Roster], sender: Sender | None) -> None:
+        self._rosters = {roster.address: roster for roster in rosters}
+        self._sender = sender
+        self._entered: set[str] = set()
+        self.accounts: dict[int, None] = {}
+        self.others: dict[str, None] = {}
+        self.held: list[Roster] = []
+        self.closed = 0
+
+    def way(self, roster: Roster, via: str) -> Way:
+        """What the policy of one list says."""
+        sender = self._sender
+        is_member = sender is not None and roster.policy.writers is Writers.MEMBERS and self._contains(roster, sender)
+        return passage(Passage(roster.policy, roster.owners, is_member, via), sender)
+
+    def _contains(self, roster: Roster, sender: Sender) -> bool:
+        """Members of lists within a list are its members. What is claimed from outside counts for those outside."""
+        seen: set[str] = set()
+        below = [roster]
+        while below:
+            one = below.pop()
+            if one.address in seen:
+                continue
+            seen.add(one.address)
+            if sender.account_id and sender.account_id in one.accounts:
+                return True
+            if any(member in sender.addresses or member == sender.claimed for member in one.others):
+                return True
+            below += [self._rosters[inner] for inner in one.inner if inner in self._rosters]
+        return False
+
+    def enter(self, roster: Roster) -> None:
+        """Take a list's members, and those of the lists within it whose policies allow."""
+        if roster.address in self._entered:
+            return
+        self._entered.add(roster.address)
+        self.accounts.update(dict.fromkeys(roster.accounts))
+        self.others.update(dict.fromkeys(roster.others))
+        for address in roster.inner:
+            inner = self._rosters.get(address)
+            if inner is None or inner.address in self._entered:
+                continue
+            match self.way(inner, roster.address):
+                case Way.OPEN:
+                    self.enter(inner)
+                case Way.HELD:
+                    self._entered.add(inner.address)
+                    self.held.append(inner)
+                case Way.CLOSED:
+                    self.closed += 1
+
+
+def _head(roster: Roster) -> Head:
+    return Head(roster.address, roster.name, roster.policy.writers is Writers.OWNERS)
+
+
+def _is_role(address: str) -> bool:
+    return address.partition("@")[0].casefold() in ROLE_ADDRESSES
+
+
+def deliver_parts(
+    tx: Tx, parts: Sequence[Part], known: dict[int, int], lifetime: int
+) -> tuple[int, list[str], dict[int, int]]:
+    """Every copy of a message, what lists hold of it, and the notices to their owners.
+
+    Returns the first content's id, the files that turned out not to be needed, and the INBOX of each account.
+    """
+    first = 0
+    unused: list[str] = []
+    targets: dict[int, int] = {}
+    crowded: set[str] = set()
+    for part in parts:
+        file = part.prepared.file
+        if part.only_if_held in crowded:
+            unused += [file] if file is not None else []
+            continue
+        inboxes = {account: known[account] for account in part.accounts if account in known}
+        content_id, used, placed = deliver_unit(tx, part.prepared, part.accounts, inboxes, "", (), lifetime)
+        first = first or content_id
+        unused += [file] if file is not None and not used else []
+        targets.update(placed)
+        if part.targets:
+            spool.enqueue(tx, content_id, part.reverse_path, part.targets, lifetime=lifetime, options=part.options)
+        for hold in part.holds:
+            if held.hold(tx, content_id, hold) >= TOLD:
+                crowded.add(hold.list)
+    return first, unused, targets
 
 
 def deliver_unit(
@@ -248,3 +576,6 @@ def deliver_unit(
     if remote:
         spool.enqueue(tx, content_id, reverse_path, remote, lifetime=lifetime)
     return content_id, used, targets
+
+
+__all__ = ["Delivered", "Delivery", "Denied", "Envelope", "Part", "Recipient", "deliver_parts", "deliver_unit"]

@@ -7,21 +7,23 @@ the rest.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.completion import Written, completed_header, missing_fields, read
-from mailserver.deliver import Delivery, Recipient, deliver_unit
+from mailserver.deliver import Delivery, Envelope, Part, Recipient, deliver_parts
 from mailserver.dkim import Signer
 from mailserver.errors import Reason, Refused
+from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
 from mailserver.mime import compose, dates, fields
 from mailserver.mime.tracing import return_path
+from mailserver.rules import Denied, Sender
 from mailserver.settings import Settings, SettingsError
-from mailserver.store import blobs, mailboxes, messages, spool
+from mailserver.store import blobs, mailboxes, messages, personal_lists, spool
 from mailserver.store.flags import SEEN
 from mailserver.store.spool import Options, Target
 from mailserver.store.transactions import Store, Tx
@@ -32,21 +34,16 @@ SENT = "\\Sent"
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
+class Route:
     """Where a message goes."""
 
     local: tuple[Recipient, ...]
     remote: tuple[Target, ...]
 
     @property
-    def accounts(self) -> list[int]:
-        return list(dict.fromkeys(account for one in self.local for account in one.accounts))
-
-    @property
-    def targets(self) -> list[Target]:
-        """Remote recipients, those that lists brought included, none twice."""
-        members = (Target(address) for one in self.local for address in one.remote)
-        return list({target.address: target for target in (*members, *self.remote)}.values())
+    def leaves(self) -> bool:
+        """True when somebody elsewhere gets it: directly, or as a member of a list."""
+        return bool(self.remote) or any(one.remote for one in self.local)
 
 
 class Submission:
@@ -103,7 +100,7 @@ class Submission:
             self.check_sender(principal, reverse_path)
             _check_authors(principal, written)
         self._check_limits(recipients, octets)
-        route = await self._route(recipients)
+        route = await self.route(principal, recipients)
         now = self._clock.now()
         name = name or spool.new_name(self._clock)
         added = missing_fields(
@@ -113,31 +110,49 @@ class Submission:
             now=now,
         )
         header = completed_header(octets, written, added)
-        signature = await self._sign(header, octets, written, int(now)) if route.targets else b""
+        signature = await self._sign(header, octets, written, int(now)) if route.leaves else b""
         await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
         rest = (b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :])
         whole = b"".join((return_path(reverse_path), trace or self._own_trace(name, now), signature, header, *rest))
         options = Options(
             name=name,
             account_id=principal.account_id if principal else 0,
+            population=principal.role.population.value if principal else "",
             ret=ret,
             envid=envid,
-            utf8=_needs_utf8(reverse_path, route.targets, header if utf8 else b""),
+            utf8=_needs_utf8(reverse_path, route, header if utf8 else b""),
         )
         kept = b""
         if save_to_sent and principal is not None:
             await asyncio.sleep(0)
             kept = b"".join((added, octets[: written.header_end], *rest))
-        await self._commit(whole, kept, route, reverse_path, options)
+        sender = Sender.person(principal) if principal else None
+        envelope = Envelope(reverse_path, route.local, sender)
+        parts = await self._delivery.parts(envelope, whole, options, route.remote)
+        await self._commit(parts, kept, options)
         log.info(
             "submitted",
             id=name,
             account=options.account_id,
-            local=len(route.accounts),
-            remote=len(route.targets),
+            local=sum(len(part.accounts) for part in parts),
+            remote=sum(len(part.targets) for part in parts),
             size=len(octets),
         )
         return name
+
+    async def from_service(self, recipients: Sequence[str], octets: bytes) -> list[Part]:
+        """A notice of the service itself, under the null sender, for a unit of the caller's (`deliver_parts`).
+
+        So a notice and what says that it went out are committed together. Raises as `submit`.
+        """
+        written = read(octets)
+        route = await self.route(None, recipients)
+        now = self._clock.now()
+        name = spool.new_name(self._clock)
+        header = completed_header(octets, written, b"")
+        signature = await self._sign(header, octets, written, int(now)) if route.leaves else b""
+        whole = b"".join((return_path(""), self._own_trace(name, now), signature, octets))
+        return await self._delivery.parts(Envelope("", route.local), whole, Options(name=name), route.remote)
 
     async def _current(self, principal: Principal) -> Principal:
         """The person as the directory knows them now: a login of an hour ago does not outlive a suspension."""
@@ -154,20 +169,97 @@ class Submission:
         if len(octets) > self._settings.limits.message_size:
             raise Refused(Reason.TOO_BIG, "Message too big")
 
-    async def _route(self, recipients: Sequence[str | Target]) -> _Route:
-        """Part the recipients in ours and others'. Raises Refused with the address in front, Temporary."""
+    async def route(self, principal: Principal | None, recipients: Sequence[str | Target], size: int = 0) -> Route:
+        """Part the recipients in ours and others'; a person's own lists are replaced by their members.
+
+        Asks whether this person may write to each. `principal` None: the service itself, which may.
+        Raises Refused and Denied with the address in front, Temporary.
+        """
+        sender = Sender.person(principal) if principal else None
         local: list[Recipient] = []
         remote: list[Target] = []
         for recipient in recipients:
             target = Target(recipient) if isinstance(recipient, str) else recipient
-            if not self._delivery.is_local(target.address):
-                remote.append(target)
-                continue
             try:
-                local.append(await self._delivery.resolve(target.address))
+                await self._take(principal, sender, target, size, local, remote)
+            except Denied as denied:
+                raise denied.about(target.address) from None
             except Refused as refusal:
                 raise Refused(refusal.reason, f"{target.address}: {refusal.text}") from None
-        return _Route(tuple(local), tuple(remote))
+        if len(local) + len(remote) > self._settings.limits.recipients:
+            raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
+        return Route(tuple(local), tuple(remote))
+
+    async def recipient(self, principal: Principal, address: str, size: int = 0) -> Recipient | None:
+        """One recipient as soon as it is named; None: somebody elsewhere, or a list of the person's own.
+
+        Raises Refused, Denied, Temporary.
+        """
+        local: list[Recipient] = []
+        await self._take(principal, Sender.person(principal), Target(address), size, local, [])
+        return next((one for one in local if one.address == address), None)
+
+    async def _take(
+        self,
+        principal: Principal | None,
+        sender: Sender | None,
+        target: Target,
+        size: int,
+        local: list[Recipient],
+        remote: list[Target],
+    ) -> None:
+        """Put one recipient where it belongs. Raises Refused, Denied, Temporary."""
+        members = await self._own_list(principal, target.address)
+        if members is not None:
+            await self._take_members(principal, sender, replace(target, orcpt=""), members, size, local, remote)
+        elif self._delivery.is_local(target.address):
+            local.append(await self._delivery.resolve(target.address, size, sender))
+        else:
+            await self._delivery.check_outside(sender)
+            remote.append(target)
+
+    async def _take_members(
+        self,
+        principal: Principal | None,
+        sender: Sender | None,
+        target: Target,
+        members: Sequence[str],
+        size: int,
+        local: list[Recipient],
+        remote: list[Target],
+    ) -> None:
+        """The members of a person's own list. One that takes no mail now is left out and logged; a rule refuses all.
+
+        Raises Refused(NO_SUCH_RECIPIENT) when nobody is left.
+        """
+        before = len(local) + len(remote)
+        for member in members:
+            try:
+                if self._delivery.is_local(member):
+                    local.append(await self._delivery.resolve(member, size, sender))
+                else:
+                    await self._delivery.check_outside(sender)
+                    remote.append(replace(target, address=member))
+            except Denied as denied:
+                raise denied.about(member) from None
+            except Refused as refusal:
+                log.info("personal list member left out", account=principal and principal.account_id, why=refusal.text)
+        if len(local) + len(remote) == before:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "Nobody on this list can receive")
+
+    async def _own_list(self, principal: Principal | None, address: str) -> Sequence[str] | None:
+        """The members behind `login+liste.key@domain` of the person themselves; None for any other address."""
+        local, _, domain = fold_login(address).rpartition("@")
+        base, _, detail = local.partition("+")
+        if principal is None or not detail.startswith(personal_lists.PREFIX) or domain not in self._domains:
+            return None
+        if base != principal.login.casefold() and not principal.owns(f"{base}@{domain}"):
+            return None
+        key = detail.removeprefix(personal_lists.PREFIX)
+        members = await self._store.read(personal_lists.members_of, principal.account_id, key)
+        if members is None:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "You have no list of this name")
+        return members
 
     def _author(self, principal: Principal | None) -> bytes:
         """From for a message that has none."""
@@ -189,42 +281,24 @@ class Submission:
             domain = self._settings.domain
         return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
 
-    async def _commit(self, whole: bytes, kept: bytes, route: _Route, reverse_path: str, options: Options) -> None:
-        prepared = await self._delivery.prepare(whole)
+    async def _commit(self, parts: Sequence[Part], kept: bytes, options: Options) -> None:
         sent = await self._delivery.prepare(kept) if kept else None
-        async with self._delivery.discarding(prepared, sent):
+        async with self._delivery.discarding(*(part.prepared for part in parts), sent):
             unused = await self._store.write(
-                submit_unit,
-                prepared,
-                sent,
-                route.accounts,
-                reverse_path,
-                route.targets,
-                options,
-                self._settings.outbound.lifetime,
+                submit_unit, parts, sent, options.account_id, self._settings.outbound.lifetime
             )
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
 
 def submit_unit(
-    tx: Tx,
-    prepared: blobs.Prepared,
-    sent: blobs.Prepared | None,
-    accounts: Sequence[int],
-    reverse_path: str,
-    targets: Sequence[Target],
-    options: Options,
-    lifetime: int,
+    tx: Tx, parts: Sequence[Part], sent: blobs.Prepared | None, account_id: int, lifetime: int
 ) -> list[str]:
     """Local appearances, queue rows and the copy in Sent. Returns files that turned out not to be needed."""
-    content_id, used, _ = deliver_unit(tx, prepared, accounts, {}, reverse_path, (), lifetime)
-    unused = [prepared.file] if prepared.file is not None and not used else []
-    if targets:
-        spool.enqueue(tx, content_id, reverse_path, targets, lifetime=lifetime, options=options)
+    _, unused, _ = deliver_parts(tx, parts, {}, lifetime)
     if sent is not None:
         sent_id, used = messages.store_content(tx, sent)
-        messages.place(tx, options.account_id, _sent_box(tx, options.account_id), sent_id, sent.size, SEEN)
+        messages.place(tx, account_id, _sent_box(tx, account_id), sent_id, sent.size, SEEN)
         if sent.file is not None and not used:
             unused.append(sent.file)
     return unused
@@ -248,12 +322,13 @@ def _check_authors(principal: Principal, written: Written) -> None:
             raise Refused(Reason.FORBIDDEN, f"{address or 'The author'} in the header is not one of your addresses")
 
 
-def _needs_utf8(reverse_path: str, targets: Sequence[Target], header: bytes) -> bool:
+def _needs_utf8(reverse_path: str, route: Route, header: bytes) -> bool:
     """Whether only a server with SMTPUTF8 can take it (RFC 6531 section 3.4).
 
     `header` only when the submitter said SMTPUTF8: the 8-bit headers of old programs travel as they always did.
     """
-    addresses = (reverse_path, *(target.address for target in targets))
+    members = (address for one in route.local for address in one.remote)
+    addresses = (reverse_path, *(target.address for target in route.remote), *members)
     return not header.isascii() or not all(address.isascii() for address in addresses)
 
 

@@ -43,14 +43,16 @@ class Exchange:
         """Anybody may write to us."""
 
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
-        """One of ours. Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Temporary."""
+        """One of ours. Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Denied, Temporary."""
         if not self._delivery.is_local(rcpt.forward_path):
             raise Refused(Reason.RELAY_DENIED, "Relaying refused")
-        assert transaction.mail is not None
-        return await self._delivery.resolve(rcpt.forward_path, transaction.mail.size)
+        mail = transaction.mail
+        assert mail is not None
+        sender = self._delivery.outsider(mail.reverse_path)
+        return await self._delivery.resolve(rcpt.forward_path, mail.size, sender)
 
     async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
-        """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Temporary."""
+        """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Denied, Temporary."""
         mail = transaction.mail
         assert mail is not None
         policy.check(content, self._settings.limits)
@@ -59,7 +61,8 @@ class Exchange:
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
         whole = content.octets(return_path(mail.reverse_path), field)
         recipients = tuple(one.recipient for one in transaction.recipients if one.recipient is not None)
-        delivered = await self._delivery.deliver(Envelope(mail.reverse_path, recipients), whole)
+        sender = self._delivery.outsider(mail.reverse_path)
+        delivered = await self._delivery.deliver(Envelope(mail.reverse_path, recipients, sender), whole)
         log.info(
             "delivered",
             id=name,

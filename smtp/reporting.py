@@ -7,7 +7,7 @@ import structlog
 
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery, Envelope, Recipient
-from mailserver.errors import Refused, Temporary
+from mailserver.errors import Reason, Refused, Temporary
 from mailserver.mime import reports
 from mailserver.mime.compose import message_id
 from mailserver.mime.reports import Action, Fate, Report
@@ -96,7 +96,10 @@ class Reporter:
 
     async def _recipient(self, reverse_path: str) -> Recipient:
         if self._delivery.is_local(reverse_path):
-            return await self._delivery.resolve(reverse_path)
+            found = await self._delivery.resolve(reverse_path)
+            if found.head is not None:  # whoever forges a list's address must not reach its members through a report
+                raise Refused(Reason.FORBIDDEN, "A list takes no reports")
+            return found
         return Recipient(reverse_path, (), (reverse_path,))
 
 

@@ -45,11 +45,10 @@ class Submissions:
         self._submission.check_sender(client.principal, mail.reverse_path)
 
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
-        """People of ours are looked up now, so that a mistyped name is told at once. Raises Refused, Temporary."""
-        if not self._delivery.is_local(rcpt.forward_path):
-            return None
+        """Whom that comes to is looked up now, so that a mistyped name is told at once. Raises Refused, Temporary."""
+        assert client.principal is not None
         assert transaction.mail is not None
-        return await self._delivery.resolve(rcpt.forward_path, transaction.mail.size)
+        return await self._submission.recipient(client.principal, rcpt.forward_path, transaction.mail.size)
 
     async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
         """Submit. Raises Refused, Temporary."""

@@ -19,7 +19,7 @@ from directory.tree import Person, Tree
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.folding import MAX_NAME, fold_login, search_key
-from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, State
+from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, Roster, State
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
@@ -117,6 +117,14 @@ class LdapDirectory:
 
         known = await self._lists.get(folded, ask)
         return MailingList(known.address, known.name, known.members, known.owner) if known is not None else None
+
+    async def rosters(self, address: str) -> Sequence[Roster]:
+        """The list with everybody it comes to; policies are the embedded directory's, so anybody may write to it."""
+        known = await self.expand(address)
+        if known is None:
+            return ()
+        owners = (fold_login(known.owner),) if known.owner else ()
+        return (Roster(known.address, known.name, owners, others=tuple(fold_login(one) for one in known.members)),)
 
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         # OpenLDAP takes a NUL for the end of the value: what cannot be printed is in nobody's name.
@@ -218,21 +226,14 @@ class LdapDirectory:
     # ------------------------------------------------------------------ changing
 
     async def add(self, person: NewPerson) -> Principal:
-        """Issue in the store, then add the entry; a name that only the directory knows is claimed and passed over."""
+        """Issue in the store, then add the entry; a name that only the directory knows is claimed and passed over.
+
+        An addition that was interrupted between the two is taken up again by the next one of the same person.
+        """
         self._writable()
         person = enrolment.checked(person)
         marks = enrolment.marks(Proofs(self._settings.secret("hmac")), person)
-        for _ in range(MAX_ATTEMPTS):
-            issued = await self._store.read(_propose, self._settings.domain, person)
-            holder = await self._holder(issued)
-            if holder is not None:
-                await self._store.write(external.adopt, [self._seen(holder.person)])
-                continue
-            account_id = await self._store.write(_take, issued, person, marks)
-            if account_id is not None:
-                break
-        else:
-            raise Refused(Reason.LIMIT, "too many homonyms in the directory")
+        account_id, issued = await self._unfinished(person, marks) or await self._issue(person, marks)
         entry = Person(
             login=issued.login,
             given_name=person.given_name,
@@ -243,13 +244,43 @@ class LdapDirectory:
             account_id=account_id,
             uai=person.uai,
             discipline=person.discipline,
+            title=person.title,
+            hidden=person.hidden,
+            affiliations=person.affiliations,
         )
         dn = self._tree.person_dn(issued.login)
         attributes = tree.person_attributes(entry)
-        await self._pool.run(partial(writing.add_entry, dn=dn, classes=tree.PERSON_CLASSES, attributes=attributes))
+        await self._pool.run(partial(writing.ensure_entry, dn=dn, classes=tree.PERSON_CLASSES, attributes=attributes))
         await self._store.write(_recorded, account_id, Action.CREATED, person.role.value)
         self._forget()
         return self._joined(await self._principal(KnownPerson(dn, entry)))
+
+    async def _issue(self, person: NewPerson, marks: Marks) -> tuple[int, Issued]:
+        """A new account and its names, which nobody has in the directory either."""
+        for _ in range(MAX_ATTEMPTS):
+            issued = await self._store.read(_propose, self._settings.domain, person)
+            holder = await self._holder(issued)
+            if holder is not None:
+                await self._store.write(external.adopt, [self._seen(holder.person)])
+                continue
+            account_id = await self._store.write(_take, issued, person, marks)
+            if account_id is not None:
+                return account_id, issued
+        raise Refused(Reason.LIMIT, "too many homonyms in the directory")
+
+    async def _unfinished(self, person: NewPerson, marks: Marks) -> tuple[int, Issued] | None:
+        """What an earlier addition of this person claimed before the directory refused or was out of reach."""
+        base = person.login or issuing.identifier(person.given_name, person.surname)
+        source = (person.source, person.source_key)
+        for account_id, login in await self._store.read(external.unfinished, fold_login(base), marks, source):
+            if await self._pool.run(partial(lookups.find_holder, base=self._base, name=login)) is not None:
+                continue
+            alias = address = f"{login}@{self._settings.domain}"
+            if issuing.local_part(person.given_name, person.surname):
+                names_given = (person.given_name, person.surname)
+                address = await self._store.write(_readdress, self._settings.domain, *names_given, account_id)
+            return account_id, Issued(login, address, (alias,) if alias != address else ())
+        return None
 
     async def _holder(self, issued: Issued) -> KnownPerson | None:
         """Who already has one of these names in the directory."""
@@ -292,6 +323,10 @@ class LdapDirectory:
             role=old.role if change.role is None else change.role,
             uai=old.uai if change.uai is None else change.uai,
             discipline=old.discipline if change.discipline is None else change.discipline,
+            title=old.title if change.title is None else change.title,
+            hidden=old.hidden if change.hidden is None else change.hidden,
+            affiliations=old.affiliations if change.affiliations is None else change.affiliations,
+            extra=old.extra if change.extra is None else tree.load_extra(change.extra),
             account_id=account_id,
         )
         if not new.given_name and not new.surname:
@@ -302,6 +337,16 @@ class LdapDirectory:
         address = await self._store.write(_readdress, self._settings.domain, *now, account_id)
         held = dict.fromkeys((old.address, *old.aliases))
         return replace(new, address=address, aliases=tuple(name for name in held if names.fold(name) != address))
+
+    async def remove(self, account_id: int) -> None:
+        self._writable()
+        try:
+            known = await self._known(account_id)
+            await self._pool.run(partial(writing.remove, dn=known.dn))
+        except Refused as refusal:
+            if refusal.reason is not Reason.NOT_FOUND:
+                raise
+        self._forget()
 
     async def _known(self, account_id: int) -> KnownPerson:
         """The entry of an account as it is now. Raises Refused(NOT_FOUND)."""
@@ -347,7 +392,14 @@ def _take(tx: Tx, issued: Issued, person: NewPerson, marks: Marks) -> int | None
     if not claims.is_free(tx, *issued.names):
         return None
     account_id = accounts.create(
-        tx, issued.login, State.PENDING, marks, person.recovery_address, login_given=bool(person.login)
+        tx,
+        issued.login,
+        State.PENDING,
+        marks,
+        person.recovery_address,
+        login_given=bool(person.login),
+        source=person.source,
+        source_key=person.source_key,
     )
     claims.take(tx, account_id, issued.names)
     return account_id

@@ -15,7 +15,8 @@ from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, upda
 from mailserver.address import parse
 from mailserver.clock import Clock
 from mailserver.errors import BadSyntax
-from mailserver.store import collect, messages
+from mailserver.identity import Population
+from mailserver.store import collect, messages, rules
 from mailserver.store.schema.mail import blob, content
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.store.statements import Statement, Tx
@@ -30,6 +31,10 @@ RETRY_NEWS = -2
 """The same for what an operator wants tried again at once."""
 NOBODY = -1
 """The account of those news."""
+BRAKED = "held: sending is suspended for the sender's population"
+"""The error of rows that the emergency brake holds."""
+HOLD = 600
+"""Seconds after which a held row looks again."""
 
 collect.also_held_by(queued, queued.c.content_id)
 
@@ -58,6 +63,8 @@ class Options:
     """Identifier told to the submitter; empty: a new one."""
     account_id: int = 0
     """0: the service itself."""
+    population: str = ""
+    """Whose brake holds the message back; empty: nobody's."""
     ret: str = ""
     envid: str = ""
     utf8: bool = False
@@ -134,7 +141,10 @@ class Entry:
 
 _INSERT_QUEUED = Statement(
     insert(queued).returning(queued.c.id),
-    keys=("name", "content_id", "account_id", "reverse_path", "ret", "envid", "utf8", "created", "expires"),
+    keys=(
+        *("name", "content_id", "account_id", "population", "reverse_path"),
+        *("ret", "envid", "utf8", "created", "expires"),
+    ),
 )
 _INSERT_DOMAIN = Statement(
     insert(queued_domain).returning(queued_domain.c.id),
@@ -165,6 +175,7 @@ def enqueue(
         name=options.name or new_name(tx.clock),
         content_id=content_id,
         account_id=options.account_id,
+        population=options.population,
         reverse_path=reverse_path,
         ret=options.ret,
         envid=options.envid,
@@ -204,11 +215,23 @@ def _enqueue_domain(tx: Tx, queued_id: int, domain: str, targets: Sequence[Targe
 
 _NEXT_DUE = Statement(select(func.min(queued_domain.c.due)))
 _DUE = Statement(
-    select(queued_domain.c.id, queued_domain.c.due)
+    select(queued_domain.c.id, queued_domain.c.due, queued.c.population)
+    .join(queued, queued.c.id == queued_domain.c.queued_id)
     .where(queued_domain.c.due <= bindparam("now", type_=BigInteger))
     .order_by(queued_domain.c.due, queued_domain.c.id)
     .limit(bindparam("top", type_=BigInteger))
-    .with_for_update(skip_locked=True)  # PostgreSQL: workers that come together share the work
+    .with_for_update(skip_locked=True, of=queued_domain)  # PostgreSQL: workers that come together share the work
+)
+_HOLD = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.due == bindparam("seen"))
+    .values(due=bindparam("until"), lease=0, error=BRAKED)
+)
+_MESSAGE = select(queued_domain.c.queued_id).where(queued_domain.c.id == bindparam("row"))
+_PROLONG = Statement(
+    update(queued)
+    .where(queued.c.id.in_(_MESSAGE))
+    .values(expires=queued.c.expires + bindparam("longer", type_=BigInteger))
 )
 _TAKE = Statement(
     update(queued_domain)
@@ -282,14 +305,28 @@ def next_due(tx: Tx) -> int | None:
 
 
 def lease(tx: Tx, limit: int) -> list[Leased]:
-    """Take up to `limit` due rows for this worker. Two workers never get the same row."""
+    """Take up to `limit` due rows for this worker. Two workers never get the same row.
+
+    What a population on the brake has sent is put off instead, and lives as much longer.
+    """
     now = tx.now
     taken = []
-    for number, due in tx.all(_DUE, now=now, top=limit):
+    braked = {brake.population.value: brake for brake in rules.brakes(tx)}
+    for number, due, population in tx.all(_DUE, now=now, top=limit):
+        brake = braked.get(population)
+        if brake is not None:
+            _hold(tx, number, due, brake.until)
+            continue
         token = int.from_bytes(tx.clock.token(6), "big") or 1
         if tx.run(_TAKE, row=number, seen=due, until=now + LEASE, token=token):
             taken.append(_leased(tx, number))
     return taken
+
+
+def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
+    again = min(until, tx.now + HOLD) if until else tx.now + HOLD
+    if tx.run(_HOLD, row=number, seen=seen, until=again):
+        tx.run(_PROLONG, row=number, longer=again - tx.now)
 
 
 def _leased(tx: Tx, number: int) -> Leased:
@@ -413,6 +450,16 @@ def retry(tx: Tx, rows: Sequence[int] | None = None) -> int:
         clause = clause.where(queued_domain.c.id.in_(rows))
     tx.changed(NOBODY, RETRY_NEWS)
     return tx.execute(clause.values(due=now, lease=0)).rowcount
+
+
+def release(tx: Tx, population: Population) -> int:
+    """The brake is off: what it held is due at once; how many rows."""
+    held = select(queued.c.id).where(queued.c.population == population.value)
+    clause = update(queued_domain).where(
+        queued_domain.c.lease == 0, queued_domain.c.error == BRAKED, queued_domain.c.queued_id.in_(held)
+    )
+    tx.changed(NOBODY, NEWS)
+    return tx.execute(clause.values(due=tx.now, error="")).rowcount
 
 
 def drop(tx: Tx, rows: Sequence[int]) -> int:

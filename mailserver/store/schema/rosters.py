@@ -6,6 +6,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -74,12 +75,15 @@ held_message = Table(
     Column("population", String(12), nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("token", LargeBinary(32), nullable=False),
     sqlite_autoincrement=True,
 )
-"""Messages to a moderated list that wait for one of its owners. `account_id`: who sent it; 0: from outside."""
+"""Messages to a moderated list that wait for one of its owners. `account_id`: who sent it; 0: from outside.
+`token`: the HMAC of what the link in the owners' mail carries."""
 Index("ix_held_message_list", held_message.c.list)
 Index("ix_held_message_content_id", held_message.c.content_id)
 Index("ix_held_message_expires", held_message.c.expires)
+Index("ix_held_message_token", held_message.c.token)
 
 personal_list = Table(
     "personal_list",

@@ -16,6 +16,7 @@ queued = Table(
     Column("name", String(32), nullable=False),
     Column("content_id", BigInteger, ForeignKey("content.id"), nullable=False, index=True),
     Column("account_id", BigInteger, nullable=False),
+    Column("population", String(12), nullable=False, server_default=""),
     Column("reverse_path", Text, nullable=False),
     Column("ret", String(4), nullable=False),
     Column("envid", Text, nullable=False),
@@ -24,7 +25,8 @@ queued = Table(
     Column("expires", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
-"""`name` is the identifier told to the submitter. `account_id` 0: the service itself."""
+"""`name` is the identifier told to the submitter. `account_id` 0: the service itself. `population`: whose brake holds
+it back (`identity.Population`); empty: nobody's."""
 
 queued_domain = Table(
     "queued_domain",

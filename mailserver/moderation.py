@@ -1,0 +1,141 @@
+"""What owners decide about messages that moderated lists hold, and what becomes of those nobody decided about.
+
+An approved message goes to the list's members as if it had just come in: the rules are asked again, lists within the
+list still have their own policies. A rejected one, and one that waited too long, is told to its author, if that is
+somebody of this house; answering strangers would be answering forged addresses.
+"""
+
+import asyncio
+
+import structlog
+
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery, Envelope, Part, deliver_parts
+from mailserver.errors import Reason, Refused, Temporary
+from mailserver.identity import Directory, Population
+from mailserver.mime.tracing import return_path
+from mailserver.notices import house, moderation
+from mailserver.rules import Sender
+from mailserver.settings import Settings
+from mailserver.store import audit, blobs, held, spool
+from mailserver.store.audit import Action, Origin
+from mailserver.store.held import Held
+from mailserver.store.spool import Options
+from mailserver.store.transactions import Store, Tx
+
+log = structlog.get_logger("lists")
+
+PERIOD = 60.0
+MAX_REASON = 200
+NOBODY = Origin("service", "internal")
+
+
+class Moderation:
+    """Decides. Whoever calls has made sure that the person may: an owner, an administrator, the console."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, delivery: Delivery, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._delivery = delivery
+        self._clock = clock
+        self._folder = settings.data / "blobs"
+        self._house = house.house_of(settings)
+
+    async def run(self) -> None:
+        """Let go, in the background, of what nobody decided about."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.expire()
+
+    async def find(self, key: str) -> Held:
+        """The message an owner's link leads to. Raises Refused(NOT_FOUND)."""
+        found = await self._store.read(held.by_token, self._delivery.moderation_token(key))
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, "this message waits no more")
+        return found
+
+    async def approve(self, held_id: int, origin: Origin) -> int:
+        """Send a message to its list; how many people here got it.
+
+        Raises Refused(NOT_FOUND | NO_SUCH_RECIPIENT | LOOP), Denied, Temporary.
+        """
+        waiting = await self._waiting(held_id)
+        sender = await self._sender(waiting)
+        recipient = await self._delivery.released(waiting.list, sender)
+        await self._delivery.check_brake(sender, (recipient,))
+        octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
+        options = Options(account_id=waiting.account_id, population=waiting.population.value)
+        parts = await self._delivery.parts(Envelope(waiting.reverse_path, (recipient,), sender), octets, options)
+        await self._commit("approved", waiting, parts, origin)
+        count = len({account for part in parts if not part.only_if_held for account in part.accounts})
+        log.info("approved", list=waiting.list, held=held_id, accounts=count)
+        return count
+
+    async def reject(self, held_id: int, origin: Origin, reason: str = "") -> None:
+        """Throw a message away and tell its author. Raises Refused(NOT_FOUND), Temporary."""
+        waiting = await self._waiting(held_id)
+        notice = await self._notice(waiting, reason[:MAX_REASON], in_time=True)
+        await self._commit("rejected", waiting, notice, origin)
+        log.info("rejected", list=waiting.list, held=held_id)
+
+    async def expire(self) -> int:
+        """Let go of what waited too long; how many. Two workers that meet take each message once."""
+        count = 0
+        while batch := await self._store.read(held.expired):
+            for waiting in batch:
+                notice = await self._notice(waiting, "", in_time=False)
+                try:
+                    await self._commit("expired", waiting, notice, NOBODY)
+                except Refused:
+                    continue  # the other worker was faster
+                log.info("held message expired", list=waiting.list, held=waiting.id)
+                count += 1
+        return count
+
+    async def _waiting(self, held_id: int) -> Held:
+        found = await self._store.read(held.get, held_id)
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
+        return found
+
+    async def _sender(self, waiting: Held) -> Sender:
+        """Who sent it, with the population they had then."""
+        if not waiting.account_id:
+            return Sender(Population.OUTSIDE, claimed=waiting.reverse_path.casefold() or "-")
+        principal = await self._directory.by_account(waiting.account_id)
+        if principal is None:
+            return Sender(waiting.population, waiting.account_id)
+        return Sender(waiting.population, waiting.account_id, Sender.person(principal).addresses)
+
+    async def _notice(self, waiting: Held, reason: str, *, in_time: bool) -> list[Part]:
+        """What the author is told, if that is somebody of this house who can read it."""
+        principal = await self._directory.by_account(waiting.account_id) if waiting.account_id else None
+        if principal is None:
+            return []
+        try:
+            recipient = await self._delivery.resolve(principal.address)
+        except (Refused, Temporary):
+            return []
+        what = moderation.Decided(waiting.list, waiting.subject, reason, in_time)
+        now = self._clock.now()
+        octets = moderation.decided(self._house, what, principal.address, token=self._clock.token(12), now=now)
+        prepared = await self._delivery.prepare(return_path("") + octets)
+        return [Part(prepared, "", recipient.accounts, recipient.remote)]
+
+    async def _commit(self, what: str, waiting: Held, parts: list[Part], origin: Origin) -> None:
+        lifetime = self._settings.outbound.lifetime
+        async with self._delivery.discarding(*(part.prepared for part in parts)):
+            unused = await self._store.write(decide_unit, waiting, parts, origin, lifetime, what)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifetime: int, what: str) -> list[str]:
+    """A message waits no more, and whoever is to get or to hear of it does: both or neither."""
+    held.take(tx, waiting.id)
+    unused = deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{waiting.list}: message {waiting.id} {what}")
+    return unused

@@ -1,0 +1,39 @@
+"""Who may write to whom: decisions only. Facts in, verdict out; no store, no clock, no directory.
+
+    decisions   the table of populations, the emergency brake        Sender, Rules, check, check_brake
+    lists       a list's policy: open, held for its owners, closed   passage
+    sentences   a refusal in French and in English                   Denied, Braked
+    presets     whole tables under a name                            PRESETS
+
+Rules:
+* Every path that sends asks: SMTP and LMTP at RCPT and again when the message is whole, submission and web at RCPT
+  and at `submit`, moderation when an owner approves. All of them ask through `mailserver.deliver`.
+* The population of a sender is a proven fact: an authenticated person's role, or `outside`. What a reverse-path
+  claims proves nothing, even when it names one of our own people.
+* The table binds a message's direct recipients, and those members of lists who are outside. Members of a list who
+  are here are the list's own policy's business. Nobody is kept from writing to themselves, to `postmaster@` and
+  `abuse@`, or to a list's owners.
+* The brake binds everybody of a population, whoever they write to. Only `postmaster@` and `abuse@` stay open.
+* Reports (null reverse-path) answer something that was sent: from outside they reach whoever may write outside.
+  The service's own mail has no sender here and is asked nothing.
+* What no rule forbids is allowed.
+"""
+
+from mailserver.rules.decisions import Brake, Rules, Sender, check, check_brake
+from mailserver.rules.lists import Passage, Way, passage
+from mailserver.rules.presets import PRESETS
+from mailserver.rules.sentences import Braked, Denied
+
+__all__ = [
+    "PRESETS",
+    "Brake",
+    "Braked",
+    "Denied",
+    "Passage",
+    "Rules",
+    "Sender",
+    "Way",
+    "check",
+    "check_brake",
+    "passage",
+]

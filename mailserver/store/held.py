@@ -1,0 +1,129 @@
+"""Messages to moderated lists that wait for an owner. They share the stored content; deciding removes the row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Population
+from mailserver.store import collect
+from mailserver.store.schema.mail import content
+from mailserver.store.schema.rosters import held_message, mailing_list
+from mailserver.store.statements import Statement, Tx
+
+MAX_WAITING = 500
+"""Messages that one list holds; more are refused."""
+BATCH = 50
+
+collect.also_held_by(held_message, held_message.c.content_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A message about to wait."""
+
+    list: str
+    reverse_path: str
+    account_id: int
+    population: Population
+    expires: int
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that waits, with what an owner must know of it."""
+
+    id: int
+    list: str
+    list_name: str
+    content_id: int
+    reverse_path: str
+    account_id: int
+    population: Population
+    held: int
+    expires: int
+    sender: str
+    subject: str
+    preview: str
+    size: int
+
+
+_COLUMNS = (
+    *(held_message.c.id, held_message.c.list, mailing_list.c.name, held_message.c.content_id),
+    *(held_message.c.reverse_path, held_message.c.account_id, held_message.c.population),
+    *(held_message.c.held, held_message.c.expires),
+    *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
+)
+_ALL = (
+    select(*_COLUMNS)
+    .join_from(held_message, content, content.c.id == held_message.c.content_id)
+    .join(mailing_list, mailing_list.c.address == held_message.c.list)
+)
+_INSERT = Statement(
+    insert(held_message),
+    keys=("list", "content_id", "reverse_path", "account_id", "population", "held", "expires", "token"),
+)
+_WAITING = Statement(select(func.count()).where(held_message.c.list == bindparam("list")))
+_TAKE = Statement(
+    delete(held_message).where(held_message.c.id == bindparam("row")).returning(held_message.c.content_id)
+)
+
+
+def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
+    """Keep a message for a list's owners; how many waited already. Raises Refused(LIMIT)."""
+    row = tx.one(_WAITING, list=wanted.list)
+    waiting = int(row[0]) if row is not None else 0
+    if waiting >= MAX_WAITING:
+        raise Refused(Reason.LIMIT, f"{wanted.list}: too many messages wait for this list's owners")
+    tx.run(
+        _INSERT,
+        list=wanted.list,
+        content_id=content_id,
+        reverse_path=wanted.reverse_path,
+        account_id=wanted.account_id,
+        population=wanted.population.value,
+        held=tx.now,
+        expires=wanted.expires,
+        token=wanted.token,
+    )
+    return waiting
+
+
+def waiting(tx: Tx, lists: Sequence[str] | None = None) -> list[Held]:
+    """What waits, oldest first: of these lists, or (None) of all."""
+    wanted = _ALL if lists is None else _ALL.where(held_message.c.list.in_(lists))
+    return [_held(tuple(row)) for row in tx.execute(wanted.order_by(held_message.c.id))]
+
+
+def get(tx: Tx, held_id: int) -> Held | None:
+    """One of them."""
+    row = tx.execute(_ALL.where(held_message.c.id == held_id)).first()
+    return _held(tuple(row)) if row is not None else None
+
+
+def by_token(tx: Tx, token: bytes) -> Held | None:
+    """The one whose owners' mail carries this link."""
+    row = tx.execute(_ALL.where(held_message.c.token == token)).first()
+    return _held(tuple(row)) if row is not None else None
+
+
+def expired(tx: Tx) -> list[Held]:
+    """What has waited too long; at most BATCH."""
+    rows = tx.execute(_ALL.where(held_message.c.expires <= tx.now).order_by(held_message.c.expires).limit(BATCH))
+    return [_held(tuple(row)) for row in rows]
+
+
+def take(tx: Tx, held_id: int) -> int:
+    """Decide about a message: it waits no more. Its content. Raises Refused(NOT_FOUND): somebody was faster."""
+    row = tx.one(_TAKE, row=held_id)
+    if row is None:
+        raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
+    collect.note(tx, [int(row[0])])
+    return int(row[0])
+
+
+def _held(row: tuple[object, ...]) -> Held:
+    number, address, name, content_id, path, account_id, population, *rest = row
+    return Held(number, address, name, content_id, path, account_id, Population(str(population)), *rest)  # type: ignore[arg-type]
