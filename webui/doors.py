@@ -18,6 +18,7 @@ from mailserver.store.sessions import Session
 from webui import faults, forms
 from webui.forms import Form
 from webui.language import SUPPORTED, Language, negotiate
+from webui.rendering import redirect
 from webui.visit import (
     COMPLETE,
     LANGUAGE,
@@ -39,6 +40,8 @@ EndedHandler = Callable[[Services, Guest, Session | None], Awaitable[Response]]
 AnyGuest = TypeVar("AnyGuest", bound=Guest)
 
 MAX_COOKIE = 100
+SET_UP = ("/compte/double-authentification", "/deconnexion")
+"""All that is open to somebody who needs a second factor and has none."""
 RESCUED = "texte_rendu"
 """The only field of a form that belongs to nobody's session."""
 MARK = "m_"
@@ -80,6 +83,8 @@ class Doors:
                     response = await self._ended(self._services, guest, why)
                     await guest.form.close()
                     return response
+                if visit.must_set_up and not request.url.path.startswith(SET_UP):
+                    return redirect(guest, SET_UP[0])
                 if request.method == "POST":
                     visit = await self._with_form(visit, room)
                 try:
@@ -148,6 +153,7 @@ class Doors:
                 principal=principal,
                 preferences=preferences,
                 interface=interface,
+                must_set_up=not session.factor_on and services.login.factors.required(principal),
             ),
             None,
         )

@@ -1,7 +1,7 @@
 """Into the house: a session is opened and leads to the chosen interface, or the person is told why not."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from starlette.responses import Response
@@ -9,26 +9,16 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.store import accounts, sessions
-from webui import compose, parking
+from webui import compose, parking, secondstep
 from webui.doors import session_owner
 from webui.frame import done
 from webui.rendering import redirect
+from webui.secondstep import Wish as Wish
 from webui.visit import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie
 
 log = structlog.get_logger("webui")
 
 YEAR = 365 * 86400
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the person asked for when logging in."""
-
-    interface: str
-    shared: bool = False
-    """A shared computer: a shorter session, nothing remembered."""
-    next: str = ""
-    """An address of ours to go on to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +32,13 @@ class SuspendedPage:
 
 
 async def enter(services: Services, guest: Guest, principal: Principal, wish: Wish) -> Response:
+    """The first step was right: ask for the code where there is a second factor, else let the person in."""
+    if await services.login.factors.is_on(principal.account_id):
+        return secondstep.ask(services, guest, principal, wish)
+    return await admit(services, guest, principal, wish)
+
+
+async def admit(services: Services, guest: Guest, principal: Principal, wish: Wish) -> Response:
     """Open a session and lead to the chosen interface, with the text that was waiting if there is any."""
     web = services.settings.web
     lifetime = web.shared_session_minutes * 60 if wish.shared else web.session_hours * 3600
@@ -66,11 +63,23 @@ async def enter(services: Services, guest: Guest, principal: Principal, wish: Wi
     return response
 
 
+async def renew(services: Services, visit: Visit) -> tuple[Visit, str]:
+    """Go on with this session alone, under a new token: a copy of the old cookie is dead, too.
+
+    Returns the visit that forms are now made for, and the token to set.
+    """
+    token = services.keys.new_token()
+    fresh = services.keys.stored(token)
+    await services.store.write(sessions.renew, visit.account_id, visit.session.token_hash, fresh)
+    session = replace(visit.session, token_hash=fresh, current=True)
+    return replace(visit, session=session, owner=session_owner(fresh)), token
+
+
 async def _destination(services: Services, guest: Guest, principal: Principal, wish: Wish, token: str) -> Response:
     base = BASES[wish.interface]
     parked = await parking.take(services, guest, principal.account_id)
     if parked is None:
-        wanted = wish.next if wish.next.startswith(("/compte/", f"{base}/")) else ""
+        wanted = wish.next if wish.next.startswith(("/compte", f"{base}/")) else ""
         return redirect(guest, wanted or f"{base}/")
     visit = await _visit(services, guest, principal, wish, token)
     try:

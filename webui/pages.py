@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused, Temporary
+from mailserver.settings import Settings
 from mailserver.store import sessions
 from webui.doors import GuestHandler
 from webui.visit import Guest, Services, is_loopback
@@ -63,13 +64,15 @@ def fixed(template: str) -> GuestHandler:
     return handler
 
 
+def addresses(settings: Settings) -> AddressesPage:
+    """Where this instance's doors are."""
+    listen = settings.listen
+    return AddressesPage(settings.name, listen.imap, listen.imaps, listen.submission, listen.submissions, listen.https)
+
+
 async def help_page(services: Services, guest: Guest) -> Response:
     """GET /aide."""
-    listen = services.settings.listen
-    page = AddressesPage(
-        services.settings.name, listen.imap, listen.imaps, listen.submission, listen.submissions, listen.https
-    )
-    return services.pages.answer(guest, "portal/help.html", page)
+    return services.pages.answer(guest, "portal/help.html", addresses(services.settings))
 
 
 async def state(services: Services, guest: Guest) -> Response:

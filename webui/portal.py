@@ -1,7 +1,7 @@
 """The portal: which interface, who; logging in and out; what happens when a session has ended."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from starlette.responses import Response
@@ -11,10 +11,11 @@ from mailserver.identity import State
 from mailserver.sasl import Secret
 from mailserver.store import sessions
 from mailserver.store.sessions import Session
-from webui import account, faults, parking
+from webui import account, faults, parking, secondstep
 from webui.doors import RESCUED
-from webui.entrance import YEAR, Wish, enter, suspended, wait_text, waiting_seconds
+from webui.entrance import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
 from webui.rendering import redirect
+from webui.secondstep import SecondPage
 from webui.visit import (
     BASES,
     COMPLETE,
@@ -32,7 +33,8 @@ from webui.visit import (
 log = structlog.get_logger("webui")
 
 MAX_LOGIN = 320
-_NEXT = re.compile(r"/(?:[sm]|compte)/[A-Za-z0-9/?=&%._+-]{0,300}")
+MAX_CODE = 40
+_NEXT = re.compile(r"/(?:[sm]/|compte)[A-Za-z0-9/?=&%._+-]{0,300}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,7 @@ async def show(services: Services, guest: Guest) -> Response:
     """GET /: the portal; whoever is logged in goes on to their mail."""
     if not guest.request.url.query and (session := await _open_session(services, guest)):
         return redirect(guest, f"{BASES[session.interface]}/")
-    chosen = guest.cookie(INTERFACE)
-    return _portal(services, guest, PortalPage(chosen if chosen in BASES else COMPLETE, next=_next(guest)))
+    return _portal(services, guest, PortalPage(_chosen(guest), next=_next(guest)))
 
 
 async def show_complete(services: Services, guest: Guest) -> Response:
@@ -126,6 +127,40 @@ async def _refused(services: Services, guest: Guest, page: PortalPage, secret: S
         case _:
             fault = _("L’identifiant et le mot de passe ne correspondent pas. Vérifiez les majuscules, puis réessayez.")
     return _portal(services, guest, _with(page, fault), faults.STATUS[refusal.reason])
+
+
+async def second_step(services: Services, guest: Guest) -> Response:
+    """POST /connexion/code: the code of the second factor, or a recovery code."""
+    form = guest.form
+    sealed = form.text("etape")
+    halfway = await secondstep.halfway(services, guest, sealed)
+    if halfway is None:
+        notice = guest._("La page est restée ouverte trop longtemps. Recommencez, s’il vous plaît.")
+        return _portal(services, guest, PortalPage(_chosen(guest), notice=notice), 403)
+    code, spare = form.text("code").strip(), form.text("secours").strip()
+    try:
+        proven = await services.login.second_step(halfway.principal, Secret((code or spare)[:MAX_CODE]), guest.peer)
+    except Refused as refusal:
+        return _wrong_code(services, guest, SecondPage(sealed, spare=bool(spare and not code)), refusal)
+    wish = halfway.wish
+    if proven.by_recovery_code:
+        wish = replace(wish, next=f"/compte?fait=secours&n={proven.codes_left}#annonce")
+    return await admit(services, guest, halfway.principal, wish)
+
+
+def _wrong_code(services: Services, guest: Guest, page: SecondPage, refusal: Refused) -> Response:
+    if refusal.reason is Reason.THROTTLED:
+        seconds = waiting_seconds(refusal)
+        response = secondstep.show(services, guest, replace(page, fault=wait_text(guest, seconds)), 429)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    fault = guest._("Ce code n’est pas le bon, ou il a déjà servi. Attendez le suivant, puis réessayez.")
+    return secondstep.show(services, guest, replace(page, fault=fault), faults.STATUS[refusal.reason])
+
+
+def _chosen(guest: Guest) -> str:
+    chosen = guest.cookie(INTERFACE)
+    return chosen if chosen in BASES else COMPLETE
 
 
 def _with(page: PortalPage, fault: str) -> PortalPage:

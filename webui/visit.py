@@ -95,6 +95,8 @@ class Visit(Guest):
     principal: Principal
     preferences: Preferences
     interface: str
+    must_set_up: bool = False
+    """The person's role needs a second factor, and there is none yet: nothing else is open."""
 
     @property
     def account_id(self) -> int:

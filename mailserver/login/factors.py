@@ -225,8 +225,6 @@ def _renew_codes(tx: Tx, origin: Origin, account_id: int, hashes: tuple[bytes, .
 def _remove(tx: Tx, origin: Origin, account_id: int) -> bool:
     if not factors.remove(tx, account_id):
         return False
-    # What is remembered of the password (that it opens the web only) is looked at again.
-    accounts.end_logins(tx, account_id)
     audit.record(tx, origin, Action.FACTOR_REMOVED, account_id)
     return True
 

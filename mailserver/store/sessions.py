@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from mailserver.errors import Reason, Refused
 from mailserver.identity import State
 from mailserver.store.schema.accounts import account
+from mailserver.store.schema.factors import one_time_password
 from mailserver.store.schema.sessions import once, parked, preference, session, undo
 from mailserver.store.statements import Statement, Tx
 
@@ -44,6 +45,19 @@ class Session:
     """False when password or state have changed since the login."""
     state: str
     state_since: int
+    factor_on: bool = False
+    """The person has a second factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session as its owner is shown it."""
+
+    token_hash: bytes
+    created: int
+    seen: int
+    peer: str
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +97,10 @@ _FIND = Statement(
         account.c.login_version,
         account.c.state,
         account.c.state_since,
+        one_time_password.c.confirmed,
     )
     .join(account, account.c.id == session.c.account_id)
+    .outerjoin(one_time_password, one_time_password.c.account_id == session.c.account_id)
     .where(session.c.token_hash == bindparam("token_hash"), session.c.expires > bindparam("moment"))
 )
 _TOUCH = Statement(
@@ -144,9 +160,46 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
     row = tx.one(_FIND, token_hash=token_hash, moment=tx.now)
     if row is None:
         return None
-    account_id, created, seen, expires, lifetime, interface, at_login, now, state, since = row
-    found = Session(token_hash, account_id, created, seen, expires, lifetime, interface, at_login == now, state, since)
+    account_id, created, seen, expires, lifetime, interface, at_login, now, state, since, confirmed = row
+    found = Session(
+        token_hash,
+        account_id,
+        created,
+        seen,
+        expires,
+        lifetime,
+        interface,
+        at_login == now,
+        state,
+        since,
+        bool(confirmed),
+    )
     return found, preferences(tx, account_id)
+
+
+def opened(tx: Tx, account_id: int) -> list[Opened]:
+    """The open sessions of an account, the last used first."""
+    rows = tx.execute(
+        select(session.c.token_hash, session.c.created, session.c.seen, session.c.peer, session.c.agent)
+        .join(account, account.c.id == session.c.account_id)
+        .where(
+            session.c.account_id == account_id,
+            session.c.expires > tx.now,
+            session.c.login_version == account.c.login_version,
+        )
+        .order_by(session.c.seen.desc(), session.c.created.desc())
+    )
+    return [Opened(bytes(row.token_hash), row.created, row.seen, row.peer, row.agent) for row in rows]
+
+
+def renew(tx: Tx, account_id: int, former: bytes, fresh: bytes) -> None:
+    """Go on under a new token, and as of now: what ended all other sessions was done in this one."""
+    version = select(account.c.login_version).where(account.c.id == account_id).scalar_subquery()
+    tx.execute(
+        update(session)
+        .where(session.c.token_hash == former, session.c.account_id == account_id)
+        .values(token_hash=fresh, login_version=version)
+    )
 
 
 def wants_touch(found: Session, now: float) -> bool:
@@ -167,6 +220,11 @@ def choose_interface(tx: Tx, token_hash: bytes, interface: str) -> None:
 def close(tx: Tx, token_hash: bytes) -> None:
     """End a session; an unknown one is fine."""
     tx.execute(delete(session).where(session.c.token_hash == token_hash))
+
+
+def close_one(tx: Tx, account_id: int, token_hash: bytes) -> None:
+    """End one of a person's own sessions."""
+    tx.execute(delete(session).where(session.c.token_hash == token_hash, session.c.account_id == account_id))
 
 
 def close_all(tx: Tx, account_id: int, but: bytes = b"") -> int:
