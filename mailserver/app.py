@@ -21,6 +21,7 @@ import structlog
 import uvloop
 
 from mailserver import logs, workers
+from mailserver.caretaker import Caretaker
 from mailserver.changes import Changes
 from mailserver.clock import Clock, SystemClock
 from mailserver.collector import Collector
@@ -192,10 +193,23 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
     )
     indexer = Indexer(store=services.store, clock=services.clock, changes=services.changes)
     collector = Collector(store=services.store, clock=services.clock, folder=services.settings.data / "blobs")
-    sealer = Sealer(
-        settings=services.settings, store=services.store, clock=services.clock, changes=services.changes
+    caretaker = Caretaker(
+        settings=services.settings,
+        store=services.store,
+        directory=services.directory,
+        delivery=services.delivery,
+        submission=services.submission,
+        clock=services.clock,
+        changes=services.changes,
     )
-    return {"relay": relay.run, "indexer": indexer.run, "collector": collector.run, "sealer": sealer.run}
+    sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)
+    return {
+        "relay": relay.run,
+        "indexer": indexer.run,
+        "collector": collector.run,
+        "caretaker": caretaker.run,
+        "sealer": sealer.run,
+    }
 
 
 @contextlib.asynccontextmanager

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
 from mailserver.identity import State
-from mailserver.store import mailboxes
+from mailserver.store import blobs, mailboxes
 from mailserver.store.schema.accounts import account, auto_reply, caretaker_lease
 from mailserver.store.schema.factors import pending_recovery
 from mailserver.store.schema.imports import import_change, import_run
-from mailserver.store.schema.mail import mailbox, message
+from mailserver.store.schema.mail import blob, mailbox, message
 from mailserver.store.statements import Statement, Tx
 
 LEASE_SECONDS = 15
@@ -168,6 +168,12 @@ def arrivals(tx: Tx, limit: int) -> list[Arrived]:
         arrived = [Arrived(owner, row.uid, row.content_id) for row in rows]
         found += arrived or [Arrived(owner, uidnext - 1, 0)]
     return found
+
+
+def header(tx: Tx, content_id: int) -> bytes:
+    """The header of a message, trace fields on top; empty when it is gone meanwhile."""
+    row = tx.execute(select(blob.c.header).where(blob.c.content_id == content_id)).first()
+    return blobs.expand(row.header) if row is not None else b""
 
 
 def answered(tx: Tx, arrived: Arrived) -> bool:

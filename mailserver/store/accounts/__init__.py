@@ -27,6 +27,7 @@ from mailserver.store.accounts.rows import (
     by_mark,
     get,
     page,
+    require,
 )
 from mailserver.store.accounts.states import (
     NO_FAREWELL,
@@ -35,6 +36,7 @@ from mailserver.store.accounts.states import (
     cancel_closing,
     close,
     end_erasure,
+    forget_planned_suspension,
     plan_closing,
     planned_farewell,
     restore,
@@ -59,6 +61,7 @@ __all__ = [
     "end_erasure",
     "end_logins",
     "erase",
+    "forget_planned_suspension",
     "get",
     "logged_in",
     "page",
@@ -66,6 +69,7 @@ __all__ = [
     "password_withdrawn",
     "plan_closing",
     "planned_farewell",
+    "require",
     "restore",
     "resume",
     "set_code",

@@ -77,6 +77,12 @@ def resume(tx: Tx, account_id: int) -> State:
     return standing.state
 
 
+def forget_planned_suspension(tx: Tx, account_id: int) -> None:
+    """A suspension that was to begin does not; a present one keeps its terms."""
+    standing = require(tx, account_id)
+    note(tx, account_id, {"suspend_from": 0} if standing.state is State.SUSPENDED else _NO_SUSPENSION)
+
+
 def plan_closing(tx: Tx, account_id: int, close_at: int, reason: str, farewell: Farewell | None = None) -> bool:
     """Close the account by itself at a time; False when just that was planned already.
 

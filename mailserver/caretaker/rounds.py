@@ -1,0 +1,115 @@
+"""`Caretaker`: its rounds, its lease, and what it does how often."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from mailserver.caretaker import states
+from mailserver.caretaker.answers import Answers
+from mailserver.caretaker.letters import NOTICES, Letters
+from mailserver.caretaker.post import Post
+from mailserver.changes import Changes
+from mailserver.clock import Clock
+from mailserver.deliver import Delivery
+from mailserver.errors import Temporary
+from mailserver.identity import Directory
+from mailserver.notices.house import house_of
+from mailserver.settings import Settings
+from mailserver.store import caretaking
+from mailserver.store.transactions import Store
+from mailserver.submit import Submission
+
+log = structlog.get_logger("caretaker")
+
+PERIOD = 1.0
+"""Seconds between two looks at the calendar: a planned suspension is felt everywhere within five of its time."""
+ANSWER_SECONDS = 3.0
+"""Between two looks at the mail of closed accounts, if anything was committed meanwhile."""
+SLOW_SECONDS = 600.0
+"""Between two looks for what is measured in days: passwords to renew, rows to sweep away."""
+HOUR = 3600
+
+
+class Caretaker:
+    """One per worker; a lease in the store lets one of them work."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+        delivery: Delivery,
+        submission: Submission,
+        clock: Clock,
+        changes: Changes,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._changes = changes
+        house = house_of(settings)
+        post = Post(settings=settings, store=store, delivery=delivery, submission=submission)
+        self._letters = Letters(
+            settings=settings, store=store, directory=directory, post=post, house=house, clock=clock
+        )
+        self._answers = Answers(store=store, directory=directory, post=post, house=house, clock=clock)
+        self._looked = -ANSWER_SECONDS
+        self._seen = -1
+        """Generation of the store when the mail of closed accounts was last looked at."""
+        self._slow = -SLOW_SECONDS
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        while True:
+            await self.round()
+            await asyncio.sleep(PERIOD)
+
+    async def round(self) -> None:
+        """Do what the calendar wants now, unless another worker is at it."""
+        slow = self._clock.monotonic() - self._slow >= SLOW_SECONDS
+        mail = self._mail_may_have_come()
+        if not slow and not mail:
+            notices = self._settings.accounts.closing_notices
+            if not await self._store.read(caretaking.anything, notices):
+                return
+        if not await self._store.write(caretaking.take_lease, self._store.worker):
+            return
+        store, terms = self._store, self._settings.accounts
+        await self._try("suspensions", lambda: states.suspend(store))
+        await self._try("resumptions", lambda: states.resume(store))
+        await self._try("closings", lambda: states.close(store, terms))
+        await self._try("closing notices", self._letters.closing)
+        await self._try("creation notices", self._letters.welcome)
+        if mail:
+            await self._try("answers", self._answers.answer)
+        if slow and await self._slow_round():
+            self._slow = self._clock.monotonic()
+        await self._try("erasures", lambda: states.erase(store, self._directory))
+
+    def _mail_may_have_come(self) -> bool:
+        """Whether to look at what closed accounts got: at most every few seconds, and only if anything moved."""
+        now, generation = self._clock.monotonic(), self._changes.generation()
+        if now - self._looked < ANSWER_SECONDS or generation == self._seen:
+            return False
+        self._looked, self._seen = now, generation
+        return True
+
+    async def _slow_round(self) -> bool:
+        """What is measured in days; False when there is more of it, for the next round."""
+        told = await self._try("renewal notices", self._letters.renewal)
+        swept = await self._try("sweeping", self._sweep)
+        return told < NOTICES and swept < caretaking.SWEPT
+
+    async def _sweep(self) -> int:
+        return await self._store.write(caretaking.sweep, self._settings.accounts.undo_hours * HOUR)
+
+    async def _try(self, what: str, work: Callable[[], Awaitable[int]]) -> int:
+        """One kind of work; when something it needs is out of reach the other kinds still have their turn."""
+        try:
+            return await work()
+        except Temporary as error:
+            log.warning("caretaker waits", work=what, why=str(error))
+            return 0
