@@ -29,7 +29,7 @@ from mailserver.provision import provision
 from mailserver.rulebook import Rulebook
 from mailserver.rules import Denied, Passage, Rules, Sender, Way, check, check_brake, passage, sentences
 from mailserver.settings import Settings
-from mailserver.store import blobs, held, messages, spool
+from mailserver.store import accounts, blobs, held, messages, spool
 from mailserver.store.held import Hold
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.spool import Options, Target
@@ -213,7 +213,7 @@ class Delivery:
             return await self._role(address)
         principal = await self._find(local, domain)
         if principal is not None:
-            room = await self._room(principal)
+            room = await self._room(principal, answers=await self._answers_for(principal))
             return Recipient(address, (principal.account_id,), room=room, population=principal.role.population)
         rosters = await self._directory.rosters(address)
         if rosters:
@@ -232,9 +232,20 @@ class Delivery:
             principal = await self._directory.find(base + suffix)
         return principal
 
-    async def _room(self, principal: Principal) -> int | None:
+    async def _answers_for(self, principal: Principal) -> bool:
+        """Whether a closed account still takes mail, to answer it (`mailserver.caretaker`).
+
+        Once it no longer does it is as unknown as if it had never been (550 5.1.1): 5.2.1 would tell a stranger that
+        somebody was here, and nobody waits for a mailbox to open again.
+        """
+        if principal.state is not State.CLOSED:
+            return False
+        standing = await self._store.read(accounts.get, principal.account_id)
+        return standing is not None and standing.reply_until > self._clock.now()
+
+    async def _room(self, principal: Principal, *, answers: bool = False) -> int | None:
         """Octets this account can still take, None: any. Raises Refused when it cannot take mail now."""
-        if principal.state is State.CLOSED:
+        if principal.state is State.CLOSED and not answers:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         if principal.state is State.SUSPENDED and not principal.may_receive:
             raise Refused(Reason.SUSPENDED, "This account is suspended")
