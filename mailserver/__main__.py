@@ -3,7 +3,19 @@
 import typer
 
 from mailserver import __version__
-from mailserver.commands import account, check, imports, init, letters, lists, log, outgoing, serve
+from mailserver.commands import (
+    account,
+    check,
+    factors,
+    imports,
+    init,
+    letters,
+    log,
+    moderating,
+    outgoing,
+    rules,
+    serve,
+)
 
 app = typer.Typer(
     name="mailserver",
@@ -16,10 +28,13 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("import")(imports.import_people)
+account.app.command("devices")(factors.devices)
+account.app.command("factors")(factors.factors)
 account.app.command("letters")(letters.letters)
 account.app.command("log")(log.log)
 app.add_typer(account.app, name="account", help="People's accounts.")
-app.add_typer(lists.app, name="list", help="Distribution lists.")
+app.add_typer(moderating.app, name="list", help="Distribution lists.")
+app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")
 app.add_typer(outgoing.app, name="queue", help="Outgoing mail.")
 app.command("check")(check.check)
 

@@ -30,6 +30,7 @@ from mailserver.errors import Temporary
 from mailserver.identity import Directory
 from mailserver.indexer import Indexer
 from mailserver.login import Login
+from mailserver.moderation import Moderation
 from mailserver.sealer import Sealer
 from mailserver.settings import Settings
 from mailserver.store import news
@@ -202,12 +203,20 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         clock=services.clock,
         changes=services.changes,
     )
+    moderation = Moderation(
+        settings=services.settings,
+        store=services.store,
+        directory=services.directory,
+        delivery=services.delivery,
+        clock=services.clock,
+    )
     sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)
     return {
         "relay": relay.run,
         "indexer": indexer.run,
         "collector": collector.run,
         "caretaker": caretaker.run,
+        "moderation": moderation.run,
         "sealer": sealer.run,
     }
 

@@ -1,19 +1,25 @@
-"""`mailserver list`: distribution lists of the embedded directory."""
+"""`mailserver list`: distribution lists. Those of an external directory are read; its owner changes them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from directory import rosters
-from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run
-from mailserver.commands.shared import settings_of as any_settings_of
+from directory import rosters, standing
+from directory.rosters import House, ListChange, NewList
+from mailserver import selection
+from mailserver.app import make_directory
+from mailserver.commands.account import user
+from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.identity import ListKind, MailingList, Writers
 from mailserver.settings import Settings
-from mailserver.store import lists
-from mailserver.store.transactions import Tx
+from mailserver.store import lists, selecting
+from mailserver.store.audit import Origin
+from mailserver.store.transactions import Store, Tx
 
 T = TypeVar("T")
 
@@ -21,6 +27,15 @@ app = typer.Typer(no_args_is_help=True)
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The list's address, or the part before the @.")]
 Members = Annotated[list[str] | None, typer.Option("--member", "-m", help="Address of a member; may be repeated.")]
+Owners = Annotated[list[str] | None, typer.Option("--owner", help="Address of an owner; may be repeated.")]
+Named = Annotated[
+    list[str] | None,
+    typer.Option("--writer", help="Address that may write whatever --writers says; may be repeated."),
+]
+Query = Annotated[
+    str, typer.Option(help="Makes a living list: who is found at delivery, `role=teacher uai=0210006T`; see README.")
+]
+SHOWN = 50
 
 
 @app.command()
@@ -28,16 +43,41 @@ def create(
     directory: InstanceDir,
     address: Address,
     name: Annotated[str, typer.Option(help="Name shown to people.")] = "",
-    owner: Annotated[str, typer.Option(help="Address of the list's owner.")] = "",
+    owners: Owners = None,
     members: Members = None,
+    query: Query = "",
+    writers: Annotated[Writers, typer.Option(help="Who may write to it.")] = Writers.ANYONE,
+    named: Named = None,
+    moderated: Annotated[bool, typer.Option("--moderated", help="What others write waits for an owner.")] = False,
+    hidden_members: Annotated[bool, typer.Option("--hidden-members", help="Only owners see who is in it.")] = False,
+    uai: Annotated[str, typer.Option(help="School whose list it is.")] = "",
+    function: Annotated[bool, typer.Option("--function", help="A functional box, held by its members.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a list."""
-    settings = settings_of(directory)
-    whole = _whole(settings, address)
-    wanted = [_whole(settings, member) for member in members or ()]
-    responsible = _whole(settings, owner) if owner else ""
-    _write(settings, lambda tx: rosters.create(tx, whole, name or whole, responsible, wanted))
-    print(f"{whole}: list with {len(wanted)} members made.")
+    """Make a list: by hand, or living (`--query`)."""
+    settings = own(directory)
+    wanted = NewList(
+        address=whole_address(settings, address),
+        name=name,
+        owners=_wholes(settings, owners),
+        members=_wholes(settings, members),
+        query=query,
+        writers=writers,
+        named=_wholes(settings, named),
+        moderated=moderated,
+        hidden_members=hidden_members,
+        uai=uai,
+        kind=ListKind.FUNCTION if function else None,
+    )
+    house = House.of(settings)
+    _write(settings, lambda tx: rosters.make(tx, house, wanted, _origin()))
+    if as_json:
+        print(as_text(_read(settings, lambda tx: _facts(tx, house, wanted.address))))
+    elif query:
+        found = _read(settings, lambda tx: selecting.count(tx, selection.parse(query)))
+        print(f"{wanted.address}: living list made; it finds {found} people now.")
+    else:
+        print(f"{wanted.address}: list with {len(wanted.members)} members made.")
 
 
 @app.command()
@@ -46,27 +86,34 @@ def show(
     address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="One list; without it all.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every list, or who receives what is sent to one."""
+    """Show every list, or one with its policies and who receives what is sent to it."""
     settings = settings_of(directory)
+    house = House.of(settings)
     if address is None:
-        found = _read(settings, lists.listing)
+        found = _read(own(directory), lists.listing)
         if as_json:
-            print(json.dumps([asdict(entry) for entry in found], ensure_ascii=False))
+            print(as_text([asdict(entry) for entry in found]))
             return
         for entry in found:
-            print(f"{entry.address}  {entry.name}")
+            print(f"{entry.address}  {entry.name}  ({entry.kind.value}, {_policy(entry)})")
         print(f"{len(found)} lists.")
         return
-    whole = _whole(settings, address)
-
-    entry, held, receivers = _read(settings, lambda tx: _roster(tx, whole))
+    whole = whole_address(settings, address)
+    if settings.ldap is None:
+        facts = _read(settings, lambda tx: _facts(tx, house, whole))
+    else:
+        facts = _foreign(_expanded(settings, whole))
     if as_json:
-        print(json.dumps({**asdict(entry), "members": held, "receivers": receivers}, ensure_ascii=False))
+        print(as_text(facts))
         return
-    print(f"{entry.address}  {entry.name}")
-    for member in held:
+    print(f"{facts['address']}  {facts['name']}")
+    for key in ("kind", "query", "writers", "named_writers", "moderated", "hidden_members", "owners", "uai"):
+        value = facts.get(key)
+        if value:
+            print(f"  {key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}")
+    for member in _texts(facts["members"]):
         print(f"  {member}")
-    print(f"{len(held)} members, {len(receivers)} addresses receive.")
+    print(f"{len(_texts(facts['members']))} members, {len(_texts(facts['receivers']))} addresses receive.")
 
 
 @app.command()
@@ -75,61 +122,249 @@ def members(
     address: Address,
     add: Annotated[list[str] | None, typer.Option("--add", help="Address to add; may be repeated.")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="Address to remove; may be repeated.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Add and remove members."""
-    settings = settings_of(directory)
-    whole = _whole(settings, address)
-    wanted = [_whole(settings, one) for one in add or ()]
-    unwanted = [_whole(settings, one) for one in remove or ()]
-    added, removed = _write(settings, lambda tx: rosters.edit(tx, whole, wanted, unwanted))
-    print(f"{whole}: {added} added, {removed} removed.")
+    """Add and remove members. An address of ours that leads to nobody is refused."""
+    settings = own(directory)
+    house = House.of(settings)
+    whole = whole_address(settings, address)
+    wanted, unwanted = _wholes(settings, add), _wholes(settings, remove)
+    added, removed = _write(settings, lambda tx: rosters.edit_checked(tx, house, whole, wanted, unwanted, _origin()))
+    if as_json:
+        held = _read(settings, lambda tx: lists.members(tx, whole))
+        print(as_text({"address": whole, "added": added, "removed": removed, "members": held}))
+    else:
+        print(f"{whole}: {added} added, {removed} removed.")
+
+
+@app.command("set")
+def set_(
+    directory: InstanceDir,
+    address: Address,
+    name: Annotated[str | None, typer.Option(help="Name shown to people.")] = None,
+    query: Annotated[str | None, typer.Option(help="Of a living list.")] = None,
+    writers: Annotated[Writers | None, typer.Option(help="Who may write to it.")] = None,
+    moderated: Annotated[
+        bool | None, typer.Option("--moderated/--open", help="What others write waits for an owner, or not.")
+    ] = None,
+    hidden_members: Annotated[
+        bool | None, typer.Option("--hidden-members/--shown-members", help="Only owners see who is in it, or all.")
+    ] = None,
+    owners: Annotated[list[str] | None, typer.Option("--owner", help="All its owners; may be repeated.")] = None,
+    no_owner: Annotated[bool, typer.Option("--no-owner", help="Take every owner away.")] = False,
+    named: Annotated[list[str] | None, typer.Option("--writer", help="All named writers; may be repeated.")] = None,
+    no_writer: Annotated[bool, typer.Option("--no-writer", help="Take every named writer away.")] = False,
+    uai: Annotated[str | None, typer.Option(help="School whose list it is.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a list is; what is not named stays."""
+    settings = own(directory)
+    house = House.of(settings)
+    whole = whole_address(settings, address)
+    change = ListChange(
+        name=name,
+        query=query,
+        writers=writers,
+        moderated=moderated,
+        hidden_members=hidden_members,
+        owners=() if no_owner else _wholes(settings, owners) if owners else None,
+        named=() if no_writer else _wholes(settings, named) if named else None,
+        uai=uai,
+    )
+    _write(settings, lambda tx: rosters.change(tx, house, whole, change, _origin()))
+    if as_json:
+        print(as_text(_read(settings, lambda tx: _facts(tx, house, whole))))
+    else:
+        print(f"{whole}: list changed.")
 
 
 @app.command()
-def delete(directory: InstanceDir, address: Address) -> None:
-    """Delete a list; no person ever gets its address."""
+def delete(directory: InstanceDir, address: Address, as_json: AsJson = False) -> None:
+    """Delete a list, and what it holds for its owners; no person ever gets its address."""
+    settings = own(directory)
+    whole = whole_address(settings, address)
+    _write(settings, lambda tx: rosters.delete(tx, whole, _origin()))
+    print(as_text({"address": whole, "deleted": True}) if as_json else f"{whole}: list deleted.")
+
+
+@app.command()
+def preview(
+    directory: InstanceDir,
+    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="A list that is there.")] = None,
+    query: Query = "",
+    limit: Annotated[int, typer.Option(min=0, max=50_000, help="Names to show.")] = SHOWN,
+    as_json: AsJson = False,
+) -> None:
+    """How many people a query or a list finds, and who they are; nothing is saved."""
+    if bool(address) == bool(query):
+        fail("name a list, or give a --query")
     settings = settings_of(directory)
-    whole = _whole(settings, address)
-    _write(settings, lambda tx: rosters.delete(tx, whole))
-    print(f"{whole}: list deleted.")
+    if address is not None:
+        whole = whole_address(settings, address)
+        facts = _preview_of_list(settings, whole, limit)
+    else:
+        facts = _read(own(directory), lambda tx: _preview(tx, query, limit))
+    if as_json:
+        print(as_text(facts))
+        return
+    people = facts["people"]
+    assert isinstance(people, list)
+    for one in people:
+        print(f"{one['address']}  {one['name']}".rstrip())
+    count = facts["count"]
+    print(f"{count} people{f', {len(people)} shown' if count != len(people) else ''}.")
 
 
-def _whole(settings: Settings, address: str) -> str:
+# ---------------------------------------------------------------------- what is shown
+
+
+def _facts(tx: Tx, house: House, address: str) -> dict[str, object]:
+    """Everything about a list, made or standing. Raises Refused(NOT_FOUND)."""
+    entry = lists.get(tx, address)
+    expanded = rosters.expand(tx, address, house)
+    if entry is None:
+        if expanded is None:
+            raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+        return {
+            **_foreign(expanded),
+            "kind": "standing",
+            "query": _standing_query(tx, house, address),
+            "writers": house.standing_writers.value,
+        }
+    return {
+        **asdict(entry),
+        "owners": list(lists.owners(tx, entry)),
+        "named_writers": list(lists.named_writers(tx, address)),
+        "members": list(lists.members(tx, address)),
+        "receivers": list(expanded.members) if expanded is not None else [],
+    }
+
+
+def _foreign(expanded: MailingList) -> dict[str, object]:
+    """A list that is nobody's row here."""
+    return {
+        "address": expanded.address,
+        "name": expanded.name,
+        "owner": expanded.owner,
+        "members": list(expanded.members),
+        "receivers": list(expanded.members),
+    }
+
+
+def _standing_query(tx: Tx, house: House, address: str) -> str:
+    found = standing.find(tx, address.rpartition("@")[0]) if house.is_local(address) else None
+    return selection.write(found[1]) if found is not None else ""
+
+
+def _preview_of_list(settings: Settings, address: str, limit: int) -> dict[str, object]:
+    if settings.ldap is not None:
+        return _addresses(_expanded(settings, address), limit)
+    house = House.of(settings)
+
+    def look(tx: Tx) -> dict[str, object]:
+        entry = lists.get(tx, address)
+        query = entry.query if entry is not None else _standing_query(tx, house, address)
+        if query:
+            return _preview(tx, query, limit)
+        expanded = rosters.expand(tx, address, house)
+        if expanded is None:
+            raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+        return _addresses(expanded, limit)
+
+    return _read(settings, look)
+
+
+def _preview(tx: Tx, query: str, limit: int) -> dict[str, object]:
+    try:
+        who = selection.parse(query)
+    except BadSyntax as error:
+        raise Refused(Reason.INVALID, f"query: {error}") from None
+    people = [
+        {
+            "name": f"{one.given_name} {one.surname}".strip(),
+            "address": one.address,
+            "role": one.role.value,
+            "uai": one.uai,
+        }
+        for one in selecting.found(tx, who, limit)
+    ]
+    return {"query": selection.write(who), "count": selecting.count(tx, who), "people": people}
+
+
+def _addresses(expanded: MailingList, limit: int) -> dict[str, object]:
+    people = [{"name": "", "address": one} for one in expanded.members[:limit]]
+    return {"query": "", "count": len(expanded.members), "people": people}
+
+
+def _policy(entry: lists.ListEntry) -> str:
+    return f"writers: {entry.writers.value}{', moderated' if entry.moderated else ''}"
+
+
+def _texts(value: object) -> Sequence[str]:
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------------- the instance
+
+
+def whole_address(settings: Settings, address: str) -> str:
     """With our domain when none is written, in canonical form."""
     text = address if "@" in address else f"{address}@{settings.domain}"
-    return run(lambda: _canonical(text))
+    try:
+        return rosters.canonical(text)
+    except Refused as refusal:
+        fail(refusal.text, 1)
 
 
-async def _canonical(text: str) -> str:
-    return rosters.canonical(text)
+def _wholes(settings: Settings, addresses: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(whole_address(settings, one) for one in addresses or ()))
 
 
-def _roster(tx: Tx, address: str) -> tuple[lists.ListEntry, list[str], list[str]]:
-    """A list, its members, and the addresses they come to."""
-    entry = rosters.require(tx, address)
-    expanded = rosters.expand(tx, address)
-    return entry, list(lists.members(tx, address)), list(expanded.members if expanded is not None else ())
-
-
-def settings_of(directory: Path) -> Settings:
+def own(directory: Path) -> Settings:
     """Settings of an instance whose lists are its own; anything else ends the command with exit code 2."""
-    settings = any_settings_of(directory)
+    settings = settings_of(directory)
     if settings.ldap is not None:
-        fail("the directory is an external one: its lists are kept there")
+        fail("the directory is an external one: only `show ADDRESS` and `preview ADDRESS` read its lists")
     return settings
 
 
-def _read(settings: Settings, unit: Callable[[Tx], T]) -> T:
-    async def work() -> T:
-        async with open_store(settings) as store:
-            return await store.read(unit)
+def _expanded(settings: Settings, address: str) -> MailingList:
+    """A list of the directory, whichever it is; an unknown one ends the command with exit code 1."""
 
-    return run(work)
+    async def work(store: Store) -> MailingList:
+        directory = make_directory(settings, store, store.clock)
+        try:
+            found = await directory.expand(address)
+        finally:
+            directory.close()
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+        return found
+
+    return with_store(settings, work)
+
+
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Run something over the instance's store."""
+
+    async def opened() -> T:
+        async with open_store(settings) as store:
+            return await work(store)
+
+    return run(opened)
+
+
+def _origin() -> Origin:
+    return Origin(user(), "console")
+
+
+def _read(settings: Settings, unit: Callable[[Tx], T]) -> T:
+    return with_store(settings, lambda store: store.read(unit))
 
 
 def _write(settings: Settings, unit: Callable[[Tx], T]) -> T:
-    async def work() -> T:
-        async with open_store(settings) as store:
-            return await store.write(unit)
-
-    return run(work)
+    return with_store(settings, lambda store: store.write(unit))
