@@ -58,7 +58,7 @@ class AafExport:
 
     def items(self, advance: Callable[[int], None]) -> Iterator[Item]:
         """Every record, then what there is to say of the whole. Raises BadSyntax naming file and line, or OSError."""
-        reading = _Reading(Vocabulary(Structures(self._known), {}, {}), self._today)
+        reading = _Reading(Vocabulary(Structures(self._known)), self._today)
         for part in self._parts:
             with part.open() as file:
                 try:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from mailserver.identity import Role
 
 HEAD, PRINCIPAL = "DIR", "PP"
-"""`PP` is ours: principal teacher of the classes that its label names."""
+"""`PP` is ours: principal teacher of a class of the school."""
 
 _SECRETARIAT = (HEAD, "ADF", "ADM", "ACP", "AES")
 _TEACHING = ("ENS", "DOC")

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from directory.imports.aaf.functions import (
@@ -22,6 +22,8 @@ from mailserver.identity import Affiliation, Role, Tie
 from mailserver.proofs import parse_date
 
 STAFF, PUPIL = "PersEducNat", "Eleve"
+MAX_LABELS = 20_000
+"""Codes whose label is remembered: there are some hundred functions and disciplines."""
 
 _PERSON = frozenset(
     {
@@ -70,8 +72,15 @@ class Vocabulary:
     """What numbers mean, as read so far: structures, subjects, trainings."""
 
     structures: Structures
-    subjects: dict[str, str]
-    trainings: dict[str, str]
+    subjects: dict[str, str] = field(default_factory=dict)
+    trainings: dict[str, str] = field(default_factory=dict)
+    _labels: dict[tuple[Tie, str], str] = field(default_factory=dict)
+
+    def label(self, tie: Tie, code: str, said: str) -> str:
+        """One label for each code, the first that was said: records differ in how they cut and spell it."""
+        if len(self._labels) >= MAX_LABELS:
+            return natural(said)
+        return self._labels.setdefault((tie, code), natural(said))
 
 
 def read(request: Request, words: Vocabulary, today: date, file: str) -> Iterator[Item]:
@@ -200,27 +209,23 @@ def _offices(values: Values, functions: Sequence[Function], words: Vocabulary) -
     """Functions by school, disciplines taught, being the head of a school or a class's principal teacher."""
     for one in functions:
         uai = words.structures.uai(one.structure)
-        yield Affiliation(Tie.FUNCTION, one.code, uai, natural(one.label))
+        yield Affiliation(Tie.FUNCTION, one.code, uai, words.label(Tie.FUNCTION, one.code, one.label))
         if one.teaches and one.post_label:
-            yield Affiliation(Tie.DISCIPLINE, one.post or one.post_label, "", natural(one.post_label))
+            code = one.post or one.post_label
+            yield Affiliation(Tie.DISCIPLINE, code, "", words.label(Tie.DISCIPLINE, code, one.post_label))
     if not any(one.teaches and one.post_label for one in functions):
         for value in values.get("ENTAuxEnsClassesMatieres", ()):
             subject = [*fields(value), "", "", ""][2]
             if subject:
-                yield Affiliation(Tie.DISCIPLINE, subject, "", natural(words.subjects.get(subject, subject)))
+                label = words.label(Tie.DISCIPLINE, subject, words.subjects.get(subject, subject))
+                yield Affiliation(Tie.DISCIPLINE, subject, "", label)
     for value in values.get("ENTEnsFonctionDir", ()):
         uai = words.structures.uai(fields(value)[0])
         if uai:
-            yield Affiliation(Tie.FUNCTION, HEAD, uai, "Direction")
-    led: dict[str, list[str]] = {}
-    for value in values.get("ENTAuxEnsClassesPrincipal", ()):
-        structure, name = [*fields(value), ""][:2]
-        uai = words.structures.uai(structure)
-        if uai and name:
-            led.setdefault(uai, []).append(name)
-    for uai, classes in led.items():
-        label = f"Professeur principal {', '.join(dict.fromkeys(classes))}"
-        yield Affiliation(Tie.FUNCTION, PRINCIPAL, uai, label[:120])
+            yield Affiliation(Tie.FUNCTION, HEAD, uai, words.label(Tie.FUNCTION, HEAD, "Direction"))
+    led = {words.structures.uai(number) for number, _ in _named(values.get("ENTAuxEnsClassesPrincipal", ()))}
+    for uai in sorted(led - {""}):
+        yield Affiliation(Tie.FUNCTION, PRINCIPAL, uai, "Professeur principal")
 
 
 def _places(tie: Tie, values: Sequence[str], words: Vocabulary) -> Iterator[Affiliation]:
