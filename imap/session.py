@@ -197,7 +197,7 @@ class Session:
 
         Costs nothing unless the account moved.
         """
-        if not self.suspect or not self.services.welcome.due(self.account_id):
+        if not self.suspect or not self.services.welcome.due(self.principal):
             return
         self.suspect = False
         try:

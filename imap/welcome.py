@@ -15,15 +15,19 @@ class Welcome:
     def __init__(self, login: Login, clock: Clock) -> None:
         self._login = login
         self._clock = clock
-        self._checked: dict[int, float] = {}
+        self._checked: dict[tuple[int, int], float] = {}
 
-    def due(self, account_id: int) -> bool:
-        """False while the last answer is recent."""
-        return self._clock.monotonic() >= self._checked.get(account_id, 0.0) + PAUSE
+    def due(self, principal: Principal) -> bool:
+        """False while the last answer is recent: about this account, entered with this device's password."""
+        return self._clock.monotonic() >= self._checked.get(_key(principal), 0.0) + PAUSE
 
     async def check(self, principal: Principal) -> None:
         """Nothing while the account is in order. Raises Refused with the sentence for its owner, Temporary."""
         await self._login.stays(principal)
         if len(self._checked) >= MAX_ACCOUNTS:
             self._checked.clear()
-        self._checked[principal.account_id] = self._clock.monotonic()
+        self._checked[_key(principal)] = self._clock.monotonic()
+
+
+def _key(principal: Principal) -> tuple[int, int]:
+    return principal.account_id, principal.device_id

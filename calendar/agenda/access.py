@@ -66,6 +66,9 @@ class Gate:
     def _denied(self, refused: Refused) -> Denied:
         if refused.reason is Reason.THROTTLED:
             return Denied(429, _THROTTLED, (("Retry-After", str(RETRY_SECONDS)),))
+        if refused.reason is Reason.APP_PASSWORD:
+            # The right password, and another one helps: the client asks for it.
+            return Denied(401, refused.text.replace(" / ", "\n", 1), self._challenge)
         if refused.reason in _TOLD:
             return Denied(403, refused.text.replace(" / ", "\n", 1))
         return Denied(401, _WRONG, self._challenge)

@@ -14,11 +14,17 @@ new password is felt at once. Anything else is proven:
 A failure has one text and one duration, whatever its cause. Waiting times grow and end: nobody is locked
 out for ever, and a stranger's guesses do not delay the peers an account knows.
 
+Two things besides the chosen password. An app password belongs to one device, opens only the doors of its
+scopes and never the web; it is found by its HMAC in step 2, and step 3 is skipped: it is random. A second factor
+(TOTP, or a printed recovery code) makes the chosen password open the web alone, and there only the first step:
+`second_step` completes the login. Who needs one by role and has none is led by the web to setting it up. `stays`
+answers doors that ask whether what was opened may stay open.
+
 An account that waits for activation enters nowhere. `activate` takes the NUMEN (before the first
 activation) or the one-time code, and a password that `policy` accepts; the provisional secret is dead then.
 
-Modules: `entrance` (the class), `memory` (recent successes), `throttle`, `policy` and `words` (what a chosen
-password may be).
+Modules: `entrance` (the class), `memory` (recent successes), `throttle`, `devices`, `factors`, `staying`, `policy`
+and `words` (what a chosen password may be).
 """
 
 from mailserver.login.entrance import Login

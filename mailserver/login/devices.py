@@ -38,6 +38,14 @@ SERVICES: Mapping[str, frozenset[Scope]] = {
 }
 """Which scopes open a door: one of them is enough. Doors that are not named take no app password."""
 
+DEVICE_NEEDED = (
+    "Double authentification active: utilisez un mot de passe d'application (webmail, page Mon compte)"
+    " / Two-step login is on: use an app password (webmail, page My account)"
+)
+OTHER_SCOPE = "Ce mot de passe d'application n'ouvre pas ce service / This app password does not open this service"
+REVOKED = "Le mot de passe de cet appareil n'est plus valable / The password of this device was revoked"
+"""In ASCII: replies of SMTP and IMAP hold nothing else."""
+
 _SHAPE = re.compile(f"[{LETTERS}]{{{LENGTH}}}")
 _BETWEEN = re.compile(r"[\s-]+")
 _FAIR = 256 - 256 % len(LETTERS)

@@ -14,7 +14,7 @@ from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
 from mailserver.login import provisional, renewal, staying, throttle
 from mailserver.login.choice import Choice
-from mailserver.login.devices import SERVICES, Devices, candidate, opened_by
+from mailserver.login.devices import DEVICE_NEEDED, OTHER_SCOPE, REVOKED, SERVICES, Devices, candidate, opened_by
 from mailserver.login.factors import Factors, Proven
 from mailserver.login.memory import CHECKED_SECONDS, Memory, Success
 from mailserver.login.policy import Weakness
@@ -35,12 +35,6 @@ log = structlog.get_logger("login")
 
 WEB = "web"
 _WEB_ONLY = frozenset({WEB})
-DEVICE_NEEDED = (
-    "Double authentification active: utilisez un mot de passe d'application (webmail, page Mon compte)"
-    " / Two-step login is on: use an app password (webmail, page My account)"
-)
-OTHER_SCOPE = "Ce mot de passe d'application n'ouvre pas ce service / This app password does not open this service"
-REVOKED = "Le mot de passe de cet appareil n'est plus valable / The password of this device was revoked"
 WRONG = "Identifiant ou mot de passe incorrect / Wrong login or password"
 
 
@@ -126,7 +120,8 @@ class Login:
             await self._store.write(throttle.succeeded, attempt, facts)
             log.info("login", account=attempt.account_id, service=service, peer=peer, device=principal.device_id)
         now = self._clock.monotonic()
-        self._memory.put(token, Success(principal, throttle.familiar_key(attempt), now, now, heard, services))
+        key = throttle.familiar_key(attempt) if facts.device is None else ""
+        self._memory.put(token, Success(principal, key, now, now, heard, services))
         return principal
 
     def _device_hash(self, secret: Secret, service: str) -> bytes:
@@ -219,7 +214,7 @@ class Login:
         """Ask whether who entered may still be in: at each door, when the account has moved.
 
         Raises Refused(SUSPENDED | CLOSED | NOT_ACTIVATED), AUTHENTICATION when password or rights have changed
-        since; Temporary.
+        since, or the app password was revoked; Temporary.
         """
         standing = await self._store.read(accounts.get, principal.account_id)
         departure = staying.departure(self._house, principal, standing)
@@ -302,9 +297,9 @@ class Login:
         self, principal: Principal, old: Secret, new_password: Secret, peer: str, service: str = WEB
     ) -> Principal:
         """Replace one's own password. Raises as `login` does for the old one, Refused(WEAK_PASSWORD) for the new."""
-        await self.login(principal.login, old, peer, service)
+        proven = await self.login(principal.login, old, peer, service)
         attempt, facts = await self._open(principal.login, throttle.peer_name(peer), service)
-        if attempt.account_id != principal.account_id:
+        if proven.device_id or attempt.account_id != principal.account_id:  # an app password is no password
             raise Refused(Reason.AUTHENTICATION, WRONG)
         return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, old)
 
@@ -348,7 +343,8 @@ class Login:
         attempt = Attempt(account_id, self._proofs.name(name), peer, service)
         facts = await self._store.read(throttle.look, attempt, device)
         waiting = facts.blocked_until - int(self._clock.now())
-        if waiting > 0:
+        # A right app password is no guess, and strangers' wrong ones do not keep a device out.
+        if waiting > 0 and facts.device is None:
             self._waits.note(facts.account_key, facts.blocked_until)
             log.info("login throttled", account=account_id, service=service, peer=peer, seconds=waiting)
             raise throttle.too_many(waiting)

@@ -20,7 +20,7 @@ class Success:
 
     principal: Principal
     account_key: str
-    """Where wrong guesses of this peer at this account are counted."""
+    """Where wrong guesses of this peer at this account are counted; empty for an app password, which nobody guesses."""
     proven_at: float
     checked_at: float
     heard: int
