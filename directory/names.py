@@ -28,6 +28,10 @@ ALIASES = {
     "organizationname": "o",
     "2.5.4.11": "ou",
     "organizationalunitname": "ou",
+    **{
+        f"2.25.214369060024592588636620914225914994140.1.{number}": name
+        for number, name in ((7, "acadfunction"), (8, "acadclass"), (9, "acadgroup"), (10, "acaddisciplinecode"))
+    },
 }
 """Other spellings of the attribute types that name entries in our tree."""
 

@@ -1,46 +1,115 @@
 """The shape of the tree: where entries stand, what they are made of, and who may read which part.
 
-    BASE                                  the academy (dcObject, organization)
-    ├── ou=people       uid=edupont       inetOrgPerson + acadPerson
-    ├── ou=structures   ou=0210006T       organizationalUnit + acadStructure
-    ├── ou=groups       cn=profs.maths    groupOfNames + acadList (organizationalRole without members here)
-    └── cn=admin                          the administrator: binds, owns no mail
+    BASE                                            the academy (dcObject, organization)
+    ├── ou=people        uid=edupont                inetOrgPerson + eduPerson + supannPerson + acadPerson
+    ├── ou=contacts      cn=…                       inetOrgPerson without an account (in ou=people as well)
+    ├── ou=structures    ou=0210006T                organizationalUnit + supannOrg + supannEntite + acadStructure
+    │                    └── acadClass=0210006T$4B  acadTerm; groups of a school: acadGroup=…
+    ├── ou=groups        cn=profs.maths             groupOfNames + acadList (organizationalRole without members
+    │                                               here); functional boxes: + acadFunctionalBox
+    ├── ou=disciplines   acadDisciplineCode=L1300   acadTerm
+    ├── ou=functions     acadFunction=ENS           acadTerm
+    └── cn=admin                                    the administrator: binds, owns no mail
 
-`Person` and `Group` are the two kinds that cross between entries and the rest of the service; the
-functions here are the only place that knows which attribute holds what. NUMEN, INE, birth date and
-password have no attribute at all: what is not in the tree cannot be read from it.
+`person_entries` and `place_entries` are the only places that know which attribute holds what.
 """
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from directory import names, schema
+from directory.person_entries import (
+    EXPIRING_CLASS,
+    EXTRA,
+    PERSON_ATTRIBUTES,
+    PERSON_CLASSES,
+    Attributes,
+    Person,
+    dump_extra,
+    load_extra,
+    person_attributes,
+    person_classes,
+    read_person,
+)
+from directory.place_entries import (
+    BOX_CLASS,
+    GROUP_ATTRIBUTES,
+    GROUP_CLASSES,
+    NAMING,
+    ROLE_CLASSES,
+    STRUCTURE_CLASSES,
+    TERM_CLASSES,
+    Group,
+    group_attributes,
+    group_classes,
+    read_group,
+    structure_attributes,
+    term_attributes,
+    term_value,
+)
 from mailserver.errors import BadSyntax
-from mailserver.folding import fold_login
-from mailserver.identity import Role
+from mailserver.identity import Affiliation, Tie
+from mailserver.store.schools import Facts
+from mailserver.store.vocabulary_entries import Term
 
-Attributes = Mapping[str, Sequence[str]]
-"""Attribute name, as the schema spells it, to values."""
+__all__ = [
+    "BRANCHES",
+    "CARRIED",
+    "CLASSES",
+    "EXTRA",
+    "GROUP_ATTRIBUTES",
+    "GROUP_CLASSES",
+    "LEAVES",
+    "OWN",
+    "PERSON_ATTRIBUTES",
+    "PERSON_CLASSES",
+    "PUBLIC",
+    "ROLE_CLASSES",
+    "STRUCTURE_CLASSES",
+    "TERMS",
+    "TERM_CLASSES",
+    "Attributes",
+    "Entry",
+    "Group",
+    "Kind",
+    "Person",
+    "Place",
+    "Tree",
+    "account_of",
+    "dump_extra",
+    "generalized_time",
+    "group_attributes",
+    "load_extra",
+    "person_attributes",
+    "read_group",
+    "read_person",
+    "readable",
+    "uid_of",
+]
 
 PUBLIC = frozenset(
     {
         *("objectClass", "uid", "cn", "sn", "givenName", "displayName", "mail", "o", "ou", "dc"),
-        *("employeeType", "acadUAI", "acadDiscipline", "acadAddress", "description"),
+        *("employeeType", "acadUAI", "acadDiscipline", "acadAddress"),
+        *("acadFunction", "acadClass", "acadGroup", "acadDisciplineCode", "acadPost"),
+        *("acadSchoolKind", "acadContract"),
+        *("eduPersonPrincipalName", "eduPersonAffiliation", "eduPersonPrimaryAffiliation"),
+        *("eduPersonScopedAffiliation", "supannAliasLogin", "supannCivilite", "supannEtablissement"),
+        *("supannEntiteAffectation", "supannEntiteAffectationPrincipale", "supannCodeEntite"),
+        *(name for name in EXTRA if name != "homePhone"),
         *("entryDN", "entryUUID", "structuralObjectClass", "hasSubordinates", "subschemaSubentry"),
     }
 )
 """The address book: what everybody who is logged in may read."""
-OWN = PUBLIC | {"acadAccountId", "acadState", "createTimestamp", "modifyTimestamp"}
+OWN = PUBLIC | {
+    *("acadAccountId", "acadState", "homePhone", "supannListeRouge", "schacExpiryDate"),
+    *("createTimestamp", "modifyTimestamp"),
+}
 """What a person may read of their own entry."""
-
-PERSON_CLASSES = ("top", "person", "organizationalPerson", "inetOrgPerson", "acadPerson")
-STRUCTURE_CLASSES = ("top", "organizationalUnit", "acadStructure")
-GROUP_CLASSES = ("top", "groupOfNames", "acadList")
-ROLE_CLASSES = ("top", "organizationalRole", "acadList")
-"""A list without members in the tree: groupOfNames may not be empty (RFC 4519 section 3.5)."""
+_CONTACT = frozenset(known.name for known in schema.ATTRIBUTES) - {"userPassword"}
+"""An entry of the address book that is nobody's account: it is there to be read."""
 
 
 class Kind(Enum):
@@ -48,57 +117,101 @@ class Kind(Enum):
 
     BASE = auto()
     PEOPLE = auto()
+    CONTACTS = auto()
     STRUCTURES = auto()
     GROUPS = auto()
+    DISCIPLINES = auto()
+    FUNCTIONS = auto()
     ADMIN = auto()
     PERSON = auto()
+    CONTACT = auto()
     STRUCTURE = auto()
+    CLASS = auto()
+    SUBGROUP = auto()
+    """A group of a school's pupils."""
     GROUP = auto()
+    DISCIPLINE = auto()
+    FUNCTION = auto()
 
 
-BRANCHES = {Kind.PEOPLE: "people", Kind.STRUCTURES: "structures", Kind.GROUPS: "groups"}
-LEAVES = {Kind.PEOPLE: Kind.PERSON, Kind.STRUCTURES: Kind.STRUCTURE, Kind.GROUPS: Kind.GROUP}
-_LEAF_NAMES = {Kind.PEOPLE: "uid", Kind.STRUCTURES: "ou", Kind.GROUPS: "cn"}
+BRANCHES = {
+    Kind.PEOPLE: "people",
+    Kind.CONTACTS: "contacts",
+    Kind.STRUCTURES: "structures",
+    Kind.GROUPS: "groups",
+    Kind.DISCIPLINES: "disciplines",
+    Kind.FUNCTIONS: "functions",
+}
+LEAVES = {
+    Kind.PEOPLE: Kind.PERSON,
+    Kind.CONTACTS: Kind.CONTACT,
+    Kind.STRUCTURES: Kind.STRUCTURE,
+    Kind.GROUPS: Kind.GROUP,
+    Kind.DISCIPLINES: Kind.DISCIPLINE,
+    Kind.FUNCTIONS: Kind.FUNCTION,
+}
+TERMS = {
+    Kind.CLASS: Tie.CLASS,
+    Kind.SUBGROUP: Tie.GROUP,
+    Kind.DISCIPLINE: Tie.DISCIPLINE,
+    Kind.FUNCTION: Tie.FUNCTION,
+}
+"""The kinds whose entries are the academy's vocabulary."""
+_KIND_OF = {tie: kind for kind, tie in TERMS.items()}
+_LEAF_NAMES = {
+    Kind.PEOPLE: "uid",
+    Kind.STRUCTURES: "ou",
+    Kind.GROUPS: "cn",
+    Kind.DISCIPLINES: NAMING[Tie.DISCIPLINE].lower(),
+    Kind.FUNCTIONS: NAMING[Tie.FUNCTION].lower(),
+}
+_BELOW_SCHOOL = {NAMING[Tie.CLASS].lower(): Kind.CLASS, NAMING[Tie.GROUP].lower(): Kind.SUBGROUP}
+
+
+_OPERATIONAL = frozenset(known.name for known in schema.ATTRIBUTES if known.operational)
+_EVERYTHING_OF_A_PERSON = Person(
+    *("a", "a", "a", "a@a", ("b",)),
+    account_id=1,
+    uai="a",
+    discipline="a",
+    school="a",
+    state="a",
+    title="M.",
+    affiliations=tuple(Affiliation(kind, "a", "a") for kind in Tie),
+    expires="a",
+    extra=dict.fromkeys(EXTRA, ("a",)),
+)
+CARRIED: dict[Kind, frozenset[str]] = {
+    Kind.PERSON: frozenset(person_attributes(_EVERYTHING_OF_A_PERSON)) | {"objectClass"} | _OPERATIONAL,
+    Kind.STRUCTURE: frozenset(structure_attributes(Facts(*["1"] * 9))) | {"objectClass"} | _OPERATIONAL,
+    Kind.GROUP: frozenset(
+        group_attributes(Group("a", "a", ("a",), ("a",), "a", (), "a", True, "a", "a", True, True, ("a",)))
+    )
+    | {"objectClass", "cn"}
+    | _OPERATIONAL,
+    **{
+        kind: frozenset(term_attributes(Term(tie, "a", "a", "a", 1, 1))) | {"objectClass"} | _OPERATIONAL
+        for kind, tie in TERMS.items()
+    },
+}
+"""Attributes that entries of a kind may have: an assertion about any other is never true of them. A contact may
+have any."""
+CLASSES: dict[Kind, frozenset[str]] = {
+    Kind.PERSON: frozenset({*PERSON_CLASSES, EXPIRING_CLASS}),
+    Kind.STRUCTURE: frozenset(STRUCTURE_CLASSES),
+    Kind.GROUP: frozenset({*GROUP_CLASSES, *ROLE_CLASSES, BOX_CLASS}),
+    **dict.fromkeys(TERMS, frozenset(TERM_CLASSES)),
+}
+"""And the object classes; a contact may have any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A name inside the tree; `key` is the login, UAI or list name of a leaf, folded."""
+    """A name inside the tree. `key` is what names a leaf, folded: login, UAI, list, term; of a contact, its whole
+    name below the base, as `names.write` spells it when it is comparable: `cn=zoé,ou=contacts`."""
 
     kind: Kind
     key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What an entry of a person says."""
-
-    login: str
-    given_name: str
-    surname: str
-    address: str
-    aliases: tuple[str, ...] = ()
-    role: Role = Role.STAFF
-    account_id: int = 0
-    """0: the entry does not say."""
-    uai: str = ""
-    discipline: str = ""
-    school: str = ""
-    state: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What an entry of a list says."""
-
-    address: str
-    name: str
-    people: tuple[str, ...] = ()
-    """Distinguished names of members and, where the directory uses them, of groups within the group."""
-    addresses: tuple[str, ...] = ()
-    """Members given by address."""
-    owner: str = ""
-    """A distinguished name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +221,9 @@ class Entry:
     dn: str
     place: Place
     attributes: Attributes
+
+
+_BRANCH_OF = {Tie.DISCIPLINE: Kind.DISCIPLINES, Tie.FUNCTION: Kind.FUNCTIONS}
 
 
 class Tree:
@@ -133,6 +249,15 @@ class Tree:
     def group_dn(self, address: str) -> str:
         return f"cn={names.escape(self.group_name(address))},{self.branch_dn(Kind.GROUPS)}"
 
+    def term_dn(self, kind: Tie, uai: str, code: str) -> str:
+        """A class or group stands below its school, a discipline or function in its branch."""
+        above = self.structure_dn(uai) if uai else self.branch_dn(_BRANCH_OF[kind])
+        return f"{NAMING[kind]}={names.escape(term_value(kind, uai, code))},{above}"
+
+    def contact_dn(self, below: str) -> str:
+        """`below` is the name of a contact below the base, as written: `cn=Zoé,ou=contacts`."""
+        return f"{below},{self.base}"
+
     def group_name(self, address: str) -> str:
         """A list of our own domain is named by its local part, any other by its whole address."""
         return address.removesuffix(f"@{self.domain}")
@@ -153,6 +278,8 @@ class Tree:
             return None
         if depth == 0:
             return Place(Kind.BASE)
+        if depth == 2 and self._is_contact(name):
+            return Place(Kind.CONTACT, names.write(name[:2]))
         if any(len(relative) != 1 for relative in name[:depth]):
             return None
         if depth == 1:
@@ -160,10 +287,19 @@ class Tree:
                 return Place(Kind.ADMIN)
             return next((Place(kind) for kind, ou in BRANCHES.items() if name[0] == (("ou", ou),)), None)
         branch = self._place(name[1:])
-        if depth > 2 or branch is None or branch.kind not in LEAVES:
-            return None
         kind, key = name[0][0]
+        if branch is not None and branch.kind is Kind.STRUCTURE and kind in _BELOW_SCHOOL:
+            return Place(_BELOW_SCHOOL[kind], key) if key.startswith(f"{branch.key}$") else None
+        if depth > 2 or branch is None or branch.kind not in _LEAF_NAMES:
+            return None
         return Place(LEAVES[branch.kind], key) if kind == _LEAF_NAMES[branch.kind] else None
+
+    def _is_contact(self, name: names.Name) -> bool:
+        """In ou=contacts, or in ou=people under another name than a uid."""
+        branch = self._place(name[1:])
+        if branch is None or branch.kind not in (Kind.CONTACTS, Kind.PEOPLE):
+            return False
+        return branch.kind is Kind.CONTACTS or [kind for kind, _ in name[0]] != ["uid"]
 
     def nearest(self, dn: str) -> str:
         """The lowest branch above a name where nothing stands: `matchedDN` (RFC 4511 section 4.1.9)."""
@@ -179,7 +315,7 @@ class Tree:
 
     # ------------------------------------------------------------------ entries
 
-    def fixed(self, kind: Kind, academy: str) -> Entry:
+    def fixed(self, kind: Kind, academy: str, subordinates: bool = True) -> Entry:
         """The entries that stand in every tree: base, branches, administrator."""
         values: Attributes
         if kind is Kind.BASE:
@@ -194,35 +330,42 @@ class Tree:
             return self._entry(self.admin_dn, Place(kind), "organizationalRole", classes, values)
         values = {"ou": (BRANCHES[kind],)}
         classes = ("top", "organizationalUnit")
-        return self._entry(self.branch_dn(kind), Place(kind), "organizationalUnit", classes, values, True)
+        return self._entry(self.branch_dn(kind), Place(kind), "organizationalUnit", classes, values, subordinates)
 
     def person(self, person: Person, created: int = 0, modified: int = 0) -> Entry:
         """The times are seconds since the epoch; 0: not known."""
-        dn = self.person_dn(person.login)
         place = Place(Kind.PERSON, names.fold(person.login))
-        values = person_attributes(person)
-        if created:
-            values["createTimestamp"] = (generalized_time(created),)
-        if modified:
-            values["modifyTimestamp"] = (generalized_time(modified),)
-        return self._entry(dn, place, "inetOrgPerson", PERSON_CLASSES, values)
+        values = {**person_attributes(person), **_times(created, modified)}
+        dn = self.person_dn(person.login)
+        number = account_uuid(person.account_id) if person.account_id else None
+        return self._entry(dn, place, "inetOrgPerson", person_classes(person), values, number=number)
 
-    def structure(self, uai: str, name: str) -> Entry:
-        values = {"ou": (uai,), "acadUAI": (uai,)}
-        if name:
-            values["displayName"] = (name,)
-        place = Place(Kind.STRUCTURE, names.fold(uai))
-        return self._entry(self.structure_dn(uai), place, "organizationalUnit", STRUCTURE_CLASSES, values)
+    def contact(self, below: str, attributes: Attributes, created: int = 0, modified: int = 0) -> Entry:
+        """An entry of the address book; a password, had one got in, is not shown."""
+        dn = self.contact_dn(below)
+        place = Place(Kind.CONTACT, names.write(names.comparable(names.parse(below))))
+        held = {name: values for name, values in attributes.items() if name in _CONTACT and name != "objectClass"}
+        classes = tuple(attributes.get("objectClass", ("top", "person", "organizationalPerson", "inetOrgPerson")))
+        return self._entry(dn, place, "inetOrgPerson", classes, {**held, **_times(created, modified)})
 
-    def group(self, group: Group) -> Entry:
+    def structure(self, facts: Facts, created: int = 0, modified: int = 0, subordinates: bool = False) -> Entry:
+        """A school; it has subordinates when classes or groups are known of it."""
+        place = Place(Kind.STRUCTURE, names.fold(facts.uai))
+        values = {**structure_attributes(facts), **_times(created, modified)}
+        dn = self.structure_dn(facts.uai)
+        return self._entry(dn, place, "organizationalUnit", STRUCTURE_CLASSES, values, subordinates)
+
+    def term(self, term: Term) -> Entry:
+        place = Place(_KIND_OF[term.kind], names.fold(term_value(term.kind, term.uai, term.code)))
+        values = {**term_attributes(term), **_times(term.created, term.modified)}
+        return self._entry(self.term_dn(term.kind, term.uai, term.code), place, "acadTerm", TERM_CLASSES, values)
+
+    def group(self, group: Group, created: int = 0, modified: int = 0) -> Entry:
         key = self.group_name(group.address)
-        structural, classes = "groupOfNames", GROUP_CLASSES
-        if not group.people:
-            structural, classes = "organizationalRole", ROLE_CLASSES
-        values = {"cn": (key,), **group_attributes(group)}
-        return self._entry(
-            self.group_dn(group.address), Place(Kind.GROUP, names.fold(key)), structural, classes, values
-        )
+        structural = "groupOfNames" if group.people else "organizationalRole"
+        values = {"cn": (key,), **group_attributes(group), **_times(created, modified)}
+        dn, place = self.group_dn(group.address), Place(Kind.GROUP, names.fold(key))
+        return self._entry(dn, place, structural, group_classes(group), values)
 
     def _entry(
         self,
@@ -232,11 +375,12 @@ class Tree:
         classes: tuple[str, ...],
         values: Attributes,
         subordinates: bool = False,
+        number: str | None = None,
     ) -> Entry:
         operational = {
             "entryDN": (dn,),
             # Stable for the life of the name; identifiers and addresses are never given twice.
-            "entryUUID": (str(uuid.uuid5(_NAMESPACE, dn)),),
+            "entryUUID": (number or str(uuid.uuid5(_NAMESPACE, dn)),),
             "structuralObjectClass": (structural,),
             "hasSubordinates": ("TRUE" if subordinates else "FALSE",),
             "subschemaSubentry": (self.subschema_dn,),
@@ -245,6 +389,30 @@ class Tree:
 
 
 _NAMESPACE = uuid.UUID(int=int(schema.ARC.rpartition(".")[2]))
+_ACCOUNTS = f"{str(_NAMESPACE)[:13]}-8"
+"""How the UUIDs of accounts begin: a version 8 UUID is for whoever makes it to lay out (RFC 9562 section 5.8)."""
+
+
+def account_uuid(account_id: int) -> str:
+    """The UUID of an account's entry: it says the number, so that it can be searched."""
+    digits = f"{account_id:015x}"
+    return f"{_ACCOUNTS}000-8{digits[:3]}-{digits[3:]}"
+
+
+def account_of(text: str) -> int:
+    """The account's number in the UUID of its entry; 0 when it is no such UUID."""
+    text = text.lower()
+    if len(text) != 36 or not text.startswith(f"{_ACCOUNTS}000-8"):
+        return 0
+    try:
+        return int(text[20:23] + text[24:], 16)
+    except ValueError:
+        return 0
+
+
+def _times(created: int, modified: int) -> dict[str, tuple[str, ...]]:
+    known = {"createTimestamp": created, "modifyTimestamp": modified}
+    return {name: (generalized_time(seconds),) for name, seconds in known.items() if seconds}
 
 
 def generalized_time(seconds: int) -> str:
@@ -252,127 +420,12 @@ def generalized_time(seconds: int) -> str:
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
 
 
-def _filled(values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Without empty values: LDAP has none."""
-    kept = {name: tuple([value for value in found if value]) for name, found in values.items()}
-    return {name: found for name, found in kept.items() if found}
-
-
-def person_attributes(person: Person) -> dict[str, tuple[str, ...]]:
-    """What we write of a person; `read_person` is its inverse."""
-    name = f"{person.given_name} {person.surname}".strip() or person.login
-    return _filled(
-        {
-            "uid": (person.login,),
-            "cn": (name,),
-            "sn": (person.surname or name,),
-            "givenName": (person.given_name,),
-            "displayName": (name,),
-            "mail": (person.address, *person.aliases),
-            "acadAddress": (person.address,),
-            "employeeType": (person.role.value,),
-            "o": (person.school,),
-            "acadUAI": (person.uai,),
-            "acadDiscipline": (person.discipline,),
-            "acadAccountId": (str(person.account_id) if person.account_id else "",),
-            "acadState": (person.state,),
-        }
-    )
-
-
-def group_attributes(group: Group) -> dict[str, tuple[str, ...]]:
-    """What we write of a list besides its name."""
-    return _filled(
-        {
-            "displayName": (group.name,),
-            "mail": (group.address,),
-            "member": group.people,
-            "acadMemberAddress": group.addresses,
-            "owner": (group.owner,),
-        }
-    )
-
-
-# Words that other directories use for our populations (eduPersonAffiliation, employeeType in French).
-_ROLES = {
-    **{role.value: role for role in Role},
-    "student": Role.PUPIL,
-    "eleve": Role.PUPIL,
-    "élève": Role.PUPIL,
-    "faculty": Role.TEACHER,
-    "enseignant": Role.TEACHER,
-    "employee": Role.STAFF,
-    "secretary": Role.SECRETARIAT,
-    "administrator": Role.ADMIN,
-}
-PERSON_ATTRIBUTES = (
-    *("uid", "cn", "sn", "givenName", "displayName", "mail", "acadAddress", "employeeType"),
-    *("eduPersonAffiliation", "o", "acadUAI", "acadDiscipline", "acadAccountId"),
-)
-"""What `read_person` looks at: ask for no more."""
-GROUP_ATTRIBUTES = (
-    *("cn", "displayName", "mail", "member", "uniqueMember", "memberUid", "acadMemberAddress"),
-    *("mgrpRFC822MailMember", "rfc822MailMember", "owner"),
-)
-"""What `read_group` looks at: ours, and the usual ways of other directories."""
-
-
-def _first(attributes: Attributes, *wanted: str) -> str:
-    return next((value for name in wanted for value in attributes.get(name, ()) if value), "")
-
-
-def read_person(attributes: Attributes) -> Person | None:
-    """A person out of an entry of any directory; None when it names no identifier or no address."""
-    login = _first(attributes, "uid")
-    found = [address for address in attributes.get("mail", ()) if "@" in address]
-    primary = _first(attributes, "acadAddress")
-    address = primary if "@" in primary else next(iter(found), "")
-    if not fold_login(login) or not fold_login(address):
-        return None
-    surname, given = _first(attributes, "sn"), _first(attributes, "givenName")
-    whole = _first(attributes, "displayName", "cn")
-    if not given and whole.casefold().endswith(f" {surname.casefold()}"):
-        given = whole[: -len(surname) - 1]
-    number = _first(attributes, "acadAccountId")
-    affiliations = (*attributes.get("employeeType", ()), *attributes.get("eduPersonAffiliation", ()))
-    roles = [_ROLES[word.casefold()] for word in affiliations if word.casefold() in _ROLES]
-    return Person(
-        login=login,
-        given_name=given,
-        surname=surname or whole,
-        address=address,
-        aliases=tuple(alias for alias in found if alias.casefold() != address.casefold()),
-        role=roles[0] if roles else Role.STAFF,
-        account_id=int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else 0,
-        uai=_first(attributes, "acadUAI"),
-        discipline=_first(attributes, "acadDiscipline"),
-        school=_first(attributes, "o"),
-    )
-
-
-def read_group(attributes: Attributes) -> Group | None:
-    """A list out of an entry of any directory; None when it has no address."""
-    address = _first(attributes, "mail")
-    if "@" not in address:
-        return None
-    by_address = [
-        member.removeprefix("mailto:")
-        for name in ("acadMemberAddress", "mgrpRFC822MailMember", "rfc822MailMember")
-        for member in attributes.get(name, ())
-    ]
-    return Group(
-        address=address,
-        name=_first(attributes, "displayName", "cn"),
-        people=(*attributes.get("member", ()), *attributes.get("uniqueMember", ())),
-        addresses=(*by_address, *attributes.get("memberUid", ())),
-        owner=_first(attributes, "owner"),
-    )
-
-
 def readable(entry: Entry, login: str | None) -> frozenset[str] | None:
     """Attributes that a viewer may read; None: all. `login` is the person's, folded; None: the administrator."""
     if login is None:
         return None
+    if entry.place.kind is Kind.CONTACT:
+        return _CONTACT
     return OWN if entry.place == Place(Kind.PERSON, login) else PUBLIC
 
 

@@ -1,21 +1,26 @@
 """Entries out of the store, in the order of the tree, a page at a time.
 
 People are read by pages in the order of their account id, so that a reader who stops or is slow holds
-no transaction and can resume anywhere. Schools and lists are few: they are kept in memory until the
-directory says that something in it moved, and their members are read only when somebody may see them.
+no transaction and can resume anywhere; so are contacts and the academy's terms. Schools and lists are few: they
+are kept in memory until the directory says that something in it moved, and the members of lists are read only
+when somebody may see them.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 
 from directory import names
 from directory.server import narrowing
 from directory.server.filters import Filter
 from directory.server.groups import Groups
-from directory.tree import Entry, Kind, Person, Place, Tree
-from mailserver.identity import State
-from mailserver.store import people, schools
-from mailserver.store.conditions import All, Condition, Equals, Everything, Field, Negation, Nothing, Some
+from directory.server.narrowing import Surroundings
+from directory.tree import BRANCHES, LEAVES, TERMS, Entry, Kind, Person, Place, Tree, generalized_time, load_extra
+from mailserver import visibility
+from mailserver.folding import search_key
+from mailserver.identity import Affiliation
+from mailserver.store import affiliations, contacts, people, schools, vocabulary_entries
+from mailserver.store.conditions import Condition, Equals, Everything, Field, Nothing, both, visible
+from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 
 FIRST_PAGE = 100
@@ -23,20 +28,22 @@ FIRST_PAGE = 100
 PAGE = 500
 
 ORDER = (
-    *(Kind.BASE, Kind.ADMIN, Kind.PEOPLE, Kind.PERSON),
-    *(Kind.STRUCTURES, Kind.STRUCTURE, Kind.GROUPS, Kind.GROUP),
+    *(Kind.BASE, Kind.ADMIN, Kind.PEOPLE, Kind.PERSON, Kind.CONTACTS, Kind.CONTACT),
+    *(Kind.STRUCTURES, Kind.STRUCTURE, Kind.CLASS, Kind.SUBGROUP, Kind.GROUPS, Kind.GROUP),
+    *(Kind.DISCIPLINES, Kind.DISCIPLINE, Kind.FUNCTIONS, Kind.FUNCTION),
 )
 """The order in which a search walks the tree; a place in it is how a paged search resumes."""
 
-LEAF_KINDS = frozenset(narrowing.CARRIED)
+LEAF_KINDS = frozenset({*LEAVES.values(), Kind.CLASS, Kind.SUBGROUP})
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """After which entry a walk goes on: the step in ORDER, and within it the account id or the index."""
+    """After which entry a walk goes on: the step in ORDER, and within it the id or index, or a term's place."""
 
     step: int = 0
     after: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,20 @@ class Viewer:
 NOBODY = Viewer()
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What a search walks through. `above`: only what stands below this place; `ties`: affiliations are wanted."""
+
+    kinds: Sequence[Kind]
+    wanted: Filter
+    viewer: Viewer
+    above: Place
+    ties: bool = True
+
+
+Found = AsyncGenerator[tuple[Position, Entry], None]
+
+
 class Entries:
     """The tree as entries, read from the store."""
 
@@ -63,7 +84,8 @@ class Entries:
         self._tree = tree
         self._academy = academy
         self._groups = Groups(store, tree)
-        self._schools: dict[str, schools.School] | None = None
+        self._schools: _Schools | None = None
+        self._eyes: dict[str, visibility.Viewer] = {}
         self._unsubscribe = store.changes.subscribe("account", people.DIRECTORY, self._forget)
 
     def close(self) -> None:
@@ -72,79 +94,218 @@ class Entries:
 
     def _forget(self) -> None:
         self._schools = None
+        self._eyes.clear()
+
+    # ------------------------------------------------------------------ one entry
 
     async def at(self, place: Place, viewer: Viewer) -> Entry | None:
         """The entry that stands at a place, if the viewer may know of it."""
-        if place.kind is Kind.PERSON:
-            condition = _visible(Equals(Field.LOGIN, place.key), viewer)
-            rows = await self._store.read(people.matching, condition, 1)
-            return await self._person(rows[0]) if rows and names.fold(rows[0].login) == place.key else None
-        if place.kind is Kind.STRUCTURE:
-            known = (await self._all_schools()).get(place.key.upper())
-            return self._tree.structure(known.uai, known.name) if known is not None else None
-        if place.kind is Kind.GROUP:
-            # Who is in a list is for the administrator alone: members may be pupils, or addresses outside.
-            return await self._groups.at(place.key, viewer.administrator)
-        return self._tree.fixed(place.kind, self._academy)
+        match place.kind:
+            case Kind.PERSON:
+                return await self._person_at(place, viewer)
+            case Kind.CONTACT:
+                return await self._contact_at(place.key)
+            case Kind.STRUCTURE:
+                known = await self._all_schools()
+                return known.entry(self._tree, place.key.upper())
+            case Kind.GROUP:
+                # Who is in a list is for the administrator alone: members may be pupils, or addresses outside.
+                return await self._groups.at(place.key, viewer.administrator)
+            case kind if kind in TERMS:
+                uai, somewhere, code = place.key.partition("$")
+                at = (uai, code) if somewhere else ("", place.key)
+                term = await self._store.read(vocabulary_entries.get, TERMS[kind], *at)
+                return self._tree.term(term) if term is not None else None
+        return await self._fixed(place.kind)
 
-    async def walk(
-        self, kinds: Sequence[Kind], wanted: Filter, viewer: Viewer, start: Position
-    ) -> AsyncGenerator[tuple[Position, Entry], None]:
-        """Entries of these kinds that may match, from a position on, each with where to resume after it."""
+    async def _person_at(self, place: Place, viewer: Viewer) -> Entry | None:
+        condition = both(Equals(Field.LOGIN, place.key), visible(await self._sight(viewer)))
+        page = await self._store.read(_read_people, condition, 1, 0, True)
+        if page.rows and names.fold(page.rows[0].login) == place.key:
+            return self._person(page.rows[0], await self._all_schools(), page.ties)
+        return await self._contact_at(f"uid={names.escape(place.key)},ou={BRANCHES[Kind.PEOPLE]}")
+
+    async def _contact_at(self, key: str) -> Entry | None:
+        found = await self._store.read(contacts.get, key)
+        if found is None:
+            return None
+        return self._tree.contact(found.rdn, found.attributes, found.created, found.modified)
+
+    async def _fixed(self, kind: Kind) -> Entry:
+        """A branch has subordinates when something stands in it, whoever may see it."""
+        leaf = LEAVES.get(kind)
+        if leaf is Kind.STRUCTURE:
+            held = bool((await self._all_schools()).by_uai)
+        elif leaf is Kind.GROUP:
+            held = await self._groups.any()
+        else:
+            held = leaf is None or await self._store.read(_holds_any, leaf)
+        return self._tree.fixed(kind, self._academy, held)
+
+    async def _sight(self, viewer: Viewer) -> visibility.Viewer:
+        """Whom the viewer may see: as their role and schools are now."""
+        if viewer.administrator:
+            return visibility.ADMINISTRATOR
+        if viewer.login is None:
+            return visibility.NOBODY
+        known = self._eyes.get(viewer.login)
+        if known is None:
+            known = self._eyes[viewer.login] = await self._store.read(_viewer, viewer.login)
+        return known
+
+    async def nearest(self, dn: str) -> str:
+        """The lowest entry above a name where nothing stands: `matchedDN` (RFC 4511 section 4.1.9)."""
+        place = self._tree.locate(names.write(names.parse(dn)[1:]))
+        if place is not None and place.kind is Kind.STRUCTURE:
+            school = (await self._all_schools()).entry(self._tree, place.key.upper())
+            if school is not None:
+                return school.dn
+        return self._tree.nearest(dn)
+
+    # ------------------------------------------------------------------ many
+
+    async def walk(self, walk: Walk, start: Position) -> Found:
+        """Entries of the kinds that may match, from a position on, each with where to resume after it."""
+        around = Surroundings(self._tree, (await self._all_schools()).keys)
         for step, kind in enumerate(ORDER):
-            if step < start.step or kind not in kinds:
+            if step < start.step or kind not in walk.kinds:
                 continue
-            after = start.after if step == start.step else 0
-            if kind not in narrowing.CARRIED:
-                if after == 0:
-                    yield Position(step, 1), self._tree.fixed(kind, self._academy)
+            position = start if step == start.step else Position(step)
+            if kind not in LEAF_KINDS:
+                if position.after == 0:
+                    yield Position(step, 1), await self._fixed(kind)
                 continue
-            condition = narrowing.narrow(wanted, kind)
+            condition = narrowing.narrow(walk.wanted, kind, around)
             if isinstance(condition, Nothing):
                 continue
-            if kind is Kind.PERSON:
-                async for resume, entry in self._people(_visible(condition, viewer), after):
-                    yield Position(step, resume), entry
-            elif kind is Kind.STRUCTURE:
-                for index, school in enumerate((await self._all_schools()).values()):
-                    if index >= after:
-                        yield Position(step, index + 1), self._tree.structure(school.uai, school.name)
-            else:
-                groups = self._groups.walk(wanted, condition, viewer.administrator, after)
-                async for resume, entry in groups:
-                    yield Position(step, resume), entry
+            async for found in self._leaves(kind, condition, walk, position):
+                yield found
 
-    async def _people(self, condition: Condition, after: int) -> AsyncGenerator[tuple[int, Entry], None]:
-        size = FIRST_PAGE
+    def _leaves(self, kind: Kind, condition: Condition, walk: Walk, start: Position) -> Found:
+        match kind:
+            case Kind.PERSON:
+                return self._people(condition, walk, start)
+            case Kind.CONTACT:
+                return self._contacts(condition, walk, start)
+            case Kind.STRUCTURE:
+                return self._structures(condition, start)
+            case Kind.GROUP:
+                return self._lists(condition, walk, start)
+            case _:
+                return self._terms(kind, condition, walk, start)
+
+    async def _people(self, condition: Condition, walk: Walk, start: Position) -> Found:
+        seen = both(condition, visible(await self._sight(walk.viewer)))
+        size, after = FIRST_PAGE, start.after
         while True:
-            page = await self._store.read(people.matching, condition, size, after)
-            for row in page:
-                yield row.account_id, await self._person(row)
-            if len(page) < size:
+            page = await self._store.read(_read_people, seen, size, after, walk.ties)
+            known = await self._all_schools()
+            for row in page.rows:
+                yield Position(start.step, row.account_id), self._person(row, known, page.ties)
+            if len(page.rows) < size:
                 return
-            after, size = page[-1].account_id, PAGE
+            after, size = page.rows[-1].account_id, PAGE
 
-    async def _person(self, row: people.Entry) -> Entry:
-        school = (await self._all_schools()).get(row.uai)
-        return self._tree.person(_person(row, school.name if school is not None else ""), row.created, row.modified)
+    def _person(self, row: people.Entry, known: "_Schools", ties: Mapping[int, tuple[Affiliation, ...]]) -> Entry:
+        name = known.by_uai[row.uai].name if row.uai in known.by_uai else ""
+        return self._tree.person(person_of(row, name, ties.get(row.account_id, ())), row.created, row.modified)
 
-    async def _all_schools(self) -> dict[str, schools.School]:
-        """Schools by UAI, in order."""
+    async def _contacts(self, condition: Condition, walk: Walk, start: Position) -> Found:
+        branch = BRANCHES.get(walk.above.kind)
+        after = start.after
+        while True:
+            page = await self._store.read(contacts.matching, condition, PAGE, after)
+            for one in page:
+                if branch is None or one.key.endswith(f",ou={branch}"):
+                    entry = self._tree.contact(one.rdn, one.attributes, one.created, one.modified)
+                    yield Position(start.step, one.id), entry
+            if len(page) < PAGE:
+                return
+            after = page[-1].id
+
+    async def _structures(self, condition: Condition, start: Position) -> Found:
+        known = await self._all_schools()
+        may_match = narrowing.predicate(condition)
+        for index, uai in enumerate(known.by_uai):
+            if index >= start.after and may_match({Field.UAI: search_key(uai), Field.NAME: known.keys[uai]}):
+                entry = known.entry(self._tree, uai)
+                if entry is not None:
+                    yield Position(start.step, index + 1), entry
+
+    async def _lists(self, condition: Condition, walk: Walk, start: Position) -> Found:
+        groups = self._groups.walk(walk.wanted, condition, walk.viewer.administrator, start.after)
+        async for resume, entry in groups:
+            yield Position(start.step, resume), entry
+
+    async def _terms(self, kind: Kind, condition: Condition, walk: Walk, start: Position) -> Found:
+        if walk.above.kind is Kind.STRUCTURE:
+            condition = both(condition, Equals(Field.UAI, walk.above.key))
+        uai, _, code = start.key.partition("$")
+        while True:
+            page = await self._store.read(vocabulary_entries.matching, TERMS[kind], condition, PAGE, (uai, code))
+            for term in page:
+                yield Position(start.step, 0, f"{term.uai}${term.code}"), self._tree.term(term)
+            if len(page) < PAGE:
+                return
+            uai, code = page[-1].uai, page[-1].code
+
+    async def _all_schools(self) -> "_Schools":
         if self._schools is None:
-            self._schools = {one.uai: one for one in await self._store.read(schools.listing)}
+            self._schools = await self._store.read(_read_schools)
         return self._schools
 
 
-def _visible(condition: Condition, viewer: Viewer) -> Condition:
-    """Closed accounts and people who asked to be hidden are seen by the administrator and themselves only."""
-    if viewer.administrator:
-        return condition
-    shown = All((Equals(Field.HIDDEN, "0"), Negation(Equals(Field.STATE, State.CLOSED.value))))
-    seen = Some((shown, Equals(Field.LOGIN, viewer.login))) if viewer.login else shown
-    return seen if isinstance(condition, Everything) else All((condition, seen))
+@dataclass(frozen=True, slots=True)
+class _Schools:
+    """Every school by UAI, in order; their folded names; those that have classes or groups."""
+
+    by_uai: Mapping[str, schools.School]
+    keys: Mapping[str, str]
+    with_terms: frozenset[str]
+
+    def entry(self, tree: Tree, uai: str) -> Entry | None:
+        school = self.by_uai.get(uai)
+        if school is None:
+            return None
+        return tree.structure(school.facts, school.created, school.modified, uai in self.with_terms)
 
 
-def _person(row: people.Entry, school: str) -> Person:
+@dataclass(frozen=True, slots=True)
+class _People:
+    rows: Sequence[people.Entry]
+    ties: Mapping[int, tuple[Affiliation, ...]]
+
+
+def _read_people(tx: Tx, condition: Condition, limit: int, after: int, ties: bool) -> _People:
+    rows = people.matching(tx, condition, limit, after)
+    return _People(rows, affiliations.of(tx, [row.account_id for row in rows]) if ties and rows else {})
+
+
+def _read_schools(tx: Tx) -> _Schools:
+    found = {one.uai: one for one in schools.listing(tx)}
+    keys = {uai: search_key(one.name) for uai, one in found.items()}
+    return _Schools(found, keys, frozenset(schools.with_terms(tx)))
+
+
+def _holds_any(tx: Tx, leaf: Kind) -> bool:
+    """Whether there is an entry of a kind."""
+    if leaf is Kind.CONTACT:
+        return contacts.any_below(tx, BRANCHES[Kind.CONTACTS])
+    if leaf is Kind.PERSON:
+        return bool(people.matching(tx, Everything(), 1))
+    return bool(vocabulary_entries.matching(tx, TERMS[leaf], Equals(Field.UAI, ""), 1))
+
+
+def _viewer(tx: Tx, login: str) -> visibility.Viewer:
+    entry = people.find(tx, login)
+    if entry is None:
+        return visibility.NOBODY
+    ties = affiliations.of(tx, (entry.account_id,)).get(entry.account_id, ())
+    return visibility.Viewer(entry.account_id, entry.role, visibility.schools_of(entry.uai, ties))
+
+
+def person_of(row: people.Entry, school: str, ties: tuple[Affiliation, ...]) -> Person:
+    """A row of the store as an entry speaks of it."""
     return Person(
         login=row.login,
         given_name=row.given_name,
@@ -157,4 +318,9 @@ def _person(row: people.Entry, school: str) -> Person:
         discipline=row.discipline,
         school=school,
         state=row.state.value,
+        title=row.title,
+        hidden=row.hidden,
+        affiliations=ties,
+        expires=generalized_time(row.expires) if row.expires else "",
+        extra=load_extra(row.extra) if row.extra else {},
     )

@@ -14,6 +14,7 @@ from directory.server.matching import decode
 from directory.tree import Entry, Group, Kind, Tree
 from mailserver.errors import BadSyntax
 from mailserver.folding import fold_login, search_key
+from mailserver.identity import ListKind, Writers
 from mailserver.store import claims, lists, people
 from mailserver.store.conditions import Condition, Field
 from mailserver.store.notices import DIRECTORY
@@ -58,6 +59,10 @@ class Groups:
             if (holding is None or one.entry.address in holding) and may_match(one.keys):
                 yield index + 1, await self._entry(one.entry, members)
 
+    async def any(self) -> bool:
+        """Whether there is a list at all."""
+        return bool(await self._all())
+
     async def _all(self) -> list[_Known]:
         if self._lists is None:
             self._lists = [self._know(entry) for entry in await self._store.read(lists.listing)]
@@ -68,6 +73,7 @@ class Groups:
             Field.LOGIN: self._tree.group_name(entry.address),
             Field.ADDRESS: entry.address,
             Field.NAME: entry.name,
+            Field.UAI: entry.uai,
         }
         return _Known(entry, {field: search_key(text) for field, text in held.items()})
 
@@ -89,13 +95,11 @@ class Groups:
         return set(await self._store.read(_containing, logins, groups))
 
     async def _entry(self, one: lists.ListEntry, members: bool) -> Entry:
-        if not members:
-            return self._tree.group(Group(one.address, one.name))
-        sorted_members = await self._store.read(_members, one)
-        logins = [self._tree.person_dn(login) for login in sorted_members.logins]
-        groups = [self._tree.group_dn(address) for address in sorted_members.lists]
-        owner = self._tree.person_dn(sorted_members.owner) if sorted_members.owner else ""
-        return self._tree.group(Group(one.address, one.name, (*logins, *groups), sorted_members.addresses, owner))
+        if members:
+            group = await self._store.read(group_of, self._tree, one)
+        else:
+            group = Group(one.address, one.name, uai=one.uai, box=one.kind is ListKind.FUNCTION)
+        return self._tree.group(group, one.created, one.modified)
 
 
 def required_members(wanted: Filter) -> frozenset[str] | None:
@@ -115,24 +119,30 @@ def required_members(wanted: Filter) -> frozenset[str] | None:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Members:
-    logins: tuple[str, ...]
-    lists: tuple[str, ...]
-    addresses: tuple[str, ...]
-    owner: str
-
-
-def _members(tx: Tx, entry: lists.ListEntry) -> _Members:
-    """Sort a list's members into people, lists and addresses that the directory does not know."""
+def group_of(tx: Tx, tree: Tree, entry: lists.ListEntry) -> Group:
+    """A list with its members: people and lists by name, whom the directory does not know by address."""
+    box = entry.kind is ListKind.FUNCTION
     addresses = lists.members(tx, entry.address)
-    found = people.logins(tx, [*addresses, fold_login(entry.owner)])
-    groups = {address for address in addresses if address not in found and lists.get(tx, address) is not None}
-    return _Members(
-        logins=tuple(dict.fromkeys(found[address] for address in addresses if address in found)),
-        lists=tuple(address for address in addresses if address in groups),
-        addresses=tuple(address for address in addresses if address not in groups and address not in found),
-        owner=found.get(fold_login(entry.owner), ""),
+    owners = [fold_login(owner) for owner in lists.owners(tx, entry)]
+    found = people.logins(tx, [*addresses, *owners])
+    inner = lists.existing(tx, [address for address in addresses if address not in found])
+    named = [tree.person_dn(found[address]) for address in addresses if address in found]
+    named += [tree.group_dn(address) for address in addresses if address in inner]
+    owned = [tree.person_dn(found[one]) for one in owners if one in found]
+    return Group(
+        entry.address,
+        entry.name,
+        tuple(dict.fromkeys(named)),
+        tuple(address for address in addresses if address not in found and address not in inner),
+        owned[0] if owned else "",
+        tuple(owned[1:]),
+        uai=entry.uai,
+        box=box,
+        query=entry.query,
+        writers="" if entry.writers is Writers.ANYONE else entry.writers.value,
+        moderated=entry.moderated,
+        hidden_members=entry.hidden_members,
+        holders=tuple(f"{member}${rights}" for member, rights in lists.holders(tx, entry.address)) if box else (),
     )
 
 

@@ -1,28 +1,20 @@
 """From a filter to a condition that the database answers through its indexes.
 
 The condition is wider than the filter, never narrower: whatever it lets through is looked at again by
-`directory.server.matching`, which alone decides. So a NOT, or an attribute without a column, simply
-narrows nothing, and the folding of the columns (which also drops accents) need only be coarser than the
-matching rules' own.
+`directory.server.matching`, which alone decides. So an attribute without a column simply narrows nothing, and
+the folding of the columns (which also drops accents) need only be coarser than the matching rules' own.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from directory import names, schema
 from directory.schema import AttributeType
-from directory.server import filters
+from directory.server import asked, filters
 from directory.server.filters import Filter
 from directory.server.matching import contains, decode
-from directory.tree import (
-    GROUP_CLASSES,
-    PERSON_CLASSES,
-    ROLE_CLASSES,
-    STRUCTURE_CLASSES,
-    Kind,
-    Person,
-    person_attributes,
-)
-from mailserver.folding import search_key
+from directory.tree import CARRIED, CLASSES, Kind, Tree
+from mailserver.folding import search_key, strip_marks
 from mailserver.store.conditions import (
     All,
     Condition,
@@ -30,71 +22,121 @@ from mailserver.store.conditions import (
     Equals,
     Everything,
     Field,
+    Negation,
     Nothing,
     Some,
 )
 
-_OPERATIONAL = frozenset(known.name for known in schema.ATTRIBUTES if known.operational)
-_EVERY_PERSON = Person("a", "a", "a", "a", ("b",), account_id=1, uai="a", discipline="a", school="a", state="a")
-CARRIED: dict[Kind, frozenset[str]] = {
-    Kind.PERSON: frozenset(person_attributes(_EVERY_PERSON)) | {"objectClass"} | _OPERATIONAL,
-    Kind.STRUCTURE: frozenset({"objectClass", "ou", "acadUAI", "displayName"}) | _OPERATIONAL,
-    Kind.GROUP: frozenset({"objectClass", "cn", "displayName", "mail", "member", "acadMemberAddress", "owner"})
-    | _OPERATIONAL,
-}
-"""Attributes that entries of a kind may have: an assertion about any other is never true of them."""
-_CLASSES = {
-    Kind.PERSON: set(PERSON_CLASSES),
-    Kind.STRUCTURE: set(STRUCTURE_CLASSES),
-    Kind.GROUP: {*GROUP_CLASSES, *ROLE_CLASSES},
-}
-_GROUP_FIELDS = {"cn": Field.LOGIN, "mail": Field.ADDRESS, "displayName": Field.NAME}
-_FIELDS = {
-    "uid": Field.LOGIN,
-    "mail": Field.ADDRESS,
-    "acadAddress": Field.ADDRESS,
-    "sn": Field.SURNAME,
-    "givenName": Field.GIVEN_NAME,
-    "cn": Field.NAME,
-    "displayName": Field.NAME,
-    "employeeType": Field.ROLE,
-    "acadUAI": Field.UAI,
-    "acadDiscipline": Field.DISCIPLINE,
-    "acadState": Field.STATE,
-    "acadAccountId": Field.ACCOUNT_ID,
-}
+MAX_SCHOOLS = 100
+"""Schools of one name that a condition lists."""
 
+_FIELDS: Mapping[Kind, Mapping[str, Field]] = {
+    Kind.PERSON: {
+        "uid": Field.LOGIN,
+        "supannAliasLogin": Field.LOGIN,
+        "mail": Field.ADDRESS,
+        "acadAddress": Field.ADDRESS,
+        "sn": Field.SURNAME,
+        "givenName": Field.GIVEN_NAME,
+        "cn": Field.NAME,
+        "displayName": Field.NAME,
+        "employeeType": Field.ROLE,
+        "acadDiscipline": Field.DISCIPLINE,
+        "acadState": Field.STATE,
+        "supannCivilite": Field.TITLE,
+    },
+    Kind.CONTACT: {
+        "uid": Field.LOGIN,
+        "mail": Field.ADDRESS,
+        "sn": Field.SURNAME,
+        "givenName": Field.GIVEN_NAME,
+        "cn": Field.NAME,
+        "displayName": Field.NAME,
+    },
+    Kind.STRUCTURE: {
+        "ou": Field.UAI,
+        "acadUAI": Field.UAI,
+        "supannCodeEntite": Field.UAI,
+        "displayName": Field.NAME,
+    },
+    Kind.GROUP: {"cn": Field.LOGIN, "mail": Field.ADDRESS, "displayName": Field.NAME, "acadUAI": Field.UAI},
+    Kind.CLASS: {"cn": Field.CODE, "acadUAI": Field.UAI},
+    Kind.SUBGROUP: {"cn": Field.CODE, "acadUAI": Field.UAI},
+    Kind.DISCIPLINE: {"cn": Field.CODE, "acadDisciplineCode": Field.CODE},
+    Kind.FUNCTION: {"cn": Field.CODE, "acadFunction": Field.CODE},
+}
+"""The column, or the key in memory, that holds an attribute of a kind of entries."""
+_ASCII = frozenset({Field.LOGIN, Field.ROLE, Field.STATE, Field.UAI, Field.TITLE})
+"""Columns that hold no accents, but keep those of what they are compared with."""
 
 Keys = Mapping[Field, str]
 """What is known of something in memory, each under `mailserver.folding.search_key`."""
 
 
-def narrow(wanted: Filter, kind: Kind) -> Condition:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a filter on people may speak of besides people: the tree's names, and schools by their names."""
+
+    tree: Tree
+    schools: Mapping[str, str]
+    """The folded name of each UAI."""
+
+
+def narrow(wanted: Filter, kind: Kind, around: Surroundings) -> Condition:
     """A condition that holds of every entry of this kind for which the filter is true."""
     match wanted:
         case filters.And(items):
-            return _both([narrow(item, kind) for item in items])
+            return _both([narrow(item, kind, around) for item in items])
         case filters.Or(items):
-            return _either([narrow(item, kind) for item in items])
-        case filters.Not():
-            return Everything()
+            return _either([narrow(item, kind, around) for item in items])
+        case filters.Not(item):
+            return _refuted(item, kind, around)
         case filters.Extensible():
-            return _extensible(wanted, kind)
+            return _extensible(wanted, kind, around)
         case _:
-            return _assertion(wanted, kind)
+            return _assertion(wanted, kind, around)
+
+
+def _refuted(wanted: Filter, kind: Kind, around: Surroundings) -> Condition:
+    """A condition that holds of every entry for which the filter is false."""
+    match wanted:
+        case filters.And(items):
+            return _either([_refuted(item, kind, around) for item in items])
+        case filters.Or(items):
+            return _both([_refuted(item, kind, around) for item in items])
+        case filters.Not(item):
+            return narrow(item, kind, around)
+        case filters.Equality(attribute, octets):
+            known, text = schema.attribute(attribute), decode(octets)
+            if known is None or text is None or ";" in attribute:
+                return Everything()
+            if known.name == "objectClass" and _is_always_class(text, kind):
+                return Nothing()
+            role = asked.exact_role(known, text) if kind is Kind.PERSON else None
+            return Negation(role) if role is not None else Everything()
+        case filters.Present(attribute):
+            known = schema.attribute(attribute)
+            always = known is not None and known.name == "objectClass" and ";" not in attribute
+            return Nothing() if always else Everything()
+        case _:
+            return Everything()
 
 
 def _both(conditions: list[Condition]) -> Condition:
     kept = tuple(condition for condition in conditions if not isinstance(condition, Everything))
     if any(isinstance(condition, Nothing) for condition in kept):
         return Nothing()
+    if len(kept) == 1:
+        return kept[0]
     return All(kept) if kept else Everything()
 
 
 def _either(conditions: list[Condition]) -> Condition:
-    kept = tuple(condition for condition in conditions if not isinstance(condition, Nothing))
+    kept = tuple(dict.fromkeys(condition for condition in conditions if not isinstance(condition, Nothing)))
     if any(isinstance(condition, Everything) for condition in kept):
         return Everything()
+    if len(kept) == 1:
+        return kept[0]
     return Some(kept) if kept else Nothing()
 
 
@@ -108,76 +150,127 @@ Assertion = (
 )
 
 
-def _assertion(wanted: Assertion, kind: Kind) -> Condition:
+def _assertion(wanted: Assertion, kind: Kind, around: Surroundings) -> Condition:
     """What an assertion about an attribute asks of the entries that may carry it or one of its subtypes."""
     known = schema.attribute(wanted.attribute)
     if known is None:
         return Nothing()  # undefined, hence never true
-    members = [member for member in schema.kinds(known) if member.name in CARRIED[kind]]
-    return _either([_about(member, wanted, kind) for member in members])
+    return _either([_about(member, wanted, kind, around) for member in _members(known, kind)])
 
 
-def _about(known: AttributeType, wanted: Assertion, kind: Kind) -> Condition:
+def _members(known: AttributeType, kind: Kind) -> list[AttributeType]:
+    carried = CARRIED.get(kind)
+    return [member for member in schema.kinds(known) if carried is None or member.name in carried]
+
+
+def _about(known: AttributeType, wanted: Assertion, kind: Kind, around: Surroundings) -> Condition:
     match wanted:
         case filters.Equality(_, octets) if known.name == "objectClass":
-            return _class(octets, kind)
-        case filters.Equality(_, octets) | filters.Approximate(_, octets):
-            return _equals(known, decode(octets), kind)
+            return _class(decode(octets), kind)
+        case filters.Equality(_, octets):
+            return _equals(known, decode(octets), kind, around)
+        case filters.Approximate(_, octets):
+            return _approximate(known, decode(octets), kind)
         case filters.Substrings():
-            return _contains(known, wanted, kind)
-        case _:
-            return Everything()
+            return _contains(known, wanted, kind, around)
+        case filters.GreaterOrEqual(_, octets) | filters.LessOrEqual(_, octets):
+            if kind is not Kind.PERSON:
+                return Everything()
+            return asked.ordered(known, decode(octets), isinstance(wanted, filters.GreaterOrEqual))
+        case filters.Present():
+            return asked.present(known) if kind is Kind.PERSON else Everything()
 
 
-def _class(octets: bytes, kind: Kind) -> Condition:
-    wanted = decode(octets)
-    found = None if wanted is None else schema.OID_MATCH.read(wanted)
-    known = {schema.OID_MATCH.read(name) for name in _CLASSES[kind]}
-    return Everything() if found is not None and found in known else Nothing()
+def _class(wanted: str | None, kind: Kind) -> Condition:
+    if wanted is None:
+        return Nothing()
+    known = CLASSES.get(kind)
+    found = schema.OID_MATCH.read(wanted)
+    if found is None:
+        return Nothing()
+    return Everything() if known is None or found in {schema.OID_MATCH.read(name) for name in known} else Nothing()
 
 
-def _equals(known: AttributeType, text: str | None, kind: Kind) -> Condition:
+def _is_always_class(wanted: str, kind: Kind) -> bool:
+    """Whether every entry of a kind has a class."""
+    always = asked.ALWAYS.get(kind, ("top",))
+    return schema.OID_MATCH.read(wanted) in {schema.OID_MATCH.read(name) for name in always}
+
+
+def _equals(known: AttributeType, text: str | None, kind: Kind, around: Surroundings) -> Condition:
     if text is None:
         return Nothing()
-    field = _field(known, kind)
-    if field is None:
-        return Everything()
+    field = _FIELDS[kind].get(known.name)
     value = names.fold(text)
-    return _surname(Equals(field, value), Equals(Field.NAME, value)) if known.name == "sn" else Equals(field, value)
+    if field is not None:
+        condition = Equals(field, value)
+        return _surname(condition, Equals(Field.NAME, value)) if _is_surname(known, kind) else condition
+    if kind is Kind.PERSON:
+        if known.name == "o":
+            return _at_school_named(lambda name: name == search_key(value), around)
+        return asked.equals(known, text, around.tree)
+    return asked.term_equals(known, text, kind)
 
 
-def _field(known: AttributeType, kind: Kind) -> Field | None:
-    """The column that holds an attribute of this kind of entry, if one does."""
-    return {Kind.PERSON: _FIELDS, Kind.GROUP: _GROUP_FIELDS}.get(kind, {}).get(known.name)
+def _approximate(known: AttributeType, text: str | None, kind: Kind) -> Condition:
+    """Accents are forgotten: columns that keep them are asked without."""
+    if text is None:
+        return Nothing()
+    field = _FIELDS[kind].get(known.name)
+    if field is None:
+        return asked.present(known) if kind is Kind.PERSON else Everything()
+    value = names.fold(text)
+    if field in _ASCII:
+        value = strip_marks(value)
+    condition = Equals(field, value)
+    return _surname(condition, Equals(Field.NAME, value)) if _is_surname(known, kind) else condition
+
+
+def _is_surname(known: AttributeType, kind: Kind) -> bool:
+    return known.name == "sn" and kind is Kind.PERSON
 
 
 def _surname(by_surname: Condition, by_name: Condition) -> Condition:
-    """`sn` is the whole name of those who have no surname (`tree.person_attributes`)."""
+    """`sn` is the whole name of those who have no surname (`person_entries.person_attributes`)."""
     return Some((by_surname, All((Equals(Field.SURNAME, ""), by_name))))
 
 
-def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind) -> Condition:
+def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind, around: Surroundings) -> Condition:
     pieces = [decode(piece) for piece in (wanted.initial, *wanted.any, wanted.final)]
-    field = _field(known, kind)
-    if field is None or field is Field.ACCOUNT_ID:
-        return Everything()
+    if any(piece is None for piece in pieces):
+        return Nothing()
     # Spaces at the ends of a piece are left to the matching: without them the condition is only wider.
     initial, *middle, final = [names.fold(piece or "") for piece in pieces]
-    condition = Contains(field, initial, tuple(middle), final)
-    if known.name != "sn":
+    field = _FIELDS[kind].get(known.name)
+    if field is not None:
+        condition = Contains(field, initial, tuple(middle), final)
+        if _is_surname(known, kind):
+            return _surname(condition, Contains(Field.NAME, initial, tuple(middle), final))
         return condition
-    return _surname(condition, Contains(Field.NAME, initial, tuple(middle), final))
+    if kind is not Kind.PERSON:
+        return Everything()
+    if known.name == "o":
+        keys = search_key(initial), [search_key(piece) for piece in middle], search_key(final)
+        return _at_school_named(lambda name: contains(name, *keys), around)
+    return asked.contains(known, initial, tuple(middle), final)
 
 
-def _extensible(wanted: filters.Extensible, kind: Kind) -> Condition:
+def _at_school_named(holds: Callable[[str], bool], around: Surroundings) -> Condition:
+    """`o` is the name of the main school."""
+    found = [uai for uai, name in around.schools.items() if name and holds(name)]
+    if len(found) > MAX_SCHOOLS:
+        return Everything()
+    return _either([Equals(Field.UAI, uai) for uai in found])
+
+
+def _extensible(wanted: filters.Extensible, kind: Kind, around: Surroundings) -> Condition:
     """`attr:caseIgnoreMatch:=value` is an equality; with parts of the name, or without attribute, anything."""
     known = schema.attribute(wanted.attribute) if wanted.attribute else None
     if known is None or wanted.dn_attributes:
         return Everything() if not wanted.attribute or wanted.dn_attributes else Nothing()
-    members = [member for member in schema.kinds(known) if member.name in CARRIED[kind]]
     if known.name == "objectClass":
         return Everything()
-    return _either([_equals(member, decode(wanted.value), kind) for member in members])
+    return _either([_equals(member, decode(wanted.value), kind, around) for member in _members(known, kind)])
 
 
 def predicate(condition: Condition) -> Callable[[Keys], bool]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from directory import names, schema, tree
-from directory.server import entries, matching, messages, root
-from directory.server.entries import Entries, Position, Viewer
+from directory.server import entries, filters, matching, messages, root
+from directory.server.entries import Entries, Position, Viewer, Walk
 from directory.server.messages import Code, Page, Scope, Search, Tag
 from directory.tree import Entry, Kind, Tree
 from mailserver.errors import BadSyntax
@@ -30,6 +30,10 @@ PAGE_LIMIT = 1000
 TIME_LIMIT = 60.0
 """Seconds one search may take for a person."""
 ADMINISTRATOR_TIME_LIMIT = 3600.0
+
+MAX_COOKIE = 600
+"""Octets of a cookie: the longest names a class of a school."""
+_FIXED = frozenset({Kind.BASE, Kind.ADMIN, *tree.BRANCHES})
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -89,14 +93,43 @@ class Selection:
 
 def scope_kinds(kind: Kind, scope: Scope) -> tuple[Kind, ...]:
     """The kinds of entries below a base, for the scopes that go below it."""
-    if scope is Scope.SUBTREE and kind is Kind.BASE:
-        return entries.ORDER
-    if scope is Scope.ONE and kind is Kind.BASE:
-        return (Kind.ADMIN, Kind.PEOPLE, Kind.STRUCTURES, Kind.GROUPS)
-    leaf = tree.LEAVES.get(kind)
-    if leaf is None:
-        return (kind,) if scope is Scope.SUBTREE else ()
-    return (kind, leaf) if scope is Scope.SUBTREE else (leaf,)
+    if kind is Kind.BASE:
+        return entries.ORDER if scope is Scope.SUBTREE else (Kind.ADMIN, *tree.BRANCHES)
+    below = {
+        Kind.PEOPLE: (Kind.PERSON, Kind.CONTACT),
+        Kind.STRUCTURES: (Kind.STRUCTURE,),
+        Kind.STRUCTURE: (Kind.CLASS, Kind.SUBGROUP),
+    }.get(kind, (tree.LEAVES[kind],) if kind in tree.LEAVES else ())
+    if scope is not Scope.SUBTREE:
+        return below
+    return (kind, *below, *(scope_kinds(Kind.STRUCTURE, Scope.ONE) if kind is Kind.STRUCTURES else ()))
+
+
+TIES = frozenset(
+    {
+        *("acadUAI", "acadFunction", "acadClass", "acadGroup", "acadDisciplineCode", "acadPost"),
+        *("supannEtablissement", "supannEntiteAffectation"),
+    }
+)
+"""Attributes that say where people are what: they are read only when somebody asks for them."""
+
+
+def wants_ties(search: Search) -> bool:
+    """Whether affiliations are to be read to answer a search."""
+    wanted = Selection(search.attributes)
+    return any(wanted.takes(name) for name in TIES) or _asks_ties(search.filter)
+
+
+def _asks_ties(wanted: filters.Filter) -> bool:
+    match wanted:
+        case filters.And(items) | filters.Or(items):
+            return any(map(_asks_ties, items))
+        case filters.Not(item):
+            return _asks_ties(item)
+        case filters.Extensible(_, "", _, _):
+            return True
+    known = schema.attribute(wanted.attribute)
+    return known is not None and known.name in TIES
 
 
 class Searcher:
@@ -138,13 +171,16 @@ class Searcher:
         place = self._tree.locate(search.base if base else self._tree.base)
         entry = await self._entries.at(place, viewer) if place is not None else None
         if place is None or entry is None:
-            raise _Stop(Code.NO_SUCH_OBJECT, matched=self._tree.nearest(search.base))
-        kinds = scope_kinds(place.kind, search.scope)
-        if search.scope is Scope.BASE or (place.kind in entries.LEAF_KINDS and kinds):
+            raise _Stop(Code.NO_SUCH_OBJECT, matched=await self._entries.nearest(search.base))
+        if search.scope is Scope.BASE:
             return await answer.offer(entry, _readable(entry, viewer))
-        if place.kind in entries.LEAF_KINDS or answer.abandoned:
+        if answer.abandoned:
             return None
-        walk = self._entries.walk(kinds, search.filter, viewer, answer.start())
+        start = answer.start()
+        if place.kind in entries.LEAF_KINDS and search.scope is Scope.SUBTREE and start == Position():
+            await answer.offer(entry, _readable(entry, viewer), Position(0, 1))
+        kinds = [kind for kind in scope_kinds(place.kind, search.scope) if kind is not place.kind or kind in _FIXED]
+        walk = self._entries.walk(Walk(kinds, search.filter, viewer, place, wants_ties(search)), start)
         async with contextlib.aclosing(walk):
             async for position, found in walk:
                 await answer.offer(found, _readable(found, viewer), position)
@@ -195,10 +231,15 @@ class _Answer:
         if self._page is None or not self._page.cookie:
             return Position()
         mark, _, place = self._page.cookie.partition(b":")
-        step, _, after = place.partition(b".")
-        if mark != self._mark() or len(place) > 24 or not (step.isdigit() and after.isdigit()):
+        step, _, rest = place.partition(b".")
+        after, _, key = rest.partition(b".")
+        ours = mark == self._mark() and len(place) <= MAX_COOKIE and step.isdigit() and after.isdigit()
+        if not ours or len(step + after) > 24:
             raise _Stop(Code.UNWILLING_TO_PERFORM, "this cookie belongs to another search")
-        self._last = Position(int(step), int(after))
+        try:
+            self._last = Position(int(step), int(after), bytes.fromhex(key.decode("ascii")).decode("utf-8"))
+        except ValueError:
+            raise _Stop(Code.UNWILLING_TO_PERFORM, "this cookie belongs to another search") from None
         return self._last
 
     def _mark(self) -> bytes:
@@ -226,7 +267,8 @@ class _Answer:
     def _end_early(self) -> NoReturn:
         if not self._paged:
             raise _Stop(Code.SIZE_LIMIT_EXCEEDED)
-        self._cookie = self._mark() + b":%d.%d" % (self._last.step, self._last.after)
+        last = self._last
+        self._cookie = self._mark() + b":%d.%d.%s" % (last.step, last.after, last.key.encode("utf-8").hex().encode())
         raise _Stop(Code.SUCCESS)
 
     async def _flush(self) -> None:

@@ -19,6 +19,7 @@ MAX_TIES = 400
 """Of one person: a substitute teacher of twenty schools with every class of each fits."""
 MAX_CODE = 120
 """Characters of a code or label."""
+MAX_UAI = 8
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
 
@@ -53,8 +54,10 @@ def canonical(affiliations: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
         label = " ".join(one.label.split())
         if not code:
             raise Refused(Reason.INVALID, f"{one.kind.value}: a code is missing")
-        if len(code) > MAX_CODE or len(uai) > 8 or len(label) > MAX_CODE or not label.isprintable():
+        if len(code) > MAX_CODE or len(label) > MAX_CODE or not label.isprintable():
             raise Refused(Reason.INVALID, f"{one.kind.value}: a code or label is too long or cannot be printed")
+        if uai and not (uai.isascii() and uai.isalnum() and len(uai) <= MAX_UAI):
+            raise Refused(Reason.INVALID, f"{one.kind.value}: not a UAI")
         kept.setdefault((one.kind, uai, code), Affiliation(one.kind, code, uai, label))
     if len(kept) > MAX_TIES:
         raise Refused(Reason.LIMIT, f"a person has at most {MAX_TIES} affiliations")
@@ -104,7 +107,7 @@ def replace_many(tx: Tx, wanted: Mapping[int, Sequence[Affiliation]]) -> set[int
     changed: set[int] = set()
     for account_id, affiliations in wanted.items():
         held = {_key(one): one for one in before.get(account_id, ())}
-        now = {_key(one): one for one in canonical(affiliations)}
+        now = {key: _named(one, held.get(key)) for key, one in _keyed(canonical(affiliations))}
         if held == now:
             continue
         changed.add(account_id)
@@ -144,6 +147,15 @@ def _touch(tx: Tx, account_ids: set[int]) -> None:
 def _portions(account_ids: Iterable[int]) -> Iterator[list[int]]:
     ids = list(account_ids)
     return (ids[start : start + IN_LIST] for start in range(0, len(ids), IN_LIST))
+
+
+def _keyed(affiliations: Iterable[Affiliation]) -> Iterator[tuple[_Key, Affiliation]]:
+    return ((_key(one), one) for one in affiliations)
+
+
+def _named(one: Affiliation, held: Affiliation | None) -> Affiliation:
+    """What comes without a label keeps the one it had."""
+    return held if held is not None and not one.label else one
 
 
 def _key(one: Affiliation) -> _Key:

@@ -5,14 +5,18 @@ The language of LDAP's filters and of the address book. Truth has three values, 
 Whoever builds conditions bounds their number and depth.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, literal, not_, null, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, null, or_, select, true
 
-from mailserver.folding import fold_login, search_key
+from mailserver.folding import code_key, fold_login, search_key
+from mailserver.identity import Role, State, Tie
 from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import claim, person
+from mailserver.store.schema.people import affiliation, claim, person
+from mailserver.visibility import Viewer
 
 LAST = "\U0010ffff"
 """Sorts after every character: the end of a prefix's range."""
@@ -31,16 +35,26 @@ class Field(Enum):
     """Given name and surname."""
     ROLE = "role"
     UAI = "uai"
+    """The main school."""
     DISCIPLINE = "discipline"
     STATE = "state"
     HIDDEN = "hidden"
     ACCOUNT_ID = "account-id"
     CREATED = "created"
     MODIFIED = "modified"
+    TITLE = "title"
+    CODE = "code"
+    """Of a term of the vocabulary; people have none."""
+    EXPIRES = "expires"
+    """When the account closes; 0: no day is set."""
+    EXTRA = "extra"
+    """Further attributes; only whether there are any."""
 
 
-_NUMBERS = {Field.HIDDEN, Field.ACCOUNT_ID, Field.CREATED, Field.MODIFIED}
-_COLUMNS = {
+_NUMBERS = {Field.HIDDEN, Field.ACCOUNT_ID, Field.CREATED, Field.MODIFIED, Field.EXPIRES}
+_OPTIONAL_NUMBERS = {Field.EXPIRES}
+Columns = Mapping[Field, ColumnElement[Any]]
+_COLUMNS: Columns = {
     Field.LOGIN: account.c.login,
     Field.PRIMARY_ADDRESS: person.c.address,
     Field.GIVEN_NAME: person.c.given_key,
@@ -54,6 +68,9 @@ _COLUMNS = {
     Field.ACCOUNT_ID: account.c.id,
     Field.CREATED: person.c.created,
     Field.MODIFIED: person.c.modified,
+    Field.EXPIRES: account.c.close_at,
+    Field.EXTRA: person.c.extra,
+    Field.TITLE: func.lower(person.c.title),
 }
 
 
@@ -106,6 +123,28 @@ class AtMost:
 
 
 @dataclass(frozen=True, slots=True)
+class Tied:
+    """An affiliation of a kind: of any code or a given one (`prefix`: that begins so), anywhere or at one school."""
+
+    kind: Tie
+    code: str = ""
+    uai: str = ""
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AtSchool:
+    """The main school, or one of an affiliation, is this one (`Field.UAI`)."""
+
+    test: Equals | Contains
+
+
+def at_school(uai: str) -> AtSchool:
+    """The people of one school."""
+    return AtSchool(Equals(Field.UAI, uai))
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     """Every one holds; of none: true."""
 
@@ -124,11 +163,49 @@ class Negation:
     condition: "Condition"
 
 
-Condition = Everything | Nothing | Undefined | Equals | Contains | Present | AtLeast | AtMost | All | Some | Negation
+Condition = (
+    Everything
+    | Nothing
+    | Undefined
+    | Equals
+    | Contains
+    | Present
+    | AtLeast
+    | AtMost
+    | Tied
+    | AtSchool
+    | All
+    | Some
+    | Negation
+)
+
+_NOT_HIDDEN = Equals(Field.HIDDEN, "0")
+_NOT_CLOSED = Negation(Equals(Field.STATE, State.CLOSED.value))
+_PUPIL = Equals(Field.ROLE, Role.PUPIL.value)
 
 
-def clause(condition: Condition) -> ColumnElement[bool]:
-    """The SQL of a condition over `person` joined with `account`."""
+def visible(who: Viewer) -> Condition:
+    """Of whom a viewer may know: `visibility.sees` for the database."""
+    if who.sees_all:
+        return Everything()
+    parts: list[Condition] = [_NOT_HIDDEN, _NOT_CLOSED]
+    if not who.service:
+        parts.append(Some((Negation(_PUPIL), *map(at_school, sorted(who.guards)))))
+    shown = All(tuple(parts))
+    return Some((shown, Equals(Field.ACCOUNT_ID, str(who.account_id)))) if who.account_id else shown
+
+
+def both(one: Condition, other: Condition) -> Condition:
+    """Both hold; what is always true is left out."""
+    kept = tuple(part for part in (one, other) if not isinstance(part, Everything))
+    return All(kept) if len(kept) > 1 else kept[0] if kept else Everything()
+
+
+def clause(condition: Condition, columns: Columns = _COLUMNS) -> ColumnElement[bool]:
+    """The SQL of a condition over `person` joined with `account`, or over other columns that say the same.
+
+    Where there is no column to ask, nothing is ruled out.
+    """
     match condition:
         case Everything():
             return true()
@@ -137,17 +214,41 @@ def clause(condition: Condition) -> ColumnElement[bool]:
         case Undefined():
             return null() == literal(1)
         case All(conditions):
-            return and_(true(), *map(clause, conditions))
+            return and_(true(), *(clause(one, columns) for one in conditions))
         case Some(conditions):
-            return or_(false(), *map(clause, conditions))
+            return or_(false(), *(clause(one, columns) for one in conditions))
         case Negation(inner):
-            return not_(clause(inner))
+            return not_(clause(inner, columns))
+        case Tied():
+            return account.c.id.in_(select(affiliation.c.account_id).where(*_tie(condition)))
+        case AtSchool(test):
+            kinds = affiliation.c.kind.in_([tie.value for tie in Tie])
+            ties = select(affiliation.c.account_id).where(kinds, _comparison(affiliation.c.uai, test))
+            return or_(_comparison(person.c.uai, test), account.c.id.in_(ties))
         case Equals(Field.ADDRESS) | Contains(Field.ADDRESS) | AtLeast(Field.ADDRESS) | AtMost(Field.ADDRESS):
             return _any_address(condition)
+        case Present(Field.ADDRESS):
+            return true()
+        case _ if condition.field not in columns:
+            return true()
+        case Present(field) if field in _OPTIONAL_NUMBERS:
+            return columns[field] > 0
         case Present(field):
-            return true() if field in _NUMBERS or field is Field.ADDRESS else _COLUMNS[field] != ""
+            return true() if field in _NUMBERS else columns[field] != ""
         case _:
-            return _comparison(_COLUMNS[condition.field], condition)
+            return _comparison(columns[condition.field], condition)
+
+
+def _tie(condition: Tied) -> list[ColumnElement[bool]]:
+    parts: list[ColumnElement[bool]] = [affiliation.c.kind == condition.kind.value]
+    code = code_key(condition.code)
+    if condition.uai:
+        parts.append(affiliation.c.uai == _fold(Field.UAI, condition.uai))
+    if code and condition.prefix:
+        parts += [affiliation.c.code >= code, affiliation.c.code < code + LAST]
+    elif code:
+        parts.append(affiliation.c.code == code)
+    return parts
 
 
 def _any_address(condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
@@ -169,7 +270,7 @@ def _any_address(condition: Equals | Contains | AtLeast | AtMost) -> ColumnEleme
 def _comparison(column: ColumnElement[str], condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
     field = condition.field
     if field in _NUMBERS:
-        return _number(column, condition)
+        return _number(field, column, condition)
     match condition:
         case Equals(_, value):
             return column == _fold(field, value)
@@ -197,7 +298,9 @@ def _escape(piece: str) -> str:
     return piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _number(column: ColumnElement[str], condition: Equals | Contains | AtLeast | AtMost) -> ColumnElement[bool]:
+def _number(
+    field: Field, column: ColumnElement[str], condition: Equals | Contains | AtLeast | AtMost
+) -> ColumnElement[bool]:
     if isinstance(condition, Contains) or not _is_number(condition.value):
         return clause(Undefined())
     value = literal(int(condition.value))
@@ -206,6 +309,8 @@ def _number(column: ColumnElement[str], condition: Equals | Contains | AtLeast |
             return column == value
         case AtLeast():
             return column >= value
+        case AtMost() if field in _OPTIONAL_NUMBERS:
+            return and_(column > 0, column <= value)
         case AtMost():
             return column <= value
 
@@ -219,8 +324,10 @@ def _fold(field: Field, value: str) -> str:
         return fold_login(value)
     if field is Field.UAI:
         return value.strip().upper()
-    if field in (Field.ROLE, Field.STATE):
+    if field in (Field.ROLE, Field.STATE, Field.TITLE):
         return value.strip().lower()
+    if field is Field.CODE:
+        return code_key(value)
     return search_key(value)
 
 

@@ -76,6 +76,12 @@ def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[C
     return [_contact(tuple(row)) for row in rows]
 
 
+def any_below(tx: Tx, branch: str) -> bool:
+    """Whether there is an entry in a branch of the tree, by its `ou`."""
+    ending = contact_entry.c.rdn_key.endswith(f",ou={branch}", autoescape=True)
+    return tx.execute(select(contact_entry.c.id).where(ending).limit(1)).first() is not None
+
+
 def add(tx: Tx, key: str, rdn: str, attributes: Attributes) -> int:
     """Add an entry; its id. Raises Refused(CONFLICT | LIMIT)."""
     values = {"rdn_key": key, "rdn": rdn, **_columns(attributes), "created": tx.now, "modified": tx.now}

@@ -95,6 +95,16 @@ def members(tx: Tx, address: str) -> tuple[str, ...]:
     return tuple(row[0] for row in tx.all(_MEMBERS, address=fold_login(address)))
 
 
+def holders(tx: Tx, address: str) -> list[tuple[str, str]]:
+    """Who holds a functional box, and with which rights."""
+    rows = tx.execute(
+        select(list_member.c.member, list_member.c.rights)
+        .where(list_member.c.list == fold_login(address))
+        .order_by(list_member.c.member)
+    )
+    return [(member, rights) for member, rights in map(tuple, rows)]
+
+
 def owners(tx: Tx, entry: ListEntry) -> tuple[str, ...]:
     """Every owner's address, folded, the first one first."""
     first = (fold_login(entry.owner),) if entry.owner else ()

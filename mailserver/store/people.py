@@ -44,6 +44,11 @@ class Entry:
     login_version: int
     created: int
     modified: int
+    title: str = ""
+    extra: str = ""
+    """Further attributes, as JSON (`directory.tree`)."""
+    expires: int = 0
+    """When the account closes; 0: no day is set."""
 
     @property
     def name(self) -> str:
@@ -86,6 +91,9 @@ _COLUMNS = (
     account.c.login_version,
     person.c.created,
     person.c.modified,
+    person.c.title,
+    person.c.extra,
+    account.c.close_at,
 )
 _PEOPLE = person.join(account, account.c.id == person.c.account_id)
 _ALL: Select[Any] = select(*_COLUMNS).select_from(_PEOPLE)
@@ -290,4 +298,7 @@ def _entry(row: Row) -> Entry:
         login_version=row[13],
         created=row[14],
         modified=row[15],
+        title=row[16],
+        extra=row[17],
+        expires=row[18],
     )

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, exists, insert, select, update
 
 from mailserver.folding import search_key
+from mailserver.identity import Tie
 from mailserver.store.notices import DIRECTORY
-from mailserver.store.schema.people import school
+from mailserver.store.schema.people import school, vocabulary_entry
 from mailserver.store.statements import Tx
 
 IN_LIST = 1000
@@ -71,6 +72,14 @@ def get(tx: Tx, uai: str) -> School | None:
     """A school by its UAI."""
     row = tx.execute(_ALL.where(school.c.uai == uai.upper())).first()
     return School(*tuple(row)) if row is not None else None
+
+
+def with_terms(tx: Tx) -> set[str]:
+    """The schools of which classes or groups are known."""
+    below = exists().where(
+        vocabulary_entry.c.kind.in_([Tie.CLASS.value, Tie.GROUP.value]), vocabulary_entry.c.uai == school.c.uai
+    )
+    return set(tx.execute(select(school.c.uai).where(below)).scalars())
 
 
 def ensure(tx: Tx, uais: Iterable[str]) -> int:

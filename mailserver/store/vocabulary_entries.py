@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, select, update
+from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.folding import code_key, search_key
 from mailserver.identity import Affiliation, Tie
+from mailserver.store.conditions import Columns, Condition, Field, clause
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.schema.people import vocabulary_entry
 from mailserver.store.statements import Statement, Tx
@@ -89,6 +90,22 @@ def listing(tx: Tx, kind: Tie, uai: str | None = None) -> list[Term]:
     if uai is not None:
         wanted = wanted.where(vocabulary_entry.c.uai == uai.upper())
     return [_term(tuple(row)) for row in tx.execute(wanted.order_by(vocabulary_entry.c.uai, vocabulary_entry.c.code))]
+
+
+_COLUMNS_OF: Columns = {
+    Field.UAI: vocabulary_entry.c.uai,
+    Field.CODE: vocabulary_entry.c.code,
+    Field.NAME: vocabulary_entry.c.label_key,
+}
+
+
+def matching(tx: Tx, kind: Tie, condition: Condition, limit: int, after: tuple[str, str] = ("", "")) -> list[Term]:
+    """Terms that may satisfy a condition (too many perhaps, never too few), by (uai, code) beyond `after`."""
+    uai, code = after
+    beyond = or_(vocabulary_entry.c.uai > uai, and_(vocabulary_entry.c.uai == uai, vocabulary_entry.c.code > code))
+    wanted = _ALL.where(vocabulary_entry.c.kind == kind.value, beyond, clause(condition, _COLUMNS_OF))
+    rows = tx.execute(wanted.order_by(vocabulary_entry.c.uai, vocabulary_entry.c.code).limit(limit))
+    return [_term(tuple(row)) for row in rows]
 
 
 def ensure_many(tx: Tx, terms: Mapping[tuple[Tie, str, str], str]) -> int:

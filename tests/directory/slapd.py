@@ -12,7 +12,7 @@ from pathlib import Path
 from mailserver.tls import make_certificate
 
 SLAPD = "/usr/sbin/slapd"
-SCHEMA = Path(__file__).resolve().parents[2] / "deploy" / "mailserver.schema"
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 BASE = "dc=ac-exemple,dc=fr"
 ADMIN = f"cn=admin,{BASE}"
 PASSWORD = "slapd-secret"
@@ -21,7 +21,8 @@ _CONFIGURATION = """
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
-include {schema}
+include {deploy}/education.schema
+include {deploy}/mailserver.schema
 pidfile {folder}/slapd.pid
 modulepath /usr/lib/ldap
 moduleload back_mdb
@@ -59,6 +60,18 @@ ou: structures
 dn: ou=groups,{BASE}
 objectClass: organizationalUnit
 ou: groups
+
+dn: ou=contacts,{BASE}
+objectClass: organizationalUnit
+ou: contacts
+
+dn: ou=disciplines,{BASE}
+objectClass: organizationalUnit
+ou: disciplines
+
+dn: ou=functions,{BASE}
+objectClass: organizationalUnit
+ou: functions
 """
 
 
@@ -88,7 +101,7 @@ class Slapd:
         (self.folder / "data").mkdir(parents=True)
         now = datetime.datetime.now(datetime.UTC)
         make_certificate(self.certificate, self.folder / "tls" / "key.pem", ["ldap.ac-exemple.fr"], now)
-        text = _CONFIGURATION.format(schema=SCHEMA, folder=self.folder, base=BASE, admin=ADMIN, password=PASSWORD)
+        text = _CONFIGURATION.format(deploy=DEPLOY, folder=self.folder, base=BASE, admin=ADMIN, password=PASSWORD)
         (self.folder / "slapd.conf").write_text(text)
 
     def start(self) -> None:

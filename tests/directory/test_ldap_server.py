@@ -9,6 +9,7 @@ from ldap3.core.exceptions import LDAPExceptionError
 
 from directory import rosters
 from directory.server import ber, messages, search, session
+from directory.tree import PERSON_CLASSES
 from mailserver.identity import Principal, Role
 from mailserver.store import accounts
 from mailserver.store.transactions import Tx
@@ -27,7 +28,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
         dupont = running.add(
             "Emma", "Dupont", numen="21E2600123ABC", birth_date="1980-01-31", uai=SCHOOL, discipline="Maths"
         )
-        kaci = running.add("Sarah", "Kaci", Role.PUPIL, ine="123456789AB")
+        kaci = running.add("Sarah", "Kaci", Role.PUPIL, ine="123456789AB", uai=SCHOOL)
         running.add("Hélène", "Müller", Role.STAFF, uai=SCHOOL)
         running.activate(dupont)
         running.activate(kaci)
@@ -199,7 +200,7 @@ def attributes_of(
 
 def test_a_person(door: Academy) -> None:
     assert attributes_of(door, DUPONT) == {
-        "objectClass": ["top", "person", "organizationalPerson", "inetOrgPerson", "acadPerson"],
+        "objectClass": list(PERSON_CLASSES),
         "uid": ["edupont"],
         "cn": ["Emma Dupont"],
         "sn": ["Dupont"],
@@ -213,6 +214,15 @@ def test_a_person(door: Academy) -> None:
         "acadDiscipline": ["Maths"],
         "acadAccountId": ["1"],
         "acadState": ["active"],
+        "eduPersonPrincipalName": ["edupont@ac-exemple.fr"],
+        "eduPersonAffiliation": ["faculty", "employee", "member"],
+        "eduPersonPrimaryAffiliation": ["faculty"],
+        "eduPersonScopedAffiliation": [f"{one}@ac-exemple.fr" for one in ("faculty", "employee", "member")],
+        "supannAliasLogin": ["edupont"],
+        "supannListeRouge": ["FALSE"],
+        "supannEtablissement": [f"{{UAI}}{SCHOOL}"],
+        "supannEntiteAffectation": [f"{{UAI}}{SCHOOL}"],
+        "supannEntiteAffectationPrincipale": [f"{{UAI}}{SCHOOL}"],
     }
 
 
@@ -272,12 +282,14 @@ def test_lists(door: Academy) -> None:
 
 def test_scopes(door: Academy) -> None:
     connection = door.connect()
-    branches = [f"ou={name},{BASE}" for name in ("people", "structures", "groups")]
+    branches = [
+        f"ou={name},{BASE}" for name in ("people", "contacts", "structures", "groups", "disciplines", "functions")
+    ]
     assert names_of(connection, "(objectClass=*)", scope := BASE, search_scope="BASE") == [scope]
     assert names_of(connection, "(objectClass=*)", search_scope="LEVEL") == [ADMIN, *branches]
     assert len(names_of(connection, "(objectClass=*)", branches[0], search_scope="LEVEL")) >= 5
     assert names_of(connection, "(objectClass=*)", branches[0])[0] == branches[0]
-    assert names_of(connection, "(objectClass=*)", branches[1], search_scope="LEVEL") == [f"ou={SCHOOL},{branches[1]}"]
+    assert names_of(connection, "(objectClass=*)", branches[2], search_scope="LEVEL") == [f"ou={SCHOOL},{branches[2]}"]
     assert names_of(connection, "(objectClass=*)", DUPONT) == [DUPONT]
     assert names_of(connection, "(objectClass=*)", DUPONT, search_scope="LEVEL") == []
     assert names_of(connection, "(uid=edupont)", "") == [DUPONT]
@@ -380,7 +392,7 @@ def test_controls(door: Academy) -> None:
 @pytest.fixture(scope="module")
 def crowd(door: Academy) -> list[Principal]:
     """Homonyms enough for several pages."""
-    return [door.add("Jean", "Foule", Role.PUPIL) for _ in range(25)]
+    return [door.add("Jean", "Foule", Role.STAFF) for _ in range(25)]
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 100])

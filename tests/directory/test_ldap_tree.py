@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from directory import tree
 from directory.tree import Group, Kind, Person, Place, Tree
 from mailserver.errors import BadSyntax
-from mailserver.identity import Role
+from mailserver.identity import Affiliation, Role, Tie
+from mailserver.store import affiliations
 
 BASE = "dc=ac-exemple,dc=fr"
 TREE = Tree(BASE, "ac-exemple.fr")
@@ -32,8 +33,16 @@ addresses = st.builds("{}@ac-exemple.fr".format, logins)
         ("", None),
         ("dc=fr", None),
         ("dc=ac-autre,dc=fr", None),
-        (f"cn=edupont,ou=people,{BASE}", None),
-        (f"uid=a+cn=b,ou=people,{BASE}", None),
+        (f"cn=EDupont,ou=people,{BASE}", Place(Kind.CONTACT, "cn=edupont,ou=people")),
+        (f"uid=a+cn=B,ou=people,{BASE}", Place(Kind.CONTACT, "cn=b+uid=a,ou=people")),
+        (f"mail=Z@x.fr, ou=contacts,{BASE}", Place(Kind.CONTACT, "mail=z@x.fr,ou=contacts")),
+        (f"acadClass=0210006T$4B,ou=0210006T,ou=structures,{BASE}", Place(Kind.CLASS, "0210006t$4b")),
+        (f"acadGroup=0210006T$4B,ou=0210006T,ou=structures,{BASE}", Place(Kind.SUBGROUP, "0210006t$4b")),
+        (f"acadClass=0210007U$4B,ou=0210006T,ou=structures,{BASE}", None),
+        (f"acadClass=0210006T$4B,ou=structures,{BASE}", None),
+        (f"acadDisciplineCode=L1300,ou=disciplines,{BASE}", Place(Kind.DISCIPLINE, "l1300")),
+        (f"acadFunction=ENS,ou=functions,{BASE}", Place(Kind.FUNCTION, "ens")),
+        (f"acadFunction=ENS,ou=disciplines,{BASE}", None),
         (f"uid=a,uid=b,ou=people,{BASE}", None),
         (f"uid=a,cn=admin,{BASE}", None),
         (f"uid=admin,{BASE}", None),
@@ -63,6 +72,18 @@ def test_lists_are_named_by_local_part_or_address() -> None:
         assert TREE.group_address(TREE.group_name(address)) == address
 
 
+ties = st.builds(
+    Affiliation,
+    st.sampled_from(Tie),
+    st.sampled_from(["4B", "4e b", "ENS", "A$B", "0210006T"]),
+    st.sampled_from(["", "0210006T", "0580031U"]),
+)
+
+
+def _is_place(tie: Affiliation) -> bool:
+    return tie.kind is not Tie.SCHOOL or bool(tie.uai)
+
+
 people = st.builds(
     Person,
     login=logins,
@@ -75,6 +96,11 @@ people = st.builds(
     uai=st.sampled_from(["", "0210006T"]),
     discipline=st.one_of(st.just(""), words),
     school=st.one_of(st.just(""), words),
+    title=st.sampled_from(["", "M.", "Mme"]),
+    hidden=st.booleans(),
+    affiliations=st.lists(ties.filter(_is_place), max_size=6).map(affiliations.canonical),
+    expires=st.sampled_from(["", "20270831000000Z"]),
+    extra=st.dictionaries(st.sampled_from(tree.PERSON_ATTRIBUTES[-6:]), st.tuples(words), max_size=3),
 ).filter(lambda person: person.address not in person.aliases)
 
 
