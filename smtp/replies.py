@@ -7,6 +7,8 @@ intermediate ones carries an enhanced code (RFC 2034, RFC 3463).
 import base64
 
 from mailserver.errors import NoRoom, Reason, Refused, Temporary
+from mailserver.folding import strip_marks
+from mailserver.rules import Braked, Denied
 from smtp.framing import Fault
 
 
@@ -130,7 +132,7 @@ MESSAGE_CODES: dict[Reason, tuple[int, str]] = {
 def refusal(refused: Refused) -> bytes:
     """The reply for a refused command."""
     code, enhanced = CODES[refused.reason]
-    return reply(code, enhanced, refused.text)
+    return reply(code, enhanced, _plain(refused))
 
 
 def authentication_refusal(refused: Refused) -> bytes:
@@ -142,13 +144,23 @@ def authentication_refusal(refused: Refused) -> bytes:
 def message_refusal(refused: Refused) -> bytes:
     """The reply for a refused message."""
     code, enhanced = MESSAGE_CODES.get(refused.reason) or CODES[refused.reason]
-    return reply(code, enhanced, refused.text)
+    return reply(code, enhanced, _plain(refused))
+
+
+def _plain(error: Refused | Temporary) -> str:
+    """A rule speaks French first; without SMTPUTF8 a reply is ASCII (RFC 6531 section 3.5)."""
+    text = str(error)
+    if isinstance(error, Denied | Braked) and not text.isascii():
+        return strip_marks(text.replace("’", "'")).encode("ascii", "replace").decode("ascii")
+    return text
 
 
 def deferral(error: Temporary) -> bytes:
     """The reply when something is out of reach; RFC 3463 keeps 4.3.1 for a full disk."""
     if isinstance(error, NoRoom):
         return reply(452, "4.3.1", str(error))
+    if isinstance(error, Braked):
+        return reply(451, "4.7.1", _plain(error))
     return reply(451, "4.3.0", str(error) or "Try again later")
 
 

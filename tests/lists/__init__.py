@@ -1,0 +1,1 @@
+"""Lists, their policies and moderation, rules between populations."""
