@@ -122,9 +122,7 @@ def create(tx: Tx, address: str, name: str, owner: str, members: Sequence[str]) 
 
 def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
     """Make a list as somebody asks for it. Raises Refused(CONFLICT | LIMIT | INVALID | NO_SUCH_RECIPIENT)."""
-    local, _, _ = wanted.address.rpartition("@")
-    if not house.is_local(wanted.address) or local in ROLE_ADDRESSES or local.endswith(RESERVED):
-        raise Refused(Reason.INVALID, f"{wanted.address}: no list can have this address")
+    check_address(house, wanted.address)
     if wanted.query and wanted.members:
         raise Refused(Reason.INVALID, "a living list's members are found, not written down")
     kind = wanted.kind or (ListKind.LIVING if wanted.query else ListKind.MANUAL)
@@ -187,6 +185,13 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         *(["named writers"] if wanted.named is not None else []),
     ]
     audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: {', '.join(said) or 'nothing'}")
+
+
+def check_address(house: House, address: str) -> None:
+    """Raises Refused(INVALID) when no list can have this address."""
+    local, _, _ = address.rpartition("@")
+    if not house.is_local(address) or local in ROLE_ADDRESSES or local.endswith(RESERVED):
+        raise Refused(Reason.INVALID, f"{address}: no list can have this address")
 
 
 def _checked_name(name: str) -> str:

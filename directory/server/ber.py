@@ -158,8 +158,8 @@ _SHORT = tuple(bytes((OCTETS, size)) for size in range(0x80))
 
 
 def short_text(value: str) -> bytes:
-    """`octets` of text, quick for the short values that entries are made of."""
-    content = value.encode("utf-8")
+    """`octets` of a value as `schema.as_text` gives it, quick for the short ones that entries are made of."""
+    content = value.encode("utf-8", "surrogateescape")
     size = len(content)
     return _SHORT[size] + content if size < 0x80 else element(OCTETS, content)
 

@@ -25,6 +25,8 @@ MAX_STRANGER = 16 * 1024
 """Octets of one message before a bind."""
 MAX_MESSAGE = 256 * 1024
 """And after it: the largest filter that our own bounds allow fits."""
+MAX_ADMINISTRATOR = 1024 * 1024
+"""The administrator's: a list of ten thousand members fits (`updates.MAX_VALUES`)."""
 MAX_QUEUE = 32
 """Requests that wait on one connection; further octets stay in the kernel."""
 HANDSHAKE_TIMEOUT = 15.0
@@ -125,8 +127,7 @@ class Connection(asyncio.Protocol):
         """Take whole messages out of the buffer while there is room for them."""
         try:
             while len(self._queue) < MAX_QUEUE and not self._upgrading:
-                limit = MAX_MESSAGE if self._session.viewer.known else MAX_STRANGER
-                size = ber.frame(self._buffer, limit)
+                size = ber.frame(self._buffer, self._limit())
                 if not size:
                     break
                 octets = bytes(self._buffer[:size])
@@ -140,6 +141,13 @@ class Connection(asyncio.Protocol):
         self._arrived.set()
         if len(self._queue) >= MAX_QUEUE:
             self._transport.pause_reading()
+
+    def _limit(self) -> int:
+        """Octets of one message from who is at the other end now."""
+        viewer = self._session.viewer
+        if viewer.administrator:
+            return MAX_ADMINISTRATOR
+        return MAX_MESSAGE if viewer.known else MAX_STRANGER
 
     def _accept(self, octets: bytes) -> bool:
         """Queue a request, or act at once on the two that have no answer; False: the end."""

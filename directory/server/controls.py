@@ -13,7 +13,7 @@ PRE_READ = "1.3.6.1.1.13.1"
 POST_READ = "1.3.6.1.1.13.2"
 
 SERVED = {
-    ASSERTION: frozenset({Tag.ADD, Tag.MODIFY, Tag.MODIFY_DN, Tag.DELETE, Tag.COMPARE, Tag.SEARCH}),
+    ASSERTION: frozenset({Tag.ADD, Tag.MODIFY, Tag.MODIFY_DN, Tag.DELETE, Tag.COMPARE}),
     PRE_READ: frozenset({Tag.MODIFY, Tag.MODIFY_DN, Tag.DELETE}),
     POST_READ: frozenset({Tag.ADD, Tag.MODIFY, Tag.MODIFY_DN}),
 }

@@ -6,13 +6,22 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 
+from directory.enrolment import Academy
+from directory.hashing import Passwords
+from directory.people import EmbeddedDirectory
+from directory.rosters import House
+from directory.server.administrator import Administrator
+from directory.server.binding import Binder
 from directory.server.connection import HANDSHAKE_TIMEOUT, Connection, Peer
 from directory.server.entries import Entries
+from directory.server.password_modify import PasswordModify
 from directory.server.search import Searcher
 from directory.server.session import Services
+from directory.server.updating import Updater
 from directory.tree import Tree
 from mailserver.identity import Directory
 from mailserver.login import Login
+from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
 from mailserver.store.transactions import Store
@@ -107,8 +116,20 @@ async def start(
     """
     tree = Tree(settings.ldap_base, settings.domain)
     entries = Entries(store, tree, settings.web.academy)
-    administrator = Secret(settings.secret(ADMINISTRATOR_SECRET).decode("utf-8"))
-    services = Services(tree, entries, Searcher(tree, entries), login, directory, store.changes, administrator)
+    secret = Secret(settings.secret(ADMINISTRATOR_SECRET).decode("utf-8"))
+    binder = Binder(tree, login, Administrator(secret, store, settings.limits))
+    academy = Academy(settings.domain, Proofs(settings.secret("hmac")))
+    keeper = directory.passwords if isinstance(directory, EmbeddedDirectory) else Passwords()
+    services = Services(
+        tree,
+        entries,
+        Searcher(tree, entries),
+        login,
+        store.changes,
+        binder,
+        Updater(tree, store, academy, House.of(settings), keeper),
+        PasswordModify(store, login, binder, keeper),
+    )
     door = Door(settings, services)
     for name, tls in (("ldap", False), ("ldaps", True)):
         sock = sockets.get(name)

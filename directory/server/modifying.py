@@ -91,16 +91,19 @@ def attribute_type(description: str) -> AttributeType:
 
 def texts(known: AttributeType, values: Sequence[bytes]) -> list[str]:
     """Values as text. Raises Fault(INVALID_ATTRIBUTE_SYNTAX)."""
-    found = []
-    for number, value in enumerate(values):
-        try:
-            text = value.decode("utf-8")
-        except UnicodeDecodeError:
-            text = "\0"
-        if "\0" in text or (known.rule is not None and known.rule.read(text) is None):
+    found = [schema.as_text(value) for value in values]
+    for number, text in enumerate(found):
+        if not _has_syntax(known, text):
             raise Fault(Code.INVALID_ATTRIBUTE_SYNTAX, f"{known.name}: value #{number} invalid per syntax")
-        found.append(text)
     return found
+
+
+def _has_syntax(known: AttributeType, text: str) -> bool:
+    if known.syntax in schema.BINARY:
+        return bool(text)
+    # Octets that are not UTF-8 came through as surrogates; no NUL is text for anybody.
+    is_text = not any("\ud800" <= char <= "\udfff" or char == "\0" for char in text)
+    return is_text and (known.rule is None or known.rule.read(text) is not None)
 
 
 def _key(known: AttributeType, value: str) -> Hashable:

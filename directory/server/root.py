@@ -1,17 +1,19 @@
 """The two entries outside the tree: what the server can do, and the schema it speaks (RFC 4512 sections 4.2, 5.1)."""
 
 from directory import schema
-from directory.server import messages
+from directory.server import controls, messages
 from directory.tree import Entry, Kind, Place, Tree
 from mailserver import __version__
 
 MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"
 """RFC 3296: see referrals as entries. We have none, so the wish is granted by doing nothing."""
-CONTROLS = frozenset({messages.PAGED_RESULTS, MANAGE_DSA_IT})
+CONTROLS = frozenset({messages.PAGED_RESULTS, MANAGE_DSA_IT, *controls.SERVED})
 ALL_OPERATIONAL = "1.3.6.1.4.1.4203.1.5.1"
 """`+` (RFC 3673)."""
 TRUE_FALSE_FILTERS = "1.3.6.1.4.1.4203.1.5.3"
 """`(&)` and `(|)` (RFC 4526)."""
+INCREMENT = "1.3.6.1.1.14"
+"""Modify-Increment (RFC 4525)."""
 
 PUBLIC = frozenset(known.name for known in schema.ATTRIBUTES)
 _NOWHERE = Place(Kind.BASE)
@@ -19,7 +21,7 @@ _NOWHERE = Place(Kind.BASE)
 
 def root_dse(tree: Tree, tls: bool) -> Entry:
     """The root of everything; StartTLS is offered while there is something to start."""
-    extensions = (messages.WHO_AM_I, *((messages.START_TLS,) if tls else ()))
+    extensions = (messages.WHO_AM_I, messages.PASSWORD_MODIFY, *((messages.START_TLS,) if tls else ()))
     return Entry(
         "",
         _NOWHERE,
@@ -30,7 +32,7 @@ def root_dse(tree: Tree, tls: bool) -> Entry:
             "supportedLDAPVersion": ("3",),
             "supportedControl": tuple(sorted(CONTROLS)),
             "supportedExtension": extensions,
-            "supportedFeatures": (ALL_OPERATIONAL, TRUE_FALSE_FILTERS),
+            "supportedFeatures": (ALL_OPERATIONAL, TRUE_FALSE_FILTERS, INCREMENT),
             "vendorName": ("mailserver",),
             "vendorVersion": (__version__,),
             "entryDN": ("",),

@@ -3,16 +3,18 @@
 Knows nothing of transports: it is handed requests one by one, and functions that send and that start TLS.
 """
 
-import asyncio
-import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from directory import schema, tree
 from directory.server import matching, messages, root
+from directory.server.administrator import ACTOR, SERVICE
+from directory.server.binding import Binder
+from directory.server.controls import SERVED
 from directory.server.entries import NOBODY, Entries, Viewer
+from directory.server.faults import Fault
 from directory.server.filters import Equality
 from directory.server.messages import (
     RESPONSES,
@@ -20,38 +22,27 @@ from directory.server.messages import (
     Code,
     Compare,
     Extended,
+    NewPassword,
     Page,
     Request,
     Search,
     Tag,
 )
+from directory.server.password_modify import PasswordModify
 from directory.server.search import Searcher, Send, View
-from directory.server.updates import Add, Delete, Modify, Rename
-from directory.tree import Kind, Tree
+from directory.server.updates import Add, Delete, Modify, Rename, Update
+from directory.server.updating import Updater
+from directory.tree import Tree
 from mailserver.changes import Changes
-from mailserver.errors import BadSyntax, Reason, Refused, Temporary
-from mailserver.folding import fold_login
-from mailserver.identity import Directory, Principal
+from mailserver.errors import BadSyntax, Refused, Temporary
+from mailserver.identity import Principal
 from mailserver.login import Login
-from mailserver.sasl import Secret
+from mailserver.store.audit import Origin
 
 log = structlog.get_logger("ldap")
 
 MAX_FAILURES = 5
 """Failed binds on one connection; then it is closed. Accounts and addresses are throttled by `Login`."""
-FAILURE_DELAY = 0.5
-"""Seconds that a wrong administrator's password costs."""
-
-REFUSALS = {
-    Reason.AUTHENTICATION: Code.INVALID_CREDENTIALS,
-    Reason.NOT_ACTIVATED: Code.INVALID_CREDENTIALS,
-    Reason.SUSPENDED: Code.INVALID_CREDENTIALS,
-    Reason.CLOSED: Code.INVALID_CREDENTIALS,
-    Reason.PASSWORD_EXPIRED: Code.INVALID_CREDENTIALS,
-    Reason.APP_PASSWORD: Code.INVALID_CREDENTIALS,
-    Reason.THROTTLED: Code.BUSY,
-}
-"""The one table from reasons to result codes; anything else is unwillingToPerform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +53,10 @@ class Services:
     entries: Entries
     searcher: Searcher
     login: Login
-    directory: Directory
     changes: Changes
-    administrator: Secret
+    binder: Binder
+    updater: Updater
+    password_modify: PasswordModify
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,87 +112,43 @@ class Session:
                 await self._compare(request, compare)
             case Extended() as extended:
                 await self._extended(request, extended)
-            case Add() | Modify() | Rename() | Delete():
-                text = "this directory is changed with the mailserver command, not over LDAP"
-                await self._result(request, Code.UNWILLING_TO_PERFORM, text)
+            case Add() | Modify() | Rename() | Delete() as update:
+                await self._update(request, update)
         return None
 
-    async def _result(self, request: Request, code: Code, text: str = "", matched: str = "") -> None:
-        answer = messages.result(request.id, RESPONSES[request.tag], code, text, matched)
+    async def _result(
+        self,
+        request: Request,
+        code: Code,
+        text: str = "",
+        matched: str = "",
+        controls: Sequence[messages.Control] = (),
+    ) -> None:
+        answer = messages.result(request.id, RESPONSES[request.tag], code, text, matched, controls)
         await self._channel.send(answer)
 
     # ------------------------------------------------------------------ bind
 
     async def _bind(self, request: Request, bind: Bind) -> None:
-        """Simple bind (RFC 4513 section 5.1). A failed bind leaves the client anonymous (section 4)."""
+        """A failed bind leaves the client anonymous (RFC 4513 section 4)."""
         self._become(NOBODY, None)
         try:
-            await self._authenticate(bind)
-        except _BindRefused as refused:
-            await self._result(request, refused.code, refused.text)
-            if refused.code is Code.INVALID_CREDENTIALS:
+            bound = await self._services.binder.authenticate(bind, self._channel.peer, protected=self._protected)
+        except Fault as fault:
+            await self._result(request, fault.code, fault.text)
+            if fault.code is Code.INVALID_CREDENTIALS:
                 self._failures += 1
             if self._failures >= MAX_FAILURES:
                 raise Ended(Code.UNAVAILABLE, "too many failed binds") from None
         else:
+            self._become(bound.viewer, bound.principal)
             log.info("bind", peer=self._channel.peer, dn=self.viewer.dn, tls=self.tls)
             await self._result(request, Code.SUCCESS)
 
-    async def _authenticate(self, bind: Bind) -> None:
-        """Set the viewer, or raise _BindRefused."""
-        if bind.version != 3:
-            raise _BindRefused(Code.PROTOCOL_ERROR, "only LDAP version 3 is spoken here")
-        if bind.secret is None:
-            raise _BindRefused(Code.AUTH_METHOD_NOT_SUPPORTED, "only simple binds are supported")
-        if not bind.secret.reveal():
-            if bind.name:
-                # RFC 4513 section 5.1.2: a forgotten password must not look like a success.
-                raise _BindRefused(Code.UNWILLING_TO_PERFORM, "a bind needs a password")
-            return
-        if not self.tls and not self._channel.loopback:
-            raise _BindRefused(Code.CONFIDENTIALITY_REQUIRED, "start TLS before sending a password")
-        login = self._login_of(bind.name)
-        if login is None:
-            await self._bind_administrator(bind.secret)
-        else:
-            await self._bind_person(login, bind.secret)
-
-    def _login_of(self, name: str) -> str | None:
-        """The login a bind name stands for; None: the administrator.
-
-        Besides distinguished names, the identifier and any of the person's addresses are taken as they
-        are, as at every other door. A name that leads nowhere goes on as a login nobody has, so that it
-        costs the same time as a wrong password.
-        """
-        if "=" not in name:
-            return name
-        try:
-            place = self._services.tree.locate(name)
-        except BadSyntax as error:
-            raise _BindRefused(Code.INVALID_DN_SYNTAX, str(error)) from None
-        if place is not None and place.kind is Kind.ADMIN:
-            return None
-        return place.key if place is not None and place.kind is Kind.PERSON else name
-
-    async def _bind_administrator(self, secret: Secret) -> None:
-        # Compared in constant time: the time of an answer tells nothing of the password.
-        given, expected = secret.reveal().encode(), self._services.administrator.reveal().encode()
-        if not hmac.compare_digest(given, expected):
-            log.warning("administrator refused", peer=self._channel.peer)
-            await asyncio.sleep(FAILURE_DELAY)
-            raise _BindRefused(Code.INVALID_CREDENTIALS, "")
-        self._become(Viewer(self._services.tree.admin_dn, None, True), None)
-
-    async def _bind_person(self, login: str, secret: Secret) -> None:
-        try:
-            principal = await self._services.login.login(login, secret, self._channel.peer, "ldap")
-        except Refused as refused:
-            text = "" if refused.reason is Reason.AUTHENTICATION else refused.text
-            raise _BindRefused(REFUSALS.get(refused.reason, Code.UNWILLING_TO_PERFORM), text) from None
-        except Temporary as error:
-            raise _BindRefused(Code.UNAVAILABLE, str(error)) from None
-        dn = self._services.tree.person_dn(principal.login)
-        self._become(Viewer(dn, fold_login(principal.login)), principal)
+    @property
+    def _protected(self) -> bool:
+        """Whether a secret may pass: nobody listens to TLS, or to this machine talking to itself."""
+        return self.tls or self._channel.loopback
 
     def _become(self, viewer: Viewer, principal: Principal | None) -> None:
         if self._unsubscribe is not None:
@@ -266,6 +214,50 @@ class Session:
             return await self._result(request, code)
         return await self._result(request, Code.COMPARE_TRUE if truth else Code.COMPARE_FALSE)
 
+    # ------------------------------------------------------------------ writing
+
+    async def _update(self, request: Request, update: Update) -> None:
+        """RFC 4511 sections 4.6 to 4.9: the administrator's business, and a little of everybody's own."""
+        try:
+            self._require_protection()
+            controls = await self._services.updater.run(request, update, self.viewer, self._origin())
+        except Fault as fault:
+            return await self._result(request, fault.code, fault.text, fault.matched)
+        log.info("update", peer=self._channel.peer, by=self.viewer.dn, operation=request.tag.name)
+        return await self._result(request, Code.SUCCESS, controls=controls)
+
+    def _require_protection(self) -> None:
+        """What is written holds secrets and people's data. Raises Fault."""
+        if self.viewer.known and not self._protected:
+            raise Fault(Code.CONFIDENTIALITY_REQUIRED, "start TLS first")
+
+    def _origin(self) -> Origin:
+        """How the audit names who asks."""
+        actor = ACTOR if self.viewer.administrator else "self"
+        return Origin(actor, SERVICE, self._channel.peer)
+
+    async def _password_modify(self, request: Request, value: bytes | None) -> None:
+        """RFC 3062."""
+        operation = self._services.password_modify
+        try:
+            self._require_protection()
+            wanted = NewPassword.read(value)
+            if self.viewer.administrator:
+                done = await operation.anybodys(wanted, self._origin())
+            elif self._principal is not None:
+                done = await operation.own(wanted, self._principal, self._channel.peer)
+            else:
+                raise Fault(Code.INSUFFICIENT_ACCESS_RIGHTS, "bind first")
+        except BadSyntax as error:
+            return await self._channel.send(messages.extended(request.id, Code.PROTOCOL_ERROR, str(error)))
+        except Fault as fault:
+            return await self._channel.send(messages.extended(request.id, fault.code, fault.text))
+        if done.principal is not None:
+            # Who just proved both passwords need not bind again.
+            self._become(self.viewer, done.principal)
+        made = messages.generated_password(done.made) if done.made is not None else None
+        return await self._channel.send(messages.extended(request.id, Code.SUCCESS, value=made))
+
     # ------------------------------------------------------------------ extended operations
 
     async def _extended(self, request: Request, extended: Extended) -> None:
@@ -276,6 +268,8 @@ class Session:
             await send(messages.extended(request.id, Code.SUCCESS, value=identity.encode()))
         elif extended.name == messages.START_TLS:
             await self._start_tls(request)
+        elif extended.name == messages.PASSWORD_MODIFY:
+            await self._password_modify(request, extended.value)
         else:
             await send(messages.extended(request.id, Code.PROTOCOL_ERROR, "unknown extended operation"))
 
@@ -292,15 +286,10 @@ class Session:
         return None
 
 
-class _BindRefused(Exception):
-    def __init__(self, code: Code, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
 def _serves(tag: Tag, control: str) -> bool:
     """Whether a control means something to an operation (RFC 4511 section 4.1.11)."""
     if control == messages.PAGED_RESULTS:
         return tag is Tag.SEARCH
+    if control in SERVED:
+        return tag in SERVED[control]
     return control in root.CONTROLS or tag in (Tag.UNBIND, Tag.ABANDON)

@@ -1,0 +1,107 @@
+"""The addresses of an account, as the attributes mail and acadAddress ask for them.
+
+An address in our domain is claimed for ever when it is first written. Taken away, it leads nowhere, and stays
+claimed. `identifier@domain` always leads to the account.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from directory import issuing
+from directory.server.faults import Fault
+from directory.server.messages import Code
+from directory.server.writing.desk import Desk
+from mailserver.address import parse
+from mailserver.errors import BadSyntax
+from mailserver.folding import fold_login
+from mailserver.store import audit, claims, people
+from mailserver.store.audit import Action
+from mailserver.store.people import Entry as Row
+
+MAX_ADDRESSES = 50
+"""Of one account: they stand in its row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mails:
+    """Addresses as written: all of them, and the primary one if it is said."""
+
+    every: tuple[str, ...]
+    primary: str
+
+    @classmethod
+    def of(cls, values: Mapping[str, Sequence[str]]) -> "Mails":
+        return cls(tuple(values.get("mail", ())), next(iter(values.get("acadAddress", ())), ""))
+
+
+def set_new(desk: Desk, account_id: int, wanted: Mails) -> None:
+    """The addresses of an account made in this unit: those that are asked for instead of the one by the rules."""
+    row = _row(desk, account_id)
+    own = _own(desk, row)
+    asked = [_ours(desk, address) for address in wanted.every]
+    primary = _ours(desk, wanted.primary) if wanted.primary else next((one for one in asked if one != own), row.address)
+    _set(desk, row, primary, (*asked, own))
+    # Nobody has seen what the rules gave in this unit: it is as if it had not been issued.
+    unused = {row.address, *row.aliases} - {primary, own, *asked}
+    claims.unclaim(desk.tx, account_id, unused)
+
+
+def set_wanted(desk: Desk, account_id: int, wanted: Mails, *, primary_given: bool) -> None:
+    """Give an account these addresses and no others. Raises Fault, Refused(CONFLICT).
+
+    `primary_given`: the client wrote acadAddress; otherwise the old one stays primary while it is among them.
+    """
+    row = _row(desk, account_id)
+    own = _own(desk, row)
+    asked = [_ours(desk, address) for address in wanted.every]
+    if own not in asked:
+        raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: {own} always leads to the account")
+    if primary_given and wanted.primary:
+        primary = _ours(desk, wanted.primary)
+    else:
+        primary = row.address if row.address in asked else next((one for one in asked if one != own), own)
+    _set(desk, row, primary, asked)
+    gone = [one for one in (row.address, *row.aliases) if one not in {primary, *asked}]
+    if gone:
+        claims.retire(desk.tx, gone)
+    audit.record(desk.tx, desk.origin, Action.CHANGED, account_id, "addresses")
+
+
+def _set(desk: Desk, row: Row, primary: str, others: Sequence[str]) -> None:
+    every = dict.fromkeys((primary, *others))
+    if len(every) > MAX_ADDRESSES:
+        raise Fault(Code.ADMIN_LIMIT_EXCEEDED, f"mail: at most {MAX_ADDRESSES} addresses")
+    _claim(desk, row.account_id, [one for one in every if one not in (row.address, *row.aliases)])
+    aliases = " ".join(one for one in every if one != primary)
+    people.change_entry(desk.tx, row.account_id, {"address": primary, "aliases": aliases})
+
+
+def _row(desk: Desk, account_id: int) -> Row:
+    row = people.by_account(desk.tx, account_id)
+    if row is None:
+        raise Fault(Code.NO_SUCH_OBJECT)
+    return row
+
+
+def _own(desk: Desk, row: Row) -> str:
+    """The address that the identifier makes."""
+    return f"{row.login}@{desk.tree.domain}"
+
+
+def _ours(desk: Desk, text: str) -> str:
+    """An address in our domain, folded. Raises Fault."""
+    try:
+        address = fold_login(str(parse(text)))
+    except BadSyntax as error:
+        raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: {error}") from None
+    if address.rpartition("@")[2] != desk.tree.domain.casefold():
+        raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: an account's addresses are in {desk.tree.domain}")
+    return address
+
+
+def _claim(desk: Desk, account_id: int, fresh: Sequence[str]) -> None:
+    claims.lock(desk.tx)
+    for address in fresh:
+        if address.partition("@")[0] in issuing.RESERVED and claims.owner(desk.tx, address) != account_id:
+            raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: {address} means a function, not a person")
+        claims.take_or_revive(desk.tx, account_id, address)

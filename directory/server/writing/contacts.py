@@ -1,0 +1,90 @@
+"""Entries of the address book that are nobody's account: what is written is kept as it is, within bounds."""
+
+from collections.abc import Sequence
+
+from directory import names
+from directory.server.faults import Fault
+from directory.server.messages import Code
+from directory.server.modifying import Values
+from directory.server.writing.desk import Desk, Password, refuse_password
+from directory.server.writing.reading import ACCOUNT_CLASS
+from directory.tree import BRANCHES, Entry, Kind, Place
+from mailserver.store import audit, claims, contacts
+from mailserver.store.audit import Action
+
+_CLASS = "inetOrgPerson"
+
+
+class Contacts:
+    """Writes table `contact_entry`."""
+
+    loose: frozenset[str] = frozenset()
+
+    def add(
+        self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None
+    ) -> None:
+        refuse_password(password)
+        _check(values)
+        contacts.add(desk.tx, place.key, _written(place, rdn), values)
+        _hold(desk, place)
+        audit.record(desk.tx, desk.origin, Action.CREATED, 0, desk.tree.contact_dn(_written(place, rdn)))
+
+    def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
+        refuse_password(password)
+        _check(values)
+        contacts.change(desk.tx, _number(desk, entry), values)
+        audit.record(desk.tx, desk.origin, Action.CHANGED, 0, entry.dn)
+
+    def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
+        _check(values)
+        contacts.rename(desk.tx, _number(desk, entry), place.key, _written(place, rdn), values)
+        _release(desk, entry.place)
+        _hold(desk, place)
+        audit.record(desk.tx, desk.origin, Action.CHANGED, 0, f"{entry.dn} -> {_written(place, rdn)}")
+
+    def delete(self, desk: Desk, entry: Entry) -> None:
+        contacts.remove(desk.tx, _number(desk, entry))
+        _release(desk, entry.place)
+        audit.record(desk.tx, desk.origin, Action.DELETED, 0, entry.dn)
+
+
+def _check(values: Values) -> None:
+    """Raises Fault."""
+    classes = {value.lower() for value in values["objectClass"]}
+    if ACCOUNT_CLASS.lower() in classes:
+        text = "an entry without an account does not become one: delete it, and add the person"
+        raise Fault(Code.UNWILLING_TO_PERFORM, text)
+    if _CLASS.lower() not in classes:
+        raise Fault(Code.OBJECT_CLASS_VIOLATION, f"an entry of the address book is an {_CLASS}")
+
+
+def _number(desk: Desk, entry: Entry) -> int:
+    found = contacts.get(desk.tx, entry.place.key)
+    if found is None:
+        raise Fault(Code.NO_SUCH_OBJECT)
+    return found.id
+
+
+def _written(place: Place, rdn: Sequence[names.Ava]) -> str:
+    """The name below the base, as the client spelled it."""
+    return f"{names.write((tuple(rdn),))},{names.write(names.parse(place.key)[1:])}"
+
+
+def _hold(desk: Desk, place: Place) -> None:
+    """While an entry in ou=people is named by a uid, nobody is issued it: two entries would have one name."""
+    login = _login(place)
+    if login:
+        claims.lock(desk.tx)
+        claims.hold_for_contact(desk.tx, login)
+
+
+def _release(desk: Desk, place: Place) -> None:
+    login = _login(place)
+    if login:
+        claims.release_contact(desk.tx, login)
+
+
+def _login(place: Place) -> str:
+    relative, *above = names.parse(place.key)
+    in_people = names.comparable(tuple(above)) == ((("ou", BRANCHES[Kind.PEOPLE]),),)
+    return relative[0][1] if in_people and len(relative) == 1 and relative[0][0] == "uid" else ""

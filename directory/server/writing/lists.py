@@ -1,0 +1,166 @@
+"""Distribution lists and functional boxes: members and owners are names in the tree, or addresses.
+
+Members that the directory knows are kept by their address and shown by their name. A list of our domain is named
+by its local part: its address follows from its name.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from directory import names, rosters
+from directory.rosters import ListChange, NewList
+from directory.server.faults import Fault
+from directory.server.messages import Code
+from directory.server.modifying import Values
+from directory.server.writing import reading
+from directory.server.writing.desk import Desk, Password, refuse_password, touched
+from directory.tree import Entry, Kind, Place
+from mailserver.address import parse
+from mailserver.errors import BadSyntax
+from mailserver.folding import fold_login
+from mailserver.identity import ListKind, Writers
+from mailserver.store import audit, claims, lists, people, removals
+from mailserver.store.audit import Action
+
+BOX = "acadFunctionalBox"
+
+
+class Lists:
+    """Writes mailing lists, through `rosters`."""
+
+    loose = frozenset({"objectClass"})
+
+    def add(
+        self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None
+    ) -> None:
+        refuse_password(password)
+        rosters.make(
+            desk.tx,
+            desk.house,
+            NewList(
+                address=_address(desk, place),
+                name=_first(values, "displayName"),
+                owners=_owners(desk, values),
+                members=_members(desk, values),
+                query=_first(values, "acadListQuery"),
+                writers=_writers(values),
+                moderated=_is_true(values, "acadListModerated"),
+                hidden_members=_is_true(values, "acadListHidden"),
+                uai=_first(values, "acadUAI"),
+                kind=ListKind.FUNCTION if _has_class(values, BOX) else None,
+            ),
+            desk.origin,
+        )
+
+    def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
+        refuse_password(password)
+        changed = touched(entry.attributes, values) & {*entry.attributes, *values}
+        if changed & {"objectClass"}:
+            raise Fault(Code.OBJECT_CLASS_MODS_PROHIBITED, "what kind of list it is was decided when it was made")
+        address = _address(desk, entry.place)
+        change = ListChange(
+            name=_first(values, "displayName") if "displayName" in changed else None,
+            query=_first(values, "acadListQuery") if "acadListQuery" in changed else None,
+            writers=_writers(values) if "acadListWriters" in changed else None,
+            moderated=_is_true(values, "acadListModerated") if "acadListModerated" in changed else None,
+            hidden_members=_is_true(values, "acadListHidden") if "acadListHidden" in changed else None,
+            owners=_kept_owners(desk, address, values) if "owner" in changed else None,
+            uai=_first(values, "acadUAI") if "acadUAI" in changed else None,
+        )
+        if change != ListChange():
+            rosters.change(desk.tx, desk.house, address, change, desk.origin)
+        if changed & {"member", "acadMemberAddress"}:
+            _set_members(desk, address, entry, values)
+
+    def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
+        """A list has another address then; the old one stays a function's."""
+        old, new = _address(desk, entry.place), _address(desk, place)
+        if old == new:
+            return
+        rosters.check_address(desk.house, new)
+        claims.take_for_function(desk.tx, new)
+        removals.rename_list(desk.tx, old, new)
+        audit.record(desk.tx, desk.origin, Action.LIST_CHANGED, 0, f"{old}: is {new} now")
+
+    def delete(self, desk: Desk, entry: Entry) -> None:
+        rosters.delete(desk.tx, _address(desk, entry.place), desk.origin)
+
+
+def _address(desk: Desk, place: Place) -> str:
+    try:
+        return fold_login(str(parse(desk.tree.group_address(place.key))))
+    except BadSyntax:
+        raise Fault(Code.NAMING_VIOLATION, "a list is named by the local part of its address") from None
+
+
+def _first(values: Mapping[str, Sequence[str]], name: str) -> str:
+    return next(iter(values.get(name, ())), "")
+
+
+def _is_true(values: Values, name: str) -> bool:
+    return _first(values, name) == "TRUE"
+
+
+def _has_class(values: Values, name: str) -> bool:
+    return any(value.strip().lower() == name.lower() for value in values.get("objectClass", ()))
+
+
+def _writers(values: Values) -> Writers:
+    word = _first(values, "acadListWriters").lower()
+    try:
+        return Writers(word) if word else Writers.ANYONE
+    except ValueError:
+        raise Fault(Code.CONSTRAINT_VIOLATION, f"acadListWriters: one of {', '.join(Writers)}") from None
+
+
+# ---------------------------------------------------------------------- names and addresses
+
+
+def _named(desk: Desk, attribute: str, dn: str) -> str:
+    """The address of a person or a list; who has no account is a member by address. Raises Fault."""
+    place = desk.tree.locate(dn)
+    entry = reading.at(desk.tx, desk.tree, place) if place is not None else None
+    found = entry.attributes.get("acadAddress") or entry.attributes.get("mail") if entry is not None else None
+    if place is None or entry is None or not found or entry.place.kind not in (Kind.PERSON, Kind.GROUP):
+        text = f"{attribute}: {dn[:200]} is neither an account nor a list (acadMemberAddress takes any address)"
+        raise Fault(Code.CONSTRAINT_VIOLATION, text)
+    return fold_login(found[0])
+
+
+def _members(desk: Desk, values: Values) -> tuple[str, ...]:
+    named = [_named(desk, "member", dn) for dn in values.get("member", ())]
+    return tuple(dict.fromkeys([*named, *map(rosters.canonical, values.get("acadMemberAddress", ()))]))
+
+
+def _owners(desk: Desk, values: Values) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_named(desk, "owner", dn) for dn in values.get("owner", ())))
+
+
+def _kept_owners(desk: Desk, address: str, values: Values) -> tuple[str, ...]:
+    """The owners as written, and those who have no name in the tree: the client could not see them."""
+    held = lists.owners(desk.tx, rosters.require(desk.tx, address))
+    found = people.logins(desk.tx, [fold_login(one) for one in held])
+    unseen = [one for one in held if fold_login(one) not in found]
+    return tuple(dict.fromkeys([*_owners(desk, values), *unseen]))
+
+
+def _set_members(desk: Desk, address: str, entry: Entry, values: Values) -> None:
+    """Add and remove what differs; a member is kept under the address under which it was put in."""
+    held = lists.members(desk.tx, address)
+    found = people.logins(desk.tx, held)
+    inner = lists.existing(desk.tx, [one for one in held if one not in found])
+
+    def shown(one: str) -> names.Name | str:
+        if one in found:
+            return _comparable(desk.tree.person_dn(found[one]))
+        return _comparable(desk.tree.group_dn(one)) if one in inner else one
+
+    seen = {shown(one): one for one in held}
+    wanted: dict[names.Name | str, str] = {_comparable(dn): dn for dn in values.get("member", ())}
+    wanted |= {rosters.canonical(one): "" for one in values.get("acadMemberAddress", ())}
+    removed = [one for one in held if shown(one) not in wanted]
+    added = [_named(desk, "member", dn) if dn else str(key) for key, dn in wanted.items() if key not in seen]
+    rosters.edit_checked(desk.tx, desk.house, address, added, removed, desk.origin)
+
+
+def _comparable(dn: str) -> names.Name:
+    return names.comparable(names.parse(dn))

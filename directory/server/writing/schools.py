@@ -1,0 +1,80 @@
+"""Schools, by their UAI, which is what everything else calls them."""
+
+from collections.abc import Mapping, Sequence
+
+from directory import issuing, names
+from directory.server.faults import Fault
+from directory.server.messages import Code
+from directory.server.modifying import Values
+from directory.server.writing.desk import Desk, Password, refuse_password
+from directory.tree import Entry, Place
+from mailserver.store import audit, removals, schools
+from mailserver.store.audit import Action
+from mailserver.store.schools import Facts
+
+
+class Schools:
+    """Writes table `school`."""
+
+    loose: frozenset[str] = frozenset()
+
+    def add(
+        self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None
+    ) -> None:
+        refuse_password(password)
+        uai = _uai(place)
+        schools.upsert(desk.tx, [_facts(uai, values)])
+        _record(desk, f"school {uai}: added")
+
+    def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
+        refuse_password(password)
+        uai = _uai(entry.place)
+        held = schools.get(desk.tx, uai)
+        key = held.source_key if held is not None else ""
+        schools.upsert(desk.tx, [_facts(uai, values, key)])
+        _record(desk, f"school {uai}: changed")
+
+    def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
+        old, new = _uai(entry.place), _uai(place)
+        if old == new:
+            return
+        removals.rename_school(desk.tx, old, new)
+        _record(desk, f"school {old}: is {new} now")
+
+    def delete(self, desk: Desk, entry: Entry) -> None:
+        uai = _uai(entry.place)
+        held = removals.held_by_school(desk.tx, uai)
+        if held:
+            raise Fault(Code.UNWILLING_TO_PERFORM, f"{held} people or lists belong to this school")
+        removals.remove_school(desk.tx, uai)
+        _record(desk, f"school {uai}: deleted")
+
+
+def _uai(place: Place) -> str:
+    uai = place.key.upper()
+    if not issuing.is_uai(uai):
+        raise Fault(Code.NAMING_VIOLATION, "a school is named by its UAI: seven digits and a letter")
+    return uai
+
+
+def _facts(uai: str, values: Mapping[str, Sequence[str]], source_key: str = "") -> Facts:
+    """The inverse of `tree.structure_attributes`."""
+
+    def one(name: str) -> str:
+        return next(iter(values.get(name, ())), "")
+
+    return Facts(
+        uai,
+        one("displayName"),
+        one("acadSchoolKind"),
+        one("acadContract"),
+        one("street"),
+        one("postalCode"),
+        one("l"),
+        one("telephoneNumber"),
+        source_key,
+    )
+
+
+def _record(desk: Desk, detail: str) -> None:
+    audit.record(desk.tx, desk.origin, Action.CHANGED, 0, detail)

@@ -1,0 +1,71 @@
+"""Classes and groups of a school, functions and disciplines of the academy: codes with a label."""
+
+from collections.abc import Sequence
+
+from directory import names
+from directory.server.faults import Fault
+from directory.server.messages import Code
+from directory.server.modifying import Values
+from directory.server.writing.desk import Desk, Password, refuse_password
+from directory.server.writing.reading import place_of_term
+from directory.tree import TERMS, Entry, Place
+from mailserver.folding import code_key
+from mailserver.store import affiliations, audit, removals, vocabulary_entries
+from mailserver.store.audit import Action
+
+
+class Terms:
+    """Writes table `vocabulary_entry`."""
+
+    loose: frozenset[str] = frozenset()
+
+    def add(
+        self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None
+    ) -> None:
+        refuse_password(password)
+        kind = TERMS[place.kind]
+        uai, code = place_of_term(place)
+        if not code or len(code) > affiliations.MAX_CODE:
+            raise Fault(Code.NAMING_VIOLATION, f"a code has 1 to {affiliations.MAX_CODE} characters")
+        vocabulary_entries.ensure_many(desk.tx, {(kind, uai, code): _label(values, code)})
+        _record(desk, place, "added")
+
+    def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
+        refuse_password(password)
+        kind = TERMS[entry.place.kind]
+        uai, code = place_of_term(entry.place)
+        label = _label(values, code)
+        vocabulary_entries.rename(desk.tx, kind, uai, code, label)
+        affiliations.relabel(desk.tx, kind, uai, code_key(code), label)
+        _record(desk, entry.place, "changed")
+
+    def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
+        """Whoever is in the class, or holds the function, is in the renamed one."""
+        kind = TERMS[entry.place.kind]
+        (uai, old), (school, new) = place_of_term(entry.place), place_of_term(place)
+        if place.kind is not entry.place.kind or school != uai:
+            raise Fault(Code.NAMING_VIOLATION, "a class stays in its school, and what it is")
+        if place != entry.place:
+            removals.rename_term(desk.tx, kind, uai, old, new)
+        _record(desk, entry.place, f"is {new} now")
+
+    def delete(self, desk: Desk, entry: Entry) -> None:
+        kind = TERMS[entry.place.kind]
+        uai, code = place_of_term(entry.place)
+        held = removals.held_by_term(desk.tx, kind, uai, code)
+        if held:
+            raise Fault(Code.UNWILLING_TO_PERFORM, f"{held} people are in it")
+        vocabulary_entries.remove(desk.tx, kind, uai, code)
+        _record(desk, entry.place, "deleted")
+
+
+def _label(values: Values, code: str) -> str:
+    """What the entry is called, when that is not just its code."""
+    label = next(iter(values.get("displayName", ())), "")
+    if len(label) > affiliations.MAX_CODE:
+        raise Fault(Code.CONSTRAINT_VIOLATION, f"displayName: at most {affiliations.MAX_CODE} characters")
+    return "" if label.casefold() == code.casefold() else label
+
+
+def _record(desk: Desk, place: Place, what: str) -> None:
+    audit.record(desk.tx, desk.origin, Action.CHANGED, 0, f"{place.kind.name.lower()} {place.key}: {what}")
