@@ -138,6 +138,11 @@ def find_numbered(connection: ldap3.Connection, base: str, account_id: int) -> K
     return found[0] if len(found) == 1 else None
 
 
+def people_where(connection: ldap3.Connection, base: str, parts: Iterable[str]) -> list[KnownPerson]:
+    """People of whom any of these conditions holds."""
+    return _people(search(connection, base, f"(&{PEOPLE}{either(parts)})", PERSON_ATTRIBUTES))
+
+
 def search_people(connection: ldap3.Connection, base: str, text: str, limit: int) -> list[KnownPerson]:
     """People of whom every word occurs in a name, the identifier or an address."""
     words = []

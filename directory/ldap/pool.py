@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -77,6 +77,10 @@ class Pool:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
         finally:
             self._waiting -= 1
+
+    def submit(self, ask: Callable[[ldap3.Connection], T]) -> "Future[T]":
+        """The same for a caller that has no loop and bounds what it submits; the future raises Temporary."""
+        return self._threads.submit(self._ask, ask)
 
     def close(self) -> None:
         """End the threads and their connections."""

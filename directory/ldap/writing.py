@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import ldap3
 
+from directory.ldap.lookups import search
 from directory.ldap.pool import SUCCESS, check
 from directory.tree import Attributes
 from mailserver.errors import Reason, Refused
@@ -23,6 +24,41 @@ def add_entry(connection: ldap3.Connection, dn: str, classes: Sequence[str], att
     _succeeded(result, dn)
 
 
+def ensure_entry(connection: ldap3.Connection, dn: str, classes: Sequence[str], attributes: Attributes) -> None:
+    """The same; an entry that is there already and carries our account number becomes this one.
+
+    So an addition whose answer was lost, or that a crash cut short, can be made again.
+    """
+    try:
+        add_entry(connection, dn, classes, attributes)
+    except Refused as refusal:
+        if refusal.reason is not Reason.CONFLICT or not _carries(connection, dn, attributes.get("acadAccountId", ())):
+            raise
+        replace(connection, dn, _without_name(dn, attributes))
+
+
+def put_entry(connection: ldap3.Connection, dn: str, classes: Sequence[str], attributes: Attributes) -> None:
+    """Make an entry, or give the one that is there these attributes."""
+    try:
+        add_entry(connection, dn, classes, attributes)
+    except Refused as refusal:
+        if refusal.reason is not Reason.CONFLICT:
+            raise
+        replace(connection, dn, _without_name(dn, attributes))
+
+
+def _without_name(dn: str, attributes: Attributes) -> Attributes:
+    """What the name of the entry is made of is never replaced (RFC 4511 section 4.6)."""
+    naming = dn.partition("=")[0].lower()
+    return {name: values for name, values in attributes.items() if name.lower() != naming}
+
+
+def _carries(connection: ldap3.Connection, dn: str, number: Sequence[str]) -> bool:
+    """True when the entry of this name carries this account number."""
+    found = search(connection, dn, "(objectClass=*)", ("acadAccountId",), scope="BASE")
+    return bool(number) and bool(found) and tuple(found[0].attributes.get("acadAccountId", ())) == tuple(number)
+
+
 def replace(connection: ldap3.Connection, dn: str, attributes: Attributes) -> None:
     """Give attributes new values; of no values: remove. Raises Refused(NOT_FOUND)."""
     changes = {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
@@ -30,6 +66,13 @@ def replace(connection: ldap3.Connection, dn: str, attributes: Attributes) -> No
         dn, changes
     )
     _succeeded(result, dn)
+
+
+def remove(connection: ldap3.Connection, dn: str) -> None:
+    """Take an entry out; one that is gone already is as good."""
+    _, result, _, _ = connection.delete(dn)  # type: ignore[no-untyped-call]
+    if result["result"] != NO_SUCH_OBJECT:
+        _succeeded(result, dn)
 
 
 def add_number(connection: ldap3.Connection, dn: str, number: int) -> None:
