@@ -1,0 +1,162 @@
+"""A closed account takes its mail and answers it for a while, as RFC 3834 has it; then it is unknown."""
+
+import asyncio
+from email.header import decode_header, make_header
+
+import pytest
+
+from directory import lifecycle
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Principal
+from tests.caretaker.conftest import DAY, House, text_of
+
+ADDRESS = "emilie.dupont@ac-exemple.fr"
+FRIEND = "amie@ailleurs.fr"
+
+
+def letter(*fields: str, to: str = ADDRESS, subject: str = "Réunion") -> bytes:
+    lines = (f"From: {FRIEND}", f"To: {to}", f"Subject: {subject}", "Message-ID: <m1@ailleurs.fr>", *fields)
+    return "".join(f"{line}\r\n" for line in (*lines, "", "Bonjour")).encode()
+
+
+async def closed(house: House, reply: str = "") -> Principal:
+    person = await house.person()
+    await house.deliver(ADDRESS, letter(subject="avant"))
+    await close(house, reply)
+    return person
+
+
+async def close(house: House, reply: str = "") -> None:
+    house.clock.step(5)
+    now = int(house.clock.now())
+    await house.accounts.close("edupont", "parti", lifecycle.farewell(house.settings.accounts, now, reply=reply))
+    house.clock.step(1)
+
+
+async def test_answered_once_a_week(house: House) -> None:
+    person = await closed(house)
+    await house.deliver(ADDRESS, letter())
+    await house.deliver("edupont@ac-exemple.fr", letter(to="Emilie <EDUPONT@ac-exemple.fr>"), "autre@ailleurs.fr")
+    await house.round()
+    answers = await house.outgoing()
+    assert [to for to, _ in answers] == [FRIEND, "autre@ailleurs.fr"], "what was there before is not answered"
+    answer = answers[0][1]
+    assert answer["Auto-Submitted"] == "auto-replied"
+    assert answer["In-Reply-To"] == "<m1@ailleurs.fr>"
+    assert str(make_header(decode_header(answer["Subject"]))) == "Réponse automatique / Automatic reply : Réunion"
+    assert answer["From"].endswith(f"<{ADDRESS}>")
+    text = text_of(answer)
+    assert text.index("n'utilise plus cette adresse") < text.index("no longer uses this address")
+    await house.deliver(ADDRESS, letter())
+    await house.round(6 * DAY)
+    assert len(await house.outgoing()) == 2
+    await house.round(DAY)
+    await house.deliver(ADDRESS, letter())
+    await house.round()
+    assert len(await house.outgoing()) == 3
+    assert len(await house.inbox(person)) == 5, "all of it was stored, should the account come back"
+
+
+async def test_the_text_that_was_given(house: House) -> None:
+    await closed(house, "Écrivez à accueil@ac-exemple.fr.\nWrite to the front desk.")
+    await house.deliver(ADDRESS, letter())
+    await house.round()
+    ((_, answer),) = await house.outgoing()
+    assert text_of(answer).replace("\r\n", "\n") == "Écrivez à accueil@ac-exemple.fr.\nWrite to the front desk.\n"
+
+
+@pytest.mark.parametrize(
+    ("sender", "octets"),
+    [
+        ("", letter()),
+        (FRIEND, letter("Auto-Submitted: auto-generated")),
+        (FRIEND, letter("Auto-Submitted: auto-replied; x=y")),
+        (FRIEND, letter("Precedence: bulk")),
+        (FRIEND, letter("List-Id: <equipe.ac-exemple.fr>")),
+        (FRIEND, letter("List-Unsubscribe: <https://ailleurs.fr>")),
+        (FRIEND, letter("X-Auto-Response-Suppress: All")),
+        ("MAILER-DAEMON@ailleurs.fr", letter()),
+        ("noreply@ailleurs.fr", letter()),
+        ("no-reply+tag@ailleurs.fr", letter()),
+        ("owner-equipe@ailleurs.fr", letter()),
+        ("equipe-request@ailleurs.fr", letter()),
+        (ADDRESS, letter()),
+        (FRIEND, letter(to="quelqu.un@ailleurs.fr")),
+        (FRIEND, b"\r\nno header at all"),
+        (FRIEND, b"To: " + b"a," * 5000 + b"\r\n\r\n"),
+    ],
+)
+async def test_what_is_not_answered(house: House, sender: str, octets: bytes) -> None:
+    """Lists, machines, reports, bulk, blind copies, one's own answers."""
+    person = await closed(house)
+    await house.deliver(ADDRESS, octets, sender)
+    await house.round()
+    assert await house.outgoing() == []
+    assert len(await house.inbox(person)) == 2
+    await house.deliver(ADDRESS, letter("Auto-Submitted: no"))
+    await house.round()
+    assert len(await house.outgoing()) == 1
+
+
+async def test_a_colleague_is_answered_in_their_mailbox(house: House) -> None:
+    colleague = await house.person("Marc", "Martin")
+    await closed(house)
+    await house.deliver(ADDRESS, letter(), colleague.address)
+    await house.round()
+    (answer,) = await house.inbox(colleague)
+    assert answer["Auto-Submitted"] == "auto-replied"
+    assert await house.outgoing() == []
+
+
+async def test_two_closed_accounts_do_not_write_to_each_other(house: House) -> None:
+    other = await house.person("Marc", "Martin")
+    await closed(house)
+    await house.accounts.close("mmartin", "", lifecycle.farewell(house.settings.accounts, int(house.clock.now())))
+    await house.deliver(ADDRESS, letter(), other.address)
+    for _ in range(4):
+        await house.round()
+    assert len(await house.inbox(other)) == 1
+
+
+async def test_afterwards_it_is_unknown(house: House) -> None:
+    await closed(house)
+    house.clock.step(house.settings.accounts.reply_days * DAY)
+    with pytest.raises(Refused) as refused:
+        await house.deliver(ADDRESS, letter())
+    assert refused.value.reason is Reason.NO_SUCH_RECIPIENT
+    with pytest.raises(Refused) as nobody:
+        await house.deliver("personne@ac-exemple.fr", letter())
+    assert (nobody.value.reason, nobody.value.text) == (refused.value.reason, refused.value.text)
+
+
+async def test_closed_without_an_answer_takes_nothing(house: House) -> None:
+    await house.person()
+    await house.accounts.close("edupont", "parti")
+    house.clock.step(3)
+    with pytest.raises(Refused) as refused:
+        await house.deliver(ADDRESS, letter())
+    assert refused.value.reason is Reason.NO_SUCH_RECIPIENT
+
+
+async def test_restored_and_closed_again(house: House) -> None:
+    """What came while the account was open is not answered."""
+    await closed(house)
+    await house.accounts.restore("edupont")
+    house.clock.step(3)
+    await house.deliver(ADDRESS, letter())
+    await close(house)
+    await house.round()
+    assert await house.outgoing() == []
+    await house.deliver(ADDRESS, letter())
+    await house.round()
+    assert len(await house.outgoing()) == 1
+
+
+async def test_two_caretakers_answer_once(house: House) -> None:
+    await closed(house)
+    for number in range(5):
+        await house.deliver(ADDRESS, letter(), f"amie{number}@ailleurs.fr")
+    house.clock.step(5)
+    other = house.another()
+    await asyncio.gather(*(worker.caretaker._answers.answer() for worker in (house.worker, other)))
+    assert sorted(to for to, _ in await house.outgoing()) == [f"amie{number}@ailleurs.fr" for number in range(5)]

@@ -1,0 +1,222 @@
+"""Erased means erased: nothing of a person is left in any table or file but what keeps their names from others."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from directory import lifecycle
+from mailserver.caretaker import states
+from mailserver.collector import Collector
+from mailserver.errors import Reason, Refused
+from mailserver.identity import NewPerson, Principal, Role, State
+from mailserver.sasl import Secret
+from mailserver.store import accounts, agenda_items, agendas, erasure, mailboxes, messages, sessions
+from mailserver.store.agenda_items import NewItem
+from mailserver.store.audit import Action
+from mailserver.store.schema import metadata
+from mailserver.store.schema.people import claim
+from mailserver.store.schema.rosters import list_member, mailing_list
+from mailserver.store.sessions import Preferences
+from mailserver.store.transactions import Tx
+from tests.caretaker.conftest import DAY, PRIVATE, House
+
+SURNAME = "Zwyrtkiewicz"
+LOGIN = "ezwyrtkiewicz"
+LETTER = b"From: a@b.fr\r\nTo: x@y.fr\r\nSubject: %s\r\n\r\n%s\r\n"
+
+
+async def somebody(house: House) -> Principal:
+    """A person with something everywhere."""
+    person = await house.worker.directory.add(
+        NewPerson(
+            "Élodie", SURNAME, Role.TEACHER, "1985-07-14", "21E2600123ABC", uai="0210006T", recovery_address=PRIVATE
+        )
+    )
+    await house.worker.directory.set_password(person.account_id, Secret("Craie-Bleue#31"))
+    for number in range(5):
+        body = os.urandom(200_000).hex().encode() if number == 0 else b"Zwyrtkiewicz"
+        await house.deliver(person.address, LETTER % (b"Bonjour Zwyrtkiewicz %d" % number, body))
+    await house.store.write(_belongings, person)
+    return person
+
+
+def _belongings(tx: Tx, person: Principal) -> None:
+    account_id = person.account_id
+    box = mailboxes.create(tx, account_id, "Zwyrtkiewicz/2026")
+    inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
+    messages.copy(tx, account_id, inbox.id, box.id, [1, 2])
+    messages.store_flags(tx, account_id, inbox.id, [1], "+", ("$Zwyrtkiewicz", "\\Deleted"))
+    messages.expunge(tx, account_id, inbox.id)
+    agendas.provision(tx, account_id)
+    for collection in agendas.listing(tx, account_id):
+        for number in range(3):
+            item = NewItem(f"{number}.ics", f"u{number}", "etag", "VCALENDAR", "VEVENT", 0, 1, "SUMMARY:Zwyrtkiewicz")
+            agenda_items.put(tx, account_id, collection.id, item)
+        agenda_items.remove(tx, account_id, collection.id, "0.ics")
+    sessions.open_session(tx, b"s" * 32, account_id, 1, 100, "simple", "127.0.0.1", "Zwyrtkiewicz")
+    sessions.save_preferences(tx, account_id, Preferences(signature="Zwyrtkiewicz"))
+    address = "equipe@ac-exemple.fr"
+    common = {"name": "Équipe", "name_key": "equipe", "created": 0, "modified": 0}
+    tx.execute(insert(mailing_list), {"address": address, "owner": person.address, **common})
+    tx.execute(insert(list_member), {"list": address, "member": person.address})
+    for name, table in metadata.tables.items():
+        if name in erasure.KEPT or "account_id" not in table.c:
+            continue
+        if tx.execute(select(table.c.account_id).where(table.c.account_id == account_id)).first() is None:
+            _fill(tx, name, account_id)
+
+
+def _fill(tx: Tx, name: str, account_id: int) -> None:
+    """A row of every other kind of thing that an account may have."""
+    table = metadata.tables[name]
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        kind = column.type.python_type
+        if column.name == "account_id":
+            row[column.name] = account_id
+        elif column.foreign_keys:
+            target = next(iter(column.foreign_keys)).column
+            found = tx.execute(select(target).limit(1)).scalar()
+            if found is None and not column.nullable:
+                found = _parent(tx, target.table.name)
+            row[column.name] = found
+        elif (
+            (column.primary_key and column.autoincrement is True)
+            or column.server_default is not None
+            or (column.primary_key and kind is int and len(table.primary_key.columns) == 1)
+        ):
+            continue
+        else:
+            row[column.name] = {int: 7, str: "Zwyrtkiewicz"[:4], bytes: b"Z" * 32}[kind]
+    tx.execute(insert(table), row)
+
+
+def _parent(tx: Tx, name: str) -> Any:
+    assert name == "import_run", f"{name}: say here what a row of it looks like"
+    values = {"at": 1, "actor": "", "source": "", "kind": "csv", "digest": b"d", "state": "done"}
+    table = metadata.tables[name]
+    return tx.execute(insert(table).returning(table.c.id), values).scalar_one()
+
+
+def _left(tx: Tx, account_id: int) -> dict[str, list[str]]:
+    """Rows of the account, and rows anywhere that tell its name, by table."""
+    found: dict[str, list[str]] = {}
+    for name, table in metadata.tables.items():
+        for row in tx.execute(select(table)).mappings():
+            named = any(_tells(value) for value in row.values())
+            if named or row.get("account_id") == account_id:
+                found.setdefault(name, []).append(str(dict(row))[:200])
+    return found
+
+
+def _tells(value: object) -> bool:
+    text = value.decode("latin-1") if isinstance(value, bytes) else value if isinstance(value, str) else ""
+    return "zwyrt" in text.casefold() or PRIVATE in text
+
+
+async def test_nothing_personal_is_left(house: House, tmp_path: Path) -> None:
+    person = await somebody(house)
+    there = await house.store.read(_left, person.account_id)
+    owned = {name for name, table in metadata.tables.items() if "account_id" in table.c}
+    assert owned - set(there) <= {"queued"}, "every kind of thing is there before"
+    await house.accounts.close(LOGIN, "parti Zwyrtkiewicz", lifecycle.farewell(house.settings.accounts, 0, reply="Z"))
+    counted: list[None] = []
+    standing = await house.accounts.erase(LOGIN, lambda: counted.append(None))
+    assert (standing.state, bool(standing.erased), standing.erase_at) == (State.CLOSED, True, 0)
+    assert counted
+    collector = Collector(store=house.store, clock=house.clock, folder=house.settings.data / "blobs")
+    house.clock.step(3600)
+    await collector.collect()
+    left = await house.store.read(_left, person.account_id)
+    assert set(left) <= {"account", "audit", "claim", "import_run"}, left
+    (row,) = left["account"]
+    assert PRIVATE not in row
+    assert row.count("zwyrt") == 1, "the identifier alone"
+    files = [path for path in (house.store.data / "blobs").rglob("*") if path.is_file()]
+    assert files == []
+
+
+async def test_names_are_never_issued_again(house: House) -> None:
+    person = await somebody(house)
+    await house.accounts.close(LOGIN, "")
+    await house.accounts.erase(LOGIN)
+    claims = await house.store.read(lambda tx: tx.execute(select(claim.c.name, claim.c.live)).all())
+    assert {tuple(row) for row in claims} >= {(LOGIN, 0), (person.address, 0), (f"{LOGIN}@ac-exemple.fr", 0)}
+    again = await house.worker.directory.add(NewPerson("Élodie", SURNAME, Role.TEACHER))
+    assert again.login == f"{LOGIN}1"
+    assert again.address != person.address
+    with pytest.raises(Refused) as refused:
+        await house.deliver(person.address, LETTER % (b"x", b"y"))
+    assert refused.value.reason is Reason.NO_SUCH_RECIPIENT
+    events = [event.action for event in await house.history(person)]
+    assert Action.ERASED in events
+    assert Action.CREATED in events, "the audit stays"
+
+
+async def test_who_may_be_erased(house: House) -> None:
+    await house.person()
+    for act in (house.accounts.erase,):
+        with pytest.raises(Refused, match="not closed"):
+            await act("edupont")
+    await house.accounts.close("edupont", "")
+    await house.accounts.erase("edupont")
+    with pytest.raises(Refused, match="erased"):
+        await house.accounts.erase("edupont")
+    with pytest.raises(Refused):
+        await house.accounts.restore("edupont")
+
+
+async def test_erased_when_the_grace_is_over(house: House) -> None:
+    person = await house.person()
+    now = int(house.clock.now())
+    await house.accounts.close("edupont", "", lifecycle.farewell(house.settings.accounts, now))
+    await house.round((house.settings.accounts.grace_days - 1) * DAY)
+    assert (await house.standing(person)).erased == 0
+    await house.round(DAY)
+    assert (await house.standing(person)).erased > 0
+    assert await house.worker.directory.find("edupont") is None
+
+
+async def test_an_interrupted_erasure_goes_on_and_nothing_brings_the_account_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await somebody(house)
+    monkeypatch.setattr(erasure, "MESSAGES", 1)
+    await house.accounts.close(LOGIN, "", lifecycle.farewell(house.settings.accounts, int(house.clock.now())))
+    done = await lifecycle.erase(house.store, house.worker.directory, states.ORIGIN, person.account_id, units=2)
+    assert not done
+    with pytest.raises(Refused, match="erased"):
+        await house.accounts.restore(LOGIN)
+    with pytest.raises(Refused, match="erased"):
+        await house.accounts.resume(LOGIN)
+    await house.round()
+    standing = await house.standing(person)
+    assert (bool(standing.erased), standing.erase_at) == (True, 0)
+
+
+async def test_a_delivery_that_comes_too_late_makes_nothing(house: House) -> None:
+    """Whoever was accepted at RCPT just before: nothing is provisioned for an account that is erased."""
+    person = await house.person()
+    await house.deliver(person.address, LETTER % (b"x", b"y"))
+    await house.accounts.close("edupont", "")
+    await house.accounts.erase("edupont")
+    assert not await house.store.write(accounts.start_provisioning, person.account_id)
+
+
+async def test_units_are_small(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each unit removes a bounded part, so that nobody waits behind a large mailbox."""
+    person = await house.person()
+    for number in range(7):
+        await house.deliver(person.address, LETTER % (b"%d" % number, b"y"))
+    await house.accounts.close("edupont", "")
+    monkeypatch.setattr(erasure, "MESSAGES", 3)
+    await house.store.write(accounts.begin_erasure, person.account_id)
+    counts = []
+    while await house.store.write(erasure.step, person.account_id):
+        counts.append((await house.store.read(messages.usage, person.account_id))[1])
+        assert len(counts) < 50
+    assert len(counts) >= 3
+    assert not await house.store.write(erasure.step, person.account_id)

@@ -1,0 +1,137 @@
+"""People are told in time, in both languages, once, and nothing secret."""
+
+from mailserver.caretaker.letters import WELCOMES
+from mailserver.identity import NewPerson, Role, State
+from mailserver.store import accounts
+from mailserver.store.audit import Action
+from tests.caretaker.conftest import DAY, PRIVATE, House, text_of
+
+
+async def test_creation_notice_goes_to_the_private_address(house: House) -> None:
+    person = await house.person(activated=False, recovery_address=PRIVATE, numen="21E2600123ABC")
+    await house.round()
+    ((to, notice),) = await house.outgoing()
+    assert to == notice["To"].split("<")[-1].strip(">") == PRIVATE
+    assert notice["Auto-Submitted"] == "auto-generated"
+    assert notice["From"].endswith("<postmaster@ac-exemple.fr>")
+    assert notice["Subject"] == "Votre messagerie académique / Your academic mail" or "=?" in notice["Subject"]
+    text = text_of(notice)
+    for needed in (
+        "Identifiant : edupont",
+        "Identifier: edupont",
+        "emilie.dupont@ac-exemple.fr",
+        house.settings.public_url,
+        "votre NUMEN",
+        "your NUMEN",
+        "Contactez le 03 80 00 00 00.",
+        "Call le 03 80 00 00 00.",
+    ):
+        assert needed in text
+    assert "21E2600123ABC" not in text
+    assert text.index("Bonjour") < text.index("Hello")
+    await house.round(DAY)
+    assert len(await house.outgoing()) == 1
+    assert Action.WELCOMED in [event.action for event in await house.history(person)]
+
+
+async def test_who_is_not_told(house: House) -> None:
+    """Nobody without a private address, nobody who has activated already, nobody who left before."""
+    await house.person(activated=False)
+    await house.person(surname="Martin", recovery_address=PRIVATE)
+    gone = await house.person(surname="Petit", activated=False, recovery_address=PRIVATE)
+    await house.store.write(accounts.close, gone.account_id, "")
+    await house.round()
+    assert await house.outgoing() == []
+
+
+async def test_a_pupil_is_not_asked_for_a_numen(house: House) -> None:
+    await house.worker.directory.add(NewPerson("Lina", "Petit", Role.PUPIL, recovery_address=PRIVATE))
+    await house.round()
+    ((_, notice),) = await house.outgoing()
+    assert "NUMEN" not in text_of(notice)
+
+
+async def test_an_import_of_thousands_does_not_flood(house: House) -> None:
+    for number in range(WELCOMES + 3):
+        await house.person(surname=f"Dupont{chr(97 + number)}", activated=False, recovery_address=PRIVATE)
+    await house.round()
+    assert len(await house.outgoing()) == WELCOMES
+    await house.round()
+    assert len(await house.outgoing()) == WELCOMES + 3
+
+
+async def test_an_address_that_takes_nothing_stops_nobody(house: House) -> None:
+    await house.person(activated=False, recovery_address="personne@ac-exemple.fr")
+    await house.person(surname="Martin", activated=False, recovery_address=PRIVATE)
+    await house.round()
+    assert [to for to, _ in await house.outgoing()] == [PRIVATE]
+
+
+async def test_a_private_address_in_our_own_domain(house: House) -> None:
+    colleague = await house.person(surname="Martin")
+    await house.person(activated=False, recovery_address=colleague.address)
+    await house.round()
+    (notice,) = await house.inbox(colleague)
+    assert "edupont" in text_of(notice)
+
+
+async def test_closing_notices_thirty_and_ten_days_before(house: House) -> None:
+    person = await house.person(recovery_address=PRIVATE)
+    close_at = int(house.clock.now()) + 40 * DAY
+    await house.accounts.plan_closing("edupont", close_at, "retraite")
+    await house.round(9 * DAY)
+    assert await house.inbox(person) == []
+    await house.round(DAY)
+    (notice,) = await house.inbox(person)
+    text = text_of(notice)
+    assert "sera fermé" in text
+    assert "will be closed" in text
+    assert "/compte/export" in text
+    assert "retraite" not in text, "the reason is the administration's"
+    assert [to for to, _ in await house.outgoing()] == [PRIVATE]
+    await house.round(10 * DAY)
+    assert len(await house.inbox(person)) == 1
+    await house.round(10 * DAY)
+    assert len(await house.inbox(person)) == len(await house.outgoing()) == 2
+    await house.round(9 * DAY)
+    assert len(await house.inbox(person)) == 2
+    await house.round(DAY)
+    assert (await house.standing(person)).state is State.CLOSED
+
+
+async def test_notices_missed_while_the_service_was_down_are_one(house: House) -> None:
+    person = await house.person()
+    await house.accounts.plan_closing("edupont", int(house.clock.now()) + 40 * DAY, "")
+    await house.round(35 * DAY)
+    await house.round()
+    assert len(await house.inbox(person)) == 1
+
+
+async def test_another_day_begins_the_notices_anew(house: House) -> None:
+    person = await house.person()
+    now = int(house.clock.now())
+    await house.accounts.plan_closing("edupont", now + 20 * DAY, "")
+    await house.round()
+    await house.accounts.plan_closing("edupont", now + 28 * DAY, "")
+    await house.round()
+    assert len(await house.inbox(person)) == 2
+    await house.accounts.cancel_closing("edupont")
+    await house.round(19 * DAY)
+    assert len(await house.inbox(person)) == 2
+
+
+async def test_renewal_notices(house: House) -> None:
+    """Thirty, seven and one day before a password has to be renewed."""
+    person = await house.person(recovery_address=PRIVATE)
+    await house.round(330 * DAY)
+    assert await house.inbox(person) == []
+    await house.round(6 * DAY)
+    (notice,) = await house.inbox(person)
+    assert "/" in notice["Subject"] or "=?" in notice["Subject"]
+    await house.round(DAY)
+    assert len(await house.inbox(person)) == 1
+    await house.round(22 * DAY)
+    await house.round(5 * DAY)
+    assert len(await house.inbox(person)) == 3
+    await house.round(30 * DAY)
+    assert len(await house.inbox(person)) == 3
