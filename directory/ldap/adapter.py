@@ -16,6 +16,7 @@ from directory.ldap.cache import Cache
 from directory.ldap.lookups import Expanded, KnownPerson
 from directory.ldap.pool import Pool
 from directory.tree import Person, Tree
+from mailserver import visibility
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.folding import MAX_NAME, fold_login, search_key
@@ -29,6 +30,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.external import Seen
 from mailserver.store.notices import DIRECTORY, moved
 from mailserver.store.transactions import Store, Tx
+from mailserver.visibility import SERVICE, Viewer, sees
 
 log = structlog.get_logger("ldap")
 
@@ -38,6 +40,8 @@ FIRST_PATIENCE = 0.03
 """What one argon2 check costs, until the server has shown what it takes."""
 MAX_FOUND = 1000
 """People of one search."""
+MORE = 4
+"""How many times as many people a search asks for as it may show."""
 MAX_ATTEMPTS = 100
 """Names found taken in the directory while one person is added."""
 ORIGIN = Origin("directory", "internal")
@@ -131,9 +135,20 @@ class LdapDirectory:
         text = "".join(char if char.isprintable() else " " for char in text[:MAX_NAME])
         if not text.strip() or limit <= 0:
             return ()
-        wanted = min(limit, MAX_FOUND)
+        # Some of what is found may not be for this viewer: a few more are asked for.
+        wanted = min(limit * MORE, MAX_FOUND)
         found = await self._pool.run(partial(lookups.search_people, base=self._base, text=text, limit=wanted))
-        return _open(await self._principals(found))
+        looking = await self._viewer(viewer)
+        held = {names.fold(one.person.login): one.person for one in found}
+        principals = await self._principals(found)
+        return [one for one in principals if sees(looking, _seen(one, held[names.fold(one.login)]))][:limit]
+
+    async def _viewer(self, principal: Principal | None) -> Viewer:
+        """Who looks, with every school of theirs."""
+        if principal is None:
+            return SERVICE
+        known = await self._find(principal.login)
+        return visibility.viewer(principal, known.person.affiliations if known is not None else ())
 
     async def of_school(self, uai: str) -> Sequence[Principal]:
         found = await self._pool.run(partial(lookups.of_school, base=self._base, uai=uai))
@@ -368,6 +383,13 @@ class LdapDirectory:
     def _writable(self) -> None:
         if self.read_only:
             raise Refused(Reason.READ_ONLY_DIRECTORY, "the directory belongs to somebody else: its owner changes it")
+
+
+def _seen(principal: Principal, person: Person) -> visibility.Seen:
+    """What decides who sees a person."""
+    schools = visibility.schools_of(person.uai, person.affiliations)
+    closed = principal.state is State.CLOSED
+    return visibility.Seen(principal.account_id, person.role, schools, person.hidden, closed)
 
 
 def _open(people: Sequence[Principal]) -> list[Principal]:
