@@ -13,7 +13,7 @@ from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, NewPerson, PersonChange, Principal, State
-from mailserver.proofs import CODE_SECONDS, Proofs, new_code
+from mailserver.proofs import Proofs, new_code
 from mailserver.sasl import Secret
 from mailserver.settings import Accounts as Terms
 from mailserver.store import accounts, audit, erasure
@@ -28,6 +28,8 @@ MAX_TEXT = 4000
 """Characters of a reason and of a closed account's answer."""
 PAUSE = 0.005
 """Seconds between two units of an erasure: others write meanwhile."""
+
+_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,17 @@ class Code:
 class Accounts:
     """What `mailserver account` and the administration do."""
 
-    def __init__(self, *, directory: Directory, store: Store, proofs: Proofs, clock: Clock, origin: Origin) -> None:
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        store: Store,
+        proofs: Proofs,
+        clock: Clock,
+        origin: Origin,
+        terms: Terms = _TERMS,
+    ) -> None:
+        self._code_seconds = terms.code_days * DAY
         self._directory = directory
         self._store = store
         self._proofs = proofs
@@ -183,7 +195,7 @@ class Accounts:
         return Account(principal or account.principal, standing or account.standing)
 
     async def _issue_code(self, account_id: int) -> Code:
-        code = Code(new_code(self._clock), int(self._clock.now()) + CODE_SECONDS)
+        code = Code(new_code(self._clock), int(self._clock.now()) + self._code_seconds)
         await self._store.write(_set_code, self._origin, account_id, self._proofs.code(code.text), code.expires)
         return code
 

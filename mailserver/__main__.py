@@ -5,6 +5,7 @@ import typer
 from mailserver import __version__
 from mailserver.commands import (
     account,
+    changing,
     check,
     factors,
     imports,
@@ -15,6 +16,7 @@ from mailserver.commands import (
     outgoing,
     rules,
     serve,
+    states,
 )
 
 app = typer.Typer(
@@ -32,6 +34,20 @@ account.app.command("devices")(factors.devices)
 account.app.command("factors")(factors.factors)
 account.app.command("letters")(letters.letters)
 account.app.command("log")(log.log)
+for _verb in (
+    states.suspend,
+    states.resume,
+    states.close,
+    states.delete,
+    states.keep,
+    states.restore,
+    states.erase,
+    changing.change,
+    changing.hide,
+    changing.unhide,
+    changing.quota,
+):
+    account.app.command()(_verb)
 app.add_typer(account.app, name="account", help="People's accounts.")
 app.add_typer(moderating.app, name="list", help="Distribution lists.")
 app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")

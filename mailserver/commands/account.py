@@ -1,36 +1,32 @@
 """`mailserver account`: one person's account, whether or not the server runs, whichever directory they are in."""
 
-import contextlib
-import datetime
 import getpass
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from directory.lifecycle import Account, Accounts, Code
-from mailserver.app import make_directory
-from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
-from mailserver.folding import search_key
+from directory.lifecycle import Code
+from mailserver.commands.desk import Desk, at_desk, date, facts, state_facts, tell
+from mailserver.commands.desk import Name as Name
+from mailserver.commands.desk import user as user
+from mailserver.commands.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.errors import Refused
+from mailserver.folding import fold_login, search_key
 from mailserver.identity import NewPerson, Role, State
-from mailserver.proofs import CODE_SECONDS, Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
 from mailserver.store import accounts, messages, people
-from mailserver.store.audit import Origin
 from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some
-from mailserver.store.transactions import Store, Tx
-
-T = TypeVar("T")
+from mailserver.store.transactions import Tx
 
 app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="LOGIN", help="The identifier or any address of the person.")]
 MAX_PASSWORD = 1024
 PIPE_WIDTH = 400
 PAGE = 1000
@@ -67,33 +63,43 @@ def create(
 ) -> None:
     """Create an account: prints its identifier, its address and the one-time code of the first connection."""
     person = NewPerson(given_name, surname, role, birth_date, numen, ine, uai, discipline, login, recovery_address)
-    account, code = _at_desk(settings_of(directory), lambda desk: desk.accounts.create(person))
+    settings = settings_of(directory)
+    account, code = at_desk(settings, lambda desk: desk.accounts.create(person))
     principal = account.principal
     if as_json:
         made = {"login": principal.login, "address": principal.address, **_code_facts(code)}
         print(json.dumps(made, ensure_ascii=False))
         return
     print(f"Identifier: {principal.login}\nAddress: {principal.address}")
-    print(f"One-time code: {code.text} (good for {CODE_SECONDS // 86400} days)")
+    _print_code(settings, code)
 
 
 @app.command()
 def show(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
-    """Show one account."""
-
-    async def work(desk: "Desk") -> dict[str, object]:
-        account = await desk.accounts.find(name)
-        used, count = await desk.store.read(messages.usage, account.principal.account_id)
-        return {**_facts(account), "octets": used, "messages": count}
-
-    facts = _at_desk(settings_of(directory), work)
+    """Show one account: who it is, its state, what is planned for it, what it holds."""
+    shown = at_desk(settings_of(directory), lambda desk: _shown(desk, name))
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print(json.dumps(shown, ensure_ascii=False))
         return
     table = Table(show_header=False, box=None)
-    for key, value in facts.items():
+    for key, value in shown.items():
         table.add_row(key.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
     Console(soft_wrap=True).print(table)
+
+
+async def _shown(desk: Desk, name: str) -> dict[str, object]:
+    try:
+        account = await desk.accounts.find(name)
+    except Refused:
+        standing = await desk.store.read(accounts.by_login, fold_login(name))
+        if standing is None or not standing.erased:
+            raise
+        return {"login": standing.login, **state_facts(standing)}
+    account_id = account.principal.account_id
+    used, count = await desk.store.read(messages.usage, account_id)
+    entry = await desk.store.read(people.by_account, account_id)
+    hidden = {"hidden": entry.hidden} if entry is not None else {}
+    return {**facts(account), **hidden, "octets": used, "messages": count}
 
 
 @app.command("list")
@@ -111,12 +117,12 @@ def list_(
         fail("the directory is an external one: search there; only --state is known here")
     condition = _condition(text, state, role, uai)
 
-    async def work(desk: "Desk") -> list[Listed]:
+    async def work(desk: Desk) -> list[Listed]:
         if settings.ldap is not None:
             return await desk.store.read(_standings, state)
         return await desk.store.read(_entries, condition)
 
-    found = _at_desk(settings, work)
+    found = at_desk(settings, work)
     if as_json:
         print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
         return
@@ -126,31 +132,14 @@ def list_(
 
 
 @app.command()
-def suspend(
-    directory: InstanceDir,
-    name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept with the account.")] = "",
-    may_receive: Annotated[bool, typer.Option("--may-receive", help="Mail keeps arriving.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Suspend an account: nobody enters until it is resumed."""
-    _tell(_at_desk(settings_of(directory), lambda desk: desk.accounts.suspend(name, reason, may_receive)), as_json)
-
-
-@app.command()
-def resume(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
-    """End a suspension, or open a closed account again."""
-    _tell(_at_desk(settings_of(directory), lambda desk: desk.accounts.resume(name)), as_json)
-
-
-@app.command()
 def reset(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Withdraw the password and issue a one-time code."""
-    code = _at_desk(settings_of(directory), lambda desk: desk.accounts.reset(name))
+    settings = settings_of(directory)
+    code = at_desk(settings, lambda desk: desk.accounts.reset(name))
     if as_json:
         print(json.dumps(_code_facts(code)))
         return
-    print(f"One-time code: {code.text} (good for {CODE_SECONDS // 86400} days)")
+    _print_code(settings, code)
 
 
 @app.command()
@@ -158,63 +147,19 @@ def passwd(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Set a password, asked at the terminal or read from standard input. It is taken as it is."""
     settings = settings_of(directory)
     secret = Secret(_ask_password())
-    account = _at_desk(settings, lambda desk: desk.accounts.set_password(name, secret))
+    account = at_desk(settings, lambda desk: desk.accounts.set_password(name, secret))
     if as_json:
-        _tell(account, as_json)
+        tell(account, as_json)
         return
     print(f"The password of {account.principal.login} is set.")
 
 
-@app.command()
-def delete(
-    directory: InstanceDir,
-    name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept with the account.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Close an account: no login, no mail. Its identifier and addresses are never issued again."""
-    _tell(_at_desk(settings_of(directory), lambda desk: desk.accounts.close(name, reason)), as_json)
+def _code_facts(code: Code) -> dict[str, str]:
+    return {"code": code.text, "expires": date(code.expires)}
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What a command works with."""
-
-    store: Store
-    accounts: Accounts
-
-
-def _at_desk(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
-    """Run a command's work; the audit names the operating system's user."""
-
-    async def opened() -> T:
-        async with _desk(settings) as desk:
-            return await work(desk)
-
-    return run(opened)
-
-
-@contextlib.asynccontextmanager
-async def _desk(settings: Settings) -> AsyncIterator[Desk]:
-    async with open_store(settings) as store:
-        directory = make_directory(settings, store, store.clock)
-        try:
-            proofs = Proofs(settings.secret("hmac"))
-            origin = Origin(user(), "console")
-            yield Desk(
-                store,
-                Accounts(directory=directory, store=store, proofs=proofs, clock=store.clock, origin=origin),
-            )
-        finally:
-            directory.close()
-
-
-def user() -> str:
-    """Who sits at the console, for the audit."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "console"
+def _print_code(settings: Settings, code: Code) -> None:
+    print(f"One-time code: {code.text} (good for {settings.accounts.code_days} days)")
 
 
 def _ask_password() -> str:
@@ -266,47 +211,8 @@ def _standings(tx: Tx, state: State | None) -> list[Listed]:
     return found
 
 
-def _facts(account: Account) -> dict[str, object]:
-    principal, standing = account.principal, account.standing
-    return {
-        "login": principal.login,
-        "address": principal.address,
-        "name": principal.name,
-        "role": principal.role.value,
-        "state": standing.state.value,
-        "uai": principal.uai,
-        "discipline": principal.discipline,
-        "aliases": list(principal.aliases),
-        "reason": standing.reason,
-        "since": _date(standing.since),
-        "may_receive": standing.may_receive,
-        "quota": principal.quota_bytes,
-        "created": _date(standing.created),
-        "activated": _date(standing.activated),
-        "last_login": _date(standing.last_login),
-    }
-
-
-def _code_facts(code: Code) -> dict[str, str]:
-    return {"code": code.text, "expires": _date(code.expires)}
-
-
-def _tell(account: Account, as_json: bool) -> None:
-    """What the account is now."""
-    if as_json:
-        print(json.dumps(_facts(account), ensure_ascii=False))
-    else:
-        print(f"{account.principal.login}: {account.standing.state.value}")
-
-
 def _table(found: Sequence[Listed]) -> Table:
     table = Table("login", "name", "role", "state", "school", "address")
     for one in found:
         table.add_row(one.login, one.name, one.role, one.state.value, one.uai, one.address)
     return table
-
-
-def _date(seconds: int) -> str:
-    if not seconds:
-        return ""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
