@@ -70,6 +70,7 @@ class Entry:
             discipline=self.discipline,
             may_receive=self.may_receive,
             quota_bytes=default_quota if self.quota < 0 else self.quota,
+            title=self.title,
             login_version=self.login_version,
         )
 

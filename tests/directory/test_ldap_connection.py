@@ -232,7 +232,7 @@ def test_strangers_send_small_messages(client: socket.socket) -> None:
     read_message(client)
     client.sendall(large)
     assert read_message(client)[:2] == (9, Tag.SEARCH_DONE)
-    client.sendall(write_request(10, long_search(connection.MAX_MESSAGE)))
+    client.sendall(write_request(10, long_search(connection.MAX_ADMINISTRATOR)))
     assert read_message(client)[0] == 0
 
 

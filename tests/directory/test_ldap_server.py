@@ -342,29 +342,19 @@ def test_compare(door: Academy) -> None:
     assert door.tool("ldapcompare", "nonsense", "cn:x").returncode == 34
 
 
-@pytest.mark.parametrize("program", ["ldapdelete", "ldapmodrdn", "ldapmodify", "ldapadd"])
-def test_nothing_is_written(door: Academy, program: str) -> None:
-    arguments = {
-        "ldapdelete": [DUPONT],
-        "ldapmodrdn": [DUPONT, "uid=other"],
-        "ldapmodify": ["-f", "/dev/stdin"],
-        "ldapadd": ["-f", "/dev/stdin"],
-    }[program]
-    connection = door.connect()
-    if program == "ldapmodify":
-        _, result, _, _ = connection.modify(  # type: ignore[no-untyped-call]
-            DUPONT, {"sn": [(ldap3.MODIFY_REPLACE, ["x"])]}
-        )
-        assert result["description"] == "unwillingToPerform"
-    elif program == "ldapadd":
-        _, result, _, _ = connection.add(  # type: ignore[no-untyped-call]
-            f"uid=new,ou=people,{BASE}", "inetOrgPerson", {"sn": "x", "cn": "x"}
-        )
-        assert result["description"] == "unwillingToPerform"
-    else:
-        done = door.tool(program, *arguments)
-        assert done.returncode == 53
-        assert "mailserver command" in done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("ldapdelete", [KACI]),
+        ("ldapmodrdn", [KACI, "uid=other"]),
+        ("ldappasswd", ["-s", "Else#where2026", KACI]),
+    ],
+)
+def test_people_write_nothing_of_others(door: Academy, program: str, arguments: list[str]) -> None:
+    for user, password in ((DUPONT, PASSWORD), ("", "")):
+        done = door.tool(program, *arguments, user=user, password=password)
+        assert done.returncode != 0
+        assert "(50)" in done.stdout + done.stderr
 
 
 def test_controls(door: Academy) -> None:
