@@ -16,11 +16,15 @@ from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
 from mailserver.login import Login
+from mailserver.login.private import PrivateAddresses
+from mailserver.login.recovery import Recovery
+from mailserver.moderation import Moderation
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from webui import (
     account,
+    activation,
     compose,
     devices,
     factor,
@@ -28,10 +32,15 @@ from webui import (
     finding,
     folders,
     listing,
+    moderating,
+    owned,
     pages,
+    personal,
     portal,
     preferences,
+    private,
     reading,
+    recovery,
     secretariat,
     security,
     sending,
@@ -73,18 +82,26 @@ def create(
         favicon=assets.url("icon.svg"),
         version=__version__,
     )
+
+    async def post(to: str, octets: bytes) -> None:
+        """A message of the service itself, under the null sender."""
+        await submission.submit(None, "", (to,), octets)
+
     services = Services(
         settings=settings,
         store=store,
         directory=directory,
         delivery=delivery,
         login=login,
+        recovery=Recovery(settings=settings, store=store, directory=directory, login=login, clock=clock, post=post),
+        private=PrivateAddresses(settings=settings, store=store, clock=clock, post=post),
         submission=submission,
         clock=clock,
         keys=keys,
         assets=assets,
         languages=spoken,
         pages=Pages(site, spoken, keys),
+        moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)
@@ -106,9 +123,12 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/connexion/code", guest(portal.second_step), methods=["POST"]),
         Route("/connexion/code", guest(portal.show), methods=["GET"]),
         Route("/deconnexion", doors.visit(portal.log_out), methods=["POST"]),
-        Route("/activation", guest(account.show_activation), methods=["GET"]),
-        Route("/activation", guest(account.activate), methods=["POST"]),
-        Route("/initialiser", guest(account.show_reset), methods=["GET"]),
+        Route("/activation", guest(activation.show), methods=["GET"]),
+        Route("/activation", guest(activation.activate), methods=["POST"]),
+        Route("/initialiser", guest(recovery.show), methods=["GET"]),
+        Route("/initialiser", guest(recovery.ask), methods=["POST"]),
+        Route("/initialiser/code", guest(recovery.show_code), methods=["GET"]),
+        Route("/initialiser/code", guest(recovery.use_code), methods=["POST"]),
         Route("/compte", doors.visit(security.show)),
         Route("/compte/double-authentification", doors.visit(factor.show), methods=["GET"]),
         Route("/compte/double-authentification", doors.visit(factor.change), methods=["POST"]),
@@ -118,11 +138,15 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/compte/sessions", doors.visit(security.close_sessions), methods=["POST"]),
         Route("/compte/mot-de-passe", doors.visit(account.show_password), methods=["GET"]),
         Route("/compte/mot-de-passe", doors.visit(account.change_password), methods=["POST"]),
+        Route("/compte/secours", doors.visit(private.show), methods=["GET"]),
+        Route("/compte/secours", doors.visit(private.change), methods=["POST"]),
         Route("/secretariat", doors.visit(secretariat.show)),
         Route("/secretariat/lettres", doors.visit(secretariat.print_letters), methods=["POST"]),
         Route("/secretariat/code/{account:int}", doors.visit(secretariat.ask_renewal), methods=["GET"]),
         Route("/secretariat/code/{account:int}", doors.visit(secretariat.renew), methods=["POST"]),
         Route("/secretariat/journal", doors.visit(secretariat.show_log)),
+        Route("/moderation/{key}", guest(moderating.show), methods=["GET"]),
+        Route("/moderation/{key}", guest(moderating.decide), methods=["POST"]),
         Route("/aide", guest(pages.help_page)),
         Route("/accessibilite", guest(pages.fixed("portal/accessibility.html"))),
         Route("/donnees-personnelles", guest(pages.fixed("portal/privacy.html"))),
@@ -151,6 +175,16 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/dossier/{box:int}/modifier", visit(folders.change), methods=["POST"]),
         Route("/dossiers", visit(folders.show), methods=["GET"]),
         Route("/dossiers", visit(folders.create), methods=["POST"]),
+        Route("/listes", visit(personal.show), methods=["GET"]),
+        Route("/listes", visit(personal.create), methods=["POST"]),
+        Route("/listes/{list:int}", visit(personal.one), methods=["GET"]),
+        Route("/listes/{list:int}", visit(personal.change), methods=["POST"]),
+        Route("/liste", visit(owned.begin), methods=["GET"]),
+        Route("/liste", visit(owned.create), methods=["POST"]),
+        Route("/liste/{address}", visit(owned.show), methods=["GET"]),
+        Route("/liste/{address}", visit(owned.change), methods=["POST"]),
+        Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
+        Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
         Route("/annuler", visit(listing.undo), methods=["POST"]),
         Route("/message/{message:int}", visit(reading.show)),
         Route("/message/{message:int}/eml", visit(reading.eml)),

@@ -54,6 +54,8 @@ class Frame:
     done: str = ""
     undo: str = ""
     shortage: str = ""
+    renewal: str = ""
+    """The password has to be renewed soon: by when."""
 
     def folder(self, mailbox_id: int) -> Folder:
         """The folder of a mailbox that is in the list."""
@@ -81,7 +83,14 @@ def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: st
         shortage = visit._("Votre boîte est pleine : vous ne recevez plus de messages.")
     elif quota and used >= quota * NEARLY_FULL:
         shortage = visit._("Votre boîte est presque pleine.")
-    return Frame(tuple(folders), space, used, quota, query, announcement(visit), visit.query("annuler"), shortage)
+    renewal = ""
+    if visit.renew_before:
+        renewal = visit._("Votre mot de passe est à renouveler avant le %(date)s.") % {
+            "date": language.plain_date(visit.renew_before)
+        }
+    return Frame(
+        tuple(folders), space, used, quota, query, announcement(visit), visit.query("annuler"), shortage, renewal
+    )
 
 
 def _rank(folder: Folder) -> tuple[int, str]:
@@ -163,6 +172,11 @@ def announcement(visit: Visit) -> str:
         "renomme": _("Dossier renommé."),
         "dossier": _("Dossier supprimé."),
         "reglages": _("Réglages enregistrés."),
+        "liste-faite": _("Liste créée."),
+        "liste-gardee": _("Liste enregistrée."),
+        "liste-supprimee": _("Liste supprimée."),
+        "message-accepte": _("Message envoyé à la liste."),
+        "message-refuse": _("Message refusé. Son auteur est prévenu s’il est de l’académie."),
         "session": _("Session fermée."),
         "sessions": _("Vos autres sessions sont fermées, sur tous vos appareils."),
         "revoque": _("Mot de passe d’application révoqué."),
@@ -174,6 +188,9 @@ def announcement(visit: Visit) -> str:
         ),
         "compte-suspendu": _("Ce compte est suspendu : il ne peut pas recevoir de code."),
         "motdepasse": _("Mot de passe changé. Vos autres sessions sont fermées."),
+        "secours-envoye": _("Un code a été envoyé à cette adresse. Saisissez-le ci-dessous."),
+        "secours-bon": _("Adresse de secours enregistrée."),
+        "secours-retire": _("Adresse de secours retirée."),
         "retrouve": _("Votre texte est là : relisez-le, puis envoyez-le."),
         "fichiers": _("Votre texte est là. Ajoutez de nouveau vos pièces jointes, relisez-le, puis envoyez-le."),
     }

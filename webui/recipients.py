@@ -9,8 +9,10 @@ from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import Principal
 from mailserver.mime.addresses import parse as parse_addresses
 from mailserver.mime.fields import Correspondent
+from mailserver.rules import Denied
+from mailserver.store import personal_lists
 from webui.letters import commas, listed
-from webui.visit import Services, Visit
+from webui.visit import Guest, Services, Visit
 
 MAX_RECIPIENTS = 500
 """Of one letter written here; more belong on a list."""
@@ -39,14 +41,17 @@ class Field:
     """The field again: what was recognised in full, the rest as typed."""
 
 
-async def look(services: Services, visit: Visit, text: str) -> Field:
-    """Recognise the recipients in a field. Raises Refused(TOO_MANY_RECIPIENTS)."""
+async def look(
+    services: Services, visit: Visit, text: str, *, limit: int = MAX_RECIPIENTS, own_lists: bool = True
+) -> Field:
+    """Recognise the recipients in a field, the person's own lists by name. Raises Refused(TOO_MANY_RECIPIENTS)."""
     people: dict[str, Correspondent] = {}
     questions: list[Question] = []
     for count, typed in enumerate(entries(text)):
-        if count >= MAX_RECIPIENTS:
+        if count >= limit:
             raise Refused(Reason.TOO_MANY_RECIPIENTS)
-        found = await _recognise(services, visit, typed)
+        own = await _own_list(services, visit, typed) if own_lists else None
+        found = own or await _recognise(services, visit, typed)
         if isinstance(found, Question):
             questions.append(found)
         else:
@@ -60,6 +65,16 @@ async def look(services: Services, visit: Visit, text: str) -> Field:
 def entries(text: str) -> list[str]:
     """The pieces between commas and semicolons, quotes respected."""
     return [piece for match in _SPLIT.finditer(commas(text)) if (piece := match.group(1).strip())]
+
+
+async def _own_list(services: Services, visit: Visit, typed: str) -> Correspondent | None:
+    """One of the person's own lists, by the name they gave it; somebody's identifier comes first."""
+    if "@" in typed or (" " not in typed and await services.directory.find(typed) is not None):
+        return None
+    found = await services.store.read(personal_lists.named, visit.account_id, typed)
+    if found is None:
+        return None
+    return Correspondent(found.name, found.address(visit.principal.login, services.settings.domain))
 
 
 async def _recognise(services: Services, visit: Visit, typed: str) -> Correspondent | Question:
@@ -89,13 +104,19 @@ async def _address(services: Services, visit: Visit, typed: str) -> Corresponden
     except BadSyntax:
         return Question(typed, _("« %(typed)s » n’est pas une adresse.") % {"typed": typed})
     shown = parsed.display
-    if services.delivery.is_local(str(parsed)):
-        try:
-            await services.delivery.resolve(str(parsed))
-        except Refused as refusal:
-            return Question(typed, refusal_text(visit, refusal, shown))
+    try:
+        await services.submission.route(visit.principal, [str(parsed)])
+    except Denied as denied:
+        return Question(typed, spoken(visit, denied))
+    except Refused as refusal:
+        return Question(typed, refusal_text(visit, refusal, shown))
     mailbox = next(iter(parse_addresses(typed)), None)
     return Correspondent(mailbox.display if named and mailbox else "", shown)
+
+
+def spoken(guest: Guest, denied: Denied) -> str:
+    """The sentence of a rule in the reader's language."""
+    return denied.french if guest.language.code == "fr" else denied.english
 
 
 def refusal_text(visit: Visit, refusal: Refused, shown: str) -> str:

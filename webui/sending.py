@@ -13,11 +13,12 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
+from mailserver.rules import Denied
 from mailserver.store import mailboxes, sessions, webmail
 from webui import letterpage, letters
 from webui.frame import Frame, done, surround
 from webui.letters import Letter, kept, listed
-from webui.recipients import Field, merged, refusal_text
+from webui.recipients import Field, merged, refusal_text, spoken
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -125,6 +126,8 @@ def _doubts(
 
 def _refusal(visit: Visit, refusal: Refused) -> str:
     _ = visit._
+    if isinstance(refusal, Denied):
+        return spoken(visit, refusal)
     texts = {
         Reason.TOO_BIG: _("Le message est trop volumineux."),
         Reason.TOO_MANY_RECIPIENTS: _("Il y a trop de destinataires."),

@@ -12,6 +12,9 @@ from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory, Principal
 from mailserver.login import Login
+from mailserver.login.private import PrivateAddresses
+from mailserver.login.recovery import Recovery
+from mailserver.moderation import Moderation
 from mailserver.settings import Settings
 from mailserver.store.sessions import Preferences, Session
 from mailserver.store.transactions import Store
@@ -38,12 +41,15 @@ class Services:
     directory: Directory
     delivery: Delivery
     login: Login
+    recovery: Recovery
+    private: PrivateAddresses
     submission: Submission
     clock: Clock
     keys: Keys
     assets: Assets
     languages: Mapping[str, Language]
     pages: "Pages"
+    moderation: Moderation
 
     @property
     def attachment_octets(self) -> int:
@@ -97,6 +103,10 @@ class Visit(Guest):
     interface: str
     must_set_up: bool = False
     """The person's role needs a second factor, and there is none yet: nothing else is open."""
+    renew_before: int = 0
+    """When the password has to be renewed, from the first notice on; 0: not soon."""
+    must_renew: bool = False
+    """The password has expired: nothing else is open."""
 
     @property
     def account_id(self) -> int:

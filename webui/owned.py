@@ -1,0 +1,418 @@
+"""The academy's lists as their owners see them: policies, members, preview, and the messages that wait.
+
+An owner is whoever has one of the list's owners' addresses; an administrator stands in for every owner, makes lists
+and says whom a living one finds. To everybody else such a list is a page that does not exist.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from directory import rosters
+from directory.rosters import House, ListChange, NewList
+from mailserver import selection, visibility
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.identity import ListKind, Role, Writers
+from mailserver.rules import Denied
+from mailserver.selection import Selection
+from mailserver.store import affiliations, held, lists, mailboxes, selecting
+from mailserver.store.audit import Origin
+from mailserver.store.held import Held
+from mailserver.store.lists import ListEntry
+from mailserver.store.selecting import Found
+from mailserver.store.transactions import Tx
+from mailserver.visibility import Seen, Viewer
+from webui.frame import Frame, done, surround
+from webui.letters import commas
+from webui.recipients import spoken
+from webui.rendering import redirect
+from webui.visit import Guest, Services, Visit
+
+MAX_SHOWN = 500
+"""Lists on one page."""
+MAX_NAMES = 200
+"""People of a preview who are looked at; those whom the reader may see are named."""
+MAX_TEXT = 2_500_000
+"""Characters of the members' field."""
+MAX_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A list in the overview."""
+
+    entry: ListEntry
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Whom a query finds now."""
+
+    count: int
+    names: tuple[Found, ...]
+    hidden: bool
+    """Some are not named: there are too many, or the reader may not see them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the form about a list holds."""
+
+    name: str = ""
+    address: str = ""
+    query: str = ""
+    writers: str = Writers.ANYONE.value
+    named: str = ""
+    owners: str = ""
+    members: str = ""
+    moderated: bool = False
+    hidden_members: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedPage:
+    """One list, or the one about to be made (`entry` None)."""
+
+    frame: Frame
+    entry: ListEntry | None
+    form: Form
+    waiting: int
+    may_query: bool
+    writers: tuple[tuple[str, str], ...]
+    preview: Preview | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that waits, with its times in words."""
+
+    held: Held
+    at: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """The messages that wait for an owner."""
+
+    frame: Frame
+    entry: ListEntry
+    rows: tuple[Waiting, ...]
+    fault: str = ""
+
+
+# ---------------------------------------------------------------------- who may
+
+
+def may_make(services: Services, visit: Visit) -> bool:
+    """Administrators make lists, where the directory is ours."""
+    return visit.principal.role is Role.ADMIN and services.settings.ldap is None
+
+
+async def lines(services: Services, visit: Visit) -> tuple[Line, ...]:
+    """The lists a person looks after."""
+    principal = visit.principal
+    addresses = (principal.address, *principal.aliases)
+
+    def look(tx: Tx) -> list[Line]:
+        mine = lists.listing(tx) if principal.role is Role.ADMIN else lists.owned_by(tx, addresses)
+        mine = mine[:MAX_SHOWN]
+        counts: dict[str, int] = {}
+        for one in held.waiting(tx, [entry.address for entry in mine if entry.moderated]):
+            counts[one.list] = counts.get(one.list, 0) + 1
+        return [Line(entry, counts.get(entry.address, 0)) for entry in mine]
+
+    return tuple(await services.store.read(look))
+
+
+async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]:
+    """The list of the address, its form, and how many messages wait. Raises Refused(NOT_FOUND) for anybody else."""
+    address = rosters.canonical(str(visit.request.path_params["address"]))
+
+    def look(tx: Tx) -> tuple[ListEntry, Form, int] | None:
+        entry = lists.get(tx, address)
+        if entry is None:
+            return None
+        owners = lists.owners(tx, entry)
+        if visit.principal.role is not Role.ADMIN and not any(map(visit.principal.owns, owners)):
+            return None
+        form = Form(
+            name=entry.name,
+            address=entry.address,
+            query=entry.query,
+            writers=entry.writers.value,
+            named="\n".join(lists.named_writers(tx, address)),
+            owners="\n".join(owners),
+            members="\n".join(lists.members(tx, address)),
+            moderated=entry.moderated,
+            hidden_members=entry.hidden_members,
+        )
+        return entry, form, len(held.waiting(tx, [address]))
+
+    found = await services.store.read(look)
+    if found is None:
+        raise Refused(Reason.NOT_FOUND)
+    return found
+
+
+# ---------------------------------------------------------------------- one list
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /liste/{address}: its policies, members, and whom it finds now."""
+    entry, form, waiting = await _mine(services, visit)
+    preview = await _previewed(services, visit, entry.query) if entry.query else None
+    return await _answer(services, visit, entry, form, waiting, preview)
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /liste/{address}: save what is changed, look at a query first, or delete."""
+    entry, before, waiting = await _mine(services, visit)
+    action = visit.form.text("faire")
+    if action == "supprimer":
+        return await _delete(services, visit, entry, before, waiting)
+    form = _posted(visit, before, may_query=may_make(services, visit))
+    try:
+        if action == "apercu":
+            preview = await _previewed(services, visit, form.query)
+            return await _answer(services, visit, entry, form, waiting, preview)
+        house = House.of(services.settings)
+        await services.store.write(_save, house, entry, before, form, _wanted(form, entry), _origin(visit))
+    except Refused as refusal:
+        return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
+    return redirect(visit, f"{visit.base}/liste/{entry.address}", **done("liste-gardee"))
+
+
+async def _delete(services: Services, visit: Visit, entry: ListEntry, form: Form, waiting: int) -> Response:
+    if not may_make(services, visit):
+        raise Refused(Reason.FORBIDDEN)
+    if not visit.form.has("confirme"):
+        fault = visit._("Cochez la case pour confirmer la suppression.")
+        return await _answer(services, visit, entry, form, waiting, None, fault)
+    await services.store.write(rosters.delete, entry.address, _origin(visit))
+    return redirect(visit, f"{visit.base}/listes", **done("liste-supprimee"))
+
+
+def _save(tx: Tx, house: House, entry: ListEntry, before: Form, form: Form, wanted: ListChange, origin: Origin) -> None:
+    """Everything the form changed, as one unit."""
+    rosters.change(tx, house, entry.address, wanted, origin)
+    if entry.kind is ListKind.LIVING or form.members == before.members:
+        return
+    old, new = set(before.members.split()), dict.fromkeys(_addresses(form.members, house.domain))
+    add = [one for one in new if one not in old]
+    rosters.edit_checked(tx, house, entry.address, add, sorted(old - new.keys()), origin)
+
+
+def _wanted(form: Form, entry: ListEntry) -> ListChange:
+    domain = entry.address.rpartition("@")[2]
+    return ListChange(
+        name=form.name,
+        query=form.query if entry.kind is ListKind.LIVING and form.query != entry.query else None,
+        writers=Writers(form.writers),
+        moderated=form.moderated,
+        hidden_members=form.hidden_members,
+        owners=tuple(_addresses(form.owners, domain)),
+        named=tuple(_addresses(form.named, domain)),
+    )
+
+
+# ---------------------------------------------------------------------- a new list
+
+
+async def begin(services: Services, visit: Visit) -> Response:
+    """GET /liste: the form for a new list."""
+    if not may_make(services, visit):
+        raise Refused(Reason.NOT_FOUND)
+    return await _answer(services, visit, None, Form(owners=visit.principal.address), 0, None)
+
+
+async def create(services: Services, visit: Visit) -> Response:
+    """POST /liste: look at a query, or make the list."""
+    if not may_make(services, visit):
+        raise Refused(Reason.NOT_FOUND)
+    form = _posted(visit, Form(), may_query=True)
+    domain = services.settings.domain
+    try:
+        if visit.form.text("faire") == "apercu":
+            preview = await _previewed(services, visit, form.query)
+            return await _answer(services, visit, None, form, 0, preview)
+        wanted = NewList(
+            address=_addresses(form.address, domain, limit=1)[0] if form.address else "",
+            name=form.name,
+            owners=tuple(_addresses(form.owners, domain)),
+            members=tuple(_addresses(form.members, domain)),
+            query=form.query,
+            writers=Writers(form.writers),
+            named=tuple(_addresses(form.named, domain)),
+            moderated=form.moderated,
+            hidden_members=form.hidden_members,
+        )
+        await services.store.write(rosters.make, House.of(services.settings), wanted, _origin(visit))
+    except Refused as refusal:
+        return await _answer(services, visit, None, form, 0, None, _fault(visit, refusal))
+    return redirect(visit, f"{visit.base}/liste/{wanted.address}", **done("liste-faite"))
+
+
+# ---------------------------------------------------------------------- what waits
+
+
+async def queue(services: Services, visit: Visit, fault: str = "") -> Response:
+    """GET /liste/{address}/attente."""
+    entry, _, _ = await _mine(services, visit)
+    rows = await services.store.read(held.waiting, [entry.address])
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    page = QueuePage(surround(visit, boxes), entry, tuple(waiting_row(visit, one) for one in rows), fault)
+    return services.pages.answer(visit, "lists/queue.html", page, 422 if fault else 200)
+
+
+def waiting_row(visit: Visit, one: Held) -> Waiting:
+    return Waiting(one, visit.language.long_date(one.held), visit.language.long_date(one.expires))
+
+
+async def decide(services: Services, visit: Visit) -> Response:
+    """POST /liste/{address}/attente: accept or reject a message of this list."""
+    entry, _, _ = await _mine(services, visit)
+    number = visit.form.number("message")
+    waiting = await services.store.read(held.get, number)
+    if waiting is None or waiting.list != entry.address:
+        return await queue(services, visit, visit._("Quelqu’un a déjà décidé de ce message."))
+    try:
+        if visit.form.text("faire") == "accepter":
+            await services.moderation.approve(number, _origin(visit))
+            what = "message-accepte"
+        else:
+            await services.moderation.reject(number, _origin(visit), visit.form.text("motif")[:MAX_REASON])
+            what = "message-refuse"
+    except Refused as refusal:
+        if refusal.reason is Reason.NOT_FOUND:
+            return await queue(services, visit, visit._("Quelqu’un a déjà décidé de ce message."))
+        return await queue(services, visit, refusal_of(visit, refusal))
+    return redirect(visit, f"{visit.base}/liste/{entry.address}/attente", **done(what))
+
+
+# ---------------------------------------------------------------------- shared
+
+
+async def _answer(
+    services: Services,
+    visit: Visit,
+    entry: ListEntry | None,
+    form: Form,
+    waiting: int,
+    preview: Preview | None,
+    fault: str = "",
+) -> Response:
+    _ = visit._
+    writers = (
+        (Writers.ANYONE.value, _("tout le monde, aussi de l’extérieur")),
+        (Writers.HOUSE.value, _("les personnes de l’académie")),
+        (Writers.PERSONNEL.value, _("les enseignants et les personnels")),
+        (Writers.STAFF.value, _("les personnels administratifs")),
+        (Writers.MEMBERS.value, _("ses membres")),
+        (Writers.OWNERS.value, _("ses propriétaires")),
+    )
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    page = OwnedPage(
+        surround(visit, boxes),
+        entry,
+        form,
+        waiting,
+        may_make(services, visit),
+        writers,
+        preview,
+        fault,
+    )
+    return services.pages.answer(visit, "lists/owned.html", page, 422 if fault else 200)
+
+
+def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
+    """What was posted; what this person may not set stays as it was."""
+    form = visit.form
+    writers = form.text("qui")
+    return Form(
+        name=" ".join(form.text("nom").split())[: rosters.MAX_NAME],
+        address=before.address or form.text("adresse").strip()[:320],
+        query=" ".join(form.text("requete").split())[: selection.MAX_TEXT + 1] if may_query else before.query,
+        writers=writers if writers in set(Writers) else before.writers,
+        named=form.text("nommes").replace("\r\n", "\n")[:MAX_TEXT],
+        owners=form.text("proprietaires").replace("\r\n", "\n")[:MAX_TEXT],
+        members=form.text("membres").replace("\r\n", "\n")[:MAX_TEXT] if not before.query else before.members,
+        moderated=form.has("moderee"),
+        hidden_members=form.has("caches"),
+    )
+
+
+def _addresses(text: str, domain: str, limit: int = lists.MAX_MEMBERS) -> list[str]:
+    """Addresses of a field: one a line, or between commas; without an at sign they are ours. Raises Refused."""
+    pieces = [piece for line in commas(text).split(",") for piece in line.split()]
+    if len(pieces) > limit:
+        raise Refused(Reason.LIMIT)
+    whole = (piece if "@" in piece else f"{piece}@{domain}" for piece in pieces)
+    return list(dict.fromkeys(map(rosters.canonical, whole)))
+
+
+async def _previewed(services: Services, visit: Visit, query: str) -> Preview:
+    """Whom a query finds; of them, by name, those whom the reader may see. Raises Refused(INVALID)."""
+    try:
+        who = selection.parse(query)
+    except BadSyntax as error:
+        raise Refused(Reason.INVALID, f"query: {error}") from None
+    return await services.store.read(_preview, who, visit)
+
+
+def _preview(tx: Tx, who: Selection, visit: Visit) -> Preview:
+    principal = visit.principal
+    viewer = visibility.viewer(principal, affiliations.of(tx, [principal.account_id]).get(principal.account_id, ()))
+    found = selecting.found(tx, who, MAX_NAMES)
+    seen = tuple(_visible(tx, viewer, found))
+    count = selecting.count(tx, who)
+    return Preview(count, seen, len(seen) < count)
+
+
+def _visible(tx: Tx, viewer: Viewer, found: Sequence[Found]) -> list[Found]:
+    ties = affiliations.of(tx, [one.account_id for one in found])
+    return [
+        one
+        for one in found
+        if visibility.sees(
+            viewer,
+            Seen(
+                one.account_id,
+                one.role,
+                visibility.schools_of(one.uai, ties.get(one.account_id, ())),
+                hidden=one.hidden,
+            ),
+        )
+    ]
+
+
+def refusal_of(visit: Guest, refusal: Refused) -> str:
+    """A rule's sentence in the reader's language; anything else in general words."""
+    if isinstance(refusal, Denied):
+        return spoken(visit, refusal)
+    return visit._("Cette liste n’a personne qui puisse recevoir ce message.")
+
+
+def _fault(visit: Visit, refusal: Refused) -> str:
+    _ = visit._
+    text = refusal.text
+    if text.startswith("query: "):
+        return _("La requête n’est pas comprise : %(why)s") % {"why": text.removeprefix("query: ")}
+    match refusal.reason:
+        case Reason.NO_SUCH_RECIPIENT:
+            return _("%(address)s n’existe pas dans l’académie.") % {"address": text.partition(":")[0]}
+        case Reason.INVALID:
+            return _("Une adresse, un nom ou la requête ne convient pas : %(why)s") % {"why": text}
+        case Reason.CONFLICT:
+            return _("Cette adresse est déjà prise.")
+        case Reason.LIMIT:
+            return _("C’est trop : au plus 50 000 membres, 20 propriétaires et 500 adresses nommées.")
+        case _:
+            raise refusal
+
+
+def _origin(visit: Visit) -> Origin:
+    return Origin(visit.principal.login, "web", visit.peer)
