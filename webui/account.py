@@ -1,40 +1,22 @@
-"""First connection, a new password: the person chooses, the server judges.
+"""A password is chosen: the rules as the page shows them, the form, and the change by somebody who is logged in."""
 
-Activation has two steps: the proof (NUMEN or one-time code), then the password. Between the two the proof waits in
-the form, sealed under the browser's own cookie: it is neither stored nor asked twice.
-"""
-
-import base64
-import binascii
-import json
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
+from mailserver.login import policy
 from mailserver.login.policy import Weakness
 from mailserver.sasl import Secret
+from mailserver.settings import Passwords
 from mailserver.store import mailboxes, sessions
-from webui.entrance import Wish, enter, suspended, wait_text, waiting_seconds
+from webui.entrance import wait_text, waiting_seconds
 from webui.frame import Frame, done, surround
 from webui.rendering import redirect
-from webui.visit import BASES, COMPLETE, INTERFACE, SESSION, VISITOR, Guest, Services, Visit, set_cookie
+from webui.visit import BASES, SESSION, Guest, Services, Visit, set_cookie
 
 MAX_PASSWORD = 200
-MAX_PROOF = 64
-MAX_SEALED_PROOF = 2000
-PROOF_SECONDS = 20 * 60
-"""How long the second step may stay open."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityPage:
-    """Step one: who, and the proof."""
-
-    login: str = ""
-    birth_date: str = ""
-    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,167 +30,70 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class ChoosePage:
-    """Step two: the new password."""
+    """A new password, for somebody who has proven who they are and is not in yet."""
 
+    action: str
+    """Where the form goes."""
     name: str
     login: str
     address: str
     sealed: str
     rules: tuple[Rule, ...]
+    academic: bool
+    """The rules of the profile `academie`: the advice beside them differs."""
+    first: bool
+    """The account is being activated."""
     fault: str = ""
     again_fault: str = ""
+
+    @classmethod
+    def after(
+        cls,
+        services: Services,
+        guest: Guest,
+        principal: Principal,
+        action: str,
+        sealed: str,
+        refusal: Refused | None = None,
+        again_fault: str = "",
+    ) -> "ChoosePage":
+        """The form as it stands after an attempt, or for the first time."""
+        passwords = services.settings.passwords
+        return cls(
+            action,
+            principal.name,
+            principal.login,
+            principal.address,
+            sealed,
+            rules(guest, passwords, refusal),
+            passwords.profile == "academie",
+            action == "/activation",
+            fault_text(guest, refusal),
+            again_fault,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordPage:
-    """A new password for somebody who is logged in."""
+    """A new password for somebody who is logged in. Without a frame it is the only page that is open."""
 
-    frame: Frame
+    frame: Frame | None
     name: str
     login: str
     rules: tuple[Rule, ...]
     read_only: bool
+    until: str
+    """The day before which the present one must be renewed; empty: none."""
+    factor_on: bool
     old_fault: str = ""
     fault: str = ""
     again_fault: str = ""
+    tab: str = "motdepasse"
 
 
-@dataclass(frozen=True, slots=True)
-class _Proof:
-    """What the first step established."""
-
-    login: str
-    proof: str
-    birth_date: str
-    interface: str
-    until: int
-
-
-# ---------------------------------------------------------------------- activation
-
-
-async def show_activation(services: Services, guest: Guest) -> Response:
-    """GET /activation: step one; a letter's QR brings the identifier along, and the code behind `#`."""
-    return services.pages.answer(guest, "portal/activation.html", IdentityPage(guest.query("identifiant")[:64]))
-
-
-async def show_reset(services: Services, guest: Guest) -> Response:
-    """GET /initialiser: who gives a one-time code, and what to do with it."""
-    return services.pages.answer(guest, "portal/reset.html")
-
-
-async def activate(services: Services, guest: Guest) -> Response:
-    """POST /activation: either step."""
-    if guest.form.has("preuve_scellee"):
-        return await _set_first_password(services, guest)
-    form = guest.form
-    login, birth_date = form.text("identifiant").strip()[:320], form.text("naissance").strip()[:20]
-    proof = Secret(form.text("preuve").strip()[:MAX_PROOF])
-    try:
-        await services.login.login(login, proof, guest.peer, "web")
-    except Refused as refusal:
-        if refusal.reason is Reason.NOT_ACTIVATED:
-            return await choose(services, guest, login, proof, _interface(guest), birth_date)
-        return _identity_refused(services, guest, IdentityPage(login, birth_date), refusal)
-    return _identity_refused(services, guest, IdentityPage(login, birth_date), Refused(Reason.AUTHENTICATION))
-
-
-def _identity_refused(services: Services, guest: Guest, page: IdentityPage, refusal: Refused) -> Response:
-    """One sentence for every cause: it tells a stranger neither who exists nor who is active."""
-    if refusal.reason is Reason.THROTTLED:
-        seconds = waiting_seconds(refusal)
-        page = IdentityPage(page.login, page.birth_date, wait_text(guest, seconds))
-        response = services.pages.answer(guest, "portal/activation.html", page, 429)
-        response.headers["Retry-After"] = str(seconds)
-        return response
-    fault = guest._(
-        "Ces renseignements ne permettent pas d’activer un compte. Il est peut-être déjà actif : connectez-vous, ou "
-        "demandez un code au secrétariat de votre établissement."
-    )
-    page = IdentityPage(page.login, page.birth_date, fault)
-    return services.pages.answer(guest, "portal/activation.html", page, 403)
-
-
-async def choose(
-    services: Services, guest: Guest, login: str, proof: Secret, interface: str, birth_date: str = ""
-) -> Response:
-    """Step two, after a right proof: on the activation page or on the login page."""
-    principal = await services.directory.find(login)
-    if principal is None:
-        raise Refused(Reason.AUTHENTICATION)
-    until = int(guest.now) + PROOF_SECONDS
-    sealed = _seal(services, guest, _Proof(login, proof.reveal(), birth_date, interface, until))
-    return _choose_page(services, guest, principal, sealed)
-
-
-def _choose_page(
-    services: Services,
-    guest: Guest,
-    principal: Principal,
-    sealed: str,
-    refusal: Refused | None = None,
-    again_fault: str = "",
-) -> Response:
-    fault = guest._("Ce mot de passe ne respecte pas toutes les règles.") if refusal else ""
-    page = ChoosePage(
-        principal.name,
-        principal.login,
-        principal.address,
-        sealed,
-        rules(guest, refusal),
-        fault,
-        again_fault,
-    )
-    status = 422 if refusal or again_fault else 200
-    return services.pages.answer(guest, "portal/choose.html", page, status)
-
-
-async def _set_first_password(services: Services, guest: Guest) -> Response:
-    form = guest.form
-    sealed = form.text("preuve_scellee")[:MAX_SEALED_PROOF]
-    proof = _unseal(services, guest, sealed)
-    principal = await services.directory.find(proof.login) if proof else None
-    if proof is None or principal is None or proof.until < guest.now:
-        page = IdentityPage(fault=guest._("La page est restée ouverte trop longtemps. Recommencez, s’il vous plaît."))
-        return services.pages.answer(guest, "portal/activation.html", page, 403)
-    new, again = form.text("nouveau")[:MAX_PASSWORD], form.text("encore")[:MAX_PASSWORD]
-    if new != again:
-        fault = guest._("Les deux mots de passe sont différents.")
-        return _choose_page(services, guest, principal, sealed, again_fault=fault)
-    try:
-        principal = await services.login.activate(
-            proof.login, Secret(proof.proof), Secret(new), guest.peer, "web", proof.birth_date
-        )
-    except Refused as refusal:
-        if refusal.reason is Reason.WEAK_PASSWORD:
-            return _choose_page(services, guest, principal, sealed, refusal)
-        if refusal.reason is Reason.SUSPENDED:
-            return await suspended(services, guest, principal.account_id)
-        return _identity_refused(services, guest, IdentityPage(proof.login), refusal)
-    return await enter(services, guest, principal, Wish(proof.interface))
-
-
-def _seal(services: Services, guest: Guest, proof: _Proof) -> str:
-    octets = json.dumps([proof.login, proof.proof, proof.birth_date, proof.interface, proof.until]).encode()
-    return base64.urlsafe_b64encode(services.keys.seal(_browser(guest), octets)).decode()
-
-
-def _unseal(services: Services, guest: Guest, sealed: str) -> _Proof | None:
-    try:
-        octets = services.keys.unseal(_browser(guest), base64.urlsafe_b64decode(sealed))
-    except (binascii.Error, ValueError):
-        raise BadSyntax("Not a sealed value") from None
-    return _Proof(*json.loads(octets)) if octets else None
-
-
-def _browser(guest: Guest) -> str:
-    """What only this browser has."""
-    return "proof " + (guest.new_visitor or guest.cookie(VISITOR)[:100])
-
-
-def _interface(guest: Guest) -> str:
-    chosen = guest.cookie(INTERFACE)
-    return chosen if chosen in BASES else COMPLETE
+def choose_page(services: Services, guest: Guest, page: ChoosePage) -> Response:
+    """The form for a new password, with what was wrong with the last one."""
+    return services.pages.answer(guest, "portal/choose.html", page, 422 if page.fault or page.again_fault else 200)
 
 
 # ---------------------------------------------------------------------- a new password
@@ -227,18 +112,22 @@ async def _password_page(
     again_fault: str = "",
     status: int = 200,
 ) -> Response:
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    frame = None
+    if not visit.must_renew:
+        frame = surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
     page = PasswordPage(
-        surround(visit, boxes),
+        frame,
         visit.principal.name,
         visit.principal.login,
-        rules(visit, refusal),
+        rules(visit, services.settings.passwords, refusal),
         services.directory.read_only,
+        visit.language.plain_date(visit.renew_before) if visit.renew_before else "",
+        visit.session.factor_on,
         old_fault,
-        visit._("Ce mot de passe ne respecte pas toutes les règles.") if refusal else "",
+        fault_text(visit, refusal),
         again_fault,
     )
-    return services.pages.answer(visit, "mail/password.html", page, status)
+    return services.pages.answer(visit, "account/password.html", page, status)
 
 
 async def change_password(services: Services, visit: Visit) -> Response:
@@ -276,7 +165,9 @@ async def change_password(services: Services, visit: Visit) -> Response:
         visit.peer,
         visit.request.headers.get("user-agent", ""),
     )
-    response = redirect(visit, f"{BASES[visit.session.interface]}/reglages", **done("motdepasse"))
+    # Who had to renew first was on the way to the mail.
+    base = BASES[visit.session.interface]
+    response = redirect(visit, f"{base}/" if visit.must_renew else f"{base}/reglages", **done("motdepasse"))
     set_cookie(response, visit, SESSION, token)
     return response
 
@@ -284,18 +175,34 @@ async def change_password(services: Services, visit: Visit) -> Response:
 # ---------------------------------------------------------------------- words
 
 
-def rules(guest: Guest, refusal: Refused | None) -> tuple[Rule, ...]:
-    """The rules of a password, those that the refused one broke marked."""
+def fault_text(guest: Guest, refusal: Refused | None) -> str:
+    """What is said above the form of a password that was refused."""
+    if refusal is None:
+        return ""
+    if refusal.text == Weakness.TOO_LONG.value:
+        return guest._("Ce mot de passe est trop long : 128 caractères au plus.")
+    return guest._("Ce mot de passe ne respecte pas toutes les règles.")
+
+
+def rules(guest: Guest, passwords: Passwords, refusal: Refused | None) -> tuple[Rule, ...]:
+    """The rules of the profile, those that the refused password broke marked."""
     _ = guest._
     said = refusal.text.split("\n") if refusal else []
-    broken = {weakness for weakness in Weakness if weakness.value in said}
-    texts = (
-        ("longueur", Weakness.TOO_SHORT, _("Au moins 8 caractères (12 ou plus conseillés)")),
-        ("minuscule", Weakness.NO_LOWER, _("Une lettre minuscule")),
-        ("majuscule", Weakness.NO_UPPER, _("Une lettre majuscule")),
-        ("chiffre", Weakness.NO_DIGIT, _("Un chiffre")),
-        ("special", Weakness.NO_SPECIAL, _("Un caractère spécial, par exemple ! ? - _ €")),
-        ("personnel", Weakness.OWN, _("Ni votre nom, ni votre date de naissance, ni votre NUMEN")),
-        ("dictionnaire", Weakness.WORD, _("Pas un mot du dictionnaire (vérifié par le serveur)")),
+    words = {
+        Weakness.TOO_SHORT: ("longueur", _("Au moins 8 caractères (12 ou plus conseillés)")),
+        Weakness.NO_LOWER: ("minuscule", _("Une lettre minuscule")),
+        Weakness.NO_UPPER: ("majuscule", _("Une lettre majuscule")),
+        Weakness.NO_DIGIT: ("chiffre", _("Un chiffre")),
+        Weakness.NO_SPECIAL: ("special", _("Un caractère spécial, par exemple ! ? - _ €")),
+        Weakness.TOO_SIMPLE: (
+            "force",
+            _("12 caractères (minuscule, majuscule, chiffre, signe), 14 de trois sortes, ou une phrase de 7 mots"),
+        ),
+        Weakness.OWN: ("personnel", _("Ni votre nom, ni votre date de naissance, ni votre NUMEN")),
+        Weakness.WORD: ("dictionnaire", _("Pas un mot du dictionnaire (vérifié par le serveur)")),
+        Weakness.KNOWN: ("connu", _("Pas un mot de passe que tout le monde connaît (vérifié par le serveur)")),
+        Weakness.FORMER: ("ancien", _("Aucun de vos derniers mots de passe (vérifié par le serveur)")),
+    }
+    return tuple(
+        Rule(*words[weakness], weakness.value in said) for weakness in policy.rules(passwords) if weakness in words
     )
-    return tuple(Rule(code, text, weakness in broken) for code, weakness, text in texts)

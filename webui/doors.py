@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import State
+from mailserver.login import renewal
 from mailserver.store import sessions
 from mailserver.store.sessions import Session
 from webui import faults, forms
@@ -42,6 +43,8 @@ AnyGuest = TypeVar("AnyGuest", bound=Guest)
 MAX_COOKIE = 100
 SET_UP = ("/compte/double-authentification", "/deconnexion")
 """All that is open to somebody who needs a second factor and has none."""
+RENEW = ("/compte/mot-de-passe", "/deconnexion")
+"""All that is open to somebody whose password has expired."""
 RESCUED = "texte_rendu"
 """The only field of a form that belongs to nobody's session."""
 MARK = "m_"
@@ -83,8 +86,8 @@ class Doors:
                     response = await self._ended(self._services, guest, why)
                     await guest.form.close()
                     return response
-                if visit.must_set_up and not request.url.path.startswith(SET_UP):
-                    return redirect(guest, SET_UP[0])
+                if (elsewhere := _detour(visit)) is not None:
+                    return redirect(guest, elsewhere)
                 if request.method == "POST":
                     visit = await self._with_form(visit, room)
                 try:
@@ -141,6 +144,10 @@ class Doors:
             return None, None
         if sessions.wants_touch(session, services.clock.now()):
             await services.store.write(sessions.touch, session)
+        passwords, now = services.settings.passwords, services.clock.now()
+        password_set = 0 if services.directory.read_only else session.password_set
+        must_renew = renewal.is_expired(passwords, password_set, now)
+        is_soon = must_renew or renewal.days_left(passwords, password_set, now) is not None
         path = request.url.path
         interface = COMPLETE if path.startswith("/m/") else SIMPLE if path.startswith("/s/") else session.interface
         return (
@@ -154,6 +161,8 @@ class Doors:
                 preferences=preferences,
                 interface=interface,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
+                renew_before=renewal.expires_at(passwords, password_set) if is_soon else 0,
+                must_renew=must_renew,
             ),
             None,
         )
@@ -181,6 +190,16 @@ class Doors:
             return replace(guest, form=form)
         await form.close()
         return replace(guest, form=Form({RESCUED: (form.text("texte"),)}))
+
+
+def _detour(visit: Visit) -> str | None:
+    """Where somebody is led who has to do something else first."""
+    path = visit.request.url.path
+    if visit.must_renew:
+        # What was being written when the password expired is not lost: it still goes where it was sent.
+        finishing = visit.request.method == "POST" and visit.session.created < visit.renew_before
+        return None if finishing or path.startswith(RENEW) else RENEW[0]
+    return SET_UP[0] if visit.must_set_up and not path.startswith(SET_UP) else None
 
 
 def session_owner(token_hash: bytes) -> bytes:

@@ -11,7 +11,8 @@ from mailserver.identity import State
 from mailserver.sasl import Secret
 from mailserver.store import sessions
 from mailserver.store.sessions import Session
-from webui import account, faults, parking, secondstep
+from webui import activation, faults, parking, secondstep
+from webui.account import MAX_PASSWORD
 from webui.doors import RESCUED
 from webui.entrance import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
 from webui.rendering import redirect
@@ -100,7 +101,7 @@ async def log_in(services: Services, guest: Guest) -> Response:
     form = guest.form
     login, secret = (
         form.text("identifiant").strip()[:MAX_LOGIN],
-        Secret(form.text("mot_de_passe")[: account.MAX_PASSWORD]),
+        Secret(form.text("mot_de_passe")[:MAX_PASSWORD]),
     )
     interface = form.text("interface") if form.text("interface") in BASES else SIMPLE
     page = PortalPage(interface, login, _next(guest), form.has("partage"))
@@ -119,7 +120,7 @@ async def _refused(services: Services, guest: Guest, page: PortalPage, secret: S
             principal = await services.directory.find(page.login)
             return await suspended(services, guest, principal.account_id if principal else 0)
         case Reason.NOT_ACTIVATED:
-            return await account.choose(services, guest, page.login, secret, page.interface)
+            return await activation.begin(services, guest, page.login, secret, page.interface)
         case Reason.CLOSED:
             fault = _("Ce compte est fermé. Adressez-vous à l’assistance.")
         case Reason.THROTTLED:

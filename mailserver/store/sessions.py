@@ -47,6 +47,8 @@ class Session:
     state_since: int
     factor_on: bool = False
     """The person has a second factor."""
+    password_set: int = 0
+    """When the account's password was set; 0: never, or elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ _FIND = Statement(
         account.c.state,
         account.c.state_since,
         one_time_password.c.confirmed,
+        account.c.password_set,
     )
     .join(account, account.c.id == session.c.account_id)
     .outerjoin(one_time_password, one_time_password.c.account_id == session.c.account_id)
@@ -160,7 +163,7 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
     row = tx.one(_FIND, token_hash=token_hash, moment=tx.now)
     if row is None:
         return None
-    account_id, created, seen, expires, lifetime, interface, at_login, now, state, since, confirmed = row
+    account_id, created, seen, expires, lifetime, interface, at_login, now, state, since, confirmed, password_set = row
     found = Session(
         token_hash,
         account_id,
@@ -173,6 +176,7 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
         state,
         since,
         bool(confirmed),
+        password_set,
     )
     return found, preferences(tx, account_id)
 

@@ -169,6 +169,8 @@ def test_activation_with_numen(house: House, chromium: Browser) -> None:
         page.fill("#nouveau", "kX7!pluie-vélo-43")
         page.fill("#encore", "kX7!pluie-vélo-43")
         page.click("text=Valider et entrer")
+        expect(page.locator("h1")).to_have_text("Mon adresse de secours")
+        page.click("text=Plus tard")
         expect(page.locator("h1")).to_have_text("Boîte de réception")
     with visiting(chromium) as watched:
         watched.page.goto(f"{house.url}/roundcube")
@@ -232,6 +234,7 @@ SCREENS = {
     "portail": "/login",
     "activation": "/activation",
     "initialiser": "/initialiser",
+    "initialiser-code": "/initialiser/code",
     "aide": "/aide",
     "accessibilite": "/accessibilite",
     "donnees": "/donnees-personnelles",
@@ -255,6 +258,7 @@ SCREENS = {
     "volet": "{b}/#dossiers",
     "reglages": "{b}/reglages",
     "mot-de-passe": "/compte/mot-de-passe",
+    "secours": "/compte/secours",
 }
 BOTH = ("liste", "lecture")
 """Screens whose complete version differs; the others are the same page."""

@@ -27,7 +27,17 @@ const checks = {
   majuscule: (text) => /\p{Lu}/u.test(text),
   chiffre: (text) => /\p{Nd}/u.test(text),
   special: (text) => /[^\p{L}\p{Nd}\s]/u.test(text),
+  force: hasEightyBits,
 };
+
+// As the server counts: what is repeated counts once.
+function hasEightyBits(text) {
+  const words = new Set((text.match(/\p{L}{2,}/gu) || []).map((word) => word.toLowerCase()));
+  if (words.size >= 7) return true;
+  const counted = text.replace(/(.{4,16}?)\1+|(.)\2{2,}|(.{2,3}?)\3{2,}/gsu, "$1$2$3");
+  const kinds = [/\p{Ll}/u, /\p{Lu}/u, /\p{Nd}/u, /[^\p{L}\p{Nd}]/u].filter((kind) => kind.test(text)).length;
+  return [...counted].length >= ({ 4: 12, 3: 14 }[kinds] || Infinity);
+}
 
 for (const list of document.querySelectorAll("[data-pour]")) {
   const input = document.getElementById(list.dataset.pour);
