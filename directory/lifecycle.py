@@ -167,6 +167,12 @@ class Accounts:
             pass
         return await self._store.read(accounts.get, standing.id) or standing
 
+    async def exported(self, login: str) -> Account:
+        """An account whose holdings its caller is about to read (`mailserver.takeaway`); the audit says so."""
+        account = await self.find(login)
+        await self._record(Action.EXPORTED, account.principal.account_id)
+        return account
+
     async def set_quota(self, login: str, quota: int) -> Account:
         """Octets of mail; 0: none, -1: the setting's."""
         account = await self.find(login)

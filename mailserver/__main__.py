@@ -7,7 +7,9 @@ from mailserver.commands import (
     account,
     changing,
     check,
+    exporting,
     factors,
+    import_runs,
     imports,
     init,
     letters,
@@ -30,6 +32,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("import")(imports.import_people)
+app.add_typer(import_runs.app, name="imports", help="What imports did; take one back.")
 account.app.command("devices")(factors.devices)
 account.app.command("factors")(factors.factors)
 account.app.command("letters")(letters.letters)
@@ -46,6 +49,7 @@ for _verb in (
     changing.hide,
     changing.unhide,
     changing.quota,
+    exporting.export,
 ):
     account.app.command()(_verb)
 app.add_typer(account.app, name="account", help="People's accounts.")
