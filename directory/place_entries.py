@@ -1,4 +1,4 @@
-"""Lists, functional boxes, schools, classes and the academy's terms as entries, both ways where both are needed. Pure."""
+"""Lists, functional boxes, schools, classes and the terms of the academy as entries, and back where needed. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

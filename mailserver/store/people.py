@@ -4,7 +4,7 @@ Whoever writes here ends with `moved`, so that caches of every worker hear of it
 subscribers and those of account 0, which stands for "somebody in the directory").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from sqlalchemy import Select, bindparam, func, insert, or_, select, update
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
 from mailserver.identity import Principal, Role, State, Tie
+from mailserver.store import words
+from mailserver.store.candidates import candidates
 from mailserver.store.conditions import Condition, clause
 from mailserver.store.notices import DIRECTORY as DIRECTORY
 from mailserver.store.notices import moved
@@ -22,6 +24,8 @@ from mailserver.store.statements import Row, Statement, Tx
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
+FEW = 3000
+"""People who are put in order by us rather than found in order by the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,11 @@ _COLUMNS = (
     person.c.extra,
     account.c.close_at,
 )
+_INDEXED = frozenset({"given_name", "surname", "address", "aliases"})
+"""Columns whose words are searched (`store.words`)."""
 _PEOPLE = person.join(account, account.c.id == person.c.account_id)
 _ALL: Select[Any] = select(*_COLUMNS).select_from(_PEOPLE)
+_ALPHABET = (person.c.surname_key, person.c.given_key, person.c.account_id)
 _CLAIMED = _PEOPLE.join(claim, claim.c.account_id == person.c.account_id)
 
 _FIND = Statement(select(*_COLUMNS).select_from(_CLAIMED).where(claim.c.name == bindparam("name"), claim.c.live == 1))
@@ -161,16 +168,38 @@ def logins(tx: Tx, names: Sequence[str]) -> dict[str, str]:
 
 def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[Entry]:
     """Entries a condition holds of, in the order of account ids greater than `after`."""
-    rows = tx.execute(
-        _ALL.where(person.c.account_id > after, clause(condition)).order_by(person.c.account_id).limit(limit)
-    )
-    return [_entry(tuple(row)) for row in rows]
+    chosen = candidates(tx, condition)
+    if chosen is None:
+        beyond = person.c.account_id > after
+        rows = tx.execute(_ALL.where(beyond, clause(condition)).order_by(person.c.account_id).limit(limit))
+        return [_entry(tuple(row)) for row in rows]
+    found: list[Entry] = []
+    for part in _portions(sorted(one for one in chosen if one > after)):
+        wanted = _ALL.where(person.c.account_id.in_(part), clause(condition)).order_by(person.c.account_id)
+        found += [_entry(tuple(row)) for row in tx.execute(wanted.limit(limit - len(found)))]
+        if len(found) == limit:
+            break
+    return found
 
 
 def by_name(tx: Tx, condition: Condition, limit: int) -> list[Entry]:
     """Entries a condition holds of, in alphabetical order: what an address book shows."""
-    rows = tx.execute(_ALL.where(clause(condition)).order_by(person.c.surname_key, person.c.given_key).limit(limit))
-    return [_entry(tuple(row)) for row in rows]
+    chosen = candidates(tx, condition)
+    if chosen is None or len(chosen) > FEW:
+        # So many hold it, perhaps, that the first of the alphabet are soon found.
+        rows = tx.execute(_ALL.where(clause(condition)).order_by(*_ALPHABET).limit(limit))
+        return [_entry(tuple(row)) for row in rows]
+    order: list[tuple[Any, ...]] = []
+    for part in _portions(sorted(chosen)):
+        keys = select(*_ALPHABET).select_from(_PEOPLE).where(person.c.account_id.in_(part), clause(condition))
+        order += [tuple(row) for row in tx.execute(keys)]
+    first = [row[-1] for row in sorted(order)[:limit]]
+    known = by_accounts(tx, first)
+    return [known[account_id] for account_id in first]
+
+
+def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + IN_LIST] for start in range(0, len(ids), IN_LIST))
 
 
 def of_school(tx: Tx, uai: str, limit: int) -> list[Entry]:
@@ -179,7 +208,7 @@ def of_school(tx: Tx, uai: str, limit: int) -> list[Entry]:
         affiliation.c.kind == Tie.SCHOOL.value, affiliation.c.uai == uai, affiliation.c.code == uai
     )
     here = or_(person.c.uai == uai, person.c.account_id.in_(further))
-    rows = tx.execute(_ALL.where(here).order_by(person.c.surname_key, person.c.given_key).limit(limit))
+    rows = tx.execute(_ALL.where(here).order_by(*_ALPHABET).limit(limit))
     return [_entry(tuple(row)) for row in rows]
 
 
@@ -235,6 +264,7 @@ def nth_bare(
 def insert_entries(tx: Tx, entries: Sequence[Mapping[str, str | int]]) -> None:
     """Add entries; each has account_id, address, aliases, names, role, uai, discipline and password."""
     tx.execute(insert(person), [_row(tx, entry) for entry in entries])
+    words.refresh(tx, [int(entry["account_id"]) for entry in entries], fresh=True)
     for entry in entries:
         moved(tx, int(entry["account_id"]))
 
@@ -253,6 +283,8 @@ def change_entry(tx: Tx, account_id: int, values: Mapping[str, str | int]) -> No
     done = tx.execute(update(person).where(person.c.account_id == account_id).values(**changed))
     if not done.rowcount:
         raise Refused(Reason.NOT_FOUND)
+    if not _INDEXED.isdisjoint(changed):
+        words.refresh(tx, (account_id,))
     moved(tx, account_id)
 
 

@@ -48,6 +48,29 @@ Index("ix_person_given_key", person.c.given_key)
 Index("ix_person_name_key", person.c.name_key)
 Index("ix_person_uai", person.c.uai)
 Index("ix_person_role", person.c.role)
+Index("ix_person_modified", person.c.modified)
+Index("ix_person_hidden", person.c.hidden, sqlite_where=person.c.hidden > 0, postgresql_where=person.c.hidden > 0)
+Index("ix_person_extra", person.c.account_id, sqlite_where=person.c.extra != "", postgresql_where=person.c.extra != "")
+
+name_word = Table(
+    "name_word",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("word", Key, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+"""Every word of people's names, identifiers and addresses once, folded; domains with their at sign. The empty word
+says that everybody's words are here. Numbers only grow: who knows the words up to one asks for the rest."""
+
+person_word = Table(
+    "person_word",
+    metadata,
+    Column("word_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Whose words they are (`store.words`)."""
+Index("ix_person_word_account_id", person_word.c.account_id)
 
 affiliation = Table(
     "affiliation",

@@ -59,6 +59,22 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "name_word",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("word", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_name_word")),
+        sa.UniqueConstraint("word", name=op.f("uq_name_word_word")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "person_word",
+        sa.Column("word_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("word_id", "account_id", name=op.f("pk_person_word")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_person_word_account_id", "person_word", ["account_id"], unique=False)
+    op.create_table(
         "population_brake",
         sa.Column("population", sa.String(length=12), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
@@ -316,6 +332,23 @@ def upgrade() -> None:
     op.add_column("mailing_list", sa.Column("uai", sa.String(length=8), server_default="", nullable=False))
     op.add_column("person", sa.Column("title", sa.Text(), server_default="", nullable=False))
     op.add_column("person", sa.Column("extra", sa.Text(), server_default="", nullable=False))
+    op.create_index(
+        "ix_person_extra",
+        "person",
+        ["account_id"],
+        unique=False,
+        sqlite_where=sa.text("extra != ''"),
+        postgresql_where=sa.text("extra != ''"),
+    )
+    op.create_index(
+        "ix_person_hidden",
+        "person",
+        ["hidden"],
+        unique=False,
+        sqlite_where=sa.text("hidden > 0"),
+        postgresql_where=sa.text("hidden > 0"),
+    )
+    op.create_index("ix_person_modified", "person", ["modified"], unique=False)
     op.add_column("queued", sa.Column("population", sa.String(length=12), server_default="", nullable=False))
     op.add_column("school", sa.Column("kind", sa.String(length=16), server_default="", nullable=False))
     op.add_column("school", sa.Column("contract", sa.String(length=4), server_default="", nullable=False))
@@ -337,6 +370,19 @@ def downgrade() -> None:
     op.drop_column("school", "contract")
     op.drop_column("school", "kind")
     op.drop_column("queued", "population")
+    op.drop_index("ix_person_modified", table_name="person")
+    op.drop_index(
+        "ix_person_hidden",
+        table_name="person",
+        sqlite_where=sa.text("hidden > 0"),
+        postgresql_where=sa.text("hidden > 0"),
+    )
+    op.drop_index(
+        "ix_person_extra",
+        table_name="person",
+        sqlite_where=sa.text("extra != ''"),
+        postgresql_where=sa.text("extra != ''"),
+    )
     op.drop_column("person", "extra")
     op.drop_column("person", "title")
     op.drop_column("mailing_list", "uai")
@@ -430,6 +476,9 @@ def downgrade() -> None:
     op.drop_table("vocabulary_entry")
     op.drop_table("population_rule")
     op.drop_table("population_brake")
+    op.drop_index("ix_person_word_account_id", table_name="person_word")
+    op.drop_table("person_word")
+    op.drop_table("name_word")
     op.drop_table("import_run")
     op.drop_index("ix_contact_entry_name_key", table_name="contact_entry")
     op.drop_table("contact_entry")

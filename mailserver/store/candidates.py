@@ -1,0 +1,149 @@
+"""Which people a condition may hold of, where the words' index or a short list of some column can tell.
+
+The answer is wider than the condition, never narrower; None: nothing short of looking at everybody tells. A
+condition that many people satisfy needs no help: the first page of them is soon full.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
+
+from mailserver.folding import fold_login
+from mailserver.identity import Role
+from mailserver.store import words
+from mailserver.store.conditions import (
+    All,
+    AtLeast,
+    AtSchool,
+    Condition,
+    Contains,
+    Equals,
+    Field,
+    Nothing,
+    Present,
+    Some,
+    Tied,
+    Undefined,
+    clause,
+)
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.people import claim, person
+from mailserver.store.statements import Statement, Tx
+from mailserver.store.vocabulary import Fragment
+
+ENOUGH = 200
+"""So few people are looked at sooner than another index is asked."""
+MAX_PEOPLE = words.MAX_PEOPLE
+
+_NAMES = frozenset({Field.NAME, Field.SURNAME, Field.GIVEN_NAME})
+_ADDRESSES = frozenset({Field.ADDRESS, Field.PRIMARY_ADDRESS})
+_COMMON = frozenset({Role.PUPIL.value, Role.TEACHER.value})
+"""Roles of so many people that an index of roles is of no help."""
+
+_BY_CLAIM = Statement(select(claim.c.account_id).where(claim.c.name == bindparam("name"), claim.c.live == 1))
+_BY_LOGIN = Statement(select(account.c.id).where(account.c.login == bindparam("login")))
+
+
+def candidates(tx: Tx, condition: Condition) -> set[int] | None:
+    """Accounts among which everybody is of whom the condition holds."""
+    match condition:
+        case Nothing() | Undefined():
+            return set()
+        case All(parts):
+            return _narrowest(tx, parts)
+        case Some(parts):
+            return _union(tx, parts)
+        case Equals(Field.ACCOUNT_ID, value):
+            return {int(value)} if value.isascii() and value.isdecimal() else set()
+        case Equals(Field.LOGIN, value):
+            return {row[0] for row in tx.all(_BY_LOGIN, login=fold_login(value))}
+        case Equals(Field.ADDRESS | Field.PRIMARY_ADDRESS, value):
+            return {row[0] for row in tx.all(_BY_CLAIM, name=fold_login(value))}
+        case Contains():
+            return words.people_with(tx, parts_of(tx, condition))
+    return _listed(tx, condition) if _has_index(condition) else None
+
+
+def _narrowest(tx: Tx, parts: Iterable[Condition]) -> set[int] | None:
+    """Of several conditions the cheapest first; further ones only while there are many people left."""
+    held: set[int] | None = None
+    for part in sorted(parts, key=_cost):
+        if held is not None and len(held) <= ENOUGH:
+            return held
+        these = candidates(tx, part)
+        if these is not None:
+            held = these if held is None else held & these
+    return held
+
+
+def _union(tx: Tx, parts: Iterable[Condition]) -> set[int] | None:
+    held: set[int] = set()
+    for part in sorted(parts, key=_cost, reverse=True):
+        these = candidates(tx, part)
+        if these is None:
+            return None
+        held |= these
+        if len(held) > MAX_PEOPLE:
+            return None
+    return held
+
+
+def _cost(condition: Condition) -> int:
+    """How much asking costs; what cannot be answered comes last."""
+    match condition:
+        case Nothing() | Undefined() | Equals(Field.ACCOUNT_ID | Field.LOGIN | Field.ADDRESS | Field.PRIMARY_ADDRESS):
+            return 0
+        case Contains(field) if field in _NAMES or field in _ADDRESSES or field is Field.LOGIN:
+            return 1
+        case All(parts):
+            return min(map(_cost, parts), default=9)
+        case Some(parts):
+            return max(map(_cost, parts), default=0)
+    return 2 if _has_index(condition) else 9
+
+
+def parts_of(tx: Tx, condition: Contains) -> list[Fragment]:
+    """The fragments that everybody has words with of whom the condition holds."""
+    initial, final = condition.initial, condition.final
+    whole = ((initial, True, False), *((piece, False, False) for piece in condition.middle), (final, False, True))
+    found: list[Fragment] = []
+    for piece, starts, ends in whole:
+        if condition.field in _ADDRESSES:
+            found += _address_parts(tx, piece, starts)
+        elif condition.field in _NAMES or condition.field is Field.LOGIN:
+            found += words.parts_of(piece, starts=starts, ends=ends)
+    return found
+
+
+def _address_parts(tx: Tx, piece: str, starts: bool) -> tuple[Fragment, ...]:
+    """Only what must lie before the at sign tells people apart."""
+    local, at, _ = piece.rpartition("@")
+    if at:
+        return words.parts_of(local, starts=starts, ends=True)
+    if not starts and words.known(tx).in_domain(fold_login(piece)):
+        return ()
+    return words.parts_of(piece, starts=starts)
+
+
+def _has_index(condition: Condition) -> bool:
+    """Whether the database lists the people of a condition without looking at the others."""
+    match condition:
+        case Equals(Field.NAME | Field.SURNAME | Field.GIVEN_NAME | Field.UAI | Field.MODIFIED):
+            return True
+        case Equals(Field.ROLE, value):
+            return value not in _COMMON
+        case Equals(Field.HIDDEN, value):
+            return value != "0"
+        case Tied(_, code):
+            return bool(code)
+        case AtSchool(Equals()) | Present(Field.EXTRA | Field.EXPIRES) | AtLeast(Field.MODIFIED | Field.EXPIRES):
+            return True
+        case _:
+            return False
+
+
+def _listed(tx: Tx, condition: Condition) -> set[int] | None:
+    query: Select[Any] = select(person.c.account_id).join_from(person, account, account.c.id == person.c.account_id)
+    rows = tx.execute(query.where(clause(condition)).limit(MAX_PEOPLE + 1)).scalars().all()
+    return set(rows) if len(rows) <= MAX_PEOPLE else None
