@@ -5,21 +5,30 @@ audit row.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from directory import issuing
 from mailserver.address import parse
 from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.identity import NewPerson, PersonChange, Role, State
+from mailserver.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
 from mailserver.proofs import Proofs, parse_date
-from mailserver.store import accounts, audit, claims, people, schools
+from mailserver.store import accounts, affiliations, audit, claims, people, roll, schools, vocabulary_entries
 from mailserver.store.accounts import Mark, Marks
 from mailserver.store.audit import Action, Origin
 from mailserver.store.people import Entry
+from mailserver.store.roll import Known
 from mailserver.store.statements import Tx
 
 MAX_TEXT = 200
 """Characters of a name or discipline."""
+MAX_EXTRA = 65_536
+"""Characters of further attributes, as JSON."""
+TITLES = {
+    **dict.fromkeys(("m", "m.", "mr", "monsieur"), "M."),
+    **dict.fromkeys(("mme", "mme.", "madame", "mlle", "mlle.", "mademoiselle"), "Mme"),
+}
+"""Exports write the two in several ways; the administration has written no `Mlle` since 2012."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,11 @@ def checked(person: NewPerson) -> NewPerson:
         uai=uai,
         discipline=_text("discipline", person.discipline),
         login=person.login.strip(),
-        recovery_address=_recovery(person.recovery_address),
+        recovery_address=checked_recovery(person.recovery_address),
+        title=checked_title(person.title),
+        affiliations=affiliations.canonical(person.affiliations),
+        source=_text("source", person.source),
+        source_key=_text("source_key", person.source_key),
     )
 
 
@@ -79,6 +92,9 @@ def checked_change(wanted: PersonChange) -> PersonChange:
         surname=_optional("surname", wanted.surname),
         uai=uai,
         discipline=_optional("discipline", wanted.discipline),
+        title=checked_title(wanted.title) if wanted.title is not None else None,
+        affiliations=affiliations.canonical(wanted.affiliations) if wanted.affiliations is not None else None,
+        extra=_extra(wanted.extra),
     )
 
 
@@ -103,7 +119,14 @@ def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, password_
             raise Refused(Reason.CONFLICT, f"this {mark.name} is another person's")
     issued = issuing.issue(tx, academy.domain, person.given_name, person.surname, person.login)
     account_id = accounts.create(
-        tx, issued.login, State.PENDING, known, person.recovery_address, login_given=bool(person.login)
+        tx,
+        issued.login,
+        State.PENDING,
+        known,
+        person.recovery_address,
+        login_given=bool(person.login),
+        source=person.source,
+        source_key=person.source_key,
     )
     claims.take(tx, account_id, issued.names)
     people.insert_entries(
@@ -118,12 +141,15 @@ def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, password_
                 "role": person.role.value,
                 "uai": person.uai,
                 "discipline": person.discipline,
+                "title": person.title,
+                "hidden": int(person.hidden),
                 "password": password_hash,
             }
         ],
     )
-    if person.uai:
-        schools.ensure(tx, (person.uai,))
+    if person.affiliations:
+        affiliations.replace(tx, account_id, person.affiliations)
+    know_places(tx, person.uai, person.affiliations)
     if password_hash:
         accounts.password_chosen(tx, account_id)
     audit.record(tx, origin, Action.CREATED, account_id, person.role.value)
@@ -135,46 +161,55 @@ def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, orig
 
     Raises Refused(NOT_FOUND | INVALID | LIMIT).
     """
+    known = roll.by_ids(tx, (account_id,)).get(account_id)
+    if known is None or not known.has_entry:
+        raise Refused(Reason.NOT_FOUND, "no such person")
+    change = checked_change(wanted)
+    values = _differences(known, change)
+    if "given_name" in values or "surname" in values:
+        given, surname = values.get("given_name", known.given_name), values.get("surname", known.surname)
+        values |= _renamed(tx, academy, known, str(given), str(surname))
+    moved = change.affiliations is not None and affiliations.replace(tx, account_id, change.affiliations)
+    if values:
+        people.change_entry(tx, account_id, values)
+    if values or moved:
+        know_places(tx, change.uai or "", change.affiliations or ())
+        told = sorted([*values, "affiliations"] if moved else values)
+        audit.record(tx, origin, Action.CHANGED, account_id, " ".join(told))
     entry = people.by_account(tx, account_id)
     if entry is None:
         raise Refused(Reason.NOT_FOUND, "no such person")
-    values = _differences(entry, wanted)
-    if not values:
-        return entry
-    if "given_name" in values or "surname" in values:
-        given = values.get("given_name", entry.given_name)
-        values |= _renamed(tx, academy, entry, given, values.get("surname", entry.surname))
-    people.change_entry(tx, account_id, values)
-    if values.get("uai"):
-        schools.ensure(tx, (values["uai"],))
-    audit.record(tx, origin, Action.CHANGED, account_id, " ".join(sorted(values)))
-    changed = people.by_account(tx, account_id)
-    if changed is None:
-        raise Refused(Reason.NOT_FOUND, "no such person")
-    return changed
+    return entry
 
 
-def _differences(entry: Entry, wanted: PersonChange) -> dict[str, str]:
-    """Columns that the change sets to something else. Raises Refused(INVALID)."""
-    change = checked_change(wanted)
-    new = {
+def know_places(tx: Tx, uai: str, held: Iterable[Affiliation]) -> None:
+    """Make sure that the schools and terms that a person's entry speaks of are there."""
+    held = tuple(held)
+    places = {one.uai for one in held if one.uai} | {one.code for one in held if one.kind is Tie.SCHOOL}
+    if uai:
+        places.add(uai)
+    if places:
+        schools.ensure(tx, places)
+    if held:
+        vocabulary_entries.ensure_many(tx, vocabulary_entries.terms_of(held))
+
+
+def _differences(known: Known, change: PersonChange) -> dict[str, str | int]:
+    """Columns that a checked change sets to something else."""
+    new: dict[str, str | int | None] = {
         "given_name": change.given_name,
         "surname": change.surname,
         "role": change.role.value if change.role is not None else None,
         "uai": change.uai,
         "discipline": change.discipline,
+        "title": change.title,
+        "hidden": int(change.hidden) if change.hidden is not None else None,
+        "extra": change.extra,
     }
-    old = {
-        "given_name": entry.given_name,
-        "surname": entry.surname,
-        "role": entry.role.value,
-        "uai": entry.uai,
-        "discipline": entry.discipline,
-    }
-    return {name: value for name, value in new.items() if value is not None and value != old[name]}
+    return {name: value for name, value in new.items() if value is not None and value != getattr(known, name)}
 
 
-def _renamed(tx: Tx, academy: Academy, entry: Entry, given_name: str, surname: str) -> dict[str, str]:
+def _renamed(tx: Tx, academy: Academy, entry: Known, given_name: str, surname: str) -> dict[str, str | int]:
     """The address that goes with a new name, claimed; the others stay as aliases."""
     if not given_name and not surname:
         raise Refused(Reason.INVALID, "a name is missing")
@@ -183,9 +218,8 @@ def _renamed(tx: Tx, academy: Academy, entry: Entry, given_name: str, surname: s
         return {}
     claims.lock(tx)
     address = issuing.issue_address(tx, academy.domain, given_name, surname, entry.account_id)
-    if claims.is_free(tx, address):
-        claims.take(tx, entry.account_id, (address,))
-    aliases = [alias for alias in (entry.address, *entry.aliases) if alias != address]
+    claims.take_or_revive(tx, entry.account_id, address)
+    aliases = [alias for alias in (entry.address, *entry.aliases.split()) if alias != address]
     return {"address": address, "aliases": " ".join(dict.fromkeys(aliases))}
 
 
@@ -217,8 +251,22 @@ def _code(text: str) -> str:
     return "".join(text.split()).upper()[:MAX_TEXT]
 
 
-def _recovery(text: str) -> str:
-    """Raises Refused(INVALID) when it is no address."""
+def checked_title(text: str) -> str:
+    """`M.`, `Mme` or nothing. Raises Refused(INVALID)."""
+    word = text.strip().lower()
+    if word and word not in TITLES:
+        raise Refused(Reason.INVALID, f"title: {text.strip()[:20]!r} is neither M. nor Mme")
+    return TITLES.get(word, "")
+
+
+def _extra(text: str | None) -> str | None:
+    if text is not None and len(text) > MAX_EXTRA:
+        raise Refused(Reason.LIMIT, "too many further attributes")
+    return text
+
+
+def checked_recovery(text: str) -> str:
+    """A private address in canonical form. Raises Refused(INVALID) when it is no address."""
     if not text.strip():
         return ""
     try:

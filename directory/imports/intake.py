@@ -1,23 +1,33 @@
-"""The import as a whole: reads, hashes beside, writes batch by batch, and reports."""
+"""The import as a whole: plan, show, apply as one run that goes on after a crash, and take a run back."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
-from directory import issuing
-from directory.enrolment import Academy
 from directory.hashing import Passwords
-from directory.imports import merging
-from directory.imports.merging import Outcome, Result
-from directory.imports.recognition import Candidate, Recogniser
-from directory.imports.rows import Fault, Line
-from mailserver.store.audit import Origin
+from directory.imports import applying
+from directory.imports.applying import Pace
+from directory.imports.deciding import Terms
+from directory.imports.planning import Listener, Plan, Planner, Rules, Tally
+from directory.imports.records import Export
+from directory.imports.target import Left, Outcome, Target
+from mailserver.errors import Reason, Refused
+from mailserver.proofs import Proofs
+from mailserver.store import audit, imports
+from mailserver.store.audit import Action, Origin
+from mailserver.store.imports import Run, RunState
+from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 
-BATCH = 50
-"""Lines of one unit: mail that arrives meanwhile waits no longer than that takes."""
 MAX_REPORTED = 10_000
-"""Refused lines and warnings kept for the report; the counts go on."""
+"""Those left by an undoing that are kept for its report; the count goes on."""
+SHARE = 10
+"""One in how many of a source's people may leave by one import without being asked about."""
+PRUNED = 2000
+"""Old changes forgotten in one unit."""
+
+Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,122 +36,159 @@ class Options:
 
     dry_run: bool = False
     strict: bool = False
-    """Refuse a line whose UAI has a wrong check letter (otherwise it is a warning)."""
     accept_passwords: bool = False
+    allow_leavers: int | None = None
+    """How many may leave; None: a tenth of the source."""
+
+    @property
+    def text(self) -> str:
+        """What decides what a run does: an interrupted one goes on under the same only."""
+        return json.dumps({"strict": self.strict, "accept_passwords": self.accept_passwords})
 
 
 @dataclass(slots=True)
 class Report:
     """What an import did, or would do."""
 
-    counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
-    activated: int = 0
-    refused: list[Fault] = field(default_factory=list)
-    warnings: list[Fault] = field(default_factory=list)
+    tally: Tally
+    run_id: int = 0
+    """0: nothing to do."""
+    resumed: bool = False
+    earlier: Mapping[str, int] = field(default_factory=dict)
+    """What the run had done before it was interrupted."""
+    spared: int = 0
 
-    def refuse(self, fault: Fault) -> None:
-        self.counts[Outcome.REFUSED] += 1
-        if len(self.refused) < MAX_REPORTED:
-            self.refused.append(fault)
 
-    def warn(self, fault: Fault) -> None:
-        if len(self.warnings) < MAX_REPORTED:
-            self.warnings.append(fault)
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What taking a run back did."""
 
-    def take(self, result: Result) -> None:
-        if result.outcome is Outcome.REFUSED:
-            self.refuse(Fault(result.line, result.reason))
-            return
-        self.counts[result.outcome] += 1
-        self.activated += result.activates
+    run: Run
+    looked_at: int
+    left_count: int
+    left: tuple[Left, ...]
 
 
 class Intake:
-    """One import. `progress` is told how many lines are done."""
+    """Imports over one target. Blocks; for one thread."""
 
-    def __init__(self, store: Store, academy: Academy, passwords: Passwords, options: Options, origin: Origin) -> None:
+    def __init__(
+        self, store: Store, target: Target, proofs: Proofs, passwords: Passwords, terms: Terms, origin: Origin
+    ) -> None:
         self._store = store
-        self._academy = academy
+        self._target = target
+        self._proofs = proofs
         self._passwords = passwords
-        self._options = options
+        self._terms = terms
         self._origin = origin
-        self._recogniser = Recogniser(academy.proofs)
-        self._foreseen: dict[tuple[str, object], Candidate] = {}
 
-    def run(self, lines: Iterable[Line | Fault], progress: Callable[[int], None]) -> Report:
-        """Import every line. Raises Temporary when the store is out of reach: what was written stays."""
-        report = Report()
-        for batch in _batches(lines):
-            candidates = [self._recogniser.candidate(line) for line in self._passing(batch, report)]
-            for result in self._foresee(candidates) if self._options.dry_run else self._merge(candidates):
-                report.take(result)
-            progress(len(batch))
+    def plan(self, export: Export, options: Options, listener: Listener, advance: Advance) -> Plan:
+        """What the import would do; the caller closes it. Raises BadSyntax, Temporary."""
+        rules = Rules(options.strict, options.accept_passwords, not options.dry_run)
+        planner = Planner(self._store, self._target, self._terms, self._proofs, self._passwords, rules)
+        return planner.run(export, listener, advance)
+
+    def guard(self, plan: Plan, options: Options) -> None:
+        """Raises Refused(LIMIT) when more people would leave than may."""
+        leaving = plan.tally.counts[Outcome.LEAVING]
+        allowed = plan.of_source // SHARE if options.allow_leavers is None else options.allow_leavers
+        if leaving > allowed:
+            raise Refused(
+                Reason.LIMIT,
+                f"{leaving} of the {plan.of_source} people of {self._terms.source} would leave, and {allowed} may: "
+                "is the export whole? If so, --allow-leavers says how many may leave, --yes that all may",
+            )
+
+    def apply(
+        self, export: Export, files: str, plan: Plan, options: Options, listener: Listener, advance: Advance
+    ) -> Report:
+        """Carry the plan out, as a run of its own or as the rest of one that was interrupted.
+
+        Raises Refused(LIMIT) when too many would leave, Temporary when the directory is out of reach: the same
+        import goes on later.
+        """
+        self.guard(plan, options)
+        known = imports.Plan(export.source, "full" if export.full else "delta", files, export.digest(), options.text)
+        if plan.is_empty and self._store.read_now(imports.interrupted, known) is None:
+            return Report(plan.tally, spared=plan.spared)
+        run, resumed = self._store.write_now(_begin, self._origin, known)
+        tally = applying.apply(self._target, run.id, plan, listener, advance)
+        # What the plan has settled without the target: lines that change nothing, and those that cannot be used.
+        tally.counts[Outcome.UNCHANGED] += plan.tally.counts[Outcome.UNCHANGED]
+        tally.counts[Outcome.REFUSED] += plan.tally.counts[Outcome.REFUSED]
+        report = Report(tally, run.id, resumed, dict(run.counts) if resumed else {}, plan.spared)
+        self._store.write_now(_finish, self._origin, run, tally.counts, _earlier(run, resumed))
         return report
 
-    def _passing(self, batch: Iterable[Line | Fault], report: Report) -> Iterator[Line]:
-        """Lines worth asking the store about; the others go to the report."""
-        for line in batch:
-            if isinstance(line, Fault):
-                report.refuse(line)
-                continue
-            uai = line.person.uai
-            if uai and not issuing.uai_checks(uai):
-                fault = Fault(line.number, f"uai: {uai} should end in {issuing.uai_letter(uai[:7])}")
-                if self._options.strict:
-                    report.refuse(fault)
-                    continue
-                report.warn(fault)
-            yield line
+    # ------------------------------------------------------------------ history
 
-    def _merge(self, candidates: Sequence[Candidate]) -> list[Result]:
-        hashes = self._hashes(candidates) if self._options.accept_passwords else {}
-        return self._store.write_now(merging.merge, self._academy, candidates, hashes, self._origin)
+    def undo(self, run_id: int, oldest: int, advance: Advance) -> Undone:
+        """Take a run back; goes on when it was interrupted. `oldest`: when the oldest run that can be began.
 
-    def _hashes(self, candidates: Sequence[Candidate]) -> dict[int, str]:
-        """Hashes of the passwords that will be taken, on all cores; the others are not worth 20 ms each."""
-        with_password = [candidate for candidate in candidates if candidate.line.password is not None]
-        foreseen = self._store.read_now(merging.foresee, self._academy, with_password, True)
-        futures = {
-            candidate.line.number: self._passwords.hash_soon(candidate.line.password)
-            for candidate, result in zip(with_password, foreseen, strict=True)
-            if result.activates and candidate.line.password is not None
-        }
-        return {number: future.result() for number, future in futures.items()}
-
-    # ------------------------------------------------------------------ dry run
-
-    def _foresee(self, candidates: Sequence[Candidate]) -> Iterator[Result]:
-        """As the store is now; lines about somebody whom an earlier line would create are told apart here."""
-        accept = self._options.accept_passwords
-        results = self._store.read_now(merging.foresee, self._academy, candidates, accept)
-        for candidate, result in zip(candidates, results, strict=True):
-            earlier = self._earlier(candidate) if result.outcome is Outcome.CREATED else None
-            if earlier is None:
-                yield result
-            else:
-                same = earlier.line.person == candidate.line.person
-                yield Result(result.line, Outcome.UNCHANGED if same else Outcome.CHANGED)
-
-    def _earlier(self, candidate: Candidate) -> Candidate | None:
-        """The earlier line about the same new person; remembers this one otherwise."""
-        person = candidate.line.person
-        keys = [
-            (kind, mark)
-            for kind, mark in (
-                ("ine", candidate.marks.ine),
-                ("numen", candidate.marks.numen),
-                ("login", person.login.casefold()),
-            )
-            if mark
-        ]
-        for key in keys:
-            if key in self._foreseen:
-                return self._foreseen[key]
-        self._foreseen.update(dict.fromkeys(keys, candidate))
-        return None
+        Raises Refused(NOT_FOUND | CONFLICT).
+        """
+        run = self._store.write_now(_start_undoing, run_id, oldest)
+        pace = Pace(self._target.aim)
+        looked_at, left_count = 0, 0
+        left: list[Left] = []
+        while True:
+            began = time.monotonic()
+            count, some = self._target.take_back(run_id, pace.size)
+            if not count:
+                break
+            pace.took(time.monotonic() - began)
+            looked_at += count
+            left_count += len(some)
+            left += some[: MAX_REPORTED - len(left)]
+            advance(count)
+        self._store.write_now(_end_undoing, self._origin, run_id)
+        return Undone(run, looked_at, left_count, tuple(left))
 
 
-def _batches(lines: Iterable[Line | Fault]) -> Iterator[list[Line | Fault]]:
-    iterator = iter(lines)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
+def prune(store: Store, before: int) -> int:
+    """Forget, in short units, what runs finished before a time did: they can no longer be taken back."""
+    total = 0
+    while count := store.write_now(imports.prune, before, PRUNED):
+        total += count
+    return total
+
+
+def _begin(tx: Tx, origin: Origin, plan: imports.Plan) -> tuple[Run, bool]:
+    run, resumed = imports.begin(tx, origin.actor, plan)
+    if not resumed:
+        audit.record(tx, origin, Action.IMPORTED, 0, f"import {run.id} of {plan.source} begins: {plan.files}")
+    return run, resumed
+
+
+def _earlier(run: Run, resumed: bool) -> int:
+    """Records that the run had applied before it was interrupted: the plan now finds them unchanged."""
+    names = (Outcome.CREATED, Outcome.CHANGED, Outcome.LEAVING)
+    return sum(run.counts.get(name.value, 0) for name in names) if resumed else 0
+
+
+def _finish(tx: Tx, origin: Origin, run: Run, counts: Mapping[Outcome, int], earlier: int) -> None:
+    whole = dict(imports.require(tx, run.id).counts)
+    whole[Outcome.UNCHANGED.value] = max(0, counts[Outcome.UNCHANGED] - earlier)
+    whole[Outcome.REFUSED.value] = counts[Outcome.REFUSED]
+    imports.set_state(tx, run.id, RunState.DONE, whole)
+    told = ", ".join(f"{count} {name}" for name, count in sorted(whole.items()) if count)
+    audit.record(tx, origin, Action.IMPORTED, 0, f"import {run.id} is done: {told}")
+
+
+def _start_undoing(tx: Tx, run_id: int, oldest: int) -> Run:
+    run = imports.get(tx, run_id)
+    if run is None:
+        raise Refused(Reason.NOT_FOUND, f"import {run_id}: no such run")
+    if run.state is RunState.UNDONE:
+        raise Refused(Reason.CONFLICT, f"import {run_id} is taken back already")
+    if run.state is not RunState.UNDOING and (run.finished or run.at) < oldest:
+        raise Refused(Reason.CONFLICT, f"import {run_id} is too old to be taken back")
+    imports.set_state(tx, run_id, RunState.UNDOING)
+    return run
+
+
+def _end_undoing(tx: Tx, origin: Origin, run_id: int) -> None:
+    imports.set_state(tx, run_id, RunState.UNDONE)
+    fates = imports.count_fates(tx, run_id)
+    told = ", ".join(f"{count} {fate.value}" for fate, count in sorted(fates.items()))
+    audit.record(tx, origin, Action.IMPORT_UNDONE, 0, f"import {run_id}: {told}")

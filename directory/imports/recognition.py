@@ -1,92 +1,180 @@
-"""Who a line is: by INE, else NUMEN, else login; a line with none of these by its place among its like."""
+"""From records to candidates: every field checked and in canonical form, secrets as keyed hashes."""
 
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import lru_cache
 
-from directory.enrolment import marks
-from directory.imports.rows import Line
+from directory import issuing
+from directory.enrolment import MAX_TEXT, checked_recovery, checked_title
+from directory.imports.records import Fault, PersonRecord
+from directory.imports.target import Candidate
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
-from mailserver.proofs import Proofs
-from mailserver.store import accounts, people
-from mailserver.store.accounts import Mark, Marks, Standing
-from mailserver.store.people import Entry
-from mailserver.store.statements import Tx
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A line, its keyed hashes, and how many lines before it nothing tells from it (0: the first)."""
-
-    line: Line
-    marks: Marks
-    place: int = 0
-
-    @property
-    def is_bare(self) -> bool:
-        """True when neither INE, NUMEN nor login says who it is."""
-        person = self.line.person
-        return not (person.ine or person.numen or person.login)
+from mailserver.identity import Affiliation
+from mailserver.proofs import Proofs, parse_date
+from mailserver.store import affiliations
+from mailserver.store.accounts import Marks
 
 
 class Recogniser:
-    """Turns lines into candidates, counting the bare ones of one file."""
+    """Turns the records of one export into candidates, counting those that nothing tells apart."""
 
     def __init__(self, proofs: Proofs) -> None:
         self._proofs = proofs
-        self._bare: Counter[tuple[str, ...]] = Counter()
+        self._alike: dict[int, int] = {}
+        """By hash of what they are like: how many. Hashes, since this is the one thing that grows with the file."""
+        self._birth_date = lru_cache(maxsize=40_000)(proofs.birth_date)
 
-    def candidate(self, line: Line) -> Candidate:
-        """The candidate of the next line."""
-        candidate = Candidate(line, marks(self._proofs, line.person))
-        if not candidate.is_bare:
-            return candidate
-        person = line.person
-        like = (search_key(f"{person.given_name}\0{person.surname}"), person.birth_date, person.role, person.uai)
-        place = self._bare[like]
-        self._bare[like] += 1
-        return Candidate(line, candidate.marks, place)
+    def candidate(self, record: PersonRecord) -> Candidate | Fault:
+        """The candidate of the next record; a fault that names the field, when there is one."""
+        try:
+            return self._candidate(record)
+        except Refused as refusal:
+            return Fault(record.line, refusal.text, self.identity(record), record.file)
+
+    def identity(self, record: PersonRecord | None) -> PersonRecord | None:
+        """What can be read of whom a faulty record is about: well-formed keys only."""
+        if record is None:
+            return None
+        numen, ine = _code(record.numen), _code(record.ine)
+        found = PersonRecord(
+            record.line,
+            record.source_key,
+            numen=numen if numen and issuing.is_numen(numen) else None,
+            ine=ine if ine and issuing.is_ine(ine) else None,
+            login=record.login or None,
+        )
+        return found if found.source_key or found.numen or found.ine or found.login else None
+
+    def keyed(self, record: PersonRecord) -> Candidate:
+        """A candidate that only says who it is."""
+        return Candidate(
+            PersonRecord(record.line, record.source_key, login=record.login),
+            Marks(
+                self._proofs.numen(record.numen) if record.numen else None,
+                self._proofs.ine(record.ine) if record.ine else None,
+            ),
+        )
+
+    def _candidate(self, record: PersonRecord) -> Candidate:
+        numen, ine = _code(record.numen), _code(record.ine)
+        if numen and not issuing.is_numen(numen):
+            raise _invalid("numen: not the shape of a NUMEN")
+        if ine and not issuing.is_ine(ine):
+            raise _invalid("ine: not the shape of an INE")
+        born = _iso(record.birth_date) if record.birth_date else ""
+        login = record.login.strip() if record.login else None
+        checked = PersonRecord(
+            record.line,
+            record.source_key,
+            _text("given_name", record.given_name),
+            _text("surname", record.surname),
+            record.role,
+            uai=_uai(record.uai) if record.uai else record.uai,
+            discipline=_text("discipline", record.discipline),
+            login=login or None,
+            recovery_address=checked_recovery(record.recovery_address)
+            if record.recovery_address
+            else record.recovery_address,
+            title=checked_title(record.title) if record.title else record.title,
+            hidden=record.hidden,
+            affiliations=checked_ties(record.affiliations) if record.affiliations else (),
+            ties=record.ties,
+            file=record.file,
+        )
+        marks = Marks(
+            self._proofs.numen(numen) if numen else None,
+            self._proofs.ine(ine) if ine else None,
+            self._birth_date(born) if born else None,
+        )
+        has_password = record.password is not None
+        if numen or ine or login or record.source_key:
+            return Candidate(checked, marks, has_password=has_password)
+        like = hash((search_key(f"{checked.given_name}\0{checked.surname}"), born, checked.role, checked.uai or ""))
+        place = self._alike.get(like, 0)
+        self._alike[like] = place + 1
+        return Candidate(checked, marks, place, has_password=has_password)
 
 
-def recognise(tx: Tx, candidate: Candidate) -> tuple[Entry, Standing] | None:
-    """The person a line is about; None for somebody new. Raises Refused(CONFLICT) when marks disagree."""
-    account_id = _bare(tx, candidate) if candidate.is_bare else _marked(tx, candidate)
-    if account_id is None:
-        return None
-    entry, standing = people.by_account(tx, account_id), accounts.get(tx, account_id)
-    if entry is None or standing is None:
-        raise Refused(Reason.CONFLICT, "the account has no entry in this directory")
-    return entry, standing
+def identities(candidate: Candidate) -> list[str]:
+    """What a record shares with another one about the same person."""
+    record, marks = candidate.record, candidate.marks
+    found = []
+    if marks.ine:
+        found.append(f"i{marks.ine.hex()}")
+    if marks.numen:
+        found.append(f"n{marks.numen.hex()}")
+    if record.source_key:
+        found.append(f"k{record.source_key}")
+    if record.login:
+        found.append(f"l{fold_login(record.login)}")
+    if candidate.account_id:
+        found.append(f"a{candidate.account_id}")
+    return found
 
 
-def _marked(tx: Tx, candidate: Candidate) -> int | None:
-    person, known = candidate.line.person, candidate.marks
-    by_ine = accounts.by_mark(tx, Mark.INE, known.ine) if known.ine else None
-    by_numen = accounts.by_mark(tx, Mark.NUMEN, known.numen) if known.numen else None
-    if by_ine and by_numen and by_ine != by_numen:
-        raise Refused(Reason.CONFLICT, "INE and NUMEN belong to two people")
-    found = by_ine or by_numen
-    if found is not None or not person.login:
-        return found
-    standing = accounts.by_login(tx, fold_login(person.login))
-    if standing is None:
-        return None
-    for name, one, other in (
-        ("NUMEN", known.numen, standing.marks.numen),
-        ("INE", known.ine, standing.marks.ine),
-    ):
-        if one is not None and other is not None and one != other:
-            raise Refused(Reason.CONFLICT, f"{standing.login}: this identifier is of a person with another {name}")
-    return standing.id
+def uai_fault(uais: Iterable[str]) -> str:
+    """What is wrong with the check letters of these; empty when nothing is."""
+    for uai in uais:
+        letter = _letter(uai)
+        if letter != uai[7]:
+            return f"uai: {uai} should end in {letter}"
+    return ""
 
 
-def _bare(tx: Tx, candidate: Candidate) -> int | None:
-    person = candidate.line.person
-    return people.nth_bare(
-        tx,
-        name=(person.given_name, person.surname),
-        role=person.role,
-        uai=person.uai,
-        birth_date=candidate.marks.birth_date,
-        place=candidate.place,
-    )
+def uais_of(record: PersonRecord) -> set[str]:
+    """The schools that a checked record names."""
+    found = {one.uai for one in record.affiliations if one.uai}
+    if record.uai:
+        found.add(record.uai)
+    return found
+
+
+@lru_cache(maxsize=20_000)
+def _letter(uai: str) -> str:
+    return issuing.uai_letter(uai[:7])
+
+
+@lru_cache(maxsize=20_000)
+def _uai(text: str) -> str:
+    uai = _code(text)
+    if uai and not issuing.is_uai(uai):
+        raise _invalid(f"uai: {uai!r} is not the shape of a UAI")
+    return uai
+
+
+@lru_cache(maxsize=40_000)
+def _iso(text: str) -> str:
+    born = parse_date(text)
+    if not born:
+        raise _invalid("birth_date: not a date")
+    return born
+
+
+def _code(text: str | None) -> str:
+    """NUMEN, INE and UAI as people type them: any case, any spaces."""
+    return "".join(text.split()).upper()[:MAX_TEXT] if text else ""
+
+
+def _text(name: str, text: str | None) -> str | None:
+    """One line of bounded text with single spaces."""
+    if not text:
+        return text
+    clean = " ".join(text.split())
+    if len(clean) > MAX_TEXT:
+        raise _invalid(f"{name}: longer than {MAX_TEXT} characters")
+    if not clean.isprintable():
+        raise _invalid(f"{name}: has characters that cannot be printed")
+    return clean
+
+
+def checked_ties(held: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
+    """Affiliations whose schools have the shape of a UAI. Raises Refused(INVALID)."""
+    checked = affiliations.canonical(held)
+    for one in checked:
+        if one.uai:
+            _uai(one.uai)
+    return checked
+
+
+def _invalid(text: str) -> Refused:
+    return Refused(Reason.INVALID, text)

@@ -1,14 +1,16 @@
 """Reads `people.csv`: UTF-8 with or without BOM, `,` or `;` between cells, a header line that names them."""
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from directory.enrolment import checked, role_of
+from directory.enrolment import role_of
+from directory.imports.records import Fault, Item, PersonRecord
 from mailserver.errors import BadSyntax, Refused
-from mailserver.identity import NewPerson
+from mailserver.identity import Affiliation, Tie
 from mailserver.sasl import Secret
 
 REQUIRED = ("given_name", "surname", "role")
@@ -24,36 +26,50 @@ COLUMNS = (
     "login",
     "password",
     "recovery_address",
+    "title",
+    "functions",
+    "classes",
+    "groups",
+    "hidden",
 )
+TIES = {"functions": Tie.FUNCTION, "classes": Tie.CLASS, "groups": Tie.GROUP}
+"""Columns whose cells hold several values: `ENS|DOC`, `4B=4e B|0210006T:5A`."""
 MAX_CELL = 10_000
 """Characters; the csv module is told, so that an open quote does not swallow the file."""
 MAX_HEADER = 4096
+TOLD_EVERY = 500
+"""Lines between two words of progress."""
+_YES = {"1": True, "oui": True, "yes": True, "true": True, "0": False, "non": False, "no": False, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line that can be a person, in canonical form."""
+class CsvExport:
+    """`Export` over one file."""
 
-    number: int
-    person: NewPerson
-    password: Secret | None = field(repr=False)
+    def __init__(self, path: Path, source: str = "csv", *, full: bool = False) -> None:
+        """Raises OSError when there is no such file."""
+        self.source = source
+        self.full = full
+        self.size = path.stat().st_size
+        self._path = path
+
+    def items(self, advance: Callable[[int], None]) -> Iterator[Item]:
+        told = 0
+        with self._path.open("rb") as raw:
+            # What is not UTF-8 is refused line by line, so it must survive reading.
+            file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+            for number, item in enumerate(read(file)):
+                yield item
+                if number % TOLD_EVERY == 0:
+                    advance(raw.tell() - told)
+                    told = raw.tell()
+            advance(self.size - told)
+
+    def digest(self) -> bytes:
+        with self._path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A line that cannot. The reason names the column and holds no secret."""
-
-    number: int
-    reason: str
-
-
-def count(path: Path) -> int:
-    """About how many lines there are below the header, for a progress bar."""
-    with path.open("rb") as file:
-        return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1)
-
-
-def read(file: TextIO) -> Iterator[Line | Fault]:
+def read(file: TextIO) -> Iterator[PersonRecord | Fault]:
     """Every line after the header. Raises BadSyntax when the header is not one.
 
     Open the file with encoding "utf-8-sig", errors "surrogateescape" and newline "".
@@ -74,7 +90,7 @@ def read(file: TextIO) -> Iterator[Line | Fault]:
         except csv.Error as error:
             yield Fault(number, f"not CSV: {error}")
             continue
-        if any(cell.strip() for cell in cells):
+        if any(cell and not cell.isspace() for cell in cells):
             yield _line(number, columns, cells)
 
 
@@ -91,19 +107,70 @@ def _columns(names: Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
-def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Line | Fault:
+def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> PersonRecord | Fault:
     if len(cells) > len(columns):
         return Fault(number, f"{len(cells)} cells for {len(columns)} columns")
-    values: dict[str, Any] = dict(zip(columns, cells, strict=False))
-    if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell):
-        return Fault(number, "not UTF-8")
-    missing = [name for name in REQUIRED if not values.get(name, "").strip()]
-    if missing:
-        return Fault(number, f"{missing[0]}: is empty")
-    password = values.pop("password", "")
+    # An empty cell says nothing.
+    said = {name: cell for name, cell in zip(columns, cells, strict=False) if cell and not cell.isspace()}
+    about = PersonRecord(number, numen=said.get("numen"), ine=said.get("ine"), login=said.get("login"))
+    for cell in cells:
+        if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
+            return Fault(number, "not UTF-8", about)
+    for name in REQUIRED:
+        if name not in said:
+            return Fault(number, f"{name}: is empty", about)
     try:
-        role = role_of(values.pop("role", ""))
-        person = checked(NewPerson(role=role, **values))
+        held, ties = _ties(said)
+        return PersonRecord(
+            number,
+            "",
+            said["given_name"],
+            said["surname"],
+            role_of(said["role"]),
+            said.get("birth_date"),
+            about.numen,
+            about.ine,
+            said.get("uai"),
+            said.get("discipline"),
+            about.login,
+            said.get("recovery_address"),
+            said.get("title"),
+            _hidden(said.get("hidden")),
+            held,
+            ties,
+            Secret(said["password"]) if "password" in said else None,
+        )
     except Refused as refusal:
-        return Fault(number, refusal.text)
-    return Line(number, person, Secret(password) if password else None)
+        return Fault(number, refusal.text, about)
+    except BadSyntax as error:
+        return Fault(number, str(error), about)
+
+
+def _hidden(cell: str | None) -> bool | None:
+    if cell is None:
+        return None
+    known = _YES.get(cell.strip().lower())
+    if known is None:
+        raise BadSyntax(f"hidden: {cell.strip()[:20]!r} is neither yes nor no")
+    return known
+
+
+def _ties(said: dict[str, str]) -> tuple[tuple[Affiliation, ...], frozenset[Tie]]:
+    """Functions, classes and groups: `CODE`, `CODE=label` or `UAI:CODE=label`, separated by bars.
+
+    Without a UAI they are at the line's own school.
+    """
+    held: list[Affiliation] = []
+    ties: set[Tie] = set()
+    for column, kind in TIES.items():
+        if column not in said:
+            continue
+        ties.add(kind)
+        for part in filter(None, map(str.strip, said[column].split("|"))):
+            place, _, label = part.partition("=")
+            uai, colon, code = place.rpartition(":")
+            uai = uai.strip() if colon else said.get("uai", "").strip()
+            if not uai and kind is not Tie.FUNCTION:
+                raise BadSyntax(f"{column}: {code.strip()[:40]!r} is of no school; give the line's uai, or UAI:CODE")
+            held.append(Affiliation(kind, code.strip(), uai, label.strip()))
+    return tuple(held), frozenset(ties)

@@ -2,16 +2,27 @@
 
 Two implement it: `embedded` (the store's own tables; a batch is one unit) and `external` (an LDAP server that is ours
 to write; identifiers, accounts and the record of the run are the store's there too).
+
+`deciding.decide` holds the rules and is the same for both, and for the plan: it asks a `deciding.View` who the
+records are about, says what is to be done (`deciding.Step`), and has the view absorb that before it goes on with
+records that depend on it. A target's `apply` is `decide` over a view that writes.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol, TypeVar
 
 from directory.imports.records import PersonRecord, SchoolRecord, TermRecord
-from mailserver.identity import Affiliation, State
+from directory.issuing import Names
+from mailserver.identity import Affiliation
 from mailserver.store.accounts import Marks
+from mailserver.store.roll import Known, Like
+
+T = TypeVar("T")
+
+LEFT = "no longer in the export"
+"""How the reason of a closing begins that an import has planned; only such a one is called off by an import."""
 
 
 class Outcome(StrEnum):
@@ -19,80 +30,117 @@ class Outcome(StrEnum):
 
     CREATED = "created"
     CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
     LEAVING = "leaving"
     """A closing is planned."""
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A checked record that says nothing in clear that is kept as a hash only."""
+    """A checked record that says nothing in clear of what is kept as a hash only."""
 
     record: PersonRecord
     """Canonical; without NUMEN, INE, birth date and password."""
-    marks: Marks
-    place: int = 0
-    """How many records before it nothing tells from it; matters only where nothing else says who it is."""
-    password_hash: str = ""
+    marks: Marks = field(default=Marks(), repr=False)
+    place: int = -1
+    """How many records before it nothing tells from it; -1: something else says who it is."""
+    account_id: int = 0
+    """Whom it is about, where the plan has settled that already."""
+    departs: bool = False
+    """The export says, or does not say any more: somebody has left."""
+    has_password: bool = False
+    password_hash: str = field(default="", repr=False)
     """Activates an account that was never activated."""
 
 
-class Known(NamedTuple):
-    """A person as the store and the directory have them now. A tuple: 330,000 of them are looked at in seconds."""
-
-    account_id: int
-    login: str
-    state: str
-    activated: int
-    numen: bytes | None
-    ine: bytes | None
-    birth_date: bytes | None
-    recovery_address: str
-    source: str
-    source_key: str
-    close_at: int
-    has_entry: bool
-    """False: an account whose entry is not in the directory (an import that was undone or interrupted)."""
-    given_name: str = ""
-    surname: str = ""
-    role: str = ""
-    uai: str = ""
-    discipline: str = ""
-    title: str = ""
-    hidden: int = 0
-    address: str = ""
-    aliases: str = ""
-    """Separated by spaces."""
-    affiliations: tuple[Affiliation, ...] = ()
-
-    @property
-    def is_closed(self) -> bool:
-        return self.state == State.CLOSED.value
-
-
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a record cannot be applied."""
+class Keys:
+    """What a batch of records is looked up by."""
 
-    reason: str
+    source: str
+    account_ids: Collection[int] = ()
+    source_keys: Collection[str] = ()
+    ines: Collection[bytes] = ()
+    numens: Collection[bytes] = ()
+    logins: Collection[str] = ()
+    """Folded."""
+    names: Collection[str] = ()
+    """`search_key` of whole names, of records that nothing else tells apart."""
+    spelt: Collection[str] = ()
+    """The same as they are spelt: an LDAP server knows nothing of accents left out."""
 
 
-Finding = Known | Refusal | None
-"""Who a record is about; None: somebody new."""
+@dataclass(slots=True)
+class Answers:
+    """Who is known by each key. `affiliations` of everybody here are filled in."""
+
+    by_id: Mapping[int, Known] = field(default_factory=dict)
+    by_source_key: Mapping[str, Known] = field(default_factory=dict)
+    by_ine: Mapping[bytes, Known] = field(default_factory=dict)
+    by_numen: Mapping[bytes, Known] = field(default_factory=dict)
+    by_login: Mapping[str, Known] = field(default_factory=dict)
+    by_like: Mapping[Like, Sequence[int]] = field(default_factory=dict)
+    """Account ids, oldest first; all of them are in `by_id` too."""
+
+    def everybody(self) -> Iterator[Known]:
+        """Everybody in any of them."""
+        yield from self.by_id.values()
+        yield from self.by_source_key.values()
+        yield from self.by_ine.values()
+        yield from self.by_numen.values()
+        yield from self.by_login.values()
+
+    def with_ties(self, held: Mapping[int, tuple[Affiliation, ...]]) -> "Answers":
+        """The same with everybody's affiliations."""
+
+        def filled(people: Mapping[T, Known]) -> dict[T, Known]:
+            return {
+                key: known._replace(affiliations=held[known.account_id]) if known.account_id in held else known
+                for key, known in people.items()
+            }
+
+        return Answers(
+            filled(self.by_id),
+            filled(self.by_source_key),
+            filled(self.by_ine),
+            filled(self.by_numen),
+            filled(self.by_login),
+            self.by_like,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one record."""
+    """What became of one record, or would."""
 
     line: int
     outcome: Outcome
     account_id: int = 0
     login: str = ""
     address: str = ""
+    name: str = ""
     reason: str = ""
+    changed: tuple[str, ...] = ()
+    """Names of what is otherwise now, in the words of `Known`."""
+    elder: str = ""
+    """Who has the identifier that somebody new got with a number."""
     activates: bool = False
+    file: str = ""
+
+    @property
+    def moved(self) -> bool:
+        """School, function, class or group are others."""
+        return not {"uai", "role", "affiliations"}.isdisjoint(self.changed)
+
+    @property
+    def renamed(self) -> bool:
+        return not {"given_name", "surname"}.isdisjoint(self.changed)
+
+    @property
+    def returning(self) -> bool:
+        """Somebody whose leaving was planned is named again."""
+        return "close_at" in self.changed and self.outcome is Outcome.CHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +156,25 @@ class Target(Protocol):
 
     Whatever `apply` does to a person it writes into the table import_change in the unit in which it does it
     (`store.imports.record`), with what was there before and what is there after, so that it can be taken back.
-    A kill at any point leaves a state from which `look` and `apply` of the same records go on.
+    A kill at any point leaves a state from which the same records, planned and applied again, go on.
     """
 
-    def look(self, candidates: Sequence[Candidate]) -> list[Finding]:
-        """Who each record is about, as things are at this moment. A read: it takes no lock."""
+    labels: bool
+    """`deciding.Terms.labels` of this directory."""
+    aim: float
+    """Seconds that one `apply` should take: how many records are given to it at a time follows from that."""
 
-    def by_accounts(self, account_ids: Sequence[int]) -> Mapping[int, Known]:
-        """The same by account."""
+    def look(self, keys: Keys) -> Answers:
+        """Who is who, as things are at this moment. A read: it takes no lock."""
+
+    def names(self) -> Names:
+        """What was ever issued, as things are at this moment."""
 
     def apply(self, run_id: int, batch: Sequence[Candidate]) -> list[Result]:
-        """Look again and write what differs; one result a record, in order. Raises Temporary."""
+        """Look again and write what differs; one result a record, in order (`deciding.result`). Raises Temporary."""
 
-    def apply_schools(self, run_id: int, schools: Sequence[SchoolRecord], terms: Sequence[TermRecord]) -> int:
-        """Write schools and vocabulary; how many changed."""
+    def apply_places(self, run_id: int | None, schools: Sequence[SchoolRecord], terms: Sequence[TermRecord]) -> int:
+        """Write schools and vocabulary; how many changed. Without a run: how many would."""
 
     def take_back(self, run_id: int, limit: int) -> tuple[int, list[Left]]:
         """Take back the run's last `limit` changes that are not taken back yet, newest first: how many were looked

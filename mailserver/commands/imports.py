@@ -1,110 +1,138 @@
-"""`mailserver import`: the HR export becomes people, with a progress bar and a report of refused lines."""
+"""`mailserver import`: an export becomes people. First the difference is shown, then it is applied."""
 
 import asyncio
-import io
-import json
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from directory.imports import rows
 from directory.imports.intake import Intake, Options, Report
-from directory.imports.merging import Outcome
-from directory.people import EmbeddedDirectory
-from mailserver.commands.account import user
+from directory.imports.planning import Plan
+from directory.imports.records import Export
+from directory.imports.target import Outcome
+from mailserver.commands.import_report import Collector, count_facts, sentence
+from mailserver.commands.importing import alone, export_of, intake_of, progress
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
-from mailserver.errors import BadSyntax
+from mailserver.errors import BadSyntax, Temporary
 from mailserver.settings import Settings
-from mailserver.store.audit import Origin
+from mailserver.store.transactions import Store
 
 
 def import_people(
     directory: InstanceDir,
-    file: Annotated[Path, typer.Argument(metavar="people.csv", help="UTF-8, `,` or `;`, a header line.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="people.csv (UTF-8, `,` or `;`), or AAF files.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse lines whose UAI has a wrong check letter.")] = False,
     accept_passwords: Annotated[
         bool, typer.Option("--accept-passwords", help="Take the file's passwords for accounts never activated.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="The file names everybody of its source: whoever is missing leaves.")
+    ] = False,
+    source: Annotated[str, typer.Option(help="Whose people these are, where there are several exports.")] = "",
+    allow_leavers: Annotated[
+        int | None, typer.Option(min=0, help="How many may leave; else a tenth of the source.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Everybody may leave.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create and update people from a CSV export. Exit code 1: some lines were refused; the report says which."""
+    """Create and update people from an export, after showing what changes; it can be taken back for a day.
+
+    An import that was interrupted goes on when it is started again. Exit code 1: lines were refused, or too many
+    people would leave; the report says which.
+    """
     settings = settings_of(directory)
     if settings.ldap is not None:
         fail("the directory is an external one: load people there; their accounts open at first sight")
-    options = Options(dry_run, strict, accept_passwords)
-    began = time.monotonic()
+    options = Options(dry_run, strict, accept_passwords, sys.maxsize if yes else allow_leavers)
+    refused = carry_out(settings, files, source, options, full=full, as_json=as_json)
+    raise typer.Exit(1 if refused else 0)
+
+
+def carry_out(
+    settings: Settings, files: Sequence[Path], source: str, options: Options, *, full: bool, as_json: bool
+) -> int:
+    """Plan, show, apply; how many lines were refused. A fault ends the command."""
     try:
-        report = run(lambda: _import(settings, file, options))
+        export = export_of(files, source, full=full)
+        return run(lambda: _in_store(settings, export, files, options, as_json))
     except BadSyntax as error:
-        fail(f"{file}: {error}")
+        fail(f"{files[0]}: {error}")
     except OSError as error:
-        fail(f"{error.filename or file}: {error.strerror}")
-    if as_json:
-        print(json.dumps(_facts(report, dry_run), ensure_ascii=False))
-    else:
-        _print(report, dry_run, time.monotonic() - began)
-    raise typer.Exit(1 if report.counts[Outcome.REFUSED] else 0)
+        fail(f"{error.filename or files[0]}: {error.strerror}")
 
 
-async def _import(settings: Settings, path: Path, options: Options) -> Report:
+async def _in_store(settings: Settings, export: Export, files: Sequence[Path], options: Options, as_json: bool) -> int:
     async with open_store(settings) as store:
-        directory = EmbeddedDirectory(settings=settings, store=store, clock=store.clock)
+        with alone(settings):
+            return await asyncio.to_thread(_import, settings, store, export, files, options, as_json)
+
+
+def _import(
+    settings: Settings, store: Store, export: Export, files: Sequence[Path], options: Options, as_json: bool
+) -> int:
+    began = time.monotonic()
+    foreseen, done = Collector(whole=as_json), Collector(whole=as_json)
+    with intake_of(settings, store, export.source, full=export.full) as intake:
+        with progress("read and compare", export.size, octets=True) as advance:
+            plan = intake.plan(export, options, foreseen, advance)
         try:
-            intake = Intake(store, directory.academy, directory.passwords, options, Origin(user(), "import"))
-            return await asyncio.to_thread(_read, intake, path)
+            if not as_json:
+                foreseen.print_lines()
+                foreseen.print_table()
+            if options.dry_run:
+                return _show_plan(plan, foreseen, as_json, time.monotonic() - began)
+            report = _apply(intake, export, files, plan, options, done)
+            return _show_report(report, foreseen, done, as_json, time.monotonic() - began)
         finally:
-            directory.close()
+            plan.close()
+            foreseen.close()
+            done.close()
 
 
-def _read(intake: Intake, path: Path) -> Report:
-    total = rows.count(path)
-    with path.open("rb") as raw, _progress() as bar:
-        # What is not UTF-8 is refused line by line, so it must survive reading.
-        file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        task = bar.add_task("people", total=total)
-        advance: Callable[[int], None] = lambda done: bar.advance(task, done)  # noqa: E731
-        report = intake.run(rows.read(file), advance)
-        bar.update(task, completed=total)
-        return report
+def _apply(
+    intake: Intake, export: Export, files: Sequence[Path], plan: Plan, options: Options, done: Collector
+) -> Report:
+    names = "\n".join(str(path.resolve()) for path in files)
+    with progress("apply", plan.size) as advance:
+        try:
+            return intake.apply(export, names, plan, options, done, advance)
+        except Temporary as error:
+            raise Temporary(f"{error}; what was applied stays, and the same command goes on") from error
 
 
-def _progress() -> Progress:
-    """On standard error, and only at a terminal: a program reads standard output."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
+def _show_plan(plan: Plan, foreseen: Collector, as_json: bool, seconds: float) -> int:
+    refused = plan.tally.counts[Outcome.REFUSED]
+    if as_json:
+        facts: dict[str, object] = {"dry_run": True, "run": 0, **count_facts(plan.tally)}
+        foreseen.write_json(facts, foreseen.refused, foreseen.remarks)
+    else:
+        _tell_spared(plan.spared)
+        print(f"Dry run: {sentence(plan.tally)}; {seconds:.1f} s.")
+    return refused
 
 
-def _facts(report: Report, dry_run: bool) -> dict[str, object]:
-    return {
-        "dry_run": dry_run,
-        **{outcome.value: count for outcome, count in report.counts.items()},
-        "activated": report.activated,
-        "refused_lines": [asdict(fault) for fault in report.refused],
-        "warnings": [asdict(fault) for fault in report.warnings],
-    }
-
-
-def _print(report: Report, dry_run: bool, seconds: float) -> None:
-    for fault in report.warnings:
-        print(f"line {fault.number}: warning: {fault.reason}")
-    for fault in report.refused:
+def _show_report(report: Report, foreseen: Collector, done: Collector, as_json: bool, seconds: float) -> int:
+    refused = report.tally.counts[Outcome.REFUSED]
+    if as_json:
+        facts: dict[str, object] = {"dry_run": False, "run": report.run_id, **count_facts(report.tally)}
+        facts |= {"resumed": report.resumed, "earlier": dict(report.earlier)}
+        done.write_json(facts, [*foreseen.refused, *done.refused], foreseen.remarks)
+        return refused
+    for fault in done.refused:
         print(f"line {fault.number}: refused: {fault.reason}")
-    left_out = report.counts[Outcome.REFUSED] - len(report.refused)
-    if left_out:
-        print(f"… and {left_out} more refused lines")
-    counts = ", ".join(f"{count} {outcome.value}" for outcome, count in report.counts.items())
-    print(f"{'Dry run: ' if dry_run else ''}{counts}; {report.activated} activated; {seconds:.1f} s.")
+    _tell_spared(report.spared)
+    if report.resumed:
+        earlier = ", ".join(f"{count} {name}" for name, count in report.earlier.items() if count)
+        print(f"Import {report.run_id} was interrupted and goes on; before: {earlier or 'nothing'}.")
+    named = f"Import {report.run_id}: " if report.run_id else ""
+    print(f"{named}{sentence(report.tally)}; {seconds:.1f} s.")
+    return refused
+
+
+def _tell_spared(count: int) -> None:
+    if count:
+        print(f"{count} refused lines do not say whom they are about, so nobody was taken for a leaver.")

@@ -8,7 +8,7 @@ dict) of plain values to the driver. `Tx.execute` is the ordinary Core path for 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Executable, Table
+from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.changes import Change
@@ -40,7 +40,7 @@ class Statement:
     """A Core statement for the hot paths, made once at module level.
 
     `keys` names the columns of an INSERT or UPDATE whose values come as parameters of the same name.
-    IN lists of variable length are not for it: use `Tx.execute`.
+    IN lists of variable length are not for it: use `ManyStatement` or `Tx.execute`.
     """
 
     __slots__ = ("_clause", "_compiled", "_keys")
@@ -61,6 +61,36 @@ class Statement:
             }
             known = self._compiled[dialect.name] = _Compiled(str(done), order, constants)
         return known
+
+
+class ManyStatement:
+    """A SELECT about many values of one column, for the hot paths.
+
+    Compiled for a few lengths of the IN list; a shorter list is filled up by repeating its last value.
+    """
+
+    LENGTHS = (1, 16, 128, 1000)
+
+    __slots__ = ("_by_length",)
+
+    def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
+        self._by_length = {
+            length: Statement(query.where(column.in_([bindparam(f"in{number}") for number in range(length)])))
+            for length in self.LENGTHS
+        }
+
+    def rows(self, tx: "Tx", values: Sequence[Any], **params: Any) -> list[Row]:
+        """The rows of all these values, in no order."""
+        found: list[Row] = []
+        longest = self.LENGTHS[-1]
+        for start in range(0, len(values), longest):
+            part = values[start : start + longest]
+            length = next(length for length in self.LENGTHS if length >= len(part))
+            filled = [*part, *[part[-1]] * (length - len(part))]
+            found += tx.all(
+                self._by_length[length], **params, **{f"in{number}": value for number, value in enumerate(filled)}
+            )
+        return found
 
 
 class Tx:

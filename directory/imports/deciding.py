@@ -1,0 +1,402 @@
+"""The rules of an import: who a record is about, what it changes, what names it needs. Pure, over a `View`.
+
+Records are decided as if one came after the other, whatever the size of the batch: a batch is cut into waves in
+which no record depends on another, and the view absorbs a wave before the next one is looked at.
+"""
+
+from collections import ChainMap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from directory import issuing
+from directory.imports.recognition import identities
+from directory.imports.records import PersonRecord
+from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome, Result
+from directory.issuing import Hints, Issued, Names, Wish
+from mailserver.errors import Refused
+from mailserver.folding import fold_login, search_key
+from mailserver.identity import Affiliation, State, Tie
+from mailserver.store.roll import Known, Like
+
+_ORDER = {tie: tie.value for tie in Tie}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for the whole run."""
+
+    source: str
+    domain: str
+    full: bool = False
+    close_at: int = 0
+    """When leavers are closed."""
+    labels: bool = True
+    """The directory keeps a label with each affiliation; otherwise only the vocabulary has labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done about one record."""
+
+    candidate: Candidate
+    outcome: Outcome
+    before: Known | None = None
+    """None: somebody new. Without an entry: an arrival that was taken back, or interrupted, and comes again."""
+    after: Known | None = None
+    changed: tuple[str, ...] = ()
+    """Fields of `Known` that `after` has otherwise."""
+    reason: str = ""
+    activates: bool = False
+
+
+def result(step: Step) -> Result:
+    """The step in the words of the report."""
+    known = step.after or step.before
+    record = step.candidate.record
+    said = Result(
+        record.line, step.outcome, reason=step.reason, changed=step.changed, activates=step.activates, file=record.file
+    )
+    if known is None:
+        return replace(said, name=f"{record.given_name or ''} {record.surname or ''}".strip())
+    return replace(
+        said,
+        account_id=known.account_id,
+        login=known.login,
+        address=known.address,
+        name=f"{known.given_name} {known.surname}".strip(),
+        elder=_elder(known) if step.outcome is Outcome.CREATED and not known.login_given else "",
+    )
+
+
+def _elder(known: Known) -> str:
+    """Whose identifier this would be without its number; empty when it has none."""
+    base = issuing.identifier(known.given_name, known.surname)
+    return base if known.login != base else ""
+
+
+class View(Protocol):
+    """The directory as the decisions so far have made it."""
+
+    @property
+    def names(self) -> Names:
+        """What was ever issued."""
+
+    def look(self, keys: Keys) -> Answers:
+        """Who is who."""
+
+    def named_already(self, account_id: int) -> bool:
+        """True when a record before was about this account."""
+
+    def absorb(self, steps: Sequence[Step]) -> list[Step]:
+        """Do it, or pretend to; the same steps, those of new people with their account."""
+
+
+def decide(view: View, terms: Terms, candidates: Sequence[Candidate], hints: Hints) -> tuple[list[Step], Hints]:
+    """Decide about a batch and have the view absorb it; what was learned of numbers goes to `issuing.keep_hints`
+    when it is committed."""
+    steps: list[Step] = []
+    learned: Hints = {}
+    while len(steps) < len(candidates):
+        wave = _independent(candidates[len(steps) :])
+        answers = view.look(_keys(terms.source, wave))
+        drafts = _drafts(view, terms, wave, answers)
+        named, new = _named(view, terms, drafts, ChainMap(learned, hints))
+        learned.update(new)
+        steps += view.absorb(named)
+    return steps, learned
+
+
+def _independent(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """The records before the first one that says it is about the same person as one before it."""
+    seen: set[str] = set()
+    for number, candidate in enumerate(candidates):
+        mine = identities(candidate)
+        if not seen.isdisjoint(mine):
+            return candidates[:number]
+        seen.update(mine)
+    return candidates
+
+
+def _keys(source: str, wave: Sequence[Candidate]) -> Keys:
+    account_ids, source_keys, logins, names, spelt = set(), set(), set(), set(), set()
+    ines, numens = set(), set()
+    for candidate in wave:
+        record = candidate.record
+        if candidate.account_id:
+            account_ids.add(candidate.account_id)
+            continue
+        if candidate.place >= 0:
+            whole = f"{record.given_name} {record.surname}"
+            names.add(search_key(whole))
+            spelt.add(whole)
+        if record.source_key:
+            source_keys.add(record.source_key)
+        if candidate.marks.ine:
+            ines.add(candidate.marks.ine)
+        if candidate.marks.numen:
+            numens.add(candidate.marks.numen)
+        if record.login:
+            logins.add(fold_login(record.login))
+    return Keys(source, account_ids, source_keys, ines, numens, logins, names, spelt)
+
+
+# ---------------------------------------------------------------------- who
+
+
+def find(candidate: Candidate, answers: Answers) -> Known | str | None:
+    """The person a record is about; None: somebody new; a text: why nobody can say."""
+    record, marks = candidate.record, candidate.marks
+    if candidate.account_id:
+        return answers.by_id.get(candidate.account_id) or "the account is not there any more"
+    if candidate.place >= 0:
+        alike = answers.by_like.get(like(candidate), ())
+        return answers.by_id.get(alike[candidate.place]) if candidate.place < len(alike) else None
+    by_key = answers.by_source_key.get(record.source_key) if record.source_key else None
+    by_ine = answers.by_ine.get(marks.ine) if marks.ine else None
+    by_numen = answers.by_numen.get(marks.numen) if marks.numen else None
+    if by_ine is not None and by_numen is not None and by_ine.account_id != by_numen.account_id:
+        return "INE and NUMEN belong to two people"
+    marked = by_ine or by_numen
+    if by_key is not None and marked is not None and by_key.account_id != marked.account_id:
+        return f"{by_key.login}: this {'INE' if by_ine else 'NUMEN'} is another person's"
+    found = by_key or marked
+    if found is None and record.login:
+        found = answers.by_login.get(fold_login(record.login))
+        for name, one, other in (
+            ("NUMEN", marks.numen, found.numen if found else None),
+            ("INE", marks.ine, found.ine if found else None),
+        ):
+            if found is not None and one is not None and other is not None and one != other:
+                return f"{found.login}: this identifier is of a person with another {name}"
+    return found
+
+
+def like(candidate: Candidate) -> Like:
+    """What tells people apart of whom nothing else does."""
+    record = candidate.record
+    return (
+        search_key(record.given_name or ""),
+        search_key(f"{record.given_name} {record.surname}"),
+        candidate.marks.birth_date,
+        record.role.value if record.role else "",
+        record.uai or "",
+    )
+
+
+# ---------------------------------------------------------------------- what
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A step whose names are not issued yet."""
+
+    step: Step
+    wish: Wish | None = None
+
+
+def _drafts(view: View, terms: Terms, wave: Sequence[Candidate], answers: Answers) -> list[_Draft]:
+    """Up to the first record that turns out to be about the same person as one before it."""
+    drafts: list[_Draft] = []
+    touched: set[int] = set()
+    for candidate in wave:
+        found = find(candidate, answers)
+        if isinstance(found, str):
+            drafts.append(_Draft(_refused(candidate, None, found)))
+            continue
+        if found is not None:
+            if found.account_id in touched:
+                break
+            touched.add(found.account_id)
+        drafts.append(_draft(view, terms, candidate, found))
+    return drafts
+
+
+def _draft(view: View, terms: Terms, candidate: Candidate, known: Known | None) -> _Draft:
+    if candidate.departs:
+        return _Draft(_departure(terms, candidate, known))
+    if known is None or not known.has_entry:
+        return _arrival(terms, candidate, known)
+    if known.is_closed:
+        return _Draft(_refused(candidate, known, f"{known.login}: the account is closed"))
+    key = candidate.record.source_key
+    if (
+        key
+        and (known.source, known.source_key) != (terms.source, key)
+        and known.source == terms.source
+        and known.source_key
+        and view.named_already(known.account_id)
+    ):
+        # Two numbers for one person: whichever came last would win, again and again.
+        return _Draft(_refused(candidate, known, f"{known.login}: is number {known.source_key} of this export too"))
+    return _difference(terms, candidate, known)
+
+
+def _departure(terms: Terms, candidate: Candidate, known: Known | None) -> Step:
+    if known is None or known.is_closed or known.close_at:
+        return Step(candidate, Outcome.UNCHANGED, known, known)
+    after = known._replace(close_at=terms.close_at, close_reason=f"{LEFT} {terms.source}")
+    return Step(candidate, Outcome.LEAVING, known, after, ("close_at", "close_reason"))
+
+
+def _arrival(terms: Terms, candidate: Candidate, known: Known | None) -> _Draft:
+    record, marks = candidate.record, candidate.marks
+    held = record.affiliations if terms.labels else tuple([_bare(one) for one in record.affiliations])
+    given_name, surname = record.given_name or "", record.surname or ""
+    if not (given_name or surname) or record.role is None:
+        return _Draft(_refused(candidate, known, "nobody known, and without a name or role nobody new"))
+    if known is not None and (known.activated or (known.is_closed and known.provisioned)):
+        return _Draft(_refused(candidate, known, f"{known.login}: the account is closed"))
+    recovery = record.recovery_address or ""
+    after = Known(
+        account_id=known.account_id if known else 0,
+        login=known.login if known else "",
+        state=State.PENDING.value,
+        activated=0,
+        provisioned=0,
+        numen=marks.numen,
+        ine=marks.ine,
+        birth_date=marks.birth_date,
+        recovery_address=recovery,
+        welcome_due=int(bool(recovery)),
+        login_given=known.login_given if known else int(bool(record.login)),
+        source=terms.source,
+        source_key=record.source_key,
+        close_at=0,
+        close_reason="",
+        has_entry=True,
+        given_name=given_name,
+        surname=surname,
+        role=record.role.value,
+        uai=record.uai or "",
+        discipline=record.discipline or "",
+        title=record.title or "",
+        hidden=int(bool(record.hidden)),
+        affiliations=held,
+    )
+    wish = Wish(given_name, surname, record.login or "", known.account_id if known else 0)
+    return _Draft(Step(candidate, Outcome.CREATED, known, after, (), "", candidate.has_password), wish)
+
+
+def _difference(terms: Terms, candidate: Candidate, known: Known) -> _Draft:
+    """Cells that say something else than what is known."""
+    new = _new_values(candidate, known, terms.labels)
+    record = candidate.record
+    if record.source_key and (known.source, known.source_key) != (terms.source, record.source_key):
+        new |= {"source": terms.source, "source_key": record.source_key}
+    elif terms.full and not known.source:
+        new["source"] = terms.source
+    if known.close_at and known.close_reason.startswith(LEFT):
+        new |= {"close_at": 0, "close_reason": ""}
+    activates = candidate.has_password and known.awaits
+    if not new:
+        return _Draft(
+            Step(candidate, Outcome.CHANGED if activates else Outcome.UNCHANGED, known, known, (), "", activates)
+        )
+    after = known._replace(**new)
+    wish = None
+    if not after.given_name and not after.surname:
+        return _Draft(_refused(candidate, known, f"{known.login}: the name would be gone"))
+    if "given_name" in new or "surname" in new:
+        local = issuing.local_part(after.given_name, after.surname)
+        if local != issuing.local_part(known.given_name, known.surname):
+            wish = Wish(after.given_name, after.surname, "", known.account_id)
+    return _Draft(Step(candidate, Outcome.CHANGED, known, after, tuple(new), "", activates), wish)
+
+
+def _new_values(candidate: Candidate, known: Known, labels: bool) -> dict[str, Any]:
+    record, marks = candidate.record, candidate.marks
+    new: dict[str, Any] = {}
+    if record.given_name is not None and record.given_name != known.given_name:
+        new["given_name"] = record.given_name
+    if record.surname is not None and record.surname != known.surname:
+        new["surname"] = record.surname
+    if record.role is not None and record.role.value != known.role:
+        new["role"] = record.role.value
+    if record.uai is not None and record.uai != known.uai:
+        new["uai"] = record.uai
+    if record.discipline is not None and record.discipline != known.discipline:
+        new["discipline"] = record.discipline
+    if record.title is not None and record.title != known.title:
+        new["title"] = record.title
+    if record.hidden is not None and int(record.hidden) != known.hidden:
+        new["hidden"] = int(record.hidden)
+    if record.ties:
+        held = _ties(record, known, labels)
+        if held != known.affiliations:
+            new["affiliations"] = held
+    if marks.numen is not None and marks.numen != known.numen:
+        new["numen"] = marks.numen
+    if marks.ine is not None and marks.ine != known.ine:
+        new["ine"] = marks.ine
+    if marks.birth_date is not None and marks.birth_date != known.birth_date:
+        new["birth_date"] = marks.birth_date
+    recovery = record.recovery_address
+    if recovery is not None and recovery != known.recovery_address:
+        new["recovery_address"] = recovery
+        due = int(bool(recovery) and known.awaits)
+        if due != known.welcome_due:
+            new["welcome_due"] = due
+    return new
+
+
+def _bare(one: Affiliation) -> Affiliation:
+    return one if not one.label else Affiliation(one.kind, one.code, one.uai)
+
+
+def _ties(record: PersonRecord, known: Known, with_labels: bool) -> tuple[Affiliation, ...]:
+    """What the person is: of the kinds that the record speaks of what it says, of the others what was.
+
+    A label that the record leaves out stays.
+    """
+    labels = {(one.kind, one.uai, one.code): one.label for one in known.affiliations}
+    kept = [one for one in known.affiliations if one.kind not in record.ties]
+    for one in record.affiliations:
+        label = (one.label or labels.get((one.kind, one.uai, one.code), "")) if with_labels else ""
+        kept.append(one if label == one.label else replace(one, label=label))
+    return tuple(sorted(kept, key=lambda one: (_ORDER[one.kind], one.uai, one.code)))
+
+
+def _refused(candidate: Candidate, known: Known | None, reason: str) -> Step:
+    return Step(candidate, Outcome.REFUSED, known, known, (), reason)
+
+
+# ---------------------------------------------------------------------- names
+
+
+def _named(view: View, terms: Terms, drafts: list[_Draft], hints: ChainMap[str, int]) -> tuple[list[Step], Hints]:
+    """The steps with the names they need, up to the first one that wants a name just issued to another."""
+    wishes = [draft.wish for draft in drafts if draft.wish is not None]
+    if not wishes:
+        return [draft.step for draft in drafts], {}
+    issued, learned = issuing.issue_many(view.names, terms.domain, wishes, hints)
+    logins: set[str] = set()
+    steps: list[Step] = []
+    answers = iter(issued)
+    for number, draft in enumerate(drafts):
+        answer = next(answers) if draft.wish is not None else None
+        if isinstance(answer, Refused) and number and fold_login(draft.step.candidate.record.login or "") in logins:
+            return _named(view, terms, drafts[:number], hints)
+        if isinstance(answer, Issued):
+            logins.add(answer.login)
+        steps.append(_with_names(terms, draft.step, answer))
+    return steps, learned
+
+
+def _with_names(terms: Terms, step: Step, answer: Issued | Refused | None) -> Step:
+    after, before = step.after, step.before
+    if answer is None or after is None:
+        return step
+    if isinstance(answer, Refused):
+        return _refused(step.candidate, before, answer.text)
+    if before is None:
+        named = after._replace(login=answer.login, address=answer.address, aliases=" ".join(answer.aliases))
+        return replace(step, after=named)
+    if not before.has_entry:
+        alias = f"{before.login}@{terms.domain}"
+        return replace(
+            step, after=after._replace(address=answer.address, aliases="" if alias == answer.address else alias)
+        )
+    aliases = [alias for alias in (before.address, *before.aliases.split()) if alias != answer.address]
+    named = after._replace(address=answer.address, aliases=" ".join(dict.fromkeys(aliases)))
+    return replace(step, after=named, changed=(*step.changed, "address", "aliases"))

@@ -1,0 +1,168 @@
+"""What an import shows: the difference as counts and a bounded table, or everything as JSON."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from typing import IO
+
+from rich.console import Console
+from rich.table import Table
+
+from directory.imports.planning import Tally
+from directory.imports.records import Fault, Remark
+from directory.imports.target import Outcome, Result
+
+SHOWN = 15
+"""People of each kind in the table."""
+MAX_LINES = 10_000
+"""Refused lines and remarks that are printed; the counts go on."""
+PIPE_WIDTH = 200
+
+KINDS = ("arrives", "homonym", "leaves", "returns", "renamed", "moved", "changed")
+
+
+class Collector:
+    """A `planning.Listener` that keeps what is shown, and on disk what is not."""
+
+    def __init__(self, *, whole: bool) -> None:
+        """`whole`: everything, for JSON."""
+        self.refused: list[Fault] = []
+        self.remarks: list[Remark] = []
+        self.refused_count = 0
+        self.remark_count = 0
+        self._bound = sys.maxsize if whole else MAX_LINES
+        self._shown: dict[str, list[Result]] = {kind: [] for kind in KINDS}
+        self._counts = dict.fromkeys(KINDS, 0)
+        self._spool: IO[str] | None = tempfile.TemporaryFile("w+", encoding="utf-8") if whole else None  # noqa: SIM115
+
+    def result(self, done: Result) -> None:
+        if done.outcome is Outcome.REFUSED:
+            self.fault(Fault(done.line, done.reason, None, done.file))
+            return
+        if done.outcome is Outcome.UNCHANGED:
+            return
+        kind = kind_of(done)
+        self._counts[kind] += 1
+        if len(self._shown[kind]) < SHOWN:
+            self._shown[kind].append(done)
+        if self._spool is not None:
+            self._spool.write(json.dumps(_facts(done, kind), ensure_ascii=False) + "\n")
+
+    def fault(self, fault: Fault) -> None:
+        self.refused_count += 1
+        if len(self.refused) < self._bound:
+            self.refused.append(Fault(fault.number, fault.reason, None, fault.file))
+
+    def remark(self, remark: Remark) -> None:
+        self.remark_count += 1
+        if len(self.remarks) < self._bound:
+            self.remarks.append(remark)
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+
+    # ------------------------------------------------------------------ showing
+
+    def print_lines(self) -> None:
+        """Remarks and refused lines with their reasons."""
+        for remark in self.remarks:
+            print(f"{_place(remark)}: warning: {remark.reason}")
+        for fault in self.refused:
+            print(f"{_place(fault)}: refused: {fault.reason}")
+        if self.refused_count > len(self.refused):
+            print(f"… and {self.refused_count - len(self.refused)} more refused lines")
+
+    def print_table(self) -> None:
+        """Some people of each kind."""
+        if not any(self._counts.values()):
+            return
+        table = Table("", "identifier", "name", "address", "what")
+        for kind in KINDS:
+            for done in self._shown[kind]:
+                table.add_row(kind, done.login, done.name, done.address, _what(done))
+            left_out = self._counts[kind] - len(self._shown[kind])
+            if left_out:
+                table.add_row(kind, "…", f"and {left_out} more", "", "")
+        # Piped, nothing is cut to the width of a terminal that is not there.
+        Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+
+    def write_json(self, facts: dict[str, object], faults: Iterable[Fault], remarks: Iterable[Remark]) -> None:
+        """One document on standard output, written as it is read back: it may be larger than memory."""
+        whole = {
+            **facts,
+            "refused_lines": [_line(one) for one in faults],
+            "warnings": [_line(one) for one in remarks],
+        }
+        head = json.dumps(whole, ensure_ascii=False)
+        sys.stdout.write(f'{head[:-1]}, "people": [')
+        if self._spool is not None:
+            self._spool.seek(0)
+            for number, text in enumerate(self._spool):
+                sys.stdout.write((", " if number else "") + text.rstrip("\n"))
+        sys.stdout.write("]}\n")
+
+
+def kind_of(done: Result) -> str:
+    """The one word for what becomes of somebody; the most telling of those that hold."""
+    if done.outcome is Outcome.CREATED:
+        return "homonym" if done.elder else "arrives"
+    if done.outcome is Outcome.LEAVING:
+        return "leaves"
+    if done.returning:
+        return "returns"
+    if done.renamed:
+        return "renamed"
+    return "moved" if done.moved else "changed"
+
+
+def count_facts(tally: Tally) -> dict[str, int]:
+    """The counts as JSON names them."""
+    return {
+        **{outcome.value: count for outcome, count in tally.counts.items()},
+        "moved": tally.moved,
+        "renamed": tally.renamed,
+        "returning": tally.returning,
+        "homonyms": tally.homonyms,
+        "activated": tally.activated,
+        "places": tally.places,
+    }
+
+
+def sentence(tally: Tally) -> str:
+    """The counts in one line."""
+    counts = ", ".join(f"{count} {outcome.value}" for outcome, count in tally.counts.items())
+    among = ((tally.moved, "moved"), (tally.renamed, "renamed"), (tally.returning, "returning"))
+    told = ", ".join(f"{count} {word}" for count, word in among if count)
+    homonyms = f" ({tally.homonyms} with a number)" if tally.homonyms else ""
+    return f"{counts}{f' (of the changed {told})' if told else ''}{homonyms}; {tally.activated} activated"
+
+
+def _what(done: Result) -> str:
+    if done.elder:
+        return f"after {done.elder}"
+    return ", ".join(name for name in done.changed if name not in ("aliases", "close_reason"))
+
+
+def _facts(done: Result, kind: str) -> dict[str, object]:
+    return {
+        "line": done.line,
+        **({"file": done.file} if done.file else {}),
+        "kind": kind,
+        "outcome": done.outcome.value,
+        "login": done.login,
+        "address": done.address,
+        "name": done.name,
+        "changed": list(done.changed),
+        "elder": done.elder,
+        "activated": done.activates,
+    }
+
+
+def _line(one: Fault | Remark) -> dict[str, object]:
+    return {"number": one.number, "reason": one.reason, **({"file": one.file} if one.file else {})}
+
+
+def _place(one: Fault | Remark) -> str:
+    return f"{one.file}, line {one.number}" if one.file else f"line {one.number}"
