@@ -248,7 +248,7 @@ class Academy:
         if what == 6:
             married = {"sn": (f"{person.surname}-Dufœur",)}
             return modify("categoriePersonne", category, person.number, married)
-        turned = replace(person, turn=person.turn + 10 * 6 * 7)
+        turned = replace(person, turn=person.turn + 70)
         return modify("categoriePersonne", category, person.number, _difference(values(person), values(turned)))
 
     def _school(self, number: int) -> str:

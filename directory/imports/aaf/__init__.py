@@ -21,7 +21,7 @@ academy that adds it as ENTPersonNumen has it kept as the keyed hash. ENTEleveDa
 read where they are: a pupil whose last day is past has left.
 """
 
-from directory.imports.aaf.export import AafExport
+from directory.imports.aaf.export import AafExport, open_export
 from directory.imports.aaf.files import Part, parts, recognises
 
-__all__ = ["AafExport", "Part", "parts", "recognises"]
+__all__ = ["AafExport", "Part", "open_export", "parts", "recognises"]

@@ -4,11 +4,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import IO
 
 from directory.imports.aaf import people, schools
-from directory.imports.aaf.files import FAMILIES, Family, Part
+from directory.imports.aaf.files import FAMILIES, Family, Part, parts
 from directory.imports.aaf.people import Vocabulary
 from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
 from directory.imports.aaf.schools import Structures
@@ -29,13 +31,21 @@ _KNOWN: Mapping[Family, frozenset[str]] = {
 }
 
 
+@contextmanager
+def open_export(
+    paths: Sequence[Path], known: Mapping[str, str], today: date, source: str = "aaf"
+) -> Iterator["AafExport"]:
+    """The export that these files, folders and archives are. Raises BadSyntax when it is none, or OSError."""
+    with parts(paths) as found:
+        yield AafExport(found, known, today, source)
+
+
 class AafExport:
     """An import's files; implements `directory.imports.records.Export`."""
 
-    source = "aaf"
-
-    def __init__(self, parts: Sequence[Part], known: Mapping[str, str], today: date) -> None:
+    def __init__(self, parts: Sequence[Part], known: Mapping[str, str], today: date, source: str = "aaf") -> None:
         """`parts` in the order of reading; `known`: the UAI of each structure number that an earlier export named."""
+        self.source = source
         self._parts = tuple(parts)
         self._known = dict(known)
         self._today = today
@@ -118,8 +128,7 @@ class _Reading:
 
     def _items(self, one: Request | Unreadable, file: str) -> Iterator[Item]:
         if isinstance(one, Unreadable):
-            about = PersonRecord(line=one.line, source_key=one.id, file=file) if one.id else None
-            yield Fault(one.line, one.reason, about, file)
+            yield _unreadable(one, file)
             return
         family = FAMILIES.get(one.category.lower(), Family.UNKNOWN)
         self._look(family, one)
@@ -152,3 +161,11 @@ class _Reading:
         said = next(iter(request.values.get(label, ())), "")
         if said:
             words[number.rpartition("$")[2]] = said
+
+
+def _unreadable(one: Unreadable, file: str) -> Fault | Remark:
+    """A record of the wrong shape. Only one that may be about a person keeps others from being taken for leavers."""
+    if FAMILIES.get(one.category.lower(), Family.UNKNOWN) in (Family.SCHOOLS, Family.SUBJECTS, Family.TRAININGS):
+        return Remark(one.line, f"{one.category} {one.id[:20]}: passed over: {one.reason}", file)
+    about = PersonRecord(line=one.line, source_key=one.id, file=file) if one.id else None
+    return Fault(one.line, one.reason, about, file)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from directory.imports.aaf.functions import fields
 from directory.imports.aaf.requests import Request
-from directory.imports.records import Fault, Item, SchoolRecord, TermRecord
+from directory.imports.records import Item, Remark, SchoolRecord, TermRecord
 from directory.issuing import is_uai
 from mailserver.identity import Tie
 
@@ -63,9 +63,12 @@ class Structures:
         said = _first(values, "ENTStructureUAI") or _first(values, "ENTEtablissementUAI")
         number = _first(values, "ENTStructureJointure") or request.id
         uai = "".join(said.split()).upper() or self.uai(number)
+        if not uai:
+            yield Remark(request.line, f"structure {number[:20]} has no ENTStructureUAI: passed over", file)
+            return
         if not is_uai(uai):
-            reason = f"ENTStructureUAI: {uai[:20]!r} is not the shape of a UAI" if uai else "ENTStructureUAI: is empty"
-            yield Fault(request.line, reason, file=file)
+            # Refused with its line by whoever checks records; people who name it have no school.
+            yield SchoolRecord(line=request.line, uai=uai[:20], file=file)
             return
         self._uais[number] = uai
         yield SchoolRecord(
