@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from directory import enrolment, rosters
 from directory.enrolment import Academy
 from directory.hashing import Passwords
+from mailserver import visibility
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
 from mailserver.folding import MAX_NAME, fold_login
-from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, Roster, State
+from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, Roster
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import accounts, erasure, people
+from mailserver.store import accounts, affiliations, erasure, people
 from mailserver.store.audit import Origin
-from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Negation, Some
+from mailserver.store.conditions import All, Condition, Contains, Field, Some, visible
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.people import Entry
 from mailserver.store.transactions import Store, Tx
@@ -121,12 +122,11 @@ class EmbeddedDirectory:
         return await self._store.read(rosters.walk, self._house, name) if "@" in name else ()
 
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
-        """People each word of the text is found in: by name, identifier or address. Hidden and closed are left out."""
+        """People each word of the text is found in, by name, identifier or address, as far as the viewer sees them."""
         words = text[:MAX_NAME].split()[:MAX_WORDS]
         if not words or limit <= 0:
             return ()
-        condition = All((Equals(Field.HIDDEN, "0"), _NOT_CLOSED, *map(_holds, words)))
-        found = await self._store.read(people.by_name, condition, min(limit, MAX_FOUND))
+        found = await self._store.read(_search, words, min(limit, MAX_FOUND), viewer)
         return [self._principal(entry) for entry in found]
 
     async def of_school(self, uai: str) -> Sequence[Principal]:
@@ -178,7 +178,10 @@ def keep_password(tx: Tx, account_id: int, password_hash: str) -> None:
     accounts.password_chosen(tx, account_id)
 
 
-_NOT_CLOSED = Negation(Equals(Field.STATE, State.CLOSED.value))
+def _search(tx: Tx, words: Sequence[str], limit: int, viewer: Principal | None) -> list[Entry]:
+    ties = affiliations.of(tx, (viewer.account_id,)) if viewer is not None else {}
+    who = visibility.viewer(viewer, ties.get(viewer.account_id, ()) if viewer is not None else ())
+    return people.by_name(tx, All((visible(who), *map(_holds, words))), limit)
 
 
 def _holds(word: str) -> Condition:

@@ -81,18 +81,27 @@ async def _recognise(services: Services, visit: Visit, typed: str) -> Correspond
     if "@" in typed:
         return await _address(services, visit, typed)
     _ = visit._
-    principal = await services.directory.find(typed) if " " not in typed else None
+    principal = await _identified(services, visit, typed)
     if principal is not None:
         return Correspondent(principal.name, principal.address)
     if len(typed) < 2:
         return Question(typed, _("« %(typed)s » est trop court.") % {"typed": typed})
-    matches = await services.directory.search(typed, MAX_CHOICES + 1)
+    matches = await services.directory.search(typed, MAX_CHOICES + 1, visit.principal)
     if len(matches) == 1:
         return Correspondent(matches[0].name, matches[0].address)
     if not matches:
         return Question(typed, _("« %(typed)s » n’est pas dans l’annuaire.") % {"typed": typed})
     why = _("« %(typed)s » : plusieurs personnes correspondent.") % {"typed": typed}
     return Question(typed, why, tuple(matches[:MAX_CHOICES]))
+
+
+async def _identified(services: Services, visit: Visit, typed: str) -> Principal | None:
+    """Whose identifier this is, if the person may know of them: an identifier must not tell a hidden name."""
+    principal = await services.directory.find(typed) if " " not in typed else None
+    if principal is None:
+        return None
+    seen = await services.directory.search(principal.address, MAX_CHOICES, visit.principal)
+    return principal if any(one.account_id == principal.account_id for one in seen) else None
 
 
 async def _address(services: Services, visit: Visit, typed: str) -> Correspondent | Question:

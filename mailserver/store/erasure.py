@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 
-from mailserver.store import accounts, claims, collect
+from mailserver.store import accounts, claims, collect, words
 from mailserver.store.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import collection, item, item_gone
@@ -45,6 +45,7 @@ def remove_entry(tx: Tx, account_id: int) -> None:
     """The entry in the embedded directory goes, and the account's names lead nowhere; they stay claimed."""
     for table in (affiliation, person):
         tx.execute(delete(table).where(table.c.account_id == account_id))
+    words.refresh(tx, (account_id,))
     claims.retire(tx, claims.live_names(tx, account_id))
     moved(tx, account_id)
 

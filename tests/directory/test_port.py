@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailserver.errors import Reason, Refused
-from mailserver.identity import Directory, NewPerson, PersonChange, Principal, Role, State
+from mailserver.identity import Affiliation, Directory, NewPerson, PersonChange, Principal, Role, State, Tie
 from mailserver.sasl import Secret
 from tests.directory.conftest import DOMAIN, OTHER_DOMAIN, House
 
@@ -240,6 +240,35 @@ async def test_search_is_the_address_book(directory: Directory, writer: Director
     assert await logins("*") == set()
     assert await logins("%") == set()
     assert len(await directory.search("dupon", 1)) == 1
+
+
+async def test_the_address_book_shows_whom_the_viewer_may_see(directory: Directory, writer: Directory) -> None:
+    here, there = "0210006T", "0580031U"
+    pupil = NewPerson("Samira", "Vue", Role.PUPIL, uai=here)
+    further = (Affiliation(Tie.SCHOOL, here, here),)
+    people = {
+        "pupil": await writer.add(pupil),
+        "comrade": await writer.add(NewPerson("Luc", "Vue", Role.PUPIL, uai=here)),
+        "teacher": await writer.add(NewPerson("Emma", "Vue", Role.TEACHER, uai=here)),
+        "visitor": await writer.add(NewPerson("Marc", "Vue", Role.TEACHER, uai=there, affiliations=further)),
+        "stranger": await writer.add(NewPerson("Nina", "Vue", Role.TEACHER, uai=there)),
+        "hidden": await writer.add(NewPerson("Paul", "Vue", Role.TEACHER, uai=here, hidden=True)),
+        "admin": await writer.add(NewPerson("Ana", "Vue", Role.ADMIN)),
+    }
+    grown = {"teacher", "visitor", "stranger", "admin"}
+    seen = {
+        "pupil": grown | {"pupil"},
+        "teacher": grown | {"pupil", "comrade"},
+        "visitor": grown | {"pupil", "comrade"},
+        "stranger": grown,
+        "hidden": grown | {"hidden", "pupil", "comrade"},
+        "admin": set(people),
+    }
+    for viewer, expected in seen.items():
+        found = await directory.search("vue", 50, people[viewer])
+        assert {one.login for one in found} == {people[name].login for name in expected}, viewer
+    everybody = {one.login for one in await directory.search("vue", 50)}
+    assert everybody == {person.login for name, person in people.items() if name != "hidden"}
 
 
 async def test_administrators(directory: Directory, writer: Directory) -> None:
