@@ -12,7 +12,7 @@ from directory import schema, tree
 from directory.server import matching, messages, root
 from directory.server.administrator import ACTOR, SERVICE
 from directory.server.binding import Binder
-from directory.server.controls import SERVED
+from directory.server.controls import SERVED, wishes
 from directory.server.entries import NOBODY, Entries, Viewer
 from directory.server.faults import Fault
 from directory.server.filters import Equality
@@ -206,6 +206,12 @@ class Session:
             return await self._result(request, Code.UNDEFINED_ATTRIBUTE_TYPE)
         readable = tree.readable(entry, None if self.viewer.administrator else self.viewer.login)
         view = View(entry, readable)
+        try:
+            assertion = wishes(request.controls, request.tag).assertion
+        except BadSyntax as error:
+            return await self._result(request, Code.PROTOCOL_ERROR, str(error))
+        if assertion is not None and not matching.compile_filter(assertion)(view):
+            return await self._result(request, Code.ASSERTION_FAILED)
         if not any(view.values(kind.name) for kind in schema.kinds(known)):
             return await self._result(request, Code.NO_SUCH_ATTRIBUTE)
         truth = matching.compile_filter(Equality(compare.attribute, compare.value))(view)

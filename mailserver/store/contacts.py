@@ -4,6 +4,7 @@ What such an entry says is a bounded set of LDAP attributes, kept as JSON; two f
 names and its addresses.
 """
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ MAX_VALUES = 200
 """Values of one entry."""
 MAX_VALUE = 4096
 """Characters of one value."""
+MAX_BINARY = 32768
+"""Octets of one value that is not text: a photograph."""
 MAX_OCTETS = 65536
 """Of one entry's JSON."""
 MAX_KEY = 2000
@@ -30,7 +33,11 @@ MAX_KEY = 2000
 NAMES = ("cn", "sn", "givenName", "displayName", "uid")
 """Attributes by which an entry is found by name; `mail` finds it by address."""
 
+_OCTETS = "octets"
+"""Key of a value that is not text, in the JSON."""
+
 Attributes = Mapping[str, Sequence[str]]
+"""Values as text; octets that are none as surrogates (`surrogateescape`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +131,8 @@ def _columns(attributes: Attributes) -> dict[str, str]:
     values = [value for found in attributes.values() for value in found]
     if len(values) > MAX_VALUES:
         raise Refused(Reason.LIMIT, f"an entry has at most {MAX_VALUES} values")
-    if any(len(value) > MAX_VALUE for value in values):
-        raise Refused(Reason.LIMIT, f"a value has at most {MAX_VALUE} characters")
-    text = json.dumps({name: list(found) for name, found in attributes.items() if found}, ensure_ascii=False)
+    packed = {name: [_packed(value) for value in found] for name, found in attributes.items() if found}
+    text = json.dumps(packed, ensure_ascii=False)
     if len(text.encode("utf-8")) > MAX_OCTETS:
         raise Refused(Reason.LIMIT, f"an entry has at most {MAX_OCTETS} octets")
     named = "\n".join(dict.fromkeys(search_key(value) for name in NAMES for value in attributes.get(name, ())))
@@ -140,8 +146,26 @@ def _columns(attributes: Attributes) -> dict[str, str]:
     }
 
 
+def _packed(value: str) -> str | dict[str, str]:
+    """A value as JSON: what is not text came as surrogates, one an octet. Raises Refused(LIMIT)."""
+    if value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value):
+        if len(value) > MAX_VALUE:
+            raise Refused(Reason.LIMIT, f"a value has at most {MAX_VALUE} characters")
+        return value
+    octets = value.encode("utf-8", "surrogateescape")
+    if len(octets) > MAX_BINARY:
+        raise Refused(Reason.LIMIT, f"a value that is not text has at most {MAX_BINARY} octets")
+    return {_OCTETS: base64.b64encode(octets).decode("ascii")}
+
+
+def _unpacked(value: str | dict[str, str]) -> str:
+    if isinstance(value, str):
+        return value
+    return base64.b64decode(value[_OCTETS]).decode("utf-8", "surrogateescape")
+
+
 def _contact(row: Row) -> Contact:
-    held = {name: tuple(found) for name, found in json.loads(row[3]).items()}
+    held = {name: tuple(map(_unpacked, found)) for name, found in json.loads(row[3]).items()}
     return Contact(row[0], row[1], row[2], held, row[4], row[5])
 
 

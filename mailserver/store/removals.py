@@ -84,6 +84,14 @@ def rename_term(tx: Tx, kind: Tie, uai: str, old: str, new: str) -> None:
     _touch(tx, people)
 
 
+def relabel_term(tx: Tx, kind: Tie, uai: str, code: str, label: str) -> None:
+    """Name what people are tied to; functions and disciplines wherever they are held."""
+    same = [affiliation.c.kind == kind.value, affiliation.c.code == code_key(code)]
+    if uai:
+        same.append(affiliation.c.uai == uai)
+    tx.execute(update(affiliation).where(*same).values(label=label))
+
+
 def _forget_doubles(tx: Tx, kind: Tie, uai: str, old: str, new: str) -> None:
     """Who has both codes in one school keeps one."""
     other = affiliation.alias()

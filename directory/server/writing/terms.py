@@ -9,7 +9,6 @@ from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import place_of_term
 from directory.tree import TERMS, Entry, Place
-from mailserver.folding import code_key
 from mailserver.store import affiliations, audit, removals, vocabulary_entries
 from mailserver.store.audit import Action
 
@@ -36,7 +35,7 @@ class Terms:
         uai, code = place_of_term(entry.place)
         label = _label(values, code)
         vocabulary_entries.rename(desk.tx, kind, uai, code, label)
-        affiliations.relabel(desk.tx, kind, uai, code_key(code), label)
+        removals.relabel_term(desk.tx, kind, uai, code, label)
         _record(desk, entry.place, "changed")
 
     def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:

@@ -34,13 +34,13 @@ def add(
     desk: Desk, asked: Asked, update: Add, writers: Mapping[Kind, Writer], password: Password | None
 ) -> list[Control]:
     """RFC 4511 section 4.7."""
-    name, place, parent = _new_place(desk, update.entry)
+    name, named = _new_place(desk, update.entry)
     values = modifying.gathered([(kind, found) for kind, found in update.attributes if not is_password(kind)])
-    place = reading.kind_for(place, values)
+    place = reading.kind_for(named, values)
     values = constraints.with_naming(name[0], values)
     constraints.check(values)
-    writer = _writer(writers, place, parent)
-    if reading.at(desk.tx, desk.tree, place) is not None:
+    writer = _writer(writers, place)
+    if reading.at(desk.tx, desk.tree, named) is not None:
         raise Fault(Code.ENTRY_ALREADY_EXISTS, "this entry exists already")
     writer.add(desk, place, name[0], values, password)
     made = _again(desk, place)
@@ -65,7 +65,7 @@ def modify(
     _same_structure(entry, values)
     constraints.check(values)
     if changed or password is not None:
-        writer = _writer(writers, entry.place, None)
+        writer = _writer(writers, entry.place)
         writer.modify(desk, entry, values, password)
         after = _again(desk, entry.place)
         hold_to(changed, values, after.attributes, writer.loose)
@@ -82,17 +82,17 @@ def rename(desk: Desk, asked: Asked, update: Rename, writers: Mapping[Kind, Writ
     if update.superior is not None:
         _stay_below(desk, update.superior, old[1:])
     new = (relative, *old[1:])
-    writer = _writer(writers, entry.place, None)
-    place = desk.tree.locate(names.write(new))
-    if place is None:
+    writer = _writer(writers, entry.place)
+    named = desk.tree.locate(names.write(new))
+    if named is None:
         raise Fault(Code.NAMING_VIOLATION, "an entry of this kind cannot have this name")
-    place = reading.kind_for(place, entry.attributes)
+    place = reading.kind_for(named, entry.attributes)
     values = reading.user_attributes(entry)
     if update.delete_old:
         values = constraints.without(old[0], values)
     values = constraints.with_naming(relative, values)
     constraints.check(values)
-    if place != entry.place and reading.at(desk.tx, desk.tree, place) is not None:
+    if place != entry.place and reading.at(desk.tx, desk.tree, named) is not None:
         raise Fault(Code.ENTRY_ALREADY_EXISTS, "this entry exists already")
     writer.rename(desk, entry, place, relative, values)
     after = _again(desk, place)
@@ -105,7 +105,7 @@ def delete(desk: Desk, asked: Asked, update: Delete, writers: Mapping[Kind, Writ
     entry = _entry(desk, asked, update.entry)
     if reading.has_children(desk.tx, entry.place):
         raise Fault(Code.NOT_ALLOWED_ON_NON_LEAF, "entries stand below this one")
-    _writer(writers, entry.place, None).delete(desk, entry)
+    _writer(writers, entry.place).delete(desk, entry)
     return _reads(asked, entry, None)
 
 
@@ -147,8 +147,8 @@ def _entry(desk: Desk, asked: Asked, dn: str) -> Entry:
     return entry
 
 
-def _new_place(desk: Desk, dn: str) -> tuple[names.Name, Place, Entry]:
-    """Where a new entry is to stand, and its parent. Raises Fault."""
+def _new_place(desk: Desk, dn: str) -> tuple[names.Name, Place]:
+    """Where a new entry is to stand; its parent is there. Raises Fault."""
     name = _parsed(dn)
     if not name:
         raise Fault(Code.ENTRY_ALREADY_EXISTS, "the root of everything")
@@ -163,7 +163,7 @@ def _new_place(desk: Desk, dn: str) -> tuple[names.Name, Place, Entry]:
         raise Fault(Code.NAMING_VIOLATION, "no entry can have this name here")
     if len(names.write(name[:1])) > MAX_RELATIVE:
         raise Fault(Code.ADMIN_LIMIT_EXCEEDED, f"a relative name has at most {MAX_RELATIVE} characters")
-    return name, place, parent
+    return name, place
 
 
 def _stay_below(desk: Desk, superior: str, parent: names.Name) -> None:
@@ -180,7 +180,7 @@ def _stay_below(desk: Desk, superior: str, parent: names.Name) -> None:
     )
 
 
-def _writer(writers: Mapping[Kind, Writer], place: Place, parent: Entry | None) -> Writer:
+def _writer(writers: Mapping[Kind, Writer], place: Place) -> Writer:
     writer = writers.get(place.kind)
     if writer is None:
         raise Fault(Code.UNWILLING_TO_PERFORM, "the branches of the tree and the administrator stand as they are")

@@ -1,0 +1,451 @@
+"""The administrator over LDAP: contacts, lists, schools, controls, OpenLDAP's own tools, throttled binds."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ldap3
+import pytest
+from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
+
+from directory import rosters
+from directory.server import ber, controls, door
+from directory.server.connection import Peer
+from directory.server.filters import Equality, Filter
+from directory.server.messages import Code
+from mailserver.identity import Affiliation, Role, Tie, Writers
+from mailserver.settings import Limits
+from mailserver.store import affiliations, audit, claims, lists, people, schools
+from mailserver.store.audit import Action
+from mailserver.store.people import Entry
+from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
+from tests.directory.test_ldap_messages import write_filter
+
+pytestmark = pytest.mark.needs("ldapadd")
+
+PEOPLE, GROUPS, SCHOOLS, CONTACTS = (f"ou={name},{BASE}" for name in ("people", "groups", "structures", "contacts"))
+CONTACT = {"objectClass": "inetOrgPerson", "sn": "Martin"}
+
+
+@pytest.fixture
+def house(tmp_path: Path, sqlite_template: Path) -> Iterator[Academy]:
+    with academy(tmp_path / "house", sqlite_template, Limits(login_failures=3)) as running:
+        yield running
+        running.hang_up()
+
+
+@pytest.fixture
+def admin(house: Academy) -> Any:
+    return house.connect()
+
+
+def code_of(answer: Any) -> int:
+    return int(answer[1]["result"])
+
+
+def held(admin: Any, dn: str) -> dict[str, list[str]]:
+    _, result, response, _ = admin.search(dn, "(objectClass=*)", "BASE", attributes=["*"])
+    assert result["result"] == 0, result
+    return {name: [value.decode() for value in values] for name, values in response[0]["raw_attributes"].items()}
+
+
+def told(house: Academy) -> list[tuple[Action, str]]:
+    """What the audit holds of entries without an account, oldest first."""
+    events = reversed(house.run(house.store.read(audit.history, 0)))
+    return [(event.action, event.detail) for event in events if event.action is not Action.LOGIN]
+
+
+# ---------------------------------------------------------------------------- contacts
+
+
+@pytest.mark.parametrize("branch", [PEOPLE, CONTACTS])
+def test_a_contact_stands_where_it_was_put(house: Academy, admin: Any, branch: str) -> None:
+    dn = f"cn=Zoé Martin,{branch}"
+    given = {**CONTACT, "mail": ["zoe@ailleurs.example"], "homePhone": ["1"], "employeeNumber": ["77"]}
+    assert code_of(admin.add(dn, attributes=given)) == 0
+    assert held(admin, dn)["employeeNumber"] == ["77"]
+    assert names_of(admin, "(mail=zoe@ailleurs.example)") == [dn]
+    assert names_of(admin, "(sn=martin)", branch, search_scope="LEVEL") == [dn]
+    house.activate(house.add("Emma", "Dupont"))
+    assert names_of(house.connect("edupont", PASSWORD), "(cn=*zoé*)") == [dn]
+    assert code_of(admin.delete(dn)) == 0
+    assert told(house) == [(Action.CREATED, dn), (Action.DELETED, dn)]
+
+
+def test_a_contact_claims_nothing_for_ever_and_never_logs_in(house: Academy, admin: Any) -> None:
+    dn = f"uid=edupont,{PEOPLE}"
+    assert code_of(admin.add(dn, attributes={**CONTACT, "cn": "Emma", "mail": "edupont@ac-exemple.fr"})) == 0
+    assert not house.client("edupont", PASSWORD).bind()[0]
+    assert not house.client(dn, PASSWORD).bind()[0]
+    assert house.run(house.directory.find("edupont@ac-exemple.fr")) is None
+    # Two entries would have one name: while it stands, nobody is issued the identifier.
+    assert house.add("Emma", "Dupont").login == "edupont1"
+    assert code_of(admin.modify_dn(dn, "uid=other", new_superior=PEOPLE)) == 0
+    assert house.add("Étienne", "Dupont").login == "edupont"
+    assert code_of(admin.modify_dn(f"uid=other,{PEOPLE}", "uid=edupont1")) == Code.ENTRY_ALREADY_EXISTS
+    assert code_of(admin.delete(f"uid=other,{PEOPLE}")) == 0
+    assert house.run(house.store.read(claims.owner, "other")) is None
+    assert code_of(admin.add(dn, attributes={**CONTACT, "cn": "Emma"})) == Code.ENTRY_ALREADY_EXISTS
+
+
+def test_contacts_are_bounded(admin: Any) -> None:
+    dn = f"cn=z,{CONTACTS}"
+    for more in ({"description": ["x" * 5000]}, {"description": [str(number) for number in range(201)]}):
+        assert code_of(admin.add(dn, attributes={**CONTACT, **more})) == Code.ADMIN_LIMIT_EXCEEDED
+    assert code_of(admin.add(f"cn={'z' * 300},{CONTACTS}", attributes=CONTACT)) == Code.ADMIN_LIMIT_EXCEEDED
+
+
+def test_a_photograph_of_a_contact(admin: Any) -> None:
+    dn, photo = f"cn=z,{CONTACTS}", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
+    assert code_of(admin.add(dn, attributes={**CONTACT, "jpegPhoto": [photo]})) == 0
+    _, _, response, _ = admin.search(dn, "(jpegPhoto=*)", "BASE", attributes=["jpegPhoto"])
+    assert response[0]["raw_attributes"]["jpegPhoto"] == [photo]
+
+
+# ---------------------------------------------------------------------------- lists
+
+
+def new_list(house: Academy, admin: Any) -> str:
+    for given_name, surname in (("Emma", "Dupont"), ("Marc", "Martin")):
+        house.add(given_name, surname)
+    dn = f"cn=profs.maths,{GROUPS}"
+    given = {
+        "objectClass": ["groupOfNames", "acadList"],
+        "mail": "profs.maths@ac-exemple.fr",
+        "member": [f"uid=edupont,{PEOPLE}"],
+        "acadMemberAddress": ["ext@ailleurs.example"],
+        "owner": [f"uid=mmartin,{PEOPLE}"],
+        "displayName": "Professeurs de maths",
+        "acadListWriters": "members",
+        "acadListModerated": "TRUE",
+    }
+    assert code_of(admin.add(dn, attributes=given)) == 0
+    return dn
+
+
+def test_a_list_is_made_and_changed(house: Academy, admin: Any) -> None:
+    dn = new_list(house, admin)
+    entry = house.run(house.store.read(lists.get, "profs.maths@ac-exemple.fr"))
+    assert entry is not None
+    assert (entry.name, entry.owner, entry.writers, entry.moderated) == (
+        "Professeurs de maths",
+        "marc.martin@ac-exemple.fr",
+        Writers.MEMBERS,
+        True,
+    )
+    change = {
+        "member": [(MODIFY_DELETE, [f"uid=edupont,{PEOPLE}"]), (MODIFY_ADD, [f"uid=mmartin,{PEOPLE}"])],
+        "acadMemberAddress": [(MODIFY_REPLACE, [])],
+        "acadListModerated": [(MODIFY_REPLACE, [])],
+        "acadListHidden": [(MODIFY_REPLACE, ["TRUE"])],
+        "acadListWriters": [(MODIFY_REPLACE, ["staff"])],
+        "owner": [(MODIFY_ADD, [f"uid=edupont,{PEOPLE}"])],
+    }
+    assert code_of(admin.modify(dn, change)) == 0
+    assert house.run(house.store.read(lists.members, "profs.maths@ac-exemple.fr")) == ("marc.martin@ac-exemple.fr",)
+    assert code_of(admin.modify(dn, {"acadListWriters": [(MODIFY_REPLACE, ["nobody"])]})) == Code.CONSTRAINT_VIOLATION
+    assert code_of(admin.modify(dn, {"acadMemberAddress": [(MODIFY_ADD, ["x@ac-exemple.fr"])]})) != 0
+    assert {action for action, _ in told(house)} == {Action.LIST_CHANGED}
+
+
+def test_a_member_is_kept_under_the_address_it_was_put_in_by(house: Academy, admin: Any) -> None:
+    dn = new_list(house, admin)
+    house.run(house.store.write(rosters.edit, "profs.maths@ac-exemple.fr", ["mmartin@ac-exemple.fr"], []))
+    assert code_of(admin.modify(dn, {"acadMemberAddress": [(MODIFY_ADD, ["b@ailleurs.example"])]})) == 0
+    assert "mmartin@ac-exemple.fr" in house.run(house.store.read(lists.members, "profs.maths@ac-exemple.fr"))
+    assert code_of(admin.modify(dn, {"member": [(MODIFY_DELETE, [f"uid=mmartin,{PEOPLE}"])]})) == 0
+    assert "mmartin@ac-exemple.fr" not in house.run(house.store.read(lists.members, "profs.maths@ac-exemple.fr"))
+
+
+def test_a_list_is_renamed(house: Academy, admin: Any) -> None:
+    dn = new_list(house, admin)
+    outer = f"cn=tous,{GROUPS}"
+    given = {"objectClass": ["groupOfNames", "acadList"], "mail": "tous@ac-exemple.fr", "member": [dn]}
+    assert code_of(admin.add(outer, attributes=given)) == 0
+    assert code_of(admin.modify_dn(dn, "cn=tous")) == Code.ENTRY_ALREADY_EXISTS
+    assert code_of(admin.modify_dn(dn, "cn=emma.dupont")) == Code.CONSTRAINT_VIOLATION
+    assert code_of(admin.modify_dn(dn, "cn=maths")) == 0
+    assert held(admin, f"cn=maths,{GROUPS}")["member"] == [f"uid=edupont,{PEOPLE}"]
+    assert held(admin, outer)["member"] == [f"cn=maths,{GROUPS}"]
+    assert house.run(house.store.read(claims.owner, "profs.maths@ac-exemple.fr")) == claims.FUNCTION
+
+
+def test_living_lists_and_functional_boxes(house: Academy, admin: Any) -> None:
+    living = f"cn=enseignants,{GROUPS}"
+    given = {
+        "objectClass": ["organizationalRole", "acadList"],
+        "mail": "enseignants@ac-exemple.fr",
+        "acadListQuery": "role:teacher",
+    }
+    answer = admin.add(living, attributes=given)
+    assert code_of(answer) in (0, Code.CONSTRAINT_VIOLATION), answer
+    box = f"cn=secretariat,{GROUPS}"
+    given = {
+        "objectClass": ["organizationalRole", "acadList", "acadFunctionalBox"],
+        "mail": "secretariat@ac-exemple.fr",
+    }
+    assert code_of(admin.add(box, attributes=given)) == 0
+    assert code_of(admin.delete(box)) == 0
+
+
+# ---------------------------------------------------------------------------- schools, classes
+
+
+def test_a_school_gets_another_uai_and_its_people_follow(house: Academy, admin: Any) -> None:
+    dn = f"ou={SCHOOL},{SCHOOLS}"
+    given = {"objectClass": ["organizationalUnit", "acadStructure"], "acadUAI": SCHOOL, "displayName": "Lycée Carnot"}
+    assert code_of(admin.add(dn, attributes=given)) == 0
+    term = {"objectClass": "acadTerm", "displayName": "4e B"}
+    assert code_of(admin.add(f"acadClass={SCHOOL}$4B,{dn}", attributes=term)) == 0
+    ties = (Affiliation(Tie.CLASS, "4B", SCHOOL), Affiliation(Tie.SCHOOL, SCHOOL, SCHOOL))
+    house.add("Sarah", "Kaci", Role.PUPIL, uai=SCHOOL, affiliations=ties)
+    assert code_of(admin.modify_dn(f"acadClass={SCHOOL}$4B,{dn}", f"acadClass={SCHOOL}$4C")) == 0
+    assert code_of(admin.modify_dn(dn, "ou=0210015C")) == 0
+    kaci = held(admin, f"uid=skaci,{PEOPLE}")
+    assert kaci["acadUAI"] == ["0210015C"]
+    assert kaci["acadClass"] == ["0210015C$4C"]
+    assert kaci["o"] == ["Lycée Carnot"]
+    assert names_of(admin, "(acadUAI=0210015C)", SCHOOLS) == [
+        f"ou=0210015C,{SCHOOLS}",
+        f"acadClass=0210015C$4C,ou=0210015C,{SCHOOLS}",
+    ]
+    assert house.run(house.store.read(schools.get, SCHOOL)) is None
+    assert code_of(admin.delete(f"acadClass=0210015C$4C,ou=0210015C,{SCHOOLS}")) == Code.UNWILLING_TO_PERFORM
+
+
+@pytest.mark.parametrize(("branch", "kind"), [("functions", "acadFunction"), ("disciplines", "acadDisciplineCode")])
+def test_functions_and_disciplines(house: Academy, admin: Any, branch: str, kind: str) -> None:
+    tie = Tie.FUNCTION if kind == "acadFunction" else Tie.DISCIPLINE
+    dn = f"{kind}=ENS,ou={branch},{BASE}"
+    assert code_of(admin.add(dn, attributes={"objectClass": "acadTerm", "displayName": "Enseignement"})) == 0
+    person = house.add(
+        "Emma", "Dupont", affiliations=(Affiliation(tie, "ENS", SCHOOL), Affiliation(tie, "DOC", SCHOOL))
+    )
+    assert code_of(admin.delete(dn)) == Code.UNWILLING_TO_PERFORM
+    assert code_of(admin.modify(dn, {"displayName": [(MODIFY_REPLACE, ["Enseigner"])]})) == 0
+    assert code_of(admin.modify_dn(dn, f"{kind}=DOC")) == Code.ENTRY_ALREADY_EXISTS
+    assert code_of(admin.modify_dn(dn, f"{kind}=PROF")) == 0
+    ties = house.run(house.store.read(affiliations.of, [person.account_id]))[person.account_id]
+    assert {(one.code, one.label) for one in ties} >= {("PROF", "Enseigner")}
+    assert held(admin, f"uid=edupont,{PEOPLE}")[kind] == ["DOC", "PROF"]
+
+
+# ---------------------------------------------------------------------------- controls
+
+
+def selection(*names: str) -> bytes:
+    return ber.sequence(map(ber.octets, names))
+
+
+def read_back(result: dict[str, Any], kind: str) -> dict[str, list[str]]:
+    """The attributes in a response control."""
+    found: dict[str, list[str]] = result["controls"][kind]["value"]["result"]
+    return found
+
+
+def test_reading_before_and_after(house: Academy, admin: Any) -> None:
+    dn = f"cn=Zoé,{CONTACTS}"
+    wanted = [
+        (controls.PRE_READ, True, selection("cn")),
+        (controls.POST_READ, True, selection("cn", "hasSubordinates")),
+    ]
+    _, result, _, _ = admin.add(dn, attributes=CONTACT, controls=wanted[1:])
+    assert read_back(result, controls.POST_READ) == {"cn": ["Zoé"], "hasSubordinates": ["FALSE"]}
+    _, result, _, _ = admin.modify_dn(dn, "cn=Léa", controls=wanted)
+    assert read_back(result, controls.PRE_READ) == {"cn": ["Zoé"]}
+    assert read_back(result, controls.POST_READ)["cn"] == ["Léa"]
+    change = f"dn: cn=Léa,{CONTACTS}\nchangetype: modify\nreplace: sn\nsn: Petit\n"
+    done = feed(house, "ldapmodify", change, "-e", "!preread=sn", "-e", "!postread=sn")
+    assert done.stdout.count("sn: ") == 2, done.stdout
+    _, result, _, _ = admin.delete(f"cn=Léa,{CONTACTS}", controls=wanted[:1])
+    assert read_back(result, controls.PRE_READ) == {"cn": ["Léa"]}
+    assert code_of(admin.delete(dn, controls=wanted[1:])) == Code.UNAVAILABLE_CRITICAL_EXTENSION
+    wrong = [(controls.POST_READ, True, b"x")]
+    assert code_of(admin.add(dn, attributes=CONTACT, controls=wrong)) == Code.PROTOCOL_ERROR
+    assert names_of(admin, "(cn=zoé)") == []
+
+
+def test_assertions(admin: Any) -> None:
+    def asserting(wanted: Filter) -> Any:
+        return [(controls.ASSERTION, True, write_filter(wanted))]
+
+    dn = f"cn=Zoé,{CONTACTS}"
+    assert code_of(admin.add(dn, attributes=CONTACT)) == 0
+    wrong, right = asserting(Equality("sn", b"Petit")), asserting(Equality("sn", b"martin"))
+    change = {"sn": [(MODIFY_REPLACE, ["Petit"])]}
+    assert code_of(admin.modify(dn, change, controls=wrong)) == Code.ASSERTION_FAILED
+    assert code_of(admin.modify_dn(dn, "cn=x", controls=wrong)) == Code.ASSERTION_FAILED
+    assert code_of(admin.delete(dn, controls=wrong)) == Code.ASSERTION_FAILED
+    assert code_of(admin.compare(dn, "cn", "Zoé", controls=wrong)) == Code.ASSERTION_FAILED
+    assert code_of(admin.compare(dn, "cn", "Zoé", controls=right)) == Code.COMPARE_TRUE
+    assert code_of(admin.modify(dn, change, controls=right)) == 0
+    assert code_of(admin.delete(dn, controls=right)) == Code.ASSERTION_FAILED
+
+
+# ---------------------------------------------------------------------------- the tools of OpenLDAP
+
+
+def feed(house: Academy, program: str, ldif: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    path = house.settings.directory / "input.ldif"
+    path.write_text(ldif)
+    return house.tool(program, "-f", str(path), *arguments)
+
+
+LDIF = f"""
+dn: uid=mpetit,{PEOPLE}
+objectClass: inetOrgPerson
+objectClass: acadPerson
+uid: mpetit
+cn: Marie Petit
+sn: Petit
+givenName: Marie
+employeeType: teacher
+userPassword: {PASSWORD}
+
+dn: cn=Fournisseur,{PEOPLE}
+objectClass: inetOrgPerson
+cn: Fournisseur
+sn: Fournisseur
+mail: contact@fournisseur.example
+description:: w4lxdWlwZW1lbnRz
+
+dn: cn=achats,{GROUPS}
+objectClass: groupOfNames
+objectClass: acadList
+cn: achats
+mail: achats@ac-exemple.fr
+member: uid=mpetit,{PEOPLE}
+"""
+CHANGES = f"""
+dn: uid=mpetit,{PEOPLE}
+changetype: modify
+replace: sn
+sn: Grand
+-
+replace: cn
+cn: Marie Grand
+-
+add: telephoneNumber
+telephoneNumber: +33 3 80
+-
+
+dn: cn=Fournisseur,{PEOPLE}
+changetype: modrdn
+newrdn: cn=Papeterie
+deleteoldrdn: 1
+
+dn: cn=achats,{GROUPS}
+changetype: delete
+"""
+
+
+def test_ldapadd_ldapmodify_ldapmodrdn_ldapdelete_ldappasswd(house: Academy) -> None:
+    done = feed(house, "ldapadd", LDIF)
+    assert done.returncode == 0, done.stderr
+    done = feed(house, "ldapmodify", CHANGES)
+    assert done.returncode == 0, done.stderr
+    assert house.tool("ldapmodrdn", "-r", f"cn=Papeterie,{PEOPLE}", "cn=Librairie").returncode == 0
+    found = house.tool("ldapsearch", "-LLL", "-b", PEOPLE, "(mail=contact@fournisseur.example)", "description").stdout
+    assert found == f"dn: cn=Librairie,{PEOPLE}\ndescription:: w4lxdWlwZW1lbnRz\n\n"
+    assert house.tool("ldapdelete", f"cn=Librairie,{PEOPLE}").returncode == 0
+    assert house.tool("ldapdelete", f"cn=Librairie,{PEOPLE}").returncode == 32
+    marie = f"uid=mpetit,{PEOPLE}"
+    assert house.tool("ldapwhoami", user=marie, password=PASSWORD).returncode == 0
+    assert house.tool("ldappasswd", "-s", "simple", marie).returncode == 0
+    own = house.tool("ldappasswd", "-a", "simple", "-s", "Zqx%Vlt88kP", user=marie, password="simple")
+    assert own.returncode == 0, own.stdout
+    made = house.tool("ldappasswd", "-a", "Zqx%Vlt88kP", user=marie, password="Zqx%Vlt88kP").stdout
+    password = made.removeprefix("New password: ").strip()
+    assert house.tool("ldapwhoami", user=marie, password=password).returncode == 0
+    # Two clients that write while others read.
+    assert house.tool("ldapmodify", "-e", "!postread=cn", "-f", "/dev/null").returncode == 0
+
+
+def test_an_ldif_of_a_thousand_entries(house: Academy, record_property: Any) -> None:
+    """Half of them accounts, each in a transaction of its own that is on the disk when it is answered."""
+    lines = []
+    for number in range(500):
+        lines += [
+            f"dn: cn=Contact {number},{CONTACTS}",
+            *("objectClass: inetOrgPerson", f"sn: {number}", f"mail: c{number}@ailleurs.example", ""),
+            f"dn: uid=agent{number},{PEOPLE}",
+            *("objectClass: inetOrgPerson", "objectClass: acadPerson", f"cn: Agent N{number}", f"sn: N{number}"),
+            *("givenName: Agent", "employeeType: staff", ""),
+        ]
+    began = time.monotonic()
+    done = feed(house, "ldapadd", "\n".join(lines))
+    seconds = time.monotonic() - began
+    record_property("entries_a_second", round(1000 / seconds))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("adding new entry") == 1000
+    assert len(names_of(house.connect(), "(mail=*@ailleurs.example)")) == 500
+    assert seconds < 60
+
+
+def test_many_writers_at_once(house: Academy) -> None:
+    """Homonyms from several connections at the same time: every one gets an address of its own."""
+    ldif = "\n".join(
+        f"dn: uid=x{{0}}{number},{PEOPLE}\nobjectClass: inetOrgPerson\nobjectClass: acadPerson\ncn: Jean Foule\n"
+        f"sn: Foule\ngivenName: Jean\n"
+        for number in range(10)
+    )
+    running = []
+    for writer in range(4):
+        path = house.settings.directory / f"{writer}.ldif"
+        path.write_text(ldif.replace("{0}", f"{writer}."))
+        command = ["ldapadd", "-x", "-H", house.url, "-D", ADMIN, "-w", ADMIN_PASSWORD, "-f", str(path)]
+        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+    assert [one.communicate()[1] for one in running] == [b""] * 4
+    rows = [house.run(house.store.read(people.find, f"x{w}.{n}")) for w in range(4) for n in range(10)]
+    addresses = {row.address for row in rows if isinstance(row, Entry)}
+    assert len(addresses) == 40
+
+
+# ---------------------------------------------------------------------------- binds of the administrator
+
+
+def bind(house: Academy, password: str) -> int:
+    return int(house.client(ADMIN, password).bind()[1]["result"])
+
+
+def seen_from(monkeypatch: pytest.MonkeyPatch, address: str, *, loopback: bool = False) -> None:
+    """From now on clients come from there (by TLS, as far as the rules go)."""
+    monkeypatch.setattr(door, "peer_of", lambda transport: Peer(address, loopback))
+
+
+def test_guessing_the_administrators_password_is_slowed_down(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("directory.server.administrator.FAILURE_DELAY", 0.0)
+    assert bind(house, ADMIN_PASSWORD) == 0
+    seen_from(monkeypatch, "192.0.2.1", loopback=True)
+    assert [bind(house, "wrong") for _ in range(4)] == [49, 49, 49, Code.BUSY]
+    assert bind(house, ADMIN_PASSWORD) == Code.BUSY
+    # Another stranger waits, too; whom the administrator came from does not.
+    seen_from(monkeypatch, "198.51.100.7", loopback=True)
+    assert bind(house, ADMIN_PASSWORD) == Code.BUSY
+    seen_from(monkeypatch, "127.0.0.1", loopback=True)
+    assert bind(house, ADMIN_PASSWORD) == 0
+    events = house.run(house.store.read(audit.history, 0))
+    failed = [event for event in events if event.action is Action.LOGIN_FAILED]
+    assert {(event.actor, event.service, event.peer) for event in failed} == {("cn=admin", "ldap", "192.0.2.1")}
+    assert len(failed) == 3
+    assert [event.action for event in events].count(Action.LOGIN) == 1
+
+
+def test_the_right_password_wipes_out_slips(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("directory.server.administrator.FAILURE_DELAY", 0.0)
+    for _ in range(4):
+        assert [bind(house, password) for password in ("wrong", "wrong", ADMIN_PASSWORD)] == [49, 49, 0]
+
+
+def test_nothing_is_written_in_the_clear(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From afar neither binds nor writes go without TLS."""
+    seen_from(monkeypatch, "192.0.2.1")
+    assert bind(house, ADMIN_PASSWORD) == Code.CONFIDENTIALITY_REQUIRED
+    server = ldap3.Server(house.url, get_info=ldap3.NONE)
+    connection: Any = ldap3.Connection(server, ADMIN, ADMIN_PASSWORD, client_strategy=ldap3.SAFE_SYNC)
+    connection.start_tls(read_server_info=False)
+    assert connection.bind()[0]
+    assert code_of(connection.add(f"cn=z,{CONTACTS}", attributes=CONTACT)) == 0
+    connection.unbind()
