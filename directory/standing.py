@@ -21,7 +21,7 @@ from mailserver.selection import Every, Selection, Subject, Term, Without
 from mailserver.store import schools, vocabulary_entries
 from mailserver.store.statements import Tx
 
-_FORM = re.compile(r"([a-z0-9-]{1,64})(?:\.([a-z0-9-]{1,64}))?\.([0-9][0-9ab][0-9]{5}[a-z])")
+_FORM = re.compile(r"([a-z0-9-]{1,64})(?:\.([a-z0-9-]{1,64}))?\.([0-9]{7}[a-z])")
 _TEACHERS = "enseignants"
 _PUPILS = Term(Subject.ROLE, (Role.PUPIL.value,))
 _GROUPS: dict[str, tuple[str, Selection]] = {

@@ -117,7 +117,8 @@ BOUND = frozenset({Subject.FUNCTION, Subject.DISCIPLINE, Subject.CLASS, Subject.
 _EXACT = frozenset({Subject.ROLE, Subject.POPULATION, Subject.SCHOOL, Subject.DEPARTMENT, Subject.KIND})
 """What no pattern is compared with."""
 _TOKEN = re.compile(r'\s*+(?:([()=~,@])|"((?:[^"\\]|\\["\\])*+)"|([^\s()=~,@"]++))')
-_UAI = re.compile(r"[0-9][0-9AB][0-9]{5}[A-Z]")
+_CORSICA = {"2A": "620", "2B": "720"}
+_UAI = re.compile(r"[0-9]{7}[A-Z]")
 _PLAIN = re.compile(r'[^\s()=~,@"\\]+')
 
 
@@ -270,8 +271,8 @@ def _checked(subject: Subject, text: str) -> str:
                 raise BadSyntax(f"{text!r} is not a UAI code")
             return text.upper()
         case Subject.DEPARTMENT:
-            number = text.upper().zfill(3)
-            if not re.fullmatch(r"[0-9][0-9AB][0-9]", number):
+            number = _CORSICA.get(text.upper(), text.zfill(3))
+            if not re.fullmatch(r"[0-9]{3}", number):
                 raise BadSyntax(f"{text!r} is not a department (the first three characters of its UAI codes)")
             return number
         case _:
