@@ -12,8 +12,8 @@ import structlog
 from sqlalchemy import func, insert, select, update
 
 from mailserver.identity import State
-from mailserver.store import accounts
-from mailserver.store.accounts import Standing
+from mailserver.store import accounts, claims, roll
+from mailserver.store.accounts import Mark, Marks, Standing
 from mailserver.store.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import claim
@@ -61,6 +61,30 @@ def adopt(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
             values = {"name": name, "account_id": standing.id, "live": 1, "since": tx.now}
             tx.insert_ignore(claim, values)
     return found
+
+
+def unfinished(tx: Tx, base: str, marks: Marks, source: tuple[str, str]) -> list[tuple[int, str]]:
+    """Accounts that may be what an interrupted addition of this person left: number and identifier, oldest first.
+
+    They were issued `base` with or without a number (or have the person's INE or NUMEN), know the same of the
+    person, come from the same source and were never used. Whether they have an entry only the directory can say.
+    """
+    ids = [
+        owned for name, owned in {**claims.taken(tx, (base,)), **claims.numbered(tx, base)}.items() if "@" not in name
+    ]
+    for mark, hashed in ((Mark.INE, marks.ine), (Mark.NUMEN, marks.numen)):
+        found = accounts.by_mark(tx, mark, hashed) if hashed is not None else None
+        if found is not None:
+            ids.append(found)
+    known = roll.by_ids(tx, set(ids)).values()
+    return sorted(
+        (one.account_id, one.login)
+        for one in known
+        if one.awaits
+        and not one.provisioned
+        and (one.source, one.source_key) == source
+        and Marks(one.numen, one.ine, one.birth_date) == marks
+    )
 
 
 def _adopt(tx: Tx, seen: Seen) -> Standing | None:

@@ -1,0 +1,369 @@
+"""AAF into both kinds of directory: whole, by halves, twice, interrupted and taken back."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from directory import names
+from directory.hashing import Passwords
+from directory.imports.aaf import AafExport, parts
+from directory.imports.deciding import Terms
+from directory.imports.embedded import EmbeddedTarget
+from directory.imports.external import ExternalTarget, open_target
+from directory.imports.intake import Intake, Options, Report
+from directory.imports.records import Fault, Remark
+from directory.imports.restoring import Ending
+from directory.imports.target import Outcome, Result, Target
+from directory.ldap import lookups
+from directory.ldap.bulk import Add, Bulk
+from directory.ldap.pool import Pool
+from mailserver.errors import Reason, Refused, Temporary
+from mailserver.proofs import Proofs
+from mailserver.store import accounts, imports, roll, schools
+from mailserver.store.audit import Origin
+from mailserver.store.transactions import Store
+from tests.directory import aaf_generator
+from tests.directory.aaf_generator import Academy, delete, modify, write_files
+from tests.directory.conftest import sqlite_store
+from tests.directory.slapd import BASE, PASSWORD, Slapd
+from tests.directory.test_ldap_adapter import Home
+
+ACADEMY = Academy(staff=30, pupils=120, schools=5)
+ORIGIN = Origin("tester", "import")
+TODAY = date(2026, 11, 25)
+PERSON = "categoriePersonne"
+
+
+@dataclass
+class Heard:
+    """What an import told."""
+
+    results: list[Result] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def result(self, done: Result) -> None:
+        self.results.append(done)
+
+    def fault(self, fault: Fault) -> None:
+        self.faults.append(fault)
+
+    def remark(self, remark: Remark) -> None:
+        self.remarks.append(remark)
+
+
+@dataclass
+class Place:
+    """A directory to import into."""
+
+    store: Store
+    target: Callable[[Terms], Target]
+    entries: Callable[[], dict[str, dict[str, Any]]]
+    """By login: what the directory says of people, in the words of `Known`."""
+    passwords: Passwords
+
+    def run(self, *paths: Path, allow: int = 1000, heard: Heard | None = None) -> Report:
+        """Plan and apply; what was refused goes to `heard`."""
+        heard = heard if heard is not None else Heard()
+        known = {one.source_key: one.uai for one in self.store.read_now(schools.listing) if one.source_key}
+        with parts(paths) as found:
+            export = AafExport(found, known, TODAY)
+            terms = Terms("aaf", "ac-exemple.fr", export.full, int(time.time()) + 86400)
+            intake = self.intake(terms)
+            options = Options(allow_leavers=allow)
+            plan = intake.plan(export, options, Heard(), lambda octets: None)
+            try:
+                return intake.apply(export, "files", plan, options, heard, lambda lines: None)
+            finally:
+                plan.close()
+
+    def intake(self, terms: Terms) -> Intake:
+        return Intake(self.store, self.target(terms), Proofs(b"k" * 32), self.passwords, terms, ORIGIN)
+
+
+@pytest.fixture
+def home(tmp_path: Path, sqlite_template: Path, openldap: Slapd) -> Iterator[Home]:
+    openldap.empty()
+    made = Home(tmp_path / "home", sqlite_template, openldap)
+    yield made
+    made.close()
+
+
+def _facts(known: roll.Known) -> dict[str, Any]:
+    ties = {(one.kind, one.uai, one.code) for one in known.affiliations}
+    return {**{name: getattr(known, name) for name in roll.ENTRY_FIELDS}, "ties": ties}
+
+
+@pytest.fixture
+def embedded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with sqlite_store(request, tmp_path / "embedded") as store:
+        yield from _embedded(store)
+
+
+def _embedded(store: Store) -> Iterator[Place]:
+    passwords = Passwords(1)
+
+    def entries() -> dict[str, dict[str, Any]]:
+        ids = [one.id for one in store.read_now(accounts.page, 0, 10_000)]
+        known, held = store.read_now(roll.by_ids, ids), store.read_now(roll.ties, ids)
+        return {
+            one.login: _facts(one._replace(affiliations=held.get(one.account_id, ())))
+            for one in known.values()
+            if one.has_entry
+        }
+
+    yield Place(store, lambda terms: EmbeddedTarget(store, terms, Ending(1, 1), ORIGIN), entries, passwords)
+    passwords.close()
+
+
+@pytest.fixture
+def external(home: Home) -> Iterator[Place]:
+    passwords = Passwords(1)
+    settings = home.directory()._settings
+    pool = Pool(home.section, PASSWORD)
+    with ExitStack() as stack:
+
+        def target(terms: Terms) -> ExternalTarget:
+            return stack.enter_context(open_target(settings, home.store, terms, Ending(1, 1), ORIGIN))
+
+        def entries() -> dict[str, dict[str, Any]]:
+            found = pool.submit(lambda connection: lookups.people_where(connection, BASE, ("(uid=*)",))).result()
+            standings = home.store.read_now(accounts.page, 0, 10_000)
+            logins = {one.login: one.id for one in standings}
+            assert all(one.person.account_id == logins[names.fold(one.person.login)] for one in found)
+            return {
+                one.person.login: {
+                    "given_name": one.person.given_name,
+                    "surname": one.person.surname,
+                    "role": one.person.role.value,
+                    "uai": one.person.uai,
+                    "discipline": one.person.discipline,
+                    "title": one.person.title,
+                    "hidden": int(one.person.hidden),
+                    "extra": "",
+                    "address": one.person.address,
+                    "aliases": " ".join(one.person.aliases),
+                    "ties": {(tie.kind, tie.uai, tie.code) for tie in one.person.affiliations},
+                }
+                for one in found
+            }
+
+        yield Place(home.store, target, entries, passwords)
+    pool.close()
+    passwords.close()
+
+
+NEEDS = pytest.mark.needs("slapd", "ldapadd", "ldapdelete")
+
+
+@pytest.fixture(params=["embedded", pytest.param("external", marks=NEEDS)])
+def place(request: pytest.FixtureRequest) -> Place:
+    made: Place = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exports")
+    ACADEMY.write_full(folder / "full", parents=True)
+    ACADEMY.write_delta(folder / "delta", 40)
+    return folder
+
+
+def counts(report: Report) -> tuple[int, ...]:
+    found = report.tally.counts
+    return tuple(found[one] for one in (Outcome.CREATED, Outcome.CHANGED, Outcome.LEAVING, Outcome.REFUSED))
+
+
+# ---------------------------------------------------------------------- both directories
+
+
+def test_full_twice_delta_twice(place: Place, exports: Path) -> None:
+    assert counts(place.run(exports / "full")) == (150, 0, 0, 0)
+    first = place.entries()
+    assert len(first) == 150
+    pupil = ACADEMY.pupil(3)
+    entry = next(one for one in first.values() if one["role"] == "pupil" and one["surname"] == pupil.surname)
+    assert entry["uai"] == ACADEMY.uai(pupil.school)
+    again = place.run(exports / "full")
+    assert counts(again) == (0, 0, 0, 0)
+    assert again.run_id == 0, "nothing to do is no run"
+    report = place.run(exports / "delta")
+    assert counts(report) == (8, 28, 4, 0)
+    second = place.entries()
+    assert len(second) == 158
+    assert counts(place.run(exports / "delta")) == (0, 0, 0, 0)
+    assert place.entries() == second
+    renamed = [login for login, one in second.items() if login in first and one["surname"] != first[login]["surname"]]
+    assert renamed
+    for login in renamed:
+        assert first[login]["address"] in second[login]["aliases"].split(), "the old address stays an alias"
+
+
+@NEEDS
+def test_both_directories_say_the_same(embedded: Place, external: Place, exports: Path) -> None:
+    for name in ("full", "delta"):
+        embedded.run(exports / name)
+        external.run(exports / name)
+    assert external.entries() == embedded.entries()
+
+
+def test_leavers_of_a_full_export(place: Place, tmp_path: Path, exports: Path) -> None:
+    place.run(exports / "full")
+    fewer = Academy(staff=30, pupils=110, schools=5)
+    fewer.write_full(tmp_path / "fewer")
+    with pytest.raises(Refused, match="10 of the 150 people of aaf would leave"):
+        place.run(tmp_path / "fewer", allow=9)
+    assert counts(place.run(tmp_path / "fewer")) == (0, 0, 10, 0)
+    assert counts(place.run(tmp_path / "fewer")) == (0, 0, 0, 0), "a planned leaving is planned once"
+    back = place.run(exports / "full")
+    assert counts(back) == (0, 10, 0, 0)
+    assert back.tally.returning == 10
+
+
+def test_taken_back(place: Place, exports: Path) -> None:
+    place.run(exports / "full")
+    before = place.entries()
+    report = place.run(exports / "delta")
+    undone = place.intake(Terms("aaf", "ac-exemple.fr")).undo(report.run_id, 0, lambda done: None)
+    assert undone.left == ()
+    assert place.entries() == before
+    assert counts(place.run(exports / "delta")) == (8, 28, 4, 0), "and it can be done again"
+
+
+def test_who_was_withdrawn_gets_their_own_names_again(place: Place, exports: Path) -> None:
+    report = place.run(exports / "full")
+    before = place.entries()
+    place.intake(Terms("aaf", "ac-exemple.fr")).undo(report.run_id, 0, lambda done: None)
+    assert place.entries() == {}
+    assert counts(place.run(exports / "full")) == (150, 0, 0, 0)
+    assert place.entries() == before
+
+
+def test_a_modification_leaves_the_rest(place: Place, tmp_path: Path, exports: Path) -> None:
+    place.run(exports / "full")
+    pupil = ACADEMY.pupil(1)
+    structure = aaf_generator.FIRST_STRUCTURE + pupil.school
+    records = [
+        modify(PERSON, "Eleve", pupil.number, {"ENTEleveClasses": (f"{structure}$9Z",), "personalTitle": ()}),
+        delete(PERSON, "Eleve", ACADEMY.pupil(2).number),
+        delete(PERSON, "Eleve", 77),
+        modify(PERSON, "Eleve", 78, {"sn": ("Personne",)}),
+    ]
+    write_files(tmp_path, "ENT_X_Delta_20261125_Eleve", records)
+    heard = Heard()
+    before = place.entries()
+    report = place.run(tmp_path, heard=heard)
+    assert counts(report) == (0, 1, 1, 1)
+    [changed] = [login for login, one in place.entries().items() if one != before[login]]
+    after = place.entries()[changed]
+    assert after["title"] == ""
+    classes = {code for kind, _, code in after["ties"] if kind == "class"}
+    assert classes == {"9Z"}
+    for kept in ("given_name", "surname", "uai", "discipline", "address"):
+        assert after[kept] == before[changed][kept]
+
+
+# ---------------------------------------------------------------------- an LDAP server
+
+
+@NEEDS
+def test_names_that_only_the_directory_knows(external: Place, openldap: Slapd, exports: Path) -> None:
+    """Somebody else's entries keep their names; nobody gets their mail."""
+    pupil = ACADEMY.pupil(0)
+    wanted = external_login(pupil)
+    openldap.add(
+        f"dn: uid={wanted},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {wanted}\ncn: X\nsn: X\n"
+        f"mail: {wanted}@ac-exemple.fr\n"
+    )
+    assert counts(external.run(exports / "full")) == (150, 0, 0, 0)
+    entry = external.store.read_now(accounts.by_login, f"{wanted}1")
+    assert entry is not None
+
+
+def external_login(pupil: aaf_generator.Person) -> str:
+    from directory.issuing import identifier
+
+    return identifier(pupil.given, pupil.surname)
+
+
+@NEEDS
+def test_interrupted_before_the_entries_are_written(
+    external: Place, exports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Bulk.write
+    calls = 0
+
+    def cut(self: Bulk, changes: Any) -> list[str]:
+        nonlocal calls
+        calls += any(isinstance(one, Add) for one in changes)
+        if calls == 2:
+            written(self, changes[: len(changes) // 2])
+            raise Temporary("The directory is out of reach")
+        return written(self, changes)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Bulk, "write", cut)
+        with pytest.raises(Temporary):
+            external.run(exports / "full")
+    standings = external.store.read_now(accounts.page, 0, 10_000)
+    assert 0 < len(external.entries()) < len(standings), "claimed, and some not written"
+    report = external.run(exports / "full")
+    assert report.resumed
+    assert len(external.entries()) == 150
+    assert len(external.store.read_now(accounts.page, 0, 10_000)) == 150, "nobody twice"
+    assert counts(external.run(exports / "full")) == (0, 0, 0, 0)
+
+
+@NEEDS
+def test_what_the_server_refuses_is_refused(external: Place, exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Bulk.write
+
+    def picky(self: Bulk, changes: Any) -> list[str]:
+        reasons = written(self, [one for one in changes if one.attributes.get("sn") != (victim,)])
+        return [("no" if one.attributes.get("sn") == (victim,) else reasons.pop(0)) for one in changes]
+
+    victim = ACADEMY.teacher(0).surname
+    heard = Heard()
+    with monkeypatch.context() as broken:
+        broken.setattr(Bulk, "write", picky)
+        report = external.run(exports / "full", heard=heard)
+    refused = [one for one in heard.results if one.outcome is Outcome.REFUSED]
+    assert refused
+    assert all(one.reason == "no" for one in refused)
+    assert counts(report)[3] == len(refused)
+    run = external.store.read_now(imports.require, report.run_id)
+    assert run.counts["created"] == 150 - len(refused)
+    assert counts(external.run(exports / "full")) == (len(refused), 0, 0, 0), "tried again"
+    assert len(external.entries()) == 150
+
+
+@NEEDS
+def test_schools_and_words_are_entries(external: Place, exports: Path, openldap: Slapd) -> None:
+    external.run(exports / "full")
+    pool = Pool(external.target(Terms("aaf", "x"))._bulk._pool._settings, PASSWORD)  # type: ignore[attr-defined]
+    try:
+        found = pool.submit(
+            lambda connection: connection.search(BASE, "(objectClass=acadStructure)", attributes=["*"])[2]
+        ).result()
+        terms = pool.submit(
+            lambda connection: connection.search(BASE, "(objectClass=acadTerm)", attributes=["displayName"])[2]
+        ).result()
+    finally:
+        pool.close()
+    assert {one["attributes"]["acadUAI"][0] for one in found} == {ACADEMY.uai(number) for number in range(5)}
+    assert len(terms) > 100
+
+
+@NEEDS
+def test_somebody_else_s_directory_is_left_alone(home: Home) -> None:
+    settings = home.directory(read_only=True)._settings
+    with pytest.raises(Refused) as refusal, open_target(settings, home.store, Terms("a", "b"), Ending(1, 1), ORIGIN):
+        pass
+    assert refusal.value.reason is Reason.READ_ONLY_DIRECTORY
