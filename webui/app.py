@@ -50,6 +50,7 @@ from webui.doors import Doors, Endpoint
 from webui.keys import Keys
 from webui.language import languages
 from webui.rendering import Pages, Site
+from webui.takingaway import Takeaway
 from webui.visit import Services
 
 DAV_WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
@@ -114,6 +115,7 @@ def create(
 
 def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Sequence[BaseRoute]:
     guest = doors.guest
+    takeaway = Takeaway()
     return [
         Route("/", guest(portal.show)),
         Route("/login", guest(portal.show_complete)),
@@ -140,6 +142,8 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/compte/mot-de-passe", doors.visit(account.change_password), methods=["POST"]),
         Route("/compte/secours", doors.visit(private.show), methods=["GET"]),
         Route("/compte/secours", doors.visit(private.change), methods=["POST"]),
+        Route("/compte/export", doors.visit(takeaway.show), methods=["GET"]),
+        Route("/compte/export", doors.visit(takeaway.fetch), methods=["POST"]),
         Route("/secretariat", doors.visit(secretariat.show)),
         Route("/secretariat/lettres", doors.visit(secretariat.print_letters), methods=["POST"]),
         Route("/secretariat/code/{account:int}", doors.visit(secretariat.ask_renewal), methods=["GET"]),

@@ -36,7 +36,7 @@ GuestHandler = Callable[[Services, Guest], Awaitable[Response]]
 VisitHandler = Callable[[Services, Visit], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 EndedHandler = Callable[[Services, Guest, Session | None], Awaitable[Response]]
-"""What to answer when the session is over: the last argument is the suspended person's session, if that is why."""
+"""What to answer when the session is over: the last argument is the session of who was suspended or closed."""
 
 AnyGuest = TypeVar("AnyGuest", bound=Guest)
 
@@ -125,7 +125,7 @@ class Doors:
         return self._services.languages[negotiate(request.headers.get("accept-language", ""))]
 
     async def _visit(self, request: Request, guest: Guest) -> tuple[Visit | None, Session | None]:
-        """The person's visit; or None, and the session when its owner has been suspended."""
+        """The person's visit; or None, and the session when its owner has been suspended, or the account closed."""
         services = self._services
         token = guest.cookie(SESSION)[:MAX_COOKIE]
         if not token:
@@ -135,7 +135,7 @@ class Doors:
         if found is None:
             return None, None
         session, preferences = found
-        if session.state == State.SUSPENDED:
+        if session.state in (State.SUSPENDED, State.CLOSED):
             return None, session
         if not session.current or session.state != State.ACTIVE:
             return None, None

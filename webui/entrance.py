@@ -7,7 +7,7 @@ import structlog
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
+from mailserver.identity import Principal, State
 from mailserver.store import accounts, sessions
 from webui import compose, parking, secondstep
 from webui.doors import session_owner
@@ -26,9 +26,20 @@ class SuspendedPage:
     """What a suspended person is told, after a right password only."""
 
     since: str
+    until: str
+    """The suspension ends by itself; empty: nobody has said when."""
     reason: str
     may_receive: bool
     kept_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPage:
+    """What somebody is told whose account was closed, after a right password only."""
+
+    since: str
+    kept_until: str
+    """Until when it can be opened again; empty: nobody has said when."""
 
 
 async def enter(services: Services, guest: Guest, principal: Principal, wish: Wish) -> Response:
@@ -111,12 +122,18 @@ async def _visit(services: Services, guest: Guest, principal: Principal, wish: W
 
 
 async def suspended(services: Services, guest: Guest, account_id: int, *, kept_text: bool = False) -> Response:
-    """The page of a suspended account: since when, what still works, whom to call."""
+    """The page of a suspended or closed account: since when, until when, what still works, whom to call."""
     standing = await services.store.read(accounts.get, account_id)
     if standing is None:
         raise Refused(Reason.SUSPENDED)
-    page = SuspendedPage(guest.language.plain_date(standing.since), standing.reason, standing.may_receive, kept_text)
-    response = services.pages.answer(guest, "portal/suspended.html", page, 403)
+    since = guest.language.plain_date(standing.since)
+    if standing.state is State.CLOSED:
+        kept = guest.language.plain_date(standing.erase_at) if standing.erase_at else ""
+        response = services.pages.answer(guest, "portal/closed.html", ClosedPage(since, kept), 403)
+    else:
+        until = guest.language.long_date(standing.suspend_until) if standing.suspend_until else ""
+        page = SuspendedPage(since, until, standing.reason, standing.may_receive, kept_text)
+        response = services.pages.answer(guest, "portal/suspended.html", page, 403)
     drop_cookie(response, guest, SESSION)
     return response
 

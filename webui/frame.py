@@ -56,6 +56,8 @@ class Frame:
     shortage: str = ""
     renewal: str = ""
     """The password has to be renewed soon: by when."""
+    closing: str = ""
+    """The account will be closed: when."""
 
     def folder(self, mailbox_id: int) -> Folder:
         """The folder of a mailbox that is in the list."""
@@ -88,8 +90,22 @@ def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: st
         renewal = visit._("Votre mot de passe est à renouveler avant le %(date)s.") % {
             "date": language.plain_date(visit.renew_before)
         }
+    closing = ""
+    if visit.session.close_at:
+        closing = visit._("Votre compte sera fermé le %(date)s.") % {
+            "date": language.plain_date(visit.session.close_at)
+        }
     return Frame(
-        tuple(folders), space, used, quota, query, announcement(visit), visit.query("annuler"), shortage, renewal
+        tuple(folders),
+        space,
+        used,
+        quota,
+        query,
+        announcement(visit),
+        visit.query("annuler"),
+        shortage,
+        renewal,
+        closing,
     )
 
 

@@ -116,13 +116,11 @@ async def _refused(services: Services, guest: Guest, page: PortalPage, secret: S
     """The form again, or the page for an account that may not enter (its password was right)."""
     _ = guest._
     match refusal.reason:
-        case Reason.SUSPENDED:
+        case Reason.SUSPENDED | Reason.CLOSED:
             principal = await services.directory.find(page.login)
             return await suspended(services, guest, principal.account_id if principal else 0)
         case Reason.NOT_ACTIVATED:
             return await activation.begin(services, guest, page.login, secret, page.interface)
-        case Reason.CLOSED:
-            fault = _("Ce compte est fermé. Adressez-vous à l’assistance.")
         case Reason.THROTTLED:
             return throttled(services, guest, "portal/portal.html", page, refusal)
         case _:
@@ -204,7 +202,7 @@ async def log_out(services: Services, visit: Visit) -> Response:
 async def session_ended(services: Services, guest: Guest, stopped: Session | None) -> Response:
     """What a request without a session gets: never a bare refusal of something that was written.
 
-    `stopped`: the session of a person who has been suspended meanwhile.
+    `stopped`: the session of a person who has been suspended, or whose account was closed, meanwhile.
     """
     token = rescued = ""
     if parking.is_letter(guest):

@@ -49,6 +49,8 @@ class Session:
     """The person has a second factor."""
     password_set: int = 0
     """When the account's password was set; 0: never, or elsewhere."""
+    close_at: int = 0
+    """The account will be closed; 0: nobody plans that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ _FIND = Statement(
         account.c.state_since,
         one_time_password.c.confirmed,
         account.c.password_set,
+        account.c.close_at,
     )
     .join(account, account.c.id == session.c.account_id)
     .outerjoin(one_time_password, one_time_password.c.account_id == session.c.account_id)
@@ -163,7 +166,8 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
     row = tx.one(_FIND, token_hash=token_hash, moment=tx.now)
     if row is None:
         return None
-    account_id, created, seen, expires, lifetime, interface, at_login, now, state, since, confirmed, password_set = row
+    account_id, created, seen, expires, lifetime, interface, at_login, now, state, since, *facts = row
+    confirmed, password_set, close_at = facts
     found = Session(
         token_hash,
         account_id,
@@ -177,6 +181,7 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
         since,
         bool(confirmed),
         password_set,
+        close_at,
     )
     return found, preferences(tx, account_id)
 
