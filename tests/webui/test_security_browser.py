@@ -1,0 +1,188 @@
+"""The account's pages in a real Chromium: the whole way of a second factor without JavaScript, axe, policy, reflow."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from passlib.totp import TOTP  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from mailserver.identity import Principal, Role
+from tests.webui.browser import Watched, launch, visiting
+from tests.webui.house import PASSWORD, House
+from tests.webui.test_browser import _violations, log_in
+
+pytestmark = pytest.mark.needs("chromium")
+
+FACTOR, DEVICES, SESSIONS = "/compte/double-authentification", "/compte/appareils", "/compte/sessions"
+Look = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+def code(house: House, secret: str) -> str:
+    """What the phone shows now; a step later each time, so that none is used twice."""
+    house.clock.ahead += 30
+    return str(TOTP(secret).generate(time=int(house.clock.now())).token)
+
+
+def walk(house: House, page: Page, person: Principal, look: Look) -> None:
+    """Every page and state of the account's protection, one after the other."""
+    log_in(page, house, person.login)
+    page.goto(f"{house.url}/compte")
+    look("compte")
+    page.get_by_role("link", name="Gérer la double authentification").click()
+    look("double-inactive")
+    page.fill("#actuel", "Faux#2026")
+    page.get_by_role("button", name="Commencer").click()
+    expect(page.locator("#actuel-faute")).to_contain_text("pas votre mot de passe")
+    look("double-faute")
+    page.fill("#actuel", PASSWORD)
+    page.get_by_role("button", name="Commencer").click()
+    expect(page.locator(".qr svg")).to_be_visible()
+    secret = page.locator(".secret code").inner_text()
+    look("double-qr")
+    page.fill("#code", "000000")
+    page.get_by_role("button", name="Activer").click()
+    expect(page.locator("#code-faute")).to_be_visible()
+    assert page.locator(".secret code").inner_text() == secret
+    page.fill("#code", code(house, secret))
+    page.get_by_role("button", name="Activer").click()
+    expect(page.locator(".codes li")).to_have_count(10)
+    look("double-codes")
+    spare = page.locator(".codes code").first.inner_text()
+    page.goto(f"{house.url}{FACTOR}")
+    look("double-active")
+    _devices(page, house, look)
+    page.goto(f"{house.url}{SESSIONS}")
+    expect(page.locator(".rangees li")).to_have_count(1)
+    look("sessions")
+    page.get_by_role("button", name="Déconnexion").click()
+
+    log_in(page, house, person.login)
+    expect(page.locator("h1")).to_have_text("Je confirme que c’est moi")
+    look("second")
+    page.fill("#code", "000000")
+    page.get_by_role("button", name="Valider").click()
+    expect(page.locator("[role=alert]")).to_contain_text("n’est pas le bon")
+    page.fill("#code", code(house, secret))
+    page.get_by_role("button", name="Valider").click()
+    expect(page.locator("h1")).to_have_text("Boîte de réception")
+    page.get_by_role("button", name="Déconnexion").click()
+
+    log_in(page, house, person.login)
+    page.get_by_text("Je n’ai pas mon téléphone").click()
+    page.fill("#secours", spare)
+    look("second-secours")
+    page.get_by_role("button", name="Valider").click()
+    expect(page.locator("#annonce")).to_contain_text("Il vous en reste 9")
+    page.goto(f"{house.url}{FACTOR}")
+    page.fill("#actuel", PASSWORD)
+    page.fill("#code", code(house, secret))
+    page.get_by_role("button", name="Désactiver").click()
+    expect(page.locator("#annonce")).to_contain_text("désactivée")
+
+
+def _devices(page: Page, house: House, look: Look) -> None:
+    page.goto(f"{house.url}{DEVICES}")
+    look("appareils-vide")
+    page.fill("#nom", "Thunderbird du bureau")
+    page.get_by_label("Agenda et contacts").uncheck()
+    page.fill("#actuel", PASSWORD)
+    page.get_by_role("button", name="Créer un mot de passe").click()
+    assert re.fullmatch(r"([a-z]{4}-){4}[a-z]{4}", page.locator(".secret code").inner_text())
+    look("appareil-nouveau")
+    page.get_by_role("link", name="Revenir à mes appareils").click()
+    expect(page.locator(".rangees li")).to_contain_text("Thunderbird du bureau")
+    look("appareils")
+    page.locator(".rangees summary").click()
+    look("appareils-revoquer")
+    page.locator(".rangees button").click()
+    expect(page.locator("#annonce")).to_contain_text("révoqué")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("bureau", "light"), ("telephone", "dark")])
+def test_every_step_is_accessible_and_fits(house: House, chromium: Browser, size: str, scheme: str) -> None:
+    """axe-core finds nothing, nothing overflows. (axe needs our policy out of its way; see the next test.)"""
+    person = house.person("Lise", f"Accès{size}")
+    axe = Axe()
+    found: dict[str, list[str]] = {}
+    with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
+
+        def look(name: str) -> None:
+            _picture(watched, f"securite-{name}-{size}-{scheme}")
+            found[name] = _violations(axe, watched.page)
+
+        walk(house, watched.page, person, look)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+    assert len(found) > 12
+
+
+def _picture(watched: Watched, name: str) -> None:
+    watched.page.evaluate("document.activeElement.blur()")
+    watched.picture(name)
+
+
+def test_the_strict_policy_holds_and_320_pixels_are_enough(house: House, chromium: Browser) -> None:
+    """Scripts on, policy on, inline drawing included: no violation, no console error; WCAG 1.4.10."""
+    person = house.person("Lise", "Règle")
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        page.set_viewport_size({"width": 320, "height": 600})
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
+        )
+
+        def look(name: str) -> None:
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, (name, wide)
+
+        walk(house, page, person, look)
+        assert [text for text in watched.complaints if "401" not in text and "422" not in text] == []
+        assert all(url.startswith(house.url) for url in watched.requests)
+
+
+def test_the_way_works_without_javascript_for_an_administrator(house: House, chromium: Browser) -> None:
+    """Led to the set-up, which shows nothing of the mailbox, and then to the mail, in the complete interface."""
+    person = house.person("Ada", "Règne", Role.ADMIN)
+    with visiting(chromium) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        expect(page.locator("[role=status], .avis").first).to_contain_text("Votre fonction demande")
+        assert page.locator("#dossiers").count() == 0
+        watched.picture("securite-obligatoire")
+        page.get_by_role("button", name="Commencer").click()
+        secret = page.locator(".secret code").inner_text()
+        page.fill("#code", code(house, secret))
+        page.get_by_role("button", name="Activer").click()
+        watched.picture("securite-obligatoire-codes")
+        page.get_by_role("link", name="Je les ai gardés").click()
+        expect(page.locator("h1")).to_have_text("Boîte de réception")
+        assert watched.complaints == []
+
+
+def test_recovery_codes_print_on_one_page(house: House, chromium: Browser) -> None:
+    """Printed, only the codes and whose they are remain."""
+    person = house.person("Lise", "Papier")
+    with visiting(chromium) as watched:
+        page = watched.page
+        log_in(page, house, person.login)
+        page.goto(f"{house.url}{FACTOR}")
+        page.fill("#actuel", PASSWORD)
+        page.get_by_role("button", name="Commencer").click()
+        page.fill("#code", code(house, page.locator(".secret code").inner_text()))
+        page.get_by_role("button", name="Activer").click()
+        page.emulate_media(media="print")
+        watched.picture("securite-codes-imprimes")
+        expect(page.locator(".tete")).to_be_hidden()
+        expect(page.locator(".onglets")).to_be_hidden()
+        expect(page.locator(".codes code").first).to_be_visible()
+        assert page.locator("main").inner_text().count(person.login) >= 1
+        assert page.pdf()[:4] == b"%PDF"
