@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from directory.hashing import Passwords
+from directory.imports import aaf
 from directory.imports.deciding import Terms
 from directory.imports.embedded import EmbeddedTarget
+from directory.imports.external import open_target
 from directory.imports.intake import Intake
 from directory.imports.records import Export
 from directory.imports.restoring import Ending
@@ -23,6 +25,7 @@ from mailserver.commands.shared import fail
 from mailserver.errors import BadSyntax
 from mailserver.proofs import Proofs
 from mailserver.settings import Settings
+from mailserver.store import schools
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
 
@@ -30,11 +33,18 @@ DAY = 86400
 MAX_FILES = 20_000
 
 
-def export_of(paths: Sequence[Path], source: str, *, full: bool) -> Export:
-    """The files as an export. Raises BadSyntax, OSError."""
-    if len(paths) == 1 and paths[0].suffix.lower() == ".csv":
-        return CsvExport(paths[0], source or "csv", full=full)
-    raise BadSyntax("not a CSV file")
+@contextlib.contextmanager
+def export_of(store: Store, paths: Sequence[Path], source: str, *, full: bool) -> Iterator[Export]:
+    """The files, folders or archives as an export; AAF is known by its content. Raises BadSyntax, OSError."""
+    if all(aaf.recognises(path) for path in paths):
+        # A delta names schools by numbers that an earlier export gave them.
+        known = {one.source_key: one.uai for one in store.read_now(schools.listing) if one.source_key}
+        with aaf.open_export(paths, known, store.clock.now(), source or "aaf", full=full) as export:
+            yield export
+    elif len(paths) == 1 and paths[0].suffix.lower() == ".csv":
+        yield CsvExport(paths[0], source or "csv", full=full)
+    else:
+        raise BadSyntax("neither one CSV file nor AAF files")
 
 
 @contextlib.contextmanager
@@ -45,12 +55,21 @@ def intake_of(settings: Settings, store: Store, source: str, *, full: bool) -> I
         accounts = settings.accounts
         terms = Terms(source, settings.domain, full, int(store.clock.now()) + accounts.leaver_days * DAY)
         origin = Origin(user(), "import")
-        target: Target = EmbeddedTarget(
-            store, terms, Ending(accounts.reply_days * DAY, accounts.grace_days * DAY), origin
-        )
-        yield Intake(store, target, Proofs(settings.secret("hmac")), passwords, terms, origin)
+        ending = Ending(accounts.reply_days * DAY, accounts.grace_days * DAY)
+        with _target(settings, store, terms, ending, origin) as target:
+            yield Intake(store, target, Proofs(settings.secret("hmac")), passwords, terms, origin)
     finally:
         passwords.close()
+
+
+@contextlib.contextmanager
+def _target(settings: Settings, store: Store, terms: Terms, ending: Ending, origin: Origin) -> Iterator[Target]:
+    """The embedded directory, or the LDAP server of the section [ldap]. Raises Refused(READ_ONLY_DIRECTORY)."""
+    if settings.ldap is None:
+        yield EmbeddedTarget(store, terms, ending, origin)
+        return
+    with open_target(settings, store, terms, ending, origin) as target:
+        yield target
 
 
 @contextlib.contextmanager

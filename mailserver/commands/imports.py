@@ -45,8 +45,8 @@ def import_people(
     people would leave; the report says which.
     """
     settings = settings_of(directory)
-    if settings.ldap is not None:
-        fail("the directory is an external one: load people there; their accounts open at first sight")
+    if settings.ldap is not None and settings.ldap.read_only:
+        fail("the directory belongs to somebody else: its owner loads people there, and accounts open at first sight")
     options = Options(dry_run, strict, accept_passwords, sys.maxsize if yes else allow_leavers)
     refused = carry_out(settings, files, source, options, full=full, as_json=as_json)
     raise typer.Exit(1 if refused else 0)
@@ -57,18 +57,23 @@ def carry_out(
 ) -> int:
     """Plan, show, apply; how many lines were refused. A fault ends the command."""
     try:
-        export = export_of(files, source, full=full)
-        return run(lambda: _in_store(settings, export, files, options, as_json))
+        return run(lambda: _in_store(settings, files, source, options, full, as_json))
     except BadSyntax as error:
         fail(f"{files[0]}: {error}")
     except OSError as error:
         fail(f"{error.filename or files[0]}: {error.strerror}")
 
 
-async def _in_store(settings: Settings, export: Export, files: Sequence[Path], options: Options, as_json: bool) -> int:
+async def _in_store(
+    settings: Settings, files: Sequence[Path], source: str, options: Options, full: bool, as_json: bool
+) -> int:
+    def work(store: Store) -> int:
+        with export_of(store, files, source, full=full) as export:
+            return _import(settings, store, export, files, options, as_json)
+
     async with open_store(settings) as store:
         with alone(settings):
-            return await asyncio.to_thread(_import, settings, store, export, files, options, as_json)
+            return await asyncio.to_thread(work, store)
 
 
 def _import(

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO
 
@@ -33,11 +33,16 @@ _KNOWN: Mapping[Family, frozenset[str]] = {
 
 @contextmanager
 def open_export(
-    paths: Sequence[Path], known: Mapping[str, str], today: date, source: str = "aaf"
+    paths: Sequence[Path], known: Mapping[str, str], now: float, source: str = "aaf", *, full: bool = False
 ) -> Iterator["AafExport"]:
-    """The export that these files, folders and archives are. Raises BadSyntax when it is none, or OSError."""
+    """The export that these files, folders and archives are; `full`: whatever their names say.
+
+    Raises BadSyntax when it is none, or OSError.
+    """
     with parts(paths) as found:
-        yield AafExport(found, known, today, source)
+        export = AafExport(found, known, datetime.fromtimestamp(now, UTC).date(), source)
+        export.full = export.full or full
+        yield export
 
 
 class AafExport:
