@@ -6,10 +6,8 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 
-from directory.enrolment import Academy
 from directory.hashing import Passwords
 from directory.people import EmbeddedDirectory
-from directory.rosters import House
 from directory.server.administrator import Administrator
 from directory.server.binding import Binder
 from directory.server.connection import HANDSHAKE_TIMEOUT, Connection, Peer
@@ -21,7 +19,6 @@ from directory.server.updating import Updater
 from directory.tree import Tree
 from mailserver.identity import Directory
 from mailserver.login import Login
-from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
 from mailserver.store.transactions import Store
@@ -118,7 +115,6 @@ async def start(
     entries = Entries(store, tree, settings.web.academy)
     secret = Secret(settings.secret(ADMINISTRATOR_SECRET).decode("utf-8"))
     binder = Binder(tree, login, Administrator(secret, store, settings.limits))
-    academy = Academy(settings.domain, Proofs(settings.secret("hmac")))
     keeper = directory.passwords if isinstance(directory, EmbeddedDirectory) else Passwords()
     services = Services(
         tree,
@@ -127,7 +123,7 @@ async def start(
         login,
         store.changes,
         binder,
-        Updater(tree, store, academy, House.of(settings), keeper),
+        Updater(tree, store, settings, keeper),
         PasswordModify(store, login, binder, keeper),
     )
     door = Door(settings, services)

@@ -20,7 +20,9 @@ from directory.server.writing.terms import Terms
 from directory.server.writing.units import Asked, is_password
 from directory.tree import TERMS, Kind, Tree
 from mailserver.errors import BadSyntax, Refused
+from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
+from mailserver.settings import Settings
 from mailserver.store import people
 from mailserver.store.audit import Origin
 from mailserver.store.statements import Tx
@@ -30,11 +32,12 @@ from mailserver.store.transactions import Store
 class Updater:
     """Changes one tree."""
 
-    def __init__(self, tree: Tree, store: Store, academy: Academy, house: House, keeper: Passwords) -> None:
+    def __init__(self, tree: Tree, store: Store, settings: Settings, keeper: Passwords) -> None:
         self._tree = tree
         self._store = store
-        self._academy = academy
-        self._house = house
+        self._academy = Academy(settings.domain, Proofs(settings.secret("hmac")))
+        self._house = House.of(settings)
+        self._terms = settings.accounts
         self._keeper = keeper
 
     async def run(self, request: Request, update: Update, viewer: Viewer, origin: Origin) -> list[Control]:
@@ -81,7 +84,7 @@ class Updater:
         return units.delete(self._desk(tx, origin), asked, update, WRITERS)
 
     def _desk(self, tx: Tx, origin: Origin) -> Desk:
-        return Desk(tx, self._tree, self._academy, self._house, origin)
+        return Desk(tx, self._tree, self._academy, self._house, self._terms, origin)
 
     # ------------------------------------------------------------------ passwords, hashed before the unit
 

@@ -11,6 +11,7 @@ from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.tree import Entry, Place, Tree
+from mailserver.settings import Accounts as Terms
 from mailserver.store.audit import Origin
 from mailserver.store.statements import Tx
 
@@ -25,6 +26,8 @@ class Desk:
     tree: Tree
     academy: Academy
     house: House
+    terms: Terms
+    """What becomes of an account that is closed."""
     origin: Origin
 
 

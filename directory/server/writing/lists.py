@@ -11,14 +11,13 @@ from directory.rosters import ListChange, NewList
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
-from directory.server.writing import reading
 from directory.server.writing.desk import Desk, Password, refuse_password, touched
 from directory.tree import Entry, Kind, Place
 from mailserver.address import parse
 from mailserver.errors import BadSyntax
 from mailserver.folding import fold_login
 from mailserver.identity import ListKind, Writers
-from mailserver.store import audit, claims, lists, people, removals
+from mailserver.store import audit, claims, lists, people, removals, roll
 from mailserver.store.audit import Action
 
 BOX = "acadFunctionalBox"
@@ -115,24 +114,37 @@ def _writers(values: Values) -> Writers:
 # ---------------------------------------------------------------------- names and addresses
 
 
-def _named(desk: Desk, attribute: str, dn: str) -> str:
-    """The address of a person or a list; who has no account is a member by address. Raises Fault."""
-    place = desk.tree.locate(dn)
-    entry = reading.at(desk.tx, desk.tree, place) if place is not None else None
-    found = entry.attributes.get("acadAddress") or entry.attributes.get("mail") if entry is not None else None
-    if place is None or entry is None or not found or entry.place.kind not in (Kind.PERSON, Kind.GROUP):
-        text = f"{attribute}: {dn[:200]} is neither an account nor a list (acadMemberAddress takes any address)"
-        raise Fault(Code.CONSTRAINT_VIOLATION, text)
-    return fold_login(found[0])
+def _named(desk: Desk, attribute: str, dns: Sequence[str]) -> list[str]:
+    """The addresses of people and lists; who has no account is a member by address. Raises Fault.
+
+    All at once: a list has thousands of members.
+    """
+    places = [desk.tree.locate(dn) for dn in dns]
+    logins = [place.key for place in places if place is not None and place.kind is Kind.PERSON]
+    known = roll.by_logins(desk.tx, logins)
+    groups = [desk.tree.group_address(place.key) for place in places if place is not None and place.kind is Kind.GROUP]
+    there = lists.existing(desk.tx, groups)
+    found = []
+    for dn, place in zip(dns, places, strict=True):
+        address = ""
+        if place is not None and place.kind is Kind.PERSON and place.key in known:
+            address = known[place.key].address
+        elif place is not None and place.kind is Kind.GROUP and desk.tree.group_address(place.key) in there:
+            address = desk.tree.group_address(place.key)
+        if not address:
+            text = f"{attribute}: {dn[:200]} is neither an account nor a list (acadMemberAddress takes any address)"
+            raise Fault(Code.CONSTRAINT_VIOLATION, text)
+        found.append(fold_login(address))
+    return found
 
 
 def _members(desk: Desk, values: Values) -> tuple[str, ...]:
-    named = [_named(desk, "member", dn) for dn in values.get("member", ())]
+    named = _named(desk, "member", values.get("member", ()))
     return tuple(dict.fromkeys([*named, *map(rosters.canonical, values.get("acadMemberAddress", ()))]))
 
 
 def _owners(desk: Desk, values: Values) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_named(desk, "owner", dn) for dn in values.get("owner", ())))
+    return tuple(dict.fromkeys(_named(desk, "owner", values.get("owner", ()))))
 
 
 def _kept_owners(desk: Desk, address: str, values: Values) -> tuple[str, ...]:
@@ -158,7 +170,8 @@ def _set_members(desk: Desk, address: str, entry: Entry, values: Values) -> None
     wanted: dict[names.Name | str, str] = {_comparable(dn): dn for dn in values.get("member", ())}
     wanted |= {rosters.canonical(one): "" for one in values.get("acadMemberAddress", ())}
     removed = [one for one in held if shown(one) not in wanted]
-    added = [_named(desk, "member", dn) if dn else str(key) for key, dn in wanted.items() if key not in seen]
+    fresh = [(key, dn) for key, dn in wanted.items() if key not in seen]
+    added = [*_named(desk, "member", [dn for _, dn in fresh if dn]), *(str(key) for key, dn in fresh if not dn)]
     rosters.edit_checked(desk.tx, desk.house, address, added, removed, desk.origin)
 
 

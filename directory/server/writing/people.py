@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from directory import enrolment, names, tree
+from directory import enrolment, lifecycle, names, schema, tree
 from directory.people import keep_password
 from directory.server.faults import Fault
 from directory.server.messages import Code
@@ -19,6 +19,8 @@ from mailserver.store.audit import Action
 from mailserver.store.people import Entry as Row
 
 IDENTIFIER = "an identifier is for ever: it is never changed and never given to anybody else"
+LATEST = 2**32
+"""Seconds since the epoch: no closing is planned for the next century."""
 REASON = "LDAP"
 """Of a suspension or closing: who asked is in the audit."""
 
@@ -54,6 +56,8 @@ class People:
             people.change_entry(desk.tx, made.account_id, {"extra": extra})
         if "mail" in values or "acadAddress" in values:
             addresses.set_new(desk, made.account_id, Mails.of(values))
+        if person.expires:
+            _plan_closing(desk, made.account_id, person.expires)
         if "acadState" in values:
             _set_state(desk, made.account_id, values["acadState"])
 
@@ -73,7 +77,7 @@ class People:
         if changed & {"mail", "acadAddress"}:
             addresses.set_wanted(desk, before.account_id, Mails.of(values), primary_given="acadAddress" in changed)
         if "schacExpiryDate" in changed:
-            raise Fault(Code.UNWILLING_TO_PERFORM, "schacExpiryDate: a closing is planned with the mailserver command")
+            _plan_closing(desk, before.account_id, wanted.expires)
         if password is not None:
             _set_password(desk, before, password)
         if "acadState" in changed:
@@ -229,5 +233,17 @@ def _set_state(desk: Desk, account_id: int, values: Sequence[str]) -> None:
 
 
 def _close(desk: Desk, account_id: int) -> None:
-    accounts.close(desk.tx, account_id, REASON)
-    audit.record(desk.tx, desk.origin, Action.CLOSED, account_id, REASON)
+    farewell = lifecycle.farewell(desk.terms, desk.tx.now)
+    lifecycle.close(desk.tx, desk.origin, account_id, REASON, farewell)
+
+
+def _plan_closing(desk: Desk, account_id: int, expires: str) -> None:
+    """The account closes by itself on that day; without one, it stays."""
+    if not expires:
+        lifecycle.cancel_closing(desk.tx, desk.origin, account_id)
+        return
+    moment = schema.comparable(schema.BY_NAME["schacexpirydate"], expires)
+    day = int(moment) if isinstance(moment, float | int) else 0
+    if not desk.tx.now < day < LATEST:
+        raise Fault(Code.CONSTRAINT_VIOLATION, "schacExpiryDate: a time to come")
+    lifecycle.plan_closing(desk.tx, desk.origin, account_id, day, REASON)
