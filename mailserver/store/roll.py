@@ -271,7 +271,6 @@ def add_entries(tx: Tx, people: Sequence[tuple[Known, str]]) -> None:
             for known, password in people
         ],
     )
-    words.refresh(tx, [known.account_id for known, _ in people], fresh=True)
     held = [
         {"account_id": known.account_id, "kind": one.kind.value, "uai": one.uai, "code": one.code, "label": one.label}
         for known, _ in people
