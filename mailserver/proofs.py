@@ -14,8 +14,6 @@ from mailserver.clock import Clock
 
 CODE_OCTETS = 10
 """80 bits: a one-time code that needs no slow hash."""
-CODE_SECONDS = 90 * 86400
-"""A printed letter is good for a school term."""
 MAX_PROOF = 64
 """Characters of anything that claims to be a NUMEN or a code."""
 

@@ -13,11 +13,12 @@ from mailserver.address import check_domain
 from mailserver.commands.shared import AsJson, fail, open_store, run
 from mailserver.errors import BadSyntax
 from mailserver.identity import NewPerson, Role
-from mailserver.proofs import CODE_SECONDS, new_code
+from mailserver.proofs import new_code
 from mailserver.settings import Settings
 from mailserver.store import accounts
 
 DEMO_DOMAIN = "ac-exemple.fr"
+DAY = 86400
 
 
 def init(
@@ -61,7 +62,8 @@ async def _administrator(settings: Settings) -> str:
             principal = await directory.add(person)
             code = new_code(store.clock)
             hashed = directory.academy.proofs.code(code)
-            await store.write(accounts.set_code, principal.account_id, hashed, int(store.clock.now()) + CODE_SECONDS)
+            expires = int(store.clock.now()) + settings.accounts.code_days * DAY
+            await store.write(accounts.set_code, principal.account_id, hashed, expires)
             return code
         finally:
             directory.close()

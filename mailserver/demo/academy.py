@@ -172,6 +172,6 @@ def _accounts(persons: Mapping[str, Person]) -> list[DemoAccount]:
         "admin": "informatique de l'académie",
     }
     rows = [(login, people.PASSWORD, who[login]) for login in people.OPEN]
-    rows.append((people.WAITING, f"(NUMEN {people.NUMEN})", "pas encore activée"))
+    rows.append((people.WAITING, f"(NUMEN {people.NUMEN}, naissance {people.BORN})", "pas encore activée"))
     rows.append((people.SUSPENDED, people.PASSWORD, "compte suspendu"))
     return [DemoAccount(login, secret, f"{persons[login].correspondent.name}, {note}") for login, secret, note in rows]

@@ -335,8 +335,8 @@ Hélène Chevalier""",
         (3, "14:55"),
         text="""Bonjour Madame,
 
-Son identifiant (jnouveau) et son NUMEN suffisent pour la première connexion. Elle choisira alors son mot de
-passe.""",
+Son identifiant (jnouveau), son NUMEN et sa date de naissance suffisent pour la première connexion. Elle choisira
+alors son mot de passe.""",
         answers="compte-nouveau",
     ),
     Letter(

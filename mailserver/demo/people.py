@@ -23,6 +23,7 @@ SCHOOLS = {
 
 PASSWORD = "Academie#2026"  # noqa: S105 - the demo's, told to everybody
 NUMEN = "21E2600123ABC"
+BORN = "1999-09-12"
 """Of the teacher who has not activated her account."""
 OPEN = ("edupont", "mmartin", "skaci", "rleroy", "admin")
 """Accounts that can be entered with PASSWORD."""
@@ -48,7 +49,7 @@ PEOPLE = (
     NewPerson("Hugo", "Mercier", Role.PUPIL, "2012-12-30", ine="100200304AD", uai=TILLEULS),
     NewPerson("Hélène", "Chevalier", Role.STAFF, "1968-03-03", uai=ROSTAND, discipline="Direction"),
     NewPerson("Laurent", "Fournier", Role.TEACHER, "1985-07-29", uai=ROSTAND, discipline="Physique-chimie"),
-    NewPerson("Julie", "Nouveau", Role.TEACHER, "1999-09-12", NUMEN, uai=ROSTAND, discipline="Anglais"),
+    NewPerson("Julie", "Nouveau", Role.TEACHER, BORN, NUMEN, uai=ROSTAND, discipline="Anglais"),
     NewPerson("Valérie", "Roux", Role.SECRETARIAT, "1977-06-06", uai=ROSTAND, discipline="Secrétariat"),
     NewPerson("Martine", "Dubois", Role.STAFF, "1970-10-10", uai=FERRY, discipline="Direction"),
     NewPerson("Céline", "Faure", Role.TEACHER, "1994-02-18", uai=FERRY, discipline="Professorat des écoles"),

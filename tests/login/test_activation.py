@@ -5,7 +5,6 @@ import pytest
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, State
 from mailserver.login.provisional import Proof
-from mailserver.proofs import CODE_SECONDS
 from mailserver.sasl import Secret
 from mailserver.store.audit import Action
 from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, WINDOW, Gate
@@ -112,7 +111,7 @@ async def test_a_code_expires_and_the_next_one_replaces_it(gate: Gate) -> None:
     first = await gate.accounts.reset("jnouveau")
     second = await gate.accounts.reset("jnouveau")
     assert (await refusal(gate, first.text)).reason is Reason.AUTHENTICATION
-    gate.clock.step(CODE_SECONDS + 1)
+    gate.clock.step(gate.settings.accounts.code_days * 86400 + 1)
     assert (await refusal(gate, second.text)).reason is Reason.AUTHENTICATION
     third = await gate.accounts.reset("jnouveau")
     assert (await activate(gate, third.text)).state is State.ACTIVE

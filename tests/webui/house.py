@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from sqlalchemy import select
 
 from directory.people import EmbeddedDirectory
 from mailserver.changes import Changes
@@ -22,8 +23,9 @@ from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import mailboxes, messages, migrate
-from mailserver.store.transactions import Store
+from mailserver.store import mailboxes, messages, migrate, spool
+from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
 from mailserver.tls import make_certificate
 from webui import server
@@ -46,7 +48,8 @@ class MovingClock(SystemClock):
 class House:
     """Services and web doors on a loop of their own, in a thread."""
 
-    def __init__(self, folder: Path, template: Path) -> None:
+    def __init__(self, folder: Path, template: Path, **sections: dict[str, object]) -> None:
+        """`sections` are further settings."""
         (folder / "data" / "blobs").mkdir(parents=True)
         (folder / "secrets").mkdir()
         (folder / "secrets" / "hmac").write_text("00112233445566778899aabbccddeeff" * 2)
@@ -60,6 +63,7 @@ class House:
                 "directory": folder,
                 "web": {"academy": "Académie d’Exemple", "help_contact": "assistance@ac-exemple.fr, 03 00 00 00 00"},
                 "limits": {"message_size": 6 * 1024 * 1024},
+                **sections,
             }
         )
         self.clock = MovingClock()
@@ -150,6 +154,10 @@ class House:
         rows = self.store.read_now(messages.fetch, person.account_id, box.id, ("uid", "subject"))
         return [row[1] for row in rows]
 
+    def outgoing(self) -> list[tuple[str, bytes]]:
+        """Messages that wait to leave for other domains, oldest first: to whom, and their octets."""
+        return self.store.read_now(_outgoing, self.settings.data / "blobs")
+
     def octets(self, person: Principal, name: str, place: int = -1) -> bytes:
         """The octets of a message in a mailbox."""
         box = self.box(person, name)
@@ -203,6 +211,16 @@ class Visitor:
     def links(self, pattern: str) -> list[str]:
         """Addresses of links that match."""
         return [unescape(link) for link in re.findall(r'href="([^"]+)"', self.text) if re.search(pattern, link)]
+
+
+def _outgoing(tx: Tx, folder: Path) -> list[tuple[str, bytes]]:
+    rows = tx.execute(
+        select(queued_recipient.c.address, queued.c.content_id)
+        .join(queued_domain, queued_domain.c.id == queued_recipient.c.domain_id)
+        .join(queued, queued.c.id == queued_domain.c.queued_id)
+        .order_by(queued_recipient.c.id)
+    ).all()
+    return [(row.address, spool.octets(tx, row.content_id, folder)) for row in rows]
 
 
 def _listening() -> socket.socket:

@@ -1,0 +1,145 @@
+"""First connection, renewal, a forgotten password and the recovery address in a real Chromium, without JavaScript;
+every page of theirs under axe; the live rules of both profiles with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.webui.browser import SIZES, Watched, launch, visiting
+from tests.webui.house import PASSWORD, House
+from tests.webui.test_browser import _violations as violations
+from tests.webui.test_passwords import BORN, CHOSEN, YEAR, _at_once, code_in, letters, member, newcomer
+
+pytestmark = pytest.mark.needs("chromium")
+__all__ = ["_at_once"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+def looked_at(watched: Watched, name: str) -> None:
+    """Keep a picture, and ask axe."""
+    watched.picture(name)
+    assert violations(Axe(), watched.page) == [], name
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("bureau", "light"), ("telephone", "dark")])
+def test_first_connection_to_the_recovery_address(house: House, chromium: Browser, size: str, scheme: str) -> None:
+    person, numen = newcomer(house, f"Navigue{size}")
+    address = f"navigue{size}@exemple.org"
+    # axe needs scripts and our policy out of its way; the journey itself uses neither.
+    with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        page.goto(f"{house.url}/roundcube")
+        page.fill("#identifiant", person.login)
+        page.fill("#mot_de_passe", numen)
+        page.click("text=Valider")
+        expect(page.locator("h1")).to_have_text("Ma date de naissance")
+        expect(page.locator("#naissance")).to_be_focused()
+        looked_at(watched, f"naissance-{size}-{scheme}")
+        page.fill("#naissance", BORN)
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Je choisis mon mot de passe")
+        looked_at(watched, f"choisir-{size}-{scheme}")
+        for new in ("Julie1980", CHOSEN):
+            page.fill("#nouveau", new)
+            page.fill("#encore", new)
+            page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Mon adresse de secours")
+        looked_at(watched, f"secours-etape-{size}-{scheme}")
+        page.fill("#adresse", address)
+        page.fill("#actuel", CHOSEN)
+        page.get_by_role("button", name="M’envoyer un code").click()
+        expect(page.locator("#annonce")).to_contain_text("Un code a été envoyé")
+        looked_at(watched, f"secours-code-{size}-{scheme}")
+        page.fill("#code", code_in(letters(house, address)[0]))
+        page.get_by_role("button", name="Confirmer").click()
+        expect(page.locator("#annonce")).to_contain_text("Adresse de secours enregistrée")
+        expect(page.locator("h1")).to_have_text("Boîte de réception")
+        page.goto(f"{house.url}/compte/secours")
+        looked_at(watched, f"secours-connue-{size}-{scheme}")
+
+
+@pytest.mark.parametrize("size", list(SIZES))
+def test_forgotten_password_without_javascript(house: House, chromium: Browser, size: str) -> None:
+    person, numen = member(house, f"Perdu{size}")
+    with visiting(chromium, size=size) as watched:
+        page = watched.page
+        page.goto(f"{house.url}/login")
+        page.get_by_role("link", name="J’initialise mon mot de passe").click()
+        page.fill("#identifiant", person.address)
+        page.fill("#naissance", BORN)
+        page.fill("#numero", numen.lower())
+        page.click("text=Recevoir un code")
+        expect(page.locator("#annonce")).to_contain_text("Si vos réponses sont justes")
+        watched.picture(f"initialiser-repondu-{size}")
+        page.fill("#code", code_in(letters(house, f"perdu{size}@exemple.org")[0]))
+        page.click("text=Continuer")
+        expect(page.locator("main")).to_contain_text("Toutes vos sessions seront fermées")
+        page.fill("#nouveau", CHOSEN)
+        page.fill("#encore", CHOSEN)
+        page.click("text=Valider et entrer")
+        expect(page.locator("h1")).to_have_text("Boîte de réception")
+        expect(page.locator("main")).to_contain_text("Votre mot de passe a été changé")
+        assert watched.complaints == []
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("bureau", "dark"), ("telephone", "light")])
+def test_renewal(house: House, chromium: Browser, size: str, scheme: str) -> None:
+    person, _ = member(house, f"Vieux{size}")
+    before = house.clock.ahead
+    with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        try:
+            for days, name in ((-3, "rappel"), (1, "renouveler")):
+                house.clock.ahead = before + YEAR + days * 86400
+                page.goto(f"{house.url}/roundcube")
+                page.fill("#identifiant", person.login)
+                page.fill("#mot_de_passe", PASSWORD)
+                page.click("text=Valider")
+                text = "Votre mot de passe est à renouveler" if days < 0 else "Votre mot de passe était à renouveler"
+                expect(page.locator("main")).to_contain_text(text)
+                looked_at(watched, f"{name}-{size}-{scheme}")
+                if days < 0:
+                    page.get_by_role("button", name="Déconnexion").click()
+            page.fill("#actuel", PASSWORD)
+            page.fill("#nouveau", CHOSEN)
+            page.fill("#encore", CHOSEN)
+            page.get_by_role("button", name="Changer le mot de passe").click()
+            expect(page.locator("#annonce")).to_contain_text("Mot de passe changé")
+            expect(page.locator("h1")).to_have_text("Boîte de réception")
+        finally:
+            house.clock.ahead = before
+
+
+def test_live_rules_follow_the_profile(tmp_path: Path, sqlite_template: Path, chromium: Browser) -> None:
+    house = House(tmp_path, sqlite_template, passwords={"profile": "cnil"})
+    try:
+        person, numen = newcomer(house, "Regles")
+        with visiting(chromium, script=True) as watched:
+            page = watched.page
+            page.goto(f"{house.url}/activation")
+            page.fill("#identifiant", person.login)
+            page.fill("#preuve", numen)
+            page.fill("#naissance", BORN)
+            page.click("text=Continuer")
+            strength = page.locator("[data-regle=force]")
+            for weak in ("kT9#vbRe!mq", "Aa1!Aa1!Aa1!Aa1!", "six mots ne font pas assez", "kT9#aaaaaaaa"):
+                page.fill("#nouveau", weak)
+                expect(strength).to_have_class("non")
+            for strong in ("kT9#vbRe!mqZ", "kt9#vbre!mqz4w", "mon chat dort sur le toit rouge demain"):
+                page.fill("#nouveau", strong)
+                expect(strength).to_have_class("oui")
+            expect(page.locator("#regles-compte")).to_have_text("2 règles respectées sur 2")
+            watched.picture("regles-cnil")
+            assert watched.complaints == []
+    finally:
+        house.close()
