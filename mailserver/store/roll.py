@@ -278,6 +278,7 @@ def add_entries(tx: Tx, people: Sequence[tuple[Known, str]]) -> None:
     ]
     if held:
         tx.many(_ADD_TIE, held)
+    words.refresh(tx, [known.account_id for known, _ in people], fresh=True)
     tx.changed(DIRECTORY, 0)
 
 
