@@ -1,7 +1,10 @@
 """The account's pages in a real Chromium: the whole way of a second factor without JavaScript, axe, policy, reflow."""
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -186,3 +189,28 @@ def test_recovery_codes_print_on_one_page(house: House, chromium: Browser) -> No
         expect(page.locator(".codes code").first).to_be_visible()
         assert page.locator("main").inner_text().count(person.login) >= 1
         assert page.pdf()[:4] == b"%PDF"
+
+
+@pytest.mark.needs("chromium", "zbarimg", "oathtool")
+def test_a_phone_reads_the_drawing_and_its_code_is_taken(house: House, chromium: Browser, tmp_path: Path) -> None:
+    """Two programs that are not ours: one sees the screen, one computes (RFC 6238)."""
+    person = house.person("Lise", "Photo")
+    with visiting(chromium, scheme="dark") as watched:
+        page = watched.page
+        log_in(page, house, person.login)
+        page.goto(f"{house.url}{FACTOR}")
+        page.fill("#actuel", PASSWORD)
+        page.get_by_role("button", name="Commencer").click()
+        page.screenshot(path=tmp_path / "screen.png")
+        seen = urlsplit(_run("zbarimg", "-q", "--raw", str(tmp_path / "screen.png")))
+        assert (seen.scheme, seen.netloc) == ("otpauth", "totp")
+        fields = parse_qs(seen.query)
+        assert unquote(seen.path) == f"/{fields['issuer'][0]}:{person.address}"
+        now = f"@{int(house.clock.now())}"
+        page.fill("#code", _run("oathtool", "--totp", "-b", fields["secret"][0], "--now", now))
+        page.get_by_role("button", name="Activer").click()
+        expect(page.locator(".codes li")).to_have_count(10)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
