@@ -1,17 +1,19 @@
 """The embedded directory's LDAP server: a door over the same tables that every other door asks.
 
 An academy without an LDAP server of its own still has address books, copiers and applications that
-speak LDAP; this door answers them (RFC 4511 to 4519). Reading only: binds, searches, compares, who am I,
-StartTLS. Changes go through the `mailserver` command, so add, modify, rename and delete are refused with
-that sentence.
+speak LDAP; this door answers them (RFC 4511 to 4519). The administrator writes, too (`writing`): an update
+is a unit of the store, by the rules and with the audit of the `mailserver` command.
 
     connection   octets in and out, TLS, queue, time-outs      knows asyncio
     session      who the client is, each operation's answer    knows the services
+    binding, administrator, password_modify   who it is        know `mailserver.login`
+    updating, writing   add, modify, rename, delete            know the services
+    modifying, constraints   a modify, the schema's rules      pure
     search       scopes, limits, pages, attributes             knows entries
     entries      rows of the store as entries of the tree      knows the store
     narrowing    filter -> condition for the database          pure
     matching     filter x entry -> true, false, undefined      pure
-    messages, filters, ber   the wire                          pure
+    messages, updates, controls, filters, ber   the wire      pure
 
 How a search runs. The filter is read with bounds on depth and items, compiled once for matching, and
 translated once into a condition the database answers from its indexes. That condition may let too much
@@ -27,6 +29,7 @@ Rules:
   are not in it.
 * What a viewer may not read does not take part in a filter or a comparison either.
 * An account that is suspended, or gets a new password, loses the connections it had bound.
+* Only `cn=admin` writes; people change their password (RFC 3062), their telephone and their language.
 
 What the codec is. anyldap's decoder was measured and not taken: a filter of 300 KB of empty items costs it
 0.6 s on the event loop (it copies the rest of the message for every element), unknown tags are printed

@@ -1,6 +1,6 @@
-"""Renaming and removing schools, terms and lists, with everything that speaks of them, in one unit."""
+"""Renaming and removing schools, terms, lists and aliases, with everything that speaks of them, in one unit."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Column, Table, delete, exists, func, insert, literal, select, union, update
 
@@ -127,12 +127,24 @@ def rename_list(tx: Tx, old: str, new: str) -> None:
     tx.execute(insert(mailing_list).from_select(["address", *(column.name for column in columns)], copied))
     for table in (list_member, list_owner, list_writer, held_message):
         _rewrite(tx, table, table.c.list, old, new)
-    # A list that holds both already keeps one.
-    both = select(list_member.c.list).where(list_member.c.member == new)
-    tx.execute(delete(list_member).where(list_member.c.member == old, list_member.c.list.in_(both)))
-    _rewrite(tx, list_member, list_member.c.member, old, new)
+    readdress(tx, (old,), new)
     tx.execute(delete(mailing_list).where(mailing_list.c.address == old))
     tx.execute(update(mailing_list).where(mailing_list.c.address == new).values(modified=tx.now))
+    tx.changed(DIRECTORY, 0)
+
+
+def readdress(tx: Tx, old: Collection[str], new: str) -> None:
+    """Lists that know somebody by an address that leads nowhere any more know them by another."""
+    for address in old:
+        for table, column in (
+            (list_member, list_member.c.member),
+            (list_owner, list_owner.c.owner),
+            (list_writer, list_writer.c.writer),
+        ):
+            both = select(table.c.list).where(column == new)
+            tx.execute(delete(table).where(column == address, table.c.list.in_(both)))
+            _rewrite(tx, table, column, address, new)
+        _rewrite(tx, mailing_list, mailing_list.c.owner, address, new)
     tx.changed(DIRECTORY, 0)
 
 

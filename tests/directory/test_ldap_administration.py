@@ -159,6 +159,15 @@ def test_a_member_is_kept_under_the_address_it_was_put_in_by(house: Academy, adm
     assert "mmartin@ac-exemple.fr" not in house.run(house.store.read(lists.members, "profs.maths@ac-exemple.fr"))
 
 
+def test_an_alias_that_is_taken_away_costs_no_membership(house: Academy, admin: Any) -> None:
+    dn = new_list(house, admin)
+    martin = f"uid=mmartin,{PEOPLE}"
+    assert code_of(admin.modify(dn, {"member": [(MODIFY_ADD, [martin])]})) == 0
+    assert code_of(admin.modify(martin, {"mail": [(MODIFY_DELETE, ["marc.martin@ac-exemple.fr"])]})) == 0
+    assert martin in held(admin, dn)["member"]
+    assert held(admin, dn)["owner"] == [martin]
+
+
 def test_a_list_is_renamed(house: Academy, admin: Any) -> None:
     dn = new_list(house, admin)
     outer = f"cn=tous,{GROUPS}"

@@ -385,6 +385,13 @@ def test_what_people_change_of_themselves(house: Academy, admin: Any, marie: Pri
     assert modify(anonymous, "mpetit", telephoneNumber="1")[0] == Code.INSUFFICIENT_ACCESS_RIGHTS
 
 
+def test_pupils_are_minors(house: Academy, admin: Any) -> None:
+    assert add(admin, "skaci", "Sarah", "Kaci", employeeType="pupil", userPassword=PASSWORD) == 0
+    self = house.connect("skaci", PASSWORD)
+    assert modify(self, "skaci", preferredLanguage="fr") == (0, "")
+    assert modify(self, "skaci", telephoneNumber="1")[0] == Code.INSUFFICIENT_ACCESS_RIGHTS
+
+
 # ---------------------------------------------------------------------------- password modify (RFC 3062)
 
 

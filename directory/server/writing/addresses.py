@@ -14,7 +14,7 @@ from directory.server.writing.desk import Desk
 from mailserver.address import parse
 from mailserver.errors import BadSyntax
 from mailserver.folding import fold_login
-from mailserver.store import audit, claims, people
+from mailserver.store import audit, claims, people, removals
 from mailserver.store.audit import Action
 from mailserver.store.people import Entry as Row
 
@@ -64,6 +64,7 @@ def set_wanted(desk: Desk, account_id: int, wanted: Mails, *, primary_given: boo
     gone = [one for one in (row.address, *row.aliases) if one not in {primary, *asked}]
     if gone:
         claims.retire(desk.tx, gone)
+        removals.readdress(desk.tx, gone, own)
     audit.record(desk.tx, desk.origin, Action.CHANGED, account_id, "addresses")
 
 

@@ -156,23 +156,29 @@ def _kept_owners(desk: Desk, address: str, values: Values) -> tuple[str, ...]:
 
 
 def _set_members(desk: Desk, address: str, entry: Entry, values: Values) -> None:
-    """Add and remove what differs; a member is kept under the address under which it was put in."""
+    """Add and remove what differs; a member is kept under the address under which it was put in.
+
+    Only names that come or go are looked at closely: a list has thousands of others.
+    """
+    before, after = entry.attributes.get("member", ()), values.get("member", ())
+    gone = {_comparable(dn): dn for dn in set(before).difference(after)}
+    held_names = set(before)
+    fresh = {_comparable(dn): dn for dn in after if dn not in held_names}
+    # A name that is only spelled otherwise neither comes nor goes.
+    leaving = {dn for key, dn in gone.items() if key not in fresh}
+    named = _named(desk, "member", [dn for key, dn in fresh.items() if key not in gone])
+    was = set(entry.attributes.get("acadMemberAddress", ()))
+    wanted = dict.fromkeys(map(rosters.canonical, values.get("acadMemberAddress", ())))
     held = lists.members(desk.tx, address)
-    found = people.logins(desk.tx, held)
-    inner = lists.existing(desk.tx, [one for one in held if one not in found])
-
-    def shown(one: str) -> names.Name | str:
-        if one in found:
-            return _comparable(desk.tree.person_dn(found[one]))
-        return _comparable(desk.tree.group_dn(one)) if one in inner else one
-
-    seen = {shown(one): one for one in held}
-    wanted: dict[names.Name | str, str] = {_comparable(dn): dn for dn in values.get("member", ())}
-    wanted |= {rosters.canonical(one): "" for one in values.get("acadMemberAddress", ())}
-    removed = [one for one in held if shown(one) not in wanted]
-    fresh = [(key, dn) for key, dn in wanted.items() if key not in seen]
-    added = [*_named(desk, "member", [dn for _, dn in fresh if dn]), *(str(key) for key, dn in fresh if not dn)]
+    found = people.logins(desk.tx, held) if leaving else {}
+    removed = [one for one in held if (one in was and one not in wanted) or _dn(desk, found, one) in leaving]
+    added = [*named, *(one for one in wanted if one not in was)]
     rosters.edit_checked(desk.tx, desk.house, address, added, removed, desk.origin)
+
+
+def _dn(desk: Desk, found: Mapping[str, str], address: str) -> str:
+    """The name by which an address shows among the members."""
+    return desk.tree.person_dn(found[address]) if address in found else desk.tree.group_dn(address)
 
 
 def _comparable(dn: str) -> names.Name:

@@ -15,9 +15,12 @@ from directory.server.writing import reading
 from directory.server.writing.desk import Desk, Password, Writer, hold_to, touched
 from directory.tree import Entry, Kind, Place
 from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.identity import Role
 
 SELF_SERVICE = frozenset({"telephoneNumber", "mobile", "preferredLanguage"})
 """What people may change of their own entry; everything else is the academy's business."""
+SELF_SERVICE_OF_PUPILS = frozenset({"preferredLanguage"})
+"""Pupils are minors: their telephone is in no address book by their own hand."""
 MAX_RELATIVE = 256
 """Characters of a relative name: it is a key of the database."""
 
@@ -58,8 +61,10 @@ def modify(
         reading.user_attributes(entry), [change for change in update.changes if not is_password(change.attribute)]
     )
     changed = touched(reading.user_attributes(entry), values)
-    if not asked.viewer.administrator and not changed <= SELF_SERVICE:
-        raise Fault(Code.INSUFFICIENT_ACCESS_RIGHTS, f"of one's own entry: {', '.join(sorted(SELF_SERVICE))}")
+    if not asked.viewer.administrator:
+        own = SELF_SERVICE_OF_PUPILS if Role.PUPIL.value in entry.attributes["employeeType"] else SELF_SERVICE
+        if not changed <= own:
+            raise Fault(Code.INSUFFICIENT_ACCESS_RIGHTS, f"of one's own entry: {', '.join(sorted(own))}")
     name = names.parse(entry.dn)
     constraints.check_naming(name[0], values)
     _same_structure(entry, values)
