@@ -1,4 +1,4 @@
-"""On both engines: whom selections find, what a list walks to, whose personal lists are whose, the brake in the queue."""
+"""On both engines: whom selections find, where lists lead, personal lists, the brake in the queue."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,7 +135,7 @@ def _fill(tx: Tx, account_id: int) -> None:
     messages.place(tx, account_id, box, content_id, 5000)
 
 
-def make(tx: Tx, local: str, members: Sequence[str] = (), **more: object) -> None:
+def make(tx: Tx, /, local: str, members: Sequence[str] = (), **more: object) -> None:
     rosters.make(tx, HOUSE, NewList(at(local), members=tuple(members), **more), ORIGIN)  # type: ignore[arg-type]
 
 
@@ -144,7 +144,7 @@ async def test_a_list_walks_to_people_lists_and_others(store: Store, people: dic
     await store.write(
         make, "tout", ["ada@ac-autre.fr", at("vivante"), f"4b.{COLLEGE}@{DOMAIN}".lower(), "x@ailleurs.fr", at("abuse")]
     )
-    head, living, standing_one = await store.read(rosters.walk, HOUSE, at("tout"))
+    head, standing_one, living = await store.read(rosters.walk, HOUSE, at("tout"))
     assert head.accounts == (people["ada"],)
     assert set(head.inner) == {at("vivante"), f"4b.{COLLEGE.lower()}@{DOMAIN}"}
     assert set(head.others) == {"x@ailleurs.fr", at("abuse")}
@@ -240,10 +240,9 @@ async def test_personal_lists_are_scoped_by_account(store: Store, people: dict[s
 
 async def test_bounds_of_personal_lists(store: Store, people: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     mine = people["ada"]
+    many = [f"a{n}@b.fr" for n in range(personal_lists.MAX_MEMBERS + 1)]
     with pytest.raises(Refused):
-        await store.write(
-            personal_lists.create, mine, "x", [f"a{n}@b.fr" for n in range(personal_lists.MAX_MEMBERS + 1)]
-        )
+        await store.write(personal_lists.create, mine, "x", many)
     with pytest.raises(Refused):
         await store.write(personal_lists.create, mine, "!!!", [])
     monkeypatch.setattr(personal_lists, "MAX_LISTS", 2)

@@ -1,0 +1,126 @@
+"""`mailserver list` and `mailserver rules` as an operator types them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mailserver.__main__ import app
+from tests.harness import Instance
+
+Maker = Callable[..., Instance]
+UAI = "0219801P"
+"""The demo's collège."""
+
+
+@pytest.fixture
+def academy(fresh: Maker) -> Instance:
+    return fresh("--demo")
+
+
+def run(academy: Instance, *args: str) -> Result:
+    """A command, in this process: a new one costs most of a second."""
+    return CliRunner().invoke(app, [str(academy.directory) if arg == "DIR" else arg for arg in args])
+
+
+def asked(academy: Instance, *args: str) -> Any:
+    """The JSON a command prints."""
+    result = run(academy, *args, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_lists_whole_life(academy: Instance) -> None:
+    made = asked(
+        academy, "list", "create", "DIR", "chorale", "--name", "Chorale", "--owner", "edupont", "--owner", "mmartin",
+        "--member", "skaci", "--writers", "members", "--writer", "rleroy", "--moderated", "--hidden-members",
+        "--uai", UAI,
+    )  # fmt: skip
+    assert made["members"] == ["skaci@ac-exemple.fr"]
+    assert made["owners"] == ["edupont@ac-exemple.fr", "mmartin@ac-exemple.fr"]
+    assert (made["kind"], made["writers"], made["moderated"], made["hidden_members"]) == (
+        "manual",
+        "members",
+        True,
+        True,
+    )
+    done = asked(
+        academy, "list", "members", "DIR", "chorale", "--add", "edupont", "--add", "a@b.fr", "--remove", "skaci"
+    )
+    assert (done["added"], done["removed"]) == (2, 1)
+    refused = run(academy, "list", "members", "DIR", "chorale", "--add", "nobody")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "mailserver: nobody@ac-exemple.fr: nobody here has this address\n",
+    )
+    changed = asked(academy, "list", "set", "DIR", "chorale", "--open", "--shown-members", "--no-owner", "--no-writer")
+    assert (changed["owners"], changed["named_writers"], changed["moderated"]) == ([], [], False)
+    assert "chorale@ac-exemple.fr" in run(academy, "list", "show", "DIR").stdout
+    assert asked(academy, "list", "delete", "DIR", "chorale") == {"address": "chorale@ac-exemple.fr", "deleted": True}
+    assert run(academy, "list", "show", "DIR", "chorale").exit_code == 1
+
+
+def test_preview_before_saving(academy: Instance) -> None:
+    found = asked(academy, "list", "preview", "DIR", "--query", f"role=enseignant uai={UAI.lower()}", "--limit", "2")
+    assert (found["query"], found["count"], len(found["people"])) == (f"role=teacher uai={UAI}", 7, 2)
+    assert set(found["people"][0]) == {"name", "address", "role", "uai"}
+    assert run(academy, "list", "preview", "DIR", "--query", "role=dragon").exit_code == 1
+    assert run(academy, "list", "preview", "DIR").exit_code == 2
+    run(academy, "list", "create", "DIR", "profs", "--query", f"role=teacher uai={UAI}")
+    assert asked(academy, "list", "preview", "DIR", "profs")["count"] == 7
+    assert asked(academy, "list", "show", "DIR", "profs")["kind"] == "living"
+    assert asked(academy, "list", "preview", "DIR", f"enseignants.{UAI.lower()}")["count"] == 7
+    assert asked(academy, "list", "show", "DIR", f"eleves.{UAI}")["kind"] == "standing"
+
+
+def test_held_messages(academy: Instance) -> None:
+    assert asked(academy, "list", "held", "DIR") == []
+    assert run(academy, "list", "held", "DIR", "nothing").exit_code == 1
+    for verb in ("approve", "reject"):
+        refused = run(academy, "list", verb, "DIR", "7")
+        assert refused.exit_code == 1
+        assert "waits no more" in refused.stderr
+
+
+def test_rules_and_brakes(academy: Instance) -> None:
+    assert asked(academy, "rules", "show", "DIR") == {"denied": [], "brakes": []}
+    table = asked(academy, "rules", "preset", "DIR", "pupils-inside")
+    assert table["denied"] == [
+        {"sender": "outside", "recipient": "pupil"},
+        {"sender": "pupil", "recipient": "outside"},
+    ]
+    asked(academy, "rules", "set", "DIR", "pupil", "outside", "allow")
+    assert run(academy, "rules", "preset", "DIR", "nothing").exit_code == 2
+    assert run(academy, "rules", "set", "DIR", "dragon", "pupil", "deny").exit_code == 2
+    (brake,) = asked(academy, "rules", "brake", "DIR", "pupil", "--until", "2h", "--reason", "essai")["brakes"]
+    assert (brake["population"], brake["reason"], brake["until"] - brake["since"] in range(7195, 7205)) == (
+        "pupil",
+        "essai",
+        True,
+    )
+    assert "BRAKE pupil" in run(academy, "rules", "show", "DIR").stdout
+    for until in ("yesterday", "2020-01-01T00:00", "0m"):
+        assert run(academy, "rules", "brake", "DIR", "pupil", "--until", until).exit_code == 2
+    assert asked(academy, "rules", "release", "DIR", "pupil") == {"population": "pupil", "released": True, "queued": 0}
+    assert run(academy, "rules", "release", "DIR", "pupil").exit_code == 1
+
+
+def test_lists_of_an_external_directory_are_read(academy: Instance, fresh: Maker) -> None:
+    """Our own LDAP door stands for somebody else's server."""
+    academy.start("--workers", "1")
+    other = fresh()
+    secret = (academy.directory / "secrets" / "ldap-admin").read_text().strip()
+    (other.directory / "secrets" / "elsewhere").write_text(secret)
+    other.configure(
+        f'[ldap]\nurl = "ldap://127.0.0.1:{academy.ports["ldap"]}"\nbase = "dc=ac-exemple,dc=fr"\n'
+        'bind_dn = "cn=admin,dc=ac-exemple,dc=fr"\npassword_file = "elsewhere"\n'
+    )
+    assert len(asked(other, "list", "show", "DIR", "eleves.4b")["receivers"]) > 0
+    assert asked(other, "list", "preview", "DIR", "eleves.4b")["count"] > 0
+    assert run(other, "list", "show", "DIR", "nothing").exit_code == 1
+    for args in (("show", "DIR"), ("create", "DIR", "x"), ("delete", "DIR", "x"), ("held", "DIR")):
+        refused = run(other, "list", *args)
+        assert refused.exit_code == 2
+        assert "external" in refused.stderr

@@ -1,0 +1,145 @@
+"""What waits for an owner: approved, rejected, let go; once, by whoever may, under the rules of the moment."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Population
+from mailserver.rules import Denied
+from mailserver.store import collect, rules
+from mailserver.store.schema.mail import content
+from mailserver.store.schema.rosters import held_message
+from mailserver.store.transactions import Tx
+from tests.lists.house import ORIGIN, arrive, at, make_list, moderation, populate, queue, send, waiting, without_mail
+from tests.smtp.house import House
+
+
+@pytest.fixture(scope="module")
+def school(instance_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    directory = tmp_path_factory.mktemp("moderation") / "dir"
+    shutil.copytree(instance_template, directory)
+    house = House(directory)
+    populate(house)
+    yield house
+    house.stop()
+
+
+@pytest.fixture
+def house(school: House) -> House:
+    without_mail(school)
+    make_list(school, "debat", [at("tom"), "amie@ailleurs.fr"], moderated=True, owners=(at("ines"),))
+    return school
+
+
+def test_an_approved_message_reaches_the_members_as_the_list_sends_it(house: House) -> None:
+    send(house, "lea", at("debat"), subject="Sujet libre")
+    (one,) = waiting(house)
+    assert house.run(moderation(house).approve(one.id, ORIGIN)) == 1
+    (tom,) = house.mail("tom")
+    assert tom.startswith(b"Return-Path: <debat-bounces@ac-exemple.fr>\r\nList-Id:")
+    assert tom.count(b"Return-Path:") == 1
+    assert b"Subject: Sujet libre" in tom
+    assert [entry.sender for entry in queue(house)] == [at("debat-bounces")]
+    assert waiting(house) == []
+    for decide in (moderation(house).approve(one.id, ORIGIN), moderation(house).reject(one.id, ORIGIN)):
+        with pytest.raises(Refused) as refused:
+            house.run(decide)
+        assert refused.value.reason is Reason.NOT_FOUND
+    assert len(house.mail("tom")) == 1
+
+
+def test_a_rejected_message_is_told_to_its_author_if_that_is_one_of_ours(house: House) -> None:
+    send(house, "lea", at("debat"), subject="Sujet libre")
+    arrive(house, "x@exemple.org", at("debat"))
+    ours, other = waiting(house)
+    house.run(moderation(house).reject(ours.id, ORIGIN, "hors sujet"))
+    house.run(moderation(house).reject(other.id, ORIGIN))
+    (notice,) = house.mail("lea")
+    assert notice.startswith(b"Return-Path: <>\r\n")
+    assert b"hors sujet" in notice
+    assert house.mail("tom") == []
+    assert queue(house) == [], "strangers are not answered"
+
+
+def test_what_nobody_decides_about_goes_after_a_fortnight(house: House) -> None:
+    send(house, "lea", at("debat"), subject="Sujet libre")
+    (one,) = waiting(house)
+    assert one.expires - one.held == 14 * 86400
+    assert house.run(moderation(house).expire()) == 0
+    house.store.write_now(_age)
+    assert house.run(moderation(house).expire()) == 1
+    assert waiting(house) == []
+    (notice,) = house.mail("lea")
+    assert b"waited for its owners" in notice
+
+
+def _age(tx: Tx) -> None:
+    tx.execute(update(held_message).values(expires=tx.now))
+
+
+def test_the_content_is_kept_while_it_waits_and_collected_afterwards(house: House) -> None:
+    arrive(house, "x@exemple.org", at("debat"))
+    (one,) = waiting(house)
+    house.store.write_now(_forget_notes, one.content_id)
+    house.store.write_now(collect.collect, 2**40)
+    assert house.read(_exists, one.content_id)
+    house.run(moderation(house).reject(one.id, ORIGIN))
+    house.store.write_now(collect.collect, 2**40)
+    assert not house.read(_exists, one.content_id)
+
+
+def _forget_notes(tx: Tx, content_id: int) -> None:
+    collect.note(tx, [content_id])
+
+
+def _exists(tx: Tx, content_id: int) -> bool:
+    return bool(tx.execute(select(func.count()).where(content.c.id == content_id)).scalar_one())
+
+
+def test_the_link_of_the_mail_finds_the_message_and_no_other_does(house: House) -> None:
+    send(house, "lea", at("debat"))
+    (notice,) = house.mail("ines")
+    text = notice.replace(b"=\r\n", b"").decode("latin-1")
+    found = re.search(r"/moderation/([0-9a-f]{40})", text)
+    assert found
+    (one,) = waiting(house)
+    assert house.run(moderation(house).find(found[1])).id == one.id
+    for key in ("0" * 40, "", found[1][:-1], "x" * 5000):
+        with pytest.raises(Refused):
+            house.run(moderation(house).find(key))
+
+
+def test_the_brake_holds_for_what_waits_too(house: House) -> None:
+    send(house, "lea", at("debat"))
+    (one,) = waiting(house)
+    house.store.write_now(rules.brake, ORIGIN, Population.PUPIL, 0, "")
+    with pytest.raises(Denied):
+        house.run(moderation(house).approve(one.id, ORIGIN))
+    assert len(waiting(house)) == 1
+    house.store.write_now(rules.release, ORIGIN, Population.PUPIL)
+    house.run(moderation(house).approve(one.id, ORIGIN))
+    assert len(house.mail("tom")) == 1
+
+
+def test_a_moderated_list_within_a_list_holds_its_own(house: House) -> None:
+    outer = make_list(house, "grande", [at("max"), at("debat")])
+    send(house, "lea", outer)
+    assert len(house.mail("max")) == 1
+    assert house.mail("tom") == []
+    (one,) = waiting(house)
+    assert one.list == at("debat")
+    house.run(moderation(house).approve(one.id, ORIGIN))
+    assert len(house.mail("tom")) == 1
+
+
+def test_a_flood_of_messages_is_not_a_flood_of_notices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailserver.deliver.TOLD", 2)
+    for number in range(4):
+        arrive(house, "x@exemple.org", at("debat"), subject=f"n{number}")
+    assert len(waiting(house)) == 4
+    assert len(house.mail("ines")) == 2
