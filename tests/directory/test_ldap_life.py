@@ -1,0 +1,123 @@
+"""The states of an account hold whoever the directory belongs to: planned, closed, erased, over a real slapd."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from directory import lifecycle
+from directory.ldap import LdapDirectory
+from directory.lifecycle import Accounts
+from mailserver.caretaker import Caretaker
+from mailserver.deliver import Delivery
+from mailserver.errors import Reason, Refused
+from mailserver.identity import NewPerson, Role, State
+from mailserver.login import Login
+from mailserver.proofs import Proofs
+from mailserver.sasl import Secret
+from mailserver.store import accounts, claims, spool
+from mailserver.store.audit import Origin
+from mailserver.submit import Submission
+from tests.directory.slapd import Slapd
+from tests.directory.test_ldap_adapter import Home, entry
+
+pytestmark = pytest.mark.needs("slapd")
+PASSWORD = "Craie-Bleue#31"
+EMMA = NewPerson("Emma", "Dupont", Role.TEACHER, recovery_address="emma@ailleurs.fr")
+
+
+@pytest.fixture
+def slapd(openldap: Slapd) -> Slapd:
+    openldap.empty()
+    return openldap
+
+
+@pytest.fixture
+def home(tmp_path: Path, sqlite_template: Path, slapd: Slapd) -> Iterator[Home]:
+    made = Home(tmp_path / "home", sqlite_template, slapd)
+    yield made
+    made.close()
+
+
+class Services:
+    """What moves accounts, over one adapter."""
+
+    def __init__(self, home: Home, directory: LdapDirectory) -> None:
+        store = home.store
+        store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+        shared: dict[str, Any] = {"settings": directory._settings, "store": store, "clock": store.clock}
+        shared["directory"], shared["changes"] = directory, store.changes
+        self.login = Login(**shared)
+        self.delivery = Delivery(**shared)
+        self.caretaker = Caretaker(
+            **shared, delivery=self.delivery, submission=Submission(**shared, delivery=self.delivery)
+        )
+        self.accounts = Accounts(
+            directory=directory,
+            store=store,
+            proofs=Proofs(b"k" * 32),
+            clock=store.clock,
+            origin=Origin("tester", "console"),
+        )
+
+    async def refusal(self, login: str) -> Refused:
+        with pytest.raises(Refused) as refused:
+            await self.login.login(login, Secret(PASSWORD), "127.0.0.1", "imap")
+        return refused.value
+
+
+def test_a_whole_life_in_a_directory_of_our_own(home: Home) -> None:
+    async def scene() -> None:
+        directory = home.directory()
+        services = Services(home, directory)
+        emma = await directory.add(EMMA)
+        await services.caretaker.round()
+        assert [row.recipients for row in await home.store.read(spool.show)] == [("emma@ailleurs.fr",)]
+        await directory.set_password(emma.account_id, Secret(PASSWORD))
+        await services.login.login("edupont", Secret(PASSWORD), "127.0.0.1", "imap")
+        now = int(home.store.clock.now())
+        await services.accounts.suspend("edupont", "", False, start=now + 1, until=now + 2)
+        await asyncio.sleep(1.1)
+        await services.caretaker.round()
+        assert (await services.refusal("edupont")).reason is Reason.SUSPENDED
+        await asyncio.sleep(1)
+        await services.caretaker.round()
+        await services.login.login("edupont", Secret(PASSWORD), "127.0.0.1", "imap")
+        await home.store.write(accounts.plan_closing, emma.account_id, now, "partie")
+        await services.caretaker.round()
+        assert (await services.refusal("edupont")).reason is Reason.CLOSED
+        standing = await services.accounts.erase("edupont")
+        assert standing.erased
+        assert await directory.find("edupont") is None
+        assert (await services.refusal("edupont")).reason is Reason.AUTHENTICATION
+        assert await home.store.read(claims.owner, "edupont") == emma.account_id
+        again = await directory.add(NewPerson("Emma", "Dupont", Role.TEACHER))
+        assert (again.login, again.address) == ("edupont1", "emma.dupont1@ac-exemple.fr")
+
+    asyncio.run(scene())
+
+
+def test_erased_here_while_the_entry_is_somebody_elses(home: Home, slapd: Slapd) -> None:
+    """Its owner removes the entry; here nobody enters by it and nothing is delivered to it any more."""
+    slapd.add(entry("mmartin", f"userPassword: {PASSWORD}"))
+
+    async def scene() -> None:
+        directory = home.directory(read_only=True)
+        services = Services(home, directory)
+        person = await services.login.login("mmartin", Secret(PASSWORD), "127.0.0.1", "imap")
+        terms = directory._settings.accounts
+        await services.accounts.close("mmartin", "", lifecycle.farewell(terms, int(home.store.clock.now())))
+        assert (await services.delivery.resolve(person.address)).accounts == (person.account_id,)
+        await services.accounts.erase("mmartin")
+        known = await directory.find("mmartin")
+        assert known is not None
+        assert known.state is State.CLOSED
+        assert (await services.refusal("mmartin")).reason is Reason.CLOSED
+        await asyncio.sleep(2.1)
+        with pytest.raises(Refused) as refused:
+            await services.delivery.resolve(person.address)
+        assert refused.value.reason is Reason.NO_SUCH_RECIPIENT
+
+    asyncio.run(scene())
