@@ -1,0 +1,353 @@
+"""Lists in the web: one's own, those one owns, moderation by page and by link; nobody else's."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from directory import rosters
+from directory.rosters import NewList
+from mailserver.deliver import Envelope
+from mailserver.identity import Principal, Role, Writers
+from mailserver.rules import PRESETS, Sender
+from mailserver.store import held, lists, personal_lists, rules, schools
+from mailserver.store.audit import Origin
+from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
+
+ORIGIN = Origin("test", "test")
+UAI = "0210006T"
+QUERY = f"role=pupil uai={UAI}"
+
+
+@pytest.fixture(scope="module")
+def pupil(house: House) -> Principal:
+    house.store.write_now(schools.upsert, [schools.Facts(UAI, "Lycée Carnot", "LYC")])
+    return house.person("Tom", "Petit", Role.PUPIL, uai=UAI)
+
+
+@pytest.fixture(scope="module")
+def admin(house: House) -> Principal:
+    person = house.person("Ada", "Ministre", Role.ADMIN)
+    house.login.factors._roles = frozenset()  # second factors have tests of their own
+    return person
+
+
+@pytest.fixture(scope="module")
+def at_school(house: House, pupil: Principal) -> Principal:
+    return house.person("Lise", "Prof", Role.TEACHER, uai=UAI)
+
+
+def make(house: House, local: str, **more: object) -> str:
+    address = f"{local}@{DOMAIN}"
+    if house.store.read_now(lists.get, address) is None:
+        wanted = NewList(address, **more)  # type: ignore[arg-type]
+        house.store.write_now(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+    return address
+
+
+def hold(house: House, address: str, subject: str) -> int:
+    """A message that waits; its number."""
+    sender = Sender.outside("x@exemple.org")
+    recipient = house.run(house.delivery.resolve(address, 0, sender))
+    house.run(house.delivery.deliver(Envelope("x@exemple.org", (recipient,), sender), mail(subject)))
+    return house.store.read_now(held.waiting, [address])[-1].id
+
+
+def sending(visitor: Visitor) -> dict[str, str]:
+    """The button Send of the open form."""
+    return {"faire": "envoyer", "cle": visitor.field("cle")}
+
+
+# ---------------------------------------------------------------------- one's own
+
+
+def test_a_personal_list_is_made_used_changed_and_deleted(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    at_home.get("/s/listes")
+    at_home.post("/s/listes", {"nom": "Chorale du soir", "membres": "Marc Martin\namie@ailleurs.fr"})
+    assert "Liste créée" in at_home.text
+    address = f"{emma.login}+liste.chorale-du-soir@{DOMAIN}"
+    assert address in at_home.text
+    (link,) = at_home.links(r"/s/listes/\d+$")
+    at_home.get(link)
+    assert marc.address in at_home.text
+    at_home.get("/s/ecrire")
+    at_home.post(
+        "/s/ecrire",
+        {
+            "a": "chorale du soir",
+            "objet": "Répétition",
+            "texte": "Ce soir.",
+            "faire": "envoyer",
+            "cle": at_home.field("cle"),
+        },
+    )
+    assert "Message envoyé" in at_home.text
+    octets = house.octets(marc, "INBOX")
+    assert address.encode() in octets
+    assert b"amie@ailleurs.fr" not in octets
+    at_home.get(link)
+    at_home.post(link, {"nom": "Chorale", "membres": marc.login, "faire": "garder"})
+    assert "Liste enregistrée" in at_home.text
+    at_home.get(link)
+    at_home.post(link, {"faire": "supprimer"})
+    assert "Cochez la case" in at_home.text
+    at_home.post(link, {"faire": "supprimer", "confirme": "1"})
+    assert "Liste supprimée" in at_home.text
+    assert at_home.get(link).status_code == 404
+
+
+def test_what_is_no_member_is_asked_about(house: House, at_home: Visitor, emma: Principal) -> None:
+    for typed in ("Personne Inconnue", "x@@y", f"fantome@{DOMAIN}"):
+        at_home.get("/m/listes")
+        answer = at_home.post("/m/listes", {"nom": "Essai", "membres": typed})
+        assert answer.status_code == 422
+        assert "pas encore enregistrée" in at_home.text
+    at_home.get("/m/listes")
+    assert at_home.post("/m/listes", {"nom": "!!!", "membres": ""}).status_code == 422
+    assert house.store.read_now(personal_lists.listing, emma.account_id) == []
+
+
+def test_other_peoples_lists_are_no_pages(house: House, visitor: Visitor, emma: Principal, marc: Principal) -> None:
+    number = house.store.write_now(personal_lists.create, marc.account_id, "Secret", ["amie@ailleurs.fr"])
+    address = make(house, "prive", owners=(marc.address,), members=(emma.address,))
+    visitor.log_in(emma.login)
+    for path in (f"/s/listes/{number}", f"/s/liste/{address}", f"/s/liste/{address}/attente", "/s/liste"):
+        assert visitor.get(path).status_code == 404
+    visitor.get("/s/listes")
+    assert "Secret" not in visitor.text
+    assert address not in visitor.text
+    page = visitor.text
+    for path, form in (
+        (f"/s/listes/{number}", {"faire": "supprimer", "confirme": "1"}),
+        (f"/s/liste/{address}", {"faire": "garder", "nom": "Pris"}),
+        (f"/s/liste/{address}", {"faire": "supprimer", "confirme": "1"}),
+        (f"/s/liste/{address}/attente", {"faire": "accepter", "message": "1"}),
+        ("/s/liste", {"adresse": "nouvelle"}),
+    ):
+        assert visitor.post(path, form, page=page).status_code == 404
+    assert house.store.read_now(personal_lists.listing, marc.account_id)[0].name == "Secret"
+    house.store.write_now(personal_lists.remove, marc.account_id, number)
+
+
+# ---------------------------------------------------------------------- those one owns
+
+
+def test_an_owner_sets_policies_and_members(house: House, at_home: Visitor, emma: Principal, marc: Principal) -> None:
+    address = make(house, "projet", owners=(emma.address,), members=(marc.address,))
+    at_home.get("/s/listes")
+    assert address in at_home.text
+    at_home.get(f"/s/liste/{address}")
+    form = {
+        "nom": "Projet", "qui": "members", "nommes": "amie@ailleurs.fr", "proprietaires": emma.login,
+        "moderee": "1", "caches": "1", "membres": f"{emma.login}\namie@ailleurs.fr", "faire": "garder",
+    }  # fmt: skip
+    at_home.post(f"/s/liste/{address}", form)
+    assert "Liste enregistrée" in at_home.text
+    entry = house.store.read_now(lists.get, address)
+    assert entry is not None
+    assert (entry.name, entry.writers, entry.moderated, entry.hidden_members) == ("Projet", Writers.MEMBERS, True, True)
+    assert house.store.read_now(lists.members, address) == ("amie@ailleurs.fr", f"{emma.login}@{DOMAIN}")
+    at_home.post(f"/s/liste/{address}", {**form, "membres": "fantome"})
+    assert f"fantome@{DOMAIN} n’existe pas" in at_home.text
+    at_home.get(f"/s/liste/{address}")
+    answer = at_home.post(f"/s/liste/{address}", {"faire": "supprimer", "confirme": "1"})
+    assert answer.status_code == 403, "only administrators delete"
+
+
+def test_an_owner_sees_whom_a_living_list_finds_as_far_as_they_may(
+    house: House, visitor: Visitor, emma: Principal, pupil: Principal, at_school: Principal
+) -> None:
+    address = make(house, "lyceens", owners=(emma.address, at_school.address), query=QUERY)
+    visitor.log_in(emma.login)
+    visitor.get(f"/s/liste/{address}")
+    assert "1\u202fpersonne" in visitor.text or "1 personne" in visitor.text
+    assert pupil.address not in visitor.text, "pupils of a school are seen by their teachers only"
+    visitor.post(
+        f"/s/liste/{address}",
+        {"faire": "garder", "requete": "role=teacher", "proprietaires": f"{emma.address},{at_school.address}"},
+    )
+    entry = house.store.read_now(lists.get, address)
+    assert entry is not None
+    assert entry.query == QUERY, "only administrators say whom it finds"
+    other = house.visitor()
+    other.log_in(at_school.login)
+    other.get(f"/s/liste/{address}")
+    assert pupil.address in other.text
+
+
+def test_an_administrator_previews_then_makes_a_living_list(
+    house: House, visitor: Visitor, admin: Principal, pupil: Principal
+) -> None:
+    visitor.log_in(admin.login)
+    visitor.get("/m/liste")
+    form = {"adresse": "tous.eleves", "nom": "Élèves", "requete": QUERY.replace("pupil", "élève"), "qui": "staff"}
+    visitor.post("/m/liste", {**form, "faire": "apercu"})
+    assert pupil.address in visitor.text
+    assert "rien n’est encore enregistré" in visitor.text
+    assert house.store.read_now(lists.get, f"tous.eleves@{DOMAIN}") is None
+    visitor.post("/m/liste", {**form, "requete": "role=dragon", "faire": "garder"})
+    assert "n’est pas comprise" in visitor.text
+    visitor.post("/m/liste", {**form, "faire": "garder"})
+    assert "Liste créée" in visitor.text
+    entry = house.store.read_now(lists.get, f"tous.eleves@{DOMAIN}")
+    assert entry is not None
+    assert (entry.query, entry.writers) == (QUERY, Writers.STAFF)
+    visitor.post(f"/m/liste/{entry.address}", {"faire": "supprimer", "confirme": "1"})
+    assert "Liste supprimée" in visitor.text
+
+
+# ---------------------------------------------------------------------- moderation
+
+
+def test_the_queue_is_decided_by_an_owner(house: House, at_home: Visitor, emma: Principal, marc: Principal) -> None:
+    address = make(house, "debat", owners=(emma.address,), members=(marc.address,), moderated=True)
+    first, second = hold(house, address, "Accepte-moi"), hold(house, address, "Refuse-moi")
+    before = len(house.subjects(marc, "INBOX"))
+    at_home.get(f"/s/liste/{address}/attente")
+    assert "Accepte-moi" in at_home.text
+    at_home.post(f"/s/liste/{address}/attente", {"faire": "accepter", "message": str(first)})
+    assert "Message envoyé à la liste" in at_home.text
+    assert house.subjects(marc, "INBOX")[before:] == ["Accepte-moi"]
+    at_home.post(f"/s/liste/{address}/attente", {"faire": "accepter", "message": str(first)})
+    assert "déjà décidé" in at_home.text
+    at_home.post(f"/s/liste/{address}/attente", {"faire": "refuser", "message": str(second), "motif": "non"})
+    assert "Message refusé" in at_home.text
+    assert "Aucun message n’attend" in at_home.text
+
+
+def test_a_message_of_another_list_cannot_be_decided_here(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    mine = make(house, "mienne", owners=(emma.address,), members=(marc.address,), moderated=True)
+    other = make(house, "autre", owners=(marc.address,), members=(marc.address,), moderated=True)
+    number = hold(house, other, "Ailleurs")
+    at_home.get(f"/s/liste/{mine}")
+    at_home.post(f"/s/liste/{mine}/attente", {"faire": "refuser", "message": str(number)})
+    assert "déjà décidé" in at_home.text
+    assert house.store.read_now(held.get, number) is not None
+
+
+def test_the_link_decides_without_a_login_and_looking_changes_nothing(
+    house: House, visitor: Visitor, emma: Principal, marc: Principal
+) -> None:
+    address = make(house, "debat", owners=(emma.address,), members=(marc.address,), moderated=True)
+    number = hold(house, address, "Par le lien")
+    text = house.octets(emma, "INBOX").replace(b"=\r\n", b"").decode("latin-1")
+    found = re.search(r"(/moderation/[0-9a-f]{40})", text)
+    assert found
+    for _ in range(2):
+        assert visitor.get(found[1]).status_code == 200
+        assert "Par le lien" in visitor.text
+    assert house.store.read_now(held.get, number) is not None
+    assert visitor.http.post(found[1], data={"faire": "accepter"}).status_code == 403, "no mark, no deed"
+    visitor.get(found[1])
+    visitor.post(found[1], {"faire": "accepter"})
+    assert "envoyé à la liste" in visitor.text
+    assert house.subjects(marc, "INBOX")[-1] == "Par le lien"
+    assert visitor.get(found[1]).status_code == 404
+    assert visitor.get("/moderation/" + "0" * 40).status_code == 404
+
+
+# ---------------------------------------------------------------------- rules
+
+
+def test_a_rule_is_told_in_the_readers_language(house: House, visitor: Visitor, pupil: Principal) -> None:
+    house.store.write_now(rules.set_table, ORIGIN, "pupils-inside", PRESETS["pupils-inside"])
+    try:
+        visitor.log_in(pupil.login)
+        for lang, sentence in (
+            ("fr", "ne peuvent pas écrire à l’extérieur"),
+            ("en", "may not write to people outside"),
+        ):
+            visitor.get(f"/s/ecrire?lang={lang}")
+            visitor.post(
+                f"/s/ecrire?lang={lang}",
+                {"a": "x@ailleurs.fr", "objet": "s", "texte": "t", **sending(visitor)},
+            )
+            assert sentence in visitor.text
+    finally:
+        house.store.write_now(rules.set_table, ORIGIN, "open", ())
+
+
+# ---------------------------------------------------------------------- in Chromium
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.needs("chromium")
+def test_lists_without_javascript(house: House, chromium: Browser, emma: Principal, marc: Principal) -> None:
+    """Make a list, write to it by its name, delete it."""
+    with visiting(chromium, size="telephone") as watched:
+        page = watched.page
+        page.goto(f"{house.url}/roundcube")
+        page.fill("#identifiant", emma.login)
+        page.fill("#mot_de_passe", PASSWORD)
+        page.click("text=Valider")
+        page.goto(f"{house.url}/s/listes")
+        page.fill("#nom", "Randonnée")
+        page.fill("#membres", "Marc Martin")
+        page.get_by_role("button", name="Créer la liste").click()
+        expect(page.locator("#annonce")).to_contain_text("Liste créée")
+        watched.picture("listes-1")
+        page.get_by_role("link", name="Écrire Randonnée").click()
+        page.fill("#objet", "Dimanche")
+        page.fill("#texte", "À dimanche.")
+        page.get_by_role("button", name="Envoyer").click()
+        expect(page.locator("#annonce")).to_contain_text("Message envoyé")
+        assert house.subjects(marc, "INBOX")[-1] == "Dimanche"
+        page.goto(f"{house.url}/s/listes")
+        page.get_by_role("link", name="Randonnée", exact=True).click()
+        page.check("#confirme")
+        page.get_by_role("button", name="Supprimer la liste").click()
+        expect(page.locator("#annonce")).to_contain_text("Liste supprimée")
+        assert watched.complaints == []
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.parametrize("size", list(SIZES))
+def test_list_pages_are_accessible_and_fit(
+    house: House, chromium: Browser, admin: Principal, marc: Principal, pupil: Principal, size: str
+) -> None:
+    number = house.store.write_now(personal_lists.create, admin.account_id, f"Liste {size}", ["amie@ailleurs.fr"])
+    moderated = make(house, "debat2", owners=(admin.address,), members=(marc.address,), moderated=True)
+    living = make(house, "vivante", owners=(admin.address,), query=QUERY)
+    hold(house, moderated, f"Un long sujet qui demande une décision {size}")
+    notice = house.octets(admin, "INBOX").replace(b"=\r\n", b"").decode("latin-1")
+    found = re.search(r"(/moderation/[0-9a-f]{40})", notice)
+    assert found
+    paths = {
+        "listes": "/s/listes",
+        "liste-a-soi": f"/s/listes/{number}",
+        "liste-neuve": "/s/liste",
+        "liste-vivante": f"/m/liste/{living}",
+        "liste-moderee": f"/s/liste/{moderated}",
+        "attente": f"/s/liste/{moderated}/attente",
+        "moderation": found[1],
+    }
+    axe = Axe()
+    with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        page.goto(f"{house.url}/roundcube")
+        page.fill("#identifiant", admin.login)
+        page.fill("#mot_de_passe", PASSWORD)
+        page.click("text=Valider")
+        faults: dict[str, list[str]] = {}
+        for name, path in paths.items():
+            page.goto(f"{house.url}{path}")
+            watched.picture(f"{name}-{size}")
+            results = axe.run(page, options={"resultTypes": ["violations"]})
+            faults[name] = [f"{one['id']}: {one['nodes'][0]['html'][:100]}" for one in results.response["violations"]]
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            faults[name] += [f"overflows by {wide}px"] if wide > 0 else []
+        assert {name: found for name, found in faults.items() if found} == {}
