@@ -258,6 +258,7 @@ def _arrival(terms: Terms, candidate: Candidate, known: Known | None) -> _Draft:
         ine=marks.ine,
         birth_date=marks.birth_date,
         recovery_address=recovery,
+        recovery_own=0,
         welcome_due=int(bool(recovery)),
         login_given=known.login_given if known else int(bool(record.login)),
         source=terms.source,
@@ -332,7 +333,7 @@ def _new_values(candidate: Candidate, known: Known, labels: bool) -> dict[str, A
     if marks.birth_date is not None and marks.birth_date != known.birth_date:
         new["birth_date"] = marks.birth_date
     recovery = record.recovery_address
-    if recovery is not None and recovery != known.recovery_address:
+    if recovery is not None and recovery != known.recovery_address and not known.recovery_own:
         new["recovery_address"] = recovery
         due = int(bool(recovery) and known.awaits)
         if due != known.welcome_due:

@@ -68,8 +68,12 @@ def cancel(tx: Tx, account_id: int) -> None:
 
 
 def set_address(tx: Tx, account_id: int, wanted: str) -> str:
-    """Keep a confirmed address, or none; the one before it. A code sent there opens nothing any more."""
+    """Keep what the person decided, an address or none; the one before it. A code sent there opens nothing any more.
+
+    From now on no export changes it.
+    """
     before = address(tx, account_id)
     cancel(tx, account_id)
-    note(tx, account_id, {"recovery_address": wanted, "recovery_code": None, "recovery_expires": 0})
+    values = {"recovery_address": wanted, "recovery_own": 1, "recovery_code": None, "recovery_expires": 0}
+    note(tx, account_id, values)
     return before

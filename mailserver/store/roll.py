@@ -31,6 +31,8 @@ class Known(NamedTuple):
     ine: bytes | None
     birth_date: bytes | None
     recovery_address: str
+    recovery_own: int
+    """1: the person set or removed it: no export changes it."""
     welcome_due: int
     login_given: int
     source: str
@@ -63,8 +65,8 @@ class Known(NamedTuple):
         return self.state == State.PENDING.value and self.activated == 0
 
 
-ACCOUNT_FIELDS = Known._fields[1:15]
-ENTRY_FIELDS = Known._fields[16:26]
+ACCOUNT_FIELDS = Known._fields[1:16]
+ENTRY_FIELDS = Known._fields[17:27]
 _INDEXED = frozenset({"given_name", "surname", "address", "aliases"})
 """Columns whose words are searched (`store.words`)."""
 _HAS_ENTRY = Known._fields.index("has_entry")

@@ -17,7 +17,7 @@ from mailserver.errors import BadSyntax
 from mailserver.identity import Role, State
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
-from mailserver.store import accounts, audit, schools
+from mailserver.store import accounts, audit, recoveries, schools
 from mailserver.store.transactions import Store
 from tests.directory.conftest import DOMAIN
 from tests.directory.importing import HEADER, Importer
@@ -179,6 +179,22 @@ def test_what_changed_is_changed_and_empty_cells_change_nothing(importer: Import
     assert entry.discipline == "Mathématiques"
     assert (entry.address, f"emilie.dupont@{DOMAIN}" in entry.aliases) == (f"emilie.durand@{DOMAIN}", True)
     assert len(importer.everybody()) == 6
+
+
+def test_a_private_address_is_the_persons_once_they_decide(importer: Importer) -> None:
+    header = f"{HEADER},recovery_address"
+
+    def line(address: str) -> str:
+        return f"Émilie,Dupont,,teacher,{NUMEN},,,,,,{address}"
+
+    importer(line("old@exemple.org"), header=header)
+    importer(line("new@exemple.org"), header=header)
+    account = importer.standing("edupont")
+    assert account.recovery_address == "new@exemple.org"
+    for decided in ("own@exemple.org", ""):
+        importer.store.write_now(recoveries.set_address, account.id, decided)
+        assert importer(line("new@exemple.org"), header=header).counts == (0, 0, 1, 0)
+        assert importer.standing("edupont").recovery_address == decided
 
 
 def test_recognised_by_ine_then_numen_then_login(importer: Importer) -> None:

@@ -32,6 +32,7 @@ account = Table(
     Column("code", LargeBinary(32)),
     Column("code_expires", BigInteger, nullable=False, server_default="0"),
     Column("recovery_address", Text, nullable=False, server_default=""),
+    Column("recovery_own", SmallInteger, nullable=False, server_default="0"),
     Column("recovery_code", LargeBinary(32)),
     Column("recovery_expires", BigInteger, nullable=False, server_default="0"),
     Column("source", Text, nullable=False, server_default=""),
@@ -55,6 +56,7 @@ account = Table(
 `login_version` moves whenever password or state does: whoever keeps a login in memory compares it.
 `activated`: first activation, after which the NUMEN opens nothing any more. `numen`, `ine`,
 `birth_date`, `code` (one-time) and `recovery_code` are HMACs under a key that is not in the database.
+`recovery_own` 1: the person set or removed the private address, and no export changes it any more.
 `source` and `source_key`: the export that keeps this person up to date, and the person's number there.
 `welcome_due` 1: the private address has not been told of the account yet. `renewal_notice`, `close_notice`:
 how many notices of a password's renewal, of a closing, have gone out. Times are seconds since the epoch;

@@ -253,6 +253,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("list_id", "member", name=op.f("pk_personal_list_member")),
         sqlite_with_rowid=False,
     )
+    op.add_column("account", sa.Column("recovery_own", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column("account", sa.Column("recovery_code", sa.LargeBinary(length=32), nullable=True))
     op.add_column("account", sa.Column("recovery_expires", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("account", sa.Column("source", sa.Text(), server_default="", nullable=False))
@@ -450,6 +451,7 @@ def downgrade() -> None:
     op.drop_column("account", "source")
     op.drop_column("account", "recovery_expires")
     op.drop_column("account", "recovery_code")
+    op.drop_column("account", "recovery_own")
     op.drop_table("personal_list_member")
     op.drop_index("ix_recovery_code_account_id", table_name="recovery_code")
     op.drop_table("recovery_code")
