@@ -15,6 +15,7 @@ again by the next run.
 Taking back goes the other way round: entries first, then the store. Schools and the vocabulary stay as they are.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,7 @@ log = structlog.get_logger("import")
 
 K = TypeVar("K")
 
+SWITCH_SECONDS = 0.0002
 MAX_ROUNDS = 50
 """How often a batch is decided anew because names turn out to be somebody's in the directory."""
 
@@ -70,11 +72,15 @@ def open_target(
         )
     password = settings.secret(section.password_file).decode("utf-8") if section.password_file else ""
     pool = Pool(section, password)
+    interval = sys.getswitchinterval()
+    # ldap3 is Python through and through: with the usual 5 ms each answer waits that long for its thread's turn.
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         yield ExternalTarget(
             store, Bulk(pool, section.base), Tree(section.base, settings.domain), terms, ending, origin
         )
     finally:
+        sys.setswitchinterval(interval)
         pool.close()
 
 

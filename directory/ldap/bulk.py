@@ -130,11 +130,8 @@ class Bulk:
         return lookups.people_where(connection, self._base, (lookups.equals("cn", name) for name in whole_names))
 
     def _holding(self, connection: ldap3.Connection, wanted: Sequence[str]) -> list[KnownPerson]:
-        parts = [
-            lookups.equals(attribute, name)
-            for name in wanted
-            for attribute in (("mail", "acadAddress") if "@" in name else ("uid",))
-        ]
+        # An address is always among the values of `mail`; asking for it as acadAddress too would double the question.
+        parts = (lookups.equals("mail" if "@" in name else "uid", name) for name in wanted)
         return lookups.people_where(connection, self._base, parts)
 
 

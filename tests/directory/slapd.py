@@ -93,6 +93,11 @@ class Slapd:
         return self.folder / "tls" / "cert.pem"
 
     @property
+    def pid(self) -> int:
+        """0: not running."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
     def running(self) -> bool:
         return self._process is not None
 

@@ -137,6 +137,6 @@ def test_an_external_directory_is_not_imported_into(console: Console, tmp_path: 
     settings = console.folder / "mailserver.toml"
     section = '\n[ldap]\nurl = "ldap://127.0.0.1:1"\nbase = "dc=x"\n'
     settings.write_text(settings.read_text() + section)
-    assert "external" in console("import", "DIR", str(tmp_path / "x.csv"), code=2).stderr
+    assert "belongs to somebody else" in console("import", "DIR", str(tmp_path / "x.csv"), code=2).stderr
     assert "external" in console("list", "show", "DIR", code=2).stderr
     assert console.json("account", "list", "DIR") == []
