@@ -7,11 +7,14 @@ merged call is harmless and a late one loses nothing. The store publishes after 
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["mailbox", "account"]
+
+MANY = 1000
+"""Changes told at once, above which the subscriptions are gone through instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,12 @@ class Changes:
         """How many keys are subscribed."""
         return len(self._subscribers)
 
-    def publish(self, changes: Iterable[Change]) -> None:
+    def publish(self, changes: Collection[Change]) -> None:
         """Wake the subscribers; on the loop's thread only."""
         if not self._subscribers:
+            return
+        if len(changes) > MANY:
+            self._publish_many(changes)
             return
         for change in changes:
             keys: tuple[tuple[Kind, int], ...] = (
@@ -93,6 +99,17 @@ class Changes:
             )
             for key in keys:
                 for callback in list(self._subscribers.get(key, {}).values()):
+                    callback()
+
+    def _publish_many(self, changes: Collection[Change]) -> None:
+        """The same by the other end: a message to fifty thousand people wakes the few who watch."""
+        moved: dict[Kind, set[int]] = {
+            "mailbox": {change.mailbox_id for change in changes},
+            "account": {change.account_id for change in changes},
+        }
+        for (kind, key), group in list(self._subscribers.items()):
+            if key in moved[kind]:
+                for callback in list(group.values()):
                     callback()
 
     def publish_all(self) -> None:

@@ -93,6 +93,7 @@ class Delivered:
 
 
 PLAIN = Options()
+_OPTIONS = {population: Options(population=population.value) for population in Population}
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,10 +345,10 @@ class Delivery:
         `octets` is the message with its trace fields. Raises Refused(LOOP), Denied, Temporary.
         """
         await self.check_brake(envelope.sender, envelope.recipients)
-        options = Options(population=envelope.sender.population.value if envelope.sender else "")
+        options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
         parts = await self.parts(envelope, octets, options)
-        accounts = sorted({account for part in parts for account in part.accounts})
-        known = {account: self._inboxes[account] for account in accounts if account in self._inboxes}
+        alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
+        known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
             content_id, unused, targets = await self._store.write(
                 deliver_parts, parts, known, self._settings.outbound.lifetime
@@ -356,8 +357,8 @@ class Delivery:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         if len(self._inboxes) > INBOX_ENTRIES:
             self._inboxes.clear()
-        self._inboxes.update(targets)
-        return Delivered(content_id, len(accounts))
+        self._inboxes.update((account, targets[account]) for account in alone if account in targets)
+        return Delivered(content_id, sum(len(part.accounts) for part in parts))
 
     async def parts(
         self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target] = ()
@@ -374,12 +375,10 @@ class Delivery:
                 raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
             lists = [one for one in lists if one not in passed]
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
-        elsewhere: dict[str, Target | str] = {}
-        for address in (address for one in direct for address in one.remote):
-            elsewhere.setdefault(address, address)
-        elsewhere.update({target.address: target for target in targets})
+        elsewhere: dict[str, Target | str] = {address: address for one in direct for address in one.remote}
+        elsewhere.update((target.address, target) for target in targets)
         holding = list({roster.address: roster for one in lists for roster in one.held}.values())
-        holds, keys = self._holds(envelope, holding)
+        holds, keys = self._holds(envelope, holding) if holding else ((), [])
         parts: list[Part] = []
         if accounts or elsewhere or holds or not lists:
             prepared = await self.prepare(octets)
@@ -389,7 +388,7 @@ class Delivery:
                 parts.append(await self._notice(roster, key, prepared))
         for one in lists:
             assert one.head is not None
-            members = tuple(account for account in one.accounts if account not in accounts)
+            members = tuple(each for each in one.accounts if each not in accounts) if accounts else one.accounts
             remote = tuple(address for address in one.remote if address not in elsewhere)
             if not members and not remote:
                 continue

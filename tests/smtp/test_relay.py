@@ -428,5 +428,6 @@ def test_mail_of_a_stranger_to_a_list_goes_on_to_members_elsewhere(relayed: Hous
         client.sendmail("a@dehors.fr", [LIST], b"Subject: x\r\n\r\nx\r\n")
     wait(lambda: smarthost.inbox.taken)
     assert smarthost.inbox.taken[0].rcpt_tos == ["amie@ailleurs.fr"]
-    assert smarthost.inbox.octets[0].startswith(b"Received: ")
+    assert smarthost.inbox.taken[0].mail_from == LIST.replace("@", "-bounces@")
+    assert smarthost.inbox.octets[0].startswith(b"List-Id: ")
     assert len(relayed.mail("ada")) == 1
