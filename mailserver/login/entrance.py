@@ -35,6 +35,8 @@ log = structlog.get_logger("login")
 
 WEB = "web"
 _WEB_ONLY = frozenset({WEB})
+EVEN_SECONDS = 0.05
+"""What a wrong NUMEN or code takes at least: no slow hash covers whether the login was known (enumeration by time)."""
 WRONG = "Identifiant ou mot de passe incorrect / Wrong login or password"
 
 
@@ -253,16 +255,18 @@ class Login:
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
         async with self._turn(name):
+            began = self._clock.monotonic()
             attempt, facts, proven = await self._claimed(name, Claim(proof, birth_date), peer, service)
             if proven is not Proof.WHOLE:
-                raise await self._failed(attempt, facts)
+                raise await self._failed_evenly(attempt, facts, began)
             return await self._choose(attempt, facts, new_password, Action.ACTIVATED)
 
     async def _claimed(self, name: str, claim: Claim, peer: str, service: str) -> tuple[Attempt, Facts, Proof]:
+        began = self._clock.monotonic()
         attempt, facts = await self._open(name, peer, service)
         proven = provisional.judge(facts.standing, claim, self._proofs, self._clock.now())
         if facts.standing is None or proven is Proof.NOTHING:
-            raise await self._failed(attempt, facts)
+            raise await self._failed_evenly(attempt, facts, began)
         if facts.standing.state not in (State.PENDING, State.ACTIVE):
             raise await self._refused(attempt, facts.standing.state, facts.standing)
         return attempt, facts, proven
@@ -285,10 +289,11 @@ class Login:
             return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, detail="recovery")
 
     async def _recovering(self, name: str, code: Secret, peer: str) -> tuple[Attempt, Facts]:
+        began = self._clock.monotonic()
         attempt, facts = await self._open(name, peer, WEB)
         right = provisional.is_recovery(facts.standing, code, self._proofs, self._clock.now())
         if facts.standing is None or not right:
-            raise await self._failed(attempt, facts)
+            raise await self._failed_evenly(attempt, facts, began)
         if facts.standing.state is not State.ACTIVE:
             raise await self._refused(attempt, facts.standing.state, facts.standing)
         return attempt, facts
@@ -356,6 +361,12 @@ class Login:
             self._waits.note(facts.account_key, self._clock.now() + waiting)
         log.info("login failed", account=attempt.account_id, service=attempt.service, peer=attempt.peer)
         return Refused(Reason.AUTHENTICATION, WRONG)
+
+    async def _failed_evenly(self, attempt: Attempt, facts: Facts, began: float) -> Refused:
+        """The same for a proof that no slow hash was needed for."""
+        refusal = await self._failed(attempt, facts)
+        await asyncio.sleep(max(0.0, began + EVEN_SECONDS - self._clock.monotonic()))
+        return refusal
 
     async def _refused(self, attempt: Attempt, state: State, standing: Standing | None) -> Refused:
         """The right secret, and an account that may not enter: the person is told why."""

@@ -1,9 +1,13 @@
 """From NUMEN or one-time code to a password of one's own; the provisional secret is dead then."""
 
+import statistics
+import time
+
 import pytest
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, State
+from mailserver.login.entrance import EVEN_SECONDS
 from mailserver.login.provisional import Proof
 from mailserver.sasl import Secret
 from mailserver.store.audit import Action
@@ -13,6 +17,7 @@ CHOSEN = "kT9#vbRe!mq"
 
 
 BORN = "14/07/1985"
+OTHER = "21E2600999XYZ"
 
 
 async def activate(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = BORN) -> Principal:
@@ -160,6 +165,27 @@ async def test_guessing_a_numen_is_throttled(gate: Gate) -> None:
         assert (await refusal(gate, f"21E26001{number:02}ABC")).reason is Reason.AUTHENTICATION
     assert (await refusal(gate, NUMEN)).reason is Reason.THROTTLED
     assert (await gate.refusal("jnouveau", NUMEN)).reason is Reason.THROTTLED
+
+
+async def test_wrong_proofs_take_the_same_time(gate: Gate) -> None:
+    """Enumeration by time: nothing slow is compared here, so every failure is drawn out alike."""
+    await gate.newcomer()
+    await gate.person()
+    spans: dict[str, list[float]] = {"jnouveau": [], "edupont": [], "nobody": []}
+    for _ in range(7):
+        for login, taken in spans.items():
+            gate.clock.step(10_000)
+            for work in (
+                gate.login.prove(login, Secret(OTHER), LOCAL, birth_date=BORN),
+                gate.login.prove_recovery(login, Secret(OTHER), LOCAL),
+            ):
+                began = time.perf_counter()
+                with pytest.raises(Refused):
+                    await work
+                taken.append(time.perf_counter() - began)
+    medians = [statistics.median(taken) for taken in spans.values()]
+    assert min(medians) >= EVEN_SECONDS
+    assert max(medians) - min(medians) < 0.01
 
 
 async def test_unknown_logins_fail_as_wrong_proofs_do(gate: Gate) -> None:
