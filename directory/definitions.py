@@ -328,7 +328,7 @@ CLASSES = (
         (),
         (
             *("acadFunction", "acadClass", "acadGroup", "acadDisciplineCode"),
-            *("acadUAI", "cn", "displayName", "description"),
+            *("acadUAI", "description"),
         ),
     ),
     ObjectClass(f"{ARC}.2.5", "acadFunctionalBox", "AUXILIARY", "top", ("mail",), ("acadHolder", "acadUAI")),

@@ -7,8 +7,9 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from directory import schema
 from mailserver.errors import Reason, Refused
@@ -96,43 +97,88 @@ def filled(values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     return {name: found for name, found in kept.items() if found}
 
 
-def person_attributes(person: Person) -> dict[str, tuple[str, ...]]:
+def _one(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _scoped(person: Person) -> tuple[str, ...]:
+    return _in_scope(person.role, person.address.rpartition("@")[2])
+
+
+@lru_cache(maxsize=256)
+def _in_scope(role: Role, scope: str) -> tuple[str, ...]:
+    return tuple(f"{one}@{scope}" for one in AFFILIATIONS[role])
+
+
+@lru_cache(maxsize=4096)
+def _label(uai: str) -> str:
+    return f"{{UAI}}{uai}"
+
+
+def _labelled(person: Person) -> tuple[str, ...]:
+    return tuple([_label(uai) for uai in _schools(person)])
+
+
+_NONE: tuple[str, ...] = ()
+_YES, _NO = ("TRUE",), ("FALSE",)
+_ROLE = {role: (role.value,) for role in Role}
+_PRIMARY = {role: affiliations[:1] for role, affiliations in AFFILIATIONS.items()}
+_EXTRA_NAMES = frozenset(EXTRA)
+_TIED = frozenset({"acadFunction", "acadClass", "acadGroup", "acadDisciplineCode", "acadPost"})
+_COMPUTED: dict[str, Callable[[Person], tuple[str, ...]]] = {
+    "uid": lambda person: (person.login,),
+    "cn": lambda person: (person.name,),
+    "sn": lambda person: (person.surname or person.name,),
+    "givenName": lambda person: _one(person.given_name),
+    "displayName": lambda person: (person.name,),
+    "mail": lambda person: (person.address, *person.aliases),
+    "acadAddress": lambda person: (person.address,),
+    "employeeType": lambda person: _ROLE[person.role],
+    "o": lambda person: _one(person.school),
+    "acadUAI": lambda person: _schools(person),
+    "acadDiscipline": lambda person: _one(person.discipline),
+    "acadAccountId": lambda person: (str(person.account_id),) if person.account_id else _NONE,
+    "acadState": lambda person: _one(person.state),
+    "eduPersonPrincipalName": lambda person: (f"{person.login}@{person.address.rpartition('@')[2]}",),
+    "eduPersonAffiliation": lambda person: AFFILIATIONS[person.role],
+    "eduPersonPrimaryAffiliation": lambda person: _PRIMARY[person.role],
+    "eduPersonScopedAffiliation": _scoped,
+    "supannAliasLogin": lambda person: (person.login,),
+    "supannCivilite": lambda person: (person.title,) if schema.is_printable(person.title) else _NONE,
+    "supannListeRouge": lambda person: _YES if person.hidden else _NO,
+    "supannEtablissement": _labelled,
+    "supannEntiteAffectation": _labelled,
+    "supannEntiteAffectationPrincipale": lambda person: (_label(person.uai),) if person.uai else _NONE,
+    "schacExpiryDate": lambda person: _one(person.expires),
+}
+"""What an entry says beside affiliations and what the administrator added."""
+COMPUTED = frozenset(_COMPUTED)
+
+
+def values_of(person: Person, name: str) -> Sequence[str]:
+    """The values of one attribute of a person's entry; none when it has none."""
+    computed = _COMPUTED.get(name)
+    if computed is not None:
+        return computed(person)
+    if name in _TIED:
+        return _ties(person.affiliations).get(name, _NONE)
+    if name in _EXTRA_NAMES and person.extra:
+        return person.extra.get(name, _NONE)
+    return _NONE
+
+
+def person_attributes(person: Person) -> dict[str, Sequence[str]]:
     """What we write of a person; `read_person` is its inverse, labels of affiliations apart."""
-    name = person.name
-    scope = person.address.rpartition("@")[2]
-    affiliations = AFFILIATIONS[person.role]
-    schools = _schools(person)
-    labelled = tuple([f"{{UAI}}{uai}" for uai in schools])
-    values: dict[str, Sequence[str]] = {
-        "uid": (person.login,),
-        "cn": (name,),
-        "sn": (person.surname or name,),
-        "givenName": (person.given_name,),
-        "displayName": (name,),
-        "mail": (person.address, *person.aliases),
-        "acadAddress": (person.address,),
-        "employeeType": (person.role.value,),
-        "o": (person.school,),
-        "acadUAI": schools,
-        "acadDiscipline": (person.discipline,),
-        **_ties(person.affiliations),
-        "acadAccountId": (str(person.account_id) if person.account_id else "",),
-        "acadState": (person.state,),
-        "eduPersonPrincipalName": (f"{person.login}@{scope}",),
-        "eduPersonAffiliation": affiliations,
-        "eduPersonPrimaryAffiliation": affiliations[:1],
-        "eduPersonScopedAffiliation": [f"{one}@{scope}" for one in affiliations],
-        "supannAliasLogin": (person.login,),
-        "supannCivilite": (person.title,) if schema.is_printable(person.title) else (),
-        "supannListeRouge": ("TRUE" if person.hidden else "FALSE",),
-        "supannEtablissement": labelled,
-        "supannEntiteAffectation": labelled,
-        "supannEntiteAffectationPrincipale": (f"{{UAI}}{person.uai}" if person.uai else "",),
-        "schacExpiryDate": (person.expires,),
-    }
+    held: dict[str, Sequence[str]] = {}
+    for name, computed in _COMPUTED.items():
+        values = computed(person)
+        if values:
+            held[name] = values
+    if person.affiliations:
+        held |= _ties(person.affiliations)
     if person.extra:
-        values |= {name: held for name, held in person.extra.items() if name in EXTRA}
-    return filled(values)
+        held |= {name: values for name, values in person.extra.items() if name in _EXTRA_NAMES and values}
+    return held
 
 
 def person_classes(person: Person) -> tuple[str, ...]:
@@ -142,10 +188,9 @@ def person_classes(person: Person) -> tuple[str, ...]:
 
 def _schools(person: Person) -> tuple[str, ...]:
     """Every school, the main one first."""
-    if not person.affiliations:
-        return (person.uai,)
-    further = sorted({one.uai for one in person.affiliations} - {person.uai, ""})
-    return (person.uai, *further)
+    main = _one(person.uai)
+    further = {one.uai for one in person.affiliations if one.uai and one.uai != person.uai}
+    return (*main, *sorted(further)) if further else main
 
 
 def located(uai: str, code: str) -> str:

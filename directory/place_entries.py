@@ -135,8 +135,8 @@ def term_attributes(term: Term) -> dict[str, tuple[str, ...]]:
     return filled(
         {
             NAMING[term.kind]: (term_value(term.kind, term.uai, term.code),),
-            "cn": (term.code,),
-            "displayName": (term.name,),
             "acadUAI": (term.uai,),
+            # Not cn or displayName: address books search those, and classes are no correspondents.
+            "description": (term.label,),
         }
     )

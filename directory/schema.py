@@ -108,9 +108,15 @@ def attribute(description: str) -> AttributeType | None:
     return BY_NAME.get(description.partition(";")[0].lower())
 
 
+_KINDS = {
+    known.name: (known, *(other for other in ATTRIBUTES if other.superior and other.superior == known.name))
+    for known in ATTRIBUTES
+}
+
+
 def kinds(known: AttributeType) -> tuple[AttributeType, ...]:
     """The type and its subtypes: an assertion about `name` is one about `cn` (RFC 4512 section 2.5.1)."""
-    return (known, *(other for other in ATTRIBUTES if other.superior and other.superior == known.name))
+    return _KINDS[known.name]
 
 
 def comparable(known: AttributeType, value: str) -> Hashable | None:

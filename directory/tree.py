@@ -14,7 +14,6 @@
 `person_entries` and `place_entries` are the only places that know which attribute holds what.
 """
 
-import time
 import uuid
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -30,9 +29,9 @@ from directory.person_entries import (
     dump_extra,
     load_extra,
     person_attributes,
-    person_classes,
     read_person,
 )
+from directory.person_view import NAMESPACE, PersonAttributes, account_of, generalized_time
 from directory.place_entries import (
     BOX_CLASS,
     GROUP_ATTRIBUTES,
@@ -182,6 +181,9 @@ _EVERYTHING_OF_A_PERSON = Person(
     extra=dict.fromkeys(EXTRA, ("a",)),
 )
 CARRIED: dict[Kind, frozenset[str]] = {
+    Kind.BASE: frozenset({"objectClass", "dc", "o"}) | _OPERATIONAL,
+    Kind.ADMIN: frozenset({"objectClass", "cn", "description"}) | _OPERATIONAL,
+    **{kind: frozenset({"objectClass", "ou"}) | _OPERATIONAL for kind in BRANCHES},
     Kind.PERSON: frozenset(person_attributes(_EVERYTHING_OF_A_PERSON)) | {"objectClass"} | _OPERATIONAL,
     Kind.STRUCTURE: frozenset(structure_attributes(Facts(*["1"] * 9))) | {"objectClass"} | _OPERATIONAL,
     Kind.GROUP: frozenset(
@@ -197,6 +199,9 @@ CARRIED: dict[Kind, frozenset[str]] = {
 """Attributes that entries of a kind may have: an assertion about any other is never true of them. A contact may
 have any."""
 CLASSES: dict[Kind, frozenset[str]] = {
+    Kind.BASE: frozenset({"top", "dcObject", "organization"}),
+    Kind.ADMIN: frozenset({"top", "organizationalRole"}),
+    **dict.fromkeys(BRANCHES, frozenset({"top", "organizationalUnit"})),
     Kind.PERSON: frozenset({*PERSON_CLASSES, EXPIRING_CLASS}),
     Kind.STRUCTURE: frozenset(STRUCTURE_CLASSES),
     Kind.GROUP: frozenset({*GROUP_CLASSES, *ROLE_CLASSES, BOX_CLASS}),
@@ -234,8 +239,10 @@ class Tree:
         self.base = base
         self.domain = domain
         self._base = names.comparable(names.parse(base))
+        self._people = f"ou={BRANCHES[Kind.PEOPLE]},{base}"
         self.admin_dn = f"cn=admin,{base}"
         self.subschema_dn = "cn=subschema"
+        self.subschema = (self.subschema_dn,)
 
     def branch_dn(self, branch: Kind) -> str:
         return f"ou={BRANCHES[branch]},{self.base}"
@@ -333,12 +340,10 @@ class Tree:
         return self._entry(self.branch_dn(kind), Place(kind), "organizationalUnit", classes, values, subordinates)
 
     def person(self, person: Person, created: int = 0, modified: int = 0) -> Entry:
-        """The times are seconds since the epoch; 0: not known."""
+        """The times are seconds since the epoch; 0: not known. Attributes are computed when somebody looks at them."""
         place = Place(Kind.PERSON, names.fold(person.login))
-        values = {**person_attributes(person), **_times(created, modified)}
-        dn = self.person_dn(person.login)
-        number = account_uuid(person.account_id) if person.account_id else None
-        return self._entry(dn, place, "inetOrgPerson", person_classes(person), values, number=number)
+        dn = f"uid={names.escape(person.login)},{self._people}"
+        return Entry(dn, place, PersonAttributes(dn, person, created, modified, self.subschema))
 
     def contact(self, below: str, attributes: Attributes, created: int = 0, modified: int = 0) -> Entry:
         """An entry of the address book; a password, had one got in, is not shown."""
@@ -380,7 +385,7 @@ class Tree:
         operational = {
             "entryDN": (dn,),
             # Stable for the life of the name; identifiers and addresses are never given twice.
-            "entryUUID": (number or str(uuid.uuid5(_NAMESPACE, dn)),),
+            "entryUUID": (number or str(uuid.uuid5(NAMESPACE, dn)),),
             "structuralObjectClass": (structural,),
             "hasSubordinates": ("TRUE" if subordinates else "FALSE",),
             "subschemaSubentry": (self.subschema_dn,),
@@ -388,36 +393,9 @@ class Tree:
         return Entry(dn, place, {"objectClass": classes, **values, **operational})
 
 
-_NAMESPACE = uuid.UUID(int=int(schema.ARC.rpartition(".")[2]))
-_ACCOUNTS = f"{str(_NAMESPACE)[:13]}-8"
-"""How the UUIDs of accounts begin: a version 8 UUID is for whoever makes it to lay out (RFC 9562 section 5.8)."""
-
-
-def account_uuid(account_id: int) -> str:
-    """The UUID of an account's entry: it says the number, so that it can be searched."""
-    digits = f"{account_id:015x}"
-    return f"{_ACCOUNTS}000-8{digits[:3]}-{digits[3:]}"
-
-
-def account_of(text: str) -> int:
-    """The account's number in the UUID of its entry; 0 when it is no such UUID."""
-    text = text.lower()
-    if len(text) != 36 or not text.startswith(f"{_ACCOUNTS}000-8"):
-        return 0
-    try:
-        return int(text[20:23] + text[24:], 16)
-    except ValueError:
-        return 0
-
-
 def _times(created: int, modified: int) -> dict[str, tuple[str, ...]]:
     known = {"createTimestamp": created, "modifyTimestamp": modified}
     return {name: (generalized_time(seconds),) for name, seconds in known.items() if seconds}
-
-
-def generalized_time(seconds: int) -> str:
-    """Seconds since the epoch as Generalized Time (RFC 4517 section 3.3.13)."""
-    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
 
 
 def readable(entry: Entry, login: str | None) -> frozenset[str] | None:

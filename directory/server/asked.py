@@ -206,3 +206,11 @@ def term_equals(known: AttributeType, text: str, kind: Kind) -> Condition:
         return Everything()
     uai, _, code = names.fold(text).partition("$")
     return All((Equals(Field.UAI, uai), Equals(Field.CODE, code)))
+
+
+def term_contains(known: AttributeType, initial: str, kind: Kind) -> Condition:
+    """And a substring assertion, by how it begins."""
+    if kind not in (Kind.CLASS, Kind.SUBGROUP) or known.name not in _LOCATED:
+        return Everything()
+    uai, somewhere, code = initial.partition("$")
+    return All((Equals(Field.UAI, uai), Contains(Field.CODE, code))) if somewhere else Contains(Field.UAI, uai)

@@ -86,6 +86,7 @@ class Entries:
         self._groups = Groups(store, tree)
         self._schools: _Schools | None = None
         self._eyes: dict[str, visibility.Viewer] = {}
+        self._standing: dict[Kind, Entry] = {}
         self._unsubscribe = store.changes.subscribe("account", people.DIRECTORY, self._forget)
 
     def close(self) -> None:
@@ -95,6 +96,7 @@ class Entries:
     def _forget(self) -> None:
         self._schools = None
         self._eyes.clear()
+        self._standing.clear()
 
     # ------------------------------------------------------------------ one entry
 
@@ -119,8 +121,9 @@ class Entries:
         return await self._fixed(place.kind)
 
     async def _person_at(self, place: Place, viewer: Viewer) -> Entry | None:
-        condition = both(Equals(Field.LOGIN, place.key), visible(await self._sight(viewer)))
-        page = await self._store.read(_read_people, condition, 1, 0, True)
+        condition = Equals(Field.LOGIN, place.key)
+        wanted = _Wanted(condition, await self._sight(viewer), condition, True)
+        page = await self._store.read(_first_people, wanted, 1, 0)
         if page.rows and names.fold(page.rows[0].login) == place.key:
             return self._person(page.rows[0], await self._all_schools(), page.ties)
         return await self._contact_at(f"uid={names.escape(place.key)},ou={BRANCHES[Kind.PEOPLE]}")
@@ -133,6 +136,9 @@ class Entries:
 
     async def _fixed(self, kind: Kind) -> Entry:
         """A branch has subordinates when something stands in it, whoever may see it."""
+        known = self._standing.get(kind)
+        if known is not None:
+            return known
         leaf = LEAVES.get(kind)
         if leaf is Kind.STRUCTURE:
             held = bool((await self._all_schools()).by_uai)
@@ -140,7 +146,8 @@ class Entries:
             held = await self._groups.any()
         else:
             held = leaf is None or await self._store.read(_holds_any, leaf)
-        return self._tree.fixed(kind, self._academy, held)
+        entry = self._standing[kind] = self._tree.fixed(kind, self._academy, held)
+        return entry
 
     async def _sight(self, viewer: Viewer) -> visibility.Viewer:
         """Whom the viewer may see: as their role and schools are now."""
@@ -171,12 +178,14 @@ class Entries:
             if step < start.step or kind not in walk.kinds:
                 continue
             position = start if step == start.step else Position(step)
-            if kind not in LEAF_KINDS:
-                if position.after == 0:
-                    yield Position(step, 1), await self._fixed(kind)
+            if kind is Kind.CONTACT and not (await self._all_schools()).contacts:
                 continue
             condition = narrowing.narrow(walk.wanted, kind, around)
             if isinstance(condition, Nothing):
+                continue
+            if kind not in LEAF_KINDS:
+                if position.after == 0:
+                    yield Position(step, 1), await self._fixed(kind)
                 continue
             async for found in self._leaves(kind, condition, walk, position):
                 yield found
@@ -195,16 +204,22 @@ class Entries:
                 return self._terms(kind, condition, walk, start)
 
     async def _people(self, condition: Condition, walk: Walk, start: Position) -> Found:
-        seen = both(condition, visible(await self._sight(walk.viewer)))
+        sight = await self._sight(walk.viewer)
+        search = _Wanted(condition, sight, both(condition, visible(sight)), walk.ties)
         size, after = FIRST_PAGE, start.after
+        page = await self._store.read(_first_people, search, size, after)
         while True:
-            page = await self._store.read(_read_people, seen, size, after, walk.ties)
             known = await self._all_schools()
             for row in page.rows:
                 yield Position(start.step, row.account_id), self._person(row, known, page.ties)
-            if len(page.rows) < size:
+            if page.last:
                 return
-            after, size = page.rows[-1].account_id, PAGE
+            if page.chosen is not None:
+                ids, chosen = page.chosen[:PAGE], page.chosen[PAGE:]
+                page = await self._store.read(_chosen_people, search, ids, chosen)
+            else:
+                after, size = page.rows[-1].account_id, PAGE
+                page = await self._store.read(_all_people, search, size, after)
 
     def _person(self, row: people.Entry, known: "_Schools", ties: Mapping[int, tuple[Affiliation, ...]]) -> Entry:
         name = known.by_uai[row.uai].name if row.uai in known.by_uai else ""
@@ -257,11 +272,13 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class _Schools:
-    """Every school by UAI, in order; their folded names; those that have classes or groups."""
+    """What is kept in memory: schools by UAI, in order; their folded names; those that have classes or groups."""
 
     by_uai: Mapping[str, schools.School]
     keys: Mapping[str, str]
     with_terms: frozenset[str]
+    contacts: bool
+    """Whether there is an entry of the address book at all: mostly there is none."""
 
     def entry(self, tree: Tree, uai: str) -> Entry | None:
         school = self.by_uai.get(uai)
@@ -271,20 +288,51 @@ class _Schools:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """People whom a search looks for. `seen`: the condition with what the viewer may see."""
+
+    condition: Condition
+    sight: visibility.Viewer
+    seen: Condition
+    ties: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _People:
+    """A page. `chosen`: accounts that remain to be looked at; None: anybody may be."""
+
     rows: Sequence[people.Entry]
     ties: Mapping[int, tuple[Affiliation, ...]]
+    last: bool
+    chosen: Sequence[int] | None = None
 
 
-def _read_people(tx: Tx, condition: Condition, limit: int, after: int, ties: bool) -> _People:
-    rows = people.matching(tx, condition, limit, after)
-    return _People(rows, affiliations.of(tx, [row.account_id for row in rows]) if ties and rows else {})
+def _first_people(tx: Tx, wanted: _Wanted, limit: int, after: int) -> _People:
+    chosen = None if isinstance(wanted.condition, Everything) else people.chosen(tx, wanted.condition)
+    if chosen is None:
+        return _all_people(tx, wanted, limit, after)
+    chosen = [one for one in chosen if one > after]
+    return _chosen_people(tx, wanted, chosen[:PAGE], chosen[PAGE:])
+
+
+def _chosen_people(tx: Tx, wanted: _Wanted, ids: Sequence[int], chosen: Sequence[int]) -> _People:
+    rows = people.among(tx, ids, wanted.sight) if ids else []
+    return _People(rows, _ties(tx, rows, wanted.ties), not chosen, chosen)
+
+
+def _all_people(tx: Tx, wanted: _Wanted, limit: int, after: int) -> _People:
+    rows = people.matching(tx, wanted.seen, limit, after, by_index=False)
+    return _People(rows, _ties(tx, rows, wanted.ties), len(rows) < limit)
+
+
+def _ties(tx: Tx, rows: Sequence[people.Entry], wanted: bool) -> Mapping[int, tuple[Affiliation, ...]]:
+    return affiliations.of(tx, [row.account_id for row in rows]) if wanted and rows else {}
 
 
 def _read_schools(tx: Tx) -> _Schools:
     found = {one.uai: one for one in schools.listing(tx)}
     keys = {uai: search_key(one.name) for uai, one in found.items()}
-    return _Schools(found, keys, frozenset(schools.with_terms(tx)))
+    return _Schools(found, keys, frozenset(schools.with_terms(tx)), bool(contacts.matching(tx, Everything(), 1)))
 
 
 def _holds_any(tx: Tx, leaf: Kind) -> bool:

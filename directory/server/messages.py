@@ -387,8 +387,11 @@ def attribute_rows(attributes: Iterable[tuple[str, Sequence[str]]]) -> bytes:
 
 COMMON = frozenset(
     {
-        *("objectClass", "employeeType", "acadUAI", "acadDiscipline", "acadState", "o"),
-        *("structuralObjectClass", "hasSubordinates", "subschemaSubentry"),
+        *("objectClass", "employeeType", "acadUAI", "acadDiscipline", "acadState", "o", "acadClass", "acadGroup"),
+        *("acadFunction", "acadDisciplineCode", "acadPost", "eduPersonAffiliation", "eduPersonPrimaryAffiliation"),
+        *("eduPersonScopedAffiliation", "supannCivilite", "supannListeRouge", "supannEtablissement"),
+        *("supannEntiteAffectation", "supannEntiteAffectationPrincipale", "givenName"),
+        *("structuralObjectClass", "hasSubordinates", "subschemaSubentry", "createTimestamp", "modifyTimestamp"),
     }
 )
 """Attributes of which thousands of entries have the same few values: encoded once."""
@@ -400,7 +403,7 @@ def _row(name: str, values: Sequence[str]) -> bytes:
     return ber.element(ber.SEQUENCE, ber.short_text(name) + ber.element(ber.SET, encoded))
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=32_768)
 def _common_row(name: str, values: tuple[str, ...]) -> bytes:
     return _row(name, values)
 

@@ -60,10 +60,10 @@ _FIELDS: Mapping[Kind, Mapping[str, Field]] = {
         "displayName": Field.NAME,
     },
     Kind.GROUP: {"cn": Field.LOGIN, "mail": Field.ADDRESS, "displayName": Field.NAME, "acadUAI": Field.UAI},
-    Kind.CLASS: {"cn": Field.CODE, "acadUAI": Field.UAI},
-    Kind.SUBGROUP: {"cn": Field.CODE, "acadUAI": Field.UAI},
-    Kind.DISCIPLINE: {"cn": Field.CODE, "acadDisciplineCode": Field.CODE},
-    Kind.FUNCTION: {"cn": Field.CODE, "acadFunction": Field.CODE},
+    Kind.CLASS: {"acadUAI": Field.UAI, "description": Field.NAME},
+    Kind.SUBGROUP: {"acadUAI": Field.UAI, "description": Field.NAME},
+    Kind.DISCIPLINE: {"acadDisciplineCode": Field.CODE, "description": Field.NAME},
+    Kind.FUNCTION: {"acadFunction": Field.CODE, "description": Field.NAME},
 }
 """The column, or the key in memory, that holds an attribute of a kind of entries."""
 _ASCII = frozenset({Field.LOGIN, Field.ROLE, Field.STATE, Field.UAI, Field.TITLE})
@@ -200,7 +200,7 @@ def _is_always_class(wanted: str, kind: Kind) -> bool:
 def _equals(known: AttributeType, text: str | None, kind: Kind, around: Surroundings) -> Condition:
     if text is None:
         return Nothing()
-    field = _FIELDS[kind].get(known.name)
+    field = _FIELDS.get(kind, {}).get(known.name)
     value = names.fold(text)
     if field is not None:
         condition = Equals(field, value)
@@ -216,7 +216,7 @@ def _approximate(known: AttributeType, text: str | None, kind: Kind) -> Conditio
     """Accents are forgotten: columns that keep them are asked without."""
     if text is None:
         return Nothing()
-    field = _FIELDS[kind].get(known.name)
+    field = _FIELDS.get(kind, {}).get(known.name)
     if field is None:
         return asked.present(known) if kind is Kind.PERSON else Everything()
     value = names.fold(text)
@@ -241,14 +241,14 @@ def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind, arou
         return Nothing()
     # Spaces at the ends of a piece are left to the matching: without them the condition is only wider.
     initial, *middle, final = [names.fold(piece or "") for piece in pieces]
-    field = _FIELDS[kind].get(known.name)
+    field = _FIELDS.get(kind, {}).get(known.name)
     if field is not None:
         condition = Contains(field, initial, tuple(middle), final)
         if _is_surname(known, kind):
             return _surname(condition, Contains(Field.NAME, initial, tuple(middle), final))
         return condition
     if kind is not Kind.PERSON:
-        return Everything()
+        return asked.term_contains(known, initial, kind)
     if known.name == "o":
         keys = search_key(initial), [search_key(piece) for piece in middle], search_key(final)
         return _at_school_named(lambda name: contains(name, *keys), around)

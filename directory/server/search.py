@@ -74,6 +74,7 @@ class Selection:
         named = (schema.attribute(name) for name in wanted if ";" not in name)
         self._known: dict[str, bool] = {}
         self._named = {kind.name for known in named if known is not None for kind in schema.kinds(known)}
+        self._whole = self._user or self._operational
 
     def takes(self, name: str) -> bool:
         known = self._known.get(name)
@@ -86,6 +87,12 @@ class Selection:
     def of(self, view: View, types_only: bool) -> Iterator[tuple[str, Sequence[str]]]:
         """The chosen attributes that the viewer may read."""
         readable, takes = view.readable, self.takes
+        if not self._whole:
+            for name in self._named:
+                held = view.values(name)
+                if held:
+                    yield name, () if types_only else held
+            return
         for name, values in view.entry.attributes.items():
             if values and takes(name) and (readable is None or name in readable):
                 yield name, () if types_only else values

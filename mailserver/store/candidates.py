@@ -4,13 +4,13 @@ The answer is wider than the condition, never narrower; None: nothing short of l
 condition that many people satisfy needs no help: the first page of them is soon full.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, literal, select
 
-from mailserver.folding import fold_login
-from mailserver.identity import Role
+from mailserver.folding import code_key, fold_login
+from mailserver.identity import Role, Tie
 from mailserver.store import words
 from mailserver.store.conditions import (
     All,
@@ -28,7 +28,7 @@ from mailserver.store.conditions import (
     clause,
 )
 from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import claim, person
+from mailserver.store.schema.people import affiliation, claim, person
 from mailserver.store.statements import Statement, Tx
 from mailserver.store.vocabulary import Fragment
 
@@ -41,52 +41,104 @@ _ADDRESSES = frozenset({Field.ADDRESS, Field.PRIMARY_ADDRESS})
 _COMMON = frozenset({Role.PUPIL.value, Role.TEACHER.value})
 """Roles of so many people that an index of roles is of no help."""
 
+_BY_UAI = Statement(select(person.c.account_id).where(person.c.uai == bindparam("uai")).limit(bindparam("most")))
+_OF_SCHOOL = Statement(
+    select(affiliation.c.account_id)
+    .where(affiliation.c.kind.in_([literal(tie.value) for tie in Tie]), affiliation.c.uai == bindparam("uai"))
+    .limit(bindparam("most"))
+)
+_TIED = Statement(
+    select(affiliation.c.account_id)
+    .where(affiliation.c.kind == bindparam("tie"), affiliation.c.code == bindparam("number"))
+    .limit(bindparam("most"))
+)
+_TIED_AT = Statement(
+    select(affiliation.c.account_id)
+    .where(
+        affiliation.c.kind == bindparam("tie"),
+        affiliation.c.uai == bindparam("school"),
+        affiliation.c.code == bindparam("number"),
+    )
+    .limit(bindparam("most"))
+)
 _BY_CLAIM = Statement(select(claim.c.account_id).where(claim.c.name == bindparam("name"), claim.c.live == 1))
 _BY_LOGIN = Statement(select(account.c.id).where(account.c.login == bindparam("login")))
 
 
 def candidates(tx: Tx, condition: Condition) -> set[int] | None:
     """Accounts among which everybody is of whom the condition holds."""
-    match condition:
-        case Nothing() | Undefined():
-            return set()
-        case All(parts):
-            return _narrowest(tx, parts)
-        case Some(parts):
-            return _union(tx, parts)
-        case Equals(Field.ACCOUNT_ID, value):
-            return {int(value)} if value.isascii() and value.isdecimal() else set()
-        case Equals(Field.LOGIN, value):
-            return {row[0] for row in tx.all(_BY_LOGIN, login=fold_login(value))}
-        case Equals(Field.ADDRESS | Field.PRIMARY_ADDRESS, value):
-            return {row[0] for row in tx.all(_BY_CLAIM, name=fold_login(value))}
-        case Contains():
-            return words.people_with(tx, parts_of(tx, condition))
-    return _listed(tx, condition) if _has_index(condition) else None
+    return _Question(tx).ask(condition)
 
 
-def _narrowest(tx: Tx, parts: Iterable[Condition]) -> set[int] | None:
-    """Of several conditions the cheapest first; further ones only while there are many people left."""
-    held: set[int] | None = None
-    for part in sorted(parts, key=_cost):
-        if held is not None and len(held) <= ENOUGH:
-            return held
-        these = candidates(tx, part)
-        if these is not None:
-            held = these if held is None else held & these
-    return held
+class _Question:
+    """One condition while it is looked up; what several of its parts ask is asked once."""
 
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._answers: dict[Hashable, set[int] | None] = {}
 
-def _union(tx: Tx, parts: Iterable[Condition]) -> set[int] | None:
-    held: set[int] = set()
-    for part in sorted(parts, key=_cost, reverse=True):
-        these = candidates(tx, part)
-        if these is None:
-            return None
-        held |= these
-        if len(held) > MAX_PEOPLE:
-            return None
-    return held
+    def ask(self, condition: Condition) -> set[int] | None:
+        tx = self._tx
+        match condition:
+            case Nothing() | Undefined():
+                return set()
+            case All(parts):
+                return self._narrowest(parts)
+            case Some(parts):
+                return self._union(parts)
+            case Equals(Field.ACCOUNT_ID, value):
+                return {int(value)} if value.isascii() and value.isdecimal() else set()
+            case Equals(Field.LOGIN, value):
+                return {row[0] for row in tx.all(_BY_LOGIN, login=fold_login(value))}
+            case Equals(Field.ADDRESS | Field.PRIMARY_ADDRESS, value):
+                return {row[0] for row in tx.all(_BY_CLAIM, name=fold_login(value))}
+            case Contains():
+                parts_wanted = frozenset(parts_of(tx, condition))
+                return self._once(parts_wanted, lambda: words.people_with(tx, parts_wanted))
+            case Equals(Field.UAI, value):
+                return self._short(_BY_UAI, uai=value.strip().upper())
+            case AtSchool(Equals(_, value)):
+                return self._of_school(value.strip().upper())
+            case Tied(kind, code, uai, False) if code:
+                statement = _TIED_AT if uai else _TIED
+                more = {"school": uai.strip().upper()} if uai else {}
+                return self._short(statement, tie=kind.value, number=code_key(code), **more)
+        return self._once(condition, lambda: _listed(tx, condition)) if _has_index(condition) else None
+
+    def _once(self, key: Hashable, ask: Callable[[], set[int] | None]) -> set[int] | None:
+        if key not in self._answers:
+            self._answers[key] = ask()
+        return self._answers[key]
+
+    def _short(self, statement: Statement, **params: str) -> set[int] | None:
+        rows = self._tx.all(statement, most=MAX_PEOPLE + 1, **params)
+        return {row[0] for row in rows} if len(rows) <= MAX_PEOPLE else None
+
+    def _of_school(self, uai: str) -> set[int] | None:
+        main, further = self._short(_BY_UAI, uai=uai), self._short(_OF_SCHOOL, uai=uai)
+        return main | further if main is not None and further is not None else None
+
+    def _narrowest(self, parts: Iterable[Condition]) -> set[int] | None:
+        """Of several conditions the cheapest first; further ones only while there are many people left."""
+        held: set[int] | None = None
+        for part in sorted(parts, key=_cost):
+            if held is not None and len(held) <= ENOUGH:
+                return held
+            these = self.ask(part)
+            if these is not None:
+                held = these if held is None else held & these
+        return held
+
+    def _union(self, parts: Iterable[Condition]) -> set[int] | None:
+        held: set[int] = set()
+        for part in sorted(parts, key=_cost, reverse=True):
+            these = self.ask(part)
+            if these is None:
+                return None
+            held = held | these
+            if len(held) > MAX_PEOPLE:
+                return None
+        return held
 
 
 def _cost(condition: Condition) -> int:
@@ -129,8 +181,8 @@ def _address_parts(tx: Tx, piece: str, starts: bool) -> tuple[Fragment, ...]:
 def _has_index(condition: Condition) -> bool:
     """Whether the database lists the people of a condition without looking at the others."""
     match condition:
-        case Equals(Field.NAME | Field.SURNAME | Field.GIVEN_NAME | Field.UAI | Field.MODIFIED):
-            return True
+        case Equals(Field.NAME | Field.SURNAME | Field.GIVEN_NAME | Field.UAI | Field.MODIFIED, value):
+            return bool(value)
         case Equals(Field.ROLE, value):
             return value not in _COMMON
         case Equals(Field.HIDDEN, value):

@@ -206,7 +206,7 @@ def test_a_school_gets_another_uai_and_its_people_follow(house: Academy, admin: 
     dn = f"ou={SCHOOL},{SCHOOLS}"
     given = {"objectClass": ["organizationalUnit", "acadStructure"], "acadUAI": SCHOOL, "displayName": "Lycée Carnot"}
     assert code_of(admin.add(dn, attributes=given)) == 0
-    term = {"objectClass": "acadTerm", "displayName": "4e B"}
+    term = {"objectClass": "acadTerm", "description": "4e B"}
     assert code_of(admin.add(f"acadClass={SCHOOL}$4B,{dn}", attributes=term)) == 0
     ties = (Affiliation(Tie.CLASS, "4B", SCHOOL), Affiliation(Tie.SCHOOL, SCHOOL, SCHOOL))
     house.add("Sarah", "Kaci", Role.PUPIL, uai=SCHOOL, affiliations=ties)
@@ -228,12 +228,12 @@ def test_a_school_gets_another_uai_and_its_people_follow(house: Academy, admin: 
 def test_functions_and_disciplines(house: Academy, admin: Any, branch: str, kind: str) -> None:
     tie = Tie.FUNCTION if kind == "acadFunction" else Tie.DISCIPLINE
     dn = f"{kind}=ENS,ou={branch},{BASE}"
-    assert code_of(admin.add(dn, attributes={"objectClass": "acadTerm", "displayName": "Enseignement"})) == 0
+    assert code_of(admin.add(dn, attributes={"objectClass": "acadTerm", "description": "Enseignement"})) == 0
     person = house.add(
         "Emma", "Dupont", affiliations=(Affiliation(tie, "ENS", SCHOOL), Affiliation(tie, "DOC", SCHOOL))
     )
     assert code_of(admin.delete(dn)) == Code.UNWILLING_TO_PERFORM
-    assert code_of(admin.modify(dn, {"displayName": [(MODIFY_REPLACE, ["Enseigner"])]})) == 0
+    assert code_of(admin.modify(dn, {"description": [(MODIFY_REPLACE, ["Enseigner"])]})) == 0
     assert code_of(admin.modify_dn(dn, f"{kind}=DOC")) == Code.ENTRY_ALREADY_EXISTS
     assert code_of(admin.modify_dn(dn, f"{kind}=PROF")) == 0
     ties = house.run(house.store.read(affiliations.of, [person.account_id]))[person.account_id]

@@ -60,9 +60,9 @@ class Terms:
 
 def _label(values: Values, code: str) -> str:
     """What the entry is called, when that is not just its code."""
-    label = next(iter(values.get("displayName", ())), "")
+    label = next(iter(values.get("description", ())), "")
     if len(label) > affiliations.MAX_CODE:
-        raise Fault(Code.CONSTRAINT_VIOLATION, f"displayName: at most {affiliations.MAX_CODE} characters")
+        raise Fault(Code.CONSTRAINT_VIOLATION, f"description: at most {affiliations.MAX_CODE} characters")
     return "" if label.casefold() == code.casefold() else label
 
 
