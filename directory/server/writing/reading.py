@@ -8,8 +8,7 @@ from directory.server.faults import Fault
 from directory.server.groups import group_of
 from directory.server.messages import Code
 from directory.tree import BRANCHES, TERMS, Entry, Kind, Place, Tree
-from mailserver.store import affiliations, contacts, lists, people, schools, vocabulary_entries
-from mailserver.store.conditions import Equals, Field
+from mailserver.store import accounts, contacts, lists, people, roll, schools, vocabulary_entries
 from mailserver.store.statements import Tx
 
 FIXED = frozenset({Kind.BASE, Kind.ADMIN, *BRANCHES})
@@ -94,15 +93,15 @@ def place_of_term(place: Place) -> tuple[str, str]:
 
 def person_row(tx: Tx, login: str) -> people.Entry | None:
     """The row of the person with this identifier, whatever the account's state."""
-    rows = people.matching(tx, Equals(Field.LOGIN, login), 1)
-    return rows[0] if rows and names.fold(rows[0].login) == login else None
+    standing = accounts.by_login(tx, login)
+    return people.by_account(tx, standing.id) if standing is not None else None
 
 
 def _person(tx: Tx, tree: Tree, place: Place) -> Entry | None:
     row = person_row(tx, place.key)
     if row is None:
         return _contact(tx, tree, contact_key(place))
-    ties = affiliations.of(tx, (row.account_id,)).get(row.account_id, ())
+    ties = roll.ties(tx, (row.account_id,)).get(row.account_id, ())
     school = schools.get(tx, row.uai) if row.uai else None
     return tree.person(person_of(row, school.name if school is not None else "", ties), row.created, row.modified)
 
