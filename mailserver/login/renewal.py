@@ -65,8 +65,7 @@ async def due(store: Store, passwords: Passwords, now: float) -> AsyncIterator[t
     for sent, days in enumerate(ordered):
         oldest = int(now) - passwords.renewal_days * DAY
         after = 0
-        while page := await store.read(renewals.due, sent, oldest + days * DAY, BATCH, after):
+        while page := await store.read(renewals.due, sent, oldest, oldest + days * DAY, BATCH, after):
             after = page[-1].account_id
             for one in page:
-                if one.password_set > oldest:
-                    yield one, notices(passwords, one.password_set, now)
+                yield one, notices(passwords, one.password_set, now)

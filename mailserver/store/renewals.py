@@ -22,7 +22,7 @@ _DUE = Statement(
     select(account.c.id, account.c.password_set, account.c.recovery_address)
     .where(
         account.c.renewal_notice == bindparam("sent"),
-        account.c.password_set > 0,
+        account.c.password_set > bindparam("since"),
         account.c.password_set <= bindparam("before"),
         account.c.state == State.ACTIVE.value,
         account.c.id > bindparam("after"),
@@ -41,9 +41,9 @@ _NOTICED = Statement(
 )
 
 
-def due(tx: Tx, sent: int, before: int, number: int, after: int = 0) -> list[Due]:
-    """Active people who had `sent` notices and whose password is as old as `before` or older, in the order of ids."""
-    rows = tx.all(_DUE, sent=sent, before=before, after=after, number=number)
+def due(tx: Tx, sent: int, since: int, before: int, number: int, after: int = 0) -> list[Due]:
+    """Active people who had `sent` notices and whose password was set after `since` and not after `before`, by id."""
+    rows = tx.all(_DUE, sent=sent, since=max(0, since), before=before, after=after, number=number)
     return [Due(*row) for row in rows]
 
 
