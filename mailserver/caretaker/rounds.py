@@ -24,7 +24,7 @@ log = structlog.get_logger("caretaker")
 
 PERIOD = 1.0
 """Seconds between two looks at the calendar: a planned suspension is felt everywhere within five of its time."""
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 4.0
 """Between two looks at the mail of closed accounts, if anything was committed meanwhile."""
 SLOW_SECONDS = 600.0
 """Between two looks for what is measured in days: passwords to renew, rows to sweep away."""

@@ -7,7 +7,7 @@ Questions are asked without locks; whoever acts asks again inside the unit (`acc
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, or_, select, update
 
 from mailserver.identity import State
 from mailserver.store import blobs, mailboxes
@@ -17,6 +17,8 @@ from mailserver.store.schema.imports import import_change, import_run
 from mailserver.store.schema.mail import blob, mailbox, message
 from mailserver.store.statements import Statement, Tx
 
+NEVER: ColumnElement[int] = literal_column("0")
+"""As a literal, so that both engines see that the partial indexes (`> 0`) answer."""
 LEASE_SECONDS = 15
 DAY = 86400
 ANSWER_PAUSE = 7 * DAY
@@ -53,8 +55,7 @@ def release_lease(tx: Tx, worker: int) -> None:
 
 
 def _come(column: ColumnElement[int], now: int) -> ColumnElement[bool]:
-    """`> 0` as the partial index has it."""
-    return and_(column > 0, column <= now)
+    return and_(column > NEVER, column <= now)
 
 
 def suspensions(tx: Tx, limit: int) -> list[int]:
@@ -81,17 +82,22 @@ def erasures(tx: Tx, limit: int) -> list[int]:
 
 def closing_notices(tx: Tx, days: Sequence[int], limit: int) -> list[int]:
     """Accounts that close so soon that their owner is to be told (again)."""
-    now = tx.now
+    now, ordered = tx.now, descending(days)
+    if not ordered:
+        return []
+    near = and_(account.c.close_at > NEVER, account.c.close_at > now, account.c.close_at <= now + ordered[0] * DAY)
     steps = [
         and_(account.c.close_at <= now + ahead * DAY, account.c.close_notice <= sent)
-        for sent, ahead in enumerate(descending(days))
+        for sent, ahead in enumerate(ordered)
     ]
-    return _ids(tx, and_(account.c.close_at > now, or_(*steps)), limit) if steps else []
+    return _ids(tx, and_(near, or_(*steps)), limit)
 
 
 def welcomes(tx: Tx, limit: int) -> list[int]:
     """Accounts that wait to be activated and whose owner has not been told of at the private address."""
-    waiting = and_(account.c.welcome_due > 0, account.c.state == State.PENDING.value)
+    # The equality lets the index give them in the order of ids, without sorting 330,000 of them for the first ten.
+    due = and_(account.c.welcome_due > NEVER, account.c.welcome_due == literal_column("1"))
+    waiting = and_(due, account.c.state == State.PENDING.value)
     return _ids(tx, waiting, limit)
 
 
@@ -144,7 +150,7 @@ class Arrived:
 
 
 def _answering(now: int) -> ColumnElement[bool]:
-    return and_(account.c.reply_until > 0, account.c.reply_until > now, account.c.state == State.CLOSED.value)
+    return and_(account.c.reply_until > NEVER, account.c.reply_until > now, account.c.state == State.CLOSED.value)
 
 
 def arrivals(tx: Tx, limit: int) -> list[Arrived]:

@@ -15,7 +15,7 @@ from mailserver.store.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import collection, item, item_gone
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
-from mailserver.store.schema.people import affiliation, claim, person
+from mailserver.store.schema.people import affiliation, claim, person, person_word
 from mailserver.store.schema.rosters import (
     held_message,
     list_member,
@@ -178,7 +178,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
     return False
 
 
-_ENTRY: Final = (person, affiliation)
+_ENTRY: Final = (person, affiliation, person_word)
 _APART: Final = (mailbox, subscription, collection, held_message)
 
 
