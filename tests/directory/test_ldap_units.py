@@ -117,7 +117,7 @@ async def test_contacts_lists_schools_and_terms(house: House) -> None:
         modify(f"cn=enseignants,{GROUPS}", (Edit.ADD, "acadMemberAddress", ["x@ailleurs.example"])),
         Rename(f"acadClass={SCHOOL}$4B,{school}", f"acadClass={SCHOOL}$4C", True, None),
         Rename(school, "ou=0210015C", True, None),
-        modify(f"acadClass=0210015C$4C,ou=0210015C,{SCHOOLS}", (Edit.REPLACE, "displayName", ["4e C"])),
+        modify(f"acadClass=0210015C$4C,ou=0210015C,{SCHOOLS}", (Edit.REPLACE, "description", ["4e C"])),
     ):
         assert await house.run(update) is Code.SUCCESS, update
     assert await house.run(Delete(f"ou=0210015C,{SCHOOLS}")) is Code.NOT_ALLOWED_ON_NON_LEAF

@@ -90,7 +90,7 @@ ROSTER = {
     "member": [MARTIN],
 }
 STRUCTURE = {"objectClass": ["organizationalUnit", "acadStructure"], "ou": ["0210006T"], "acadUAI": ["0210006T"]}
-TERM = {"objectClass": ["acadTerm"], "acadClass": ["0210006T$4B"], "acadUAI": ["0210006T"], "cn": ["4B"]}
+TERM = {"objectClass": ["acadTerm"], "acadClass": ["0210006T$4B"], "acadUAI": ["0210006T"]}
 A_CONTACT, A_PERSON, A_LIST = Add(ZOE, CONTACT), Add(MARTIN, PERSON), Add(LIST, ROSTER)
 A_SCHOOL, A_CLASS = Add(SCHOOL, STRUCTURE), Add(CLASS, TERM)
 OK = Code.SUCCESS
@@ -279,8 +279,8 @@ SCENARIOS: dict[str, list[tuple[Step, Code]]] = {
     "a class": [
         (A_SCHOOL, OK),
         (A_CLASS, OK),
-        (modify(CLASS, ("displayName", REPLACE, ["4e B"])), OK),
-        (Find("(&(objectClass=acadTerm)(displayName=4e b))"), OK),
+        (modify(CLASS, ("description", REPLACE, ["4e B"])), OK),
+        (Find("(&(objectClass=acadTerm)(description=4e b))"), OK),
         (A_CLASS, Code.ENTRY_ALREADY_EXISTS),
     ],
     # ------------------------------------------------------------ lists
