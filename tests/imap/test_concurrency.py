@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 
+from imap.welcome import PAUSE
 from mailserver.store import accounts
 from mailserver.store.transactions import Store
 from tests.imap.world import Client, World, play
@@ -127,6 +128,36 @@ def test_a_suspended_account_is_shown_out(sqlite_store: Store) -> None:
             for client in (idle, silent):
                 assert b"* BYE [CONTACTADMIN] Compte suspendu depuis le" in await client.closed()
             await other.ok("NOOP")
+
+    play(scene)
+
+
+def test_a_long_fetch_ends_with_the_account(sqlite_store: Store) -> None:
+    """Who is suspended while thousands of lines are on their way hears BYE between two of them, not after the last."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            batch = b" {%d+}\r\n%s" % (len(MESSAGE), MESSAGE)
+            for _ in range(4):
+                client.send(b"a APPEND INBOX" + batch * 500 + b"\r\n")
+                await client.until(b"APPEND completed\r\n")
+            client.transport.full = 100_000
+            client.send(b"f FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)\r\n")
+            await asyncio.sleep(0.2)
+            await world.store.write(accounts.suspend, world.accounts["edupont"], "", False)
+            await asyncio.sleep(PAUSE)  # the messages moved the account, too: it was looked at just before
+            said = b""
+            async with asyncio.timeout(20):
+                while not client.transport.lost:  # a slow reader
+                    said += client.transport.take(20_000)
+                    await asyncio.sleep(0.01)
+            said += client.pending
+            assert b"* BYE [CONTACTADMIN] Compte suspendu" in said
+            assert b"f OK" not in said
+            assert said.rpartition(b"* BYE")[0].endswith(b")\r\n")
+            assert said.count(b" FETCH (") < 2000
 
     play(scene)
 
