@@ -1,7 +1,7 @@
 """Lists of the embedded directory: making them, what may be in them, and who receives what is sent to one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from directory import standing
 from mailserver import selection
@@ -60,6 +60,10 @@ class House:
         folded = fold_login(address)
         local, at, domain = folded.rpartition("@")
         return f"{local}@{self.domain}" if at and domain in self.domains[1:] else folded
+
+    def fold_all(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """Several, none twice."""
+        return tuple(dict.fromkeys(map(self.fold, addresses)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,13 @@ def create(tx: Tx, address: str, name: str, owner: str, members: Sequence[str]) 
 
 def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
     """Make a list as somebody asks for it. Raises Refused(CONFLICT | LIMIT | INVALID | NO_SUCH_RECIPIENT)."""
+    wanted = replace(
+        wanted,
+        address=house.fold(wanted.address),
+        owners=house.fold_all(wanted.owners),
+        members=house.fold_all(wanted.members),
+        named=house.fold_all(wanted.named),
+    )
     check_address(house, wanted.address)
     if wanted.query and wanted.members:
         raise Refused(Reason.INVALID, "a living list's members are found, not written down")
@@ -175,10 +186,10 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         lists.change(tx, entry.address, values)
     if wanted.owners is not None:
         check_known(tx, house, wanted.owners)
-        lists.set_owners(tx, entry.address, wanted.owners)
+        lists.set_owners(tx, entry.address, house.fold_all(wanted.owners))
     if wanted.named is not None:
         check_known(tx, house, wanted.named)
-        lists.set_writers(tx, entry.address, wanted.named)
+        lists.set_writers(tx, entry.address, house.fold_all(wanted.named))
     said = [
         *sorted(values),
         *(["owners"] if wanted.owners is not None else []),
@@ -240,7 +251,9 @@ def edit_checked(
 ) -> tuple[int, int]:
     """The same as somebody asks for it. Raises Refused(NO_SUCH_RECIPIENT), too."""
     check_known(tx, house, add)
-    done = edit(tx, address, add, remove)
+    # What was put in before this rule may stand in another of our domains: both spellings go.
+    unwanted = tuple(dict.fromkeys((*remove, *house.fold_all(remove))))
+    done = edit(tx, house.fold(address), house.fold_all(add), unwanted)
     audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: {done[0]} members added, {done[1]} removed")
     return done
 

@@ -253,7 +253,7 @@ class Submission:
         base, _, detail = local.partition("+")
         if principal is None or not detail.startswith(personal_lists.PREFIX) or domain not in self._domains:
             return None
-        if base != principal.login.casefold() and not principal.owns(f"{base}@{domain}"):
+        if base != principal.login.casefold() and not principal.owns(f"{base}@{self._settings.domain}"):
             return None
         key = detail.removeprefix(personal_lists.PREFIX)
         members = await self._store.read(personal_lists.members_of, principal.account_id, key)
