@@ -8,6 +8,7 @@ ever claimed is never issued again; `store.claims` remembers.
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from mailserver.errors import Reason, Refused
@@ -112,6 +113,7 @@ def is_login(text: str) -> bool:
 # ---------------------------------------------------------------------- rules
 
 
+@lru_cache(maxsize=20_000)
 def slug(name: str) -> str:
     """A name in ASCII, lower case, hyphens for spaces, bounded: what identifiers and addresses are made of."""
     text = strip_marks(name[:MAX_NAME]).casefold().translate(_LETTERS)
@@ -276,7 +278,9 @@ def keep_hints(hints: Hints, new: Hints) -> None:
     hints.update(new)
 
 
-def issue_many(names: Names, domain: str, wishes: Sequence[Wish], hints: Mapping[str, int]) -> tuple[list[Issued | Refused], Hints]:
+def issue_many(
+    names: Names, domain: str, wishes: Sequence[Wish], hints: Mapping[str, int]
+) -> tuple[list[Issued | Refused], Hints]:
     """Names for many people, as if one came after the other; always the lowest number that is free.
 
     One question to the store in most cases, however many homonyms there are. The caller holds `claims.lock` and

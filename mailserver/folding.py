@@ -20,6 +20,8 @@ def fold_login(name: str) -> str:
 
 def strip_marks(text: str) -> str:
     """Letters without their accents and other combining marks."""
+    if text.isascii():  # most names are, and an import folds a million
+        return text
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 

@@ -93,4 +93,5 @@ def same(kept: bytes | None, given: bytes) -> bool:
 
 
 def _squeeze(text: str) -> str:
-    return "".join(character for character in text.upper() if character.isalnum())
+    upper = text.upper()
+    return upper if upper.isalnum() else "".join(character for character in upper if character.isalnum())

@@ -167,8 +167,12 @@ def _text(name: str, text: str | None) -> str | None:
     return clean
 
 
-def checked_ties(held: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
-    """Affiliations whose schools have the shape of a UAI. Raises Refused(INVALID)."""
+@lru_cache(maxsize=50_000)
+def checked_ties(held: tuple[Affiliation, ...]) -> tuple[Affiliation, ...]:
+    """Affiliations whose schools have the shape of a UAI. Raises Refused(INVALID).
+
+    Remembered: thirty pupils in a row are of one class, and what is the same object is compared at once.
+    """
     checked = affiliations.canonical(held)
     for one in checked:
         if one.uai:

@@ -3,7 +3,9 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -34,11 +36,14 @@ COLUMNS = (
 )
 TIES = {"functions": Tie.FUNCTION, "classes": Tie.CLASS, "groups": Tie.GROUP}
 """Columns whose cells hold several values: `ENS|DOC`, `4B=4e B|0210006T:5A`."""
+_NO_TIES: frozenset[Tie] = frozenset()
 MAX_CELL = 10_000
 """Characters; the csv module is told, so that an open quote does not swallow the file."""
 MAX_HEADER = 4096
 TOLD_EVERY = 500
 """Lines between two words of progress."""
+_BROKEN = re.compile("[\udc80-\udcff]")
+"""What reading leaves of octets that are not UTF-8."""
 _YES = {"1": True, "oui": True, "yes": True, "true": True, "0": False, "non": False, "no": False, "false": False}
 
 
@@ -113,9 +118,9 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> PersonRe
     # An empty cell says nothing.
     said = {name: cell for name, cell in zip(columns, cells, strict=False) if cell and not cell.isspace()}
     about = PersonRecord(number, numen=said.get("numen"), ine=said.get("ine"), login=said.get("login"))
-    for cell in cells:
-        if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
-            return Fault(number, "not UTF-8", about)
+    text = "".join(cells)
+    if not text.isascii() and _BROKEN.search(text):
+        return Fault(number, "not UTF-8", about)
     for name in REQUIRED:
         if name not in said:
             return Fault(number, f"{name}: is empty", about)
@@ -160,17 +165,24 @@ def _ties(said: dict[str, str]) -> tuple[tuple[Affiliation, ...], frozenset[Tie]
 
     Without a UAI they are at the line's own school.
     """
-    held: list[Affiliation] = []
-    ties: set[Tie] = set()
+    held: tuple[Affiliation, ...] = ()
+    ties: list[Tie] = []
     for column, kind in TIES.items():
-        if column not in said:
-            continue
-        ties.add(kind)
-        for part in filter(None, map(str.strip, said[column].split("|"))):
-            place, _, label = part.partition("=")
-            uai, colon, code = place.rpartition(":")
-            uai = uai.strip() if colon else said.get("uai", "").strip()
-            if not uai and kind is not Tie.FUNCTION:
-                raise BadSyntax(f"{column}: {code.strip()[:40]!r} is of no school; give the line's uai, or UAI:CODE")
-            held.append(Affiliation(kind, code.strip(), uai, label.strip()))
-    return tuple(held), frozenset(ties)
+        if column in said:
+            ties.append(kind)
+            held += _cell(column, said[column], said.get("uai", ""))
+    return held, frozenset(ties) if ties else _NO_TIES
+
+
+@lru_cache(maxsize=50_000)
+def _cell(column: str, cell: str, own: str) -> tuple[Affiliation, ...]:
+    held: list[Affiliation] = []
+    kind = TIES[column]
+    for part in filter(None, map(str.strip, cell.split("|"))):
+        place, _, label = part.partition("=")
+        uai, colon, code = place.rpartition(":")
+        uai = uai.strip() if colon else own.strip()
+        if not uai and kind is not Tie.FUNCTION:
+            raise BadSyntax(f"{column}: {code.strip()[:40]!r} is of no school; give the line's uai, or UAI:CODE")
+        held.append(Affiliation(kind, code.strip(), uai, label.strip()))
+    return tuple(held)

@@ -1,17 +1,16 @@
 """Imports as tests run them: text in, report out, on the embedded directory."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from directory.imports.deciding import Terms
 from directory.imports.embedded import EmbeddedTarget
 from directory.imports.intake import Intake, Options, Report, Undone
-from directory.imports.planning import Listener, Plan, Tally
+from directory.imports.planning import Listener, Tally
 from directory.imports.records import Fault, Remark
 from directory.imports.restoring import Ending
 from directory.imports.rows import CsvExport
-from directory.imports.target import LEFT, Outcome, Result
+from directory.imports.target import Outcome, Result
 from directory.people import EmbeddedDirectory
 from mailserver.store import accounts, people
 from mailserver.store.accounts import Standing
