@@ -25,7 +25,7 @@ activation) or the one-time code; the provisional secret is dead then. A forgott
 sent to the private address (`recovery`, `private`). An expired one opens the web alone, as far as a new one
 (`renewal`). Whoever chooses meets `choice`.
 
-Modules: `entrance` (the class), `memory` (recent successes), `throttle`, `devices`, `factors`, `staying`,
+Modules: `entrance` (the class), `memory` (recent successes), `throttle`, `turns`, `devices`, `factors`, `staying`,
 `provisional`; `choice`, `policy`, `own`, `dates`, `words`, `history` (what a chosen password may be).
 """
 

@@ -1,8 +1,6 @@
 """`Login`: the one way in for people."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import structlog
@@ -20,6 +18,7 @@ from mailserver.login.memory import CHECKED_SECONDS, Memory, Success
 from mailserver.login.policy import Weakness
 from mailserver.login.provisional import Claim, Proof
 from mailserver.login.throttle import Attempt, Facts, Waits
+from mailserver.login.turns import Turns
 from mailserver.notices.house import house_of
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
@@ -58,7 +57,7 @@ class Login:
         self.devices = Devices(store=store, clock=clock, proofs=self._proofs)
         self._memory = Memory(clock)
         self._waits = Waits(clock)
-        self._turns: dict[str, _Turn] = {}
+        self._turns = Turns()
         self._heard = 0
         changes.subscribe("account", DIRECTORY, self._hear)
 
@@ -73,18 +72,27 @@ class Login:
 
         Raises Refused(AUTHENTICATION | THROTTLED), and after a right secret only Refused(NOT_ACTIVATED |
         SUSPENDED | CLOSED | APP_PASSWORD | PASSWORD_EXPIRED); Temporary when directory or store cannot be asked. The
-        web lets an expired password in: its pages lead to the choice of a new one (`renewal`).
+        web lets an expired password in: its pages lead to the choice of a new one (`renewal`). People log in there
+        once, so each time is proven and on record.
         """
+        if service == WEB:
+            name, peer = fold_login(login), throttle.peer_name(peer)
+            async with self._turns.of(name):
+                return await self._prove(name, secret, peer, service, self._memory.token(peer, name, secret))
+        return await self._proven(login, secret, peer, service)
+
+    async def _proven(self, login: str, secret: Secret, peer: str, service: str, *, entering: bool = True) -> Principal:
+        """The same from memory where it can be; not `entering`: somebody who is inside shows the password again."""
         name, peer = fold_login(login), throttle.peer_name(peer)
         token = self._memory.token(peer, name, secret)
         principal = await self._remembered(token, service)
         if principal is not None:
             return principal
-        async with self._turn(name):
+        async with self._turns.of(name):
             # Whoever came just before may have proven the same.
             principal = await self._remembered(token, service)
             if principal is None:
-                principal = await self._prove(name, secret, peer, service, token)
+                principal = await self._prove(name, secret, peer, service, token, entering=entering)
             return principal
 
     async def _remembered(self, token: bytes, service: str) -> Principal | None:
@@ -108,7 +116,9 @@ class Login:
         success.principal, success.checked_at, success.heard = principal, now, heard
         return principal
 
-    async def _prove(self, name: str, secret: Secret, peer: str, service: str, token: bytes) -> Principal:
+    async def _prove(
+        self, name: str, secret: Secret, peer: str, service: str, token: bytes, *, entering: bool = True
+    ) -> Principal:
         attempt, facts = await self._open(name, peer, service, self._device_hash(secret, service))
         heard = self._heard
         services: frozenset[str] | None = None
@@ -118,7 +128,8 @@ class Login:
         else:
             principal = await self._by_password(attempt, facts, name, secret)
             services = _WEB_ONLY if facts.factor_on or self._is_expired(facts.standing) else None
-        if not facts.factor_on or facts.device is not None:  # else the login is complete with the second step only
+        # With a second factor the login is complete with the second step only.
+        if entering and (not facts.factor_on or facts.device is not None):
             await self._store.write(throttle.succeeded, attempt, facts)
             log.info("login", account=attempt.account_id, service=service, peer=peer, device=principal.device_id)
         now = self._clock.monotonic()
@@ -195,7 +206,7 @@ class Login:
 
         Raises as `login` does; Refused(INVALID) when the password is right and the code is not.
         """
-        proven = await self.login(principal.login, secret, peer, WEB)
+        proven = await self._proven(principal.login, secret, peer, WEB, entering=False)
         if proven.account_id != principal.account_id:
             raise Refused(Reason.AUTHENTICATION, WRONG)
         if answer is None:
@@ -240,7 +251,7 @@ class Login:
         Proof.HALF: the NUMEN is right, and a birth date is known that was not told. Raises as `activate` does.
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turn(name):
+        async with self._turns.of(name):
             attempt, _, proven = await self._claimed(name, Claim(proof, birth_date), peer, service)
             return await self._require(attempt.account_id), proven
 
@@ -254,7 +265,7 @@ class Login:
         password breaks.
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turn(name):
+        async with self._turns.of(name):
             began = self._clock.monotonic()
             attempt, facts, proven = await self._claimed(name, Claim(proof, birth_date), peer, service)
             if proven is not Proof.WHOLE:
@@ -274,7 +285,7 @@ class Login:
     async def prove_recovery(self, login: str, code: Secret, peer: str) -> Principal:
         """Whose forgotten password the code replaces; it stays good. Raises as `recover` does."""
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turn(name):
+        async with self._turns.of(name):
             attempt, _ = await self._recovering(name, code, peer)
             return await self._require(attempt.account_id)
 
@@ -284,7 +295,7 @@ class Login:
         Raises Refused(AUTHENTICATION | THROTTLED | SUSPENDED | CLOSED | WEAK_PASSWORD).
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turn(name):
+        async with self._turns.of(name):
             attempt, facts = await self._recovering(name, code, peer)
             return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, detail="recovery")
 
@@ -302,7 +313,7 @@ class Login:
         self, principal: Principal, old: Secret, new_password: Secret, peer: str, service: str = WEB
     ) -> Principal:
         """Replace one's own password. Raises as `login` does for the old one, Refused(WEAK_PASSWORD) for the new."""
-        proven = await self.login(principal.login, old, peer, service)
+        proven = await self._proven(principal.login, old, peer, service, entering=False)
         attempt, facts = await self._open(principal.login, throttle.peer_name(peer), service)
         if proven.device_id or attempt.account_id != principal.account_id:  # an app password is no password
             raise Refused(Reason.AUTHENTICATION, WRONG)
@@ -374,31 +385,8 @@ class Login:
         log.info("login refused", account=attempt.account_id, service=attempt.service, state=state.value)
         return staying.refusal(self._house, state, standing)
 
-    @contextlib.asynccontextmanager
-    async def _turn(self, name: str) -> AsyncIterator[None]:
-        """One attempt at a time for one login: a burst of guesses meets the count of the one before."""
-        turn = self._turns.setdefault(name, _Turn())
-        turn.users += 1
-        try:
-            async with turn.lock:
-                yield
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[name]
-
 
 def _end_logins(tx: Tx, origin: Origin, account_id: int) -> int:
     version = accounts.end_logins(tx, account_id)
     audit.record(tx, origin, Action.SESSIONS_CLOSED, account_id)
     return version
-
-
-class _Turn:
-    """A queue of attempts for one login."""
-
-    __slots__ = ("lock", "users")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.users = 0

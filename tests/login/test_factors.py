@@ -193,6 +193,17 @@ async def test_the_password_alone_opens_the_first_step_of_the_web_only(gate: Gat
     assert (await gate.history(person))[0].action is Action.LOGIN
 
 
+async def test_every_login_to_the_web_is_on_record_and_a_password_shown_again_is_not(gate: Gate) -> None:
+    person = await gate.person()
+    await gate.enter(peer=HOME)
+    for _ in range(2):
+        await gate.login.login("edupont", Secret(PASSWORD), HOME, "web")
+    gate.clock.step(100)
+    await gate.login.prove_again(person, Secret(PASSWORD), None, HOME)
+    services = [event.service for event in await gate.history(person) if event.action is Action.LOGIN]
+    assert services == ["web", "web", "imap"]
+
+
 async def test_switching_on_ends_what_the_password_had_opened(gate: Gate) -> None:
     person = await gate.person()
     inside = await gate.enter()
