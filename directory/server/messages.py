@@ -397,8 +397,24 @@ COMMON = frozenset(
 """Attributes of which thousands of entries have the same few values: encoded once."""
 
 
+@functools.lru_cache(maxsize=1024)
+def _type(name: str) -> bytes:
+    return ber.short_text(name)
+
+
+_SHORT = 80
+"""Octets of a name and of a value that fit together into lengths of one octet."""
+_ROW, _SET, _OCTETS = ([bytes((tag, length)) for length in range(128)] for tag in (ber.SEQUENCE, ber.SET, ber.OCTETS))
+
+
 def _row(name: str, values: Sequence[str]) -> bytes:
     """A PartialAttribute: its type and the set of its values."""
+    if len(values) == 1:
+        kind, value = _type(name), values[0].encode("utf-8", "surrogateescape")
+        size = len(value)
+        if size + len(kind) < _SHORT:
+            # The commonest row by far, without a function call for every element.
+            return b"".join((_ROW[len(kind) + size + 4], kind, _SET[size + 2], _OCTETS[size], value))
     encoded = b"".join([ber.short_text(value) for value in values])
     return ber.element(ber.SEQUENCE, ber.short_text(name) + ber.element(ber.SET, encoded))
 

@@ -75,6 +75,7 @@ class Selection:
         self._known: dict[str, bool] = {}
         self._named = {kind.name for known in named if known is not None for kind in schema.kinds(known)}
         self._whole = self._user or self._operational
+        self._taken: dict[frozenset[str] | None, frozenset[str]] = {}
 
     def takes(self, name: str) -> bool:
         known = self._known.get(name)
@@ -86,16 +87,23 @@ class Selection:
 
     def of(self, view: View, types_only: bool) -> Iterator[tuple[str, Sequence[str]]]:
         """The chosen attributes that the viewer may read."""
-        readable, takes = view.readable, self.takes
         if not self._whole:
             for name in self._named:
                 held = view.values(name)
                 if held:
                     yield name, () if types_only else held
             return
+        taken = self._taken.get(view.readable)
+        if taken is None:
+            taken = self._taken[view.readable] = self._all_of(view.readable)
         for name, values in view.entry.attributes.items():
-            if values and takes(name) and (readable is None or name in readable):
+            if name in taken and values:
                 yield name, () if types_only else values
+
+    def _all_of(self, readable: frozenset[str] | None) -> frozenset[str]:
+        """Every attribute that is wanted and may be read."""
+        known = (one.name for one in schema.ATTRIBUTES)
+        return frozenset(name for name in known if self.takes(name) and (readable is None or name in readable))
 
 
 def scope_kinds(kind: Kind, scope: Scope) -> tuple[Kind, ...]:

@@ -13,7 +13,7 @@ from mailserver.folding import code_key
 from mailserver.identity import Affiliation, Tie
 from mailserver.store.notices import moved
 from mailserver.store.schema.people import affiliation, person
-from mailserver.store.statements import Statement, Tx
+from mailserver.store.statements import ManyStatement, Statement, Tx
 
 MAX_TIES = 400
 """Of one person: a substitute teacher of twenty schools with every class of each fits."""
@@ -30,7 +30,8 @@ _COLUMNS = (
     affiliation.c.code,
     affiliation.c.label,
 )
-_ORDER = (affiliation.c.account_id, affiliation.c.kind, affiliation.c.uai, affiliation.c.code)
+_OF = ManyStatement(select(*_COLUMNS), affiliation.c.account_id)
+_TIE = {tie.value: tie for tie in Tie}
 _INSERT = Statement(insert(affiliation), keys=("account_id", "kind", "uai", "code", "label"))
 _ONE = (
     affiliation.c.account_id == bindparam("owner"),
@@ -70,10 +71,8 @@ def canonical(affiliations: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
 def of(tx: Tx, account_ids: Iterable[int]) -> dict[int, tuple[Affiliation, ...]]:
     """The affiliations of several people; those who have none are left out."""
     found: dict[int, list[Affiliation]] = {}
-    for ids in _portions(account_ids):
-        rows = tx.execute(select(*_COLUMNS).where(affiliation.c.account_id.in_(ids)).order_by(*_ORDER))
-        for account_id, kind, uai, code, label in map(tuple, rows):
-            found.setdefault(account_id, []).append(Affiliation(Tie(kind), code, uai, label))
+    for account_id, kind, uai, code, label in sorted(_OF.rows(tx, list(account_ids))):
+        found.setdefault(account_id, []).append(Affiliation(_TIE[kind], code, uai, label))
     return {account_id: tuple(ties) for account_id, ties in found.items()}
 
 

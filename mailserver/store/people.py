@@ -103,6 +103,8 @@ _COLUMNS = (
 )
 _INDEXED = frozenset({"given_name", "surname", "address", "aliases"})
 """Columns whose words are searched (`store.words`)."""
+_ROLE = {role.value: role for role in Role}
+_STATE = {state.value: state for state in State}
 _PEOPLE = person.join(account, account.c.id == person.c.account_id)
 _ALL: Select[Any] = select(*_COLUMNS).select_from(_PEOPLE)
 _ROWS = ManyStatement(_ALL, person.c.account_id)
@@ -370,11 +372,11 @@ def _entry(row: Row) -> Entry:
         aliases=tuple(row[3].split()),
         given_name=row[4],
         surname=row[5],
-        role=Role(row[6]),
+        role=_ROLE[row[6]],
         uai=row[7],
         discipline=row[8],
         hidden=bool(row[9]),
-        state=State(row[10]),
+        state=_STATE[row[10]],
         may_receive=bool(row[11]),
         quota=row[12],
         login_version=row[13],
