@@ -16,7 +16,8 @@ from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome, Re
 from directory.issuing import Hints, Issued, Names, Wish
 from mailserver.errors import Refused
 from mailserver.folding import fold_login, search_key
-from mailserver.identity import Affiliation, State, Tie
+from mailserver.identity import Affiliation, Role, State, Tie
+from mailserver.store.accounts import Marks
 from mailserver.store.roll import Known, Like
 
 _ORDER = {tie: tie.value for tie in Tie}
@@ -54,24 +55,30 @@ def result(step: Step) -> Result:
     """The step in the words of the report."""
     known = step.after or step.before
     record = step.candidate.record
-    said = Result(
-        record.line, step.outcome, reason=step.reason, changed=step.changed, activates=step.activates, file=record.file
-    )
-    if known is None:
-        return replace(said, name=f"{record.given_name or ''} {record.surname or ''}".strip())
-    return replace(
-        said,
-        account_id=known.account_id,
-        login=known.login,
-        address=known.address,
-        name=f"{known.given_name} {known.surname}".strip(),
-        elder=_elder(known) if step.outcome is Outcome.CREATED and not known.login_given else "",
+    name = f"{record.given_name or ''} {record.surname or ''}"
+    if known is not None and known.has_entry:
+        name = f"{known.given_name} {known.surname}"
+    return Result(
+        record.line,
+        step.outcome,
+        known.account_id if known is not None else 0,
+        known.login if known is not None else "",
+        known.address if known is not None else "",
+        name.strip(),
+        step.reason,
+        step.changed,
+        _elder(known) if known is not None and step.outcome is Outcome.CREATED and not known.login_given else "",
+        step.activates,
+        record.file,
     )
 
 
 def _elder(known: Known) -> str:
     """Whose identifier this would be without its number; empty when it has none."""
-    base = issuing.identifier(known.given_name, known.surname)
+    try:
+        base = issuing.identifier(known.given_name, known.surname)
+    except Refused:  # somebody who has an identifier from before, and now a name that gives none
+        return ""
     return base if known.login != base else ""
 
 
@@ -120,6 +127,7 @@ def _independent(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
 
 def _keys(source: str, wave: Sequence[Candidate]) -> Keys:
     account_ids, source_keys, logins, names, spelt = set(), set(), set(), set(), set()
+    described: dict[str, str] = {}
     ines, numens = set(), set()
     for candidate in wave:
         record = candidate.record
@@ -132,13 +140,16 @@ def _keys(source: str, wave: Sequence[Candidate]) -> Keys:
             spelt.add(whole)
         if record.source_key:
             source_keys.add(record.source_key)
+            if candidate.marks.birth_date and record.given_name and record.surname:
+                whole = f"{record.given_name} {record.surname}"
+                described[search_key(whole)] = whole
         if candidate.marks.ine:
             ines.add(candidate.marks.ine)
         if candidate.marks.numen:
             numens.add(candidate.marks.numen)
         if record.login:
             logins.add(fold_login(record.login))
-    return Keys(source, account_ids, source_keys, ines, numens, logins, names, spelt)
+    return Keys(source, account_ids, source_keys, ines, numens, logins, names, described, spelt)
 
 
 # ---------------------------------------------------------------------- who
@@ -169,7 +180,39 @@ def find(candidate: Candidate, answers: Answers) -> Known | str | None:
         ):
             if found is not None and one is not None and other is not None and one != other:
                 return f"{found.login}: this identifier is of a person with another {name}"
-    return found
+    return found if found is not None else _described(candidate, answers)
+
+
+def _described(candidate: Candidate, answers: Answers) -> Known | str | None:
+    """Somebody known before their number in the export was: one of this name, birth date and school, and no other.
+
+    People who were loaded from another file first are recognised so, where the files have no INE or NUMEN in common.
+    """
+    record, marks = candidate.record, candidate.marks
+    if not record.source_key or marks.birth_date is None or not (record.given_name and record.surname):
+        return None
+    wanted = (
+        search_key(record.given_name),
+        search_key(f"{record.given_name} {record.surname}"),
+        marks.birth_date,
+        record.uai or "",
+    )
+    people = (answers.by_id.get(number) for number in answers.by_description.get(wanted, ()))
+    found = [
+        known
+        for known in people
+        if known is not None
+        and not known.source_key
+        and (known.role == Role.PUPIL) is (record.role is Role.PUPIL)
+        and all(one is None or other is None or one == other for one, other in _both(marks, known))
+    ]
+    if len(found) > 1:
+        return f"{' and '.join(sorted(known.login for known in found))} have this name, birth date and school"
+    return found[0] if found else None
+
+
+def _both(marks: Marks, known: Known) -> tuple[tuple[bytes | None, bytes | None], ...]:
+    return (marks.numen, known.numen), (marks.ine, known.ine)
 
 
 def like(candidate: Candidate) -> Like:
@@ -312,7 +355,9 @@ def _new_values(candidate: Candidate, known: Known, labels: bool) -> dict[str, A
         new["given_name"] = record.given_name
     if record.surname is not None and record.surname != known.surname:
         new["surname"] = record.surname
-    if record.role is not None and record.role.value != known.role:
+    # No export that keeps people by number makes or unmakes administrators: that is done by hand.
+    by_hand = known.role == Role.ADMIN and record.source_key
+    if record.role is not None and record.role.value != known.role and not by_hand:
         new["role"] = record.role.value
     if record.uai is not None and record.uai != known.uai:
         new["uai"] = record.uai

@@ -23,9 +23,11 @@ def look(tx: Tx, keys: Keys) -> Answers:
     by_numen = roll.by_numens(tx, keys.numens) if keys.numens else {}
     by_login = roll.by_logins(tx, keys.logins) if keys.logins else {}
     by_like = roll.bare(tx, keys.names) if keys.names else {}
-    ids = {*keys.account_ids, *(number for alike in by_like.values() for number in alike)}
+    by_description = roll.unnumbered(tx, keys.described) if keys.described else {}
+    alike = (number for found in (by_like, by_description) for numbers in found.values() for number in numbers)
+    ids = {*keys.account_ids, *alike}
     by_id = roll.by_ids(tx, ids) if ids else {}
-    answers = Answers(by_id, by_source_key, by_ine, by_numen, by_login, by_like)
+    answers = Answers(by_id, by_source_key, by_ine, by_numen, by_login, by_like, by_description)
     everybody = {known.account_id for known in answers.everybody() if known.has_entry}
     held = roll.ties(tx, everybody) if everybody else {}
     return answers.with_ties(held) if held else answers

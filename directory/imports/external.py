@@ -24,7 +24,7 @@ from typing import TypeVar
 import structlog
 
 from directory import place_entries, tree
-from directory.imports import embedded, places, steps
+from directory.imports import embedded, joining, places, steps
 from directory.imports.deciding import Step, Terms, decide, result
 from directory.imports.embedded import StoredNames
 from directory.imports.joining import Joined, person_of
@@ -142,6 +142,7 @@ class _Unit:
             current(answers.by_numen),
             current(answers.by_login),
             answers.by_like,
+            answers.by_description,
         )
 
     def named_already(self, account_id: int) -> bool:
@@ -378,9 +379,12 @@ class ExternalTarget:
 def _look(tx: Tx, keys: Keys, joined: Joined, stored: Answers | None = None) -> Answers:
     """Who is who: accounts by the store, each with the entry that the server has."""
     answers = joined.answers(stored or embedded.look(tx, keys))
-    if keys.spelt:
-        alike, people = joined.alike(tx, keys.spelt)
-        answers.by_like, answers.by_id = alike, {**answers.by_id, **people}
+    described = keys.described.values() if keys.described and roll.any_unnumbered(tx) else ()
+    wanted = {*keys.spelt, *described}
+    if wanted:
+        people = joined.named(tx, wanted)
+        answers.by_id = {**answers.by_id, **{known.account_id: known for known in people}}
+        answers.by_like, answers.by_description = joining.by_like(people), joining.by_description(people)
     return answers
 
 
@@ -411,7 +415,7 @@ def _differing(before: Person, after: Person) -> dict[str, tuple[str, ...]]:
     """Attributes that are to be replaced; none: to be removed. Values have no order in LDAP."""
     was, will = tree.person_attributes(before), tree.person_attributes(after)
     return {
-        name: will.get(name, ())
+        name: tuple(will.get(name, ()))
         for name in sorted({*was, *will} - {"uid"})
         if sorted(was.get(name, ())) != sorted(will.get(name, ()))
     }

@@ -1,6 +1,6 @@
 """Accounts of the store joined with the entries of an LDAP server: people as an import of either looks at them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from mailserver.errors import Refused
 from mailserver.folding import search_key
 from mailserver.identity import Role
 from mailserver.store import roll
-from mailserver.store.roll import Known, Like
+from mailserver.store.roll import Description, Known, Like
 from mailserver.store.statements import Tx
 
 K = TypeVar("K")
@@ -25,6 +25,9 @@ class Joined:
 
     bulk: Bulk
     entries: dict[str, KnownPerson | None] = field(default_factory=dict)
+    _named: set[str] = field(default_factory=set)
+    _logins: set[str] = field(default_factory=set)
+    """Of whoever was found by name."""
 
     def ask(self, logins: Collection[str]) -> None:
         """Read the entries of these identifiers, where that was not done yet."""
@@ -47,22 +50,20 @@ class Joined:
             joined(stored.by_numen),
             joined(stored.by_login),
             stored.by_like,
+            stored.by_description,
         )
 
-    def alike(self, tx: Tx, spelt: Collection[str]) -> tuple[dict[Like, list[int]], dict[int, Known]]:
-        """People of these names whom only their place among their like tells apart, oldest first, as `roll.bare`."""
-        found = self.bulk.named(spelt)
-        self.entries.update({names.fold(one.person.login): one for one in found})
-        stored = roll.by_logins(tx, {names.fold(one.person.login) for one in found})
-        people = [
-            self.join(known)
-            for known in stored.values()
-            if known.numen is None and known.ine is None and not known.login_given and not known.source_key
-        ]
-        alike: dict[Like, list[int]] = {}
-        for known in sorted(people, key=lambda known: known.account_id):
-            alike.setdefault(like_of(known), []).append(known.account_id)
-        return alike, {known.account_id: known for known in people}
+    def named(self, tx: Tx, spelt: Collection[str]) -> list[Known]:
+        """People of these names, oldest account first. The server is asked once for each name."""
+        new = [name for name in spelt if name not in self._named]
+        if new:
+            self._named.update(new)
+            for one in self.bulk.named(new):
+                login = names.fold(one.person.login)
+                self.entries[login] = one
+                self._logins.add(login)
+        stored = roll.by_logins(tx, self._logins) if self._logins else {}
+        return sorted(map(self.join, stored.values()), key=lambda known: known.account_id)
 
     def join(self, known: Known) -> Known:
         """One of whom the server was asked."""
@@ -115,8 +116,24 @@ def person_of(known: Known, before: Person | None, school: str) -> Person:
     )
 
 
-def like_of(known: Known) -> Like:
-    """What tells people apart of whom nothing else does, as `deciding.like` makes it of a record."""
-    given = search_key(known.given_name)
-    whole = search_key(f"{known.given_name} {known.surname}")
-    return given, whole, known.birth_date, known.role, known.uai
+def by_like(people: Iterable[Known]) -> dict[Like, list[int]]:
+    """Those whom only their place among their like tells apart, as `roll.bare` finds them."""
+    found: dict[Like, list[int]] = {}
+    for known in people:
+        if known.numen is None and known.ine is None and not known.login_given and not known.source_key:
+            like = (*_name_keys(known), known.birth_date, known.role, known.uai)
+            found.setdefault(like, []).append(known.account_id)
+    return found
+
+
+def by_description(people: Iterable[Known]) -> dict[Description, list[int]]:
+    """Those whom no export keeps by a number, as `roll.unnumbered` finds them."""
+    found: dict[Description, list[int]] = {}
+    for known in people:
+        if known.birth_date is not None and not known.source_key:
+            found.setdefault((*_name_keys(known), known.birth_date, known.uai), []).append(known.account_id)
+    return found
+
+
+def _name_keys(known: Known) -> tuple[str, str]:
+    return search_key(known.given_name), search_key(f"{known.given_name} {known.surname}")

@@ -381,6 +381,7 @@ def _overlaid(answers: Answers, people: Mapping[int, Known]) -> Answers:
         by(lambda known: known.numen, answers.by_numen),
         by(lambda known: known.login, answers.by_login),
         answers.by_like,
+        answers.by_description,
     )
 
 

@@ -17,7 +17,7 @@ from directory.imports.records import PersonRecord, SchoolRecord, TermRecord
 from directory.issuing import Names
 from mailserver.identity import Affiliation
 from mailserver.store.accounts import Marks
-from mailserver.store.roll import Known, Like
+from mailserver.store.roll import Description, Known, Like
 
 T = TypeVar("T")
 
@@ -67,6 +67,8 @@ class Keys:
     """Folded."""
     names: Collection[str] = ()
     """`search_key` of whole names, of records that nothing else tells apart."""
+    described: Mapping[str, str] = field(default_factory=dict)
+    """The same of records with a number in the export, by which nobody may be known yet; each as it is spelt."""
     spelt: Collection[str] = ()
     """The same as they are spelt: an LDAP server knows nothing of accents left out."""
 
@@ -82,6 +84,8 @@ class Answers:
     by_login: Mapping[str, Known] = field(default_factory=dict)
     by_like: Mapping[Like, Sequence[int]] = field(default_factory=dict)
     """Account ids, oldest first; all of them are in `by_id` too."""
+    by_description: Mapping[Description, Sequence[int]] = field(default_factory=dict)
+    """The same of people whom no export keeps by a number, whatever else is known of them."""
 
     def everybody(self) -> Iterator[Known]:
         """Everybody in any of them."""
@@ -107,6 +111,7 @@ class Answers:
             filled(self.by_numen),
             filled(self.by_login),
             self.by_like,
+            self.by_description,
         )
 
 

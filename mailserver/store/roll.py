@@ -95,6 +95,15 @@ _BARE = ManyStatement(
     ),
     person.c.name_key,
 )
+_UNNUMBERED = ManyStatement(
+    select(account.c.id, person.c.given_key, person.c.name_key, account.c.birth_date, person.c.uai)
+    .select_from(account.join(person, person.c.account_id == account.c.id))
+    .where(account.c.birth_date.is_not(None), account.c.source_key == ""),
+    person.c.name_key,
+)
+_ANY_UNNUMBERED = Statement(
+    select(account.c.id).where(account.c.birth_date.is_not(None), account.c.source_key == "").limit(1)
+)
 _TIES = ManyStatement(
     select(affiliation.c.account_id, affiliation.c.kind, affiliation.c.uai, affiliation.c.code, affiliation.c.label),
     affiliation.c.account_id,
@@ -178,17 +187,38 @@ def bare(tx: Tx, name_keys: Collection[str]) -> dict[Like, list[int]]:
     return found
 
 
+Description = tuple[str, str, bytes, str]
+"""Given name and whole name (folded for searching), hash of the birth date, UAI."""
+
+
+def unnumbered(tx: Tx, name_keys: Collection[str]) -> dict[Description, list[int]]:
+    """Accounts of these names that no export keeps by a number, by name, birth date and school, oldest first."""
+    found: dict[Description, list[int]] = {}
+    for row in sorted(set(_UNNUMBERED.rows(tx, list(name_keys)))):
+        found.setdefault((row[1], row[2], row[3], row[4]), []).append(row[0])
+    return found
+
+
+def any_unnumbered(tx: Tx) -> bool:
+    """Whether there is any such account with a birth date at all, in this directory or in an LDAP server."""
+    return tx.one(_ANY_UNNUMBERED) is not None
+
+
 def ties(tx: Tx, account_ids: Collection[int]) -> dict[int, tuple[Affiliation, ...]]:
     """What people are where, in canonical order; those who have no affiliation are left out."""
     found: dict[int, list[Row]] = {}
     for row in _TIES.rows(tx, list(account_ids)):
         found.setdefault(row[0], []).append(row)
     return {
-        account_id: tuple(
-            Affiliation(_TIE_OF[kind], code, uai, label) for _, kind, uai, code, label in sorted(set(rows))
-        )
+        account_id: tuple(_tie(kind, uai, code, label) for _, kind, uai, code, label in sorted(rows))
         for account_id, rows in found.items()
     }
+
+
+@lru_cache(maxsize=50_000)
+def _tie(kind: str, uai: str, code: str, label: str) -> Affiliation:
+    """One object for all who are tied to one thing."""
+    return Affiliation(_TIE_OF[kind], code, uai, label)
 
 
 def of_source(tx: Tx, source: str, after: int, count: int) -> list[tuple[int, str, int]]:

@@ -19,6 +19,7 @@ from directory.imports.external import ExternalTarget, open_target
 from directory.imports.intake import Intake, Options, Report
 from directory.imports.records import Fault, Remark
 from directory.imports.restoring import Ending
+from directory.imports.rows import CsvExport
 from directory.imports.target import Outcome, Result, Target
 from directory.ldap import lookups
 from directory.ldap.bulk import Add, Bulk
@@ -29,7 +30,7 @@ from mailserver.store import accounts, imports, roll, schools
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
 from tests.directory import aaf_generator
-from tests.directory.aaf_generator import Academy, delete, modify, write_files
+from tests.directory.aaf_generator import Academy, add, delete, modify, write_files
 from tests.directory.conftest import sqlite_store
 from tests.directory.slapd import BASE, PASSWORD, Slapd
 from tests.directory.test_ldap_adapter import Home
@@ -82,6 +83,15 @@ class Place:
                 return intake.apply(export, "files", plan, options, heard, lambda lines: None)
             finally:
                 plan.close()
+
+    def run_csv(self, path: Path) -> Report:
+        export = CsvExport(path, "csv", full=False)
+        intake = self.intake(Terms("csv", "ac-exemple.fr"))
+        plan = intake.plan(export, Options(), Heard(), lambda octets: None)
+        try:
+            return intake.apply(export, "people.csv", plan, Options(), Heard(), lambda lines: None)
+        finally:
+            plan.close()
 
     def intake(self, terms: Terms) -> Intake:
         return Intake(self.store, self.target(terms), Proofs(b"k" * 32), self.passwords, terms, ORIGIN)
@@ -270,6 +280,46 @@ def test_a_modification_leaves_the_rest(place: Place, tmp_path: Path, exports: P
         assert after[kept] == before[changed][kept]
 
 
+def test_people_of_another_file_are_recognised(place: Place, tmp_path: Path) -> None:
+    """By name, birth date and school, where nothing else is in common; never doubled, never mistaken."""
+    lines = (
+        "given_name,surname,birth_date,role,numen,ine,uai",
+        "Anaïs,Lebœuf,1979-02-09,admin,21E2600123ABC,,0210006T",
+        "Zoé,Gonçalves,2012-05-17,pupil,,123456789AB,0210006T",
+        "Max,Martin,1970-01-01,teacher,,,0210006T",
+        "Léa,Petit,1971-01-01,teacher,,,0210006T",
+        "Léa,Petit,1971-01-01,teacher,,,0210006T",
+    )
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    assert counts(place.run_csv(path)) == (5, 0, 0, 0)
+    before = place.entries()
+    school = {"ENTStructureUAI": ("0210006T",)}
+    write_files(tmp_path / "aaf", "ENT_X_Delta_1_EtabEducNat", [add("categorieStructure", "EtabEducNat", 9, school)])
+    structure = {"ENTPersonStructRattach": ("9",)}
+    records = [
+        add(PERSON, "PersEducNat", number, {**structure, "givenName": (given,), "sn": (name,), **_born(born)})
+        for number, given, name, born in (
+            (1, "Anaïs", "Lebœuf", "09/02/1979"),
+            (2, "Zoe", "Goncalves", "17/05/2012"),
+            (3, "Max", "Martin", "02/01/1970"),
+            (4, "Léa", "Petit", "01/01/1971"),
+        )
+    ]
+    write_files(tmp_path / "aaf", "ENT_X_Delta_1_PersEducNat", records)
+    heard = Heard()
+    assert counts(place.run(tmp_path / "aaf", heard=heard)) == (2, 1, 0, 1)
+    refused = [one.reason for one in heard.results if one.outcome is Outcome.REFUSED]
+    assert refused == []
+    after = place.entries()
+    assert after["aleboeuf"]["role"] == "admin", "an export unmakes no administrator"
+    assert set(after) - set(before) == {"zgoncalves1", "mmartin1"}, "a pupil is no teacher; another birth date"
+
+
+def _born(date_: str) -> dict[str, tuple[str, ...]]:
+    return {"ENTPersonDateNaissance": (date_,)}
+
+
 # ---------------------------------------------------------------------- an LDAP server
 
 
@@ -353,7 +403,7 @@ def test_schools_and_words_are_entries(external: Place, exports: Path, openldap:
             lambda connection: connection.search(BASE, "(objectClass=acadStructure)", attributes=["*"])[2]
         ).result()
         terms = pool.submit(
-            lambda connection: connection.search(BASE, "(objectClass=acadTerm)", attributes=["displayName"])[2]
+            lambda connection: connection.search(BASE, "(objectClass=acadTerm)", attributes=["description"])[2]
         ).result()
     finally:
         pool.close()
