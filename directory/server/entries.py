@@ -87,6 +87,7 @@ class Entries:
         self._schools: _Schools | None = None
         self._eyes: dict[str, visibility.Viewer] = {}
         self._standing: dict[Kind, Entry] = {}
+        self._heard = 0
         self._unsubscribe = store.changes.subscribe("account", people.DIRECTORY, self._forget)
 
     def close(self) -> None:
@@ -94,6 +95,8 @@ class Entries:
         self._groups.close()
 
     def _forget(self) -> None:
+        """What was read before this news, and is still on its way, is not kept (`_heard`)."""
+        self._heard += 1
         self._schools = None
         self._eyes.clear()
         self._standing.clear()
@@ -139,14 +142,16 @@ class Entries:
         known = self._standing.get(kind)
         if known is not None:
             return known
-        leaf = LEAVES.get(kind)
+        heard, leaf = self._heard, LEAVES.get(kind)
         if leaf is Kind.STRUCTURE:
             held = bool((await self._all_schools()).by_uai)
         elif leaf is Kind.GROUP:
             held = await self._groups.any()
         else:
             held = leaf is None or await self._store.read(_holds_any, leaf)
-        entry = self._standing[kind] = self._tree.fixed(kind, self._academy, held)
+        entry = self._tree.fixed(kind, self._academy, held)
+        if heard == self._heard:
+            self._standing[kind] = entry
         return entry
 
     async def _sight(self, viewer: Viewer) -> visibility.Viewer:
@@ -157,7 +162,10 @@ class Entries:
             return visibility.NOBODY
         known = self._eyes.get(viewer.login)
         if known is None:
-            known = self._eyes[viewer.login] = await self._store.read(_viewer, viewer.login)
+            heard = self._heard
+            known = await self._store.read(_viewer, viewer.login)
+            if heard == self._heard:
+                self._eyes[viewer.login] = known
         return known
 
     async def nearest(self, dn: str) -> str:
@@ -265,9 +273,12 @@ class Entries:
             uai, code = page[-1].uai, page[-1].code
 
     async def _all_schools(self) -> "_Schools":
-        if self._schools is None:
-            self._schools = await self._store.read(_read_schools)
-        return self._schools
+        known, heard = self._schools, self._heard
+        if known is None:
+            known = await self._store.read(_read_schools)
+            if heard == self._heard:
+                self._schools = known
+        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,12 @@ class Groups:
         self._store = store
         self._tree = tree
         self._lists: list[_Known] | None = None
+        self._heard = 0
         self.close = store.changes.subscribe("account", DIRECTORY, self._forget)
 
     def _forget(self) -> None:
+        """What was read before this news, and is still on its way, is not kept (`_heard`)."""
+        self._heard += 1
         self._lists = None
 
     async def at(self, key: str, members: bool) -> Entry | None:
@@ -64,9 +67,12 @@ class Groups:
         return bool(await self._all())
 
     async def _all(self) -> list[_Known]:
-        if self._lists is None:
-            self._lists = [self._know(entry) for entry in await self._store.read(lists.listing)]
-        return self._lists
+        known, heard = self._lists, self._heard
+        if known is None:
+            known = [self._know(entry) for entry in await self._store.read(lists.listing)]
+            if heard == self._heard:
+                self._lists = known
+        return known
 
     def _know(self, entry: lists.ListEntry) -> _Known:
         held = {

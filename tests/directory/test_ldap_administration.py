@@ -1,5 +1,6 @@
 """The administrator over LDAP: contacts, lists, schools, controls, OpenLDAP's own tools, throttled binds."""
 
+import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 from directory import rosters
 from directory.server import ber, controls, door
 from directory.server.connection import Peer
+from directory.server.entries import Viewer
 from directory.server.filters import Equality, Filter
 from directory.server.messages import Code
+from directory.tree import Kind, Place
 from mailserver.identity import Affiliation, Role, Tie, Writers
 from mailserver.settings import Limits
 from mailserver.store import affiliations, audit, claims, lists, people, schools
@@ -458,3 +461,34 @@ def test_nothing_is_written_in_the_clear(house: Academy, monkeypatch: pytest.Mon
     assert connection.bind()[0]
     assert code_of(connection.add(f"cn=z,{CONTACTS}", attributes=CONTACT)) == 0
     connection.unbind()
+
+
+# ---------------------------------------------------------------------------- what is kept in memory
+
+
+def test_what_was_read_before_a_change_is_not_kept_after_it(house: Academy, admin: Any) -> None:
+    """A reader that began before a school was renamed ends after it: the next one sees the new name."""
+    dn = f"ou={SCHOOL},{SCHOOLS}"
+    given = {"objectClass": ["organizationalUnit", "acadStructure"], "acadUAI": SCHOOL, "displayName": "Old"}
+    assert code_of(admin.add(dn, attributes=given)) == 0
+    entries, store = house.door.services.entries, house.store
+    read = store.read
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        found = await read(*args, **kwargs)
+        await asyncio.sleep(0.3)
+        return found
+
+    async def look() -> Any:
+        return await entries.at(Place(Kind.STRUCTURE, SCHOOL.lower()), Viewer(ADMIN, None, True))
+
+    house.run(store.write(schools.rename, SCHOOL, "Older"))
+    store.read = slow  # type: ignore[method-assign]
+    try:
+        early = asyncio.run_coroutine_threadsafe(look(), house.loop)
+        time.sleep(0.1)
+        house.run(store.write(schools.rename, SCHOOL, "New"))
+        early.result(10)
+    finally:
+        store.read = read  # type: ignore[method-assign]
+    assert held(admin, dn)["displayName"] == ["New"]
