@@ -99,7 +99,7 @@ def holders(tx: Tx, address: str) -> list[tuple[str, str]]:
     """Who holds a functional box, and with which rights."""
     rows = tx.execute(
         select(list_member.c.member, list_member.c.rights)
-        .where(list_member.c.list == fold_login(address))
+        .where(list_member.c.list == fold_login(address), list_member.c.rights != "")
         .order_by(list_member.c.member)
     )
     return [(member, rights) for member, rights in map(tuple, rows)]
@@ -188,6 +188,14 @@ def remove_members(tx: Tx, address: str, removed: Sequence[str]) -> int:
         count += int(done.rowcount)
     _touch(tx, address)
     return count
+
+
+def set_rights(tx: Tx, address: str, rights: Mapping[str, str]) -> None:
+    """What members of a functional box may do, by address; empty: nothing but receive its mail."""
+    for member, words in rights.items():
+        same = (list_member.c.list == address, list_member.c.member == member)
+        tx.execute(update(list_member).where(*same).values(rights=words))
+    _touch(tx, address)
 
 
 def set_owners(tx: Tx, address: str, owned: Sequence[str]) -> None:

@@ -184,22 +184,39 @@ def test_a_list_is_renamed(house: Academy, admin: Any) -> None:
     assert house.run(house.store.read(claims.owner, "profs.maths@ac-exemple.fr")) == claims.FUNCTION
 
 
-def test_living_lists_and_functional_boxes(house: Academy, admin: Any) -> None:
-    living = f"cn=enseignants,{GROUPS}"
+def test_living_lists(house: Academy, admin: Any) -> None:
+    dn = f"cn=enseignants,{GROUPS}"
     given = {
         "objectClass": ["organizationalRole", "acadList"],
         "mail": "enseignants@ac-exemple.fr",
-        "acadListQuery": "role:teacher",
+        "acadListQuery": "role=teacher",
     }
-    answer = admin.add(living, attributes=given)
-    assert code_of(answer) in (0, Code.CONSTRAINT_VIOLATION), answer
-    box = f"cn=secretariat,{GROUPS}"
+    assert code_of(admin.add(dn, attributes={**given, "acadListQuery": "role="})) == Code.CONSTRAINT_VIOLATION
+    assert code_of(admin.add(dn, attributes=given)) == 0
+    assert held(admin, dn)["acadListQuery"] == ["role=teacher"]
+    member = {"acadMemberAddress": [(MODIFY_ADD, ["x@ailleurs.example"])]}
+    assert code_of(admin.modify(dn, member)) == Code.CONSTRAINT_VIOLATION
+    change = {"acadListQuery": [(MODIFY_REPLACE, ["role=staff"])]}
+    assert code_of(admin.modify(dn, change)) == 0
+
+
+def test_functional_boxes(house: Academy, admin: Any) -> None:
+    house.add("Emma", "Dupont")
+    dn, emma = f"cn=secretariat,{GROUPS}", "emma.dupont@ac-exemple.fr"
     given = {
         "objectClass": ["organizationalRole", "acadList", "acadFunctionalBox"],
         "mail": "secretariat@ac-exemple.fr",
+        "acadHolder": [f"{emma}$read write"],
     }
-    assert code_of(admin.add(box, attributes=given)) == 0
-    assert code_of(admin.delete(box)) == 0
+    for wrong in (f"{emma}$dance", emma, f"{emma}$", "$read", "nobody@ac-exemple.fr$read"):
+        assert code_of(admin.add(dn, attributes={**given, "acadHolder": [wrong]})) == Code.CONSTRAINT_VIOLATION, wrong
+    assert code_of(admin.add(dn, attributes=given)) == 0
+    assert held(admin, dn)["acadHolder"] == [f"{emma}$read write"]
+    assert held(admin, dn)["member"] == [f"uid=edupont,{PEOPLE}"]
+    assert code_of(admin.modify(dn, {"acadHolder": [(MODIFY_REPLACE, [f"{emma}$read send"])]})) == 0
+    assert code_of(admin.modify(dn, {"acadHolder": [(MODIFY_REPLACE, [])]})) == 0
+    assert "acadHolder" not in held(admin, dn)
+    assert code_of(admin.delete(dn)) == 0
 
 
 # ---------------------------------------------------------------------------- schools, classes

@@ -18,7 +18,9 @@ _CLASS = "inetOrgPerson"
 class Contacts:
     """Writes table `contact_entry`."""
 
-    loose: frozenset[str] = frozenset()
+    loose: frozenset[str] = frozenset({"objectClass"})
+    """An entry shows the classes that its own imply, too."""
+    free: frozenset[str] = frozenset()
 
     def add(
         self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None

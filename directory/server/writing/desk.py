@@ -47,6 +47,8 @@ class Writer(Protocol):
 
     loose: frozenset[str]
     """Attributes that may hold more afterwards than the client wrote."""
+    free: frozenset[str]
+    """Attributes that are read otherwise than they were written, by design."""
 
     def add(
         self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None

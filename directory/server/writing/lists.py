@@ -6,7 +6,7 @@ by its local part: its address follows from its name.
 
 from collections.abc import Mapping, Sequence
 
-from directory import names, rosters
+from directory import names, rosters, tree
 from directory.rosters import ListChange, NewList
 from directory.server.faults import Fault
 from directory.server.messages import Code
@@ -21,17 +21,24 @@ from mailserver.store import audit, claims, lists, people, removals, roll
 from mailserver.store.audit import Action
 
 BOX = "acadFunctionalBox"
+CLASSES = frozenset(name.lower() for name in (*tree.GROUP_CLASSES, *tree.ROLE_CLASSES, BOX))
+RIGHTS = ("read", "write", "manage", "send")
+"""Of the holders of a functional box, in the order in which they are kept."""
 
 
 class Lists:
     """Writes mailing lists, through `rosters`."""
 
-    loose = frozenset({"objectClass"})
+    loose: frozenset[str] = frozenset()
+    free = frozenset({"objectClass"})
+    """A list with members in the tree is a groupOfNames, one without is not: RFC 4519 section 3.5."""
 
     def add(
         self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None
     ) -> None:
         refuse_password(password)
+        _check_classes(values)
+        holders = _holders(values)
         rosters.make(
             desk.tx,
             desk.house,
@@ -39,7 +46,7 @@ class Lists:
                 address=_address(desk, place),
                 name=_first(values, "displayName"),
                 owners=_owners(desk, values),
-                members=_members(desk, values),
+                members=tuple(dict.fromkeys((*_members(desk, values), *holders))),
                 query=_first(values, "acadListQuery"),
                 writers=_writers(values),
                 moderated=_is_true(values, "acadListModerated"),
@@ -49,6 +56,8 @@ class Lists:
             ),
             desk.origin,
         )
+        if holders:
+            lists.set_rights(desk.tx, _address(desk, place), holders)
 
     def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
         refuse_password(password)
@@ -69,6 +78,8 @@ class Lists:
             rosters.change(desk.tx, desk.house, address, change, desk.origin)
         if changed & {"member", "acadMemberAddress"}:
             _set_members(desk, address, entry, values)
+        if "acadHolder" in changed:
+            _set_holders(desk, address, values)
 
     def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
         """A list has another address then; the old one stays a function's."""
@@ -103,12 +114,43 @@ def _has_class(values: Values, name: str) -> bool:
     return any(value.strip().lower() == name.lower() for value in values.get("objectClass", ()))
 
 
+def _check_classes(values: Values) -> None:
+    if not {value.lower() for value in values["objectClass"]} <= CLASSES:
+        raise Fault(Code.OBJECT_CLASS_VIOLATION, "ou=groups holds groupOfNames or organizationalRole with acadList")
+
+
 def _writers(values: Values) -> Writers:
     word = _first(values, "acadListWriters").lower()
     try:
         return Writers(word) if word else Writers.ANYONE
     except ValueError:
         raise Fault(Code.CONSTRAINT_VIOLATION, f"acadListWriters: one of {', '.join(Writers)}") from None
+
+
+# ---------------------------------------------------------------------- functional boxes
+
+
+def _holders(values: Values) -> dict[str, str]:
+    """Who holds a functional box, by address, and with which rights. Raises Fault."""
+    held: dict[str, str] = {}
+    for value in values.get("acadHolder", ()):
+        address, _, words = value.rpartition("$")
+        rights = words.lower().split()
+        if not address or not rights or not set(rights) <= set(RIGHTS):
+            text = f"acadHolder: address$rights, of the rights {', '.join(RIGHTS)}"
+            raise Fault(Code.CONSTRAINT_VIOLATION, text)
+        held[rosters.canonical(address)] = " ".join(word for word in RIGHTS if word in rights)
+    if held and not _has_class(values, BOX):
+        raise Fault(Code.OBJECT_CLASS_VIOLATION, f"only an {BOX} has holders")
+    return held
+
+
+def _set_holders(desk: Desk, address: str, values: Values) -> None:
+    wanted = _holders(values)
+    members = lists.members(desk.tx, address)
+    rosters.edit_checked(desk.tx, desk.house, address, [one for one in wanted if one not in members], [], desk.origin)
+    before = dict.fromkeys((member for member, _ in lists.holders(desk.tx, address)), "")
+    lists.set_rights(desk.tx, address, {**before, **wanted})
 
 
 # ---------------------------------------------------------------------- names and addresses

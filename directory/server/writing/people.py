@@ -30,6 +30,7 @@ class People:
 
     loose = frozenset({"mail"})
     """A new name brings a new address besides those that were written."""
+    free: frozenset[str] = frozenset()
 
     def add(
         self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None

@@ -17,6 +17,7 @@ class Terms:
     """Writes table `vocabulary_entry`."""
 
     loose: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
 
     def add(
         self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None

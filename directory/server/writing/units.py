@@ -48,7 +48,7 @@ def add(
     writer.add(desk, place, name[0], values, password)
     made = _again(desk, place)
     # More may be there afterwards than was given: classes, addresses, what follows from the names.
-    hold_to(touched({}, values), values, made.attributes, frozenset(values))
+    hold_to(touched({}, values) - writer.free, values, made.attributes, frozenset(values))
     return _reads(asked, None, made)
 
 
@@ -73,7 +73,7 @@ def modify(
         writer = _writer(writers, entry.place)
         writer.modify(desk, entry, values, password)
         after = _again(desk, entry.place)
-        hold_to(changed, values, after.attributes, writer.loose)
+        hold_to(changed - writer.free, values, after.attributes, writer.loose)
     else:
         after = entry
     return _reads(asked, entry, after)
@@ -101,7 +101,7 @@ def rename(desk: Desk, asked: Asked, update: Rename, writers: Mapping[Kind, Writ
         raise Fault(Code.ENTRY_ALREADY_EXISTS, "this entry exists already")
     writer.rename(desk, entry, place, relative, values)
     after = _again(desk, place)
-    hold_to(touched(reading.user_attributes(entry), values), values, after.attributes, writer.loose)
+    hold_to(touched(reading.user_attributes(entry), values) - writer.free, values, after.attributes, writer.loose)
     return _reads(asked, entry, after)
 
 
