@@ -162,6 +162,8 @@ class Accounts(_Section):
     """When a person is told that the account will be closed."""
     reply_days: int = Field(default=30, ge=0)
     """How long a closed account answers its mail."""
+    reply_text: str = Field(default="", max_length=4000)
+    """What it answers unless the closing said; empty: in both languages that nobody reads it any more."""
     grace_days: int = Field(default=90, ge=0)
     """How long a closed account can be restored and exported; then it is erased."""
     undo_hours: int = Field(default=24, ge=0)

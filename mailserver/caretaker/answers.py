@@ -6,7 +6,7 @@ account remembers how far it got in the same unit as the answer leaves.
 
 import structlog
 
-from mailserver.caretaker.post import Post
+from mailserver.caretaker.post import Post, each
 from mailserver.clock import Clock
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal
@@ -14,6 +14,7 @@ from mailserver.mime.scanning import scan
 from mailserver.mime.structure import unpack
 from mailserver.notices import away
 from mailserver.notices.house import House
+from mailserver.settings import Settings
 from mailserver.store import accounts, caretaking
 from mailserver.store.caretaking import Arrived
 from mailserver.store.transactions import Store, Tx
@@ -28,7 +29,10 @@ TOKEN_OCTETS = 12
 class Answers:
     """Answers in the name of people who are gone."""
 
-    def __init__(self, *, store: Store, directory: Directory, post: Post, house: House, clock: Clock) -> None:
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, post: Post, house: House, clock: Clock
+    ) -> None:
+        self._text = settings.accounts.reply_text
         self._store = store
         self._directory = directory
         self._post = post
@@ -38,9 +42,7 @@ class Answers:
     async def answer(self) -> int:
         """Look at what has arrived; how many messages."""
         arrived = await self._store.read(caretaking.arrivals, BOXES)
-        for one in arrived:
-            await self._answer(one)
-        return len(arrived)
+        return await each(arrived, self._answer)
 
     async def _answer(self, one: Arrived) -> None:
         principal = await self._directory.by_account(one.account_id)
@@ -50,7 +52,7 @@ class Answers:
             return
         header = await self._store.read(caretaking.header, one.content_id)
         message = unpack(scan(header).parts)
-        gone = away.Gone(principal.name, principal.address, _addresses(principal), standing.auto_reply)
+        gone = away.Gone(principal.name, principal.address, _addresses(principal), standing.auto_reply or self._text)
         sender = away.sender_to_answer(header, message, gone)
 
         def counts(tx: Tx) -> bool:

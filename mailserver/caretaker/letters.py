@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
-from mailserver.caretaker.post import Post
+from mailserver.caretaker.post import Post, each
 from mailserver.caretaker.states import ORIGIN
 from mailserver.clock import Clock
 from mailserver.identity import Directory, Principal
@@ -46,10 +46,7 @@ class Letters:
 
     async def welcome(self) -> int:
         """Tell new people at their private address; how many were looked at."""
-        due = await self._store.read(caretaking.welcomes, WELCOMES)
-        for account_id in due:
-            await self._welcome(account_id)
-        return len(due)
+        return await each(await self._store.read(caretaking.welcomes, WELCOMES), self._welcome)
 
     async def _welcome(self, account_id: int) -> None:
         principal, standing = await self._who(account_id)
@@ -77,10 +74,7 @@ class Letters:
     async def closing(self) -> int:
         """Tell people that their account will be closed; how many were looked at."""
         days = self._settings.accounts.closing_notices
-        due = await self._store.read(caretaking.closing_notices, days, NOTICES)
-        for account_id in due:
-            await self._closing(account_id)
-        return len(due)
+        return await each(await self._store.read(caretaking.closing_notices, days, NOTICES), self._closing)
 
     async def _closing(self, account_id: int) -> None:
         """One notice, however many of its days have passed: whoever missed the first is not told twice at once."""

@@ -1,18 +1,33 @@
 """How a notice leaves: committed in one unit with what says that it did."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import structlog
 
 from mailserver.deliver import Delivery, Part, deliver_parts
-from mailserver.errors import Refused
+from mailserver.errors import Refused, Temporary
 from mailserver.settings import Settings
 from mailserver.store import blobs
 from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
 
+T = TypeVar("T")
+
 log = structlog.get_logger("caretaker")
+
+
+async def each(found: Sequence[T], act: Callable[[T], Awaitable[None]]) -> int:
+    """Act on each; one that fails is logged and does not stop the others. How many there were. Raises Temporary."""
+    for one in found:
+        try:
+            await act(one)
+        except Temporary:
+            raise
+        except Exception:
+            log.exception("caretaker's work failed", about=str(one))
+    return len(found)
 
 
 class Post:

@@ -55,7 +55,9 @@ class Caretaker:
         self._letters = Letters(
             settings=settings, store=store, directory=directory, post=post, house=house, clock=clock
         )
-        self._answers = Answers(store=store, directory=directory, post=post, house=house, clock=clock)
+        self._answers = Answers(
+            settings=settings, store=store, directory=directory, post=post, house=house, clock=clock
+        )
         self._looked = -ANSWER_SECONDS
         self._seen = -1
         """Generation of the store when the mail of closed accounts was last looked at."""
@@ -107,9 +109,11 @@ class Caretaker:
         return await self._store.write(caretaking.sweep, self._settings.accounts.undo_hours * HOUR)
 
     async def _try(self, what: str, work: Callable[[], Awaitable[int]]) -> int:
-        """One kind of work; when something it needs is out of reach the other kinds still have their turn."""
+        """One kind of work; whatever happens to it, the other kinds still have their turn."""
         try:
             return await work()
         except Temporary as error:
             log.warning("caretaker waits", work=what, why=str(error))
-            return 0
+        except Exception:
+            log.exception("caretaker's work failed", work=what)
+        return 0

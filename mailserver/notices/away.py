@@ -15,6 +15,8 @@ from mailserver.notices.house import House
 
 MAX_FIELDS = 1000
 """Fields of a header that are looked at."""
+MAX_PATH = 320
+"""Characters of a sender (RFC 5321 section 4.5.3.1)."""
 
 _MACHINES = re.compile(
     r"(?:mailer-daemon|postmaster|no-?reply|ne-?pas-?repondre|listserv|majordomo|bounces?|abuse|root)(?:[+=-].*)?"
@@ -69,7 +71,13 @@ def sender_to_answer(octets: bytes, message: Part, gone: Gone) -> str:
             case _:
                 pass
     local = path.rpartition("@")[0]
-    if not wanted or not local or _MACHINES.fullmatch(local) or path.casefold() in gone.addresses:
+    if (
+        len(path) > MAX_PATH
+        or not wanted
+        or not local
+        or _MACHINES.fullmatch(local)
+        or path.casefold() in gone.addresses
+    ):
         return ""
     return path
 

@@ -48,7 +48,8 @@ def build(house: House, account: NewAccount, *, token: bytes, now: float) -> byt
 
 _PROOFS = {
     False: (
-        "de votre NUMEN et de votre date de naissance, ou du code que le secrétariat de\nvotre établissement vous remettra",
+        "de votre NUMEN et de votre date de naissance, ou du code que le\n"
+        "secrétariat de votre établissement vous remettra",
         "your NUMEN and your date of birth, or the code that your school's\nsecretariat will hand you",
     ),
     True: (

@@ -4,10 +4,16 @@ import asyncio
 from email.header import decode_header, make_header
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from directory import lifecycle
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
+from mailserver.mime.scanning import scan
+from mailserver.mime.structure import Part, unpack
+from mailserver.notices import away
+from mailserver.notices import house as house_
 from tests.caretaker.conftest import DAY, House, text_of
 
 ADDRESS = "emilie.dupont@ac-exemple.fr"
@@ -160,3 +166,45 @@ async def test_two_caretakers_answer_once(house: House) -> None:
     other = house.another()
     await asyncio.gather(*(worker.caretaker._answers.answer() for worker in (house.worker, other)))
     assert sorted(to for to, _ in await house.outgoing()) == [f"amie{number}@ailleurs.fr" for number in range(5)]
+
+
+async def test_the_text_of_the_settings(house: House) -> None:
+    house.worker.caretaker._answers._text = "Fermé. / Closed."
+    await closed(house)
+    await house.deliver(ADDRESS, letter())
+    await house.round()
+    ((_, answer),) = await house.outgoing()
+    assert text_of(answer).strip() == "Fermé. / Closed."
+
+
+async def test_one_that_fails_stops_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect about one message or person is logged; the others have their turn."""
+    await closed(house)
+    for number in range(3):
+        await house.deliver(ADDRESS, letter(subject=f"N {number}"), f"amie{number}@ailleurs.fr")
+    build = away.build
+
+    def fragile(
+        house: house_.House, gone: away.Gone, to: str, octets: bytes, message: Part, *, token: bytes, now: float
+    ) -> bytes:
+        if to.startswith("amie1"):
+            raise ValueError("a defect")
+        return build(house, gone, to, octets, message, token=token, now=now)
+
+    monkeypatch.setattr(away, "build", fragile)
+    await house.person(surname="Neuf", activated=False, recovery_address="neuf@ailleurs.fr")
+    await house.round()
+    assert {to for to, _ in await house.outgoing()} == {
+        "amie0@ailleurs.fr",
+        "amie2@ailleurs.fr",
+        "neuf@ailleurs.fr",
+    }
+
+
+@given(st.binary(max_size=400))
+def test_any_header_is_borne(octets: bytes) -> None:
+    gone = away.Gone("E", ADDRESS, frozenset({ADDRESS}))
+    for whole in (octets, b"Return-Path: <" + octets + b">\r\nTo: " + ADDRESS.encode() + b"\r\n\r\n"):
+        sender = away.sender_to_answer(whole, unpack(scan(whole).parts), gone)
+        assert isinstance(sender, str)
+        assert len(sender) <= away.MAX_PATH

@@ -68,13 +68,13 @@ def _seen(tx: Tx) -> tuple[Counter[str], Counter[tuple[int, str]], Counter[int],
     queue = Counter(tx.execute(select(queued_recipient.c.address)).scalars().all())
     rows = tx.execute(select(audit.c.account_id, audit.c.action).where(audit.c.actor == "caretaker")).all()
     inboxes = tx.execute(
-        select(mailbox.c.account_id, func.count())
+        select(mailbox.c.account_id, func.count().label("held"))
         .join(message, message.c.mailbox_id == mailbox.c.id)
         .group_by(mailbox.c.account_id)
     ).all()
     erased = {row.id: row.erased for row in tx.execute(select(account.c.id, account.c.erased))}
     acts = Counter((int(row.account_id), str(row.action)) for row in rows)
-    return queue, acts, Counter({int(row[0]): int(row[1]) for row in inboxes}), erased
+    return queue, acts, Counter({int(row.account_id): int(row.held) for row in inboxes}), erased
 
 
 def test_killed_again_and_again(fresh: Callable[..., Instance]) -> None:
