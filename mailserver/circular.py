@@ -46,7 +46,7 @@ class Head:
 
 def copy(head: Head, octets: bytes) -> bytes:
     """The list's copy of a stored message."""
-    return b"".join((return_path(head.bounces), fields(head), without_return_path(octets)))
+    return b"".join((return_path(head.bounces), fields(head), memoryview(octets)[_after_return_path(octets) :]))
 
 
 def fields(head: Head) -> bytes:
@@ -63,11 +63,9 @@ def fields(head: Head) -> bytes:
     )
 
 
-def without_return_path(octets: bytes) -> bytes:
+def _after_return_path(octets: bytes) -> int:
     """RFC 5321 section 4.4: only the last delivery writes Return-Path. Ours stands first and in one line."""
-    if octets[:12].lower() == b"return-path:":
-        return octets[octets.find(b"\n") + 1 :]
-    return octets
+    return octets.find(b"\n") + 1 if octets[:12].lower() == b"return-path:" else 0
 
 
 def has_passed(address: str, octets: bytes) -> bool:
@@ -78,7 +76,7 @@ def has_passed(address: str, octets: bytes) -> bool:
     marks = (b"<" + lowered.replace(b"@", b".") + b">", lowered)
     for found in _OWN.finditer(header):
         text = found.group().lower()
-        if marks[0] in text if text.startswith(b"list-id") else marks[1] in text.replace(b"<", b" ").split():
+        if marks[0] in text if text.startswith(b"list-id") else marks[1] in re.split(rb"[\s<>,:]+", text):
             return True
     return False
 

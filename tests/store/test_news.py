@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 
+from mailserver.changes import Change, Changes, Kind
 from mailserver.store import news
 from mailserver.store.transactions import Store, Tx
 
@@ -101,3 +103,13 @@ async def test_lost_news_wake_everybody(make_store: Callable[[], Store]) -> None
     carrier._read()
     assert woken == [1]
     carrier.close()
+
+
+def test_much_news_at_once_wakes_those_who_watch_and_nobody_else() -> None:
+    changes = Changes()
+    woken: list[str] = []
+    watched: tuple[tuple[Kind, int], ...] = (("mailbox", 5), ("account", 7), ("mailbox", 999999), ("account", 999999))
+    for kind, key in watched:
+        changes.subscribe(kind, key, partial(woken.append, f"{kind} {key}"))
+    changes.publish([Change(account, account) for account in range(5000)])
+    assert woken == ["mailbox 5", "account 7"]

@@ -1,0 +1,45 @@
+"""A list's copy: its fields on top, the octets below untouched, and a list that recognises itself."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.circular import Head, copy, fields, has_passed
+
+HEAD = Head("chorale@ac-exemple.fr", "Chorale")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_what_was_sent_stands_below_octet_by_octet(octets: bytes) -> None:
+    made = copy(HEAD, b"Return-Path: <x@y.fr>\r\n" + octets)
+    assert made == b"Return-Path: <chorale-bounces@ac-exemple.fr>\r\n" + fields(HEAD) + octets
+
+
+def test_announcements_take_no_answers() -> None:
+    assert b"List-Post: NO\r\n" in fields(Head("a@b.fr", "", announces=True))
+
+
+def test_a_name_cannot_break_out_of_its_field() -> None:
+    made = fields(Head("a@b.fr", "Nom\r\nBcc: x@y.fr <z> é"))
+    assert made.count(b"\r\n") == 4
+    assert made.startswith(b"List-Id: Nom Bcc: x@y.fr z e <a.b.fr>\r\n")
+
+
+def test_a_list_recognises_itself_whole_and_nothing_else() -> None:
+    body = b"Subject: x\r\n\r\n"
+    assert has_passed(HEAD.address, copy(HEAD, body))
+    for mark in (
+        b"List-Id:\r\n Une chorale\r\n\t<CHORALE.ac-exemple.fr>\r\n",
+        b"X-Loop: chorale@ac-exemple.fr\r\n",
+        b"x-loop : <Chorale@AC-exemple.fr>\r\n",
+    ):
+        assert has_passed(HEAD.address, b"A: b\r\n" + mark + body)
+    for other in (
+        b"List-Id: <petite-chorale.ac-exemple.fr>\r\n",
+        b"X-Loop: petite-chorale@ac-exemple.fr\r\n",
+        b"X-List-Id: <chorale.ac-exemple.fr>\r\n",
+        b"",
+    ):
+        assert not has_passed(HEAD.address, other + body)
+    assert not has_passed(HEAD.address, body + b"List-Id: <chorale.ac-exemple.fr>\r\n\r\n"), "not in the body"
+    assert not has_passed(HEAD.address, b"A: " + b"x" * 300_000 + b"\r\nX-Loop: chorale@ac-exemple.fr\r\n\r\n")
