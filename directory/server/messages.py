@@ -153,34 +153,6 @@ class Extended:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewPassword:
-    """Value of the Password Modify operation (RFC 3062 section 2)."""
-
-    identity: str | None
-    old: Secret | None
-    new: Secret | None
-
-    @classmethod
-    def read(cls, value: bytes | None) -> "NewPassword":
-        """Raises BadSyntax."""
-        if value is None:
-            return cls(None, None, None)
-        outer = ber.Reader(value)
-        reader = outer.inside()
-        outer.finish()
-        identity = reader.text(0x80) if reader.tag() == 0x80 else None
-        old = Secret(reader.text(0x81)) if reader.tag() == 0x81 else None
-        new = Secret(reader.text(0x82)) if reader.tag() == 0x82 else None
-        reader.finish()
-        return cls(identity, old, new)
-
-
-def generated_password(secret: Secret) -> bytes:
-    """The answer's value when the server made the password: `genPasswd`."""
-    return ber.sequence((ber.octets(secret.reveal(), 0x80),))
-
-
 Operation = Bind | Unbind | Search | Compare | Abandon | Extended | updates.Update
 
 

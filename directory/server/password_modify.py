@@ -11,7 +11,8 @@ from directory.people import keep_password
 from directory.server import passwords
 from directory.server.binding import Binder
 from directory.server.faults import Fault, fault_of
-from directory.server.messages import Code, NewPassword
+from directory.server.messages import Code
+from directory.server.passwords import NewPassword
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import Principal, State

@@ -6,8 +6,10 @@ sets anybody's as it is. A password is kept hashed; a hash comes in only as `{AR
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from directory.hashing import MAX_PASSWORD, Passwords
+from directory.server import ber
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from mailserver.clock import Clock
@@ -27,6 +29,34 @@ MAX_MEMORY_KIB = 65536
 MAX_PASSES = 10
 MAX_LANES = 4
 """What verifying a hash that somebody gave us may cost: each login pays it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """Value of the Password Modify operation (RFC 3062 section 2)."""
+
+    identity: str | None
+    old: Secret | None
+    new: Secret | None
+
+    @classmethod
+    def read(cls, value: bytes | None) -> "NewPassword":
+        """Raises BadSyntax."""
+        if value is None:
+            return cls(None, None, None)
+        outer = ber.Reader(value)
+        reader = outer.inside()
+        outer.finish()
+        identity = reader.text(0x80) if reader.tag() == 0x80 else None
+        old = Secret(reader.text(0x81)) if reader.tag() == 0x81 else None
+        new = Secret(reader.text(0x82)) if reader.tag() == 0x82 else None
+        reader.finish()
+        return cls(identity, old, new)
+
+
+def generated_password(secret: Secret) -> bytes:
+    """The answer's value when the server made the password: `genPasswd`."""
+    return ber.sequence((ber.octets(secret.reveal(), 0x80),))
 
 
 def generate(clock: Clock) -> Secret:

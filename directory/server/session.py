@@ -22,13 +22,13 @@ from directory.server.messages import (
     Code,
     Compare,
     Extended,
-    NewPassword,
     Page,
     Request,
     Search,
     Tag,
 )
 from directory.server.password_modify import PasswordModify
+from directory.server.passwords import NewPassword, generated_password
 from directory.server.search import Searcher, Send, View
 from directory.server.updates import Add, Delete, Modify, Rename, Update
 from directory.server.updating import Updater
@@ -261,7 +261,7 @@ class Session:
         if done.principal is not None:
             # Who just proved both passwords need not bind again.
             self._become(self.viewer, done.principal)
-        made = messages.generated_password(done.made) if done.made is not None else None
+        made = generated_password(done.made) if done.made is not None else None
         return await self._channel.send(messages.extended(request.id, Code.SUCCESS, value=made))
 
     # ------------------------------------------------------------------ extended operations

@@ -12,7 +12,8 @@ from directory.server import ber, constraints, controls, messages, modifying, up
 from directory.server.controls import Wishes
 from directory.server.faults import Fault
 from directory.server.filters import Equality
-from directory.server.messages import Code, Control, Malformed, NewPassword, Request, Tag
+from directory.server.messages import Code, Control, Malformed, Request, Tag
+from directory.server.passwords import NewPassword
 from directory.server.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
 from mailserver.errors import BadSyntax
 from mailserver.sasl import Secret
