@@ -4,7 +4,7 @@
 holds deploy/*.schema to it; `matching_rules` says how values compare.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from directory.definitions import ARC, ATTRIBUTES, CLASSES, AttributeType, ObjectClass
 from directory.matching_rules import (
@@ -78,6 +78,7 @@ __all__ = [
     "describe_syntaxes",
     "is_printable",
     "kinds",
+    "with_superiors",
 ]
 
 BY_NAME: dict[str, AttributeType] = {
@@ -108,6 +109,7 @@ def attribute(description: str) -> AttributeType | None:
     return BY_NAME.get(description.partition(";")[0].lower())
 
 
+_CLASSES = {spelling.lower(): known for known in CLASSES for spelling in (known.name, known.oid)}
 _KINDS = {
     known.name: (known, *(other for other in ATTRIBUTES if other.superior and other.superior == known.name))
     for known in ATTRIBUTES
@@ -117,6 +119,17 @@ _KINDS = {
 def kinds(known: AttributeType) -> tuple[AttributeType, ...]:
     """The type and its subtypes: an assertion about `name` is one about `cn` (RFC 4512 section 2.5.1)."""
     return _KINDS[known.name]
+
+
+def with_superiors(classes: Sequence[str]) -> tuple[str, ...]:
+    """Object classes, and those that they imply, which are of the entry as well (RFC 4512 section 3.3)."""
+    found = dict.fromkeys(classes)
+    for name in classes:
+        known = _CLASSES.get(name.lower())
+        while known is not None and known.superior:
+            found.setdefault(known.superior)
+            known = _CLASSES.get(known.superior.lower())
+    return tuple(found)
 
 
 def comparable(known: AttributeType, value: str) -> Hashable | None:

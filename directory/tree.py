@@ -350,7 +350,7 @@ class Tree:
         dn = self.contact_dn(below)
         place = Place(Kind.CONTACT, names.write(names.comparable(names.parse(below))))
         held = {name: values for name, values in attributes.items() if name in _CONTACT and name != "objectClass"}
-        classes = tuple(attributes.get("objectClass", ("top", "person", "organizationalPerson", "inetOrgPerson")))
+        classes = schema.with_superiors(attributes.get("objectClass", ("inetOrgPerson",)))
         return self._entry(dn, place, "inetOrgPerson", classes, {**held, **_times(created, modified)})
 
     def structure(self, facts: Facts, created: int = 0, modified: int = 0, subordinates: bool = False) -> Entry:

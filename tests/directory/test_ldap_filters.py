@@ -7,19 +7,26 @@ that every entry obeys the schema.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import ldap3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ldap3.utils.conv import escape_filter_chars
+from sqlalchemy import update
 
-from directory import names, rosters
-from mailserver.identity import Role
+from directory import names, rosters, schema, tree
+from mailserver.identity import Affiliation, ListKind, Role, Tie
+from mailserver.store import affiliations, contacts, lists, people, schools, vocabulary_entries
+from mailserver.store.schema.accounts import account
+from mailserver.store.schools import Facts
 from mailserver.store.transactions import Tx
 from tests.directory import slapd as openldap
 from tests.directory.door import BASE, SCHOOL, Academy, academy
 from tests.directory.slapd import Slapd
+
+Scope = Literal["BASE", "LEVEL", "SUBTREE"]
 
 pytestmark = pytest.mark.needs("slapd", "ldapsearch", "ldapadd")
 
@@ -47,13 +54,13 @@ class Both:
     ours: ldap3.Connection
     theirs: ldap3.Connection
 
-    def found(self, wanted: str, base: str = BASE) -> tuple[set[names.Name], set[names.Name]]:
+    def found(self, wanted: str, base: str = BASE, scope: Scope = "SUBTREE") -> tuple[set[names.Name], set[names.Name]]:
         """Names that each server finds."""
-        return _found(self.ours, wanted, base), _found(self.theirs, wanted, base)
+        return _found(self.ours, wanted, base, scope), _found(self.theirs, wanted, base, scope)
 
 
-def _found(connection: ldap3.Connection, wanted: str, base: str) -> set[names.Name]:
-    _, result, response, _ = connection.search(base, wanted, attributes=["1.1"])
+def _found(connection: ldap3.Connection, wanted: str, base: str, scope: Scope) -> set[names.Name]:
+    _, result, response, _ = connection.search(base, wanted, scope, attributes=["1.1"])
     assert result["result"] == 0, (wanted, result)
     return {names.comparable(names.parse(item["dn"])) for item in response}
 
@@ -84,17 +91,68 @@ def both(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
             slapd.stop()
 
 
+OTHER = "0580001A"
+TIES = {
+    "edupont": (
+        Affiliation(Tie.FUNCTION, "ENS", SCHOOL, "Enseignement"),
+        Affiliation(Tie.DISCIPLINE, "L1300", SCHOOL, "Mathématiques"),
+        Affiliation(Tie.CLASS, "4B", SCHOOL, "Quatrième B"),
+        Affiliation(Tie.CLASS, "TS É", SCHOOL),
+        Affiliation(Tie.SCHOOL, OTHER, OTHER),
+    ),
+    "hmuller": (Affiliation(Tie.FUNCTION, "ADM"), Affiliation(Tie.FUNCTION, "DIR", OTHER)),
+    "skaci": (Affiliation(Tie.CLASS, "4B", SCHOOL), Affiliation(Tie.GROUP, "4B", SCHOOL, "Groupe B, latin")),
+}
+EXTRA = {
+    "telephoneNumber": ("+33 3 80 00 00 01", "0380-000002"),
+    "title": ("Professeure principale",),
+    "labeledURI": ("https://ac-exemple.fr/Emma",),
+    "preferredLanguage": ("fr",),
+    "seeAlso": (f"uid=skaci,ou=people,{BASE}",),
+    "jpegPhoto": (schema.as_text(b"\xff\xd8\xff\xe0 not quite a photograph \x00\x01"),),
+}
+CONTACTS = {
+    "cn=Zoé Martin,ou=contacts": {"cn": ["Zoé Martin"], "sn": ["Martin"], "mail": ["zoe@ailleurs.example"]},
+    "uid=invite,ou=people": {"uid": ["invite"], "cn": ["Invité"], "sn": ["Dupont"], "mobile": ["06 00 00 00 00"]},
+}
+
+
 def _fill(door: Academy) -> None:
     for given_name, surname, role, uai, discipline in PEOPLE:
-        door.add(given_name, surname, role, uai=uai, discipline=discipline)
-    door.name_school(SCHOOL, "Lycée Sadi Carnot")
-    door.run(door.store.write(_lists))
+        title = "Mme" if given_name in ("Emma", "Hélène") else ""
+        door.add(given_name, surname, role, uai=uai, discipline=discipline, title=title)
+    lycee = Facts(SCHOOL, "Lycée Sadi Carnot", "LYC", "PU", "16 bd Thiers", "21000", "Dijon", "03 80 68 00 00")
+    door.run(door.store.write(schools.upsert, [lycee]))
+    door.run(door.store.write(_more))
+
+
+def _more(tx: Tx) -> None:
+    """Affiliations, terms, further attributes, a planned closing, contacts, lists and a functional box."""
+    for login, ties in TIES.items():
+        entry = people.find(tx, login)
+        assert entry is not None
+        affiliations.replace(tx, entry.account_id, ties)
+        vocabulary_entries.ensure_many(tx, vocabulary_entries.terms_of(ties))
+    emma, loic = people.find(tx, "edupont"), people.find(tx, "loeuvrard")
+    assert emma is not None
+    assert loic is not None
+    people.change_entry(tx, emma.account_id, {"extra": tree.dump_extra(EXTRA)})
+    people.change_entry(tx, loic.account_id, {"hidden": 1})
+    tx.execute(update(account).where(account.c.id == loic.account_id).values(close_at=1_830_000_000))
+    for below, attributes in CONTACTS.items():
+        key = names.write(names.comparable(names.parse(below)))
+        contacts.add(tx, key, below, {"objectClass": ["inetOrgPerson"], **attributes})
+    _lists(tx)
 
 
 def _lists(tx: Tx) -> None:
     members = ["edupont@ac-exemple.fr", "ext@ailleurs.example"]
     rosters.create(tx, "profs@ac-exemple.fr", "Tous les profs", "edupont@ac-exemple.fr", members)
     rosters.create(tx, "ce.0210006t@ac-exemple.fr", "Collège", "", [])
+    lists.change(tx, "ce.0210006t@ac-exemple.fr", {"kind": ListKind.FUNCTION.value, "uai": SCHOOL})
+    rosters.create(tx, "maths@ac-exemple.fr", "Profs de maths", "edupont@ac-exemple.fr", [])
+    query: dict[str, str | int] = {"kind": ListKind.LIVING.value, "query": "discipline~math*", "moderated": 1}
+    lists.change(tx, "maths@ac-exemple.fr", query)
 
 
 CORPUS = [
@@ -184,6 +242,53 @@ CORPUS = [
     *("(:caseExactMatch:=Dupont)", "(:caseIgnoreMatch:=dupont)", "(ou:dn:=people)", "(ou:dn:caseIgnoreMatch:=PEOPLE)"),
     *("(dc:dn:=ac-exemple)", "(sn:nothingMatch:=x)", "(!(sn:nothingMatch:=x))", "(nothing:=x)", "(sn:integerMatch:=1)"),
     *("(acadAccountId:integerMatch:=2)", "(uid:dn:=edupont)"),
+    # eduPerson and SUPANN
+    *("(eduPersonAffiliation=faculty)", "(eduPersonAffiliation=MEMBER)", "(eduPersonAffiliation=fac*)"),
+    *(
+        "(!(eduPersonAffiliation=student))",
+        "(eduPersonPrimaryAffiliation=member)",
+        "(eduPersonPrimaryAffiliation=staff)",
+    ),
+    *("(eduPersonScopedAffiliation=faculty@ac-exemple.fr)", "(eduPersonPrincipalName=edupont@ac-exemple.fr)"),
+    *("(supannCivilite=mme)", "(supannCivilite=*)", "(supannListeRouge=TRUE)", "(supannListeRouge=FALSE)"),
+    *(
+        "(supannListeRouge=true)",
+        "(!(supannListeRouge=TRUE))",
+        "(supannAliasLogin=edupont)",
+        "(supannAliasLogin=EDUPONT)",
+    ),
+    *("(supannAliasLogin=edu*)", "(supannAliasLogin=EDU*)", "(supannEntiteAffectation={UAI}0580001a)"),
+    *("(supannEntiteAffectation={UAI}05*)", "(supannEntiteAffectation=*058*)", "(supannEntiteAffectation=0580001A)"),
+    *(
+        "(supannEntiteAffectationPrincipale={UAI}0210006T)",
+        "(supannEtablissement={uai}021*)",
+        "(supannCodeEntite=0210006T)",
+    ),
+    *("(schacExpiryDate=*)", "(schacExpiryDate>=20270101000000Z)", "(schacExpiryDate<=20270101000000Z)"),
+    # affiliations, terms, schools
+    *("(acadUAI=0580001A)", "(acadUAI=*001*)", "(acadClass=0210006t$4b)", "(acadClass=0210006T$4*)", "(acadClass=4B)"),
+    *("(acadClass=*$4B)", "(acadClass=0210006T$ts é)", "(acadClass=0210006T$ts e)", "(acadGroup=0210006T$4B)"),
+    *("(acadClass=0210*)", "(acadFunction=ens)", "(acadFunction=E*)", "(acadFunction=*)", "(acadDisciplineCode=L1300)"),
+    *("(acadPost=$function$ADM)", "(acadPost=0580001a$school$0580001a)", "(acadPost=*function*)", "(acadPost=$*)"),
+    *("(description=quatrième b)", "(description=*latin*)", "(acadSchoolKind=lyc)", "(l=dijon)", "(postalCode=21000)"),
+    *(
+        "(o=Lycée Sadi Carnot)",
+        "(o=*carnot)",
+        "(o=lycee*)",
+        "(objectClass=acadTerm)",
+        "(objectClass=schacEntryMetadata)",
+    ),
+    *("(objectClass=eduPerson)", "(!(objectClass=eduPerson))", "(objectClass=acadFunctionalBox)", "(acadContract=*)"),
+    *("(acadListQuery=*)", "(acadListModerated=TRUE)", "(&(objectClass=acadList)(acadUAI=0210006T))"),
+    # what the administrator added, and contacts
+    *("(telephoneNumber=+33380000001)", "(telephoneNumber=0380 000 002)", "(telephoneNumber=*0000*)", "(title=prof*)"),
+    *(
+        "(telephoneNumber=0380680000)",
+        "(labeledURI=https://ac-exemple.fr/Emma)",
+        "(labeledURI=https://ac-exemple.fr/emma)",
+    ),
+    *("(preferredLanguage=FR)", "(jpegPhoto=*)", "(!(jpegPhoto=*))", f"(seeAlso=uid=skaci, ou=people,{BASE})"),
+    *("(mobile=0600000000)", "(sn=martin)", "(mail=zoe@*)", "(cn=zoé*)", "(uid=invite)", "(!(employeeType=teacher))"),
     # approximate, where there is nothing alike
     *("(sn~=zzzzzz)", "(acadAccountId~=1)"),
 ]
@@ -218,11 +323,19 @@ def test_filters_without_items(both: Both) -> None:
 
 
 @pytest.mark.parametrize(
-    "base", [BASE, f"ou=people,{BASE}", f"ou=structures,{BASE}", f"ou=groups,{BASE}", f"uid=skaci,ou=people,{BASE}"]
+    "base",
+    [
+        BASE,
+        *(f"ou={name},{BASE}" for name in ("people", "contacts", "structures", "groups", "disciplines", "functions")),
+        *(f"uid={name},ou=people,{BASE}" for name in ("skaci", "invite")),
+        *(f"ou={uai},ou=structures,{BASE}" for uai in (SCHOOL, OTHER)),
+        f"acadClass={SCHOOL}$4B,ou={SCHOOL},ou=structures,{BASE}",
+    ],
 )
-def test_bases(both: Both, base: str) -> None:
-    for wanted in ("(objectClass=*)", "(!(uid=edupont))", "(name=*a*)"):
-        ours, theirs = both.found(wanted, base)
+@pytest.mark.parametrize("scope", ["BASE", "LEVEL", "SUBTREE"])
+def test_bases(both: Both, base: str, scope: Scope) -> None:
+    for wanted in ("(objectClass=*)", "(!(uid=edupont))", "(name=*a*)", "(hasSubordinates=TRUE)"):
+        ours, theirs = both.found(wanted, base, scope)
         assert ours == theirs
 
 
@@ -241,6 +354,8 @@ ATTRIBUTES = [
         "owner",
         "acadMemberAddress",
     ),
+    *("acadClass", "acadFunction", "acadDisciplineCode", "acadPost", "supannEntiteAffectation", "supannAliasLogin"),
+    *("eduPersonAffiliation", "eduPersonPrincipalName", "title", "telephoneNumber", "supannListeRouge", "mobile"),
 ]
 WORDS = [
     *("Dupont", "emma", "Hélène", "Müller", "teacher", "pupil", "0210006T", "person", "1", "7", "people", "O*Brien"),
@@ -255,6 +370,7 @@ WORDS = [
         "é",
         " ",
     ),
+    *("0210006T$4B", "ENS", "L1300", "{UAI}0580001A", "faculty", "TRUE", "Professeure principale", "+33380000001"),
 ]
 attributes = st.sampled_from(ATTRIBUTES)
 values = (
