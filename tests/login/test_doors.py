@@ -248,17 +248,13 @@ def test_it_removes_a_lost_factor_and_the_audit_says_who(somebody: Person) -> No
     run = somebody.instance.command
     facts = json.loads(run("account", "factors", "DIR", somebody.login, "--json").stdout)
     assert facts == {"on": False, "since": "", "required": False, "recovery_codes": 0}
-    assert run("account", "factors", "DIR", somebody.login, "--remove", check=False).returncode == 1
     set_up(somebody)
     assert json.loads(run("account", "factors", "DIR", somebody.login, "--json").stdout)["recovery_codes"] == 10
-    assert "on since" in run("account", "factors", "DIR", somebody.login).stdout
     assert "imap" not in somebody.opened(PASSWORD)
-    run("account", "factors", "DIR", somebody.login, "--remove")
+    assert "none" in run("account", "factors", "DIR", somebody.login, "--remove").stdout
     assert somebody.opened(PASSWORD) == set(DOORS)
     assert "factor-removed" in run("account", "log", "DIR", somebody.login).stdout
-    assert run("account", "factors", "DIR", "nobody", check=False).returncode == 1
     assert run("account", "devices", "DIR", somebody.login, "--revoke", 999, check=False).returncode == 1
-    assert "0 app passwords" in run("account", "devices", "DIR", somebody.login).stdout
 
 
 def test_no_secret_is_in_the_log_or_the_database(somebody: Person) -> None:
