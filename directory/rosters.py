@@ -305,12 +305,16 @@ def _roster(tx: Tx, house: House, address: str) -> Roster | None:
         return _standing(tx, house, address)
     owners, policy = lists.owners(tx, entry), lists.policy(tx, entry)
     if entry.kind is ListKind.LIVING:
-        found = selecting.receivers(tx, _parsed(entry.query), house.quota, MAX_RECEIVERS + 1)
-        return Roster(entry.address, entry.name, owners, policy, tuple(found))
+        who = _parsed(entry.query)
+        found = selecting.receivers(tx, who, house.quota, MAX_RECEIVERS + 1)
+        absent: set[int] = set()
+        if policy.writers is Writers.MEMBERS:
+            absent = set(selecting.members(tx, who, MAX_RECEIVERS)).difference(found)
+        return Roster(entry.address, entry.name, owners, policy, tuple(found), absent=tuple(absent))
     addresses = [house.fold(one) for one in lists.members(tx, entry.address)]
     ours = [one for one in addresses if house.is_local(one)]
     inner = lists.existing(tx, ours)
-    accounts, known, absent = selecting.holders(tx, [one for one in ours if one not in inner], house.quota)
+    accounts, known, away = selecting.holders(tx, [one for one in ours if one not in inner], house.quota)
     left = [one for one in addresses if one not in known and one not in inner]
     if house.standing:
         inner |= {one for one in left if house.is_local(one) and standing.find(tx, one.rpartition("@")[0]) is not None}
@@ -322,7 +326,7 @@ def _roster(tx: Tx, house: House, address: str) -> Roster | None:
         tuple(accounts),
         tuple(one for one in addresses if one in inner),
         tuple(one for one in left if one not in inner),
-        absent,
+        tuple(away),
     )
 
 

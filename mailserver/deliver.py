@@ -491,7 +491,7 @@ class _Walk:
             if one.address in seen:
                 continue
             seen.add(one.address)
-            if sender.account_id and sender.account_id in one.accounts:
+            if sender.account_id and (sender.account_id in one.accounts or sender.account_id in one.absent):
                 return True
             if any(member in sender.addresses or member == sender.claimed for member in one.others):
                 return True

@@ -163,8 +163,8 @@ class Roster:
     """Addresses of the lists directly within it."""
     others: tuple[str, ...] = ()
     """Addresses the directory did not look up, or does not know."""
-    absent: int = 0
-    """Members who take no mail now."""
+    absent: tuple[int, ...] = ()
+    """Members who take no mail now: they may write all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,12 @@ def receivers(tx: Tx, selection: Selection, quota: int, limit: int) -> list[int]
     return list(tx.execute(clause.limit(limit)).scalars())
 
 
+def members(tx: Tx, selection: Selection, limit: int) -> list[int]:
+    """Accounts of all who are found, closed ones left out, at most `limit`."""
+    clause = select(account.c.id).select_from(_PEOPLE).where(_clause(selection, ()), _NOT_CLOSED)
+    return list(tx.execute(clause.limit(limit)).scalars())
+
+
 def found(tx: Tx, selection: Selection, limit: int, after: int = 0) -> list[Found]:
     """Those who are found, closed accounts left out, by name; `after` of them are skipped."""
     columns = (
@@ -80,9 +86,9 @@ def count(tx: Tx, selection: Selection) -> int:
     return int(rows.scalar_one())
 
 
-def holders(tx: Tx, addresses: list[str], quota: int) -> tuple[list[int], set[str], int]:
-    """The accounts that folded addresses lead to and that take mail now; which addresses lead to anybody; how many
-    people take none."""
+def holders(tx: Tx, addresses: list[str], quota: int) -> tuple[list[int], set[str], list[int]]:
+    """The accounts that folded addresses lead to and that take mail now; which addresses lead to anybody; the
+    accounts that take none."""
     accounts: dict[int, None] = {}
     known: set[str] = set()
     absent: set[int] = set()
@@ -99,7 +105,7 @@ def holders(tx: Tx, addresses: list[str], quota: int) -> tuple[list[int], set[st
                 accounts[account_id] = None
             else:
                 absent.add(account_id)
-    return list(accounts), known, len(absent)
+    return list(accounts), known, sorted(absent)
 
 
 _NOT_CLOSED = account.c.state != State.CLOSED.value

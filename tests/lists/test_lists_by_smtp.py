@@ -110,6 +110,14 @@ def test_a_forged_member_stays_outside_and_a_member_outside_may_write(house: Hou
     assert len(house.mail("tom")) == 1
 
 
+def test_a_member_whose_mailbox_is_full_may_still_write(house: House) -> None:
+    by_hand = make_list(house, "cercle", [at("noe"), at("tom")], writers=Writers.MEMBERS)
+    living = make_list(house, "enseignants", query="role=teacher", writers=Writers.MEMBERS)
+    for address in (by_hand, living):
+        assert send(house, "noe", address) == {}
+        assert address in send(house, "lea", address)
+
+
 def test_lists_within_lists_keep_their_own_policies(house: House) -> None:
     inner = make_list(house, "interne", [at("max")], writers=Writers.STAFF)
     outer = make_list(house, "externe", [at("tom"), inner])

@@ -124,7 +124,7 @@ async def test_who_takes_no_mail_is_left_out(store: Store, people: dict[str, int
     who = parse("role=teacher")
     assert await store.read(selecting.receivers, who, 1000, 100) == [people["bob"]]
     found = await store.read(selecting.holders, [at("ada"), at("bob"), at("bob"), at("nobody")], 1000)
-    assert found == ([people["bob"]], {at("ada"), at("bob")}, 1)
+    assert found == ([people["bob"]], {at("ada"), at("bob")}, [people["ada"]])
 
 
 def _fill(tx: Tx, account_id: int) -> None:
