@@ -62,6 +62,8 @@ class Updater:
                 raise Fault(Code.INSUFFICIENT_ACCESS_RIGHTS, "only the administrator changes this")
             case Add():
                 given = [values for kind, values in update.attributes if is_password(kind)]
+                if len(given) > 1:
+                    raise Fault(Code.ATTRIBUTE_OR_VALUE_EXISTS, "userPassword: given twice")
                 secret = await self._kept(given[0]) if given else None
                 return await self._store.write(self._add, origin, asked, update, secret)
             case Rename():

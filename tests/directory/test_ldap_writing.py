@@ -407,6 +407,12 @@ class Client:
 
     def __init__(self, connection: ldap3.Connection) -> None:
         self._connection = connection
+        self.last: dict[str, Any] = {}
+
+    def matched(self, step: Step) -> str:
+        """How far the name went, of a step that finds nothing."""
+        assert self.run(step) == Code.NO_SUCH_OBJECT
+        return str(self.last["dn"])
 
     def run(self, step: Step) -> int:
         connection: Any = self._connection
@@ -427,6 +433,7 @@ class Client:
             case Find(wanted, base, count):
                 _, result, response, _ = connection.search(base, wanted, attributes=["*", "+"])
                 assert len([one for one in response if one["type"] == "searchResEntry"]) == count, response
+        self.last = result
         return int(result["result"])
 
 
@@ -465,3 +472,19 @@ def test_openldap(theirs: Client, name: str) -> None:
     steps = SCENARIOS[name]
     expected = DIFFERENCES[name][1] if name in DIFFERENCES else [code for _, code in steps]
     assert [theirs.run(step) for step, _ in steps] == [int(code) for code in expected]
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_how_far_a_name_went(request: pytest.FixtureRequest, side: str) -> None:
+    """matchedDN (RFC 4511 section 4.1.9)."""
+    client: Client = request.getfixturevalue(side)
+    assert client.run(A_SCHOOL) == OK
+    for step, matched in (
+        (Delete(f"uid=nobody,{PEOPLE}"), PEOPLE),
+        (modify(f"cn=x,cn=y,{PEOPLE}", ("sn", REPLACE, ["x"])), PEOPLE),
+        (Rename(f"ou=nothing,{BASE}", "ou=x"), BASE),
+        (Delete(CLASS), SCHOOL),
+        (Add(f"cn=a,ou=nothing,{BASE}", CONTACT), BASE),
+        (Compare("dc=elsewhere", "dc", "x"), ""),
+    ):
+        assert client.matched(step).casefold() == matched.casefold(), step
