@@ -324,7 +324,7 @@ class LdapDirectory:
             if before.get(name) != after.get(name)
         }
         if differing:
-            await self._pool.run(partial(writing.replace, dn=known.dn, attributes=differing))
+            await self._pool.run(partial(writing.replace_person, dn=known.dn, attributes=differing))
             await self._store.write(_recorded, account_id, Action.CHANGED, " ".join(differing))
             self._forget()
         return self._joined(await self._principal(KnownPerson(known.dn, new)))

@@ -47,7 +47,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Attributes of an entry are to have these values."""
+    """Attributes of a person's entry are to have these values."""
 
     dn: str
     attributes: Attributes
@@ -151,7 +151,7 @@ def _outcome(connection: ldap3.Connection, change: Change) -> str:
             case Put():
                 writing.put_entry(connection, change.dn, change.classes, change.attributes)
             case Replace():
-                writing.replace(connection, change.dn, change.attributes)
+                writing.replace_person(connection, change.dn, change.attributes)
             case Remove():
                 writing.remove(connection, change.dn)
     except Refused as refusal:

@@ -6,7 +6,7 @@ import ldap3
 
 from directory.ldap.lookups import search
 from directory.ldap.pool import SUCCESS, check
-from directory.tree import Attributes
+from directory.tree import PERSON_CLASSES, Attributes
 from mailserver.errors import Reason, Refused
 
 NO_SUCH_OBJECT, ALREADY_EXISTS = 32, 68
@@ -66,6 +66,28 @@ def replace(connection: ldap3.Connection, dn: str, attributes: Attributes) -> No
         dn, changes
     )
     _succeeded(result, dn)
+
+
+def replace_person(connection: ldap3.Connection, dn: str, attributes: Attributes) -> None:
+    """The same for a person, whose entry gets the object classes that it lacks: it may be older than our schema is."""
+    try:
+        replace(connection, dn, attributes)
+    except Refused as refusal:
+        if refusal.reason is not Reason.CANNOT or not _widened(connection, dn):
+            raise
+        replace(connection, dn, attributes)
+
+
+def _widened(connection: ldap3.Connection, dn: str) -> bool:
+    """Add the classes of people that an entry has not; True when there was any."""
+    found = search(connection, dn, "(objectClass=*)", ("objectClass",), scope="BASE")
+    held = {name.lower() for one in found for name in one.attributes.get("objectClass", ())}
+    missing = [name for name in PERSON_CLASSES if name.lower() not in held]
+    if not held or not missing:
+        return False
+    change = {"objectClass": [(ldap3.MODIFY_ADD, missing)]}
+    _, result, _, _ = connection.modify(dn, change)  # type: ignore[no-untyped-call]
+    return bool(result["result"] == SUCCESS)
 
 
 def remove(connection: ldap3.Connection, dn: str) -> None:

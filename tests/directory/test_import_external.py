@@ -1,5 +1,6 @@
 """AAF into both kinds of directory: whole, by halves, twice, interrupted and taken back."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,11 +30,13 @@ from mailserver.proofs import Proofs
 from mailserver.store import accounts, imports, roll, schools
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
+from mailserver.tls import write_secret
 from tests.directory import aaf_generator
 from tests.directory.aaf_generator import Academy, add, delete, modify, write_files
 from tests.directory.conftest import sqlite_store
-from tests.directory.slapd import BASE, PASSWORD, Slapd
+from tests.directory.slapd import ADMIN, BASE, PASSWORD, Slapd
 from tests.directory.test_ldap_adapter import Home
+from tests.harness import run_command
 
 ACADEMY = Academy(staff=30, pupils=120, schools=5)
 ORIGIN = Origin("tester", "import")
@@ -417,3 +420,37 @@ def test_somebody_else_s_directory_is_left_alone(home: Home) -> None:
     with pytest.raises(Refused) as refusal, open_target(settings, home.store, Terms("a", "b"), Ending(1, 1), ORIGIN):
         pass
     assert refusal.value.reason is Reason.READ_ONLY_DIRECTORY
+
+
+# ---------------------------------------------------------------------- the command
+
+
+@NEEDS
+@pytest.mark.parametrize("kind", ["embedded", "external"])
+def test_the_command(kind: str, tmp_path: Path, openldap: Slapd, exports: Path) -> None:
+    directory = tmp_path / "instance"
+    run_command("init", directory, "--domain", "ac-exemple.fr")
+    if kind == "external":
+        openldap.empty()
+        write_secret(directory / "secrets" / "ldap", PASSWORD.encode())
+        path = directory / "mailserver.toml"
+        section = f'url = "{openldap.url}"\nbase = "{BASE}"\nbind_dn = "{ADMIN}"\npassword_file = "ldap"\n'
+        path.write_text(path.read_text() + f"\n[ldap]\n{section}read_only = false\n")
+    foreseen = run_json("import", directory, exports / "full", "--dry-run")
+    assert (foreseen["created"], foreseen["refused"]) == (150, 0)
+    done = run_json("import", directory, *sorted((exports / "full").iterdir()))
+    assert done["created"] == 150
+    delta = run_json("import", directory, exports / "delta")
+    assert (delta["created"], delta["changed"], delta["leaving"]) == (8, 28, 4)
+    undone = run_json("imports", "undo", directory, delta["run"])
+    assert undone["left"] == 0
+    assert run_json("import", directory, exports / "full")["unchanged"] == 150
+    (tmp_path / "ENT_X_Complet_1_Eleve_0000.xml").write_bytes(b"<ficAlimMENESR><addRequest>")
+    broken = run_command("import", directory, tmp_path / "ENT_X_Complet_1_Eleve_0000.xml", check=False)
+    assert broken.returncode == 2
+    assert "ENT_X_Complet_1_Eleve_0000.xml: line 1: not XML" in broken.stderr
+
+
+def run_json(*arguments: object) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(run_command(*arguments, "--json").stdout)
+    return said
