@@ -11,22 +11,21 @@ is a unit of the store, by the rules and with the audit of the `mailserver` comm
     modifying, constraints   a modify, the schema's rules      pure
     search       scopes, limits, pages, attributes             knows entries
     entries      rows of the store as entries of the tree      knows the store
-    narrowing    filter -> condition for the database          pure
+    narrowing, asked   filter -> condition for the database    pure
     matching     filter x entry -> true, false, undefined      pure
     messages, updates, controls, filters, ber   the wire      pure
 
 How a search runs. The filter is read with bounds on depth and items, compiled once for matching, and
-translated once into a condition the database answers from its indexes. That condition may let too much
-through, never too little; matching alone decides. People come in pages by account id, and no transaction
-is open between two pages. A cookie of paged results (RFC 2696) names the last entry sent, so the server
+translated once into a condition the database answers from its indexes (`store.candidates`; parts of names from
+the index of words). It may let too much through, never too little; matching alone decides. People come in pages
+by account id, their attributes computed as far as somebody looks, and no transaction is open between two pages. A cookie of paged results (RFC 2696) names the last entry sent, so the server
 keeps nothing for it.
 
 Rules:
 * Sizes, nesting and counts are checked before anything is decoded; BER is read in one linear pass.
 * A password is taken only over TLS or from a loopback peer. Octets behind StartTLS are thrown away.
-* Strangers see the root and the schema. People see the address book and their own entry; hidden people
-  and closed accounts do not exist for them. `cn=admin,BASE` sees everything that is in the tree; secrets
-  are not in it.
+* Strangers see the root and the schema. People see whom `mailserver.visibility` lets them see; the others do
+  not exist for them. `cn=admin,BASE` sees everything that is in the tree; secrets are not in it.
 * What a viewer may not read does not take part in a filter or a comparison either.
 * An account that is suspended, or gets a new password, loses the connections it had bound.
 * Only `cn=admin` writes; people change their password (RFC 3062), their telephone and their language.
