@@ -16,10 +16,10 @@ is a unit of the store, by the rules and with the audit of the `mailserver` comm
     messages, updates, controls, filters, ber   the wire      pure
 
 How a search runs. The filter is read with bounds on depth and items, compiled once for matching, and
-translated once into a condition the database answers from its indexes (`store.candidates`; parts of names from
-the index of words). It may let too much through, never too little; matching alone decides. People come in pages
-by account id, their attributes computed as far as somebody looks, and no transaction is open between two pages. A cookie of paged results (RFC 2696) names the last entry sent, so the server
-keeps nothing for it.
+translated once into a condition the database answers from its indexes (`store.candidates`; parts of names
+from the index of words). It may let too much through, never too little; matching alone decides. People come
+in pages by account id, their attributes computed as far as somebody looks, and no transaction is open
+between two pages. A cookie of paged results (RFC 2696) names the last entry sent: the server keeps nothing.
 
 Rules:
 * Sizes, nesting and counts are checked before anything is decoded; BER is read in one linear pass.
