@@ -9,7 +9,7 @@ from directory.imports.places import Places
 from directory.imports.records import SchoolRecord, TermRecord
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
 from directory.issuing import ClaimedNames, Hints, Names, keep_hints
-from mailserver.store import accounts, affiliations, audit, claims, imports, people, roll
+from mailserver.store import accounts, audit, claims, imports, people, roll
 from mailserver.store.audit import Origin
 from mailserver.store.roll import Known
 from mailserver.store.statements import Tx
@@ -153,7 +153,7 @@ def _write_changes(tx: Tx, done: Sequence[Step]) -> None:
     if of_entry:
         roll.set_entries(tx, of_entry)
     if held:
-        affiliations.replace_many(tx, held)
+        roll.set_ties(tx, held)
     if addresses:
         steps.claim(tx, addresses)
 

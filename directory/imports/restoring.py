@@ -13,7 +13,7 @@ from typing import Any
 from directory.imports import facts, places
 from directory.imports.target import Left, Outcome
 from mailserver.identity import Affiliation, State, Tie
-from mailserver.store import accounts, affiliations, audit, claims, imports, roll, schools, vocabulary_entries
+from mailserver.store import accounts, audit, claims, imports, roll, schools, vocabulary_entries
 from mailserver.store.accounts import Farewell
 from mailserver.store.audit import Action, Origin
 from mailserver.store.imports import Change, Fate
@@ -121,7 +121,7 @@ class Undoing:
         if entries:
             roll.set_entries(self.tx, entries)
         if held:
-            affiliations.replace_many(self.tx, held)
+            roll.set_ties(self.tx, held)
         if self.withdrawn:
             roll.remove_entries(self.tx, self.withdrawn)
 

@@ -314,6 +314,19 @@ def add_entries(tx: Tx, people: Sequence[tuple[Known, str]]) -> None:
     tx.changed(DIRECTORY, 0)
 
 
+def set_ties(tx: Tx, held: Mapping[int, Sequence[Affiliation]]) -> None:
+    """What people are where, exactly: in canonical form, labels and all (`affiliations.replace` keeps labels)."""
+    tx.many(_DROP_TIES, [{"wanted": account_id} for account_id in held])
+    rows = [
+        {"account_id": account_id, "kind": one.kind.value, "uai": one.uai, "code": one.code, "label": one.label}
+        for account_id, ties_ in held.items()
+        for one in ties_
+    ]
+    if rows:
+        tx.many(_ADD_TIE, rows)
+    _set(tx, person, {account_id: {"modified": tx.now} for account_id in held})
+
+
 def revive(tx: Tx, people: Sequence[Known]) -> None:
     """Accounts whose entry was taken away are as new again."""
     values = {
