@@ -13,7 +13,7 @@ from mailserver.collector import Collector
 from mailserver.errors import Reason, Refused
 from mailserver.identity import NewPerson, Principal, Role, State
 from mailserver.sasl import Secret
-from mailserver.store import accounts, agenda_items, agendas, erasure, mailboxes, messages, sessions
+from mailserver.store import accounts, agenda_items, agendas, erasure, mailboxes, messages, roll, sessions
 from mailserver.store.agenda_items import NewItem
 from mailserver.store.audit import Action
 from mailserver.store.schema import metadata
@@ -204,6 +204,18 @@ async def test_a_delivery_that_comes_too_late_makes_nothing(house: House) -> Non
     await house.accounts.close("edupont", "")
     await house.accounts.erase("edupont")
     assert not await house.store.write(accounts.start_provisioning, person.account_id)
+
+
+async def test_no_import_brings_it_back(house: House) -> None:
+    """Not even of somebody who never logged in, by the identifier that stays claimed."""
+    await house.person(activated=False)
+    await house.accounts.close("edupont", "")
+    await house.accounts.erase("edupont")
+    with pytest.raises(Refused) as refused:
+        await house.worker.directory.add(NewPerson("Émilie", "Dupont", Role.TEACHER, login="edupont"))
+    assert refused.value.reason is Reason.CONFLICT
+    known = await house.store.read(roll.by_logins, ["edupont"])
+    assert all(one.is_closed and one.provisioned and not one.has_entry for one in known.values())
 
 
 async def test_units_are_small(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
