@@ -246,11 +246,19 @@ class ExternalTarget:
 
     def _carried_out(self, run_id: int, done: Sequence[Step], joined: Joined) -> list[Result]:
         """Write the entries; what the server refuses is refused."""
-        owed: dict[int, Step] = {}
+        # Of several steps about one person the last says what the entry is to be.
+        owed: dict[int, Known] = {}
+        passwords: dict[int, str] = {}
         for step in done:
             if step.after is not None and (step.outcome is Outcome.CREATED or step.changed or step.activates):
-                owed[step.after.account_id] = step
-        pairs = [(account_id, change) for account_id, step in owed.items() for change in self._changes(step, joined)]
+                owed[step.after.account_id] = step.after
+                if step.activates and step.candidate.password_hash:
+                    passwords[step.after.account_id] = step.candidate.password_hash
+        pairs = [
+            (account_id, change)
+            for account_id, after in owed.items()
+            for change in self._changes(after, passwords.get(account_id, ""), joined)
+        ]
         reasons = self._bulk.write([change for _, change in pairs])
         refused = {account_id: reason for (account_id, _), reason in zip(pairs, reasons, strict=True) if reason}
         results = [result(step) for step in done]
@@ -270,16 +278,12 @@ class ExternalTarget:
         self._store.write_now(imports.add_counts, run_id, corrections)
         return told
 
-    def _changes(self, step: Step, joined: Joined) -> Iterable[Change]:
-        """What a step does to the entry, if anything. Of several steps about one person the last says it all."""
-        after = step.after
-        if after is None:
-            return
+    def _changes(self, after: Known, password: str, joined: Joined) -> Iterable[Change]:
+        """What makes the entry of somebody what it is to be, if anything."""
         known = joined.entries.get(after.login)
         before = known.person if known is not None else None
         person = person_of(after, before, self._school(after.uai))
         attributes = tree.person_attributes(person)
-        password = step.candidate.password_hash if step.activates else ""
         secret = {"userPassword": (f"{{ARGON2}}{password}",)} if password else {}
         if known is None or before is None:
             yield Add(self._tree.person_dn(after.login), tree.PERSON_CLASSES, {**attributes, **secret})

@@ -1,5 +1,6 @@
 """AAF into both kinds of directory: whole, by halves, twice, interrupted and taken back."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,9 @@ from directory.ldap import lookups
 from directory.ldap.bulk import Add, Bulk
 from directory.ldap.pool import Pool
 from mailserver.errors import Reason, Refused, Temporary
+from mailserver.identity import State
 from mailserver.proofs import Proofs
+from mailserver.sasl import Secret
 from mailserver.store import accounts, imports, roll, schools
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
@@ -372,6 +375,31 @@ def test_interrupted_before_the_entries_are_written(
     assert len(external.entries()) == 150
     assert len(external.store.read_now(accounts.page, 0, 10_000)) == 150, "nobody twice"
     assert counts(external.run(exports / "full")) == (0, 0, 0, 0)
+
+
+@NEEDS
+async def test_passwords_of_a_file_open_the_account(external: Place, home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    header = "given_name,surname,role,numen,login,password\n"
+    lines = "Emma,Dupont,teacher,21E2600123ABC,,Academie#2026\nEmma,Durand,teacher,21E2600123ABC,,\n"
+    path.write_text(header + lines)
+    export = CsvExport(path, "csv", full=False)
+    options = Options(accept_passwords=True)
+
+    def work() -> Report:
+        intake = external.intake(Terms("csv", "ac-exemple.fr"))
+        plan = intake.plan(export, options, Heard(), lambda octets: None)
+        try:
+            return intake.apply(export, "people.csv", plan, options, Heard(), lambda lines: None)
+        finally:
+            plan.close()
+
+    report = await asyncio.to_thread(work)
+    assert counts(report) == (1, 1, 0, 0)
+    directory = home.directory()
+    person = await directory.authenticate("edupont", Secret("Academie#2026"))
+    assert person is not None
+    assert (person.surname, person.address, person.state) == ("Durand", "emma.durand@ac-exemple.fr", State.ACTIVE)
 
 
 @NEEDS

@@ -98,11 +98,28 @@ class Part:
 
 def recognises(path: Path) -> bool:
     """True when a file, an archive or a folder holds AAF. Raises OSError when it cannot be read."""
-    with ExitStack() as stack:
-        try:
-            return bool(_parts_of(path, stack))
-        except BadSyntax:
-            return False
+    if path.is_dir():
+        return any(recognises(entry) for entry in sorted(path.rglob("*")) if entry.is_file())
+    name = path.name.lower()
+    try:
+        if name.endswith(".zip"):
+            return bool(_zipped(path, path.name))
+        if name.endswith(_ARCHIVES):
+            return _holds_a_part(path)
+    except (BadSyntax, *_BROKEN):
+        return False
+    with path.open("rb") as file:
+        return _ROOT.search(file.read(HEAD)) is not None
+
+
+def _holds_a_part(path: Path) -> bool:
+    """The first XML file of a tar archive tells: an export is not unpacked twice."""
+    with tarfile.open(path, "r:*") as archive:
+        for one in archive:
+            source = archive.extractfile(one) if one.isreg() and one.name.lower().endswith(".xml") else None
+            if source is not None:
+                return _ROOT.search(source.read(HEAD)) is not None
+    return False
 
 
 @contextmanager
