@@ -24,9 +24,6 @@ MAX_REPORTED = 10_000
 """Those left by an undoing that are kept for its report; the count goes on."""
 SHARE = 10
 """One in how many of a source's people may leave by one import without being asked about."""
-PRUNED = 2000
-"""Old changes forgotten in one unit."""
-
 Advance = Callable[[int], None]
 
 
@@ -143,14 +140,6 @@ class Intake:
             advance(count)
         self._store.write_now(_end_undoing, self._origin, run_id)
         return Undone(run, looked_at, left_count, tuple(left))
-
-
-def prune(store: Store, before: int) -> int:
-    """Forget, in short units, what runs finished before a time did: they can no longer be taken back."""
-    total = 0
-    while count := store.write_now(imports.prune, before, PRUNED):
-        total += count
-    return total
 
 
 def _begin(tx: Tx, origin: Origin, plan: imports.Plan) -> tuple[Run, bool]:

@@ -30,7 +30,6 @@ from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
 
 DAY = 86400
-MAX_FILES = 20_000
 
 
 @contextlib.contextmanager
@@ -41,10 +40,10 @@ def export_of(store: Store, paths: Sequence[Path], source: str, *, full: bool) -
         known = {one.source_key: one.uai for one in store.read_now(schools.listing) if one.source_key}
         with aaf.open_export(paths, known, store.clock.now(), source or "aaf", full=full) as export:
             yield export
-    elif len(paths) == 1 and paths[0].suffix.lower() == ".csv":
+    elif len(paths) == 1:
         yield CsvExport(paths[0], source or "csv", full=full)
     else:
-        raise BadSyntax("neither one CSV file nor AAF files")
+        raise BadSyntax("not AAF, and a CSV export is one file")
 
 
 @contextlib.contextmanager

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, or_, select, update
 
 from mailserver.identity import State
-from mailserver.store import blobs, mailboxes
+from mailserver.store import blobs, imports, mailboxes
 from mailserver.store.schema.accounts import account, auto_reply, caretaker_lease
 from mailserver.store.schema.factors import pending_recovery
-from mailserver.store.schema.imports import import_change, import_run
 from mailserver.store.schema.mail import blob, mailbox, message
 from mailserver.store.statements import Statement, Tx
 
@@ -215,15 +214,5 @@ def sweep(tx: Tx, undo_seconds: int) -> int:
         removed += tx.execute(delete(auto_reply).where(mine)).rowcount
     stale = select(pending_recovery.c.account_id).where(pending_recovery.c.expires <= now - DAY).limit(SWEPT)
     removed += tx.execute(delete(pending_recovery).where(pending_recovery.c.account_id.in_(stale))).rowcount
-    return removed + _sweep_imports(tx, now - undo_seconds)
-
-
-def _sweep_imports(tx: Tx, before: int) -> int:
-    """What an import did to each person is kept for as long as it can be taken back."""
-    settled = select(import_run.c.id).where(import_run.c.finished > 0, import_run.c.finished <= before)
-    first = tx.execute(
-        select(import_change.c.run_id, import_change.c.seq).where(import_change.c.run_id.in_(settled)).limit(SWEPT)
-    ).all()
-    for old in first:
-        tx.execute(delete(import_change).where(import_change.c.run_id == old.run_id, import_change.c.seq == old.seq))
-    return len(first)
+    # What an import did to each person is kept for as long as it can be taken back.
+    return removed + imports.prune(tx, now - undo_seconds, SWEPT)

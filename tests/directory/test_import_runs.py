@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from directory import lifecycle
 from directory.imports.applying import LARGEST, SMALLEST, Pace
-from directory.imports.intake import prune
 from directory.imports.planning import Seen
 from directory.imports.target import LEFT, Outcome
 from directory.people import EmbeddedDirectory
@@ -388,6 +388,19 @@ async def test_who_has_come_in_is_closed_not_removed(importer: Importer) -> None
     assert len(importer.everybody()) == 2
 
 
+async def test_what_was_taken_back_is_erased_after_a_while(importer: Importer) -> None:
+    done = wide(importer, *FILE)
+    account_id = importer.entry("edupont").account_id
+    importer.undo(done.run_id)
+    origin = Origin("tester", "test")
+    assert await lifecycle.erase(importer.store, importer.directory, origin, account_id)
+    standing = importer.store.read_now(accounts.get, account_id)
+    assert standing is not None
+    assert (standing.marks.numen, standing.recovery_address, standing.erased > 0) == (None, "", True)
+    # Nobody knows any more whose it was: the same person is somebody new.
+    assert [one.login for one in wide(importer, EMILIE).heard.results] == ["edupont1"]
+
+
 def test_only_for_a_while(importer: Importer) -> None:
     done = wide(importer, *FILE)
     intake = importer.intake()
@@ -397,8 +410,9 @@ def test_only_for_a_while(importer: Importer) -> None:
     assert refused.value.reason is Reason.CONFLICT
     with pytest.raises(Refused):
         intake.undo(done.run_id + 1, 0, lambda _: None)
-    assert prune(importer.store, 0) == 0
-    assert prune(importer.store, late) > 3
+    assert importer.store.write_now(imports.prune, 0, 100) == 0
+    assert importer.store.write_now(imports.prune, late, 3) == 3
+    assert importer.store.write_now(imports.prune, late, 100) > 3
     assert importer.store.read_now(imports.changes, done.run_id, 0, 10) == []
     assert importer.store.read_now(imports.get, done.run_id) is not None
 
