@@ -41,6 +41,8 @@ EndedHandler = Callable[[Services, Guest, Session | None], Awaitable[Response]]
 AnyGuest = TypeVar("AnyGuest", bound=Guest)
 
 MAX_COOKIE = 100
+SLOW_SECONDS = 1.0
+"""A form that arrives later than this after its head: the session is looked at again."""
 SET_UP = ("/compte/double-authentification", "/deconnexion")
 """All that is open to somebody who needs a second factor and has none."""
 RENEW = ("/compte/mot-de-passe", "/deconnexion")
@@ -79,17 +81,18 @@ class Doors:
         async def endpoint(request: Request) -> Response:
             guest = self.caller(request)
             try:
+                began = self._services.clock.monotonic()
                 visit, why = await self._visit(request, guest)
                 if visit is None:
                     if request.method == "POST":
                         guest = await self._ended_form(guest, room)
-                    response = await self._ended(self._services, guest, why)
-                    await guest.form.close()
-                    return response
+                    return await self._leave(guest, why)
                 if (elsewhere := _detour(visit)) is not None:
                     return redirect(guest, elsewhere)
                 if request.method == "POST":
                     visit = await self._with_form(visit, room)
+                    if self._services.clock.monotonic() - began > SLOW_SECONDS:
+                        return await self._late(handler, guest, visit)
                 try:
                     return await handler(self._services, visit)
                 finally:
@@ -98,6 +101,25 @@ class Doors:
                 return faults.answer(self._services, guest, error)
 
         return endpoint
+
+    async def _late(self, handler: VisitHandler, guest: Guest, before: Visit) -> Response:
+        """A form that took its time, perhaps on purpose: whose session ended meanwhile does nothing any more."""
+        visit, why = await self._visit(guest.request, guest)
+        if visit is None:
+            return await self._leave(replace(guest, form=before.form), why)
+        try:
+            if (elsewhere := _detour(visit)) is not None:
+                return redirect(guest, elsewhere)
+            return await handler(self._services, replace(visit, form=before.form))
+        finally:
+            await before.form.close()
+
+    async def _leave(self, guest: Guest, why: Session | None) -> Response:
+        """What is answered when the session is over."""
+        try:
+            return await self._ended(self._services, guest, why)
+        finally:
+            await guest.form.close()
 
     # ------------------------------------------------------------------ who asks
 
@@ -198,7 +220,10 @@ def _detour(visit: Visit) -> str | None:
     if visit.must_renew:
         # What was being written when the password expired is not lost: it still goes where it was sent.
         finishing = visit.request.method == "POST" and visit.session.created < visit.renew_before
-        return None if finishing or path.startswith(RENEW) else RENEW[0]
+        if path.startswith(RENEW):
+            return None
+        if not finishing:
+            return RENEW[0]
     return SET_UP[0] if visit.must_set_up and not path.startswith(SET_UP) else None
 
 

@@ -75,13 +75,14 @@ async def admit(services: Services, guest: Guest, principal: Principal, wish: Wi
 
 
 async def renew(services: Services, visit: Visit) -> tuple[Visit, str]:
-    """Go on with this session alone, under a new token: a copy of the old cookie is dead, too.
+    """Go on with this session alone, under a new token, after it ended all: a copy of the old cookie is dead, too.
 
     Returns the visit that forms are now made for, and the token to set.
     """
     token = services.keys.new_token()
     fresh = services.keys.stored(token)
-    await services.store.write(sessions.renew, visit.account_id, visit.session.token_hash, fresh)
+    version = visit.principal.login_version
+    await services.store.write(sessions.renew, visit.account_id, visit.session.token_hash, fresh, version)
     session = replace(visit.session, token_hash=fresh, current=True)
     return replace(visit, session=session, owner=session_owner(fresh)), token
 

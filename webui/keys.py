@@ -29,6 +29,7 @@ class Keys:
         self._clock = clock
         self._session = _derive(secret, b"web session")
         self._mark = _derive(secret, b"web form mark")
+        self._seal = _derive(secret, b"web sealed text")
 
     def new_token(self) -> str:
         """A fresh token for a cookie or an address."""
@@ -58,25 +59,24 @@ class Keys:
         return hmac.digest(self._mark, owner, hashlib.sha256)[:MARK_OCTETS]
 
     def seal(self, token: str, octets: bytes) -> bytes:
-        """Encrypt under a token that only the browser has."""
+        """Encrypt under the token that the browser keeps and a secret of ours: nobody but us reads or makes it."""
         nonce = self._clock.token(12)
-        return nonce + AESGCM(_token_key(token)).encrypt(nonce, zlib.compress(octets), None)
+        return nonce + self._cipher(token).encrypt(nonce, zlib.compress(octets), None)
 
     def unseal(self, token: str, sealed: bytes) -> bytes | None:
         """What was sealed under this token, or None."""
         try:
-            packed = AESGCM(_token_key(token)).decrypt(sealed[:12], sealed[12:], None)
+            packed = self._cipher(token).decrypt(sealed[:12], sealed[12:], None)
         except (InvalidTag, ValueError):
             return None
         return zlib.decompressobj().decompress(packed, MAX_SEALED)
 
+    def _cipher(self, token: str) -> AESGCM:
+        return AESGCM(hmac.digest(self._seal, token.encode("utf-8", "replace"), hashlib.sha256))
+
 
 def _derive(secret: bytes, label: bytes) -> bytes:
     return hmac.digest(secret, label, hashlib.sha256)
-
-
-def _token_key(token: str) -> bytes:
-    return hashlib.sha256(b"parked text\0" + token.encode("utf-8", "replace")).digest()
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

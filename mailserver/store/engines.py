@@ -58,16 +58,20 @@ class Backend:
         return self.engine.dialect.name
 
 
+_ENGINE: dict[str, Any] = {"pool_size": 64, "max_overflow": 64, "hide_parameters": True}
+"""What goes into a statement is people's: it stays out of the text of errors, which are logged."""
+
+
 def connect(url: str, data: Path) -> Backend:
     """Make the engine for a database URL (`sqlite:///path` or `postgresql://…`). Connects lazily."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, pool_size=64, max_overflow=64, connect_args={"check_same_thread": False})
+        engine = create_engine(parsed, connect_args={"check_same_thread": False}, **_ENGINE)
         event.listen(engine, "connect", _prepare_sqlite)
         return Backend(engine, "BEGIN", "BEGIN IMMEDIATE", data / "write.lock")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, pool_size=64, max_overflow=64, pool_pre_ping=True, connect_args=POSTGRESQL_OPTIONS)
+    engine = create_engine(parsed, pool_pre_ping=True, connect_args=POSTGRESQL_OPTIONS, **_ENGINE)
     event.listen(engine, "connect", _prepare_postgresql)
     return Backend(
         engine, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED", None

@@ -201,13 +201,21 @@ def opened(tx: Tx, account_id: int) -> list[Opened]:
     return [Opened(bytes(row.token_hash), row.created, row.seen, row.peer, row.agent) for row in rows]
 
 
-def renew(tx: Tx, account_id: int, former: bytes, fresh: bytes) -> None:
-    """Go on under a new token, and as of now: what ended all other sessions was done in this one."""
-    version = select(account.c.login_version).where(account.c.id == account_id).scalar_subquery()
+def renew(tx: Tx, account_id: int, former: bytes, fresh: bytes, version: int) -> None:
+    """Go on under a new token, and as of now: what ended all other sessions was done in this one.
+
+    `version` is the account's before that. A session that something else has ended, too, stays ended.
+    """
+    ended_here = select(account.c.id).where(account.c.id == account_id, account.c.login_version == version + 1).exists()
     tx.execute(
         update(session)
-        .where(session.c.token_hash == former, session.c.account_id == account_id)
-        .values(token_hash=fresh, login_version=version)
+        .where(
+            session.c.token_hash == former,
+            session.c.account_id == account_id,
+            session.c.login_version == version,
+            ended_here,
+        )
+        .values(token_hash=fresh, login_version=version + 1)
     )
 
 

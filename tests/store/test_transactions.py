@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
@@ -54,6 +54,12 @@ async def test_constraint_violation_is_the_unit_s_own_error(store: Store) -> Non
     assert isinstance(results[0], Exception)
     assert results[1] == 2
     assert await store.read(numbers) == [1, 2]
+
+
+async def test_errors_do_not_tell_what_was_to_be_stored(store: Store) -> None:
+    with pytest.raises(Exception, match=r".") as caught:  # of the driver, whichever it is
+        await store.write(lambda tx: tx.execute(text("INSERT INTO nowhere VALUES (:kept)"), {"kept": "hush-hush"}))
+    assert "hush-hush" not in str(caught.value)
 
 
 async def test_nothing_is_visible_before_commit(make_store: Callable[[], Store]) -> None:

@@ -53,7 +53,8 @@ def test_only_ones_own_that_are_still_good(store: Store, owner: int, stranger: i
 def test_nobody_ends_or_renews_the_sessions_of_others(store: Store, owner: int, stranger: int) -> None:
     begin(store, owner, 1)
     store.write_now(sessions.close_one, stranger, token(1))
-    store.write_now(sessions.renew, stranger, token(1), token(9))
+    store.write_now(accounts.end_logins, stranger)
+    store.write_now(sessions.renew, stranger, token(1), token(9), 1)
     assert store.read_now(sessions.find, token(1)) is not None
     assert store.read_now(sessions.find, token(9)) is None
     store.write_now(sessions.close_one, owner, token(1))
@@ -65,7 +66,7 @@ def test_a_renewed_session_goes_on_alone(store: Store, owner: int) -> None:
     begin(store, owner, 1)
     begin(store, owner, 2)
     store.write_now(accounts.end_logins, owner)
-    store.write_now(sessions.renew, owner, token(1), token(5))
+    store.write_now(sessions.renew, owner, token(1), token(5), 1)
     assert store.read_now(sessions.find, token(1)) is None
     kept, other = (store.read_now(sessions.find, token(number)) for number in (5, 2))
     assert kept is not None
@@ -73,6 +74,16 @@ def test_a_renewed_session_goes_on_alone(store: Store, owner: int) -> None:
     assert other is not None
     assert not other[0].current
     assert shown(store, owner) == {"agent 1"}
+
+
+def test_a_session_that_something_else_ended_is_not_renewed(store: Store, owner: int) -> None:
+    begin(store, owner, 1)
+    for _ in range(2):
+        store.write_now(accounts.end_logins, owner)
+        store.write_now(sessions.renew, owner, token(1), token(5), 2)
+    for version in (1, 2, 3):
+        store.write_now(sessions.renew, owner, token(1), token(5), version)
+    assert shown(store, owner) == set()
 
 
 def test_a_session_knows_of_the_second_factor_once_it_is_confirmed(store: Store, owner: int) -> None:

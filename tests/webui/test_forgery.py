@@ -1,0 +1,93 @@
+"""What somebody makes up who knows the code: sealed steps, stalled requests, odd digits."""
+
+import base64
+import hashlib
+import json
+import re
+import socket
+import time
+import zlib
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mailserver.identity import Principal
+from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.test_security import SESSIONS, begin, second, set_up
+
+
+def forged(house: House, visitor: Visitor, purpose: str, values: Sequence[object]) -> str:
+    """Sealed as anybody can who has the browser's cookies and none of our secrets."""
+    octets = zlib.compress(json.dumps([*values, int(house.clock.now()) + 600]).encode())
+    token = f"{purpose} {visitor.http.cookies['visiteur']}"
+    key = hashlib.sha256(b"parked text\0" + token.encode()).digest()
+    return base64.urlsafe_b64encode(bytes(12) + AESGCM(key).encrypt(bytes(12), octets, None)).decode()
+
+
+def test_a_second_step_without_the_first_is_made_up_by_nobody(house: House, visitor: Visitor) -> None:
+    person = house.person("Nadia", "Sceau")
+    visitor.log_in(person.login)
+    phone, _ = set_up(house, visitor)
+    now = house.run(house.directory.by_account(person.account_id))
+    assert now is not None
+    stranger = house.visitor()
+    stranger.get("/login")
+    made_up = forged(house, stranger, "second step", [person.account_id, now.login_version, "simple", False, ""])
+    assert stranger.post("/connexion/code", {"etape": made_up, "code": phone.code()}).status_code == 403
+    assert stranger.get("/s/").url.path == "/"
+
+
+def test_made_up_proofs_name_nobody(house: House, visitor: Visitor, emma: Principal) -> None:
+    visitor.get("/login")
+    new = {"nouveau": "a", "encore": "b"}
+    for path, purpose, values in (
+        ("/activation", "activation", [emma.login, "", "", "simple"]),
+        ("/initialiser/code", "recovery", [emma.login, ""]),
+    ):
+        visitor.get(path)
+        answer = visitor.post(path, {"preuve_scellee": forged(house, visitor, purpose, values), **new})
+        assert answer.status_code == 403
+        assert emma.surname not in answer.text
+        assert emma.address not in answer.text
+
+
+def test_a_form_that_arrives_after_the_session_ended_does_nothing(house: House, visitor: Visitor) -> None:
+    """Its head came while the session was open; the body was held back until its owner had logged out everywhere."""
+    person = house.person("Odile", "Attente")
+    thief, owner = visitor, house.visitor()
+    thief.log_in(person.login)
+    owner.log_in(person.login)
+    mark = re.search(r'name="m_" value="([^"]+)"', thief.get(SESSIONS).text)
+    assert mark
+    body = f"m_={mark[1]}&toutes=1".encode()
+    head = (
+        f"POST {SESSIONS} HTTP/1.1\r\nHost: 127.0.0.1:{house.ports['http']}\r\nCookie: session="
+        f"{thief.http.cookies['session']}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", house.ports["http"]), timeout=20) as line:
+        line.sendall(head.encode() + body[:-1])
+        time.sleep(1.1)
+        owner.get(SESSIONS)
+        assert owner.post(SESSIONS, {"toutes": "1"}).url.path == SESSIONS
+        line.sendall(body[-1:])
+        answer = b"".join(iter(lambda: line.recv(4096), b""))
+    assert b"set-cookie: session=" not in answer.lower()
+    assert owner.get("/s/").url.path == "/s/"
+
+
+def test_digits_of_other_scripts_are_a_wrong_code(house: House, visitor: Visitor) -> None:
+    person = house.person("Farid", "Chiffre")
+    visitor.log_in(person.login)
+    secret = begin(visitor)
+    assert secret
+    answer = visitor.post(
+        "/compte/double-authentification",
+        {"faire": "confirmer", "etape": visitor.field("etape"), "code": "١٢٣٤٥٦"},
+    )
+    assert answer.status_code == 422
+    set_up(house, visitor)
+    other = house.visitor()
+    other.log_in(person.login, PASSWORD)
+    assert second(other, code="१२३४५६") == 401
+    assert second(other, code="9" * 1_000_000) == 401
