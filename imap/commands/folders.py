@@ -8,7 +8,7 @@ from imap.session import Session
 from imap.wire import commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
-from imap.wire.patterns import matcher
+from imap.wire.patterns import Matcher, matcher
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused
 from mailserver.store import mailboxes, messages
@@ -86,14 +86,12 @@ class _Tree:
     subscribed: frozenset[str]
     parents: frozenset[str]
     """Names that have a mailbox below them."""
-    above_subscribed: frozenset[str]
-    """Names that have a subscribed name below them."""
 
     @classmethod
     def read(cls, tx: Tx, account_id: int) -> "_Tree":
         boxes = {box.name: box for box in mailboxes.listing(tx, account_id)}
         subscribed = frozenset(mailboxes.subscriptions(tx, account_id))
-        return cls(boxes, subscribed, _all_above(boxes), _all_above(subscribed))
+        return cls(boxes, subscribed, _all_above(boxes))
 
 
 def _above(name: str) -> Iterator[str]:
@@ -114,38 +112,45 @@ async def list_(session: Session, command: commands.List) -> Outputs:
         yield ok("LIST completed")
         return
     tree = await session.services.store.read(_Tree.read, session.account_id)
-    matches = matcher(command.reference, command.patterns)
-    select = command.select
-    below = tree.above_subscribed if ListSelect.RECURSIVEMATCH in select else frozenset()
-    for count, name in enumerate(sorted(_candidates(tree, select, below)), 1):
+    selected = _selected(tree, command.select)
+    parents = _all_above(selected) if ListSelect.RECURSIVEMATCH in command.select else frozenset()
+    shown = await _matching(matcher(command.reference, command.patterns), selected | parents)
+    # RFC 5258 section 3.5: a parent is told of only for the sake of one that the client does not see itself.
+    told = _all_above(selected - shown)
+    criteria = [option for option in _CRITERIA if option in command.select]
+    for count, name in enumerate(sorted(name for name in shown if name in selected or name in told), 1):
         if count % TURN == 0:
             await asyncio.sleep(0)
-        if not matches(name) or not _selected(tree, select, name, below):
-            continue
         box = tree.boxes.get(name)
         attributes = _attributes(tree, command, name, box)
-        yield responses.mailbox_line(name, attributes, subscribed_below=name in below, utf8=session.utf8)
+        yield responses.mailbox_line(name, attributes, below=criteria if name in parents else (), utf8=session.utf8)
         if command.status and box is not None:
             values = await _status_values(session, box, command.status)
             yield responses.status(name, values, session.utf8)
     yield ok("LIST completed")
 
 
-def _selected(tree: _Tree, select: frozenset[ListSelect], name: str, below: frozenset[str]) -> bool:
-    """Whether the selection options of RFC 5258 section 3.1 and RFC 6154 section 2 take a name.
-
-    RECURSIVEMATCH also takes names that have a subscribed one `below`, matching or not.
-    """
-    box = tree.boxes.get(name)
-    if ListSelect.SPECIAL_USE in select and (box is None or not box.special_use):
-        return False
-    return ListSelect.SUBSCRIBED not in select or name in tree.subscribed or name in below
+_CRITERIA = (ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE)
+"""The selection options that choose names: RECURSIVEMATCH speaks of them, REMOTE adds nothing here."""
 
 
-def _candidates(tree: _Tree, select: frozenset[ListSelect], below: frozenset[str]) -> Iterable[str]:
-    if ListSelect.SUBSCRIBED in select:
-        return tree.subscribed | below
-    return tree.boxes.keys() | tree.parents
+def _selected(tree: _Tree, select: frozenset[ListSelect]) -> frozenset[str]:
+    """The names that meet the criteria of RFC 5258 section 3.1 and RFC 6154 section 2."""
+    names = tree.subscribed if ListSelect.SUBSCRIBED in select else tree.boxes.keys() | tree.parents
+    if ListSelect.SPECIAL_USE not in select:
+        return frozenset(names)
+    return frozenset(name for name in names if name in tree.boxes and tree.boxes[name].special_use)
+
+
+async def _matching(matches: Matcher, names: Iterable[str]) -> frozenset[str]:
+    """Those of the names that match."""
+    found = set()
+    for count, name in enumerate(names, 1):
+        if count % TURN == 0:
+            await asyncio.sleep(0)
+        if matches(name):
+            found.add(name)
+    return frozenset(found)
 
 
 def _attributes(tree: _Tree, command: commands.List, name: str, box: Mailbox | None) -> list[str]:
@@ -166,8 +171,9 @@ def _attributes(tree: _Tree, command: commands.List, name: str, box: Mailbox | N
 async def lsub(session: Session, command: commands.Lsub) -> Outputs:
     """RFC 3501 section 6.3.9: a `%` also shows the unsubscribed level above a subscribed name, \\Noselect."""
     tree = await session.services.store.read(_Tree.read, session.account_id)
-    matches = matcher(command.reference, (command.pattern,))
-    hidden = (name for name in tree.subscribed if not matches(name)) if "%" in command.pattern else ()
+    matches = matcher(command.reference, command.patterns)
+    levelled = any("%" in pattern for pattern in command.patterns)
+    hidden = (name for name in tree.subscribed if not matches(name)) if levelled else ()
     levels = {above for name in hidden for above in _above(name)}
     for count, name in enumerate(sorted(tree.subscribed | levels), 1):
         if count % TURN == 0:

@@ -194,7 +194,8 @@ class List:
     """LIST (RFC 3501 section 6.3.8) and its extended form (RFC 5258, RFC 5819).
 
     `extended` is true when the client used selection options, several patterns or RETURN. An empty single
-    pattern of the plain form asks for the hierarchy separator.
+    pattern of the plain form asks for the hierarchy separator. Without patterns nothing can match what the
+    client sent.
     """
 
     reference: str
@@ -207,10 +208,10 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Lsub:
-    """RFC 3501 section 6.3.9."""
+    """RFC 3501 section 6.3.9; no pattern: nothing can match what the client sent."""
 
     reference: str
-    pattern: str
+    patterns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,9 @@ class Limits:
     """What is read and thrown away of a refused command before the connection is given up."""
 
 
-BEFORE_LOGIN = Limits(line=20 * 1024, literal=4 * 1024, append=4 * 1024, literals=4, command=32 * 1024, skip=64 * 1024)
-"""A stranger needs a login and a SASL response (12 KiB in base64), and may occupy little more memory."""
+BEFORE_LOGIN = Limits(line=32 * 1024, literal=4 * 1024, append=4 * 1024, literals=4, command=32 * 1024, skip=64 * 1024)
+"""A stranger needs a login, a SASL response (12 KiB in base64) and an ID whose 30 pairs are as long as RFC 2971
+section 3.3 permits (31 KiB), and may occupy no more memory."""
 
 
 def after_login(message: int) -> Limits:

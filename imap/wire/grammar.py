@@ -61,6 +61,10 @@ class BadCommand(BadSyntax):
         self.tag = tag
 
 
+class BadMailbox(BadCommand):
+    """A mailbox name that cannot be: NO [CANNOT], not BAD, because the form is right (RFC 5530 section 3)."""
+
+
 class BadCharset(BadCommand):
     """A search in a charset we do not know: NO [BADCHARSET], not BAD (RFC 3501 section 6.4.4)."""
 
@@ -299,10 +303,14 @@ class Cursor:
             raise BadSyntax("Empty mailbox name")
         return name
 
-    def list_mailbox(self) -> str:
-        """A name with wildcards, or a reference: it may be empty."""
+    def list_mailbox(self) -> str | None:
+        """A name with wildcards, or a reference: it may be empty. None: no mailbox can have such a name."""
         found = self.match(_LIST_MAILBOX)
-        return names.decode(found[0] if found is not None else self.string(), self.utf8)
+        octets = found[0] if found is not None else self.string()
+        try:
+            return names.decode(octets, self.utf8)
+        except names.BadName:
+            return None
 
 
 def _month(name: bytes) -> int:

@@ -1,5 +1,6 @@
 """LIST, LSUB and STATUS (RFC 3501 sections 6.3.8 to 6.3.10; RFC 5258, 5819, 6154)."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import TypeVar
 
@@ -25,9 +26,9 @@ def list_(cursor: Cursor) -> List:
     cursor.space()
     if cursor.sees(b"("):
         extended = True
-        patterns = tuple(cursor.items(cursor.list_mailbox, most=MAX_PATTERNS))
+        patterns = cursor.items(cursor.list_mailbox, most=MAX_PATTERNS)
     else:
-        patterns = (cursor.list_mailbox(),)
+        patterns = [cursor.list_mailbox()]
     returns: frozenset[ListReturn] = frozenset()
     wanted: tuple[StatusItem, ...] = ()
     if cursor.skip(b" "):
@@ -36,7 +37,12 @@ def list_(cursor: Cursor) -> List:
     if ListSelect.RECURSIVEMATCH in select and not select & {ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE}:
         # RFC 5258 section 3.1: it qualifies another option and means nothing alone.
         raise BadSyntax("RECURSIVEMATCH needs another selection option")
-    return List(reference, patterns, select, returns, wanted, extended)
+    return List(reference or "", _possible(reference, patterns), select, returns, wanted, extended)
+
+
+def _possible(reference: str | None, patterns: Iterable[str | None]) -> tuple[str, ...]:
+    """The patterns that names can match: one that cannot be a name is no error, it finds nothing."""
+    return () if reference is None else tuple(pattern for pattern in patterns if pattern is not None)
 
 
 def _returns(cursor: Cursor) -> tuple[frozenset[ListReturn], tuple[StatusItem, ...]]:
@@ -73,7 +79,7 @@ def lsub(cursor: Cursor) -> Lsub:
     cursor.space()
     reference = cursor.list_mailbox()
     cursor.space()
-    return Lsub(reference, cursor.list_mailbox())
+    return Lsub(reference or "", _possible(reference, (cursor.list_mailbox(),)))
 
 
 def status(cursor: Cursor) -> Status:

@@ -14,6 +14,11 @@ from mailserver.errors import BadSyntax
 MAX_NAME = 1000
 """Octets of a name or pattern on the wire."""
 
+
+class BadName(BadSyntax):
+    """A string of the right form that is no mailbox's name: the grammar takes any astring (RFC 3501 section 9)."""
+
+
 _SHIFTED = re.compile(r"[^\x20-\x7e]+|&")
 _ENCODED = re.compile(rb"&([^-]*)(-?)")
 
@@ -34,26 +39,26 @@ def _shift(match: re.Match[str]) -> str:
 def decode_utf7(octets: bytes) -> str:
     """Modified UTF-7, strictly: one spelling for each name, so that no two octet strings are one mailbox."""
     if not octets.isascii():
-        raise BadSyntax("Mailbox name is not modified UTF-7")
+        raise BadName("Mailbox name is not modified UTF-7")
     if b"&" not in octets:
         return octets.decode("ascii")
     name = _ENCODED.sub(_unshift, octets).decode("utf-8")
     if encode_utf7(name) != octets:
-        raise BadSyntax("Mailbox name is not modified UTF-7")
+        raise BadName("Mailbox name is not modified UTF-7")
     return name
 
 
 def _unshift(match: re.Match[bytes]) -> bytes:
     base64, end = match.groups()
     if not end:
-        raise BadSyntax("Mailbox name is not modified UTF-7")
+        raise BadName("Mailbox name is not modified UTF-7")
     if not base64:
         return b"&"
     padded = base64.replace(b",", b"/") + b"=" * (-len(base64) % 4)
     try:
         return b64decode(padded, validate=True).decode("utf-16-be").encode("utf-8")
     except (Error, UnicodeDecodeError):
-        raise BadSyntax("Mailbox name is not modified UTF-7") from None
+        raise BadName("Mailbox name is not modified UTF-7") from None
 
 
 def encode(name: str, utf8: bool = False) -> bytes:
@@ -69,7 +74,7 @@ def decode(octets: bytes, utf8: bool = False) -> str:
         try:
             name = octets.decode("utf-8")
         except UnicodeDecodeError:
-            raise BadSyntax("Mailbox name is not UTF-8") from None
+            raise BadName("Mailbox name is not UTF-8") from None
     else:
         name = decode_utf7(octets)
     if not name.isprintable():
@@ -80,7 +85,7 @@ def decode(octets: bytes, utf8: bool = False) -> str:
 def _refuse_controls(name: str) -> None:
     """Control characters in names only serve to deceive (RFC 5198 section 2); other unprintables are fine."""
     if any(ord(letter) < 32 or 127 <= ord(letter) < 160 or letter in "\u2028\u2029" for letter in name):
-        raise BadSyntax("Mailbox name holds control characters")
+        raise BadName("Mailbox name holds control characters")
 
 
 def canonical(name: str) -> str:

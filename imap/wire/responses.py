@@ -11,9 +11,9 @@ from enum import Enum
 
 from imap.wire import codes, names, strings
 from imap.wire.codes import Code, CodeName
-from imap.wire.commands import SearchReturn, StatusItem
+from imap.wire.commands import ListSelect, SearchReturn, StatusItem
 from imap.wire.framing import Rejected
-from imap.wire.grammar import BadCharset, BadCommand
+from imap.wire.grammar import BadCharset, BadCommand, BadMailbox
 from imap.wire.sets import compact
 
 SEPARATOR = "/"
@@ -77,9 +77,11 @@ def rejection(rejected: Rejected) -> bytes:
 
 
 def malformed(error: BadCommand) -> bytes:
-    """What the grammar refused: BAD, or NO [BADCHARSET] (RFC 3501 section 7.1)."""
+    """What the grammar refused: BAD, or NO for what only its meaning spoils (RFC 3501 section 7.1)."""
     if isinstance(error, BadCharset):
         return no(str(error), codes.bad_charset()).encode(error.tag)
+    if isinstance(error, BadMailbox):
+        return no(str(error), Code(CodeName.CANNOT)).encode(error.tag)
     return bad(str(error)).encode(error.tag)
 
 
@@ -153,19 +155,20 @@ def mailbox_line(
     attributes: Iterable[str] = (),
     *,
     lsub: bool = False,
-    subscribed_below: bool = False,
+    below: Iterable[ListSelect] = (),
     utf8: bool = False,
 ) -> bytes:
     """LIST, or LSUB (RFC 3501 sections 7.2.2, 7.2.3); `attributes` with their backslash.
 
-    `subscribed_below` adds CHILDINFO ("SUBSCRIBED") for RECURSIVEMATCH (RFC 5258 section 3.5).
+    `below` makes CHILDINFO: what was asked for that names below this one have (RFC 5258 section 3.5).
     """
+    children = " ".join(f'"{option.value}"' for option in below).encode("ascii")
     return b'* %s (%s) "%s" %s%s\r\n' % (
         b"LSUB" if lsub else b"LIST",
         " ".join(attributes).encode("ascii"),
         SEPARATOR.encode("ascii"),
         names.encode(name, utf8),
-        b' (CHILDINFO ("SUBSCRIBED"))' if subscribed_below else b"",
+        b" (CHILDINFO (%s))" % children if children else b"",
     )
 
 
@@ -218,7 +221,10 @@ def extended_search(
     by_uid: bool,
     modseq: int | None = None,
 ) -> bytes:
-    """ESEARCH (RFC 4731 section 3.1); `numbers` ascending. MIN, MAX, ALL are left out when nothing matched."""
+    """ESEARCH (RFC 4731 section 3.1); `numbers` ascending. MIN, MAX, ALL are left out when nothing matched.
+
+    Any order is legal; MODSEQ comes last, as in the examples of RFC 4731 and RFC 7162 that clients were written to.
+    """
     said = [b"* ESEARCH (TAG %s)" % strings.quoted(tag.encode("ascii"))]
     if by_uid:
         said.append(b"UID")
@@ -228,10 +234,10 @@ def extended_search(
         said.append(b"MAX %d" % numbers[-1])
     if SearchReturn.COUNT in returns:
         said.append(b"COUNT %d" % len(numbers))
-    if numbers and modseq is not None:
-        said.append(b"MODSEQ %d" % modseq)
     if numbers and SearchReturn.ALL in returns:
         said.append(b"ALL %s" % compact(numbers))
+    if numbers and modseq is not None:
+        said.append(b"MODSEQ %d" % modseq)
     return b" ".join(said) + b"\r\n"
 
 

@@ -44,7 +44,8 @@ from imap.wire.commands import (
 from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS
 from imap.wire.framing import CommandLine
-from imap.wire.grammar import BadCharset, BadCommand, Cursor
+from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
+from imap.wire.names import BadName
 from mailserver.errors import BadSyntax
 from mailserver.sasl import Secret, decode_response
 
@@ -56,7 +57,7 @@ MAX_CREDENTIAL = 1000
 
 
 def parse(line: CommandLine, utf8: bool = False) -> Tagged:
-    """The command, or BadCommand with its tag (BadCharset for a search in an unknown charset).
+    """The command, or BadCommand with its tag (its kinds BadCharset and BadMailbox where the form is right).
 
     `utf8` says that the client enabled UTF-8 for mailbox names (RFC 6855 section 3).
     """
@@ -75,6 +76,8 @@ def parse(line: CommandLine, utf8: bool = False) -> Tagged:
         cursor.end()
     except BadCharset as error:
         raise BadCharset(str(error), tag_text) from None
+    except BadName as error:
+        raise BadMailbox(str(error), tag_text) from None
     except BadSyntax as error:
         raise BadCommand(str(error), tag_text) from None
     return Tagged(tag_text, command)

@@ -213,6 +213,15 @@ def test_limits_change_at_login() -> None:
     assert framer.next() == LiteralWanted(5000)
 
 
+def test_longest_id_of_a_stranger_fits_and_nothing_longer() -> None:
+    pairs = b" ".join(b'"%030d" "%01024d"' % (number, number) for number in range(30))  # RFC 2971 section 3.3
+    line = b"a%s ID (%s)" % (b"x" * 20, pairs)
+    framer = Framer(BEFORE_LOGIN)
+    framer.feed(line + b"\r\n" + b"b " + b"x" * BEFORE_LOGIN.line + b"\r\n")
+    assert framer.next() == CommandLine(line)
+    assert framer.next() == Rejected("b", "Line too long")
+
+
 def test_large_literal_in_small_pieces_is_linear() -> None:
     framer = Framer(after_login(50_000_000))
     started = time.process_time()

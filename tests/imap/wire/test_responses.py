@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from imap.wire import codes, fetchlines, responses, strings
 from imap.wire.codes import Code, CodeName
-from imap.wire.commands import SearchReturn, StatusItem
+from imap.wire.commands import ListSelect, SearchReturn, StatusItem
 from imap.wire.fetch import Attribute, Section
 from imap.wire.flags import DELETED, RECENT, SEEN, FlagNames
 from imap.wire.framing import CommandLine, Rejected
-from imap.wire.grammar import BadCharset, BadCommand, Cursor
+from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
 from imap.wire.responses import ThreadNode
 
 NAMES = FlagNames(("$Forwarded", "work"))
@@ -62,6 +62,7 @@ def test_refusals_of_framer_and_grammar() -> None:
     assert responses.malformed(BadCommand("x", "a")) == b"a BAD x\r\n"
     assert responses.malformed(BadCommand("x")) == b"* BAD x\r\n"
     assert responses.malformed(BadCharset("x", "a")) == b"a NO [BADCHARSET (US-ASCII UTF-8)] x\r\n"
+    assert responses.malformed(BadMailbox("x", "a")) == b"a NO [CANNOT] x\r\n"
 
 
 def test_continuations() -> None:
@@ -94,7 +95,8 @@ def test_mailbox_lines() -> None:
     )
     assert responses.mailbox_line("é", utf8=True) == '* LIST () "/" "é"\r\n'.encode()
     assert responses.mailbox_line("a", lsub=True) == b'* LSUB () "/" a\r\n'
-    assert responses.mailbox_line("a", subscribed_below=True) == b'* LIST () "/" a (CHILDINFO ("SUBSCRIBED"))\r\n'
+    below = (ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE)
+    assert responses.mailbox_line("a", below=below) == b'* LIST () "/" a (CHILDINFO ("SUBSCRIBED" "SPECIAL-USE"))\r\n'
     assert responses.separator_line() == b'* LIST (\\Noselect) "/" ""\r\n'
     assert (
         responses.status("a b", [(StatusItem.MESSAGES, 3), (StatusItem.UIDNEXT, 9)])
@@ -114,7 +116,7 @@ def test_extended_search_lines() -> None:
     every = frozenset(SearchReturn)
     assert (
         responses.extended_search("A285", [2, 10, 11], every, by_uid=True, modseq=7)
-        == b'* ESEARCH (TAG "A285") UID MIN 2 MAX 11 COUNT 3 MODSEQ 7 ALL 2,10:11\r\n'
+        == b'* ESEARCH (TAG "A285") UID MIN 2 MAX 11 COUNT 3 ALL 2,10:11 MODSEQ 7\r\n'
     )
     assert responses.extended_search("A", [], every, by_uid=False, modseq=7) == b'* ESEARCH (TAG "A") COUNT 0\r\n'
 

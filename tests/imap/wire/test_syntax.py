@@ -98,7 +98,10 @@ KNOWN: list[tuple[bytes, c.Command]] = [
             extended=True,
         ),
     ),
-    (b'LSUB "" "*"', c.Lsub("", "*")),
+    (b'LSUB "" "*"', c.Lsub("", ("*",))),
+    (b'LSUB "" &%', c.Lsub("", ())),
+    (b"LIST & *", c.List("", ())),
+    (b'LIST "" (a& b% "\t")', c.List("", ("b%",), extended=True)),
     (b"NAMESPACE", c.Namespace()),
     (
         b"STATUS x (MESSAGES MESSAGES HIGHESTMODSEQ)",
