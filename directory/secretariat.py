@@ -112,7 +112,7 @@ class Secretariat:
         if len(asked) > letters.MAX_LETTERS:
             raise Refused(Reason.LIMIT, f"at most {letters.MAX_LETTERS} letters at a time")
         members = [one for one in await self.people(viewer, uai) if one.principal.account_id in asked]
-        waiting = [one for one in members if one.doorstep.state is State.PENDING]
+        waiting = [one for one in members if waits_for(viewer, one)]
         if not waiting:
             raise Refused(Reason.INVALID, "nobody here waits for a letter")
         expires = int(self._clock.now()) + self._settings.accounts.code_days * DAY
@@ -126,14 +126,15 @@ class Secretariat:
     async def renew(self, viewer: Principal, uai: str, account_id: int, origin: Origin) -> Printed:
         """Withdraw somebody's password and print the letter with the code that opens the account again.
 
-        Raises Refused(FORBIDDEN | NOT_FOUND), and CONFLICT for a suspended account or an administrator's.
+        Raises Refused(NOT_FOUND), CONFLICT for a suspended account, FORBIDDEN also for an administrator's and for
+        one's own: whoever holds a session only must not get hold of the account.
         """
         member = next((one for one in await self.people(viewer, uai) if one.principal.account_id == account_id), None)
         if member is None:
             raise Refused(Reason.NOT_FOUND, "nobody of this school")
         if member.doorstep.state is State.SUSPENDED:
             raise Refused(Reason.CONFLICT, "the account is suspended")
-        if member.principal.role is Role.ADMIN and viewer.role is not Role.ADMIN:
+        if not may_open(viewer, member.principal) or account_id == viewer.account_id:
             raise Refused(Reason.FORBIDDEN)
         desk = Accounts(
             directory=self._directory, store=self._store, proofs=self._proofs, clock=self._clock, origin=origin
@@ -181,6 +182,16 @@ class Secretariat:
 
     def _date(self, seconds: float) -> datetime.date:
         return datetime.datetime.fromtimestamp(seconds, ZoneInfo(self._settings.web.timezone)).date()
+
+
+def may_open(viewer: Principal, person: Principal) -> bool:
+    """True when the viewer may hold a code of this person: an administrator's is for administrators only."""
+    return person.role is not Role.ADMIN or viewer.role is Role.ADMIN
+
+
+def waits_for(viewer: Principal, member: Member) -> bool:
+    """True for somebody whom the viewer may print a letter for."""
+    return member.doorstep.state is State.PENDING and may_open(viewer, member.principal)
 
 
 def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory.secretariat import Logged, Member, Printed, Secretariat
+from directory.secretariat import Logged, Member, Printed, Secretariat, may_open, waits_for
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import search_key
 from mailserver.identity import Role, State
@@ -132,7 +132,7 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
         schools=tuple(schools),
         lines=tuple(_line(visit, one) for one in shown),
         found=len(found),
-        waiting=sum(one.doorstep.state is State.PENDING for one in found),
+        waiting=sum(waits_for(visit.principal, one) for one in found),
         query=wanted.text,
         role=wanted.role,
         state=wanted.state,
@@ -180,9 +180,9 @@ async def print_letters(services: Services, visit: Visit) -> Response:
     if form.text("faire") == "toutes":
         wanted = _Wanted(*(form.text(name)[:200] for name in ("q", "role", "etat", "classe")))
         members = await office.people(visit.principal, uai)
-        chosen: Sequence[int] = [one.principal.account_id for one in members if wanted.takes(one)]
-        waiting = {one.principal.account_id for one in members if one.doorstep.state is State.PENDING}
-        chosen = [account_id for account_id in chosen if account_id in waiting]
+        chosen: Sequence[int] = [
+            one.principal.account_id for one in members if wanted.takes(one) and waits_for(visit.principal, one)
+        ]
     else:
         chosen = form.numbers("compte", MAX_CHOSEN)
     try:
@@ -192,7 +192,7 @@ async def print_letters(services: Services, visit: Visit) -> Response:
             raise
         text = visit._("Personne n’a besoin d’une lettre parmi les personnes choisies.")
         return await _people(services, visit, uai, text)
-    return _document(visit, printed, f"lettres-{uai}.pdf")
+    return _document(visit, printed, f"lettres-{uai.upper()}.pdf")
 
 
 async def ask_renewal(services: Services, visit: Visit) -> Response:
@@ -281,9 +281,9 @@ def _line(visit: Visit, member: Member) -> Line:
         role=_role(visit, person.role),
         detail=member.detail,
         state=_state(visit, step.state),
-        waits=step.state is State.PENDING,
+        waits=waits_for(visit.principal, member),
         can_renew=step.state is State.ACTIVE
-        and (person.role is not Role.ADMIN or visit.principal.role is Role.ADMIN)
+        and may_open(visit.principal, person)
         and person.account_id != visit.account_id,
         printed=visit.language.plain_date(step.printed) if step.printed else "",
     )

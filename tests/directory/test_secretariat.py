@@ -117,6 +117,22 @@ async def test_letters_carry_fresh_codes_and_kill_the_ones_before(
     assert member.detail == "4e B"
 
 
+async def test_no_secretariat_opens_an_administrators_account(
+    office: Secretariat, embedded: EmbeddedDirectory, store: Store
+) -> None:
+    viewer = await rleroy(embedded)
+    pupil = await add(embedded, "Sami", "Kaci", Role.PUPIL)
+    admin = await add(embedded, "Ada", "Minière", Role.ADMIN)
+    printed = await office.print_letters(viewer, TILLEULS, [pupil.account_id, admin.account_id], ORIGIN)
+    assert (printed.letters, printed.passed_over) == (1, 1)
+    with pytest.raises(Refused) as refused:
+        await office.print_letters(viewer, TILLEULS, [admin.account_id], ORIGIN)
+    assert refused.value.reason is Reason.INVALID
+    assert codes(store, admin.account_id) is None
+    other = await add(embedded, "Alan", "Minière", Role.ADMIN, "")
+    assert (await office.print_letters(other, TILLEULS, [admin.account_id], ORIGIN)).letters == 1
+
+
 async def test_a_new_code_withdraws_the_password(
     office: Secretariat, embedded: EmbeddedDirectory, store: Store
 ) -> None:
@@ -137,6 +153,10 @@ async def test_what_a_secretariat_may_not_renew(office: Secretariat, embedded: E
     await embedded.set_password(admin.account_id, Secret("Academie#2026"))
     with pytest.raises(Refused) as refused:
         await office.renew(viewer, TILLEULS, admin.account_id, ORIGIN)
+    assert refused.value.reason is Reason.FORBIDDEN
+    # A session is not the password: who holds only that must not print a new one's letter.
+    with pytest.raises(Refused) as refused:
+        await office.renew(viewer, TILLEULS, viewer.account_id, ORIGIN)
     assert refused.value.reason is Reason.FORBIDDEN
     emma = await add(embedded, "Emma", "Dupont", Role.TEACHER)
     store.write_now(accounts.suspend, emma.account_id, "essai", False)
