@@ -4,7 +4,7 @@ import asyncio
 import datetime
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from mailserver.commands.importing import alone, intake_of, progress
 from mailserver.commands.imports import carry_out
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.settings import Settings
-from mailserver.store import imports
+from mailserver.store import imports, roll
 from mailserver.store.imports import Change, Run, RunState
 from mailserver.store.transactions import Store
 
@@ -134,38 +134,42 @@ def _show(settings: Settings, store: Store, number: int, as_json: bool) -> None:
     if as_json:
         head = json.dumps(_facts(found, settings), ensure_ascii=False)
         sys.stdout.write(f'{head[:-1]}, "changes": [')
-        for place, change in enumerate(_changes(store, number)):
-            sys.stdout.write((", " if place else "") + json.dumps(_change(change), ensure_ascii=False))
+        for place, facts in enumerate(_changes(store, number)):
+            sys.stdout.write((", " if place else "") + json.dumps(facts, ensure_ascii=False))
         sys.stdout.write("]}\n")
         return
     for name, value in _facts(found, settings).items():
         print(f"{name}: {value}")
-    table = Table("line", "account", "what", "before", "after", "since")
-    some = store.read_now(imports.changes, number, 0, SHOWN)
-    for change in some:
-        facts = _change(change)
-        table.add_row(*(str(facts[name]) for name in ("line", "account", "outcome", "before", "after", "fate")))
+    table = Table("line", "identifier", "what", "before", "after", "since")
+    some = _named(store, store.read_now(imports.changes, number, 0, SHOWN))
+    for facts in some:
+        table.add_row(*(str(facts[name]) for name in ("line", "login", "outcome", "before", "after", "fate")))
     if some:
         Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
-def _changes(store: Store, number: int) -> Iterator[Change]:
+def _changes(store: Store, number: int) -> Iterator[dict[str, object]]:
     after = 0
     while page := store.read_now(imports.changes, number, after, PAGE):
-        yield from page
+        yield from _named(store, page)
         after = page[-1].seq
 
 
-def _change(change: Change) -> dict[str, object]:
-    """Keyed hashes say nothing to a reader and are left out."""
-    return {
-        "line": change.line,
-        "account": change.account_id,
-        "outcome": change.outcome,
-        "before": _readable(change.before),
-        "after": _readable(change.after),
-        "fate": change.fate.value,
-    }
+def _named(store: Store, page: Sequence[Change]) -> list[dict[str, object]]:
+    """Changes, with whose they are. Keyed hashes say nothing to a reader and are left out."""
+    known = store.read_now(roll.by_ids, {change.account_id for change in page})
+    return [
+        {
+            "line": change.line,
+            "account": change.account_id,
+            "login": known[change.account_id].login if change.account_id in known else "",
+            "outcome": change.outcome,
+            "before": _readable(change.before),
+            "after": _readable(change.after),
+            "fate": change.fate.value,
+        }
+        for change in page
+    ]
 
 
 def _readable(text: str) -> object:

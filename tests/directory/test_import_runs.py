@@ -1,12 +1,14 @@
 """Runs: what is shown is what is done, a run is taken back, leavers are guarded, a kill loses and doubles nothing."""
 
 import csv
+import fcntl
 import io
-import json
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from directory import lifecycle
+from directory import enrolment, lifecycle
 from directory.imports.applying import LARGEST, SMALLEST, Pace
+from directory.imports.embedded import EmbeddedTarget
 from directory.imports.planning import Seen
 from directory.imports.target import LEFT, Outcome
 from directory.people import EmbeddedDirectory
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import PersonChange, Role, State, Tie
+from mailserver.identity import NewPerson, PersonChange, Role, State, Tie
 from mailserver.store import accounts, affiliations, audit, claims, imports, people, schools
 from mailserver.store.audit import Action, Origin
 from mailserver.store.imports import Fate, RunState
@@ -29,7 +32,8 @@ from mailserver.store.schema import metadata
 from mailserver.store.transactions import Store, Tx
 from tests.directory.conftest import DOMAIN
 from tests.directory.importing import Done, Importer
-from tests.harness import ROOT, Instance, environment
+from tests.directory.test_console import Console
+from tests.harness import ROOT, environment
 
 NUMEN = "21E2600123ABC"
 WIDE = (
@@ -294,11 +298,8 @@ def test_a_refused_line_makes_nobody_a_leaver(importer: Importer) -> None:
 
 
 def test_people_made_by_hand_are_taken_over_by_a_full_export_only(importer: Importer) -> None:
-    from directory.enrolment import checked, enrol
-    from mailserver.identity import NewPerson
-
-    person = checked(NewPerson("Anne", "Roy", Role.TEACHER, login="aroy"))
-    importer.store.write_now(enrol, importer.directory.academy, person, Origin("tester", "test"))
+    person = enrolment.checked(NewPerson("Anne", "Roy", Role.TEACHER, login="aroy"))
+    importer.store.write_now(enrolment.enrol, importer.directory.academy, person, Origin("tester", "test"))
     assert importer("Anne,Roy,,teacher,,,,,aroy,").counts == (0, 0, 1, 0)
     assert importer("Anne,Roy,,teacher,,,,,aroy,", full=True).counts == (0, 1, 0, 0)
     assert importer.standing("aroy").source == "csv"
@@ -361,8 +362,6 @@ def test_whoever_was_taken_back_gets_the_same_names_again(importer: Importer) ->
 
 
 def test_what_somebody_changed_since_is_left_and_told(importer: Importer) -> None:
-    from directory import enrolment
-
     store, academy, origin = importer.store, importer.directory.academy, Origin("tester", "test")
     wide(importer, SAMIR)
     done = wide(importer, SAMIR.replace("4B", "5C"), EMILIE, JEAN)
@@ -420,13 +419,10 @@ def test_only_for_a_while(importer: Importer) -> None:
 # ---------------------------------------------------------------------- interrupted
 
 
-class Interrupted(Exception):
-    """The plug is pulled."""
+PEOPLE = 900
 
 
 def test_an_interrupted_run_goes_on_as_the_same_run(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from directory.imports.embedded import EmbeddedTarget
-
     monkeypatch.setattr("directory.imports.applying.FIRST", 7)
     whole = EmbeddedTarget.apply
     calls = 0
@@ -461,50 +457,55 @@ def test_an_interrupted_run_goes_on_as_the_same_run(importer: Importer, monkeypa
     assert len({change.account_id for change in changes}) == 60
 
 
-def test_killed_again_and_again(fresh: Callable[..., Instance], tmp_path: Path) -> None:
+def test_killed_again_and_again(tmp_path: Path) -> None:
     """The end is that of an import that nobody disturbed: the same accounts, names, record of the run, undoing."""
     path = tmp_path / "people.csv"
     lines = [
         f"Prénom{n % 7},Nom{n % 40},19{n % 90 + 10}-01-01,pupil,,{n:010}A,0210006T,,,{n}@exemple.org,,,{n % 6}A,,"
-        for n in range(1500)
+        for n in range(PEOPLE)
     ]
     path.write_text("\n".join((WIDE, *lines)) + "\n")
-    calm, killed = fresh(), fresh()
-    calm.command("import", "DIR", path)
+    calm, killed = Console(tmp_path / "calm"), Console(tmp_path / "killed")
+    calm("import", "DIR", str(path))
     kills = 0
-    pause = 0.9
-    while kills < 25:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mailserver", "import", str(killed.directory), str(path)],
+    while kill_in_the_middle(killed, path):
+        kills += 1
+    assert kills > 2
+    assert facts_of(killed) == facts_of(calm)
+    runs = killed.json("imports", "list", "DIR")
+    assert [(run["state"], run["counts"]["created"]) for run in runs] == [("done", PEOPLE)]
+    killed("imports", "undo", "DIR", "1")
+    assert killed.json("account", "list", "DIR") == []
+
+
+def kill_in_the_middle(console: Console, path: Path) -> bool:
+    """Start the import and kill it as soon as it has applied some more; False when it came to its end before."""
+    with closing(sqlite3.connect(console.folder / "data" / "mail.db")) as database:
+
+        def applied() -> int:
+            return int(database.execute("SELECT count(*) FROM import_change").fetchone()[0])
+
+        enough = applied() + PEOPLE // 6
+        with subprocess.Popen(
+            [sys.executable, "-m", "mailserver", "import", str(console.folder), str(path)],
             cwd=ROOT,
             env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            process.communicate(timeout=pause)
-            if process.returncode == 0:
-                break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
-            pause *= 1.12
-    assert kills
-    killed.command("import", "DIR", path)
-    assert facts_of(killed) == facts_of(calm)
-    runs = json.loads(killed.command("imports", "list", "DIR", "--json").stdout)
-    assert [(run["state"], run["counts"]["created"]) for run in runs] == [("done", 1500)]
-    killed.command("imports", "undo", "DIR", 1)
-    assert len(json.loads(killed.command("account", "list", "DIR", "--json").stdout)) == 1
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            while process.poll() is None:
+                if applied() >= enough:
+                    process.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.001)
+    return process.returncode == -signal.SIGKILL
 
 
-def facts_of(instance: Instance) -> list[tuple[object, ...]]:
-    shown = json.loads(instance.command("imports", "show", "DIR", 1, "--json").stdout)
-    people = json.loads(instance.command("account", "list", "DIR", "--json").stdout)
+def facts_of(console: Console) -> list[tuple[object, ...]]:
+    shown = console.json("imports", "show", "DIR", "1")
+    people = console.json("account", "list", "DIR")
     return [
         *((one["login"], one["address"], one["name"], one["uai"]) for one in people),
-        *((one["line"], one["account"], one["outcome"]) for one in shown["changes"]),
+        *((one["line"], one["account"], one["login"], one["outcome"]) for one in shown["changes"]),
     ]
 
 
@@ -523,46 +524,55 @@ def test_units_keep_to_their_time() -> None:
 # ---------------------------------------------------------------------- at the console
 
 
-def test_the_commands(fresh: Callable[..., Instance], tmp_path: Path) -> None:
-    instance = fresh()
+def test_the_commands(tmp_path: Path) -> None:
+    console = Console(tmp_path / "instance")
     path = tmp_path / "people.csv"
+    file = str(path)
     path.write_text("\n".join((WIDE, *FILE, "A,B,,king,,,,,,,,,,,")) + "\n")
-    plan = instance.command("import", "DIR", path, "--dry-run", "--json", check=False)
-    said = json.loads(plan.stdout)
-    assert plan.returncode == 1
+    said = console.json("import", "DIR", file, "--dry-run", code=1)
     assert (said["dry_run"], said["created"], said["refused"], said["run"]) == (True, 3, 1, 0)
     assert said["refused_lines"][0]["number"] == 5
     assert [one["login"] for one in said["people"]] == ["edupont", "skaci", "jean.martin"]
-    assert json.loads(instance.command("imports", "list", "DIR", "--json").stdout) == []
+    assert console.json("imports", "list", "DIR") == []
 
-    told = instance.command("import", "DIR", path, check=False)
-    assert "line 5: refused: role" in told.stdout
-    assert "3 created, 0 changed, 0 leaving, 0 unchanged, 1 refused" in told.stdout
-    assert "edupont" in told.stdout
-    again = json.loads(instance.command("import", "DIR", path, "--json", check=False).stdout)
+    told = console("import", "DIR", file, code=1).stdout
+    assert "line 5: refused: role" in told
+    assert "3 created, 0 changed, 0 leaving, 0 unchanged, 1 refused" in told
+    assert "edupont" in told
+    again = console.json("import", "DIR", file, code=1)
     assert (again["created"], again["unchanged"], again["run"], again["people"]) == (0, 3, 0, [])
 
     path.write_text("\n".join((WIDE, EMILIE, SAMIR)) + "\n")
-    guarded = instance.command("import", "DIR", path, "--full", check=False)
-    assert (guarded.returncode, "--allow-leavers" in guarded.stderr) == (1, True)
-    instance.command("import", "DIR", path, "--full", "--yes")
-    runs = json.loads(instance.command("imports", "list", "DIR", "--json").stdout)
+    assert "--allow-leavers" in console("import", "DIR", file, "--full", code=1).stderr
+    console("import", "DIR", file, "--full", "--yes")
+    runs = console.json("imports", "list", "DIR")
     assert [(run["run"], run["state"], run["kind"]) for run in runs] == [(2, "done", "full"), (1, "done", "delta")]
-    assert "leaving" in instance.command("imports", "show", "DIR", 2).stdout
-    undone = json.loads(instance.command("imports", "undo", "DIR", 2, "--json").stdout)
+    shown = console("imports", "show", "DIR", "2").stdout
+    assert "leaving" in shown
+    assert "jean.martin" in shown
+    undone = console.json("imports", "undo", "DIR", "2")
     assert (undone["run"], undone["left"]) == (2, 0)
-    assert instance.command("imports", "undo", "DIR", 2, check=False).returncode == 1
-    assert instance.command("imports", "resume", "DIR", 1, check=False).returncode == 1
-    assert instance.command("imports", "show", "DIR", 99, check=False).returncode == 1
+    console("imports", "undo", "DIR", "2", code=1)
+    console("imports", "resume", "DIR", "1", code=1)
+    console("imports", "show", "DIR", "99", code=1)
 
 
-def test_one_import_at_a_time(fresh: Callable[..., Instance], tmp_path: Path) -> None:
-    import fcntl
+def test_going_on_by_number(tmp_path: Path) -> None:
+    console = Console(tmp_path / "instance")
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join((WIDE, *crowd(60))) + "\n")
+    console("import", "DIR", str(path))
+    with closing(sqlite3.connect(console.folder / "data" / "mail.db")) as database, database:
+        database.execute("UPDATE import_run SET state = 'applying', finished = 0")
+    resumed = console.json("imports", "resume", "DIR", "1")
+    assert (resumed["run"], resumed["resumed"], resumed["earlier"]["created"]) == (1, True, 60)
+    assert console.json("imports", "list", "DIR")[0]["state"] == "done"
 
-    instance = fresh()
+
+def test_one_import_at_a_time(tmp_path: Path) -> None:
+    console = Console(tmp_path / "instance")
     path = tmp_path / "people.csv"
     path.write_text("\n".join((WIDE, *FILE)) + "\n")
-    with open(instance.directory / "data" / "import.lock", "w") as lock:
+    with open(console.folder / "data" / "import.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        refused = instance.command("import", "DIR", path, check=False)
-    assert (refused.returncode, "under way" in refused.stderr) == (2, True)
+        assert "under way" in console("import", "DIR", str(path), code=2).stderr
