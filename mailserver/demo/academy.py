@@ -1,7 +1,7 @@
 """The whole demo academy in order: schools, persons, lists, mail, agendas."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,7 @@ class _Plan:
     """What the one transaction needs to know."""
 
     academy: Academy
+    house: rosters.House
     domain: str
     calendar: Calendar
     blobs: Path
@@ -69,6 +70,7 @@ async def populate(settings: Settings, store: Store | None = None) -> list[DemoA
         unknown = Secret(store.clock.token(32).hex())
         plan = _Plan(
             academy=directory.academy,
+            house=rosters.House.of(settings),
             domain=settings.domain,
             calendar=Calendar.before(int(store.clock.now()), ZoneInfo(settings.web.timezone)),
             blobs=settings.data / "blobs",
@@ -96,8 +98,7 @@ def print_demo(shown: Sequence[DemoAccount]) -> None:
 
 def _build(tx: Tx, plan: _Plan) -> dict[str, Person]:
     """Everything, or nothing."""
-    for uai, name in people.SCHOOLS.items():
-        schools.rename(tx, uai, name)
+    schools.upsert(tx, people.SCHOOLS)
     persons = {"admin": _person(plan.admin.account_id, "admin", "Messagerie académique", plan.admin.address)}
     keep_password(tx, plan.admin.account_id, plan.opened)
     for new in people.PEOPLE:
@@ -108,6 +109,8 @@ def _build(tx: Tx, plan: _Plan) -> dict[str, Person]:
         members = [_address(member, persons, plan.domain) for member in roster.members]
         owner = persons[roster.owner].correspondent.address
         rosters.create(tx, f"{roster.name}@{plan.domain}", roster.title, owner, members)
+    for living in people.LIVING:
+        rosters.make(tx, plan.house, _living(living, persons, plan.domain), ORIGIN)
     for person in persons.values():
         provision(tx, person.account_id)
     letters = (
@@ -124,8 +127,18 @@ def _build(tx: Tx, plan: _Plan) -> dict[str, Person]:
     return persons
 
 
+def _living(living: people.Living, persons: Mapping[str, Person], domain: str) -> rosters.NewList:
+    return rosters.NewList(
+        f"{living.name}@{domain}",
+        living.title,
+        (persons[living.owner].correspondent.address,),
+        query=living.query,
+        writers=living.writers,
+    )
+
+
 def _enrol(tx: Tx, plan: _Plan, new: NewPerson) -> Person:
-    base = enrolment.checked(new)
+    base = enrolment.checked(replace(new, affiliations=people.ties(new)))
     waiting = bool(base.numen) and base.numen == people.NUMEN
     enrolled = enrolment.enrol(tx, plan.academy, base, ORIGIN)
     known = (*people.OPEN, people.SUSPENDED)

@@ -36,7 +36,7 @@ def card(key: str, persons: Mapping[str, Person]) -> str:
     if key in persons:
         known = next((one for one in people.PEOPLE if persons[key].correspondent.name.endswith(one.surname)), None)
         name, address = persons[key].correspondent
-        organisation = people.SCHOOLS.get(known.uai, "Académie") if known is not None else "Académie"
+        organisation = people.school_name(known.uai) if known is not None else people.ACADEMY
         title = "Élève" if known is not None and known.role is Role.PUPIL else known.discipline if known else ""
     else:
         name, address = people.ELSEWHERE[key]

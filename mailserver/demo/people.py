@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from directory.issuing import uai_letter
-from mailserver.identity import NewPerson, Role
+from mailserver.identity import Affiliation, NewPerson, Role, Tie, Writers
 from mailserver.mime.fields import Correspondent
+from mailserver.store.schools import Facts
 
 
 def _uai(digits: str) -> str:
@@ -15,11 +16,21 @@ TILLEULS = _uai("0219801")
 ROSTAND = _uai("0219802")
 FERRY = _uai("0589803")
 
-SCHOOLS = {
-    TILLEULS: "Collège Les Tilleuls",
-    ROSTAND: "Lycée Jean-Rostand",
-    FERRY: "École élémentaire Jules-Ferry",
-}
+SCHOOLS = (
+    Facts(TILLEULS, "Collège Les Tilleuls", "CLG", "PU", "3 rue des Tilleuls", "21000", "Dijon", "03 53 01 42 10"),
+    Facts(ROSTAND, "Lycée Jean-Rostand", "LYC", "PU", "12 avenue de la Gare", "21200", "Beaune", "03 53 01 42 20"),
+    Facts(
+        FERRY, "École élémentaire Jules-Ferry", "ECOLE", "PU", "Place du Marché", "58000", "Nevers", "03 53 01 42 30"
+    ),
+)
+
+ACADEMY = "Académie"
+
+
+def school_name(uai: str) -> str:
+    """Where somebody works; the academy itself for those of no school."""
+    return next((school.name for school in SCHOOLS if school.uai == uai), ACADEMY)
+
 
 PASSWORD = "Academie#2026"  # noqa: S105 - the demo's, told to everybody
 NUMEN = "21E2600123ABC"
@@ -59,6 +70,73 @@ PEOPLE = (
 
 _TEACHERS = ("edupont", "mmartin", "sbernard", "khaddad", "cmoreau", "jpetit", "nrousseau")
 _OFFICE = ("ilambert", "pgirard", "aleclerc", "rleroy")
+
+
+CLASS = "4B"
+FUNCTIONS = {
+    "Direction": ("DIR", "Direction"),
+    "Vie scolaire": ("EDU", "Éducation"),
+    "Infirmerie": ("MDS", "Personnels médico-sociaux"),
+    "Documentation": ("DOC", "Documentation"),
+    "Secrétariat": ("ADF", "Personnels administratifs"),
+}
+"""The functions of the academy's exports, by what people of the demo do."""
+DISCIPLINES = {
+    "Anglais": "L0422",
+    "Mathématiques": "L1300",
+    "Français": "L0202",
+    "Histoire-géographie": "L1000",
+    "SVT": "L1600",
+    "EPS": "L1900",
+    "Physique-chimie": "L1500",
+    "Professorat des écoles": "G0000",
+}
+
+
+def ties(person: NewPerson) -> tuple[Affiliation, ...]:
+    """What somebody of the demo is where: function, discipline, class."""
+    found = []
+    if person.discipline in FUNCTIONS:
+        found.append(Affiliation(Tie.FUNCTION, *_placed(FUNCTIONS[person.discipline], person.uai)))
+    elif person.role is Role.TEACHER:
+        found.append(Affiliation(Tie.FUNCTION, *_placed(("ENS", "Enseignement"), person.uai)))
+        code = DISCIPLINES[person.discipline]
+        found.append(Affiliation(Tie.DISCIPLINE, *_placed((code, person.discipline), person.uai)))
+    in_class = person.role in (Role.TEACHER, Role.PUPIL) and person.discipline != "Documentation"
+    if person.uai == TILLEULS and in_class:
+        found.append(Affiliation(Tie.CLASS, *_placed((CLASS, "4e B"), TILLEULS)))
+    return tuple(found)
+
+
+def _placed(named: tuple[str, str], uai: str) -> tuple[str, str, str]:
+    code, label = named
+    return code, uai, label
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """A list whose members a query finds."""
+
+    name: str
+    title: str
+    query: str
+    writers: Writers
+    owner: str = "admin"
+
+
+LIVING = (
+    Living(
+        f"enseignants.{TILLEULS.lower()}",
+        "Enseignants du collège Les Tilleuls",
+        f"role=teacher uai={TILLEULS}",
+        Writers.HOUSE,
+        "rleroy",
+    ),
+    Living(
+        "maths.21", "Professeurs de mathématiques de la Côte-d'Or", "discipline=L1300 department=021", Writers.PERSONNEL
+    ),
+    Living("secretariats.lycees", "Secrétariats des lycées", "role=secretariat kind=LYC", Writers.PERSONNEL),
+)
 
 
 @dataclass(frozen=True, slots=True)

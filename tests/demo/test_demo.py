@@ -139,7 +139,7 @@ def test_french_spaces_do_not_break() -> None:
 
 
 def test_people_are_possible() -> None:
-    assert all(uai_checks(uai) for uai in people.SCHOOLS)
+    assert all(uai_checks(school.uai) for school in people.SCHOOLS)
     assert len(people.SCHOOLS) == 3
     assert 20 <= len(people.PEOPLE) <= 26
     waiting = [one for one in people.PEOPLE if one.numen]
