@@ -115,7 +115,8 @@ async def store(session: Session, command: commands.Store) -> Outputs:
     modified: list[int] = []
     if uids:
         modseq, modified = await _change_flags(session, selected, slices, command)
-        view.answered(modseq)
+        if modseq:
+            view.answered(modseq)
         yield await session.news(expunge=False)
         attributes = (Attribute.UID,) * command.by_uid + (Attribute.FLAGS,) + (Attribute.MODSEQ,) * session.condstore
         telling: Iterable[tuple[int, int]] = slices
@@ -130,7 +131,7 @@ async def store(session: Session, command: commands.Store) -> Outputs:
 async def _change_flags(
     session: Session, selected: Selected, slices: Slices, command: commands.Store
 ) -> tuple[int, list[int]]:
-    """Change the flags; the mod-sequence of that, and the UIDs that UNCHANGEDSINCE kept from it."""
+    """Change the flags; the mod-sequence of that (0: nothing changed), and the UIDs UNCHANGEDSINCE kept from it."""
     view, mailbox_id = selected.view, selected.shared.mailbox_id
     uids, mode, names = view.uids_of(slices), MODES[command.action], flag_names(command.flags)
     write = session.services.store.write

@@ -141,7 +141,8 @@ class _Answer:
         modseq, _, _ = await session.services.store.write(
             messages.store_flags, session.account_id, selected.shared.mailbox_id, unseen, "+", ("\\Seen",)
         )
-        selected.view.answered(modseq)
+        if modseq:
+            selected.view.answered(modseq)
         return frozenset(unseen)
 
     async def _read_bodies(self, uids: Sequence[int]) -> Bodies:
@@ -158,6 +159,8 @@ class _Answer:
 
     def _body_lines(self, lot: Lot, found: Bodies, newly: frozenset[int]) -> Iterator[bytes]:
         """The lines of these messages: small ones at once, large ones with their octets as they are."""
+        if not found.uids:
+            return
         names = self._selected.view.snapshot.names
         lot = lot if len(lot.uids) == len(found.uids) else _keep(lot, set(found.uids))
         if newly.isdisjoint(found.uids) and found.whole(CHUNK):

@@ -53,7 +53,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """What a change of flags came to: its mod-sequence, and the mask of the flags that were named.
+    """What a change of flags came to: its mod-sequence (0: nothing changed), and the mask of the flags that were named.
 
     `known`: the messages were as the caller knew them, so it can tell what they are now.
     """
@@ -81,7 +81,7 @@ def flag(tx: Tx, account_id: int, mailbox_id: int, known: Known, mode: str, name
     after = {flags: apply(mode, mask, flags) for flags in set(known.flags)}
     changes = {flags for flags, new in after.items() if new != flags}
     if not changes:
-        return Flagged(box.modseq, mask, known=True)
+        return Flagged(0, mask, known=True)
     if len(changes) == len(after):
         uids: Sequence[int] = known.uids
     else:

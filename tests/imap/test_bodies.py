@@ -6,9 +6,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imap import bodies
-from imap.wire.fetch import Section, SectionText
+from imap.commands import fetch
+from imap.wire.commands import Fetch
+from imap.wire.fetch import Attribute, Section, SectionText
+from imap.wire.responses import Reply
+from imap.wire.sets import SequenceSet
 from mailserver.mime import headers
-from mailserver.store import blobs
+from mailserver.store import blobs, messages
 from mailserver.store.transactions import Store
 from tests.imap.world import World, play
 
@@ -64,6 +68,29 @@ def test_octets_of_one_read_are_bounded(sqlite_store: Store) -> None:
             assert (rest.uids, rest.done) == ([4, 5], 6)
             said = await client.ok("FETCH 1:* (UID BODY.PEEK[]<0.12>)")
             assert len([line for line in said if "FETCH (UID" in line]) == 5
+
+    play(scene)
+
+
+def test_messages_that_go_while_they_are_fetched_are_left_out(sqlite_store: Store) -> None:
+    """RFC 2180 section 4.1.2, when another worker expunges between the news and the reading."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            for _ in range(3):
+                await client.ok("APPEND INBOX (\\Deleted)", literal=b"Subject: a\r\n\r\nb\r\n")
+            session = client.connection.session
+            shared = session.mailbox.shared
+            for gone, left in ((range(3, 4), 2), (range(1, 3), 0)):
+                await world.store.write(messages.expunge, shared.account_id, shared.mailbox_id, gone)
+                for items in ((Attribute.INTERNALDATE, Section()), (Section(),), (Attribute.INTERNALDATE,)):
+                    command = Fetch(SequenceSet(((1, 3),)), items)
+                    *lines, reply = [output async for output in fetch.fetch(session, command)]
+                    assert b"".join(line for line in lines if isinstance(line, bytes)).count(b" FETCH (") == left
+                    assert isinstance(reply, Reply)
+                    assert reply.encode("a").startswith(b"a NO [EXPUNGEISSUED]")
 
     play(scene)
 

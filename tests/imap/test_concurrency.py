@@ -236,7 +236,10 @@ def test_models_of_all_sessions_agree_after_any_order_of_commands(make_store: St
             await asyncio.sleep(0.1)
             for reader in readers:
                 await reader.run("NOOP", may_expunge=True)
+                believed = list(reader.flags)
                 await reader.run("FETCH 1:* (UID FLAGS)" if reader.flags else "NOOP", may_expunge=False)
+                for was_told, is_so in zip(believed, reader.flags, strict=True):
+                    assert was_told in (None, is_so), "a change was never told"
             first = readers[0].flags
             assert all(reader.flags == first for reader in readers)
             assert len(first) == int(

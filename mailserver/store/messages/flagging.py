@@ -54,7 +54,7 @@ def store_flags(
 ) -> tuple[int, list[Row], list[int]]:
     """Change flags (RFC 3501 section 6.4.6): mode "+" adds, "-" removes, "=" replaces; uids None: all.
 
-    Returns (modseq of the change, rows (uid, flags, modseq) of every message named, UIDs that
+    Returns (modseq of the change or 0 when nothing changed, rows (uid, flags, modseq) of every message named, UIDs that
     `unchanged_since` kept from changing, RFC 7162 section 3.1.3). A message whose flags were so already
     keeps its mod-sequence.
     """
@@ -77,7 +77,7 @@ def store_flags(
         after.append((uid, new, modseq))
         unseen += (old & SEEN) - (new & SEEN)
     if not changing:
-        return box.modseq, after, modified
+        return 0, after, modified  # not box.modseq: that is somebody else's change
     _update_flags(tx, mailbox_id, mode, mask, modseq, changing, everything=len(changing) == box.messages)
     tx.execute(
         update(mailbox)
