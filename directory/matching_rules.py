@@ -58,7 +58,8 @@ def is_printable(text: str) -> bool:
 
 
 def _telephone(text: str) -> str | None:
-    return text.lower().replace(" ", "").replace("-", "") if text.isascii() else None
+    """A Printable String without spaces and hyphens (RFC 4517 section 4.2.29)."""
+    return text.lower().replace(" ", "").replace("-", "") if is_printable(text) else None
 
 
 def _integer(text: str) -> int | None:

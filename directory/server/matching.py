@@ -219,11 +219,16 @@ def _substrings(wanted: filters.Substrings) -> Matcher:
 
 def _piece(rule: Rule, text: str) -> str | None:
     """One piece prepared, with the spaces at its ends kept (RFC 4518 section 2.6.1)."""
-    if rule in (schema.CASE_IGNORE_IA5, schema.TELEPHONE_MATCH) and not text.isascii():
+    if rule is schema.CASE_IGNORE_IA5 and not text.isascii():
         return None
     if rule is schema.TELEPHONE_MATCH:
-        return str(rule.read(text))
+        return "" if not text else _telephone_piece(text)
     return names.prepare(text, fold_case=rule is not schema.CASE_EXACT)
+
+
+def _telephone_piece(text: str) -> str | None:
+    found = schema.TELEPHONE_MATCH.read(text)
+    return None if found is None else str(found)
 
 
 def contains(text: str, initial: str, middle: Sequence[str], final: str) -> bool:

@@ -286,6 +286,8 @@ CORPUS = [
         "(telephoneNumber=0380680000)",
         "(labeledURI=https://ac-exemple.fr/Emma)",
         "(labeledURI=https://ac-exemple.fr/emma)",
+        *("(!(telephoneNumber=e@*))", "(!(telephoneNumber=*@*))", "(!(telephoneNumber=e@))", "(!(telephoneNumber=x))"),
+        *("(!(telephoneNumber= ))", "(!(telephoneNumber=-))", "(!(telephoneNumber=*-*))", "(telephoneNumber=*- 0*)"),
     ),
     *("(preferredLanguage=FR)", "(jpegPhoto=*)", "(!(jpegPhoto=*))", f"(seeAlso=uid=skaci, ou=people,{BASE})"),
     *("(mobile=0600000000)", "(sn=martin)", "(mail=zoe@*)", "(cn=zoé*)", "(uid=invite)", "(!(employeeType=teacher))"),
