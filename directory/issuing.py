@@ -269,6 +269,8 @@ class ClaimedNames:
 MAX_HINTS = 100_000
 Hints = dict[str, int]
 """By name without number: below this number all are taken. True for ever, since nothing is given back."""
+_ADDRESS = "@"
+"""Ends the hints of addresses: a name of one word begins both, and its address may be the identifier's own."""
 
 
 def keep_hints(hints: Hints, new: Hints) -> None:
@@ -313,13 +315,14 @@ class _Desk:
                 login = fold_login(wish.login) or self._next(_base(wish), ahead)
                 wanted |= {login: None, f"{login}@{self.domain}": None}
             if local:
-                wanted[f"{self._next(local, ahead)}@{self.domain}"] = None
+                wanted[f"{self._next(local, ahead, _ADDRESS)}@{self.domain}"] = None
         held = self.names.taken(wanted)
         self.owners = {name: held.get(name) for name in wanted}
 
-    def _next(self, base: str, ahead: Hints) -> str:
-        number = ahead.get(base, self.hints.get(base, 0))
-        ahead[base] = number + 1
+    def _next(self, base: str, ahead: Hints, kind: str = "") -> str:
+        hint = base + kind
+        number = ahead.get(hint, self.hints.get(hint, 0))
+        ahead[hint] = number + 1
         return numbered(base, number)
 
     def serve(self, wish: Wish) -> Issued | Refused:
@@ -341,7 +344,7 @@ class _Desk:
             address = f"{local}@{self.domain}"
             return address == alias or (local not in RESERVED and self._owner(address, base) is None)
 
-        address = f"{numbered(base, self._lowest(base, free))}@{self.domain}"
+        address = f"{numbered(base, self._lowest(base, free, _ADDRESS))}@{self.domain}"
         self._take(login, alias, address)
         return Issued(login, address, (alias,) if alias != address else ())
 
@@ -383,8 +386,9 @@ class _Desk:
 
         return numbered(base, self._lowest(base, free))
 
-    def _lowest(self, base: str, free: Callable[[int], bool]) -> int:
-        number = self.learned.get(base, self.hints.get(base, 0))
+    def _lowest(self, base: str, free: Callable[[int], bool], kind: str = "") -> int:
+        hint = base + kind
+        number = self.learned.get(hint, self.hints.get(hint, 0))
         misses = 0
         while not free(number):
             number += 1
@@ -393,7 +397,7 @@ class _Desk:
                 self._explore(base)
             if number > MAX_NUMBER:
                 raise Refused(Reason.LIMIT, "too many homonyms")
-        self.learned[base] = number + 1
+        self.learned[hint] = number + 1
         return number
 
     def _owner(self, name: str, base: str) -> int | None:

@@ -4,7 +4,7 @@ Everything a record leaves out is None: it says nothing, and nothing changes. An
 nothing (any more), and erases. Values are as they stand in the file; `enrolment` and `recognition` check them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -132,6 +132,3 @@ class Export(Protocol):
 
     def digest(self) -> bytes:
         """SHA-256 over the files' octets: an interrupted import is known by it."""
-
-
-MakeExport = Callable[[Sequence[str]], Export]

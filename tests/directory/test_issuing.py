@@ -1,7 +1,8 @@
 """Identifiers and addresses: the academy's rules, and claims that never collide nor come back."""
 
+import itertools
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from directory import enrolment, issuing
 from directory.enrolment import Academy, Enrolled
+from directory.issuing import RESERVED, Issued, Wish
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.errors import Reason, Refused
@@ -143,6 +145,88 @@ def test_gaps_are_passed_over_and_the_300th_homonym_is_quick(store: Store) -> No
     assert issuing._first(count) == 300
     assert asked < 30
     assert enrol(store, "Jean", "Martin").login == "jmartin300"
+
+
+class Given(dict[str, int]):
+    """`issuing.Names` over a dictionary; counts questions."""
+
+    asked = 0
+
+    def taken(self, names: Collection[str]) -> dict[str, int]:
+        self.asked += 1
+        return {name: self[name] for name in names if name in self}
+
+    def numbered(self, base: str) -> dict[str, int]:
+        self.asked += 1
+        return {name: owner for name, owner in self.items() if f"{base}0" <= name < f"{base}:"}
+
+    def one_by_one(self, wishes: Sequence[Wish]) -> list[Issued | None]:
+        """The same by the plainest rule: the lowest number that is free, one person after the other."""
+        done: list[Issued | None] = []
+        for wish in wishes:
+            base = issuing.identifier(wish.given_name, wish.surname)
+            local = issuing.local_part(wish.given_name, wish.surname)
+            free = (f"{base}{number or ''}" for number in itertools.count())
+            login = wish.login or next(
+                one for one in free if one not in self and f"{one}@{DOMAIN}" not in self and one not in RESERVED
+            )
+            alias = f"{login}@{DOMAIN}"
+            if login in self or alias in self:
+                done.append(None)
+                continue
+            addresses = ((f"{local}{number or ''}", f"{local}{number or ''}@{DOMAIN}") for number in itertools.count())
+            address = next(one for name, one in addresses if one == alias or (one not in self and name not in RESERVED))
+            done.append(Issued(login, address, (alias,) if alias != address else ()))
+            self.update(dict.fromkeys((login, alias, address), 1))
+        return done
+
+
+_NAME = st.sampled_from([("Jean", "Martin"), ("Jeanne", "Martin"), ("", "Abuse"), ("Anne", "Roy"), ("Anne-Roy", "")])
+_WISH = st.builds(
+    lambda name, login: Wish(name[0], name[1], login),
+    _NAME,
+    st.sampled_from(["", "", "", "jmartin1", "anne.roy", "aroy2", "jean.martin1"]),
+)
+_HAD = st.sampled_from(["jmartin", "jmartin1", "jmartin3", f"jean.martin@{DOMAIN}", f"aroy@{DOMAIN}", "abuse1"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(_HAD), st.lists(st.lists(_WISH, max_size=8), max_size=4))
+def test_many_at_a_time_are_as_one_after_the_other(had: set[str], batches: list[list[Wish]]) -> None:
+    """Whatever was issued before, however people come in batches, and whatever was learned from the last one."""
+    plain = Given(dict.fromkeys(had, 1))
+    quick = Given(plain)
+    hints: issuing.Hints = {}
+    for batch in batches:
+        answers, learned = issuing.issue_many(quick, DOMAIN, batch, hints)
+        issuing.keep_hints(hints, learned)
+        issued = [one if isinstance(one, Issued) else None for one in answers]
+        assert issued == plain.one_by_one(batch)
+        quick.update({name: 1 for one in issued if one is not None for name in one.names})
+
+
+def test_homonyms_by_the_thousand_cost_one_question() -> None:
+    names = Given()
+    hints: issuing.Hints = {}
+    for _ in range(3):
+        names.asked = 0
+        answers, learned = issuing.issue_many(names, DOMAIN, [Wish("Jean", "Martin")] * 1000, hints)
+        issuing.keep_hints(hints, learned)
+        names.update({name: 1 for one in answers if isinstance(one, Issued) for name in one.names})
+        assert names.asked == 1
+    assert "jmartin2999" in names
+    # A process that knows nothing yet learns all numbers of a name at once.
+    names.asked = 0
+    (answer,), _ = issuing.issue_many(names, DOMAIN, [Wish("Jean", "Martin")], {})
+    assert isinstance(answer, Issued)
+    assert (answer.login, names.asked < 10) == ("jmartin3000", True)
+
+
+def test_hints_are_bounded() -> None:
+    hints: issuing.Hints = {}
+    for number in range(3):
+        issuing.keep_hints(hints, {f"{number}-{one}": 1 for one in range(issuing.MAX_HINTS // 2)})
+        assert len(hints) <= issuing.MAX_HINTS
 
 
 def test_a_refused_person_claims_nothing(store: Store) -> None:
