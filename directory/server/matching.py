@@ -227,8 +227,9 @@ def _piece(rule: Rule, text: str) -> str | None:
 
 
 def _telephone_piece(text: str) -> str | None:
+    """Spaces and hyphens alone are in no number, for numbers are compared without them."""
     found = schema.TELEPHONE_MATCH.read(text)
-    return None if found is None else str(found)
+    return None if found is None else str(found) or "\0"
 
 
 def contains(text: str, initial: str, middle: Sequence[str], final: str) -> bool:
