@@ -12,7 +12,7 @@ new password is felt at once. Anything else is proven:
 5. one unit writes what follows: audit, counters, last login, and the mailboxes of a first login.
 
 A failure has one text and one duration, whatever its cause. Waiting times grow and end: nobody is locked
-out for ever, and a stranger's guesses do not delay the peers an account knows.
+out for ever, and a stranger's guesses delay neither the peers an account knows nor a right code of a letter or message.
 
 Two things besides the chosen password. An app password belongs to one device, opens only the doors of its
 scopes and never the web; it is found by its HMAC in step 2, and step 3 is skipped: it is random. A second factor

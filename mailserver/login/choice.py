@@ -1,6 +1,11 @@
-"""A password that somebody chooses: judged by the profile's rules and by the last ones, then set."""
+"""A password that somebody chooses: judged by the profile's rules and by the last ones, then set.
+
+What proves that somebody may choose is good once. Two who use it at once, at any two workers, are told apart by the
+account's `login_version`, which every password moves: one of them sets the password that follows it.
+"""
 
 import asyncio
+import hashlib
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Directory, Principal
@@ -10,9 +15,13 @@ from mailserver.login.policy import Weakness
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import accounts, schools
+from mailserver.store import accounts, schools, sessions
 from mailserver.store.accounts import Marks
 from mailserver.store.transactions import Store, Tx
+
+SETTING_SECONDS = 60
+"""Longest time between the claim to set a password and the password."""
+SPENT = "Ce qui le permettait a déjà servi / What allowed this was used already"
 
 
 class Choice:
@@ -41,14 +50,25 @@ class Choice:
         if broken:
             raise Refused(Reason.WEAK_PASSWORD, "\n".join(weakness.value for weakness in broken))
 
-    async def set(self, principal: Principal, secret: Secret, old: Secret | None = None) -> None:
-        """Set what was checked, and remember it."""
-        if old is not None:
-            standing = await self._store.read(accounts.get, principal.account_id)
-            password_set = standing.password_set if standing is not None else 0
-            await self._history.keep_given(principal.account_id, old, password_set)
-        await self._directory.set_password(principal.account_id, secret)
-        await self._history.keep(principal.account_id, secret)
+    async def set(self, principal: Principal, version: int, secret: Secret, old: Secret | None = None) -> None:
+        """Set what was checked, and remember it. Raises Refused(AUTHENTICATION) when the account has moved meanwhile.
+
+        `version` is the account's login version when the person proved that they may choose.
+        """
+        account_id = principal.account_id
+        claim = hashlib.sha256(f"password of {account_id} after {version}".encode()).digest()
+        if not await self._store.write(_claim, claim, account_id, version):
+            raise Refused(Reason.AUTHENTICATION, SPENT)
+        try:
+            if old is not None:
+                standing = await self._store.read(accounts.get, account_id)
+                password_set = standing.password_set if standing is not None else 0
+                await self._history.keep_given(account_id, old, password_set)
+            await self._directory.set_password(account_id, secret)
+        except BaseException:
+            await self._store.write(sessions.release, claim, account_id)
+            raise
+        await self._history.keep(account_id, secret)
 
     async def _is_former(self, principal: Principal, secret: Secret, old: Secret | None) -> bool:
         if self._settings.profile != "academie":
@@ -59,6 +79,13 @@ class Choice:
         if old is None and await self._directory.authenticate(principal.login, secret) is not None:
             return True
         return await self._history.holds(principal.account_id, secret)
+
+
+def _claim(tx: Tx, claim: bytes, account_id: int, version: int) -> bool:
+    """True for the one who is to set the password that follows this version of the account."""
+    if accounts.require(tx, account_id).login_version != version:
+        return False
+    return sessions.claim(tx, claim, account_id, SETTING_SECONDS)
 
 
 def _facts(tx: Tx, account_id: int, uai: str) -> tuple[Marks, str]:

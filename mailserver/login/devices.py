@@ -125,3 +125,9 @@ def _revoke(tx: Tx, origin: Origin, account_id: int, device_id: int) -> str | No
     if name is not None:
         audit.record(tx, origin, Action.APP_PASSWORD_REVOKED, account_id, f"{device_id} {name}")
     return name
+
+
+def revoke_all(tx: Tx, origin: Origin, account_id: int) -> None:
+    """No device of this account stays; each is on record."""
+    for device_id, name in devices.revoke_all(tx, account_id):
+        audit.record(tx, origin, Action.APP_PASSWORD_REVOKED, account_id, f"{device_id} {name}")

@@ -1,6 +1,8 @@
 """`Login`: the one way in for people."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import structlog
@@ -12,7 +14,16 @@ from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
 from mailserver.login import provisional, renewal, staying, throttle
 from mailserver.login.choice import Choice
-from mailserver.login.devices import DEVICE_NEEDED, OTHER_SCOPE, REVOKED, SERVICES, Devices, candidate, opened_by
+from mailserver.login.devices import (
+    DEVICE_NEEDED,
+    OTHER_SCOPE,
+    REVOKED,
+    SERVICES,
+    Devices,
+    candidate,
+    opened_by,
+    revoke_all,
+)
 from mailserver.login.factors import Factors, Proven
 from mailserver.login.memory import CHECKED_SECONDS, Memory, Success
 from mailserver.login.policy import Weakness
@@ -45,6 +56,7 @@ class Login:
     def __init__(
         self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
     ) -> None:
+        self._domains = frozenset(settings.domains)
         self._limits = settings.limits
         self._passwords = settings.passwords
         self._house = house_of(settings)
@@ -77,7 +89,7 @@ class Login:
         """
         if service == WEB:
             name, peer = fold_login(login), throttle.peer_name(peer)
-            async with self._turns.of(name):
+            async with self._turn(name):
                 return await self._prove(name, secret, peer, service, self._memory.token(peer, name, secret))
         return await self._proven(login, secret, peer, service)
 
@@ -88,7 +100,7 @@ class Login:
         principal = await self._remembered(token, service)
         if principal is not None:
             return principal
-        async with self._turns.of(name):
+        async with self._turn(name):
             # Whoever came just before may have proven the same.
             principal = await self._remembered(token, service)
             if principal is None:
@@ -119,7 +131,8 @@ class Login:
     async def _prove(
         self, name: str, secret: Secret, peer: str, service: str, token: bytes, *, entering: bool = True
     ) -> Principal:
-        attempt, facts = await self._open(name, peer, service, self._device_hash(secret, service))
+        attempt, facts = await self._look(name, peer, service, self._device_hash(secret, service))
+        self._pass(attempt, facts, is_random=facts.device is not None)
         heard = self._heard
         services: frozenset[str] | None = None
         if facts.device is not None:
@@ -251,7 +264,7 @@ class Login:
         Proof.HALF: the NUMEN is right, and a birth date is known that was not told. Raises as `activate` does.
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turns.of(name):
+        async with self._turn(name):
             attempt, _, proven = await self._claimed(name, Claim(proof, birth_date), peer, service)
             return await self._require(attempt.account_id), proven
 
@@ -265,7 +278,7 @@ class Login:
         password breaks.
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turns.of(name):
+        async with self._turn(name):
             began = self._clock.monotonic()
             attempt, facts, proven = await self._claimed(name, Claim(proof, birth_date), peer, service)
             if proven is not Proof.WHOLE:
@@ -274,8 +287,11 @@ class Login:
 
     async def _claimed(self, name: str, claim: Claim, peer: str, service: str) -> tuple[Attempt, Facts, Proof]:
         began = self._clock.monotonic()
-        attempt, facts = await self._open(name, peer, service)
-        proven = provisional.judge(facts.standing, claim, self._proofs, self._clock.now())
+        attempt, facts = await self._look(name, peer, service)
+        now = self._clock.now()
+        proven = provisional.judge(facts.standing, claim, self._proofs, now)
+        is_code = provisional.is_code(facts.standing, claim.secret, self._proofs, now)
+        self._pass(attempt, facts, is_random=is_code and proven is Proof.WHOLE)
         if facts.standing is None or proven is Proof.NOTHING:
             raise await self._failed_evenly(attempt, facts, began)
         if facts.standing.state not in (State.PENDING, State.ACTIVE):
@@ -285,7 +301,7 @@ class Login:
     async def prove_recovery(self, login: str, code: Secret, peer: str) -> Principal:
         """Whose forgotten password the code replaces; it stays good. Raises as `recover` does."""
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turns.of(name):
+        async with self._turn(name):
             attempt, _ = await self._recovering(name, code, peer)
             return await self._require(attempt.account_id)
 
@@ -295,14 +311,15 @@ class Login:
         Raises Refused(AUTHENTICATION | THROTTLED | SUSPENDED | CLOSED | WEAK_PASSWORD).
         """
         name, peer = fold_login(login), throttle.peer_name(peer)
-        async with self._turns.of(name):
+        async with self._turn(name):
             attempt, facts = await self._recovering(name, code, peer)
             return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, detail="recovery")
 
     async def _recovering(self, name: str, code: Secret, peer: str) -> tuple[Attempt, Facts]:
         began = self._clock.monotonic()
-        attempt, facts = await self._open(name, peer, WEB)
+        attempt, facts = await self._look(name, peer, WEB)
         right = provisional.is_recovery(facts.standing, code, self._proofs, self._clock.now())
+        self._pass(attempt, facts, is_random=right)
         if facts.standing is None or not right:
             raise await self._failed_evenly(attempt, facts, began)
         if facts.standing.state is not State.ACTIVE:
@@ -314,7 +331,8 @@ class Login:
     ) -> Principal:
         """Replace one's own password. Raises as `login` does for the old one, Refused(WEAK_PASSWORD) for the new."""
         proven = await self._proven(principal.login, old, peer, service, entering=False)
-        attempt, facts = await self._open(principal.login, throttle.peer_name(peer), service)
+        attempt, facts = await self._look(principal.login, throttle.peer_name(peer), service)
+        self._pass(attempt, facts)
         if proven.device_id or attempt.account_id != principal.account_id:  # an app password is no password
             raise Refused(Reason.AUTHENTICATION, WRONG)
         return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, old)
@@ -334,13 +352,12 @@ class Login:
     ) -> Principal:
         principal = await self._require(attempt.account_id)
         await self._choice.check(principal, secret, old)
-        await self._choice.set(principal, secret, old)
-        if old is None:
-            # Who proved themselves otherwise may have lost the account to somebody: no device of theirs stays.
-            await self._store.write(devices.revoke_all, attempt.account_id)
+        version = facts.standing.login_version if facts.standing is not None else principal.login_version
+        await self._choice.set(principal, version, secret, old)
         # The old password stands in memory: do not wait for the news of one's own change.
         self._hear()
-        await self._store.write(throttle.succeeded, attempt, facts, action, detail)
+        # Who proved themselves otherwise may have lost the account to somebody: no device of theirs stays.
+        await self._store.write(_chosen, attempt, facts, action, detail, old is None)
         log.info("password chosen", account=attempt.account_id, service=attempt.service)
         return await self._require(attempt.account_id)
 
@@ -352,19 +369,34 @@ class Login:
 
     # ------------------------------------------------------------------ shared
 
-    async def _open(self, name: str, peer: str, service: str, device: bytes = b"") -> tuple[Attempt, Facts]:
-        """Who it would be and what stands against them. Raises Refused(THROTTLED)."""
+    @contextlib.asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[None]:
+        """One attempt at a time for one person, whichever of their names is used."""
+        principal = await self._directory.find(name)
+        async with self._turns.of(f"account {principal.account_id}" if principal is not None else name):
+            yield
+
+    async def _look(self, name: str, peer: str, service: str, device: bytes = b"") -> tuple[Attempt, Facts]:
+        """Who it would be and what stands against them."""
         principal = await self._directory.find(name)
         account_id = principal.account_id if principal is not None else 0
-        attempt = Attempt(account_id, self._proofs.name(name), peer, service)
-        facts = await self._store.read(throttle.look, attempt, device)
+        # Everybody's identifier is an address in our domains as well: both count together for nobody, too.
+        local, _, domain = name.rpartition("@")
+        counted = local if domain in self._domains else name
+        attempt = Attempt(account_id, self._proofs.name(counted), peer, service)
+        return attempt, await self._store.read(throttle.look, attempt, device)
+
+    def _pass(self, attempt: Attempt, facts: Facts, *, is_random: bool = False) -> None:
+        """Raises Refused(THROTTLED) while the account or the peer has to wait.
+
+        `is_random`: a right secret that nobody guesses was given; strangers' wrong ones do not keep its owner out.
+        """
         waiting = facts.blocked_until - int(self._clock.now())
-        # A right app password is no guess, and strangers' wrong ones do not keep a device out.
-        if waiting > 0 and facts.device is None:
+        if waiting > 0 and not is_random:
             self._waits.note(facts.account_key, facts.blocked_until)
-            log.info("login throttled", account=account_id, service=service, peer=peer, seconds=waiting)
+            account_id, service = attempt.account_id, attempt.service
+            log.info("login throttled", account=account_id, service=service, peer=attempt.peer, seconds=waiting)
             raise throttle.too_many(waiting)
-        return attempt, facts
 
     async def _failed(self, attempt: Attempt, facts: Facts) -> Refused:
         waiting = await self._store.write(throttle.failed, attempt, facts, self._limits)
@@ -390,3 +422,9 @@ def _end_logins(tx: Tx, origin: Origin, account_id: int) -> int:
     version = accounts.end_logins(tx, account_id)
     audit.record(tx, origin, Action.SESSIONS_CLOSED, account_id)
     return version
+
+
+def _chosen(tx: Tx, attempt: Attempt, facts: Facts, action: Action, detail: str, revokes: bool) -> None:
+    if revokes:
+        revoke_all(tx, throttle.origin(attempt), attempt.account_id)
+    throttle.succeeded(tx, attempt, facts, action, detail)

@@ -40,16 +40,22 @@ def judge(standing: Standing | None, claim: Claim, proofs: Proofs, now: float) -
     text = claim.secret.reveal()
     marks = standing.marks if standing is not None else NOBODY
     is_numen = same(marks.numen, proofs.numen(text))
-    is_code = same(standing.code if standing is not None else None, proofs.code(text))
+    is_right_code = is_code(standing, claim.secret, proofs, now)
     is_born = same(marks.birth_date, proofs.birth_date(parse_date(claim.birth_date)))
     if standing is None:
         return Proof.NOTHING
     contradicts = bool(claim.birth_date.strip()) and marks.birth_date is not None and not is_born
-    if is_code and standing.code_expires > now:
+    if is_right_code:
         return Proof.NOTHING if contradicts else Proof.WHOLE
     if not is_numen or standing.activated or contradicts:
         return Proof.NOTHING
     return Proof.WHOLE if is_born or marks.birth_date is None else Proof.HALF
+
+
+def is_code(standing: Standing | None, code: Secret, proofs: Proofs, now: float) -> bool:
+    """True for the one-time code of a letter while it is good."""
+    right = same(standing.code if standing is not None else None, proofs.code(code.reveal()))
+    return right and standing is not None and standing.code_expires > now
 
 
 def is_recovery(standing: Standing | None, code: Secret, proofs: Proofs, now: float) -> bool:

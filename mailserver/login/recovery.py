@@ -187,6 +187,8 @@ def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: 
     """The private address to send the code to, which is kept then; or nothing. Everything leaves an audit row."""
     account_id = attempt.account_id
     key = f"recovery account {account_id}" if account_id else f"recovery name {attempt.name}"
+    if guesses.is_familiar(tx, account_id, attempt.peer):
+        key += f" from {attempt.peer}"
     standing = accounts.get(tx, account_id)
     is_right = _is_right(standing, question, proofs)
     known = guesses.get(tx, (key,)).get(key)

@@ -114,20 +114,20 @@ def add(tx: Tx, account_id: int, hashed: bytes, name: str, scopes: Iterable[Scop
 def revoke(tx: Tx, account_id: int, device_id: int) -> str | None:
     """Forget an app password; the device's name, None when there is none. All workers hear of it."""
     mine = (app_password.c.id == device_id) & (app_password.c.account_id == account_id)
-    row = tx.execute(select(app_password.c.name).where(mine)).first()
+    row = tx.execute(delete(app_password).where(mine).returning(app_password.c.name)).first()
     if row is None:
         return None
-    tx.execute(delete(app_password).where(mine))
     moved(tx, account_id)
     return str(row.name)
 
 
-def revoke_all(tx: Tx, account_id: int) -> int:
-    """Forget every app password of an account; how many there were."""
-    gone = tx.execute(delete(app_password).where(app_password.c.account_id == account_id)).rowcount
+def revoke_all(tx: Tx, account_id: int) -> list[tuple[int, str]]:
+    """Forget every app password of an account; id and name of each."""
+    mine = delete(app_password).where(app_password.c.account_id == account_id)
+    gone = [(int(row.id), str(row.name)) for row in tx.execute(mine.returning(app_password.c.id, app_password.c.name))]
     if gone:
         moved(tx, account_id)
-    return gone
+    return sorted(gone)
 
 
 def used(tx: Tx, device_id: int, peer: str) -> None:

@@ -1,5 +1,6 @@
 """From NUMEN or one-time code to a password of one's own; the provisional secret is dead then."""
 
+import asyncio
 import statistics
 import time
 
@@ -11,7 +12,7 @@ from mailserver.login.entrance import EVEN_SECONDS
 from mailserver.login.provisional import Proof
 from mailserver.sasl import Secret
 from mailserver.store.audit import Action
-from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, WINDOW, Gate
+from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, SCHOOL, WINDOW, Gate
 
 CHOSEN = "kT9#vbRe!mq"
 
@@ -109,6 +110,37 @@ async def test_a_one_time_code(gate: Gate) -> None:
         assert (await gate.refusal("jnouveau", typed)).reason is Reason.NOT_ACTIVATED
     assert (await activate(gate, code.text.lower())).state is State.ACTIVE
     assert (await refusal(gate, code.text)).reason is Reason.AUTHENTICATION
+
+
+async def test_strangers_keep_nobody_from_using_a_code(gate: Gate) -> None:
+    """Nobody guesses 80 random bits: the right ones are no guess. A NUMEN waits."""
+    await gate.newcomer()
+    code = await gate.accounts.reset("jnouveau")
+    for _ in range(LIMIT + 2):
+        await gate.refusal("jnouveau", peer=SCHOOL)
+    assert (await refusal(gate, NUMEN)).reason is Reason.THROTTLED
+    assert (await refusal(gate, code.text, birth_date="15/07/1985")).reason is Reason.THROTTLED
+    assert (await activate(gate, code.text)).state is State.ACTIVE
+
+
+async def test_one_code_activates_once_however_many_use_it_at_once(gate: Gate) -> None:
+    """Two workers; the second one's password does not replace the first one's."""
+    person = await gate.newcomer()
+    code = await gate.accounts.reset("jnouveau")
+    workers = (gate.login, gate.another().login)
+    outcomes = await asyncio.gather(
+        *(
+            worker.activate("jnouveau", Secret(code.text), Secret(f"kT9#vbRe!m{number}"), LOCAL)
+            for number, worker in enumerate(workers * 2)
+        ),
+        return_exceptions=True,
+    )
+    done = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Principal)]
+    assert len(done) == 1, outcomes
+    refused = [outcome.reason for outcome in outcomes if isinstance(outcome, Refused)]
+    assert refused == [Reason.AUTHENTICATION] * 3
+    assert await gate.enter("jnouveau", f"kT9#vbRe!m{done[0]}")
+    assert [event.action for event in await gate.history(person)].count(Action.ACTIVATED) == 1
 
 
 async def test_a_code_expires_and_the_next_one_replaces_it(gate: Gate) -> None:

@@ -243,3 +243,27 @@ async def test_logging_out_everywhere_ends_all_and_changes_nothing(gate: Gate) -
     standing = await gate.store.read(accounts.get, person.account_id)
     assert standing is not None
     assert Action.SESSIONS_CLOSED in [event.action for event in await gate.history(person)]
+
+
+async def test_what_a_recovery_revokes_is_on_record(gate: Gate) -> None:
+    person = await gate.person()
+    for name in ("Téléphone", "Tablette"):
+        await device(gate, person, name=name)
+    code = await gate.accounts.reset("edupont")
+    await gate.login.activate("edupont", Secret(code.text), Secret("kT9#vbRe!mq"), LOCAL)
+    assert await gate.login.devices.listing(person.account_id) == []
+    revoked = [event for event in await gate.history(person) if event.action is Action.APP_PASSWORD_REVOKED]
+    assert [(event.actor, event.service) for event in revoked] == [("self", "web")] * 2
+    assert {event.detail.partition(" ")[2] for event in revoked} == {"Téléphone", "Tablette"}
+
+
+async def test_revoking_twice_at_once_is_on_record_once(gate: Gate) -> None:
+    person = await gate.person()
+    made = await device(gate, person)
+    both = (gate.login, gate.another().login)
+    outcomes = await asyncio.gather(
+        *(one.devices.revoke(person.account_id, made.device.id, SELF) for one in both), return_exceptions=True
+    )
+    assert sorted(isinstance(outcome, Refused) for outcome in outcomes) == [False, True]
+    revoked = [event for event in await gate.history(person) if event.action is Action.APP_PASSWORD_REVOKED]
+    assert len(revoked) == 1

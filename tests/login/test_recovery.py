@@ -184,7 +184,7 @@ async def test_guessing_a_code_is_throttled_like_guessing_a_password(desk: Help)
     for login in ("edupont", "nobody"):
         reasons = [(await desk.refusal("AAAA-AAAA-AAAA-AAAA", login=login)).reason for _ in range(LIMIT + 1)]
         assert reasons == [Reason.AUTHENTICATION] * LIMIT + [Reason.THROTTLED]
-    assert (await desk.refusal(code)).reason is Reason.THROTTLED
+    assert (await desk.recovery.prove("edupont", Secret(code), LOCAL)).login == "edupont", "it is no guess"
 
 
 # ---------------------------------------------------------------------- who gets none
@@ -262,6 +262,23 @@ async def test_guessing_answers_is_throttled_in_silence(desk: Help) -> None:
     assert "too many questions" in [event.detail for event in await desk.gate.history(person)]
     desk.gate.clock.step(WINDOW + 1)
     assert await desk.ask()
+
+
+async def test_strangers_keep_nobody_from_a_code(desk: Help) -> None:
+    """Their wrong answers do not count where the account is known, nor stop a code that was sent."""
+    await desk.person()
+    await desk.gate.enter(peer=HOME)
+    for day in range(LIMIT + 2):
+        assert not await desk.ask(birth_date=f"{day + 1:02}/07/1985", peer=SCHOOL)
+    assert not await desk.ask(peer=SCHOOL)
+    code = await desk.ask(peer=HOME)
+    assert code
+    for _ in range(LIMIT + 2):
+        await desk.gate.refusal(peer=SCHOOL)
+    with pytest.raises(Refused) as refused:
+        await desk.recovery.prove("edupont", Secret("ABCD-EFGH-ABCD-EFGH"), SCHOOL)
+    assert refused.value.reason is Reason.THROTTLED
+    await desk.recovery.recover("edupont", Secret(code), Secret(CHOSEN), SCHOOL)
 
 
 async def test_a_peer_that_asks_too_much_waits(desk: Help) -> None:

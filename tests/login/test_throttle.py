@@ -107,6 +107,25 @@ async def test_a_burst_buys_no_extra_guesses(gate: Gate) -> None:
     }
 
 
+async def test_a_burst_over_all_names_of_a_person_buys_none_either(gate: Gate) -> None:
+    person = await gate.person()
+    names = (person.login, person.address, *person.aliases, person.login.upper())
+    assert len(names) > 3
+    for name in names:
+        assert await gate.worker.directory.find(name)
+    refusals = await asyncio.gather(*(gate.refusal(names[n % len(names)], f"wrong{n}") for n in range(40)))
+    assert Counter(refusal.reason for refusal in refusals)[Reason.AUTHENTICATION] == LIMIT
+
+
+async def test_waiting_does_not_tell_that_a_login_is_known(gate: Gate) -> None:
+    """A person's identifier is an address, too: both count together, and so they do for nobody."""
+    await gate.person()
+    for login in ("edupont", "nobody"):
+        for _ in range(LIMIT):
+            await gate.refusal(login)
+        assert (await gate.refusal(f"{login}@ac-exemple.fr")).reason is Reason.THROTTLED
+
+
 async def test_strangers_do_not_keep_the_owner_out(gate: Gate) -> None:
     await gate.person()
     await gate.enter(peer=HOME)
