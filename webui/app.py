@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -55,6 +56,21 @@ from webui.visit import Services
 
 DAV_WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
 """Discovery (RFC 6764 section 5)."""
+
+
+class KeyConvertor(Convertor[int]):
+    """A database key in an address: no more digits than a key has, so whatever matches can be asked for."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("key", KeyConvertor())
 
 
 def create(
@@ -146,8 +162,8 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/compte/export", doors.visit(takeaway.fetch), methods=["POST"]),
         Route("/secretariat", doors.visit(secretariat.show)),
         Route("/secretariat/lettres", doors.visit(secretariat.print_letters), methods=["POST"]),
-        Route("/secretariat/code/{account:int}", doors.visit(secretariat.ask_renewal), methods=["GET"]),
-        Route("/secretariat/code/{account:int}", doors.visit(secretariat.renew), methods=["POST"]),
+        Route("/secretariat/code/{account:key}", doors.visit(secretariat.ask_renewal), methods=["GET"]),
+        Route("/secretariat/code/{account:key}", doors.visit(secretariat.renew), methods=["POST"]),
         Route("/secretariat/journal", doors.visit(secretariat.show_log)),
         Route("/moderation/{key}", guest(moderating.show), methods=["GET"]),
         Route("/moderation/{key}", guest(moderating.decide), methods=["POST"]),
@@ -171,18 +187,18 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
         Route("/", visit(listing.show)),
-        Route("/dossier/{box:int}", visit(listing.show)),
-        Route("/dossier/{box:int}/agir", visit(listing.act), methods=["POST"]),
-        Route("/dossier/{box:int}/vider", visit(listing.ask_empty), methods=["GET"]),
-        Route("/dossier/{box:int}/vider", visit(listing.empty), methods=["POST"]),
-        Route("/dossier/{box:int}/modifier", visit(folders.one), methods=["GET"]),
-        Route("/dossier/{box:int}/modifier", visit(folders.change), methods=["POST"]),
+        Route("/dossier/{box:key}", visit(listing.show)),
+        Route("/dossier/{box:key}/agir", visit(listing.act), methods=["POST"]),
+        Route("/dossier/{box:key}/vider", visit(listing.ask_empty), methods=["GET"]),
+        Route("/dossier/{box:key}/vider", visit(listing.empty), methods=["POST"]),
+        Route("/dossier/{box:key}/modifier", visit(folders.one), methods=["GET"]),
+        Route("/dossier/{box:key}/modifier", visit(folders.change), methods=["POST"]),
         Route("/dossiers", visit(folders.show), methods=["GET"]),
         Route("/dossiers", visit(folders.create), methods=["POST"]),
         Route("/listes", visit(personal.show), methods=["GET"]),
         Route("/listes", visit(personal.create), methods=["POST"]),
-        Route("/listes/{list:int}", visit(personal.one), methods=["GET"]),
-        Route("/listes/{list:int}", visit(personal.change), methods=["POST"]),
+        Route("/listes/{list:key}", visit(personal.one), methods=["GET"]),
+        Route("/listes/{list:key}", visit(personal.change), methods=["POST"]),
         Route("/liste", visit(owned.begin), methods=["GET"]),
         Route("/liste", visit(owned.create), methods=["POST"]),
         Route("/liste/{address}", visit(owned.show), methods=["GET"]),
@@ -190,16 +206,16 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
         Route("/annuler", visit(listing.undo), methods=["POST"]),
-        Route("/message/{message:int}", visit(reading.show)),
-        Route("/message/{message:int}/eml", visit(reading.eml)),
-        Route("/message/{message:int}/source", visit(reading.source)),
-        Route("/message/{message:int}/imprimer", visit(reading.printable)),
-        Route("/corps/{message:int}", visit(reading.body)),
-        Route("/piece/{message:int}/{number}", visit(reading.piece)),
+        Route("/message/{message:key}", visit(reading.show)),
+        Route("/message/{message:key}/eml", visit(reading.eml)),
+        Route("/message/{message:key}/source", visit(reading.source)),
+        Route("/message/{message:key}/imprimer", visit(reading.printable)),
+        Route("/corps/{message:key}", visit(reading.body)),
+        Route("/piece/{message:key}/{number}", visit(reading.piece)),
         Route("/ecrire", visit(compose.write), methods=["GET"]),
         Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
-        Route("/ecrire/{draft:int}", visit(compose.edit), methods=["GET"]),
-        Route("/ecrire/{draft:int}/envoyer", visit(sending.confirm), methods=["POST"]),
+        Route("/ecrire/{draft:key}", visit(compose.edit), methods=["GET"]),
+        Route("/ecrire/{draft:key}/envoyer", visit(sending.confirm), methods=["POST"]),
         Route("/recherche", visit(finding.show)),
         Route("/reglages", visit(preferences.show), methods=["GET"]),
         Route("/reglages", visit(preferences.save), methods=["POST"]),

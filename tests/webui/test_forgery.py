@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Sequence
 
+import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailserver.identity import Principal
@@ -91,3 +92,10 @@ def test_digits_of_other_scripts_are_a_wrong_code(house: House, visitor: Visitor
     other.log_in(person.login, PASSWORD)
     assert second(other, code="१२३४५६") == 401
     assert second(other, code="9" * 1_000_000) == 401
+
+
+@pytest.mark.parametrize("digits", [19, 30, 5000])
+@pytest.mark.parametrize("path", ["/s/message/{}", "/m/dossier/{}", "/secretariat/code/{}", "/m/listes/{}"])
+def test_numbers_that_no_key_has(house: House, at_home: Visitor, path: str, digits: int) -> None:
+    for visitor in (at_home, house.visitor()):
+        assert visitor.get(path.format("9" * digits)).status_code == 404
