@@ -84,7 +84,8 @@ async def begin(services: Services, guest: Guest, login: str, proof: Secret, int
     return await _prove(services, guest, _Claim(login, proof.reveal()[:MAX_PROOF], "", interface))
 
 
-async def _prove(services: Services, guest: Guest, claim: _Claim) -> Response:
+async def _prove(services: Services, guest: Guest, claim: _Claim, again: str = "") -> Response:
+    """On to the choice of a password, but only for who has proven everything. `again`: what was wrong with it."""
     try:
         principal, proven = await services.login.prove(
             claim.login, Secret(claim.proof), guest.peer, birth_date=claim.birth_date
@@ -93,7 +94,7 @@ async def _prove(services: Services, guest: Guest, claim: _Claim) -> Response:
         return await _refused(services, guest, claim, refusal)
     if proven is Proof.HALF:
         return services.pages.answer(guest, "portal/birth.html", BirthPage(claim.seal(services, guest)))
-    return _choose(services, guest, principal, claim.seal(services, guest))
+    return _choose(services, guest, principal, claim.seal(services, guest), again=again)
 
 
 async def _refused(services: Services, guest: Guest, claim: _Claim, refusal: Refused) -> Response:
@@ -129,13 +130,12 @@ def _choose(
 
 async def _set_first_password(services: Services, guest: Guest, claim: _Claim, sealed: str) -> Response:
     form = guest.form
+    new, again = form.text("nouveau")[:MAX_PASSWORD], form.text("encore")[:MAX_PASSWORD]
+    if new != again:
+        return await _prove(services, guest, claim, guest._("Les deux mots de passe sont différents."))
     principal = await services.directory.find(claim.login)
     if principal is None:
         return _too_late(services, guest)
-    new, again = form.text("nouveau")[:MAX_PASSWORD], form.text("encore")[:MAX_PASSWORD]
-    if new != again:
-        fault = guest._("Les deux mots de passe sont différents.")
-        return _choose(services, guest, principal, sealed, again=fault)
     try:
         principal = await services.login.activate(
             claim.login, Secret(claim.proof), Secret(new), guest.peer, birth_date=claim.birth_date

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
+from webui.forms import positive
 from webui.language import Language
 from webui.visit import Visit
 
@@ -158,7 +159,7 @@ def done(what: str, count: int = 0, undo: str = "", where: int = 0) -> dict[str,
 
 def announcement(visit: Visit) -> str:
     """The sentence for what the address says was done; only our own words, never the address's."""
-    count = int(visit.query("n")) if visit.query("n").isdigit() and len(visit.query("n")) < 7 else 0
+    count = min(positive(visit.query("n")), 999_999)
     _ = visit._
     ngettext = visit.language.texts.ngettext
     sentences = {

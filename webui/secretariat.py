@@ -16,6 +16,7 @@ from mailserver.store import mailboxes
 from mailserver.store.audit import Action, Origin
 from mailserver.store.schools import School
 from webui import headers
+from webui.forms import positive
 from webui.frame import Frame, done, surround
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -124,7 +125,7 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
     wanted = _Wanted(visit.query("q"), visit.query("role"), visit.query("etat"), visit.query("classe"))
     found = [one for one in members if wanted.takes(one)]
     pages = max(1, -(-len(found) // PER_PAGE))
-    number = min(max(int(visit.query("page")) if visit.query("page").isdecimal() else 1, 1), pages)
+    number = min(max(positive(visit.query("page")), 1), pages)
     shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
     page = PeoplePage(
         frame=frame,

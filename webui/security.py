@@ -136,8 +136,13 @@ async def close_sessions(services: Services, visit: Visit) -> Response:
     wanted = visit.form.text("fermer")
     for one in await services.store.read(sessions.opened, visit.account_id):
         if _id(services, one) == wanted:
-            await services.store.write(sessions.close_one, visit.account_id, one.token_hash)
+            await services.store.write(_close, origin(visit), visit.account_id, one.token_hash)
     return redirect(visit, "/compte/sessions", **done("session"))
+
+
+def _close(tx: Tx, by: Origin, account_id: int, token_hash: bytes) -> None:
+    sessions.close_one(tx, account_id, token_hash)
+    audit.record(tx, by, Action.SESSIONS_CLOSED, account_id, "one")
 
 
 def _shown(services: Services, visit: Visit, one: Opened) -> ShownSession:

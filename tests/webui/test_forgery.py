@@ -13,6 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailserver.identity import Principal
+from mailserver.store import audit
+from mailserver.store.audit import Action
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.test_security import SESSIONS, begin, second, set_up
 
@@ -92,6 +94,32 @@ def test_digits_of_other_scripts_are_a_wrong_code(house: House, visitor: Visitor
     other.log_in(person.login, PASSWORD)
     assert second(other, code="१२३४५६") == 401
     assert second(other, code="9" * 1_000_000) == 401
+
+
+def test_half_a_proof_names_nobody(house: House, visitor: Visitor) -> None:
+    """The NUMEN of somebody, without the birth date."""
+    numen = "21E2600987ABC"
+    person = house.person("Julie", "Moitié", password="", numen=numen, birth_date="1980-03-31")
+    visitor.get("/activation")
+    visitor.post("/activation", {"identifiant": person.login, "preuve": numen, "naissance": ""})
+    sealed = visitor.field("preuve_scellee")
+    assert sealed
+    for new in ({"nouveau": "a", "encore": "b"}, {"nouveau": "a", "encore": "a"}):
+        visitor.post("/activation", {"preuve_scellee": sealed, **new})
+        assert person.surname not in visitor.text
+        assert person.address not in visitor.text
+        visitor.get("/activation")
+
+
+def test_closing_one_session_is_on_record(house: House, visitor: Visitor) -> None:
+    person = house.person("Iris", "Trace")
+    house.visitor().log_in(person.login)
+    visitor.log_in(person.login)
+    closable = re.findall(r'name="fermer" value="([^"]+)"', visitor.get(SESSIONS).text)
+    visitor.post(SESSIONS, {"fermer": closable[0]})
+    event = house.store.read_now(audit.history, person.account_id)[0]
+    assert (event.action, event.actor, event.detail) == (Action.SESSIONS_CLOSED, "self", "one")
+    assert visitor.get("/compte?fait=session&n=²").status_code == 200
 
 
 @pytest.mark.parametrize("digits", [19, 30, 5000])
