@@ -16,6 +16,7 @@ from mailserver.store.schema import (
     rules,
     search,
     sessions,
+    sharing,
     spool,
 )
 from mailserver.store.schema.base import metadata
@@ -33,5 +34,6 @@ __all__ = [
     "rules",
     "search",
     "sessions",
+    "sharing",
     "spool",
 ]

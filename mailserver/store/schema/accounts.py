@@ -49,6 +49,8 @@ account = Table(
     Column("answered_uid", BigInteger, nullable=False, server_default="0"),
     Column("erase_at", BigInteger, nullable=False, server_default="0"),
     Column("erased", BigInteger, nullable=False, server_default="0"),
+    Column("suspended_before", String(16), nullable=False, server_default=""),
+    Column("suspended_reason", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 """`quota` -1: the setting's; 0: none. `state_before`: where a suspended or closed account goes back to.
@@ -63,7 +65,9 @@ how many notices of a password's renewal, of a closing, have gone out. Times are
 0: never. `suspend_from` and `close_at` are planned, as are `reply_until` and `erase_at` until then; a closed
 account answers its mail until `reply_until` (INBOX up to `answered_uid` is done) and is erased at `erase_at`: from
 `erased` on, until `erase_at` is 0 again. `state_reason` is that of the suspension,
-planned or present, or of the closing that was; `close_reason` that of the closing to come."""
+planned or present, or of the closing that was; `close_reason` that of the closing to come. An account that is closed
+while it is suspended keeps the suspension's terms: `suspend_until`, `may_receive`, and in `suspended_before` and
+`suspended_reason` what the closing overwrites."""
 Index("ix_account_numen", account.c.numen)
 Index("ix_account_ine", account.c.ine)
 Index("ix_account_source", account.c.source, account.c.source_key)

@@ -29,11 +29,13 @@ mailing_list = Table(
     Column("moderated", SmallInteger, nullable=False, server_default="0"),
     Column("hidden_members", SmallInteger, nullable=False, server_default="0"),
     Column("uai", String(8), nullable=False, server_default=""),
+    Column("box_id", BigInteger, nullable=False, server_default="0"),
     Column("created", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
 )
 """`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
-functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is."""
+functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is.
+`box_id`: the account that owns a functional box's mailboxes; 0: a list, or nothing was stored for it yet."""
 
 list_member = Table(
     "list_member",
