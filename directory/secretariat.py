@@ -42,6 +42,13 @@ class Member:
     doorstep: Doorstep
     detail: str
     """Class, discipline or function."""
+    may_be_opened: bool
+    """The viewer may hold a code of this account: whoever has it gains nothing beyond what is theirs."""
+
+    @property
+    def waits(self) -> bool:
+        """True for somebody whom the viewer may print a letter for."""
+        return self.may_be_opened and self.doorstep.state is State.PENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,48 +100,54 @@ class Secretariat:
     async def people(self, viewer: Principal, uai: str) -> list[Member]:
         """Everybody of a school but those who left, by name. Raises Refused(FORBIDDEN | NOT_FOUND)."""
         await self.school(viewer, uai)
+        own = {school.uai for school in await self.schools(viewer)}
         principals = [one for one in await self._directory.of_school(uai) if one.state is not State.CLOSED]
         ids = [one.account_id for one in principals]
         steps = await self._store.read(record.doorsteps, ids)
         ties = await self._store.read(affiliations.of, ids)
-        return [
-            Member(one, steps[one.account_id], _detail(one, ties.get(one.account_id, ()), uai))
-            for one in principals
-            if one.account_id in steps
-        ]
+        members = []
+        for one in principals:
+            if one.account_id in steps:
+                here = ties.get(one.account_id, ())
+                opens = viewer.role is Role.ADMIN or _may_be_opened(one, here, own)
+                members.append(Member(one, steps[one.account_id], _detail(one, here, uai), opens))
+        return members
 
     async def print_letters(self, viewer: Principal, uai: str, wanted: Iterable[int], origin: Origin) -> Printed:
         """Letters with fresh codes for people who wait for activation; a code printed before is dead.
 
-        Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT), and INVALID when nobody needs a letter.
+        Who opened their account while the codes were made gets none. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT),
+        and INVALID when nobody needs a letter.
         """
         asked = set(wanted)
         if len(asked) > letters.MAX_LETTERS:
             raise Refused(Reason.LIMIT, f"at most {letters.MAX_LETTERS} letters at a time")
         members = [one for one in await self.people(viewer, uai) if one.principal.account_id in asked]
-        waiting = [one for one in members if waits_for(viewer, one)]
-        if not waiting:
-            raise Refused(Reason.INVALID, "nobody here waits for a letter")
+        waiting = [one for one in members if one.waits]
         expires = int(self._clock.now()) + self._settings.accounts.code_days * DAY
         codes = {one.principal.account_id: Code(new_code(self._clock), expires) for one in waiting}
         hashes = [(account_id, self._proofs.code(code.text)) for account_id, code in codes.items()]
+        given: set[int] = set()
         for start in range(0, len(hashes), UNIT):
-            await self._store.write(_hand_out, origin, hashes[start : start + UNIT], expires)
+            given |= await self._store.write(_hand_out, origin, hashes[start : start + UNIT], expires)
+        waiting = [one for one in waiting if one.principal.account_id in given]
+        if not waiting:
+            raise Refused(Reason.INVALID, "nobody here waits for a letter")
         pdf = await self._render(viewer, uai, waiting, codes)
         return Printed(pdf, len(waiting), len(asked) - len(waiting))
 
     async def renew(self, viewer: Principal, uai: str, account_id: int, origin: Origin) -> Printed:
         """Withdraw somebody's password and print the letter with the code that opens the account again.
 
-        Raises Refused(NOT_FOUND), CONFLICT for a suspended account, FORBIDDEN also for an administrator's and for
-        one's own: whoever holds a session only must not get hold of the account.
+        Raises Refused(NOT_FOUND), CONFLICT for a suspended account, FORBIDDEN also for one that opens more than the
+        viewer's own and for one's own: whoever holds a session only must not get hold of the account.
         """
         member = next((one for one in await self.people(viewer, uai) if one.principal.account_id == account_id), None)
         if member is None:
             raise Refused(Reason.NOT_FOUND, "nobody of this school")
         if member.doorstep.state is State.SUSPENDED:
             raise Refused(Reason.CONFLICT, "the account is suspended")
-        if not may_open(viewer, member.principal) or account_id == viewer.account_id:
+        if not member.may_be_opened or account_id == viewer.account_id:
             raise Refused(Reason.FORBIDDEN)
         desk = Accounts(
             directory=self._directory, store=self._store, proofs=self._proofs, clock=self._clock, origin=origin
@@ -184,20 +197,21 @@ class Secretariat:
         return datetime.datetime.fromtimestamp(seconds, ZoneInfo(self._settings.web.timezone)).date()
 
 
-def may_open(viewer: Principal, person: Principal) -> bool:
-    """True when the viewer may hold a code of this person: an administrator's is for administrators only."""
-    return person.role is not Role.ADMIN or viewer.role is Role.ADMIN
+def _may_be_opened(person: Principal, ties: Sequence[Affiliation], own: set[str]) -> bool:
+    """True unless the account opens more than a secretariat's own: an administrator's, or that of another secretariat
+    which also looks after schools that are not the viewer's."""
+    if person.role is not Role.SECRETARIAT:
+        return person.role is not Role.ADMIN
+    return {person.uai, *(one.code for one in ties if one.kind is Tie.SCHOOL)} <= own | {""}
 
 
-def waits_for(viewer: Principal, member: Member) -> bool:
-    """True for somebody whom the viewer may print a letter for."""
-    return member.doorstep.state is State.PENDING and may_open(viewer, member.principal)
-
-
-def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int) -> None:
-    for account_id, hashed in hashes:
-        accounts.set_code(tx, account_id, hashed, expires)
-    audit.record_many(tx, origin, [(Action.LETTER_PRINTED, account_id, "") for account_id, _ in hashes])
+def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int) -> set[int]:
+    """Keep the codes of those who still wait; who they are."""
+    given = {one for one, hashed in hashes if accounts.set_waiting_code(tx, one, hashed, expires)}
+    audit.record_many(
+        tx, origin, [(Action.LETTER_PRINTED, account_id, "") for account_id, _ in hashes if account_id in given]
+    )
+    return given
 
 
 def _detail(person: Principal, ties: Sequence[Affiliation], uai: str) -> str:

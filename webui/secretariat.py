@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory.secretariat import Logged, Member, Printed, Secretariat, may_open, waits_for
+from directory.secretariat import Logged, Member, Printed, Secretariat
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import search_key
 from mailserver.identity import Role, State
@@ -133,7 +133,7 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
         schools=tuple(schools),
         lines=tuple(_line(visit, one) for one in shown),
         found=len(found),
-        waiting=sum(waits_for(visit.principal, one) for one in found),
+        waiting=sum(one.waits for one in found),
         query=wanted.text,
         role=wanted.role,
         state=wanted.state,
@@ -181,9 +181,7 @@ async def print_letters(services: Services, visit: Visit) -> Response:
     if form.text("faire") == "toutes":
         wanted = _Wanted(*(form.text(name)[:200] for name in ("q", "role", "etat", "classe")))
         members = await office.people(visit.principal, uai)
-        chosen: Sequence[int] = [
-            one.principal.account_id for one in members if wanted.takes(one) and waits_for(visit.principal, one)
-        ]
+        chosen: Sequence[int] = [one.principal.account_id for one in members if wanted.takes(one) and one.waits]
     else:
         chosen = form.numbers("compte", MAX_CHOSEN)
     try:
@@ -282,10 +280,8 @@ def _line(visit: Visit, member: Member) -> Line:
         role=_role(visit, person.role),
         detail=member.detail,
         state=_state(visit, step.state),
-        waits=waits_for(visit.principal, member),
-        can_renew=step.state is State.ACTIVE
-        and may_open(visit.principal, person)
-        and person.account_id != visit.account_id,
+        waits=member.waits,
+        can_renew=step.state is State.ACTIVE and member.may_be_opened and person.account_id != visit.account_id,
         printed=visit.language.plain_date(step.printed) if step.printed else "",
     )
 

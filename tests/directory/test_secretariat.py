@@ -9,6 +9,7 @@ from pypdf import PdfReader
 
 from directory.people import EmbeddedDirectory
 from directory.secretariat import Printed, Secretariat
+from mailserver.clock import SystemClock
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Affiliation, NewPerson, Principal, Role, State, Tie
 from mailserver.sasl import Secret
@@ -131,6 +132,53 @@ async def test_no_secretariat_opens_an_administrators_account(
     assert codes(store, admin.account_id) is None
     other = await add(embedded, "Alan", "Minière", Role.ADMIN, "")
     assert (await office.print_letters(other, TILLEULS, [admin.account_id], ORIGIN)).letters == 1
+
+
+async def test_who_activates_while_letters_are_printed_gets_no_code(
+    store: Store, settings: Settings, embedded: EmbeddedDirectory
+) -> None:
+    """A code on an account that is open already would open it to whoever finds the letter."""
+    viewer = await rleroy(embedded)
+    quick = await add(embedded, "Sami", "Kaci", Role.PUPIL)
+    slow = await add(embedded, "Lina", "Morel", Role.PUPIL)
+
+    class Meanwhile(SystemClock):
+        """Codes are made after the people were read and before anything is kept."""
+
+        def token(self, octets: int) -> bytes:
+            store.write_now(accounts.password_chosen, quick.account_id)
+            return super().token(octets)
+
+    office = Secretariat(settings=settings, directory=embedded, store=store, clock=Meanwhile())
+    printed = await office.print_letters(viewer, TILLEULS, [quick.account_id, slow.account_id], ORIGIN)
+    assert (printed.letters, printed.passed_over) == (1, 1)
+    assert "Lina Morel" in texts(printed)[0]
+    assert codes(store, quick.account_id) is None
+    assert Action.LETTER_PRINTED not in [one.action for one in store.read_now(audit.history, quick.account_id)]
+    with pytest.raises(Refused) as refused:
+        await office.print_letters(viewer, TILLEULS, [quick.account_id], ORIGIN)
+    assert refused.value.reason is Reason.INVALID
+
+
+async def test_a_secretariat_does_not_get_hold_of_further_schools_through_a_colleague(
+    office: Secretariat, embedded: EmbeddedDirectory, store: Store
+) -> None:
+    viewer = await rleroy(embedded)
+    both = (Affiliation(Tie.SCHOOL, LYCEE, LYCEE),)
+    colleague = await add(embedded, "Jeanne", "Roux", Role.SECRETARIAT, affiliations=both)
+    own = await add(embedded, "Paul", "Petit", Role.SECRETARIAT)
+    printed = await office.print_letters(viewer, TILLEULS, [colleague.account_id, own.account_id], ORIGIN)
+    assert (printed.letters, printed.passed_over) == (1, 1)
+    assert codes(store, colleague.account_id) is None
+    await embedded.set_password(colleague.account_id, Secret("Academie#2026"))
+    with pytest.raises(Refused) as refused:
+        await office.renew(viewer, TILLEULS, colleague.account_id, ORIGIN)
+    assert refused.value.reason is Reason.FORBIDDEN
+    assert await embedded.authenticate(colleague.login, Secret("Academie#2026")) is not None
+    # The other way round nothing is gained, and an administrator may do either.
+    assert (await office.renew(colleague, TILLEULS, viewer.account_id, ORIGIN)).letters == 1
+    admin = await add(embedded, "Ada", "Minière", Role.ADMIN, "")
+    assert (await office.renew(admin, TILLEULS, colleague.account_id, ORIGIN)).letters == 1
 
 
 async def test_a_new_code_withdraws_the_password(

@@ -16,6 +16,7 @@ from mailserver.store.accounts.keeping import (
     set_code,
     set_facts,
     set_quota,
+    set_waiting_code,
     start_provisioning,
 )
 from mailserver.store.accounts.rows import (
@@ -75,6 +76,7 @@ __all__ = [
     "set_code",
     "set_facts",
     "set_quota",
+    "set_waiting_code",
     "start_provisioning",
     "suspend",
 ]

@@ -108,6 +108,14 @@ def set_code(tx: Tx, account_id: int, hashed: bytes, expires: int) -> None:
     move(tx, account_id, {"code": hashed, "code_expires": expires})
 
 
+def set_waiting_code(tx: Tx, account_id: int, hashed: bytes, expires: int) -> bool:
+    """The same while the account waits for activation; False when it does not: it was opened meanwhile."""
+    if require(tx, account_id).state is not State.PENDING:
+        return False
+    set_code(tx, account_id, hashed, expires)
+    return True
+
+
 def password_chosen(tx: Tx, account_id: int) -> None:
     """A password was set: a waiting account is active, every provisional secret is dead."""
     standing = require(tx, account_id)
