@@ -65,7 +65,8 @@ def _suspend(tx: Tx, account_id: int) -> bool:
     standing = accounts.require(tx, account_id)
     if not 0 < standing.suspend_from <= tx.now:
         return False
-    if 0 < standing.suspend_until <= tx.now or standing.state is State.SUSPENDED:
+    over = 0 < standing.suspend_until <= tx.now
+    if over or standing.state in (State.SUSPENDED, State.CLOSED):
         # The service was down all the while, or somebody was faster: there is nothing left to begin.
         accounts.forget_planned_suspension(tx, account_id)
         return False

@@ -130,11 +130,21 @@ async def test_restored_within_grace_everything_is_back(house: House) -> None:
 
 async def test_closed_while_suspended_and_restored(house: House) -> None:
     person = await house.person()
-    await house.accounts.suspend("edupont", "enquête", True, until=int(house.clock.now()) + DAY)
+    end = int(house.clock.now()) + DAY
+    await house.accounts.suspend("edupont", "enquête", True, until=end)
+    await house.accounts.close("edupont", "parti")
+    await house.round(60)
+    back = (await house.accounts.restore("edupont")).standing
+    assert (back.state, back.reason, back.may_receive, back.suspend_until) == (State.SUSPENDED, "enquête", True, end)
     await house.accounts.close("edupont", "parti")
     await house.round(2 * DAY)
     assert (await house.standing(person)).state is State.CLOSED, "the end of the suspension opens nothing"
-    assert (await house.accounts.restore("edupont")).standing.state is State.ACTIVE
+    back = (await house.accounts.restore("edupont")).standing
+    assert (back.state, back.reason, back.may_receive, back.suspend_until) == (State.ACTIVE, "", False, 0), "it is over"
+    await house.accounts.suspend("edupont", "enquête", False)
+    await house.accounts.close("edupont", "parti")
+    assert (await house.accounts.resume("edupont")).standing.state is State.SUSPENDED
+    assert (await house.accounts.resume("edupont")).standing.state is State.ACTIVE
 
 
 async def test_two_caretakers_do_nothing_twice(house: House) -> None:

@@ -72,6 +72,9 @@ class Standing:
     erase_at: int
     """A closed account is erased; 0: only by command."""
     erased: int
+    suspended_before: State | None
+    """Of an account that was closed while it was suspended: the state before the suspension."""
+    suspended_reason: str
 
 
 _ALL: Select[Any] = select(
@@ -109,6 +112,8 @@ _ALL: Select[Any] = select(
     account.c.auto_reply,
     account.c.erase_at,
     account.c.erased,
+    account.c.suspended_before,
+    account.c.suspended_reason,
 )
 _GET = Statement(_ALL.where(account.c.id == bindparam("account_id")))
 _BY_LOGIN = Statement(_ALL.where(account.c.login == bindparam("login")))
@@ -203,4 +208,6 @@ def _standing(row: Row) -> Standing:
         auto_reply=row[31],
         erase_at=row[32],
         erased=row[33],
+        suspended_before=State(row[34]) if row[34] else None,
+        suspended_reason=row[35],
     )

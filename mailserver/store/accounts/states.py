@@ -12,6 +12,7 @@ from mailserver.store.accounts.rows import Standing, move, note, require
 from mailserver.store.statements import Tx
 
 _NO_SUSPENSION = {"suspend_from": 0, "suspend_until": 0, "state_reason": "", "may_receive": 0}
+_NOTHING_ASIDE = {"suspended_before": "", "suspended_reason": ""}
 _NO_PLAN = {"close_at": 0, "close_notice": 0, "close_reason": ""}
 _NO_FAREWELL = {"reply_until": 0, "auto_reply": "", "erase_at": 0}
 
@@ -78,9 +79,10 @@ def resume(tx: Tx, account_id: int) -> State:
 
 
 def forget_planned_suspension(tx: Tx, account_id: int) -> None:
-    """A suspension that was to begin does not; a present one keeps its terms."""
+    """A suspension that was to begin does not; a present one, or one set aside by a closing, keeps its terms."""
     standing = require(tx, account_id)
-    note(tx, account_id, {"suspend_from": 0} if standing.state is State.SUSPENDED else _NO_SUSPENSION)
+    begun = standing.state in (State.SUSPENDED, State.CLOSED)
+    note(tx, account_id, {"suspend_from": 0} if begun else _NO_SUSPENSION)
 
 
 def plan_closing(tx: Tx, account_id: int, close_at: int, reason: str, farewell: Farewell | None = None) -> bool:
@@ -128,16 +130,15 @@ def close(tx: Tx, account_id: int, reason: str, farewell: Farewell = NO_FAREWELL
         if farewell != NO_FAREWELL and not standing.erased:
             note(tx, account_id, farewell.columns)
         return
-    before = standing.state_before if standing.state is State.SUSPENDED else standing.state
     secrets = {"code": None, "code_expires": 0, "recovery_code": None, "recovery_expires": 0}
     move(
         tx,
         account_id,
         {
-            **_NO_SUSPENSION,
+            **_set_aside(standing),
             **_NO_PLAN,
             **secrets,
-            **_entering(tx, State.CLOSED, before or State.ACTIVE),
+            **_entering(tx, State.CLOSED, standing.state),
             "state_reason": reason,
             "welcome_due": 0,
             "answered_uid": 0,
@@ -147,14 +148,23 @@ def close(tx: Tx, account_id: int, reason: str, farewell: Farewell = NO_FAREWELL
 
 
 def restore(tx: Tx, account_id: int) -> State:
-    """A closed account as it was before. Raises Refused(CONFLICT) if it is not closed or was erased."""
+    """A closed account as it was before: one that was suspended is, on the same terms, unless their end is past.
+
+    Raises Refused(CONFLICT) if it is not closed or was erased.
+    """
     standing = require(tx, account_id)
     if standing.state is not State.CLOSED:
         raise Refused(Reason.CONFLICT, f"{standing.login}: the account is {standing.state.value}")
     if standing.erased:
         raise Refused(Reason.CONFLICT, f"{standing.login}: the account is erased")
     before = standing.state_before or State.ACTIVE
-    move(tx, account_id, {**_NO_SUSPENSION, **_NO_FAREWELL, **_entering(tx, before)})
+    below = standing.suspended_before or State.ACTIVE
+    if before is State.SUSPENDED and not 0 < standing.suspend_until <= tx.now:
+        terms = {**_entering(tx, before, below), "state_reason": standing.suspended_reason}
+    else:
+        before = below if before is State.SUSPENDED else before
+        terms = {**_NO_SUSPENSION, **_entering(tx, before)}
+    move(tx, account_id, {**terms, **_NOTHING_ASIDE, **_NO_FAREWELL})
     return before
 
 
@@ -183,12 +193,21 @@ def end_erasure(tx: Tx, account_id: int) -> bool:
     nothing: dict[str, Any] = {
         **dict.fromkeys(("numen", "ine", "birth_date", "code", "recovery_code")),
         **dict.fromkeys(("recovery_address", "source", "source_key", "state_reason", "auto_reply"), ""),
+        **dict.fromkeys(("suspended_before", "suspended_reason"), ""),
         **dict.fromkeys(("code_expires", "recovery_expires", "password_set", "last_login", "activated"), 0),
         **dict.fromkeys(("answered_uid", "erase_at", "renewal_notice"), 0),
         "provisioned": 1,  # no mailbox is made for it, and no import takes it for one that nobody ever used
     }
     move(tx, account_id, nothing)
     return True
+
+
+def _set_aside(standing: Standing) -> dict[str, Any]:
+    """What a closing does to a suspension: a present one waits for the account to be restored, a planned one is off."""
+    if standing.state is not State.SUSPENDED:
+        return {**_NO_SUSPENSION, **_NOTHING_ASIDE}
+    below = standing.state_before or State.ACTIVE
+    return {"suspend_from": 0, "suspended_before": below.value, "suspended_reason": standing.reason}
 
 
 def _entering(tx: Tx, state: State, before: State | None = None) -> dict[str, Any]:

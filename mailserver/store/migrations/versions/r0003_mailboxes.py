@@ -66,6 +66,12 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("suspended_before", sa.String(length=16), server_default="", nullable=False))
         batch_op.add_column(sa.Column("suspended_reason", sa.Text(), server_default="", nullable=False))
 
+    with op.batch_alter_table("expunged", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("at", sa.BigInteger(), server_default="0", nullable=False))
+
+    with op.batch_alter_table("mailbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("expunged_floor", sa.BigInteger(), server_default="0", nullable=False))
+
     with op.batch_alter_table("mailing_list", schema=None) as batch_op:
         batch_op.add_column(sa.Column("box_id", sa.BigInteger(), server_default="0", nullable=False))
 
