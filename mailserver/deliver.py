@@ -588,4 +588,14 @@ def deliver_unit(
     return content_id, used, targets
 
 
-__all__ = ["Delivered", "Delivery", "Denied", "Envelope", "Part", "Recipient", "deliver_parts", "deliver_unit"]
+__all__ = [
+    "UNPROVEN",
+    "Delivered",
+    "Delivery",
+    "Denied",
+    "Envelope",
+    "Part",
+    "Recipient",
+    "deliver_parts",
+    "deliver_unit",
+]

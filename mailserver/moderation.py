@@ -10,9 +10,9 @@ import asyncio
 import structlog
 
 from mailserver.clock import Clock
-from mailserver.deliver import Delivery, Envelope, Part, deliver_parts
+from mailserver.deliver import UNPROVEN, Delivery, Envelope, Part, deliver_parts
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Directory, Population
+from mailserver.identity import Directory
 from mailserver.mime.tracing import return_path
 from mailserver.notices import house, moderation
 from mailserver.rules import Sender
@@ -104,7 +104,7 @@ class Moderation:
     async def _sender(self, waiting: Held) -> Sender:
         """Who sent it, with the population they had then."""
         if not waiting.account_id:
-            return Sender(Population.OUTSIDE, claimed=waiting.reverse_path.casefold() or "-")
+            return self._delivery.outsider(waiting.reverse_path or UNPROVEN)
         principal = await self._directory.by_account(waiting.account_id)
         if principal is None:
             return Sender(waiting.population, waiting.account_id)

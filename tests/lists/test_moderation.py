@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from mailserver.errors import Reason, Refused
-from mailserver.identity import Population
+from mailserver.identity import Population, Writers
 from mailserver.rules import Denied
 from mailserver.store import collect, rules
 from mailserver.store.schema.mail import content
@@ -135,6 +135,17 @@ def test_a_moderated_list_within_a_list_holds_its_own(house: House) -> None:
     assert one.list == at("debat")
     house.run(moderation(house).approve(one.id, ORIGIN))
     assert len(house.mail("tom")) == 1
+
+
+def test_letting_a_stranger_pass_proves_nobodys_address(house: House) -> None:
+    """Who claims to be a named writer of a list within the moderated one is still nobody of ours."""
+    inner = make_list(house, "annonces", [at("max")], writers=Writers.OWNERS, named=(at("paul"),))
+    outer = make_list(house, "ouverte", [at("tom"), inner], moderated=True, owners=(at("ines"),))
+    assert arrive(house, at("paul"), outer) == {}
+    (one,) = waiting(house)
+    assert house.run(moderation(house).approve(one.id, ORIGIN)) == 1
+    assert len(house.mail("tom")) == 1
+    assert house.mail("max") == []
 
 
 def test_a_flood_of_messages_is_not_a_flood_of_notices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
