@@ -181,7 +181,8 @@ class Entries:
 
     async def walk(self, walk: Walk, start: Position) -> Found:
         """Entries of the kinds that may match, from a position on, each with where to resume after it."""
-        around = Surroundings(self._tree, (await self._all_schools()).keys)
+        reader = None if walk.viewer.administrator else walk.viewer.login or ""
+        around = Surroundings(self._tree, (await self._all_schools()).keys, reader)
         for step, kind in enumerate(ORDER):
             if step < start.step or kind not in walk.kinds:
                 continue

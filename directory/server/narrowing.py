@@ -13,7 +13,7 @@ from directory.schema import AttributeType
 from directory.server import asked, filters
 from directory.server.filters import Filter
 from directory.server.matching import contains, decode
-from directory.tree import CARRIED, CLASSES, Kind, Tree
+from directory.tree import CARRIED, CLASSES, OWN, PUBLIC, Kind, Tree
 from mailserver.folding import search_key, strip_marks
 from mailserver.store.conditions import (
     All,
@@ -80,6 +80,9 @@ class Surroundings:
     tree: Tree
     schools: Mapping[str, str]
     """The folded name of each UAI."""
+    reader: str | None = None
+    """Whose login, folded, decides what is read of people; None: everything is. What somebody may not read of others
+    chooses nobody but themselves, so that neither time nor the size of a page tells of it."""
 
 
 def narrow(wanted: Filter, kind: Kind, around: Surroundings) -> Condition:
@@ -155,7 +158,16 @@ def _assertion(wanted: Assertion, kind: Kind, around: Surroundings) -> Condition
     known = schema.attribute(wanted.attribute)
     if known is None:
         return Nothing()  # undefined, hence never true
-    return _either([_about(member, wanted, kind, around) for member in _members(known, kind)])
+    return _either(
+        [_readable(member, kind, around) or _about(member, wanted, kind, around) for member in _members(known, kind)]
+    )
+
+
+def _readable(known: AttributeType, kind: Kind, around: Surroundings) -> Condition | None:
+    """Of whom alone an assertion about an attribute can be true that the reader may not read of others; None: any."""
+    if kind is not Kind.PERSON or around.reader is None or known.name in PUBLIC:
+        return None
+    return Equals(Field.LOGIN, around.reader) if known.name in OWN else Nothing()
 
 
 def _members(known: AttributeType, kind: Kind) -> list[AttributeType]:
@@ -270,7 +282,10 @@ def _extensible(wanted: filters.Extensible, kind: Kind, around: Surroundings) ->
         return Everything() if not wanted.attribute or wanted.dn_attributes else Nothing()
     if known.name == "objectClass":
         return Everything()
-    return _either([_equals(member, decode(wanted.value), kind, around) for member in _members(known, kind)])
+    text = decode(wanted.value)
+    return _either(
+        [_readable(member, kind, around) or _equals(member, text, kind, around) for member in _members(known, kind)]
+    )
 
 
 def predicate(condition: Condition) -> Callable[[Keys], bool]:

@@ -276,8 +276,10 @@ class _Answer:
             self._output += messages.entry(self._id, entry.dn, chosen)
             if len(self._output) > CHUNK:
                 await self._flush()
-        if position is not None:
-            self._last = position
+            # Only of what was sent: where candidates were looked at and left out, a cookie would tell of attributes
+            # that the viewer may ask about but not read.
+            if position is not None:
+                self._last = position
 
     def _end_early(self) -> NoReturn:
         if not self._paged:

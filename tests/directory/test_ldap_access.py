@@ -120,6 +120,19 @@ def test_no_filter_of_any_form_and_no_comparison_is_an_oracle(door: Academy, use
     assert names_of(connection, "(userPassword=*)") == []
 
 
+@pytest.mark.parametrize("wanted", ["(acadState=active)", "(supannListeRouge=FALSE)", "(acadAccountId>=1)"])
+def test_a_cookie_tells_nothing_of_what_a_viewer_may_not_read(door: Academy, wanted: str) -> None:
+    """Where a page ends must not depend on whom a condition that the viewer may not ask about would have chosen."""
+    connection = door.connect("nlointaine", PASSWORD)
+    places = set()
+    for condition in (wanted, "(acadState=suspended)"):
+        asked = f"(|(uid=edupont){condition}(uid=nlointaine))"
+        _, result, response, _ = connection.search(PEOPLE, asked, attributes=["1.1"], paged_size=1)
+        assert [item["dn"] for item in response] == [f"uid=edupont,{PEOPLE}"]
+        places.add(result["controls"]["1.2.840.113556.1.4.319"]["value"]["cookie"].partition(b":")[2])
+    assert len(places) == 1
+
+
 def test_nobody_gives_an_entry_a_secret() -> None:
     for value in (NUMEN, f"NUMEN {NUMEN.lower()}.", INE, "12 3456 789 AB", "1234567890K"):
         with pytest.raises(Exception, match="secrets"):
