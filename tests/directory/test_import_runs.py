@@ -1,5 +1,6 @@
 """Runs: what is shown is what is done, a run is taken back, leavers are guarded, a kill loses and doubles nothing."""
 
+import asyncio
 import csv
 import fcntl
 import io
@@ -23,6 +24,7 @@ from directory.imports.embedded import EmbeddedTarget
 from directory.imports.planning import Seen
 from directory.imports.target import LEFT, Outcome
 from directory.people import EmbeddedDirectory
+from mailserver.caretaker import states
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import NewPerson, PersonChange, Role, State, Tie
 from mailserver.store import accounts, affiliations, audit, claims, imports, people, schools
@@ -398,6 +400,24 @@ async def test_what_was_taken_back_is_erased_after_a_while(importer: Importer) -
     assert (standing.marks.numen, standing.recovery_address, standing.erased > 0) == (None, "", True)
     # Nobody knows any more whose it was: the same person is somebody new.
     assert [one.login for one in wide(importer, EMILIE).heard.results] == ["edupont1"]
+
+
+async def test_a_suspension_planned_meanwhile_holds_no_other_up(importer: Importer) -> None:
+    """Planned for an arrival that is then taken back: the caretaker of the day goes on to the others."""
+    kept = wide(importer, SAMIR)
+    done = wide(importer, EMILIE)
+    store, when = importer.store, int(importer.store.clock.now()) + 2
+    for login in ("edupont", "skaci"):
+        store.write_now(accounts.suspend, importer.standing(login).id, "", False, start=when)
+    gone = importer.entry("edupont").account_id
+    importer.undo(done.run_id)
+    assert kept.run_id != done.run_id
+    await asyncio.sleep(2.1)
+    await states.suspend(store)
+    assert importer.standing("skaci").state is State.SUSPENDED
+    left = store.read_now(accounts.get, gone)
+    assert left is not None
+    assert (left.state, left.suspend_from) == (State.CLOSED, 0)
 
 
 def test_only_for_a_while(importer: Importer) -> None:
