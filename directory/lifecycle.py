@@ -16,7 +16,7 @@ from mailserver.identity import Directory, NewPerson, PersonChange, Principal, S
 from mailserver.proofs import Proofs, new_code
 from mailserver.sasl import Secret
 from mailserver.settings import Accounts as Terms
-from mailserver.store import accounts, audit, erasure
+from mailserver.store import accounts, audit, erasure, messages
 from mailserver.store.accounts import NO_FAREWELL, Farewell, Standing
 from mailserver.store.audit import Action, Origin
 from mailserver.store.statements import Tx
@@ -179,6 +179,12 @@ class Accounts:
         await self._store.write(_set_quota, self._origin, account.principal.account_id, quota)
         return await self._again(account)
 
+    async def set_message_quota(self, login: str, count: int) -> Account:
+        """How many messages; 0: any number, -1: the setting's."""
+        account = await self.find(login)
+        await self._store.write(_set_message_quota, self._origin, account.principal.account_id, count)
+        return await self._again(account)
+
     async def change(self, login: str, change: PersonChange) -> Account:
         """Names, population, school, whether address books show the person. Raises as `Directory.change`."""
         account = await self.find(login)
@@ -234,6 +240,11 @@ def _restore(tx: Tx, origin: Origin, account_id: int) -> None:
 def _set_quota(tx: Tx, origin: Origin, account_id: int, quota: int) -> None:
     accounts.set_quota(tx, account_id, quota)
     audit.record(tx, origin, Action.QUOTA_SET, account_id, str(quota))
+
+
+def _set_message_quota(tx: Tx, origin: Origin, account_id: int, count: int) -> None:
+    messages.set_message_quota(tx, account_id, count)
+    audit.record(tx, origin, Action.QUOTA_SET, account_id, f"{count} messages")
 
 
 # ---------------------------------------------------------------------- closing and erasing, for the caretaker too

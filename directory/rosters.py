@@ -13,6 +13,7 @@ from mailserver.selection import Selection
 from mailserver.settings import Settings
 from mailserver.store import audit, claims, lists, people, selecting
 from mailserver.store.audit import Action, Origin
+from mailserver.store.messages import NO_QUOTA, Quota
 from mailserver.store.statements import Tx
 
 MAX_NESTING = 8
@@ -32,8 +33,8 @@ class House:
     """What lists must know of the instance."""
 
     domains: tuple[str, ...]
-    quota: int = 0
-    """Of accounts without one of their own; 0: none."""
+    quota: Quota = NO_QUOTA
+    """Of accounts without one of their own."""
     standing: bool = True
     standing_writers: Writers = Writers.PERSONNEL
 
@@ -42,7 +43,7 @@ class House:
         """As an instance is set up."""
         return cls(
             tuple(domain.casefold() for domain in settings.domains),
-            settings.limits.quota,
+            Quota.of(settings.limits),
             settings.lists.standing,
             Writers(settings.lists.standing_writers),
         )

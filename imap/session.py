@@ -18,6 +18,7 @@ from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import Principal
 from mailserver.login import Login
 from mailserver.settings import Settings
+from mailserver.store.messages import Quota
 from mailserver.store.transactions import Store
 
 
@@ -181,6 +182,11 @@ class Session:
     @property
     def account_id(self) -> int:
         return self.principal.account_id
+
+    @property
+    def quota(self) -> Quota:
+        """What accounts without their own limits may hold."""
+        return Quota.of(self.services.settings.limits)
 
     def log_in(self, principal: Principal) -> None:
         """Enter the authenticated state."""

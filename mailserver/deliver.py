@@ -122,6 +122,7 @@ class Delivery:
         self._clock = clock
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
         self._folder = settings.data / "blobs"
+        self._quota = messages.Quota.of(settings.limits)
         self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
         self._inboxes: dict[int, int] = {}
         self._rulebook = Rulebook(store=store, clock=clock, changes=changes)
@@ -250,12 +251,7 @@ class Delivery:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         if principal.state is State.SUSPENDED and not principal.may_receive:
             raise Refused(Reason.SUSPENDED, "This account is suspended")
-        if not principal.quota_bytes:
-            return None
-        used, _ = await self._store.read(messages.usage, principal.account_id)
-        if used >= principal.quota_bytes:
-            raise Refused(Reason.OVER_QUOTA, "Mailbox is full")
-        return principal.quota_bytes - used
+        return await self._store.read(messages.room, principal.account_id, self._quota)
 
     async def _role(self, address: str) -> Recipient:
         admins = await self._directory.administrators()

@@ -80,6 +80,8 @@ class Limits(_Section):
     header_size: int = Field(default=1024 * 1024, ge=4096)
     quota: int = Field(default=5 * 1024**3, ge=0)
     """Octets of mail per account unless set on the account; 0: none."""
+    quota_messages: int = Field(default=0, ge=0)
+    """Messages per account unless set on the account; 0: any number."""
     hops: int = Field(default=50, ge=10)
     """Received fields in a message before it is a loop (RFC 5321 section 6.3)."""
     login_failures: int = Field(default=10, ge=1)

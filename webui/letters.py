@@ -15,7 +15,7 @@ from mailserver.mime.addresses import people
 from mailserver.mime.compose import Attachment, NewMessage, build
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.replies import correspondents, thread
-from mailserver.store import webmail
+from mailserver.store import messages, webmail
 from webui import plaintext
 from webui.effort import computed
 from webui.forms import Form, positive
@@ -182,9 +182,8 @@ async def keep(services: Services, visit: Visit, letter: Letter, attachments: Se
     letter = letter if letter.key else replace(letter, key=services.keys.new_token())
     octets = await written(services, visit, letter, attachments, draft=True)
     prepared = await services.delivery.prepare(octets)
-    draft_id = await services.store.write(
-        webmail.replace_draft, visit.account_id, letter.draft, prepared, visit.principal.quota_bytes
-    )
+    quota = messages.Quota.of(services.settings.limits)
+    draft_id = await services.store.write(webmail.replace_draft, visit.account_id, letter.draft, prepared, quota)
     return replace(letter, draft=draft_id)
 
 

@@ -20,7 +20,7 @@ from mailserver.errors import Reason, Refused, Temporary
 from mailserver.store import blobs, mailboxes, messages, packed
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
-from mailserver.store.messages import Appended, Copied
+from mailserver.store.messages import Appended, Copied, Quota
 from mailserver.store.transactions import Tx, Uncertain
 
 Outputs = AsyncGenerator[bytes | Reply, None]
@@ -54,7 +54,7 @@ async def append(session: Session, command: commands.Append) -> Outputs:
     files = [prepared.file for prepared, _, _ in batch if prepared.file is not None]
     try:
         appended, unused = await session.services.store.write(
-            append_all, session.account_id, command.mailbox, batch, session.principal.quota_bytes
+            append_all, session.account_id, command.mailbox, batch, session.quota
         )
     except Uncertain:  # the collector finds out whether they are needed
         raise
@@ -77,14 +77,14 @@ async def _remove(files: Sequence[str], folder: Path) -> None:
 
 
 def append_all(
-    tx: Tx, account_id: int, name: str, batch: Sequence[_New], quota: int
+    tx: Tx, account_id: int, name: str, batch: Sequence[_New], quota: Quota
 ) -> tuple[list[Appended], list[str]]:
     """One unit: every message of the batch in the mailbox of that name.
 
     Returns where they went, and the files that were written for contents the store had already.
     """
     mailbox_id = _target(tx, account_id, name)
-    messages.check_quota(tx, account_id, quota, sum(prepared.size for prepared, _, _ in batch))
+    messages.check_quota(tx, account_id, quota, sum(prepared.size for prepared, _, _ in batch), len(batch))
     appended: list[Appended] = []
     unused: list[str] = []
     for prepared, flags, received in batch:
@@ -211,7 +211,7 @@ async def copy(session: Session, command: commands.Copy) -> Outputs:
         session.mailbox.shared.mailbox_id,
         command.mailbox,
         uids,
-        session.principal.quota_bytes,
+        session.quota,
         whole=not command.by_uid,
     )
     yield ok("COPY completed", _copy_uid(copied))
@@ -244,7 +244,7 @@ def _chosen(session: Session, command: commands.Copy | commands.Move) -> "tuple[
 
 
 def copy_to(
-    tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], quota: int, *, whole: bool
+    tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
 ) -> Copied:
     """One unit: copy into the mailbox of that name. `whole`: a message that is gone refuses all of it."""
     copied = messages.copy(tx, account_id, source_id, _target(tx, account_id, name), uids, quota)

@@ -57,21 +57,29 @@ def quota(
     directory: InstanceDir,
     name: Name,
     size: Annotated[str, typer.Argument(metavar="[SIZE]", help="500M, 5G, none, or default.")] = "",
+    count: Annotated[str, typer.Option("--messages", help="How many messages: a number, none, or default.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Set how much mail an account may keep; without SIZE, show it."""
     settings = settings_of(directory)
     octets = _octets(size) if size else None
+    most = _count(count) if count else None
+    usual = messages.Quota.of(settings.limits)
 
     async def work(desk: Desk) -> dict[str, object]:
         account = await (desk.accounts.find(name) if octets is None else desk.accounts.set_quota(name, octets))
-        used, _ = await desk.store.read(messages.usage, account.principal.account_id)
+        if most is not None:
+            account = await desk.accounts.set_message_quota(name, most)
+        used, held = await desk.store.read(messages.usage, account.principal.account_id)
+        limits = await desk.store.read(messages.quota, account.principal.account_id, usual)
         default = account.standing.quota < 0
         return {
             "login": account.principal.login,
             "quota": account.principal.quota_bytes,
             "default": default,
             "octets": used,
+            "quota_messages": limits.messages,
+            "messages": held,
         }
 
     found = at_desk(settings, work)
@@ -80,6 +88,15 @@ def quota(
         return
     limit = found["quota"] or "none"
     print(f"{found['login']}: {found['octets']} octets of {limit}{' (the default)' if found['default'] else ''}")
+    print(f"{found['login']}: {found['messages']} messages of {found['quota_messages'] or 'any number'}")
+
+
+def _count(text: str) -> int:
+    if text.lower() in ("default", "none"):
+        return -1 if text.lower() == "default" else 0
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1 << 32:
+        fail(f"{text!r} is no number of messages: write 100000, none or default")
+    return int(text)
 
 
 def _octets(size: str) -> int:

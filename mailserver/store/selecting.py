@@ -8,9 +8,11 @@ from sqlalchemy import case as choice
 from mailserver.folding import code_key, search_key
 from mailserver.identity import Population, Role, State, Tie
 from mailserver.selection import AnyOf, Every, Selection, Subject, Term, Without
+from mailserver.store.messages import Quota
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.people import affiliation, claim, person, school, vocabulary_entry
+from mailserver.store.schema.sharing import message_quota
 from mailserver.store.statements import Tx
 
 LAST = "\U0010ffff"
@@ -48,7 +50,7 @@ class Found:
     hidden: bool
 
 
-def receivers(tx: Tx, selection: Selection, quota: int, limit: int) -> list[int]:
+def receivers(tx: Tx, selection: Selection, quota: Quota, limit: int) -> list[int]:
     """Accounts of those who take mail now, at most `limit`. `quota`: what accounts without their own have."""
     clause = select(account.c.id).select_from(_PEOPLE).where(_clause(selection, ()), _takes_mail(quota))
     return list(tx.execute(clause.limit(limit)).scalars())
@@ -86,7 +88,7 @@ def count(tx: Tx, selection: Selection) -> int:
     return int(rows.scalar_one())
 
 
-def holders(tx: Tx, addresses: list[str], quota: int) -> tuple[list[int], set[str], list[int]]:
+def holders(tx: Tx, addresses: list[str], quota: Quota) -> tuple[list[int], set[str], list[int]]:
     """The accounts that folded addresses lead to and that take mail now; which addresses lead to anybody; the
     accounts that take none."""
     accounts: dict[int, None] = {}
@@ -111,15 +113,19 @@ def holders(tx: Tx, addresses: list[str], quota: int) -> tuple[list[int], set[st
 _NOT_CLOSED = account.c.state != State.CLOSED.value
 
 
-def _takes_mail(quota: int) -> ColumnElement[bool]:
+def _takes_mail(quota: Quota) -> ColumnElement[bool]:
     """Not closed, not suspended unless it keeps receiving, and room in the mailbox: what `Delivery` asks of one."""
-    own = choice((account.c.quota < 0, quota), else_=account.c.quota)
-    total = select(func.coalesce(func.sum(mailbox.c.octets), 0)).where(mailbox.c.account_id == account.c.id)
-    used = total.scalar_subquery()
+    own = choice((account.c.quota < 0, quota.octets), else_=account.c.quota)
+    mine = mailbox.c.account_id == account.c.id
+    used = select(func.coalesce(func.sum(mailbox.c.octets), 0)).where(mine).scalar_subquery()
+    held = select(func.coalesce(func.sum(mailbox.c.messages), 0)).where(mine).scalar_subquery()
+    said = select(message_quota.c.messages).where(message_quota.c.account_id == account.c.id).scalar_subquery()
+    count = func.coalesce(said, quota.messages)
     return and_(
         _NOT_CLOSED,
         or_(account.c.state != State.SUSPENDED.value, account.c.may_receive == 1),
         or_(own == 0, used < own),
+        or_(count == 0, held < count),
     )
 
 

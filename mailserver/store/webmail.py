@@ -344,7 +344,7 @@ def _number(row: Row | None) -> int:
 # ---------------------------------------------------------------------- drafts
 
 
-def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quota: int) -> int:
+def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quota: messages.Quota) -> int:
     """Store a draft in place of an older one (0: of none), as one unit; its content id.
 
     Raises Refused(CONFLICT) when the older one is not there any more: it was replaced, sent or removed elsewhere.

@@ -237,6 +237,8 @@ class World:
     async def people(self, *logins: str, quota: int = 0) -> None:
         for login in logins or PEOPLE:
             self.accounts[login] = await self.store.write(create_account, login)
+            if quota:
+                await self.store.write(accounts.set_quota, self.accounts[login], quota)
             self.keeper.add(self.accounts[login], login, quota)
 
     def know(self, other: "World") -> None:

@@ -30,6 +30,7 @@ from mailserver.store import (
 )
 from mailserver.store.audit import Action, Origin
 from mailserver.store.held import Hold
+from mailserver.store.messages import Quota
 from mailserver.store.schools import Facts
 from mailserver.store.spool import Options
 from mailserver.store.transactions import Store, Tx
@@ -114,7 +115,7 @@ async def test_whom_a_selection_finds(store: Store, people: dict[str, int], quer
     wanted = {people[login] for login in logins.split()}
     assert {one.account_id for one in await store.read(selecting.found, who, 100)} == wanted
     assert await store.read(selecting.count, who) == len(wanted)
-    assert set(await store.read(selecting.receivers, who, 0, 100)) == wanted
+    assert set(await store.read(selecting.receivers, who, Quota(0), 100)) == wanted
 
 
 async def test_who_takes_no_mail_is_left_out(store: Store, people: dict[str, int]) -> None:
@@ -122,8 +123,8 @@ async def test_who_takes_no_mail_is_left_out(store: Store, people: dict[str, int
     await store.write(accounts.suspend, people["bob"], "x", True)
     await store.write(_fill, people["cyd"])
     who = parse("role=teacher")
-    assert await store.read(selecting.receivers, who, 1000, 100) == [people["bob"]]
-    found = await store.read(selecting.holders, [at("ada"), at("bob"), at("bob"), at("nobody")], 1000)
+    assert await store.read(selecting.receivers, who, Quota(1000), 100) == [people["bob"]]
+    found = await store.read(selecting.holders, [at("ada"), at("bob"), at("bob"), at("nobody")], Quota(1000))
     assert found == ([people["bob"]], {at("ada"), at("bob")}, [people["ada"]])
 
 

@@ -171,11 +171,11 @@ def test_changed_since_tells_everything(store: Store, edupont: int) -> None:
 def test_quota_refuses_and_leaves_nothing(store: Store, edupont: int, folder: Path) -> None:
     box = box_of(store, edupont)
     with pytest.raises(Refused) as refused:
-        store.write_now(messages.append, edupont, box.id, blobs.prepare(mail(1), folder), quota=10)
+        store.write_now(messages.append, edupont, box.id, blobs.prepare(mail(1), folder), quota=messages.Quota(10))
     assert refused.value.reason is Reason.OVER_QUOTA
     fill(store, edupont, 2)
     with pytest.raises(Refused):
-        store.write_now(messages.copy, edupont, box.id, box_of(store, edupont, "Archive").id, None, quota=300)
+        store.write_now(messages.copy, edupont, box.id, box_of(store, edupont, "Archive").id, None, messages.Quota(300))
     store.read_now(recount, edupont, "Archive")
 
 
@@ -247,3 +247,22 @@ def test_recent_is_claimed_once(store: Store, edupont: int) -> None:
 def test_only_what_is_quick_is_scanned_on_the_event_loop(octets: bytes, quick: bool) -> None:
     """An attack of small messages that take long: they go to a thread."""
     assert blobs.is_quick(octets) is quick
+
+
+def test_messages_are_counted_too(store: Store, edupont: int, folder: Path) -> None:
+    box = box_of(store, edupont)
+    default = messages.Quota(messages=2)
+    for number in range(2):
+        store.write_now(messages.append, edupont, box.id, blobs.prepare(mail(number), folder), quota=default)
+    with pytest.raises(Refused) as refusal:
+        store.write_now(messages.append, edupont, box.id, blobs.prepare(mail(9), folder), quota=default)
+    assert refusal.value.reason is Reason.OVER_QUOTA
+    with pytest.raises(Refused):
+        store.read_now(messages.room, edupont, default)
+    with pytest.raises(Refused):
+        store.write_now(messages.copy, edupont, box.id, box_of(store, edupont, "Archive").id, None, default)
+    store.write_now(messages.set_message_quota, edupont, 4)
+    assert store.read_now(messages.quota, edupont, default) == messages.Quota(0, 4)
+    store.write_now(messages.copy, edupont, box.id, box_of(store, edupont, "Archive").id, None, default)
+    store.write_now(messages.set_message_quota, edupont, 0)
+    assert store.read_now(messages.room, edupont, default) is None

@@ -7,6 +7,7 @@ from sqlalchemy import insert, select
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import accounts, blobs, mailboxes, messages, sessions, webmail
+from mailserver.store.messages import Quota
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.sessions import once, parked, session, undo
 from mailserver.store.sessions import Preferences, Undo
@@ -220,16 +221,16 @@ def test_beginning_of_a_message_is_enough_for_its_text(store: Store, emma: int) 
 
 def test_draft_is_replaced_or_refused(store: Store, emma: int) -> None:
     folder = store.data / "blobs"
-    first = store.write_now(webmail.replace_draft, emma, 0, blobs.prepare(mail("1"), folder), 0)
-    second = store.write_now(webmail.replace_draft, emma, first, blobs.prepare(mail("2"), folder), 0)
-    same = store.write_now(webmail.replace_draft, emma, second, blobs.prepare(mail("2"), folder), 0)
+    first = store.write_now(webmail.replace_draft, emma, 0, blobs.prepare(mail("1"), folder), Quota(0))
+    second = store.write_now(webmail.replace_draft, emma, first, blobs.prepare(mail("2"), folder), Quota(0))
+    same = store.write_now(webmail.replace_draft, emma, second, blobs.prepare(mail("2"), folder), Quota(0))
     assert same == second
     with pytest.raises(Refused) as refusal:
-        store.write_now(webmail.replace_draft, emma, first, blobs.prepare(mail("3"), folder), 0)
+        store.write_now(webmail.replace_draft, emma, first, blobs.prepare(mail("3"), folder), Quota(0))
     assert refusal.value.reason is Reason.CONFLICT
     box = store.write_now(webmail.drafts, emma)
     assert box.messages == 1
     with pytest.raises(Refused) as refusal:
-        store.write_now(webmail.replace_draft, emma, second, blobs.prepare(mail("4"), folder), 10)
+        store.write_now(webmail.replace_draft, emma, second, blobs.prepare(mail("4"), folder), Quota(10))
     assert refusal.value.reason is Reason.OVER_QUOTA
     assert store.write_now(webmail.drafts, emma).messages == 1

@@ -11,13 +11,14 @@ On PostgreSQL rows are locked in this order, so that units that meet do not dead
 from mailserver.store.messages.copying import Copied, copy, move, rename
 from mailserver.store.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
 from mailserver.store.messages.placing import Appended, append, inboxes, place, place_many, store_content
+from mailserver.store.messages.quotas import NO_QUOTA, Quota, check_quota, quota, room, set_message_quota, usage
 from mailserver.store.messages.reading import (
     CHUNK,
     COLUMNS,
     MAX_UID,
     Changed,
     changed_since,
-    check_quota,
+    count_deleted,
     fetch,
     fetch_uids,
     find,
@@ -25,7 +26,6 @@ from mailserver.store.messages.reading import (
     octets,
     ranges,
     state,
-    usage,
 )
 from mailserver.store.messages.removing import erase, expunge
 
@@ -33,13 +33,16 @@ __all__ = [
     "CHUNK",
     "COLUMNS",
     "MAX_UID",
+    "NO_QUOTA",
     "Appended",
     "Changed",
     "Copied",
+    "Quota",
     "append",
     "changed_since",
     "check_quota",
     "copy",
+    "count_deleted",
     "ensure_flags",
     "erase",
     "expunge",
@@ -53,8 +56,11 @@ __all__ = [
     "octets",
     "place",
     "place_many",
+    "quota",
     "ranges",
     "rename",
+    "room",
+    "set_message_quota",
     "state",
     "store_content",
     "store_flags",

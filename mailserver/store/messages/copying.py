@@ -10,7 +10,8 @@ from mailserver.store.flags import FIRST_KEYWORD_BIT, SEEN
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages.flagging import ensure_flags
 from mailserver.store.messages.placing import INSERT_MESSAGE, MESSAGE_COLUMNS
-from mailserver.store.messages.reading import check_quota, count, fetch_uids, state
+from mailserver.store.messages.quotas import Quota, check_quota
+from mailserver.store.messages.reading import count, fetch_uids, state
 from mailserver.store.messages.removing import remove
 from mailserver.store.schema.mail import mailbox, message
 from mailserver.store.statements import Row, Tx
@@ -27,28 +28,41 @@ class Copied:
     """Of the EXPUNGE half of a MOVE."""
 
 
-def copy(tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence[int] | None, quota: int = 0) -> Copied:
+def copy(
+    tx: Tx,
+    account_id: int,
+    source_id: int,
+    target_id: int,
+    uids: Sequence[int] | None,
+    quota: Quota | None = None,
+    *,
+    target_account: int | None = None,
+    keep: int = -1,
+) -> Copied:
     """Copy messages with flags and dates (RFC 3501 section 6.4.7); uids ascending, None: all.
 
+    `target_account` owns the target (None: the source's owner); `quota` is the setting's, None: nobody asks.
+    `keep`: the flags that the copies may have, as a mask whose sign stands for keywords (RFC 4314 section 4).
     Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
     """
-    _lock_both(tx, account_id, source_id, target_id)
-    target = mailboxes.by_id(tx, account_id, target_id)
+    owner = account_id if target_account is None else target_account
+    _lock_both(tx, {source_id: account_id, target_id: owner})
+    target = mailboxes.by_id(tx, owner, target_id)
     rows = state(tx, source_id, uids)
     if not rows:
         return Copied(target.uidvalidity, [], [])
     found = [row[0] for row in rows]
     everything = uids is None
-    translate = _keyword_translation(tx, source_id, target_id, rows)
+    translate = _translation(tx, source_id, target_id, rows, keep)
     modseq = target.modseq + 1
     low, high = found[0], found[-1]
     dense = everything or len(found) == count(tx, source_id, low, high)
     if dense and translate is None:
         _copy_range(tx, source_id, target, low, high, modseq)
     else:
-        _copy_rows(tx, source_id, target, found, modseq, translate)
+        _copy_rows(tx, account_id, source_id, target, found, modseq, translate)
     sizes = _total_size(tx, target_id, target.uidnext)
-    unseen = sum(1 for row in rows if not row[1] & SEEN)
+    unseen = sum(1 for row in rows if not row[1] & keep & SEEN)
     tx.execute(
         update(mailbox)
         .where(mailbox.c.id == target_id)
@@ -60,14 +74,25 @@ def copy(tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence
             octets=mailbox.c.octets + sizes,
         )
     )
-    check_quota(tx, account_id, quota, 0)
-    tx.changed(account_id, target_id)
+    check_quota(tx, owner, quota, 0)
+    tx.changed(owner, target_id)
     return Copied(target.uidvalidity, found, list(range(target.uidnext, target.uidnext + len(found))))
 
 
-def move(tx: Tx, account_id: int, source_id: int, target_id: int, uids: Sequence[int] | None) -> Copied:
-    """COPY and EXPUNGE as one (RFC 6851). Raises Refused(NO_SUCH_MAILBOX | LIMIT)."""
-    copied = copy(tx, account_id, source_id, target_id, uids)
+def move(
+    tx: Tx,
+    account_id: int,
+    source_id: int,
+    target_id: int,
+    uids: Sequence[int] | None,
+    quota: Quota | None = None,
+    *,
+    target_account: int | None = None,
+    keep: int = -1,
+) -> Copied:
+    """COPY and EXPUNGE as one (RFC 6851); the quota matters to another owner only. Raises as `copy`."""
+    asked = quota if target_account not in (None, account_id) else None
+    copied = copy(tx, account_id, source_id, target_id, uids, asked, target_account=target_account, keep=keep)
     if not copied.source_uids:
         return copied
     modseq = remove(tx, account_id, source_id, copied.source_uids)
@@ -84,22 +109,23 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     move(tx, account_id, inbox.id, target.id, None)
 
 
-def _lock_both(tx: Tx, account_id: int, source_id: int, target_id: int) -> None:
-    """Lock rows in id order, so that two copies in opposite directions cannot deadlock."""
-    for mailbox_id in sorted({source_id, target_id}):
-        mailboxes.lock(tx, account_id, mailbox_id)
+def _lock_both(tx: Tx, boxes: dict[int, int]) -> None:
+    """Lock rows in id order, so that two copies in opposite directions cannot deadlock; `boxes`: their owners."""
+    for mailbox_id in sorted(boxes):
+        mailboxes.lock(tx, boxes[mailbox_id], mailbox_id)
 
 
-def _keyword_translation(tx: Tx, source_id: int, target_id: int, rows: list[Row]) -> dict[int, int] | None:
+def _translation(tx: Tx, source_id: int, target_id: int, rows: list[Row], keep: int) -> dict[int, int] | None:
     """Source mask -> target mask, or None when the masks may be copied as they are."""
     masks = {row[1] for row in rows}
-    if source_id == target_id or all(mask >> FIRST_KEYWORD_BIT == 0 for mask in masks):
+    if keep == -1 and (source_id == target_id or all(mask >> FIRST_KEYWORD_BIT == 0 for mask in masks)):
         return None
     names = mailboxes.keywords(tx, source_id)
     translation = {}
-    for mask in masks:
+    for whole in masks:
+        mask = whole & keep
         wanted = [name for bit, name in enumerate(names) if mask >> (FIRST_KEYWORD_BIT + bit) & 1]
-        translation[mask] = (mask & ((1 << FIRST_KEYWORD_BIT) - 1)) | ensure_flags(tx, target_id, wanted)
+        translation[whole] = (mask & ((1 << FIRST_KEYWORD_BIT) - 1)) | ensure_flags(tx, target_id, wanted)
     return translation
 
 
@@ -130,10 +156,16 @@ def _copy_range(tx: Tx, source_id: int, target: Mailbox, low: int, high: int, mo
 
 
 def _copy_rows(
-    tx: Tx, source_id: int, target: Mailbox, uids: list[int], modseq: int, translate: dict[int, int] | None
+    tx: Tx,
+    account_id: int,
+    source_id: int,
+    target: Mailbox,
+    uids: list[int],
+    modseq: int,
+    translate: dict[int, int] | None,
 ) -> None:
     columns = ("uid", "content_id", "flags", "internal_date", "size")
-    rows = fetch_uids(tx, target.account_id, source_id, columns, uids)
+    rows = fetch_uids(tx, account_id, source_id, columns, uids)
     now = tx.now
     tx.many(
         INSERT_MESSAGE,

@@ -11,7 +11,8 @@ from mailserver.store import mailboxes
 from mailserver.store.blobs import Prepared
 from mailserver.store.flags import SEEN
 from mailserver.store.messages.flagging import ensure_flags
-from mailserver.store.messages.reading import CHUNK, check_quota
+from mailserver.store.messages.quotas import Quota, check_quota
+from mailserver.store.messages.reading import CHUNK
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.statements import Statement, Tx
 
@@ -126,13 +127,13 @@ def append(
     prepared: Prepared,
     flags: Iterable[str] = (),
     internal_date: int | None = None,
-    quota: int = 0,
+    quota: Quota | None = None,
 ) -> Appended:
-    """Store a message in one mailbox. `internal_date` in epoch seconds, default now; `quota` in octets, 0: none.
+    """Store a message in one mailbox. `internal_date` in epoch seconds, default now; `quota`: the setting's, or None.
 
     Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
     """
-    check_quota(tx, account_id, quota, prepared.size)
+    check_quota(tx, account_id, quota, prepared.size, 1)
     content_id, _ = store_content(tx, prepared)
     mask = ensure_flags(tx, mailbox_id, flags)
     return place(tx, account_id, mailbox_id, content_id, prepared.size, mask, internal_date)

@@ -1,14 +1,15 @@
-"""What is in a mailbox: state, changes since a mod-sequence, columns of messages, octets, quota."""
+"""What is in a mailbox: state, changes since a mod-sequence, columns of messages, octets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Table, bindparam, case, func, select
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import blobs, mailboxes
+from mailserver.store.flags import DELETED
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, expunged, mailbox, message
 from mailserver.store.statements import Row, Statement, Tx
@@ -17,7 +18,7 @@ CHUNK = 500
 """UIDs of one IN list."""
 
 
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "uid": message.c.uid,
     "flags": message.c.flags,
     "modseq": message.c.modseq,
@@ -39,13 +40,22 @@ COLUMNS = {
     "message_id": content.c.message_id,
     "in_reply_to": content.c.in_reply_to,
     "refs": content.c.refs,
+    "hash": content.c.hash,
+    "thread": case(
+        (content.c.refs != "", content.c.refs),
+        (content.c.in_reply_to != "", content.c.in_reply_to),
+        else_=content.c.message_id,
+    ),
     "preview": content.c.preview,
     "attachments": content.c.attachments,
     "header": blob.c.header,
     "octets": blob.c.octets,
     "file": blob.c.file,
 }
-"""What `fetch` can return. `header` and `octets` are frames: see `blobs.expand` and `octets`."""
+"""What `fetch` can return. `header` and `octets` are frames: see `blobs.expand` and `octets`; `thread` is what
+`objectids.thread_id` takes."""
+_COMPUTED: dict[str, Table] = {"thread": content}
+"""The table of what is no plain column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +65,8 @@ class Changed:
     box: Mailbox
     rows: list[Row]
     """(uid, flags, modseq) of new or changed messages, by UID."""
-    vanished: list[int]
-    """UIDs expunged since, ascending."""
-
-
-_USAGE = Statement(
-    select(func.coalesce(func.sum(mailbox.c.octets), 0), func.coalesce(func.sum(mailbox.c.messages), 0)).where(
-        mailbox.c.account_id == bindparam("account")
-    )
-)
-
-
-def usage(tx: Tx, account_id: int) -> tuple[int, int]:
-    """Octets and messages the account holds, over all its mailboxes."""
-    row = tx.one(_USAGE, account=account_id)
-    assert row is not None
-    return int(row[0]), int(row[1])
-
-
-def check_quota(tx: Tx, account_id: int, quota: int, extra: int) -> None:
-    """Raises Refused(OVER_QUOTA) when `extra` more octets would pass the account's quota (0: none)."""
-    if quota and usage(tx, account_id)[0] + extra > quota:
-        raise Refused(Reason.OVER_QUOTA, "Mailbox is full")
+    vanished: list[int] | None
+    """UIDs expunged since, ascending; None when that is not remembered so far back (`store.tombstones`)."""
 
 
 def ranges(uids: Sequence[int]) -> list[tuple[int, int]]:
@@ -156,6 +146,8 @@ def changed_since(tx: Tx, account_id: int, mailbox_id: int, since: int, known_ui
     box = mailboxes.by_id(tx, account_id, mailbox_id)
     if box.modseq == since:
         return Changed(box, [], [])
+    if since < box.expunged_floor:
+        return Changed(box, [], None)
     vanished = [row[0] for row in tx.all(_VANISHED, box=mailbox_id, since=since)]
     new = tx.all(_NEWER, box=mailbox_id, first=known_uidnext, since=since)
     if box.flags_modseq <= since:
@@ -208,7 +200,7 @@ def _fetch_statement(columns: tuple[str, ...]) -> Statement:
     found = _fetch_statements.get(columns)
     if found is None:
         chosen = [COLUMNS[name] for name in columns]
-        tables = {column.table for column in chosen}
+        tables = {_COMPUTED.get(name, getattr(COLUMNS[name], "table", None)) for name in columns}
         source: Any = message
         if content in tables:
             source = source.join(content, content.c.id == message.c.content_id)
@@ -259,6 +251,20 @@ _FIND = Statement(
 def find(tx: Tx, account_id: int, content_id: int) -> list[tuple[int, int]]:
     """(mailbox_id, uid) of every appearance of a content in the account: the web's addresses."""
     return [(int(row[0]), int(row[1])) for row in tx.all(_FIND, account=account_id, content=content_id)]
+
+
+_DELETED = Statement(
+    select(func.count())
+    .select_from(message)
+    .where(message.c.mailbox_id == bindparam("box"), message.c.flags.op("&")(DELETED) != 0)
+)
+
+
+def count_deleted(tx: Tx, mailbox_id: int) -> int:
+    """Messages flagged \\Deleted. Not scoped: the caller has opened the mailbox."""
+    row = tx.one(_DELETED, box=mailbox_id)
+    assert row is not None
+    return int(row[0])
 
 
 def count(tx: Tx, mailbox_id: int, low: int, high: int) -> int:

@@ -44,8 +44,13 @@ def remove(tx: Tx, account_id: int, mailbox_id: int, uids: list[int]) -> int:
         size += int(totals.size or 0)
         unseen += int(totals.unread or 0)
         collect.note(tx, select(message.c.content_id).where(here))
-        tombs = select(literal(mailbox_id, BigInteger), literal(modseq, BigInteger), message.c.uid).where(here)
-        tx.execute(insert(expunged).from_select(["mailbox_id", "modseq", "uid"], tombs))
+        marks = (
+            literal(mailbox_id, BigInteger),
+            literal(modseq, BigInteger),
+            message.c.uid,
+            literal(tx.now, BigInteger),
+        )
+        tx.execute(insert(expunged).from_select(["mailbox_id", "modseq", "uid", "at"], select(*marks).where(here)))
         tx.execute(delete(message).where(here))
     tx.execute(
         update(mailbox)
