@@ -9,7 +9,7 @@ import hashlib
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Directory, Principal
-from mailserver.login import policy
+from mailserver.login import policy, words
 from mailserver.login.history import History
 from mailserver.login.policy import Weakness
 from mailserver.proofs import Proofs
@@ -73,12 +73,17 @@ class Choice:
     async def _is_former(self, principal: Principal, secret: Secret, old: Secret | None) -> bool:
         if self._settings.profile != "academie":
             return False
-        if old is not None and secret == old:
+        if old is not None and _plain(secret) == _plain(old):
             return True
         # The present one may have been given by the console: then only the directory knows it.
         if old is None and await self._directory.authenticate(principal.login, secret) is not None:
             return True
         return await self._history.holds(principal.account_id, secret)
+
+
+def _plain(secret: Secret) -> str:
+    """What a password differs in from the one it replaces: not by case, accents or blanks alone."""
+    return "".join(words.plain(secret.reveal()).split())
 
 
 def _claim(tx: Tx, claim: bytes, account_id: int, version: int) -> bool:

@@ -15,6 +15,7 @@ from mailserver.store.accounts import Marks
 
 SHORTEST = 3
 """Letters of a name that count: shorter ones are in every password."""
+SHORTEST_BACKWARDS = 4
 SHORTEST_OF_SCHOOL = 4
 LONGEST_NAMES = 40
 """Pieces of names that are looked for."""
@@ -39,11 +40,11 @@ def holds(text: str, person: Principal, marks: Marks, proofs: Proofs, school: st
 
 def _holds_names(text: str, person: Principal, school: str) -> bool:
     own = _own_names(person, school)
-    for reading in words.readings(text):
-        joined = _SPLIT.sub("", reading)
-        if any(piece in reading or piece in joined for piece in own):
-            return True
-    return False
+    shown = (*words.readings(text), *words.joined(text))
+    backwards = [reading[::-1] for reading in words.joined(text)]
+    return any(piece in reading for piece in own for reading in shown) or any(
+        piece in reading for piece in own if len(piece) >= SHORTEST_BACKWARDS for reading in backwards
+    )
 
 
 def _own_names(person: Principal, school: str) -> set[str]:

@@ -1,7 +1,8 @@
 """What a person may choose as password, by the profile of the settings.
 
 `academie`: at least 8 characters with a lower case letter, an upper case letter, a digit and another character;
-not built on a dictionary word, even in l33t spelling; nothing of the person's own data; none of the last ones.
+not built on a dictionary word, even in l33t spelling, across signs or backwards; nothing of the person's own data;
+none of the last ones.
 `cnil`: 80 bits as the CNIL counts them (deliberation 2022-100: 12 characters of four kinds, 14 of three, or a
 phrase of seven words), no known password, nothing of the person's own data.
 
@@ -9,6 +10,7 @@ What the console, an import or the LDAP administrator sets is taken as it is.
 """
 
 import re
+import unicodedata
 from enum import Enum
 from typing import Literal
 
@@ -86,7 +88,8 @@ def weaknesses(
     `school` is the name of the person's school, whose words are the person's own. The last passwords are not
     looked at here (`mailserver.login.history`).
     """
-    text = secret.reveal()
+    # As it is hashed: a letter and its accent are one character, however the keyboard sends them.
+    text = unicodedata.normalize("NFC", secret.reveal()[: 4 * LONGEST])
     if len(text) > LONGEST:
         return (Weakness.TOO_LONG,)
     broken = _too_simple(text) if profile == "cnil" else _academic(text)

@@ -18,6 +18,7 @@ COMMON = 1000
 """How often the corpus of a dictionary has a word of four letters that counts; rarer ones are mostly noise."""
 LONGEST = 24
 
+_SIGNS = re.compile(r"[\W_]+")
 _ENTRY = re.compile(r'"([^"\\]{4,24})": (\d+)')
 _LISTS = ("passwords", "male_names", "female_names")
 _KNOWN_HERE = """
@@ -71,10 +72,15 @@ def readings(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((seen, seen.translate(_LEET), seen.translate(_LEET_OTHER).translate(_LEET))))
 
 
+def joined(text: str) -> tuple[str, ...]:
+    """The readings without the signs between the letters."""
+    return tuple(dict.fromkeys(_SIGNS.sub("", reading) for reading in readings(text)))
+
+
 def longest_word(text: str) -> str:
     """The longest dictionary word that a password contains; empty when there is none.
 
-    The shortest words count only as they are written: in l33t spelling they are in every random password.
+    The shortest words count only as they are written: in l33t spelling or backwards they are in every random password.
     """
     return _longest_of(text, dictionary())
 
@@ -87,7 +93,8 @@ def longest_known(text: str) -> str:
 def _longest_of(text: str, words: frozenset[str]) -> str:
     seen, *undone = readings(text)
     best = _longest(seen, words, SHORTEST)
-    for reading in undone:
+    across = joined(text)
+    for reading in dict.fromkeys((*undone, *across, *(one[::-1] for one in across))):
         best = max(best, _longest(reading, words, SHORTEST + 1), key=len)
     return best
 

@@ -67,7 +67,17 @@ def test_good_passwords(password: str) -> None:
         ("Élèves#12a", Weakness.WORD),
         ("house!42Xy", Weakness.WORD),
         ("1#Dragon99", Weakness.WORD),
+        ("nosiaM#2026", Weakness.WORD),
+        ("M-a-i-s-o-n#26", Weakness.WORD),
+        ("Ma.rs.eil.le1", Weakness.WORD),
+        ("P4$$-w0rd!1X", Weakness.WORD),
+        ("mar\u200bseille#A1", Weakness.WORD),
+        ("kTxe\u03019vbR", Weakness.NO_SPECIAL),
+        ("e\u0301e\u0301E\u03011#xZ", Weakness.TOO_SHORT),
         ("kT9#Dup0nd", Weakness.OWN),
+        ("DNOPUD#k9zq", Weakness.OWN),
+        ("kT#dn0pudzQ9", Weakness.OWN),
+        ("cram#K9zqT7wx", Weakness.OWN),
         ("marc#K9zqT", Weakness.OWN),
         ("m.a.r.c#K9zqT", Weakness.OWN),
         ("Mle-Dup0nd#9", Weakness.OWN),
@@ -228,6 +238,14 @@ def test_what_a_generator_makes_is_taken() -> None:
         password = "".join(maker.choice(letters) for _ in range(14)) + "aZ7!"
         refused += bool(found(password))
     assert refused <= 15
+
+
+def test_what_a_generator_of_nine_makes_is_mostly_taken() -> None:
+    """Short random passwords: a word read backwards or across signs is found by chance in few of them."""
+    maker = random.Random(11)
+    letters = string.ascii_letters + string.digits + "!#%&*-_"
+    refused = sum(bool(found("".join(maker.choice(letters) for _ in range(6)) + "aZ7!")) for _ in range(500))
+    assert refused <= 25
 
 
 # ---------------------------------------------------------------------- profile cnil

@@ -213,6 +213,13 @@ async def test_the_last_passwords_do_not_come_back(gate: Gate) -> None:
     await change(gate, person, CHOSEN[3], CHOSEN[0])
 
 
+@pytest.mark.parametrize("again", [CHOSEN[0].swapcase(), CHOSEN[0].replace("R", "Ŕ"), f" {CHOSEN[0]}"])
+async def test_another_case_or_accent_makes_no_other_password(gate: Gate, again: str) -> None:
+    person = await gate.person()
+    person = await change(gate, person, PASSWORD, CHOSEN[0])
+    assert (await refusal(gate, person, CHOSEN[0], again)).text == Weakness.FORMER.value
+
+
 async def test_a_given_password_counts_among_the_last(gate: Gate) -> None:
     person = await gate.person()
     await gate.worker.directory.set_password(person.account_id, Secret(CHOSEN[0]))
