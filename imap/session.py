@@ -89,6 +89,9 @@ CAPABILITIES = (
     Capability("ESEARCH", 4731, "imap.commands.search"),
     Capability("CONDSTORE", 7162, "imap.commands.fetch"),
     Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
+    Capability("OBJECTID", 8474, "imap.commands.folders"),
+    Capability("SAVEDATE", 8514, "imap.commands.fetch"),
+    Capability("PREVIEW", 8970, "imap.commands.fetch"),
     Capability(
         "APPENDLIMIT",
         7889,

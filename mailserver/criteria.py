@@ -13,6 +13,8 @@ A criterion is pure: the IMAP grammar (`imap.wire.search`) and the web build the
     RECENT, OLD, NEW                      Recent(), Not(Recent()), And((Recent(), Not(Flag("\\Seen"))))
     BEFORE, ON, SINCE                     Received(Relation.BEFORE | ON | SINCE, day)
     SENTBEFORE, SENTON, SENTSINCE         Sent(relation, day)
+    SAVEDBEFORE, SAVEDON, SAVEDSINCE      Saved(relation, day) (RFC 8514); SAVEDATESUPPORTED is All()
+    EMAILID x, THREADID x (RFC 8474)      EmailId(x), ThreadId(x)
     LARGER n, SMALLER n                   Larger(n), Smaller(n)
     BCC, CC, FROM, SUBJECT, TO s          Header("Bcc", s), ...
     HEADER f s                            Header(f, s); an empty s asks whether the field is there
@@ -103,6 +105,28 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """The day the message came into this mailbox, in UTC as SAVEDATE shows it."""
+
+    relation: Relation
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class EmailId:
+    """The message's content has this identifier (`objectids.email_id`)."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadId:
+    """The message's thread has this identifier (`objectids.thread_id`)."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Larger:
     """More octets than this."""
 
@@ -173,6 +197,9 @@ Criterion = (
     | Recent
     | Received
     | Sent
+    | Saved
+    | EmailId
+    | ThreadId
     | Larger
     | Smaller
     | Header

@@ -1,4 +1,5 @@
-"""FETCH and UID FETCH (RFC 3501 section 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 section 3.1.4).
+"""FETCH and UID FETCH (RFC 3501 section 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 section 3.1.4; EMAILID and THREADID:
+RFC 8474 section 5; SAVEDATE: RFC 8514; PREVIEW: RFC 8970).
 
 Three ways, by what is asked: the snapshot alone; rendered columns, a range of rows a lot; body sections, a
 few megabytes a lot. A message that another session expunged meanwhile is left out and the command ends with
@@ -40,6 +41,10 @@ COLUMNS = {
     Attribute.ENVELOPE: "envelope",
     Attribute.BODY: "body",
     Attribute.BODYSTRUCTURE: "bodystructure",
+    Attribute.SAVEDATE: "saved",
+    Attribute.PREVIEW: "preview",
+    Attribute.EMAILID: "hash",
+    Attribute.THREADID: "thread",
 }
 """Attributes that are columns of the store."""
 
@@ -105,7 +110,7 @@ class _Answer:
                 return []
             raise
 
-    def _join(self, lot: Lot, rows: Sequence[Row]) -> list[tuple[int | bytes, ...]]:
+    def _join(self, lot: Lot, rows: Sequence[Row]) -> list[tuple[int | bytes | str, ...]]:
         """Rows for `fetchlines`: what the snapshot knows beside what was read."""
         read = iter(list(zip(*rows, strict=True))[1:])
         values = [next(read) if item in COLUMNS else column(lot, item) for item in self._attributes]
@@ -189,7 +194,9 @@ class _Answer:
         more = (Attribute.FLAGS, Attribute.MODSEQ) if self._session.condstore else (Attribute.FLAGS,)
         return self._attributes + tuple(item for item in more if item not in self._attributes)
 
-    def _body_row(self, lot: Lot, place: int, attributes: Sequence[Attribute], columns: Row) -> tuple[int | bytes, ...]:
+    def _body_row(
+        self, lot: Lot, place: int, attributes: Sequence[Attribute], columns: Row
+    ) -> tuple[int | bytes | str, ...]:
         read = iter(columns)
         values = (next(read) if item in COLUMNS else column(lot, item)[place] for item in attributes)
         return (lot.numbers[place], *values)

@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imap.session import Session
-from imap.wire import commands, responses
+from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
 from imap.wire.patterns import Matcher, matcher
 from imap.wire.responses import Reply, no, ok
+from mailserver import objectids
 from mailserver.errors import Reason, Refused
 from mailserver.store import mailboxes, messages
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
@@ -25,20 +26,20 @@ Outputs = AsyncGenerator[bytes | Reply, None]
 
 
 async def create(session: Session, command: commands.Create) -> Outputs:
-    """RFC 3501 section 6.3.3; USE by RFC 6154 section 3."""
+    """RFC 3501 section 6.3.3; USE by RFC 6154 section 3, MAILBOXID by RFC 8474 section 4.1."""
     unknown = [use for use in command.uses if use not in mailboxes.SPECIAL_USES]
     if unknown or len(command.uses) > 1:
         yield no("No such special use", Code(CodeName.USEATTR))
         return
     use = command.uses[0] if command.uses else ""
     try:
-        await session.services.store.write(mailboxes.create, session.account_id, command.mailbox, use)
+        box = await session.services.store.write(mailboxes.create, session.account_id, command.mailbox, use)
     except Refused as refusal:
         if use and refusal.reason is Reason.CANNOT:
             yield no(refusal.text, Code(CodeName.USEATTR))
             return
         raise
-    yield ok("CREATE completed")
+    yield ok("CREATE completed", codes.mailbox_id(objectids.mailbox_id(box.uidvalidity)))
 
 
 async def delete(session: Session, command: commands.Delete) -> Outputs:
@@ -189,7 +190,8 @@ async def lsub(session: Session, command: commands.Lsub) -> Outputs:
 
 
 async def status(session: Session, command: commands.Status) -> Outputs:
-    """RFC 3501 section 6.3.10; HIGHESTMODSEQ by RFC 7162 section 3.1.7, SIZE by RFC 8438, APPENDLIMIT by RFC 7889."""
+    """RFC 3501 section 6.3.10; HIGHESTMODSEQ by RFC 7162 section 3.1.7, SIZE by RFC 8438, APPENDLIMIT by RFC 7889,
+    MAILBOXID by RFC 8474 section 4.3, DELETED by RFC 9051 section 6.3.11."""
     if StatusItem.HIGHESTMODSEQ in command.items:
         yield session.enable_condstore()
     box = await session.services.store.read(mailboxes.get, session.account_id, command.mailbox)
@@ -197,8 +199,10 @@ async def status(session: Session, command: commands.Status) -> Outputs:
     yield ok("STATUS completed")
 
 
-async def _status_values(session: Session, box: Mailbox, items: Sequence[StatusItem]) -> list[tuple[StatusItem, int]]:
-    values = {
+async def _status_values(
+    session: Session, box: Mailbox, items: Sequence[StatusItem]
+) -> list[tuple[StatusItem, int | str]]:
+    values: dict[StatusItem, int | str] = {
         StatusItem.MESSAGES: box.messages,
         StatusItem.RECENT: 0,
         StatusItem.UIDNEXT: box.uidnext,
@@ -207,8 +211,11 @@ async def _status_values(session: Session, box: Mailbox, items: Sequence[StatusI
         StatusItem.HIGHESTMODSEQ: box.modseq,
         StatusItem.SIZE: box.octets,
         StatusItem.APPENDLIMIT: session.services.settings.limits.message_size,
+        StatusItem.MAILBOXID: objectids.mailbox_id(box.uidvalidity),
     }
     if StatusItem.RECENT in items and box.recent < box.uidnext:
         store = session.services.store
         values[StatusItem.RECENT] = len(await store.read(messages.fetch, box.account_id, box.id, ("uid",), box.recent))
+    if StatusItem.DELETED in items:
+        values[StatusItem.DELETED] = await session.services.store.read(messages.count_deleted, box.id)
     return [(item, values[item]) for item in items]

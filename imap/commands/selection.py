@@ -7,6 +7,7 @@ from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.flags import DELETED
 from imap.wire.responses import Reply, ok
+from mailserver import objectids
 from mailserver.store import messages
 from mailserver.store.flags import MAX_KEYWORDS
 
@@ -30,7 +31,7 @@ async def select(session: Session, command: commands.Select) -> Outputs:
 
 
 def _describe(selected: Selected) -> bytes:
-    """Everything RFC 3501 section 6.3.1 and RFC 7162 section 3.1.2.1 demand."""
+    """Everything RFC 3501 section 6.3.1, RFC 7162 section 3.1.2.1 and RFC 8474 section 4.2 demand."""
     snapshot, view = selected.view.snapshot, selected.view
     permanent = b""
     if not selected.read_only:
@@ -50,6 +51,8 @@ def _describe(selected: Selected) -> bytes:
         (CodeName.HIGHESTMODSEQ, snapshot.modseq),
     ):
         said.append(responses.ok("Mailbox state", codes.number(name, value)).encode())
+    identifier = codes.mailbox_id(objectids.mailbox_id(snapshot.uidvalidity))
+    said.append(responses.ok("Mailbox identifier", identifier).encode())
     return b"".join(said)
 
 

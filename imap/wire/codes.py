@@ -49,6 +49,10 @@ class CodeName(Enum):
     NONEXISTENT = b"NONEXISTENT"
     # RFC 4469
     TOOBIG = b"TOOBIG"
+    # RFC 8474
+    MAILBOXID = b"MAILBOXID"
+    # RFC 3516
+    UNKNOWN_CTE = b"UNKNOWN-CTE"
     # RFC 6154
     USEATTR = b"USEATTR"
     # RFC 5466, 6237 and later ones come with their capability.
@@ -80,6 +84,11 @@ def capability(names: Iterable[str]) -> Code:
 def permanent_flags(names: bytes) -> Code:
     """PERMANENTFLAGS; `names` as `FlagNames.all` gives them, with `\\*` when keywords may be made."""
     return Code(CodeName.PERMANENTFLAGS, b"(%s)" % names)
+
+
+def mailbox_id(identifier: str) -> Code:
+    """MAILBOXID (RFC 8474 sections 4.1, 4.2)."""
+    return Code(CodeName.MAILBOXID, b"(%s)" % identifier.encode("ascii"))
 
 
 def bad_charset() -> Code:

@@ -160,7 +160,8 @@ class Unsubscribe:
 
 
 class StatusItem(Enum):
-    """What STATUS can tell (RFC 3501 section 6.3.10, RFC 7162 section 3.1.7, RFC 8438, RFC 7889 section 2)."""
+    """What STATUS can tell (RFC 3501 section 6.3.10, RFC 7162 section 3.1.7, RFC 8438, RFC 7889 section 2, RFC 8474
+    section 4.3, RFC 9051 section 6.3.11)."""
 
     MESSAGES = "MESSAGES"
     RECENT = "RECENT"
@@ -170,6 +171,8 @@ class StatusItem(Enum):
     HIGHESTMODSEQ = "HIGHESTMODSEQ"
     SIZE = "SIZE"
     APPENDLIMIT = "APPENDLIMIT"
+    MAILBOXID = "MAILBOXID"
+    DELETED = "DELETED"
 
 
 class ListSelect(Enum):

@@ -20,6 +20,10 @@ class Attribute(Enum):
     ENVELOPE = "ENVELOPE"
     BODY = "BODY"
     BODYSTRUCTURE = "BODYSTRUCTURE"
+    SAVEDATE = "SAVEDATE"
+    PREVIEW = "PREVIEW"
+    EMAILID = "EMAILID"
+    THREADID = "THREADID"
 
 
 class SectionText(Enum):
@@ -105,6 +109,8 @@ def _item(cursor: Cursor) -> FetchItem:
     item = ITEMS.get(word)
     if item is None:
         raise BadSyntax("Unknown fetch item")
+    if item is Attribute.PREVIEW and cursor.sees_word(b" (LAZY)"):
+        cursor.position += len(b" (LAZY)")  # RFC 8970 section 3.1: previews were made at delivery
     return item
 
 

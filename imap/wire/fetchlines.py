@@ -11,10 +11,12 @@ from functools import lru_cache
 from itertools import chain
 from time import gmtime
 
+from imap.wire import strings
 from imap.wire.fetch import Attribute, Section
 from imap.wire.flags import FlagNames
+from mailserver import objectids
 
-Row = Sequence[int | bytes]
+Row = Sequence[int | bytes | str]
 """One message: its number, then one value for each attribute in the order asked."""
 
 _DAY = 86_400
@@ -29,6 +31,10 @@ _FORMS = {
     Attribute.ENVELOPE: b"ENVELOPE %b",
     Attribute.BODY: b"BODY %b",
     Attribute.BODYSTRUCTURE: b"BODYSTRUCTURE %b",
+    Attribute.SAVEDATE: b"SAVEDATE %b",
+    Attribute.PREVIEW: b"PREVIEW %b",
+    Attribute.EMAILID: b"EMAILID (%b)",
+    Attribute.THREADID: b"THREADID %b",
 }
 
 
@@ -48,8 +54,8 @@ def date_time(seconds: int) -> bytes:
 def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> bytes:
     """One FETCH line for each row: (number, a value for each attribute).
 
-    Values: UID, RFC822.SIZE, MODSEQ are integers; FLAGS a mask; INTERNALDATE seconds since 1970; the others
-    rendered octets.
+    Values: UID, RFC822.SIZE, MODSEQ are integers; FLAGS a mask; INTERNALDATE and SAVEDATE seconds since 1970; PREVIEW
+    text; EMAILID the content's hash; THREADID message ids (`objectids.thread_id`); the others rendered octets.
     """
     if not rows:
         return b""
@@ -57,14 +63,16 @@ def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames
     return (template * len(rows)) % _values(attributes, rows, names)
 
 
-def _values(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> tuple[int | bytes, ...]:
+def _values(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> tuple[int | bytes | str, ...]:
     """The rows' values one after the other, as their forms take them."""
     if not any(_conversion(attribute, names) for attribute in attributes):
         return tuple(chain.from_iterable(rows))
     return tuple(chain.from_iterable(zip(*_columns(attributes, rows, names), strict=True)))
 
 
-def _columns(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> list[tuple[int | bytes, ...]]:
+def _columns(
+    attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames
+) -> list[tuple[int | bytes | str, ...]]:
     """The rows' values, all of an attribute together, as their forms take them."""
     columns = list(zip(*rows, strict=True))
     for place, attribute in enumerate(attributes, 1):
@@ -78,9 +86,30 @@ def _conversion(attribute: Attribute, names: FlagNames) -> Callable[..., bytes] 
     """How a column's values become what its form takes; None when they are that already."""
     if attribute is Attribute.FLAGS:
         return names.spell
-    if attribute is Attribute.INTERNALDATE:
-        return date_time
-    return None
+    return _CONVERSIONS.get(attribute)
+
+
+def _preview(text: str) -> bytes:
+    """RFC 8970 section 3.2: UTF-8, whatever the client enabled, so a literal unless it is ASCII."""
+    return strings.string(text.encode("utf-8"))
+
+
+def _email_id(content_hash: bytes) -> bytes:
+    return objectids.email_id(bytes(content_hash)).encode("ascii")
+
+
+def _thread_id(ids: str) -> bytes:
+    found = objectids.thread_id(ids)
+    return b"NIL" if found is None else b"(%s)" % found.encode("ascii")
+
+
+_CONVERSIONS: dict[Attribute, Callable[..., bytes]] = {
+    Attribute.INTERNALDATE: date_time,
+    Attribute.SAVEDATE: date_time,
+    Attribute.PREVIEW: _preview,
+    Attribute.EMAILID: _email_id,
+    Attribute.THREADID: _thread_id,
+}
 
 
 def lines_with_sections(

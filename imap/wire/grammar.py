@@ -29,6 +29,7 @@ _ESCAPED = re.compile(rb'\\(["\\])')
 _LITERAL = re.compile(rb"~?\{[0-9]+\+?\}\r\n")
 _NIL = re.compile(rb"NIL(?![" + _ATOM_CHARS + rb"\]])", re.IGNORECASE)
 _DIGITS = re.compile(rb"[0-9]{1,19}")
+_OBJECTID = re.compile(rb"[A-Za-z0-9_\-]{1,255}(?![A-Za-z0-9_\-])")
 _WORD = re.compile(rb"[A-Za-z0-9.+\-]+")
 _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
 _DATE_TIME = re.compile(
@@ -163,6 +164,13 @@ class Cursor:
         if found is None:
             raise BadSyntax("Expected a word")
         return found[0].decode("ascii").upper()
+
+    def objectid(self) -> str:
+        """RFC 8474 section 7."""
+        found = self.match(_OBJECTID)
+        if found is None:
+            raise BadSyntax("Expected an object identifier")
+        return found[0].decode("ascii")
 
     def literal(self) -> bytes:
         if self.match(_LITERAL) is None:

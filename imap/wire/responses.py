@@ -177,9 +177,11 @@ def separator_line() -> bytes:
     return b'* LIST (\\Noselect) "%s" ""\r\n' % SEPARATOR.encode("ascii")
 
 
-def status(mailbox: str, items: Iterable[tuple[StatusItem, int]], utf8: bool = False) -> bytes:
-    """RFC 3501 section 7.2.4."""
-    pairs = " ".join(f"{item.value} {value}" for item, value in items)
+def status(mailbox: str, items: Iterable[tuple[StatusItem, int | str]], utf8: bool = False) -> bytes:
+    """RFC 3501 section 7.2.4; an object identifier comes in parentheses (RFC 8474 section 7)."""
+    pairs = " ".join(
+        f"{item.value} {value}" if isinstance(value, int) else f"{item.value} ({value})" for item, value in items
+    )
     return b"* STATUS %s (%s)\r\n" % (names.encode(mailbox, utf8), pairs.encode("ascii"))
 
 

@@ -16,6 +16,7 @@ from mailserver.criteria import (
     And,
     Body,
     Criterion,
+    EmailId,
     Flag,
     Header,
     Larger,
@@ -26,9 +27,11 @@ from mailserver.criteria import (
     Received,
     Recent,
     Relation,
+    Saved,
     Sent,
     Smaller,
     Text,
+    ThreadId,
     Uids,
 )
 from mailserver.errors import BadSyntax
@@ -102,6 +105,7 @@ _PLAIN: dict[str, Criterion] = {
     "NEW": And((Recent(), Not(Flag("\\Seen")))),
     "OLD": Not(Recent()),
     "RECENT": Recent(),
+    "SAVEDATESUPPORTED": All(),  # RFC 8514 section 4.3: every mailbox keeps the date
 }
 
 
@@ -117,6 +121,10 @@ def _header(cursor: Cursor) -> Criterion:
 
 def _received(relation: Relation) -> Callable[[Cursor], Criterion]:
     return lambda cursor: Received(relation, cursor.date())
+
+
+def _saved(relation: Relation) -> Callable[[Cursor], Criterion]:
+    return lambda cursor: Saved(relation, cursor.date())
 
 
 def _sent(relation: Relation) -> Callable[[Cursor], Criterion]:
@@ -155,6 +163,11 @@ _READERS: dict[str, Callable[[Cursor], Criterion]] = {
     "SENTBEFORE": _sent(Relation.BEFORE),
     "SENTON": _sent(Relation.ON),
     "SENTSINCE": _sent(Relation.SINCE),
+    "SAVEDBEFORE": _saved(Relation.BEFORE),
+    "SAVEDON": _saved(Relation.ON),
+    "SAVEDSINCE": _saved(Relation.SINCE),
+    "EMAILID": lambda cursor: EmailId(cursor.objectid()),
+    "THREADID": lambda cursor: ThreadId(cursor.objectid()),
 }
 
 

@@ -18,12 +18,14 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, select
 
+from mailserver import objectids
 from mailserver.criteria import (
     STAR,
     All,
     And,
     Body,
     Criterion,
+    EmailId,
     Flag,
     HasAttachment,
     Header,
@@ -35,9 +37,11 @@ from mailserver.criteria import (
     Received,
     Recent,
     Relation,
+    Saved,
     Sent,
     Smaller,
     Text,
+    ThreadId,
     Uids,
     walk,
 )
@@ -60,6 +64,7 @@ _ROWS = Statement(
         message.c.modseq,
         message.c.internal_date,
         message.c.size,
+        message.c.saved,
     )
     .where(message.c.mailbox_id == bindparam("mailbox"))
     .order_by(message.c.uid)
@@ -74,7 +79,13 @@ _FACTS = Statement(
     .join(message, message.c.content_id == content.c.id)
     .where(message.c.mailbox_id == bindparam("mailbox"))
 )
-UID, CONTENT, FLAGS, MODSEQ, DATE, SIZE = range(6)
+_BY_HASH = Statement(select(content.c.id).where(content.c.hash.between(bindparam("low"), bindparam("high"))))
+_THREADS = Statement(
+    select(content.c.id, content.c.refs, content.c.in_reply_to, content.c.message_id)
+    .join(message, message.c.content_id == content.c.id)
+    .where(message.c.mailbox_id == bindparam("mailbox"))
+)
+UID, CONTENT, FLAGS, MODSEQ, DATE, SIZE, SAVED = range(7)
 _BY_PAIRS = (All, And, Or, Not, Uids, Numbers, Header, Body, Text)
 """Criteria that ask rows for no more than UID and CONTENT."""
 _PAIR_OCTETS = 128
@@ -176,7 +187,9 @@ class _Tests:
                 found = self.hits[criterion]
                 return lambda row: row[CONTENT] in found
             case Received(relation, day):
-                return self._received(relation, day)
+                return self._came(DATE, relation, day)
+            case Saved(relation, day):
+                return self._came(SAVED, relation, day)
             case Sent(relation, day):
                 return self._sent(relation, day)
             case _:
@@ -205,6 +218,9 @@ class _Tests:
             case HasAttachment():
                 facts = self.facts
                 return lambda row: facts[row[CONTENT]][1] > 0
+            case EmailId() | ThreadId():
+                contents = self._identified(criterion)
+                return lambda row: row[CONTENT] in contents
         raise AssertionError(criterion)
 
     @property
@@ -215,15 +231,26 @@ class _Tests:
             self._facts = {content_id: (sent_at, attachments) for content_id, sent_at, attachments in rows}
         return self._facts
 
-    def _received(self, relation: Relation, day: date) -> Test:
+    def _identified(self, criterion: EmailId | ThreadId) -> frozenset[int]:
+        """The contents with an object identifier; of a thread those of the mailbox."""
+        if isinstance(criterion, EmailId):
+            hashes = objectids.content_hashes(criterion.value)
+            if hashes is None:
+                return frozenset()
+            return frozenset(row[0] for row in self.tx.all(_BY_HASH, low=hashes[0], high=hashes[1]))
+        rows = self.tx.all(_THREADS, mailbox=self.box.id)
+        return frozenset(row[0] for row in rows if objectids.thread_id(row[1] or row[2] or row[3]) == criterion.value)
+
+    def _came(self, column: int, relation: Relation, day: date) -> Test:
+        """By the day, in UTC, of one of the message's two dates."""
         start = (day.toordinal() - _EPOCH) * 86400
         match relation:
             case Relation.BEFORE:
-                return lambda row: row[DATE] < start
+                return lambda row: row[column] < start
             case Relation.SINCE:
-                return lambda row: row[DATE] >= start
+                return lambda row: row[column] >= start
             case Relation.ON:
-                return lambda row: start <= row[DATE] < start + 86400
+                return lambda row: start <= row[column] < start + 86400
 
     def _sent(self, relation: Relation, day: date) -> Test:
         """By the day as the sender wrote it. The instant tells it but for a day either way; only where
