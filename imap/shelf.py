@@ -33,13 +33,11 @@ class _CaughtUp:
 def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -> _CaughtUp:
     """The mailbox now, made in the reader's thread of what moved since `base`."""
     if base is None:
-        box = mailboxes.by_id(tx, account_id, mailbox_id)
-        names = FlagNames(mailboxes.keywords(tx, mailbox_id))
-        columns = pack(messages.state(tx, mailbox_id))
-        made = Snapshot(box.id, box.uidvalidity, box.uidnext, box.modseq, box.recent, names, *columns)
-        return _CaughtUp(None, made)
+        return _CaughtUp(None, _read(tx, mailboxes.by_id(tx, account_id, mailbox_id)))
     changed = messages.changed_since(tx, account_id, mailbox_id, base.modseq, base.uidnext)
     box = changed.box
+    if changed.vanished is None:
+        return _CaughtUp(base, _read(tx, box))
     if box.modseq == base.modseq:
         return _CaughtUp(base, base if box.recent == base.recent else replace(base, recent=box.recent))
     keywords = mailboxes.keywords(tx, mailbox_id) if changed.rows else base.names.keywords
@@ -53,6 +51,13 @@ def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -
         keywords=keywords,
     )
     return _CaughtUp(base, made)
+
+
+def _read(tx: Tx, box: mailboxes.Mailbox) -> Snapshot:
+    """The whole mailbox."""
+    names = FlagNames(mailboxes.keywords(tx, box.id))
+    columns = pack(messages.state(tx, box.id))
+    return Snapshot(box.id, box.uidvalidity, box.uidnext, box.modseq, box.recent, names, *columns)
 
 
 class Shared:

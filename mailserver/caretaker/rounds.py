@@ -16,7 +16,7 @@ from mailserver.errors import Temporary
 from mailserver.identity import Directory
 from mailserver.notices.house import house_of
 from mailserver.settings import Settings
-from mailserver.store import caretaking
+from mailserver.store import caretaking, tombstones
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 
@@ -29,6 +29,9 @@ ANSWER_SECONDS = 4.0
 SLOW_SECONDS = 600.0
 """Between two looks for what is measured in days: passwords to renew, rows to sweep away."""
 HOUR = 3600
+TOMBSTONE_LOOKS = 40
+"""Times in a slow round that mailboxes with tombstones are looked through, `TOMBSTONE_BOXES` of them each time."""
+TOMBSTONE_BOXES = 50
 
 
 class Caretaker:
@@ -62,6 +65,8 @@ class Caretaker:
         self._seen = -1
         """Generation of the store when the mail of closed accounts was last looked at."""
         self._slow = -SLOW_SECONDS
+        self._tombs = 0
+        """The mailbox whose tombstones were looked at last."""
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -103,10 +108,23 @@ class Caretaker:
         """What is measured in days; False when there is more of it, for the next round."""
         told = await self._try("renewal notices", self._letters.renewal)
         swept = await self._try("sweeping", self._sweep)
+        await self._try("tombstones", self._forget)
         return told < NOTICES and swept < caretaking.SWEPT
 
     async def _sweep(self) -> int:
         return await self._store.write(caretaking.sweep, self._settings.accounts.undo_hours * HOUR)
+
+    async def _forget(self) -> int:
+        """Forget tombstones that are too many or too old, of the next mailboxes in turn."""
+        removed = 0
+        for _ in range(TOMBSTONE_LOOKS):
+            found, self._tombs = await self._store.read(tombstones.surplus, self._tombs, TOMBSTONE_BOXES)
+            for one in found:
+                while done := await self._store.write(tombstones.forget, one):
+                    removed += done
+            if not self._tombs:
+                break
+        return removed
 
     async def _try(self, what: str, work: Callable[[], Awaitable[int]]) -> int:
         """One kind of work; whatever happens to it, the other kinds still have their turn."""

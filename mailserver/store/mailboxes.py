@@ -37,7 +37,10 @@ MAX_SUBSCRIPTIONS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox as its row says. `recent` is the first UID no session has been told about."""
+    """A mailbox as its row says. `recent` is the first UID no session has been told about.
+
+    Removals are remembered since `expunged_floor`, a mod-sequence; of earlier ones only what is gone is known.
+    """
 
     id: int
     account_id: int
@@ -51,6 +54,7 @@ class Mailbox:
     octets: int
     special_use: str
     flags_modseq: int
+    expunged_floor: int
 
 
 _ALL: Select[Any] = select(
@@ -66,6 +70,7 @@ _ALL: Select[Any] = select(
     mailbox.c.octets,
     mailbox.c.special_use,
     mailbox.c.flags_modseq,
+    mailbox.c.expunged_floor,
 ).where(mailbox.c.account_id == bindparam("account"))
 _BY_NAME = Statement(_ALL.where(mailbox.c.name == bindparam("name")))
 _BY_ID = Statement(_ALL.where(mailbox.c.id == bindparam("mailbox")))

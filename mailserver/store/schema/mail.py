@@ -34,6 +34,7 @@ mailbox = Table(
     Column("uidnext", BigInteger, nullable=False, server_default="1"),
     Column("modseq", BigInteger, nullable=False, server_default="1"),
     Column("flags_modseq", BigInteger, nullable=False, server_default="0"),
+    Column("expunged_floor", BigInteger, nullable=False, server_default="0"),
     Column("recent", BigInteger, nullable=False, server_default="1"),
     Column("messages", BigInteger, nullable=False, server_default="0"),
     Column("unseen", BigInteger, nullable=False, server_default="0"),
@@ -45,7 +46,8 @@ mailbox = Table(
 )
 
 """`flags_modseq`: of the last change to messages that were there already, so that catching up with new
-mail only never scans; `recent`: the first UID that no session has been told of."""
+mail only never scans; `recent`: the first UID that no session has been told of; `expunged_floor`: tombstones
+with this mod-sequence or a lower one may be forgotten (`store.tombstones`)."""
 
 subscription = Table(
     "subscription",
@@ -126,8 +128,10 @@ expunged = Table(
     Column("mailbox_id", BigInteger, ForeignKey("mailbox.id"), primary_key=True),
     Column("modseq", BigInteger, primary_key=True),
     Column("uid", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
+"""Tombstones: what QRESYNC tells a client that was away (RFC 7162 section 5.3)."""
 
 orphan = Table(
     "orphan",

@@ -66,6 +66,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("suspended_before", sa.String(length=16), server_default="", nullable=False))
         batch_op.add_column(sa.Column("suspended_reason", sa.Text(), server_default="", nullable=False))
 
+    with op.batch_alter_table("audit_anchor", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("mark", sa.LargeBinary(length=32), nullable=True))
+
     with op.batch_alter_table("expunged", schema=None) as batch_op:
         batch_op.add_column(sa.Column("at", sa.BigInteger(), server_default="0", nullable=False))
 
