@@ -20,7 +20,7 @@ Rules that hold here:
 * Long answers go out in batches, and the loop turns between two of them.
 * Errors: BadSyntax is BAD, Refused is NO with the code of its reason, Temporary is NO [UNAVAILABLE]; anything
   else is our defect: logged with its stack, answered with a constant text.
-* A capability is announced when all of it is built (`session.CAPABILITIES`).
+* A capability is announced when all of it is built (`capabilities.CAPABILITIES`).
 
 What it does not do: parse MIME, know SQL, keep state another worker would need.
 """

@@ -21,8 +21,9 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap import commands
 from imap.peers import Peers, is_loopback
-from imap.session import Ended, Services, Session, State
+from imap.session import Ended, Services, Session
 from imap.shelf import Shelf
+from imap.states import State
 from imap.welcome import PAUSE, Welcome
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Tagged

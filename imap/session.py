@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
+from imap.capabilities import CAPABILITIES
 from imap.shelf import Shared, Shelf
+from imap.states import State
 from imap.view import News, View
 from imap.welcome import Welcome
 from imap.wire import codes, fetchlines, responses
@@ -22,21 +23,6 @@ from mailserver.store.messages import Quota
 from mailserver.store.transactions import Store
 
 
-class State(Enum):
-    """RFC 3501 section 3."""
-
-    NOT_AUTHENTICATED = "not authenticated"
-    AUTHENTICATED = "authenticated"
-    SELECTED = "selected"
-    LOGOUT = "logout"
-
-
-ANY = frozenset(State)
-BEFORE_LOGIN = frozenset({State.NOT_AUTHENTICATED})
-AFTER_LOGIN = frozenset({State.AUTHENTICATED, State.SELECTED})
-IN_MAILBOX = frozenset({State.SELECTED})
-
-
 class Ended(Exception):
     """The server ends the session; the text goes into its BYE, with a code where the reason has one."""
 
@@ -47,61 +33,6 @@ class Ended(Exception):
 
 class MissingTarget(Refused):
     """The mailbox to put something into is not there: NO [TRYCREATE] (RFC 3501 section 7.1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """A promise: its name, the RFC that defines it, where it is fulfilled."""
-
-    name: str
-    rfc: int
-    module: str
-    states: frozenset[State] = ANY
-    when: Callable[["Session"], bool] = lambda session: True
-    value: Callable[["Session"], int] | None = None
-    """Of a capability that is announced with a number."""
-
-    def announce(self, session: "Session") -> str:
-        return self.name if self.value is None else f"{self.name}={self.value(session)}"
-
-
-CAPABILITIES = (
-    Capability("IMAP4rev1", 3501, "imap.commands"),
-    Capability("LITERAL+", 7888, "imap.wire.framing"),
-    Capability("SASL-IR", 4959, "imap.commands.basic"),
-    Capability("STARTTLS", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_start_tls),
-    Capability("LOGINDISABLED", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: not session.may_log_in),
-    Capability("AUTH=PLAIN", 4616, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
-    Capability("AUTH=LOGIN", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
-    Capability("ID", 2971, "imap.commands.basic"),
-    Capability("ENABLE", 5161, "imap.commands.basic"),
-    Capability("IDLE", 2177, "imap.commands.basic"),
-    Capability("NAMESPACE", 2342, "imap.commands.folders"),
-    Capability("CHILDREN", 3348, "imap.commands.folders"),
-    Capability("LIST-EXTENDED", 5258, "imap.commands.folders"),
-    Capability("LIST-STATUS", 5819, "imap.commands.folders"),
-    Capability("SPECIAL-USE", 6154, "imap.commands.folders"),
-    Capability("CREATE-SPECIAL-USE", 6154, "imap.commands.folders"),
-    Capability("UNSELECT", 3691, "imap.commands.selection"),
-    Capability("UIDPLUS", 4315, "imap.commands.change"),
-    Capability("MULTIAPPEND", 3502, "imap.commands.change"),
-    Capability("MOVE", 6851, "imap.commands.change"),
-    Capability("ESEARCH", 4731, "imap.commands.search"),
-    Capability("CONDSTORE", 7162, "imap.commands.fetch"),
-    Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
-    Capability("OBJECTID", 8474, "imap.commands.folders"),
-    Capability("SAVEDATE", 8514, "imap.commands.fetch"),
-    Capability("PREVIEW", 8970, "imap.commands.fetch"),
-    Capability(
-        "APPENDLIMIT",
-        7889,
-        "imap.commands.folders",
-        value=lambda session: session.services.settings.limits.message_size,
-    ),
-)
-
-ENABLES = frozenset({"CONDSTORE"})
-"""What ENABLE can turn on (RFC 5161 section 3.1)."""
 
 
 class Connection(Protocol):

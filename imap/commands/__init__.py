@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 
 from imap.commands import basic, change, fetch, folders, search, selection
-from imap.session import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, Ended, MissingTarget, Session, State
+from imap.session import Ended, MissingTarget, Session
+from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bad, bye, no

@@ -6,7 +6,9 @@ from contextlib import suppress
 
 import structlog
 
-from imap.session import ENABLES, Session, State
+from imap.capabilities import ENABLES
+from imap.session import Session
+from imap.states import State
 from imap.welcome import PAUSE
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imap import commands
-from imap.session import ANY, CAPABILITIES, ENABLES
+from imap.capabilities import CAPABILITIES, ENABLES
+from imap.states import ANY
 from imap.wire import commands as vocabulary
 from tests.imap import dialogues
 

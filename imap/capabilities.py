@@ -1,0 +1,65 @@
+"""What the door promises: each capability, where it is fulfilled, and when it is announced."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imap.states import ANY, BEFORE_LOGIN, State
+
+if TYPE_CHECKING:
+    from imap.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A promise: its name, the RFC that defines it, where it is fulfilled."""
+
+    name: str
+    rfc: int
+    module: str
+    states: frozenset[State] = ANY
+    when: Callable[["Session"], bool] = lambda session: True
+    value: Callable[["Session"], int] | None = None
+    """Of a capability that is announced with a number."""
+
+    def announce(self, session: "Session") -> str:
+        return self.name if self.value is None else f"{self.name}={self.value(session)}"
+
+
+CAPABILITIES = (
+    Capability("IMAP4rev1", 3501, "imap.commands"),
+    Capability("LITERAL+", 7888, "imap.wire.framing"),
+    Capability("SASL-IR", 4959, "imap.commands.basic"),
+    Capability("STARTTLS", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_start_tls),
+    Capability("LOGINDISABLED", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: not session.may_log_in),
+    Capability("AUTH=PLAIN", 4616, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
+    Capability("AUTH=LOGIN", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
+    Capability("ID", 2971, "imap.commands.basic"),
+    Capability("ENABLE", 5161, "imap.commands.basic"),
+    Capability("IDLE", 2177, "imap.commands.basic"),
+    Capability("NAMESPACE", 2342, "imap.commands.folders"),
+    Capability("CHILDREN", 3348, "imap.commands.folders"),
+    Capability("LIST-EXTENDED", 5258, "imap.commands.folders"),
+    Capability("LIST-STATUS", 5819, "imap.commands.folders"),
+    Capability("SPECIAL-USE", 6154, "imap.commands.folders"),
+    Capability("CREATE-SPECIAL-USE", 6154, "imap.commands.folders"),
+    Capability("UNSELECT", 3691, "imap.commands.selection"),
+    Capability("UIDPLUS", 4315, "imap.commands.change"),
+    Capability("MULTIAPPEND", 3502, "imap.commands.change"),
+    Capability("MOVE", 6851, "imap.commands.change"),
+    Capability("ESEARCH", 4731, "imap.commands.search"),
+    Capability("CONDSTORE", 7162, "imap.commands.fetch"),
+    Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
+    Capability("OBJECTID", 8474, "imap.commands.folders"),
+    Capability("SAVEDATE", 8514, "imap.commands.fetch"),
+    Capability("PREVIEW", 8970, "imap.commands.fetch"),
+    Capability(
+        "APPENDLIMIT",
+        7889,
+        "imap.commands.folders",
+        value=lambda session: session.services.settings.limits.message_size,
+    ),
+)
+
+ENABLES = frozenset({"CONDSTORE"})
+"""What ENABLE can turn on (RFC 5161 section 3.1)."""
