@@ -1,4 +1,4 @@
-"""ENVELOPE (RFC 3501 section 7.4.2), base subject (RFC 5256 section 2.1), message ids and references.
+"""ENVELOPE (RFC 3501 section 7.4.2), message ids and references.
 
 Strings come out as quoted strings of 7-bit characters. What a sender left unencoded in the header (8-bit
 octets) is guessed and written as encoded words, so that any client of RFC 3501 shows it right.
@@ -103,47 +103,3 @@ def references(raw: bytes | None) -> str:
     if len(ids) > MAX_REFERENCES:
         ids = ids[:1] + ids[1 - MAX_REFERENCES :]
     return " ".join(ids)
-
-
-_BLOB = r"\[[^\[\]]*+\]\s*+"
-_TRAILER = re.compile(r"(?:\s|\(fwd\))+\Z", re.IGNORECASE)
-_LEADER = re.compile(rf"\s++|(?:{_BLOB})*+(?:re|fwd?)\s*+(?:{_BLOB})?:", re.IGNORECASE)
-_FIRST_BLOB = re.compile(_BLOB)
-_FORWARDED = re.compile(r"\[fwd:(.*)\]\Z", re.IGNORECASE | re.DOTALL)
-
-
-def base_subject(subject: str) -> str:
-    """A decoded subject without what replies and forwards add (RFC 5256 section 2.1, steps 1 to 6)."""
-    base = " ".join(subject.split())
-    while True:
-        base = _strip_trailers(base)
-        base = _strip_leaders(base)
-        forwarded = _FORWARDED.match(base)
-        if not forwarded:
-            return base
-        base = forwarded.group(1).strip()
-
-
-def _strip_trailers(base: str) -> str:
-    """Step 2: blanks and `(fwd)` at the end. From the right, so that it is linear."""
-    while True:
-        stripped = base.rstrip()
-        if stripped[-5:].lower() == "(fwd)":
-            base = stripped[:-5]
-        else:
-            return stripped
-
-
-def _strip_leaders(base: str) -> str:
-    """Steps 3 to 5: `Re:`, `Fwd:` and the `[blobs]` before them, then blobs unless nothing would remain."""
-    at = 0
-    while True:
-        leader = _LEADER.match(base, at)
-        if leader:
-            at = leader.end()
-            continue
-        blob = _FIRST_BLOB.match(base, at)
-        if blob and blob.end() < len(base):
-            at = blob.end()
-            continue
-        return base[at:]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mailserver.mime import dates, envelope, headers, parsing, render, structure, text
+from mailserver.mime import dates, envelope, headers, parsing, render, structure, subjects, text
 from mailserver.mime.addresses import Mailbox, people
 
 MAX_SUBJECT = 1000
@@ -63,7 +63,7 @@ def scan(octets: bytes) -> Scan:
         sender_address=headers.clean(author.address)[:MAX_PEOPLE] if author else "",
         recipients=_labels(mailboxes),
         sent_at=moment.instant if moment else 0,
-        base_subject=envelope.base_subject(subject),
+        base_subject=subjects.base_subject(subject),
         message_id=envelope.message_id(fields.get(b"message-id")),
         in_reply_to=envelope.message_id(fields.get(b"in-reply-to")),
         references=envelope.references(fields.get(b"references")),

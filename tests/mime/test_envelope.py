@@ -1,9 +1,7 @@
 """ENVELOPE, base subject, message ids."""
 
-import pytest
-
 from mailserver.mime import scan
-from mailserver.mime.envelope import MAX_REFERENCES, base_subject, message_id, references
+from mailserver.mime.envelope import MAX_REFERENCES, message_id, references
 from tests.mime.imap_values import Value, read
 from tests.mime.samples import crlf
 
@@ -71,32 +69,6 @@ def test_strings_are_legal_whatever_came() -> None:
     assert value[1] == "=?utf-8?Q?a_=22quoted=22_=5C_=C3=A9_=20b?=" or str(value[1]).startswith("=?utf-8?Q?a_")
     assert value[2] == [["=?utf-8?B?w6nDqQ==?=", None, "=?utf-8?B?w6k=?=", "xn--t-9fab.fr"]]
     assert envelope(b'Subject: "a" \\b\r\n\r\n')[1] == '"a" \\b'
-
-
-@pytest.mark.parametrize(
-    ("subject", "base"),
-    [
-        ("Re: a", "a"),
-        ("RE:  a", "a"),
-        ("re [x]: a", "a"),
-        ("[list] Re: a", "a"),
-        ("[list] a", "a"),
-        ("Re: [list] Re: a", "a"),
-        ("Fwd: a (fwd)", "a"),
-        ("fw: a", "a"),
-        ("[fwd: Re: a]", "a"),
-        ("[Fwd: [fwd: a] (fwd)]", "a"),
-        ("a  b\tc", "a b c"),
-        ("[list]", "[list]"),
-        ("[a] [b]", "[b]"),
-        ("Re:", ""),
-        ("(fwd)", ""),
-        ("Recherche: a", "Recherche: a"),
-        ("", ""),
-    ],
-)
-def test_base_subject(subject: str, base: str) -> None:
-    assert base_subject(subject) == base
 
 
 def test_message_ids() -> None:

@@ -1,0 +1,166 @@
+"""What never changes of the messages of a mailbox, column by column, kept in memory beside their UIDs.
+
+Contents are immutable and a UID is never given twice, so a column only grows at its end and loses items: it is
+never stale, and what is new is read when it is first asked for. The memory bounds how much is kept.
+"""
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from mailserver.mime import sortkeys
+from mailserver.mime.casemap import collate
+from mailserver.mime.sortkeys import Role
+from mailserver.mime.subjects import is_reply_or_forward
+from mailserver.store import messages
+from mailserver.store.statements import Tx
+
+
+class Field(Enum):
+    """A column: keys of SORT (RFC 5256, RFC 5957), and what THREAD needs beside them."""
+
+    ARRIVAL = "ARRIVAL"
+    SIZE = "SIZE"
+    DATE = "DATE"
+    """When it was sent, in seconds; when it came, if it does not say (RFC 5256 section 2.2)."""
+    SUBJECT = "SUBJECT"
+    """The base subject, collated."""
+    FROM = "FROM"
+    TO = "TO"
+    CC = "CC"
+    DISPLAYFROM = "DISPLAYFROM"
+    DISPLAYTO = "DISPLAYTO"
+    LINKS = "LINKS"
+    """Message ids as numbers: its own (0: none), then its references from the oldest."""
+    REPLY = "REPLY"
+    """The subject has a mark of a reply or forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """How a column is made of the store's."""
+
+    names: tuple[str, ...]
+    make: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Values by UID, ascending; None where the message was gone when it was looked for."""
+
+    uids: "array[int]"
+    values: list[Any]
+
+
+def _links(own: str, in_reply_to: str, references: str) -> "array[int]":
+    """RFC 5256 BASE.6.4.THREAD: References, else the first id of In-Reply-To, which must look like one.
+
+    Ids become the process's own keyed hashes of 64 bits: nobody can make two collide.
+    """
+    ids = [_number(one) for one in references.split()] if references else []
+    if not ids and "@" in in_reply_to:
+        ids = [_number(in_reply_to)]
+    return array("q", [_number(own) if own else 0, *ids])
+
+
+def _number(message_id: str) -> int:
+    """Quoting in a message id says nothing (RFC 5256: ids are normalised)."""
+    if '"' in message_id:
+        message_id = message_id.replace('"', "").replace("\\", "")
+    return hash(message_id) or 1
+
+
+def _address(role: Role, read: Callable[[bytes, Role], str]) -> _Source:
+    return _Source(("envelope",), lambda envelope: collate(read(envelope, role)))
+
+
+_SOURCES: dict[Field, _Source] = {
+    Field.ARRIVAL: _Source(("internal_date",), int),
+    Field.SIZE: _Source(("size",), int),
+    Field.DATE: _Source(("sent_at", "internal_date"), lambda sent, came: sent or came),
+    Field.SUBJECT: _Source(("base_subject",), collate),
+    Field.FROM: _address(Role.FROM, sortkeys.mailbox),
+    Field.TO: _address(Role.TO, sortkeys.mailbox),
+    Field.CC: _address(Role.CC, sortkeys.mailbox),
+    Field.DISPLAYFROM: _address(Role.FROM, sortkeys.display),
+    Field.DISPLAYTO: _address(Role.TO, sortkeys.display),
+    Field.LINKS: _Source(("message_id", "in_reply_to", "refs"), _links),
+    Field.REPLY: _Source(
+        ("subject", "base_subject"), lambda subject, base: subject != base and is_reply_or_forward(subject)
+    ),
+}
+
+
+def columns(tx: Tx, account_id: int, mailbox_id: int, uids: "array[int]", fields: Sequence[Field]) -> list[list[Any]]:
+    """The values of these fields for all messages of a mailbox, beside their UIDs; None where a message is gone.
+
+    Raises Refused(NO_SUCH_MAILBOX).
+    """
+    held = {field: _held(tx, mailbox_id, field, uids) for field in fields}
+    lacking = [field for field in fields if held[field].uids != uids]
+    if lacking:
+        known = min((held[field] for field in lacking), key=lambda column: len(column.uids))
+        first = len(known.uids)
+        rows = _read(tx, account_id, mailbox_id, uids[first:], lacking)
+        for field in lacking:
+            made = rows[field]
+            column = held[field]
+            values = column.values + made[len(column.uids) - first :]
+            held[field] = _Column(uids, values)
+            tx.memory.put(("column", mailbox_id, field), held[field], _octets(values))
+    return [held[field].values for field in fields]
+
+
+def _held(tx: Tx, mailbox_id: int, field: Field, uids: "array[int]") -> _Column:
+    """What is remembered of a column, cut to the wanted UIDs: its UIDs are the first ones of `uids`."""
+    known: _Column | None = tx.memory.get(("column", mailbox_id, field))
+    if known is None or not uids:
+        return _Column(array("I"), [])
+    if known.uids == uids[: len(known.uids)]:
+        return known
+    by_uid = dict(zip(known.uids, known.values, strict=True))
+    last = known.uids[-1]
+    kept = array("I")
+    values = []
+    for uid in uids:
+        if uid > last or uid not in by_uid:
+            break
+        kept.append(uid)
+        values.append(by_uid[uid])
+    return _Column(kept, values)
+
+
+def _read(
+    tx: Tx, account_id: int, mailbox_id: int, uids: "array[int]", fields: Sequence[Field]
+) -> dict[Field, list[Any]]:
+    """The values of several fields, in one pass over the rows."""
+    names = list(dict.fromkeys(name for field in fields for name in _SOURCES[field].names))
+    rows = messages.fetch(tx, account_id, mailbox_id, ("uid", *names), uids[0], uids[-1])
+    by_uid = {row[0]: row for row in rows} if len(rows) != len(uids) else None
+    if by_uid is not None:
+        nothing: tuple[Any, ...] = ()
+        rows = [by_uid.get(uid, nothing) for uid in uids]
+    found: dict[Field, list[Any]] = {}
+    for field in fields:
+        source = _SOURCES[field]
+        places = [names.index(name) + 1 for name in source.names]
+        make = source.make
+        if len(places) == 1:
+            place = places[0]
+            found[field] = [make(row[place]) if row else None for row in rows]
+        else:
+            found[field] = [make(*[row[place] for place in places]) if row else None for row in rows]
+    return found
+
+
+def _octets(values: Sequence[Any]) -> int:
+    """About the room that values take."""
+    size = 60 * len(values)
+    for value in values:
+        if isinstance(value, str):
+            size += len(value) if value.isascii() else 4 * len(value)
+        elif isinstance(value, array):
+            size += 8 * len(value) + 40
+    return size
