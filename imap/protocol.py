@@ -1,4 +1,4 @@
-"""The only Twisted file: octets in and out, TLS, timeouts, back-pressure, one command at a time.
+"""Octets in and out, TLS, timeouts, back-pressure, one command at a time: a Twisted protocol over `transport`.
 
 A connection has one task. It takes an event from the framer, runs the command, writes what it yields and
 waits while the peer does not read; meanwhile input waits in the framer and, when there is much of it, in the
@@ -8,6 +8,7 @@ kernel. Nothing else writes.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
+from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import Any, cast
@@ -24,6 +25,7 @@ from imap.peers import Peers, is_loopback
 from imap.session import Ended, Services, Session
 from imap.shelf import Shelf
 from imap.states import State
+from imap.transport import Bridge
 from imap.welcome import PAUSE, Welcome
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Tagged
@@ -42,6 +44,8 @@ IDLE_SECONDS = 30 * 60 + 30
 """Without input (RFC 3501 section 5.4 demands 30 minutes at least)."""
 STALL_SECONDS = 300
 """With output the peer does not read."""
+BACKLOG = 4096
+"""Connections the kernel keeps for us to accept."""
 LINGER_SECONDS = 10
 """From our goodbye to pulling the plug, if the peer does not let the connection end."""
 PIPELINE_OCTETS = 64 * 1024
@@ -399,14 +403,13 @@ class Door:
         self.services = services
         self.tls = tls
         self.stopping = False
-        self._ports: list[Any] = []
+        self._ports: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._peers = Peers(services.settings.limits)
 
-    def listen(self, sockets: Mapping[str, socket]) -> None:
+    async def listen(self, sockets: Mapping[str, socket]) -> None:
         """Take over the sockets named `imap` and `imaps`."""
-        from twisted.internet import reactor
-
+        loop = asyncio.get_running_loop()
         for name, secure in (("imap", False), ("imaps", True)):
             sock = sockets.get(name)
             if sock is None:
@@ -417,8 +420,7 @@ class Door:
                     continue
                 factory = TLSMemoryBIOFactory(cast(Any, self.tls), False, factory)
                 factory.noisy = False
-            adopt = reactor.adoptStreamPort
-            self._ports.append(adopt(sock.fileno(), sock.family, factory))
+            self._ports.append(await loop.create_server(partial(Bridge, factory), sock=sock, backlog=BACKLOG))
 
     def admit(self, connection: Connection) -> str:
         """Take a new connection in; the text of its refusal, or nothing."""
@@ -437,9 +439,7 @@ class Door:
         self.stopping = True
         loop = asyncio.get_running_loop()
         for port in self._ports:
-            stopped = port.stopListening()
-            if stopped is not None:
-                await stopped.asFuture(loop)
+            port.close()
         for connection in list(self._connections):
             connection.stop()
         deadline = loop.time() + grace
@@ -457,5 +457,5 @@ async def start(
     welcome = Welcome(login, store.clock)
     services = Services(settings, store, changes, Shelf(store, changes), login, tls is not None, welcome)
     door = Door(services, tls)
-    door.listen(sockets)
+    await door.listen(sockets)
     return door
