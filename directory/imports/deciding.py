@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from directory import issuing
 from directory.imports.recognition import identities
 from directory.imports.records import PersonRecord
-from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome, Result
+from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome
 from directory.issuing import Hints, Issued, Names, Wish
 from mailserver.errors import Refused
 from mailserver.folding import fold_login, search_key
@@ -49,37 +49,6 @@ class Step:
     """Fields of `Known` that `after` has otherwise."""
     reason: str = ""
     activates: bool = False
-
-
-def result(step: Step) -> Result:
-    """The step in the words of the report."""
-    known = step.after or step.before
-    record = step.candidate.record
-    name = f"{record.given_name or ''} {record.surname or ''}"
-    if known is not None and known.has_entry:
-        name = f"{known.given_name} {known.surname}"
-    return Result(
-        record.line,
-        step.outcome,
-        known.account_id if known is not None else 0,
-        known.login if known is not None else "",
-        known.address if known is not None else "",
-        name.strip(),
-        step.reason,
-        step.changed,
-        _elder(known) if known is not None and step.outcome is Outcome.CREATED and not known.login_given else "",
-        step.activates,
-        record.file,
-    )
-
-
-def _elder(known: Known) -> str:
-    """Whose identifier this would be without its number; empty when it has none."""
-    try:
-        base = issuing.identifier(known.given_name, known.surname)
-    except Refused:  # somebody who has an identifier from before, and now a name that gives none
-        return ""
-    return base if known.login != base else ""
 
 
 class View(Protocol):

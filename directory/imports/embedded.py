@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from directory.imports import places, restoring, steps
-from directory.imports.deciding import Step, Terms, decide, result
+from directory.imports.deciding import Step, Terms, decide
 from directory.imports.places import Places
 from directory.imports.records import SchoolRecord, TermRecord
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
+from directory.imports.telling import result
 from directory.issuing import ClaimedNames, Hints, Names, keep_hints
 from mailserver.store import accounts, audit, claims, imports, people, roll
 from mailserver.store.audit import Origin

@@ -25,13 +25,14 @@ import structlog
 
 from directory import place_entries, tree
 from directory.imports import embedded, joining, places, steps
-from directory.imports.deciding import Step, Terms, decide, result
+from directory.imports.deciding import Step, Terms, decide
 from directory.imports.embedded import StoredNames
 from directory.imports.joining import Joined, person_of
 from directory.imports.places import Places, Term
 from directory.imports.records import SchoolRecord, TermRecord
 from directory.imports.restoring import Ending, Undoing
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
+from directory.imports.telling import result
 from directory.issuing import ClaimedNames, Hints, Names, keep_hints
 from directory.ldap.bulk import Add, Bulk, Change, Put, Remove, Replace
 from directory.ldap.pool import Pool

@@ -1,6 +1,7 @@
 """The import as a whole: plan, show, apply as one run that goes on after a crash, and take a run back."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from directory.imports.applying import Pace
 from directory.imports.deciding import Terms
 from directory.imports.planning import Listener, Plan, Planner, Rules, Tally
 from directory.imports.records import Export
+from directory.imports.spelling import Encoding
 from directory.imports.target import Left, Outcome, Target
 from mailserver.errors import Reason, Refused
 from mailserver.proofs import Proofs
@@ -36,11 +38,27 @@ class Options:
     accept_passwords: bool = False
     allow_leavers: int | None = None
     """How many may leave; None: a tenth of the source."""
+    encoding: Encoding = Encoding.AUTO
+    """Of a CSV file."""
 
     @property
     def text(self) -> str:
         """What decides what a run does: an interrupted one goes on under the same only."""
-        return json.dumps({"strict": self.strict, "accept_passwords": self.accept_passwords})
+        said: dict[str, object] = {"strict": self.strict, "accept_passwords": self.accept_passwords}
+        if self.encoding is not Encoding.AUTO:
+            said["encoding"] = self.encoding.value
+        return json.dumps(said)
+
+    @classmethod
+    def of(cls, text: str) -> "Options":
+        """Those of a run that goes on: that people may leave was agreed to when it began."""
+        said = json.loads(text)
+        return cls(
+            strict=bool(said.get("strict")),
+            accept_passwords=bool(said.get("accept_passwords")),
+            allow_leavers=sys.maxsize,
+            encoding=Encoding(said.get("encoding", Encoding.AUTO)),
+        )
 
 
 @dataclass(slots=True)

@@ -11,10 +11,11 @@ from typing import Protocol, TypeVar
 from directory import issuing
 from directory.hashing import Passwords
 from directory.imports import facts
-from directory.imports.deciding import Step, Terms, decide, result
+from directory.imports.deciding import Step, Terms, decide
 from directory.imports.recognition import Recogniser, uai_fault, uais_of
 from directory.imports.records import Departure, Export, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
+from directory.imports.telling import result
 from directory.issuing import Hints, Names, keep_hints
 from mailserver.errors import BadSyntax
 from mailserver.folding import fold_login

@@ -1,16 +1,17 @@
-"""Reads `people.csv`: UTF-8 with or without BOM, `,` or `;` between cells, a header line that names them."""
+"""Reads `people.csv`: a header line that names the columns; `,`, `;` or a tab between cells; as `spelling` says."""
 
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
 from directory.enrolment import role_of
-from directory.imports.records import Fault, Item, PersonRecord
+from directory.imports import spelling
+from directory.imports.records import Fault, Item, PersonRecord, Remark
+from directory.imports.spelling import Encoding
 from mailserver.errors import BadSyntax, Refused
 from mailserver.identity import Affiliation, Tie
 from mailserver.sasl import Secret
@@ -42,27 +43,34 @@ MAX_CELL = 10_000
 MAX_HEADER = 4096
 TOLD_EVERY = 500
 """Lines between two words of progress."""
-_BROKEN = re.compile("[\udc80-\udcff]")
-"""What reading leaves of octets that are not UTF-8."""
 _YES = {"1": True, "oui": True, "yes": True, "true": True, "0": False, "non": False, "no": False, "false": False}
 
 
 class CsvExport:
     """`Export` over one file."""
 
-    def __init__(self, path: Path, source: str = "csv", *, full: bool = False) -> None:
+    def __init__(
+        self, path: Path, source: str = "csv", *, full: bool = False, encoding: Encoding = Encoding.AUTO
+    ) -> None:
         """Raises OSError when there is no such file."""
         self.source = source
         self.full = full
         self.size = path.stat().st_size
         self._path = path
+        self._encoding = encoding
 
     def items(self, advance: Callable[[int], None]) -> Iterator[Item]:
         told = 0
+        encoding = self._encoding
         with self._path.open("rb") as raw:
-            # What is not UTF-8 is refused line by line, so it must survive reading.
-            file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-            for number, item in enumerate(read(file)):
+            if encoding is Encoding.AUTO:
+                encoding = spelling.detect(raw)
+                raw.seek(0)
+                if encoding is not Encoding.UTF_8:
+                    yield Remark(0, f"not UTF-8: read as {encoding.value}, as spreadsheets write it")
+            # What is not of the encoding is refused line by line, so it must survive reading.
+            file = io.TextIOWrapper(raw, encoding=encoding.codec, errors="surrogateescape", newline="")
+            for number, item in enumerate(read(file, encoding)):
                 yield item
                 if number % TOLD_EVERY == 0:
                     advance(raw.tell() - told)
@@ -74,15 +82,15 @@ class CsvExport:
             return hashlib.file_digest(file, "sha256").digest()
 
 
-def read(file: TextIO) -> Iterator[PersonRecord | Fault]:
+def read(file: TextIO, encoding: Encoding = Encoding.UTF_8) -> Iterator[PersonRecord | Fault]:
     """Every line after the header. Raises BadSyntax when the header is not one.
 
-    Open the file with encoding "utf-8-sig", errors "surrogateescape" and newline "".
+    Open the file with the codec of `encoding`, errors "surrogateescape" and newline "".
     """
     header = file.readline(MAX_HEADER)
     if not header.strip():
         raise BadSyntax("the file is empty")
-    delimiter = ";" if header.count(";") > header.count(",") else ","
+    delimiter = max(",;\t", key=header.count)
     columns = _columns(next(csv.reader([header], delimiter=delimiter)))
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -96,11 +104,13 @@ def read(file: TextIO) -> Iterator[PersonRecord | Fault]:
             yield Fault(number, f"not CSV: {error}")
             continue
         if any(cell and not cell.isspace() for cell in cells):
-            yield _line(number, columns, cells)
+            yield _line(number, columns, cells, encoding)
 
 
 def _columns(names: Sequence[str]) -> tuple[str, ...]:
     columns = tuple(name.strip().lower() for name in names)
+    while columns and not columns[-1]:  # empty columns that a spreadsheet has kept
+        columns = columns[:-1]
     unknown = [name for name in columns if name not in COLUMNS]
     missing = [name for name in REQUIRED if name not in columns]
     if unknown:
@@ -112,15 +122,15 @@ def _columns(names: Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
-def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> PersonRecord | Fault:
-    if len(cells) > len(columns):
+def _line(number: int, columns: Sequence[str], cells: Sequence[str], encoding: Encoding) -> PersonRecord | Fault:
+    if any(cells[len(columns) :]):
         return Fault(number, f"{len(cells)} cells for {len(columns)} columns")
     # An empty cell says nothing.
     said = {name: cell for name, cell in zip(columns, cells, strict=False) if cell and not cell.isspace()}
     about = PersonRecord(number, numen=said.get("numen"), ine=said.get("ine"), login=said.get("login"))
-    text = "".join(cells)
-    if not text.isascii() and _BROKEN.search(text):
-        return Fault(number, "not UTF-8", about)
+    misspelt = spelling.fault("".join(cells), encoding)
+    if misspelt:
+        return Fault(number, misspelt, about)
     for name in REQUIRED:
         if name not in said:
             return Fault(number, f"{name}: is empty", about)

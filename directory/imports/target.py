@@ -11,7 +11,7 @@ records that depend on it. A target's `apply` is `decide` over a view that write
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from directory.imports.records import PersonRecord, SchoolRecord, TermRecord
 from directory.issuing import Names
@@ -115,6 +115,14 @@ class Answers:
         )
 
 
+class Detail(NamedTuple):
+    """One thing about somebody, before and after; what it was or is no more is empty."""
+
+    name: str
+    before: str
+    after: str
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of one record, or would."""
@@ -132,6 +140,8 @@ class Result:
     """Who has the identifier that somebody new got with a number."""
     activates: bool = False
     file: str = ""
+    details: tuple[Detail, ...] = ()
+    """Of what changed, the readable part."""
 
     @property
     def moved(self) -> bool:
@@ -176,7 +186,7 @@ class Target(Protocol):
         """What was ever issued, as things are at this moment."""
 
     def apply(self, run_id: int, batch: Sequence[Candidate]) -> list[Result]:
-        """Look again and write what differs; one result a record, in order (`deciding.result`). Raises Temporary."""
+        """Look again and write what differs; one result a record, in order (`telling.result`). Raises Temporary."""
 
     def apply_places(self, run_id: int | None, schools: Sequence[SchoolRecord], terms: Sequence[TermRecord]) -> int:
         """Write schools and vocabulary; how many changed. Without a run: how many would."""

@@ -68,9 +68,9 @@ class Collector:
     def print_lines(self) -> None:
         """Remarks and refused lines with their reasons."""
         for remark in self.remarks:
-            print(f"{_place(remark)}: warning: {remark.reason}")
+            print(f"{place(remark)}warning: {remark.reason}")
         for fault in self.refused:
-            print(f"{_place(fault)}: refused: {fault.reason}")
+            print(f"{place(fault)}refused: {fault.reason}")
         if self.refused_count > len(self.refused):
             print(f"… and {self.refused_count - len(self.refused)} more refused lines")
 
@@ -142,7 +142,9 @@ def sentence(tally: Tally) -> str:
 def _what(done: Result) -> str:
     if done.elder:
         return f"after {done.elder}"
-    return ", ".join(name for name in done.changed if name not in ("aliases", "close_reason"))
+    told = [f"{one.name} {one.before or '—'} → {one.after or '—'}" for one in done.details]
+    silent = {*(one.name for one in done.details), "affiliations", "aliases", "close_reason", "welcome_due"}
+    return ", ".join((*told, *(name for name in done.changed if name not in silent)))
 
 
 def _facts(done: Result, kind: str) -> dict[str, object]:
@@ -155,6 +157,7 @@ def _facts(done: Result, kind: str) -> dict[str, object]:
         "address": done.address,
         "name": done.name,
         "changed": list(done.changed),
+        "details": [one._asdict() for one in done.details],
         "elder": done.elder,
         "activated": done.activates,
     }
@@ -164,5 +167,7 @@ def _line(one: Fault | Remark) -> dict[str, object]:
     return {"number": one.number, "reason": one.reason, **({"file": one.file} if one.file else {})}
 
 
-def _place(one: Fault | Remark) -> str:
-    return f"{one.file}, line {one.number}" if one.file else f"line {one.number}"
+def place(one: Fault | Remark) -> str:
+    """Nothing for what is said of all files together."""
+    told = [text for text in (one.file, f"line {one.number}" if one.number else "") if text]
+    return f"{', '.join(told)}: " if told else ""

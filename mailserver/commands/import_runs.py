@@ -109,12 +109,11 @@ def resume(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -
         fail(f"import {number}: no such run", 1)
     if found.state is not RunState.APPLYING:
         fail(f"import {number} is {found.state.value}", 1)
-    options = json.loads(found.options)
     refused = carry_out(
         settings,
         [Path(name) for name in found.files.split("\n")],
         found.source,
-        Options(False, bool(options.get("strict")), bool(options.get("accept_passwords")), sys.maxsize),
+        Options.of(found.options),
         full=found.kind == "full",
         as_json=as_json,
     )

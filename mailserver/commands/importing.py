@@ -19,6 +19,7 @@ from directory.imports.intake import Intake
 from directory.imports.records import Export
 from directory.imports.restoring import Ending
 from directory.imports.rows import CsvExport
+from directory.imports.spelling import Encoding
 from directory.imports.target import Target
 from mailserver.commands.account import user
 from mailserver.commands.shared import fail
@@ -33,15 +34,19 @@ DAY = 86400
 
 
 @contextlib.contextmanager
-def export_of(store: Store, paths: Sequence[Path], source: str, *, full: bool) -> Iterator[Export]:
+def export_of(
+    store: Store, paths: Sequence[Path], source: str, *, full: bool, encoding: Encoding = Encoding.AUTO
+) -> Iterator[Export]:
     """The files, folders or archives as an export; AAF is known by its content. Raises BadSyntax, OSError."""
     if all(aaf.recognises(path) for path in paths):
         # A delta names schools by numbers that an earlier export gave them.
         known = {one.source_key: one.uai for one in store.read_now(schools.listing) if one.source_key}
         with aaf.open_export(paths, known, store.clock.now(), source or "aaf", full=full) as export:
             yield export
+    elif any(path.is_dir() for path in paths):
+        raise BadSyntax("no AAF file here")
     elif len(paths) == 1:
-        yield CsvExport(paths[0], source or "csv", full=full)
+        yield CsvExport(paths[0], source or "csv", full=full, encoding=encoding)
     else:
         raise BadSyntax("not AAF, and a CSV export is one file")
 

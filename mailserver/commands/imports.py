@@ -12,8 +12,9 @@ import typer
 from directory.imports.intake import Intake, Options, Report
 from directory.imports.planning import Plan
 from directory.imports.records import Export
+from directory.imports.spelling import Encoding
 from directory.imports.target import Outcome
-from mailserver.commands.import_report import Collector, count_facts, sentence
+from mailserver.commands.import_report import Collector, count_facts, place, sentence
 from mailserver.commands.importing import alone, export_of, intake_of, progress
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.errors import BadSyntax, Temporary
@@ -23,7 +24,9 @@ from mailserver.store.transactions import Store
 
 def import_people(
     directory: InstanceDir,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="people.csv (UTF-8, `,` or `;`), or AAF files.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="people.csv, or AAF: files, a folder, a .zip or .tar.gz.")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse lines whose UAI has a wrong check letter.")] = False,
     accept_passwords: Annotated[
@@ -36,18 +39,30 @@ def import_people(
     allow_leavers: Annotated[
         int | None, typer.Option(min=0, help="How many may leave; else a tenth of the source.")
     ] = None,
+    encoding: Annotated[
+        Encoding, typer.Option(help="Of a CSV file; auto: UTF-8, else Windows-1252 as spreadsheets write it.")
+    ] = Encoding.AUTO,
     yes: Annotated[bool, typer.Option("--yes", help="Everybody may leave.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create and update people from an export, after showing what changes; it can be taken back for a day.
 
-    An import that was interrupted goes on when it is started again. Exit code 1: lines were refused, or too many
-    people would leave; the report says which.
+    Columns of people.csv: given_name, surname and role (teacher, staff, pupil, secretariat, admin) are required;
+    birth_date, numen, ine, uai, discipline, login, password, recovery_address, title, functions, classes, groups and
+    hidden may be there. An empty cell says nothing.
+
+    AAF is known by its content. A complete export of staff and pupils closes the accounts of whoever is missing,
+    after [accounts] leaver_days; a delta changes what it names.
+
+    An import that was interrupted goes on when it is started again. Importing a file twice changes nothing.
+
+    Exit codes: 0 done; 1 lines were refused, or too many people would leave (the report says which); 2 a file cannot
+    be used, and nothing was written.
     """
     settings = settings_of(directory)
     if settings.ldap is not None and settings.ldap.read_only:
         fail("the directory belongs to somebody else: its owner loads people there, and accounts open at first sight")
-    options = Options(dry_run, strict, accept_passwords, sys.maxsize if yes else allow_leavers)
+    options = Options(dry_run, strict, accept_passwords, sys.maxsize if yes else allow_leavers, encoding)
     refused = carry_out(settings, files, source, options, full=full, as_json=as_json)
     raise typer.Exit(1 if refused else 0)
 
@@ -68,7 +83,7 @@ async def _in_store(
     settings: Settings, files: Sequence[Path], source: str, options: Options, full: bool, as_json: bool
 ) -> int:
     def work(store: Store) -> int:
-        with export_of(store, files, source, full=full) as export:
+        with export_of(store, files, source, full=full, encoding=options.encoding) as export:
             return _import(settings, store, export, files, options, as_json)
 
     async with open_store(settings) as store:
@@ -128,7 +143,7 @@ def _show_report(report: Report, foreseen: Collector, done: Collector, as_json: 
         done.write_json(facts, [*foreseen.refused, *done.refused], foreseen.remarks)
         return refused
     for fault in done.refused:
-        print(f"line {fault.number}: refused: {fault.reason}")
+        print(f"{place(fault)}refused: {fault.reason}")
     _tell_spared(report.spared)
     if report.resumed:
         earlier = ", ".join(f"{count} {name}" for name, count in report.earlier.items() if count)

@@ -13,15 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.imports.aaf import AafExport, parts, recognises
+from directory.imports.aaf import AafExport, parts, people, recognises
 from directory.imports.aaf import requests as wire
 from directory.imports.aaf.functions import role_of
+from directory.imports.aaf.people import Vocabulary
 from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
+from directory.imports.aaf.schools import Structures
 from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
 from mailserver.errors import BadSyntax
 from mailserver.identity import Role
 from tests.directory import aaf_generator
-from tests.directory.aaf_generator import Academy, add, document, modify
+from tests.directory.aaf_generator import Academy, add, delete, document, modify
 
 SAMPLES = Path(__file__).parent / "aaf"
 TODAY = date(2026, 11, 25)
@@ -327,6 +329,38 @@ def test_an_archive_bomb_is_refused(tmp_path: Path) -> None:
     for name in ("bomb.zip", "bomb.tar.gz"):
         with pytest.raises(BadSyntax, match="grows more than"), parts([tmp_path / name]):
             pass
+
+
+def test_an_archive_is_unpacked_into_nothing_that_a_kill_would_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(unpacked))
+    with tarfile.open(tmp_path / "ENT.tar.gz", "w:gz") as packed:
+        packed.add(SAMPLES / "full", "full")
+    with parts([tmp_path / "ENT.tar.gz"]) as found:
+        assert len(found) > 3
+        assert list(unpacked.iterdir()) == []
+        for part in found:
+            with part.open() as file:
+                assert file.read(1 << 20) == (SAMPLES / "full" / Path(part.name).name).read_bytes()
+
+
+def test_numbers_with_the_prefix_of_a_directory_are_the_same_numbers() -> None:
+    words = Vocabulary(Structures(SCHOOLS))
+    said = {"sn": "Un", "givenName": "Deux", "ENTPersonStructRattach": "AC-DIJON$1234"}
+    bare, prefixed = (
+        [item for one in requests_of(octets) if isinstance(one, Request) for item in people.read(one, words, TODAY, "")]
+        for octets in (
+            file_of(person(7, **said, ENTPersonJointure="7"), delete(PERSON, "Eleve", 7)),
+            file_of(person(7, **said, ENTPersonJointure="AC-DIJON$7"), delete(PERSON, "Eleve", "AC-DIJON$7")),
+        )
+    )
+    assert lines(bare) == lines(prefixed)
+    assert "person 7 " in lines(bare)[0]
+    assert "0210006T" in lines(bare)[0]
+    assert isinstance(bare[1], Departure)
 
 
 def test_parents_are_counted_wherever_a_tag_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

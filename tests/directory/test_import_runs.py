@@ -21,7 +21,9 @@ from sqlalchemy import select
 from directory import enrolment, lifecycle
 from directory.imports.applying import LARGEST, SMALLEST, Pace
 from directory.imports.embedded import EmbeddedTarget
+from directory.imports.intake import Options
 from directory.imports.planning import Seen
+from directory.imports.spelling import Encoding
 from directory.imports.target import LEFT, Outcome
 from directory.people import EmbeddedDirectory
 from mailserver.caretaker import states
@@ -156,6 +158,27 @@ def test_a_change_of_name_keeps_the_identifier_and_the_old_address(importer: Imp
     # And back: the person's own former address, not a new number.
     wide(importer, EMILIE)
     assert importer.entry("edupont").address == f"emilie.dupont@{DOMAIN}"
+
+
+def test_the_difference_says_what_was_and_what_will_be(importer: Importer) -> None:
+    wide(importer, EMILIE)
+    line = EMILIE.replace("Dupont", "Durand").replace("0210006T", "0890001T").replace("1980-02-29", "1980-03-01")
+    line = line.replace("4B=4e B|0751717J:5A", "3C|0751717J:5A=5e A").replace("e@exemple.org", "f@exemple.org")
+    (done,) = wide(importer, line).foreseen.results
+    assert {one.name: (one.before, one.after) for one in done.details} == {
+        "surname": ("Dupont", "Durand"),
+        "address": (f"emilie.dupont@{DOMAIN}", f"emilie.durand@{DOMAIN}"),
+        "uai": ("0210006T", "0890001T"),
+        "function": ("0210006T:ENS", "0890001T:ENS"),
+        "class": ("0210006T:4B|0751717J:5A", "0751717J:5A=5e A|0890001T:3C"),
+    }
+    again = wide(importer, line.replace("3C|", "3C|3D|")).heard.results
+    assert [one.details for one in again] == [(("class", "", "3D"),)]
+    assert {"birth_date", "recovery_address"} <= set(done.changed)
+    assert "exemple.org" not in str(done.details)
+    (leaves,) = wide(importer, SAMIR, full=True, allow_leavers=1).heard.results[-1:]
+    (told,) = leaves.details
+    assert (told.name, told.before, len(told.after)) == ("close_at", "", 10)
 
 
 def test_two_exports_do_not_take_each_others_people(importer: Importer) -> None:
@@ -587,6 +610,29 @@ def test_going_on_by_number(tmp_path: Path) -> None:
     resumed = console.json("imports", "resume", "DIR", "1")
     assert (resumed["run"], resumed["resumed"], resumed["earlier"]["created"]) == (1, True, 60)
     assert console.json("imports", "list", "DIR")[0]["state"] == "done"
+
+
+def test_a_file_of_a_spreadsheet_at_the_console(tmp_path: Path) -> None:
+    console = Console(tmp_path / "instance")
+    path = tmp_path / "people.csv"
+    path.write_bytes("given_name;surname;role;uai;;\r\nÉmilie;Lefèvre;teacher;0210006T;;\r\n".encode("cp1252"))
+    assert "refused: not UTF-8" in console("import", "DIR", str(path), "--encoding", "utf-8", code=1).stdout
+    told = console("import", "DIR", str(path)).stdout
+    assert told.startswith("warning: not UTF-8: read as windows-1252")
+    assert "elefevre" in told
+    console("import", "DIR", str(path), "--encoding", "windows-1252")
+    assert len(console.json("imports", "list", "DIR")) == 1
+    path.write_text("given_name;surname;role;uai\nÉmilie;Lefèvre;teacher;0890001T\n")
+    console("import", "DIR", str(path), code=0)
+    assert len(console.json("account", "list", "DIR")) == 2, "without a number, another school is another person"
+    (tmp_path / "empty").mkdir()
+    assert "no AAF file" in console("import", "DIR", str(tmp_path / "empty"), code=2).stderr
+
+
+def test_options_of_a_run_are_those_it_goes_on_with() -> None:
+    for options in (Options(), Options(strict=True, encoding=Encoding.ISO_8859_15), Options(accept_passwords=True)):
+        assert Options.of(options.text).text == options.text
+        assert Options.of(options.text).encoding is options.encoding
 
 
 def test_one_import_at_a_time(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from directory.imports import rows
 from directory.imports.recognition import Recogniser
-from directory.imports.records import Fault
+from directory.imports.records import Fault, Item, PersonRecord, Remark
+from directory.imports.spelling import Encoding
 from directory.imports.target import Candidate
 from directory.people import EmbeddedDirectory
 from mailserver.errors import BadSyntax
@@ -75,8 +76,9 @@ def test_a_header_that_is_none(header: str) -> None:
         (b"A,B,,teacher,21E26,,,,,", "numen"),
         (b"A,B,,teacher,,12,,,,", "ine"),
         (b"A,B,,teacher,,,021,,,", "uai"),
-        (b"A,B,,teacher,,,,,,,,,", "cells"),
-        (b"\xc9milie,B,,teacher,,,,,,", "UTF-8"),
+        (b"A,B,,teacher,,,,,,,,x,", "cells"),
+        (b"\xc9milie,B,,teacher,,,,,,", "not UTF-8"),
+        ("Émilie".encode().decode("cp1252").encode() + b",B,,teacher,,,,,,", "saved again"),
         (b"A,B,,teacher,,,," + b"x" * 300 + b",,", "discipline"),
         (b"A,B,,teacher,,,," + b"x" * 20_000 + b",,", "CSV"),
         (b'"A"x,B,,teacher,,,,,,', "CSV"),
@@ -89,6 +91,67 @@ def test_a_faulty_line_says_why_and_spoils_no_other(line: bytes, reason: str) ->
     assert isinstance(first, Candidate)
     assert isinstance(last, Candidate)
     assert last.record.line == 4
+
+
+EXCEL = ("given_name;surname;role;discipline;;", "Émilie;Bœuf;teacher;Français;;", ";;;;;", "L’Éloïse;N’Dÿ;pupil;;;")
+
+
+def of_file(path: Path, encoding: Encoding = Encoding.AUTO) -> list[Item]:
+    return list(rows.CsvExport(path, encoding=encoding).items(lambda _: None))
+
+
+@pytest.mark.parametrize(
+    ("codec", "said", "told"),
+    [
+        ("utf-8", Encoding.AUTO, ""),
+        ("utf-8-sig", Encoding.AUTO, ""),
+        ("utf-8", Encoding.UTF_8, ""),
+        ("cp1252", Encoding.AUTO, "read as windows-1252"),
+        ("cp1252", Encoding.WINDOWS_1252, ""),
+        ("iso-8859-15", Encoding.ISO_8859_15, ""),
+    ],
+)
+def test_as_spreadsheets_save_it(tmp_path: Path, codec: str, said: Encoding, told: str) -> None:
+    path = tmp_path / "people.csv"
+    text = "\r\n".join((*EXCEL, ""))
+    path.write_bytes((text.replace("’", "'") if codec == "iso-8859-15" else text).encode(codec))
+    remarks = [item for item in of_file(path, said) if isinstance(item, Remark)]
+    assert [(remark.number, told in remark.reason) for remark in remarks] == ([(0, True)] if told else [])
+    one, two = (item for item in of_file(path, said) if isinstance(item, PersonRecord))
+    assert (one.line, one.given_name, one.surname, one.discipline) == (2, "Émilie", "Bœuf", "Français")
+    assert (two.line, (two.surname or "").replace("’", "'")) == (4, "N'Dÿ")
+
+
+def test_a_line_of_another_encoding_decides_nothing(tmp_path: Path) -> None:
+    """Names are issued for ever: what was read wrongly is refused rather than guessed."""
+    path = tmp_path / "people.csv"
+    lines = [line.encode() for line in EXCEL]
+    path.write_bytes(b"\n".join((*lines, "Zoé;B;pupil;;;".encode("cp1252"))))
+    *_, fault = of_file(path)
+    assert isinstance(fault, Fault)
+    assert (fault.number, fault.reason) == (5, "not UTF-8")
+    path.write_bytes(
+        b"\n".join((*(line.encode("cp1252") for line in EXCEL), "Zoé;B;pupil;;;".encode(), b"\x81;B;pupil"))
+    )
+    assert [(item.number, item.reason.split()[0]) for item in of_file(path) if isinstance(item, Fault)] == [
+        (5, "UTF-8"),
+        (6, "not"),
+    ]
+
+
+def test_utf_16_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes("\r\n".join(EXCEL).encode("utf-16"))
+    with pytest.raises(BadSyntax, match="UTF-16"):
+        of_file(path)
+
+
+def test_tabs(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("given_name\tsurname\trole\nAnne\tB,C\tpupil\n")
+    (one,) = of_file(path)
+    assert isinstance(one, PersonRecord)
+    assert one.surname == "B,C"
 
 
 def test_an_open_quote_does_not_swallow_the_file() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO
 
 from directory.imports.aaf import people, schools
-from directory.imports.aaf.files import FAMILIES, Family, Part, parts
+from directory.imports.aaf.files import FAMILIES, Family, Octets, Part, parts
+from directory.imports.aaf.functions import number
 from directory.imports.aaf.people import Vocabulary
 from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
 from directory.imports.aaf.schools import Structures
@@ -101,7 +101,7 @@ class _Reading:
         self._parents = 0
         self._unknown: Counter[tuple[str, str]] = Counter()
 
-    def read(self, file: IO[bytes], name: str, advance: Callable[[int], None]) -> Iterator[Item]:
+    def read(self, file: Octets, name: str, advance: Callable[[int], None]) -> Iterator[Item]:
         """The records of a file."""
         reader = RequestReader()
         while octets := file.read(READ):
@@ -111,7 +111,7 @@ class _Reading:
         for one in reader.close():
             yield from self._items(one, name)
 
-    def count(self, file: IO[bytes], advance: Callable[[int], None]) -> None:
+    def count(self, file: Octets, advance: Callable[[int], None]) -> None:
         """Parents have no account here: they are counted, at the speed of the disk."""
         rest = b""
         while octets := file.read(READ):
@@ -162,15 +162,15 @@ class _Reading:
                 self._unknown[request.category, name] += 1
 
     def _name(self, words: dict[str, str], request: Request, key: str, label: str) -> None:
-        number = next(iter(request.values.get(key, ())), request.id)
+        code = next(iter(request.values.get(key, ())), request.id)
         said = next(iter(request.values.get(label, ())), "")
         if said:
-            words[number.rpartition("$")[2]] = said
+            words[code.rpartition("$")[2]] = said
 
 
 def _unreadable(one: Unreadable, file: str) -> Fault | Remark:
     """A record of the wrong shape. Only one that may be about a person keeps others from being taken for leavers."""
     if FAMILIES.get(one.category.lower(), Family.UNKNOWN) in (Family.SCHOOLS, Family.SUBJECTS, Family.TRAININGS):
         return Remark(one.line, f"{one.category} {one.id[:20]}: passed over: {one.reason}", file)
-    about = PersonRecord(line=one.line, source_key=one.id, file=file) if one.id else None
+    about = PersonRecord(line=one.line, source_key=number(one.id), file=file) if one.id else None
     return Fault(one.line, one.reason, about, file)

@@ -8,16 +8,17 @@ complete export makes leavers of everybody who is not in it.
 import lzma
 import os
 import re
+import shutil
 import tarfile
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from mailserver.errors import BadSyntax
 
@@ -81,10 +82,17 @@ class Part:
     path: Path
     member: str = ""
     """Its name inside the zip at `path`."""
+    spool: IO[bytes] | None = None
+    """What holds it, unpacked, instead of `path`."""
+    start: int = 0
+    """Where in the spool."""
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
+    def open(self) -> Iterator["Octets"]:
         """The octets, from the beginning. Raises BadSyntax for a broken archive."""
+        if self.spool is not None:
+            yield _Slice(self.spool.fileno(), self.start, self.size)
+            return
         if not self.member:
             with self.path.open("rb") as file:
                 yield file
@@ -94,6 +102,27 @@ class Part:
                 yield file
         except _BROKEN as error:
             raise BadSyntax(f"{self.name}: {error}") from None
+
+
+class Octets(Protocol):
+    """What a part is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many, empty at the end."""
+
+
+class _Slice:
+    """A stretch of a file that stays open; `Octets`."""
+
+    def __init__(self, descriptor: int, start: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._at = start
+        self._end = start + size
+
+    def read(self, size: int, /) -> bytes:
+        octets = os.pread(self._descriptor, min(size, self._end - self._at), self._at)
+        self._at += len(octets)
+        return octets
 
 
 def recognises(path: Path) -> bool:
@@ -126,8 +155,8 @@ def _holds_a_part(path: Path) -> bool:
 def parts(paths: Sequence[Path]) -> Iterator[tuple[Part, ...]]:
     """The files of an export in the order of reading. Raises BadSyntax when there are none, or OSError.
 
-    What is in a tar archive is unpacked into a temporary folder for as long as the context lasts: its files
-    are read in an order that is not the archive's.
+    What is in a tar archive is unpacked for as long as the context lasts: its files are read in an order that is
+    not the archive's.
     """
     with ExitStack() as stack:
         found = [part for path in paths for part in _parts_of(path, stack)]
@@ -188,8 +217,8 @@ def _zipped(path: Path, label: str) -> list[Part]:
 
 
 def _tarred(path: Path, label: str, stack: ExitStack) -> list[Part]:
-    """Unpack under names of our own: what an archive calls its members is never a path here."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aaf-")))
+    """Unpack into one file without a name: a killed import leaves nothing of what people's records say."""
+    spool = stack.enter_context(tempfile.TemporaryFile(prefix="aaf-"))  # noqa: SIM115 (it is the stack's)
     packed, unpacked = path.stat().st_size, 0
     found: list[Part] = []
     try:
@@ -197,21 +226,18 @@ def _tarred(path: Path, label: str, stack: ExitStack) -> list[Part]:
             for one in archive:
                 unpacked += one.size
                 _bounded(label, packed, unpacked)
-                if not one.isreg() or not one.name.lower().endswith(".xml"):
+                source = archive.extractfile(one) if one.isreg() and one.name.lower().endswith(".xml") else None
+                if source is None:
                     continue
                 if len(found) >= MAX_PARTS:
                     raise BadSyntax(f"{label}: more than {MAX_PARTS} files")
-                source = archive.extractfile(one)
-                copy = folder / str(len(found))
-                if source is None:
-                    continue
-                with copy.open("wb") as target:
-                    while octets := source.read(_COPY):
-                        target.write(octets)
-                with copy.open("rb") as file:
-                    part = _part(f"{label}/{one.name}", file.read(HEAD), one.size, copy)
+                start, head = spool.tell(), source.read(HEAD)
+                part = _part(f"{label}/{one.name}", head, one.size, path)
                 if part is not None:
-                    found.append(part)
+                    spool.write(head)
+                    shutil.copyfileobj(source, spool, _COPY)
+                    found.append(replace(part, spool=spool, start=start))
+        spool.flush()
     except _BROKEN as error:
         raise BadSyntax(f"{label}: {error}") from None
     return found

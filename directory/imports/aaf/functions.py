@@ -60,6 +60,11 @@ def fields(value: str) -> list[str]:
     return parts[1:] if parts[0].startswith("AC-") else parts
 
 
+def number(value: str) -> str:
+    """A person's or structure's number, with or without that prefix."""
+    return fields(value)[0] if "$" in value else value
+
+
 def function_of(value: str) -> Function | None:
     """None when it names no structure or no code."""
     parts = [*fields(value), "", "", "", "", ""][:5]

@@ -13,6 +13,7 @@ from directory.imports.aaf.functions import (
     codes_of_profiles,
     fields,
     function_of,
+    number,
     role_of,
 )
 from directory.imports.aaf.requests import Request, Verb
@@ -86,9 +87,9 @@ class Vocabulary:
 def read(request: Request, words: Vocabulary, today: date, file: str) -> Iterator[Item]:
     """The records of a person of staff or of a pupil."""
     values = request.values
-    key = _first(values, "ENTPersonJointure") or request.id
+    key = number(_first(values, "ENTPersonJointure") or request.id)
     if request.verb is Verb.DELETE:
-        yield Departure(request.line, request.id, file)
+        yield Departure(request.line, number(request.id), file)
         return
     fault = _fault(request)
     if fault:
@@ -97,10 +98,10 @@ def read(request: Request, words: Vocabulary, today: date, file: str) -> Iterato
     if request.category == PUPIL and _has_left(values, today):
         yield Departure(request.line, key, file)
         return
-    known = [(number, words.structures.uai(number)) for number in _structures(request)]
-    for number, uai in known:
+    known = [(structure, words.structures.uai(structure)) for structure in _structures(request)]
+    for structure, uai in known:
         if not uai:
-            yield Remark(request.line, f"ENTPersonStructRattach: structure {number[:20]} is unknown", file)
+            yield Remark(request.line, f"ENTPersonStructRattach: structure {structure[:20]} is unknown", file)
     uais = [uai for _, uai in known if uai]
     if request.verb is Verb.MODIFY and "ENTPersonFonctions" not in values:
         for name in ("ENTAuxEnsClassesPrincipal", "ENTEnsFonctionDir"):
@@ -223,23 +224,23 @@ def _offices(values: Values, functions: Sequence[Function], words: Vocabulary) -
         uai = words.structures.uai(fields(value)[0])
         if uai:
             yield Affiliation(Tie.FUNCTION, HEAD, uai, words.label(Tie.FUNCTION, HEAD, "Direction"))
-    led = {words.structures.uai(number) for number, _ in _named(values.get("ENTAuxEnsClassesPrincipal", ()))}
+    led = {words.structures.uai(structure) for structure, _ in _named(values.get("ENTAuxEnsClassesPrincipal", ()))}
     for uai in sorted(led - {""}):
         yield Affiliation(Tie.FUNCTION, PRINCIPAL, uai, "Professeur principal")
 
 
 def _places(tie: Tie, values: Sequence[str], words: Vocabulary) -> Iterator[Affiliation]:
     """Classes or groups: `struct$name`, with a subject or not."""
-    for code, uai in dict.fromkeys((name, words.structures.uai(number)) for number, name in _named(values)):
+    for code, uai in dict.fromkeys((name, words.structures.uai(structure)) for structure, name in _named(values)):
         if uai:
             yield Affiliation(tie, code, uai)
 
 
 def _named(values: Sequence[str]) -> Iterator[tuple[str, str]]:
     for value in values:
-        number, name = [*fields(value), ""][:2]
-        if number and name:
-            yield number, name
+        structure, name = [*fields(value), ""][:2]
+        if structure and name:
+            yield structure, name
 
 
 def _discipline(affiliations: Sequence[Affiliation]) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from directory.imports.aaf.functions import fields
+from directory.imports.aaf.functions import fields, number
 from directory.imports.aaf.requests import Request
 from directory.imports.records import Item, Remark, SchoolRecord, TermRecord
 from directory.issuing import is_uai
@@ -52,25 +52,25 @@ class Structures:
     def __init__(self, known: Mapping[str, str]) -> None:
         self._uais = dict(known)
 
-    def uai(self, number: str) -> str:
-        """Empty: nobody knows this structure. In some exports the number is the UAI itself."""
-        found = self._uais.get(number, "")
-        return found or (number if is_uai(number) else "")
+    def uai(self, structure: str) -> str:
+        """Empty: nobody knows this structure. In some exports its number is the UAI itself."""
+        found = self._uais.get(structure, "")
+        return found or (structure if is_uai(structure) else "")
 
     def read(self, request: Request, file: str) -> Iterator[Item]:
         """The records of a school."""
         values = request.values
         said = _first(values, "ENTStructureUAI") or _first(values, "ENTEtablissementUAI")
-        number = _first(values, "ENTStructureJointure") or request.id
-        uai = "".join(said.split()).upper() or self.uai(number)
+        structure = number(_first(values, "ENTStructureJointure") or request.id)
+        uai = "".join(said.split()).upper() or self.uai(structure)
         if not uai:
-            yield Remark(request.line, f"structure {number[:20]} has no ENTStructureUAI: passed over", file)
+            yield Remark(request.line, f"structure {structure[:20]} has no ENTStructureUAI: passed over", file)
             return
         if not is_uai(uai):
             # Refused with its line by whoever checks records; people who name it have no school.
             yield SchoolRecord(line=request.line, uai=uai[:20], file=file)
             return
-        self._uais[number] = uai
+        self._uais[structure] = uai
         yield SchoolRecord(
             line=request.line,
             uai=uai,
@@ -81,7 +81,7 @@ class Structures:
             postcode=_text(values, "postalCode", 16),
             town=_text(values, "l"),
             telephone=_text(values, "telephoneNumber", 40),
-            source_key=number,
+            source_key=structure,
             file=file,
         )
         for tie, name in ((Tie.CLASS, "ENTStructureClasses"), (Tie.GROUP, "ENTStructureGroupes")):
