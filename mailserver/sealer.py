@@ -1,10 +1,12 @@
 """Seals the audit in the background, soon after its rows were written, and removes what is older than kept.
 
-Any worker may do it: a unit of the store takes what is unsealed, one at a time. From time to time the end of
-the chain goes to the log, which lives elsewhere: whoever cuts rows off at the end would have to cut there too.
+Any worker may do it: a unit of the store takes what is unsealed, one at a time. The end of the chain goes to a file
+beside the database, and from time to time to the log, which lives elsewhere: whoever cuts rows off at the end would
+have to cut there too. Rows that are missed stay missed: the file then keeps what it says until an operator has seen it.
 """
 
 import asyncio
+from pathlib import Path
 
 import structlog
 
@@ -12,6 +14,7 @@ from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.settings import Settings
 from mailserver.store import sealing
+from mailserver.store.sealing import Head
 from mailserver.store.transactions import Store
 
 log = structlog.get_logger("audit")
@@ -23,6 +26,27 @@ PAUSE = 0.02
 TOLD_SECONDS = 3600.0
 TRIM_SECONDS = 3600.0
 DAY = 86400
+WITNESS = "audit-end"
+"""Name of the file in DIR/data that says where the chain ended, as this machine saw it."""
+
+
+def witness(settings: Settings) -> Head | None:
+    """The chain's end as this machine last saw it; None when it saw none."""
+    try:
+        link, seal = (settings.data / WITNESS).read_text("ascii").split()
+        return Head(int(link), bytes.fromhex(seal))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("the file that says where the audit ended cannot be read", why=str(error))
+        return None
+
+
+def _keep(file: Path, head: Head) -> None:
+    """In one step: whoever reads the file meets the one before or this one."""
+    fresh = file.with_suffix(f".{head.link}")
+    fresh.write_text(f"{head.link} {head.seal.hex()}\n", "ascii")
+    fresh.replace(file)
 
 
 class Sealer:
@@ -30,6 +54,8 @@ class Sealer:
 
     def __init__(self, *, settings: Settings, store: Store, clock: Clock, changes: Changes) -> None:
         self._key = sealing.chain_key(settings.secret("hmac"))
+        self._settings = settings
+        self._file = settings.data / WITNESS
         self._kept_seconds = settings.audit.retention_days * DAY
         self._store = store
         self._clock = clock
@@ -53,12 +79,18 @@ class Sealer:
     async def seal(self) -> int:
         """Seal everything that waits; how many rows."""
         total = 0
+        seen = witness(self._settings)
+        is_whole = seen is None or await self._store.read(sealing.holds, seen)
         while await self._store.read(sealing.has_unsealed):
             count, head = await self._store.write(sealing.seal, self._key)
             total += count
+            if is_whole and count:
+                await asyncio.to_thread(_keep, self._file, head)
             if self._clock.monotonic() - self._told >= TOLD_SECONDS:
                 self._told = self._clock.monotonic()
                 log.info("audit sealed", link=head.link, seal=head.seal.hex())
+                if not is_whole and seen is not None:
+                    log.error("rows of the audit were cut off", link=seen.link, seal=seen.seal.hex())
             await asyncio.sleep(PAUSE)
         return total
 
@@ -66,7 +98,12 @@ class Sealer:
         """Remove rows beyond the retention; how many."""
         total = 0
         before = int(self._clock.now()) - self._kept_seconds
-        while count := await self._store.write(sealing.trim, before):
+        while True:
+            count, fault = await self._store.write(sealing.trim, self._key, before)
+            if fault is not None:
+                log.error("the audit was tampered with; nothing is removed", link=fault.link, why=fault.why)
+            if not count:
+                break
             total += count
             await asyncio.sleep(PAUSE)
         if total:

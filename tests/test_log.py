@@ -51,6 +51,20 @@ def test_what_the_console_does_is_recorded_sealed_and_cannot_be_changed(fresh: C
     assert "tampered" in told.stderr
 
 
+def test_rows_cut_off_at_the_end_are_missed(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    instance.start()
+    state = sealed(instance)
+    instance.stop()
+    assert state["fault"] is None
+    with sqlite3.connect(instance.directory / "data" / "mail.db") as database:
+        database.execute("DELETE FROM audit WHERE link = (SELECT max(link) FROM audit)")
+    database.close()
+    told = instance.command("account", "log", "DIR", "--verify", check=False)
+    assert told.returncode == 1
+    assert "missing or changed" in told.stderr
+
+
 def test_what_cannot_be_asked(fresh: Callable[..., Instance]) -> None:
     instance = fresh()
     nobody = instance.command("account", "log", "DIR", "personne", check=False)

@@ -13,10 +13,12 @@ from rich.table import Table
 from mailserver.app import make_directory
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.errors import Reason, Refused
+from mailserver.sealer import WITNESS, witness
 from mailserver.settings import Settings
 from mailserver.store import audit, sealing
 from mailserver.store.audit import Action, Event, Wanted
 from mailserver.store.sealing import Break, Head
+from mailserver.store.statements import Tx
 
 PIPE_WIDTH = 400
 MAX_ROWS = 100_000
@@ -79,12 +81,20 @@ def _verify(settings: Settings, as_json: bool) -> None:
 async def _walk(settings: Settings) -> tuple[Head, Break | None, bool]:
     key = sealing.chain_key(settings.secret("hmac"))
     async with open_store(settings) as store:
-        at = await store.read(sealing.anchor)
-        while True:
+        at, fault = await store.read(sealing.begin, key)
+        while fault is None:
             further, fault = await store.read(sealing.check, key, at)
             if further is None:
-                return at, fault, await store.read(sealing.has_unsealed)
+                break
             at = further
+        return at, fault or await store.read(_cut, witness(settings)), await store.read(sealing.has_unsealed)
+
+
+def _cut(tx: Tx, seen: Head | None) -> Break | None:
+    """Rows that this machine saw at the end of the chain, and that are not there any more."""
+    if seen is None or sealing.holds(tx, seen):
+        return None
+    return Break(seen.link, 0, f"rows up to link {seen.link} were sealed (data/{WITNESS}) and are missing or changed")
 
 
 def _day(option: str, text: str) -> int:

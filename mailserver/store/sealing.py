@@ -5,7 +5,8 @@ them in the order in which it finds them, a moment later, under a key that is no
 changes, adds or removes a sealed row without that key breaks the chain at that place. The end of the chain
 is also written to the log from time to time (`mailserver.sealer`): rows cut off at the end are missed there.
 
-Old rows go from the beginning of the chain only; the anchor remembers where it begins since.
+Old rows go from the beginning of the chain only, and only while they are what was sealed: a row cannot be aged to
+have it removed. The anchor remembers where the chain begins since, under the same key.
 """
 
 import hashlib
@@ -32,7 +33,10 @@ _NEXT = Statement(_UNSEALED.limit(BATCH))
 _HEAD = Statement(
     select(audit.c.link, audit.c.seal).where(audit.c.link.is_not(None)).order_by(audit.c.link.desc()).limit(1)
 )
-_ANCHOR = Statement(select(audit_anchor.c.link, audit_anchor.c.seal).order_by(audit_anchor.c.link.desc()).limit(1))
+_ANCHOR = Statement(
+    select(audit_anchor.c.link, audit_anchor.c.seal, audit_anchor.c.mark).order_by(audit_anchor.c.link.desc()).limit(1)
+)
+_AT = Statement(select(audit.c.seal).where(audit.c.link == bindparam("wanted")))
 _SEAL = Statement(
     update(audit).where(audit.c.id == bindparam("row")).values(link=bindparam("new_link"), seal=bindparam("new_seal"))
 )
@@ -40,8 +44,9 @@ _PAGE = Statement(
     select(*COLUMNS, audit.c.link, audit.c.seal)
     .where(audit.c.link > bindparam("after"))
     .order_by(audit.c.link)
-    .limit(BATCH)
+    .limit(bindparam("number"))
 )
+_AGES = Statement(select(audit.c.at).where(audit.c.link.is_not(None)).order_by(audit.c.link).limit(BATCH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,39 +104,63 @@ def anchor(tx: Tx) -> Head:
     return Head(int(row[0]), bytes(row[1])) if row is not None else Head(0, START)
 
 
-def check(tx: Tx, key: bytes, begin: Head) -> tuple[Head | None, Break | None]:
-    """Verify up to BATCH rows after `begin`: where to go on (None: at the end), or the first fault."""
-    link, mark = begin.link, begin.seal
-    rows = tx.all(_PAGE, after=link)
-    for row in rows:
-        found, kept = int(row[-2]), bytes(row[-1])
-        if found != link + 1:
-            return None, Break(link + 1, 0, f"rows {link + 1} to {found - 1} of the chain are missing")
-        link, mark = found, _mark(key, mark, found, row[:-2])
-        if not hmac.compare_digest(mark, kept):
-            return None, Break(link, row[0], "the row, or the one before it, is not what was sealed")
-    return (Head(link, mark), None) if rows else (None, None)
+def holds(tx: Tx, head: Head) -> bool:
+    """True when the chain still has this end, or has removed it as old since."""
+    row = tx.one(_AT, wanted=head.link)
+    return bytes(row[0]) == head.seal if row is not None else anchor(tx).link >= head.link
 
 
-def trim(tx: Tx, before: int) -> int:
-    """Remove rows older than that time from the beginning of the chain, at most BATCH; how many."""
-    rows = tx.execute(
-        select(audit.c.link, audit.c.seal, audit.c.at)
-        .where(audit.c.link.is_not(None))
-        .order_by(audit.c.link)
-        .limit(BATCH)
-    )
-    last = None
+def begin(tx: Tx, key: bytes) -> tuple[Head, Break | None]:
+    """Where to begin to `check`; a fault when somebody else than us says that the chain begins there."""
+    row = tx.one(_ANCHOR)
+    if row is None:
+        return Head(0, START), None
+    kept = Head(int(row[0]), bytes(row[1]))
+    if hmac.compare_digest(_anchor_mark(key, kept), bytes(row[2] or b"")):
+        return kept, None
+    return kept, Break(kept.link, 0, "rows before this were removed, and not by the retention")
+
+
+def check(tx: Tx, key: bytes, begin: Head, limit: int = BATCH) -> tuple[Head | None, Break | None]:
+    """Verify up to `limit` rows after `begin`: where to go on (None: at the end), or the first fault."""
+    rows = tx.all(_PAGE, after=begin.link, number=limit)
     for row in rows:
-        if row.at >= before:
+        found = begin.link + 1
+        if int(row[-2]) != found:
+            return None, Break(found, 0, f"rows {found} to {int(row[-2]) - 1} of the chain are missing")
+        begin = Head(found, _mark(key, begin.seal, found, row[:-2]))
+        if not hmac.compare_digest(begin.seal, bytes(row[-1])):
+            return None, Break(found, row[0], "the row, or the one before it, is not what was sealed")
+    return (begin, None) if rows else (None, None)
+
+
+def trim(tx: Tx, key: bytes, before: int) -> tuple[int, Break | None]:
+    """Remove rows older than that time from the beginning of the chain, at most BATCH; how many.
+
+    Nothing is removed where the chain does not hold: that is evidence.
+    """
+    old = 0
+    for (at,) in tx.all(_AGES):
+        if at >= before:
             break
-        last = row
-    if last is None:
-        return 0
+        old += 1
+    if not old:
+        return 0, None
+    first, fault = begin(tx, key)
+    if fault is not None:
+        return 0, fault
+    last, fault = check(tx, key, first, old)
+    if fault is not None or last is None:
+        return 0, fault
     done = tx.execute(delete(audit).where(audit.c.link <= last.link))
     tx.execute(delete(audit_anchor))
-    tx.execute(insert(audit_anchor).values(link=last.link, seal=last.seal, at=tx.now))
-    return int(done.rowcount)
+    mark = _anchor_mark(key, last)
+    tx.execute(insert(audit_anchor).values(link=last.link, seal=last.seal, at=tx.now, mark=mark))
+    return int(done.rowcount), None
+
+
+def _anchor_mark(key: bytes, anchor: Head) -> bytes:
+    return hmac.digest(key, b"anchor" + anchor.link.to_bytes(8, "big") + anchor.seal, hashlib.sha256)
 
 
 def _mark(key: bytes, before: bytes, link: int, row: Row) -> bytes:

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
-from mailserver.sealer import Sealer
+from mailserver.sealer import WITNESS, Sealer, witness
 from mailserver.settings import Settings
 from mailserver.store import audit, sealing
 from mailserver.store.audit import Action, Origin, Wanted
 from mailserver.store.schema.audits import audit as rows
+from mailserver.store.schema.audits import audit_anchor
 from mailserver.store.sealing import Break
 from mailserver.store.transactions import Store, Tx
 
@@ -23,6 +24,19 @@ def write(store: Store, count: int) -> None:
     store.write_now(audit.record_many, ORIGIN, [(Action.LOGIN, 7, f"n° {number}") for number in range(count)])
 
 
+def old(at: int = 1000) -> dict[str, object]:
+    """A row of long ago."""
+    names = {"actor": "admin", "action": Action.LOGIN.value, "service": "web", "peer": "", "detail": ""}
+    return {**names, "account_id": 7, "at": at}
+
+
+def age(store: Store, *numbers: int) -> None:
+    """Twelve rows of which these, from 1 on, are old."""
+    ages = [1000 if number in numbers else 1 << 33 for number in range(1, 13)]
+    store.write_now(lambda tx: tx.execute(insert(rows), [old(at) for at in ages]))
+    seal(store)
+
+
 def seal(store: Store) -> int:
     total = 0
     while count := store.write_now(sealing.seal, KEY)[0]:
@@ -31,12 +45,20 @@ def seal(store: Store) -> int:
 
 
 def fault(store: Store, key: bytes = KEY) -> Break | None:
-    at = store.read_now(sealing.anchor)
-    while True:
+    at, found = store.read_now(sealing.begin, key)
+    while found is None:
         further, found = store.read_now(sealing.check, key, at)
         if further is None:
             return found
         at = further
+    return found
+
+
+def trim(store: Store, before: int) -> Break | None:
+    while True:
+        count, found = store.write_now(sealing.trim, KEY, before)
+        if not count:
+            return found
 
 
 def tamper(store: Store, statement: object) -> None:
@@ -111,21 +133,19 @@ def test_without_the_key_nothing_can_be_sealed_anew(chain: Store) -> None:
     assert found.link == 1
 
 
-def test_old_rows_go_and_the_rest_still_holds(chain: Store) -> None:
-    tamper(chain, update(rows).where(rows.c.link <= 4).values(at=1000))
-    while chain.write_now(sealing.trim, 2000):
-        pass
-    assert chain.read_now(sealing.anchor).link == 4
-    assert fault(chain) is None
-    write(chain, 2)
-    seal(chain)
-    assert fault(chain) is None
-    assert chain.read_now(sealing.head).link == 14
+def test_old_rows_go_and_the_rest_still_holds(store: Store) -> None:
+    age(store, 1, 2, 3, 4)
+    assert trim(store, 2000) is None
+    assert store.read_now(sealing.anchor).link == 4
+    assert fault(store) is None
+    write(store, 2)
+    seal(store)
+    assert fault(store) is None
+    assert store.read_now(sealing.head).link == 14
 
 
 def test_when_every_row_went_the_chain_goes_on(chain: Store) -> None:
-    while chain.write_now(sealing.trim, 1 << 40):
-        pass
+    assert trim(chain, 1 << 40) is None
     assert chain.read_now(audit.find, Wanted(), 10) == []
     assert chain.read_now(sealing.head).link == 12
     write(chain, 1)
@@ -134,24 +154,77 @@ def test_when_every_row_went_the_chain_goes_on(chain: Store) -> None:
     assert chain.read_now(sealing.head).link == 13
 
 
-def test_a_recent_row_protects_what_follows_it(chain: Store) -> None:
-    tamper(chain, update(rows).where(rows.c.link.in_((1, 2, 4))).values(at=1000))
-    while chain.write_now(sealing.trim, 2000):
-        pass
-    assert chain.read_now(sealing.anchor).link == 2
+def test_a_recent_row_protects_what_follows_it(store: Store) -> None:
+    age(store, 1, 2, 4)
+    assert trim(store, 2000) is None
+    assert store.read_now(sealing.anchor).link == 2
 
 
-async def test_the_background_work_seals_and_trims(store: Store, tmp_path: Path) -> None:
+def test_a_row_that_was_made_old_is_not_removed(chain: Store) -> None:
+    tamper(chain, update(rows).where(rows.c.link <= 4).values(at=1000))
+    found = trim(chain, 2000)
+    assert found is not None
+    assert found.link == 1
+    assert len(chain.read_now(audit.find, Wanted(), 20)) == 12
+    assert fault(chain) == found
+
+
+def test_nobody_else_says_where_the_chain_begins(chain: Store) -> None:
+    """Rows are cut off at the beginning, and the anchor is set as if the retention had done it."""
+
+    def cut(tx: Tx) -> None:
+        seal = tx.execute(select(rows.c.seal).where(rows.c.link == 4)).scalar_one()
+        tx.execute(delete(rows).where(rows.c.link <= 4))
+        tx.execute(delete(audit_anchor))
+        tx.execute(insert(audit_anchor).values(link=4, seal=seal, at=tx.now, mark=bytes(32)))
+
+    chain.write_now(cut)
+    found = fault(chain)
+    assert found is not None
+    assert found.link == 4
+    assert trim(chain, 1 << 40) == found
+
+
+@pytest.fixture
+def background(store: Store, tmp_path: Path) -> tuple[Sealer, Settings]:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "hmac").write_bytes(b"k" * 32)
     settings = Settings(domain="ac-exemple.fr", directory=tmp_path)
-    write(store, sealing.BATCH + 1)
-    sealer = Sealer(settings=settings, store=store, clock=SystemClock(), changes=Changes())
-    assert await sealer.seal() == sealing.BATCH + 1
+    settings.data.mkdir(exist_ok=True)
+    return Sealer(settings=settings, store=store, clock=SystemClock(), changes=Changes()), settings
+
+
+async def test_the_background_work_seals_and_trims(store: Store, background: tuple[Sealer, Settings]) -> None:
+    sealer, settings = background
+    store.write_now(lambda tx: tx.execute(insert(rows), [old() for _ in range(sealing.BATCH + 1)]))
+    write(store, 1)
+    assert await sealer.seal() == sealing.BATCH + 2
     assert await sealer.seal() == 0
-    assert await sealer.trim() == 0
-    tamper(store, update(rows).values(at=1))
+    assert witness(settings) == store.read_now(sealing.head)
     assert await sealer.trim() == sealing.BATCH + 1
+    assert await sealer.trim() == 0
+    seen = witness(settings)
+    assert seen is not None
+    assert store.read_now(sealing.holds, seen)
+
+
+async def test_rows_cut_off_at_the_end_are_missed(store: Store, background: tuple[Sealer, Settings]) -> None:
+    sealer, settings = background
+    write(store, 5)
+    await sealer.seal()
+    tamper(store, delete(rows).where(rows.c.link >= 4))
+    write(store, 9)
+    await sealer.seal()
+    await sealer.seal()
+    seen = witness(settings)
+    assert seen is not None
+    assert seen.link == 5
+    assert not store.read_now(sealing.holds, seen)
+    # A file that cannot be read stops nothing.
+    (settings.data / WITNESS).write_text("quoi")
+    assert witness(settings) is None
+    write(store, 1)
+    assert await sealer.seal() == 1
 
 
 def test_finding_rows(store: Store) -> None:

@@ -33,5 +33,7 @@ audit_anchor = Table(
     Column("link", BigInteger, primary_key=True, autoincrement=False),
     Column("seal", LargeBinary(32), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("mark", LargeBinary(32)),
 )
-"""Where the chain begins since older rows were removed: the last removed row's link and seal."""
+"""Where the chain begins since older rows were removed: the last removed row's link and seal, and an HMAC over both
+that only the retention can make."""
