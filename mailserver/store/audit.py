@@ -45,6 +45,8 @@ class Action(StrEnum):
     IMPORTED = "imported"
     IMPORT_UNDONE = "import-undone"
     LIST_CHANGED = "list-changed"
+    RIGHTS_CHANGED = "rights-changed"
+    """On a mailbox of this account (RFC 4314)."""
     RULE_CHANGED = "rule-changed"
     BRAKED = "braked"
     RELEASED = "released"

@@ -25,6 +25,7 @@ from mailserver.store.schema.rosters import (
     personal_list,
     personal_list_member,
 )
+from mailserver.store.schema.sharing import annotation, mailbox_act, mailbox_right
 from mailserver.store.statements import Tx
 
 MESSAGES = 500
@@ -100,7 +101,9 @@ def _tombstones(tx: Tx, account_id: int) -> bool:
 
 def _mailboxes(tx: Tx, account_id: int) -> bool:
     boxes = select(mailbox.c.id).where(mailbox.c.account_id == account_id)
-    tx.execute(delete(keyword).where(keyword.c.mailbox_id.in_(boxes)))
+    for table in (keyword, mailbox_right, annotation):
+        tx.execute(delete(table).where(table.c.mailbox_id.in_(boxes)))
+    tx.execute(delete(mailbox_act).where(mailbox_act.c.owner_id == account_id))
     removed = tx.execute(delete(mailbox).where(mailbox.c.account_id == account_id)).rowcount
     removed += tx.execute(delete(subscription).where(subscription.c.account_id == account_id)).rowcount
     tx.changed(account_id, 0)

@@ -5,6 +5,7 @@ mailbox that has children leaves them (RFC 3501 section 6.3.4 lets the name vani
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.store import collect
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
+from mailserver.store.schema.sharing import annotation, mailbox_right
 from mailserver.store.statements import Statement, Tx
 
 SEPARATOR = "/"
@@ -27,12 +29,15 @@ SPECIAL = {
 }
 """Folders every account starts with; clients show them translated by their special use (RFC 6154)."""
 SPECIAL_USES = frozenset(SPECIAL.values())
+RESERVED = ("Partagés", "Fonctions")
+"""First levels under which everybody sees mailboxes of other people and of functional boxes (`store.access`)."""
 
 MAX_NAME = 1000
 """Octets of a name in UTF-8."""
 MAX_DEPTH = 20
 MAX_MAILBOXES = 5000
 MAX_SUBSCRIPTIONS = 10_000
+IN_LIST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Mailbox:
     expunged_floor: int
 
 
-_ALL: Select[Any] = select(
+_COLUMNS = (
     mailbox.c.id,
     mailbox.c.account_id,
     mailbox.c.name,
@@ -71,7 +76,8 @@ _ALL: Select[Any] = select(
     mailbox.c.special_use,
     mailbox.c.flags_modseq,
     mailbox.c.expunged_floor,
-).where(mailbox.c.account_id == bindparam("account"))
+)
+_ALL: Select[Any] = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account"))
 _BY_NAME = Statement(_ALL.where(mailbox.c.name == bindparam("name")))
 _BY_ID = Statement(_ALL.where(mailbox.c.id == bindparam("mailbox")))
 _LOCK = Statement(_ALL.where(mailbox.c.id == bindparam("mailbox")).with_for_update())
@@ -115,6 +121,15 @@ def by_id(tx: Tx, account_id: int, mailbox_id: int) -> Mailbox:
     return Mailbox(*row)
 
 
+def by_ids(tx: Tx, mailbox_ids: Sequence[int]) -> list[Mailbox]:
+    """Mailboxes of anybody, by id: for whoever has looked at their rights. Those that are gone are left out."""
+    found: list[Mailbox] = []
+    for start in range(0, len(mailbox_ids), IN_LIST):
+        chosen = mailbox.c.id.in_(mailbox_ids[start : start + IN_LIST])
+        found += [Mailbox(*tuple(row)) for row in tx.execute(select(*_COLUMNS).where(chosen))]
+    return found
+
+
 def lock(tx: Tx, account_id: int, mailbox_id: int) -> Mailbox:
     """The same, its row locked until the commit: the only way to mint UIDs and mod-sequences."""
     row = tx.one(_LOCK, account=account_id, mailbox=mailbox_id)
@@ -153,7 +168,7 @@ def create(tx: Tx, account_id: int, name: str, special_use: str = "") -> Mailbox
 
     Raises Refused(MAILBOX_EXISTS | INVALID | LIMIT).
     """
-    name = check_name(name.rstrip(SEPARATOR))
+    name = _free_name(name)
     _lock_folders(tx, account_id)
     existing = {box.name for box in listing(tx, account_id)}
     if name in existing:
@@ -179,7 +194,7 @@ def remove(tx: Tx, account_id: int, name: str) -> None:
     box = get(tx, account_id, name)
     box = lock(tx, account_id, box.id)
     collect.note(tx, select(message.c.content_id).where(message.c.mailbox_id == box.id))
-    for table in (message, expunged, keyword):
+    for table in (message, expunged, keyword, mailbox_right, annotation):
         tx.execute(delete(table).where(table.c.mailbox_id == box.id))
     tx.execute(delete(mailbox).where(mailbox.c.id == box.id))
     tx.changed(account_id, box.id)
@@ -192,7 +207,7 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     Raises Refused(NO_SUCH_MAILBOX | MAILBOX_EXISTS | INVALID).
     """
     old = canonical(old)
-    new = check_name(new.rstrip(SEPARATOR))
+    new = _free_name(new)
     _lock_folders(tx, account_id)
     boxes = {box.name: box for box in listing(tx, account_id)}
     if old not in boxes:
@@ -234,6 +249,14 @@ def canonical(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     head, separator, rest = name.partition(SEPARATOR)
     return INBOX + separator + rest if head.upper() == INBOX else name
+
+
+def _free_name(name: str) -> str:
+    """The canonical name of a mailbox to be. Raises Refused(INVALID | CANNOT)."""
+    name = check_name(name.rstrip(SEPARATOR))
+    if name.partition(SEPARATOR)[0] in RESERVED:
+        raise Refused(Reason.CANNOT, "This name is kept for mailboxes of others")
+    return name
 
 
 def check_name(name: str) -> str:

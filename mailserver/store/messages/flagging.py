@@ -51,15 +51,17 @@ def store_flags(
     mode: str,
     flags: Iterable[str],
     unchanged_since: int | None = None,
+    *,
+    only: int = -1,
 ) -> tuple[int, list[Row], list[int]]:
     """Change flags (RFC 3501 section 6.4.6): mode "+" adds, "-" removes, "=" replaces; uids None: all.
 
     Returns (modseq of the change or 0 when nothing changed, rows (uid, flags, modseq) of every message named, UIDs that
     `unchanged_since` kept from changing, RFC 7162 section 3.1.3). A message whose flags were so already
-    keeps its mod-sequence.
+    keeps its mod-sequence. `only`: the flags that may change at all, as a mask.
     """
     box = mailboxes.lock(tx, account_id, mailbox_id)
-    mask = ensure_flags(tx, mailbox_id, flags)
+    mask = ensure_flags(tx, mailbox_id, flags) & only
     before = state(tx, mailbox_id, uids)
     modified = [row[0] for row in before if unchanged_since is not None and row[2] > unchanged_since]
     blocked = set(modified)
@@ -68,7 +70,7 @@ def store_flags(
     changing: list[int] = []
     unseen = 0
     for uid, old, seq in before:
-        new = old if uid in blocked else _apply(old, mode, mask)
+        new = old if uid in blocked else _apply(old, mode, mask, only)
         if new == old:
             if uid not in blocked:
                 after.append((uid, old, seq))
@@ -78,7 +80,7 @@ def store_flags(
         unseen += (old & SEEN) - (new & SEEN)
     if not changing:
         return 0, after, modified  # not box.modseq: that is somebody else's change
-    _update_flags(tx, mailbox_id, mode, mask, modseq, changing, everything=len(changing) == box.messages)
+    _update_flags(tx, mailbox_id, mode, (mask, only), modseq, changing, everything=len(changing) == box.messages)
     tx.execute(
         update(mailbox)
         .where(mailbox.c.id == mailbox_id)
@@ -88,24 +90,27 @@ def store_flags(
     return modseq, after, modified
 
 
-def _apply(old: int, mode: str, mask: int) -> int:
+def _apply(old: int, mode: str, mask: int, only: int) -> int:
     if mode == "+":
         return old | mask
     if mode == "-":
         return old & ~mask
-    return mask
+    return (old & ~only) | mask
 
 
 def _update_flags(
-    tx: Tx, mailbox_id: int, mode: str, mask: int, modseq: int, uids: list[int], *, everything: bool
+    tx: Tx, mailbox_id: int, mode: str, masks: tuple[int, int], modseq: int, uids: list[int], *, everything: bool
 ) -> None:
+    mask, only = masks
     value: Any
     if mode == "+":
         value = message.c.flags.op("|")(literal(mask, BigInteger))
     elif mode == "-":
         value = message.c.flags.op("&")(literal(~mask, BigInteger))
-    else:
+    elif only == -1:
         value = mask
+    else:
+        value = message.c.flags.op("&")(literal(~only, BigInteger)).op("|")(literal(mask, BigInteger))
     base = update(message).where(message.c.mailbox_id == mailbox_id).values(flags=value, modseq=modseq)
     if everything:
         tx.execute(base)

@@ -1,0 +1,77 @@
+"""Functional boxes (a secretariat, a head teacher): lists of kind `function` whose mail is stored once, in mailboxes of
+their own.
+
+The box has an account that nobody can log in to: no entry, no password. Its holders reach its mailboxes by the words
+of the roster (`rights.WORDS`); whoever is no longer on the roster reaches nothing from the next question on.
+"""
+
+from sqlalchemy import bindparam, insert, select, update
+
+from mailserver.errors import Reason, Refused
+from mailserver.folding import fold_login
+from mailserver.identity import ListKind, State
+from mailserver.store import accounts, mailboxes
+from mailserver.store.access.acts import record
+from mailserver.store.access.reaching import Held, held_boxes
+from mailserver.store.access.rights import Viewer
+from mailserver.store.notices import DIRECTORY
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.rosters import mailing_list
+from mailserver.store.statements import Statement, Tx
+
+SEND = "send"
+"""The word that lets a holder write in the box's name."""
+
+_BOX = Statement(
+    select(mailing_list.c.box_id).where(
+        mailing_list.c.address == bindparam("address"), mailing_list.c.kind == ListKind.FUNCTION.value
+    )
+)
+
+
+def ensure(tx: Tx, address: str) -> int:
+    """The account that owns a functional box's mailboxes, made when it is missing. Raises Refused(NOT_FOUND).
+
+    A box that is made again after it was deleted has the mail it had.
+    """
+    row = tx.one(_BOX, address=address)
+    if row is None:
+        raise Refused(Reason.NOT_FOUND, f"{address}: no such functional box")
+    if row[0]:
+        return int(row[0])
+    known = accounts.by_login(tx, address)
+    if known is not None and not known.erased:
+        box_id = known.id
+    else:
+        login = address if known is None else f"{address}#{tx.now}"
+        made = insert(account).values(
+            login=login, state=State.ACTIVE.value, created=tx.now, state_since=tx.now, provisioned=1
+        )
+        box_id = int(tx.execute(made.returning(account.c.id)).scalar_one())
+    tx.execute(update(mailing_list).where(mailing_list.c.address == address).values(box_id=box_id))
+    mailboxes.provision(tx, box_id)
+    tx.changed(DIRECTORY, 0)
+    return box_id
+
+
+def find(tx: Tx, address: str) -> int:
+    """The account of a functional box; 0: there is no such box, or nothing was stored for it yet."""
+    row = tx.one(_BOX, address=fold_login(address))
+    return int(row[0]) if row is not None else 0
+
+
+def sendable(tx: Tx, account_id: int) -> dict[str, int]:
+    """The boxes in whose name somebody may write today: address -> the box's account."""
+    held: list[Held] = held_boxes(tx, Viewer(account_id))
+    return {box.address: box.box_id for box in held if SEND in box.words}
+
+
+def sent(tx: Tx, account_id: int, box_ids: tuple[int, ...], name: str) -> None:
+    """Put on record who sent a message in the name of these boxes; `name` is the message's in the queue and the log.
+
+    Raises Refused(FORBIDDEN) when the right to do so is gone.
+    """
+    if not set(box_ids) <= set(sendable(tx, account_id).values()):
+        raise Refused(Reason.FORBIDDEN, "You may not write in the name of this box")
+    for box_id in box_ids:
+        record(tx, Viewer(account_id), box_id, "", "send", detail=name)

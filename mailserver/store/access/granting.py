@@ -1,0 +1,117 @@
+"""Lists of rights: reading them, and changing what others may do in a mailbox (RFC 4314 section 3)."""
+
+from sqlalchemy import delete, func, insert, select
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import audit, mailboxes
+from mailserver.store.access.reaching import find, prefixes
+from mailserver.store.access.rights import ALL, NONE, TELLING, Rights, Viewer, write
+from mailserver.store.audit import Action, Origin
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.notices import DIRECTORY
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.statements import Tx
+
+MAX_ENTRIES = 200
+"""Identifiers in one mailbox's list."""
+
+Entry = tuple[str, bool, Rights]
+"""An identifier, whether its rights are taken away, and the rights."""
+
+
+def owner_name(tx: Tx, box: Mailbox) -> str:
+    """The identifier of a mailbox's owner: a login, or a functional box's address."""
+    return str(tx.execute(select(account.c.login).where(account.c.id == box.account_id)).scalar_one())
+
+
+def entries(tx: Tx, viewer: Viewer, name: str) -> list[Entry]:
+    """GETACL: the owner first. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    reach = find(tx, viewer, name, "a")
+    return [(owner_name(tx, reach.box), False, ALL), *_entries(tx, reach.box.id)]
+
+
+def _entries(tx: Tx, mailbox_id: int) -> list[Entry]:
+    rows = tx.execute(
+        select(mailbox_right.c.identifier, mailbox_right.c.negative, mailbox_right.c.rights)
+        .where(mailbox_right.c.mailbox_id == mailbox_id)
+        .order_by(mailbox_right.c.identifier, mailbox_right.c.negative)
+    )
+    return [(row.identifier, bool(row.negative), frozenset(row.rights)) for row in rows]
+
+
+def mine(tx: Tx, viewer: Viewer, name: str) -> Rights:
+    """MYRIGHTS. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    rights = find(tx, viewer, name).rights
+    if not rights & TELLING:
+        raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
+    return rights
+
+
+def always(tx: Tx, viewer: Viewer, name: str, identifier: str) -> Rights:
+    """LISTRIGHTS: the rights an identifier has in a mailbox whatever its list says: the owner's are all.
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN).
+    """
+    reach = find(tx, viewer, name, "a")
+    return ALL if identifier == owner_name(tx, reach.box) else NONE
+
+
+def change(
+    tx: Tx, viewer: Viewer, name: str, identifier: str, mode: str, rights: Rights, origin: Origin, *, negative: bool
+) -> None:
+    """SETACL and DELETEACL: mode "=" sets, "+" adds, "-" removes; no rights left: no entry left.
+
+    The identifier is one that `mailserver.sharing` knows. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT).
+    """
+    box = find(tx, viewer, name, "a").box
+    mailboxes.lock(tx, box.account_id, box.id)
+    if identifier == owner_name(tx, box):
+        if negative or (mode == "=" and rights != ALL) or (mode == "-" and rights):
+            raise Refused(Reason.CANNOT, "The owner always has every right")
+        return
+    held = {(one, taken): had for one, taken, had in _entries(tx, box.id)}
+    before = held.get((identifier, negative), NONE)
+    after = rights if mode == "=" else before | rights if mode == "+" else before - rights
+    here = (
+        mailbox_right.c.mailbox_id == box.id,
+        mailbox_right.c.identifier == identifier,
+        mailbox_right.c.negative == int(negative),
+    )
+    tx.execute(delete(mailbox_right).where(*here))
+    if after:
+        if len(held) >= MAX_ENTRIES and not before:
+            raise Refused(Reason.LIMIT, "Too many identifiers have rights here")
+        values = {
+            "mailbox_id": box.id,
+            "identifier": identifier,
+            "negative": int(negative),
+            "rights": "".join(sorted(after)),
+        }
+        tx.execute(insert(mailbox_right).values(**values))
+    said = f"{box.name}: {'-' if negative else ''}{identifier} {write(after) or 'nothing'}"
+    audit.record(tx, origin, Action.RIGHTS_CHANGED, box.account_id, said)
+    told(tx, box, identifier)
+
+
+def told(tx: Tx, box: Mailbox, identifier: str) -> None:
+    """Whoever has the mailbox open, or may see it from now on, looks again."""
+    tx.changed(box.account_id, box.id)
+    tx.changed(box.account_id, 0)
+    person = tx.execute(select(account.c.id).where(account.c.login == identifier)).scalar()
+    tx.changed(int(person) if person is not None else DIRECTORY, 0)
+
+
+def inherit(tx: Tx, parent_id: int, child_id: int) -> None:
+    """A new mailbox has the rights of the one above it (section 1: the server's choice)."""
+    rows = select(
+        func.coalesce(child_id, 0), mailbox_right.c.identifier, mailbox_right.c.negative, mailbox_right.c.rights
+    ).where(mailbox_right.c.mailbox_id == parent_id)
+    tx.execute(insert(mailbox_right).from_select(["mailbox_id", "identifier", "negative", "rights"], rows))
+
+
+def named(tx: Tx, viewer: Viewer, box: Mailbox) -> str:
+    """The name by which somebody knows a mailbox."""
+    if box.account_id == viewer.account_id:
+        return box.name
+    return prefixes(tx, [box.account_id]).get(box.account_id, "") + box.name
