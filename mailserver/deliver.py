@@ -272,8 +272,21 @@ class Delivery:
         return None
 
     async def _owned(self, address: str, owners: Sequence[str]) -> Recipient:
-        """A list's owners; the administrators where it has none that can receive."""
-        accounts, remote = await self._individuals(address, owners)
+        """A list's owners; the administrators where it has none that can receive.
+
+        An owner that is a list itself (a functional box mostly) stands for its members.
+        """
+        people: dict[str, None] = {}
+        accounts: dict[int, None] = {}
+        for owner in owners:
+            rosters = await self._directory.rosters(owner) if self.is_local(owner) else ()
+            walk = _Walk(rosters, None)
+            if rosters:
+                walk.enter(rosters[0])
+            people.update(walk.others if rosters else {owner: None})
+            accounts.update(walk.accounts)
+        named, remote = await self._individuals(address, people)
+        accounts.update(named)
         if not accounts and not remote:
             return await self._role(address)
         return Recipient(address, tuple(accounts), tuple(remote))

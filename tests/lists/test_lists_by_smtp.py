@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.identity import Writers
+from mailserver.identity import ListKind, Writers
 from mailserver.store import lists, spool
 from tests.lists.house import (
     UAI,
@@ -164,6 +164,16 @@ def test_reports_go_to_the_owners_and_never_to_the_list(house: House) -> None:
     orphan = make_list(house, "orpheline", [at("tom")])
     arrive(house, "", orphan.replace("@", "-owner@"), octets=b"Subject: x\r\n\r\nx\r\n")
     assert len(house.mail("admin")) == 1, "administrators stand in"
+
+
+def test_an_owner_that_is_a_list_stands_for_its_members(house: House) -> None:
+    box = make_list(house, "secretariat", [at("rose"), "aide@ailleurs.fr"], kind=ListKind.FUNCTION)
+    address = make_list(house, "parents", [at("tom")], owners=(box,), moderated=True)
+    assert arrive(house, "amie@ailleurs.fr", address) == {}
+    assert arrive(house, "", address.replace("@", "-bounces@"), octets=b"Subject: echec\r\n\r\nx\r\n") == {}
+    assert len(house.mail("rose")) == 2, "what waits, and the report"
+    assert house.mail("admin") == house.mail("tom") == []
+    assert {entry.recipients for entry in queue(house)} == {("aide@ailleurs.fr",)}
 
 
 def test_a_receipt_asked_for_in_the_name_of_a_list_reaches_nobody(house: House) -> None:
