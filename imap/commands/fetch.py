@@ -32,6 +32,8 @@ ROWS = 400
 """Messages whose columns are read at once."""
 BODY_ROWS = 200
 """Messages whose octets are read at once, as long as they are small."""
+FEW = 4
+"""Messages that are read without waking a thread, when they are small."""
 CHUNK = 64 * 1024
 """Octets from which a section is handed on uncopied."""
 
@@ -56,6 +58,8 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     selected = session.mailbox
     view = selected.view
     slices = view.select(command.numbers, command.by_uid)
+    if command.partial is not None:  # RFC 9394 section 3.4: first the part, then what changed of it
+        slices = view.part(slices, *command.partial)
     wanted = slices if command.changed_since is None else view.changed(slices, command.changed_since)
     answer = _Answer(session, selected, command.items)
     async for octets in answer.lines(wanted):
@@ -103,8 +107,10 @@ class _Answer:
     async def _read_columns(self, uids: Sequence[int]) -> list[Row]:
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
         names = ("uid", *self._columns)
+        store = session.services.store
+        read = store.glance if len(uids) <= FEW else store.read
         try:
-            return await session.services.store.read(messages.fetch_uids, session.account_id, mailbox_id, names, uids)
+            return await read(messages.fetch_uids, session.account_id, mailbox_id, names, uids)
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:  # deleted meanwhile: the news will say so
                 return []
@@ -152,11 +158,11 @@ class _Answer:
 
     async def _read_bodies(self, uids: Sequence[int]) -> Bodies:
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
-        folder = session.services.settings.data / "blobs"
+        store = session.services.store
+        wanted = (session.account_id, mailbox_id, uids, self._columns, self._sections, store.blobs)
         try:
-            return await session.services.store.read(
-                bodies.read, session.account_id, mailbox_id, uids, self._columns, self._sections, folder
-            )
+            found = await store.glance(bodies.read_small, *wanted) if len(uids) <= FEW else None
+            return found if found is not None else await store.read(bodies.read, *wanted)
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:
                 return Bodies([], [], [], len(uids))

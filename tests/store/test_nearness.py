@@ -1,0 +1,52 @@
+"""Small questions answered on the spot, and when they no longer are."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import mailboxes
+from mailserver.store.nearness import SLOW_SECONDS, Nearness
+from mailserver.store.transactions import Store, Tx
+
+
+def test_a_database_behind_a_connection_is_never_near() -> None:
+    assert not Nearness(local=False).ready()
+
+
+def test_a_slow_disk_sends_questions_to_the_threads(tmp_path: Path) -> None:
+    cold = tmp_path / "cold"
+    cold.write_bytes(os.urandom(1 << 20))
+    descriptor = os.open(cold, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    nearness = Nearness(local=True)
+    assert nearness.ready()
+    with nearness.timed():
+        os.read(descriptor, 1 << 20)
+        time.sleep(2 * SLOW_SECONDS)
+    os.close(descriptor)
+    assert not nearness.ready()
+
+
+def test_a_busy_machine_alone_does_not() -> None:
+    nearness = Nearness(local=True)
+    with nearness.timed():
+        time.sleep(2 * SLOW_SECONDS)
+    assert nearness.ready()
+
+
+async def test_a_glance_is_a_read(store: Store) -> None:
+    def who(tx: Tx) -> tuple[int, int]:
+        return tx.now, threading.get_ident()
+
+    moment, thread = await store.glance(who)
+    assert moment > 0
+    near = store.backend.dialect == "sqlite"
+    assert (thread == threading.get_ident()) == near
+    with pytest.raises(Refused) as refused:
+        await store.glance(mailboxes.get, 1, "Nowhere")
+    assert refused.value.reason is Reason.NO_SUCH_MAILBOX
