@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from imap.commands import basic, change, fetch, folders, search, selection
+from imap.commands import basic, change, fetch, folders, replacing, search, selection
 from imap.session import Ended, MissingTarget, Session
 from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
@@ -56,6 +56,7 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Namespace: Entry(AFTER_LOGIN, folders.namespace),
     c.Status: Entry(AFTER_LOGIN, folders.status),
     c.Append: Entry(AFTER_LOGIN, change.append),
+    c.Replace: Entry(IN_MAILBOX, replacing.replace),
     c.Expunge: Entry(IN_MAILBOX, change.expunge),
     c.Store: Entry(IN_MAILBOX, change.store),
     c.Copy: Entry(IN_MAILBOX, change.copy),

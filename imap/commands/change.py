@@ -4,6 +4,7 @@ import asyncio
 import functools
 from array import array
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from imap.lots import flag_lines
@@ -29,8 +30,8 @@ MODES = {StoreAction.REPLACE: "=", StoreAction.ADD: "+", StoreAction.REMOVE: "-"
 
 Slices = Sequence[tuple[int, int]]
 
-_GONE = Code(CodeName.EXPUNGEISSUED)
-_New = tuple[Prepared, tuple[str, ...], int | None]
+GONE = Code(CodeName.EXPUNGEISSUED)
+New = tuple[Prepared, tuple[str, ...], int | None]
 """A message ready to be stored, its flags, its internal date."""
 
 
@@ -46,44 +47,52 @@ async def append(session: Session, command: commands.Append) -> Outputs:
     if not all(message.octets for message in command.messages):
         raise Refused(Reason.INVALID, "An empty message: nothing is appended")
     folder = session.services.settings.data / "blobs"
-    batch: list[_New] = []
+    batch: list[New] = []
     for message in command.messages:
         if batch:
             await asyncio.sleep(0)  # many small messages must not keep the loop
-        batch.append((await _prepare(message.octets, folder), flag_names(message.flags), message.received))
-    files = [prepared.file for prepared, _, _ in batch if prepared.file is not None]
-    try:
-        appended, unused = await session.services.store.write(
+        batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
+    async with files_of(batch, folder) as unused:
+        appended, spare = await session.services.store.write(
             append_all, session.account_id, command.mailbox, batch, session.quota
         )
-    except Uncertain:  # the collector finds out whether they are needed
-        raise
-    except (Refused, Temporary):  # nothing was stored
-        await _remove(files, folder)
-        raise
-    await _remove(unused, folder)
+        unused += spare
     yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [one.uid for one in appended]))
 
 
-async def _prepare(octets: bytes, folder: Path) -> Prepared:
+async def prepare(octets: bytes, folder: Path) -> Prepared:
     if blobs.is_quick(octets):
         return blobs.prepare(octets, folder)
     return await asyncio.to_thread(blobs.prepare, octets, folder)
 
 
-async def _remove(files: Sequence[str], folder: Path) -> None:
-    for name in files:
-        await asyncio.to_thread(blobs.remove_file, folder, name)
+@asynccontextmanager
+async def files_of(batch: Sequence[New], folder: Path) -> AsyncGenerator[list[str], None]:
+    """Around the unit that stores messages: no file of theirs stays that no row names.
+
+    The unit's caller adds to the list what it found to be stored already.
+    """
+    unused: list[str] = []
+    try:
+        yield unused
+    except Uncertain:  # the collector finds out whether they are needed
+        raise
+    except (Refused, Temporary):  # nothing was stored
+        unused += [prepared.file for prepared, _, _ in batch if prepared.file is not None]
+        raise
+    finally:
+        for name in unused:
+            await asyncio.to_thread(blobs.remove_file, folder, name)
 
 
 def append_all(
-    tx: Tx, account_id: int, name: str, batch: Sequence[_New], quota: Quota
+    tx: Tx, account_id: int, name: str, batch: Sequence[New], quota: Quota
 ) -> tuple[list[Appended], list[str]]:
     """One unit: every message of the batch in the mailbox of that name.
 
     Returns where they went, and the files that were written for contents the store had already.
     """
-    mailbox_id = _target(tx, account_id, name)
+    mailbox_id = target(tx, account_id, name)
     messages.check_quota(tx, account_id, quota, sum(prepared.size for prepared, _, _ in batch), len(batch))
     appended: list[Appended] = []
     unused: list[str] = []
@@ -154,7 +163,7 @@ def _stored(view: View, slices: Slices, command: commands.Store, modified: Seque
     """How STORE ends."""
     lost = not command.by_uid and view.has_ghosts(slices)
     if lost and not (command.silent and view.uids_of(slices)):
-        return no("Some of the messages no longer exist", _GONE)
+        return no("Some of the messages no longer exist", GONE)
     if modified:
         named = modified if command.by_uid else [view.number(uid) for uid in modified]
         return ok("Some messages were changed meanwhile", codes.modified(named))
@@ -247,13 +256,13 @@ def copy_to(
     tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
 ) -> Copied:
     """One unit: copy into the mailbox of that name. `whole`: a message that is gone refuses all of it."""
-    copied = messages.copy(tx, account_id, source_id, _target(tx, account_id, name), uids, quota)
+    copied = messages.copy(tx, account_id, source_id, target(tx, account_id, name), uids, quota)
     return _check_whole(copied, uids, whole)
 
 
 def move_to(tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], *, whole: bool) -> Copied:
     """One unit: move into the mailbox of that name."""
-    copied = messages.move(tx, account_id, source_id, _target(tx, account_id, name), uids)
+    copied = messages.move(tx, account_id, source_id, target(tx, account_id, name), uids)
     return _check_whole(copied, uids, whole)
 
 
@@ -269,7 +278,7 @@ def _copy_uid(copied: Copied) -> Code | None:
     return codes.copy_uid(copied.uidvalidity, copied.source_uids, copied.target_uids)
 
 
-def _target(tx: Tx, account_id: int, name: str) -> int:
+def target(tx: Tx, account_id: int, name: str) -> int:
     """RFC 3501 section 6.3.11: a missing target is something the client may create."""
     try:
         return mailboxes.get(tx, account_id, name).id

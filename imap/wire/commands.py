@@ -248,6 +248,19 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace:
+    """RFC 8508: append a message and expunge the one it replaces, both or neither.
+
+    `number` is a message number, or a UID for UID REPLACE; STAR (0) is the last one.
+    """
+
+    number: int
+    mailbox: str
+    message: NewMessage
+    by_uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     """RFC 2177. The line that ends it comes from `Framer.line` and is checked by `syntax.ends_idle`."""
 
@@ -417,6 +430,7 @@ Command = (
     | Namespace
     | Status
     | Append
+    | Replace
     | Idle
     | Check
     | Close

@@ -22,7 +22,7 @@ _MARKER_LENGTH = 64
 _LONGEST_SIZE = 19
 """Digits of a literal's size: 64 bits, and no attack on the conversion of numbers."""
 _TAG = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200}) ")
-_APPEND = re.compile(rb"[!-~]+ APPEND ", re.IGNORECASE)
+_APPEND = re.compile(rb"[!-~]+ (?:APPEND|(?:UID )?REPLACE) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Limits:
     line: int
     """One line, without its CR LF and the literals between lines."""
     literal: int
-    """One literal of any command but APPEND."""
+    """One literal of any other command."""
     append: int
-    """One literal of APPEND."""
+    """One literal of APPEND or REPLACE."""
     literals: int
     """Literals of one command."""
     command: int

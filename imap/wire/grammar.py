@@ -173,10 +173,14 @@ class Cursor:
         return found[0].decode("ascii")
 
     def literal(self) -> bytes:
+        """The octets of a message: a literal, or a literal8, which alone may hold NUL (RFC 3516 section 4.4)."""
+        binary = self.sees(b"~")
         if self.match(_LITERAL) is None:
             raise BadSyntax("Expected a literal")
         octets = self._literals[self._taken]
         self._taken += 1
+        if b"\0" in octets and not binary:
+            raise BadSyntax("Octets with NUL come as a literal8")
         return octets
 
     def string(self) -> bytes:
@@ -190,10 +194,7 @@ class Cursor:
     def _string_literal(self) -> bytes:
         if not self.sees(b"{"):
             raise BadSyntax("Expected a string")
-        octets = self.literal()
-        if b"\0" in octets:
-            raise BadSyntax("A string holds no NUL")
-        return octets
+        return self.literal()
 
     def astring(self) -> bytes:
         found = self.match(_ASTRING)

@@ -1,7 +1,10 @@
 """Mailbox names on the wire: modified UTF-7 (RFC 3501 section 5.1.3), UTF-8, INBOX.
 
 Inside the server a name is Unicode text. A client that enabled UTF8=ACCEPT or IMAP4rev2 sends and gets
-UTF-8, where `&` is an ordinary character; every other client uses modified UTF-7.
+UTF-8, where `&` is an ordinary character; every other client gets modified UTF-7. There are clients that enable
+nothing and send UTF-8 all the same: octets outside of ASCII cannot be modified UTF-7, so they are taken for what
+they are. ASCII from such a client is always modified UTF-7, and from one that enabled UTF-8 never: which
+mailbox is meant depends on no guess.
 """
 
 import re
@@ -70,7 +73,7 @@ def decode(octets: bytes, utf8: bool = False) -> str:
     """A name or pattern from an astring's octets; INBOX in any case becomes INBOX, also as a first level."""
     if len(octets) > MAX_NAME:
         raise BadSyntax("Mailbox name is too long")
-    if utf8:
+    if utf8 or not octets.isascii():
         try:
             name = octets.decode("utf-8")
         except UnicodeDecodeError:

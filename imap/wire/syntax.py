@@ -31,6 +31,7 @@ from imap.wire.commands import (
     NewMessage,
     Noop,
     Rename,
+    Replace,
     Resync,
     Select,
     StartTls,
@@ -46,6 +47,7 @@ from imap.wire.flags import NO_FLAGS
 from imap.wire.framing import CommandLine
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
 from imap.wire.names import BadName
+from mailserver.criteria import STAR
 from mailserver.errors import BadSyntax
 from mailserver.sasl import Secret, decode_response
 
@@ -230,7 +232,27 @@ def _new_message(cursor: Cursor) -> NewMessage:
     if cursor.sees(b'"'):
         received = cursor.date_time()
         cursor.space()
+    if cursor.sees_word(b"UTF8 (~"):  # RFC 6855 section 4; RFC 9755 needs no such mark any more
+        cursor.word()
+        cursor.space()
+        cursor.expect(b"(")
+        message = NewMessage(cursor.literal(), flags, received)
+        cursor.expect(b")")
+        return message
     return NewMessage(cursor.literal(), flags, received)
+
+
+def _replace(by_uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        """RFC 8508 section 3.5: one number, then what APPEND takes, with one message."""
+        cursor.space()
+        number = STAR if cursor.skip(b"*") else cursor.nz_number()
+        cursor.space()
+        mailbox = cursor.mailbox()
+        cursor.space()
+        return Replace(number, mailbox, _new_message(cursor), by_uid)
+
+    return read
 
 
 # Selected
@@ -351,6 +373,7 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"THREAD": lambda cursor: search.thread(cursor, by_uid=False),
     b"FETCH": _fetch(by_uid=False),
     b"STORE": _store(by_uid=False),
+    b"REPLACE": _replace(by_uid=False),
     b"COPY": _copy(Copy, by_uid=False),
     b"MOVE": _copy(Move, by_uid=False),
 }
@@ -362,6 +385,7 @@ _UID_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"THREAD": lambda cursor: search.thread(cursor, by_uid=True),
     b"FETCH": _fetch(by_uid=True),
     b"STORE": _store(by_uid=True),
+    b"REPLACE": _replace(by_uid=True),
     b"COPY": _copy(Copy, by_uid=True),
     b"MOVE": _copy(Move, by_uid=True),
 }

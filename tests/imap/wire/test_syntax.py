@@ -178,11 +178,14 @@ def test_known_command(octets: bytes, value: c.Command) -> None:
     assert read(octets) == value
 
 
-def test_utf8_names_once_enabled() -> None:
+def test_utf8_names_once_enabled_and_from_clients_that_did_not_ask() -> None:
     assert read('SELECT "Été & hiver"'.encode(), utf8=True) == c.Select("Été & hiver")
     assert read(b"SELECT a&b", utf8=True) == c.Select("a&b")
+    assert read(b"SELECT &AMk-t&AOk-") == c.Select("Été")
+    assert read(b"SELECT &AMk-t&AOk-", utf8=True) == c.Select("&AMk-t&AOk-")
+    assert read('SELECT "Été & hiver"'.encode()) == c.Select("Été & hiver")
     with pytest.raises(BadCommand):
-        read('SELECT "Été"'.encode())
+        read(b'SELECT "\xe9t\xe9"')
     with pytest.raises(BadCommand):
         read(b'SELECT "\xff"', utf8=True)
 
