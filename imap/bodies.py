@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from imap.wire.fetch import Section, SectionText
-from mailserver.mime import headers, structure
+from imap.wire.fetch import Coding, Octets, Section, SectionText, Unknown
+from mailserver.mime import headers, structure, transfer
 from mailserver.store import blobs, messages
 from mailserver.store.statements import Row
 from mailserver.store.transactions import Tx
@@ -28,13 +28,13 @@ class Bodies:
 
     uids: list[int]
     columns: list[Row]
-    sections: list[list[bytes | None]]
+    sections: list[list[Octets]]
     done: int
     """How many of the UIDs asked about were dealt with: at least one."""
 
     def whole(self, limit: int) -> bool:
         """True when no section is missing, nor larger than `limit`."""
-        return all(octets is not None and len(octets) < limit for found in self.sections for octets in found)
+        return all(isinstance(octets, bytes) and len(octets) < limit for found in self.sections for octets in found)
 
 
 def read(
@@ -82,7 +82,7 @@ def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, sections: Seque
     needed = _needed(sections)
     stop = 1 + columns
     room = BUDGET
-    found: list[list[bytes | None]] = []
+    found: list[list[Octets]] = []
     for row in rows:
         if room <= 0:
             break
@@ -142,12 +142,16 @@ class _Source:
     def whole(self) -> bytes:
         return self.header() + self.body()
 
+    def part(self, number: str) -> structure.Part | None:
+        """A part of the message."""
+        return structure.unpack(self._frames[self._names.index("parts")]).find(number)
+
     def place(self, number: str, what: structure.Section) -> tuple[int, int] | None:
         """Where a part's section lies in the whole."""
         return structure.unpack(self._frames[self._names.index("parts")]).section(number, what)
 
 
-Cutter = Callable[[_Source], bytes | None]
+Cutter = Callable[[_Source], Octets]
 
 _PLACES: dict[SectionText | None, structure.Section] = {
     None: None,
@@ -162,7 +166,10 @@ _PLACES: dict[SectionText | None, structure.Section] = {
 @lru_cache(maxsize=256)
 def _cutter(section: Section) -> Cutter:
     """How to cut a section out of a message."""
-    cut = _part(section) if section.part else _of_message(section)
+    if section.coding is not Coding.KEPT:
+        cut = _decoded(section)
+    else:
+        cut = _part(section) if section.part else _of_message(section)
     if section.fields:
         cut = _fields(cut, section)
     if section.start is not None and section.length is not None:
@@ -179,20 +186,35 @@ def _of_message(section: Section) -> Cutter:
 def _part(section: Section) -> Cutter:
     number, what = ".".join(map(str, section.part)), _PLACES[section.text]
 
-    def cut(source: _Source) -> bytes | None:
+    def cut(source: _Source) -> Octets:
         place = source.place(number, what)
         return None if place is None else source.whole()[place[0] : place[1]]
 
     return cut
 
 
+def _decoded(section: Section) -> Cutter:
+    """A part without its transfer encoding (RFC 3516); the message itself has none."""
+    number = ".".join(map(str, section.part))
+
+    def cut(source: _Source) -> Octets:
+        part = source.part(number)
+        if part is None:
+            return None
+        if not transfer.is_known(part.encoding):
+            return Unknown.CTE
+        return transfer.decode(source.whole()[part.body : part.end], part.encoding)
+
+    return cut if number else _Source.whole
+
+
 def _fields(inner: Cutter, section: Section) -> Cutter:
     """HEADER.FIELDS and HEADER.FIELDS.NOT: field by field, octet for octet."""
     choose = header_fields(section.fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
 
-    def cut(source: _Source) -> bytes | None:
+    def cut(source: _Source) -> Octets:
         header = inner(source)
-        return None if header is None else choose(header)
+        return choose(header) if isinstance(header, bytes) else header
 
     return cut
 
@@ -212,8 +234,8 @@ def header_fields(names: Sequence[str], *, exclude: bool) -> Callable[[bytes], b
 
 
 def _partial(inner: Cutter, start: int, stop: int) -> Cutter:
-    def cut(source: _Source) -> bytes | None:
+    def cut(source: _Source) -> Octets:
         octets = inner(source)
-        return None if octets is None else octets[start:stop]
+        return octets[start:stop] if isinstance(octets, bytes) else octets
 
     return cut

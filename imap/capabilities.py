@@ -51,6 +51,7 @@ CAPABILITIES = (
     Capability("CONDSTORE", 7162, "imap.commands.fetch"),
     Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
     Capability("OBJECTID", 8474, "imap.commands.folders"),
+    Capability("BINARY", 3516, "imap.commands.fetch"),
     Capability("REPLACE", 8508, "imap.commands.replacing"),
     Capability("SAVEDATE", 8514, "imap.commands.fetch"),
     Capability("PREVIEW", 8970, "imap.commands.fetch"),

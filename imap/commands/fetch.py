@@ -1,5 +1,5 @@
 """FETCH and UID FETCH (RFC 3501 section 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 section 3.1.4; EMAILID and THREADID:
-RFC 8474 section 5; SAVEDATE: RFC 8514; PREVIEW: RFC 8970).
+RFC 8474 section 5; SAVEDATE: RFC 8514; PREVIEW: RFC 8970; BINARY: RFC 3516).
 
 Three ways, by what is asked: the snapshot alone; rendered columns, a range of rows a lot; body sections, a
 few megabytes a lot. A message that another session expunged meanwhile is left out and the command ends with
@@ -18,7 +18,7 @@ from imap.session import Selected, Session
 from imap.view import Lot, cut
 from imap.wire import commands, fetchlines
 from imap.wire.codes import Code, CodeName
-from imap.wire.fetch import Attribute, FetchItem, Section
+from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused
@@ -66,12 +66,18 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
         yield octets
     if not command.by_uid and (answer.missing or view.has_ghosts(slices)):
         yield no("Some of the messages no longer exist", Code(CodeName.EXPUNGEISSUED))
+    elif answer.undecodable:
+        yield no("Some parts have a transfer encoding unknown here", Code(CodeName.UNKNOWN_CTE))
     else:
         yield ok("FETCH completed")
 
 
 class _Answer:
-    """The lines of one FETCH. `missing` counts messages that turned out to be gone."""
+    """The lines of one FETCH.
+
+    `missing` counts messages that turned out to be gone; `undecodable` says that a part was left out (RFC 3516
+    section 4.3).
+    """
 
     def __init__(self, session: Session, selected: Selected, items: Sequence[FetchItem]) -> None:
         self._session = session
@@ -79,7 +85,9 @@ class _Answer:
         self._attributes = tuple(item for item in items if isinstance(item, Attribute))
         self._sections = tuple(item for item in items if isinstance(item, Section))
         self._columns = tuple(COLUMNS[item] for item in self._attributes if item in COLUMNS)
+        self._plain = all(section.coding is Coding.KEPT for section in self._sections)
         self.missing = 0
+        self.undecodable = False
 
     def lines(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         if self._sections:
@@ -174,7 +182,7 @@ class _Answer:
             return
         names = self._selected.view.snapshot.names
         lot = lot if len(lot.uids) == len(found.uids) else _keep(lot, set(found.uids))
-        if newly.isdisjoint(found.uids) and found.whole(CHUNK):
+        if self._plain and newly.isdisjoint(found.uids) and found.whole(CHUNK):
             rows = self._join(lot, [(uid, *row) for uid, row in zip(found.uids, found.columns, strict=True)])
             contents = cast("list[list[bytes]]", found.sections)
             yield fetchlines.lines_with_sections(self._attributes, rows, self._sections, contents, names)
@@ -184,6 +192,7 @@ class _Answer:
             attributes = self._told_with(uid in newly)
             row = self._body_row(lot, place, attributes, found.columns[place])
             sections = list(zip(self._sections, found.sections[place], strict=True))
+            self.undecodable = self.undecodable or Unknown.CTE in found.sections[place]
             for piece in fetchlines.with_sections(attributes, row, sections, names):
                 if len(piece) >= CHUNK:
                     yield b"".join(held)

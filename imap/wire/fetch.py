@@ -1,4 +1,4 @@
-"""What FETCH asks for: attributes, body sections, partial ranges (RFC 3501 sections 6.4.5, 9)."""
+"""What FETCH asks for: attributes, body sections, partial ranges (RFC 3501 sections 6.4.5, 9; RFC 3516)."""
 
 import re
 from dataclasses import dataclass
@@ -36,9 +36,29 @@ class SectionText(Enum):
     MIME = "MIME"
 
 
+class Coding(Enum):
+    """What happens to a section's Content-Transfer-Encoding."""
+
+    KEPT = "BODY"
+    UNDONE = "BINARY"
+    MEASURED = "BINARY.SIZE"
+    """It is undone, and only the size told."""
+
+
+class Unknown(Enum):
+    """Instead of a section's octets."""
+
+    CTE = "a transfer encoding nobody here can undo"
+
+
+Octets = bytes | None | Unknown
+"""What is found of a section; None: the message has no such part."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """BODY[...], BODY.PEEK[...], and RFC822, RFC822.HEADER, RFC822.TEXT, which are other names of it.
+    """BODY[...], BODY.PEEK[...], and RFC822, RFC822.HEADER, RFC822.TEXT, which are other names of it; and BINARY[...],
+    BINARY.PEEK[...], BINARY.SIZE[...] (RFC 3516 section 4.2), where `coding` says so.
 
     `part` is empty for the message itself. `fields` are header field names in capitals, in the order asked.
     `label` is the name in the answer, ready to write before the literal: `BODY[1.MIME]<0>`, `RFC822.HEADER`.
@@ -51,6 +71,7 @@ class Section:
     length: int | None = None
     peek: bool = False
     label: bytes = b"BODY[]"
+    coding: Coding = Coding.KEPT
 
     @property
     def partial(self) -> bool:
@@ -103,9 +124,11 @@ def items(cursor: Cursor) -> tuple[FetchItem, ...]:
 def _item(cursor: Cursor) -> FetchItem:
     word = cursor.word()
     if cursor.sees(b"["):
-        if word not in ("BODY", "BODY.PEEK"):
-            raise BadSyntax("Unknown fetch item")
-        return _section(cursor, peek=word == "BODY.PEEK")
+        if word in ("BODY", "BODY.PEEK"):
+            return _section(cursor, peek=word == "BODY.PEEK")
+        if word in ("BINARY", "BINARY.PEEK", "BINARY.SIZE"):
+            return _binary(cursor, word)
+        raise BadSyntax("Unknown fetch item")
     item = ITEMS.get(word)
     if item is None:
         raise BadSyntax("Unknown fetch item")
@@ -134,6 +157,22 @@ def _section(cursor: Cursor, peek: bool) -> Section:
         peek,
         _label(part, text, fields, start),
     )
+
+
+def _binary(cursor: Cursor, word: str) -> Section:
+    """RFC 3516 section 7, section-binary: a part and nothing of it, and no range of a size."""
+    cursor.expect(b"[")
+    part, more = _part(cursor)
+    if more:
+        raise BadSyntax("BINARY is of whole parts")
+    cursor.expect(b"]")
+    coding = Coding.MEASURED if word == "BINARY.SIZE" else Coding.UNDONE
+    start, length = _partial(cursor) if coding is Coding.UNDONE else (None, None)
+    label = b"%b[%b]" % (coding.value.encode("ascii"), b".".join(b"%d" % number for number in part))
+    if start is not None:
+        label += b"<%d>" % start
+    peek = word != "BINARY"
+    return Section(part, start=start, length=length, peek=peek, label=label, coding=coding)
 
 
 def _part(cursor: Cursor) -> tuple[tuple[int, ...], bool]:

@@ -12,7 +12,7 @@ from itertools import chain
 from time import gmtime
 
 from imap.wire import strings
-from imap.wire.fetch import Attribute, Section
+from imap.wire.fetch import Attribute, Coding, Octets, Section, Unknown
 from imap.wire.flags import FlagNames
 from mailserver import objectids
 
@@ -119,7 +119,7 @@ def lines_with_sections(
     contents: Sequence[Sequence[bytes]],
     names: FlagNames,
 ) -> bytes:
-    """`lines` with body sections, for messages that have them all and are small: their octets are copied.
+    """`lines` with sections of BODY, for messages that have them all and are small: their octets are copied.
 
     `contents` runs beside `rows`: the octets of each section, already cut to its partial range.
     """
@@ -137,25 +137,33 @@ def lines_with_sections(
 def with_sections(
     attributes: Sequence[Attribute],
     row: Row,
-    sections: Sequence[tuple[Section, bytes | None]],
+    sections: Sequence[tuple[Section, Octets]],
     names: FlagNames,
 ) -> list[bytes]:
     """The FETCH line of one message with body sections, as chunks to write in order.
 
     `row` is as for `lines`. A section is given with its octets, already cut to its partial range; None says
-    that the message has no such part, and is written as NIL.
+    that the message has no such part, and is written as NIL. What cannot be decoded is left out, and of a message of
+    which nothing else was asked there is no line (RFC 3516 section 4.3: the tagged NO tells).
     """
     template = b"* %%d FETCH (%b" % b" ".join(_FORMS[attribute] for attribute in attributes)
     head = template % _values(attributes, (row,), names)
     chunks: list[bytes] = []
     space = b" " if attributes else b""
     for section, octets in sections:
-        if octets is None:
+        if octets is Unknown.CTE:
+            continue
+        if section.coding is Coding.MEASURED:
+            head += b"%b%b %d" % (space, section.label, len(octets or b""))
+        elif octets is None:
             head += b"%b%b NIL" % (space, section.label)
         else:
-            chunks.append(b"%b%b%b {%d}\r\n" % (head, space, section.label, len(octets)))
+            mark = b"~" if section.coding is Coding.UNDONE and b"\0" in octets else b""
+            chunks.append(b"%b%b%b %b{%d}\r\n" % (head, space, section.label, mark, len(octets)))
             chunks.append(octets)
             head = b""
         space = b" "
+    if not space:
+        return []
     chunks.append(head + b")\r\n")
     return chunks

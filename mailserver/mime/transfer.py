@@ -7,13 +7,24 @@ _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 _PADDED_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 
 
+_IDENTITY = frozenset(("", "7bit", "8bit", "binary"))
+_UU = frozenset(("x-uuencode", "uuencode", "x-uue"))
+_PIECE = 1 << 20
+"""Octets decoded at once: other threads may run in between. Of base64 whole groups of four."""
+
+
+def is_known(encoding: str) -> bool:
+    """True when `decode` undoes this transfer encoding, given by its lower-case name."""
+    return encoding in _IDENTITY or encoding in _UU or encoding in ("quoted-printable", "base64")
+
+
 def decode(octets: bytes, encoding: str) -> bytes:
     """Undo a transfer encoding given by its lower-case name; unknown ones are left as they are."""
     if encoding == "quoted-printable":
         return decode_quoted(octets)
     if encoding == "base64":
         return decode_base64(octets)
-    if encoding in ("x-uuencode", "uuencode", "x-uue"):
+    if encoding in _UU:
         return decode_uu(octets)
     return octets
 
@@ -28,7 +39,8 @@ def decode_quoted(octets: bytes) -> bytes:
 def decode_base64(octets: bytes) -> bytes:
     """Base64 (RFC 2045 section 6.8): other octets are skipped, a missing end is forgiven, and blocks that
     were padded one by one are joined."""
-    stripped = octets.translate(None, _NOT_BASE64)
+    pieces = range(0, len(octets), _PIECE)
+    stripped = b"".join([octets[start : start + _PIECE].translate(None, _NOT_BASE64) for start in pieces])
     body = stripped.rstrip(b"=")
     if b"=" not in body:
         return _base64_run(body)
@@ -41,7 +53,7 @@ def _base64_run(run: bytes) -> bytes:
         run = run[:-1]
     elif spare:
         run += b"=" * (4 - spare)
-    return binascii.a2b_base64(run)
+    return b"".join([binascii.a2b_base64(run[start : start + _PIECE]) for start in range(0, len(run), _PIECE)])
 
 
 def decode_uu(octets: bytes) -> bytes:
