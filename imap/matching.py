@@ -50,7 +50,7 @@ async def find(session: Session, criterion: Criterion) -> Places:
         terms.insert(0, Uids(tuple(ranges_of(snapshot.uids[place] for place in places))))
     folder = session.services.settings.data / "blobs"
     uids = await session.services.store.read(
-        search.search, session.account_id, selected.shared.mailbox_id, And(tuple(terms)), folder
+        search.search, selected.owner, selected.shared.mailbox_id, And(tuple(terms)), folder
     )
     left = places if isinstance(places, range) else set(places)
     found = (snapshot.index(uid) for uid in uids)  # none: arrived after the snapshot

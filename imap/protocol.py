@@ -32,8 +32,10 @@ from imap.wire.commands import Tagged
 from imap.wire.grammar import BadCommand
 from mailserver.changes import Changes
 from mailserver.errors import BadSyntax, Temporary
+from mailserver.identity import Directory
 from mailserver.login import Login
 from mailserver.settings import Settings
+from mailserver.sharing import Sharing
 from mailserver.store.transactions import Store
 
 log = structlog.get_logger("imap")
@@ -450,12 +452,20 @@ class Door:
 
 
 async def start(
-    *, settings: Settings, store: Store, changes: Changes, login: Login, sockets: Mapping[str, socket]
+    *,
+    settings: Settings,
+    store: Store,
+    changes: Changes,
+    login: Login,
+    directory: Directory,
+    sockets: Mapping[str, socket],
 ) -> Door:
     """Open the door on its sockets, which listen already."""
     tls = Tls(settings.certificate, settings.private_key) if settings.certificate.exists() else None
     welcome = Welcome(login, store.clock)
-    services = Services(settings, store, changes, Shelf(store, changes), login, tls is not None, welcome)
+    sharing = Sharing(directory=directory, store=store, changes=changes, clock=store.clock, domain=settings.domain)
+    shelf = Shelf(store, changes)
+    services = Services(settings, store, changes, shelf, login, tls is not None, welcome, sharing)
     door = Door(services, tls)
     await door.listen(sockets)
     return door

@@ -16,10 +16,15 @@ from imap.wire.fetch import Attribute
 from imap.wire.flags import FlagNames
 from mailserver.changes import Changes
 from mailserver.errors import Reason, Refused, Temporary
+from mailserver.folding import fold_login
 from mailserver.identity import Principal
 from mailserver.login import Login
 from mailserver.settings import Settings
+from mailserver.sharing import Sharing
+from mailserver.store import access
+from mailserver.store.access import ALL, CHANGING, Rights, Viewer
 from mailserver.store.messages import Quota
+from mailserver.store.notices import DIRECTORY
 from mailserver.store.transactions import Store
 
 
@@ -29,10 +34,6 @@ class Ended(Exception):
     def __init__(self, text: str, reason: Reason | None = None) -> None:
         super().__init__(text)
         self.reason = reason
-
-
-class MissingTarget(Refused):
-    """The mailbox to put something into is not there: NO [TRYCREATE] (RFC 3501 section 7.1)."""
 
 
 class Connection(Protocol):
@@ -65,6 +66,7 @@ class Services:
     login: Login
     can_start_tls: bool
     welcome: Welcome
+    sharing: Sharing
 
 
 @dataclass(slots=True)
@@ -75,6 +77,13 @@ class Selected:
     view: View
     name: str
     read_only: bool
+    rights: Rights = ALL
+    """What the session's account may do in it (RFC 4314)."""
+
+    @property
+    def owner(self) -> int:
+        """The account whose mailbox it is: what the store is asked about it is asked of this account."""
+        return self.shared.account_id
 
 
 class Session:
@@ -95,6 +104,11 @@ class Session:
         self._stop_watching: Callable[[], None] | None = None
         self.suspect = False
         """The account moved since its state was last looked at."""
+        self.viewer = Viewer(0)
+        """Who this is to lists of rights; only after login."""
+        self._doubtful = False
+        """Rights on the selected mailbox, which is another's, may have moved."""
+        self._stop_doubting: list[Callable[[], None]] = []
 
     # ------------------------------------------------------------------ who
 
@@ -125,8 +139,13 @@ class Session:
     def log_in(self, principal: Principal) -> None:
         """Enter the authenticated state."""
         self._principal = principal
+        self.viewer = Viewer.of(principal.account_id, fold_login(principal.login))
         self.state = State.AUTHENTICATED
         self._stop_watching = self.services.changes.subscribe("account", principal.account_id, self._suspect)
+
+    async def look_around(self) -> None:
+        """Find out which groups this account is in now. Raises Temporary."""
+        self.viewer = await self.services.sharing.viewer(self.principal)
 
     def _suspect(self) -> None:
         self.suspect = True
@@ -142,6 +161,8 @@ class Session:
         self.suspect = False
         try:
             await self.services.welcome.check(self.principal)
+            await self.look_around()
+            await self._check_rights()
         except Refused as refusal:
             raise Ended(refusal.text, refusal.reason) from None
         except Temporary:
@@ -167,14 +188,22 @@ class Session:
         return self.mailbox
 
     async def select(self, name: str, *, read_only: bool) -> Selected:
-        """Enter the selected state. Raises Refused(NO_SUCH_MAILBOX)."""
-        shared = await self.services.shelf.open(self.account_id, name)
+        """Enter the selected state. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN).
+
+        Without a right to change anything the mailbox is read-only (RFC 4314 section 4).
+        """
+        if access.is_foreign(name):
+            await self.look_around()
+        shared, rights = await self.services.shelf.open(self.viewer, name)
+        read_only = read_only or not rights & CHANGING
         try:
             recent = await _recent(shared, shared.snapshot.recent, read_only)
         except BaseException:
             self.services.shelf.release(shared)
             raise
-        self.selected = Selected(shared, View(shared.snapshot, recent), name, read_only)
+        self.selected = Selected(shared, View(shared.snapshot, recent), name, read_only, rights)
+        if self.selected.owner != self.account_id:
+            self._watch_rights(shared.mailbox_id)
         self.state = State.SELECTED
         return self.selected
 
@@ -184,6 +213,36 @@ class Session:
             self.services.shelf.release(self.selected.shared)
             self.selected = None
             self.state = State.AUTHENTICATED
+            while self._stop_doubting:
+                self._stop_doubting.pop()()
+
+    def _watch_rights(self, mailbox_id: int) -> None:
+        """Hear of whatever may end the rights on a mailbox of another: its list of rights, a roster, a group."""
+        changes = self.services.changes
+        self._stop_doubting = [
+            changes.subscribe("mailbox", mailbox_id, self._doubt),
+            changes.subscribe("account", DIRECTORY, self._doubt),
+        ]
+
+    def _doubt(self) -> None:
+        self._doubtful = True
+        self._suspect()
+
+    async def _check_rights(self) -> None:
+        """Raises Ended when the selected mailbox may no longer be read, and Temporary."""
+        selected = self.selected
+        if not self._doubtful or selected is None or selected.owner == self.account_id:
+            return
+        self._doubtful = False
+        store, shared = self.services.store, selected.shared
+        try:
+            selected.rights = await store.read(access.rights_on, self.viewer, selected.owner, shared.mailbox_id)
+        except Temporary:
+            self._doubtful = True
+            raise
+        if "r" not in selected.rights:
+            raise Ended("Your access to the selected mailbox has ended")
+        selected.read_only = selected.read_only or not selected.rights & CHANGING
 
     @property
     def condstore(self) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from imap.snapshot import Snapshot, advance, pack
 from imap.wire.flags import FlagNames
 from mailserver.changes import Changes
-from mailserver.store import mailboxes, messages
+from mailserver.store import access, mailboxes, messages
+from mailserver.store.access import Reach, Rights, Viewer
 from mailserver.store.transactions import Store, Tx
 
 KEPT_MESSAGES = 1_000_000
@@ -142,15 +143,17 @@ class Shelf:
         self._kept: OrderedDict[int, Snapshot] = OrderedDict()
         self._kept_messages = 0
 
-    async def open(self, account_id: int, name: str) -> Shared:
+    async def open(self, viewer: Viewer, name: str) -> tuple[Shared, Rights]:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""
         generation = self.changes.generation()
-        found = await self.store.read(self._look_up, account_id, name)
+        reach, found = await self.store.read(self._look_up, viewer, name)
         mailbox_id = found.snapshot.mailbox_id
         shared = self._used.get(mailbox_id)
         if shared is None:
             base = self._take(mailbox_id)
-            shared = self._used[mailbox_id] = Shared(self, account_id, base if base is not None else found.snapshot)
+            shared = self._used[mailbox_id] = Shared(
+                self, reach.box.account_id, base if base is not None else found.snapshot
+            )
             if base is not found.base or self.changes.generation() != generation:
                 shared.note()  # committed before we listened: ask again
         shared.users += 1
@@ -160,7 +163,7 @@ class Shelf:
         except BaseException:
             self.release(shared)
             raise
-        return shared
+        return shared, reach.rights
 
     def release(self, shared: Shared) -> None:
         """One session less."""
@@ -182,9 +185,10 @@ class Shelf:
             self._kept_messages -= len(kept)
         return kept
 
-    def _look_up(self, tx: Tx, account_id: int, name: str) -> _CaughtUp:
+    def _look_up(self, tx: Tx, viewer: Viewer, name: str) -> tuple[Reach, _CaughtUp]:
         """In a reader thread: find the mailbox, and catch up with the snapshot that is at hand."""
-        box = mailboxes.get(tx, account_id, name)
+        reach = access.find(tx, viewer, name, "r")
+        box = reach.box
         used = self._used.get(box.id)
         known = used.snapshot if used is not None else self._kept.get(box.id)
-        return _catch_up(tx, account_id, box.id, known)
+        return reach, _catch_up(tx, box.account_id, box.id, known)

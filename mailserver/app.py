@@ -161,7 +161,12 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
             sockets=sockets,
         ),
         await imap.protocol.start(
-            settings=settings, store=store, changes=changes, login=services.login, sockets=sockets
+            settings=settings,
+            store=store,
+            changes=changes,
+            login=services.login,
+            directory=services.directory,
+            sockets=sockets,
         ),
         await directory.server.start(
             settings=settings, store=store, directory=services.directory, login=services.login, sockets=sockets

@@ -40,16 +40,24 @@ class Sharing:
         self._clock = clock
         self._domain = domain
         self._members: dict[str, tuple[float, frozenset[int]]] = {}
+        self._named: list[str] | None = None
+        self._heard = 0
         changes.subscribe("account", DIRECTORY, self._forget)
 
     def _forget(self) -> None:
         """People, lists or rights moved; what was asked within the last seconds is still believed."""
+        self._heard += 1
+        self._named = None
         now = self._clock.monotonic()
         self._members = {group: kept for group, kept in self._members.items() if kept[0] >= now}
 
     async def viewer(self, principal: Principal) -> Viewer:
-        """Somebody with the groups they are in now. Raises Temporary."""
-        named = (await self._store.read(access.groups))[:MAX_GROUPS]
+        """Somebody with the groups they are in now; asks nothing where no rights name a group. Raises Temporary."""
+        named = self._named
+        if named is None:
+            heard = self._heard
+            named = (await self._store.read(access.groups))[:MAX_GROUPS]
+            self._named = named if heard == self._heard else None
         mine = [group for group in named if principal.account_id in await self._members_of(group)]
         return Viewer.of(principal.account_id, fold_login(principal.login), mine)
 

@@ -12,12 +12,13 @@ from typing import Any
 import structlog
 
 from imap.commands import basic, change, fetch, folders, replacing, search, selection
-from imap.session import Ended, MissingTarget, Session
+from imap.session import Ended, Session
 from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bad, bye, no
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.store.access import MissingTarget
 
 log = structlog.get_logger("imap")
 

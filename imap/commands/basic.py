@@ -127,6 +127,7 @@ async def _admit(session: Session, credentials: Credentials) -> Reply:
     if claimed and claimed.casefold() != principal.login.casefold() and not principal.owns(claimed):
         return no("Acting for somebody else is not possible", Code(CodeName.AUTHORIZATIONFAILED))
     session.log_in(principal)
+    await session.look_around()
     return ok("Logged in", codes.capability(session.capabilities()))
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from imap.lots import flag_lines
-from imap.session import MissingTarget, Selected, Session
+from imap.session import Selected, Session
 from imap.snapshot import Snapshot, reflag
 from imap.view import LOT, View, cut
 from imap.wire import codes, commands
@@ -18,11 +18,11 @@ from imap.wire.fetch import Attribute
 from imap.wire.flags import DELETED, RECENT, Flags
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.store import blobs, mailboxes, messages, packed
+from mailserver.store import access, blobs, packed
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
-from mailserver.store.messages import Appended, Copied, Quota
-from mailserver.store.transactions import Tx, Uncertain
+from mailserver.store.messages import Copied
+from mailserver.store.transactions import Uncertain
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -54,7 +54,7 @@ async def append(session: Session, command: commands.Append) -> Outputs:
         batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
     async with files_of(batch, folder) as unused:
         appended, spare = await session.services.store.write(
-            append_all, session.account_id, command.mailbox, batch, session.quota
+            access.append, session.viewer, command.mailbox, batch, session.quota
         )
         unused += spare
     yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [one.uid for one in appended]))
@@ -83,26 +83,6 @@ async def files_of(batch: Sequence[New], folder: Path) -> AsyncGenerator[list[st
     finally:
         for name in unused:
             await asyncio.to_thread(blobs.remove_file, folder, name)
-
-
-def append_all(
-    tx: Tx, account_id: int, name: str, batch: Sequence[New], quota: Quota
-) -> tuple[list[Appended], list[str]]:
-    """One unit: every message of the batch in the mailbox of that name.
-
-    Returns where they went, and the files that were written for contents the store had already.
-    """
-    mailbox_id = target(tx, account_id, name)
-    messages.check_quota(tx, account_id, quota, sum(prepared.size for prepared, _, _ in batch), len(batch))
-    appended: list[Appended] = []
-    unused: list[str] = []
-    for prepared, flags, received in batch:
-        content_id, new = messages.store_content(tx, prepared)
-        if not new and prepared.file is not None:
-            unused.append(prepared.file)
-        mask = messages.ensure_flags(tx, mailbox_id, flags)
-        appended.append(messages.place(tx, account_id, mailbox_id, content_id, prepared.size, mask, received))
-    return appended, unused
 
 
 def flag_names(flags: Flags) -> tuple[str, ...]:
@@ -144,9 +124,9 @@ async def _change_flags(
     view, mailbox_id = selected.view, selected.shared.mailbox_id
     uids, mode, names = view.uids_of(slices), MODES[command.action], flag_names(command.flags)
     write = session.services.store.write
-    if command.unchanged_since is not None or view.ghosts:
+    if command.unchanged_since is not None or view.ghosts or selected.owner != session.account_id:
         modseq, _, modified = await write(
-            messages.store_flags, session.account_id, mailbox_id, uids, mode, names, command.unchanged_since
+            access.store_flags, session.viewer, mailbox_id, uids, mode, names, command.unchanged_since
         )
         return modseq, modified
     base = view.snapshot
@@ -215,8 +195,8 @@ async def copy(session: Session, command: commands.Copy) -> Outputs:
         yield ok("Nothing to copy")
         return
     copied = await session.services.store.write(
-        copy_to,
-        session.account_id,
+        access.copy,
+        session.viewer,
         session.mailbox.shared.mailbox_id,
         command.mailbox,
         uids,
@@ -234,7 +214,13 @@ async def move(session: Session, command: commands.Move) -> Outputs:
         yield ok("Nothing to move")
         return
     copied = await session.services.store.write(
-        move_to, session.account_id, selected.shared.mailbox_id, command.mailbox, uids, whole=not command.by_uid
+        access.move,
+        session.viewer,
+        selected.shared.mailbox_id,
+        command.mailbox,
+        uids,
+        session.quota,
+        whole=not command.by_uid,
     )
     code = _copy_uid(copied)
     if code is not None:
@@ -252,38 +238,10 @@ def _chosen(session: Session, command: commands.Copy | commands.Move) -> "tuple[
     return selected, selected.view.uids_of(slices)
 
 
-def copy_to(
-    tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
-) -> Copied:
-    """One unit: copy into the mailbox of that name. `whole`: a message that is gone refuses all of it."""
-    copied = messages.copy(tx, account_id, source_id, target(tx, account_id, name), uids, quota)
-    return _check_whole(copied, uids, whole)
-
-
-def move_to(tx: Tx, account_id: int, source_id: int, name: str, uids: Sequence[int], *, whole: bool) -> Copied:
-    """One unit: move into the mailbox of that name."""
-    copied = messages.move(tx, account_id, source_id, target(tx, account_id, name), uids)
-    return _check_whole(copied, uids, whole)
-
-
-def _check_whole(copied: Copied, uids: Sequence[int], whole: bool) -> Copied:
-    if whole and len(copied.source_uids) < len(uids):
-        raise Refused(Reason.NOT_FOUND, "Some of the messages no longer exist")
-    return copied
-
-
 def _copy_uid(copied: Copied) -> Code | None:
     if not copied.source_uids:
         return None
     return codes.copy_uid(copied.uidvalidity, copied.source_uids, copied.target_uids)
-
-
-def target(tx: Tx, account_id: int, name: str) -> int:
-    """RFC 3501 section 6.3.11: a missing target is something the client may create."""
-    try:
-        return mailboxes.get(tx, account_id, name).id
-    except Refused as refusal:
-        raise MissingTarget(refusal.reason, refusal.text) from None
 
 
 # ---------------------------------------------------------------------- EXPUNGE
@@ -296,5 +254,5 @@ async def expunge(session: Session, command: commands.Expunge) -> Outputs:
     uids = None if command.uids is None else view.uids_of(view.select(command.uids, by_uid=True))
     snapshot = await selected.shared.fresh()
     if any(mask & DELETED for mask in snapshot.flags) and (uids is None or uids):
-        await session.services.store.write(messages.expunge, session.account_id, selected.shared.mailbox_id, uids)
+        await session.services.store.write(access.expunge, session.viewer, selected.shared.mailbox_id, uids)
     yield ok("EXPUNGE completed")

@@ -22,7 +22,7 @@ from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused
-from mailserver.store import messages
+from mailserver.store import access, messages
 from mailserver.store.statements import Row
 
 Outputs = AsyncGenerator[bytes | Reply, None]
@@ -118,7 +118,7 @@ class _Answer:
         store = session.services.store
         read = store.glance if len(uids) <= FEW else store.read
         try:
-            return await read(messages.fetch_uids, session.account_id, mailbox_id, names, uids)
+            return await read(messages.fetch_uids, self._selected.owner, mailbox_id, names, uids)
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:  # deleted meanwhile: the news will say so
                 return []
@@ -134,8 +134,10 @@ class _Answer:
 
     async def _with_sections(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
-        view = self._selected.view
-        marks = not self._selected.read_only and any(not section.peek for section in self._sections)
+        selected, view = self._selected, self._selected.view
+        marks = (
+            not selected.read_only and "s" in selected.rights and any(not section.peek for section in self._sections)
+        )
         for group in cut(slices, BODY_ROWS):
             lot = view.lot(group)
             newly = await self._mark_seen(lot) if marks else frozenset()
@@ -158,7 +160,7 @@ class _Answer:
             return frozenset()
         session, selected = self._session, self._selected
         modseq, _, _ = await session.services.store.write(
-            messages.store_flags, session.account_id, selected.shared.mailbox_id, unseen, "+", ("\\Seen",)
+            access.store_flags, session.viewer, selected.shared.mailbox_id, unseen, "+", ("\\Seen",)
         )
         if modseq:
             selected.view.answered(modseq)
@@ -167,7 +169,7 @@ class _Answer:
     async def _read_bodies(self, uids: Sequence[int]) -> Bodies:
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
         store = session.services.store
-        wanted = (session.account_id, mailbox_id, uids, self._columns, self._sections, store.blobs)
+        wanted = (self._selected.owner, mailbox_id, uids, self._columns, self._sections, store.blobs)
         try:
             found = await store.glance(bodies.read_small, *wanted) if len(uids) <= FEW else None
             return found if found is not None else await store.read(bodies.read, *wanted)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imap.session import Session
 from imap.wire import codes, commands, responses
@@ -12,7 +12,8 @@ from imap.wire.patterns import Matcher, matcher
 from imap.wire.responses import Reply, no, ok
 from mailserver import objectids
 from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes, messages
+from mailserver.store import access, mailboxes, messages
+from mailserver.store.access import ALL, Rights, Viewer
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.transactions import Tx
 
@@ -33,7 +34,7 @@ async def create(session: Session, command: commands.Create) -> Outputs:
         return
     use = command.uses[0] if command.uses else ""
     try:
-        box = await session.services.store.write(mailboxes.create, session.account_id, command.mailbox, use)
+        box = await session.services.store.write(access.create, session.viewer, command.mailbox, use)
     except Refused as refusal:
         if use and refusal.reason is Reason.CANNOT:
             yield no(refusal.text, Code(CodeName.USEATTR))
@@ -45,34 +46,34 @@ async def create(session: Session, command: commands.Create) -> Outputs:
 async def delete(session: Session, command: commands.Delete) -> Outputs:
     """RFC 3501 section 6.3.4. Whoever has it selected is told goodbye; this session only leaves it."""
     selected = session.selected
-    box = await session.services.store.read(mailboxes.get, session.account_id, command.mailbox)
+    box = (await session.services.store.read(access.find, session.viewer, command.mailbox, "x")).box
     if selected is not None and selected.shared.mailbox_id == box.id and box.name != mailboxes.INBOX:
         session.unselect()
-    await session.services.store.write(mailboxes.remove, session.account_id, command.mailbox)
+    await session.services.store.write(access.remove, session.viewer, command.mailbox)
     yield ok("DELETE completed")
 
 
 async def rename(session: Session, command: commands.Rename) -> Outputs:
     """RFC 3501 section 6.3.5."""
-    await session.services.store.write(messages.rename, session.account_id, command.mailbox, command.new)
+    await session.services.store.write(access.rename, session.viewer, command.mailbox, command.new)
     yield ok("RENAME completed")
 
 
 async def subscribe(session: Session, command: commands.Subscribe) -> Outputs:
     """RFC 3501 section 6.3.6; the mailbox need not exist."""
-    await session.services.store.write(mailboxes.subscribe, session.account_id, command.mailbox, True)
+    await session.services.store.write(access.subscribe, session.viewer, command.mailbox, True)
     yield ok("SUBSCRIBE completed")
 
 
 async def unsubscribe(session: Session, command: commands.Unsubscribe) -> Outputs:
     """RFC 3501 section 6.3.7."""
-    await session.services.store.write(mailboxes.subscribe, session.account_id, command.mailbox, False)
+    await session.services.store.write(access.subscribe, session.viewer, command.mailbox, False)
     yield ok("UNSUBSCRIBE completed")
 
 
 async def namespace(session: Session, command: commands.Namespace) -> Outputs:
-    """RFC 2342: everything is personal and has no prefix."""
-    yield responses.namespace()
+    """RFC 2342: what is one's own has no prefix, then mailboxes of others, then those of functional boxes."""
+    yield responses.namespace(("",), (f"{access.OTHERS}/",), (f"{access.FUNCTIONS}/",), session.utf8)
     yield ok("NAMESPACE completed")
 
 
@@ -87,12 +88,24 @@ class _Tree:
     subscribed: frozenset[str]
     parents: frozenset[str]
     """Names that have a mailbox below them."""
+    rights: dict[str, Rights]
+    """On the mailboxes of others (RFC 4314)."""
 
     @classmethod
-    def read(cls, tx: Tx, account_id: int) -> "_Tree":
-        boxes = {box.name: box for box in mailboxes.listing(tx, account_id)}
-        subscribed = frozenset(mailboxes.subscriptions(tx, account_id))
-        return cls(boxes, subscribed, _all_above(boxes))
+    def read(cls, tx: Tx, viewer: Viewer) -> "_Tree":
+        boxes = {box.name: box for box in mailboxes.listing(tx, viewer.account_id)}
+        rights: dict[str, Rights] = {}
+        for reach in access.listing(tx, viewer):
+            # The special uses of others are not those of this account.
+            boxes[reach.name] = replace(reach.box, name=reach.name, special_use="")
+            rights[reach.name] = reach.rights
+        subscribed = frozenset(mailboxes.subscriptions(tx, viewer.account_id))
+        return cls(boxes, subscribed, _all_above(boxes), rights)
+
+
+async def _tree(session: Session) -> _Tree:
+    await session.look_around()
+    return await session.services.store.read(_Tree.read, session.viewer)
 
 
 def _above(name: str) -> Iterator[str]:
@@ -112,7 +125,7 @@ async def list_(session: Session, command: commands.List) -> Outputs:
         yield responses.separator_line()
         yield ok("LIST completed")
         return
-    tree = await session.services.store.read(_Tree.read, session.account_id)
+    tree = await _tree(session)
     selected = _selected(tree, command.select)
     parents = _all_above(selected) if ListSelect.RECURSIVEMATCH in command.select else frozenset()
     shown = await _matching(matcher(command.reference, command.patterns), selected | parents)
@@ -125,7 +138,7 @@ async def list_(session: Session, command: commands.List) -> Outputs:
         box = tree.boxes.get(name)
         attributes = _attributes(tree, command, name, box)
         yield responses.mailbox_line(name, attributes, below=criteria if name in parents else (), utf8=session.utf8)
-        if command.status and box is not None:
+        if command.status and box is not None and "r" in tree.rights.get(name, ALL):
             values = await _status_values(session, box, command.status)
             yield responses.status(name, values, session.utf8)
     yield ok("LIST completed")
@@ -171,7 +184,7 @@ def _attributes(tree: _Tree, command: commands.List, name: str, box: Mailbox | N
 
 async def lsub(session: Session, command: commands.Lsub) -> Outputs:
     """RFC 3501 section 6.3.9: a `%` also shows the unsubscribed level above a subscribed name, \\Noselect."""
-    tree = await session.services.store.read(_Tree.read, session.account_id)
+    tree = await _tree(session)
     matches = matcher(command.reference, command.patterns)
     levelled = any("%" in pattern for pattern in command.patterns)
     hidden = (name for name in tree.subscribed if not matches(name)) if levelled else ()
@@ -194,7 +207,7 @@ async def status(session: Session, command: commands.Status) -> Outputs:
     MAILBOXID by RFC 8474 section 4.3, DELETED by RFC 9051 section 6.3.11."""
     if StatusItem.HIGHESTMODSEQ in command.items:
         yield session.enable_condstore()
-    box = await session.services.store.read(mailboxes.get, session.account_id, command.mailbox)
+    box = (await session.services.store.read(access.find, session.viewer, command.mailbox, "r")).box
     yield responses.status(command.mailbox, await _status_values(session, box, command.items), session.utf8)
     yield ok("STATUS completed")
 

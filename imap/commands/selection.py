@@ -8,7 +8,7 @@ from imap.wire.codes import Code, CodeName
 from imap.wire.flags import DELETED
 from imap.wire.responses import Reply, ok
 from mailserver import objectids
-from mailserver.store import messages
+from mailserver.store import access
 from mailserver.store.flags import MAX_KEYWORDS
 
 Outputs = AsyncGenerator[bytes | Reply, None]
@@ -26,7 +26,7 @@ async def select(session: Session, command: commands.Select) -> Outputs:
     yield _describe(selected)
     yield ok(
         "EXAMINE completed" if command.read_only else "SELECT completed",
-        Code(CodeName.READ_ONLY if command.read_only else CodeName.READ_WRITE),
+        Code(CodeName.READ_ONLY if selected.read_only else CodeName.READ_WRITE),
     )
 
 
@@ -34,8 +34,11 @@ def _describe(selected: Selected) -> bytes:
     """Everything RFC 3501 section 6.3.1, RFC 7162 section 3.1.2.1 and RFC 8474 section 4.2 demand."""
     snapshot, view = selected.view.snapshot, selected.view
     permanent = b""
-    if not selected.read_only:
+    changeable = access.changeable(selected.rights)
+    if not selected.read_only and changeable == -1:
         permanent = snapshot.names.every(star=len(snapshot.names.keywords) < MAX_KEYWORDS)
+    elif not selected.read_only:
+        permanent = snapshot.names.among(changeable, star=len(snapshot.names.keywords) < MAX_KEYWORDS)
     said = [
         responses.flags(snapshot.names.every()),
         responses.ok("Flags that stay", codes.permanent_flags(permanent)).encode(),
@@ -66,8 +69,12 @@ async def close(session: Session, command: commands.Close) -> Outputs:
     selected = session.mailbox
     shared = selected.shared
     try:
-        if not selected.read_only and any(mask & DELETED for mask in (await shared.fresh()).flags):
-            await session.services.store.write(messages.expunge, session.account_id, shared.mailbox_id)
+        if (
+            not selected.read_only
+            and "e" in selected.rights
+            and any(mask & DELETED for mask in (await shared.fresh()).flags)
+        ):
+            await session.services.store.write(access.expunge, session.viewer, shared.mailbox_id)
     finally:
         session.unselect()
     yield ok("CLOSE completed")

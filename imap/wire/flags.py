@@ -76,3 +76,9 @@ class FlagNames:
     def every(self, star: bool = False) -> bytes:
         """All names, for FLAGS; with `star` for PERMANENTFLAGS of a mailbox that takes new keywords."""
         return " ".join((*SYSTEM_NAMES, *self.keywords, *(("\\*",) if star else ()))).encode("ascii")
+
+    def among(self, mask: int, star: bool = False) -> bytes:
+        """The names that a mask has, for PERMANENTFLAGS of whoever may change some only (RFC 4314 section 4)."""
+        known = (1 << (FIRST_KEYWORD + len(self.keywords))) - 1
+        said = self.spell(mask & known)
+        return said + b" \\*" if star and mask < 0 else said

@@ -185,18 +185,19 @@ def status(mailbox: str, items: Iterable[tuple[StatusItem, int | str]], utf8: bo
     return b"* STATUS %s (%s)\r\n" % (names.encode(mailbox, utf8), pairs.encode("ascii"))
 
 
-def namespace(personal: Sequence[str] = ("",), others: Sequence[str] = (), shared: Sequence[str] = ()) -> bytes:
+def namespace(
+    personal: Sequence[str] = ("",), others: Sequence[str] = (), shared: Sequence[str] = (), utf8: bool = False
+) -> bytes:
     """RFC 2342 section 6, each namespace by its prefix; all use the one separator."""
-    return b"* NAMESPACE %s\r\n" % b" ".join(_prefixes(kind) for kind in (personal, others, shared))
+    return b"* NAMESPACE %s\r\n" % b" ".join(_prefixes(kind, utf8) for kind in (personal, others, shared))
 
 
-def _prefixes(prefixes: Sequence[str]) -> bytes:
+def _prefixes(prefixes: Sequence[str], utf8: bool) -> bytes:
     if not prefixes:
         return b"NIL"
     separator = SEPARATOR.encode("ascii")
-    return b"(%s)" % b"".join(
-        b'(%s "%s")' % (strings.string(names.encode_utf7(prefix)), separator) for prefix in prefixes
-    )
+    spelt = [strings.string(prefix.encode() if utf8 else names.encode_utf7(prefix), utf8) for prefix in prefixes]
+    return b"(%s)" % b"".join(b'(%s "%s")' % (prefix, separator) for prefix in spelt)
 
 
 def search(numbers: Iterable[int], modseq: int | None = None) -> bytes:

@@ -14,11 +14,12 @@ from imap.session import Services
 from imap.shelf import Shelf
 from imap.welcome import Welcome
 from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal, Role, State
+from mailserver.identity import Principal, Role, Roster, State
 from mailserver.login import staying
 from mailserver.notices.house import house_of
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
+from mailserver.sharing import Sharing
 from mailserver.store import accounts, mailboxes, news
 from mailserver.store.schema.accounts import account
 from mailserver.store.transactions import Store, Tx
@@ -40,6 +41,7 @@ class Doorkeeper:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.people: dict[str, Principal] = {}
+        self.lists: dict[str, list[Roster]] = {}
         self.asked: list[tuple[str, str]] = []
         self._store = store
         self._house = house_of(settings)
@@ -67,6 +69,12 @@ class Doorkeeper:
         if found is None or secret != Secret(PASSWORD):
             raise Refused(Reason.AUTHENTICATION, "Wrong login or password")
         return found
+
+    async def find(self, login: str) -> Principal | None:
+        return self.people.get(login.partition("@")[0])
+
+    async def rosters(self, address: str) -> list[Roster]:
+        return self.lists.get(address, [])
 
     async def stays(self, principal: Principal) -> None:
         standing = await self._store.read(accounts.get, principal.account_id)
@@ -218,7 +226,10 @@ class World:
         self.keeper = Doorkeeper(store, self.settings)
         shelf = Shelf(store, store.changes)
         welcome = Welcome(self.keeper, store.clock)  # type: ignore[arg-type]
-        services = Services(self.settings, store, store.changes, shelf, self.keeper, True, welcome)  # type: ignore[arg-type]
+        sharing = Sharing(
+            directory=self.keeper, store=store, changes=store.changes, clock=store.clock, domain=self.settings.domain
+        )
+        services = Services(self.settings, store, store.changes, shelf, self.keeper, True, welcome, sharing)  # type: ignore[arg-type]
         self.door = Door(services, None)
         self.accounts: dict[str, int] = {}
 

@@ -8,7 +8,18 @@ Flags are shared: \\Seen, like every flag, is the mailbox's and not the reader's
 server). In a functional box it says that somebody has read a message.
 """
 
-from mailserver.store.access.acts import Act, acts, append, copy, expunge, move, record, store_flags
+from mailserver.store.access.acts import (
+    Act,
+    MissingTarget,
+    acts,
+    append,
+    copy,
+    expunge,
+    move,
+    record,
+    replace,
+    store_flags,
+)
 from mailserver.store.access.folders import create, remove, rename, subscribe
 from mailserver.store.access.granting import always, change, entries, mine, named
 from mailserver.store.access.reaching import (
@@ -35,6 +46,7 @@ __all__ = [
     "OTHERS",
     "Act",
     "Held",
+    "MissingTarget",
     "Reach",
     "Rights",
     "Viewer",
@@ -58,6 +70,7 @@ __all__ = [
     "record",
     "remove",
     "rename",
+    "replace",
     "require",
     "rights_on",
     "store_flags",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import messages
-from mailserver.store.access.reaching import Reach, check, find, require
+from mailserver.store import mailboxes, messages
+from mailserver.store.access.reaching import Reach, check, find, is_foreign, require
 from mailserver.store.access.rights import Viewer, changeable
 from mailserver.store.blobs import Prepared
 from mailserver.store.flags import SYSTEM, known_mask
@@ -21,6 +21,11 @@ from mailserver.store.statements import Row, Tx
 
 New = tuple[Prepared, tuple[str, ...], int | None]
 """A message ready to be stored, its flags, its internal date."""
+
+
+class MissingTarget(Refused):
+    """The mailbox to put something into is not there, and could be made."""
+
 
 MAX_DETAIL = 300
 KEPT = 20_000
@@ -47,7 +52,7 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     Flags that the rights do not let one set are left out (RFC 4314 section 4).
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT).
     """
-    reach = find(tx, viewer, name, "i")
+    reach = _target(tx, viewer, name)
     box, owner, keep = reach.box, reach.box.account_id, changeable(reach.rights)
     messages.check_quota(tx, owner, quota, sum(prepared.size for prepared, _, _ in batch), len(batch))
     appended: list[Appended] = []
@@ -67,7 +72,7 @@ def copy(
 ) -> Copied:
     """COPY; `whole`: a message that is gone refuses all of it. Raises Refused as `append`, and NOT_FOUND."""
     owner, _ = require(tx, viewer, source_id, "r")
-    target = find(tx, viewer, name, "i")
+    target = _target(tx, viewer, name)
     copied = messages.copy(
         tx,
         owner,
@@ -86,7 +91,7 @@ def move(
 ) -> Copied:
     """MOVE: a COPY, and an EXPUNGE of what was copied (RFC 6851 section 3.3 asks for both commands' rights)."""
     owner, _ = require(tx, viewer, source_id, "rte")
-    target = find(tx, viewer, name, "i")
+    target = _target(tx, viewer, name)
     moved = messages.move(
         tx,
         owner,
@@ -100,6 +105,47 @@ def move(
     if moved.source_uids:
         record(tx, viewer, owner, _name(tx, source_id), "move out", moved.source_uids, f"to {target.name}")
     return _copied(tx, viewer, target, moved, uids, whole)
+
+
+def replace(
+    tx: Tx, viewer: Viewer, source_id: int, uid: int, name: str, new: New, quota: Quota
+) -> tuple[Appended, list[str]]:
+    """REPLACE: store a message in the mailbox of that name, and remove the one it replaces whatever its flags.
+
+    It takes the rights of APPEND there, and of a STORE of \\Deleted and an EXPUNGE here. Returns where it went, and the
+    file that was written for a content the store had already. Raises as `append`, and Refused(NOT_FOUND).
+    """
+    prepared, flags, received = new
+    owner, _ = require(tx, viewer, source_id, "te")
+    target = _target(tx, viewer, name)
+    box, receiver = target.box, target.box.account_id
+    content_id, fresh = messages.store_content(tx, prepared)
+    boxes = {source_id: owner, box.id: receiver}
+    for mailbox_id in sorted(boxes):  # in id order, as for COPY
+        mailboxes.lock(tx, boxes[mailbox_id], mailbox_id)
+    old = messages.fetch_uids(tx, owner, source_id, ("uid", "size"), [uid])
+    if not old:
+        raise Refused(Reason.NOT_FOUND, "The message to replace no longer exists")
+    if owner != receiver:
+        messages.check_quota(tx, receiver, quota, prepared.size, 1)
+    elif prepared.size > old[0][1]:
+        messages.check_quota(tx, owner, quota, prepared.size - old[0][1])
+    mask = messages.ensure_flags(tx, box.id, permitted(flags, changeable(target.rights)))
+    appended = messages.place(tx, receiver, box.id, content_id, prepared.size, mask, received)
+    messages.erase(tx, owner, source_id, [uid])
+    record(tx, viewer, receiver, box.name, "append", [appended.uid])
+    record(tx, viewer, owner, _name(tx, source_id), "replace", [uid])
+    return appended, [prepared.file] if prepared.file is not None and not fresh else []
+
+
+def _target(tx: Tx, viewer: Viewer, name: str) -> Reach:
+    """The mailbox to put something into; one's own that is missing may be made (RFC 3501 section 6.3.11)."""
+    try:
+        return find(tx, viewer, name, "i")
+    except Refused as refusal:
+        if refusal.reason is Reason.NO_SUCH_MAILBOX and not is_foreign(name):
+            raise MissingTarget(refusal.reason, refusal.text) from None
+        raise
 
 
 def _copied(tx: Tx, viewer: Viewer, target: Reach, copied: Copied, uids: Sequence[int], whole: bool) -> Copied:
