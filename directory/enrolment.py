@@ -75,7 +75,7 @@ def checked(person: NewPerson) -> NewPerson:
         login=person.login.strip(),
         recovery_address=checked_recovery(person.recovery_address),
         title=checked_title(person.title),
-        affiliations=affiliations.canonical(person.affiliations),
+        affiliations=_placed(person.affiliations),
         source=_text("source", person.source),
         source_key=_text("source_key", person.source_key),
     )
@@ -93,7 +93,7 @@ def checked_change(wanted: PersonChange) -> PersonChange:
         uai=uai,
         discipline=_optional("discipline", wanted.discipline),
         title=checked_title(wanted.title) if wanted.title is not None else None,
-        affiliations=affiliations.canonical(wanted.affiliations) if wanted.affiliations is not None else None,
+        affiliations=_placed(wanted.affiliations) if wanted.affiliations is not None else None,
         extra=_extra(wanted.extra),
     )
 
@@ -257,6 +257,15 @@ def checked_title(text: str) -> str:
     if word and word not in TITLES:
         raise Refused(Reason.INVALID, f"title: {text.strip()[:20]!r} is neither M. nor Mme")
     return TITLES.get(word, "")
+
+
+def _placed(held: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
+    """Affiliations in canonical form, each at a school by its UAI or nowhere in particular. Raises Refused."""
+    kept = affiliations.canonical(held)
+    for one in kept:
+        if one.uai and not issuing.is_uai(one.uai):
+            raise Refused(Reason.INVALID, f"{one.kind.value}: {one.uai!r} is not the shape of a UAI")
+    return kept
 
 
 def _extra(text: str | None) -> str | None:

@@ -47,7 +47,13 @@ RESERVED = frozenset(
         "www",
     )
 )
-"""Names that mean a function (RFC 2142), never issued to a person by the rules."""
+"""Names that mean a function (RFC 2142), never issued to a person."""
+
+_OF_LISTS = re.compile(r"(?:.*\.)?[0-9]{7}[a-z]|.*-(?:owner|bounces)")
+"""Schools and the lists that are there without being made (`directory.standing`), and owners of lists: a person by
+this address would get their mail."""
+GIVEN = frozenset({"admin"})
+"""Names of functions that may be given as an identifier all the same: `mailserver init` does."""
 
 _LETTERS = str.maketrans(
     {
@@ -108,6 +114,11 @@ def is_ine(text: str) -> bool:
 def is_login(text: str) -> bool:
     """What an identifier given from outside may look like; older ones are `prenom.nom`."""
     return _LOGIN.fullmatch(text) is not None and ".." not in text
+
+
+def is_reserved(local: str) -> bool:
+    """Whether a name or local part means a function, a school, or a list's owners: nobody gets it by the rules."""
+    return local in RESERVED or _OF_LISTS.fullmatch(local) is not None
 
 
 # ---------------------------------------------------------------------- rules
@@ -178,15 +189,24 @@ def issue_address(tx: Tx, domain: str, given_name: str, surname: str, account_id
         raise Refused(Reason.INVALID, "no address can be made from this name")
 
     def free(number: int) -> bool:
-        return claims.owner(tx, f"{numbered(base, number)}@{domain}") in (None, account_id)
+        local = numbered(base, number)
+        return not is_reserved(local) and claims.owner(tx, f"{local}@{domain}") in (None, account_id)
 
     return f"{numbered(base, _first(free))}@{domain}"
 
 
-def _wanted(tx: Tx, domain: str, login: str) -> str:
+def _given(login: str) -> str:
+    """An identifier from outside, folded. Raises Refused(INVALID)."""
     folded = fold_login(login)
     if not is_login(folded):
         raise Refused(Reason.INVALID, f"{login!r} cannot be an identifier")
+    if is_reserved(folded) and folded not in GIVEN:
+        raise Refused(Reason.INVALID, f"{folded}: this name means a function, not a person")
+    return folded
+
+
+def _wanted(tx: Tx, domain: str, login: str) -> str:
+    folded = _given(login)
     if not claims.is_free(tx, folded, f"{folded}@{domain}"):
         raise Refused(Reason.CONFLICT, f"{folded}: this identifier is or was somebody's")
     return folded
@@ -195,7 +215,7 @@ def _wanted(tx: Tx, domain: str, login: str) -> str:
 def _free_identifier(tx: Tx, domain: str, base: str) -> str:
     def free(number: int) -> bool:
         name = numbered(base, number)
-        return name not in RESERVED and claims.is_free(tx, name, f"{name}@{domain}")
+        return not is_reserved(name) and claims.is_free(tx, name, f"{name}@{domain}")
 
     return numbered(base, _first(free))
 
@@ -204,7 +224,7 @@ def _free_address(tx: Tx, domain: str, base: str, own_alias: str) -> str:
     def free(number: int) -> bool:
         local = numbered(base, number)
         address = f"{local}@{domain}"
-        return address == own_alias or (local not in RESERVED and claims.is_free(tx, address))
+        return address == own_alias or (not is_reserved(local) and claims.is_free(tx, address))
 
     return numbered(base, _first(free))
 
@@ -342,7 +362,7 @@ class _Desk:
         def free(number: int) -> bool:
             local = numbered(base, number)
             address = f"{local}@{self.domain}"
-            return address == alias or (local not in RESERVED and self._owner(address, base) is None)
+            return address == alias or (not is_reserved(local) and self._owner(address, base) is None)
 
         address = f"{numbered(base, self._lowest(base, free, _ADDRESS))}@{self.domain}"
         self._take(login, alias, address)
@@ -354,7 +374,8 @@ class _Desk:
             raise Refused(Reason.INVALID, "no address can be made from this name")
 
         def free(number: int) -> bool:
-            return self._owner(f"{numbered(base, number)}@{self.domain}", base) in (None, wish.account_id)
+            local = numbered(base, number)
+            return not is_reserved(local) and self._owner(f"{local}@{self.domain}", base) in (None, wish.account_id)
 
         # From the first number on: one below the hint may be the person's own, from before.
         number = 0
@@ -366,9 +387,7 @@ class _Desk:
         return Issued("", address, ())
 
     def _wanted(self, login: str) -> str:
-        folded = fold_login(login)
-        if not is_login(folded):
-            raise Refused(Reason.INVALID, f"{login!r} cannot be an identifier")
+        folded = _given(login)
         if any(self._owner(name, "") is not None for name in (folded, f"{folded}@{self.domain}")):
             raise Refused(Reason.CONFLICT, f"{folded}: this identifier is or was somebody's")
         return folded
@@ -379,7 +398,7 @@ class _Desk:
         def free(number: int) -> bool:
             name = numbered(base, number)
             return (
-                name not in RESERVED
+                not is_reserved(name)
                 and self._owner(name, base) is None
                 and self._owner(f"{name}@{self.domain}", base) is None
             )

@@ -223,6 +223,7 @@ async def test_states_and_their_record(embedded: EmbeddedDirectory, store: Store
         with pytest.raises(Refused) as info:
             await refused
         assert info.value.reason is Reason.CONFLICT
+    assert (await desk.resume("edupont")).standing.state is State.SUSPENDED, "as it was before the closing"
     assert (await desk.resume("edupont")).standing.state is State.ACTIVE
     with pytest.raises(Refused):
         await desk.resume("edupont")
@@ -240,6 +241,7 @@ async def test_states_and_their_record(embedded: EmbeddedDirectory, store: Store
         Action.RESUMED,
         Action.SUSPENDED,
         Action.CLOSED,
+        Action.RESUMED,
         Action.RESUMED,
     ]
     assert {event.actor for event in history} == {"tester", "directory"}

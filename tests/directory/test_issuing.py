@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from directory import enrolment, issuing
 from directory.enrolment import Academy, Enrolled
-from directory.issuing import RESERVED, Issued, Wish
+from directory.issuing import Issued, Wish, is_reserved
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.errors import Reason, Refused
-from mailserver.identity import NewPerson, Role
+from mailserver.identity import NewPerson, PersonChange, Role
 from mailserver.proofs import Proofs
 from mailserver.store import accounts, claims
 from mailserver.store.audit import Origin
@@ -123,6 +123,21 @@ def test_names_of_functions_are_not_issued(store: Store) -> None:
     assert enrol(store, "Ab", "Use").login == "ause"
     assert enrol(store, "", "Abuse").address == f"abuse1@{DOMAIN}"
     assert enrol(store, "Administration", "", "admin").login == "admin"
+    for name in ("postmaster", "abuse", "root", "support", "chorale-owner", "chorale-bounces", "0210006t"):
+        with pytest.raises(Refused, match="means a function"):
+            enrol(store, "Anne", "Roy", name)
+
+
+def test_nobody_is_issued_the_address_of_a_school_or_of_its_lists(store: Store) -> None:
+    """A name in an export that reads like one must not take a school's mail."""
+    assert enrol(store, "Direction", "0210006T").address == f"direction.0210006t1@{DOMAIN}"
+    assert enrol(store, "", "0210006T").address == f"0210006t1@{DOMAIN}"
+    assert enrol(store, "4e-B", "0210006T").address == f"4e-b.0210006t1@{DOMAIN}"
+    assert enrol(store, "Jean", "X-Owner").address == f"jean.x-owner1@{DOMAIN}"
+    person = enrol(store, "Anne", "Roy")
+    wanted = PersonChange(given_name="Eleves", surname="0210006T")
+    changed = store.write_now(enrolment.change, ACADEMY, person.account_id, wanted, ORIGIN)
+    assert changed.address == f"eleves.0210006t1@{DOMAIN}"
 
 
 def test_gaps_are_passed_over_and_the_300th_homonym_is_quick(store: Store) -> None:
@@ -168,20 +183,31 @@ class Given(dict[str, int]):
             local = issuing.local_part(wish.given_name, wish.surname)
             free = (f"{base}{number or ''}" for number in itertools.count())
             login = wish.login or next(
-                one for one in free if one not in self and f"{one}@{DOMAIN}" not in self and one not in RESERVED
+                one for one in free if one not in self and f"{one}@{DOMAIN}" not in self and not is_reserved(one)
             )
             alias = f"{login}@{DOMAIN}"
             if login in self or alias in self:
                 done.append(None)
                 continue
             addresses = ((f"{local}{number or ''}", f"{local}{number or ''}@{DOMAIN}") for number in itertools.count())
-            address = next(one for name, one in addresses if one == alias or (one not in self and name not in RESERVED))
+            address = next(
+                one for name, one in addresses if one == alias or (one not in self and not is_reserved(name))
+            )
             done.append(Issued(login, address, (alias,) if alias != address else ()))
             self.update(dict.fromkeys((login, alias, address), 1))
         return done
 
 
-_NAME = st.sampled_from([("Jean", "Martin"), ("Jeanne", "Martin"), ("", "Abuse"), ("Anne", "Roy"), ("Anne-Roy", "")])
+_NAME = st.sampled_from(
+    [
+        ("Jean", "Martin"),
+        ("Jeanne", "Martin"),
+        ("", "Abuse"),
+        ("Anne", "Roy"),
+        ("Anne-Roy", ""),
+        ("Direction", "0210006T"),
+    ]
+)
 _WISH = st.builds(
     lambda name, login: Wish(name[0], name[1], login),
     _NAME,

@@ -93,6 +93,26 @@ def test_a_contact_claims_nothing_for_ever_and_never_logs_in(house: Academy, adm
     assert code_of(admin.add(dn, attributes={**CONTACT, "cn": "Emma"})) == Code.ENTRY_ALREADY_EXISTS
 
 
+def test_no_contact_passes_for_an_account(house: Academy, admin: Any) -> None:
+    """Programs look people up by uid: nobody else has that of an account, of one that is erased neither."""
+    emma, gone = house.add("Emma", "Dupont"), house.add("Luc", "Parti")
+    house.run(house.directory.remove(gone.account_id))
+    for login in (emma.login, "EDupont", gone.login):
+        for dn in (f"cn=z,{CONTACTS}", f"uid={login}+sn=Z,{PEOPLE}", f"uid={login},{CONTACTS}"):
+            given = {**CONTACT, "cn": "z", "sn": "Z", "uid": login}
+            assert code_of(admin.add(dn, attributes=given)) == Code.CONSTRAINT_VIOLATION, dn
+    assert (
+        code_of(admin.add(f"uid={gone.login},{PEOPLE}", attributes={**CONTACT, "cn": "z"})) == Code.CONSTRAINT_VIOLATION
+    )
+    assert code_of(admin.add(f"uid=other,{PEOPLE}", attributes={**CONTACT, "cn": "z"})) == 0
+    assert code_of(admin.modify_dn(f"uid=other,{PEOPLE}", f"uid={emma.login}+sn=Z")) == Code.CONSTRAINT_VIOLATION
+    assert code_of(admin.modify(f"uid=other,{PEOPLE}", {"uid": [(MODIFY_ADD, [emma.login])]})) == (
+        Code.CONSTRAINT_VIOLATION
+    )
+    _, _, found, _ = admin.search(BASE, f"(|(uid={emma.login})(uid={gone.login}))", attributes=["1.1"])
+    assert [one["dn"] for one in found] == [f"uid={emma.login},{PEOPLE}"]
+
+
 def test_contacts_are_bounded(admin: Any) -> None:
     dn = f"cn=z,{CONTACTS}"
     for more in ({"description": ["x" * 5000]}, {"description": [str(number) for number in range(201)]}):

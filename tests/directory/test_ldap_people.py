@@ -13,7 +13,7 @@ from directory.server import ber, messages
 from directory.server.messages import Code
 from mailserver.identity import Affiliation, Principal, Role, State, Tie
 from mailserver.sasl import Secret
-from mailserver.store import accounts, affiliations, audit, claims, people
+from mailserver.store import accounts, affiliations, audit, claims, people, schools
 from mailserver.store.audit import Action, Event
 from tests.directory.door import BASE, PASSWORD, SCHOOL, Academy, academy
 
@@ -224,6 +224,23 @@ def test_aliases_are_claimed_and_retired(house: Academy, admin: Any, marie: Prin
     assert add(admin, "mautre", "Marc", "Autre", mail="m.petit@ac-exemple.fr") == Code.CONSTRAINT_VIOLATION
     assert modify(admin, "mpetit", mail=(MODIFY_ADD, ["m.petit@ac-exemple.fr"])) == (0, "")
     assert found(house, "m.petit@ac-exemple.fr").account_id == marie.account_id
+
+
+def test_nobody_is_given_the_mail_of_others(house: Academy, admin: Any, marie: Principal) -> None:
+    """What stands behind a + is the owner's, what is named after a school is the school's, postmaster is nobody's."""
+    house.add("Emma", "Dupont")
+    for local in ("edupont+notes", "mpetit+liste.x", "eleves.0210006t", "0210006t", "chorale-owner", "postmaster"):
+        code, text = modify(admin, "mpetit", mail=(MODIFY_ADD, [f"{local}@ac-exemple.fr"]))
+        assert (code, bool(text)) == (Code.CONSTRAINT_VIOLATION, True), local
+    for login in ("postmaster", "abuse", "support", "eleves.0210006t"):
+        assert add(admin, login, "Max", "Autre") == Code.CONSTRAINT_VIOLATION
+        assert house.run(house.store.read(claims.owner, login)) is None
+
+
+def test_places_are_schools(house: Academy, admin: Any, marie: Principal) -> None:
+    for change in ({"acadClass": "nowhere$4B"}, {"acadPost": "x$function$ENS"}, {"acadGroup": "021$LATIN"}):
+        assert modify(admin, "mpetit", **change)[0] == Code.CONSTRAINT_VIOLATION
+    assert house.run(house.store.read(schools.get, "NOWHERE")) is None
 
 
 def test_the_address_of_the_identifier_stays(admin: Any, marie: Principal) -> None:

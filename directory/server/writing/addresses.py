@@ -97,12 +97,15 @@ def _ours(desk: Desk, text: str) -> str:
         raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: {error}") from None
     if address.rpartition("@")[2] != desk.tree.domain.casefold():
         raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: an account's addresses are in {desk.tree.domain}")
+    if "+" in address:
+        # Behind the sign stands what the owner of the name before it makes of it (RFC 5233).
+        raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: {address}: no address of its own stands behind a +")
     return address
 
 
 def _claim(desk: Desk, account_id: int, fresh: Sequence[str]) -> None:
     claims.lock(desk.tx)
     for address in fresh:
-        if address.partition("@")[0] in issuing.RESERVED and claims.owner(desk.tx, address) != account_id:
+        if issuing.is_reserved(address.partition("@")[0]) and claims.owner(desk.tx, address) != account_id:
             raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: {address} means a function, not a person")
         claims.take_or_revive(desk.tx, account_id, address)

@@ -9,6 +9,7 @@ from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import ACCOUNT_CLASS
 from directory.tree import BRANCHES, Entry, Kind, Place
+from mailserver.folding import fold_login
 from mailserver.store import audit, claims, contacts
 from mailserver.store.audit import Action
 
@@ -26,19 +27,19 @@ class Contacts:
         self, desk: Desk, place: Place, rdn: Sequence[names.Ava], values: Values, password: Password | None
     ) -> None:
         refuse_password(password)
-        _check(values)
+        _check(desk, values)
         contacts.add(desk.tx, place.key, _written(place, rdn), values)
         _hold(desk, place)
         audit.record(desk.tx, desk.origin, Action.CREATED, 0, desk.tree.contact_dn(_written(place, rdn)))
 
     def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
         refuse_password(password)
-        _check(values)
+        _check(desk, values)
         contacts.change(desk.tx, _number(desk, entry), values)
         audit.record(desk.tx, desk.origin, Action.CHANGED, 0, entry.dn)
 
     def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
-        _check(values)
+        _check(desk, values)
         contacts.rename(desk.tx, _number(desk, entry), place.key, _written(place, rdn), values)
         _release(desk, entry.place)
         _hold(desk, place)
@@ -50,7 +51,7 @@ class Contacts:
         audit.record(desk.tx, desk.origin, Action.DELETED, 0, entry.dn)
 
 
-def _check(values: Values) -> None:
+def _check(desk: Desk, values: Values) -> None:
     """Raises Fault."""
     classes = {value.lower() for value in values["objectClass"]}
     if ACCOUNT_CLASS.lower() in classes:
@@ -58,6 +59,10 @@ def _check(values: Values) -> None:
         raise Fault(Code.UNWILLING_TO_PERFORM, text)
     if _CLASS.lower() not in classes:
         raise Fault(Code.OBJECT_CLASS_VIOLATION, f"an entry of the address book is an {_CLASS}")
+    for login in values.get("uid", ()):
+        # Programs look people up by uid: two entries with one would be one person to them.
+        if claims.owner(desk.tx, fold_login(login)) not in (None, claims.CONTACT):
+            raise Fault(Code.CONSTRAINT_VIOLATION, f"uid: {login[:100]} is or was the identifier of an account")
 
 
 def _number(desk: Desk, entry: Entry) -> int:
