@@ -137,12 +137,13 @@ class Intake:
 
     # ------------------------------------------------------------------ history
 
-    def undo(self, run_id: int, oldest: int, advance: Advance) -> Undone:
-        """Take a run back; goes on when it was interrupted. `oldest`: when the oldest run that can be began.
+    def undo(self, run_id: int, oldest: int, advance: Advance, *, anyway: bool = False) -> Undone:
+        """Take a run back; goes on when it was interrupted. `oldest`: when the oldest run that can be ended.
 
-        Raises Refused(NOT_FOUND | CONFLICT).
+        `anyway`: though a later run of its source stands, whose changes are then left. Raises Refused(NOT_FOUND |
+        CONFLICT).
         """
-        run = self._store.write_now(_start_undoing, run_id, oldest)
+        run = self._store.write_now(_start_undoing, run_id, oldest, anyway)
         pace = Pace(self._target.aim)
         looked_at, left_count = 0, 0
         left: list[Left] = []
@@ -182,7 +183,7 @@ def _finish(tx: Tx, origin: Origin, run: Run, counts: Mapping[Outcome, int], ear
     audit.record(tx, origin, Action.IMPORTED, 0, f"import {run.id} is done: {told}")
 
 
-def _start_undoing(tx: Tx, run_id: int, oldest: int) -> Run:
+def _start_undoing(tx: Tx, run_id: int, oldest: int, anyway: bool) -> Run:
     run = imports.get(tx, run_id)
     if run is None:
         raise Refused(Reason.NOT_FOUND, f"import {run_id}: no such run")
@@ -190,6 +191,12 @@ def _start_undoing(tx: Tx, run_id: int, oldest: int) -> Run:
         raise Refused(Reason.CONFLICT, f"import {run_id} is taken back already")
     if run.state is not RunState.UNDOING and (run.finished or run.at) < oldest:
         raise Refused(Reason.CONFLICT, f"import {run_id} is too old to be taken back")
+    later = 0 if anyway or run.state is RunState.UNDOING else imports.later(tx, run)
+    if later:
+        raise Refused(
+            Reason.CONFLICT,
+            f"import {later} came after it: take that back first, or say --anyway to leave what both have changed",
+        )
     imports.set_state(tx, run_id, RunState.UNDOING)
     return run
 

@@ -156,15 +156,16 @@ class Undoing:
         after = json.loads(change.after)
         kind, uai, code = Tie(after["kind"]), after["uai"], after["code"]
         known = vocabulary_entries.get(self.tx, kind, uai, code)
+        told = f"{kind.value} {uai}:{code}" if uai else f"{kind.value} {code}"
         if known is None or known.label != after["label"]:
-            self.leave(change, f"{kind.value} {code}", "was changed since")
+            self.leave(change, told, "was changed since")
         elif change.before:
             vocabulary_entries.rename(self.tx, kind, uai, code, json.loads(change.before)["label"])
             self.fates[change.seq] = Fate.TAKEN_BACK
         elif roll.remove_term(self.tx, kind, uai, code):
             self.fates[change.seq] = Fate.TAKEN_BACK
         else:
-            self.leave(change, f"{kind.value} {code}", "has people")
+            self.leave(change, told, "has people")
 
 
 def take_back(tx: Tx, run_id: int, limit: int, origin: Origin, ending: Ending) -> tuple[int, list[Left]]:

@@ -71,18 +71,27 @@ def show(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -> 
 
 
 @app.command()
-def undo(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -> None:
-    """Take an import back, as far as nobody has changed anything since.
+def undo(
+    directory: InstanceDir,
+    number: RunNumber,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Though a later import of its source stands; what both changed is left.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take an import back, as far as nobody has changed anything since: for [accounts] undo_hours, a day.
 
     Arrivals who never came in and have no mail go from the directory, others are closed; changes are reversed and
-    planned closings called off. Exit code 1: some were left; the report says which.
+    planned closings called off. One that was interrupted goes on when it is started again.
+
+    Exit code 1: it cannot be taken back, or some were left; the report says which.
     """
     settings = settings_of(directory)
 
     async def work() -> Undone:
         async with open_store(settings) as store:
             with alone(settings):
-                return await asyncio.to_thread(_undo, settings, store, number)
+                return await asyncio.to_thread(_undo, settings, store, number, anyway)
 
     undone = run(work)
     if as_json:
@@ -120,10 +129,10 @@ def resume(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -
     raise typer.Exit(1 if refused else 0)
 
 
-def _undo(settings: Settings, store: Store, number: int) -> Undone:
+def _undo(settings: Settings, store: Store, number: int, anyway: bool) -> Undone:
     oldest = int(store.clock.now()) - settings.accounts.undo_hours * 3600
     with intake_of(settings, store, "", full=False) as intake, progress("take back", None) as advance:
-        return intake.undo(number, oldest, advance)
+        return intake.undo(number, oldest, advance, anyway=anyway)
 
 
 def _show(settings: Settings, store: Store, number: int, as_json: bool) -> None:

@@ -75,6 +75,8 @@ def carry_out(
         return run(lambda: _in_store(settings, files, source, options, full, as_json))
     except BadSyntax as error:
         fail(f"{files[0]}: {error}")
+    except BrokenPipeError:
+        fail("nobody reads the output any more; `mailserver imports list` says what was applied", 1)
     except OSError as error:
         fail(f"{error.filename or files[0]}: {error.strerror}")
 

@@ -149,6 +149,18 @@ def listing(tx: Tx, limit: int) -> list[Run]:
     return [_run(tuple(row)) for row in tx.execute(_RUN.order_by(import_run.c.id.desc()).limit(limit))]
 
 
+def later(tx: Tx, run: Run) -> int:
+    """The newest run of the same source after this one that is not taken back; 0: there is none."""
+    number = tx.execute(
+        select(func.max(import_run.c.id)).where(
+            import_run.c.id > run.id,
+            import_run.c.source == run.source,
+            import_run.c.state != RunState.UNDONE.value,
+        )
+    ).scalar()
+    return int(number or 0)
+
+
 def add_counts(tx: Tx, run_id: int, counts: Mapping[str, int]) -> None:
     """Add to what the run has done, in the unit in which it does it."""
     known = dict(require(tx, run_id).counts)

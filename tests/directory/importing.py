@@ -125,8 +125,8 @@ class Importer:
         heard.remarks = foreseen.remarks
         return Done(report.tally, foreseen, heard, report)
 
-    def undo(self, run_id: int) -> Undone:
-        return self.intake().undo(run_id, 0, ignore)
+    def undo(self, run_id: int, *, anyway: bool = False) -> Undone:
+        return self.intake().undo(run_id, 0, ignore, anyway=anyway)
 
     def entry(self, login: str) -> Entry:
         found = self.store.read_now(people.find, login)

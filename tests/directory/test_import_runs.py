@@ -400,6 +400,19 @@ def test_what_somebody_changed_since_is_left_and_told(importer: Importer) -> Non
     assert store.read_now(imports.count_fates, done.run_id)[Fate.LEFT] == undone.left_count
 
 
+def test_the_newest_import_is_taken_back_first(importer: Importer) -> None:
+    first = wide(importer, SAMIR)
+    second = wide(importer, SAMIR.replace("4B", "5C"), EMILIE)
+    importer("Anne,Roy,,teacher,,,,,aroy,", source="other")
+    with pytest.raises(Refused, match=f"import {second.run_id} came after it") as refused:
+        importer.undo(first.run_id)
+    assert refused.value.reason is Reason.CONFLICT
+    undone = importer.undo(first.run_id, anyway=True)
+    assert {"skaci", "class 0210006T:4B", "0210006T"} <= {one.login for one in undone.left}
+    assert importer.undo(second.run_id).left == ()
+    assert {entry.login for entry in importer.everybody()} == {"skaci", "aroy"}
+
+
 async def test_who_has_come_in_is_closed_not_removed(importer: Importer) -> None:
     done = importer("Anne,Roy,,teacher,,,,,aroy,Pass-1", "Marc,Petit,,teacher,,,,,mp,", accept_passwords=True)
     importer.store.write_now(accounts.start_provisioning, importer.entry("mp").account_id)
