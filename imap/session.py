@@ -300,6 +300,8 @@ class Session:
         stops = [changes.subscribe("account", self.account_id, bell.set)]
         if self.selected is not None:
             stops.append(changes.subscribe("mailbox", self.selected.shared.mailbox_id, bell.set))
+            if self.selected.owner != self.account_id:
+                stops.append(changes.subscribe("account", DIRECTORY, bell.set))
         try:
             yield bell
         finally:

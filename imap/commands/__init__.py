@@ -11,10 +11,12 @@ from typing import Any
 
 import structlog
 
-from imap.commands import basic, change, fetch, folders, replacing, search, selection
+from imap.commands import basic, change, fetch, folders, quota, replacing, rights, search, selection
 from imap.session import Ended, Session
 from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
+from imap.wire import quota as wire_quota
+from imap.wire import rights as wire_rights
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bad, bye, no
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
@@ -56,6 +58,14 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Lsub: Entry(AFTER_LOGIN, folders.lsub),
     c.Namespace: Entry(AFTER_LOGIN, folders.namespace),
     c.Status: Entry(AFTER_LOGIN, folders.status),
+    wire_quota.GetQuota: Entry(AFTER_LOGIN, quota.get_quota),
+    wire_quota.GetQuotaRoot: Entry(AFTER_LOGIN, quota.get_quota_root),
+    wire_quota.SetQuota: Entry(AFTER_LOGIN, quota.set_quota),
+    wire_rights.SetAcl: Entry(AFTER_LOGIN, rights.set_acl),
+    wire_rights.DeleteAcl: Entry(AFTER_LOGIN, rights.delete_acl),
+    wire_rights.GetAcl: Entry(AFTER_LOGIN, rights.get_acl),
+    wire_rights.ListRights: Entry(AFTER_LOGIN, rights.list_rights),
+    wire_rights.MyRights: Entry(AFTER_LOGIN, rights.my_rights),
     c.Append: Entry(AFTER_LOGIN, change.append),
     c.Replace: Entry(IN_MAILBOX, replacing.replace),
     c.Expunge: Entry(IN_MAILBOX, change.expunge),

@@ -10,10 +10,12 @@ from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
 from imap.wire.patterns import Matcher, matcher
 from imap.wire.responses import Reply, no, ok
+from imap.wire.rights import my_rights_line
 from mailserver import objectids
 from mailserver.errors import Reason, Refused
 from mailserver.store import access, mailboxes, messages
 from mailserver.store.access import ALL, Rights, Viewer
+from mailserver.store.access.rights import write
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.transactions import Tx
 
@@ -120,7 +122,7 @@ def _all_above(names: Iterable[str]) -> frozenset[str]:
 
 
 async def list_(session: Session, command: commands.List) -> Outputs:
-    """RFC 3501 section 6.3.8; options of RFC 5258, RFC 5819 and RFC 6154."""
+    """RFC 3501 section 6.3.8; options of RFC 5258, RFC 5819, RFC 6154 and RFC 8440."""
     if not command.extended and command.patterns == ("",):
         yield responses.separator_line()
         yield ok("LIST completed")
@@ -138,6 +140,8 @@ async def list_(session: Session, command: commands.List) -> Outputs:
         box = tree.boxes.get(name)
         attributes = _attributes(tree, command, name, box)
         yield responses.mailbox_line(name, attributes, below=criteria if name in parents else (), utf8=session.utf8)
+        if ListReturn.MYRIGHTS in command.returns and box is not None:
+            yield my_rights_line(name, write(tree.rights.get(name, ALL)), session.utf8)
         if command.status and box is not None and "r" in tree.rights.get(name, ALL):
             values = await _status_values(session, box, command.status)
             yield responses.status(name, values, session.utf8)
@@ -231,4 +235,6 @@ async def _status_values(
         values[StatusItem.RECENT] = len(await store.read(messages.fetch, box.account_id, box.id, ("uid",), box.recent))
     if StatusItem.DELETED in items:
         values[StatusItem.DELETED] = await session.services.store.read(messages.count_deleted, box.id)
+    if StatusItem.DELETED_STORAGE in items:
+        values[StatusItem.DELETED_STORAGE] = await session.services.store.read(messages.deleted_octets, box.id)
     return [(item, values[item]) for item in items]

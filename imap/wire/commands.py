@@ -8,6 +8,7 @@ since 1970; passwords hide in `Secret`. Where a command exists as `X` and `UID X
 from dataclasses import dataclass
 from enum import Enum
 
+from imap.wire import quota, rights
 from imap.wire.fetch import FetchItem
 from imap.wire.flags import NO_FLAGS, Flags
 from imap.wire.sets import SequenceSet
@@ -173,6 +174,7 @@ class StatusItem(Enum):
     APPENDLIMIT = "APPENDLIMIT"
     MAILBOXID = "MAILBOXID"
     DELETED = "DELETED"
+    DELETED_STORAGE = "DELETED-STORAGE"
 
 
 class ListSelect(Enum):
@@ -190,6 +192,7 @@ class ListReturn(Enum):
     SUBSCRIBED = "SUBSCRIBED"
     CHILDREN = "CHILDREN"
     SPECIAL_USE = "SPECIAL-USE"
+    MYRIGHTS = "MYRIGHTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +432,14 @@ Command = (
     | Lsub
     | Namespace
     | Status
+    | quota.GetQuota
+    | quota.GetQuotaRoot
+    | quota.SetQuota
+    | rights.SetAcl
+    | rights.DeleteAcl
+    | rights.GetAcl
+    | rights.ListRights
+    | rights.MyRights
     | Append
     | Replace
     | Idle

@@ -7,7 +7,7 @@ command there is; each function reads the arguments of one, from the space behin
 import re
 from collections.abc import Callable
 
-from imap.wire import fetch, listing, search
+from imap.wire import fetch, listing, quota, rights, search
 from imap.wire.commands import (
     Append,
     Authenticate,
@@ -362,6 +362,14 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"LSUB": listing.lsub,
     b"NAMESPACE": _constant(Namespace()),
     b"STATUS": listing.status,
+    b"GETQUOTA": quota.get_quota,
+    b"GETQUOTAROOT": quota.get_quota_root,
+    b"SETQUOTA": quota.set_quota,
+    b"SETACL": rights.set_acl,
+    b"DELETEACL": rights.delete_acl,
+    b"GETACL": rights.get_acl,
+    b"LISTRIGHTS": rights.list_rights,
+    b"MYRIGHTS": rights.my_rights,
     b"APPEND": _append,
     b"IDLE": _constant(Idle()),
     b"CHECK": _constant(Check()),

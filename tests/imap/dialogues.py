@@ -10,6 +10,7 @@
     S: a1 OK <any>
 
 Several sessions are named `A-C:`, `A-S:`, `B-C:`, ... A session begins with its greeting, which is not written.
+`@quota edupont 4096 3` limits an account to octets and messages.
 `@in A edupont INBOX` logs a session in and selects a mailbox, unseen. In `S:` lines `<any>` is any text, `<number>`
 digits, `<name=number>` remembers them and `<=name>` is the same digits again, also in `C:` lines.
 """
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from mailserver.store import blobs, mailboxes, messages
+from mailserver.store import accounts, blobs, mailboxes, messages
 from mailserver.store.transactions import Tx
 from tests.imap.world import PASSWORD, Client, World
 
@@ -49,6 +50,7 @@ class Dialogue:
     mail: list[tuple[str, str, int, tuple[str, ...], bytes]] = field(default_factory=list)
     inside: list[tuple[str, str, str]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    quotas: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def sessions(self) -> list[str]:
@@ -80,6 +82,9 @@ def _directive(dialogue: Dialogue, line: str, place: str) -> None:
     elif word == "@message":
         login, mailbox, date, *flags = arguments
         dialogue.mail.append((login, mailbox, int(date), tuple(flags), b""))
+    elif word == "@quota":
+        login, octets, count = arguments
+        dialogue.quotas.append((login, int(octets), int(count)))
     elif word == "@in":
         session, login, mailbox = arguments
         dialogue.inside.append((session.replace("-", ""), login, mailbox))
@@ -88,7 +93,8 @@ def _directive(dialogue: Dialogue, line: str, place: str) -> None:
 
 
 def deliver(tx: Tx, account_id: int, mailbox: str, prepared: blobs.Prepared, flags: tuple[str, ...], date: int) -> None:
-    box = mailboxes.get(tx, account_id, mailbox)
+    known = {box.name: box for box in mailboxes.listing(tx, account_id)}
+    box = known.get(mailbox) or mailboxes.create(tx, account_id, mailbox)
     messages.append(tx, account_id, box.id, prepared, flags, date)
 
 
@@ -103,6 +109,9 @@ async def prepare(dialogue: Dialogue, world: World) -> dict[str, Client]:
     for login, mailbox, date, flags, octets in dialogue.mail:
         prepared = blobs.prepare(octets, world.settings.data / "blobs")
         await world.store.write(deliver, world.accounts[login], mailbox, prepared, flags, date)
+    for login, size, count in dialogue.quotas:
+        await world.store.write(accounts.set_quota, world.accounts[login], size)
+        await world.store.write(messages.set_message_quota, world.accounts[login], count)
     inside = {session: (login, mailbox) for session, login, mailbox in dialogue.inside}
     clients = {}
     for session in dialogue.sessions:

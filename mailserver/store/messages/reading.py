@@ -260,6 +260,13 @@ _DELETED = Statement(
 )
 
 
+def deleted_octets(tx: Tx, mailbox_id: int) -> int:
+    """Octets that an EXPUNGE would free (STATUS DELETED-STORAGE, RFC 9208 section 4.1.4)."""
+    marked = message.c.flags.op("&")(DELETED) != 0
+    clause = select(func.coalesce(func.sum(message.c.size), 0)).where(message.c.mailbox_id == mailbox_id, marked)
+    return int(tx.execute(clause).scalar_one())
+
+
 def count_deleted(tx: Tx, mailbox_id: int) -> int:
     """Messages flagged \\Deleted. Not scoped: the caller has opened the mailbox."""
     row = tx.one(_DELETED, box=mailbox_id)

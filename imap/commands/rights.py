@@ -1,0 +1,82 @@
+"""ACL (RFC 4314): SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS."""
+
+from collections.abc import AsyncGenerator
+
+from imap.session import Session
+from imap.wire import rights as wire
+from imap.wire.responses import Reply, ok
+from mailserver.errors import Refused
+from mailserver.folding import fold_login
+from mailserver.store import access
+from mailserver.store.access.rights import NONE, parse, write
+from mailserver.store.audit import Origin
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+
+
+async def set_acl(session: Session, command: wire.SetAcl) -> Outputs:
+    """RFC 4314 section 3.1."""
+    await session.look_around()
+    identifier = await session.services.sharing.identifier(command.identifier)
+    await session.services.store.write(
+        access.change,
+        session.viewer,
+        command.mailbox,
+        identifier,
+        command.mode,
+        parse(command.rights),
+        _origin(session),
+        negative=command.negative,
+    )
+    yield ok("SETACL completed")
+
+
+async def delete_acl(session: Session, command: wire.DeleteAcl) -> Outputs:
+    """RFC 4314 section 3.2; also of somebody the directory does not know any more."""
+    await session.look_around()
+    try:
+        identifier = await session.services.sharing.identifier(command.identifier)
+    except Refused:
+        identifier = fold_login(command.identifier)
+    await session.services.store.write(
+        access.change,
+        session.viewer,
+        command.mailbox,
+        identifier,
+        "=",
+        NONE,
+        _origin(session),
+        negative=command.negative,
+    )
+    yield ok("DELETEACL completed")
+
+
+def _origin(session: Session) -> Origin:
+    return Origin(session.principal.login, "imap", session.connection.peer)
+
+
+async def get_acl(session: Session, command: wire.GetAcl) -> Outputs:
+    """RFC 4314 section 3.3."""
+    await session.look_around()
+    entries = await session.services.store.read(access.entries, session.viewer, command.mailbox)
+    said = [(identifier, negative, write(rights)) for identifier, negative, rights in entries]
+    yield wire.acl(command.mailbox, said, session.utf8)
+    yield ok("GETACL completed")
+
+
+async def list_rights(session: Session, command: wire.ListRights) -> Outputs:
+    """RFC 4314 section 3.4: the owner has every right always, others may be given each for itself."""
+    await session.look_around()
+    identifier = await session.services.sharing.identifier(command.identifier)
+    always = await session.services.store.read(access.always, session.viewer, command.mailbox, identifier)
+    optional = "" if always else wire.RIGHTS
+    yield wire.listed_rights(command.mailbox, command.identifier, write(always), optional, session.utf8)
+    yield ok("LISTRIGHTS completed")
+
+
+async def my_rights(session: Session, command: wire.MyRights) -> Outputs:
+    """RFC 4314 section 3.5."""
+    await session.look_around()
+    rights = await session.services.store.read(access.mine, session.viewer, command.mailbox)
+    yield wire.my_rights_line(command.mailbox, write(rights), session.utf8)
+    yield ok("MYRIGHTS completed")

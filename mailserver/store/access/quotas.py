@@ -1,0 +1,46 @@
+"""Quota roots (RFC 9208): every account is one, named by its login; a functional box by its address."""
+
+from dataclasses import dataclass
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import accounts, messages
+from mailserver.store.access.granting import owner_name
+from mailserver.store.access.reaching import find, listing
+from mailserver.store.access.rights import Viewer
+from mailserver.store.messages import NO_QUOTA, Quota
+from mailserver.store.statements import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """An account's limits and what it holds, in octets and messages."""
+
+    name: str
+    limits: Quota
+    octets: int
+    messages: int
+
+    @property
+    def is_limited(self) -> bool:
+        return self.limits != NO_QUOTA
+
+
+def of_mailbox(tx: Tx, viewer: Viewer, name: str, default: Quota) -> Root:
+    """The root of a mailbox that somebody may read. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    box = find(tx, viewer, name, "r").box
+    return _root(tx, owner_name(tx, box), box.account_id, default)
+
+
+def by_name(tx: Tx, viewer: Viewer, name: str, default: Quota) -> Root:
+    """One's own root, or that of somebody with a mailbox one may read. Raises Refused(NO_SUCH_MAILBOX)."""
+    found = accounts.by_login(tx, name)
+    if found is not None and (
+        found.id == viewer.account_id
+        or any(reach.box.account_id == found.id and "r" in reach.rights for reach in listing(tx, viewer))
+    ):
+        return _root(tx, found.login, found.id, default)
+    raise Refused(Reason.NO_SUCH_MAILBOX, "No such quota root")
+
+
+def _root(tx: Tx, name: str, account_id: int, default: Quota) -> Root:
+    return Root(name, messages.quota(tx, account_id, default), *messages.usage(tx, account_id))
