@@ -15,6 +15,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import State
 from mailserver.login import renewal
 from mailserver.store import sessions
+from mailserver.store.accounts import NEVER
 from mailserver.store.sessions import Session
 from webui import faults, forms
 from webui.forms import Form
@@ -167,9 +168,9 @@ class Doors:
         if sessions.wants_touch(session, services.clock.now()):
             await services.store.write(sessions.touch, session)
         passwords, now = services.settings.passwords, services.clock.now()
-        password_set = 0 if services.directory.read_only else session.password_set
-        must_renew = renewal.is_expired(passwords, password_set, now)
-        is_soon = must_renew or renewal.days_left(passwords, password_set, now) is not None
+        known = NEVER if services.directory.read_only else session.renewal
+        must_renew = renewal.is_expired(passwords, known, now)
+        is_soon = must_renew or renewal.days_left(passwords, known, now) is not None
         path = request.url.path
         interface = COMPLETE if path.startswith("/m/") else SIMPLE if path.startswith("/s/") else session.interface
         return (
@@ -183,7 +184,7 @@ class Doors:
                 preferences=preferences,
                 interface=interface,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
-                renew_before=renewal.expires_at(passwords, password_set) if is_soon else 0,
+                renew_before=renewal.expires_at(passwords, known) if is_soon else 0,
                 must_renew=must_renew,
             ),
             None,

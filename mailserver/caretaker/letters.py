@@ -111,7 +111,6 @@ class Letters:
 
     async def _renewal(self, one: Due, count: int) -> None:
         principal = await self._directory.by_account(one.account_id)
-        end = renewal.expires_at(self._settings.passwords, one.password_set)
         counts = self._counting(one.account_id, "renewal", lambda tx: renewals.noticed(tx, one, count))
         if principal is None:
             await self._post.send([], lambda _: b"", counts)
@@ -119,7 +118,7 @@ class Letters:
         owner = passwords.Owner(principal.name, principal.login, principal.address)
 
         def write(to: str) -> bytes:
-            return passwords.renewal(self._house, owner, to, end, token=self._token(), now=self._clock.now())
+            return passwords.renewal(self._house, owner, to, one.end, token=self._token(), now=self._clock.now())
 
         if await self._post.send([principal.address, one.recovery_address], write, counts):
             log.info("renewal notice", account=one.account_id, number=count)

@@ -20,7 +20,7 @@ from mailserver.errors import Refused
 from mailserver.folding import fold_login, search_key
 from mailserver.identity import NewPerson, Role, State
 from mailserver.sasl import Secret
-from mailserver.settings import Settings
+from mailserver.settings import Passwords, Settings
 from mailserver.store import accounts, messages, people
 from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some
 from mailserver.store.transactions import Tx
@@ -77,7 +77,9 @@ def create(
 @app.command()
 def show(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Show one account: who it is, its state, what is planned for it, what it holds."""
-    shown = at_desk(settings_of(directory), lambda desk: _shown(desk, name))
+    settings = settings_of(directory)
+    passwords = settings.passwords if settings.ldap is None or not settings.ldap.read_only else None
+    shown = at_desk(settings, lambda desk: _shown(desk, name, passwords))
     if as_json:
         print(json.dumps(shown, ensure_ascii=False))
         return
@@ -87,7 +89,7 @@ def show(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     Console(soft_wrap=True).print(table)
 
 
-async def _shown(desk: Desk, name: str) -> dict[str, object]:
+async def _shown(desk: Desk, name: str, passwords: Passwords | None) -> dict[str, object]:
     try:
         account = await desk.accounts.find(name)
     except Refused:
@@ -99,7 +101,7 @@ async def _shown(desk: Desk, name: str) -> dict[str, object]:
     used, count = await desk.store.read(messages.usage, account_id)
     entry = await desk.store.read(people.by_account, account_id)
     hidden = {"hidden": entry.hidden} if entry is not None else {}
-    return {**facts(account), **hidden, "octets": used, "messages": count}
+    return {**facts(account, passwords), **hidden, "octets": used, "messages": count}
 
 
 @app.command("list")

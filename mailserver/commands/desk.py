@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import getpass
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -15,8 +16,9 @@ from directory.lifecycle import Account, Accounts
 from mailserver.app import make_directory
 from mailserver.commands.shared import fail, open_store, run
 from mailserver.identity import State
+from mailserver.login import renewal
 from mailserver.proofs import Proofs
-from mailserver.settings import Settings
+from mailserver.settings import Passwords, Settings
 from mailserver.store.accounts import Standing
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
@@ -104,7 +106,7 @@ def date(seconds: int) -> str:
 # ---------------------------------------------------------------------- showing
 
 
-def facts(account: Account) -> dict[str, object]:
+def facts(account: Account, passwords: Passwords | None = None) -> dict[str, object]:
     """Everything that is told of an account."""
     principal, standing = account.principal, account.standing
     return {
@@ -121,9 +123,20 @@ def facts(account: Account) -> dict[str, object]:
         "created": date(standing.created),
         "activated": date(standing.activated),
         "last_login": date(standing.last_login),
+        **(_password_facts(standing, passwords) if passwords is not None else {}),
         "recovery_address": standing.recovery_address,
         "source": standing.source,
         **state_facts(standing),
+    }
+
+
+def _password_facts(standing: Standing, passwords: Passwords) -> dict[str, object]:
+    """Since when the password stands, and until when."""
+    return {
+        "password_set": date(standing.password_set),
+        "password_expires": date(renewal.expires_at(passwords, standing.renewal)),
+        "password_expired": renewal.is_expired(passwords, standing.renewal, time.time()),
+        "renewal_notices": standing.renewal.notices,
     }
 
 

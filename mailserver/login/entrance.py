@@ -190,7 +190,7 @@ class Login:
         """True when the chosen password has to be renewed; where somebody else's directory keeps it, never."""
         if standing is None or self._directory.read_only:
             return False
-        return renewal.is_expired(self._passwords, standing.password_set, self._clock.now())
+        return renewal.is_expired(self._passwords, standing.renewal, self._clock.now())
 
     async def _refused_here(self, attempt: Attempt, text: str) -> Refused:
         """The right secret at the wrong door."""

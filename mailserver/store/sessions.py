@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import State
+from mailserver.store.accounts import NEVER, Renewal
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.factors import one_time_password
 from mailserver.store.schema.sessions import once, parked, preference, session, undo
@@ -47,8 +48,8 @@ class Session:
     state_since: int
     factor_on: bool = False
     """The person has a second factor."""
-    password_set: int = 0
-    """When the account's password was set; 0: never, or elsewhere."""
+    renewal: Renewal = NEVER
+    """When the account's password has to be renewed."""
     close_at: int = 0
     """The account will be closed; 0: nobody plans that."""
 
@@ -103,6 +104,8 @@ _FIND = Statement(
         account.c.state_since,
         one_time_password.c.confirmed,
         account.c.password_set,
+        account.c.renewal_notice,
+        account.c.renew_by,
         account.c.close_at,
     )
     .join(account, account.c.id == session.c.account_id)
@@ -167,7 +170,7 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
     if row is None:
         return None
     account_id, created, seen, expires, lifetime, interface, at_login, now, state, since, *facts = row
-    confirmed, password_set, close_at = facts
+    confirmed, password_set, notices, promised, close_at = facts
     found = Session(
         token_hash,
         account_id,
@@ -180,7 +183,7 @@ def find(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences] | None:
         state,
         since,
         bool(confirmed),
-        password_set,
+        Renewal(password_set, notices, promised),
         close_at,
     )
     return found, preferences(tx, account_id)

@@ -1,6 +1,8 @@
 """The states of an account as an operator types them."""
 
+import datetime
 import json
+import sqlite3
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,22 @@ def test_closed_restored_erased(console: Console) -> None:
     assert "edupont" not in [one["login"] for one in console.json("list")]
     again = console.json("create", "--given-name", "Émilie", "--surname", "Dupont", "--role", "teacher")
     assert (again["login"], again["address"]) == ("edupont1", "emilie.dupont1@ac-exemple.fr")
+
+
+def test_when_a_password_expires(console: Console) -> None:
+    shown = console.json("show", "edupont")
+    set_on, ends = (datetime.datetime.fromisoformat(shown[name]) for name in ("password_set", "password_expires"))
+    assert (ends - set_on).days == 365
+    assert (shown["password_expired"], shown["renewal_notices"]) == (False, 0)
+    with sqlite3.connect(console.folder / "data" / "mail.db") as database:
+        database.execute("UPDATE account SET password_set = 1000, renewal_notice = 3, renew_by = 2000000")
+    database.close()
+    shown = console.json("show", "edupont")
+    assert (shown["password_expired"], shown["renewal_notices"]) == (True, 3)
+    settings = console.folder / "mailserver.toml"
+    settings.write_text(settings.read_text() + "\n[passwords]\nrenewal_days = 0\n")
+    shown = console.json("show", "edupont")
+    assert (shown["password_expires"], shown["password_expired"]) == ("", False)
 
 
 def test_quota_names_and_hiding(console: Console) -> None:

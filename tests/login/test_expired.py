@@ -43,7 +43,7 @@ def age(served: Instance, login: str) -> None:
     """Let time pass for one account."""
     with sqlite3.connect(served.directory / "data" / "mail.db", timeout=30) as database:
         set_at = int(time.time()) - OLD
-        database.execute("UPDATE account SET password_set = ? WHERE login = ?", (set_at, login))
+        database.execute("UPDATE account SET password_set = ?, renewal_notice = 3 WHERE login = ?", (set_at, login))
     database.close()
 
 

@@ -14,6 +14,7 @@ from mailserver.login.policy import Weakness
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords
 from mailserver.store import accounts, former_passwords, renewals
+from mailserver.store.accounts import Renewal
 from mailserver.store.audit import Action, Origin
 from tests.login.conftest import LOCAL, PASSWORD, WINDOW, Gate
 
@@ -42,6 +43,13 @@ async def due(gate: Gate, passwords: Passwords) -> list[tuple[int, int]]:
     return [(one.account_id, count) async for one, count in found]
 
 
+async def grow_old(gate: Gate, passwords: Passwords) -> None:
+    """Everybody is told, and their passwords expire."""
+    gate.clock.step(70 * DAY + 1)
+    assert set(await told(gate, passwords)) == {1}
+    gate.clock.step(30 * DAY)
+
+
 async def told(gate: Gate, passwords: Passwords) -> list[int]:
     """Tell everybody who is due; how many notices each has had then."""
     counts = []
@@ -58,27 +66,43 @@ async def told(gate: Gate, passwords: Passwords) -> list[int]:
 def test_when_it_expires() -> None:
     passwords = Passwords(renewal_days=100, notice_days=(7, 30, 1, 7))
     end = 1_000_000 + 100 * DAY
-    assert renewal.expires_at(passwords, 1_000_000) == end
-    assert not renewal.is_expired(passwords, 1_000_000, end - 1)
-    assert renewal.is_expired(passwords, 1_000_000, end)
+    told = Renewal(1_000_000, 1, end)
+    assert renewal.expires_at(passwords, told) == end
+    assert not renewal.is_expired(passwords, told, end - 1)
+    assert renewal.is_expired(passwords, told, end)
     ages = [(end - 31 * DAY, None, 0), (end - 30 * DAY, 30, 1), (end - 7 * DAY + 5, 6, 2), (end - 60, 0, 3)]
     for now, left, count in ages:
-        assert renewal.days_left(passwords, 1_000_000, now) == left
-        assert renewal.notices(passwords, 1_000_000, now) == count
+        assert renewal.days_left(passwords, told, now) == left
+        assert renewal.notices(passwords, told, now) == count
+
+
+def test_nothing_expires_before_its_owner_was_told_or_before_the_day_that_was_promised() -> None:
+    passwords = Passwords(renewal_days=100, notice_days=(30, 7, 1))
+    end = 1_000_000 + 100 * DAY
+    assert not renewal.is_expired(passwords, Renewal(1_000_000), end + 400 * DAY)
+    assert renewal.days_left(passwords, Renewal(1_000_000), end + 400 * DAY) is None
+    later = Renewal(1_000_000, 1, end + 20 * DAY)
+    assert not renewal.is_expired(passwords, later, end + 19 * DAY)
+    assert renewal.is_expired(passwords, later, end + 20 * DAY)
+    # The renewal comes more often from now on: what was promised holds.
+    sooner = Passwords(renewal_days=10, notice_days=(30, 7, 1))
+    assert not renewal.is_expired(sooner, later, end + 19 * DAY)
+    assert renewal.is_expired(Passwords(renewal_days=100, notice_days=()), Renewal(1_000_000), end)
 
 
 @pytest.mark.parametrize(
     "passwords", [Passwords(profile="cnil"), Passwords(renewal_days=0), Passwords(profile="cnil", renewal_days=1)]
 )
 def test_nothing_expires_where_nothing_is_renewed(passwords: Passwords) -> None:
-    assert renewal.expires_at(passwords, 1) == 0
-    assert not renewal.is_expired(passwords, 1, 1e12)
-    assert renewal.days_left(passwords, 1, 1e12) is None
-    assert renewal.notices(passwords, 1, 1e12) == 0
+    told = Renewal(1, 3, 2)
+    assert renewal.expires_at(passwords, told) == 0
+    assert not renewal.is_expired(passwords, told, 1e12)
+    assert renewal.days_left(passwords, told, 1e12) is None
+    assert renewal.notices(passwords, told, 1e12) == 0
 
 
 def test_nothing_expires_that_was_never_set() -> None:
-    assert not renewal.is_expired(Passwords(), 0, 1e12)
+    assert not renewal.is_expired(Passwords(), Renewal(0, 1), 1e12)
 
 
 def test_the_sentence_fits_every_protocol() -> None:
@@ -89,10 +113,10 @@ def test_the_sentence_fits_every_protocol() -> None:
 # ---------------------------------------------------------------------- doors
 
 
-async def test_an_expired_password_opens_the_web_only(gate: Gate) -> None:
+async def test_an_expired_password_opens_the_web_only(gate: Gate, passwords: Passwords) -> None:
     person = await gate.person()
     await gate.enter()
-    gate.clock.step(100 * DAY + 1)
+    await grow_old(gate, passwords)
     for service in ("imap", "submission", "dav", "ldap"):
         gate.clock.step(WINDOW + 1)
         with pytest.raises(Refused) as refused:
@@ -110,9 +134,9 @@ async def test_an_expired_password_opens_the_web_only(gate: Gate) -> None:
     assert (await gate.enter(secret=CHOSEN[0])).account_id == person.account_id
 
 
-async def test_states_come_before_the_age_of_the_password(gate: Gate) -> None:
+async def test_states_come_before_the_age_of_the_password(gate: Gate, passwords: Passwords) -> None:
     await gate.person()
-    gate.clock.step(101 * DAY)
+    await grow_old(gate, passwords)
     await gate.accounts.suspend("edupont", "", may_receive=False)
     assert (await gate.refusal(secret=PASSWORD)).reason is Reason.SUSPENDED
     with pytest.raises(Refused) as refused:
@@ -120,16 +144,16 @@ async def test_states_come_before_the_age_of_the_password(gate: Gate) -> None:
     assert refused.value.reason is Reason.SUSPENDED
 
 
-async def test_what_the_console_sets_counts_as_set_now(gate: Gate) -> None:
+async def test_what_the_console_sets_counts_as_set_now(gate: Gate, passwords: Passwords) -> None:
     await gate.person()
-    gate.clock.step(101 * DAY)
+    await grow_old(gate, passwords)
     await gate.accounts.set_password("edupont", Secret("comme on veut"))
     await gate.enter(secret="comme on veut")
 
 
-async def test_a_directory_that_is_not_ours_renews_nothing(gate: Gate) -> None:
+async def test_a_directory_that_is_not_ours_renews_nothing(gate: Gate, passwords: Passwords) -> None:
     await gate.person()
-    gate.clock.step(101 * DAY)
+    await grow_old(gate, passwords)
     gate.worker.directory.read_only = True
     await gate.enter()
 
@@ -157,8 +181,35 @@ async def test_everybody_is_told_as_often_as_the_setting_says(gate: Gate, passwo
 
 async def test_whoever_missed_several_gets_one(gate: Gate, passwords: Passwords) -> None:
     await gate.person()
-    gate.clock.step(95 * DAY)
+    gate.clock.step(70 * DAY + 1)
+    assert await told(gate, passwords) == [1]
+    gate.clock.step(29 * DAY)
+    assert await told(gate, passwords) == [3]
+    assert await told(gate, passwords) == []
+
+
+async def test_renewal_that_is_turned_on_shuts_nobody_out_at_once(gate: Gate, passwords: Passwords) -> None:
+    """Passwords of years: each owner is told, and has as long as the first notice gives, at every door."""
+    person = await gate.person()
+    gate.clock.step(700 * DAY)
+    await gate.enter()
+    assert await told(gate, passwords) == [1]
+    promised = int(gate.clock.now()) + 30 * DAY
+    standing = await gate.store.read(accounts.get, person.account_id)
+    assert standing is not None
+    assert abs(standing.renewal.promised - promised) <= 1
+    gate.clock.step(24 * DAY)
     assert await told(gate, passwords) == [2]
+    await gate.enter()
+    gate.clock.step(5.5 * DAY)
+    assert await told(gate, passwords) == [3]
+    await gate.enter()
+    gate.clock.step(DAY)
+    assert (await gate.refusal(secret=PASSWORD)).reason is Reason.PASSWORD_EXPIRED
+    assert await told(gate, passwords) == []
+    await change(gate, person, PASSWORD, CHOSEN[0])
+    await gate.enter(secret=CHOSEN[0])
+    gate.clock.step(69 * DAY)
     assert await told(gate, passwords) == []
 
 
@@ -168,8 +219,8 @@ async def test_nobody_who_may_not_enter_or_has_expired_is_told(gate: Gate, passw
     await gate.accounts.suspend("edupont", "", may_receive=False)
     assert await due(gate, passwords) == []
     await gate.accounts.resume("edupont")
-    assert len(await due(gate, passwords)) == 1
-    gate.clock.step(26 * DAY)
+    assert await told(gate, passwords) == [1]
+    gate.clock.step(31 * DAY)
     assert await due(gate, passwords) == []
     assert await due(gate, Passwords(profile="cnil")) == []
 
@@ -183,7 +234,7 @@ async def test_a_new_password_starts_again(gate: Gate, passwords: Passwords) -> 
     assert not await gate.store.write(renewals.noticed, found[0], 1)
     standing = await gate.store.read(accounts.get, person.account_id)
     assert standing is not None
-    assert standing.renewal_notice == 0
+    assert standing.renewal.notices == 0
     assert await due(gate, passwords) == []
 
 

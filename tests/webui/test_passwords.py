@@ -14,9 +14,9 @@ import pytest
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
-from mailserver.login import recovery
+from mailserver.login import recovery, renewal
 from mailserver.sasl import Secret
-from mailserver.store import accounts
+from mailserver.store import accounts, renewals
 from tests.webui.house import PASSWORD, House, Visitor
 
 NUMEN, BORN = "21E2600123ABC", "31/03/1980"
@@ -24,6 +24,8 @@ CHOSEN = "kT9#vbRe!mq"
 ANOTHER = "wZ4&xqPl?nd"
 CODE = re.compile(r"^    ((?:[A-Z2-7]{4}-){3}[A-Z2-7]{4})$", re.MULTILINE)
 YEAR = 365 * 86400
+FIRST_NOTICE = 29.5 * 86400
+"""Seconds before the end at which the first notice has gone out."""
 CHANGE, SECOURS = "/compte/mot-de-passe", "/compte/secours"
 
 
@@ -46,6 +48,28 @@ def ahead(house: House) -> Iterator[Callable[[float], None]]:
 
     yield step
     house.clock.ahead = before
+
+
+@pytest.fixture
+def aged(house: House, ahead: Callable[[float], None]) -> Callable[[float], None]:
+    """Moves the house's clock to so many seconds after a year, everybody having been told in time."""
+
+    def grow(seconds: float) -> None:
+        ahead(YEAR - FIRST_NOTICE)
+        tell_everybody(house)
+        ahead(FIRST_NOTICE + seconds)
+
+    return grow
+
+
+def tell_everybody(house: House) -> None:
+    """The notices that are due have gone out."""
+
+    async def work() -> None:
+        async for one, count in renewal.due(house.store, house.settings.passwords, house.clock.now()):
+            await house.store.write(renewals.noticed, one, count)
+
+    house.run(work())
 
 
 _numbers = iter(range(100, 1000))
@@ -207,12 +231,12 @@ def test_guessing_birth_dates_is_slowed(house: House, visitor: Visitor) -> None:
 
 
 def test_a_notice_stands_on_every_page_before_the_day(
-    house: House, visitor: Visitor, ahead: Callable[[float], None]
+    house: House, visitor: Visitor, aged: Callable[[float], None]
 ) -> None:
     person, _ = member(house, "Bientot")
     visitor.log_in(person.login)
     assert "à renouveler avant le" not in visitor.text
-    ahead(YEAR - 29 * 86400)
+    aged(-29 * 86400)
     visitor.log_in(person.login)
     for path in ("/s/", "/m/", "/s/reglages", "/compte"):
         assert "Votre mot de passe est à renouveler avant le" in visitor.get(path).text
@@ -223,10 +247,10 @@ def test_a_notice_stands_on_every_page_before_the_day(
 
 @pytest.mark.parametrize("interface", ["simple", "complet"])
 def test_an_expired_password_leads_to_the_next_one(
-    house: House, visitor: Visitor, ahead: Callable[[float], None], interface: str
+    house: House, visitor: Visitor, aged: Callable[[float], None], interface: str
 ) -> None:
     person, _ = member(house, f"Perime{interface}")
-    ahead(YEAR + 60)
+    aged(60)
     assert enters(house, person, PASSWORD) is Reason.PASSWORD_EXPIRED
     answer = visitor.log_in(person.login, interface=interface)
     assert answer.url.path == CHANGE
@@ -247,10 +271,10 @@ def test_an_expired_password_leads_to_the_next_one(
 
 
 def test_what_was_being_written_when_it_expired_is_not_lost(
-    house: House, visitor: Visitor, ahead: Callable[[float], None]
+    house: House, visitor: Visitor, ahead: Callable[[float], None], aged: Callable[[float], None]
 ) -> None:
     person, _ = member(house, "Ecrit")
-    ahead(YEAR - 3600)
+    aged(-3600)
     visitor.log_in(person.login)
     page = visitor.get("/s/ecrire").text
     ahead(3700)
@@ -260,9 +284,9 @@ def test_what_was_being_written_when_it_expired_is_not_lost(
     assert visitor.get("/s/").url.path == CHANGE
 
 
-def test_an_expired_session_can_log_out(house: House, visitor: Visitor, ahead: Callable[[float], None]) -> None:
+def test_an_expired_session_can_log_out(house: House, visitor: Visitor, aged: Callable[[float], None]) -> None:
     person, _ = member(house, "Sort")
-    ahead(YEAR + 60)
+    aged(60)
     visitor.log_in(person.login)
     assert "Vous êtes déconnecté" in visitor.post("/deconnexion", {}).text
 

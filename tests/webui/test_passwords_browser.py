@@ -11,7 +11,18 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.webui.browser import SIZES, Watched, launch, visiting
 from tests.webui.house import PASSWORD, House
 from tests.webui.test_browser import _violations as violations
-from tests.webui.test_passwords import BORN, CHOSEN, YEAR, _at_once, code_in, letters, member, newcomer
+from tests.webui.test_passwords import (
+    BORN,
+    CHOSEN,
+    FIRST_NOTICE,
+    YEAR,
+    _at_once,
+    code_in,
+    letters,
+    member,
+    newcomer,
+    tell_everybody,
+)
 
 pytestmark = pytest.mark.needs("chromium")
 __all__ = ["_at_once"]
@@ -99,6 +110,8 @@ def test_renewal(house: House, chromium: Browser, size: str, scheme: str) -> Non
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
         try:
+            house.clock.ahead = before + YEAR - FIRST_NOTICE
+            tell_everybody(house)
             for days, name in ((-3, "rappel"), (1, "renouveler")):
                 house.clock.ahead = before + YEAR + days * 86400
                 page.goto(f"{house.url}/roundcube")

@@ -20,8 +20,10 @@ from mailserver.store.accounts.keeping import (
     start_provisioning,
 )
 from mailserver.store.accounts.rows import (
+    NEVER,
     Mark,
     Marks,
+    Renewal,
     Standing,
     by_login,
     by_logins,
@@ -46,10 +48,12 @@ from mailserver.store.accounts.states import (
 )
 
 __all__ = [
+    "NEVER",
     "NO_FAREWELL",
     "Farewell",
     "Mark",
     "Marks",
+    "Renewal",
     "Standing",
     "adopt",
     "begin_erasure",

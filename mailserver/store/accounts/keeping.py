@@ -122,6 +122,7 @@ def password_chosen(tx: Tx, account_id: int) -> None:
     values: dict[str, Any] = {
         "password_set": tx.now,
         "renewal_notice": 0,
+        "renew_by": 0,
         "code": None,
         "code_expires": 0,
         "recovery_code": None,

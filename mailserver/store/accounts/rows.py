@@ -31,6 +31,21 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """What decides when a chosen password has to be renewed (`mailserver.login.renewal`)."""
+
+    password_set: int = 0
+    """When the password was set; 0: never, or elsewhere."""
+    notices: int = 0
+    """How many times its owner was told."""
+    promised: int = 0
+    """The day that the notices named; 0: the age alone decides."""
+
+
+NEVER = Renewal()
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """An account as its row says. Times are seconds since the epoch; 0: never."""
 
@@ -56,7 +71,7 @@ class Standing:
     source: str
     source_key: str
     welcome_due: bool
-    renewal_notice: int
+    renewal: Renewal
     suspend_from: int
     """A planned suspension begins; 0: none is planned."""
     suspend_until: int
@@ -114,6 +129,7 @@ _ALL: Select[Any] = select(
     account.c.erased,
     account.c.suspended_before,
     account.c.suspended_reason,
+    account.c.renew_by,
 )
 _GET = Statement(_ALL.where(account.c.id == bindparam("account_id")))
 _BY_LOGIN = Statement(_ALL.where(account.c.login == bindparam("login")))
@@ -198,7 +214,7 @@ def _standing(row: Row) -> Standing:
         source=row[21],
         source_key=row[22],
         welcome_due=bool(row[23]),
-        renewal_notice=row[24],
+        renewal=Renewal(row[10], row[24], row[36]),
         suspend_from=row[25],
         suspend_until=row[26],
         close_at=row[27],

@@ -195,7 +195,7 @@ def end_erasure(tx: Tx, account_id: int) -> bool:
         **dict.fromkeys(("recovery_address", "source", "source_key", "state_reason", "auto_reply"), ""),
         **dict.fromkeys(("suspended_before", "suspended_reason"), ""),
         **dict.fromkeys(("code_expires", "recovery_expires", "password_set", "last_login", "activated"), 0),
-        **dict.fromkeys(("answered_uid", "erase_at", "renewal_notice"), 0),
+        **dict.fromkeys(("answered_uid", "erase_at", "renewal_notice", "renew_by"), 0),
         "provisioned": 1,  # no mailbox is made for it, and no import takes it for one that nobody ever used
     }
     move(tx, account_id, nothing)

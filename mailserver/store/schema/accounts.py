@@ -39,6 +39,7 @@ account = Table(
     Column("source_key", Text, nullable=False, server_default=""),
     Column("welcome_due", SmallInteger, nullable=False, server_default="0"),
     Column("renewal_notice", SmallInteger, nullable=False, server_default="0"),
+    Column("renew_by", BigInteger, nullable=False, server_default="0"),
     Column("suspend_from", BigInteger, nullable=False, server_default="0"),
     Column("suspend_until", BigInteger, nullable=False, server_default="0"),
     Column("close_at", BigInteger, nullable=False, server_default="0"),
@@ -61,7 +62,8 @@ account = Table(
 `recovery_own` 1: the person set or removed the private address, and no export changes it any more.
 `source` and `source_key`: the export that keeps this person up to date, and the person's number there.
 `welcome_due` 1: the private address has not been told of the account yet. `renewal_notice`, `close_notice`:
-how many notices of a password's renewal, of a closing, have gone out. Times are seconds since the epoch;
+how many notices of a password's renewal, of a closing, have gone out. `renew_by`: the day that the notices of the
+renewal name; until one has gone out the password does not expire. Times are seconds since the epoch;
 0: never. `suspend_from` and `close_at` are planned, as are `reply_until` and `erase_at` until then; a closed
 account answers its mail until `reply_until` (INBOX up to `answered_uid` is done) and is erased at `erase_at`: from
 `erased` on, until `erase_at` is 0 again. `state_reason` is that of the suspension,

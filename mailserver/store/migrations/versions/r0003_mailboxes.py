@@ -63,6 +63,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_mailbox_right_identifier", ["identifier"], unique=False)
 
     with op.batch_alter_table("account", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("renew_by", sa.BigInteger(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("suspended_before", sa.String(length=16), server_default="", nullable=False))
         batch_op.add_column(sa.Column("suspended_reason", sa.Text(), server_default="", nullable=False))
 
