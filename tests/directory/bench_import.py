@@ -1,19 +1,17 @@
 """How long an import takes, how much memory, and how fast identifiers are issued. Not a test: run it.
 
-    python -m tests.directory.bench_import --people 330000 [--engine postgresql] [--issuing]
+    python -m tests.directory.bench_import --people 330000 [--engine postgresql] [--openldap] [--issuing]
 
 Makes a CSV of an academy with realistic homonyms (seeded, so that two runs read the same file), imports it from nothing
 by the command that an operator uses, then a file of 2,000 changes, then the whole file with 2,000 changed under
 `--full`, then takes that back. Meanwhile it writes to the store as mail would and says how long that waited.
+`bench_intake` shows CSV and AAF in one table.
 """
 
 import argparse
 import contextlib
 import itertools
-import os
 import random
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -31,7 +29,8 @@ from mailserver.proofs import Proofs
 from mailserver.store import audit, migrate
 from mailserver.store.audit import Action, Origin
 from mailserver.store.transactions import Store
-from tests.harness import ROOT, environment, run_command
+from tests.directory.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
+from tests.directory.slapd import Slapd
 from tests.postgres import Postgres
 
 HEADER = "given_name,surname,birth_date,role,numen,ine,uai,discipline,title,functions,classes,recovery_address\n"
@@ -152,37 +151,6 @@ def write(path: Path, lines: Iterator[list[str]]) -> None:
         file.writelines(",".join(line) + "\n" for line in lines)
 
 
-def measure(*words: object) -> dict[str, object]:
-    """Run a command; what it says, and what it took. Peak memory is that of this one process."""
-    code = (
-        "import resource, sys, time; sys.argv = sys.argv[1:]\n"
-        "from mailserver.__main__ import app\n"
-        "began = time.monotonic()\n"
-        "try:\n    app(standalone_mode=False)\n"
-        "finally:\n"
-        "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "    cpu = used.ru_utime + used.ru_stime\n"
-        "    print(f'{time.monotonic() - began:.2f} {cpu:.2f} {used.ru_maxrss}', file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "mailserver", *map(str, words)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
-    last = done.stderr.strip().rsplit("\n", 1)[-1].split()
-    if len(last) != 3:
-        raise SystemExit(done.stderr)
-    wall, cpu, peak = last
-    return {
-        "said": done.stdout.strip().rsplit("\n", 1)[-1],
-        "wall": float(wall),
-        "cpu": float(cpu),
-        "mib": int(peak) // 1024,
-    }
-
-
 @contextlib.contextmanager
 def mail_meanwhile(url: str, data: Path, waits: list[float]) -> Iterator[None]:
     """Somebody else's small units, thirty a second, as deliveries are; how long each took."""
@@ -205,44 +173,47 @@ def mail_meanwhile(url: str, data: Path, waits: list[float]) -> Iterator[None]:
         store.close()
 
 
-def show(what: str, figures: dict[str, object], waits: list[float]) -> None:
+def waited(waits: list[float]) -> str:
+    """How long others waited."""
     waits.sort()
-    told = ""
-    if waits:
-        median, p99, worst = (1000 * waits[int((len(waits) - 1) * part)] for part in (0.5, 0.99, 1))
-        told = f"; others waited median {median:.0f} ms, p99 {p99:.0f}, worst {worst:.0f}"
-    took = f"{figures['wall']:.1f} s, {figures['cpu']:.1f} s of CPU, {figures['mib']} MiB"
-    print(f"{what}: {took}{told}\n    {figures['said']}", flush=True)
+    if not waits:
+        return ""
+    median, p99, worst = (1000 * waits[int((len(waits) - 1) * part)] for part in (0.5, 0.99, 1))
+    return f"others waited median {median:.0f} ms, p99 {p99:.0f}, worst {worst:.0f}"
 
 
-def bench_import(folder: Path, count: int, url: str) -> None:
-    instance = folder / "instance"
-    run_command("init", instance)
+def bench_import(folder: Path, count: int, url: str, limit: float, server: Slapd | None) -> None:
+    directory = instance(folder / "instance", server)
     if url:
-        text = (instance / "mailserver.toml").read_text()
-        (instance / "mailserver.toml").write_text(f'{text}\n[database]\nurl = "{url}"\n')
-        migrate.upgrade(url, instance / "data")
-    url = url or f"sqlite:///{instance / 'data' / 'mail.db'}"
+        text = (directory / "mailserver.toml").read_text()
+        (directory / "mailserver.toml").write_text(f'{text}\n[database]\nurl = "{url}"\n')
+        migrate.upgrade(url, directory / "data")
+    url = url or f"sqlite:///{directory / 'data' / 'mail.db'}"
     whole, some, changed = folder / "people.csv", folder / "some.csv", folder / "changed.csv"
     write(whole, people(count))
     step = max(1, count // CHANGES)
     write(some, (change(line, number) for number, line in enumerate(people(count)) if number % step == 1))
     write(changed, (change(line, number) if number % step == 2 else line for number, line in enumerate(people(count))))
     print(f"{count} people, {whole.stat().st_size >> 20} MiB of CSV", flush=True)
+    rows: list[tuple[str, str, int, Figures]] = []
     for what, words in (
-        ("dry run, from nothing", ("import", instance, whole, "--dry-run")),
-        ("import, from nothing", ("import", instance, whole)),
-        ("the same again", ("import", instance, whole)),
-        (f"delta of {CHANGES}", ("import", instance, some)),
-        (f"--full with {CHANGES} changed", ("import", instance, changed, "--full")),
-        ("taking that back", ("imports", "undo", instance, 3)),
+        ("dry run, from nothing", ("import", directory, whole, "--dry-run")),
+        ("import, from nothing", ("import", directory, whole)),
+        ("the same again", ("import", directory, whole)),
+        (f"delta of {CHANGES}", ("import", directory, some)),
+        (f"--full with {CHANGES} changed", ("import", directory, changed, "--full")),
+        ("taking that back", ("imports", "undo", directory, 3)),
     ):
         waits: list[float] = []
-        with mail_meanwhile(url, instance / "data", waits):
-            figures = measure(*words)
-        show(what, figures, waits)
+        with mail_meanwhile(url, directory / "data", waits):
+            figures = measure(words, limit, server)
+        print(f"{what}: {figures.seconds:.1f} s; {waited(waits)}\n    {figures.said}", flush=True)
+        rows.append((what, "slapd" if server else "embedded", count, figures))
+        if not figures.ended:
+            break
+    print(f"\n{markdown(rows)}")
     if url.startswith("sqlite"):
-        print(f"database: {(instance / 'data' / 'mail.db').stat().st_size >> 20} MiB")
+        print(f"database: {(directory / 'data' / 'mail.db').stat().st_size >> 20} MiB")
 
 
 def bench_issuing(folder: Path, url: str, total: int = 2000) -> None:
@@ -273,9 +244,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=330_000)
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--openldap", action="store_true", help="into a slapd instead of the embedded directory")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds that one command may take")
     parser.add_argument("--issuing", action="store_true", help="only the rate of issuing")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-import-") as name, contextlib.ExitStack() as stack:
+    with swept(), tempfile.TemporaryDirectory(prefix="bench-import-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         url = ""
         if options.engine == "postgresql":
@@ -283,11 +256,12 @@ def main() -> None:
             server.start()
             stack.callback(server.stop)
             url = server.create()
-        print(f"{options.engine}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        print(f"{options.engine}, {heading()}")
         if options.issuing:
             bench_issuing(folder, url)
         else:
-            bench_import(folder, options.people, url)
+            ldap = stack.enter_context(openldap(folder / "slapd")) if options.openldap else None
+            bench_import(folder, options.people, url, options.limit, ldap)
 
 
 if __name__ == "__main__":
