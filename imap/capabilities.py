@@ -49,6 +49,8 @@ CAPABILITIES = (
     Capability("MOVE", 6851, "imap.commands.change"),
     Capability("ESEARCH", 4731, "imap.commands.search"),
     Capability("CONDSTORE", 7162, "imap.commands.fetch"),
+    Capability("QRESYNC", 7162, "imap.commands.fetch"),
+    Capability("UIDONLY", 9586, "imap.commands"),
     Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
     Capability("QUOTA", 9208, "imap.commands.quota"),
     Capability("QUOTA=RES-STORAGE", 9208, "imap.commands.quota"),
@@ -69,5 +71,5 @@ CAPABILITIES = (
     ),
 )
 
-ENABLES = frozenset({"CONDSTORE"})
+ENABLES = frozenset({"CONDSTORE", "QRESYNC", "UIDONLY"})
 """What ENABLE can turn on (RFC 5161 section 3.1)."""

@@ -21,14 +21,22 @@ def column(lot: Lot, attribute: Attribute) -> Sequence[int]:
 
 
 def flag_lines(
-    view: View, slices: Iterable[tuple[int, int]], attributes: Sequence[Attribute], without: Iterable[int] = ()
+    view: View,
+    slices: Iterable[tuple[int, int]],
+    attributes: Sequence[Attribute],
+    without: Iterable[int] = (),
+    *,
+    uid_only: bool = False,
 ) -> Iterator[bytes]:
-    """FETCH lines of attributes of KNOWN, a lot at a time; messages with the UIDs `without` are left out."""
+    """FETCH lines of attributes of KNOWN, a lot at a time; messages with the UIDs `without` are left out.
+
+    `uid_only`: UIDFETCH lines (RFC 9586).
+    """
     left_out = frozenset(without)
     for group in cut(slices, LOT):
         lot = view.lot(group)
         columns = [column(lot, attribute) for attribute in attributes]
-        rows = list(zip(lot.numbers, *columns, strict=True))
+        rows = list(zip(lot.uids if uid_only else lot.numbers, *columns, strict=True))
         if left_out:
             rows = [row for row, uid in zip(rows, lot.uids, strict=True) if uid not in left_out]
-        yield fetchlines.lines(attributes, rows, view.snapshot.names)
+        yield fetchlines.lines(attributes, rows, view.snapshot.names, uid_only=uid_only)

@@ -1,7 +1,7 @@
 """One client's session: its state, who it is, what it enabled, the mailbox it selected, what is announced."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +9,7 @@ from typing import Protocol
 from imap.capabilities import CAPABILITIES
 from imap.shelf import Shared, Shelf
 from imap.states import State
-from imap.view import News, View
+from imap.view import News, Told, View
 from imap.welcome import Welcome
 from imap.wire import codes, fetchlines, responses
 from imap.wire.fetch import Attribute
@@ -79,6 +79,8 @@ class Selected:
     read_only: bool
     rights: Rights = ALL
     """What the session's account may do in it (RFC 4314)."""
+    behind: bool = False
+    """The client was told that removals are still to be told."""
 
     @property
     def owner(self) -> int:
@@ -249,6 +251,24 @@ class Session:
         """True once the client has shown that it knows mod-sequences (RFC 7162 section 3.1)."""
         return "CONDSTORE" in self.enabled
 
+    @property
+    def qresync(self) -> bool:
+        """True once removals are told by UID (RFC 7162 section 3.2.3)."""
+        return "QRESYNC" in self.enabled
+
+    @property
+    def uid_only(self) -> bool:
+        """True once no message numbers are spoken (RFC 9586)."""
+        return "UIDONLY" in self.enabled
+
+    @property
+    def flag_attributes(self) -> tuple[Attribute, ...]:
+        """What a FETCH answer tells when flags changed (RFC 7162 section 3.2.4)."""
+        if not self.condstore:
+            return (Attribute.FLAGS,)
+        uid = () if self.uid_only else (Attribute.UID,)
+        return (*uid, Attribute.FLAGS, Attribute.MODSEQ)
+
     def enable_condstore(self) -> bytes:
         """A command of RFC 7162 was used: from now on FETCH answers carry MODSEQ (section 3.1.2).
 
@@ -259,7 +279,7 @@ class Session:
         self.enabled.add("CONDSTORE")
         if self.selected is None:
             return b""
-        code = codes.number(codes.CodeName.HIGHESTMODSEQ, self.selected.view.snapshot.modseq)
+        code = codes.number(codes.CodeName.HIGHESTMODSEQ, self.selected.view.heard)
         return responses.ok("Mod-sequences are told from now on", code).encode()
 
     @property
@@ -286,11 +306,37 @@ class Session:
                 view.claim(await _recent(shared, max(snapshot.recent, view.snapshot.uidnext), selected.read_only))
         except Refused:
             raise Ended("The selected mailbox was deleted") from None
-        return render(
-            view.renew(shared.snapshot, expunge=expunge, modseqs=self.condstore),
-            shared.snapshot.names,
-            self.condstore,
-        )
+        return self._render(view.renew(shared.snapshot, expunge=expunge, modseqs=self.condstore), shared.snapshot.names)
+
+    def _render(self, news: News, names: FlagNames) -> bytes:
+        """News as untagged responses."""
+        if not news:
+            return b""
+        by_uid = self.qresync or self.uid_only
+        said = [responses.vanished(news.vanished) if by_uid else responses.expunge(news.expunged)]
+        if news.exists is not None:
+            said.append(responses.exists(news.exists))
+        if news.recent is not None:
+            said.append(responses.recent(news.recent))
+        if news.names is not None:
+            said.append(responses.flags(news.names.every()))
+        if news.flags:
+            attributes = self.flag_attributes
+            rows = [_row(told, attributes, self.uid_only) for told in news.flags]
+            said.append(fetchlines.lines(attributes, rows, names, uid_only=self.uid_only))
+        return b"".join(said)
+
+    def standing(self) -> bytes:
+        """HIGHESTMODSEQ while removals wait to be told, and once they have been (RFC 7162 sections 3.2, 6).
+
+        Without it a client that was told of later changes would take their mod-sequence for what it has heard.
+        """
+        selected = self.selected
+        if selected is None or not self.condstore or not (selected.behind or selected.view.ghosts):
+            return b""
+        selected.behind = selected.view.ghosts > 0
+        text = "Removals are still to be told" if selected.behind else "Removals have been told"
+        return responses.ok(text, codes.number(codes.CodeName.HIGHESTMODSEQ, selected.view.heard)).encode()
 
     @contextmanager
     def watch(self) -> Iterator[asyncio.Event]:
@@ -324,20 +370,8 @@ async def _recent(shared: Shared, first: int, read_only: bool) -> tuple[int, int
     return await shared.claim()
 
 
-def render(news: News, names: FlagNames, modseqs: bool) -> bytes:
-    """News as untagged responses."""
-    if not news:
-        return b""
-    said = [responses.expunge(news.expunged)]
-    if news.exists is not None:
-        said.append(responses.exists(news.exists))
-    if news.recent is not None:
-        said.append(responses.recent(news.recent))
-    if news.names is not None:
-        said.append(responses.flags(news.names.every()))
-    if news.flags and modseqs:
-        rows = [(number, uid, mask, modseq) for number, uid, mask, modseq in news.flags]
-        said.append(fetchlines.lines((Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ), rows, names))
-    elif news.flags:
-        said.append(fetchlines.lines((Attribute.FLAGS,), [(told[0], told[2]) for told in news.flags], names))
-    return b"".join(said)
+def _row(told: Told, attributes: Sequence[Attribute], uid_only: bool) -> tuple[int, ...]:
+    """A changed message as `fetchlines` takes it."""
+    number, uid, mask, modseq = told
+    values = {Attribute.UID: uid, Attribute.FLAGS: mask, Attribute.MODSEQ: modseq}
+    return (uid if uid_only else number, *[values[attribute] for attribute in attributes])

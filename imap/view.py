@@ -76,7 +76,7 @@ class Lot:
 class View:
     """One selected mailbox as one client sees it. Pure: whoever owns it brings new snapshots."""
 
-    __slots__ = ("_answered", "_ghosts", "_recent", "_recent_told", "snapshot", "uids")
+    __slots__ = ("_answered", "_ghosts", "_heard", "_recent", "_recent_told", "snapshot", "uids")
 
     def __init__(self, snapshot: Snapshot, recent: tuple[int, int] = (0, 0)) -> None:
         """`recent` is the half-open range of UIDs this session was the first to be told of."""
@@ -84,6 +84,8 @@ class View:
         self.uids: Sequence[int] = snapshot.uids
         """UID of each message number, ghosts included."""
         self._ghosts: set[int] = set()
+        self._heard = snapshot.modseq
+        """While there are ghosts: the mod-sequence before the first of them."""
         self._answered: set[int] = set()
         self._recent: list[tuple[int, int]] = []
         self.claim(recent)
@@ -131,6 +133,11 @@ class View:
     def ghosts(self) -> int:
         """How many expunged messages the client still counts."""
         return len(self._ghosts)
+
+    @property
+    def heard(self) -> int:
+        """The mod-sequence up to which the client has been told of everything, removals too (RFC 7162 section 6)."""
+        return self._heard if self._ghosts else self.snapshot.modseq
 
     # ------------------------------------------------------------------ \Recent
 
@@ -191,6 +198,8 @@ class View:
             return
         for group in cut(slices, LOT):
             lot = self.lot(group)
+            if max(lot.modseqs, default=0) <= since:
+                continue
             for number, modseq in zip(lot.numbers, lot.modseqs, strict=True):
                 if modseq > since:
                     yield number - 1, number
@@ -213,6 +222,8 @@ class View:
             return NOTHING
         difference = compare(old, snapshot)
         before = len(self.uids)
+        if not self._ghosts:
+            self._heard = old.modseq
         self._ghosts.update(difference.gone)
         removed = self._bury(snapshot, difference, expunge)
         self.snapshot = snapshot

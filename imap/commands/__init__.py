@@ -19,6 +19,7 @@ from imap.wire import quota as wire_quota
 from imap.wire import rights as wire_rights
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bad, bye, no
+from mailserver.criteria import Numbers, walk
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.store.access import MissingTarget
 
@@ -76,6 +77,11 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Search: Entry(IN_MAILBOX, search.search, looks=True),
 }
 
+
+class UidRequired(BadSyntax):
+    """A message number where only UIDs are spoken: BAD [UIDREQUIRED] (RFC 9586 section 3)."""
+
+
 CODES: dict[Reason, CodeName] = {
     Reason.AUTHENTICATION: CodeName.AUTHENTICATIONFAILED,
     Reason.NOT_ACTIVATED: CodeName.CONTACTADMIN,
@@ -113,6 +119,8 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
             raise BadSyntax("Unknown command")
         if session.state not in entry.states:
             raise BadSyntax(f"Not allowed in the {session.state.value} state")
+        if session.uid_only and speaks_of_numbers(command):
+            raise UidRequired("Message numbers are not spoken once UIDONLY is enabled")
         await session.check_welcome()
         if entry.looks:
             yield await session.news(expunge=False)
@@ -131,7 +139,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
         reply = _answer(error, type(command).__name__)
     session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
     try:
-        news = await session.news(expunge=may_expunge(command))
+        news = await session.news(expunge=may_expunge(command)) + session.standing()
     except Ended as end:
         yield farewell(session, end)
         return
@@ -142,8 +150,19 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
 
 
 def may_expunge(command: c.Command) -> bool:
-    """Whether EXPUNGE may be sent before this command's tagged line (RFC 3501 section 7.4.1)."""
-    return not isinstance(command, SILENT) or command.by_uid
+    """Whether EXPUNGE or VANISHED may be sent before this command's tagged line (RFC 3501 section 7.4.1, RFC 7162
+    section 3.2.10.2)."""
+    return not isinstance(command, SILENT) or not speaks_of_numbers(command)
+
+
+def speaks_of_numbers(command: c.Command) -> bool:
+    """Whether a command names messages by their number, which UIDONLY forbids (RFC 9586 sections 3.2, 3.5, 3.7)."""
+    if isinstance(command, c.Select):
+        return command.resync is not None and command.resync.matched_numbers is not None
+    if not getattr(command, "by_uid", True):
+        return True
+    criterion = getattr(command, "criterion", None)
+    return criterion is not None and any(isinstance(one, Numbers) for one in walk(criterion))
 
 
 def farewell(session: Session, end: Ended) -> bytes:
@@ -157,6 +176,8 @@ def farewell(session: Session, end: Ended) -> bytes:
 def _answer(error: Exception, what: str) -> Reply:
     """The tagged reply of a command that failed."""
     match error:
+        case UidRequired():
+            return bad(str(error), Code(CodeName.UIDREQUIRED))
         case BadSyntax():
             return bad(str(error))
         case MissingTarget(text=text):

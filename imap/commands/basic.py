@@ -56,7 +56,7 @@ async def identify(session: Session, command: commands.Identify) -> Outputs:
 async def enable(session: Session, command: commands.Enable) -> Outputs:
     """RFC 5161: what is unknown is passed over in silence."""
     wanted = [name for name in command.capabilities[:MAX_ENABLED] if name in ENABLES and name not in session.enabled]
-    if "CONDSTORE" in wanted:
+    if "CONDSTORE" in wanted or "QRESYNC" in wanted:  # RFC 7162 section 3.2.3
         yield session.enable_condstore()
     session.enabled.update(wanted)
     yield responses.enabled(wanted)

@@ -107,11 +107,13 @@ async def store(session: Session, command: commands.Store) -> Outputs:
         if modseq:
             view.answered(modseq)
         yield await session.news(expunge=False)
-        attributes = (Attribute.UID,) * command.by_uid + (Attribute.FLAGS,) + (Attribute.MODSEQ,) * session.condstore
+        attributes = session.flag_attributes
+        if command.by_uid and not session.condstore and not session.uid_only:
+            attributes = (Attribute.UID, *attributes)
         telling: Iterable[tuple[int, int]] = slices
         if command.silent:
             telling = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
-        for lines in flag_lines(view, telling, attributes, without=modified):
+        for lines in flag_lines(view, telling, attributes, without=modified, uid_only=session.uid_only):
             yield lines
             await asyncio.sleep(0)
     yield _stored(view, slices, command, modified)
@@ -207,7 +209,7 @@ async def copy(session: Session, command: commands.Copy) -> Outputs:
 
 
 async def move(session: Session, command: commands.Move) -> Outputs:
-    """RFC 6851: COPYUID goes before the EXPUNGE answers (section 4.3)."""
+    """RFC 6851: COPYUID goes before the EXPUNGE answers (section 4.3), HIGHESTMODSEQ after them (section 4.4)."""
     selected, uids = _chosen(session, command)
     session.writable()
     if not uids:
@@ -226,7 +228,7 @@ async def move(session: Session, command: commands.Move) -> Outputs:
     if code is not None:
         yield ok("Moved", code).encode()
     yield await session.news(expunge=True)
-    yield ok("MOVE completed")
+    yield ok("MOVE completed", _reached(session, removed=bool(copied.source_uids)))
 
 
 def _chosen(session: Session, command: commands.Copy | commands.Move) -> "tuple[Selected, array[int]]":
@@ -248,11 +250,22 @@ def _copy_uid(copied: Copied) -> Code | None:
 
 
 async def expunge(session: Session, command: commands.Expunge) -> Outputs:
-    """RFC 3501 section 6.4.3; UID EXPUNGE by RFC 4315 section 2.1. The news before the tagged line say which."""
+    """RFC 3501 section 6.4.3; UID EXPUNGE by RFC 4315 section 2.1; HIGHESTMODSEQ by RFC 7162 section 3.2.7."""
     selected = session.writable()
     view = selected.view
     uids = None if command.uids is None else view.uids_of(view.select(command.uids, by_uid=True))
     snapshot = await selected.shared.fresh()
+    removed: list[int] = []
     if any(mask & DELETED for mask in snapshot.flags) and (uids is None or uids):
-        await session.services.store.write(access.expunge, session.viewer, selected.shared.mailbox_id, uids)
-    yield ok("EXPUNGE completed")
+        _, removed = await session.services.store.write(
+            access.expunge, session.viewer, selected.shared.mailbox_id, uids
+        )
+    yield await session.news(expunge=True)
+    yield ok("EXPUNGE completed", _reached(session, removed=bool(removed)))
+
+
+def _reached(session: Session, *, removed: bool) -> Code | None:
+    """The mod-sequence up to which the client has now been told of everything, after a removal of its own."""
+    if not removed or not session.condstore:
+        return None
+    return codes.number(CodeName.HIGHESTMODSEQ, session.mailbox.view.heard)

@@ -1,5 +1,5 @@
-"""FETCH and UID FETCH (RFC 3501 section 6.4.5; MODSEQ and CHANGEDSINCE: RFC 7162 section 3.1.4; EMAILID and THREADID:
-RFC 8474 section 5; SAVEDATE: RFC 8514; PREVIEW: RFC 8970; BINARY: RFC 3516).
+"""FETCH and UID FETCH (RFC 3501 section 6.4.5; MODSEQ, CHANGEDSINCE, VANISHED: RFC 7162 sections 3.1.4, 3.2.6;
+EMAILID and THREADID: RFC 8474 section 5; SAVEDATE: RFC 8514; PREVIEW: RFC 8970; BINARY: RFC 3516; UIDFETCH: RFC 9586).
 
 Three ways, by what is asked: the snapshot alone; rendered columns, a range of rows a lot; body sections, a
 few megabytes a lot. A message that another session expunged meanwhile is left out and the command ends with
@@ -11,7 +11,7 @@ from array import array
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from typing import cast
 
-from imap import bodies
+from imap import bodies, resync
 from imap.bodies import Bodies
 from imap.lots import column, flag_lines
 from imap.session import Selected, Session
@@ -21,7 +21,7 @@ from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
 from imap.wire.responses import Reply, no, ok
-from mailserver.errors import Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import access, messages
 from mailserver.store.statements import Row
 
@@ -53,6 +53,8 @@ COLUMNS = {
 
 async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     """RFC 3501 section 6.4.5."""
+    if command.vanished and not session.qresync:
+        raise BadSyntax("QRESYNC is to be enabled first")
     if command.changed_since is not None or Attribute.MODSEQ in command.items:
         yield session.enable_condstore()
     selected = session.mailbox
@@ -61,7 +63,12 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     if command.partial is not None:  # RFC 9394 section 3.4: first the part, then what changed of it
         slices = view.part(slices, *command.partial)
     wanted = slices if command.changed_since is None else view.changed(slices, command.changed_since)
-    answer = _Answer(session, selected, command.items)
+    if command.vanished and command.changed_since is not None:
+        # `*` is the last UID there was: what came behind the last message that is left may have vanished too.
+        every = command.numbers.normal(view.snapshot.uidnext - 1)
+        async for lines in resync.vanished(session, every, command.changed_since):
+            yield lines
+    answer = _Answer(session, selected, command.items if session.uid_only else command.with_uid)
     async for octets in answer.lines(wanted):
         yield octets
     if not command.by_uid and (answer.missing or view.has_ghosts(slices)):
@@ -81,6 +88,7 @@ class _Answer:
 
     def __init__(self, session: Session, selected: Selected, items: Sequence[FetchItem]) -> None:
         self._session = session
+        self._uid_only = session.uid_only
         self._selected = selected
         self._attributes = tuple(item for item in items if isinstance(item, Attribute))
         self._sections = tuple(item for item in items if isinstance(item, Section))
@@ -95,7 +103,7 @@ class _Answer:
         return self._from_columns(slices) if self._columns else self._from_snapshot(slices)
 
     async def _from_snapshot(self, slices: Slices) -> AsyncGenerator[bytes, None]:
-        for lines in flag_lines(self._selected.view, slices, self._attributes):
+        for lines in flag_lines(self._selected.view, slices, self._attributes, uid_only=self._uid_only):
             yield lines
             await asyncio.sleep(0)
 
@@ -110,7 +118,8 @@ class _Answer:
                 self.missing += len(lot.uids) - len(rows)
                 lot = _keep(lot, {row[0] for row in rows})
             if rows:
-                yield fetchlines.lines(self._attributes, self._join(lot, rows), view.snapshot.names)
+                joined, names = self._join(lot, rows), view.snapshot.names
+                yield fetchlines.lines(self._attributes, joined, names, uid_only=self._uid_only)
 
     async def _read_columns(self, uids: Sequence[int]) -> list[Row]:
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
@@ -128,7 +137,11 @@ class _Answer:
         """Rows for `fetchlines`: what the snapshot knows beside what was read."""
         read = iter(list(zip(*rows, strict=True))[1:])
         values = [next(read) if item in COLUMNS else column(lot, item) for item in self._attributes]
-        return list(zip(lot.numbers, *values, strict=True))
+        return list(zip(self._named(lot), *values, strict=True))
+
+    def _named(self, lot: Lot) -> Sequence[int]:
+        """The messages of a lot as an answer names them."""
+        return lot.uids if self._uid_only else lot.numbers
 
     # ------------------------------------------------------------------ sections
 
@@ -187,7 +200,9 @@ class _Answer:
         if self._plain and newly.isdisjoint(found.uids) and found.whole(CHUNK):
             rows = self._join(lot, [(uid, *row) for uid, row in zip(found.uids, found.columns, strict=True)])
             contents = cast("list[list[bytes]]", found.sections)
-            yield fetchlines.lines_with_sections(self._attributes, rows, self._sections, contents, names)
+            yield fetchlines.lines_with_sections(
+                self._attributes, rows, self._sections, contents, names, uid_only=self._uid_only
+            )
             return
         held: list[bytes] = []
         for place, uid in enumerate(found.uids):
@@ -195,7 +210,7 @@ class _Answer:
             row = self._body_row(lot, place, attributes, found.columns[place])
             sections = list(zip(self._sections, found.sections[place], strict=True))
             self.undecodable = self.undecodable or Unknown.CTE in found.sections[place]
-            for piece in fetchlines.with_sections(attributes, row, sections, names):
+            for piece in fetchlines.with_sections(attributes, row, sections, names, uid_only=self._uid_only):
                 if len(piece) >= CHUNK:
                     yield b"".join(held)
                     held.clear()
@@ -208,7 +223,7 @@ class _Answer:
         """The attributes of a message; its flags are told when the FETCH itself changed them."""
         if not newly_seen:
             return self._attributes
-        more = (Attribute.FLAGS, Attribute.MODSEQ) if self._session.condstore else (Attribute.FLAGS,)
+        more = self._session.flag_attributes
         return self._attributes + tuple(item for item in more if item not in self._attributes)
 
     def _body_row(
@@ -216,7 +231,7 @@ class _Answer:
     ) -> tuple[int | bytes | str, ...]:
         read = iter(columns)
         values = (next(read) if item in COLUMNS else column(lot, item)[place] for item in attributes)
-        return (lot.numbers[place], *values)
+        return (self._named(lot)[place], *values)
 
 
 def _keep(lot: Lot, uids: set[int]) -> Lot:

@@ -1,13 +1,18 @@
-"""Entering and leaving a mailbox: SELECT, EXAMINE, CHECK, CLOSE, UNSELECT."""
+"""Entering and leaving a mailbox: SELECT, EXAMINE, CHECK, CLOSE, UNSELECT; quick resynchronisation (RFC 7162)."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
+from imap.lots import flag_lines
+from imap.resync import known_up_to, vanished
 from imap.session import Selected, Session
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.flags import DELETED
 from imap.wire.responses import Reply, ok
+from imap.wire.sets import LARGEST, SequenceSet
 from mailserver import objectids
+from mailserver.errors import BadSyntax, Refused
 from mailserver.store import access
 from mailserver.store.flags import MAX_KEYWORDS
 
@@ -15,22 +20,50 @@ Outputs = AsyncGenerator[bytes | Reply, None]
 
 
 async def select(session: Session, command: commands.Select) -> Outputs:
-    """SELECT and EXAMINE (RFC 3501 sections 6.3.1, 6.3.2; CONDSTORE: RFC 7162 section 3.1.8).
+    """SELECT and EXAMINE (RFC 3501 sections 6.3.1, 6.3.2; RFC 7162 sections 3.1.8, 3.2.5, 3.2.11).
 
     The mailbox that was selected is left even when the new one cannot be entered.
     """
-    session.unselect()
+    resync = command.resync
+    if resync is not None and not session.qresync:
+        raise BadSyntax("QRESYNC is to be enabled first")
+    if session.selected is not None:
+        session.unselect()
+        yield ok("The mailbox before is closed", Code(CodeName.CLOSED)).encode()
     if command.condstore:
         session.enable_condstore()
     selected = await session.select(command.mailbox, read_only=command.read_only)
-    yield _describe(selected)
+    yield _describe(session, selected)
+    if resync is not None and resync.uidvalidity == selected.view.snapshot.uidvalidity:
+        try:
+            async for lines in _resynchronise(session, selected, resync):
+                yield lines
+        except Refused:  # it was deleted meanwhile
+            session.unselect()
+            raise
     yield ok(
         "EXAMINE completed" if command.read_only else "SELECT completed",
         Code(CodeName.READ_ONLY if selected.read_only else CodeName.READ_WRITE),
     )
 
 
-def _describe(selected: Selected) -> bytes:
+async def _resynchronise(session: Session, selected: Selected, resync: commands.Resync) -> AsyncGenerator[bytes, None]:
+    """What changed since the client was here (RFC 7162 sections 3.2.5.1, 3.2.5.2): removals first, then flags."""
+    view = selected.view
+    every = ((1, LARGEST),)
+    known = every if resync.known_uids is None else resync.known_uids.normal(LARGEST)
+    told = known_up_to(resync, view.snapshot.uids)
+    unknown = [(max(low, told + 1), high) for low, high in known if high > told]
+    async for lines in vanished(session, unknown, resync.modseq):
+        yield lines
+    slices = SequenceSet(tuple(known)).slices(view.uids)
+    changed = view.changed(slices, resync.modseq)
+    for lines in flag_lines(view, changed, session.flag_attributes, uid_only=session.uid_only):
+        yield lines
+        await asyncio.sleep(0)
+
+
+def _describe(session: Session, selected: Selected) -> bytes:
     """Everything RFC 3501 section 6.3.1, RFC 7162 section 3.1.2.1 and RFC 8474 section 4.2 demand."""
     snapshot, view = selected.view.snapshot, selected.view
     permanent = b""
@@ -46,7 +79,7 @@ def _describe(selected: Selected) -> bytes:
         responses.recent(view.recent_count()),
     ]
     unseen = snapshot.first_unseen()
-    if unseen is not None:
+    if unseen is not None and not session.uid_only:  # it is a message number
         said.append(responses.ok("First unseen", codes.number(CodeName.UNSEEN, unseen + 1)).encode())
     for name, value in (
         (CodeName.UIDVALIDITY, snapshot.uidvalidity),

@@ -53,6 +53,8 @@ class CodeName(Enum):
     MAILBOXID = b"MAILBOXID"
     # RFC 3516
     UNKNOWN_CTE = b"UNKNOWN-CTE"
+    # RFC 9586
+    UIDREQUIRED = b"UIDREQUIRED"
     # RFC 6154
     USEATTR = b"USEATTR"
     # RFC 5466, 6237 and later ones come with their capability.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from imap.wire import quota, rights
-from imap.wire.fetch import FetchItem
+from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS, Flags
 from imap.wire.sets import SequenceSet
 from mailserver.criteria import Criterion
@@ -364,8 +364,8 @@ class Thread:
 class Fetch:
     """RFC 3501 section 6.4.5; macros are already spelled out, each item at most once.
 
-    `changed_since` and `vanished` are RFC 7162 sections 3.1.4.1 and 3.2.6. UID FETCH always holds
-    `Attribute.UID`, and CHANGEDSINCE always `Attribute.MODSEQ`, as their RFCs demand of the answer.
+    `changed_since` and `vanished` are RFC 7162 sections 3.1.4.1 and 3.2.6. CHANGEDSINCE always holds
+    `Attribute.MODSEQ`, as its RFC demands of the answer. `with_uid` are the items as UID FETCH answers them.
     """
 
     numbers: SequenceSet
@@ -373,6 +373,11 @@ class Fetch:
     by_uid: bool = False
     changed_since: int | None = None
     vanished: bool = False
+
+    @property
+    def with_uid(self) -> tuple[FetchItem, ...]:
+        """The items, and the UID that UID FETCH tells unasked (RFC 3501 section 6.4.8)."""
+        return self.items if not self.by_uid or Attribute.UID in self.items else (Attribute.UID, *self.items)
 
 
 class StoreAction(Enum):

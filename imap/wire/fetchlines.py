@@ -19,6 +19,7 @@ from mailserver import objectids
 Row = Sequence[int | bytes | str]
 """One message: its number, then one value for each attribute in the order asked."""
 
+_NAMES = (b"FETCH", b"UIDFETCH")
 _DAY = 86_400
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
@@ -51,15 +52,16 @@ def date_time(seconds: int) -> bytes:
     return b'"%b %02d:%02d:%02d +0000"' % (_day(days), rest // 3600, rest // 60 % 60, rest % 60)
 
 
-def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> bytes:
-    """One FETCH line for each row: (number, a value for each attribute).
+def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames, *, uid_only: bool = False) -> bytes:
+    """One FETCH line for each row: (number, a value for each attribute); UIDFETCH and UIDs instead of numbers for a
+    client that enabled UIDONLY (RFC 9586 section 3.3).
 
     Values: UID, RFC822.SIZE, MODSEQ are integers; FLAGS a mask; INTERNALDATE and SAVEDATE seconds since 1970; PREVIEW
     text; EMAILID the content's hash; THREADID message ids (`objectids.thread_id`); the others rendered octets.
     """
     if not rows:
         return b""
-    template = b"* %%d FETCH (%b)\r\n" % b" ".join(_FORMS[attribute] for attribute in attributes)
+    template = b"* %%d %b (%b)\r\n" % (_NAMES[uid_only], b" ".join(_FORMS[attribute] for attribute in attributes))
     return (template * len(rows)) % _values(attributes, rows, names)
 
 
@@ -118,6 +120,8 @@ def lines_with_sections(
     sections: Sequence[Section],
     contents: Sequence[Sequence[bytes]],
     names: FlagNames,
+    *,
+    uid_only: bool = False,
 ) -> bytes:
     """`lines` with sections of BODY, for messages that have them all and are small: their octets are copied.
 
@@ -127,7 +131,7 @@ def lines_with_sections(
         return b""
     forms = [_FORMS[attribute] for attribute in attributes]
     forms += [section.label.replace(b"%", b"%%") + b" {%d}\r\n%b" for section in sections]
-    template = b"* %%d FETCH (%b)\r\n" % b" ".join(forms)
+    template = b"* %%d %b (%b)\r\n" % (_NAMES[uid_only], b" ".join(forms))
     columns = _columns(attributes, rows, names)
     for octets in zip(*contents, strict=True):
         columns += (tuple(map(len, octets)), octets)
@@ -139,6 +143,8 @@ def with_sections(
     row: Row,
     sections: Sequence[tuple[Section, Octets]],
     names: FlagNames,
+    *,
+    uid_only: bool = False,
 ) -> list[bytes]:
     """The FETCH line of one message with body sections, as chunks to write in order.
 
@@ -146,7 +152,7 @@ def with_sections(
     that the message has no such part, and is written as NIL. What cannot be decoded is left out, and of a message of
     which nothing else was asked there is no line (RFC 3516 section 4.3: the tagged NO tells).
     """
-    template = b"* %%d FETCH (%b" % b" ".join(_FORMS[attribute] for attribute in attributes)
+    template = b"* %%d %b (%b" % (_NAMES[uid_only], b" ".join(_FORMS[attribute] for attribute in attributes))
     head = template % _values(attributes, (row,), names)
     chunks: list[bytes] = []
     space = b" " if attributes else b""

@@ -5,7 +5,7 @@ lines in one string. Text for people is made safe here: whatever it holds, it st
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,10 +14,13 @@ from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListSelect, SearchReturn, StatusItem
 from imap.wire.framing import Rejected
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox
-from imap.wire.sets import compact
+from imap.wire.sets import batched, compact, ranges_of, spell
 
 SEPARATOR = "/"
 """The hierarchy separator of every mailbox name."""
+
+VANISHED_RANGES = 4000
+"""Ranges on one VANISHED line: at most 88 KiB."""
 
 _TEXT_LIMIT = 400
 
@@ -142,12 +145,19 @@ def expunge(numbers: Iterable[int]) -> bytes:
     return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])
 
 
-def vanished(uids: Iterable[int], earlier: bool = False) -> bytes:
-    """VANISHED (RFC 7162 section 3.2.10), UIDs ascending; nothing when there are none."""
-    known = compact(uids)
-    if not known:
-        return b""
-    return b"* VANISHED (EARLIER) %s\r\n" % known if earlier else b"* VANISHED %s\r\n" % known
+def vanished(uids: Iterable[int]) -> bytes:
+    """VANISHED (RFC 7162 section 3.2.10.2), UIDs ascending; nothing when there are none."""
+    return b"".join(_vanished(b"* VANISHED ", ranges_of(uids)))
+
+
+def vanished_earlier(ranges: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """VANISHED (EARLIER) (RFC 7162 section 3.2.10.1): UIDs as ascending ranges, on lines that stay readable."""
+    return _vanished(b"* VANISHED (EARLIER) ", ranges)
+
+
+def _vanished(start: bytes, ranges: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    for part in batched(ranges, VANISHED_RANGES):
+        yield start + spell(part) + b"\r\n"
 
 
 def mailbox_line(

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mailserver.criteria import STAR
 from mailserver.errors import BadSyntax
@@ -41,6 +42,10 @@ class SequenceSet:
             first = _number(low)
             ranges.append((first, _number(high) if colon else first))
         return cls(tuple(ranges))
+
+    def size(self) -> int:
+        """How many numbers the ranges have, each counted as often as it is named; `*` is one."""
+        return sum(abs(high - low) + 1 for low, high in self.ranges)
 
     def normal(self, largest: int) -> list[tuple[int, int]]:
         """Ascending disjoint ranges, `*` replaced by `largest` (the highest number or UID in use).
@@ -123,6 +128,18 @@ def ranges_of(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     yield low, high
 
 
+def spell(ranges: Iterable[tuple[int, int]]) -> bytes:
+    """Ascending ranges as set text."""
+    return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges)
+
+
 def compact(numbers: Iterable[int]) -> bytes:
     """Ascending, distinct integers as set text: 1, 2, 3, 7 is `1:3,7`. Nothing gives nothing."""
-    return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges_of(numbers))
+    return spell(ranges_of(numbers))
+
+
+def batched(ranges: Iterable[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:
+    """The ranges in groups of at most `size`."""
+    iterator = iter(ranges)
+    while group := list(islice(iterator, size)):
+        yield group

@@ -7,7 +7,7 @@ command there is; each function reads the arguments of one, from the space behin
 import re
 from collections.abc import Callable
 
-from imap.wire import fetch, listing, quota, rights, search
+from imap.wire import fetch, listing, opening, quota, rights, search
 from imap.wire.commands import (
     Append,
     Authenticate,
@@ -32,8 +32,6 @@ from imap.wire.commands import (
     Noop,
     Rename,
     Replace,
-    Resync,
-    Select,
     StartTls,
     Store,
     StoreAction,
@@ -42,7 +40,7 @@ from imap.wire.commands import (
     Unselect,
     Unsubscribe,
 )
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.fetch import Attribute
 from imap.wire.flags import NO_FLAGS
 from imap.wire.framing import CommandLine
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
@@ -139,45 +137,6 @@ def _enable(cursor: Cursor) -> Command:
     return Enable(tuple(dict.fromkeys(names)))
 
 
-def _select(read_only: bool) -> Callable[[Cursor], Command]:
-    def read(cursor: Cursor) -> Command:
-        """SELECT and EXAMINE with parameters (RFC 4466 section 2.4; RFC 7162 sections 3.1.8, 3.2.5)."""
-        cursor.space()
-        mailbox = cursor.mailbox()
-        condstore = False
-        resync: Resync | None = None
-        if cursor.skip(b" "):
-            for parameter in cursor.items(lambda: _select_parameter(cursor), most=10):
-                condstore = True  # QRESYNC makes a session CONDSTORE aware as well.
-                resync = parameter or resync
-        return Select(mailbox, read_only, condstore, resync)
-
-    return read
-
-
-def _select_parameter(cursor: Cursor) -> Resync | None:
-    word = cursor.word()
-    if word == "CONDSTORE":
-        return None
-    if word != "QRESYNC":
-        raise BadSyntax("Unknown parameter")
-    cursor.space()
-    cursor.expect(b"(")
-    uidvalidity = cursor.nz_number()
-    cursor.space()
-    modseq = cursor.number64()
-    known = cursor.sequence_set() if cursor.skip_before_digit(b" ") else None
-    numbers = uids = None
-    if cursor.skip(b" "):
-        cursor.expect(b"(")
-        numbers = cursor.sequence_set()
-        cursor.space()
-        uids = cursor.sequence_set()
-        cursor.expect(b")")
-    cursor.expect(b")")
-    return Resync(uidvalidity, modseq, known, numbers, uids)
-
-
 def _create(cursor: Cursor) -> Command:
     cursor.space()
     mailbox = cursor.mailbox()
@@ -272,18 +231,11 @@ def _fetch(by_uid: bool) -> Callable[[Cursor], Command]:
         changed_since, vanished = _fetch_modifiers(cursor) if cursor.skip(b" ") else (None, False)
         if vanished and not by_uid:
             raise BadSyntax("VANISHED is for UID FETCH")
-        return Fetch(numbers, _implied(items, by_uid, changed_since is not None), by_uid, changed_since, vanished)
+        if changed_since is not None and Attribute.MODSEQ not in items:
+            items = (*items, Attribute.MODSEQ)  # RFC 7162 section 3.1.4.1
+        return Fetch(numbers, items, by_uid, changed_since, vanished)
 
     return read
-
-
-def _implied(items: tuple[FetchItem, ...], uid: bool, modseq: bool) -> tuple[FetchItem, ...]:
-    """Items with those the answer must have: UID (RFC 3501 section 6.4.8), MODSEQ (RFC 7162 section 3.1.4.1)."""
-    if uid and Attribute.UID not in items:
-        items = (Attribute.UID, *items)
-    if modseq and Attribute.MODSEQ not in items:
-        items = (*items, Attribute.MODSEQ)
-    return items
 
 
 def _fetch_modifiers(cursor: Cursor) -> tuple[int | None, bool]:
@@ -351,8 +303,8 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"AUTHENTICATE": _authenticate,
     b"LOGIN": _login,
     b"ENABLE": _enable,
-    b"SELECT": _select(read_only=False),
-    b"EXAMINE": _select(read_only=True),
+    b"SELECT": opening.select(read_only=False),
+    b"EXAMINE": opening.select(read_only=True),
     b"CREATE": _create,
     b"DELETE": _mailbox(Delete),
     b"RENAME": _rename,

@@ -83,7 +83,10 @@ def test_untagged_lines() -> None:
     assert responses.exists(3) + responses.recent(0) == b"* 3 EXISTS\r\n* 0 RECENT\r\n"
     assert responses.expunge([4, 3]) == b"* 4 EXPUNGE\r\n* 3 EXPUNGE\r\n"
     assert responses.vanished([1, 2, 5]) == b"* VANISHED 1:2,5\r\n"
-    assert responses.vanished([1], earlier=True) == b"* VANISHED (EARLIER) 1\r\n"
+    assert list(responses.vanished_earlier([(1, 1)])) == [b"* VANISHED (EARLIER) 1\r\n"]
+    assert list(responses.vanished_earlier([])) == []
+    long = list(responses.vanished_earlier((uid, uid) for uid in range(1, 20_000, 2)))
+    assert [line.count(b",") for line in long] == [3999, 3999, 1999]
     assert responses.vanished([]) == b""
     assert responses.namespace() == b'* NAMESPACE (("" "/")) NIL NIL\r\n'
 

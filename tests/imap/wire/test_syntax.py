@@ -136,7 +136,7 @@ KNOWN: list[tuple[bytes, c.Command]] = [
         b"UID FETCH 1 FLAGS (VANISHED CHANGEDSINCE 9)",
         c.Fetch(
             SequenceSet(((1, 1),)),
-            (Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ),
+            (Attribute.FLAGS, Attribute.MODSEQ),
             by_uid=True,
             changed_since=9,
             vanished=True,
