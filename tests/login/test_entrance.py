@@ -61,6 +61,8 @@ async def test_states_are_told_after_the_right_password_only(gate: Gate) -> None
     assert (await gate.refusal(secret="wrong")).reason is Reason.AUTHENTICATION
     await gate.accounts.close("edupont", "")
     assert (await gate.refusal(secret=PASSWORD)).reason is Reason.CLOSED
+    await gate.accounts.restore("edupont")
+    assert (await gate.refusal(secret=PASSWORD)).reason is Reason.SUSPENDED
     await gate.accounts.resume("edupont")
     assert (await gate.enter()).account_id == person.account_id
     actions = [event.action for event in await gate.history(person)]
