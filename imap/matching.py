@@ -17,13 +17,14 @@ from mailserver.criteria import (
     And,
     Criterion,
     Flag,
+    LastResult,
     ModSeq,
     Not,
     Numbers,
     Or,
     Recent,
     Uids,
-    resolve,
+    rewrite,
     walk,
 )
 from mailserver.store import search
@@ -41,11 +42,11 @@ async def find(session: Session, criterion: Criterion) -> Places:
     """Where the messages of the session's view that meet a criterion stand in its snapshot."""
     selected = session.mailbox
     view, snapshot = selected.view, selected.view.snapshot
-    here, there = _split(criterion)
+    here, there = _split(rewrite(criterion, lambda leaf: _last_result(view, leaf)))
     places: Places = await _Known(view).match(here, range(len(snapshot)))
     if there is None or not places:
         return places
-    terms = [resolve(term, lambda one: _uids_of(view, one), lambda: _recent(view)) for term in there.terms]
+    terms = [rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]
     if len(places) < len(snapshot):
         terms.insert(0, Uids(tuple(ranges_of(snapshot.uids[place] for place in places))))
     folder = session.services.settings.data / "blobs"
@@ -55,6 +56,29 @@ async def find(session: Session, criterion: Criterion) -> Places:
     left = places if isinstance(places, range) else set(places)
     found = (snapshot.index(uid) for uid in uids)  # none: arrived after the snapshot
     return [place for place in found if place is not None and place in left]
+
+
+def fixed(view: View, criterion: Criterion) -> Criterion:
+    """A criterion that means the same messages later: numbers and the last result become UIDs."""
+    return rewrite(
+        criterion, lambda leaf: _uids_of(view, leaf) if isinstance(leaf, Numbers) else _last_result(view, leaf)
+    )
+
+
+def _last_result(view: View, leaf: Criterion) -> Criterion:
+    """`$` as UIDs (RFC 5182)."""
+    return Uids(tuple(ranges_of(view.saved))) if isinstance(leaf, LastResult) else leaf
+
+
+def _as_uids(view: View, leaf: Criterion) -> Criterion:
+    """What only a session knows, as the store can know it."""
+    match leaf:
+        case Numbers():
+            return _uids_of(view, leaf)
+        case Recent():
+            return _recent(view)
+        case _:
+            return leaf
 
 
 def _split(criterion: Criterion) -> tuple[And, And | None]:

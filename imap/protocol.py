@@ -29,7 +29,7 @@ from imap.transport import Bridge
 from imap.welcome import PAUSE, Welcome
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Tagged
-from imap.wire.grammar import BadCommand
+from imap.wire.grammar import BadCharset, BadCommand
 from mailserver.changes import Changes
 from mailserver.errors import BadSyntax, Temporary
 from mailserver.identity import Directory
@@ -216,6 +216,8 @@ class Connection(protocol.Protocol):
         try:
             tagged: Tagged = syntax.parse(line, utf8=self.session.utf8)
         except BadCommand as bad:
+            if isinstance(bad, BadCharset) and bad.saves:
+                self.session.forget_result()
             yield responses.malformed(bad)
             self._fault(fatal=self._first and (bad.tag is None or bad.tag.upper() in FOREIGN))
             return

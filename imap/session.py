@@ -1,13 +1,15 @@
 """One client's session: its state, who it is, what it enabled, the mailbox it selected, what is announced."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from imap.capabilities import CAPABILITIES
 from imap.shelf import Shared, Shelf
+from imap.snapshot import Difference, compare
 from imap.states import State
 from imap.view import News, Told, View
 from imap.welcome import Welcome
@@ -69,6 +71,16 @@ class Services:
     sharing: Sharing
 
 
+class Updates(Protocol):
+    """Searches that are kept up (RFC 5267 section 4.3), as the news tell of them."""
+
+    def leave(self, view: View, gone: Iterable[int]) -> bytes:
+        """What expunged messages leave, said before EXPUNGE."""
+
+    async def catch_up(self, session: "Session", difference: Difference) -> bytes:
+        """What else changed, said after EXISTS and FETCH."""
+
+
 @dataclass(slots=True)
 class Selected:
     """The mailbox of a session in the selected state."""
@@ -79,6 +91,8 @@ class Selected:
     read_only: bool
     rights: Rights = ALL
     """What the session's account may do in it (RFC 4314)."""
+    updates: Updates | None = None
+    """Searches that are kept up (RFC 5267)."""
     behind: bool = False
     """The client was told that removals are still to be told."""
 
@@ -246,6 +260,11 @@ class Session:
             raise Ended("Your access to the selected mailbox has ended")
         selected.read_only = selected.read_only or not selected.rights & CHANGING
 
+    def forget_result(self) -> None:
+        """The saved result is empty from now on (RFC 5182 section 2.1)."""
+        if self.selected is not None:
+            self.selected.view.saved = array("I")
+
     @property
     def condstore(self) -> bool:
         """True once the client has shown that it knows mod-sequences (RFC 7162 section 3.1)."""
@@ -306,7 +325,13 @@ class Session:
                 view.claim(await _recent(shared, max(snapshot.recent, view.snapshot.uidnext), selected.read_only))
         except Refused:
             raise Ended("The selected mailbox was deleted") from None
-        return self._render(view.renew(shared.snapshot, expunge=expunge, modseqs=self.condstore), shared.snapshot.names)
+        snapshot = shared.snapshot
+        difference = compare(view.snapshot, snapshot) if selected.updates is not None else None
+        said = selected.updates.leave(view, difference.gone) if selected.updates and difference else b""
+        said += self._render(view.renew(snapshot, expunge=expunge, modseqs=self.condstore), snapshot.names)
+        if selected.updates and difference:
+            said += await selected.updates.catch_up(self, difference)
+        return said
 
     def _render(self, news: News, names: FlagNames) -> bytes:
         """News as untagged responses."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from imap.snapshot import Difference, Snapshot, compare
 from imap.wire.flags import RECENT, FlagNames
-from imap.wire.sets import SequenceSet
+from imap.wire.sets import SequenceSet, ranges_of
 from mailserver.errors import BadSyntax
 
 LOT = 2000
@@ -76,13 +76,15 @@ class Lot:
 class View:
     """One selected mailbox as one client sees it. Pure: whoever owns it brings new snapshots."""
 
-    __slots__ = ("_answered", "_ghosts", "_heard", "_recent", "_recent_told", "snapshot", "uids")
+    __slots__ = ("_answered", "_ghosts", "_heard", "_recent", "_recent_told", "saved", "snapshot", "uids")
 
     def __init__(self, snapshot: Snapshot, recent: tuple[int, int] = (0, 0)) -> None:
         """`recent` is the half-open range of UIDs this session was the first to be told of."""
         self.snapshot = snapshot
         self.uids: Sequence[int] = snapshot.uids
         """UID of each message number, ghosts included."""
+        self.saved = array("I")
+        """UIDs of the last result that was to be saved, ascending (RFC 5182)."""
         self._ghosts: set[int] = set()
         self._heard = snapshot.modseq
         """While there are ghosts: the mod-sequence before the first of them."""
@@ -105,11 +107,38 @@ class View:
 
         RFC 3501 section 9 (seq-number): such a number gets BAD; unknown UIDs are passed over in silence.
         """
+        if numbers.saved:
+            return self._saved_slices()
         if by_uid:
             return numbers.slices(self.uids)
         if numbers.beyond(len(self.uids)):
             raise BadSyntax("No such message number")
         return [(low - 1, high) for low, high in numbers.numbers(len(self.uids))]
+
+    def _saved_slices(self) -> list[tuple[int, int]]:
+        """Where the messages of the saved result stand; what was expunged is no longer in it (RFC 5182 section 2.1)."""
+        there = [uid for uid in self.saved if uid not in self._ghosts] if self._ghosts else self.saved
+        return SequenceSet(tuple(ranges_of(there))).slices(self.uids)
+
+    def part(self, slices: Sequence[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+        """Of the messages at these index ranges those from the first to the last one, counted from 1; negative: from
+        the end (RFC 9394 section 3.3). Ghosts are not counted."""
+        if self._ghosts:
+            there = [place for start, stop in slices for place in range(start, stop) if not self._is_ghost(place)]
+            slices = [(low, high + 1) for low, high in ranges_of(there)]
+        count = sum(stop - start for start, stop in slices)
+        low, high = sorted((first, last)) if first > 0 else sorted((count + 1 + first, count + 1 + last))
+        found = []
+        passed = 0
+        for start, stop in slices:
+            begin, end = max(start, start + low - 1 - passed), min(stop, start + high - passed)
+            passed += stop - start
+            if begin < end:
+                found.append((begin, end))
+        return found
+
+    def _is_ghost(self, place: int) -> bool:
+        return self.uids[place] in self._ghosts
 
     def uids_of(self, slices: Sequence[tuple[int, int]]) -> "array[int]":
         """The UIDs at these index ranges, ascending; ghosts are left out."""

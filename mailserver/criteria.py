@@ -15,16 +15,18 @@ A criterion is pure: the IMAP grammar (`imap.wire.search`) and the web build the
     SENTBEFORE, SENTON, SENTSINCE         Sent(relation, day)
     SAVEDBEFORE, SAVEDON, SAVEDSINCE      Saved(relation, day) (RFC 8514); SAVEDATESUPPORTED is All()
     EMAILID x, THREADID x (RFC 8474)      EmailId(x), ThreadId(x)
+    OLDER n, YOUNGER n (RFC 5032)         Older(n), Younger(n)
     LARGER n, SMALLER n                   Larger(n), Smaller(n)
     BCC, CC, FROM, SUBJECT, TO s          Header("Bcc", s), ...
     HEADER f s                            Header(f, s); an empty s asks whether the field is there
     BODY s, TEXT s                        Body(s), Text(s)
     1:5,7                                 Numbers(((1, 5), (7, 7)))
     UID 1:5,7                             Uids(((1, 5), (7, 7)))
+    $ (RFC 5182)                          LastResult()
     MODSEQ n (RFC 7162 section 3.1.5)     ModSeq(n)
 
-What only a session knows (message numbers, \\Recent) is replaced by UIDs with `resolve` before the store
-is asked. Texts are decoded; comparison ignores case and accents.
+What only a session knows (message numbers, \\Recent, the last result) is replaced by UIDs with `rewrite` before
+the store is asked. Texts are decoded; comparison ignores case and accents.
 """
 
 from collections.abc import Callable, Iterator
@@ -127,6 +129,20 @@ class ThreadId:
 
 
 @dataclass(frozen=True, slots=True)
+class Older:
+    """Came at least so many seconds ago (RFC 5032 section 3)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """Came at most so many seconds ago."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Larger:
     """More octets than this."""
 
@@ -177,6 +193,11 @@ class Uids:
 
 
 @dataclass(frozen=True, slots=True)
+class LastResult:
+    """What the session's last search with SAVE found."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModSeq:
     """Changed at or after this mod-sequence (the entry name and type are accepted and change nothing)."""
 
@@ -200,6 +221,8 @@ Criterion = (
     | Saved
     | EmailId
     | ThreadId
+    | Older
+    | Younger
     | Larger
     | Smaller
     | Header
@@ -207,26 +230,23 @@ Criterion = (
     | Text
     | Numbers
     | Uids
+    | LastResult
     | ModSeq
     | HasAttachment
 )
 
 
-def resolve(criterion: Criterion, numbers: Callable[[Numbers], Uids], recent: Callable[[], Uids]) -> Criterion:
-    """Replace what only a session knows: its message numbers and its recent messages become UIDs."""
+def rewrite(criterion: Criterion, change: Callable[[Criterion], Criterion]) -> Criterion:
+    """The tree with its leaves replaced."""
     match criterion:
-        case Numbers():
-            return numbers(criterion)
-        case Recent():
-            return recent()
         case And(terms):
-            return And(tuple(resolve(term, numbers, recent) for term in terms))
+            return And(tuple(rewrite(term, change) for term in terms))
         case Or(terms):
-            return Or(tuple(resolve(term, numbers, recent) for term in terms))
+            return Or(tuple(rewrite(term, change) for term in terms))
         case Not(term):
-            return Not(resolve(term, numbers, recent))
+            return Not(rewrite(term, change))
         case _:
-            return criterion
+            return change(criterion)
 
 
 def walk(criterion: Criterion) -> Iterator[Criterion]:

@@ -11,7 +11,19 @@ from typing import Any
 
 import structlog
 
-from imap.commands import basic, change, fetch, folders, quota, replacing, rights, search, selection
+from imap.commands import (
+    basic,
+    change,
+    fetch,
+    folders,
+    multisearch,
+    order,
+    quota,
+    replacing,
+    rights,
+    search,
+    selection,
+)
 from imap.session import Ended, Session
 from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
@@ -75,6 +87,10 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Move: Entry(IN_MAILBOX, change.move),
     c.Fetch: Entry(IN_MAILBOX, fetch.fetch, looks=True),
     c.Search: Entry(IN_MAILBOX, search.search, looks=True),
+    c.MultiSearch: Entry(AFTER_LOGIN, multisearch.esearch, looks=True),
+    c.CancelUpdate: Entry(IN_MAILBOX, search.cancel_update),
+    c.Sort: Entry(IN_MAILBOX, order.sort, looks=True),
+    c.Thread: Entry(IN_MAILBOX, order.thread, looks=True),
 }
 
 

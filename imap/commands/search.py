@@ -1,57 +1,46 @@
-"""SEARCH and UID SEARCH (RFC 3501 section 6.4.4), extended results (RFC 4731), MODSEQ (RFC 7162 section 3.1.5)."""
+"""SEARCH and UID SEARCH (RFC 3501 section 6.4.4), and what extends them.
+
+Extended results (RFC 4731), MODSEQ (RFC 7162 section 3.1.5), the saved result (RFC 5182), OLDER and YOUNGER (RFC 5032),
+parts of results (RFC 9394), results that are kept up (RFC 5267 section 4). Texts compare without case and without
+accents, which finds all that i;unicode-casemap would (RFC 5255 section 4.3).
+"""
 
 from collections.abc import AsyncGenerator
 
-from imap.matching import Places, find
+from imap import contexts, results
+from imap.matching import find
 from imap.session import Session
-from imap.view import View
-from imap.wire import commands, responses
-from imap.wire.codes import Code, CodeName
-from imap.wire.commands import SearchReturn
+from imap.wire import commands, found
+from imap.wire.found import Origin
 from imap.wire.responses import Reply, ok
+from imap.wire.searching import SearchReturn
 from mailserver.criteria import mentions_modseq
+from mailserver.errors import BadSyntax
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
 
 async def search(session: Session, command: commands.Search) -> Outputs:
     """RFC 3501 section 6.4.4. Messages another session expunged are not found (RFC 2180 section 4.3)."""
-    view = session.mailbox.view
-    with_modseq = mentions_modseq(command.criterion)
-    if with_modseq:
+    view, criterion, returns = session.mailbox.view, command.criterion, command.returns
+    contexts.check_tag(session, returns)
+    if mentions_modseq(criterion):
         yield session.enable_condstore()
-    found = await find(session, command.criterion)
-    modseq = _highest(view, _reported(found, command.returns)) if with_modseq and found else None
-    numbers = _names(view, found, command.by_uid)
-    if command.returns is None:
-        yield responses.search(numbers, modseq)
+    with results.saving(view, returns):
+        places = await find(session, criterion)
+    if returns is None:
+        modseq = results.highest(view, places) if mentions_modseq(criterion) else None
+        yield found.search(results.numbers(view, places, command.by_uid), modseq)
     else:
-        yield responses.extended_search(session.tag, numbers, command.returns, by_uid=command.by_uid, modseq=modseq)
-    if view.ghosts and not command.by_uid:
-        yield ok("SEARCH completed", Code(CodeName.EXPUNGEISSUED))
-    else:
-        yield ok("SEARCH completed")
+        origin = Origin(session.tag, command.by_uid)
+        yield results.extended(session, origin, places, returns, command.partial, criterion)
+        if SearchReturn.UPDATE in returns:
+            yield contexts.follow(session, origin, criterion, places)
+    yield results.completed(session, "SEARCH", by_uid=command.by_uid)
 
 
-def _names(view: View, places: Places, by_uid: bool) -> list[int]:
-    """Messages as the client names them: by UID or by number."""
-    uids = view.snapshot.uids
-    if by_uid:
-        return [uids[place] for place in places]
-    return [view.number(uids[place]) for place in places] if view.ghosts else [place + 1 for place in places]
-
-
-def _reported(places: Places, returns: frozenset[SearchReturn] | None) -> Places:
-    """The messages the answer's MODSEQ speaks of (RFC 4731 section 3.2): only MIN and MAX if only they were asked."""
-    if returns is None or returns & {SearchReturn.ALL, SearchReturn.COUNT}:
-        return places
-    ends = []
-    if SearchReturn.MIN in returns:
-        ends.append(places[0])
-    if SearchReturn.MAX in returns:
-        ends.append(places[-1])
-    return ends
-
-
-def _highest(view: View, places: Places) -> int:
-    return max((view.snapshot.modseqs[place] for place in places), default=0)
+async def cancel_update(session: Session, command: commands.CancelUpdate) -> Outputs:
+    """RFC 5267 section 4.3.5. A tag nobody gave to a search with UPDATE is the client's mistake."""
+    if not contexts.cancel(session, command.tags):
+        raise BadSyntax("No such search is being kept up")
+    yield ok("No further updates")

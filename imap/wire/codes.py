@@ -55,6 +55,8 @@ class CodeName(Enum):
     UNKNOWN_CTE = b"UNKNOWN-CTE"
     # RFC 9586
     UIDREQUIRED = b"UIDREQUIRED"
+    # RFC 5267
+    NOUPDATE = b"NOUPDATE"
     # RFC 6154
     USEATTR = b"USEATTR"
     # RFC 5466, 6237 and later ones come with their capability.
@@ -111,3 +113,8 @@ def copy_uid(uidvalidity: int, sources: Iterable[int], copies: Iterable[int]) ->
 def modified(numbers: Iterable[int]) -> Code:
     """Messages that UNCHANGEDSINCE left alone (RFC 7162 section 3.1.3): numbers, or UIDs for UID STORE."""
     return Code(CodeName.MODIFIED, compact(numbers))
+
+
+def no_update(tag: str) -> Code:
+    """The search whose results are not kept up (RFC 5267 section 4.3.1)."""
+    return Code(CodeName.NOUPDATE, b'"%s"' % tag.encode("ascii"))

@@ -11,8 +11,12 @@ from enum import Enum
 from imap.wire import quota, rights
 from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS, Flags
+from imap.wire.searching import CancelUpdate as CancelUpdate
+from imap.wire.searching import MultiSearch as MultiSearch
+from imap.wire.searching import Search as Search
+from imap.wire.searching import Sort as Sort
+from imap.wire.searching import Thread as Thread
 from imap.wire.sets import SequenceSet
-from mailserver.criteria import Criterion
 from mailserver.sasl import Secret
 
 # Any state (RFC 3501 section 6.1)
@@ -293,78 +297,12 @@ class Expunge:
     uids: SequenceSet | None = None
 
 
-class SearchReturn(Enum):
-    """What an extended SEARCH answers (RFC 4731 section 3.1)."""
-
-    MIN = "MIN"
-    MAX = "MAX"
-    ALL = "ALL"
-    COUNT = "COUNT"
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """RFC 3501 section 6.4.4. `returns` is None without RETURN: the answer is then a SEARCH line.
-
-    An empty RETURN list means ALL (RFC 4731 section 3.1) and is given as such.
-    """
-
-    criterion: Criterion
-    by_uid: bool = False
-    returns: frozenset[SearchReturn] | None = None
-
-
-class SortField(Enum):
-    """Keys of SORT (RFC 5256 section 3)."""
-
-    ARRIVAL = "ARRIVAL"
-    CC = "CC"
-    DATE = "DATE"
-    FROM = "FROM"
-    SIZE = "SIZE"
-    SUBJECT = "SUBJECT"
-    TO = "TO"
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """One key of SORT and its direction."""
-
-    field: SortField
-    reverse: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """RFC 5256 BASE.6.4.SORT; `returns` as in Search (RFC 5267 ESORT)."""
-
-    keys: tuple[SortKey, ...]
-    criterion: Criterion
-    by_uid: bool = False
-    returns: frozenset[SearchReturn] | None = None
-
-
-class ThreadAlgorithm(Enum):
-    """RFC 5256 BASE.6.4.THREAD."""
-
-    ORDEREDSUBJECT = "ORDEREDSUBJECT"
-    REFERENCES = "REFERENCES"
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """RFC 5256 BASE.6.4.THREAD."""
-
-    algorithm: ThreadAlgorithm
-    criterion: Criterion
-    by_uid: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """RFC 3501 section 6.4.5; macros are already spelled out, each item at most once.
 
-    `changed_since` and `vanished` are RFC 7162 sections 3.1.4.1 and 3.2.6. CHANGEDSINCE always holds
+    `changed_since` and `vanished` are RFC 7162 sections 3.1.4.1 and 3.2.6, `partial` is RFC 9394
+    section 3.3. CHANGEDSINCE always holds
     `Attribute.MODSEQ`, as its RFC demands of the answer. `with_uid` are the items as UID FETCH answers them.
     """
 
@@ -373,6 +311,7 @@ class Fetch:
     by_uid: bool = False
     changed_since: int | None = None
     vanished: bool = False
+    partial: tuple[int, int] | None = None
 
     @property
     def with_uid(self) -> tuple[FetchItem, ...]:
@@ -453,6 +392,8 @@ Command = (
     | Unselect
     | Expunge
     | Search
+    | MultiSearch
+    | CancelUpdate
     | Sort
     | Thread
     | Fetch

@@ -35,7 +35,7 @@ _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
 _DATE_TIME = re.compile(
     rb'"([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+\-])([0-9]{2})([0-9]{2})"'
 )
-_SEQUENCE_SET = re.compile(rb"[0-9*][0-9*:,]*")
+_SEQUENCE_SET = re.compile(rb"[0-9*][0-9*:,]*|\$(?![" + _ATOM_CHARS + rb"\]])")
 _SET_STARTS = frozenset((b"*", *(b"%d" % digit for digit in range(10))))
 _MONTHS = {
     month: number
@@ -67,7 +67,14 @@ class BadMailbox(BadCommand):
 
 
 class BadCharset(BadCommand):
-    """A search in a charset we do not know: NO [BADCHARSET], not BAD (RFC 3501 section 6.4.4)."""
+    """A search in a charset we do not know: NO [BADCHARSET], not BAD (RFC 3501 section 6.4.4).
+
+    `saves`: its result was to be saved, so the saved one is now empty (RFC 5182 section 2.1).
+    """
+
+    def __init__(self, text: str, tag: str | None = None, *, saves: bool = False) -> None:
+        super().__init__(text, tag)
+        self.saves = saves
 
 
 class Cursor:
@@ -131,6 +138,9 @@ class Cursor:
     def space(self) -> None:
         if not self.skip(b" "):
             raise BadSyntax("Expected a space" if self.position < len(self.text) else "Missing argument")
+
+    def at_end(self) -> bool:
+        return self.position == len(self.text)
 
     def end(self) -> None:
         if self.position != len(self.text):

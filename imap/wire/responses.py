@@ -11,10 +11,10 @@ from enum import Enum
 
 from imap.wire import codes, names, strings
 from imap.wire.codes import Code, CodeName
-from imap.wire.commands import ListSelect, SearchReturn, StatusItem
+from imap.wire.commands import ListSelect, StatusItem
 from imap.wire.framing import Rejected
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox
-from imap.wire.sets import batched, compact, ranges_of, spell
+from imap.wire.sets import batched, ranges_of, spell
 
 SEPARATOR = "/"
 """The hierarchy separator of every mailbox name."""
@@ -208,79 +208,3 @@ def _prefixes(prefixes: Sequence[str], utf8: bool) -> bytes:
     separator = SEPARATOR.encode("ascii")
     spelt = [strings.string(prefix.encode() if utf8 else names.encode_utf7(prefix), utf8) for prefix in prefixes]
     return b"(%s)" % b"".join(b'(%s "%s")' % (prefix, separator) for prefix in spelt)
-
-
-def search(numbers: Iterable[int], modseq: int | None = None) -> bytes:
-    """SEARCH (RFC 3501 section 7.2.5), with the highest mod-sequence when asked (RFC 7162 section 3.1.5).
-
-    Without numbers there is no MODSEQ either: there is no message it could be the highest of.
-    """
-    found = " ".join(["SEARCH", *map(str, numbers)]).encode("ascii")
-    if modseq is None or found == b"SEARCH":
-        return b"* %s\r\n" % found
-    return b"* %s (MODSEQ %d)\r\n" % (found, modseq)
-
-
-def sort(numbers: Iterable[int], modseq: int | None = None) -> bytes:
-    """SORT (RFC 5256 BASE.7.2.SORT; RFC 7162 section 3.1.6)."""
-    return search(numbers, modseq).replace(b"* SEARCH", b"* SORT", 1)
-
-
-def extended_search(
-    tag: str,
-    numbers: Sequence[int],
-    returns: frozenset[SearchReturn],
-    *,
-    by_uid: bool,
-    modseq: int | None = None,
-) -> bytes:
-    """ESEARCH (RFC 4731 section 3.1); `numbers` ascending. MIN, MAX, ALL are left out when nothing matched.
-
-    Any order is legal; MODSEQ comes last, as in the examples of RFC 4731 and RFC 7162 that clients were written to.
-    """
-    said = [b"* ESEARCH (TAG %s)" % strings.quoted(tag.encode("ascii"))]
-    if by_uid:
-        said.append(b"UID")
-    if numbers and SearchReturn.MIN in returns:
-        said.append(b"MIN %d" % numbers[0])
-    if numbers and SearchReturn.MAX in returns:
-        said.append(b"MAX %d" % numbers[-1])
-    if SearchReturn.COUNT in returns:
-        said.append(b"COUNT %d" % len(numbers))
-    if numbers and SearchReturn.ALL in returns:
-        said.append(b"ALL %s" % compact(numbers))
-    if numbers and modseq is not None:
-        said.append(b"MODSEQ %d" % modseq)
-    return b" ".join(said) + b"\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadNode:
-    """A message of a thread and its answers; `number` is None where the parent is not among the results."""
-
-    number: int | None
-    children: tuple["ThreadNode", ...] = ()
-
-
-def thread(roots: Sequence[ThreadNode]) -> bytes:
-    """THREAD (RFC 5256 BASE.7.2.THREAD). Iterative: threads may be as deep as a mailbox is long."""
-    said: list[bytes] = []
-    for root in roots:
-        said.append(b"(")
-        waiting: list[ThreadNode | bytes] = [root]
-        while waiting:
-            node = waiting.pop()
-            if isinstance(node, bytes):
-                said.append(node)
-                continue
-            if node.number is not None:
-                said.append(b"%d" % node.number)
-            if len(node.children) == 1 and node.number is not None:
-                said.append(b" ")
-                waiting.append(node.children[0])
-            elif node.children:
-                said.append(b" " if node.number is not None else b"")
-                for child in reversed(node.children):
-                    waiting += (b")", child, b"(")
-        said.append(b")")
-    return b"* THREAD%s\r\n" % (b" " + b"".join(said) if said else b"")

@@ -1,4 +1,4 @@
-"""Search keys, charset and return options of SEARCH, SORT and THREAD (RFC 3501 section 6.4.4; RFC 4731, 5256).
+"""Search keys, charset and return options of SEARCH, ESEARCH, SORT and THREAD (RFC 3501 section 6.4.4).
 
 The keys become `mailserver.criteria` values, whose module says which key is which. Texts are decoded here,
 strictly: a charset we do not know, and octets that are not what they are said to be, are refused before
@@ -7,8 +7,23 @@ anything is searched.
 
 from collections.abc import Callable
 
-from imap.wire.commands import Search, SearchReturn, Sort, SortField, SortKey, Thread, ThreadAlgorithm
 from imap.wire.grammar import BadCharset, Cursor, utf8_text
+from imap.wire.searching import (
+    SELECTED,
+    CancelUpdate,
+    MailboxFilter,
+    MultiSearch,
+    Partial,
+    Returns,
+    Scope,
+    Search,
+    SearchReturn,
+    Sort,
+    SortField,
+    SortKey,
+    Thread,
+    ThreadAlgorithm,
+)
 from mailserver.criteria import (
     MAX_DEPTH,
     MAX_TERMS,
@@ -20,9 +35,11 @@ from mailserver.criteria import (
     Flag,
     Header,
     Larger,
+    LastResult,
     ModSeq,
     Not,
     Numbers,
+    Older,
     Or,
     Received,
     Recent,
@@ -33,6 +50,7 @@ from mailserver.criteria import (
     Text,
     ThreadId,
     Uids,
+    Younger,
 )
 from mailserver.errors import BadSyntax
 
@@ -66,7 +84,8 @@ class _Keys:
             # search-key has at least one key in parentheses; each counts towards MAX_TERMS.
             return _together(cursor.items(lambda: self.key(depth + 1), most=MAX_TERMS))
         if cursor.sees_sequence_set():
-            return Numbers(cursor.sequence_set().ranges)
+            numbers = cursor.sequence_set()
+            return LastResult() if numbers.saved else Numbers(numbers.ranges)
         word = cursor.word()
         plain = _PLAIN.get(word)
         if plain is not None:
@@ -131,6 +150,11 @@ def _sent(relation: Relation) -> Callable[[Cursor], Criterion]:
     return lambda cursor: Sent(relation, cursor.date())
 
 
+def _uids(cursor: Cursor) -> Criterion:
+    uids = cursor.sequence_set()
+    return LastResult() if uids.saved else Uids(uids.ranges)
+
+
 def _modseq(cursor: Cursor) -> Criterion:
     """MODSEQ [entry-name SP type SP] value (RFC 7162 section 3.1.5): we keep one mod-sequence a message."""
     if cursor.sees(b'"'):
@@ -155,7 +179,9 @@ _READERS: dict[str, Callable[[Cursor], Criterion]] = {
     "UNKEYWORD": lambda cursor: Not(Flag(cursor.atom())),
     "LARGER": lambda cursor: Larger(cursor.number()),
     "SMALLER": lambda cursor: Smaller(cursor.number()),
-    "UID": lambda cursor: Uids(cursor.sequence_set().ranges),
+    "OLDER": lambda cursor: Older(cursor.nz_number()),
+    "YOUNGER": lambda cursor: Younger(cursor.nz_number()),
+    "UID": lambda cursor: _uids(cursor),
     "MODSEQ": _modseq,
     "BEFORE": _received(Relation.BEFORE),
     "ON": _received(Relation.ON),
@@ -171,27 +197,63 @@ _READERS: dict[str, Callable[[Cursor], Criterion]] = {
 }
 
 
+MAX_NAMES = 1000
+"""Mailboxes that one command may name."""
+
+
 def search(cursor: Cursor, by_uid: bool) -> Search:
     """The arguments of SEARCH, its space included."""
     cursor.space()
-    returns = _returns(cursor)
-    if cursor.sees_word(b"CHARSET "):
+    returns, partial = _returns(cursor)
+    return Search(_program(cursor, returns), by_uid, returns, partial)
+
+
+def esearch(cursor: Cursor) -> MultiSearch:
+    """The arguments of ESEARCH (RFC 7377 section 4)."""
+    cursor.space()
+    sources: tuple[MailboxFilter, ...] = SELECTED
+    if cursor.sees_word(b"IN ("):
         cursor.word()
         cursor.space()
-        _charset(cursor)
+        sources = tuple(cursor.items(lambda: mailbox_filter(cursor), most=MAX_NAMES))
         cursor.space()
-    return Search(_Keys(cursor).all(), by_uid, returns)
+    returns, partial = _returns(cursor)
+    asked = frozenset((SearchReturn.ALL,)) if returns is None else returns
+    return MultiSearch(_program(cursor, asked), sources, asked, partial)
+
+
+def mailbox_filter(cursor: Cursor) -> MailboxFilter:
+    """filter-mailboxes (RFC 5465 section 8) with the scopes of RFC 7377 section 4."""
+    try:
+        scope = Scope(cursor.word())
+    except ValueError:
+        raise BadSyntax("Unknown mailbox specifier") from None
+    if scope not in (Scope.SUBTREE, Scope.SUBTREE_ONE, Scope.MAILBOXES):
+        return MailboxFilter(scope)
+    cursor.space()
+    if cursor.sees(b"("):
+        return MailboxFilter(scope, tuple(cursor.items(cursor.mailbox, most=MAX_NAMES)))
+    return MailboxFilter(scope, (cursor.mailbox(),))
+
+
+def cancel_update(cursor: Cursor) -> CancelUpdate:
+    """One or more tags, quoted (RFC 5267 section 5)."""
+    tags: list[str] = []
+    while not tags or not cursor.at_end():
+        cursor.space()
+        tags.append(utf8_text(cursor.string()))
+    return CancelUpdate(tuple(tags))
 
 
 def sort(cursor: Cursor, by_uid: bool) -> Sort:
     """The arguments of SORT (RFC 5256 section 5)."""
     cursor.space()
-    returns = _returns(cursor)
+    returns, partial = _returns(cursor)
     keys = tuple(cursor.items(lambda: _sort_key(cursor), most=100))
     cursor.space()
-    _charset(cursor)
+    _charset(cursor, returns)
     cursor.space()
-    return Sort(keys, _Keys(cursor).all(), by_uid, returns)
+    return Sort(keys, _Keys(cursor).all(), by_uid, returns, partial)
 
 
 def thread(cursor: Cursor, by_uid: bool) -> Thread:
@@ -202,33 +264,60 @@ def thread(cursor: Cursor, by_uid: bool) -> Thread:
     except ValueError:
         raise BadSyntax("Unknown threading algorithm") from None
     cursor.space()
-    _charset(cursor)
+    _charset(cursor, None)
     cursor.space()
     return Thread(algorithm, _Keys(cursor).all(), by_uid)
 
 
-def _returns(cursor: Cursor) -> frozenset[SearchReturn] | None:
+def _program(cursor: Cursor, returns: Returns | None) -> Criterion:
+    """The keys, and CHARSET before them."""
+    if cursor.sees_word(b"CHARSET "):
+        cursor.word()
+        cursor.space()
+        _charset(cursor, returns)
+        cursor.space()
+    return _Keys(cursor).all()
+
+
+def _returns(cursor: Cursor) -> tuple[Returns | None, Partial | None]:
     """RETURN (...) and the space behind it (RFC 4731 section 3.1); `()` asks for ALL."""
     if not cursor.sees_word(b"RETURN ("):
-        return None
+        return None, None
     cursor.word()
     cursor.space()
-    options = frozenset(cursor.items(lambda: _return(cursor.word()), empty=True, most=20))
+    read = cursor.items(lambda: _return(cursor), empty=True, most=20)
     cursor.space()
-    return options or frozenset((SearchReturn.ALL,))
+    options = frozenset(option for option, _ in read)
+    ranges = [partial for _, partial in read if partial is not None]
+    if len(ranges) > 1 or (ranges and SearchReturn.ALL in options):
+        raise BadSyntax("PARTIAL or ALL, and once")  # RFC 9394 section 3.1
+    return options or frozenset((SearchReturn.ALL,)), ranges[0] if ranges else None
 
 
-def _return(word: str) -> SearchReturn:
+def _return(cursor: Cursor) -> tuple[SearchReturn, Partial | None]:
     try:
-        return SearchReturn(word)
+        option = SearchReturn(cursor.word())
     except ValueError:
         raise BadSyntax("Unknown return option") from None
+    if option is not SearchReturn.PARTIAL:
+        return option, None
+    cursor.space()
+    return option, partial_range(cursor)
 
 
-def _charset(cursor: Cursor) -> None:
+def partial_range(cursor: Cursor) -> Partial:
+    """1:500, or -1:-100 (RFC 9394 section 4, partial-range)."""
+    sign = -1 if cursor.skip(b"-") else 1
+    first = cursor.nz_number()
+    cursor.expect(b":" if sign > 0 else b":-")
+    return sign * first, sign * cursor.nz_number()
+
+
+def _charset(cursor: Cursor, returns: Returns | None) -> None:
+    """An unknown charset empties the result that was to be saved (RFC 5182 section 2.1)."""
     name = cursor.text_astring()
     if name.upper() not in CHARSETS:
-        raise BadCharset("Unknown charset")
+        raise BadCharset("Unknown charset", saves=bool(returns and SearchReturn.SAVE in returns))
 
 
 def _sort_key(cursor: Cursor) -> SortKey:

@@ -28,10 +28,14 @@ class SequenceSet:
     """Inclusive ranges as the client wrote them; either end may be STAR (0), in either order."""
 
     ranges: tuple[tuple[int, int], ...]
+    saved: bool = False
+    """`$`, the result of the last search with SAVE (RFC 5182): only a view knows which messages that means."""
 
     @classmethod
     def parse(cls, octets: bytes) -> "SequenceSet":
-        """Octets that hold digits, `*`, `:` and `,` only become a set, or BadSyntax."""
+        """Octets that hold digits, `*`, `:` and `,` only (or are `$`) become a set, or BadSyntax."""
+        if octets == b"$":
+            return cls((), saved=True)
         if octets.count(b",") >= MAX_RANGES:
             raise BadSyntax("Too many ranges in a set")
         if _SHAPE.match(octets) is None:
@@ -83,6 +87,8 @@ class SequenceSet:
 
     def encode(self) -> bytes:
         """The set as a client would write it."""
+        if self.saved:
+            return b"$"
         return b",".join(
             b"%s" % _end(low) if low == high else b"%s:%s" % (_end(low), _end(high)) for low, high in self.ranges
         )

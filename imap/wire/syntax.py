@@ -75,7 +75,7 @@ def parse(line: CommandLine, utf8: bool = False) -> Tagged:
         command = read(cursor)
         cursor.end()
     except BadCharset as error:
-        raise BadCharset(str(error), tag_text) from None
+        raise BadCharset(str(error), tag_text, saves=error.saves) from None
     except BadName as error:
         raise BadMailbox(str(error), tag_text) from None
     except BadSyntax as error:
@@ -228,36 +228,44 @@ def _fetch(by_uid: bool) -> Callable[[Cursor], Command]:
         numbers = cursor.sequence_set()
         cursor.space()
         items = fetch.items(cursor)
-        changed_since, vanished = _fetch_modifiers(cursor) if cursor.skip(b" ") else (None, False)
-        if vanished and not by_uid:
-            raise BadSyntax("VANISHED is for UID FETCH")
-        if changed_since is not None and Attribute.MODSEQ not in items:
+        modifiers = _FetchModifiers()
+        if cursor.skip(b" "):
+            modifiers.read(cursor)
+        if not by_uid and (modifiers.vanished or modifiers.partial is not None):
+            raise BadSyntax("VANISHED and PARTIAL are for UID FETCH")
+        since = modifiers.changed_since
+        if since is not None and Attribute.MODSEQ not in items:
             items = (*items, Attribute.MODSEQ)  # RFC 7162 section 3.1.4.1
-        return Fetch(numbers, items, by_uid, changed_since, vanished)
+        return Fetch(numbers, items, by_uid, since, modifiers.vanished, modifiers.partial)
 
     return read
 
 
-def _fetch_modifiers(cursor: Cursor) -> tuple[int | None, bool]:
-    """(CHANGEDSINCE n VANISHED), in any order (RFC 7162 sections 3.1.4.1, 3.2.6)."""
-    changed_since: int | None = None
-    vanished = False
+class _FetchModifiers:
+    """(CHANGEDSINCE n VANISHED PARTIAL a:b), in any order (RFC 7162 sections 3.1.4.1, 3.2.6, RFC 9394 section 3.3)."""
 
-    def modifier() -> None:
-        nonlocal changed_since, vanished
+    def __init__(self) -> None:
+        self.changed_since: int | None = None
+        self.vanished = False
+        self.partial: tuple[int, int] | None = None
+
+    def read(self, cursor: Cursor) -> None:
+        cursor.items(lambda: self._one(cursor), most=3)
+        if self.vanished and self.changed_since is None:
+            raise BadSyntax("VANISHED needs CHANGEDSINCE")
+
+    def _one(self, cursor: Cursor) -> None:
         word = cursor.word()
-        if word == "CHANGEDSINCE" and changed_since is None:
+        if word == "CHANGEDSINCE" and self.changed_since is None:
             cursor.space()
-            changed_since = cursor.number64()
-        elif word == "VANISHED" and not vanished:
-            vanished = True
+            self.changed_since = cursor.number64()
+        elif word == "PARTIAL" and self.partial is None:
+            cursor.space()
+            self.partial = search.partial_range(cursor)
+        elif word == "VANISHED" and not self.vanished:
+            self.vanished = True
         else:
             raise BadSyntax("Unknown fetch modifier")
-
-    cursor.items(modifier, most=2)
-    if vanished and changed_since is None:
-        raise BadSyntax("VANISHED needs CHANGEDSINCE")
-    return changed_since, vanished
 
 
 def _store(by_uid: bool) -> Callable[[Cursor], Command]:
@@ -329,6 +337,8 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"UNSELECT": _constant(Unselect()),
     b"EXPUNGE": _constant(Expunge()),
     b"SEARCH": lambda cursor: search.search(cursor, by_uid=False),
+    b"ESEARCH": search.esearch,
+    b"CANCELUPDATE": search.cancel_update,
     b"SORT": lambda cursor: search.sort(cursor, by_uid=False),
     b"THREAD": lambda cursor: search.thread(cursor, by_uid=False),
     b"FETCH": _fetch(by_uid=False),

@@ -33,6 +33,7 @@ from mailserver.criteria import (
     ModSeq,
     Not,
     Numbers,
+    Older,
     Or,
     Received,
     Recent,
@@ -43,6 +44,7 @@ from mailserver.criteria import (
     Text,
     ThreadId,
     Uids,
+    Younger,
     walk,
 )
 from mailserver.mime import dates
@@ -97,18 +99,19 @@ def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folde
     Raises Refused(NO_SUCH_MAILBOX).
     """
     box = mailboxes.by_id(tx, account_id, mailbox_id)
-    return _search(tx, account_id, [box], criterion, folder)[box.id]
+    return among(tx, account_id, [box], criterion, folder)[box.id]
 
 
 def everywhere(tx: Tx, account_id: int, criterion: Criterion, folder: Path) -> dict[int, list[int]]:
     """The same in every mailbox of the account: mailbox id -> UIDs, only where something was found."""
-    found = _search(tx, account_id, mailboxes.listing(tx, account_id), criterion, folder)
+    found = among(tx, account_id, mailboxes.listing(tx, account_id), criterion, folder)
     return {mailbox_id: uids for mailbox_id, uids in found.items() if uids}
 
 
-def _search(
+def among(
     tx: Tx, account_id: int, boxes: Sequence[Mailbox], criterion: Criterion, folder: Path
 ) -> dict[int, list[int]]:
+    """The same in these mailboxes of the account: mailbox id -> UIDs, nothing found or not."""
     terms = criterion.terms if isinstance(criterion, And) else (criterion,)
     cheap = [term for term in terms if not _leaves(term)]
     costly = [term for term in terms if _leaves(term)]
@@ -204,6 +207,12 @@ class _Tests:
                 return lambda row: row[SIZE] > octets
             case Smaller(octets):
                 return lambda row: row[SIZE] < octets
+            case Older(seconds):
+                latest = self.tx.now - seconds
+                return lambda row: row[DATE] <= latest
+            case Younger(seconds):
+                earliest = self.tx.now - seconds
+                return lambda row: row[DATE] >= earliest
             case ModSeq(value):
                 return lambda row: row[MODSEQ] >= value
             case Recent():

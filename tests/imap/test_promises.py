@@ -62,9 +62,5 @@ def test_no_capability_is_announced_twice() -> None:
     assert all(one.states <= ANY for one in CAPABILITIES)
 
 
-def test_what_is_parsed_and_not_announced_is_refused_as_unknown() -> None:
-    """SORT and THREAD have a grammar; until they are served they are not commands."""
-    names = {command.__name__ for command in vocabulary.Command.__args__}
-    served = {command.__name__ for command in commands.TABLE}
-    announced = {one.name for one in CAPABILITIES}
-    assert names - served == {name for name in ("Sort", "Thread") if name.upper() not in announced}
+def test_what_has_a_grammar_is_served() -> None:
+    assert set(vocabulary.Command.__args__) == set(commands.TABLE)

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.wire import codes, fetchlines, responses, strings
+from imap.wire import codes, fetchlines, found, responses, strings
 from imap.wire.codes import Code, CodeName
-from imap.wire.commands import ListSelect, SearchReturn, StatusItem
+from imap.wire.commands import ListSelect, StatusItem
 from imap.wire.fetch import Attribute, Section
 from imap.wire.flags import DELETED, RECENT, SEEN, FlagNames
+from imap.wire.found import Origin
 from imap.wire.framing import CommandLine, Rejected
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
-from imap.wire.responses import ThreadNode
+from imap.wire.searching import SearchReturn
 
 NAMES = FlagNames(("$Forwarded", "work"))
 
@@ -108,49 +109,76 @@ def test_mailbox_lines() -> None:
 
 
 def test_search_lines() -> None:
-    assert responses.search([2, 84, 882]) == b"* SEARCH 2 84 882\r\n"
-    assert responses.search([]) == b"* SEARCH\r\n"
-    assert responses.search([2, 5], modseq=917162500) == b"* SEARCH 2 5 (MODSEQ 917162500)\r\n"
-    assert responses.search([], modseq=3) == b"* SEARCH\r\n"
-    assert responses.sort([5, 3]) == b"* SORT 5 3\r\n"
+    assert found.search([2, 84, 882]) == b"* SEARCH 2 84 882\r\n"
+    assert found.search([]) == b"* SEARCH\r\n"
+    assert found.search([2, 5], modseq=917162500) == b"* SEARCH 2 5 (MODSEQ 917162500)\r\n"
+    assert found.search([], modseq=3) == b"* SEARCH\r\n"
+    assert found.sort([5, 3]) == b"* SORT 5 3\r\n"
 
 
 def test_extended_search_lines() -> None:
     every = frozenset(SearchReturn)
     assert (
-        responses.extended_search("A285", [2, 10, 11], every, by_uid=True, modseq=7)
+        found.extended(Origin("A285", True), [2, 10, 11], every, modseq=7)
         == b'* ESEARCH (TAG "A285") UID MIN 2 MAX 11 COUNT 3 ALL 2,10:11 MODSEQ 7\r\n'
     )
-    assert responses.extended_search("A", [], every, by_uid=False, modseq=7) == b'* ESEARCH (TAG "A") COUNT 0\r\n'
+    assert found.extended(Origin("A", False), [], every, modseq=7) == b'* ESEARCH (TAG "A") COUNT 0\r\n'
+    origin = Origin("t", True, "é", 3)
+    assert (
+        found.extended(origin, [1], frozenset({SearchReturn.ALL}))
+        == b'* ESEARCH (TAG "t" MAILBOX &AOk- UIDVALIDITY 3) UID ALL 1\r\n'
+    )
+
+
+def test_sorted_results_keep_their_order() -> None:
+    every = frozenset(SearchReturn)
+    assert (
+        found.extended(Origin("a", False), [9, 8, 3, 4, 5], every)
+        == b'* ESEARCH (TAG "a") MIN 9 MAX 5 COUNT 5 ALL 9,8,3:5\r\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("partial", "told"),
+    [
+        ((1, 2), b"1:2 10:11"),
+        ((2, 1), b"2:1 10:11"),
+        ((3, 9), b"3:9 20,30"),
+        ((5, 9), b"5:9 NIL"),
+        ((-1, -1), b"-1:-1 30"),
+        ((-1, -3), b"-1:-3 11,20,30"),
+        ((-3, -1), b"-3:-1 11,20,30"),
+        ((-4, -9), b"-4:-9 10"),
+        ((-5, -9), b"-5:-9 NIL"),
+    ],
+)
+def test_partial_results(partial: tuple[int, int], told: bytes) -> None:
+    line = found.extended(Origin("a", True), [10, 11, 20, 30], frozenset({SearchReturn.PARTIAL}), partial)
+    assert line == b'* ESEARCH (TAG "a") UID PARTIAL (%b)\r\n' % told
+
+
+def test_updates() -> None:
+    origin = Origin("B01", True)
+    assert found.removed(origin, []) == b""
+    assert found.removed(origin, [(0, [32768])]) == b'* ESEARCH (TAG "B01") UID REMOVEFROM (0 32768)\r\n'
+    runs = [(1, [2731, 2732, 2733]), (5, [9, 7])]
+    assert found.added(origin, runs) == b'* ESEARCH (TAG "B01") UID ADDTO (1 2731:2733 5 9,7)\r\n'
 
 
 def test_thread_lines() -> None:
-    # RFC 5256 BASE.7.2.THREAD: (2)(3 6 (4 23)(44 7 96))
-    roots = [
-        ThreadNode(2),
-        ThreadNode(
-            3,
-            (
-                ThreadNode(
-                    6,
-                    (
-                        ThreadNode(4, (ThreadNode(23),)),
-                        ThreadNode(44, (ThreadNode(7, (ThreadNode(96),)),)),
-                    ),
-                ),
-            ),
-        ),
-        ThreadNode(None, (ThreadNode(3), ThreadNode(5))),
-    ]
-    assert responses.thread(roots) == b"* THREAD (2)(3 6 (4 23)(44 7 96))((3)(5))\r\n"
-    assert responses.thread([]) == b"* THREAD\r\n"
+    # RFC 5256 BASE.7.2.THREAD: (2)(3 6 (4 23)(44 7 96)) and ((3)(5))
+    numbers = [2, 3, 6, 4, 23, 44, 7, 96, 3, 5]
+    children = {1: [2], 2: [3, 5], 3: [4], 5: [6], 6: [7], 10: [8, 9]}
+    assert found.thread([0, 1, 10], children, numbers) == b"* THREAD (2)(3 6 (4 23)(44 7 96))((3)(5))\r\n"
+    assert found.thread([], {}, []) == b"* THREAD\r\n"
 
 
 def test_thread_of_any_depth() -> None:
-    node = ThreadNode(1)
-    for _ in range(20_000):
-        node = ThreadNode(1, (node,))
-    assert responses.thread([node]).count(b"1") == 20_001
+    depth = 20_000
+    children = {node: [node + 1] for node in range(depth - 1)}
+    assert found.thread([0], children, range(1, depth + 1)).count(b" ") == depth + 1
+    forked = {node: [node + 1, depth + node] for node in range(depth - 1)}
+    assert found.thread([0], forked, [1] * (2 * depth)).count(b"(") == 2 * depth - 1
 
 
 @given(st.binary(max_size=40), st.booleans())

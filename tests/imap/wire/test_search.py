@@ -111,7 +111,6 @@ def test_known_key(octets: bytes, value: Criterion) -> None:
         b"LARGER -1",
         b"LARGER 4294967296",
         b"0",
-        b"UID $",
         b'MODSEQ "/flags/x" some 1',
         b'MODSEQ "x" all 1',
         b"CHARSET UTF-8",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap.wire import commands as c
+from imap.wire import searching as q
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
 from imap.wire.fetch import Attribute, Section
 from imap.wire.flags import Flags
@@ -160,16 +161,16 @@ KNOWN: list[tuple[bytes, c.Command]] = [
     (b"UID MOVE 1 x", c.Move(SequenceSet(((1, 1),)), "x", by_uid=True)),
     (b"SEARCH ALL", c.Search(All())),
     (b"UID SEARCH CHARSET utf-8 ALL", c.Search(All(), by_uid=True)),
-    (b"SEARCH RETURN () ALL", c.Search(All(), returns=frozenset({c.SearchReturn.ALL}))),
+    (b"SEARCH RETURN () ALL", c.Search(All(), returns=frozenset({q.SearchReturn.ALL}))),
     (
         b"SEARCH RETURN (MIN COUNT) CHARSET UTF-8 ALL",
-        c.Search(All(), returns=frozenset({c.SearchReturn.MIN, c.SearchReturn.COUNT})),
+        c.Search(All(), returns=frozenset({q.SearchReturn.MIN, q.SearchReturn.COUNT})),
     ),
     (
         b"SORT (REVERSE DATE subject) UTF-8 ALL",
-        c.Sort((c.SortKey(c.SortField.DATE, True), c.SortKey(c.SortField.SUBJECT)), All()),
+        c.Sort((q.SortKey(q.SortField.DATE, True), q.SortKey(q.SortField.SUBJECT)), All()),
     ),
-    (b"UID THREAD REFERENCES UTF-8 ALL", c.Thread(c.ThreadAlgorithm.REFERENCES, All(), by_uid=True)),
+    (b"UID THREAD REFERENCES UTF-8 ALL", c.Thread(q.ThreadAlgorithm.REFERENCES, All(), by_uid=True)),
 ]
 
 

@@ -1,0 +1,133 @@
+"""ESEARCH: one search in several mailboxes (RFC 7377, MULTISEARCH).
+
+The selected mailbox is searched as its session sees it, the others as they are now, all of them by UID. A mailbox
+that is named and not there has no messages: that is no error.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from pathlib import Path
+
+from imap import contexts, results
+from imap.matching import find
+from imap.session import Session
+from imap.states import State
+from imap.wire import found
+from imap.wire.found import Origin
+from imap.wire.responses import Reply, ok
+from imap.wire.searching import MailboxFilter, MultiSearch, Scope, SearchReturn
+from mailserver.criteria import LastResult, mentions_modseq, walk
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.store import mailboxes, messages
+from mailserver.store import search as searching
+from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
+from mailserver.store.statements import Tx
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+
+_JUNK = "\\Junk"
+
+
+async def esearch(session: Session, command: MultiSearch) -> Outputs:
+    """RFC 7377 section 2: one ESEARCH line for each mailbox in which something was found."""
+    _check(session, command)
+    criterion, returns = command.criterion, command.returns
+    if mentions_modseq(criterion):
+        yield session.enable_condstore()
+    selected = session.selected
+    own = selected.shared.mailbox_id if selected is not None else 0
+    with results.saving(selected.view if selected is not None else None, returns):
+        boxes = await session.services.store.read(_sources, session.account_id, command.sources, own)
+        others = [box for box in boxes if box.id != own]
+        if others and any(isinstance(one, LastResult) for one in walk(criterion)):
+            raise Refused(Reason.INVALID, "The last result is about the selected mailbox")
+        elsewhere = await _elsewhere(session, others, command)
+        for box in boxes:
+            origin = Origin(session.tag, True, box.name, box.uidvalidity, session.utf8)
+            if box.id == own:
+                yield await _here(session, origin, command)
+            elif box.id in elsewhere:
+                uids, modseq = elsewhere[box.id]
+                yield found.extended(origin, uids, returns, command.partial, modseq)
+    if SearchReturn.UPDATE in returns and all(box.id != own for box in boxes):
+        yield contexts.refuse(session.tag, "The selected mailbox is not searched")
+    yield ok("ESEARCH completed")
+
+
+def _check(session: Session, command: MultiSearch) -> None:
+    """Raises BadSyntax for what needs a selected mailbox (RFC 7377 section 2.2), and for a tag in use."""
+    scopes = {source.scope for source in command.sources}
+    selected = session.state is State.SELECTED
+    if Scope.SELECTED in scopes and not selected:
+        raise BadSyntax("No mailbox is selected")
+    if SearchReturn.SAVE in command.returns and scopes != {Scope.SELECTED}:
+        raise BadSyntax("SAVE is for the selected mailbox alone")
+    if SearchReturn.UPDATE in command.returns and not selected:
+        raise BadSyntax("UPDATE needs a selected mailbox")
+    contexts.check_tag(session, command.returns)
+
+
+async def _here(session: Session, origin: Origin, command: MultiSearch) -> bytes:
+    """The selected mailbox."""
+    places = await find(session, command.criterion)
+    said = b""
+    if places or SearchReturn.SAVE in command.returns:
+        said = results.extended(session, origin, places, command.returns, command.partial, command.criterion)
+    if SearchReturn.UPDATE in command.returns:
+        return (said if places else b"") + contexts.follow(session, origin, command.criterion, places)
+    return said if places else b""
+
+
+_Found = dict[int, tuple[list[int], int | None]]
+"""Mailbox id -> UIDs, and the highest mod-sequence of what is told when the search names one."""
+
+
+async def _elsewhere(session: Session, boxes: Sequence[Mailbox], command: MultiSearch) -> _Found:
+    """What was found in these mailboxes, where anything was."""
+    if not boxes:
+        return {}
+    folder = session.services.settings.data / "blobs"
+    return await session.services.store.read(_search, session.account_id, boxes, command, folder)
+
+
+def _search(tx: Tx, account_id: int, boxes: Sequence[Mailbox], command: MultiSearch, folder: Path) -> _Found:
+    """In a reader's thread. `\\Recent` is what no session was told of yet."""
+    known: _Found = {}
+    for box_id, uids in searching.among(tx, account_id, boxes, command.criterion, folder).items():
+        modseq = None
+        if uids and mentions_modseq(command.criterion):
+            told = sorted(results.chosen(uids, command.returns, command.partial))
+            modseq = max((row[2] for row in messages.state(tx, box_id, told)), default=0)
+        if uids:
+            known[box_id] = uids, modseq
+    return known
+
+
+def _sources(tx: Tx, account_id: int, filters: Iterable[MailboxFilter], selected: int) -> list[Mailbox]:
+    """The mailboxes that the filters name, each once, by name (RFC 7377 section 2.2)."""
+    every = mailboxes.listing(tx, account_id)
+    subscribed = mailboxes.subscriptions(tx, account_id) if _asks(filters, Scope.SUBSCRIBED) else set()
+    chosen = [box for box in every if any(_within(source, box, selected, subscribed) for source in filters)]
+    return sorted(chosen, key=lambda box: box.name)
+
+
+def _asks(filters: Iterable[MailboxFilter], scope: Scope) -> bool:
+    return any(source.scope is scope for source in filters)
+
+
+def _within(source: MailboxFilter, box: Mailbox, selected: int, subscribed: set[str]) -> bool:
+    name = box.name
+    match source.scope:
+        case Scope.SELECTED:
+            return box.id == selected
+        case Scope.PERSONAL:
+            return True
+        case Scope.SUBSCRIBED:
+            return name in subscribed
+        case Scope.INBOXES:  # where mail is delivered without anybody's rule
+            return name == INBOX or name.startswith(INBOX + SEPARATOR) or box.special_use == _JUNK
+        case Scope.MAILBOXES:
+            return name in source.names
+        case Scope.SUBTREE:
+            return any(name == top or name.startswith(top + SEPARATOR) for top in source.names)
+        case Scope.SUBTREE_ONE:
+            return any(name == top or name.rpartition(SEPARATOR)[0] == top for top in source.names)

@@ -1,0 +1,50 @@
+"""SORT and THREAD with their UID forms (RFC 5256), sorting by what people see of addresses (RFC 5957), ESORT and
+CONTEXT=SORT (RFC 5267).
+
+Texts compare by i;unicode-casemap (RFC 5255 section 4.3: I18NLEVEL=1): without case, but with accents. Sorting,
+threading and the rendering of what comes out run in the store's threads, and are remembered there.
+"""
+
+from array import array
+from collections.abc import AsyncGenerator
+
+from imap import contexts, results
+from imap.matching import find
+from imap.ordering import sort_places, threads_line
+from imap.session import Session
+from imap.wire import commands, found
+from imap.wire.found import Origin
+from imap.wire.responses import Reply
+from imap.wire.searching import SearchReturn
+from mailserver.criteria import mentions_modseq
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+
+
+async def sort(session: Session, command: commands.Sort) -> Outputs:
+    """RFC 5256 BASE.6.4.SORT; with RETURN RFC 5267 section 3."""
+    view, criterion, returns = session.mailbox.view, command.criterion, command.returns
+    contexts.check_tag(session, returns)
+    if mentions_modseq(criterion):
+        yield session.enable_condstore()
+    with results.saving(view, returns):
+        places = await find(session, criterion)
+        places = await sort_places(session, array("I", places), command.keys)
+    if returns is None:
+        modseq = results.highest(view, places) if mentions_modseq(criterion) else None
+        yield found.sort(results.numbers(view, places, command.by_uid), modseq)
+    else:
+        origin = Origin(session.tag, command.by_uid)
+        yield results.extended(session, origin, places, returns, command.partial, criterion)
+        if SearchReturn.UPDATE in returns:
+            yield contexts.follow(session, origin, criterion, places, command.keys)
+    yield results.completed(session, "SORT", by_uid=command.by_uid)
+
+
+async def thread(session: Session, command: commands.Thread) -> Outputs:
+    """RFC 5256 BASE.6.4.THREAD: THREAD=REFERENCES and THREAD=ORDEREDSUBJECT."""
+    if mentions_modseq(command.criterion):
+        yield session.enable_condstore()
+    places = await find(session, command.criterion)
+    yield await threads_line(session, array("I", places), command.algorithm, by_uid=command.by_uid)
+    yield results.completed(session, "THREAD", by_uid=command.by_uid)

@@ -1,0 +1,85 @@
+"""What searches answer and keep: the messages found, as the client names them; extended results; the saved result.
+
+Places are indexes in the view's snapshot, in the order of the result: that of the mailbox, or sorted.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from imap.session import Session
+from imap.view import View
+from imap.wire import found
+from imap.wire.codes import Code, CodeName
+from imap.wire.found import Origin
+from imap.wire.responses import Reply, ok
+from imap.wire.searching import Partial, Returns, SearchReturn
+from mailserver.criteria import Criterion, mentions_modseq
+from mailserver.errors import Refused, Temporary
+
+_DATA = frozenset({SearchReturn.MIN, SearchReturn.MAX, SearchReturn.ALL, SearchReturn.COUNT, SearchReturn.PARTIAL})
+_EVERY = frozenset({SearchReturn.ALL, SearchReturn.COUNT})
+
+
+def numbers(view: View, places: Sequence[int], by_uid: bool) -> list[int]:
+    """Messages as the client names them: by UID or by number."""
+    uids = view.snapshot.uids
+    if by_uid:
+        return [uids[place] for place in places]
+    return [view.number(uids[place]) for place in places] if view.ghosts else [place + 1 for place in places]
+
+
+def extended(
+    session: Session,
+    origin: Origin,
+    places: Sequence[int],
+    returns: Returns,
+    partial: Partial | None,
+    criterion: Criterion,
+) -> bytes:
+    """The ESEARCH line (RFC 4731 section 3.1); nothing when the result was only to be saved (RFC 5182 section 2.1)."""
+    view = session.mailbox.view
+    if SearchReturn.SAVE in returns:
+        view.saved = array("I", sorted(view.snapshot.uids[place] for place in chosen(places, returns, partial)))
+        if not returns & _DATA:
+            return b""
+    modseq = highest(view, chosen(places, returns, partial)) if places and mentions_modseq(criterion) else None
+    return found.extended(origin, numbers(view, places, origin.by_uid), returns, partial, modseq)
+
+
+def chosen(places: Sequence[int], returns: Returns, partial: Partial | None) -> Sequence[int]:
+    """The messages that the saved result has, and that MODSEQ speaks of: those which were told, unless ALL or COUNT
+    spoke of everything (RFC 4731 section 3.2, RFC 5182 section 2.4, RFC 9394 section 3.2)."""
+    if not places or returns & _EVERY or not returns & _DATA:
+        return places
+    told: list[int] = []
+    if SearchReturn.MIN in returns:
+        told.append(places[0])
+    if SearchReturn.MAX in returns:
+        told.append(places[-1])
+    if partial is not None:
+        told += found.part(places, partial)
+    return list(dict.fromkeys(told))
+
+
+def highest(view: View, places: Sequence[int]) -> int:
+    """The highest mod-sequence of these messages."""
+    return max((view.snapshot.modseqs[place] for place in places), default=0)
+
+
+@contextmanager
+def saving(view: View | None, returns: Returns | None) -> Iterator[None]:
+    """Around a search: one that was to be saved and fails with NO leaves an empty result (RFC 5182 section 2.1)."""
+    try:
+        yield
+    except (Refused, Temporary):
+        if view is not None and returns is not None and SearchReturn.SAVE in returns:
+            view.saved = array("I")
+        raise
+
+
+def completed(session: Session, what: str, *, by_uid: bool) -> Reply:
+    """How the command ends: with a hint when another session expunged what this one still counts (RFC 2180)."""
+    if session.mailbox.view.ghosts and not by_uid:
+        return ok(f"{what} completed", Code(CodeName.EXPUNGEISSUED))
+    return ok(f"{what} completed")
