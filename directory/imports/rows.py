@@ -40,6 +40,8 @@ TIES = {"functions": Tie.FUNCTION, "classes": Tie.CLASS, "groups": Tie.GROUP}
 _NO_TIES: frozenset[Tie] = frozenset()
 MAX_CELL = 10_000
 """Characters; the csv module is told, so that an open quote does not swallow the file."""
+MAX_LINE = 200_000
+"""Characters: every cell as long as may be."""
 MAX_HEADER = 4096
 TOLD_EVERY = 500
 """Lines between two words of progress."""
@@ -93,9 +95,10 @@ def read(file: TextIO, encoding: Encoding = Encoding.UTF_8) -> Iterator[PersonRe
     delimiter = max(",;\t", key=header.count)
     columns = _columns(next(csv.reader([header], delimiter=delimiter)))
     csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    lines = _Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        number = reader.line_num + 2
+        number = lines.read + 2
         try:
             cells = next(reader)
         except StopIteration:
@@ -105,6 +108,28 @@ def read(file: TextIO, encoding: Encoding = Encoding.UTF_8) -> Iterator[PersonRe
             continue
         if any(cell and not cell.isspace() for cell in cells):
             yield _line(number, columns, cells, encoding)
+
+
+class _Lines:
+    """The lines of a file for `csv.reader`. One that never ends is an error and is passed over, not kept in memory."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.read = 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MAX_LINE)
+        if not line:
+            raise StopIteration
+        self.read += 1
+        if len(line) < MAX_LINE or line[-1] in "\r\n":
+            return line
+        while len(line) == MAX_LINE and line[-1] not in "\r\n":
+            line = self._file.readline(MAX_LINE)
+        raise csv.Error(f"a line of more than {MAX_LINE} characters")
 
 
 def _columns(names: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import io
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,31 @@ def test_an_open_quote_does_not_swallow_the_file() -> None:
     found = read(HEADER.encode() + b'\n"open,B,,teacher,,,,,,\n' + body)
     assert isinstance(found[0], Fault)
     assert sum(isinstance(line, Candidate) for line in found) > 4000
+
+
+def test_a_line_that_does_not_end_is_refused_and_not_kept_in_memory(tmp_path: Path) -> None:
+    """A file of one line of 64 MB, between two people."""
+    path = tmp_path / "people.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("given_name,surname,role\nA,B,staff\nX,")
+        for _ in range(64):
+            file.write("y" * (1 << 20))
+        file.write(",staff\nC,D,staff\n")
+    export = rows.CsvExport(path, encoding=Encoding.UTF_8)
+    tracemalloc.start()
+    try:
+        found = list(export.items(lambda _: None))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
+    assert [
+        (type(one).__name__, one.number if isinstance(one, Fault) else getattr(one, "line", 0)) for one in found
+    ] == [
+        ("PersonRecord", 2),
+        ("Fault", 3),
+        ("PersonRecord", 4),
+    ]
 
 
 def test_a_line_of_several_lines_keeps_its_number() -> None:
