@@ -1,6 +1,6 @@
 """Lists of the embedded directory: making them, what may be in them, and who receives what is sent to one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from directory import standing
@@ -12,6 +12,8 @@ from mailserver.identity import ListKind, MailingList, Policy, Roster, Writers
 from mailserver.selection import Selection
 from mailserver.settings import Settings
 from mailserver.store import audit, claims, lists, people, selecting
+from mailserver.store.access import boxes
+from mailserver.store.access.rights import WORDS
 from mailserver.store.audit import Action, Origin
 from mailserver.store.messages import NO_QUOTA, Quota
 from mailserver.store.statements import Tx
@@ -162,6 +164,9 @@ def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
         lists.set_writers(tx, wanted.address, wanted.named)
     if wanted.members:
         lists.add_members(tx, wanted.address, wanted.members)
+    if kind is ListKind.FUNCTION:
+        check_holders(tx, wanted.members)
+        boxes.ensure(tx, wanted.address)
     audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{wanted.address}: made")
 
 
@@ -244,7 +249,42 @@ def edit(tx: Tx, address: str, add: Sequence[str], remove: Sequence[str]) -> tup
         raise Refused(Reason.INVALID, f"{address}: a living list's members are found, not written down")
     removed = lists.remove_members(tx, entry.address, remove) if remove else 0
     added = lists.add_members(tx, entry.address, add) if add else 0
+    if entry.kind is ListKind.FUNCTION and add:
+        check_holders(tx, add)
+        boxes.give_usual_words(tx, entry.address)
     return added, removed
+
+
+def check_holders(tx: Tx, addresses: Sequence[str]) -> None:
+    """Only people of this house hold a functional box: its mail is read where it lies, and nobody is sent a copy.
+
+    Raises Refused(INVALID) naming the first who is none.
+    """
+    known = people.logins(tx, [fold_login(one) for one in addresses])
+    for address in addresses:
+        if fold_login(address) not in known:
+            raise Refused(Reason.INVALID, f"{address}: only people of this house hold a functional box")
+
+
+def hold(
+    tx: Tx, house: House, address: str, wanted: Mapping[str, Collection[str]], removed: Sequence[str], origin: Origin
+) -> None:
+    """Say who holds a functional box with which words (`store.access.rights.WORDS`), and who no longer does.
+
+    Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT).
+    """
+    entry = require(tx, house.fold(address))
+    if entry.kind is not ListKind.FUNCTION:
+        raise Refused(Reason.INVALID, f"{address}: not a functional box")
+    held = {house.fold(one): words for one, words in wanted.items()}
+    for words in held.values():
+        if not words or not set(words) <= WORDS.keys():
+            raise Refused(Reason.INVALID, f"a holder's words are of {', '.join(WORDS)}")
+    edit_checked(tx, house, address, tuple(held), removed, origin)
+    ordered = {one: " ".join(word for word in WORDS if word in words) for one, words in held.items()}
+    lists.set_rights(tx, entry.address, ordered)
+    said = "; ".join(f"{one} {words}" for one, words in ordered.items())
+    audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, f"{entry.address}: {said}")
 
 
 def edit_checked(
@@ -328,6 +368,8 @@ def _roster(tx: Tx, house: House, address: str) -> Roster | None:
         tuple(one for one in addresses if one in inner),
         tuple(one for one in left if one not in inner),
         tuple(away),
+        entry.kind,
+        entry.box_id,
     )
 
 

@@ -5,6 +5,7 @@ import typer
 from mailserver import __version__
 from mailserver.commands import (
     account,
+    boxes,
     changing,
     check,
     exporting,
@@ -53,7 +54,9 @@ for _verb in (
 ):
     account.app.command()(_verb)
 app.add_typer(account.app, name="account", help="People's accounts.")
-app.add_typer(moderating.app, name="list", help="Distribution lists.")
+moderating.app.command()(boxes.holders)
+moderating.app.command()(boxes.acts)
+app.add_typer(moderating.app, name="list", help="Distribution lists and functional boxes.")
 app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")
 app.add_typer(outgoing.app, name="queue", help="Outgoing mail.")
 app.command("check")(check.check)

@@ -22,7 +22,7 @@ from mailserver.changes import Changes
 from mailserver.circular import Head
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Directory, Population, Principal, Roster, State, Writers
+from mailserver.identity import Directory, ListKind, Population, Principal, Roster, State, Writers
 from mailserver.mime.tracing import return_path
 from mailserver.notices import house, moderation
 from mailserver.provision import provision
@@ -30,6 +30,7 @@ from mailserver.rulebook import Rulebook
 from mailserver.rules import Denied, Passage, Rules, Sender, Way, check, check_brake, passage, sentences
 from mailserver.settings import Settings
 from mailserver.store import accounts, blobs, held, messages, spool
+from mailserver.store.access import boxes
 from mailserver.store.held import Hold
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.spool import Options, Target
@@ -152,7 +153,10 @@ class Delivery:
             raise Refused(answer.reason, answer.text)
         rules = await self._rulebook.rules()
         if not isinstance(answer, Recipient):
-            return await self._through(address, answer, sender, rules)
+            found = await self._through(address, answer, sender, rules)
+            if found.room is not None and size > found.room:
+                raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
+            return found
         if sender is not None and answer.population is not None:
             check(rules, sender, answer.population, answer.accounts[0], self._clock.now())
         elif sender is not None and not _is_role(address):
@@ -217,7 +221,7 @@ class Delivery:
         if principal is not None:
             room = await self._room(principal, answers=await self._answers_for(principal))
             return Recipient(address, (principal.account_id,), room=room, population=principal.role.population)
-        rosters = await self._directory.rosters(address)
+        rosters = await self._rosters(address)
         if rosters:
             return rosters
         owners = await self._owners(local, domain)
@@ -271,6 +275,14 @@ class Delivery:
                 return rosters[0].owners if rosters else None
         return None
 
+    async def _rosters(self, address: str) -> Sequence[Roster]:
+        """A list and those within it; a functional box that never got mail gets its mailboxes now."""
+        rosters = await self._directory.rosters(address)
+        new = [one.address for one in rosters if one.kind is ListKind.FUNCTION and not one.box]
+        for one in new:
+            await self._store.write(boxes.ensure, one)
+        return await self._directory.rosters(address) if new else rosters
+
     async def _owned(self, address: str, owners: Sequence[str]) -> Recipient:
         """A list's owners; the administrators where it has none that can receive.
 
@@ -279,7 +291,7 @@ class Delivery:
         people: dict[str, None] = {}
         accounts: dict[int, None] = {}
         for owner in owners:
-            rosters = await self._directory.rosters(owner) if self.is_local(owner) else ()
+            rosters = await self._rosters(owner) if self.is_local(owner) else ()
             walk = _Walk(rosters, None)
             if rosters:
                 walk.enter(rosters[0])
@@ -330,6 +342,8 @@ class Delivery:
             raise sentences.not_a_writer(first.policy.writers)
         if not released and walk.way(first, "") is Way.HELD:
             return Recipient(address, (), head=_head(first), held=(first,))
+        if first.box:  # its mail is its own: no copies, and no trace of a list
+            return Recipient(address, (first.box,), room=await self._store.read(messages.room, first.box, self._quota))
         walk.enter(first)
         if len(walk.accounts) > MAX_MEMBERS:
             raise sentences.too_large(MAX_MEMBERS)
@@ -512,6 +526,9 @@ class _Walk:
         if roster.address in self._entered:
             return
         self._entered.add(roster.address)
+        if roster.box:
+            self.accounts[roster.box] = None
+            return
         self.accounts.update(dict.fromkeys(roster.accounts))
         self.others.update(dict.fromkeys(roster.others))
         for address in roster.inner:

@@ -165,6 +165,9 @@ class Roster:
     """Addresses the directory did not look up, or does not know."""
     absent: tuple[int, ...] = ()
     """Members who take no mail now: they may write all the same."""
+    kind: ListKind = ListKind.MANUAL
+    box: int = 0
+    """Of a functional box: the account that owns its mailboxes; 0: nothing was stored for it yet."""
 
 
 @dataclass(frozen=True, slots=True)

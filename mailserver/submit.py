@@ -6,7 +6,7 @@ the rest.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -24,6 +24,7 @@ from mailserver.mime.tracing import return_path
 from mailserver.rules import Denied, Sender
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import blobs, mailboxes, messages, personal_lists, spool
+from mailserver.store.access import boxes
 from mailserver.store.flags import SEEN
 from mailserver.store.spool import Options, Target
 from mailserver.store.transactions import Store, Tx
@@ -68,10 +69,28 @@ class Submission:
         self._domains = frozenset(domain.lower() for domain in settings.domains)
         self._signer = _signer(settings)
 
-    def check_sender(self, principal: Principal, reverse_path: str) -> None:
-        """May this person use this envelope sender? The null one is for receipts. Raises Refused(SENDER_NOT_OWNED)."""
-        if reverse_path and not principal.owns(reverse_path):
-            raise Refused(Reason.SENDER_NOT_OWNED, f"{reverse_path} is not one of your addresses")
+    async def check_sender(self, principal: Principal, reverse_path: str) -> None:
+        """May this person use this envelope sender: their own, or that of a functional box in whose name they may send?
+
+        The null one is for receipts. Raises Refused(SENDER_NOT_OWNED), Temporary.
+        """
+        await self._boxes(principal, [reverse_path] if reverse_path else (), Reason.SENDER_NOT_OWNED)
+
+    async def _boxes(self, principal: Principal, addresses: Iterable[str], reason: Reason) -> dict[int, None]:
+        """The functional boxes among these, where not this person's own. Raises Refused(reason) for others, Temporary."""
+        others = [address for address in addresses if not principal.owns(address)]
+        if not others:
+            return {}
+        sendable = await self._store.read(boxes.sendable, principal.account_id)
+        found: dict[int, None] = {}
+        for address in others:
+            local, _, domain = fold_login(address).rpartition("@")
+            box_id = sendable.get(f"{local}@{self._settings.domain}") if domain in self._domains else None
+            if box_id is None:
+                where = " in the header" if reason is Reason.FORBIDDEN else ""
+                raise Refused(reason, f"{address or 'The author'}{where} is not one of your addresses")
+            found[box_id] = None
+        return found
 
     async def submit(
         self,
@@ -95,10 +114,12 @@ class Submission:
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), Temporary.
         """
         written = read(octets)
+        named: dict[int, None] = {}
         if principal is not None:
             principal = await self._current(principal)
-            self.check_sender(principal, reverse_path)
-            _check_authors(principal, written)
+            await self.check_sender(principal, reverse_path)
+            named = await self._check_authors(principal, written)
+            named |= await self._boxes(principal, [reverse_path] if reverse_path else (), Reason.SENDER_NOT_OWNED)
         self._check_limits(recipients, octets)
         route = await self.route(principal, recipients)
         now = self._clock.now()
@@ -129,11 +150,12 @@ class Submission:
         sender = Sender.person(principal) if principal else None
         envelope = Envelope(reverse_path, route.local, sender)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
-        await self._commit(parts, kept, options)
+        await self._commit(parts, kept, options, tuple(named))
         log.info(
             "submitted",
             id=name,
             account=options.account_id,
+            boxes=list(named),
             local=sum(len(part.accounts) for part in parts),
             remote=sum(len(part.targets) for part in parts),
             size=len(octets),
@@ -160,6 +182,15 @@ class Submission:
         if current is None or current.state is not State.ACTIVE:
             raise Refused(Reason.SUSPENDED, "Your account may not send")
         return current
+
+    async def _check_authors(self, principal: Principal, written: Written) -> dict[int, None]:
+        """What readers will see as the author must be this person, or a functional box that they may send for.
+
+        The boxes (RFC 6409 section 6.1). Raises Refused(FORBIDDEN), Temporary.
+        """
+        if written.from_fields > 1:
+            raise Refused(Reason.FORBIDDEN, "More than one From field")
+        return await self._boxes(principal, (*written.authors, *written.senders), Reason.FORBIDDEN)
 
     def _check_limits(self, recipients: Sequence[str | Target], octets: bytes) -> None:
         if not recipients:
@@ -281,24 +312,36 @@ class Submission:
             domain = self._settings.domain
         return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
 
-    async def _commit(self, parts: Sequence[Part], kept: bytes, options: Options) -> None:
+    async def _commit(self, parts: Sequence[Part], kept: bytes, options: Options, named: tuple[int, ...]) -> None:
         sent = await self._delivery.prepare(kept) if kept else None
         async with self._delivery.discarding(*(part.prepared for part in parts), sent):
             unused = await self._store.write(
-                submit_unit, parts, sent, options.account_id, self._settings.outbound.lifetime
+                submit_unit, parts, sent, options.account_id, self._settings.outbound.lifetime, named, options.name
             )
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
 
 def submit_unit(
-    tx: Tx, parts: Sequence[Part], sent: blobs.Prepared | None, account_id: int, lifetime: int
+    tx: Tx,
+    parts: Sequence[Part],
+    sent: blobs.Prepared | None,
+    account_id: int,
+    lifetime: int,
+    named: tuple[int, ...] = (),
+    name: str = "",
 ) -> list[str]:
-    """Local appearances, queue rows and the copy in Sent. Returns files that turned out not to be needed."""
+    """Local appearances, queue rows and the copy in Sent. Returns files that turned out not to be needed.
+
+    `named`: the functional boxes in whose name it goes: who sent it is put on record there, and the copy is theirs.
+    Raises Refused(FORBIDDEN) when the right to do so has just gone.
+    """
+    boxes.sent(tx, account_id, named, name)
     _, unused, _ = deliver_parts(tx, parts, {}, lifetime)
     if sent is not None:
         sent_id, used = messages.store_content(tx, sent)
-        messages.place(tx, account_id, _sent_box(tx, account_id), sent_id, sent.size, SEEN)
+        owner = named[0] if named else account_id
+        messages.place(tx, owner, _sent_box(tx, owner), sent_id, sent.size, SEEN)
         if sent.file is not None and not used:
             unused.append(sent.file)
     return unused
@@ -311,15 +354,6 @@ def _sent_box(tx: Tx, account_id: int) -> int:
         mailboxes.provision(tx, account_id)
         box = mailboxes.by_use(tx, account_id, SENT) or mailboxes.get(tx, account_id, "Sent")
     return box.id
-
-
-def _check_authors(principal: Principal, written: Written) -> None:
-    """What readers will see as the author must be this person (RFC 6409 section 6.1). Raises Refused(FORBIDDEN)."""
-    if written.from_fields > 1:
-        raise Refused(Reason.FORBIDDEN, "More than one From field")
-    for address in (*written.authors, *written.senders):
-        if not principal.owns(address):
-            raise Refused(Reason.FORBIDDEN, f"{address or 'The author'} in the header is not one of your addresses")
 
 
 def _needs_utf8(reverse_path: str, route: Route, header: bytes) -> bool:

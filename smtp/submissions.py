@@ -42,7 +42,7 @@ class Submissions:
         """Raises Refused(SENDER_NOT_OWNED), and as `Login.stays`: no login outlives a suspension."""
         assert client.principal is not None
         await self._login.stays(client.principal)
-        self._submission.check_sender(client.principal, mail.reverse_path)
+        await self._submission.check_sender(client.principal, mail.reverse_path)
 
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
         """Whom that comes to is looked up now, so that a mistyped name is told at once. Raises Refused, Temporary."""

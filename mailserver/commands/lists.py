@@ -17,7 +17,7 @@ from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, ru
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import ListKind, MailingList, Writers
 from mailserver.settings import Settings
-from mailserver.store import lists, selecting
+from mailserver.store import lists, messages, selecting
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store, Tx
 
@@ -76,6 +76,8 @@ def create(
     elif query:
         found = _read(settings, lambda tx: selecting.count(tx, selection.parse(query)))
         print(f"{wanted.address}: living list made; it finds {found} people now.")
+    elif function:
+        print(f"{wanted.address}: functional box made; {len(wanted.members)} people hold it.")
     else:
         print(f"{wanted.address}: list with {len(wanted.members)} members made.")
 
@@ -111,6 +113,9 @@ def show(
         value = facts.get(key)
         if value:
             print(f"  {key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}")
+    if facts.get("kind") == ListKind.FUNCTION:
+        _print_box(facts)
+        return
     for member in _texts(facts["members"]):
         print(f"  {member}")
     print(f"{len(_texts(facts['members']))} members, {len(_texts(facts['receivers']))} addresses receive.")
@@ -231,13 +236,26 @@ def _facts(tx: Tx, house: House, address: str) -> dict[str, object]:
             "query": _standing_query(tx, house, address),
             "writers": house.standing_writers.value,
         }
+    box: dict[str, object] = {}
+    if entry.kind is ListKind.FUNCTION:
+        octets, count = messages.usage(tx, entry.box_id)
+        box = {"holders": dict(lists.holders(tx, address)), "octets": octets, "messages": count}
     return {
         **asdict(entry),
+        **box,
         "owners": list(lists.owners(tx, entry)),
         "named_writers": list(lists.named_writers(tx, address)),
         "members": list(lists.members(tx, address)),
         "receivers": list(expanded.members) if expanded is not None else [],
     }
+
+
+def _print_box(facts: dict[str, object]) -> None:
+    holders = facts["holders"]
+    assert isinstance(holders, dict)
+    for member, words in holders.items():
+        print(f"  {member}: {words}")
+    print(f"{len(holders)} people hold it; it holds {facts['messages']} messages, {facts['octets']} octets.")
 
 
 def _foreign(expanded: MailingList) -> dict[str, object]:

@@ -40,6 +40,8 @@ class ListEntry:
     moderated: bool = False
     hidden_members: bool = False
     uai: str = ""
+    box_id: int = 0
+    """Of a functional box: the account that owns its mailboxes."""
 
 
 _ALL: Select[Any] = select(
@@ -54,6 +56,7 @@ _ALL: Select[Any] = select(
     mailing_list.c.moderated,
     mailing_list.c.hidden_members,
     mailing_list.c.uai,
+    mailing_list.c.box_id,
 )
 _GET = Statement(_ALL.where(mailing_list.c.address == bindparam("address")))
 _MEMBERS = Statement(
@@ -234,7 +237,7 @@ def _touch(tx: Tx, address: str) -> None:
 
 
 def _entry(row: tuple[Any, ...]) -> ListEntry:
-    address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai = row
+    address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id = row
     return ListEntry(
         address=address,
         name=name,
@@ -247,4 +250,5 @@ def _entry(row: tuple[Any, ...]) -> ListEntry:
         moderated=bool(moderated),
         hidden_members=bool(hidden),
         uai=uai,
+        box_id=box_id,
     )

@@ -9,6 +9,7 @@ from mailserver.folding import code_key
 from mailserver.identity import Tie
 from mailserver.store import vocabulary_entries
 from mailserver.store.notices import DIRECTORY, moved
+from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
 from mailserver.store.schema.rosters import held_message, list_member, list_owner, list_writer, mailing_list
 from mailserver.store.statements import Tx
@@ -128,6 +129,7 @@ def rename_list(tx: Tx, old: str, new: str) -> None:
     for table in (list_member, list_owner, list_writer, held_message):
         _rewrite(tx, table, table.c.list, old, new)
     readdress(tx, (old,), new)
+    tx.execute(update(account).where(account.c.login == old).values(login=new))  # a functional box keeps its mail
     tx.execute(delete(mailing_list).where(mailing_list.c.address == old))
     tx.execute(update(mailing_list).where(mailing_list.c.address == new).values(modified=tx.now))
     tx.changed(DIRECTORY, 0)

@@ -62,6 +62,21 @@ def test_a_lists_whole_life(academy: Instance) -> None:
     assert run(academy, "list", "show", "DIR", "chorale").exit_code == 1
 
 
+def test_a_functional_box_and_its_holders(academy: Instance) -> None:
+    made = asked(academy, "list", "create", "DIR", "vie-scolaire", "--function", "--member", "rleroy", "--uai", UAI)
+    assert made["holders"] == {"rleroy@ac-exemple.fr": "read write send"}
+    assert (made["kind"], made["messages"], made["octets"]) == ("function", 0, 0)
+    held = asked(academy, "list", "holders", "DIR", "vie-scolaire", "--set", "edupont=send,read", "--remove", "rleroy")
+    assert held == {"address": "vie-scolaire@ac-exemple.fr", "holders": {"edupont@ac-exemple.fr": "read send"}}
+    assert "edupont@ac-exemple.fr: read send" in run(academy, "list", "show", "DIR", "vie-scolaire").stdout
+    assert asked(academy, "list", "acts", "DIR", "vie-scolaire") == []
+    assert run(academy, "list", "holders", "DIR", "vie-scolaire", "--set", "edupont=fly").exit_code == 1
+    assert run(academy, "list", "holders", "DIR", "vie-scolaire", "--set", "edupont").exit_code == 2
+    assert run(academy, "list", "holders", "DIR", "nothing").exit_code == 1
+    history = asked(academy, "account", "log", "DIR", "--action", "rights-changed")
+    assert "edupont@ac-exemple.fr read send" in json.dumps(history, ensure_ascii=False)
+
+
 def test_preview_before_saving(academy: Instance) -> None:
     found = asked(academy, "list", "preview", "DIR", "--query", f"role=enseignant uai={UAI.lower()}", "--limit", "2")
     assert (found["query"], found["count"], len(found["people"])) == (f"role=teacher uai={UAI}", 7, 2)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailserver.identity import ListKind, Writers
-from mailserver.store import lists, spool
+from mailserver.store import lists, mailboxes, spool
+from mailserver.store.access import boxes
 from tests.lists.house import (
     UAI,
     arrive,
@@ -167,13 +168,23 @@ def test_reports_go_to_the_owners_and_never_to_the_list(house: House) -> None:
 
 
 def test_an_owner_that_is_a_list_stands_for_its_members(house: House) -> None:
-    box = make_list(house, "secretariat", [at("rose"), "aide@ailleurs.fr"], kind=ListKind.FUNCTION)
-    address = make_list(house, "parents", [at("tom")], owners=(box,), moderated=True)
+    office = make_list(house, "secretariat", [at("rose"), "aide@ailleurs.fr"])
+    address = make_list(house, "parents", [at("tom")], owners=(office,), moderated=True)
     assert arrive(house, "amie@ailleurs.fr", address) == {}
     assert arrive(house, "", address.replace("@", "-bounces@"), octets=b"Subject: echec\r\n\r\nx\r\n") == {}
     assert len(house.mail("rose")) == 2, "what waits, and the report"
     assert house.mail("admin") == house.mail("tom") == []
     assert {entry.recipients for entry in queue(house)} == {("aide@ailleurs.fr",)}
+
+
+def test_an_owner_that_is_a_functional_box_is_told_in_its_mailbox(house: House) -> None:
+    box = make_list(house, "vie-scolaire", [at("rose")], kind=ListKind.FUNCTION)
+    address = make_list(house, "parents", [at("tom")], owners=(box,), moderated=True)
+    assert arrive(house, "amie@ailleurs.fr", address) == {}
+    assert arrive(house, "", address.replace("@", "-bounces@"), octets=b"Subject: echec\r\n\r\nx\r\n") == {}
+    inbox = house.read(lambda tx: mailboxes.get(tx, boxes.find(tx, box), "INBOX"))
+    assert inbox.messages == 2, "what waits, and the report"
+    assert house.mail("rose") == house.mail("admin") == house.mail("tom") == []
 
 
 def test_a_receipt_asked_for_in_the_name_of_a_list_reaches_nobody(house: House) -> None:

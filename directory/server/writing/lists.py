@@ -149,8 +149,9 @@ def _set_holders(desk: Desk, address: str, values: Values) -> None:
     wanted = _holders(values)
     members = lists.members(desk.tx, address)
     rosters.edit_checked(desk.tx, desk.house, address, [one for one in wanted if one not in members], [], desk.origin)
-    before = dict.fromkeys((member for member, _ in lists.holders(desk.tx, address)), "")
-    lists.set_rights(desk.tx, address, {**before, **wanted})
+    gone = [member for member, _ in lists.holders(desk.tx, address) if member not in wanted]
+    rosters.edit_checked(desk.tx, desk.house, address, [], gone, desk.origin)
+    lists.set_rights(desk.tx, address, wanted)
 
 
 # ---------------------------------------------------------------------- names and addresses

@@ -16,9 +16,10 @@ from mailserver.store.access.reaching import Held, held_boxes
 from mailserver.store.access.rights import Viewer
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.schema.accounts import account
-from mailserver.store.schema.rosters import mailing_list
+from mailserver.store.schema.rosters import list_member, mailing_list
 from mailserver.store.statements import Statement, Tx
 
+USUAL = "read write send"
 SEND = "send"
 """The word that lets a holder write in the box's name."""
 
@@ -50,8 +51,15 @@ def ensure(tx: Tx, address: str) -> int:
         box_id = int(tx.execute(made.returning(account.c.id)).scalar_one())
     tx.execute(update(mailing_list).where(mailing_list.c.address == address).values(box_id=box_id))
     mailboxes.provision(tx, box_id)
+    give_usual_words(tx, address)
     tx.changed(DIRECTORY, 0)
     return box_id
+
+
+def give_usual_words(tx: Tx, address: str) -> None:
+    """Members of whom nothing is said read, write and send: nobody is left with mail they cannot reach."""
+    unsaid = (list_member.c.list == address, list_member.c.rights == "")
+    tx.execute(update(list_member).where(*unsaid).values(rights=USUAL))
 
 
 def find(tx: Tx, address: str) -> int:
@@ -71,6 +79,8 @@ def sent(tx: Tx, account_id: int, box_ids: tuple[int, ...], name: str) -> None:
 
     Raises Refused(FORBIDDEN) when the right to do so is gone.
     """
+    if not box_ids:
+        return
     if not set(box_ids) <= set(sendable(tx, account_id).values()):
         raise Refused(Reason.FORBIDDEN, "You may not write in the name of this box")
     for box_id in box_ids:
