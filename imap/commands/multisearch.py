@@ -1,7 +1,7 @@
 """ESEARCH: one search in several mailboxes (RFC 7377, MULTISEARCH).
 
 The selected mailbox is searched as its session sees it, the others as they are now, all of them by UID. A mailbox
-that is named and not there has no messages: that is no error.
+that is named and not there, or that one may not read (RFC 4314), has no messages: that is no error.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -17,8 +17,9 @@ from imap.wire.responses import Reply, ok
 from imap.wire.searching import MailboxFilter, MultiSearch, Scope, SearchReturn
 from mailserver.criteria import LastResult, mentions_modseq, walk
 from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import mailboxes, messages
+from mailserver.store import access, mailboxes, messages
 from mailserver.store import search as searching
+from mailserver.store.access import ALL, Reach, Viewer
 from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
 from mailserver.store.statements import Tx
 
@@ -35,20 +36,23 @@ async def esearch(session: Session, command: MultiSearch) -> Outputs:
         yield session.enable_condstore()
     selected = session.selected
     own = selected.shared.mailbox_id if selected is not None else 0
+    if any(access.is_foreign(name) for source in command.sources for name in source.names):
+        await session.look_around()
     with results.saving(selected.view if selected is not None else None, returns):
-        boxes = await session.services.store.read(_sources, session.account_id, command.sources, own)
-        others = [box for box in boxes if box.id != own]
+        reached = await session.services.store.read(_sources, session.viewer, command.sources, own)
+        others = [reach.box for reach in reached if reach.box.id != own]
         if others and any(isinstance(one, LastResult) for one in walk(criterion)):
             raise Refused(Reason.INVALID, "The last result is about the selected mailbox")
         elsewhere = await _elsewhere(session, others, command)
-        for box in boxes:
-            origin = Origin(session.tag, True, box.name, box.uidvalidity, session.utf8)
+        for reach in reached:
+            box = reach.box
+            origin = Origin(session.tag, True, reach.name, box.uidvalidity, session.utf8)
             if box.id == own:
                 yield await _here(session, origin, command)
             elif box.id in elsewhere:
                 uids, modseq = elsewhere[box.id]
                 yield found.extended(origin, uids, returns, command.partial, modseq)
-    if SearchReturn.UPDATE in returns and all(box.id != own for box in boxes):
+    if SearchReturn.UPDATE in returns and all(reach.box.id != own for reach in reached):
         yield contexts.refuse(session.tag, "The selected mailbox is not searched")
     yield ok("ESEARCH completed")
 
@@ -86,13 +90,19 @@ async def _elsewhere(session: Session, boxes: Sequence[Mailbox], command: MultiS
     if not boxes:
         return {}
     folder = session.services.settings.data / "blobs"
-    return await session.services.store.read(_search, session.account_id, boxes, command, folder)
+    return await session.services.store.read(_search, boxes, command, folder)
 
 
-def _search(tx: Tx, account_id: int, boxes: Sequence[Mailbox], command: MultiSearch, folder: Path) -> _Found:
+def _search(tx: Tx, boxes: Sequence[Mailbox], command: MultiSearch, folder: Path) -> _Found:
     """In a reader's thread. `\\Recent` is what no session was told of yet."""
     known: _Found = {}
-    for box_id, uids in searching.among(tx, account_id, boxes, command.criterion, folder).items():
+    by_owner: dict[int, list[Mailbox]] = {}
+    for box in boxes:
+        by_owner.setdefault(box.account_id, []).append(box)
+    matching: dict[int, list[int]] = {}
+    for owner, theirs in by_owner.items():
+        matching |= searching.among(tx, owner, theirs, command.criterion, folder)
+    for box_id, uids in matching.items():
         modseq = None
         if uids and mentions_modseq(command.criterion):
             told = sorted(results.chosen(uids, command.returns, command.partial))
@@ -102,29 +112,36 @@ def _search(tx: Tx, account_id: int, boxes: Sequence[Mailbox], command: MultiSea
     return known
 
 
-def _sources(tx: Tx, account_id: int, filters: Iterable[MailboxFilter], selected: int) -> list[Mailbox]:
-    """The mailboxes that the filters name, each once, by name (RFC 7377 section 2.2)."""
-    every = mailboxes.listing(tx, account_id)
+def _sources(tx: Tx, viewer: Viewer, filters: Sequence[MailboxFilter], selected: int) -> list[Reach]:
+    """The mailboxes that the filters name and that may be read, each once, by name (RFC 7377 section 2.2)."""
+    account_id = viewer.account_id
+    every = [Reach(box, box.name, ALL) for box in mailboxes.listing(tx, account_id)]
+    every += [reach for reach in access.listing(tx, viewer) if "r" in reach.rights]
     subscribed = mailboxes.subscriptions(tx, account_id) if _asks(filters, Scope.SUBSCRIBED) else set()
-    chosen = [box for box in every if any(_within(source, box, selected, subscribed) for source in filters)]
-    return sorted(chosen, key=lambda box: box.name)
+    chosen = {
+        reach.box.id: reach
+        for reach in every
+        if any(_within(source, reach, account_id, selected, subscribed) for source in filters)
+    }
+    return sorted(chosen.values(), key=lambda reach: reach.name)
 
 
 def _asks(filters: Iterable[MailboxFilter], scope: Scope) -> bool:
     return any(source.scope is scope for source in filters)
 
 
-def _within(source: MailboxFilter, box: Mailbox, selected: int, subscribed: set[str]) -> bool:
-    name = box.name
+def _within(source: MailboxFilter, reach: Reach, account_id: int, selected: int, subscribed: set[str]) -> bool:
+    box, name = reach.box, reach.name
     match source.scope:
         case Scope.SELECTED:
             return box.id == selected
         case Scope.PERSONAL:
-            return True
+            return box.account_id == account_id
         case Scope.SUBSCRIBED:
             return name in subscribed
         case Scope.INBOXES:  # where mail is delivered without anybody's rule
-            return name == INBOX or name.startswith(INBOX + SEPARATOR) or box.special_use == _JUNK
+            inbox = name == INBOX or name.startswith(INBOX + SEPARATOR) or box.special_use == _JUNK
+            return box.account_id == account_id and inbox
         case Scope.MAILBOXES:
             return name in source.names
         case Scope.SUBTREE:

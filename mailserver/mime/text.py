@@ -41,8 +41,8 @@ def header_text(octets: bytes, part: Part) -> str:
 
 
 def body_text(octets: bytes, part: Part) -> str:
-    """The decoded text of every text part, attached messages with their headers included; HTML without
-    its tags. Stops at MAX_TEXT."""
+    """The decoded text of every text part, and the names of attached files, attached messages with their headers
+    included; HTML without its tags. Stops at MAX_TEXT."""
     return "\n".join(_texts(octets, part))
 
 
@@ -51,6 +51,8 @@ def _texts(octets: bytes, root: Part) -> Iterator[str]:
     for part in root.walk(into_messages=True):
         if left <= 0:
             return
+        if part.filename:
+            yield part.filename
         if part.is_message:
             message = part.children[0]
             left -= message.body - message.start

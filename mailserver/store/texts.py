@@ -14,13 +14,14 @@ from mailserver.criteria import Body, Header, Text
 from mailserver.mime import headers
 from mailserver.mime.text import MAX_TEXT, fold
 from mailserver.store import blobs, index
+from mailserver.store.fieldtexts import FieldTexts, plainly_folded
 from mailserver.store.statements import Tx
 from mailserver.store.vocabulary import Fragment, fragments, is_exact
 
 CHUNK = 500
 """Contents of one IN list."""
-REMEMBERED = 2000
-"""Headers that one search may remember: more would push out what is worth more."""
+REMEMBERED = 1000
+"""Headers that one search may remember; of more it remembers the field it looked at."""
 
 Textual = Header | Body | Text
 
@@ -54,6 +55,16 @@ class Needle:
     def holds(self, header: bytes, body: bytes) -> bool:
         """Whether these folded texts meet the criterion (which is not about one field)."""
         return (self.header and self.text in header) or (self.body and self.text in body)
+
+    def values(self, sent: "SentHeader") -> list[bytes]:
+        """The folded values of the criterion's field in a header as it was sent."""
+        assert self.lines is not None
+        found = []
+        for line in self.lines.finditer(sent.lower):
+            start, end = line.span(1)
+            plain = plainly_folded(sent.lower[start:end])
+            found.append(sent.line(self.field, start, end) if plain is None else plain)
+        return found
 
     def holds_field(self, sent: "SentHeader") -> bool:
         """Whether a header as it was sent meets the criterion about one field."""
@@ -159,12 +170,13 @@ class Texts:
 
     def _verify_fields(self, needles: Sequence[Needle]) -> None:
         """Look at headers as they were sent, a batch at a time; never at a body."""
+        for one in needles:
+            self._ask_field(one)
         doubtful = sorted(set().union(*(self._doubts[one] for one in needles)))
         memory = self._tx.memory
-        worth_it = len(doubtful) <= REMEMBERED
         unread = []
         for content_id in doubtful:
-            known = memory.get(("sent header", content_id)) if worth_it else None
+            known = memory.get(("sent header", content_id))
             if known is None:
                 unread.append(content_id)
             else:
@@ -172,9 +184,25 @@ class Texts:
         for batch in _batches(unread):
             for content_id, frame in index.headers(self._tx, batch):
                 sent = SentHeader(blobs.expand(frame))
-                if worth_it:
-                    memory.put(("sent header", content_id), sent, sent.octets)
+                memory.put(("sent header", content_id), sent, sent.octets)
                 self._compare_fields(needles, content_id, sent)
+
+    def _ask_field(self, one: Needle) -> None:
+        """Settle the doubts that the remembered values of the field can; when many are left, remember theirs too."""
+        if one.lines is None:
+            self._doubts[one].clear()
+            return
+        doubts, name = self._doubts[one], ("field", self._account_id, one.field)
+        known: FieldTexts = self._tx.memory.get(name) or FieldTexts()
+        unknown = doubts - known.contents
+        if len(unknown) > REMEMBERED:
+            for batch in _batches(sorted(unknown)):
+                rows = index.headers(self._tx, batch)
+                known = known.more([(row[0], one.values(SentHeader(blobs.expand(row[1])))) for row in rows])
+            self._tx.memory.put(name, known, known.octets)
+        if known.contents:
+            self._hits[one.leaf].update(doubts.intersection(known.find(one.text)))
+            doubts -= known.contents
 
     def _compare_fields(self, needles: Sequence[Needle], content_id: int, sent: SentHeader) -> None:
         for one in needles:
