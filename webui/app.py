@@ -84,7 +84,7 @@ def create(
     submission: Submission,
     dav: ASGIApp | None = None,
     registry: CollectorRegistry | None = None,
-) -> ASGIApp:
+) -> "Front":
     """The whole web interface. `dav` serves `/dav/` and its discovery; `registry` is what `/metrics` shows."""
     keys = Keys(settings.secret("hmac"), clock)
     assets = Assets()
@@ -126,7 +126,7 @@ def create(
         routes=_routes(services, doors, registry),
         exception_handlers={HTTPException: _fault_page(services, doors)},
     )
-    return Front(starlette, dav, registry)
+    return Front(starlette, dav, registry, services.recovery.close)
 
 
 def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Sequence[BaseRoute]:
@@ -247,7 +247,15 @@ class Front:
     A measure names no address and no person.
     """
 
-    def __init__(self, pages: ASGIApp, dav: ASGIApp | None, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        pages: ASGIApp,
+        dav: ASGIApp | None,
+        registry: CollectorRegistry,
+        close: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """`close` ends what goes on behind the answers; it is told for how many seconds it may."""
+        self.close = close
         self._pages = pages
         self._dav = dav
         self._answers = Counter("webui_answers", "Answers by door and status", ["door", "status"], registry=registry)

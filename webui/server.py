@@ -8,7 +8,7 @@ answer.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from socket import socket
 from typing import Any, ClassVar
 
@@ -45,8 +45,11 @@ IGNORED_FACTOR = 4
 class Door:
     """The running servers of this worker."""
 
-    def __init__(self, servers: Sequence[tuple[uvicorn.Server, "asyncio.Task[None]"]]) -> None:
+    def __init__(
+        self, servers: Sequence[tuple[uvicorn.Server, "asyncio.Task[None]"]], close: Callable[[float], Awaitable[None]]
+    ) -> None:
         self._servers = servers
+        self._close = close
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let answers under way end within `grace` seconds, cut the rest."""
@@ -62,6 +65,7 @@ class Door:
                 if connection.transport is not None:
                     connection.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close(grace)
 
 
 class _Server(uvicorn.Server):
@@ -208,7 +212,7 @@ async def start(
             if task.done():
                 await task
         await asyncio.sleep(0.01)
-    return Door(servers)
+    return Door(servers, application.close)
 
 
 def _config(application: ASGIApp, protocol: type[asyncio.Protocol], settings: Settings, *, tls: bool) -> uvicorn.Config:

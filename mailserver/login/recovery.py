@@ -8,6 +8,7 @@ of it.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,6 +94,7 @@ class Recovery:
         self._post = post
         self._longest_delay = longest_delay
         self._under_way: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     # ------------------------------------------------------------------ asking
 
@@ -115,9 +117,20 @@ class Recovery:
         """Wait until every question taken so far has been looked into."""
         await asyncio.gather(*self._under_way)
 
+    async def close(self, grace: float) -> None:
+        """Look into what is under way now, not later: whoever asked was told that a code comes. `grace` in seconds."""
+        self._closing.set()
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(self._under_way, timeout=grace)
+        if late:
+            log.warning("questions were not looked into", count=len(late))
+
     async def _look_into(self, question: Question, peer: str) -> None:
         try:
-            await asyncio.sleep(self._longest_delay * int.from_bytes(self._clock.token(2)) / 0xFFFF)
+            delay = self._longest_delay * int.from_bytes(self._clock.token(2)) / 0xFFFF
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), delay)
             await self._answer(question, peer)
         except (Refused, Temporary) as error:
             log.warning("recovery failed", why=str(error))

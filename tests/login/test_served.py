@@ -5,8 +5,10 @@ import json
 import smtplib
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.harness import Instance
@@ -61,6 +63,21 @@ def test_an_account_made_while_the_server_runs_enters_and_receives(served: Insta
     for name in (login, login.upper(), "emilie.dupont@ac-exemple.fr"):
         assert enters(served, name)
     assert not enters(served, login, "wrong")
+
+
+def test_questions_under_way_are_looked_into_before_a_worker_ends(tmp_path: Path) -> None:
+    """Whoever asked for a code was told that it comes, and does not ask again."""
+    instance = Instance(tmp_path / "instance")
+    instance.init()
+    instance.start("--workers", "1")
+    with httpx.Client(base_url=f"http://127.0.0.1:{instance.ports['http']}", headers={"accept-language": "fr"}) as page:
+        for _ in range(6):
+            mark = page.get("/initialiser").text.split('name="m_" value="', 1)[1].split('"', 1)[0]
+            fields = {"m_": mark, "identifiant": "admin", "naissance": "14/07/1985", "numero": "21E2600123ABC"}
+            assert page.post("/initialiser", data=fields).status_code == 200
+        instance.stop()
+    asked = instance.command("account", "log", "DIR", "--action", "recovery-asked", "--json").stdout
+    assert len(json.loads(asked)) == 6
 
 
 def test_suspension_is_felt_by_logins_and_mail(served: Instance) -> None:
