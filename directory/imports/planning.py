@@ -8,11 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from directory import issuing
 from directory.hashing import Passwords
 from directory.imports import facts
 from directory.imports.deciding import Step, Terms, decide
-from directory.imports.recognition import Recogniser, uai_fault, uais_of
+from directory.imports.recognition import Recogniser, place_fault, uai_fault, uais_of
 from directory.imports.records import Departure, Export, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
 from directory.imports.telling import result
@@ -216,9 +215,10 @@ class Planner:
     def _place(self, record: SchoolRecord | TermRecord, plan: Plan, listener: Listener) -> None:
         if len(plan.schools) + len(plan.terms) >= MAX_PLACES:
             raise BadSyntax(f"more than {MAX_PLACES} schools, classes and groups")
-        if record.uai and not issuing.is_uai(record.uai):
+        fault = place_fault(record)
+        if fault:
             plan.tally.counts[Outcome.REFUSED] += 1
-            listener.fault(Fault(record.line, f"uai: {record.uai!r} is not the shape of a UAI", None, record.file))
+            listener.fault(Fault(record.line, fault, None, record.file))
             return
         wrong = uai_fault((record.uai,)) if record.uai else ""
         if wrong and isinstance(record, SchoolRecord):
@@ -293,6 +293,8 @@ def _settled(step: Step, password_hash: str) -> Candidate:
     """The candidate as the plan keeps it: whom nothing but a place tells apart is settled now."""
     candidate = step.candidate
     found = step.before.account_id if step.before is not None and candidate.place >= 0 else candidate.account_id
+    if found == candidate.account_id and not password_hash:
+        return candidate
     return replace(candidate, account_id=found, password_hash=password_hash)
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from directory import issuing
 from directory.enrolment import MAX_TEXT, checked_recovery, checked_title
-from directory.imports.records import Fault, PersonRecord
+from directory.imports.records import Fault, PersonRecord, SchoolRecord, TermRecord
 from directory.imports.target import Candidate
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
@@ -61,6 +61,8 @@ class Recogniser:
             raise _invalid("numen: not the shape of a NUMEN")
         if ine and not issuing.is_ine(ine):
             raise _invalid("ine: not the shape of an INE")
+        if len(record.source_key) > MAX_TEXT or not record.source_key.isprintable():
+            raise _invalid(f"the number in the export is longer than {MAX_TEXT} characters, or cannot be printed")
         born = _iso(record.birth_date) if record.birth_date else ""
         login = record.login.strip() if record.login else None
         checked = PersonRecord(
@@ -110,6 +112,20 @@ def identities(candidate: Candidate) -> list[str]:
     if candidate.account_id:
         found.append(f"a{candidate.account_id}")
     return found
+
+
+def place_fault(record: SchoolRecord | TermRecord) -> str:
+    """What makes a school or a word of the vocabulary useless; empty: nothing."""
+    if record.uai and not issuing.is_uai(record.uai):
+        return f"uai: {record.uai[:20]!r} is not the shape of a UAI"
+    if isinstance(record, TermRecord):
+        try:
+            affiliations.canonical([Affiliation(record.kind, record.code, record.uai, record.label)])
+        except Refused as refusal:
+            return refusal.text
+    elif len(record.source_key or "") > MAX_TEXT:
+        return f"the number of the structure is longer than {MAX_TEXT} characters"
+    return ""
 
 
 def uai_fault(uais: Iterable[str]) -> str:
