@@ -1,16 +1,20 @@
 """ENVELOPE (RFC 3501 section 7.4.2), message ids and references.
 
 Strings come out as quoted strings of 7-bit characters. What a sender left unencoded in the header (8-bit
-octets) is guessed and written as encoded words, so that any client of RFC 3501 shows it right.
+octets) is guessed and written as encoded words, so that any client of RFC 3501 shows it right. `quote_utf8` in the
+place of `quote` leaves it in UTF-8, for a client that takes it (RFC 9755 section 3).
 """
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
 from mailserver import address
 from mailserver.errors import BadSyntax
 from mailserver.mime import headers
 from mailserver.mime.addresses import Mailbox, parse
+
+Quote = Callable[[str], str]
 
 Fields = dict[bytes, bytes]
 """A header's fields by lower-case name, values not yet unfolded; repeated address fields are joined."""
@@ -30,6 +34,15 @@ def quote(text: str) -> str:
     """An IMAP quoted string; what it cannot hold (8-bit) becomes encoded words, NUL and line ends vanish."""
     if not text.isascii():
         text = " ".join(headers.encode_words(headers.clean(text)))
+    return _quoted(text)
+
+
+def quote_utf8(text: str) -> str:
+    """The same for a client that takes UTF-8: nothing is encoded."""
+    return _quoted(text if text.isascii() else headers.clean(text))
+
+
+def _quoted(text: str) -> str:
     if "\r" in text or "\0" in text or "\n" in text:
         text = _STRAY.sub("", text)
     if '"' in text or "\\" in text:
@@ -37,19 +50,20 @@ def quote(text: str) -> str:
     return f'"{text}"'
 
 
-def nstring(raw: bytes | None) -> str:
+def nstring(raw: bytes | None, spell: Quote = quote) -> str:
     """A field's value as a quoted string, or NIL when there is no such field."""
-    return "NIL" if raw is None else quote(headers.as_text(raw))
+    return "NIL" if raw is None else spell(headers.as_text(raw))
 
 
-def render(fields: Fields, mailboxes: dict[bytes, list[Mailbox]]) -> str:
+def render(fields: Fields, mailboxes: dict[bytes, list[Mailbox]], spell: Quote = quote) -> str:
     """The ENVELOPE of a header. Sender and Reply-To default to From (RFC 3501 section 7.4.2)."""
-    sender = addresses(mailboxes.get(b"from"))
+    sender = addresses(mailboxes.get(b"from"), spell)
     return (
-        f"({nstring(fields.get(b'date'))} {nstring(fields.get(b'subject'))} {sender} "
-        f"{_or(mailboxes.get(b'sender'), sender)} {_or(mailboxes.get(b'reply-to'), sender)} "
-        f"{addresses(mailboxes.get(b'to'))} {addresses(mailboxes.get(b'cc'))} {addresses(mailboxes.get(b'bcc'))} "
-        f"{nstring(fields.get(b'in-reply-to'))} {nstring(fields.get(b'message-id'))})"
+        f"({nstring(fields.get(b'date'), spell)} {nstring(fields.get(b'subject'), spell)} {sender} "
+        f"{_or(mailboxes.get(b'sender'), sender, spell)} {_or(mailboxes.get(b'reply-to'), sender, spell)} "
+        f"{addresses(mailboxes.get(b'to'), spell)} {addresses(mailboxes.get(b'cc'), spell)} "
+        f"{addresses(mailboxes.get(b'bcc'), spell)} "
+        f"{nstring(fields.get(b'in-reply-to'), spell)} {nstring(fields.get(b'message-id'), spell)})"
     )
 
 
@@ -61,25 +75,25 @@ def read_mailboxes(fields: Fields) -> dict[bytes, list[Mailbox]]:
     return {name: parse(headers.as_text(fields[name])) for name in ADDRESS_FIELDS if name in fields}
 
 
-def _or(mailboxes: list[Mailbox] | None, default: str) -> str:
-    return addresses(mailboxes) if mailboxes else default
+def _or(mailboxes: list[Mailbox] | None, default: str, spell: Quote) -> str:
+    return addresses(mailboxes, spell) if mailboxes else default
 
 
-def addresses(mailboxes: list[Mailbox] | None) -> str:
+def addresses(mailboxes: list[Mailbox] | None, spell: Quote = quote) -> str:
     """A parenthesised address list, or NIL when it is empty."""
     if not mailboxes:
         return "NIL"
-    return f"({''.join(map(_address, mailboxes))})"
+    return f"({''.join([_address(mailbox, spell) for mailbox in mailboxes])})"
 
 
-def _address(mailbox: Mailbox) -> str:
+def _address(mailbox: Mailbox, spell: Quote) -> str:
     name, route, local, domain = mailbox
     if domain is None:  # the marks of a group
-        return f"(NIL NIL {'NIL' if local is None else quote(local)} NIL)"
-    if not domain.isascii():
+        return f"(NIL NIL {'NIL' if local is None else spell(local)} NIL)"
+    if spell is quote and not domain.isascii():
         with suppress(BadSyntax):
             domain = address.check_domain(domain)
-    return f"({quote(name) if name else 'NIL'} {quote(route) if route else 'NIL'} {quote(local or '')} {quote(domain)})"
+    return f"({spell(name) if name else 'NIL'} {spell(route) if route else 'NIL'} {spell(local or '')} {spell(domain)})"
 
 
 def message_id(raw: bytes | None) -> str:

@@ -90,8 +90,10 @@ class Entity:
 
     @property
     def is_message(self) -> bool:
-        """A message within: message/rfc822 that was opened."""
-        return self.main == "message" and self.subtype == "rfc822"
+        """A message within: message/rfc822, or message/global (RFC 6532 section 3.7) unless it is encoded."""
+        if self.main != "message":
+            return False
+        return self.subtype == "rfc822" or (self.subtype == "global" and self.encoding in ("7bit", "8bit", "binary"))
 
 
 def parse(octets: bytes) -> Entity:

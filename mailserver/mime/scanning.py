@@ -72,6 +72,16 @@ def scan(octets: bytes) -> Scan:
     )
 
 
+def international(octets: bytes) -> tuple[bytes, bytes, bytes]:
+    """ENVELOPE, BODY and BODYSTRUCTURE of a message, what its headers have in UTF-8 (RFC 6532) left so.
+
+    The same as in its `Scan` for a message without 8-bit octets in a header. Never raises.
+    """
+    root = parsing.parse(octets)
+    header = envelope.render(root.fields, root.mailboxes or {}, envelope.quote_utf8)
+    return (header.encode("utf-8"), *render.structure(root, envelope.quote_utf8))
+
+
 def _label(mailbox: Mailbox) -> str:
     return mailbox.display or headers.clean(mailbox.address)
 

@@ -54,7 +54,7 @@ class Part:
     number: str
     """Section number that reads its body (`1.2`); empty for a message that is a multipart."""
     children: tuple["Part", ...] = ()
-    """Parts of a multipart; the one message of a message/rfc822."""
+    """Parts of a multipart; the one message of a message/rfc822 or message/global."""
 
     @property
     def size(self) -> int:
@@ -67,8 +67,8 @@ class Part:
 
     @property
     def is_message(self) -> bool:
-        """True for a message/rfc822 that was opened: its one child is the message."""
-        return self.type == "message/rfc822" and bool(self.children)
+        """True for a message/rfc822 or message/global that was opened: its one child is the message."""
+        return self.type in ("message/rfc822", "message/global") and bool(self.children)
 
     @property
     def is_attachment(self) -> bool:

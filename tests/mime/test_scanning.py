@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.mime import Scan, scan, unpack
+from mailserver.mime import Scan, scan, scanning, unpack
 from mailserver.mime.parsing import MAX_DEPTH, MAX_HEADER_LINES, MAX_PARTS
 from mailserver.mime.text import searchable
 from tests.mime.imap_values import check_body, check_envelope, read
@@ -245,3 +245,38 @@ def test_cost_is_linear(kind: str) -> None:
         return best
 
     assert measure(many) < 40 * measure(few) + 0.02
+
+
+GLOBAL = (
+    "From: Élodie <élodie@exemplé.fr>\r\nSubject: Réunion\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    '--x\r\nContent-Type: image/png; name="été.png"\r\n\r\nx\r\n'
+    "--x\r\nContent-Type: message/global\r\n\r\nSubject: Intérieur\r\n\r\nbonjour\r\n--x--\r\n"
+).encode()
+
+
+def test_what_headers_have_in_utf8_is_left_to_those_who_take_it() -> None:
+    envelope, body, structure = scanning.international(GLOBAL)
+    who = '(("Élodie" NIL "élodie" "exemplé.fr"))'
+    assert envelope.decode() == f'(NIL "Réunion" {who} {who} {who} NIL NIL NIL NIL NIL)'
+    inner = '"message" "global" NIL NIL NIL "7bit" 30 (NIL "Intérieur" NIL NIL NIL NIL NIL NIL NIL NIL) ("text" "plain"'
+    assert inner in structure.decode()
+    assert inner in body.decode()
+    assert '("name" "été.png")' in body.decode()
+
+
+def test_message_global_is_a_file_to_others_and_its_parts_are_found() -> None:
+    scanned = scan(GLOBAL)
+    assert scanned.bodystructure.isascii()
+    assert b'"message" "global" NIL NIL NIL "7bit" 30 NIL NIL NIL NIL)' in scanned.bodystructure
+    tree = unpack(scanned.parts)
+    assert tree.section("2", "HEADER") is not None
+    part = tree.find("2.1")
+    assert part is not None
+    assert part.content(GLOBAL) == b"bonjour"
+
+
+def test_without_8bit_headers_both_are_the_same() -> None:
+    plain = b"From: a@b.fr\r\nSubject: =?utf-8?Q?=C3=A9?=\r\n\r\n\xc3\xa9"
+    scanned = scan(plain)
+    assert scanning.international(plain) == (scanned.envelope, scanned.body, scanned.bodystructure)
