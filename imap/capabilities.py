@@ -28,6 +28,7 @@ class Capability:
 
 CAPABILITIES = (
     Capability("IMAP4rev1", 3501, "imap.commands"),
+    Capability("IMAP4rev2", 9051, "imap.session"),
     Capability("LITERAL+", 7888, "imap.wire.framing"),
     Capability("SASL-IR", 4959, "imap.commands.basic"),
     Capability("STARTTLS", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_start_tls),
@@ -71,6 +72,7 @@ CAPABILITIES = (
     Capability("RIGHTS=texk", 4314, "imap.commands.rights"),
     Capability("LIST-MYRIGHTS", 8440, "imap.commands.folders"),
     Capability("OBJECTID", 8474, "imap.commands.folders"),
+    Capability("UTF8=ACCEPT", 9755, "imap.session"),
     Capability("BINARY", 3516, "imap.commands.fetch"),
     Capability("REPLACE", 8508, "imap.commands.replacing"),
     Capability("SAVEDATE", 8514, "imap.commands.fetch"),
@@ -83,5 +85,5 @@ CAPABILITIES = (
     ),
 )
 
-ENABLES = frozenset({"CONDSTORE", "QRESYNC", "UIDONLY"})
+ENABLES = frozenset({"CONDSTORE", "IMAP4rev2", "QRESYNC", "UIDONLY", "UTF8=ACCEPT"})
 """What ENABLE can turn on (RFC 5161 section 3.1)."""

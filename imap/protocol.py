@@ -214,7 +214,9 @@ class Connection(protocol.Protocol):
         """Parse and run one command; the limits follow the session's state."""
         before = self.session.state
         try:
-            tagged: Tagged = syntax.parse(line, utf8=self.session.utf8)
+            tagged: Tagged = syntax.parse(
+                line, utf8=self.session.utf8, charset="UTF8=ACCEPT" not in self.session.enabled
+            )
         except BadCommand as bad:
             if isinstance(bad, BadCharset) and bad.saves:
                 self.session.forget_result()

@@ -213,11 +213,13 @@ class Session:
         shared, rights = await self.services.shelf.open(self.viewer, name)
         read_only = read_only or not rights & CHANGING
         try:
-            recent = await _recent(shared, shared.snapshot.recent, read_only)
+            recent = await _recent(shared, shared.snapshot.recent, read_only or self.rev2)
         except BaseException:
             self.services.shelf.release(shared)
             raise
         self.selected = Selected(shared, View(shared.snapshot, recent), name, read_only, rights)
+        if self.rev2:
+            self.selected.view.forget_recent()
         if self.selected.owner != self.account_id:
             self._watch_rights(shared.mailbox_id)
         self.state = State.SELECTED
@@ -302,9 +304,20 @@ class Session:
         return responses.ok("Mod-sequences are told from now on", code).encode()
 
     @property
+    def rev2(self) -> bool:
+        """True when the client speaks IMAP4rev2 (RFC 9051 appendix A): it knows no \\Recent and no SEARCH answers."""
+        return "IMAP4rev2" in self.enabled
+
+    @property
     def utf8(self) -> bool:
-        """True when mailbox names travel as UTF-8 (RFC 6855)."""
-        return "UTF8=ACCEPT" in self.enabled
+        """True when mailbox names and headers travel as UTF-8 (RFC 9755 section 3, RFC 9051 section 5.1)."""
+        return self.rev2 or "UTF8=ACCEPT" in self.enabled
+
+    def enable_rev2(self) -> None:
+        """RFC 9051 section 6.3.1: from now on nothing is recent to this session, and nothing more is claimed."""
+        self.enabled.add("IMAP4rev2")
+        if self.selected is not None:
+            self.selected.view.forget_recent()
 
     # ------------------------------------------------------------------ news
 
@@ -322,7 +335,8 @@ class Session:
         try:
             snapshot = await shared.fresh()
             if snapshot.uidnext != view.snapshot.uidnext:
-                view.claim(await _recent(shared, max(snapshot.recent, view.snapshot.uidnext), selected.read_only))
+                first = max(snapshot.recent, view.snapshot.uidnext)
+                view.claim(await _recent(shared, first, selected.read_only or self.rev2))
         except Refused:
             raise Ended("The selected mailbox was deleted") from None
         snapshot = shared.snapshot

@@ -76,7 +76,17 @@ class Lot:
 class View:
     """One selected mailbox as one client sees it. Pure: whoever owns it brings new snapshots."""
 
-    __slots__ = ("_answered", "_ghosts", "_heard", "_recent", "_recent_told", "saved", "snapshot", "uids")
+    __slots__ = (
+        "_answered",
+        "_ghosts",
+        "_heard",
+        "_recent",
+        "_recent_told",
+        "_tells_recent",
+        "saved",
+        "snapshot",
+        "uids",
+    )
 
     def __init__(self, snapshot: Snapshot, recent: tuple[int, int] = (0, 0)) -> None:
         """`recent` is the half-open range of UIDs this session was the first to be told of."""
@@ -90,6 +100,7 @@ class View:
         """While there are ghosts: the mod-sequence before the first of them."""
         self._answered: set[int] = set()
         self._recent: list[tuple[int, int]] = []
+        self._tells_recent = True
         self.claim(recent)
         self._recent_told = self.recent_count()
 
@@ -173,13 +184,18 @@ class View:
     def claim(self, recent: tuple[int, int]) -> None:
         """These UIDs (half-open range) are recent to this session (RFC 3501 section 2.3.2)."""
         low, high = recent
-        if low >= high:
+        if low >= high or not self._tells_recent:
             return
         if self._recent and self._recent[-1][1] == low:
             self._recent[-1] = (self._recent[-1][0], high)
         else:
             self._recent.append(recent)
         del self._recent[:-MAX_RECENT_RANGES]
+
+    def forget_recent(self) -> None:
+        """The client knows no \\Recent: nothing is, and RECENT is never told."""
+        self._recent.clear()
+        self._tells_recent = False
 
     def is_recent(self, uid: int) -> bool:
         return any(low <= uid < high for low, high in self._recent)
@@ -279,6 +295,8 @@ class View:
         return removed
 
     def _recent_news(self, exists: bool) -> int | None:
+        if not self._tells_recent:
+            return None
         count = self.recent_count()
         if count == self._recent_told and not exists:
             return None

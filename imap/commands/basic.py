@@ -22,6 +22,8 @@ log = structlog.get_logger("imap")
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
+_SPELLED = {name.upper(): name for name in ENABLES}
+
 MAX_ENABLED = 50
 """Capabilities of one ENABLE that are looked at."""
 
@@ -55,9 +57,12 @@ async def identify(session: Session, command: commands.Identify) -> Outputs:
 
 async def enable(session: Session, command: commands.Enable) -> Outputs:
     """RFC 5161: what is unknown is passed over in silence."""
-    wanted = [name for name in command.capabilities[:MAX_ENABLED] if name in ENABLES and name not in session.enabled]
+    known = (_SPELLED.get(name) for name in command.capabilities[:MAX_ENABLED])
+    wanted = [name for name in known if name is not None and name not in session.enabled]
     if "CONDSTORE" in wanted or "QRESYNC" in wanted:  # RFC 7162 section 3.2.3
         yield session.enable_condstore()
+    if "IMAP4rev2" in wanted:
+        session.enable_rev2()
     session.enabled.update(wanted)
     yield responses.enabled(wanted)
     yield ok("ENABLE completed")

@@ -9,9 +9,10 @@ NO [EXPUNGEISSUED] (RFC 2180 section 4.1.2), unless it spoke of UIDs, where such
 import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
-from imap import bodies, resync
+from imap import bodies, international, resync
 from imap.bodies import Bodies
 from imap.lots import column, flag_lines
 from imap.session import Selected, Session
@@ -93,6 +94,7 @@ class _Answer:
         self._attributes = tuple(item for item in items if isinstance(item, Attribute))
         self._sections = tuple(item for item in items if isinstance(item, Section))
         self._columns = tuple(COLUMNS[item] for item in self._attributes if item in COLUMNS)
+        self._utf8_columns = international.places(self._columns) if session.utf8 else ()
         self._plain = all(section.coding is Coding.KEPT for section in self._sections)
         self.missing = 0
         self.undecodable = False
@@ -127,11 +129,30 @@ class _Answer:
         store = session.services.store
         read = store.glance if len(uids) <= FEW else store.read
         try:
-            return await read(messages.fetch_uids, self._selected.owner, mailbox_id, names, uids)
+            rows = await read(messages.fetch_uids, self._selected.owner, mailbox_id, names, uids)
+            if not self._utf8_columns:
+                return rows
+            shown = await self._in_utf8([row[0] for row in rows], [row[1:] for row in rows])
+            return [(row[0], *columns) for row, columns in zip(rows, shown, strict=True)]
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:  # deleted meanwhile: the news will say so
                 return []
             raise
+
+    async def _in_utf8(self, uids: Sequence[int], rows: list[Row]) -> list[Row]:
+        """Columns of these messages as a session that takes UTF-8 shall see them."""
+        where = self._utf8_columns
+        suspects = international.suspects(uids, rows, where)
+        if not suspects:
+            return rows
+        store = self._session.services.store
+        shown = await store.read(
+            international.read, self._selected.owner, self._selected.shared.mailbox_id, suspects, where, store.blobs
+        )
+        return [
+            international.put(row, shown[uid], where) if uid in shown else row
+            for uid, row in zip(uids, rows, strict=True)
+        ]
 
     def _join(self, lot: Lot, rows: Sequence[Row]) -> list[tuple[int | bytes | str, ...]]:
         """Rows for `fetchlines`: what the snapshot knows beside what was read."""
@@ -185,7 +206,8 @@ class _Answer:
         wanted = (self._selected.owner, mailbox_id, uids, self._columns, self._sections, store.blobs)
         try:
             found = await store.glance(bodies.read_small, *wanted) if len(uids) <= FEW else None
-            return found if found is not None else await store.read(bodies.read, *wanted)
+            found = found if found is not None else await store.read(bodies.read, *wanted)
+            return replace(found, columns=await self._in_utf8(found.uids, found.columns))
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:
                 return Bodies([], [], [], len(uids))

@@ -42,7 +42,16 @@ async def create(session: Session, command: commands.Create) -> Outputs:
             yield no(refusal.text, Code(CodeName.USEATTR))
             return
         raise
+    yield _respelled(session, command.mailbox)
     yield ok("CREATE completed", codes.mailbox_id(objectids.mailbox_id(box.uidvalidity)))
+
+
+def _respelled(session: Session, name: str) -> bytes:
+    """Under IMAP4rev2 the name a new mailbox has, when the client spelled it otherwise (RFC 9051 section 6.3.4)."""
+    spelled = mailboxes.canonical(name)
+    if not session.rev2 or spelled == name:
+        return b""
+    return responses.mailbox_line(spelled, old=name, utf8=True)
 
 
 async def delete(session: Session, command: commands.Delete) -> Outputs:
@@ -56,8 +65,11 @@ async def delete(session: Session, command: commands.Delete) -> Outputs:
 
 
 async def rename(session: Session, command: commands.Rename) -> Outputs:
-    """RFC 3501 section 6.3.5."""
+    """RFC 3501 section 6.3.5; what IMAP4rev2 tells of it, RFC 9051 section 7.3.1."""
     await session.services.store.write(access.rename, session.viewer, command.mailbox, command.new)
+    if session.rev2:
+        new = mailboxes.canonical(command.new.removesuffix(SEPARATOR))
+        yield responses.mailbox_line(new, old=command.mailbox, utf8=True)
     yield ok("RENAME completed")
 
 

@@ -6,6 +6,7 @@ accents, which finds all that i;unicode-casemap would (RFC 5255 section 4.3).
 """
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from imap import contexts, results
 from imap.matching import find
@@ -20,8 +21,16 @@ from mailserver.errors import BadSyntax
 Outputs = AsyncGenerator[bytes | Reply, None]
 
 
+def extended(session: Session, command: commands.Search) -> commands.Search:
+    """Under IMAP4rev2 there is no SEARCH answer: a search without RETURN asks for ALL (RFC 9051 section 6.4.4)."""
+    if not session.rev2 or command.returns is not None:
+        return command
+    return replace(command, returns=frozenset((SearchReturn.ALL,)))
+
+
 async def search(session: Session, command: commands.Search) -> Outputs:
     """RFC 3501 section 6.4.4. Messages another session expunged are not found (RFC 2180 section 4.3)."""
+    command = extended(session, command)
     view, criterion, returns = session.mailbox.view, command.criterion, command.returns
     contexts.check_tag(session, returns)
     if mentions_modseq(criterion):

@@ -13,14 +13,15 @@ from imap.wire.responses import Reply, ok
 from imap.wire.sets import LARGEST, SequenceSet
 from mailserver import objectids
 from mailserver.errors import BadSyntax, Refused
-from mailserver.store import access
+from mailserver.store import access, mailboxes
 from mailserver.store.flags import MAX_KEYWORDS
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
 
 async def select(session: Session, command: commands.Select) -> Outputs:
-    """SELECT and EXAMINE (RFC 3501 sections 6.3.1, 6.3.2; RFC 7162 sections 3.1.8, 3.2.5, 3.2.11).
+    """SELECT and EXAMINE (RFC 3501 sections 6.3.1, 6.3.2; RFC 9051 section 6.3.2; RFC 7162 sections 3.1.8, 3.2.5,
+    3.2.11).
 
     The mailbox that was selected is left even when the new one cannot be entered.
     """
@@ -34,6 +35,8 @@ async def select(session: Session, command: commands.Select) -> Outputs:
         session.enable_condstore()
     selected = await session.select(command.mailbox, read_only=command.read_only)
     yield _describe(session, selected)
+    if session.rev2:
+        yield _named(command.mailbox)
     if resync is not None and resync.uidvalidity == selected.view.snapshot.uidvalidity:
         try:
             async for lines in _resynchronise(session, selected, resync):
@@ -63,8 +66,17 @@ async def _resynchronise(session: Session, selected: Selected, resync: commands.
         await asyncio.sleep(0)
 
 
+def _named(name: str) -> bytes:
+    """The LIST line of RFC 9051 section 6.3.2, with OLDNAME when the client spells the name otherwise."""
+    spelled = mailboxes.canonical(name)
+    return responses.mailbox_line(spelled, old=name if name != spelled else "", utf8=True)
+
+
 def _describe(session: Session, selected: Selected) -> bytes:
-    """Everything RFC 3501 section 6.3.1, RFC 7162 section 3.1.2.1 and RFC 8474 section 4.2 demand."""
+    """Everything RFC 3501 section 6.3.1, RFC 7162 section 3.1.2.1 and RFC 8474 section 4.2 demand.
+
+    RFC 9051 section 6.3.2 has no RECENT and no UNSEEN.
+    """
     snapshot, view = selected.view.snapshot, selected.view
     permanent = b""
     changeable = access.changeable(selected.rights)
@@ -76,10 +88,11 @@ def _describe(session: Session, selected: Selected) -> bytes:
         responses.flags(snapshot.names.every()),
         responses.ok("Flags that stay", codes.permanent_flags(permanent)).encode(),
         responses.exists(len(view)),
-        responses.recent(view.recent_count()),
     ]
+    if not session.rev2:
+        said.append(responses.recent(view.recent_count()))
     unseen = snapshot.first_unseen()
-    if unseen is not None and not session.uid_only:  # it is a message number
+    if unseen is not None and not session.uid_only and not session.rev2:  # it is a message number
         said.append(responses.ok("First unseen", codes.number(CodeName.UNSEEN, unseen + 1)).encode())
     for name, value in (
         (CodeName.UIDVALIDITY, snapshot.uidvalidity),

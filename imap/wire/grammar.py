@@ -80,13 +80,15 @@ class BadCharset(BadCommand):
 class Cursor:
     """Where the parser stands in a command."""
 
-    __slots__ = ("_literals", "_taken", "position", "text", "utf8")
+    __slots__ = ("_literals", "_taken", "charset", "position", "text", "utf8")
 
-    def __init__(self, line: CommandLine, utf8: bool = False, position: int = 0) -> None:
+    def __init__(self, line: CommandLine, utf8: bool = False, position: int = 0, *, charset: bool = True) -> None:
         self.text = line.text
         self.position = position
         self.utf8 = utf8
         """The client enabled UTF-8: its mailbox names are not in modified UTF-7."""
+        self.charset = charset
+        """SEARCH may name a charset."""
         self._literals = line.literals
         self._taken = 0
 

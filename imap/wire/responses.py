@@ -166,19 +166,24 @@ def mailbox_line(
     *,
     lsub: bool = False,
     below: Iterable[ListSelect] = (),
+    old: str = "",
     utf8: bool = False,
 ) -> bytes:
     """LIST, or LSUB (RFC 3501 sections 7.2.2, 7.2.3); `attributes` with their backslash.
 
-    `below` makes CHILDINFO: what was asked for that names below this one have (RFC 5258 section 3.5).
+    `below` makes CHILDINFO: what was asked for that names below this one have (RFC 5258 section 3.5). `old` makes
+    OLDNAME: the name the client knows it by (RFC 9051 section 7.3.1).
     """
     children = " ".join(f'"{option.value}"' for option in below).encode("ascii")
+    more = [b"CHILDINFO (%s)" % children] if children else []
+    if old:
+        more.append(b'"OLDNAME" (%s)' % names.encode(old, utf8))
     return b'* %s (%s) "%s" %s%s\r\n' % (
         b"LSUB" if lsub else b"LIST",
         " ".join(attributes).encode("ascii"),
         SEPARATOR.encode("ascii"),
         names.encode(name, utf8),
-        b" (CHILDINFO (%s))" % children if children else b"",
+        b" (%s)" % b" ".join(more) if more else b"",
     )
 
 

@@ -272,6 +272,8 @@ def thread(cursor: Cursor, by_uid: bool) -> Thread:
 def _program(cursor: Cursor, returns: Returns | None) -> Criterion:
     """The keys, and CHARSET before them."""
     if cursor.sees_word(b"CHARSET "):
+        if not cursor.charset:
+            raise BadSyntax("Texts are in UTF-8, no charset is named")  # RFC 9755 section 3
         cursor.word()
         cursor.space()
         _charset(cursor, returns)

@@ -56,10 +56,11 @@ MAX_CREDENTIAL = 1000
 """Octets of a login or a password."""
 
 
-def parse(line: CommandLine, utf8: bool = False) -> Tagged:
+def parse(line: CommandLine, utf8: bool = False, *, charset: bool = True) -> Tagged:
     """The command, or BadCommand with its tag (its kinds BadCharset and BadMailbox where the form is right).
 
-    `utf8` says that the client enabled UTF-8 for mailbox names (RFC 6855 section 3).
+    `utf8` says that the client enabled UTF-8 for mailbox names; `charset` whether SEARCH may name one (RFC 9755
+    section 3).
     """
     start = _START.match(line.text)
     if start is None:
@@ -70,7 +71,7 @@ def parse(line: CommandLine, utf8: bool = False) -> Tagged:
     read = (_COMMANDS if uid is None else _UID_COMMANDS).get(name.upper())
     if read is None:
         raise BadCommand("Unknown command", tag_text)
-    cursor = Cursor(line, utf8, start.end())
+    cursor = Cursor(line, utf8, start.end(), charset=charset)
     try:
         command = read(cursor)
         cursor.end()
