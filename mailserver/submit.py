@@ -77,7 +77,7 @@ class Submission:
         await self._boxes(principal, [reverse_path] if reverse_path else (), Reason.SENDER_NOT_OWNED)
 
     async def _boxes(self, principal: Principal, addresses: Iterable[str], reason: Reason) -> dict[int, None]:
-        """The functional boxes among these, where not this person's own. Raises Refused(reason) for others, Temporary."""
+        """The functional boxes among addresses that are not this person's. Raises Refused(reason), Temporary."""
         others = [address for address in addresses if not principal.owns(address)]
         if not others:
             return {}
@@ -161,6 +161,10 @@ class Submission:
             size=len(octets),
         )
         return name
+
+    async def post(self, to: str, octets: bytes) -> None:
+        """Send a message of the service itself, under the null sender. Raises as `submit`."""
+        await self.submit(None, "", (to,), octets)
 
     async def from_service(self, recipients: Sequence[str], octets: bytes) -> list[Part]:
         """A notice of the service itself, under the null sender, for a unit of the caller's (`deliver_parts`).

@@ -40,10 +40,11 @@ annotation = Table(
     Column("mailbox_id", BigInteger, nullable=False),
     Column("account_id", BigInteger, nullable=False),
     Column("entry", Key, nullable=False),
-    Column("value", LargeBinary, nullable=False),
+    Column("value", LargeBinary),
     sqlite_autoincrement=True,
 )
-"""METADATA (RFC 5464). `mailbox_id` 0: of the server. `account_id`: whose private entry it is; 0: everybody's."""
+"""METADATA (RFC 5464). `mailbox_id` 0: of the server. `account_id`: whose private entry it is; 0: everybody's. A change
+gives a row a new `id`, so that what moved since can be asked; a removed entry stays for a while without its value."""
 Index("ix_annotation_mailbox_id", annotation.c.mailbox_id, annotation.c.account_id, annotation.c.entry, unique=True)
 Index("ix_annotation_account_id", annotation.c.account_id)
 

@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("mailbox_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("entry", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
-        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_annotation")),
         sqlite_autoincrement=True,
     )
