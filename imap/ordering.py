@@ -37,6 +37,42 @@ async def sort_places(session: Session, places: "array[int]", keys: Sequence[Sor
     )
 
 
+async def sorted_line(session: Session, places: "array[int]", keys: Sequence[SortKey], *, by_uid: bool) -> bytes:
+    """The SORT line of these messages, made where they are sorted. Raises as `sort_places`."""
+    if not places:
+        return found.sort(())
+    selected = session.mailbox
+    named = array("I", numbers(selected.view, places, by_uid))
+    fields = tuple((_FIELDS[key.field], key.reverse) for key in keys)
+    return await session.services.store.read(
+        _sorted, selected.owner, selected.shared.mailbox_id, selected.view.snapshot.uids, places, named, fields
+    )
+
+
+def _sorted(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    uids: "array[int]",
+    places: "array[int]",
+    named: "array[int]",
+    fields: tuple[tuple[Field, bool], ...],
+) -> bytes:
+    """In a reader's thread. The line depends on nothing but the messages and their names."""
+    name = ("sort line", mailbox_id, fields)
+    known = tx.memory.get(name)
+    if known is not None and known[0] == uids and known[1] == places and known[2] == named:
+        return known[3]  # type: ignore[no-any-return]
+    ordered = order.sort(tx, account_id, mailbox_id, uids, places, fields)
+    if len(places) == len(uids):
+        line = found.sort([named[place] for place in ordered])
+    else:
+        by_place = dict(zip(places, named, strict=True))
+        line = found.sort([by_place[place] for place in ordered])
+    tx.memory.put(name, (uids, places, named, line), 8 * len(uids) + len(line))
+    return line
+
+
 async def threads_line(session: Session, places: "array[int]", algorithm: ThreadAlgorithm, *, by_uid: bool) -> bytes:
     """The THREAD line of these messages. Raises Refused(NO_SUCH_MAILBOX), Temporary."""
     if not places:

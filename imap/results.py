@@ -26,7 +26,9 @@ def numbers(view: View, places: Sequence[int], by_uid: bool) -> list[int]:
     uids = view.snapshot.uids
     if by_uid:
         return [uids[place] for place in places]
-    return [view.number(uids[place]) for place in places] if view.ghosts else [place + 1 for place in places]
+    if view.ghosts:
+        return [view.number(uids[place]) for place in places]
+    return [place + 1 for place in places]
 
 
 def extended(

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 
 from imap import contexts, results
 from imap.matching import find
-from imap.ordering import sort_places, threads_line
+from imap.ordering import sort_places, sorted_line, threads_line
 from imap.session import Session
 from imap.wire import commands, found
 from imap.wire.found import Origin
@@ -28,11 +28,14 @@ async def sort(session: Session, command: commands.Sort) -> Outputs:
     if mentions_modseq(criterion):
         yield session.enable_condstore()
     with results.saving(view, returns):
-        places = await find(session, criterion)
-        places = await sort_places(session, array("I", places), command.keys)
+        found_places = array("I", await find(session, criterion))
+        if returns is None and not mentions_modseq(criterion):
+            yield await sorted_line(session, found_places, command.keys, by_uid=command.by_uid)
+            yield results.completed(session, "SORT", by_uid=command.by_uid)
+            return
+        places = await sort_places(session, found_places, command.keys)
     if returns is None:
-        modseq = results.highest(view, places) if mentions_modseq(criterion) else None
-        yield found.sort(results.numbers(view, places, command.by_uid), modseq)
+        yield found.sort(results.numbers(view, places, command.by_uid), results.highest(view, places))
     else:
         origin = Origin(session.tag, command.by_uid)
         yield results.extended(session, origin, places, returns, command.partial, criterion)

@@ -196,9 +196,11 @@ class Texts:
         known: FieldTexts = self._tx.memory.get(name) or FieldTexts()
         unknown = doubts - known.contents
         if len(unknown) > REMEMBERED:
-            for batch in _batches(sorted(unknown)):
-                rows = index.headers(self._tx, batch)
-                known = known.more([(row[0], one.values(SentHeader(blobs.expand(row[1])))) for row in rows])
+            known = known.more(
+                (content_id, one.values(SentHeader(blobs.expand(frame))))
+                for batch in _batches(sorted(unknown))
+                for content_id, frame in index.headers(self._tx, batch)
+            )
             self._tx.memory.put(name, known, known.octets)
         if known.contents:
             self._hits[one.leaf].update(doubts.intersection(known.find(one.text)))
