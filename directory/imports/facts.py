@@ -16,7 +16,7 @@ from mailserver.store.accounts import Marks
 from mailserver.store.roll import ENTRY_FIELDS, Known
 
 _OCTETS = frozenset(("numen", "ine", "birth_date"))
-_COMPACT = (",", ":")
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ARRIVAL = (
     *ENTRY_FIELDS,
     *("affiliations", "numen", "ine", "birth_date", "recovery_address", "source", "source_key"),
@@ -27,9 +27,8 @@ _RECORD = tuple(field.name for field in fields(PersonRecord) if field.name not i
 
 def dump(known: Known, names: Iterable[str] = Known._fields) -> str:
     """Some facts by name."""
-    return json.dumps(
-        {name: _plain(name, getattr(known, name)) for name in names}, ensure_ascii=False, separators=_COMPACT
-    )
+    values: dict[str, Any] = {name: getattr(known, name) for name in names}
+    return _JSON.encode(_made_plain(values))
 
 
 def load(text: str) -> dict[str, Any]:
@@ -42,12 +41,21 @@ def seal(known: Known) -> str:
     return hashlib.blake2b(dump(known, _ARRIVAL).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _plain(name: str, value: Any) -> Any:
-    if name in _OCTETS:
-        return value.hex() if value is not None else None
-    if name == "affiliations":
-        return [(one.kind.value, one.code, one.uai, one.label) for one in value]
-    return value
+def _made_plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values as JSON can hold them; most are plain already."""
+    for name in _OCTETS & values.keys():
+        values[name] = _hex(values[name])
+    if "affiliations" in values:
+        values["affiliations"] = _rows(values["affiliations"])
+    return values
+
+
+def _hex(octets: bytes | None) -> str | None:
+    return octets.hex() if octets is not None else None
+
+
+def _rows(held: Iterable[Affiliation]) -> list[tuple[str, str, str, str]]:
+    return [(one.kind.value, one.code, one.uai, one.label) for one in held]
 
 
 def _rich(name: str, value: Any) -> Any:
@@ -64,15 +72,14 @@ def _rich(name: str, value: Any) -> Any:
 def dump_candidate(candidate: Candidate) -> str:
     """A line of the plan."""
     record, marks = candidate.record, candidate.marks
-    values: dict[str, Any] = {name: value for name in _RECORD if (value := getattr(record, name)) not in (None, "", ())}
-    # "Erase" is not "not said".
-    values |= {name: "" for name in _RECORD if getattr(record, name) == ""}
+    # None is "not said" and left out, an empty text is "erase" and is not.
+    values: dict[str, Any] = {name: value for name in _RECORD if (value := getattr(record, name)) is not None}
     if record.affiliations:
-        values["affiliations"] = _plain("affiliations", record.affiliations)
+        values["affiliations"] = _rows(record.affiliations)
     values["ties"] = [tie.value for tie in record.ties]
-    values["marks"] = [_plain(name, getattr(marks, name)) for name in ("numen", "ine", "birth_date")]
+    values["marks"] = (_hex(marks.numen), _hex(marks.ine), _hex(marks.birth_date))
     values["candidate"] = (candidate.place, candidate.account_id, candidate.departs, candidate.password_hash)
-    return json.dumps(values, ensure_ascii=False, separators=_COMPACT)
+    return _JSON.encode(values)
 
 
 def load_candidate(text: str) -> Candidate:
