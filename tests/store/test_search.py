@@ -42,6 +42,7 @@ from mailserver.mime.compose import base64, quoted_printable
 from mailserver.mime.fields import Correspondent, addresses, field
 from mailserver.mime.text import body_text, fold, header_text
 from mailserver.store import blobs, collect, index, mailboxes, messages, search, vocabulary
+from mailserver.store import texts as textual
 from mailserver.store.memory import Memory
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.search import search_account, search_segment, search_text
@@ -116,6 +117,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "BATCH", 20)
     monkeypatch.setattr(index, "UNIT_TEXTS", 7)
     monkeypatch.setattr(index, "MAX_TEXTS", 64)
+    monkeypatch.setattr(textual, "REMEMBERED", 12)
 
 
 # ---------------------------------------------------------------------- against a naive scan
@@ -247,6 +249,24 @@ def test_odd_headers_like_a_naive_scan(store: Store, edupont: int, small_segment
     assert segments(store, edupont)
     check()
     check()
+
+
+def test_names_of_attached_files_are_found(store: Store, edupont: int, small_segments: None) -> None:
+    box = inbox(store, edupont)
+    name = "filename*=utf-8''Compte%20rendu%20d%E2%80%99%C3%A9t%C3%A9.pdf"
+    octets = (
+        b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nVoici.\r\n--b\r\n"
+        b"Content-Type: application/pdf\r\nContent-Disposition: attachment; "
+        + name.encode()
+        + b"\r\n\r\nabc\r\n--b--\r\n"
+    )
+    uid = put(store, edupont, box, octets).uid
+    fill(store, edupont, 20, first=700)
+    for _ in range(2):
+        for needle in ("compte rendu", "D'ETE.PDF", "rendu d’été"):
+            assert find(store, edupont, box, Body(needle)) == [uid], needle
+        assert uid in find(store, edupont, box, Text("été.pdf"))
+        index_everything(store)
 
 
 def segments(store: Store, account_id: int) -> list[int]:
