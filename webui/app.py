@@ -19,6 +19,7 @@ from mailserver.identity import Directory
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
+from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
@@ -100,18 +101,17 @@ def create(
         version=__version__,
     )
 
-    async def post(to: str, octets: bytes) -> None:
-        """A message of the service itself, under the null sender."""
-        await submission.submit(None, "", (to,), octets)
-
     services = Services(
         settings=settings,
         store=store,
         directory=directory,
         delivery=delivery,
         login=login,
-        recovery=Recovery(settings=settings, store=store, directory=directory, login=login, clock=clock, post=post),
-        private=PrivateAddresses(settings=settings, store=store, clock=clock, post=post),
+        recovery=Recovery(
+            settings=settings, store=store, directory=directory, login=login, clock=clock, post=submission.post
+        ),
+        private=PrivateAddresses(settings=settings, store=store, clock=clock, post=submission.post),
+        telling=Telling(settings=settings, store=store, clock=clock, post=submission.post),
         submission=submission,
         clock=clock,
         keys=keys,

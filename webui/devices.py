@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.login.devices import MAX_NAME
+from mailserver.notices.protection import Change
 from mailserver.sasl import Secret
 from mailserver.store.devices import MAX_DEVICES, Device, Scope
 from webui.account import MAX_PASSWORD
@@ -93,6 +94,7 @@ async def _make(services: Services, visit: Visit) -> Response:
                 return await _page(services, visit, fault=fault, status=422)
             case _:
                 raise
+    await services.telling.changed(visit.principal, Change.APP_PASSWORD, origin(visit), made.device.name)
     page = MadePage(
         await frame_of(services, visit),
         made.device.name,

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.login.factors import Setup
+from mailserver.notices.protection import Change
 from mailserver.sasl import Secret
 from webui import sealing
 from webui.account import MAX_PASSWORD
@@ -103,6 +104,7 @@ async def _confirm(services: Services, visit: Visit) -> Response:
             return redirect(visit, "/compte/double-authentification")
         fault = visit._("Ce n’est pas le code affiché. Vérifiez que le téléphone est à l’heure, puis réessayez.")
         return await _setup_page(services, visit, setup, fault)
+    await services.telling.changed(visit.principal, Change.FACTOR_ON, origin(visit))
     visit, token = await renew(services, visit)
     response = await _codes_page(services, visit, codes, fresh=True)
     set_cookie(response, visit, SESSION, token)
@@ -114,6 +116,7 @@ async def _new_codes(services: Services, visit: Visit) -> Response:
     if refusal is not None:
         return await _page(services, visit, refusal)
     codes = await services.login.factors.new_codes(visit.principal, origin(visit))
+    await services.telling.changed(visit.principal, Change.RECOVERY_CODES, origin(visit))
     return await _codes_page(services, visit, codes, fresh=False)
 
 
@@ -121,7 +124,8 @@ async def _switch_off(services: Services, visit: Visit) -> Response:
     refusal = await _prove(services, visit, _code(visit))
     if refusal is not None:
         return await _page(services, visit, refusal)
-    await services.login.factors.remove(visit.account_id, origin(visit))
+    if await services.login.factors.remove(visit.account_id, origin(visit)):
+        await services.telling.changed(visit.principal, Change.FACTOR_OFF, origin(visit))
     if services.login.factors.required(visit.principal):
         return redirect(visit, "/compte/double-authentification")
     return redirect(visit, "/compte", **done("simple"))

@@ -14,6 +14,7 @@ from mailserver.identity import Directory, Principal
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
+from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
 from mailserver.settings import Settings
 from mailserver.store.sessions import Preferences, Session
@@ -43,6 +44,7 @@ class Services:
     login: Login
     recovery: Recovery
     private: PrivateAddresses
+    telling: Telling
     submission: Submission
     clock: Clock
     keys: Keys

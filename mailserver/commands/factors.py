@@ -4,6 +4,7 @@ app passwords. Nothing here shows a secret: there is none to show."""
 import datetime
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import typer
@@ -13,14 +14,19 @@ from rich.table import Table
 from mailserver.app import make_directory
 from mailserver.commands.account import Name, user
 from mailserver.commands.shared import AsJson, InstanceDir, open_store, run, settings_of
+from mailserver.deliver import Delivery
 from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
+from mailserver.identity import Directory, Principal
 from mailserver.login.devices import Devices
 from mailserver.login.factors import Factors, FactorState
+from mailserver.login.telling import Telling
+from mailserver.notices.protection import Change
 from mailserver.proofs import Proofs
 from mailserver.settings import Settings
 from mailserver.store.audit import Origin
 from mailserver.store.devices import Device
+from mailserver.store.transactions import Store
+from mailserver.submit import Submission
 
 T = TypeVar("T")
 
@@ -35,12 +41,16 @@ def factors(
 ) -> None:
     """Show or remove a person's second factor. Whose role needs one sets it up again at the next login."""
 
-    async def work(person: Principal, held: Factors, _: Devices) -> FactorState:
-        if remove and not await held.remove(person.account_id, _origin()):
-            raise Refused(Reason.CONFLICT, f"{person.login}: there is no second factor")
-        return await held.state(person)
+    settings = settings_of(directory)
 
-    state = _with(settings_of(directory), name, work)
+    async def work(person: Principal, desk: _Desk) -> FactorState:
+        if remove:
+            if not await desk.factors.remove(person.account_id, _origin()):
+                raise Refused(Reason.CONFLICT, f"{person.login}: there is no second factor")
+            await desk.telling.changed(person, Change.FACTOR_OFF, _origin())
+        return await desk.factors.state(person)
+
+    state = _with(settings, name, work)
     if as_json:
         facts = {"on": state.is_on, "since": _date(state.since), "required": state.required}
         print(json.dumps({**facts, "recovery_codes": state.codes_left}))
@@ -57,10 +67,10 @@ def devices(
 ) -> None:
     """List or revoke a person's app passwords."""
 
-    async def work(person: Principal, _: Factors, held: Devices) -> list[Device]:
+    async def work(person: Principal, desk: _Desk) -> list[Device]:
         if revoke:
-            await held.revoke(person.account_id, revoke, _origin())
-        return await held.listing(person.account_id)
+            await desk.devices.revoke(person.account_id, revoke, _origin())
+        return await desk.devices.listing(person.account_id)
 
     found = _with(settings_of(directory), name, work)
     if as_json:
@@ -74,7 +84,16 @@ def devices(
     print(f"{len(found)} app passwords.")
 
 
-def _with(settings: Settings, name: str, work: Callable[[Principal, Factors, Devices], Awaitable[T]]) -> T:
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What the commands work with."""
+
+    factors: Factors
+    devices: Devices
+    telling: Telling
+
+
+def _with(settings: Settings, name: str, work: Callable[[Principal, _Desk], Awaitable[T]]) -> T:
     """Run a command's work on one person, whether or not the server runs."""
 
     async def opened() -> T:
@@ -84,13 +103,24 @@ def _with(settings: Settings, name: str, work: Callable[[Principal, Factors, Dev
                 person = await directory.find(name)
                 if person is None:
                     raise Refused(Reason.NOT_FOUND, f"{name}: no such account")
-                proofs = Proofs(settings.secret("hmac"))
-                held = Factors(settings=settings, store=store, clock=store.clock, proofs=proofs)
-                return await work(person, held, Devices(store=store, clock=store.clock, proofs=proofs))
+                return await work(person, _desk(settings, store, directory))
             finally:
                 directory.close()
 
     return run(opened)
+
+
+def _desk(settings: Settings, store: Store, directory: Directory) -> _Desk:
+    proofs, clock = Proofs(settings.secret("hmac")), store.clock
+    delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=store.changes)
+    submission = Submission(
+        settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=store.changes
+    )
+    return _Desk(
+        Factors(settings=settings, store=store, clock=clock, proofs=proofs),
+        Devices(store=store, clock=clock, proofs=proofs),
+        Telling(settings=settings, store=store, clock=clock, post=submission.post),
+    )
 
 
 def _origin() -> Origin:

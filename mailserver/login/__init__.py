@@ -23,7 +23,7 @@ answers doors that ask whether what was opened may stay open.
 An account that waits for activation enters nowhere. `activate` takes NUMEN and birth date (before the first
 activation) or the one-time code; the provisional secret is dead then. A forgotten password comes back by a code
 sent to the private address (`recovery`, `private`). An expired one opens the web alone, as far as a new one
-(`renewal`). Whoever chooses meets `choice`.
+(`renewal`). Whoever chooses meets `choice`. What changes the protection of an account is told to its owner (`telling`).
 
 Modules: `entrance` (the class), `memory` (recent successes), `throttle`, `turns`, `devices`, `factors`, `staying`,
 `provisional`; `choice`, `policy`, `own`, `dates`, `words`, `history` (what a chosen password may be).

@@ -12,7 +12,8 @@ from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.identity import Principal
 from mailserver.login import throttle
 from mailserver.login.entrance import WEB
-from mailserver.login.recovery import HOUR, MESSAGE_ID_OCTETS, Post
+from mailserver.login.recovery import HOUR
+from mailserver.login.telling import MESSAGE_ID_OCTETS, Post
 from mailserver.notices import passwords
 from mailserver.notices.house import house_of
 from mailserver.notices.passwords import Owner

@@ -10,7 +10,6 @@ of it.
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
@@ -21,6 +20,7 @@ from mailserver.identity import Directory, Principal, State
 from mailserver.login import throttle
 from mailserver.login.entrance import WEB, Login
 from mailserver.login.provisional import NOBODY
+from mailserver.login.telling import MESSAGE_ID_OCTETS, Post, Telling
 from mailserver.login.throttle import PEER_FACTOR, PEER_WAIT, Attempt
 from mailserver.notices import passwords
 from mailserver.notices.house import house_of
@@ -43,13 +43,6 @@ UNDER_WAY = 200
 """Questions that may wait for their answer."""
 LONGEST_DELAY = 2.0
 """Seconds before a question is looked at, at most: whoever asks cannot time what follows either."""
-MESSAGE_ID_OCTETS = 12
-
-
-class Post(Protocol):
-    """Sends a message of the service's own: `mailserver.submit` does."""
-
-    async def __call__(self, to: str, octets: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +85,7 @@ class Recovery:
         self._clock = clock
         self._proofs = Proofs(settings.secret("hmac"))
         self._post = post
+        self._telling = Telling(settings=settings, store=store, clock=clock, post=post)
         self._longest_delay = longest_delay
         self._under_way: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
@@ -169,19 +163,11 @@ class Recovery:
         principal = await self._login.recover(login, code, new_password, peer)
         await self._store.write(sessions.close_all, principal.account_id)
         log.info("password recovered", account=principal.account_id)
-        await self._tell(principal)
+        await self._telling.tell(principal, self._recovered)
         return principal
 
-    async def _tell(self, principal: Principal) -> None:
-        """To the mailbox and to the private address; a message that cannot go undoes nothing."""
-        owner = Owner(principal.name, principal.login, principal.address)
-        private = await self._store.read(recoveries.address, principal.account_id)
-        for to in filter(None, (principal.address, private)):
-            token, now = self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()
-            try:
-                await self._post(to, passwords.recovered(self._house, owner, to, token=token, now=now))
-            except (Refused, Temporary) as error:
-                log.warning("notice of recovery not sent", account=principal.account_id, why=str(error))
+    def _recovered(self, owner: Owner, to: str, token: bytes, now: float) -> bytes:
+        return passwords.recovered(self._house, owner, to, token=token, now=now)
 
 
 def _count_peer(tx: Tx, key: str, limits: Limits) -> int:

@@ -1,6 +1,8 @@
 """Second factor and app passwords through every door of a running server with two workers, with real clients."""
 
 import contextlib
+import email
+import email.policy
 import imaplib
 import json
 import re
@@ -244,6 +246,17 @@ def test_logging_out_everywhere_reaches_every_door(somebody: Person) -> None:
     assert somebody.opened(password) == set(DOORS), "the passwords stay"
 
 
+def newest_text(somebody: Person) -> str:
+    """The last message of the INBOX, as a reader shows it."""
+    client = somebody.instance.imap(somebody.login, PASSWORD)
+    try:
+        count = int(client.select("INBOX", readonly=True)[1][0] or b"0")
+        octets = client.fetch(str(count), "(BODY.PEEK[])")[1][0][1]  # type: ignore[index]
+    finally:
+        client.logout()
+    return str(email.message_from_bytes(octets, policy=email.policy.default).get_content())  # type: ignore[arg-type]
+
+
 def test_it_removes_a_lost_factor_and_the_audit_says_who(somebody: Person) -> None:
     run = somebody.instance.command
     facts = json.loads(run("account", "factors", "DIR", somebody.login, "--json").stdout)
@@ -253,6 +266,7 @@ def test_it_removes_a_lost_factor_and_the_audit_says_who(somebody: Person) -> No
     assert "imap" not in somebody.opened(PASSWORD)
     assert "none" in run("account", "factors", "DIR", somebody.login, "--remove").stdout
     assert somebody.opened(PASSWORD) == set(DOORS)
+    assert "by the help desk" in newest_text(somebody)
     assert "factor-removed" in run("account", "log", "DIR", somebody.login).stdout
     assert run("account", "devices", "DIR", somebody.login, "--revoke", 999, check=False).returncode == 1
 

@@ -314,7 +314,7 @@ async def test_a_message_that_cannot_go_is_not_felt(desk: Help, monkeypatch: pyt
     assert not await desk.ask("edupont", number=INE)
     monkeypatch.undo()
     code = await desk.ask()
-    monkeypatch.setattr(desk.recovery, "_post", broken)
+    monkeypatch.setattr(desk.recovery._telling, "_post", broken)
     assert (await desk.recovery.recover("edupont", Secret(code), Secret(CHOSEN), LOCAL)).login == person.login
 
 

@@ -1,5 +1,7 @@
 """The account's own pages: second factor, app passwords, sessions, last logins, as a browser posts their forms."""
 
+import email
+import email.policy
 import re
 from html import unescape
 
@@ -20,6 +22,7 @@ class Phone:
 
     def __init__(self, house: House, secret: str) -> None:
         self._house = house
+        self.secret = secret
         self._generator = TOTP(secret.replace("-", ""))
 
     def code(self, steps: int = 0) -> str:
@@ -212,6 +215,45 @@ def test_an_app_password_is_shown_once_and_opens_what_it_says(house: House, visi
     visitor.post(DEVICES, {"faire": "revoquer", "appareil": device})
     assert "révoqué" in visitor.text
     assert enters(house, person, password) is Reason.AUTHENTICATION
+
+
+def test_the_owner_hears_of_every_change_of_protection(house: House, visitor: Visitor) -> None:
+    """In the mailbox and at the private address; in French, then English, and without a secret."""
+    private = "sarah@example.net"
+    person = house.person("Sarah", "Avertie", recovery_address=private)
+    visitor.log_in(person.login)
+    phone, codes = set_up(house, visitor)
+    secret = phone.secret
+    visitor.get(FACTOR)
+    visitor.post(FACTOR, {"faire": "codes", "actuel": "Faux#2026", "code": phone.code()})
+    visitor.post(FACTOR, {"faire": "codes", "actuel": PASSWORD, "code": phone.code()})
+    codes += re.findall(r"<li><code>([A-Z2-7-]+)", visitor.text)
+    house.clock.ahead += 30
+    visitor.get(DEVICES)
+    visitor.post(DEVICES, {"faire": "creer", "nom": " ", "usage": "mail", "actuel": PASSWORD})
+    made = visitor.post(DEVICES, {"faire": "creer", "nom": "Poste {login} 12", "usage": "mail", "actuel": PASSWORD})
+    codes.append(re.search(r'class="secret"><code>([^<]+)', made.text)[1])  # type: ignore[index]
+    visitor.get(FACTOR)
+    visitor.post(FACTOR, {"faire": "arreter", "actuel": PASSWORD, "code": phone.code()})
+    subjects = [
+        "Double authentification activée / Two-step login switched on",
+        "Nouveaux codes de secours / New recovery codes",
+        "Nouveau mot de passe d'application / New app password",
+        "Double authentification désactivée / Two-step login switched off",
+    ]
+    assert house.subjects(person, "INBOX") == subjects
+    kept = [house.octets(person, "INBOX", place) for place in range(4)]
+    left = [octets for to, octets in house.outgoing() if to == private]
+    for messages in (kept, left):
+        read = [email.message_from_bytes(octets, policy=email.policy.default) for octets in messages]
+        assert [one["Subject"] for one in read] == subjects
+        for one in read:
+            text = one.get_content()
+            assert text.index("Bonjour Sarah Avertie") < text.index("Hello Sarah Avertie")
+            assert "Appelez sans attendre" in text
+            assert "03 00 00 00 00" in text
+            assert not any(code in text for code in (secret, *codes))
+        assert "Poste {login} 12" in read[2].get_content()
 
 
 def test_sessions_are_listed_in_words_and_closed(house: House, visitor: Visitor) -> None:
