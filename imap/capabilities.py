@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imap.states import ANY, BEFORE_LOGIN, State
+from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, State
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -38,6 +38,14 @@ CAPABILITIES = (
     Capability("ID", 2971, "imap.commands.basic"),
     Capability("ENABLE", 5161, "imap.commands.basic"),
     Capability("IDLE", 2177, "imap.commands.basic"),
+    Capability(
+        "COMPRESS=DEFLATE",
+        4978,
+        "imap.commands.basic",
+        AFTER_LOGIN,
+        lambda session: session.may_compress,
+    ),
+    Capability("UNAUTHENTICATE", 8437, "imap.commands.basic", AFTER_LOGIN),
     Capability("NAMESPACE", 2342, "imap.commands.folders"),
     Capability("CHILDREN", 3348, "imap.commands.folders"),
     Capability("LIST-EXTENDED", 5258, "imap.commands.folders"),

@@ -49,7 +49,7 @@ async def find(session: Session, criterion: Criterion) -> Places:
     terms = [rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]
     if len(places) < len(snapshot):
         terms.insert(0, Uids(tuple(ranges_of(snapshot.uids[place] for place in places))))
-    folder = session.services.settings.data / "blobs"
+    folder = session.services.store.blobs
     uids = await session.services.store.read(
         search.search, selected.owner, selected.shared.mailbox_id, And(tuple(terms)), folder
     )

@@ -24,11 +24,12 @@ from imap import commands
 from imap.peers import Peers, is_loopback
 from imap.session import Ended, Services, Session
 from imap.shelf import Shelf
-from imap.states import State
+from imap.states import State, Turn
 from imap.transport import Bridge
 from imap.welcome import PAUSE, Welcome
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Tagged
+from imap.wire.deflate import Damaged, Inflow, Outflow
 from imap.wire.grammar import BadCharset, BadCommand
 from mailserver.changes import Changes
 from mailserver.errors import BadSyntax, Temporary
@@ -52,6 +53,10 @@ LINGER_SECONDS = 10
 """From our goodbye to pulling the plug, if the peer does not let the connection end."""
 PIPELINE_OCTETS = 64 * 1024
 """Input that may wait behind the running command; more stays in the kernel, and then with the peer."""
+REST_SECONDS = 5
+"""Without output until a compressor's memory is given back."""
+DEFLATED_AT_ONCE = 256 * 1024
+"""Octets compressed before the loop may turn: about a millisecond."""
 FAULTS_BEFORE_LOGIN = 5
 FAULTS = 20
 """Commands in a row that may be answered BAD: whoever sends more is no mail client."""
@@ -101,6 +106,11 @@ class Connection(protocol.Protocol):
         self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._inflow: Inflow | None = None
+        self._outflow: Outflow | None = None
+        self._resting: asyncio.TimerHandle | None = None
+        self._sent = 0.0
+        """When something compressed was last written."""
         self._since = self._loop.time()
         """When the peer last did what we wait for."""
 
@@ -131,21 +141,26 @@ class Connection(protocol.Protocol):
             # No command begins so, but a TLS handshake on the wrong port does, which has no line end to wait for.
             self._say_goodbye("This port begins without TLS")
             return
-        self._framer.feed(data)
+        if self._inflow is None:
+            self._framer.feed(data)
+        elif not self._inflate(data):
+            return
         if self._line is not None:
             self._offer_line()
         elif self._input is not None:
             if not self._input.done():
                 self._input.set_result(None)
-        elif self._reading and self._framer.buffered > PIPELINE_OCTETS:
+        elif self._reading and (self._framer.buffered > PIPELINE_OCTETS or self._inflow is not None):
+            # Of compressed octets nobody knows how many they are: none are read beforehand.
             self._reading = False
             self._out.pauseProducing()
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self._lost = True
         self.door.forget(self)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._resting):
+            if timer is not None:
+                timer.cancel()
         if self._task is not None:
             self._task.cancel()
         self.session.close()
@@ -158,23 +173,25 @@ class Connection(protocol.Protocol):
             self._out.write(responses.ok(f"{self.door.services.settings.name} ready", code).encode())
             while self.session.state is not State.LOGOUT and not self.door.stopping:
                 await self._send(self._respond(await self._event()))
-                if self.session.starting_tls:
-                    self._start_tls()
+                if self.session.turn is not None:
+                    self._take_turn(self.session.turn)
         except Ended as end:
-            self._out.write(commands.farewell(self.session, end))
+            self._write(commands.farewell(self.session, end))
+        except Damaged:
+            self._write(responses.bye("This is not DEFLATE").encode())
         except Exception:
             log.exception("connection failed", peer=self.peer)
         finally:
             if self.session.state is not State.LOGOUT and self.door.stopping:
-                self._out.write(responses.bye("The service is stopping").encode())
+                self._write(responses.bye("The service is stopping").encode())
             self._lose()
 
     async def _event(self) -> framing.Event:
         """The next thing the peer said, whole. Raises Ended when the account is shut while the peer is silent."""
         while (event := self._framer.next()) is None:
-            if not self._reading:
-                self._reading = True
-                self._out.resumeProducing()
+            if self._inflow is not None and await self._inflate_more():
+                continue
+            self._read_on()
             self._input = self._loop.create_future()
             try:
                 async with asyncio.timeout(PAUSE if self.session.suspect else None):
@@ -240,11 +257,30 @@ class Connection(protocol.Protocol):
         async with aclosing(answer) as pieces:
             async for octets in pieces:
                 if octets:
-                    self._out.write(octets)
+                    await self._put(octets)
                 if not self._writable.is_set():
                     self._since = self._loop.time()
                     self._watch_time()
                     await self._writable.wait()
+
+    async def _put(self, octets: bytes) -> None:
+        """Write a piece of an answer; a long one is compressed bit by bit, so that the loop turns."""
+        if self._outflow is None or len(octets) <= DEFLATED_AT_ONCE:
+            self._write(octets)
+            return
+        for start in range(0, len(octets), DEFLATED_AT_ONCE):
+            self._write(octets[start : start + DEFLATED_AT_ONCE])
+            await asyncio.sleep(0)
+
+    def _write(self, octets: bytes) -> None:
+        """Write whole pieces: nothing of them waits for more."""
+        if self._outflow is None:
+            self._out.write(octets)
+        elif self.session.turn is Turn.STRANGER:
+            self._out.write(self._outflow.last(octets))
+        else:
+            self._out.write(self._outflow.pack(octets))
+            self._rest_later()
 
     def may_write(self, ready: bool) -> None:
         """The transport's buffer is full, or empty again."""
@@ -266,7 +302,7 @@ class Connection(protocol.Protocol):
         self._out.loseConnection()
 
     def _say_goodbye(self, why: str) -> None:
-        self._out.write(responses.bye(why, codes.Code(codes.CodeName.UNAVAILABLE)).encode())
+        self._write(responses.bye(why, codes.Code(codes.CodeName.UNAVAILABLE)).encode())
         self._lose()
 
     def stop(self) -> None:
@@ -285,6 +321,8 @@ class Connection(protocol.Protocol):
         """The next line of a dialogue within a command."""
         waiter = self._line = self._loop.create_future()
         self._offer_line()
+        if self._line is not None and self._inflow is not None:
+            self._loop.call_soon(self._inflate_line)
         return waiter
 
     def _offer_line(self) -> None:
@@ -300,14 +338,113 @@ class Connection(protocol.Protocol):
             waiter.set_exception(BadSyntax(line.text))
             self._fault(fatal=line.fatal)
 
+    def _take_turn(self, turn: Turn) -> None:
+        """After the tagged OK."""
+        self.session.turn = None
+        match turn:
+            case Turn.TLS:
+                self._start_tls()
+            case Turn.DEFLATE:
+                self._start_deflate()
+            case Turn.STRANGER:
+                self._forget()
+
     def _start_tls(self) -> None:
-        """After the tagged OK. What was read before is dropped: it was said in clear (STARTTLS injection)."""
-        self.session.starting_tls = False
+        """What was read before is dropped: it was said in clear (STARTTLS injection)."""
         dropped = self._framer.drop()
         if dropped:
-            log.warning("plain text behind STARTTLS dropped", peer=self.peer, octets=dropped)
+            log.warning("plain text behind STARTTLS dropped", peer=self.peer, octets=len(dropped))
         self._out.startTLS(self.door.tls)
         self.secure = True
+
+    def _forget(self) -> None:
+        """A new session, as after the greeting (RFC 8437 section 3); the compression ends (section 4.1)."""
+        self.session.close()
+        self.session = Session(self.door.services, self)
+        self._framer.limits = framing.BEFORE_LOGIN
+        if self._inflow is not None:
+            dropped = self._framer.drop()  # it was said in the layer that is gone
+            if dropped:
+                log.warning("commands behind UNAUTHENTICATE dropped", peer=self.peer, octets=len(dropped))
+            self._framer.feed(self._inflow.plain() if self._inflow.ended else b"")
+            self._inflow = self._outflow = None
+        self._since = self._loop.time()
+        self._watch_time()
+
+    # ------------------------------------------------------------------ compression (RFC 4978)
+
+    @property
+    def compressed(self) -> bool:
+        return self._outflow is not None
+
+    @property
+    def resting(self) -> bool:
+        """A compressed connection that holds no compressor."""
+        return self._outflow is not None and self._outflow.resting
+
+    def _start_deflate(self) -> None:
+        """What was read before belongs to the compressed stream: the client may not say more in clear (section 3)."""
+        early = self._framer.drop()
+        self._inflow, self._outflow = Inflow(), Outflow()
+        if early:
+            self._inflow.feed(early)
+
+    def _inflate(self, data: bytes) -> bool:
+        """Take compressed octets; False when they are damaged."""
+        assert self._inflow is not None
+        self._inflow.feed(data)
+        if self._input is None and self._line is None:
+            return True
+        try:
+            self._framer.feed(self._inflow.take(PIPELINE_OCTETS))
+        except Damaged:
+            self._say_goodbye("This is not DEFLATE")
+            return False
+        if self._line is not None:
+            self._loop.call_soon(self._inflate_line)
+        return True
+
+    async def _inflate_more(self) -> bool:
+        """Inflate the next portion of what waits; False when there is none. Raises Damaged."""
+        inflow = self._inflow
+        assert inflow is not None
+        if not inflow.waiting:
+            if inflow.ended:
+                raise Damaged
+            return False
+        self._framer.feed(inflow.take(PIPELINE_OCTETS))
+        await asyncio.sleep(0)  # a bomb must not keep the loop
+        return True
+
+    def _inflate_line(self) -> None:
+        """The same while a command waits for a line, a portion a turn of the loop."""
+        inflow = self._inflow
+        if self._line is None or inflow is None or self._lost:
+            return
+        if not inflow.waiting:
+            self._read_on()
+        elif self._inflate(b""):
+            self._offer_line()
+
+    def _read_on(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self._out.resumeProducing()
+
+    def _rest_later(self) -> None:
+        """A connection that sends nothing for a while gives the compressor's memory back."""
+        self._sent = self._loop.time()
+        if self._resting is None:
+            self._resting = self._loop.call_later(REST_SECONDS, self._rest)
+
+    def _rest(self) -> None:
+        self._resting = None
+        if self._outflow is None or self._lost:
+            return
+        if self._loop.time() - self._sent < REST_SECONDS:
+            self._resting = self._loop.call_later(REST_SECONDS, self._rest)
+        else:
+            self._outflow.rest()
 
     # ------------------------------------------------------------------ time
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from imap.capabilities import CAPABILITIES
 from imap.shelf import Shared, Shelf
 from imap.snapshot import Difference, compare
-from imap.states import State
+from imap.states import State, Turn
 from imap.view import News, Told, View
 from imap.welcome import Welcome
 from imap.wire import codes, fetchlines, responses
@@ -46,6 +46,10 @@ class Connection(Protocol):
     loopback: bool
     secure: bool
     """TLS is on."""
+
+    @property
+    def compressed(self) -> bool:
+        """DEFLATE is on (RFC 4978)."""
 
     def line(self) -> "asyncio.Future[bytes]":
         """The next line of a dialogue within a command (SASL, IDLE), without its CRLF.
@@ -111,7 +115,8 @@ class Session:
         self.state = State.NOT_AUTHENTICATED
         self.enabled: set[str] = set()
         self.selected: Selected | None = None
-        self.starting_tls = False
+        self.turn: Turn | None = None
+        """What the connection does after this command."""
         self.tag = ""
         """Of the command that runs: ESEARCH repeats it."""
         self.faults = 0
@@ -136,6 +141,10 @@ class Session:
     def may_log_in(self) -> bool:
         """Passwords travel in clear only within this machine (RFC 3501 section 11.1)."""
         return self.connection.secure or self.connection.loopback
+
+    @property
+    def may_compress(self) -> bool:
+        return not self.connection.compressed
 
     @property
     def principal(self) -> Principal:

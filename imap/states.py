@@ -12,6 +12,15 @@ class State(Enum):
     LOGOUT = "logout"
 
 
+class Turn(Enum):
+    """What a command asks of its connection once its tagged line is written."""
+
+    TLS = "tls"
+    DEFLATE = "deflate"
+    STRANGER = "stranger"
+    """Whoever goes on is somebody we do not know (RFC 8437)."""
+
+
 ANY = frozenset(State)
 BEFORE_LOGIN = frozenset({State.NOT_AUTHENTICATED})
 AFTER_LOGIN = frozenset({State.AUTHENTICATED, State.SELECTED})

@@ -57,6 +57,8 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Authenticate: Entry(BEFORE_LOGIN, basic.authenticate),
     c.Login: Entry(BEFORE_LOGIN, basic.log_in),
     c.Enable: Entry(AFTER_LOGIN, basic.enable),
+    c.Compress: Entry(AFTER_LOGIN, basic.compress),
+    c.Unauthenticate: Entry(AFTER_LOGIN, basic.unauthenticate),
     c.Idle: Entry(AFTER_LOGIN, basic.idle),
     c.Select: Entry(AFTER_LOGIN, selection.select),
     c.Check: Entry(IN_MAILBOX, selection.check),

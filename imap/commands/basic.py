@@ -8,7 +8,7 @@ import structlog
 
 from imap.capabilities import ENABLES
 from imap.session import Session
-from imap.states import State
+from imap.states import State, Turn
 from imap.welcome import PAUSE
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
@@ -72,8 +72,26 @@ async def start_tls(session: Session, command: commands.StartTls) -> Outputs:
     """RFC 3501 section 6.2.1. The protocol starts TLS after the tagged line, and forgets what it read before."""
     if not session.may_start_tls:
         raise BadSyntax("TLS is not available" if not session.connection.secure else "TLS is on already")
-    session.starting_tls = True
+    session.turn = Turn.TLS
     yield ok("Begin TLS negotiation now")
+
+
+async def compress(session: Session, command: commands.Compress) -> Outputs:
+    """RFC 4978 section 3. The protocol compresses after the tagged line; TLS never does that here."""
+    if command.mechanism != "DEFLATE":
+        raise BadSyntax("No such mechanism")
+    if session.connection.compressed:
+        yield no("DEFLATE is active already", Code(CodeName.COMPRESSIONACTIVE))
+        return
+    session.turn = Turn.DEFLATE
+    yield ok("DEFLATE active")
+
+
+async def unauthenticate(session: Session, command: commands.Unauthenticate) -> Outputs:
+    """RFC 8437 section 3. The protocol forgets the session after the tagged line: nothing of it can stay behind."""
+    session.unselect()
+    session.turn = Turn.STRANGER
+    yield ok("Who are you?")
 
 
 # ---------------------------------------------------------------------- logging in

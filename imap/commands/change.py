@@ -46,7 +46,7 @@ async def append(session: Session, command: commands.Append) -> Outputs:
     """
     if not all(message.octets for message in command.messages):
         raise Refused(Reason.INVALID, "An empty message: nothing is appended")
-    folder = session.services.settings.data / "blobs"
+    folder = session.services.store.blobs
     batch: list[New] = []
     for message in command.messages:
         if batch:

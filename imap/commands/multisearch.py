@@ -89,7 +89,7 @@ async def _elsewhere(session: Session, boxes: Sequence[Mailbox], command: MultiS
     """What was found in these mailboxes, where anything was."""
     if not boxes:
         return {}
-    folder = session.services.settings.data / "blobs"
+    folder = session.services.store.blobs
     return await session.services.store.read(_search, boxes, command, folder)
 
 

@@ -24,7 +24,7 @@ async def replace(session: Session, command: commands.Replace) -> Outputs:
     if not uids:
         yield no("The message to replace does not exist", GONE if slices else None)
         return
-    folder = session.services.settings.data / "blobs"
+    folder = session.services.store.blobs
     new = (await prepare(message.octets, folder), flag_names(message.flags), message.received)
     async with files_of([new], folder) as unused:
         appended, spare = await session.services.store.write(

@@ -57,6 +57,8 @@ class CodeName(Enum):
     UIDREQUIRED = b"UIDREQUIRED"
     # RFC 5267
     NOUPDATE = b"NOUPDATE"
+    # RFC 4978
+    COMPRESSIONACTIVE = b"COMPRESSIONACTIVE"
     # RFC 6154
     USEATTR = b"USEATTR"
     # RFC 5466, 6237 and later ones come with their capability.

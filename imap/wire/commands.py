@@ -103,6 +103,18 @@ class Enable:
 
 
 @dataclass(frozen=True, slots=True)
+class Compress:
+    """RFC 4978 section 3; the mechanism is in capitals."""
+
+    mechanism: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticate:
+    """RFC 8437."""
+
+
+@dataclass(frozen=True, slots=True)
 class Resync:
     """The QRESYNC parameter of SELECT (RFC 7162 section 3.2.5)."""
 
@@ -366,6 +378,8 @@ Command = (
     | Authenticate
     | Login
     | Enable
+    | Compress
+    | Unauthenticate
     | Select
     | Create
     | Delete

@@ -172,10 +172,10 @@ class Framer:
         if octets:
             self._buffer += octets
 
-    def drop(self) -> int:
-        """Throw away everything unread, at STARTTLS: plain text pipelined behind it must not be run under TLS
-        as if the client had said it there (RFC 3501 section 6.2.1). Returns how many octets that were."""
-        dropped = self.buffered
+    def drop(self) -> bytes:
+        """Throw away everything unread, where the meaning of octets changes; returns it. Plain text pipelined behind
+        STARTTLS must not be run under TLS as if the client had said it there (RFC 3501 section 6.2.1)."""
+        dropped = bytes(self._buffer[self._position :])
         self._clear()
         return dropped
 

@@ -15,6 +15,7 @@ from imap.wire.commands import (
     Check,
     Close,
     Command,
+    Compress,
     Copy,
     Create,
     Delete,
@@ -37,6 +38,7 @@ from imap.wire.commands import (
     StoreAction,
     Subscribe,
     Tagged,
+    Unauthenticate,
     Unselect,
     Unsubscribe,
 )
@@ -154,6 +156,11 @@ def _create(cursor: Cursor) -> Command:
     if not name:
         raise BadSyntax("Empty mailbox name")
     return Create(name, uses, container=name != mailbox)
+
+
+def _compress(cursor: Cursor) -> Command:
+    cursor.space()
+    return Compress(cursor.atom().upper())
 
 
 def _mailbox(make: Callable[[str], Command]) -> Callable[[Cursor], Command]:
@@ -312,6 +319,8 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"AUTHENTICATE": _authenticate,
     b"LOGIN": _login,
     b"ENABLE": _enable,
+    b"COMPRESS": _compress,
+    b"UNAUTHENTICATE": _constant(Unauthenticate()),
     b"SELECT": opening.select(read_only=False),
     b"EXAMINE": opening.select(read_only=True),
     b"CREATE": _create,

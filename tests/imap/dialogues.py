@@ -107,7 +107,7 @@ async def prepare(dialogue: Dialogue, world: World) -> dict[str, Client]:
     """Make the people and their mail, and open the sessions."""
     await world.people(*dialogue.people)
     for login, mailbox, date, flags, octets in dialogue.mail:
-        prepared = blobs.prepare(octets, world.settings.data / "blobs")
+        prepared = blobs.prepare(octets, world.store.blobs)
         await world.store.write(deliver, world.accounts[login], mailbox, prepared, flags, date)
     for login, size, count in dialogue.quotas:
         await world.store.write(accounts.set_quota, world.accounts[login], size)

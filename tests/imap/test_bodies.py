@@ -57,7 +57,7 @@ def test_octets_of_one_read_are_bounded(sqlite_store: Store) -> None:
                 octets = b"Subject: %d\r\n\r\n" % number + b"y" * (bodies.BUDGET // 2) + b"\r\n"
                 await client.ok("APPEND INBOX", literal=octets)
             shared = client.connection.session.mailbox.shared
-            folder = world.settings.data / "blobs"
+            folder = world.store.blobs
             found = await world.store.read(
                 bodies.read, shared.account_id, shared.mailbox_id, range(1, 10), ("size",), (Section(),), folder
             )

@@ -44,9 +44,7 @@ async def office(world: World) -> int:
 
 
 async def letter(world: World, owner: int) -> None:
-    prepared = blobs.prepare(
-        b"From: parent@ailleurs.fr\r\nSubject: absence\r\n\r\nx\r\n", world.settings.data / "blobs"
-    )
+    prepared = blobs.prepare(b"From: parent@ailleurs.fr\r\nSubject: absence\r\n\r\nx\r\n", world.store.blobs)
     await world.store.write(deliver, owner, prepared)
 
 

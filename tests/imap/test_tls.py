@@ -4,6 +4,7 @@ import asyncio
 import csv
 import dataclasses
 import ssl
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +45,11 @@ AFTER_STARTTLS = [
     for number, name in enumerate(("rfc3501_sample", "fetch_sections", "append"))
 ]
 
+COMPRESSED = [
+    _own(dialogues.read(dialogues.FOLDER / f"{name}.txt"), 80 + number)
+    for number, name in enumerate(("fetch_sections", "append", "vanished", "expunge", "idle"))
+]
+
 
 COLUMNS = ("given_name", "surname", "birth_date", "role", "numen", "ine", "uai", "discipline", "login", "password")
 
@@ -59,7 +65,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         writer.writerow(
             ["given_name", "surname", "birth_date", "role", "numen", "ine", "uai", "discipline", "login", "password"]
         )
-        for scene in SCENES + AFTER_STARTTLS:
+        for scene in SCENES + AFTER_STARTTLS + COMPRESSED:
             for login in scene.people:
                 writer.writerow(["Test", login, "", "teacher", "", "", "", "", login, PASSWORD])
     instance.command("import", "DIR", folder / "people.csv", "--accept-passwords")
@@ -73,16 +79,39 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 class Wire:
     """A client over a socket."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, compresses: bool = False) -> None:
         self._reader = reader
         self._writer = writer
+        self._compresses = compresses
+        """Compress after the login."""
+        self._deflate = zlib.compressobj(wbits=-15)
+        self._inflate: zlib._Decompress | None = None
+        self._heard = b""
 
     def send(self, octets: bytes) -> None:
+        if self._inflate is not None:
+            octets = self._deflate.compress(octets) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
         self._writer.write(octets)
 
     async def line(self) -> bytes:
         async with asyncio.timeout(PATIENCE):
+            line = await self._line()
+            if self._compresses and b" OK [CAPABILITY" in line and line.endswith(b"Logged in"):
+                self._compresses = False
+                self.send(b"z COMPRESS DEFLATE\r\n")
+                assert await self._line() == b"z OK DEFLATE active"
+                self._inflate = zlib.decompressobj(-15)
+            return line
+
+    async def _line(self) -> bytes:
+        if self._inflate is None:
             return (await self._reader.readuntil(b"\r\n"))[:-2]
+        while b"\r\n" not in self._heard:
+            octets = await self._reader.read(4096)
+            assert octets, "closed"
+            self._heard += self._inflate.decompress(octets)
+        line, _, self._heard = self._heard.partition(b"\r\n")
+        return line
 
     @property
     def pending(self) -> bytes:
@@ -104,19 +133,20 @@ class Wire:
         await asyncio.wait([asyncio.ensure_future(self._writer.wait_closed())], timeout=1)
 
 
-async def _connect(house: Instance, *, start_tls: bool) -> Wire:
+async def _connect(house: Instance, *, start_tls: bool, compresses: bool = False) -> Wire:
     context = ssl.create_default_context(cafile=str(house.directory / "tls" / "cert.pem"))
     if start_tls:
         wire = Wire(*await asyncio.open_connection("localhost", house.ports["imap"]))
         assert b"STARTTLS" in await wire.line()
         await wire.start_tls(context)
         return wire
-    wire = Wire(*await asyncio.open_connection("localhost", house.ports["imaps"], ssl=context))
+    streams = await asyncio.open_connection("localhost", house.ports["imaps"], ssl=context)
+    wire = Wire(*streams, compresses=compresses)
     assert b"STARTTLS" not in await wire.line()
     return wire
 
 
-async def _perform(scene: Dialogue, house: Instance, *, start_tls: bool) -> None:
+async def _perform(scene: Dialogue, house: Instance, *, start_tls: bool, compresses: bool = False) -> None:
     for login, mailbox, date, flags, octets in scene.mail:
         wire = await _connect(house, start_tls=False)
         await wire.ok(f"LOGIN {login} {PASSWORD}")
@@ -126,7 +156,7 @@ async def _perform(scene: Dialogue, house: Instance, *, start_tls: bool) -> None
         )
         await wire.close()
     inside = {session: (login, mailbox) for session, login, mailbox in scene.inside}
-    clients = {session: await _connect(house, start_tls=start_tls) for session in scene.sessions}
+    clients = {session: await _connect(house, start_tls=start_tls, compresses=compresses) for session in scene.sessions}
     for session, (login, mailbox) in inside.items():
         await clients[session].ok(f"LOGIN {login} {PASSWORD}")
         await clients[session].ok(f"SELECT {mailbox}")
@@ -144,3 +174,9 @@ def test_under_tls(scene: Dialogue, house: Instance) -> None:
 @pytest.mark.parametrize("scene", AFTER_STARTTLS, ids=lambda scene: scene.name)
 def test_after_starttls(scene: Dialogue, house: Instance) -> None:
     asyncio.run(_perform(scene, house, start_tls=True))
+
+
+@pytest.mark.parametrize("scene", COMPRESSED, ids=lambda scene: scene.name)
+def test_compressed_under_tls(scene: Dialogue, house: Instance) -> None:
+    """RFC 4978 section 3: what is encrypted was compressed before."""
+    asyncio.run(_perform(scene, house, start_tls=False, compresses=True))

@@ -222,7 +222,7 @@ class World:
             limits=Limits(message_size=message_size, **limits),
             directory=store.data,
         )
-        (self.settings.data / "blobs").mkdir(parents=True, exist_ok=True)
+        store.blobs.mkdir(parents=True, exist_ok=True)
         self.keeper = Doorkeeper(store, self.settings)
         shelf = Shelf(store, store.changes)
         welcome = Welcome(self.keeper, store.clock)  # type: ignore[arg-type]
