@@ -78,6 +78,8 @@ CAPABILITIES = (
     Capability("QUOTA=RES-MESSAGE", 9208, "imap.commands.quota"),
     Capability("ACL", 4314, "imap.commands.rights"),
     Capability("RIGHTS=texk", 4314, "imap.commands.rights"),
+    Capability("METADATA", 5464, "imap.commands.metadata"),
+    Capability("LIST-METADATA", 9590, "imap.commands.folders"),
     Capability("LIST-MYRIGHTS", 8440, "imap.commands.folders"),
     Capability("OBJECTID", 8474, "imap.commands.folders"),
     Capability("UTF8=ACCEPT", 9755, "imap.session"),
@@ -93,5 +95,5 @@ CAPABILITIES = (
     ),
 )
 
-ENABLES = frozenset({"CONDSTORE", "IMAP4rev2", "QRESYNC", "UIDONLY", "UTF8=ACCEPT"})
+ENABLES = frozenset({"CONDSTORE", "IMAP4rev2", "METADATA", "QRESYNC", "UIDONLY", "UTF8=ACCEPT"})
 """What ENABLE can turn on (RFC 5161 section 3.1)."""

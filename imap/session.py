@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from imap.annotations import AnnotationNews
 from imap.capabilities import CAPABILITIES
 from imap.shelf import Shared, Shelf
 from imap.snapshot import Difference, compare
@@ -24,7 +25,7 @@ from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.store import access
-from mailserver.store.access import ALL, CHANGING, Rights, Viewer
+from mailserver.store.access import ALL, CHANGING, Rights, Viewer, annotations
 from mailserver.store.messages import Quota
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.transactions import Store
@@ -130,6 +131,7 @@ class Session:
         self._doubtful = False
         """Rights on the selected mailbox, which is another's, may have moved."""
         self._stop_doubting: list[Callable[[], None]] = []
+        self.annotation_news: AnnotationNews | None = None
 
     # ------------------------------------------------------------------ who
 
@@ -386,6 +388,15 @@ class Session:
         text = "Removals are still to be told" if selected.behind else "Removals have been told"
         return responses.ok(text, codes.number(codes.CodeName.HIGHESTMODSEQ, selected.view.heard)).encode()
 
+    async def enable_metadata(self) -> None:
+        """From now on the client is told which annotations others change (RFC 5464 section 4.4)."""
+        store, changes = self.services.store, self.services.changes
+        self.annotation_news = AnnotationNews(store, changes, self.account_id, await store.read(annotations.latest))
+
+    async def metadata_news(self) -> bytes:
+        """What others have changed in annotations, if the client wants to know. Raises Temporary."""
+        return await self.annotation_news.told(self.viewer, self.utf8) if self.annotation_news is not None else b""
+
     @contextmanager
     def watch(self) -> Iterator[asyncio.Event]:
         """An event that is set whenever the selected mailbox or the account moves, in any worker."""
@@ -394,8 +405,8 @@ class Session:
         stops = [changes.subscribe("account", self.account_id, bell.set)]
         if self.selected is not None:
             stops.append(changes.subscribe("mailbox", self.selected.shared.mailbox_id, bell.set))
-            if self.selected.owner != self.account_id:
-                stops.append(changes.subscribe("account", DIRECTORY, bell.set))
+        if self.annotation_news is not None or (self.selected is not None and self.selected.owner != self.account_id):
+            stops.append(changes.subscribe("account", DIRECTORY, bell.set))
         try:
             yield bell
         finally:
@@ -409,6 +420,9 @@ class Session:
         if self._stop_watching is not None:
             self._stop_watching()
             self._stop_watching = None
+        if self.annotation_news is not None:
+            self.annotation_news.close()
+            self.annotation_news = None
 
 
 async def _recent(shared: Shared, first: int, read_only: bool) -> tuple[int, int]:

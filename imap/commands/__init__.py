@@ -16,6 +16,7 @@ from imap.commands import (
     change,
     fetch,
     folders,
+    metadata,
     multisearch,
     order,
     quota,
@@ -27,6 +28,7 @@ from imap.commands import (
 from imap.session import Ended, Session
 from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
+from imap.wire import metadata as wire_metadata
 from imap.wire import quota as wire_quota
 from imap.wire import rights as wire_rights
 from imap.wire.codes import Code, CodeName
@@ -73,6 +75,8 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Lsub: Entry(AFTER_LOGIN, folders.lsub),
     c.Namespace: Entry(AFTER_LOGIN, folders.namespace),
     c.Status: Entry(AFTER_LOGIN, folders.status),
+    wire_metadata.GetMetadata: Entry(AFTER_LOGIN, metadata.get_metadata),
+    wire_metadata.SetMetadata: Entry(AFTER_LOGIN, metadata.set_metadata),
     wire_quota.GetQuota: Entry(AFTER_LOGIN, quota.get_quota),
     wire_quota.GetQuotaRoot: Entry(AFTER_LOGIN, quota.get_quota_root),
     wire_quota.SetQuota: Entry(AFTER_LOGIN, quota.set_quota),
@@ -158,6 +162,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
     session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
     try:
         news = await session.news(expunge=may_expunge(command)) + session.standing()
+        news += await session.metadata_news()
     except Ended as end:
         yield farewell(session, end)
         return

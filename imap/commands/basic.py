@@ -63,6 +63,8 @@ async def enable(session: Session, command: commands.Enable) -> Outputs:
         yield session.enable_condstore()
     if "IMAP4rev2" in wanted:
         session.enable_rev2()
+    if "METADATA" in wanted:
+        await session.enable_metadata()
     session.enabled.update(wanted)
     yield responses.enabled(wanted)
     yield ok("ENABLE completed")
@@ -170,7 +172,7 @@ async def idle(session: Session, command: commands.Idle) -> Outputs:
         try:
             while not line.done():
                 bell.clear()
-                news = await session.news(expunge=True)
+                news = await session.news(expunge=True) + await session.metadata_news()
                 if news:
                     yield news
                 await session.check_welcome()

@@ -8,13 +8,14 @@ from imap.session import Session
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
+from imap.wire.metadata import metadata
 from imap.wire.patterns import Matcher, matcher
 from imap.wire.responses import Reply, no, ok
 from imap.wire.rights import my_rights_line
 from mailserver import objectids
 from mailserver.errors import Reason, Refused
 from mailserver.store import access, mailboxes, messages
-from mailserver.store.access import ALL, Rights, Viewer
+from mailserver.store.access import ALL, Rights, Viewer, annotations
 from mailserver.store.access.rights import write
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.transactions import Tx
@@ -134,12 +135,13 @@ def _all_above(names: Iterable[str]) -> frozenset[str]:
 
 
 async def list_(session: Session, command: commands.List) -> Outputs:
-    """RFC 3501 section 6.3.8; options of RFC 5258, RFC 5819, RFC 6154 and RFC 8440."""
+    """RFC 3501 section 6.3.8; options of RFC 5258, RFC 5819, RFC 6154, RFC 8440 and RFC 9590."""
     if not command.extended and command.patterns == ("",):
         yield responses.separator_line()
         yield ok("LIST completed")
         return
     tree = await _tree(session)
+    noted = await _annotations(session, tree, command)
     selected = _selected(tree, command.select)
     parents = _all_above(selected) if ListSelect.RECURSIVEMATCH in command.select else frozenset()
     shown = await _matching(matcher(command.reference, command.patterns), selected | parents)
@@ -152,12 +154,24 @@ async def list_(session: Session, command: commands.List) -> Outputs:
         box = tree.boxes.get(name)
         attributes = _attributes(tree, command, name, box)
         yield responses.mailbox_line(name, attributes, below=criteria if name in parents else (), utf8=session.utf8)
+        if box is not None and box.id in noted:
+            held = noted[box.id]
+            yield metadata(name, {entry: held.get(entry) for entry in command.annotations}, session.utf8)
         if ListReturn.MYRIGHTS in command.returns and box is not None:
             yield my_rights_line(name, write(tree.rights.get(name, ALL)), session.utf8)
         if command.status and box is not None and "r" in tree.rights.get(name, ALL):
             values = await _status_values(session, box, command.status)
             yield responses.status(name, values, session.utf8)
     yield ok("LIST completed")
+
+
+async def _annotations(session: Session, tree: _Tree, command: commands.List) -> dict[int, dict[str, bytes]]:
+    """The annotations that LIST is to tell (RFC 9590), by mailbox; those without any are in it, too."""
+    if not command.annotations:
+        return {}
+    readable = [box.id for name, box in tree.boxes.items() if tree.rights.get(name, ALL) & annotations.READING]
+    found = await session.services.store.read(annotations.of_mailboxes, session.viewer, readable)
+    return {box_id: found.get(box_id, {}) for box_id in readable}
 
 
 _CRITERIA = (ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE)

@@ -8,7 +8,7 @@ since 1970; passwords hide in `Secret`. Where a command exists as `X` and `UID X
 from dataclasses import dataclass
 from enum import Enum
 
-from imap.wire import quota, rights
+from imap.wire import metadata, quota, rights
 from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS, Flags
 from imap.wire.searching import CancelUpdate as CancelUpdate
@@ -226,6 +226,8 @@ class List:
     returns: frozenset[ListReturn] = frozenset()
     status: tuple[StatusItem, ...] = ()
     extended: bool = False
+    annotations: tuple[str, ...] = ()
+    """Entries to tell with each name (RFC 9590)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +392,8 @@ Command = (
     | Lsub
     | Namespace
     | Status
+    | metadata.GetMetadata
+    | metadata.SetMetadata
     | quota.GetQuota
     | quota.GetQuotaRoot
     | quota.SetQuota

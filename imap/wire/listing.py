@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TypeVar
 
+from imap.wire import metadata
 from imap.wire.commands import List, ListReturn, ListSelect, Lsub, Status, StatusItem
 from imap.wire.grammar import Cursor
 from mailserver.errors import BadSyntax
@@ -31,13 +32,14 @@ def list_(cursor: Cursor) -> List:
         patterns = [cursor.list_mailbox()]
     returns: frozenset[ListReturn] = frozenset()
     wanted: tuple[StatusItem, ...] = ()
+    annotations: tuple[str, ...] = ()
     if cursor.skip(b" "):
         extended = True
-        returns, wanted = _returns(cursor)
+        returns, wanted, annotations = _returns(cursor)
     if ListSelect.RECURSIVEMATCH in select and not select & {ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE}:
         # RFC 5258 section 3.1: it qualifies another option and means nothing alone.
         raise BadSyntax("RECURSIVEMATCH needs another selection option")
-    return List(reference or "", _possible(reference, patterns), select, returns, wanted, extended)
+    return List(reference or "", _possible(reference, patterns), select, returns, wanted, extended, annotations)
 
 
 def _possible(reference: str | None, patterns: Iterable[str | None]) -> tuple[str, ...]:
@@ -45,15 +47,20 @@ def _possible(reference: str | None, patterns: Iterable[str | None]) -> tuple[st
     return () if reference is None else tuple(pattern for pattern in patterns if pattern is not None)
 
 
-def _returns(cursor: Cursor) -> tuple[frozenset[ListReturn], tuple[StatusItem, ...]]:
-    """RETURN (...); STATUS in it has its own list (RFC 5819 section 2)."""
+def _returns(cursor: Cursor) -> tuple[frozenset[ListReturn], tuple[StatusItem, ...], tuple[str, ...]]:
+    """RETURN (...); STATUS and METADATA in it have their own lists (RFC 5819 section 2, RFC 9590 section 4)."""
     if cursor.word() != "RETURN":
         raise BadSyntax("Expected RETURN")
     cursor.space()
     wanted: list[StatusItem] = []
+    annotations: dict[str, None] = {}
 
     def option() -> ListReturn | None:
         word = cursor.word()
+        if word == "METADATA":
+            cursor.space()
+            annotations.update(dict.fromkeys(metadata.entries(cursor)))
+            return None
         if word != "STATUS":
             return _option(ListReturn, word)
         cursor.space()
@@ -61,7 +68,7 @@ def _returns(cursor: Cursor) -> tuple[frozenset[ListReturn], tuple[StatusItem, .
         return None
 
     options = cursor.items(option, empty=True, most=20)
-    return frozenset(option for option in options if option), tuple(dict.fromkeys(wanted))
+    return frozenset(option for option in options if option), tuple(dict.fromkeys(wanted)), tuple(annotations)
 
 
 def _option(kind: type[E], word: str) -> E:

@@ -7,7 +7,7 @@ command there is; each function reads the arguments of one, from the space behin
 import re
 from collections.abc import Callable
 
-from imap.wire import fetch, listing, opening, quota, rights, search
+from imap.wire import fetch, listing, metadata, opening, quota, rights, search
 from imap.wire.commands import (
     Append,
     Authenticate,
@@ -332,6 +332,8 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"LSUB": listing.lsub,
     b"NAMESPACE": _constant(Namespace()),
     b"STATUS": listing.status,
+    b"GETMETADATA": metadata.get_metadata,
+    b"SETMETADATA": metadata.set_metadata,
     b"GETQUOTA": quota.get_quota,
     b"GETQUOTAROOT": quota.get_quota_root,
     b"SETQUOTA": quota.set_quota,

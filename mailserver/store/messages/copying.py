@@ -14,6 +14,7 @@ from mailserver.store.messages.quotas import Quota, check_quota
 from mailserver.store.messages.reading import count, fetch_uids, state
 from mailserver.store.messages.removing import remove
 from mailserver.store.schema.mail import mailbox, message
+from mailserver.store.schema.sharing import annotation
 from mailserver.store.statements import Row, Tx
 
 
@@ -100,12 +101,20 @@ def move(
 
 
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
-    """Rename a mailbox; renaming INBOX moves its messages and leaves it empty (RFC 3501 section 6.3.5)."""
+    """Rename a mailbox; renaming INBOX moves its messages and leaves it empty (RFC 3501 section 6.3.5).
+
+    Its annotations are on both then (RFC 5464 section 4.1).
+    """
     if mailboxes.canonical(old) != mailboxes.INBOX:
         mailboxes.rename(tx, account_id, old, new)
         return
     inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
     target = mailboxes.create(tx, account_id, new)
+    noted = (annotation.c.account_id, annotation.c.entry, annotation.c.value)
+    copies = select(literal(target.id, BigInteger), *noted).where(
+        annotation.c.mailbox_id == inbox.id, annotation.c.value.is_not(None)
+    )
+    tx.execute(insert(annotation).from_select(["mailbox_id", "account_id", "entry", "value"], copies))
     move(tx, account_id, inbox.id, target.id, None)
 
 

@@ -1,0 +1,69 @@
+"""METADATA (RFC 5464): GETMETADATA and SETMETADATA, for mailboxes and the server."""
+
+from collections.abc import AsyncGenerator
+
+from imap.session import Session
+from imap.wire import metadata as wire
+from imap.wire.responses import Reply, no, ok
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Role
+from mailserver.store.access import annotations
+from mailserver.store.access.annotations import MAX_VALUE, PRIVATE, SHARED, TooMany
+
+Outputs = AsyncGenerator[bytes | Reply, None]
+
+VENDOR_LEVELS = 5
+"""Of `/shared/vendor/TOKEN/NAME`, the empty one in front counted (section 3.2.1)."""
+
+
+async def get_metadata(session: Session, command: wire.GetMetadata) -> Outputs:
+    """RFC 5464 section 4.2: entries that exist, as deep as was asked; those too large are only counted."""
+    await session.look_around()
+    held = await session.services.store.read(annotations.get, session.viewer, command.mailbox)
+    found = {name: value for name, value in held.items() if _is_wanted(name, command)}
+    shown = {name: value for name, value in found.items() if command.max_size is None or len(value) <= command.max_size}
+    yield wire.metadata(command.mailbox, shown, session.utf8)
+    left_out = max((len(value) for name, value in found.items() if name not in shown), default=None)
+    yield ok("GETMETADATA completed", wire.long_entries(left_out) if left_out is not None else None)
+
+
+def _is_wanted(name: str, command: wire.GetMetadata) -> bool:
+    for wanted in command.entries:
+        if name == wanted:
+            return True
+        if name.startswith(wanted + "/") and name.count("/") - wanted.count("/") <= command.depth:
+            return True
+    return False
+
+
+async def set_metadata(session: Session, command: wire.SetMetadata) -> Outputs:
+    """RFC 5464 section 4.3: all of it, or nothing."""
+    await session.look_around()
+    values = dict(command.values)
+    for name, value in values.items():
+        _check_name(name)
+        if value is not None and len(value) > MAX_VALUE:
+            yield no("Value too large", wire.max_size(MAX_VALUE))
+            return
+    try:
+        numbers = await session.services.store.write(
+            annotations.change,
+            session.viewer,
+            command.mailbox,
+            values,
+            may_set_server=session.principal.role is Role.ADMIN,
+        )
+    except TooMany as refusal:
+        yield no(refusal.text, wire.TOO_MANY)
+        return
+    if session.annotation_news is not None:
+        session.annotation_news.made(numbers)
+    yield ok("SETMETADATA completed")
+
+
+def _check_name(name: str) -> None:
+    """Names begin with one of two words, and a vendor's have two more levels (section 3.2.1)."""
+    levels = name.split("/")
+    vendor = len(levels) > 2 and levels[2] == "vendor"
+    if not name.startswith((PRIVATE, SHARED)) or (vendor and len(levels) < VENDOR_LEVELS):
+        raise Refused(Reason.INVALID, "No such entry")

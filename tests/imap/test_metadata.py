@@ -1,0 +1,67 @@
+"""Limits of annotations, values with NUL, and who may set what the server says."""
+
+from dataclasses import replace
+
+from mailserver.identity import Role
+from mailserver.store.access.annotations import MAX_ENTRIES, MAX_VALUE
+from mailserver.store.transactions import Store
+from tests.imap.world import World, play
+
+
+def test_limits_are_told_and_nothing_is_half_set(store: Store) -> None:
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people("edupont")
+            one = await world.session("edupont")
+            value = b"x" * (MAX_VALUE + 1)
+            said = await one.command(
+                b'SETMETADATA INBOX (/private/small "y" /private/large {%d+}\r\n%s)' % (len(value), value)
+            )
+            assert said == [f"NO [METADATA MAXSIZE {MAX_VALUE}] Value too large"]
+            assert await one.ok("GETMETADATA INBOX /private/small") == []
+            for number in range(MAX_ENTRIES):
+                await one.ok(f'SETMETADATA INBOX (/private/key{number} "x")')
+            said = await one.command('SETMETADATA INBOX (/private/key0 "changed" /private/another "x")')
+            assert said == ["NO [METADATA TOOMANY] Too many entries"]
+            assert await one.ok("GETMETADATA INBOX /private/key0") == ['* METADATA INBOX (/private/key0 "x")']
+            await one.ok('SETMETADATA INBOX (/private/key0 "changed")')
+            await one.ok('SETMETADATA INBOX (/private/key0 NIL /private/another "x")')
+            for number in range(MAX_ENTRIES * 3):  # traces of removed entries are bounded, too
+                await one.ok(f'SETMETADATA Sent (/private/old{number} "x")')
+                await one.ok(f"SETMETADATA Sent (/private/old{number} NIL)")
+
+    play(scene)
+
+
+def test_values_with_nul_are_literal8(store: Store) -> None:
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people("edupont")
+            one = await world.session("edupont")
+            await one.ok(b"SETMETADATA INBOX (/private/raw ~{3+}\r\na\0b)")
+            one.send(b"r GETMETADATA INBOX /private/raw\r\n")
+            assert (
+                await one.until(b"r OK GETMETADATA completed\r\n")
+                == b"* METADATA INBOX (/private/raw ~{3}\r\na\0b)\r\n"
+            )
+            assert (await one.command(b"SETMETADATA INBOX (/private/raw {3+}\r\na\0b)"))[-1].startswith("BAD")
+
+    play(scene)
+
+
+def test_the_administration_speaks_for_the_server(store: Store) -> None:
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people("admin", "edupont")
+            world.keeper.people["admin"] = replace(world.keeper.people["admin"], role=Role.ADMIN)
+            admin, one = await world.session("admin"), await world.session("edupont")
+            await one.ok("ENABLE METADATA")
+            await admin.ok(
+                'SETMETADATA "" (/shared/comment "Maintenance lundi" /shared/admin "mailto:dsi@ac-exemple.fr")'
+            )
+            assert await one.ok("NOOP") == ['* METADATA "" /shared/admin /shared/comment']
+            assert await one.ok('GETMETADATA "" /shared/comment') == [
+                '* METADATA "" (/shared/comment "Maintenance lundi")'
+            ]
+
+    play(scene)
