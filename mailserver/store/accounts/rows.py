@@ -11,6 +11,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import State
 from mailserver.store.notices import moved
 from mailserver.store.schema.accounts import account
+from mailserver.store.schema.rosters import mailing_list
 from mailserver.store.statements import Row, Statement, Tx
 
 
@@ -160,8 +161,9 @@ def by_logins(tx: Tx, logins: Sequence[str]) -> dict[str, Standing]:
 
 
 def page(tx: Tx, after: int, limit: int) -> list[Standing]:
-    """Accounts with ids greater than `after`, whoever the directory belongs to."""
-    rows = tx.execute(_ALL.where(account.c.id > after).order_by(account.c.id).limit(limit))
+    """People's accounts with ids greater than `after`, whoever the directory belongs to."""
+    boxes = select(mailing_list.c.box_id)
+    rows = tx.execute(_ALL.where(account.c.id > after, account.c.id.not_in(boxes)).order_by(account.c.id).limit(limit))
     return [_standing(tuple(row)) for row in rows]
 
 
