@@ -5,12 +5,16 @@ A lot bounds the memory of an answer and the time it keeps the loop (DESIGN.md s
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from imap.renderings import Renderings
 from imap.view import LOT, Lot, View, cut
-from imap.wire import fetchlines
+from imap.wire import blocks
 from imap.wire.fetch import Attribute
 
 KNOWN = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ})
 """What a snapshot answers without the store."""
+
+WORTH_KEEPING = 100
+"""Messages whose UIDs are worth remembering as text."""
 
 
 def column(lot: Lot, attribute: Attribute) -> Sequence[int]:
@@ -24,6 +28,7 @@ def flag_lines(
     view: View,
     slices: Iterable[tuple[int, int]],
     attributes: Sequence[Attribute],
+    renderings: Renderings,
     without: Iterable[int] = (),
     *,
     uid_only: bool = False,
@@ -32,11 +37,18 @@ def flag_lines(
 
     `uid_only`: UIDFETCH lines (RFC 9586).
     """
-    left_out = frozenset(without)
+    attributes, left_out = tuple(attributes), frozenset(without)
     for group in cut(slices, LOT):
         lot = view.lot(group)
-        columns = [column(lot, attribute) for attribute in attributes]
-        rows = list(zip(lot.uids if uid_only else lot.numbers, *columns, strict=True))
         if left_out:
-            rows = [row for row, uid in zip(rows, lot.uids, strict=True) if uid not in left_out]
-        yield fetchlines.lines(attributes, rows, view.snapshot.names, uid_only=uid_only)
+            lot = lot.keep(place for place, uid in enumerate(lot.uids) if uid not in left_out)
+        if not lot.uids:
+            continue
+        question = view.snapshot.mailbox_id, attributes, lot.uids[0], len(lot.uids)
+        block = renderings.find(question, lot.uids)
+        if block is None:
+            lasting = [lot.uids for attribute in attributes if attribute not in blocks.DYNAMIC]
+            block = blocks.make(attributes, lot.uids, lasting)
+            if len(lot.uids) >= WORTH_KEEPING:
+                renderings.offer(question, block)
+        yield blocks.lines(block, lot.numbers, lot.flags, lot.modseqs, view.snapshot.names, uid_only=uid_only)

@@ -11,6 +11,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
+from imap.renderings import Renderings
 from imap.snapshot import Snapshot, advance, pack
 from imap.wire.flags import FlagNames
 from mailserver.changes import Changes
@@ -142,6 +143,7 @@ class Shelf:
         self._used: dict[int, Shared] = {}
         self._kept: OrderedDict[int, Snapshot] = OrderedDict()
         self._kept_messages = 0
+        self.renderings = Renderings()
 
     async def open(self, viewer: Viewer, name: str) -> tuple[Shared, Rights]:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""

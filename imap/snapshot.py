@@ -7,7 +7,7 @@ to the other. Copies and comparisons run over whole arrays in C: 100,000 message
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from imap.wire.flags import SEEN, FlagNames
@@ -165,24 +165,32 @@ class Difference:
     """Indexes in the new snapshot (below `known`) of messages whose mod-sequence moved."""
 
 
-def compare(old: Snapshot, new: Snapshot) -> Difference:
-    """From `old` to `new`; both of the same mailbox, `new` the later one."""
+def compare(old: Snapshot, new: Snapshot, known: Collection[int] = ()) -> Difference:
+    """From `old` to `new`; both of the same mailbox, `new` the later one.
+
+    Messages that changed last with one of the mod-sequences `known` are not told.
+    """
     count = len(old.uids)
     if new.uids is old.uids or new.uids[:count] == old.uids:
-        return Difference([], count, list(_differing(old.modseqs, new.modseqs, count)))
+        return Difference([], count, _differing(old.modseqs, new.modseqs, count, known))
     gone = sorted(set(old.uids).difference(new.uids))
     lost = set(gone)
     before = _without(old.modseqs, [place for place, uid in enumerate(old.uids) if uid in lost])
-    return Difference(gone, len(before), list(_differing(before, new.modseqs, len(before))))
+    return Difference(gone, len(before), _differing(before, new.modseqs, len(before), known))
 
 
-def _differing(old: "array[int]", new: "array[int]", count: int) -> Iterator[int]:
-    """Indexes below `count` at which two columns differ; equal blocks are skipped at the speed of memcmp."""
+def _differing(old: "array[int]", new: "array[int]", count: int, known: Collection[int]) -> list[int]:
+    """Indexes below `count` at which two columns differ; equal blocks are skipped at the speed of memcmp.
+
+    So are blocks that came to one of the values `known` as a whole; single ones of these are left out.
+    """
+    found: list[int] = []
     if old is new:
-        return
+        return found
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
-        if old[start:stop] != new[start:stop]:
-            for place in range(start, stop):
-                if old[place] != new[place]:
-                    yield place
+        before, after = old[start:stop], new[start:stop]
+        if before != after and not any(after.count(value) == stop - start for value in known):
+            pairs = enumerate(zip(before, after, strict=True), start)
+            found += [place for place, (one, other) in pairs if one != other and other not in known]
+    return found

@@ -72,6 +72,19 @@ class Lot:
     flags: "array[int]"
     modseqs: "array[int]"
 
+    def keep(self, places: Iterable[int]) -> "Lot":
+        """The messages at these places of the lot."""
+        chosen = list(places)
+        columns = (self.uids, self.flags, self.modseqs)
+        return Lot(
+            [self.numbers[place] for place in chosen],
+            *(array(one.typecode, [one[place] for place in chosen]) for one in columns),
+        )
+
+    def part(self, start: int, stop: int) -> "Lot":
+        """The messages from one place of the lot to another."""
+        return Lot(self.numbers[start:stop], self.uids[start:stop], self.flags[start:stop], self.modseqs[start:stop])
+
 
 class View:
     """One selected mailbox as one client sees it. Pure: whoever owns it brings new snapshots."""
@@ -265,7 +278,8 @@ class View:
         if snapshot is old and not (expunge and self._ghosts):
             self._answered.clear()
             return NOTHING
-        difference = compare(old, snapshot)
+        difference = compare(old, snapshot, self._answered)
+        self._answered.clear()
         before = len(self.uids)
         if not self._ghosts:
             self._heard = old.modseq
@@ -305,13 +319,10 @@ class View:
 
     def _flag_news(self, old: Snapshot, difference: Difference, modseqs: bool) -> list[Told]:
         """Messages whose change the client has not heard of."""
-        snapshot, answered = self.snapshot, self._answered
-        self._answered = set()
+        snapshot = self.snapshot
         told: list[Told] = []
         for place in difference.changed:
             modseq = snapshot.modseqs[place]
-            if modseq in answered:
-                continue
             uid, flags = snapshot.uids[place], snapshot.flags[place]
             if not modseqs and old.flags[bisect_left(old.uids, uid)] == flags:
                 continue

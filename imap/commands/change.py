@@ -113,7 +113,8 @@ async def store(session: Session, command: commands.Store) -> Outputs:
         telling: Iterable[tuple[int, int]] = slices
         if command.silent:
             telling = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
-        for lines in flag_lines(view, telling, attributes, without=modified, uid_only=session.uid_only):
+        kept = session.services.shelf.renderings
+        for lines in flag_lines(view, telling, attributes, kept, modified, uid_only=session.uid_only):
             yield lines
             await asyncio.sleep(0)
     yield _stored(view, slices, command, modified)

@@ -17,7 +17,8 @@ from imap.bodies import Bodies
 from imap.lots import column, flag_lines
 from imap.session import Selected, Session
 from imap.view import Lot, cut
-from imap.wire import commands, fetchlines
+from imap.wire import blocks, commands, fetchlines
+from imap.wire.blocks import Block
 from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
@@ -36,7 +37,9 @@ BODY_ROWS = 200
 FEW = 4
 """Messages that are read without waking a thread, when they are small."""
 CHUNK = 64 * 1024
-"""Octets from which a section is handed on uncopied."""
+"""Octets from which a section is handed on uncopied, among messages that are told of one by one."""
+WHOLE = 512 * 1024
+"""Octets up to which sections are told of all together."""
 
 COLUMNS = {
     Attribute.INTERNALDATE: "internal_date",
@@ -96,6 +99,7 @@ class _Answer:
         self._columns = tuple(COLUMNS[item] for item in self._attributes if item in COLUMNS)
         self._utf8_columns = international.places(self._columns) if session.utf8 else ()
         self._plain = all(section.coding is Coding.KEPT for section in self._sections)
+        self._renderings = session.services.shelf.renderings
         self.missing = 0
         self.undecodable = False
 
@@ -105,7 +109,9 @@ class _Answer:
         return self._from_columns(slices) if self._columns else self._from_snapshot(slices)
 
     async def _from_snapshot(self, slices: Slices) -> AsyncGenerator[bytes, None]:
-        for lines in flag_lines(self._selected.view, slices, self._attributes, uid_only=self._uid_only):
+        for lines in flag_lines(
+            self._selected.view, slices, self._attributes, self._renderings, uid_only=self._uid_only
+        ):
             yield lines
             await asyncio.sleep(0)
 
@@ -115,13 +121,36 @@ class _Answer:
         view = self._selected.view
         for group in cut(slices, ROWS):
             lot = view.lot(group)
-            rows = await self._read_columns(lot.uids)
-            if len(rows) != len(lot.uids):
-                self.missing += len(lot.uids) - len(rows)
-                lot = _keep(lot, {row[0] for row in rows})
-            if rows:
-                joined, names = self._join(lot, rows), view.snapshot.names
-                yield fetchlines.lines(self._attributes, joined, names, uid_only=self._uid_only)
+            block = self._kept(lot.uids)
+            if block is None:
+                rows = await self._read_columns(lot.uids)
+                if len(rows) != len(lot.uids):
+                    self.missing += len(lot.uids) - len(rows)
+                    lot = _keep(lot, {row[0] for row in rows})
+                block = blocks.make(self._attributes, lot.uids, self._lasting(lot, [row[1:] for row in rows]))
+                self._offer(lot.uids, block)
+            else:
+                await asyncio.sleep(0)
+            yield self._lines(block, lot)
+
+    def _question(self, uids: "array[int]") -> tuple[object, ...]:
+        """What is asked about these messages, as `Renderings` know it."""
+        first = uids[0] if uids else 0
+        asked = self._attributes, self._sections, self._session.utf8
+        return (self._selected.shared.mailbox_id, asked, first, len(uids))
+
+    def _kept(self, uids: "array[int]") -> Block | None:
+        return self._renderings.find(self._question(uids), uids)
+
+    def _offer(self, uids: "array[int]", block: Block) -> None:
+        """Keep a block of the first of these messages for the next time."""
+        if len(block.uids) > FEW and block.uids == uids[: len(block.uids)]:
+            self._renderings.offer(self._question(uids), block)
+
+    def _lines(self, block: Block, lot: Lot) -> bytes:
+        """The lines of a block, which is about all messages of the lot."""
+        names = self._selected.view.snapshot.names
+        return blocks.lines(block, lot.numbers, lot.flags, lot.modseqs, names, uid_only=self._uid_only)
 
     async def _read_columns(self, uids: Sequence[int]) -> list[Row]:
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
@@ -154,11 +183,11 @@ class _Answer:
             for uid, row in zip(uids, rows, strict=True)
         ]
 
-    def _join(self, lot: Lot, rows: Sequence[Row]) -> list[tuple[int | bytes | str, ...]]:
-        """Rows for `fetchlines`: what the snapshot knows beside what was read."""
-        read = iter(list(zip(*rows, strict=True))[1:])
-        values = [next(read) if item in COLUMNS else column(lot, item) for item in self._attributes]
-        return list(zip(self._named(lot), *values, strict=True))
+    def _lasting(self, lot: Lot, rows: Sequence[Row]) -> list[Sequence[int | bytes | str]]:
+        """The values of each attribute that never changes, of all messages of the lot: `rows` are their columns."""
+        read = iter(zip(*rows, strict=True)) if rows else iter([()] * len(self._columns))
+        lasting = (item for item in self._attributes if item not in blocks.DYNAMIC)
+        return [next(read) if item in COLUMNS else lot.uids for item in lasting]
 
     def _named(self, lot: Lot) -> Sequence[int]:
         """The messages of a lot as an answer names them."""
@@ -180,11 +209,19 @@ class _Answer:
                 lot = view.lot(group)
             place, width = 0, BODY_ROWS
             while place < len(lot.uids):
-                found = await self._read_bodies(lot.uids[place : place + width])
+                part = lot.part(place, place + width)
+                block = None if newly else self._kept(part.uids)
+                if block is not None:
+                    place += len(block.uids)
+                    width = min(BODY_ROWS, len(block.uids) * 2)
+                    yield self._lines(block, part.part(0, len(block.uids)))
+                    await asyncio.sleep(0)
+                    continue
+                found = await self._read_bodies(part.uids)
                 self.missing += found.done - len(found.uids)
                 place += found.done
                 width = min(BODY_ROWS, found.done * 2)  # large messages: do not read rows only to put them back
-                for octets in self._body_lines(lot, found, newly):
+                for octets in self._body_lines(part, found, newly):
                     yield octets
 
     async def _mark_seen(self, lot: Lot) -> frozenset[int]:
@@ -217,15 +254,15 @@ class _Answer:
         """The lines of these messages: small ones at once, large ones with their octets as they are."""
         if not found.uids:
             return
-        names = self._selected.view.snapshot.names
-        lot = lot if len(lot.uids) == len(found.uids) else _keep(lot, set(found.uids))
-        if self._plain and newly.isdisjoint(found.uids) and found.whole(CHUNK):
-            rows = self._join(lot, [(uid, *row) for uid, row in zip(found.uids, found.columns, strict=True)])
+        part, lot = lot.uids, lot if len(lot.uids) == len(found.uids) else _keep(lot, set(found.uids))
+        if self._plain and newly.isdisjoint(found.uids) and found.whole(WHOLE):
             contents = cast("list[list[bytes]]", found.sections)
-            yield fetchlines.lines_with_sections(
-                self._attributes, rows, self._sections, contents, names, uid_only=self._uid_only
-            )
+            lasting = self._lasting(lot, found.columns)
+            block = blocks.make(self._attributes, lot.uids, lasting, self._sections, contents)
+            self._offer(part, block)
+            yield self._lines(block, lot)
             return
+        names = self._selected.view.snapshot.names
         held: list[bytes] = []
         for place, uid in enumerate(found.uids):
             attributes = self._told_with(uid in newly)
@@ -258,6 +295,4 @@ class _Answer:
 
 def _keep(lot: Lot, uids: set[int]) -> Lot:
     """The messages of a lot that have these UIDs."""
-    places = [place for place, uid in enumerate(lot.uids) if uid in uids]
-    kept = [array(one.typecode, [one[place] for place in places]) for one in (lot.uids, lot.flags, lot.modseqs)]
-    return Lot([lot.numbers[place] for place in places], *kept)
+    return lot.keep(place for place, uid in enumerate(lot.uids) if uid in uids)

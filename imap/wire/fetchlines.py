@@ -19,11 +19,11 @@ from mailserver import objectids
 Row = Sequence[int | bytes | str]
 """One message: its number, then one value for each attribute in the order asked."""
 
-_NAMES = (b"FETCH", b"UIDFETCH")
+NAMES = (b"FETCH", b"UIDFETCH")
 _DAY = 86_400
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
-_FORMS = {
+FORMS = {
     Attribute.UID: b"UID %d",
     Attribute.FLAGS: b"FLAGS (%b)",
     Attribute.INTERNALDATE: b"INTERNALDATE %b",
@@ -61,13 +61,13 @@ def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames
     """
     if not rows:
         return b""
-    template = b"* %%d %b (%b)\r\n" % (_NAMES[uid_only], b" ".join(_FORMS[attribute] for attribute in attributes))
+    template = b"* %%d %b (%b)\r\n" % (NAMES[uid_only], b" ".join(FORMS[attribute] for attribute in attributes))
     return (template * len(rows)) % _values(attributes, rows, names)
 
 
 def _values(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> tuple[int | bytes | str, ...]:
     """The rows' values one after the other, as their forms take them."""
-    if not any(_conversion(attribute, names) for attribute in attributes):
+    if not any(attribute is Attribute.FLAGS or attribute in _CONVERSIONS for attribute in attributes):
         return tuple(chain.from_iterable(rows))
     return tuple(chain.from_iterable(zip(*_columns(attributes, rows, names), strict=True)))
 
@@ -78,16 +78,16 @@ def _columns(
     """The rows' values, all of an attribute together, as their forms take them."""
     columns = list(zip(*rows, strict=True))
     for place, attribute in enumerate(attributes, 1):
-        convert = _conversion(attribute, names)
-        if convert is not None:
+        convert = conversion(attribute)
+        if attribute is Attribute.FLAGS:
+            columns[place] = tuple(names.spell_all(columns[place]))
+        elif convert is not None:
             columns[place] = tuple(map(convert, columns[place]))
     return columns
 
 
-def _conversion(attribute: Attribute, names: FlagNames) -> Callable[..., bytes] | None:
-    """How a column's values become what its form takes; None when they are that already."""
-    if attribute is Attribute.FLAGS:
-        return names.spell
+def conversion(attribute: Attribute) -> Callable[..., bytes] | None:
+    """How a column's values, flags apart, become what its form takes; None when they are that already."""
     return _CONVERSIONS.get(attribute)
 
 
@@ -114,30 +114,6 @@ _CONVERSIONS: dict[Attribute, Callable[..., bytes]] = {
 }
 
 
-def lines_with_sections(
-    attributes: Sequence[Attribute],
-    rows: Sequence[Row],
-    sections: Sequence[Section],
-    contents: Sequence[Sequence[bytes]],
-    names: FlagNames,
-    *,
-    uid_only: bool = False,
-) -> bytes:
-    """`lines` with sections of BODY, for messages that have them all and are small: their octets are copied.
-
-    `contents` runs beside `rows`: the octets of each section, already cut to its partial range.
-    """
-    if not rows:
-        return b""
-    forms = [_FORMS[attribute] for attribute in attributes]
-    forms += [section.label.replace(b"%", b"%%") + b" {%d}\r\n%b" for section in sections]
-    template = b"* %%d %b (%b)\r\n" % (_NAMES[uid_only], b" ".join(forms))
-    columns = _columns(attributes, rows, names)
-    for octets in zip(*contents, strict=True):
-        columns += (tuple(map(len, octets)), octets)
-    return (template * len(rows)) % tuple(chain.from_iterable(zip(*columns, strict=True)))
-
-
 def with_sections(
     attributes: Sequence[Attribute],
     row: Row,
@@ -152,7 +128,7 @@ def with_sections(
     that the message has no such part, and is written as NIL. What cannot be decoded is left out, and of a message of
     which nothing else was asked there is no line (RFC 3516 section 4.3: the tagged NO tells).
     """
-    template = b"* %%d %b (%b" % (_NAMES[uid_only], b" ".join(_FORMS[attribute] for attribute in attributes))
+    template = b"* %%d %b (%b" % (NAMES[uid_only], b" ".join(FORMS[attribute] for attribute in attributes))
     head = template % _values(attributes, (row,), names)
     chunks: list[bytes] = []
     space = b" " if attributes else b""

@@ -5,7 +5,7 @@ numbered them. One `FlagNames` per selected mailbox turns masks into octets and 
 a mailbox of 100,000 messages knows a handful.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SEEN = 1
@@ -65,6 +65,11 @@ class FlagNames:
                 self._cache.clear()
             found = self._cache[mask] = self._names_of(mask)
         return found
+
+    def spell_all(self, masks: Sequence[int]) -> list[bytes]:
+        """`spell` for many: a mailbox knows few combinations."""
+        spelt = {mask: self.spell(mask) for mask in set(masks)}
+        return list(map(spelt.__getitem__, masks))
 
     def _names_of(self, mask: int) -> bytes:
         names = [name for bit, name in enumerate(_SYSTEM_BY_BIT) if mask >> bit & 1]
