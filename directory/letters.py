@@ -8,7 +8,7 @@ import datetime
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from urllib.parse import quote
 
@@ -47,7 +47,7 @@ class Letter:
     school: str
     login: str
     address: str
-    code: str
+    code: str = field(repr=False)
     expires: datetime.date
     has_numen: bool
     """True when the NUMEN opens the account as well."""

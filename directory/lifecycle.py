@@ -7,7 +7,7 @@ step leaves an audit row with its actor, in the same unit. What is planned is ca
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
@@ -44,7 +44,7 @@ class Account:
 class Code:
     """A one-time code, told once: only its keyed hash is kept."""
 
-    text: str
+    text: str = field(repr=False)
     expires: int
 
 

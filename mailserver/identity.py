@@ -1,7 +1,7 @@
 """Who people are: principals, lists, and the port through which every directory is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -189,10 +189,10 @@ class NewPerson:
     given_name: str
     surname: str
     role: Role
-    birth_date: str = ""
+    birth_date: str = field(default="", repr=False)
     """ISO date or empty."""
-    numen: str = ""
-    ine: str = ""
+    numen: str = field(default="", repr=False)
+    ine: str = field(default="", repr=False)
     uai: str = ""
     discipline: str = ""
     login: str = ""

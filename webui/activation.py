@@ -3,7 +3,7 @@
 Between the steps what was proven waits in the form, sealed for the browser: it is neither stored nor asked twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
@@ -47,8 +47,8 @@ class _Claim:
     """What the person said in step one."""
 
     login: str
-    proof: str
-    birth_date: str
+    proof: str = field(repr=False)
+    birth_date: str = field(repr=False)
     interface: str
 
     def seal(self, services: Services, guest: Guest) -> str:

@@ -1,6 +1,6 @@
 """The page of devices: an app password for each program and phone, shown once, revoked alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
@@ -49,7 +49,7 @@ class MadePage:
 
     frame: Frame
     name: str
-    password: str
+    password: str = field(repr=False)
     scopes: tuple[str, ...]
     at: AddressesPage
     tab: str = "appareils"

@@ -1,6 +1,6 @@
 """The page of the second factor: set it up with a QR code, print recovery codes, switch it off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import segno
 from starlette.responses import Response
@@ -44,8 +44,8 @@ class SetupPage:
     """The secret as a drawing and in letters, and the form for its first code."""
 
     frame: Frame | None
-    drawing: str
-    secret: str
+    drawing: str = field(repr=False)
+    secret: str = field(repr=False)
     sealed: str
     code_fault: str = ""
     tab: str = "double"
@@ -56,7 +56,7 @@ class CodesPage:
     """New recovery codes, shown once."""
 
     frame: Frame | None
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = field(repr=False)
     date: str
     fresh: bool
     """The factor has just been switched on."""

@@ -26,7 +26,7 @@ class PersonRecord:
     given_name: str | None = None
     surname: str | None = None
     role: Role | None = None
-    birth_date: str | None = None
+    birth_date: str | None = field(default=None, repr=False)
     """In any form that `proofs.parse_date` reads. Like NUMEN and INE it is never erased by an empty value."""
     numen: str | None = field(default=None, repr=False)
     ine: str | None = field(default=None, repr=False)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from passlib.exc import TokenError  # type: ignore[import-untyped]
@@ -55,8 +55,8 @@ _BETWEEN = re.compile(r"[\s-]+")
 class Setup:
     """What a person copies into the generator: the secret, and the address that a QR code carries."""
 
-    secret: str
-    uri: str
+    secret: str = field(repr=False)
+    uri: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ holder only what they hold: with 10^9 possible NUMEN a year and an account that 
 learns one there, and the birth date is still asked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from mailserver.proofs import Proofs, parse_date, same
@@ -32,7 +32,7 @@ class Claim:
     """What somebody typed."""
 
     secret: Secret
-    birth_date: str = ""
+    birth_date: str = field(default="", repr=False)
 
 
 def judge(standing: Standing | None, claim: Claim, proofs: Proofs, now: float) -> Proof:

@@ -9,7 +9,7 @@ of it.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -50,7 +50,7 @@ class Question:
     """What somebody says of themselves."""
 
     login: str
-    birth_date: str
+    birth_date: str = field(repr=False)
     number: Secret
     """NUMEN or INE."""
 

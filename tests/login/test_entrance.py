@@ -1,12 +1,18 @@
 """The way in: who enters, what the refused are told, what is remembered and for how long."""
 
 import asyncio
+import datetime
 import time
 
 import pytest
 
+from directory.letters import Letter
+from directory.lifecycle import Code
 from mailserver.errors import Reason
-from mailserver.identity import State
+from mailserver.identity import NewPerson, Role, State
+from mailserver.login.factors import Setup
+from mailserver.login.provisional import Claim
+from mailserver.login.recovery import Question
 from mailserver.sasl import Secret
 from mailserver.store import accounts, agendas, mailboxes
 from mailserver.store.audit import Action
@@ -209,3 +215,20 @@ def _rows(tx: object, name: str) -> list[object]:
     from mailserver.store.schema import metadata
 
     return [tuple(row) for row in tx.execute(select(metadata.tables[name]))]  # type: ignore[attr-defined]
+
+
+def test_no_secret_is_in_what_a_traceback_or_a_log_line_shows() -> None:
+    """`repr` of everything that carries a proof in the clear for a while."""
+    code, numen, born, ine = "ABCD-EFGH-IJKL-MNOP", "21E2600123ABC", "1985-07-14", "1234567890A"
+    day = datetime.date(2026, 9, 1)
+    carriers: list[object] = [
+        Code(code, 1),
+        Letter("Léa", "", "", "lea", "lea@ac-exemple.fr", code, day, has_numen=False, issue=1),
+        Setup(code, f"otpauth://totp/{code}"),
+        Question("lea", born, Secret(numen)),
+        Claim(Secret(numen), born),
+        NewPerson("Léa", "Roy", Role.TEACHER, born, numen, ine),
+    ]
+    for one in carriers:
+        for shown in (repr(one), str(one)):
+            assert not any(secret in shown for secret in (code, numen, born, ine)), type(one).__name__
