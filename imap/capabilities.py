@@ -72,6 +72,13 @@ CAPABILITIES = (
     Capability("CONDSTORE", 7162, "imap.commands.fetch"),
     Capability("QRESYNC", 7162, "imap.commands.fetch"),
     Capability("UIDONLY", 9586, "imap.commands"),
+    Capability("INPROGRESS", 9585, "imap.protocol"),
+    Capability(
+        "MESSAGELIMIT",
+        9738,
+        "imap.bounds",
+        value=lambda session: session.services.settings.limits.command_messages,
+    ),
     Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
     Capability("QUOTA", 9208, "imap.commands.quota"),
     Capability("QUOTA=RES-STORAGE", 9208, "imap.commands.quota"),

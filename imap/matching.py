@@ -38,12 +38,19 @@ Places = Sequence[int]
 """Ascending indexes in a snapshot."""
 
 
-async def find(session: Session, criterion: Criterion) -> Places:
-    """Where the messages of the session's view that meet a criterion stand in its snapshot."""
+async def scope(view: View, criterion: Criterion) -> Places:
+    """Where the messages stand that a criterion names by number or UID: those that are to be searched."""
+    terms = criterion.terms if isinstance(criterion, And) else (criterion,)
+    named = tuple(term for term in terms if isinstance(term, (Numbers, Uids)))
+    return await _Known(view).match(And(named), range(len(view.snapshot)))
+
+
+async def find(session: Session, criterion: Criterion, among: Places | None = None) -> Places:
+    """Where the messages of the session's view that meet a criterion stand in its snapshot; only `among` these."""
     selected = session.mailbox
     view, snapshot = selected.view, selected.view.snapshot
     here, there = _split(rewrite(criterion, lambda leaf: _last_result(view, leaf)))
-    places: Places = await _Known(view).match(here, range(len(snapshot)))
+    places: Places = await _Known(view).match(here, range(len(snapshot)) if among is None else among)
     if there is None or not places:
         return places
     terms = [rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]

@@ -55,6 +55,8 @@ PIPELINE_OCTETS = 64 * 1024
 """Input that may wait behind the running command; more stays in the kernel, and then with the peer."""
 REST_SECONDS = 5
 """Without output until a compressor's memory is given back."""
+PROGRESS_SECONDS = 10
+"""In silence, until a client that waits is told that its command is still running (RFC 9585 section 4)."""
 DEFLATED_AT_ONCE = 256 * 1024
 """Octets compressed before the loop may turn: about a millisecond."""
 FAULTS_BEFORE_LOGIN = 5
@@ -109,6 +111,8 @@ class Connection(protocol.Protocol):
         self._inflow: Inflow | None = None
         self._outflow: Outflow | None = None
         self._resting: asyncio.TimerHandle | None = None
+        self._quiet_since: float | None = None
+        """Since when a command has run without saying anything."""
         self._sent = 0.0
         """When something compressed was last written."""
         self._since = self._loop.time()
@@ -254,14 +258,27 @@ class Connection(protocol.Protocol):
 
     async def _send(self, answer: AsyncGenerator[bytes, None]) -> None:
         """Write an answer; wait whenever the peer has not read what was written before."""
+        self._quiet_since = self._loop.time()
         async with aclosing(answer) as pieces:
             async for octets in pieces:
                 if octets:
+                    self._quiet_since = None
                     await self._put(octets)
                 if not self._writable.is_set():
                     self._since = self._loop.time()
                     self._watch_time()
                     await self._writable.wait()
+        self._quiet_since = None
+
+    def reassure(self) -> None:
+        """Say that a command is still running that has said nothing for long (RFC 9585). An answer that has begun is
+        left alone: a line in the middle of its literals would be taken for their octets."""
+        quiet = self._quiet_since
+        if quiet is None or self._line is not None or self.session.state is State.NOT_AUTHENTICATED:
+            return
+        if self._loop.time() - quiet >= PROGRESS_SECONDS and self._writable.is_set():
+            self._quiet_since = self._loop.time()
+            self._write(responses.ok("Still working on it", codes.in_progress(self.session.tag)).encode())
 
     async def _put(self, octets: bytes) -> None:
         """Write a piece of an answer; a long one is compressed bit by bit, so that the loop turns."""
@@ -547,6 +564,7 @@ class Door:
         self.tls = tls
         self.stopping = False
         self._ports: list[asyncio.Server] = []
+        self._ticking: asyncio.TimerHandle | None = None
         self._connections: set[Connection] = set()
         self._peers = Peers(services.settings.limits)
 
@@ -568,8 +586,18 @@ class Door:
     def admit(self, connection: Connection) -> str:
         """Take a new connection in; the text of its refusal, or nothing."""
         self._connections.add(connection)
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().call_later(PROGRESS_SECONDS / 4, self._tick)
         refusal = self._peers.admit(connection.peer)
         return "The service is stopping" if self.stopping else refusal
+
+    def _tick(self) -> None:
+        """Look for commands that have been silent for long; one timer for all connections."""
+        self._ticking = None
+        for connection in self._connections:
+            connection.reassure()
+        if self._connections and not self.stopping:
+            self._ticking = asyncio.get_running_loop().call_later(PROGRESS_SECONDS / 4, self._tick)
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
@@ -580,6 +608,8 @@ class Door:
     async def stop(self, grace: float) -> None:
         """Stop listening, say goodbye, let running commands end within `grace` seconds."""
         self.stopping = True
+        if self._ticking is not None:
+            self._ticking.cancel()
         loop = asyncio.get_running_loop()
         for port in self._ports:
             port.close()

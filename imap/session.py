@@ -330,6 +330,11 @@ class Session:
         if self.selected is not None:
             self.selected.view.forget_recent()
 
+    @property
+    def most(self) -> int:
+        """Messages one command works on (RFC 9738)."""
+        return self.services.settings.limits.command_messages
+
     # ------------------------------------------------------------------ news
 
     async def news(self, *, expunge: bool) -> bytes:

@@ -22,6 +22,7 @@ A criterion is pure: the IMAP grammar (`imap.wire.search`) and the web build the
     BODY s, TEXT s                        Body(s), Text(s)
     1:5,7                                 Numbers(((1, 5), (7, 7)))
     UID 1:5,7                             Uids(((1, 5), (7, 7)))
+    UIDAFTER n, UIDBEFORE n (RFC 9738)    Uids of one range, or of none
     $ (RFC 5182)                          LastResult()
     MODSEQ n (RFC 7162 section 3.1.5)     ModSeq(n)
 

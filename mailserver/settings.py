@@ -82,6 +82,8 @@ class Limits(_Section):
     """Octets of mail per account unless set on the account; 0: none."""
     quota_messages: int = Field(default=0, ge=0)
     """Messages per account unless set on the account; 0: any number."""
+    command_messages: int = Field(default=1_000_000, ge=1000)
+    """Messages that one IMAP command works on (RFC 9738 section 3); clients that do not know of it see no others."""
     hops: int = Field(default=50, ge=10)
     """Received fields in a message before it is a loop (RFC 5321 section 6.3)."""
     login_failures: int = Field(default=10, ge=1)

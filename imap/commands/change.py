@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from imap import bounds
 from imap.lots import flag_lines
 from imap.session import Selected, Session
 from imap.snapshot import Snapshot, reflag
@@ -99,7 +100,7 @@ async def store(session: Session, command: commands.Store) -> Outputs:
     view, before = selected.view, selected.view.snapshot
     if command.unchanged_since is not None:
         yield session.enable_condstore()
-    slices = view.select(command.numbers, command.by_uid)
+    slices, limit = bounds.last(view, view.select(command.numbers, command.by_uid), session.most)
     uids = view.uids_of(slices)
     modified: list[int] = []
     if uids:
@@ -117,7 +118,8 @@ async def store(session: Session, command: commands.Store) -> Outputs:
         for lines in flag_lines(view, telling, attributes, kept, modified, uid_only=session.uid_only):
             yield lines
             await asyncio.sleep(0)
-    yield _stored(view, slices, command, modified)
+    for output in bounds.ending(_stored(view, slices, command, modified), limit):
+        yield output
 
 
 async def _change_flags(
@@ -197,6 +199,9 @@ async def copy(session: Session, command: commands.Copy) -> Outputs:
     if not uids:
         yield ok("Nothing to copy")
         return
+    if len(uids) > session.most:
+        yield no("Too many messages to copy", codes.message_limit(session.most, uids[-session.most]))
+        return
     copied = await session.services.store.write(
         access.copy,
         session.viewer,
@@ -216,6 +221,7 @@ async def move(session: Session, command: commands.Move) -> Outputs:
     if not uids:
         yield ok("Nothing to move")
         return
+    uids, limit = _last(session, uids)
     copied = await session.services.store.write(
         access.move,
         session.viewer,
@@ -229,7 +235,17 @@ async def move(session: Session, command: commands.Move) -> Outputs:
     if code is not None:
         yield ok("Moved", code).encode()
     yield await session.news(expunge=True)
-    yield ok("MOVE completed", _reached(session, removed=bool(copied.source_uids)))
+    reached = _reached(session, removed=bool(copied.source_uids))
+    for output in bounds.ending(ok("MOVE completed", reached), limit):
+        yield output
+
+
+def _last(session: Session, uids: "array[int]") -> "tuple[array[int], Code | None]":
+    """The last of these messages (RFC 9738), and MESSAGELIMIT when that are not all."""
+    if len(uids) <= session.most:
+        return uids, None
+    uids = uids[-session.most :]
+    return uids, codes.message_limit(session.most, uids[0])
 
 
 def _chosen(session: Session, command: commands.Copy | commands.Move) -> "tuple[Selected, array[int]]":
@@ -257,12 +273,17 @@ async def expunge(session: Session, command: commands.Expunge) -> Outputs:
     uids = None if command.uids is None else view.uids_of(view.select(command.uids, by_uid=True))
     snapshot = await selected.shared.fresh()
     removed: list[int] = []
+    limit: Code | None = None
+    if uids is not None and len(uids) > session.most:  # EXPUNGE itself knows no limit
+        deleted = {uid for uid, mask in zip(snapshot.uids, snapshot.flags, strict=True) if mask & DELETED}
+        uids, limit = _last(session, array("I", [uid for uid in uids if uid in deleted]))
     if any(mask & DELETED for mask in snapshot.flags) and (uids is None or uids):
         _, removed = await session.services.store.write(
             access.expunge, session.viewer, selected.shared.mailbox_id, uids
         )
     yield await session.news(expunge=True)
-    yield ok("EXPUNGE completed", _reached(session, removed=bool(removed)))
+    for output in bounds.ending(ok("EXPUNGE completed", _reached(session, removed=bool(removed))), limit):
+        yield output
 
 
 def _reached(session: Session, *, removed: bool) -> Code | None:

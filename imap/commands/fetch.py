@@ -12,12 +12,12 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
-from imap import bodies, international, resync
+from imap import bodies, bounds, international, resync
 from imap.bodies import Bodies
 from imap.lots import column, flag_lines
 from imap.session import Selected, Session
 from imap.view import Lot, cut
-from imap.wire import blocks, commands, fetchlines
+from imap.wire import blocks, codes, commands, fetchlines
 from imap.wire.blocks import Block
 from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
@@ -66,6 +66,10 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     slices = view.select(command.numbers, command.by_uid)
     if command.partial is not None:  # RFC 9394 section 3.4: first the part, then what changed of it
         slices = view.part(slices, *command.partial)
+        if bounds.count(slices) > session.most:
+            yield no("The part has too many messages", codes.message_limit(session.most))
+            return
+    slices, limit = bounds.last(view, slices, session.most)
     wanted = slices if command.changed_since is None else view.changed(slices, command.changed_since)
     if command.vanished and command.changed_since is not None:
         # `*` is the last UID there was: what came behind the last message that is left may have vanished too.
@@ -75,12 +79,13 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     answer = _Answer(session, selected, command.items if session.uid_only else command.with_uid)
     async for octets in answer.lines(wanted):
         yield octets
+    reply = ok("FETCH completed")
     if not command.by_uid and (answer.missing or view.has_ghosts(slices)):
-        yield no("Some of the messages no longer exist", Code(CodeName.EXPUNGEISSUED))
+        reply = no("Some of the messages no longer exist", Code(CodeName.EXPUNGEISSUED))
     elif answer.undecodable:
-        yield no("Some parts have a transfer encoding unknown here", Code(CodeName.UNKNOWN_CTE))
-    else:
-        yield ok("FETCH completed")
+        reply = no("Some parts have a transfer encoding unknown here", Code(CodeName.UNKNOWN_CTE))
+    for output in bounds.ending(reply, limit):
+        yield output
 
 
 class _Answer:

@@ -8,10 +8,11 @@ accents, which finds all that i;unicode-casemap would (RFC 5255 section 4.3).
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from imap import contexts, results
-from imap.matching import find
+from imap import bounds, contexts, results
+from imap.matching import find, scope
 from imap.session import Session
-from imap.wire import commands, found
+from imap.wire import codes, commands, found
+from imap.wire.codes import Code
 from imap.wire.found import Origin
 from imap.wire.responses import Reply, ok
 from imap.wire.searching import SearchReturn
@@ -35,8 +36,13 @@ async def search(session: Session, command: commands.Search) -> Outputs:
     contexts.check_tag(session, returns)
     if mentions_modseq(criterion):
         yield session.enable_condstore()
+    limit: Code | None = None
     with results.saving(view, returns):
-        places = await find(session, criterion)
+        among = await scope(view, criterion)
+        if len(among) > session.most:
+            among = among[-session.most :]
+            limit = codes.message_limit(session.most, view.snapshot.uids[among[0]])
+        places = await find(session, criterion, among)
     if returns is None:
         modseq = results.highest(view, places) if mentions_modseq(criterion) else None
         yield found.search(results.numbers(view, places, command.by_uid), modseq)
@@ -45,7 +51,8 @@ async def search(session: Session, command: commands.Search) -> Outputs:
         yield results.extended(session, origin, places, returns, command.partial, criterion)
         if SearchReturn.UPDATE in returns:
             yield contexts.follow(session, origin, criterion, places)
-    yield results.completed(session, "SEARCH", by_uid=command.by_uid)
+    for output in bounds.ending(results.completed(session, "SEARCH", by_uid=command.by_uid), limit):
+        yield output
 
 
 async def cancel_update(session: Session, command: commands.CancelUpdate) -> Outputs:

@@ -59,6 +59,10 @@ class CodeName(Enum):
     NOUPDATE = b"NOUPDATE"
     # RFC 5464
     METADATA = b"METADATA"
+    # RFC 9585
+    INPROGRESS = b"INPROGRESS"
+    # RFC 9738
+    MESSAGELIMIT = b"MESSAGELIMIT"
     # RFC 4978
     COMPRESSIONACTIVE = b"COMPRESSIONACTIVE"
     # RFC 6154
@@ -97,6 +101,16 @@ def permanent_flags(names: bytes) -> Code:
 def mailbox_id(identifier: str) -> Code:
     """MAILBOXID (RFC 8474 sections 4.1, 4.2)."""
     return Code(CodeName.MAILBOXID, b"(%s)" % identifier.encode("ascii"))
+
+
+def message_limit(most: int, lowest_uid: int | None = None) -> Code:
+    """MESSAGELIMIT (RFC 9738 section 3.1): the lowest UID that was worked on, where something was."""
+    return Code(CodeName.MESSAGELIMIT, b"%d" % most if lowest_uid is None else b"%d %d" % (most, lowest_uid))
+
+
+def in_progress(tag: str) -> Code:
+    """INPROGRESS (RFC 9585 section 4); a tag that would end the code is not told."""
+    return Code(CodeName.INPROGRESS, b"(NIL NIL NIL)" if "]" in tag else b'("%s" NIL NIL)' % tag.encode("ascii"))
 
 
 def bad_charset() -> Code:

@@ -85,6 +85,8 @@ class Rejected:
     tag: str | None
     text: str
     too_big: bool = False
+    messages: int = 0
+    """How many messages an APPEND may have, when it has more (RFC 9738 section 3.1)."""
     fatal: bool = False
 
 
@@ -332,11 +334,12 @@ class Framer:
         """Which limit the announced literal breaks, if any."""
         limits = self.limits
         tag = self._tag_of(line)
-        most = limits.append if _APPEND.match(self._text[0] if self._text else line) else limits.literal
+        appends = _APPEND.match(self._text[0] if self._text else line) is not None
+        most = limits.append if appends else limits.literal
         if len(marker[1]) > _LONGEST_SIZE or int(marker[1]) > most:
             return Rejected(tag, f"Literal too large; at most {most} octets", too_big=True)
         if len(self._literals) >= limits.literals:
-            return Rejected(tag, "Too many literals")
+            return Rejected(tag, "Too many literals", messages=limits.literals * appends)
         if self._size + int(marker[1]) > limits.command:
             return Rejected(tag, "Command too large", too_big=True)
         return None

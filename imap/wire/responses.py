@@ -73,8 +73,10 @@ def preauth(text: str, code: Code | None = None) -> Reply:
 def rejection(rejected: Rejected) -> bytes:
     """What the framer refused: NO [TOOBIG] (RFC 7889 section 4, RFC 4469 section 4.2) or BAD, and BYE when
     nothing can follow."""
-    condition = Condition.NO if rejected.too_big else Condition.BAD
+    condition = Condition.NO if rejected.too_big or rejected.messages else Condition.BAD
     code = Code(CodeName.TOOBIG) if rejected.too_big else None
+    if rejected.messages:
+        code = codes.message_limit(rejected.messages)
     line = Reply(condition, rejected.text, code).encode(rejected.tag)
     return line + bye("Too much to ignore").encode() if rejected.fatal else line
 

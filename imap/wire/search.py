@@ -24,6 +24,7 @@ from imap.wire.searching import (
     Thread,
     ThreadAlgorithm,
 )
+from imap.wire.sets import LARGEST
 from mailserver.criteria import (
     MAX_DEPTH,
     MAX_TERMS,
@@ -155,6 +156,11 @@ def _uids(cursor: Cursor) -> Criterion:
     return LastResult() if uids.saved else Uids(uids.ranges)
 
 
+def _between(low: int, high: int) -> Criterion:
+    """UIDAFTER and UIDBEFORE (RFC 9738 section 3.2)."""
+    return Uids(((low, high),) if low <= high else ())
+
+
 def _modseq(cursor: Cursor) -> Criterion:
     """MODSEQ [entry-name SP type SP] value (RFC 7162 section 3.1.5): we keep one mod-sequence a message."""
     if cursor.sees(b'"'):
@@ -179,6 +185,8 @@ _READERS: dict[str, Callable[[Cursor], Criterion]] = {
     "UNKEYWORD": lambda cursor: Not(Flag(cursor.atom())),
     "LARGER": lambda cursor: Larger(cursor.number()),
     "SMALLER": lambda cursor: Smaller(cursor.number()),
+    "UIDAFTER": lambda cursor: _between(cursor.nz_number() + 1, LARGEST),
+    "UIDBEFORE": lambda cursor: _between(1, cursor.nz_number() - 1),
     "OLDER": lambda cursor: Older(cursor.nz_number()),
     "YOUNGER": lambda cursor: Younger(cursor.nz_number()),
     "UID": lambda cursor: _uids(cursor),
