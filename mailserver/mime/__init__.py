@@ -11,7 +11,8 @@ Rules:
 * The cost is linear in the octets. Depth, parts, header lines, parameters, addresses are bounded; every bound
   is a named constant with a test.
 * Offsets count from the start of the whole message.
-* What is rendered for IMAP is 7-bit and legal whatever came in. What is decoded for people has no control
+* What is rendered for IMAP is 7-bit and legal whatever came in (`scanning.international` leaves UTF-8, for whoever
+  takes it). What is decoded for people has no control
   characters, no lone surrogates and no NUL, so that a page and a database can hold it.
 * The standard library's `email` is not used for reading: it is slow, and it raises.
 * Nothing here does input or output. Time and message ids of new messages are arguments.
