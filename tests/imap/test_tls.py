@@ -117,11 +117,16 @@ class Wire:
     def pending(self) -> bytes:
         return b""
 
-    async def ok(self, text: str | bytes) -> None:
-        """Run a command that must succeed."""
+    async def say(self, text: str | bytes) -> bytes:
+        """Run a command; its tagged line."""
         self.send(b"setup " + (text if isinstance(text, bytes) else text.encode()) + b"\r\n")
         while not (line := await self.line()).startswith(b"setup "):
             pass
+        return line
+
+    async def ok(self, text: str | bytes) -> None:
+        """Run a command that must succeed."""
+        line = await self.say(text)
         assert line.startswith(b"setup OK"), line
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
@@ -150,6 +155,8 @@ async def _perform(scene: Dialogue, house: Instance, *, start_tls: bool, compres
     for login, mailbox, date, flags, octets in scene.mail:
         wire = await _connect(house, start_tls=False)
         await wire.ok(f"LOGIN {login} {PASSWORD}")
+        if mailbox != "INBOX":
+            await wire.say(f"CREATE {mailbox}")  # the second message finds it there
         when = dialogues.imap_date(date)
         await wire.ok(
             b"APPEND %s (%s) %s {%d+}\r\n%s" % (mailbox.encode(), " ".join(flags).encode(), when, len(octets), octets)
