@@ -50,6 +50,7 @@ def _invisible() -> dict[int, str | None]:
 
 _INVISIBLE = _invisible()
 _SPACES = re.compile("  +")
+_LATIN = re.compile("[ -~À-ÖØ-öø-ÿŒœ]*")
 
 
 def prepare(text: str, *, fold_case: bool = True) -> str:
@@ -57,12 +58,13 @@ def prepare(text: str, *, fold_case: bool = True) -> str:
 
     Spaces at the ends stay: they count inside the pieces of a substring filter.
     """
-    if not text.isascii() or not text.isprintable():
+    if _LATIN.fullmatch(text):
+        # Letters of French names are composed as they stand, and nothing folds into anything else.
+        text = text.casefold() if fold_case else text
+    elif not text.isascii() or not text.isprintable():
         text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
         if fold_case:
             text = unicodedata.normalize("NFKC", text.casefold())
-    elif fold_case:
-        text = text.lower()
     return _SPACES.sub(" ", text) if "  " in text else text
 
 
@@ -131,8 +133,13 @@ def _value(text: str, at: int) -> tuple[str, int]:
         raise BadSyntax("distinguished name is not UTF-8") from None
 
 
+_PLAIN = re.compile(r"[\w.@-]+")
+
+
 def escape(value: str) -> str:
     """A value as it is written in a distinguished name (RFC 4514 section 2.4)."""
+    if _PLAIN.fullmatch(value):
+        return value
     text = "".join(f"\\{char}" if char in _SPECIAL else char for char in value).replace("\0", "\\00")
     if text.startswith(("#", " ")):
         text = "\\" + text

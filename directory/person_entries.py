@@ -7,33 +7,25 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from directory import schema
+from directory.person_attributes import (
+    CODED,
+    EXTRA,
+    LOCATED,
+    USER,
+    Attributes,
+    Facts,
+    all_values,
+    full_name,
+    schools_of,
+)
 from mailserver.errors import Reason, Refused
 from mailserver.folding import code_key, fold_login
 from mailserver.identity import Affiliation, Role, Tie
 
-Attributes = Mapping[str, Sequence[str]]
-"""Attribute name, as the schema spells it, to values. Octets are held as `schema.as_text` gives them."""
-
-PERSON_CLASSES = (
-    *("top", "person", "organizationalPerson", "inetOrgPerson"),
-    *("eduPerson", "supannPerson", "acadPerson"),
-)
-EXPIRING_CLASS = "schacEntryMetadata"
-"""Of those whose account closes on a known day."""
-
-EXTRA = (
-    *("title", "description", "telephoneNumber", "supannAutreTelephone", "mobile", "homePhone"),
-    *("facsimileTelephoneNumber", "roomNumber", "physicalDeliveryOfficeName", "street", "postalCode", "l", "st"),
-    *("ou", "businessCategory", "departmentNumber", "initials", "preferredLanguage", "labeledURI", "jpegPhoto"),
-    *("seeAlso", "manager", "eduPersonNickname", "eduPersonEntitlement"),
-    *("supannActivite", "supannRoleGenerique", "supannRoleEntite"),
-)
-"""Attributes that the administrator may give an entry beside what the academy knows of the person."""
 MAX_EXTRA_VALUES = 50
 MAX_EXTRA_VALUE = 1024
 """Characters of one value."""
@@ -45,17 +37,6 @@ _SECRET = re.compile(
     r"(?<![0-9A-Z])(?:[0-9]{2}[A-Z][0-9]{7}[A-Z]{3}|[0-9]{9}[A-Z]{2}|[0-9]{10}[A-Z])(?![0-9A-Z])", re.IGNORECASE
 )
 """The shapes of a NUMEN and of an INE: they are secrets, and an entry is read by everybody."""
-
-AFFILIATIONS: dict[Role, tuple[str, ...]] = {
-    Role.TEACHER: ("faculty", "employee", "member"),
-    Role.STAFF: ("staff", "employee", "member"),
-    Role.SECRETARIAT: ("staff", "employee", "member"),
-    Role.ADMIN: ("staff", "employee", "member"),
-    Role.PUPIL: ("student", "member"),
-}
-"""eduPersonAffiliation of each role, the primary one first."""
-_CODED = {Tie.FUNCTION: "acadFunction", Tie.DISCIPLINE: "acadDisciplineCode"}
-_LOCATED = {Tie.CLASS: "acadClass", Tie.GROUP: "acadGroup"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +66,7 @@ class Person:
 
     @property
     def name(self) -> str:
-        return f"{self.given_name} {self.surname}".strip() or self.login
+        return full_name(self.given_name, self.surname, self.login)
 
 
 # ---------------------------------------------------------------------- writing
@@ -97,119 +78,37 @@ def filled(values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     return {name: found for name, found in kept.items() if found}
 
 
-def _one(value: str) -> tuple[str, ...]:
-    return (value,) if value else ()
-
-
-def _scoped(person: Person) -> tuple[str, ...]:
-    return _in_scope(person.role, person.address.rpartition("@")[2])
-
-
-@lru_cache(maxsize=256)
-def _in_scope(role: Role, scope: str) -> tuple[str, ...]:
-    return tuple(f"{one}@{scope}" for one in AFFILIATIONS[role])
-
-
-@lru_cache(maxsize=4096)
-def _label(uai: str) -> str:
-    return f"{{UAI}}{uai}"
-
-
-def _labelled(person: Person) -> tuple[str, ...]:
-    return tuple([_label(uai) for uai in _schools(person)])
-
-
-_NONE: tuple[str, ...] = ()
-_YES, _NO = ("TRUE",), ("FALSE",)
-_ROLE = {role: (role.value,) for role in Role}
-_PRIMARY = {role: affiliations[:1] for role, affiliations in AFFILIATIONS.items()}
-_EXTRA_NAMES = frozenset(EXTRA)
-_TIED = frozenset({"acadFunction", "acadClass", "acadGroup", "acadDisciplineCode", "acadPost"})
-_COMPUTED: dict[str, Callable[[Person], tuple[str, ...]]] = {
-    "uid": lambda person: (person.login,),
-    "cn": lambda person: (person.name,),
-    "sn": lambda person: (person.surname or person.name,),
-    "givenName": lambda person: _one(person.given_name),
-    "displayName": lambda person: (person.name,),
-    "mail": lambda person: (person.address, *person.aliases),
-    "acadAddress": lambda person: (person.address,),
-    "employeeType": lambda person: _ROLE[person.role],
-    "o": lambda person: _one(person.school),
-    "acadUAI": lambda person: _schools(person),
-    "acadDiscipline": lambda person: _one(person.discipline),
-    "acadAccountId": lambda person: (str(person.account_id),) if person.account_id else _NONE,
-    "acadState": lambda person: _one(person.state),
-    "eduPersonPrincipalName": lambda person: (f"{person.login}@{person.address.rpartition('@')[2]}",),
-    "eduPersonAffiliation": lambda person: AFFILIATIONS[person.role],
-    "eduPersonPrimaryAffiliation": lambda person: _PRIMARY[person.role],
-    "eduPersonScopedAffiliation": _scoped,
-    "supannAliasLogin": lambda person: (person.login,),
-    "supannCivilite": lambda person: (person.title,) if schema.is_printable(person.title) else _NONE,
-    "supannListeRouge": lambda person: _YES if person.hidden else _NO,
-    "supannEtablissement": _labelled,
-    "supannEntiteAffectation": _labelled,
-    "supannEntiteAffectationPrincipale": lambda person: (_label(person.uai),) if person.uai else _NONE,
-    "schacExpiryDate": lambda person: _one(person.expires),
-}
-"""What an entry says beside affiliations and what the administrator added."""
-COMPUTED = frozenset(_COMPUTED)
-
-
-def values_of(person: Person, name: str) -> Sequence[str]:
-    """The values of one attribute of a person's entry; none when it has none."""
-    computed = _COMPUTED.get(name)
-    if computed is not None:
-        return computed(person)
-    if name in _TIED:
-        return _ties(person.affiliations).get(name, _NONE)
-    if name in _EXTRA_NAMES and person.extra:
-        return person.extra.get(name, _NONE)
-    return _NONE
+def facts_of(person: Person, dn: str = "", created: int = 0, modified: int = 0) -> Facts:
+    """What the entry of a person is made of. The times are seconds since the epoch; 0: not known."""
+    ties = tuple([(one.kind.value, one.uai, one.code) for one in person.affiliations])
+    return Facts(
+        account_id=person.account_id,
+        login=person.login,
+        address=person.address,
+        given_name=person.given_name,
+        surname=person.surname,
+        role=person.role.value,
+        uai=person.uai,
+        discipline=person.discipline,
+        hidden=int(person.hidden),
+        state=person.state,
+        created=created,
+        modified=modified,
+        title=person.title,
+        aliases=person.aliases,
+        expires=person.expires,
+        extra=person.extra,
+        school=person.school,
+        ties=ties,
+        schools=schools_of(person.uai, ties),
+        scope=person.address.rpartition("@")[2],
+        dn=dn,
+    )
 
 
 def person_attributes(person: Person) -> dict[str, Sequence[str]]:
     """What we write of a person; `read_person` is its inverse, labels of affiliations apart."""
-    held: dict[str, Sequence[str]] = {}
-    for name, computed in _COMPUTED.items():
-        values = computed(person)
-        if values:
-            held[name] = values
-    if person.affiliations:
-        held |= _ties(person.affiliations)
-    if person.extra:
-        held |= {name: values for name, values in person.extra.items() if name in _EXTRA_NAMES and values}
-    return held
-
-
-def person_classes(person: Person) -> tuple[str, ...]:
-    """The object classes of a person's entry."""
-    return (*PERSON_CLASSES, EXPIRING_CLASS) if person.expires else PERSON_CLASSES
-
-
-def _schools(person: Person) -> tuple[str, ...]:
-    """Every school, the main one first."""
-    main = _one(person.uai)
-    further = {one.uai for one in person.affiliations if one.uai and one.uai != person.uai}
-    return (*main, *sorted(further)) if further else main
-
-
-def located(uai: str, code: str) -> str:
-    """A class or group as entries name it: `0210006T$4B`."""
-    return f"{uai}${code}"
-
-
-def _ties(affiliations: Iterable[Affiliation]) -> dict[str, Sequence[str]]:
-    """A function is found by its code wherever it is held; `acadPost` says where."""
-    found: dict[str, dict[str, None]] = {}
-    for one in affiliations:
-        name = _LOCATED.get(one.kind)
-        if name is not None:
-            found.setdefault(name, {})[located(one.uai, one.code)] = None
-            continue
-        found.setdefault("acadPost", {})[f"{one.uai}${one.kind.value}${one.code}"] = None
-        if one.kind in _CODED:
-            found.setdefault(_CODED[one.kind], {})[one.code] = None
-    return {name: tuple(values) for name, values in found.items()}
+    return all_values(facts_of(person), USER)
 
 
 # ---------------------------------------------------------------------- reading
@@ -295,7 +194,7 @@ def _main_school(attributes: Attributes) -> str:
 def _read_ties(attributes: Attributes) -> tuple[Affiliation, ...]:
     """The inverse of `_ties`; a code that no post places is held nowhere in particular."""
     kept: set[tuple[Tie, str, str]] = set()
-    for kind, name in _LOCATED.items():
+    for kind, name in LOCATED.items():
         for value in attributes.get(name, ()):
             uai, placed_somewhere, code = value.partition("$")
             kept.add((kind, uai.upper(), code_key(code)) if placed_somewhere else (kind, "", code_key(value)))
@@ -304,7 +203,7 @@ def _read_ties(attributes: Attributes) -> tuple[Affiliation, ...]:
         word, _, code = rest.partition("$")
         if word in (Tie.FUNCTION, Tie.DISCIPLINE, Tie.SCHOOL) and code:
             kept.add((Tie(word), uai.upper(), code_key(code)))
-    for kind, name in _CODED.items():
+    for kind, name in CODED.items():
         placed = {code for tie, _, code in kept if tie is kind}
         kept |= {(kind, "", code) for code in map(code_key, attributes.get(name, ())) if code not in placed}
     return tuple(Affiliation(kind, code, uai) for kind, uai, code in sorted(kept) if code)

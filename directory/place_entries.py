@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from directory import schema
-from directory.person_entries import Attributes, filled, first, located
+from directory.person_attributes import Attributes, located
+from directory.person_entries import filled, first
 from mailserver.identity import Tie
 from mailserver.store.schools import Facts
 from mailserver.store.vocabulary_entries import Term

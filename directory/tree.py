@@ -19,22 +19,30 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from directory import names, schema
-from directory.person_entries import (
+from directory.late import LateAttributes
+from directory.person_attributes import (
     EXPIRING_CLASS,
     EXTRA,
+    NAMESPACE,
+    PERSON_CLASSES,
+    SUBSCHEMA,
+    Attributes,
+    account_of,
+    generalized_time,
+)
+from directory.person_entries import (
     MAX_EXTRA_VALUE,
     MAX_EXTRA_VALUES,
     MAX_PHOTO,
     PERSON_ATTRIBUTES,
-    PERSON_CLASSES,
-    Attributes,
     Person,
     dump_extra,
+    facts_of,
     load_extra,
     person_attributes,
     read_person,
 )
-from directory.person_view import NAMESPACE, PersonAttributes, account_of, generalized_time
+from directory.person_view import PersonAttributes
 from directory.place_entries import (
     BOX_CLASS,
     GROUP_ATTRIBUTES,
@@ -247,14 +255,13 @@ class Tree:
         self._base = names.comparable(names.parse(base))
         self._people = f"ou={BRANCHES[Kind.PEOPLE]},{base}"
         self.admin_dn = f"cn=admin,{base}"
-        self.subschema_dn = "cn=subschema"
-        self.subschema = (self.subschema_dn,)
+        self.subschema_dn = SUBSCHEMA
 
     def branch_dn(self, branch: Kind) -> str:
         return f"ou={BRANCHES[branch]},{self.base}"
 
     def person_dn(self, login: str) -> str:
-        return f"uid={names.escape(login)},{self.branch_dn(Kind.PEOPLE)}"
+        return f"uid={names.escape(login)},{self._people}"
 
     def structure_dn(self, uai: str) -> str:
         return f"ou={names.escape(uai)},{self.branch_dn(Kind.STRUCTURES)}"
@@ -283,9 +290,10 @@ class Tree:
 
         Raises BadSyntax when it is not a distinguished name.
         """
-        return self._place(names.comparable(names.parse(dn)))
+        return self.place(names.comparable(names.parse(dn)))
 
-    def _place(self, name: names.Name) -> Place | None:
+    def place(self, name: names.Name) -> Place | None:
+        """The same of a name that is comparable."""
         depth = len(name) - len(self._base)
         if depth < 0 or name[depth:] != self._base:
             return None
@@ -299,7 +307,7 @@ class Tree:
             if name[0] == (("cn", "admin"),):
                 return Place(Kind.ADMIN)
             return next((Place(kind) for kind, ou in BRANCHES.items() if name[0] == (("ou", ou),)), None)
-        branch = self._place(name[1:])
+        branch = self.place(name[1:])
         kind, key = name[0][0]
         if branch is not None and branch.kind is Kind.STRUCTURE and kind in _BELOW_SCHOOL:
             return Place(_BELOW_SCHOOL[kind], key) if key.startswith(f"{branch.key}$") else None
@@ -309,7 +317,7 @@ class Tree:
 
     def _is_contact(self, name: names.Name) -> bool:
         """In ou=contacts, or in ou=people under another name than a uid."""
-        branch = self._place(name[1:])
+        branch = self.place(name[1:])
         if branch is None or branch.kind not in (Kind.CONTACTS, Kind.PEOPLE):
             return False
         return branch.kind is Kind.CONTACTS or [kind for kind, _ in name[0]] != ["uid"]
@@ -319,7 +327,7 @@ class Tree:
         name = names.comparable(names.parse(dn))
         while name:
             name = name[1:]
-            place = self._place(name)
+            place = self.place(name)
             if place is not None and place.kind in BRANCHES:
                 return self.branch_dn(place.kind)
             if place is not None and place.kind is Kind.BASE:
@@ -348,8 +356,8 @@ class Tree:
     def person(self, person: Person, created: int = 0, modified: int = 0) -> Entry:
         """The times are seconds since the epoch; 0: not known. Attributes are computed when somebody looks at them."""
         place = Place(Kind.PERSON, names.fold(person.login))
-        dn = f"uid={names.escape(person.login)},{self._people}"
-        return Entry(dn, place, PersonAttributes(dn, person, created, modified, self.subschema))
+        dn = self.person_dn(person.login)
+        return Entry(dn, place, PersonAttributes(facts_of(person, dn, created, modified)))
 
     def contact(self, below: str, attributes: Attributes, created: int = 0, modified: int = 0) -> Entry:
         """An entry of the address book; a password, had one got in, is not shown."""
@@ -368,8 +376,13 @@ class Tree:
 
     def term(self, term: Term) -> Entry:
         place = Place(_KIND_OF[term.kind], names.fold(term_value(term.kind, term.uai, term.code)))
-        values = {**term_attributes(term), **_times(term.created, term.modified)}
-        return self._entry(self.term_dn(term.kind, term.uai, term.code), place, "acadTerm", TERM_CLASSES, values)
+        dn = self.term_dn(term.kind, term.uai, term.code)
+
+        def attributes() -> Attributes:
+            values = {**term_attributes(term), **_times(term.created, term.modified)}
+            return self._entry(dn, place, "acadTerm", TERM_CLASSES, values).attributes
+
+        return Entry(dn, place, LateAttributes(CARRIED[place.kind], attributes))
 
     def group(self, group: Group, created: int = 0, modified: int = 0) -> Entry:
         key = self.group_name(group.address)

@@ -9,17 +9,29 @@ is a unit of the store, by the rules and with the audit of the `mailserver` comm
     binding, administrator, password_modify   who it is        know `mailserver.login`
     updating, writing   add, modify, rename, delete            know the services
     modifying, constraints   a modify, the schema's rules      pure
-    search       scopes, limits, pages, attributes             knows entries
+    search       scopes, and which entries to look at          knows entries
+    answer       limits, pages, output of one answer           knows entries
     entries      rows of the store as entries of the tree      knows the store
+    pages        which people, and the facts about them        knows the store
+    selection, rendering, partial   chosen attributes, as octets   pure
     narrowing, asked   filter -> condition for the database    pure
     matching     filter x entry -> true, false, undefined      pure
     messages, updates, controls, filters, ber   the wire      pure
 
 How a search runs. The filter is read with bounds on depth and items, compiled once for matching, and
 translated once into a condition the database answers from its indexes (`store.candidates`; parts of names
-from the index of words). It may let too much through, never too little; matching alone decides. People come
-in pages by account id, their attributes computed as far as somebody looks, and no transaction is open
-between two pages. A cookie of paged results (RFC 2696) names the last entry sent: the server keeps nothing.
+from the index of words). Kinds of entries that lack an attribute the filter insists on are passed over. The condition
+may let too much through, never too little; matching alone decides. People come in pages by account id, and no
+transaction is open between two pages. A cookie of paged results (RFC 2696) names the last entry sent: the server keeps
+nothing.
+
+What makes it fast. A person stays a tuple (`person_attributes.Facts`) from the row to the octets: no entry is put
+together. Each attribute says which facts it is made of, so a selection is compiled once (`rendering`) and what people
+have in common, role or school, is written once and remembered under those facts; it cannot become stale, for it
+follows from them alone. Selections are kept for the next search: a dump by pages asks the same one over and over. A
+condition that names its people (`uid=`, `mail=`) is read without waking a thread while the disk need not be asked
+(`Store.glance`). Everything else is read by threads, and looked at on the loop for 2 ms at a time.
+`python -m tests.directory.bench_ldap` measures it beside OpenLDAP.
 
 Rules:
 * Sizes, nesting and counts are checked before anything is decoded; BER is read in one linear pass.

@@ -4,7 +4,7 @@ Every condition is wider than its assertion, never narrower (`directory.server.n
 """
 
 from directory import names, schema
-from directory.person_entries import AFFILIATIONS, EXTRA, PERSON_CLASSES
+from directory.person_attributes import AFFILIATIONS, EXTRA, PERSON_CLASSES
 from directory.place_entries import STRUCTURE_CLASSES, TERM_CLASSES
 from directory.schema import AttributeType
 from directory.tree import TERMS, Kind, Tree, account_of

@@ -6,6 +6,7 @@ length that runs out of its element is BadSyntax before a single octet of it is 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from mailserver.errors import BadSyntax
 
@@ -137,13 +138,18 @@ class Reader:
             raise BadSyntax("something follows the last element")
 
 
+@lru_cache(maxsize=8192)
+def head(tag: int, size: int) -> bytes:
+    """Identifier and shortest length of an element whose content has so many octets."""
+    if size < 0x80:
+        return bytes((tag, size))
+    width = (size.bit_length() + 7) // 8
+    return bytes((tag, 0x80 + width)) + size.to_bytes(width, "big")
+
+
 def element(tag: int, content: bytes) -> bytes:
     """One element with its identifier and the shortest length."""
-    size = len(content)
-    if size < 0x80:
-        return bytes((tag, size)) + content
-    width = (size.bit_length() + 7) // 8
-    return bytes((tag, 0x80 + width)) + size.to_bytes(width, "big") + content
+    return head(tag, len(content)) + content
 
 
 def sequence(parts: Iterable[bytes], tag: int = SEQUENCE) -> bytes:

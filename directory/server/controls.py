@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from directory.server import ber, filters
 from directory.server.filters import Filter
-from directory.server.messages import Control, Tag, attribute_rows
+from directory.server.messages import Control, Tag
+from directory.server.partial import attribute_rows
 from mailserver.errors import BadSyntax
 
 ASSERTION = "1.3.6.1.1.12"
@@ -76,4 +77,4 @@ def _selection(value: bytes) -> tuple[str, ...]:
 
 def read_entry(kind: str, dn: str, attributes: Iterable[tuple[str, Sequence[str]]]) -> Control:
     """The response control that holds an entry (RFC 4527 section 3)."""
-    return Control(kind, False, ber.sequence((ber.octets(dn), attribute_rows(attributes))))
+    return Control(kind, False, ber.sequence((ber.octets(dn), ber.element(ber.SEQUENCE, attribute_rows(attributes)))))

@@ -10,11 +10,25 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 
 from directory import names
+from directory.person_attributes import Facts
+from directory.person_view import PersonAttributes
 from directory.server import narrowing
 from directory.server.filters import Filter
 from directory.server.groups import Groups
 from directory.server.narrowing import Surroundings
-from directory.tree import BRANCHES, LEAVES, TERMS, Entry, Kind, Person, Place, Tree, generalized_time, load_extra
+from directory.server.pages import FIRST_PAGE, PAGE, Wanted, chosen_page, everybodys_page, first_page, names_few
+from directory.tree import (
+    BRANCHES,
+    LEAVES,
+    TERMS,
+    Entry,
+    Kind,
+    Person,
+    Place,
+    Tree,
+    generalized_time,
+    load_extra,
+)
 from mailserver import visibility
 from mailserver.folding import search_key
 from mailserver.identity import Affiliation
@@ -22,10 +36,6 @@ from mailserver.store import affiliations, contacts, people, schools, vocabulary
 from mailserver.store.conditions import Condition, Equals, Everything, Field, Nothing, both, visible
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
-
-FIRST_PAGE = 100
-"""People in the first page: most searches want a handful."""
-PAGE = 500
 
 ORDER = (
     *(Kind.BASE, Kind.ADMIN, Kind.PEOPLE, Kind.PERSON, Kind.CONTACTS, Kind.CONTACT),
@@ -71,9 +81,21 @@ class Walk:
     viewer: Viewer
     above: Place
     ties: bool = True
+    most: int = 0
+    """Entries that will be looked at, at most, if all of them match; 0: any number."""
 
 
-Found = AsyncGenerator[tuple[Position, Entry], None]
+@dataclass(frozen=True, slots=True)
+class People:
+    """A page of people, in order, each at a position of its own in this step."""
+
+    step: int
+    own: int
+    """The viewer's account; 0: somebody without one."""
+    found: Sequence[Facts]
+
+
+Found = AsyncGenerator[tuple[Position, Entry] | People, None]
 
 
 class Entries:
@@ -125,10 +147,11 @@ class Entries:
 
     async def _person_at(self, place: Place, viewer: Viewer) -> Entry | None:
         condition = Equals(Field.LOGIN, place.key)
-        wanted = _Wanted(condition, await self._sight(viewer), condition, True)
-        page = await self._store.read(_first_people, wanted, 1, 0)
-        if page.rows and names.fold(page.rows[0].login) == place.key:
-            return self._person(page.rows[0], await self._all_schools(), page.ties)
+        sight, known = await self._sight(viewer), await self._all_schools()
+        wanted = Wanted(condition, sight, condition, True, self._tree, known.by_uai)
+        page = await self._store.glance(first_page, wanted, 1, 0)
+        if page.found and names.fold(page.found[0].login) == place.key:
+            return Entry(page.found[0].dn, place, PersonAttributes(page.found[0]))
         return await self._contact_at(f"uid={names.escape(place.key)},ou={BRANCHES[Kind.PEOPLE]}")
 
     async def _contact_at(self, key: str) -> Entry | None:
@@ -183,8 +206,9 @@ class Entries:
         """Entries of the kinds that may match, from a position on, each with where to resume after it."""
         reader = None if walk.viewer.administrator else walk.viewer.login or ""
         around = Surroundings(self._tree, (await self._all_schools()).keys, reader)
+        possible = narrowing.kinds_of(walk.wanted)
         for step, kind in enumerate(ORDER):
-            if step < start.step or kind not in walk.kinds:
+            if step < start.step or kind not in possible or kind not in walk.kinds:
                 continue
             position = start if step == start.step else Position(step)
             if kind is Kind.CONTACT and not (await self._all_schools()).contacts:
@@ -214,25 +238,26 @@ class Entries:
 
     async def _people(self, condition: Condition, walk: Walk, start: Position) -> Found:
         sight = await self._sight(walk.viewer)
-        search = _Wanted(condition, sight, both(condition, visible(sight)), walk.ties)
-        size, after = FIRST_PAGE, start.after
-        page = await self._store.read(_first_people, search, size, after)
+        known = await self._all_schools()
+        seen = both(condition, visible(sight))
+        search = Wanted(condition, sight, seen, walk.ties, self._tree, known.by_uai)
+        # Where everybody is wanted, one more than will be sent says whether there is more.
+        left = walk.most + 1 if walk.most and isinstance(seen, Everything) else None
+        size = min(PAGE, left) if left else FIRST_PAGE
+        read = self._store.glance if names_few(condition) else self._store.read
+        page = await read(first_page, search, size, start.after)
         while True:
-            known = await self._all_schools()
-            for row in page.rows:
-                yield Position(start.step, row.account_id), self._person(row, known, page.ties)
+            if page.found:
+                yield People(start.step, sight.account_id, page.found)
             if page.last:
                 return
             if page.chosen is not None:
                 ids, chosen = page.chosen[:PAGE], page.chosen[PAGE:]
-                page = await self._store.read(_chosen_people, search, ids, chosen)
+                page = await self._store.read(chosen_page, search, ids, chosen)
             else:
-                after, size = page.rows[-1].account_id, PAGE
-                page = await self._store.read(_all_people, search, size, after)
-
-    def _person(self, row: people.Entry, known: "_Schools", ties: Mapping[int, tuple[Affiliation, ...]]) -> Entry:
-        name = known.by_uai[row.uai].name if row.uai in known.by_uai else ""
-        return self._tree.person(person_of(row, name, ties.get(row.account_id, ())), row.created, row.modified)
+                left = left - size if left and left > size else None
+                size = min(PAGE, left or PAGE)
+                page = await self._store.read(everybodys_page, search, size, page.found[-1].account_id)
 
     async def _contacts(self, condition: Condition, walk: Walk, start: Position) -> Found:
         branch = BRANCHES.get(walk.above.kind)
@@ -297,48 +322,6 @@ class _Schools:
         if school is None:
             return None
         return tree.structure(school.facts, school.created, school.modified, uai in self.with_terms)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """People whom a search looks for. `seen`: the condition with what the viewer may see."""
-
-    condition: Condition
-    sight: visibility.Viewer
-    seen: Condition
-    ties: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _People:
-    """A page. `chosen`: accounts that remain to be looked at; None: anybody may be."""
-
-    rows: Sequence[people.Entry]
-    ties: Mapping[int, tuple[Affiliation, ...]]
-    last: bool
-    chosen: Sequence[int] | None = None
-
-
-def _first_people(tx: Tx, wanted: _Wanted, limit: int, after: int) -> _People:
-    chosen = None if isinstance(wanted.condition, Everything) else people.chosen(tx, wanted.condition)
-    if chosen is None:
-        return _all_people(tx, wanted, limit, after)
-    chosen = [one for one in chosen if one > after]
-    return _chosen_people(tx, wanted, chosen[:PAGE], chosen[PAGE:])
-
-
-def _chosen_people(tx: Tx, wanted: _Wanted, ids: Sequence[int], chosen: Sequence[int]) -> _People:
-    rows = people.among(tx, ids, wanted.sight) if ids else []
-    return _People(rows, _ties(tx, rows, wanted.ties), not chosen, chosen)
-
-
-def _all_people(tx: Tx, wanted: _Wanted, limit: int, after: int) -> _People:
-    rows = people.matching(tx, wanted.seen, limit, after, by_index=False)
-    return _People(rows, _ties(tx, rows, wanted.ties), len(rows) < limit)
-
-
-def _ties(tx: Tx, rows: Sequence[people.Entry], wanted: bool) -> Mapping[int, tuple[Affiliation, ...]]:
-    return affiliations.of(tx, [row.account_id for row in rows]) if wanted and rows else {}
 
 
 def _read_schools(tx: Tx) -> _Schools:

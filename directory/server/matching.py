@@ -57,6 +57,11 @@ def compile_filter(wanted: Filter) -> Matcher:
             return _extensible(wanted)
 
 
+def always(entry: Readable) -> Truth:
+    """True of everything: `(objectClass=*)`, and whoever looks at many need not ask."""
+    return True
+
+
 def _undefined(entry: Readable) -> Truth:
     return None
 
@@ -124,6 +129,8 @@ def _present(description: str) -> Matcher:
         return _undefined
     if options:
         return _false
+    if known.name == "objectClass":
+        return always
     members = [kind.name for kind in schema.kinds(known)]
     return lambda entry: any(entry.values(member) for member in members)
 
@@ -145,10 +152,7 @@ def _equal_under(known: AttributeType, rule: Rule, text: str, options: bool) -> 
     read = rule.read
     members = [kind.name for kind in schema.kinds(known)]
 
-    def matches(entry: Readable) -> Truth:
-        return any(read(value) == wanted for member in members for value in entry.values(member))
-
-    return matches
+    return _one_holds(members, lambda value: read(value) == wanted)
 
 
 def _plain(text: str) -> str:
@@ -209,10 +213,21 @@ def _substrings(wanted: filters.Substrings) -> Matcher:
     read = known.rule.read
     members = [kind.name for kind in schema.kinds(known)]
 
+    if initial or final or len(middle) != 1:
+        return _one_holds(members, lambda value: contains(str(read(value)), initial, middle, final))
+    piece = middle[0]
+    return _one_holds(members, lambda value: piece in str(read(value)))
+
+
+def _one_holds(members: Sequence[str], holds: Callable[[str], bool]) -> Matcher:
+    """True where one of the values of some attributes passes a test."""
+
     def matches(entry: Readable) -> Truth:
-        return any(
-            contains(str(read(value)), initial, middle, final) for member in members for value in entry.values(member)
-        )
+        for member in members:
+            for value in entry.values(member):
+                if holds(value):
+                    return True
+        return False
 
     return matches
 

@@ -1,11 +1,11 @@
 """LDAP messages as frozen values: requests from the wire, responses to it (RFC 4511 section 4)."""
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from directory.server import ber, filters, updates
+from directory.server.partial import attribute_rows
 from directory.server.updates import Add, Delete, Modify, Rename
 from mailserver.errors import BadSyntax
 from mailserver.sasl import Secret
@@ -348,52 +348,18 @@ def disconnection(code: Code, text: str) -> bytes:
 
 def entry(message_id: int, dn: str, attributes: Iterable[tuple[str, Sequence[str]]]) -> bytes:
     """A SearchResultEntry (RFC 4511 section 4.5.2)."""
-    return _message(message_id, ber.sequence((ber.octets(dn), attribute_rows(attributes)), Tag.SEARCH_ENTRY))
+    return entry_of_rows(ber.integer(message_id), dn, attribute_rows(attributes))
 
 
-def attribute_rows(attributes: Iterable[tuple[str, Sequence[str]]]) -> bytes:
-    """A PartialAttributeList (RFC 4511 section 4.5.2)."""
-    rows = [_common_row(name, tuple(values)) if name in COMMON else _row(name, values) for name, values in attributes]
-    return ber.sequence(rows)
-
-
-COMMON = frozenset(
-    {
-        *("objectClass", "employeeType", "acadUAI", "acadDiscipline", "acadState", "o", "acadClass", "acadGroup"),
-        *("acadFunction", "acadDisciplineCode", "acadPost", "eduPersonAffiliation", "eduPersonPrimaryAffiliation"),
-        *("eduPersonScopedAffiliation", "supannCivilite", "supannListeRouge", "supannEtablissement"),
-        *("supannEntiteAffectation", "supannEntiteAffectationPrincipale", "givenName"),
-        *("structuralObjectClass", "hasSubordinates", "subschemaSubentry", "createTimestamp", "modifyTimestamp"),
-    }
-)
-"""Attributes of which thousands of entries have the same few values: encoded once."""
-
-
-@functools.lru_cache(maxsize=1024)
-def _type(name: str) -> bytes:
-    return ber.short_text(name)
-
-
-_SHORT = 80
-"""Octets of a name and of a value that fit together into lengths of one octet."""
-_ROW, _SET, _OCTETS = ([bytes((tag, length)) for length in range(128)] for tag in (ber.SEQUENCE, ber.SET, ber.OCTETS))
-
-
-def _row(name: str, values: Sequence[str]) -> bytes:
-    """A PartialAttribute: its type and the set of its values."""
-    if len(values) == 1:
-        kind, value = _type(name), values[0].encode("utf-8", "surrogateescape")
-        size = len(value)
-        if size + len(kind) < _SHORT:
-            # The commonest row by far, without a function call for every element.
-            return b"".join((_ROW[len(kind) + size + 4], kind, _SET[size + 2], _OCTETS[size], value))
-    encoded = b"".join([ber.short_text(value) for value in values])
-    return ber.element(ber.SEQUENCE, ber.short_text(name) + ber.element(ber.SET, encoded))
-
-
-@functools.lru_cache(maxsize=32_768)
-def _common_row(name: str, values: tuple[str, ...]) -> bytes:
-    return _row(name, values)
+def entry_of_rows(number: bytes, dn: str, rows: bytes) -> bytes:
+    """The same from the message's number and the PartialAttributes, both as they are written."""
+    name = ber.short_text(dn)
+    held = len(rows)
+    inner = ber.head(ber.SEQUENCE, held)
+    size = len(name) + len(inner) + held
+    operation = ber.head(Tag.SEARCH_ENTRY, size)
+    message = ber.head(ber.SEQUENCE, len(number) + len(operation) + size)
+    return b"".join((message, number, operation, name, inner, rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,29 @@ class Surroundings:
     chooses nobody but themselves, so that neither time nor the size of a page tells of it."""
 
 
+_EVERY = frozenset(Kind)
+_CARRIERS = {
+    known.name: frozenset(
+        kind for kind in Kind if kind not in CARRIED or any(one.name in CARRIED[kind] for one in schema.kinds(known))
+    )
+    for known in schema.ATTRIBUTES
+}
+
+
+def kinds_of(wanted: Filter) -> frozenset[Kind]:
+    """Kinds of entries for which a filter may be true, by the attributes alone that they carry."""
+    match wanted:
+        case filters.And(items):
+            return _EVERY.intersection(*map(kinds_of, items))
+        case filters.Or(items):
+            return frozenset().union(*map(kinds_of, items))
+        case filters.Not() | filters.Extensible():
+            return _EVERY
+        case _:
+            known = schema.attribute(wanted.attribute)
+            return _CARRIERS[known.name] if known is not None else frozenset()
+
+
 def narrow(wanted: Filter, kind: Kind, around: Surroundings) -> Condition:
     """A condition that holds of every entry of this kind for which the filter is true."""
     match wanted:

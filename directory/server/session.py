@@ -11,6 +11,7 @@ import structlog
 from directory import schema, tree
 from directory.server import matching, messages, root
 from directory.server.administrator import ACTOR, SERVICE
+from directory.server.answer import Send
 from directory.server.binding import Binder
 from directory.server.controls import SERVED, wishes
 from directory.server.entries import NOBODY, Entries, Viewer
@@ -29,7 +30,8 @@ from directory.server.messages import (
 )
 from directory.server.password_modify import PasswordModify
 from directory.server.passwords import NewPassword, generated_password
-from directory.server.search import Searcher, Send, View
+from directory.server.search import Searcher
+from directory.server.selection import View
 from directory.server.updates import Add, Delete, Modify, Rename, Update
 from directory.server.updating import Updater
 from directory.tree import Tree

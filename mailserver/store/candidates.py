@@ -30,7 +30,6 @@ from mailserver.store.conditions import (
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, claim, person
 from mailserver.store.statements import Statement, Tx
-from mailserver.store.vocabulary import Fragment
 
 ENOUGH = 200
 """So few people are looked at sooner than another index is asked."""
@@ -155,27 +154,28 @@ def _cost(condition: Condition) -> int:
     return 2 if _has_index(condition) else 9
 
 
-def parts_of(tx: Tx, condition: Contains) -> list[Fragment]:
-    """The fragments that everybody has words with of whom the condition holds."""
+def parts_of(tx: Tx, condition: Contains) -> list[words.Part]:
+    """What everybody has words with of whom the condition holds."""
     initial, final = condition.initial, condition.final
     whole = ((initial, True, False), *((piece, False, False) for piece in condition.middle), (final, False, True))
-    found: list[Fragment] = []
+    found: list[words.Part] = []
     for piece, starts, ends in whole:
         if condition.field in _ADDRESSES:
             found += _address_parts(tx, piece, starts)
         elif condition.field in _NAMES or condition.field is Field.LOGIN:
-            found += words.parts_of(piece, starts=starts, ends=ends)
+            handle = condition.field is Field.LOGIN
+            found += words.parts_of(piece, handle=handle, starts=starts, ends=ends)
     return found
 
 
-def _address_parts(tx: Tx, piece: str, starts: bool) -> tuple[Fragment, ...]:
+def _address_parts(tx: Tx, piece: str, starts: bool) -> tuple[words.Part, ...]:
     """Only what must lie before the at sign tells people apart."""
     local, at, _ = piece.rpartition("@")
     if at:
-        return words.parts_of(local, starts=starts, ends=True)
+        return words.parts_of(local, handle=True, starts=starts, ends=True)
     if not starts and words.known(tx).in_domain(fold_login(piece)):
         return ()
-    return words.parts_of(piece, starts=starts)
+    return words.parts_of(piece, handle=True, starts=starts)
 
 
 def _has_index(condition: Condition) -> bool:

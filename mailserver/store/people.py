@@ -13,15 +13,14 @@ from sqlalchemy import Select, bindparam, func, insert, or_, select, update
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
 from mailserver.identity import Principal, Role, State, Tie
-from mailserver.store import affiliations, words
+from mailserver.store import words
 from mailserver.store.candidates import candidates
 from mailserver.store.conditions import Condition, Everything, clause
 from mailserver.store.notices import DIRECTORY as DIRECTORY
 from mailserver.store.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, claim, person
-from mailserver.store.statements import ManyStatement, Row, Statement, Tx
-from mailserver.visibility import Seen, Viewer, schools_of, sees
+from mailserver.store.statements import Row, Statement, Tx
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
@@ -107,7 +106,6 @@ _ROLE = {role.value: role for role in Role}
 _STATE = {state.value: state for state in State}
 _PEOPLE = person.join(account, account.c.id == person.c.account_id)
 _ALL: Select[Any] = select(*_COLUMNS).select_from(_PEOPLE)
-_ROWS = ManyStatement(_ALL, person.c.account_id)
 _FOLLOWING = Statement(
     _ALL.where(person.c.account_id > bindparam("after")).order_by(person.c.account_id).limit(bindparam("count"))
 )
@@ -173,53 +171,16 @@ def logins(tx: Tx, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def chosen(tx: Tx, condition: Condition) -> list[int] | None:
-    """Accounts that a condition may hold of, in order, where an index can tell; None: it may be anybody."""
-    found = candidates(tx, condition)
-    return sorted(found) if found is not None else None
-
-
-def among(tx: Tx, account_ids: Sequence[int], who: Viewer) -> list[Entry]:
-    """The entries of these accounts that a viewer may see, in the order of account ids."""
-    entries = [_entry(row) for row in sorted(_ROWS.rows(tx, account_ids))]
-    return entries if who.sees_all else _seen(tx, entries, who)
-
-
-def _seen(tx: Tx, entries: Sequence[Entry], who: Viewer) -> list[Entry]:
-    """`visibility.sees`; affiliations are read only of pupils whose main school is not the viewer's."""
-    asked = [
-        entry.account_id for entry in entries if entry.role is Role.PUPIL and who.guards and entry.uai not in who.guards
-    ]
-    ties = affiliations.of(tx, asked) if asked else {}
-    return [
-        entry
-        for entry in entries
-        if sees(
-            who,
-            Seen(
-                entry.account_id,
-                entry.role,
-                schools_of(entry.uai, ties.get(entry.account_id, ())),
-                entry.hidden,
-                entry.state is State.CLOSED,
-            ),
-        )
-    ]
-
-
 def following(tx: Tx, after: int, limit: int) -> list[Entry]:
     """Everybody, in the order of account ids greater than `after`."""
     return [_entry(row) for row in tx.all(_FOLLOWING, after=after, count=limit)]
 
 
-def matching(tx: Tx, condition: Condition, limit: int, after: int = 0, *, by_index: bool = True) -> list[Entry]:
-    """Entries a condition holds of, in the order of account ids greater than `after`.
-
-    `by_index` False: the words' index was asked already, and could not tell.
-    """
+def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[Entry]:
+    """Entries a condition holds of, in the order of account ids greater than `after`."""
     if isinstance(condition, Everything):
         return following(tx, after, limit)
-    found_by_index = candidates(tx, condition) if by_index else None
+    found_by_index = candidates(tx, condition)
     if found_by_index is None:
         beyond = person.c.account_id > after
         rows = tx.execute(_ALL.where(beyond, clause(condition)).order_by(person.c.account_id).limit(limit))

@@ -70,12 +70,13 @@ class ManyStatement:
     """
 
     LENGTHS = (1, 16, 128, 1000)
+    _NAMES = tuple([f"in{number}" for number in range(LENGTHS[-1])])
 
     __slots__ = ("_by_length",)
 
     def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
         self._by_length = {
-            length: Statement(query.where(column.in_([bindparam(f"in{number}") for number in range(length)])))
+            length: Statement(query.where(column.in_([bindparam(name) for name in self._NAMES[:length]])))
             for length in self.LENGTHS
         }
 
@@ -87,9 +88,7 @@ class ManyStatement:
             part = values[start : start + longest]
             length = next(length for length in self.LENGTHS if length >= len(part))
             filled = [*part, *[part[-1]] * (length - len(part))]
-            found += tx.all(
-                self._by_length[length], **params, **{f"in{number}": value for number, value in enumerate(filled)}
-            )
+            found += tx.all(self._by_length[length], **params, **dict(zip(self._NAMES, filled, strict=False)))
         return found
 
 

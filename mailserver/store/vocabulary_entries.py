@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Select, bindparam, delete, select, tuple_, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.folding import code_key, search_key
@@ -101,8 +101,8 @@ _COLUMNS_OF: Columns = {
 
 def matching(tx: Tx, kind: Tie, condition: Condition, limit: int, after: tuple[str, str] = ("", "")) -> list[Term]:
     """Terms that may satisfy a condition (too many perhaps, never too few), by (uai, code) beyond `after`."""
-    uai, code = after
-    beyond = or_(vocabulary_entry.c.uai > uai, and_(vocabulary_entry.c.uai == uai, vocabulary_entry.c.code > code))
+    # As a pair: an index finds where to go on.
+    beyond = tuple_(vocabulary_entry.c.uai, vocabulary_entry.c.code) > after
     wanted = _ALL.where(vocabulary_entry.c.kind == kind.value, beyond, clause(condition, _COLUMNS_OF))
     rows = tx.execute(wanted.order_by(vocabulary_entry.c.uai, vocabulary_entry.c.code).limit(limit))
     return [_term(tuple(row)) for row in rows]

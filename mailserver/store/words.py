@@ -2,8 +2,10 @@
 once, not in every person.
 
 An academy has a few hundred thousand different words. They are kept in memory, one after another, so that a
-substring is found as fast as memory is read; the people who have a word are looked up by its number. Domains
-stand among the words with their at sign and without people: everybody has one.
+substring is found as fast as memory is read; the people who have a word are looked up by its number. Words of
+names are shared by many; words of identifiers and addresses (`emartin12`) are mostly one person's, hundreds of them
+for a common name, so each kind stands by itself and is looked for only where it is asked about. Domains stand among
+the words with their at sign and without people: everybody has one.
 
 `refresh` is called by whoever writes names, identifiers or addresses, in the same unit.
 """
@@ -23,7 +25,7 @@ from mailserver.store.schema.people import name_word, person, person_word
 from mailserver.store.statements import ManyStatement, Statement, Tx
 from mailserver.store.vocabulary import Fragment, fragments
 
-MAX_WORDS = 4_000
+MAX_WORDS = 20_000
 """Words with one fragment, beyond which looking at everybody is no slower."""
 MAX_PEOPLE = 20_000
 """People that the index may name, beyond which the same holds."""
@@ -31,8 +33,10 @@ ENOUGH = 100
 """Looking at so few people is cheaper than reading on."""
 PORTION = 20_000
 """Words read at once."""
-COMPLETE = ""
-"""The word that says that everybody's words are in the index."""
+COMPLETE = "="
+"""The word that says that everybody's words are in the index, each kind by itself."""
+HANDLE = "."
+"""Stands before a word of an identifier or an address, and in no word."""
 
 _TOKEN = re.compile(r"\w+")
 _KEY = "directory words"
@@ -116,12 +120,12 @@ def _numbered(tx: Tx, account_ids: Sequence[int]) -> dict[int, set[int]]:
     words: dict[int, set[str]] = {}
     domains: set[str] = set()
     for account_id, name_key, login, address, aliases in _TEXTS.rows(tx, account_ids):
-        found = words[account_id] = set(_TOKEN.findall(name_key))
-        found.update(_TOKEN.findall(search_key(login)))
+        handles = set(_TOKEN.findall(search_key(login)))
         for one in (address, *aliases.split()):
             local, _, domain = search_key(one).rpartition("@")
-            found.update(_TOKEN.findall(local))
+            handles.update(_TOKEN.findall(local))
             domains.add(f"@{domain}")
+        words[account_id] = {*_TOKEN.findall(name_key), *(HANDLE + word for word in handles)}
     every = {word for found in words.values() for word in found} | domains
     numbers = {row[0]: int(row[1]) for row in _IDS.rows(tx, list(every))}
     missing = sorted(every - numbers.keys())
@@ -158,10 +162,19 @@ class _Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What somebody has a word with: in the name, or (`handle`) in the identifier or an address."""
+
+    fragment: Fragment
+    handle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """Every word up to a number, as one process remembers them."""
 
-    segments: tuple[_Segment, ...] = ()
+    names: tuple[_Segment, ...] = ()
+    handles: tuple[_Segment, ...] = ()
     domains: tuple[str, ...] = ()
     newest: int = 0
     last: str = ""
@@ -170,13 +183,13 @@ class Words:
 
     @property
     def octets(self) -> int:
-        return sum(len(one.blob) + 12 * len(one.ids) for one in self.segments)
+        return sum(len(one.blob) + 12 * len(one.ids) for one in (*self.names, *self.handles))
 
-    def find(self, part: Fragment) -> list[int] | None:
+    def find(self, part: Part) -> list[int] | None:
         """Numbers of the words with a fragment; None: too many."""
         found: list[int] = []
-        for segment in self.segments:
-            some = segment.find(part.pattern, MAX_WORDS - len(found))
+        for segment in self.handles if part.handle else self.names:
+            some = segment.find(part.fragment.pattern, MAX_WORDS - len(found))
             if some is None:
                 return None
             found += some
@@ -203,14 +216,20 @@ def known(tx: Tx) -> Words:
 
 def _grown(words: Words, rows: Sequence[tuple[int, str]]) -> Words:
     domains = tuple(word for _, word in rows if word.startswith("@"))
-    plain = [(number, word) for number, word in rows if word and not word.startswith("@")]
-    complete = words.complete or any(not word for _, word in rows)
-    segments = [*words.segments, _segment(plain)] if plain else list(words.segments)
-    # As many segments as the number of words has digits in base two: each is read for every search.
-    while len(segments) > 1 and 2 * len(segments[-1].ids) > len(segments[-2].ids):
-        last = segments.pop()
-        segments[-1] = _joined(segments[-1], last)
-    return Words(tuple(segments), (*words.domains, *domains), *rows[-1], complete)
+    names = [(number, word) for number, word in rows if word[:1] not in (HANDLE, "@", COMPLETE, "")]
+    handles = [(number, word[1:]) for number, word in rows if word.startswith(HANDLE)]
+    complete = words.complete or any(word == COMPLETE for _, word in rows)
+    grown = _with(words.names, names), _with(words.handles, handles)
+    return Words(*grown, (*words.domains, *domains), *rows[-1], complete)
+
+
+def _with(segments: Sequence[_Segment], rows: Sequence[tuple[int, str]]) -> tuple[_Segment, ...]:
+    """As many segments as the number of words has digits in base two: each is read for every search."""
+    grown = [*segments, _segment(rows)] if rows else list(segments)
+    while len(grown) > 1 and 2 * len(grown[-1].ids) > len(grown[-2].ids):
+        last = grown.pop()
+        grown[-1] = _joined(grown[-1], last)
+    return tuple(grown)
 
 
 def _segment(rows: Iterable[tuple[int, str]]) -> _Segment:
@@ -231,8 +250,8 @@ def _joined(one: _Segment, other: _Segment) -> _Segment:
     return _Segment(one.blob[:-1] + other.blob, starts, one.ids + other.ids)
 
 
-def parts_of(piece: str, *, starts: bool = False, ends: bool = False) -> tuple[Fragment, ...]:
-    """The fragments that whoever has a piece of text has words with. `starts`, `ends`: of the whole text."""
+def parts_of(piece: str, *, handle: bool, starts: bool = False, ends: bool = False) -> tuple[Part, ...]:
+    """What whoever has a piece of text has words with. `starts`, `ends`: of the whole text."""
     folded = search_key(piece)
     found = list(fragments(folded))
     if not found:
@@ -241,10 +260,10 @@ def parts_of(piece: str, *, starts: bool = False, ends: bool = False) -> tuple[F
         found[0] = replace(found[0], starts=True)
     if (ends or piece[-1:].isspace()) and _TOKEN.match(folded[-1]):
         found[-1] = replace(found[-1], ends=True)
-    return tuple(found)
+    return tuple([Part(one, handle) for one in found])
 
 
-def people_with(tx: Tx, parts: Iterable[Fragment]) -> set[int] | None:
+def people_with(tx: Tx, parts: Iterable[Part]) -> set[int] | None:
     """Accounts that have a word for every fragment; None: nobody can tell, or they are too many."""
     words = known(tx)
     if not words.complete:
@@ -259,7 +278,7 @@ def people_with(tx: Tx, parts: Iterable[Fragment]) -> set[int] | None:
     return held
 
 
-def _found(words: Words, parts: Iterable[Fragment]) -> Iterator[list[int]]:
+def _found(words: Words, parts: Iterable[Part]) -> Iterator[list[int]]:
     for part in parts:
         ids = words.find(part)
         if ids is not None:

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import base64
 import datetime
+import multiprocessing
 import os
 import random
 import socket
@@ -225,6 +226,7 @@ class Client:
     """Asks, and counts the messages of the answer; understands as little of them as it can."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._kept = b""
@@ -363,6 +365,26 @@ def measure(clients: dict[str, Client], sample: Sequence[Known]) -> None:
         print(row, flush=True)
 
 
+def beside_a_dump(clients: dict[str, tuple[Client, Client]], sample: Sequence[Known]) -> None:
+    """How long one client waits for a person while another reads everybody, unpaged."""
+    row = f"{'by uid while another dumps':34}"
+    for quick, dumping in clients.values():
+        # A process of its own, so that what waits is the answer and not our turn.
+        reading = multiprocessing.get_context("fork").Process(target=dumping.search, args=(EVERYBODY, ("*",)))
+        reading.start()
+        times = list[float]()
+        while reading.is_alive():
+            known = sample[len(times) % len(sample)]
+            began = time.perf_counter()
+            quick.search(equality("uid", known.login), ("cn", "mail"))
+            times.append(1000 * (time.perf_counter() - began))
+            time.sleep(0.005)
+        dumping.close()
+        times.sort()
+        row += f"{statistics.median(times):12.2f}{times[len(times) * 99 // 100]:10.2f}{f'max {times[-1]:.1f}':>12}"
+    print(row, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=20_000)
@@ -396,6 +418,7 @@ def run(folder: Path, count: int, beside: bool) -> None:
             theirs.start()
             clients["slapd"] = Client(theirs.port)
         measure(clients, sample)
+        beside_a_dump({name: (client, Client(client.port)) for name, client in clients.items()}, sample)
     finally:
         for client in clients.values():
             client.close()

@@ -142,6 +142,18 @@ async def test_words_follow_names(academy: Store, embedded: EmbeddedDirectory) -
     assert await academy.read(kept) == []
 
 
+async def test_identifiers_are_no_words_of_names(academy: Store) -> None:
+    """A common name is part of hundreds of identifiers, which a search for the name need not look at."""
+    whole = await academy.read(people.by_account, 1)
+    assert whole is not None
+    assert whole.login == "edupont"
+    for middle, owners in (("edup", set[int]()), ("dupo", {1, 2, 4, 6})):
+        assert await academy.read(candidates.candidates, Contains(Field.NAME, middle=(middle,))) == owners
+    assert await academy.read(candidates.candidates, Contains(Field.LOGIN, middle=("edup",))) == {1, 2, 6}
+    assert await academy.read(candidates.candidates, Contains(Field.ADDRESS, middle=("edup",))) == {1, 2, 6}
+    assert await academy.read(found, Contains(Field.LOGIN, middle=("edup",))) == [1, 2, 6]
+
+
 async def test_people_from_before_the_index_are_found(academy: Store, embedded: EmbeddedDirectory) -> None:
     def forget(tx: Tx) -> None:
         tx.execute(delete(person_word))

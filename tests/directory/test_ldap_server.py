@@ -8,7 +8,7 @@ import pytest
 from ldap3.core.exceptions import LDAPExceptionError
 
 from directory import rosters
-from directory.server import ber, messages, search, session
+from directory.server import answer, ber, messages, session
 from directory.tree import PERSON_CLASSES
 from mailserver.identity import Principal, Role
 from mailserver.store import accounts
@@ -431,10 +431,10 @@ def test_size_limit_of_the_client(door: Academy, crowd: list[Principal]) -> None
 def test_size_and_time_limits_of_the_server(
     door: Academy, crowd: list[Principal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "SIZE_LIMIT", 20)
+    monkeypatch.setattr(answer, "SIZE_LIMIT", 20)
     _, result, response, _ = door.connect(DUPONT, PASSWORD).search(BASE, "(sn=foule)")
     assert (result["description"], len(response)) == ("sizeLimitExceeded", 20)
     assert len(names_of(door.connect(), "(sn=foule)")) == 25
-    monkeypatch.setattr(search, "TIME_LIMIT", 0.0)
+    monkeypatch.setattr(answer, "TIME_LIMIT", 0.0)
     _, result, _, _ = door.connect(DUPONT, PASSWORD).search(BASE, "(sn=foule)")
     assert result["description"] == "timeLimitExceeded"

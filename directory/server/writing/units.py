@@ -9,7 +9,7 @@ from directory.server.controls import POST_READ, PRE_READ, Wishes, read_entry
 from directory.server.entries import Viewer
 from directory.server.faults import Fault
 from directory.server.messages import Code, Control
-from directory.server.search import Selection, View
+from directory.server.selection import View, selection_of
 from directory.server.updates import Add, Delete, Modify, Rename
 from directory.server.writing import reading
 from directory.server.writing.desk import Desk, Password, Writer, hold_to, touched
@@ -227,6 +227,6 @@ def _reads(asked: Asked, before: Entry | None, after: Entry | None) -> list[Cont
     )
     for kind, selection, entry in wanted:
         if selection is not None and entry is not None:
-            chosen = Selection(selection).of(_view(asked, entry), types_only=False)
+            chosen = selection_of(selection).of(_view(asked, entry), types_only=False)
             found.append(read_entry(kind, entry.dn, chosen))
     return found

@@ -59,8 +59,9 @@ name_word = Table(
     Column("word", Key, nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
-"""Every word of people's names, identifiers and addresses once, folded; domains with their at sign. The empty word
-says that everybody's words are here. Numbers only grow: who knows the words up to one asks for the rest."""
+"""Every word of people's names once, folded; those of identifiers and addresses once, behind a dot; domains with their
+at sign. The word `=` says that everybody's words are here. Numbers only grow: who knows the words up to one asks for
+the rest."""
 
 person_word = Table(
     "person_word",
