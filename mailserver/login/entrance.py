@@ -329,13 +329,18 @@ class Login:
     async def change_password(
         self, principal: Principal, old: Secret, new_password: Secret, peer: str, service: str = WEB
     ) -> Principal:
-        """Replace one's own password. Raises as `login` does for the old one, Refused(WEAK_PASSWORD) for the new."""
-        proven = await self._proven(principal.login, old, peer, service, entering=False)
-        attempt, facts = await self._look(principal.login, throttle.peer_name(peer), service)
-        self._pass(attempt, facts)
-        if proven.device_id or attempt.account_id != principal.account_id:  # an app password is no password
-            raise Refused(Reason.AUTHENTICATION, WRONG)
-        return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, old)
+        """Replace one's own password. Raises as `login` does for the old one, Refused(WEAK_PASSWORD) for the new.
+
+        The old one is not taken from memory: another worker may have replaced it a moment ago.
+        """
+        name, peer = fold_login(principal.login), throttle.peer_name(peer)
+        token = self._memory.token(peer, name, old)
+        async with self._turn(name):
+            attempt, facts = await self._look(name, peer, service)
+            proven = await self._prove(name, old, peer, service, token, entering=False)
+            if proven.device_id or attempt.account_id != principal.account_id:  # an app password is no password
+                raise Refused(Reason.AUTHENTICATION, WRONG)
+            return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, old)
 
     async def weaknesses(self, principal: Principal, secret: Secret) -> tuple[Weakness, ...]:
         """The rules that a password breaks for this person."""

@@ -8,7 +8,7 @@ import pytest
 
 from directory.letters import Letter
 from directory.lifecycle import Code
-from mailserver.errors import Reason
+from mailserver.errors import Reason, Refused
 from mailserver.identity import NewPerson, Role, State
 from mailserver.login.factors import Setup
 from mailserver.login.provisional import Claim
@@ -215,6 +215,18 @@ def _rows(tx: object, name: str) -> list[object]:
     from mailserver.store.schema import metadata
 
     return [tuple(row) for row in tx.execute(select(metadata.tables[name]))]  # type: ignore[attr-defined]
+
+
+async def test_a_password_in_memory_does_not_replace_the_one_that_replaced_it(gate: Gate) -> None:
+    """Another worker has set a new one a moment ago, and no news of it has come yet."""
+    person = await gate.person()
+    await gate.enter()
+    await gate.another().login.change_password(person, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
+    with pytest.raises(Refused) as refused:
+        await gate.login.change_password(person, Secret(PASSWORD), Secret("wZ4&xqPl?nd"), LOCAL, "imap")
+    assert refused.value.reason is Reason.AUTHENTICATION
+    gate.clock.step(10)
+    await gate.enter(secret="kT9#vbRe!mq")
 
 
 def test_no_secret_is_in_what_a_traceback_or_a_log_line_shows() -> None:
