@@ -53,7 +53,7 @@ LINGER_SECONDS = 10
 """From our goodbye to pulling the plug, if the peer does not let the connection end."""
 PIPELINE_OCTETS = 64 * 1024
 """Input that may wait behind the running command; more stays in the kernel, and then with the peer."""
-REST_SECONDS = 5
+REST_SECONDS = 1
 """Without output until a compressor's memory is given back."""
 PROGRESS_SECONDS = 10
 """In silence, until a client that waits is told that its command is still running (RFC 9585 section 4)."""

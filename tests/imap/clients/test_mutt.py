@@ -28,10 +28,18 @@ class Mutt:
         )
         self._environment = {"HOME": str(home), "LC_ALL": "C.UTF-8"}
 
-    def press(self, mailbox: str, keys: str) -> str:
+    def press(self, mailbox: str, keys: str, *options: str) -> str:
         """Open a mailbox and press keys; the last ones leave the program."""
         return run_on_terminal(
-            "mutt", "-F", self.settings, "-f", f"{self.url}/{mailbox}", "-e", f"push '{keys}'", env=self._environment
+            "mutt",
+            *options,
+            "-F",
+            self.settings,
+            "-f",
+            f"{self.url}/{mailbox}",
+            "-e",
+            f"push '{keys}'",
+            env=self._environment,
         )
 
     def send(self, subject: str, sent: str) -> None:
@@ -101,3 +109,38 @@ def test_folders_with_accents_are_made_and_renamed(account: Account, tmp_path: P
     with account.imap() as witness:
         assert "&AMk-t&AOk-" in witness.mailboxes()
         assert "&AMk-l&AOg-ves" not in witness.mailboxes()
+
+
+def test_coming_back_with_qresync_and_deflate(account: Account, tmp_path: Path) -> None:
+    """What mutt keeps of its last visit is brought up to date by VANISHED and FETCH, on a compressed connection."""
+    mutt = Mutt(account, tmp_path)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with mutt.settings.open("a") as settings:
+        settings.write(f"set header_cache='{cache}' imap_condstore=yes imap_qresync=yes imap_deflate=yes\n")
+    subjects = [f"number {place}" for place in range(1, 7)]
+    with account.imap() as witness:
+        for subject in subjects:
+            witness.append("INBOX", message(subject))
+    first = mutt.press("INBOX", "<quit>")
+    assert all(subject in first for subject in subjects)
+    with account.imap() as witness:
+        witness.client.select("INBOX")
+        witness.client.store("2,4", "+FLAGS.SILENT", "(\\Deleted)")
+        witness.client.expunge()
+        witness.append("INBOX", message("a new one"))
+    keys = "<last-entry><flag-message><first-entry><delete-message><sync-mailbox><quit>"
+    again = mutt.press("INBOX", keys, "-d", "2")
+    said = (tmp_path / ".muttdebug0").read_text(errors="replace")
+    assert "OK DEFLATE active" in said
+    assert "* VANISHED (EARLIER) 2,4" in said
+    assert "number 2" not in again
+    assert "number 4" not in again
+    assert "a new one" in again
+    with account.imap() as witness:
+        assert {subject: seen.flags - {"\\Seen"} for subject, seen in witness.messages("INBOX").items()} == {
+            "number 3": set(),
+            "number 5": set(),
+            "number 6": set(),
+            "a new one": {"\\Flagged"},
+        }
