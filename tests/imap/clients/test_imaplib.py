@@ -131,7 +131,7 @@ def test_copy_move_and_folders_with_accents(client: imaplib.IMAP4) -> None:
 
 
 def test_namespace_and_read_only(client: imaplib.IMAP4) -> None:
-    assert client.namespace() == ("OK", [b'(("" "/")) NIL NIL'])
+    assert client.namespace() == ("OK", [b'(("" "/")) (("Partag&AOk-s/" "/")) (("Fonctions/" "/"))'])
     assert client.select("INBOX", readonly=True)[0] == "OK"
     assert client.is_readonly
     assert client.unselect()[0] == "OK"
