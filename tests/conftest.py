@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,7 +53,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _installed(program: str) -> bool:
     if program == "postgresql":
-        return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        spoken = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout.lower()
+        return "fr_fr.utf" in spoken and any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is not None
 
 

@@ -1,15 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages that the tests talk to: real clients, a real slapd, PostgreSQL, Chromium.
 # As root, or through sudo when it asks no password; otherwise names what is missing, and the tests that need
-# it are left out and counted at the end of the run.
+# it are left out and counted at the end of the run. PostgreSQL's databases speak French, as they do in France.
 set -u
-packages="slapd ldap-utils postgresql isync mutt offlineimap3 imapfilter swaks chromium strace oathtool zbar-tools"
+packages="slapd ldap-utils postgresql isync mutt offlineimap3 imapfilter swaks chromium strace oathtool zbar-tools locales"
 
 missing=""
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+locale -a | grep -qix 'fr_FR\.utf-\?8' && french=1 || french=""
+[ -n "$missing" ] || [ -z "$french" ] || exit 0
 
 if [ "$(id -u)" = 0 ]; then
     become=""
@@ -27,7 +28,11 @@ made=""
 if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | $become tee $policy >/dev/null && $become chmod +x $policy && made=1
 fi
-$become apt-get update -qq && $become apt-get install -y -qq --no-install-recommends $missing >/dev/null
-code=$?
+code=0
+if [ -n "$missing" ]; then
+    $become apt-get update -qq && $become apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    code=$?
+fi
+[ -n "$french" ] || $become localedef -i fr_FR -f UTF-8 fr_FR.UTF-8 || code=$?
 [ -z "$made" ] || $become rm -f $policy
 exit $code

@@ -14,6 +14,8 @@ import psycopg
 
 HOME = Path("/usr/lib/postgresql")
 START_SECONDS = 30
+LANGUAGE = ("-E", "UTF8", "--locale=fr_FR.UTF-8", "--lc-messages=C")
+"""As a machine in France has it: text is not ordered by code points."""
 
 
 def free_port() -> int:
@@ -46,9 +48,7 @@ class Postgres:
             for parent in (self._folder, *self._folder.parents):
                 if parent.stat().st_uid == 0 and parent != Path("/"):
                     parent.chmod(parent.stat().st_mode | 0o011)
-        self._run(
-            self._bin / "initdb", "-D", data, "-U", self._user, "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
-        )
+        self._run(self._bin / "initdb", "-D", data, "-U", self._user, "--auth=trust", *LANGUAGE, "-N")
         self.run()
 
     def run(self) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, 
 from mailserver.folding import code_key, fold_login, search_key
 from mailserver.identity import Role, State, Tie
 from mailserver.store.schema.accounts import account
+from mailserver.store.schema.base import CodePoints, Key
 from mailserver.store.schema.people import affiliation, claim, person
 from mailserver.visibility import Viewer
 
@@ -288,7 +289,8 @@ def _pieces(column: ColumnElement[str], initial: str, *others: str) -> ColumnEle
     escaped = [_escape(piece) for piece in (initial, *middle, final)]
     parts: list[ColumnElement[bool]] = [column != ""]
     if initial:
-        parts += [column >= initial, column < initial + LAST]
+        ordered = column if column.type is Key else CodePoints(column)
+        parts += [ordered >= initial, ordered < initial + LAST]
     if any(others) or not initial:
         parts.append(column.like("%".join(escaped), escape="\\"))
     return and_(*parts)

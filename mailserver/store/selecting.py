@@ -15,7 +15,6 @@ from mailserver.store.schema.people import affiliation, claim, person, school, v
 from mailserver.store.schema.sharing import message_quota
 from mailserver.store.statements import Tx
 
-LAST = "\U0010ffff"
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
 
@@ -153,12 +152,9 @@ def _term(term: Term, places: tuple[str, ...]) -> ColumnElement[bool]:
         case Subject.SCHOOL:
             return or_(person.c.uai.in_(term.values), _anywhere(affiliation.c.uai.in_(term.values)))
         case Subject.DEPARTMENT:
-            ranges = ((value, value + LAST) for value in term.values)
-            mine, ties = [], []
-            for low, high in ranges:
-                mine.append(and_(person.c.uai >= low, person.c.uai < high))
-                ties.append(and_(affiliation.c.uai >= low, affiliation.c.uai < high))
-            return or_(*mine, _anywhere(or_(*ties)))
+            # Of all schools, of which there are few: a range over people's own would need an order of code points.
+            schools = select(school.c.uai).where(func.substr(school.c.uai, 1, 3).in_(term.values))
+            return or_(person.c.uai.in_(schools), _anywhere(affiliation.c.uai.in_(schools)))
         case Subject.KIND:
             names = {code_key(value) for value in term.values}
             codes = sorted(names.union(*(KINDS.get(search_key(value).upper(), ()) for value in term.values)))

@@ -222,3 +222,26 @@ async def test_the_database_applies_the_same_rule(store: Store, embedded: Embedd
         assert await store.read(found, visible(who)) == expected
     held = await store.read(affiliations.of, [one.account_id for one in everybody])
     assert len(held) == sum(len(one.schools) == 2 for one in everybody)
+
+
+@pytest.mark.parametrize(
+    ("field", "initial", "who"),
+    [
+        (Field.LOGIN, "edu", ["edupont", "edupont1", "edupont2"]),
+        (Field.LOGIN, "jd-", []),
+        (Field.LOGIN, "mle-", ["mle-dupond"]),
+        (Field.NAME, "jean-p", ["jdherouville"]),
+        (Field.UAI, "021", ["edupont1", "hmuller", "jdherouville", "edupont2", "mononyme", "ustrauss"]),
+    ],
+)
+async def test_a_prefix_is_one_whatever_the_language_of_the_database(
+    academy: Store, field: Field, initial: str, who: list[str]
+) -> None:
+    """Databases order text by their language, in which signs may count for nothing."""
+
+    def ask(tx: Tx) -> list[str]:
+        joined = select(account.c.login).join_from(person, account, account.c.id == person.c.account_id)
+        wanted = joined.where(clause(Contains(field, initial))).order_by(person.c.account_id)
+        return list(tx.execute(wanted).scalars())
+
+    assert await academy.read(ask) == who
