@@ -91,7 +91,8 @@ def lines(
 ) -> bytes:
     """The lines of a block's messages; UIDFETCH and UIDs instead of numbers with `uid_only` (RFC 9586)."""
     form = b"* %%d %b (" % NAMES[uid_only]
-    heads = _heads(form, numbers) if isinstance(numbers, range) else _spread(form, numbers)
+    named = block.uids if uid_only else numbers
+    heads = _heads(form, named) if isinstance(named, range) else _spread(form, named)
     columns: list[Sequence[bytes]] = [heads, block.pieces[0]]
     for attribute, piece in zip(block.changing, block.pieces[1:], strict=True):
         columns += [names.spell_all(flags) if attribute is Attribute.FLAGS else _spread(b"%d", modseqs), piece]
