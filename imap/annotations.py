@@ -29,14 +29,17 @@ class AnnotationNews:
         """The client itself made these changes: it is not told of them."""
         self._own.update(numbers)
 
-    async def told(self, viewer: Viewer, utf8: bool) -> bytes:
-        """METADATA responses without values, of everything others changed since the last call. Raises Temporary."""
+    async def told(self, viewer: Viewer, utf8: bool, wants: Callable[[str], bool]) -> bytes:
+        """METADATA responses without values, of what others changed since the last call in mailboxes that are wanted.
+
+        Raises Temporary.
+        """
         if not self._moved:
             return b""
         self._moved = False
         self._heard, found = await self._store.read(annotations.changed, viewer, self._heard, tuple(self._own))
         self._own.clear()
-        return b"".join(metadata_changed(one.mailbox, one.entries, utf8) for one in found)
+        return b"".join(metadata_changed(one.mailbox, one.entries, utf8) for one in found if wants(one.mailbox))
 
     def close(self) -> None:
         for stop in self._stops:

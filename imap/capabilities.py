@@ -85,6 +85,7 @@ CAPABILITIES = (
     Capability("QUOTA=RES-MESSAGE", 9208, "imap.commands.quota"),
     Capability("ACL", 4314, "imap.commands.rights"),
     Capability("RIGHTS=texk", 4314, "imap.commands.rights"),
+    Capability("NOTIFY", 5465, "imap.commands.notify"),
     Capability("METADATA", 5464, "imap.commands.metadata"),
     Capability("LIST-METADATA", 9590, "imap.commands.folders"),
     Capability("LIST-MYRIGHTS", 8440, "imap.commands.folders"),

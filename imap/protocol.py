@@ -206,6 +206,9 @@ class Connection(protocol.Protocol):
                 self._input = None
             if self.session.suspect:
                 await self._look_again()
+            notifier = self.session.notifier
+            if notifier is not None and notifier.due and not self._lost:
+                await self._send(commands.push(self.session))
         return event
 
     async def _look_again(self) -> None:

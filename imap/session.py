@@ -2,13 +2,14 @@
 
 import asyncio
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from imap.annotations import AnnotationNews
 from imap.capabilities import CAPABILITIES
+from imap.notify import Notifier
 from imap.shelf import Shared, Shelf
 from imap.snapshot import Difference, compare
 from imap.states import State, Turn
@@ -17,6 +18,7 @@ from imap.welcome import Welcome
 from imap.wire import codes, fetchlines, responses
 from imap.wire.fetch import Attribute
 from imap.wire.flags import FlagNames
+from imap.wire.notify import MESSAGE_EVENTS, Event, Events
 from mailserver.changes import Changes
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.folding import fold_login
@@ -101,6 +103,9 @@ class Selected:
     behind: bool = False
     """The client was told that removals are still to be told."""
 
+    untold: bool = False
+    """Messages came that NOTIFY did not want to be told of."""
+
     @property
     def owner(self) -> int:
         """The account whose mailbox it is: what the store is asked about it is asked of this account."""
@@ -132,6 +137,8 @@ class Session:
         """Rights on the selected mailbox, which is another's, may have moved."""
         self._stop_doubting: list[Callable[[], None]] = []
         self.annotation_news: AnnotationNews | None = None
+        self.notifier: Notifier | None = None
+        """Since the first NOTIFY: what of all news the client wants."""
 
     # ------------------------------------------------------------------ who
 
@@ -346,6 +353,12 @@ class Session:
         if selected is None:
             return b""
         shared, view = selected.shared, selected.view
+        wanted = MESSAGE_EVENTS if self.notifier is None else self.notifier.selected_events
+        if Event.MESSAGE_NEW not in wanted:
+            expunge = False
+        elif selected.untold:
+            selected.untold = False
+            return responses.exists(len(view)) + await self.news(expunge=expunge)
         if shared.snapshot is view.snapshot and not (expunge and view.ghosts) and shared.current():
             return b""
         try:
@@ -358,10 +371,18 @@ class Session:
         snapshot = shared.snapshot
         difference = compare(view.snapshot, snapshot) if selected.updates is not None else None
         said = selected.updates.leave(view, difference.gone) if selected.updates and difference else b""
-        said += self._render(view.renew(snapshot, expunge=expunge, modseqs=self.condstore), snapshot.names)
+        news = view.renew(snapshot, expunge=expunge, modseqs=self.condstore)
+        said += self._render(self._wanted(news, wanted, selected), snapshot.names)
         if selected.updates and difference:
             said += await selected.updates.catch_up(self, difference)
         return said
+
+    def _wanted(self, news: News, wanted: Events, selected: Selected) -> News:
+        """Of the news those that NOTIFY asked for (RFC 5465 section 3); removals it left out are ghosts still."""
+        if Event.MESSAGE_NEW not in wanted:
+            selected.untold = selected.untold or news.exists is not None
+            news = replace(news, exists=None, recent=None)
+        return news if Event.FLAG_CHANGE in wanted else replace(news, flags=())
 
     def _render(self, news: News, names: FlagNames) -> bytes:
         """News as untagged responses."""
@@ -393,14 +414,50 @@ class Session:
         text = "Removals are still to be told" if selected.behind else "Removals have been told"
         return responses.ok(text, codes.number(codes.CodeName.HIGHESTMODSEQ, selected.view.heard)).encode()
 
+    def start_notifying(self, notifier: Notifier) -> None:
+        """The client used NOTIFY (RFC 5465): from now on it is told of what it asked for, at any time."""
+        self.notifier = notifier
+        notifier.bells.append(self.connection.stir)
+
+    async def tell(self, *, expunge: bool) -> AsyncGenerator[bytes, None]:
+        """Everything the client is to hear now: of its mailbox, of others (NOTIFY), of annotations. Raises Ended."""
+        notifier, selected = self.notifier, self.selected
+        first = selected.view.snapshot.uidnext if selected is not None else 0
+        said = await self.news(expunge=expunge)
+        if said:
+            yield said
+        if notifier is None:
+            said = await self.metadata_news()
+            if said:
+                yield said
+            return
+        group = notifier.selected
+        if selected is not None and group is not None and group.items and selected.view.snapshot.uidnext > first:
+            async with aclosing(notifier.fetching(self, group.items, first)) as lines:
+                async for said in lines:
+                    yield said
+        mailbox_id = selected.shared.mailbox_id if selected is not None else 0
+        said = await notifier.told(self.viewer, mailbox_id, condstore=self.condstore, utf8=self.utf8)
+        said += await self.metadata_news()
+        if said:
+            yield said
+
     async def enable_metadata(self) -> None:
         """From now on the client is told which annotations others change (RFC 5464 section 4.4)."""
+        if self.annotation_news is not None:
+            return
         store, changes = self.services.store, self.services.changes
         self.annotation_news = AnnotationNews(store, changes, self.account_id, await store.read(annotations.latest))
 
     async def metadata_news(self) -> bytes:
         """What others have changed in annotations, if the client wants to know. Raises Temporary."""
-        return await self.annotation_news.told(self.viewer, self.utf8) if self.annotation_news is not None else b""
+        notifier = self.notifier
+        if self.annotation_news is None:
+            return b""
+        wants: Callable[[str], bool] = lambda name: True  # noqa: E731 - a name for each of two rules
+        if notifier is not None:
+            wants = notifier.wants_annotations
+        return await self.annotation_news.told(self.viewer, self.utf8, wants)
 
     @contextmanager
     def watch(self) -> Iterator[asyncio.Event]:
@@ -412,6 +469,10 @@ class Session:
             stops.append(changes.subscribe("mailbox", self.selected.shared.mailbox_id, bell.set))
         if self.annotation_news is not None or (self.selected is not None and self.selected.owner != self.account_id):
             stops.append(changes.subscribe("account", DIRECTORY, bell.set))
+        if self.notifier is not None:
+            bells = self.notifier.bells
+            bells.append(bell.set)
+            stops.append(lambda: bells.remove(bell.set))
         try:
             yield bell
         finally:
@@ -428,6 +489,9 @@ class Session:
         if self.annotation_news is not None:
             self.annotation_news.close()
             self.annotation_news = None
+        if self.notifier is not None:
+            self.notifier.close()
+            self.notifier = None
 
 
 async def _recent(shared: Shared, first: int, read_only: bool) -> tuple[int, int]:

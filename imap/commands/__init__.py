@@ -18,6 +18,7 @@ from imap.commands import (
     folders,
     metadata,
     multisearch,
+    notify,
     order,
     quota,
     replacing,
@@ -29,6 +30,7 @@ from imap.session import Ended, Session
 from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
 from imap.wire import metadata as wire_metadata
+from imap.wire import notify as wire_notify
 from imap.wire import quota as wire_quota
 from imap.wire import rights as wire_rights
 from imap.wire.codes import Code, CodeName
@@ -61,6 +63,7 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Enable: Entry(AFTER_LOGIN, basic.enable),
     c.Compress: Entry(AFTER_LOGIN, basic.compress),
     c.Unauthenticate: Entry(AFTER_LOGIN, basic.unauthenticate),
+    wire_notify.Notify: Entry(AFTER_LOGIN, notify.notify),
     c.Idle: Entry(AFTER_LOGIN, basic.idle),
     c.Select: Entry(AFTER_LOGIN, selection.select),
     c.Check: Entry(IN_MAILBOX, selection.check),
@@ -160,16 +163,33 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
     except Exception as error:  # noqa: BLE001 - the one funnel; what is not ours to expect is logged there
         reply = _answer(error, type(command).__name__)
     session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
+    last = b""  # the news and the tagged line are one write where they can be
     try:
-        news = await session.news(expunge=may_expunge(command)) + session.standing()
-        news += await session.metadata_news()
+        async with aclosing(session.tell(expunge=may_expunge(command))) as told:
+            async for octets in told:
+                if last:
+                    yield last
+                last = octets
+        last += session.standing()
     except Ended as end:
-        yield farewell(session, end)
+        yield last + farewell(session, end)
         return
     except Exception as error:  # noqa: BLE001 - the command is done: what cannot be told now is told next time
         _answer(error, "news")
-        news = b""
-    yield news + reply.encode(tagged.tag)
+    yield last + reply.encode(tagged.tag)
+
+
+async def push(session: Session) -> AsyncGenerator[bytes, None]:
+    """What a client that used NOTIFY is told while no command runs (RFC 5465 section 3). Raises Ended."""
+    group = session.notifier.selected if session.notifier is not None else None
+    try:
+        async with aclosing(session.tell(expunge=group is not None and not group.delayed)) as told:
+            async for octets in told:
+                yield octets
+    except Ended:
+        raise
+    except Exception as error:  # noqa: BLE001 - nobody asked: what cannot be told now is told with a command
+        _answer(error, "news")
 
 
 def may_expunge(command: c.Command) -> bool:

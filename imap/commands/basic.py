@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 import structlog
 
@@ -172,9 +172,9 @@ async def idle(session: Session, command: commands.Idle) -> Outputs:
         try:
             while not line.done():
                 bell.clear()
-                news = await session.news(expunge=True) + await session.metadata_news()
-                if news:
-                    yield news
+                async with aclosing(session.tell(expunge=True)) as told:
+                    async for news in told:
+                        yield news
                 await session.check_welcome()
                 await _ring(bell, PAUSE if session.suspect else None)
         finally:

@@ -23,6 +23,7 @@ from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
 from imap.wire.responses import Reply, no, ok
+from imap.wire.sets import LARGEST, SequenceSet
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import access, messages
 from mailserver.store.statements import Row
@@ -86,6 +87,14 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
         reply = no("Some parts have a transfer encoding unknown here", Code(CodeName.UNKNOWN_CTE))
     for output in bounds.ending(reply, limit):
         yield output
+
+
+async def new_lines(session: Session, items: Sequence[FetchItem], first: int) -> AsyncGenerator[bytes, None]:
+    """What NOTIFY asked of new messages (RFC 5465 section 5.1): those of the selected mailbox from a UID on."""
+    selected = session.mailbox
+    slices = selected.view.select(SequenceSet(((first, LARGEST),)), by_uid=True)
+    async for octets in _Answer(session, selected, items).lines(slices):
+        yield octets
 
 
 class _Answer:

@@ -8,7 +8,7 @@ since 1970; passwords hide in `Secret`. Where a command exists as `X` and `UID X
 from dataclasses import dataclass
 from enum import Enum
 
-from imap.wire import metadata, quota, rights
+from imap.wire import metadata, notify, quota, rights
 from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS, Flags
 from imap.wire.searching import CancelUpdate as CancelUpdate
@@ -405,6 +405,7 @@ Command = (
     | Append
     | Replace
     | Idle
+    | notify.Notify
     | Check
     | Close
     | Unselect

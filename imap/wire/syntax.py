@@ -7,7 +7,7 @@ command there is; each function reads the arguments of one, from the space behin
 import re
 from collections.abc import Callable
 
-from imap.wire import fetch, listing, metadata, opening, quota, rights, search
+from imap.wire import fetch, listing, metadata, notify, opening, quota, rights, search
 from imap.wire.commands import (
     Append,
     Authenticate,
@@ -344,6 +344,7 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"MYRIGHTS": rights.my_rights,
     b"APPEND": _append,
     b"IDLE": _constant(Idle()),
+    b"NOTIFY": notify.notify,
     b"CHECK": _constant(Check()),
     b"CLOSE": _constant(Close()),
     b"UNSELECT": _constant(Unselect()),

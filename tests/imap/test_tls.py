@@ -36,6 +36,7 @@ def _own(dialogue: Dialogue, number: int) -> Dialogue:
         ],
         [(session, names[login], box) for session, login, box in dialogue.inside],
         [dataclasses.replace(line, text=own(line.text)) for line in dialogue.lines],
+        [(names[login], octets, count) for login, octets, count in dialogue.quotas],
     )
 
 
@@ -69,6 +70,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
             for login in scene.people:
                 writer.writerow(["Test", login, "", "teacher", "", "", "", "", login, PASSWORD])
     instance.command("import", "DIR", folder / "people.csv", "--accept-passwords")
+    for scene in SCENES:
+        for login, octets, count in scene.quotas:
+            instance.command("account", "quota", "DIR", login, f"{octets >> 10}K", "--messages", str(count))
     instance.start("--workers", "2")
     try:
         yield instance

@@ -1,0 +1,261 @@
+"""What a client that used NOTIFY is told, and the state it was last told of (RFC 5465).
+
+Whenever something moves in the account, in the accounts whose mailboxes it reaches, or in what is shared, the names and
+counters of all mailboxes are read and compared with those before: the difference is the news. Nothing is asked while
+nothing moves.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imap.wire import responses
+from imap.wire.codes import Code, CodeName
+from imap.wire.commands import StatusItem
+from imap.wire.fetch import FetchItem
+from imap.wire.notify import MESSAGE_EVENTS, Event, EventGroup, Events
+from imap.wire.searching import Scope
+from mailserver.changes import Changes
+from mailserver.store import access, mailboxes
+from mailserver.store.access import Viewer
+from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
+from mailserver.store.notices import DIRECTORY
+from mailserver.store.statements import Tx
+from mailserver.store.transactions import Store
+
+MAX_LINES = 1000
+"""News at once; more is an overflow (section 5.8)."""
+DIRECTORY_PAUSE = 1.0
+"""Seconds that news of the directory wait for more of them: an import is a flood of them."""
+NOTHING: Events = frozenset()
+
+Fetching = Callable[[Any, Sequence[FetchItem], int], AsyncGenerator[bytes, None]]
+"""FETCH lines of a session's messages from a UID on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The mailboxes somebody may look up, by id and with the names they know them by; those they may read; what they
+    subscribed to."""
+
+    boxes: dict[int, Mailbox]
+    names: dict[int, str]
+    readable: frozenset[int]
+    subscribed: frozenset[str]
+
+
+def look(tx: Tx, viewer: Viewer) -> Standing:
+    """In a reader's thread."""
+    own = mailboxes.listing(tx, viewer.account_id)
+    others = access.listing(tx, viewer)
+    boxes = {box.id: box for box in own} | {reach.box.id: reach.box for reach in others}
+    names = {box.id: box.name for box in own} | {reach.box.id: reach.name for reach in others}
+    readable = [box.id for box in own] + [reach.box.id for reach in others if "r" in reach.rights]
+    return Standing(boxes, names, frozenset(readable), frozenset(mailboxes.subscriptions(tx, viewer.account_id)))
+
+
+class Notifier:
+    """Of one session, from its first NOTIFY on. Without groups nothing is told at all (NOTIFY NONE)."""
+
+    def __init__(self, store: Store, changes: Changes, viewer: Viewer, standing: Standing, fetching: Fetching) -> None:
+        self.groups: tuple[EventGroup, ...] = ()
+        self.fetching = fetching
+        self.bells: list[Callable[[], None]] = []
+        """Rung when there may be news."""
+        self.moved = False
+        self._store = store
+        self._changes = changes
+        self._account_id = viewer.account_id
+        self._standing = standing
+        self._stops: dict[int, Callable[[], None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch()
+
+    # ------------------------------------------------------------------ what is wanted
+
+    @property
+    def selected(self) -> EventGroup | None:
+        """What is wanted of the selected mailbox."""
+        return next((group for group in self.groups if group.mailboxes.scope is Scope.SELECTED), None)
+
+    @property
+    def selected_events(self) -> Events:
+        group = self.selected
+        return group.events if group is not None else NOTHING
+
+    def wants(self, event: Event, name: str, standing: Standing | None = None) -> bool:
+        """Whether an event is told of a mailbox that is not selected, or is no message's (sections 5, 6).
+
+        A group of NONE ends the search; an event that one group does not name may be another's.
+        """
+        subscribed = (standing or self._standing).subscribed
+        for group in self.groups:
+            if _matches(group, name, subscribed):
+                if not group.events:
+                    return False
+                if event in group.events:
+                    return True
+        return False
+
+    def wants_annotations(self, name: str) -> bool:
+        """Whether changed annotations of a mailbox are told (section 5.6), or ("") of the server (section 5.7)."""
+        if name:
+            return self.wants(Event.MAILBOX_METADATA_CHANGE, name)
+        return any(Event.SERVER_METADATA_CHANGE in group.events for group in self.groups)
+
+    # ------------------------------------------------------------------ watching
+
+    def _watch(self) -> None:
+        """Listen to the accounts whose mailboxes are reached, and no longer to others."""
+        wanted = {self._account_id, *(box.account_id for box in self._standing.boxes.values())}
+        for account_id in wanted - self._stops.keys():
+            self._stops[account_id] = self._changes.subscribe("account", account_id, self._note)
+        if DIRECTORY not in self._stops:
+            self._stops[DIRECTORY] = self._changes.subscribe("account", DIRECTORY, self._note_later)
+        for account_id in self._stops.keys() - wanted - {DIRECTORY}:
+            self._stops.pop(account_id)()
+
+    def _note(self) -> None:
+        self.moved = True
+        for ring in self.bells:
+            ring()
+
+    def _note_later(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DIRECTORY_PAUSE, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._note()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._stops:
+            self._stops.popitem()[1]()
+
+    # ------------------------------------------------------------------ telling
+
+    def statuses(self, selected: int, *, condstore: bool, utf8: bool) -> bytes:
+        """STATUS of every mailbox whose messages are of interest, the selected one excepted (section 3.1)."""
+        items = (StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY, StatusItem.UNSEEN)
+        said = []
+        for name, box in sorted((name, self._standing.boxes[key]) for key, name in self._standing.names.items()):
+            if box.id == selected or box.id not in self._standing.readable:
+                continue
+            if any(self.wants(event, name) for event in MESSAGE_EVENTS):
+                said.append(_status(name, box, items, condstore=condstore, utf8=utf8))
+        return b"".join(said)
+
+    @property
+    def due(self) -> bool:
+        """There may be news that the client wants."""
+        return self.moved and bool(self.groups)
+
+    async def refresh(self, viewer: Viewer) -> None:
+        """What happened up to now is no news. Raises Temporary."""
+        self.moved = False
+        self._standing = await self._store.read(look, viewer)
+        self._watch()
+
+    async def told(self, viewer: Viewer, selected: int, *, condstore: bool, utf8: bool) -> bytes:
+        """What changed since the last call, as STATUS and LIST responses. Raises Temporary."""
+        if not self.due:
+            return b""
+        self.moved = False
+        before, after = self._standing, await self._store.read(look, viewer)
+        self._standing = after
+        self._watch()
+        said = [*self._names(before, after, utf8), *self._subscriptions(before, after, utf8)]
+        said += self._messages(before, after, selected, condstore=condstore, utf8=utf8)
+        if len(said) > MAX_LINES:
+            self.groups = ()
+            code = Code(CodeName.NOTIFICATIONOVERFLOW)
+            return responses.ok("Too much has changed at once: nothing more is told", code).encode()
+        return b"".join(said)
+
+    def _names(self, before: Standing, after: Standing, utf8: bool) -> Iterator[bytes]:
+        """MailboxName: made, renamed, removed, or no longer to be looked up (section 5.4)."""
+        for key, name in sorted(after.names.items(), key=lambda pair: pair[1]):
+            old = before.names.get(key)
+            if old == name or not any(self.wants(Event.MAILBOX_NAME, one, after) for one in (name, old) if one):
+                continue
+            attributes = ("\\Subscribed",) if name in after.subscribed else ()
+            yield responses.mailbox_line(name, attributes, old=old or "", utf8=utf8)
+        for key, name in sorted(before.names.items(), key=lambda pair: pair[1]):
+            if key not in after.names and self.wants(Event.MAILBOX_NAME, name, before):
+                yield responses.mailbox_line(name, ("\\NonExistent",), utf8=utf8)
+
+    def _subscriptions(self, before: Standing, after: Standing, utf8: bool) -> Iterator[bytes]:
+        """SubscriptionChange (section 5.5)."""
+        existing = frozenset(after.names.values())
+        for name in sorted(before.subscribed ^ after.subscribed):
+            subscribed = name in after.subscribed
+            if self.wants(Event.SUBSCRIPTION_CHANGE, name, after if subscribed else before):
+                attributes = ("\\Subscribed",) * subscribed + ("\\NonExistent",) * (name not in existing)
+                yield responses.mailbox_line(name, attributes, utf8=utf8)
+
+    def _messages(
+        self, before: Standing, after: Standing, selected: int, *, condstore: bool, utf8: bool
+    ) -> Iterator[bytes]:
+        """MessageNew, MessageExpunge and FlagChange of mailboxes that are not selected (sections 5.1 to 5.3)."""
+        for key, name in sorted(after.names.items(), key=lambda pair: pair[1]):
+            if key == selected or key not in after.readable:
+                continue
+            box = after.boxes[key]
+            items: dict[StatusItem, None] = {}
+            happened = _happened(before.boxes.get(key), box)
+            if any(self.wants(event, name, after) for event in happened - {Event.FLAG_CHANGE}):
+                items.update(dict.fromkeys((StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UNSEEN)))
+            if Event.FLAG_CHANGE in happened and self.wants(Event.FLAG_CHANGE, name, after):
+                items.update(dict.fromkeys((StatusItem.UIDVALIDITY, StatusItem.UNSEEN)))
+            if items:
+                yield _status(name, box, tuple(items), condstore=condstore, utf8=utf8)
+
+
+def _matches(group: EventGroup, name: str, subscribed: frozenset[str]) -> bool:
+    """Whether a name is among the mailboxes of a group (section 6)."""
+    names = group.mailboxes.names
+    match group.mailboxes.scope:
+        case Scope.SELECTED:
+            return False
+        case Scope.INBOXES:
+            return name == INBOX
+        case Scope.PERSONAL:
+            return not access.is_foreign(name)
+        case Scope.SUBSCRIBED:
+            return name in subscribed
+        case Scope.SUBTREE:
+            return any(name == one or name.startswith(one + SEPARATOR) for one in names)
+        case Scope.SUBTREE_ONE:
+            return any(name == one or name.rpartition(SEPARATOR)[0] == one for one in names)
+        case Scope.MAILBOXES:
+            return name in names
+
+
+def _happened(old: Mailbox | None, new: Mailbox) -> Events:
+    """What became of a mailbox's messages between two looks."""
+    if old is None:
+        return frozenset((Event.MESSAGE_NEW,)) if new.messages else NOTHING
+    happened = set()
+    arrived = new.uidnext - old.uidnext
+    if arrived:
+        happened.add(Event.MESSAGE_NEW)
+    if old.messages + arrived > new.messages:
+        happened.add(Event.MESSAGE_EXPUNGE)
+    if new.flags_modseq != old.flags_modseq:
+        happened.add(Event.FLAG_CHANGE)
+    return frozenset(happened)
+
+
+def _status(name: str, box: Mailbox, items: Sequence[StatusItem], *, condstore: bool, utf8: bool) -> bytes:
+    values: dict[StatusItem, int | str] = {
+        StatusItem.MESSAGES: box.messages,
+        StatusItem.UIDNEXT: box.uidnext,
+        StatusItem.UIDVALIDITY: box.uidvalidity,
+        StatusItem.UNSEEN: box.unseen,
+        StatusItem.HIGHESTMODSEQ: box.modseq,
+    }
+    wanted = (*items, StatusItem.HIGHESTMODSEQ) if condstore else items
+    return responses.status(name, [(item, values[item]) for item in wanted], utf8)
