@@ -1,6 +1,6 @@
 """The search operation: which entries, which attributes of them, and how many (RFC 4511 section 4.5).
 
-Entries are looked at on the event loop in short slices: after a few milliseconds of work the others get
+Entries are looked at on the event loop in short slices: after a millisecond of work the others get
 their turn. Between pages no transaction is open, so a client that reads slowly costs memory for one
 chunk of output and nothing else.
 """
