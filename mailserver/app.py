@@ -143,7 +143,7 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
     """Open every door on its sockets."""
     import agenda.application
     import directory.server
-    import imap.protocol
+    import imap.door
     import smtp.server
     import webui.server
 
@@ -160,7 +160,7 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
             submission=services.submission,
             sockets=sockets,
         ),
-        await imap.protocol.start(
+        await imap.door.start(
             settings=settings,
             store=store,
             changes=changes,

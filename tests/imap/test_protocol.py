@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from imap import protocol
+from imap.door import Tls
 from imap.peers import is_loopback, network
-from imap.protocol import FAULTS, FAULTS_BEFORE_LOGIN, PIPELINE_OCTETS, Tls
+from imap.protocol import FAULTS, FAULTS_BEFORE_LOGIN, PIPELINE_OCTETS
 from mailserver import tls
 from mailserver.store import mailboxes, messages
 from mailserver.store.schema.mail import subscription

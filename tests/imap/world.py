@@ -9,7 +9,8 @@ from sqlalchemy import insert
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from imap.protocol import Connection, Door
+from imap.door import Door
+from imap.protocol import Connection
 from imap.session import Services
 from imap.shelf import Shelf
 from imap.welcome import Welcome
