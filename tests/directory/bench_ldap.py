@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import base64
 import datetime
+import gc
 import multiprocessing
 import os
 import random
@@ -215,6 +216,9 @@ async def serve(folder: Path) -> None:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     await directory.server.start(settings=settings, store=store, directory=adapter, login=login, sockets={"ldap": sock})
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # as mailserver.app does
     print(sock.getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
