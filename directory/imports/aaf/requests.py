@@ -225,6 +225,6 @@ class RequestReader:
 def clean(text: str) -> str:
     """One line, composed characters, and what exports escape twice (`L&amp;apos;ISLE`) unescaped once more."""
     if "&" in text:
-        text = unescape(text)
+        text = html.unescape(text)
     text = " ".join(text.split())
-    return text if text.isascii() else normalize("NFC", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
