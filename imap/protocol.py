@@ -11,18 +11,18 @@ from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
 import structlog
-from twisted.internet import interfaces, protocol
+from twisted.internet import protocol
 from twisted.python.failure import Failure
-from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap import commands
+from imap.outlet import Outlet
 from imap.peers import is_loopback
 from imap.session import Ended, Services, Session
 from imap.states import State, Turn
 from imap.welcome import PAUSE
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Tagged
-from imap.wire.deflate import Damaged, Inflow, Outflow
+from imap.wire.deflate import Damaged, Inflow
 from imap.wire.grammar import BadCharset, BadCommand
 from mailserver.errors import BadSyntax, Temporary
 
@@ -38,12 +38,8 @@ LINGER_SECONDS = 10
 """From our goodbye to pulling the plug, if the peer does not let the connection end."""
 PIPELINE_OCTETS = 64 * 1024
 """Input that may wait behind the running command; more stays in the kernel, and then with the peer."""
-REST_SECONDS = 1
-"""Without output until a compressor's memory is given back."""
 PROGRESS_SECONDS = 10
 """In silence, until a client that waits is told that its command is still running (RFC 9585 section 4)."""
-DEFLATED_AT_ONCE = 256 * 1024
-"""Octets compressed before the loop may turn: about a millisecond."""
 FAULTS_BEFORE_LOGIN = 5
 FAULTS = 20
 """Commands in a row that may be answered BAD: whoever sends more is no mail client."""
@@ -99,8 +95,6 @@ class Connection(protocol.Protocol):
         self._framer = framing.Framer()
         self._input: asyncio.Future[None] | None = None
         self._line: asyncio.Future[bytes] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
         self._reading = True
         self._virgin = True
         """Nothing was said yet."""
@@ -111,12 +105,8 @@ class Connection(protocol.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._inflow: Inflow | None = None
-        self._outflow: Outflow | None = None
-        self._resting: asyncio.TimerHandle | None = None
         self._quiet_since: float | None = None
         """Since when a command has run without saying anything."""
-        self._sent = 0.0
-        """When something compressed was last written."""
         self._since = self._loop.time()
         """When the peer last did what we wait for."""
 
@@ -129,7 +119,8 @@ class Connection(protocol.Protocol):
 
     def connectionMade(self) -> None:
         self._out.setTcpNoDelay(True)
-        self._out.registerProducer(_Outlet(self), True)
+        self._outlet = Outlet(self._out, self._drained)
+        self._out.registerProducer(self._outlet, True)
         self.peer = getattr(self._out.getPeer(), "host", "")
         self.loopback = is_loopback(self.peer)
         refusal = self.door.admit(self)
@@ -164,9 +155,9 @@ class Connection(protocol.Protocol):
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self._lost = True
         self.door.forget(self)
-        for timer in (self._timer, self._resting):
-            if timer is not None:
-                timer.cancel()
+        self._outlet.close()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
         self.session.close()
@@ -176,20 +167,20 @@ class Connection(protocol.Protocol):
     async def _serve(self) -> None:
         try:
             code = codes.capability(self.session.capabilities())
-            self._out.write(responses.ok(f"{self.door.services.settings.name} ready", code).encode())
+            self._outlet.write(responses.ok(f"{self.door.services.settings.name} ready", code).encode())
             while self.session.state is not State.LOGOUT and not self.door.stopping:
                 await self._send(self._respond(await self._event()))
                 if self.session.turn is not None:
                     self._take_turn(self.session.turn)
         except Ended as end:
-            self._write(commands.farewell(self.session, end))
+            self._outlet.write(commands.farewell(self.session, end))
         except Damaged:
-            self._write(responses.bye("This is not DEFLATE").encode())
+            self._outlet.write(responses.bye("This is not DEFLATE").encode())
         except Exception:
             log.exception("connection failed", peer=self.peer)
         finally:
             if self.session.state is not State.LOGOUT and self.door.stopping:
-                self._write(responses.bye("The service is stopping").encode())
+                self._outlet.write(responses.bye("The service is stopping").encode())
             self._lose()
 
     async def _event(self) -> framing.Event:
@@ -269,10 +260,10 @@ class Connection(protocol.Protocol):
                 if octets:
                     self._quiet_since = None
                     await self._put(octets)
-                if not self._writable.is_set():
+                if not self._outlet.writable.is_set():
                     self._since = self._loop.time()
                     self._watch_time()
-                    await self._writable.wait()
+                    await self._outlet.writable.wait()
         self._quiet_since = None
 
     def reassure(self) -> None:
@@ -281,36 +272,20 @@ class Connection(protocol.Protocol):
         quiet = self._quiet_since
         if quiet is None or self._line is not None or self.session.state is State.NOT_AUTHENTICATED:
             return
-        if self._loop.time() - quiet >= PROGRESS_SECONDS and self._writable.is_set():
+        if self._loop.time() - quiet >= PROGRESS_SECONDS and self._outlet.writable.is_set():
             self._quiet_since = self._loop.time()
-            self._write(responses.ok("Still working on it", codes.in_progress(self.session.tag)).encode())
+            self._outlet.write(responses.ok("Still working on it", codes.in_progress(self.session.tag)).encode())
 
     async def _put(self, octets: bytes) -> None:
-        """Write a piece of an answer; a long one is compressed bit by bit, so that the loop turns."""
-        if self._outflow is None or len(octets) <= DEFLATED_AT_ONCE:
-            self._write(octets)
-            return
-        for start in range(0, len(octets), DEFLATED_AT_ONCE):
-            self._write(octets[start : start + DEFLATED_AT_ONCE])
-            await asyncio.sleep(0)
-
-    def _write(self, octets: bytes) -> None:
-        """Write whole pieces: nothing of them waits for more."""
-        if self._outflow is None:
-            self._out.write(octets)
-        elif self.session.turn is Turn.STRANGER:
-            self._out.write(self._outflow.last(octets))
+        """Write a piece of an answer; the last one of a session that becomes nobody's ends the compressed stream."""
+        if self.session.turn is Turn.STRANGER:
+            self._outlet.finish(octets)
         else:
-            self._out.write(self._outflow.pack(octets))
-            self._rest_later()
+            await self._outlet.put(octets)
 
-    def may_write(self, ready: bool) -> None:
-        """The transport's buffer is full, or empty again."""
-        if ready:
-            self._since = max(self._since, self._loop.time())
-            self._writable.set()
-        else:
-            self._writable.clear()
+    def _drained(self) -> None:
+        """The peer has read what the transport held."""
+        self._since = max(self._since, self._loop.time())
 
     def _lose(self) -> None:
         """Close once everything is written; a peer that does not read has only so long."""
@@ -324,7 +299,7 @@ class Connection(protocol.Protocol):
         self._out.loseConnection()
 
     def _say_goodbye(self, why: str) -> None:
-        self._write(responses.bye(why, codes.Code(codes.CodeName.UNAVAILABLE)).encode())
+        self._outlet.write(responses.bye(why, codes.Code(codes.CodeName.UNAVAILABLE)).encode())
         self._lose()
 
     def stop(self) -> None:
@@ -377,6 +352,7 @@ class Connection(protocol.Protocol):
         if dropped:
             log.warning("plain text behind STARTTLS dropped", peer=self.peer, octets=len(dropped))
         self._out.startTLS(self.door.tls)
+        self._outlet.transport = self._out
         self.secure = True
 
     def _forget(self) -> None:
@@ -389,7 +365,8 @@ class Connection(protocol.Protocol):
             if dropped:
                 log.warning("commands behind UNAUTHENTICATE dropped", peer=self.peer, octets=len(dropped))
             self._framer.feed(self._inflow.plain() if self._inflow.ended else b"")
-            self._inflow = self._outflow = None
+            self._inflow = None
+            self._outlet.end_deflate()
         self._since = self._loop.time()
         self._watch_time()
 
@@ -397,17 +374,18 @@ class Connection(protocol.Protocol):
 
     @property
     def compressed(self) -> bool:
-        return self._outflow is not None
+        return self._outlet.compressed
 
     @property
     def resting(self) -> bool:
         """A compressed connection that holds no compressor."""
-        return self._outflow is not None and self._outflow.resting
+        return self._outlet.resting
 
     def _start_deflate(self) -> None:
         """What was read before belongs to the compressed stream: the client may not say more in clear (section 3)."""
         early = self._framer.drop()
-        self._inflow, self._outflow = Inflow(), Outflow()
+        self._inflow = Inflow()
+        self._outlet.start_deflate()
         if early:
             self._inflow.feed(early)
 
@@ -453,21 +431,6 @@ class Connection(protocol.Protocol):
             self._reading = True
             self._out.resumeProducing()
 
-    def _rest_later(self) -> None:
-        """A connection that sends nothing for a while gives the compressor's memory back."""
-        self._sent = self._loop.time()
-        if self._resting is None:
-            self._resting = self._loop.call_later(REST_SECONDS, self._rest)
-
-    def _rest(self) -> None:
-        self._resting = None
-        if self._outflow is None or self._lost:
-            return
-        if self._loop.time() - self._sent < REST_SECONDS:
-            self._resting = self._loop.call_later(REST_SECONDS, self._rest)
-        else:
-            self._outflow.rest()
-
     # ------------------------------------------------------------------ time
 
     def _watch_time(self) -> None:
@@ -478,7 +441,7 @@ class Connection(protocol.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         now = self._loop.time()
-        if not self._writable.is_set():
+        if not self._outlet.writable.is_set():
             due = self._since + STALL_SECONDS
         elif self.session.state is State.NOT_AUTHENTICATED:
             due = self._since + LOGIN_SECONDS
@@ -486,26 +449,7 @@ class Connection(protocol.Protocol):
             due = self._since + IDLE_SECONDS
         if now < due:
             self._timer = self._loop.call_later(due - now + 0.01, self._watch_time)
-        elif not self._writable.is_set():
+        elif not self._outlet.writable.is_set():
             self._out.abortConnection()
         else:
             self._say_goodbye("Nothing was said for too long")
-
-
-@implementer(interfaces.IPushProducer)
-class _Outlet:
-    """How the transport says that its buffer is full: the connection is the producer of its output."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def pauseProducing(self) -> None:
-        self._connection.may_write(False)
-
-    def resumeProducing(self) -> None:
-        self._connection.may_write(True)
-
-    def stopProducing(self) -> None:
-        self._connection.may_write(True)

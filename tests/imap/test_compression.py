@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imap import protocol
+from imap import outlet
 from mailserver.store.transactions import Store
 from tests.imap import dialogues
 from tests.imap.test_protocol import patched
@@ -187,7 +187,7 @@ def test_who_rests_holds_no_compressor_and_goes_on_where_it_was(sqlite_store: St
         async with World(sqlite_store) as world:
             await world.people()
             client = await Squeezed(await world.session()).start()
-            with patched(protocol, REST_SECONDS=0.01):
+            with patched(outlet, REST_SECONDS=0.01):
                 for _ in range(3):
                     await client.ok(b"NOOP")
                     async with asyncio.timeout(PATIENCE):
