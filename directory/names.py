@@ -1,9 +1,9 @@
 """Distinguished names: text to values and back (RFC 4514), and their comparison (RFC 4517 section 4.2.15)."""
 
 import re
-import unicodedata
 
 from mailserver.errors import BadSyntax
+from mailserver.unicode import normalize
 
 Ava = tuple[str, str]
 """One attribute type, lower case, and its value."""
@@ -62,9 +62,9 @@ def prepare(text: str, *, fold_case: bool = True) -> str:
         # Letters of French names are composed as they stand, and nothing folds into anything else.
         text = text.casefold() if fold_case else text
     elif not text.isascii() or not text.isprintable():
-        text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
+        text = normalize("NFKC", text.translate(_INVISIBLE))
         if fold_case:
-            text = unicodedata.normalize("NFKC", text.casefold())
+            text = normalize("NFKC", text.casefold())
     return _SPACES.sub(" ", text) if "  " in text else text
 
 

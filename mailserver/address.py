@@ -6,12 +6,12 @@ Strict where a protocol speaks (SMTP paths, account data). The lenient reading o
 
 import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass
 
 import idna
 
 from mailserver.errors import BadSyntax
+from mailserver.unicode import normalize
 
 MAX_LOCAL = 256
 """Octets of a local part. RFC 5321 section 4.5.3.1.1 asks for 64 at least; VERP senders use more."""
@@ -51,7 +51,7 @@ class Address:
     @property
     def key(self) -> str:
         """What to compare and look up by: no case, one Unicode form."""
-        local = unicodedata.normalize("NFC", self.local).casefold()
+        local = normalize("NFC", self.local).casefold()
         return f"{local}@{self.domain}" if self.domain else local
 
     @property

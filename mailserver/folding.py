@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from mailserver.unicode import normalize
+
 MAX_NAME = 320
 """Characters of a login or address: 64 + 1 + 255 (RFC 5321 section 4.5.3.1)."""
 
@@ -14,7 +16,7 @@ def fold_login(name: str) -> str:
     """
     if len(name) > MAX_NAME:
         return ""
-    folded = unicodedata.normalize("NFC", name.strip()).casefold()
+    folded = normalize("NFC", name.strip()).casefold()
     return folded if folded.isprintable() and " " not in folded else ""
 
 
@@ -22,7 +24,7 @@ def strip_marks(text: str) -> str:
     """Letters without their accents and other combining marks."""
     if text.isascii():  # most names are, and an import folds a million
         return text
-    decomposed = unicodedata.normalize("NFKD", text)
+    decomposed = normalize("NFKD", text)
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
@@ -33,5 +35,5 @@ def search_key(text: str) -> str:
 
 def code_key(text: str) -> str:
     """The form in which codes of classes, functions and disciplines are kept: upper case, single spaces."""
-    shown = "".join(char for char in unicodedata.normalize("NFKC", text) if char.isprintable() or char.isspace())
-    return unicodedata.normalize("NFKC", " ".join(shown.casefold().split()).upper())
+    shown = "".join(char for char in normalize("NFKC", text) if char.isprintable() or char.isspace())
+    return normalize("NFKC", " ".join(shown.casefold().split()).upper())

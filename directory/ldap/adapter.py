@@ -1,7 +1,6 @@
 """`Directory` over any LDAP server: what its entries say, joined with what the store keeps of the accounts."""
 
 import asyncio
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.external import Seen
 from mailserver.store.notices import DIRECTORY, moved
 from mailserver.store.transactions import Store, Tx
+from mailserver.unicode import normalize
 from mailserver.visibility import SERVICE, Viewer, sees
 
 log = structlog.get_logger("ldap")
@@ -85,7 +85,7 @@ class LdapDirectory:
         """The person if the server accepts their password; in equal time otherwise."""
         known = await self._find(login)
         began = self._clock.monotonic()
-        password = unicodedata.normalize("NFC", secret.reveal())
+        password = normalize("NFC", secret.reveal())
         if known is None or not 0 < len(password) <= MAX_PASSWORD:
             # A login nobody has takes as long as a wrong password: who exists is not told by the time.
             await asyncio.sleep(min(self._bind_seconds, MAX_PATIENCE))

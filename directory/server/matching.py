@@ -13,6 +13,7 @@ from directory import names, schema
 from directory.schema import AttributeType, Rule
 from directory.server import filters
 from directory.server.filters import Filter
+from mailserver.unicode import normalize
 
 Truth = bool | None
 """None: undefined."""
@@ -157,7 +158,7 @@ def _equal_under(known: AttributeType, rule: Rule, text: str, options: bool) -> 
 
 def _plain(text: str) -> str:
     """Folded, and without accents: what an approximate match of a French name should not stumble on."""
-    decomposed = unicodedata.normalize("NFD", names.fold(text))
+    decomposed = normalize("NFD", names.fold(text))
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 

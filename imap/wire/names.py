@@ -14,8 +14,8 @@ from binascii import Error
 from imap.wire import strings
 from mailserver.errors import BadSyntax
 
-MAX_NAME = 1000
-"""Octets of a name or pattern on the wire."""
+MAX_NAME = 2500
+"""Octets of a name or pattern on the wire: the longest name there is (1,000 octets of UTF-8) in modified UTF-7."""
 
 
 class BadName(BadSyntax):

@@ -95,7 +95,7 @@ def decode_words(text: str) -> str:
     if "=?" not in text:
         return clean(text)
     out: list[str] = []
-    octets = b""
+    octets = bytearray()
     charset = ""
     last = 0
     for word in _WORD.finditer(text):
@@ -103,15 +103,15 @@ def decode_words(text: str) -> str:
         label = word.group(1).partition("*")[0].lower()  # RFC 2231 section 5: language after an asterisk
         joined = bool(octets) and (not between or between.isspace())
         if octets and not (joined and label == charset):
-            out.append(charsets.decode(octets, charset))
-            octets = b""
+            out.append(charsets.decode(bytes(octets), charset))
+            octets.clear()
         if not joined:
             out.append(between)
         octets += _word_octets(word.group(2), word.group(3))
         charset = label
         last = word.end()
     if octets:
-        out.append(charsets.decode(octets, charset))
+        out.append(charsets.decode(bytes(octets), charset))
     out.append(text[last:])
     return clean("".join(out))
 

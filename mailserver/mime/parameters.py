@@ -20,7 +20,10 @@ Raw = list[tuple[str, str]]
 _MEDIA = re.compile(r"\s*+([^\s/;\"]++)\s*+/\s*+([^\s;\"/,]++)")
 _TOKEN = re.compile(r"\s*+\"?([^\s;\",]++)")
 # A quoted value, or anything up to the next semicolon: names with blanks are often left unquoted.
-_PARAMETER = re.compile(r"[;\s]\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]++|\\.)*+)\"?|([^;\"]*+))", re.DOTALL)
+# A run of blanks is entered at its start only, or a long one without an end would cost the square of its length.
+_PARAMETER = re.compile(
+    r"(?:;|(?<!\s)\s)\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]++|\\.)*+)\"?|([^;\"]*+))", re.DOTALL
+)
 _CONTINUED = re.compile(r"([^*]++)(?:\*(\d{1,3}))?(\*)?")
 
 

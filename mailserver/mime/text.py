@@ -2,11 +2,11 @@
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterator
 
 from mailserver.mime import headers
 from mailserver.mime.structure import Part
+from mailserver.unicode import normalize
 
 MAX_TEXT = 4 * 1024 * 1024
 """Encoded octets of one message that are searchable, all text parts together."""
@@ -105,7 +105,20 @@ def html_to_text(source: str) -> str:
             if _BLOCKS.fullmatch(tag):
                 out.append("\n")
         out.append(text)
-    return html.unescape("".join(out))
+    return unescape("".join(out))
+
+
+def unescape(text: str) -> str:
+    """Character references undone, numbers of any length among them (Python reads 4,300 digits, and raises)."""
+    return html.unescape(_LONG_NUMBER.sub(_short_number, text))
+
+
+_LONG_NUMBER = re.compile("&#([0-9]{8,})")
+
+
+def _short_number(reference: re.Match[str]) -> str:
+    number = reference[1].lstrip("0") or "0"
+    return f"&#{number if len(number) < 8 else '9999999'}"
 
 
 def preview(octets: bytes, root: Part) -> str:
@@ -174,11 +187,11 @@ def fold(text: str) -> str:
 
 
 def _fold_any(text: str) -> str:
-    text = unicodedata.normalize("NFKD", text).casefold()
+    text = normalize("NFKD", text).casefold()
     for one, other in _APART:
         if one in text:
             text = text.replace(one, other)
-    return _MARKS.sub("", unicodedata.normalize("NFKD", text))
+    return _MARKS.sub("", normalize("NFKD", text))
 
 
 def _western() -> tuple[bytes, list[tuple[str, str]]]:

@@ -17,6 +17,7 @@ from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
 from mailserver.store.schema.sharing import annotation, mailbox_right
 from mailserver.store.statements import Statement, Tx
+from mailserver.unicode import normalize
 
 SEPARATOR = "/"
 INBOX = "INBOX"
@@ -246,7 +247,7 @@ def subscribe(tx: Tx, account_id: int, name: str, subscribed: bool) -> None:
 
 def canonical(name: str) -> str:
     """INBOX in upper case whatever the case it was written in (RFC 3501 section 5.1); NFC elsewhere."""
-    name = unicodedata.normalize("NFC", name)
+    name = normalize("NFC", name)
     head, separator, rest = name.partition(SEPARATOR)
     return INBOX + separator + rest if head.upper() == INBOX else name
 

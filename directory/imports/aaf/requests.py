@@ -9,14 +9,14 @@ entities), and one that is used without being declared refuses its record. Every
 before it is kept, and so is what lies between two records, so a token that never ends is not read again and again.
 """
 
-import html
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from xml.parsers import expat
 
 from mailserver.errors import BadSyntax
+from mailserver.mime.text import unescape
+from mailserver.unicode import normalize
 
 ROOT = "ficAlimMENESR"
 MAX_RECORD = 4 << 20
@@ -225,6 +225,6 @@ class RequestReader:
 def clean(text: str) -> str:
     """One line, composed characters, and what exports escape twice (`L&amp;apos;ISLE`) unescaped once more."""
     if "&" in text:
-        text = html.unescape(text)
+        text = unescape(text)
     text = " ".join(text.split())
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else normalize("NFC", text)
