@@ -199,7 +199,7 @@ def _section_text(word: str, part: tuple[int, ...]) -> SectionText:
 
 def _field_name(cursor: Cursor) -> bytes:
     """A header field's name (RFC 5322 section 3.6.8): nothing else is echoed in the answer's label."""
-    name = cursor.astring()
+    name = cursor.name(cursor.astring())
     if _FIELD_NAME.match(name) is None:
         raise BadSyntax("Not the name of a header field")
     return name

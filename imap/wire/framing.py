@@ -41,6 +41,8 @@ class Limits:
     """Everything in one command."""
     skip: int
     """What is read and thrown away of a refused command before the connection is given up."""
+    text: int = 96 * 1024
+    """All lines of one command: what the grammar reads at once. An APPEND of a thousand messages needs half of it."""
 
 
 BEFORE_LOGIN = Limits(line=32 * 1024, literal=4 * 1024, append=4 * 1024, literals=4, command=32 * 1024, skip=64 * 1024)
@@ -108,6 +110,7 @@ class Framer:
         "_buffer",
         "_dead",
         "_dropped",
+        "_lines",
         "_literals",
         "_missing",
         "_position",
@@ -140,6 +143,9 @@ class Framer:
         self._dropped = 0
         """Octets of the current line that were thrown away already."""
         self._size = 0
+        """Octets of the command, lines and literals."""
+        self._lines = 0
+        """Octets of its lines."""
         self._missing: int | None = None
         """Octets that the current literal still lacks; None outside of a literal."""
         self._body: BytesIO | None = None
@@ -310,12 +316,13 @@ class Framer:
     def _command_line(self, line: bytes) -> Event | None:
         """A line of a command in good order: its end, or a literal at its end."""
         self._size += len(line)
+        self._lines += len(line)
         marker = _MARKER.search(line) if line.endswith(b"}") else None
         if marker is None:
-            if self._size > self.limits.command:
+            if self._size > self.limits.command or self._lines > self.limits.text:
                 return self._finish_refused(Rejected(self._tag_of(line), "Command too large", too_big=True))
             if not self._literals:
-                self._size = 0
+                self._size = self._lines = 0
                 return CommandLine(line)
             command = CommandLine(b"".join((*self._text, line)), tuple(self._literals))
             self._start_command()
@@ -340,7 +347,7 @@ class Framer:
             return Rejected(tag, f"Literal too large; at most {most} octets", too_big=True)
         if len(self._literals) >= limits.literals:
             return Rejected(tag, "Too many literals", messages=limits.literals * appends)
-        if self._size + int(marker[1]) > limits.command:
+        if self._size + int(marker[1]) > limits.command or self._lines > limits.text:
             return Rejected(tag, "Command too large", too_big=True)
         return None
 

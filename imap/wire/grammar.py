@@ -48,6 +48,8 @@ MAX_NUMBER64 = 0x7FFF_FFFF_FFFF_FFFF
 """The largest mod-sequence (RFC 7162 section 7, mod-sequence-value: 63 bits)."""
 MAX_KEYWORD = 100
 """Octets of a keyword's name."""
+MAX_NAMES = 64 * 1024
+"""Octets of all names of mailboxes and header fields in one command: each is work when the command is read."""
 MAX_FLAGS = 100
 """Flags that one command may name: more than a mailbox can have."""
 
@@ -80,7 +82,7 @@ class BadCharset(BadCommand):
 class Cursor:
     """Where the parser stands in a command."""
 
-    __slots__ = ("_literals", "_taken", "charset", "position", "text", "utf8")
+    __slots__ = ("_literals", "_named", "_taken", "charset", "position", "text", "utf8")
 
     def __init__(self, line: CommandLine, utf8: bool = False, position: int = 0, *, charset: bool = True) -> None:
         self.text = line.text
@@ -91,6 +93,8 @@ class Cursor:
         """SEARCH may name a charset."""
         self._literals = line.literals
         self._taken = 0
+        self._named = 0
+        """Octets of names so far."""
 
     # Punctuation
 
@@ -317,9 +321,16 @@ class Cursor:
             found.append(self.flag())
         return _flags(found)
 
+    def name(self, octets: bytes) -> bytes:
+        """Octets of a name, which count towards MAX_NAMES."""
+        self._named += len(octets)
+        if self._named > MAX_NAMES:
+            raise BadSyntax("Too many names")
+        return octets
+
     def mailbox(self) -> str:
         """A mailbox name as Unicode text; INBOX in capitals."""
-        name = names.decode(self.astring(), self.utf8)
+        name = names.decode(self.name(self.astring()), self.utf8)
         if not name:
             raise BadSyntax("Empty mailbox name")
         return name
@@ -327,7 +338,7 @@ class Cursor:
     def list_mailbox(self) -> str | None:
         """A name with wildcards, or a reference: it may be empty. None: no mailbox can have such a name."""
         found = self.match(_LIST_MAILBOX)
-        octets = found[0] if found is not None else self.string()
+        octets = self.name(found[0] if found is not None else self.string())
         try:
             return names.decode(octets, self.utf8)
         except names.BadName:

@@ -29,7 +29,9 @@ _CONTINUED = re.compile(r"([^*]++)(?:\*(\d{1,3}))?(\*)?")
 
 def media_type(value: str) -> tuple[str, str, Raw] | None:
     """Type, subtype (both lower case) and parameters; None when the value is no media type, which then
-    counts as text/plain (RFC 2045 section 5.2)."""
+    counts as text/plain (RFC 2045 section 5.2). NUL is left out, as what is rendered for IMAP leaves it out: else a
+    type would be read as one thing and shown as another."""
+    value = value.replace("\0", "")
     found = _MEDIA.match(value)
     if not found:
         return None
@@ -38,6 +40,7 @@ def media_type(value: str) -> tuple[str, str, Raw] | None:
 
 def token(value: str) -> tuple[str, Raw]:
     """A lower-case token and its parameters, as in Content-Disposition; the token may be missing."""
+    value = value.replace("\0", "")
     found = _TOKEN.match(value)
     if not found:
         return "", _parameters(value, 0)

@@ -36,6 +36,7 @@ ends = st.sampled_from([b"\r\n", b"\n"])
     st.booleans(),
 )
 @example([(b"Subject: a", b"\r\n"), (b" ", b"\r\n"), (b"From: x", b"\n")], ["subject"], False, True)
+@example([(b"Subject: a", b"\r\n"), (b" ", b"\n")], ["subject"], False, True)
 def test_header_fields_agree_with_the_grammar_of_headers(
     pieces: list[tuple[bytes, bytes]], names: list[str], exclude: bool, ended: bool
 ) -> None:

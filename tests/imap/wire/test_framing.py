@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -129,6 +130,17 @@ def test_command_of_many_allowed_literals_is_bounded() -> None:
         Rejected("a", "Command too large", too_big=True),
         CommandLine(b"b NOOP"),
     ]
+
+
+def test_lines_of_a_command_are_bounded_together() -> None:
+    """The grammar reads them at one go: a thousand sets of 20,000 ranges keep it busy for seconds."""
+    limits = replace(after_login(1000), text=1000)
+    stream = b"a SEARCH" + b" SUBJECT {1+}\r\nx" * 100 + b"\r\nb NOOP\r\n"
+    assert events([stream], limits) == [Rejected("a", "Command too large", too_big=True), CommandLine(b"b NOOP")]
+    assert len(events([b"a APPEND x" + b" {1+}\r\nx" * 150 + b"\r\n"], limits)) == 1
+    assert (
+        events([b"a APPEND x" + b" (\\Seen) {1+}\r\nx" * 1000 + b"\r\n"], after_login(1000))[0].__class__ is CommandLine
+    )
 
 
 def test_line_too_long_is_read_to_its_end() -> None:

@@ -315,6 +315,20 @@ def test_wrong_command_is_answered_with_its_tag(octets: bytes) -> None:
     assert str(refusal.value).isascii()
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b'LIST "" (' + b" ".join([b"{2400+}\r\n" + b"&AOk-a" * 400] * 90) + b")",
+        b"ESEARCH IN (MAILBOXES (" + b" ".join([b"{2400+}\r\n" + b"&AOk-a" * 400] * 90) + b")) ALL",
+        b"FETCH 1 BODY[HEADER.FIELDS (" + b" ".join([b"{1000+}\r\n" + b"A" * 1000] * 90) + b")]",
+    ],
+    ids=["list", "esearch", "fetch"],
+)
+def test_names_of_a_command_are_bounded_together(octets: bytes) -> None:
+    with pytest.raises(BadCommand, match="Too many names"):
+        read(octets)
+
+
 @pytest.mark.parametrize("text", [b"", b" NOOP", b"(x NOOP", b"+ NOOP", b"a" * 201 + b" NOOP", b"\xe9 NOOP"])
 def test_command_without_a_tag(text: bytes) -> None:
     with pytest.raises(BadCommand) as refusal:
