@@ -1,24 +1,22 @@
-"""One client's session: its state, who it is, what it enabled, the mailbox it selected, what is announced."""
+"""One client's session: its state, who it is, what it enabled, the mailbox it selected."""
 
 import asyncio
 from array import array
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from imap.annotations import AnnotationNews
 from imap.capabilities import CAPABILITIES
 from imap.notify import Notifier
 from imap.shelf import Shared, Shelf
-from imap.snapshot import Difference, compare
+from imap.snapshot import Difference
 from imap.states import State, Turn
-from imap.view import News, Told, View
+from imap.view import View
 from imap.welcome import Welcome
-from imap.wire import codes, fetchlines, responses
+from imap.wire import codes, responses
 from imap.wire.fetch import Attribute
-from imap.wire.flags import FlagNames
-from imap.wire.notify import MESSAGE_EVENTS, Event, Events
 from mailserver.changes import Changes
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.folding import fold_login
@@ -105,6 +103,8 @@ class Selected:
 
     untold: bool = False
     """Messages came that NOTIFY did not want to be told of."""
+    fetched: int = 0
+    """The UID from which on messages are new to NOTIFY, which may want more of them than EXISTS."""
 
     @property
     def owner(self) -> int:
@@ -231,11 +231,12 @@ class Session:
         shared, rights = await self.services.shelf.open(self.viewer, name)
         read_only = read_only or not rights & CHANGING
         try:
-            recent = await _recent(shared, shared.snapshot.recent, read_only or self.rev2)
+            claimed = await recent(shared, shared.snapshot.recent, read_only or self.rev2)
         except BaseException:
             self.services.shelf.release(shared)
             raise
-        self.selected = Selected(shared, View(shared.snapshot, recent), name, read_only, rights)
+        view = View(shared.snapshot, claimed)
+        self.selected = Selected(shared, view, name, read_only, rights, fetched=shared.snapshot.uidnext)
         if self.rev2:
             self.selected.view.forget_recent()
         if self.selected.owner != self.account_id:
@@ -342,105 +343,12 @@ class Session:
         """Messages one command works on (RFC 9738)."""
         return self.services.settings.limits.command_messages
 
-    # ------------------------------------------------------------------ news
-
-    async def news(self, *, expunge: bool) -> bytes:
-        """What the client must be told of its mailbox now.
-
-        Raises Ended when another session deleted it (RFC 2180 section 3.3 lets us disconnect).
-        """
-        selected = self.selected
-        if selected is None:
-            return b""
-        shared, view = selected.shared, selected.view
-        wanted = MESSAGE_EVENTS if self.notifier is None else self.notifier.selected_events
-        if Event.MESSAGE_NEW not in wanted:
-            expunge = False
-        elif selected.untold:
-            selected.untold = False
-            return responses.exists(len(view)) + await self.news(expunge=expunge)
-        if shared.snapshot is view.snapshot and not (expunge and view.ghosts) and shared.current():
-            return b""
-        try:
-            snapshot = await shared.fresh()
-            if snapshot.uidnext != view.snapshot.uidnext:
-                first = max(snapshot.recent, view.snapshot.uidnext)
-                view.claim(await _recent(shared, first, selected.read_only or self.rev2))
-        except Refused:
-            raise Ended("The selected mailbox was deleted") from None
-        snapshot = shared.snapshot
-        difference = compare(view.snapshot, snapshot) if selected.updates is not None else None
-        said = selected.updates.leave(view, difference.gone) if selected.updates and difference else b""
-        news = view.renew(snapshot, expunge=expunge, modseqs=self.condstore)
-        said += self._render(self._wanted(news, wanted, selected), snapshot.names)
-        if selected.updates and difference:
-            said += await selected.updates.catch_up(self, difference)
-        return said
-
-    def _wanted(self, news: News, wanted: Events, selected: Selected) -> News:
-        """Of the news those that NOTIFY asked for (RFC 5465 section 3); removals it left out are ghosts still."""
-        if Event.MESSAGE_NEW not in wanted:
-            selected.untold = selected.untold or news.exists is not None
-            news = replace(news, exists=None, recent=None)
-        return news if Event.FLAG_CHANGE in wanted else replace(news, flags=())
-
-    def _render(self, news: News, names: FlagNames) -> bytes:
-        """News as untagged responses."""
-        if not news:
-            return b""
-        by_uid = self.qresync or self.uid_only
-        said = [responses.vanished(news.vanished) if by_uid else responses.expunge(news.expunged)]
-        if news.exists is not None:
-            said.append(responses.exists(news.exists))
-        if news.recent is not None:
-            said.append(responses.recent(news.recent))
-        if news.names is not None:
-            said.append(responses.flags(news.names.every()))
-        if news.flags:
-            attributes = self.flag_attributes
-            rows = [_row(told, attributes, self.uid_only) for told in news.flags]
-            said.append(fetchlines.lines(attributes, rows, names, uid_only=self.uid_only))
-        return b"".join(said)
-
-    def standing(self) -> bytes:
-        """HIGHESTMODSEQ while removals wait to be told, and once they have been (RFC 7162 sections 3.2, 6).
-
-        Without it a client that was told of later changes would take their mod-sequence for what it has heard.
-        """
-        selected = self.selected
-        if selected is None or not self.condstore or not (selected.behind or selected.view.ghosts):
-            return b""
-        selected.behind = selected.view.ghosts > 0
-        text = "Removals are still to be told" if selected.behind else "Removals have been told"
-        return responses.ok(text, codes.number(codes.CodeName.HIGHESTMODSEQ, selected.view.heard)).encode()
+    # ------------------------------------------------------------------ what is told unasked
 
     def start_notifying(self, notifier: Notifier) -> None:
         """The client used NOTIFY (RFC 5465): from now on it is told of what it asked for, at any time."""
         self.notifier = notifier
         notifier.bells.append(self.connection.stir)
-
-    async def tell(self, *, expunge: bool) -> AsyncGenerator[bytes, None]:
-        """Everything the client is to hear now: of its mailbox, of others (NOTIFY), of annotations. Raises Ended."""
-        notifier, selected = self.notifier, self.selected
-        first = selected.view.snapshot.uidnext if selected is not None else 0
-        said = await self.news(expunge=expunge)
-        if said:
-            yield said
-        if notifier is None:
-            said = await self.metadata_news()
-            if said:
-                yield said
-            return
-        group = notifier.selected
-        if selected is not None and group is not None and group.items and selected.view.snapshot.uidnext > first:
-            async with aclosing(notifier.fetching(self, group.items, first)) as lines:
-                async for said in lines:
-                    yield said
-        mailbox_id = selected.shared.mailbox_id if selected is not None else 0
-        said = await notifier.told(self.viewer, mailbox_id, condstore=self.condstore, utf8=self.utf8)
-        said += await self.metadata_news()
-        if said:
-            yield said
 
     async def enable_metadata(self) -> None:
         """From now on the client is told which annotations others change (RFC 5464 section 4.4)."""
@@ -448,16 +356,6 @@ class Session:
             return
         store, changes = self.services.store, self.services.changes
         self.annotation_news = AnnotationNews(store, changes, self.account_id, await store.read(annotations.latest))
-
-    async def metadata_news(self) -> bytes:
-        """What others have changed in annotations, if the client wants to know. Raises Temporary."""
-        notifier = self.notifier
-        if self.annotation_news is None:
-            return b""
-        wants: Callable[[str], bool] = lambda name: True  # noqa: E731 - a name for each of two rules
-        if notifier is not None:
-            wants = notifier.wants_annotations
-        return await self.annotation_news.told(self.viewer, self.utf8, wants)
 
     @contextmanager
     def watch(self) -> Iterator[asyncio.Event]:
@@ -494,15 +392,8 @@ class Session:
             self.notifier = None
 
 
-async def _recent(shared: Shared, first: int, read_only: bool) -> tuple[int, int]:
+async def recent(shared: Shared, first: int, read_only: bool) -> tuple[int, int]:
     """The UIDs that become recent to a session: claimed, or for EXAMINE only looked at (RFC 3501 section 6.3.2)."""
     if read_only:
         return first, shared.snapshot.uidnext
     return await shared.claim()
-
-
-def _row(told: Told, attributes: Sequence[Attribute], uid_only: bool) -> tuple[int, ...]:
-    """A changed message as `fetchlines` takes it."""
-    number, uid, mask, modseq = told
-    values = {Attribute.UID: uid, Attribute.FLAGS: mask, Attribute.MODSEQ: modseq}
-    return (uid if uid_only else number, *[values[attribute] for attribute in attributes])

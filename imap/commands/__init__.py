@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from imap import telling
 from imap.commands import (
     basic,
     change,
@@ -148,7 +149,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
             raise UidRequired("Message numbers are not spoken once UIDONLY is enabled")
         await session.check_welcome()
         if entry.looks:
-            yield await session.news(expunge=False)
+            yield await telling.news(session, expunge=False)
         async with aclosing(entry.function(session, command)) as outputs:
             async for output in outputs:
                 if isinstance(output, bytes):
@@ -165,12 +166,12 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
     session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
     last = b""  # the news and the tagged line are one write where they can be
     try:
-        async with aclosing(session.tell(expunge=may_expunge(command))) as told:
+        async with aclosing(telling.tell(session, expunge=may_expunge(command))) as told:
             async for octets in told:
                 if last:
                     yield last
                 last = octets
-        last += session.standing()
+        last += telling.standing(session)
     except Ended as end:
         yield last + farewell(session, end)
         return
@@ -183,7 +184,7 @@ async def push(session: Session) -> AsyncGenerator[bytes, None]:
     """What a client that used NOTIFY is told while no command runs (RFC 5465 section 3). Raises Ended."""
     group = session.notifier.selected if session.notifier is not None else None
     try:
-        async with aclosing(session.tell(expunge=group is not None and not group.delayed)) as told:
+        async with aclosing(telling.tell(session, expunge=group is not None and not group.delayed)) as told:
             async for octets in told:
                 yield octets
     except Ended:

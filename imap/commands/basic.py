@@ -6,6 +6,7 @@ from contextlib import aclosing, suppress
 
 import structlog
 
+from imap import telling
 from imap.capabilities import ENABLES
 from imap.session import Session
 from imap.states import State, Turn
@@ -172,7 +173,7 @@ async def idle(session: Session, command: commands.Idle) -> Outputs:
         try:
             while not line.done():
                 bell.clear()
-                async with aclosing(session.tell(expunge=True)) as told:
+                async with aclosing(telling.tell(session, expunge=True)) as told:
                     async for news in told:
                         yield news
                 await session.check_welcome()

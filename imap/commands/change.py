@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from imap import bounds
+from imap import bounds, telling
 from imap.lots import flag_lines
 from imap.session import Selected, Session
 from imap.snapshot import Snapshot, reflag
@@ -107,15 +107,15 @@ async def store(session: Session, command: commands.Store) -> Outputs:
         modseq, modified = await _change_flags(session, selected, slices, command)
         if modseq:
             view.answered(modseq)
-        yield await session.news(expunge=False)
+        yield await telling.news(session, expunge=False)
         attributes = session.flag_attributes
         if command.by_uid and not session.condstore and not session.uid_only:
             attributes = (Attribute.UID, *attributes)
-        telling: Iterable[tuple[int, int]] = slices
+        told: Iterable[tuple[int, int]] = slices
         if command.silent:
-            telling = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
+            told = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
         kept = session.services.shelf.renderings
-        for lines in flag_lines(view, telling, attributes, kept, modified, uid_only=session.uid_only):
+        for lines in flag_lines(view, told, attributes, kept, modified, uid_only=session.uid_only):
             yield lines
             await asyncio.sleep(0)
     for output in bounds.ending(_stored(view, slices, command, modified), limit):
@@ -234,7 +234,7 @@ async def move(session: Session, command: commands.Move) -> Outputs:
     code = _copy_uid(copied)
     if code is not None:
         yield ok("Moved", code).encode()
-    yield await session.news(expunge=True)
+    yield await telling.news(session, expunge=True)
     reached = _reached(session, removed=bool(copied.source_uids))
     for output in bounds.ending(ok("MOVE completed", reached), limit):
         yield output
@@ -281,7 +281,7 @@ async def expunge(session: Session, command: commands.Expunge) -> Outputs:
         _, removed = await session.services.store.write(
             access.expunge, session.viewer, selected.shared.mailbox_id, uids
         )
-    yield await session.news(expunge=True)
+    yield await telling.news(session, expunge=True)
     for output in bounds.ending(ok("EXPUNGE completed", _reached(session, removed=bool(removed))), limit):
         yield output
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
-from imap import bodies, bounds, international, resync
+from imap import bodies, bounds, international, resync, telling
 from imap.bodies import Bodies
 from imap.lots import column, flag_lines
 from imap.session import Selected, Session
@@ -219,7 +219,7 @@ class _Answer:
             lot = view.lot(group)
             newly = await self._mark_seen(lot) if marks else frozenset()
             if newly:
-                yield await self._session.news(expunge=False)
+                yield await telling.news(self._session, expunge=False)
                 lot = view.lot(group)
             place, width = 0, BODY_ROWS
             while place < len(lot.uids):

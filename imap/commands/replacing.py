@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
+from imap import telling
 from imap.commands.change import GONE, files_of, flag_names, prepare
 from imap.session import Session
 from imap.wire import codes, commands
@@ -38,5 +39,5 @@ async def replace(session: Session, command: commands.Replace) -> Outputs:
         )
         unused += spare
     yield ok("Replacement stored", codes.append_uid(appended.uidvalidity, [appended.uid])).encode()
-    yield await session.news(expunge=True)
+    yield await telling.news(session, expunge=True)
     yield ok("REPLACE completed")
