@@ -1,6 +1,7 @@
 """The whole server over real sockets: dialogues under TLS from the start and under STARTTLS."""
 
 import asyncio
+import base64
 import csv
 import dataclasses
 import ssl
@@ -24,7 +25,7 @@ def _own(dialogue: Dialogue, number: int) -> Dialogue:
 
     def own(text: str) -> str:
         for login, name in names.items():
-            text = text.replace(login, name)
+            text = text.replace(login, name).replace(_plain(login), _plain(name))
         return text
 
     return Dialogue(
@@ -38,6 +39,11 @@ def _own(dialogue: Dialogue, number: int) -> Dialogue:
         [dataclasses.replace(line, text=own(line.text)) for line in dialogue.lines],
         [(names[login], octets, count) for login, octets, count in dialogue.quotas],
     )
+
+
+def _plain(login: str) -> str:
+    """A login by SASL PLAIN."""
+    return base64.b64encode(f"\0{login}\0{PASSWORD}".encode()).decode()
 
 
 SCENES = [_own(dialogues.read(path), number) for number, path in enumerate(FILES)]
