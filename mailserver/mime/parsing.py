@@ -65,6 +65,7 @@ class Entity:
         "mailboxes",
         "main",
         "parameters",
+        "repeats",
         "start",
         "subtype",
     )
@@ -82,6 +83,8 @@ class Entity:
         self.fields: Fields = {}
         self.mailboxes: dict[bytes, list[Mailbox]] | None = None
         """None for a part that is no message."""
+        self.repeats = False
+        """One of the fields that matter stands there twice."""
         self.children: list[Entity] = []
 
     @property
@@ -188,7 +191,9 @@ class _Parser:
             if name in wanted:
                 if name not in fields:
                     fields[name] = value
-                elif name in _JOINED:
+                    continue
+                entity.repeats = True
+                if name in _JOINED:
                     repeated.setdefault(name, [fields[name]]).append(value)
         for name, values in repeated.items():
             fields[name] = b",".join(values)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mailserver.mime import dates, envelope, headers, parsing, render, structure, subjects, text
+from mailserver.mime import dates, envelope, foldedfields, headers, parsing, render, structure, subjects, text
 from mailserver.mime.addresses import Mailbox, people
 
 MAX_SUBJECT = 1000
@@ -40,6 +40,8 @@ class Scan:
     """Message ids, space separated."""
     preview: str
     attachments: int
+    search_fields: bytes | None
+    """The lines of `foldedfields.KEPT`; None when only the header itself tells."""
 
 
 def scan(octets: bytes) -> Scan:
@@ -49,8 +51,10 @@ def scan(octets: bytes) -> Scan:
     mailboxes = root.mailboxes or {}
     parts = structure.build(root)
     body, bodystructure = render.structure(root)
-    subject = " ".join(headers.decode(fields.get(b"subject", b"")).split())[:MAX_SUBJECT]
+    title = headers.decode(fields.get(b"subject", b""))
+    subject = " ".join(title.split())[:MAX_SUBJECT]
     author = next(iter(people(mailboxes.get(b"from") or mailboxes.get(b"sender") or [])), None)
+    plain = not root.repeats and root.body <= foldedfields.MAX_HEADER
     moment = dates.parse(headers.as_text(fields[b"date"])) if b"date" in fields else None
     return Scan(
         header_size=root.body,
@@ -69,6 +73,7 @@ def scan(octets: bytes) -> Scan:
         references=envelope.references(fields.get(b"references")),
         preview=text.preview(octets, parts),
         attachments=len(parts.attachments()),
+        search_fields=foldedfields.kept(fields, title) if plain else None,
     )
 
 

@@ -135,6 +135,8 @@ def read_start(folder: Path, octets: bytes | None, file: str | None, size: int) 
     """The first `size` octets of what follows the header: the text of a message, without its attachments."""
     if octets is None and file is None:
         return b""
+    if octets is not None and unpacked_size(octets) <= 2 * size:
+        return expand(octets)[:size]
     with contextlib.ExitStack() as stack:
         frame: bytes | BinaryIO = octets or b""
         if file is not None and octets is None:

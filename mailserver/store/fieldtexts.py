@@ -4,14 +4,12 @@ Built where a search would otherwise read many headers (what nobody indexed yet,
 for the next one. Contents never change, so a column is only ever added to.
 """
 
-import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 _END, _VALUE = b"\n", b"\0"
-_ODD = re.compile(rb"[^\t\n\r -~]")
 _OCTETS = 120
 """Of the room that one content takes beside its text."""
 
@@ -53,10 +51,3 @@ class FieldTexts:
             pieces.append(entry)
             size += len(entry)
         return FieldTexts(self.contents.union(docs), docs, starts, b"".join(pieces))
-
-
-def plainly_folded(lower: bytes) -> bytes | None:
-    """A value in lower case, folded; None when it must be decoded first."""
-    if b"=?" in lower or _ODD.search(lower):
-        return None
-    return b" ".join(lower.split())

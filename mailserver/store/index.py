@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, null, or_, select, update
 
-from mailserver.mime import Part, text, unpack
+from mailserver.mime import Part, foldedfields, text, unpack
 from mailserver.store import blobs, collect, vocabulary
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import UNINDEXED, search_account, search_lease, search_segment, search_text
-from mailserver.store.statements import Row, Statement, Tx
+from mailserver.store.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.vocabulary import MAX_TEXTS, Reader, Segment, Words
 
 BATCH = 256
@@ -152,11 +152,8 @@ def extract(folder: Path, source: Row, *, header: bool = True) -> Texts:
     size = _text_end(root) - len(head)
     body = blobs.read_start(folder, octets, file, size) if size > 0 else b""
     whole = head + body
-    lines = ""
-    if header:
-        lines = "\n".join(["", *filter(None, map(text.fold, text.header_text(whole, root).split("\n"))), ""])
     words = text.fold(text.body_text(whole, root))
-    return Texts(content_id, lines.encode("utf-8", "replace"), words.encode("utf-8", "replace"))
+    return Texts(content_id, foldedfields.lines(head) if header else b"", words.encode("utf-8", "replace"))
 
 
 def _text_end(root: Part) -> int:
@@ -224,6 +221,14 @@ def stored_texts(tx: Tx, content_ids: Sequence[int], *, header: bool = True) -> 
     """(content id, header frame or None, body frame) of those that have texts."""
     columns: list[Any] = [search_text.c.content_id, search_text.c.header if header else null(), search_text.c.body]
     return [tuple(row) for row in tx.execute(select(*columns).where(search_text.c.content_id.in_(content_ids)))]
+
+
+_KEPT_FIELDS = ManyStatement(select(content.c.id, content.c.search_fields), content.c.id)
+
+
+def kept_fields(tx: Tx, content_ids: Sequence[int]) -> list[Row]:
+    """(content id, lines of `foldedfields.KEPT` or None) of these contents."""
+    return _KEPT_FIELDS.rows(tx, content_ids)
 
 
 def headers(tx: Tx, content_ids: Sequence[int]) -> list[Row]:

@@ -6,15 +6,15 @@ them, in the octets. Before anything is decoded or folded, octets that cannot ma
 """
 
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver.criteria import Body, Header, Text
-from mailserver.mime import headers
+from mailserver.mime import foldedfields
 from mailserver.mime.text import MAX_TEXT, fold
 from mailserver.store import blobs, index
-from mailserver.store.fieldtexts import FieldTexts, plainly_folded
+from mailserver.store.fieldtexts import FieldTexts
 from mailserver.store.statements import Tx
 from mailserver.store.vocabulary import Fragment, fragments, is_exact
 
@@ -39,6 +39,8 @@ class Needle:
     """For one header field: its name in lower case."""
     lines: re.Pattern[bytes] | None
     """Finds that field's values in a header in lower case, behind a line feed."""
+    kept: bytes
+    """What stands before its value in the lines that the scan keeps of a header; empty when it keeps none of it."""
     piece: bytes
     """The longest part of the text without blanks: an undecoded ASCII value without it cannot have the text."""
     parts: tuple[Fragment, ...]
@@ -59,12 +61,15 @@ class Needle:
     def values(self, sent: "SentHeader") -> list[bytes]:
         """The folded values of the criterion's field in a header as it was sent."""
         assert self.lines is not None
-        found = []
-        for line in self.lines.finditer(sent.lower):
-            start, end = line.span(1)
-            plain = plainly_folded(sent.lower[start:end])
-            found.append(sent.line(self.field, start, end) if plain is None else plain)
-        return found
+        return [sent.value(*line.span(1)) for line in self.lines.finditer(sent.lower)]
+
+    def kept_values(self, lines: bytes) -> tuple[bytes, ...]:
+        """The same in the lines that the scan kept."""
+        at = lines.find(self.kept)
+        if at < 0:
+            return ()
+        start = at + len(self.kept)
+        return (lines[start : lines.index(b"\n", start)],)
 
     def holds_field(self, sent: "SentHeader") -> bool:
         """Whether a header as it was sent meets the criterion about one field."""
@@ -77,7 +82,7 @@ class Needle:
             value = sent.lower[start:end]
             if self.piece not in value and value.isascii() and b"=?" not in value:
                 continue
-            if self.text in sent.line(self.field, start, end):
+            if self.text in sent.value(start, end):
                 return True
         return False
 
@@ -85,24 +90,23 @@ class Needle:
 class SentHeader:
     """A header in octets behind a line feed; what was decoded of it is kept. For any thread."""
 
-    __slots__ = ("_lines", "_octets", "lower")
+    __slots__ = ("_octets", "_values", "lower")
 
     def __init__(self, octets: bytes) -> None:
         self._octets = b"\n" + octets[:MAX_TEXT]
         self.lower = self._octets.lower()
-        self._lines: dict[int, bytes] = {}
+        self._values: dict[int, bytes] = {}
 
     @property
     def octets(self) -> int:
         """The room it takes when all of it was decoded."""
         return 4 * len(self._octets) + 1000
 
-    def line(self, field: str, start: int, end: int) -> bytes:
-        """The folded value of the field of this name whose octets are there."""
-        known = self._lines.get(start)
+    def value(self, start: int, end: int) -> bytes:
+        """The folded value of the field whose value's octets are there."""
+        known = self._values.get(start)
         if known is None:
-            line = fold(f"{field}: {headers.decode(self._octets[start:end])}")[len(field) + 1 :]
-            known = self._lines[start] = _utf8(line.removeprefix(" "))
+            known = self._values[start] = foldedfields.value(self._octets[start:end])
         return known
 
 
@@ -114,13 +118,14 @@ def needle(leaf: Textual) -> Needle:
     if isinstance(leaf, Header):
         name = leaf.field.strip().lower()
         parts = fragments(folded) or fragments(f"\n{name}:")
-        lines = None  # no field has such a name
+        lines, kept = None, b""  # no field has such a name
         if _NAME.fullmatch(name):
-            lines = re.compile(rb"\n%b[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % re.escape(name.encode("ascii")))
-        return Needle(leaf, text, name, lines, piece, parts, exact=False, header=True, body=False)
-    return Needle(
-        leaf, text, "", None, piece, fragments(folded), is_exact(folded), header=isinstance(leaf, Text), body=True
-    )
+            octets = name.encode("ascii")
+            lines = re.compile(rb"\n%b[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % re.escape(octets))
+            kept = b"\n%b: " % octets if octets in foldedfields.KEPT else b""
+        return Needle(leaf, text, name, lines, kept, piece, parts, exact=False, header=True, body=False)
+    in_header = isinstance(leaf, Text)
+    return Needle(leaf, text, "", None, b"", piece, fragments(folded), is_exact(folded), header=in_header, body=True)
 
 
 def _utf8(text: str) -> bytes:
@@ -196,15 +201,28 @@ class Texts:
         known: FieldTexts = self._tx.memory.get(name) or FieldTexts()
         unknown = doubts - known.contents
         if len(unknown) > REMEMBERED:
-            known = known.more(
-                (content_id, one.values(SentHeader(blobs.expand(frame))))
-                for batch in _batches(sorted(unknown))
-                for content_id, frame in index.headers(self._tx, batch)
-            )
+            known = known.more(self._values(one, sorted(unknown)))
             self._tx.memory.put(name, known, known.octets)
         if known.contents:
             self._hits[one.leaf].update(doubts.intersection(known.find(one.text)))
             doubts -= known.contents
+        if one.kept:
+            for content_id, lines in index.kept_fields(self._tx, sorted(doubts)):
+                if lines is not None:
+                    doubts.discard(content_id)
+                    if any(one.text in value for value in one.kept_values(lines)):
+                        self._hits[one.leaf].add(content_id)
+
+    def _values(self, one: Needle, content_ids: Sequence[int]) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """The folded values of a criterion's field in each of these contents."""
+        left = content_ids
+        if one.kept:
+            rows = index.kept_fields(self._tx, content_ids)
+            yield from ((content_id, one.kept_values(lines)) for content_id, lines in rows if lines is not None)
+            left = [content_id for content_id, lines in rows if lines is None]
+        for batch in _batches(left):
+            for content_id, frame in index.headers(self._tx, batch):
+                yield content_id, one.values(SentHeader(blobs.expand(frame)))
 
     def _compare_fields(self, needles: Sequence[Needle], content_id: int, sent: SentHeader) -> None:
         for one in needles:

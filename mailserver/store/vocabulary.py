@@ -12,6 +12,7 @@ at. So no answer is ever incomplete.
 import re
 import sys
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -29,6 +30,8 @@ MAX_WORD = 200
 """Characters of a word; a text with a longer one is loose."""
 
 Kind = Literal["H", "I", "q"]
+Postings = dict[str, list[int]]
+"""Words, and the numbers of the texts that have them."""
 
 _TOKEN = re.compile(r"\w+")
 
@@ -87,39 +90,41 @@ def is_exact(needle: str) -> bool:
 
 def build(texts: Sequence[tuple[int, str, str]]) -> Segment:
     """Index texts: (content id, folded header, folded body)."""
-    headers: dict[str, list[int]] = {}
-    bodies: dict[str, list[int]] = {}
+    headers: Postings = defaultdict(list)
+    bodies: Postings = defaultdict(list)
     loose: set[int] = set()
     for number, (_, header, body) in enumerate(texts):
-        header_words = set(_TOKEN.findall(header))
-        body_words = set(_TOKEN.findall(body))
+        header_words, body_words = _words(header), _words(body)
         if _too_many(header_words) or _too_many(body_words):
             loose.add(number)
             continue
-        _add(headers, header_words, number)
-        _add(bodies, body_words, number)
+        for word in header_words:
+            headers[word].append(number)
+        for word in body_words:
+            bodies[word].append(number)
     return Segment(tuple(text[0] for text in texts), frozenset(loose), _pack(headers), _pack(bodies))
 
 
+def _words(text: str) -> set[str]:
+    """What `_TOKEN` finds in a text; a table does it in a tenth of the time, and folded French is ASCII."""
+    if text.isascii():
+        return set(text.encode("ascii").translate(_APART).decode("ascii").split())
+    return set(_TOKEN.findall(text))
+
+
+_APART = bytes(octet if re.match(rb"\w", bytes((octet,))) else 32 for octet in range(256))
+
+
 def _too_many(words: set[str]) -> bool:
-    return len(words) > MAX_WORDS or any(len(word) > MAX_WORD for word in words)
-
-
-def _add(postings: dict[str, list[int]], words: Iterable[str], number: int) -> None:
-    for word in words:
-        held = postings.get(word)
-        if held is None:
-            postings[word] = [number]
-        else:
-            held.append(number)
+    return len(words) > MAX_WORDS or max(map(len, words), default=0) > MAX_WORD
 
 
 def merge(segments: Sequence[Segment], keep: set[int]) -> Segment:
     """One segment out of several, without contents that are not to be kept or that stand in two of them."""
     docs: list[int] = []
     loose: set[int] = set()
-    headers: dict[str, list[int]] = {}
-    bodies: dict[str, list[int]] = {}
+    headers: Postings = defaultdict(list)
+    bodies: Postings = defaultdict(list)
     seen: set[int] = set()
     for segment in segments:
         renamed: dict[int, int] = {}
@@ -134,29 +139,39 @@ def merge(segments: Sequence[Segment], keep: set[int]) -> Segment:
     return Segment(tuple(docs), frozenset(loose), _pack(headers), _pack(bodies))
 
 
-def _renumber(words: Words, renamed: Mapping[int, int], postings: dict[str, list[int]]) -> None:
+def _renumber(words: Words, renamed: Mapping[int, int], postings: Postings) -> None:
     for word, held in _unpack(words):
         new = [renamed[number] for number in held if number in renamed]
         if new:
-            known = postings.get(word)
-            if known is None:
-                postings[word] = new
-            else:
-                known.extend(new)
+            postings[word] += new
 
 
-def _pack(postings: Mapping[str, list[int]]) -> Words:
-    """Most frequent words first: a fragment that is everywhere is answered after a few of them."""
-    order = sorted(postings, key=lambda word: -len(postings[word]))
-    counts = octets("I", (len(postings[word]) for word in order))
-    texts = octets("H", (number for word in order for number in postings[word]))
+def _pack(postings: Postings) -> Words:
+    """Most frequent words first: a fragment that is everywhere is answered after a few of them.
+
+    No step works on all of the words at once in C: other threads wait for its end.
+    """
+    by_count: dict[int, list[str]] = defaultdict(list)
+    for word, held in postings.items():
+        by_count[len(held)].append(word)
+    order: list[str] = []
+    counts, texts = array("I"), array("H")
+    for count in sorted(by_count, reverse=True):
+        words = by_count[count]
+        order += words
+        counts.extend([count] * len(words))
+        for word in words:
+            texts.fromlist(postings[word])
     vocabulary = "\n".join(["", *order, ""]) if order else "\n"
-    return Words(compress(vocabulary.encode("utf-8")), compress(counts + texts))
+    return Words(compress(vocabulary.encode("utf-8")), compress(_octets(counts) + _octets(texts)))
 
 
 def octets(kind: Kind, values: Iterable[int]) -> bytes:
     """Numbers as octets, little-endian, so that a database may move between machines."""
-    packed = array(kind, values)
+    return _octets(array(kind, values))
+
+
+def _octets(packed: "array[int]") -> bytes:
     if sys.byteorder == "big":
         packed.byteswap()
     return packed.tobytes()

@@ -47,6 +47,7 @@ _CONTENT_KEYS = (
     "refs",
     "preview",
     "attachments",
+    "search_fields",
 )
 
 _INSERT_CONTENT = {
@@ -113,6 +114,7 @@ def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
         refs=_text(scan.references),
         preview=_text(scan.preview),
         attachments=scan.attachments,
+        search_fields=scan.search_fields,
     )
     if row is None:
         return store_content(tx, prepared)

@@ -3,6 +3,7 @@
 `content` holds what was computed once at delivery; `blob` the octets (the header apart, so that a list
 of messages never reads bodies); `message` is one appearance of a content in one mailbox. Flags are a bit
 mask: five system flags, then the mailbox's keywords in the order of `keyword.bit`.
+`content.search_fields`: the header fields that are searched most (`mime.foldedfields`); NULL: the header tells.
 """
 
 from sqlalchemy import (
@@ -88,6 +89,7 @@ content = Table(
     Column("preview", Text, nullable=False),
     Column("attachments", Integer, nullable=False),
     Column("indexed", SmallInteger, nullable=False, server_default="0"),
+    Column("search_fields", LargeBinary),
     sqlite_autoincrement=True,
 )
 

@@ -70,6 +70,9 @@ def upgrade() -> None:
     with op.batch_alter_table("audit_anchor", schema=None) as batch_op:
         batch_op.add_column(sa.Column("mark", sa.LargeBinary(length=32), nullable=True))
 
+    with op.batch_alter_table("content", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("search_fields", sa.LargeBinary(), nullable=True))
+
     with op.batch_alter_table("expunged", schema=None) as batch_op:
         batch_op.add_column(sa.Column("at", sa.BigInteger(), server_default="0", nullable=False))
 
