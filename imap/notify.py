@@ -145,7 +145,8 @@ class Notifier:
             if box.id == selected or box.id not in self._standing.readable:
                 continue
             if any(self.wants(event, name) for event in MESSAGE_EVENTS):
-                said.append(_status(name, box, items, condstore=condstore, utf8=utf8))
+                modseq = condstore or self.wants(Event.FLAG_CHANGE, name)
+                said.append(_status(name, box, items, modseq=modseq, utf8=utf8))
         return b"".join(said)
 
     @property
@@ -205,13 +206,15 @@ class Notifier:
                 continue
             box = after.boxes[key]
             items: dict[StatusItem, None] = {}
+            modseq = condstore
             happened = _happened(before.boxes.get(key), box)
             if any(self.wants(event, name, after) for event in happened - {Event.FLAG_CHANGE}):
                 items.update(dict.fromkeys((StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UNSEEN)))
             if Event.FLAG_CHANGE in happened and self.wants(Event.FLAG_CHANGE, name, after):
                 items.update(dict.fromkeys((StatusItem.UIDVALIDITY, StatusItem.UNSEEN)))
+                modseq = True
             if items:
-                yield _status(name, box, tuple(items), condstore=condstore, utf8=utf8)
+                yield _status(name, box, tuple(items), modseq=modseq, utf8=utf8)
 
 
 def _matches(group: EventGroup, name: str, subscribed: frozenset[str]) -> bool:
@@ -249,7 +252,8 @@ def _happened(old: Mailbox | None, new: Mailbox) -> Events:
     return frozenset(happened)
 
 
-def _status(name: str, box: Mailbox, items: Sequence[StatusItem], *, condstore: bool, utf8: bool) -> bytes:
+def _status(name: str, box: Mailbox, items: Sequence[StatusItem], *, modseq: bool, utf8: bool) -> bytes:
+    """STATUS; with HIGHESTMODSEQ for a client of mod-sequences, and where flags are of interest (section 5.3)."""
     values: dict[StatusItem, int | str] = {
         StatusItem.MESSAGES: box.messages,
         StatusItem.UIDNEXT: box.uidnext,
@@ -257,5 +261,5 @@ def _status(name: str, box: Mailbox, items: Sequence[StatusItem], *, condstore: 
         StatusItem.UNSEEN: box.unseen,
         StatusItem.HIGHESTMODSEQ: box.modseq,
     }
-    wanted = (*items, StatusItem.HIGHESTMODSEQ) if condstore else items
+    wanted = (*items, StatusItem.HIGHESTMODSEQ) if modseq else items
     return responses.status(name, [(item, values[item]) for item in wanted], utf8)

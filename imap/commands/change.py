@@ -148,7 +148,7 @@ def _stored(view: View, slices: Slices, command: commands.Store, modified: Seque
     """How STORE ends."""
     lost = not command.by_uid and view.has_ghosts(slices)
     if lost and not (command.silent and view.uids_of(slices)):
-        return no("Some of the messages no longer exist", GONE)
+        return no("Some of the messages have been deleted", GONE)
     if modified:
         named = modified if command.by_uid else [view.number(uid) for uid in modified]
         return ok("Some messages were changed meanwhile", codes.modified(named))

@@ -57,11 +57,10 @@ def _respelled(session: Session, name: str) -> bytes:
 
 async def delete(session: Session, command: commands.Delete) -> Outputs:
     """RFC 3501 section 6.3.4. Whoever has it selected is told goodbye; this session only leaves it."""
+    removed = await session.services.store.write(access.remove, session.viewer, command.mailbox)
     selected = session.selected
-    box = (await session.services.store.read(access.find, session.viewer, command.mailbox, "x")).box
-    if selected is not None and selected.shared.mailbox_id == box.id and box.name != mailboxes.INBOX:
+    if selected is not None and selected.shared.mailbox_id == removed:
         session.unselect()
-    await session.services.store.write(access.remove, session.viewer, command.mailbox)
     yield ok("DELETE completed")
 
 

@@ -12,7 +12,7 @@ from imap.wire.flags import DELETED
 from imap.wire.responses import Reply, ok
 from imap.wire.sets import LARGEST, SequenceSet
 from mailserver import objectids
-from mailserver.errors import BadSyntax, Refused
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import access, mailboxes
 from mailserver.store.flags import MAX_KEYWORDS
 
@@ -123,6 +123,9 @@ async def close(session: Session, command: commands.Close) -> Outputs:
             and any(mask & DELETED for mask in (await shared.fresh()).flags)
         ):
             await session.services.store.write(access.expunge, session.viewer, shared.mailbox_id)
+    except Refused as refusal:
+        if refusal.reason is not Reason.NO_SUCH_MAILBOX:  # somebody else deleted it: left it is all the same
+            raise
     finally:
         session.unselect()
     yield ok("CLOSE completed")

@@ -187,8 +187,8 @@ def create(tx: Tx, account_id: int, name: str, special_use: str = "") -> Mailbox
     return get(tx, account_id, name)
 
 
-def remove(tx: Tx, account_id: int, name: str) -> None:
-    """Delete a mailbox and its messages. Raises Refused(NO_SUCH_MAILBOX | CANNOT)."""
+def remove(tx: Tx, account_id: int, name: str) -> int:
+    """Delete a mailbox and its messages; its id. Raises Refused(NO_SUCH_MAILBOX | CANNOT)."""
     if canonical(name) == INBOX:
         raise Refused(Reason.CANNOT, "INBOX cannot be deleted")
     _lock_folders(tx, account_id)
@@ -200,6 +200,7 @@ def remove(tx: Tx, account_id: int, name: str) -> None:
     tx.execute(delete(mailbox).where(mailbox.c.id == box.id))
     tx.changed(account_id, box.id)
     tx.changed(account_id, 0)
+    return box.id
 
 
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:

@@ -50,11 +50,15 @@ def _check_create(tx: Tx, viewer: Viewer, owner: int, parent: Mailbox | None) ->
     check(held.rights, "k")
 
 
-def remove(tx: Tx, viewer: Viewer, name: str) -> None:
-    """DELETE takes the right "x". Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT)."""
+def remove(tx: Tx, viewer: Viewer, name: str) -> int:
+    """DELETE takes the right "x"; the id of the mailbox that is no more.
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT).
+    """
     box = find(tx, viewer, name, "x").box
-    mailboxes.remove(tx, box.account_id, box.name)
+    removed = mailboxes.remove(tx, box.account_id, box.name)
     record(tx, viewer, box.account_id, box.name, "delete", detail=f"{box.messages} messages")
+    return removed
 
 
 def rename(tx: Tx, viewer: Viewer, old: str, new: str) -> None:
