@@ -4,9 +4,9 @@ import binascii
 import re
 
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
-_PADDED_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+_TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
-
+_BEFORE_BREAK = (b" \r", b" \n", b"\t\r", b"\t\n")
 _IDENTITY = frozenset(("", "7bit", "8bit", "binary"))
 _UU = frozenset(("x-uuencode", "uuencode", "x-uue"))
 _PIECE = 1 << 20
@@ -30,9 +30,9 @@ def decode(octets: bytes, encoding: str) -> bytes:
 
 
 def decode_quoted(octets: bytes) -> bytes:
-    """Quoted-printable (RFC 2045 section 6.7); what is not an escape stays."""
-    if b"= " in octets or b"=\t" in octets:
-        octets = _PADDED_BREAK.sub(b"=", octets)
+    """Quoted-printable (RFC 2045 section 6.7); what is not an escape stays, blanks at a line end do not (rule 3)."""
+    if any(blank in octets for blank in _BEFORE_BREAK) or octets.endswith((b" ", b"\t")):
+        octets = _TRAILING_BLANKS.sub(b"", octets)
     return binascii.a2b_qp(octets)
 
 

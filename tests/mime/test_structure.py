@@ -188,6 +188,7 @@ def test_unclosed_parts_end_with_the_message() -> None:
         ("base64", "us-ascii", b"YQ==YQ==", "aa"),
         ("quoted-printable", "iso-8859-1", b"=E9t=\r\n=E9 =zz", "été =zz"),
         ("quoted-printable", "utf-8", b"a= \r\nb=3D", "ab="),
+        ("quoted-printable", "utf-8", b"a \t\r\nb =20\r\n c\t", "a\nb  \n c"),
         ("8bit", "windows-1252", b"\x80", "€"),
         ("8bit", "iso-8859-1", b"\x80", "€"),
         ("8bit", "x-unknown", "é".encode(), "é"),
