@@ -122,19 +122,41 @@ class _Known:
                     places = await self.match(term, places)
                 return places
             case Or(terms):
-                found: set[int] = set()
-                for term in terms:
-                    found.update(await self.match(term, places))
-                return sorted(found)
+                return await self._any(terms, places)
             case Not(term) if not isinstance(term, Flag):
-                without = set(await self.match(term, places))
-                return [place for place in places if place not in without]
+                without = await self.match(term, places)
+                return await self._without(places, without)
             case _:
-                self._looked += len(places)
-                if self._looked > BUSY:
-                    self._looked = 0
-                    await asyncio.sleep(0)
+                await self._turn(len(places))
                 return self._leaf(criterion, places)
+
+    async def _any(self, terms: Sequence[Criterion], places: Places) -> Places:
+        """Those that meet one of the terms: each is asked about what those before it left over."""
+        found: list[Places] = []
+        for term in terms:
+            some = await self.match(term, places)
+            if some:
+                found.append(some)
+                places = await self._without(places, some)
+        if len(found) < 2:
+            return found[0] if found else ()
+        await self._turn(sum(map(len, found)))
+        return sorted(place for some in found for place in some)
+
+    async def _without(self, places: Places, some: Places) -> Places:
+        """Those of the first that are not among the second, which are some of them."""
+        if not some or len(some) == len(places):
+            return () if some else places
+        await self._turn(len(places))
+        left_out = set(some)
+        return [place for place in places if place not in left_out]
+
+    async def _turn(self, count: int) -> None:
+        """Let the loop turn now and then, before so many messages are looked at."""
+        self._looked += count
+        if self._looked > BUSY:
+            self._looked = 0
+            await asyncio.sleep(0)
 
     def _leaf(self, criterion: Criterion, places: Places) -> Places:
         snapshot = self._snapshot

@@ -8,6 +8,7 @@ kernel. Nothing else writes.
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from time import monotonic
 from typing import Any, Protocol
 
 import structlog
@@ -32,6 +33,8 @@ LOGIN_SECONDS = 120
 """From the greeting to the end of a login: a stranger does not occupy a connection for long."""
 IDLE_SECONDS = 30 * 60 + 30
 """Without input (RFC 3501 section 5.4 demands 30 minutes at least)."""
+TURN_SECONDS = 0.005
+"""Pipelined commands run one behind the other without the loop turning; what one of them waits for does not count."""
 STALL_SECONDS = 300
 """With output the peer does not read."""
 LINGER_SECONDS = 10
@@ -109,6 +112,8 @@ class Connection(protocol.Protocol):
         """Since when a command has run without saying anything."""
         self._since = self._loop.time()
         """When the peer last did what we wait for."""
+        self._began = monotonic()
+        """Since when commands may have run without the loop turning."""
 
     @property
     def _out(self) -> Any:
@@ -172,6 +177,9 @@ class Connection(protocol.Protocol):
                 await self._send(self._respond(await self._event()))
                 if self.session.turn is not None:
                     self._take_turn(self.session.turn)
+                if monotonic() - self._began > TURN_SECONDS:
+                    await asyncio.sleep(0)
+                    self._began = monotonic()
         except Ended as end:
             self._outlet.write(commands.farewell(self.session, end))
         except Damaged:
@@ -197,6 +205,7 @@ class Connection(protocol.Protocol):
                 pass
             finally:
                 self._input = None
+                self._began = monotonic()
             if self.session.suspect:
                 await self._look_again()
             notifier = self.session.notifier

@@ -186,7 +186,15 @@ def fold(text: str) -> str:
     return _one_space(text)
 
 
+_PIECE = re.compile(r".{1,16384}(?=[\x00-\x7f]|\Z)|.{1,16384}", re.DOTALL)
+"""Ends before a character that nothing combines with. In one piece a long text keeps all other threads waiting."""
+
+
 def _fold_any(text: str) -> str:
+    return "".join([_fold_piece(piece.group()) for piece in _PIECE.finditer(text)])
+
+
+def _fold_piece(text: str) -> str:
     text = normalize("NFKD", text).casefold()
     for one, other in _APART:
         if one in text:

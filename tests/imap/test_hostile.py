@@ -1,0 +1,234 @@
+"""Clients that mean harm: what one asks costs others a turn of the loop at most, and memory that is bounded."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imap.wire.framing import BEFORE_LOGIN
+from mailserver.store import blobs
+from mailserver.store.transactions import Store
+from tests.harness import Instance, workers_of
+from tests.imap.bench_hostile import Client as Plain
+from tests.imap.bench_hostile import rss
+from tests.imap.test_bounds import fill
+from tests.imap.world import Client, World, play
+
+MESSAGE = b"Subject: essai\r\n\r\ncorps\r\n"
+
+
+async def turns(other: Client, client: Client, end: bytes) -> int:
+    """How often another client is answered until the answer of this one has ended."""
+    count = 0
+    while end not in client.pending:
+        assert b" BAD " not in client.pending
+        await other.ok("NOOP")
+        count += 1
+    return count
+
+
+def test_pipelined_commands_leave_turns_to_others(sqlite_store: Store) -> None:
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client, other = await world.session(), await world.session()
+            client.send(b"a NOOP\r\n" * 20_000 + b"b NOOP\r\n")
+            assert await turns(other, client, b"b OK") > 10
+            assert client.pending.count(b"a OK") == 20_000
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        b"OR SEEN " * 98 + b"UNSEEN",
+        b"OR FLAGGED " * 98 + b"FLAGGED",
+        b"NOT (" * 48 + b"OR 1:1500 FLAGGED" + b")" * 48,
+        b" ".join([b"UNSEEN", b"NOT FLAGGED", b"1:*"] * 240),
+        b" ".join(b"NOT 1:%d" % (n * 6) for n in range(1, 450)),
+        b" ".join(b"OR MODSEQ %d UNSEEN" % n for n in range(300)),
+    ],
+    ids=["or", "or nothing", "not", "keys", "sets", "pairs"],
+)
+def test_towers_of_keys_leave_turns_to_others(sqlite_store: Store, search: bytes) -> None:
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
+            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 3000)
+            client, other = await world.session(mailbox="INBOX"), await world.session("mmartin")
+            client.send(b"a SEARCH " + search + b"\r\n")
+            assert await turns(other, client, b"\r\na ") > 10
+            assert b"\r\na OK" in client.pending
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [b"OR SEEN " * 9000 + b"SEEN", b"NOT " * 9000 + b"SEEN", b"(" * 9000 + b"SEEN", b"SEEN " * 9999 + b"SEEN"],
+    ids=["or", "not", "parentheses", "keys"],
+)
+def test_too_much_of_a_search_is_refused_at_once(sqlite_store: Store, search: bytes) -> None:
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            assert (await client.command("SEARCH " + search.decode()))[-1].startswith("BAD ")
+            await client.ok("NOOP")
+
+    play(scene)
+
+
+def test_a_hundred_thousand_ranges_are_refused_and_many_are_taken(sqlite_store: Store) -> None:
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            await client.ok("APPEND INBOX", literal=MESSAGE)
+            for command in ("FETCH {} FLAGS", "STORE {} FLAGS ()", "COPY {} Trash", "SEARCH {}", "UID SEARCH UID {}"):
+                sent = command.format(",".join(["1"] * 100_000))
+                assert (await client.command(sent))[-1].startswith("BAD ")
+                assert (await client.command(command.format(",".join(["1"] * 19_000))))[-1].startswith("OK ")
+
+    play(scene)
+
+
+def test_or_finds_what_any_of_its_terms_finds(sqlite_store: Store) -> None:
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            for number in range(1, 7):
+                flag = "\\Seen" if number % 2 else "\\Flagged"
+                await client.ok(f"APPEND INBOX ({flag} k{number})", literal=MESSAGE)
+            for keys, found in {
+                "OR SEEN FLAGGED": "1 2 3 4 5 6",
+                "OR FLAGGED KEYWORD k3": "2 3 4 6",
+                "OR KEYWORD k5 OR KEYWORD k1 KEYWORD k3": "1 3 5",
+                "OR 4:* 2": "2 4 5 6",
+                "OR KEYWORD none KEYWORD k2": "2",
+                "NOT OR SEEN KEYWORD k4": "2 6",
+                "OR NOT SEEN NOT FLAGGED": "1 2 3 4 5 6",
+                "NOT ALL": "",
+                "OR KEYWORD none UNDRAFT 3": "3",
+            }.items():
+                assert await client.ok(f"SEARCH {keys}") == [f"* SEARCH {found}".rstrip()], keys
+
+    play(scene)
+
+
+# ---------------------------------------------------------------------- before login, over real sockets
+
+CROWD = 300
+SLACK = 64 * 1024
+"""Octets a connection may take besides what it sent."""
+ENDLESS: dict[str, Callable[[], bytes]] = {
+    "a line": lambda: b"a " + b"x" * 1_000_000,
+    "a line behind a literal": lambda: b"a LOGIN {3+}\r\nabc " + b"x" * 1_000_000,
+    "a line feed": lambda: b"a x\n" * 300_000,
+    "literals": lambda: b"a LOGIN" + b" {4000+}\r\n" + (b"x" * 4000 + b" {4000+}\r\n") * 300,
+    "empty literals": lambda: b"a LOGIN {0+}\r\n" + b" {0+}\r\n" * 200_000,
+    "a literal": lambda: b"a LOGIN {4000000000+}\r\n" + b"x" * 1_000_000,
+    "a response": lambda: b"a AUTHENTICATE PLAIN\r\n" + b"A" * 1_000_000,
+    "an identification": lambda: b'a ID ("name" "' + b"x" * 1_000_000,
+    "mistakes": lambda: b"a b\r\n" * 200_000,
+    "a record of TLS": lambda: b"\x16\x03\x01\xff\xff" + b"\x01" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_strangers_are_cut_off_and_cost_no_memory(demo: Instance, kind: str) -> None:
+    """What never ends is not kept: each of them is read to a limit, told, and closed."""
+    before = sum(map(rss, workers_of(demo)))
+    crowd = [Plain(demo.ports["imap"]) for _ in range(20)]
+    for one in crowd:
+        one.socket.settimeout(30)
+        try:
+            one.send(ENDLESS[kind]())
+            while one.socket.recv(65536):
+                pass
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        one.close()
+    assert sum(map(rss, workers_of(demo))) - before < 20
+
+
+def test_strangers_that_say_half_of_all_they_may_cost_little(demo: Instance) -> None:
+    """Each is within the limits, so each is waited for; 300 of them hold what they sent and little more."""
+    long = b"x" * 4000
+    half = b'a ID ("a" {4000+}\r\n%s "b" {4000+}\r\n%s "c" "%s' % (long, long, long * 5)
+    assert len(half) < BEFORE_LOGIN.command
+    before = sum(map(rss, workers_of(demo)))
+    crowd = [Plain(demo.ports["imap"]) for _ in range(CROWD)]
+    try:
+        for one in crowd:
+            one.send(half)
+        started = time.monotonic()
+        other = Plain(demo.ports["imap"], "mmartin")
+        assert time.monotonic() - started < 1
+        other.close()
+        grown = sum(map(rss, workers_of(demo))) - before
+        assert grown < CROWD * (len(half) + SLACK) / (1 << 20) + 20
+    finally:
+        for one in crowd:
+            one.close()
+
+
+# ---------------------------------------------------------------------- after login, over real sockets
+
+
+def test_a_message_of_lines_like_its_boundary_is_as_fast_as_any(demo: Instance) -> None:
+    """200,000 of them. What another server takes 45 s for."""
+    head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n"
+
+    def measure(line: bytes) -> float:
+        octets = head + line * 200_000 + b"--x--\r\n"
+        client = Plain(demo.ports["imap"], "edupont")
+        client.ok(b"CREATE Lines")
+        started = time.monotonic()
+        client.ok(b"APPEND Lines {%d+}\r\n%s" % (len(octets), octets))
+        client.ok(b"EXAMINE Lines")
+        client.ok(b"FETCH * (BODYSTRUCTURE BODY.PEEK[1.MIME])")
+        took = time.monotonic() - started
+        client.ok(b"DELETE Lines")
+        client.close()
+        return took
+
+    assert min(measure(b"--y\r\n") for _ in range(3)) < 4 * min(measure(b"ab?\r\n") for _ in range(3)) + 0.5
+
+
+def test_who_does_not_read_holds_little(demo: Instance) -> None:
+    """10,000 messages asked for, none read, also through a compressor; and a flood of commands without reading."""
+    port = demo.ports["imap"]
+    owner = Plain(port, "edupont")
+    owner.ok(b"CREATE Flood")
+    octets = b"Subject: x\r\n\r\n" + b"y" * 20_000 + b"\r\n"
+    owner.send(b"x APPEND Flood" + b" {%d+}\r\n%s" % (len(octets), octets) * 200 + b"\r\n")
+    assert owner.end().startswith(b"x OK")
+    before = sum(map(rss, workers_of(demo)))
+    crowd = [Plain(port, "edupont") for _ in range(10)]
+    try:
+        for one in crowd:
+            one.ok(b"EXAMINE Flood")
+            one.send(b"x FETCH 1:* BODY.PEEK[]\r\n" * 50)  # 200 MB of answers each
+        time.sleep(1)
+        other = Plain(port, "mmartin")
+        started = time.monotonic()
+        other.ok(b"NOOP")
+        assert time.monotonic() - started < 1
+        other.close()
+        assert sum(map(rss, workers_of(demo))) - before < 10 * 8
+    finally:
+        for one in crowd:
+            one.close()
+        owner.ok(b"DELETE Flood")
+        owner.close()
+
+
+def test_nothing_of_this_was_a_defect_of_ours(demo: Instance) -> None:
+    """Whatever the tests above sent was answered as a mistake of the client's, not by a stack trace."""
+    assert "connection failed" not in Path(demo.log).read_text()
+    assert "Traceback" not in Path(demo.log).read_text()
