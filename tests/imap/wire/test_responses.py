@@ -1,6 +1,5 @@
 """Answers: known values to known octets; whatever the text, a line stays one line."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
