@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 _END, _VALUE = b"\n", b"\0"
-_OCTETS = 120
+_OCTETS = 16
 """Of the room that one content takes beside its text."""
 
 
@@ -18,7 +18,6 @@ _OCTETS = 120
 class FieldTexts:
     """Values by content: each behind an octet 0, those of one content together; folded text has no such octets."""
 
-    contents: frozenset[int] = frozenset()
     docs: "array[int]" = field(default_factory=lambda: array("q"))
     starts: "array[int]" = field(default_factory=lambda: array("Q"))
     packed: bytes = b""
@@ -50,4 +49,4 @@ class FieldTexts:
             starts.append(size)
             pieces.append(entry)
             size += len(entry)
-        return FieldTexts(self.contents.union(docs), docs, starts, b"".join(pieces))
+        return FieldTexts(docs, starts, b"".join(pieces))

@@ -21,7 +21,7 @@ from mailserver.store import blobs, collect, vocabulary
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import UNINDEXED, search_account, search_lease, search_segment, search_text
 from mailserver.store.statements import ManyStatement, Row, Statement, Tx
-from mailserver.store.vocabulary import MAX_TEXTS, Reader, Segment, Words
+from mailserver.store.vocabulary import MAX_TEXTS, Places, Reader, Segment, Words
 
 BATCH = 256
 """Contents whose texts are made in one go."""
@@ -148,7 +148,8 @@ def extract(folder: Path, source: Row, *, header: bool = True) -> Texts:
     """The folded texts of a content, the header's only if wanted. Needs no transaction."""
     content_id, parts, head_frame, octets, file = source
     root = unpack(parts)
-    head = blobs.expand(head_frame)
+    # Of a body alone only the offsets matter.
+    head = blobs.expand(head_frame) if header else bytes(root.body)
     size = _text_end(root) - len(head)
     body = blobs.read_start(folder, octets, file, size) if size > 0 else b""
     whole = head + body
@@ -268,18 +269,14 @@ _SEGMENT = Statement(
         search_segment.c.body_postings,
     ).where(search_segment.c.id == bindparam("segment"))
 )
-_WORDS = {
-    "header": Statement(
-        select(search_segment.c.header_words, search_segment.c.header_postings).where(
-            search_segment.c.id == bindparam("segment")
-        )
-    ),
-    "body": Statement(
-        select(search_segment.c.body_words, search_segment.c.body_postings).where(
-            search_segment.c.id == bindparam("segment")
-        )
-    ),
-}
+
+
+def _column(name: str) -> Statement:
+    return Statement(select(search_segment.c[name]).where(search_segment.c.id == bindparam("segment")))
+
+
+_WORDS = {"header": _column("header_words"), "body": _column("body_words")}
+_POSTINGS = {"header": _column("header_postings"), "body": _column("body_postings")}
 _INSERT_SEGMENT = Statement(
     insert(search_segment),
     keys=(
@@ -318,14 +315,29 @@ def _documents(tx: Tx, segment_id: int) -> Documents:
 
 
 def reader(tx: Tx, segment: Documents, field: Field) -> Reader:
-    """What searches one field of a segment."""
-    known: Reader | None = tx.memory.get(("words", field, segment.id))
+    """What searches one field of a segment. What it unpacks is remembered, each part for itself."""
+    name = ("words", field, segment.id)
+    words: bytes | None = tx.memory.get(name)
+    if words is None:
+        words = blobs.expand(_only(tx, _WORDS[field], segment))
+        tx.memory.put(name, words, len(words))
+    known = words
+    return Reader(known, len(segment.docs), lambda: _places(tx, segment, field, known))
+
+
+def _places(tx: Tx, segment: Documents, field: Field, words: bytes) -> Places:
+    name = ("places", field, segment.id)
+    known: Places | None = tx.memory.get(name)
     if known is None:
-        row = tx.one(_WORDS[field], segment=segment.id)
-        assert row is not None
-        known = Reader(Words(*row), len(segment.docs))
-        tx.memory.put(("words", field, segment.id), known, known.octets)
+        known = vocabulary.places(_only(tx, _POSTINGS[field], segment), words)
+        tx.memory.put(name, known, known.octets)
     return known
+
+
+def _only(tx: Tx, statement: Statement, segment: Documents) -> bytes:
+    row = tx.one(statement, segment=segment.id)
+    assert row is not None
+    return bytes(row[0])
 
 
 def plan(tx: Tx, account_id: int) -> Plan:

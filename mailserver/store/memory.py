@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
-LIMIT = 48 * 1024 * 1024
+LIMIT = 96 * 1024 * 1024
 """Octets remembered at most, by what callers say of their values."""
 
 

@@ -10,6 +10,7 @@ one line; what is searched does not reach from one field into the next.
 """
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ _THREADS = Statement(
 UID, CONTENT, FLAGS, MODSEQ, DATE, SIZE, SAVED = range(7)
 _BY_PAIRS = (All, And, Or, Not, Uids, Numbers, Header, Body, Text)
 """Criteria that ask rows for no more than UID and CONTENT."""
-_PAIR_OCTETS = 128
+_PAIR_OCTETS = 16
 
 
 def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folder: Path) -> list[int]:
@@ -147,10 +148,11 @@ def _pairs(tx: Tx, box: Mailbox) -> list[Row]:
     state = (box.uidvalidity, box.uidnext, box.messages)
     known = tx.memory.get(("pairs", box.id))
     if known is not None and known[0] == state:
-        return list(known[1])
+        return list(zip(known[1], known[2], strict=True))
     rows = tx.all(_PAIRS, mailbox=box.id)
-    tx.memory.put(("pairs", box.id), (state, rows), _PAIR_OCTETS * len(rows))
-    return list(rows)
+    columns = [array("q", [row[place] for row in rows]) for place in (UID, CONTENT)]
+    tx.memory.put(("pairs", box.id), (state, *columns), _PAIR_OCTETS * len(rows))
+    return rows
 
 
 def _leaves(criterion: Criterion) -> list[Textual]:

@@ -145,38 +145,45 @@ class Texts:
 
     def find(self, wanted: set[int]) -> dict[Textual, set[int]]:
         """For each criterion, which of these contents meet it."""
-        unknown = set(wanted)
-        for segment in index.documents(self._tx, self._account_id):
+        for one in self._needles:
+            self._doubts[one] = self._beyond_memory(one, wanted)
+        unknown = set(wanted) if any(self._doubts.values()) else set()
+        for segment in index.documents(self._tx, self._account_id) if unknown else ():
             here = segment.contents & unknown
             if here:
                 unknown -= here
                 self._ask(segment, here)
-        for doubts in self._doubts.values():
-            doubts |= unknown
         self._verify_fields([one for one in self._needles if isinstance(one.leaf, Header)])
         self._verify_texts([one for one in self._needles if not isinstance(one.leaf, Header)])
         return self._hits
 
     def _ask(self, segment: index.Documents, here: Set[int]) -> None:
         """Ask one segment: what it is sure of is found, what it is not is to be looked at."""
-        loose = segment.loose & here
         docs = segment.docs
         for one in self._needles:
+            doubts = self._doubts[one]
+            asked = here & doubts
+            if not asked:
+                continue
+            loose = segment.loose & asked
             found: set[int] = set()
             for name in index.FIELDS:
-                if one.looks_in(name):
+                if one.looks_in(name) and len(found) < len(docs):
                     reader = index.reader(self._tx, segment, name)
-                    found.update(docs[number] for number in reader.find(one.parts))
-            found.intersection_update(here)
+                    found.update(map(docs.__getitem__, reader.find(one.parts)))
+            found &= asked
+            doubts -= asked
             if one.exact:
                 self._hits[one.leaf] |= found - loose
-                found = set()
-            self._doubts[one] |= found | loose
+                doubts |= loose
+            else:
+                doubts |= found | loose
 
     def _verify_fields(self, needles: Sequence[Needle]) -> None:
         """Look at headers as they were sent, a batch at a time; never at a body."""
         for one in needles:
-            self._ask_field(one)
+            if len(self._doubts[one]) > REMEMBERED:
+                self._doubts[one] = self._remember(one, self._doubts[one])
         doubtful = sorted(set().union(*(self._doubts[one] for one in needles)))
         memory = self._tx.memory
         unread = []
@@ -192,26 +199,39 @@ class Texts:
                 memory.put(("sent header", content_id), sent, sent.octets)
                 self._compare_fields(needles, content_id, sent)
 
-    def _ask_field(self, one: Needle) -> None:
-        """Settle the doubts that the remembered values of the field can; when many are left, remember theirs too."""
+    def _beyond_memory(self, one: Needle, wanted: set[int]) -> set[int]:
+        """The contents of which neither what is remembered of the field tells nor what the scan kept of it."""
+        if not isinstance(one.leaf, Header):
+            return set(wanted)
         if one.lines is None:
-            self._doubts[one].clear()
-            return
-        doubts, name = self._doubts[one], ("field", self._account_id, one.field)
-        known: FieldTexts = self._tx.memory.get(name) or FieldTexts()
-        unknown = doubts - known.contents
-        if len(unknown) > REMEMBERED:
-            known = known.more(self._values(one, sorted(unknown)))
-            self._tx.memory.put(name, known, known.octets)
-        if known.contents:
-            self._hits[one.leaf].update(doubts.intersection(known.find(one.text)))
-            doubts -= known.contents
-        if one.kept:
-            for content_id, lines in index.kept_fields(self._tx, sorted(doubts)):
-                if lines is not None:
-                    doubts.discard(content_id)
-                    if any(one.text in value for value in one.kept_values(lines)):
-                        self._hits[one.leaf].add(content_id)
+            return set()
+        known: FieldTexts | None = self._tx.memory.get(self._name(one))
+        doubts = set(wanted) if known is None else self._settle(one, wanted, known)
+        if not one.kept:
+            return doubts
+        if len(doubts) > REMEMBERED:
+            return self._remember(one, doubts)
+        for content_id, lines in index.kept_fields(self._tx, sorted(doubts)):
+            if lines is not None:
+                doubts.discard(content_id)
+                if any(one.text in value for value in one.kept_values(lines)):
+                    self._hits[one.leaf].add(content_id)
+        return doubts
+
+    def _remember(self, one: Needle, doubts: set[int]) -> set[int]:
+        """Remember the field's values of these contents, too, and settle them."""
+        known: FieldTexts = self._tx.memory.get(self._name(one)) or FieldTexts()
+        known = known.more(self._values(one, sorted(doubts)))
+        self._tx.memory.put(self._name(one), known, known.octets)
+        return self._settle(one, doubts, known)
+
+    def _settle(self, one: Needle, doubts: set[int], known: FieldTexts) -> set[int]:
+        """Take what the values of a field tell; of which contents they do not."""
+        self._hits[one.leaf].update(doubts.intersection(known.find(one.text)))
+        return doubts.difference(known.docs)
+
+    def _name(self, one: Needle) -> tuple[str, int, str]:
+        return ("field", self._account_id, one.field)
 
     def _values(self, one: Needle, content_ids: Sequence[int]) -> Iterator[tuple[int, Sequence[bytes]]]:
         """The folded values of a criterion's field in each of these contents."""

@@ -13,12 +13,12 @@ import re
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
-from mailserver.store.blobs import compress, expand, unpacked_size
+from mailserver.store.blobs import compress, expand
 
 MAX_TEXTS = 4096
 """Texts of one segment: its row must be written in a few milliseconds. 16 bits number them."""
@@ -208,23 +208,36 @@ def numbers(kind: Kind, packed: bytes) -> "array[int]":
     return values
 
 
-class Reader:
-    """Searches one field of a segment; unpacks its parts when they are first needed. For any thread."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """In which texts each word of a vocabulary stands."""
 
-    def __init__(self, words: Words, texts: int) -> None:
-        self._words = words
-        self._texts = texts
-        self._vocabulary: bytes | None = None
-        self._numbers: array[int] | None = None
-        self._starts: array[int] = array("I")
+    starts: "array[int]"
+    texts: "array[int]"
 
     @property
     def octets(self) -> int:
-        """The room it takes, packed and unpacked, once everything was needed."""
-        packed, frames = 0, (self._words.vocabulary, self._words.postings)
-        for frame in frames:
-            packed += len(frame) + unpacked_size(frame)
-        return packed + unpacked_size(self._words.postings)
+        """The room it takes."""
+        return 4 * len(self.starts) + 2 * len(self.texts)
+
+    def of(self, word: int) -> "array[int]":
+        """The numbers of the texts that have the word of this number."""
+        return self.texts[self.starts[word] : self.starts[word + 1]]
+
+
+def places(postings: bytes, vocabulary: bytes) -> Places:
+    """Unpack the postings of a vocabulary that was unpacked before."""
+    counts, texts = _arrays(postings, vocabulary.count(b"\n") - 1)
+    return Places(array("I", accumulate(counts, initial=0)), texts)
+
+
+class Reader:
+    """Searches one field of a segment of so many texts. Where words stand is asked once one of them was found."""
+
+    def __init__(self, vocabulary: bytes, texts: int, ask: Callable[[], Places]) -> None:
+        self._vocabulary = vocabulary
+        self._texts = texts
+        self._ask = ask
 
     def find(self, parts: Sequence[Fragment]) -> set[int]:
         """The texts that have a word for every fragment; every text when there is no fragment."""
@@ -237,28 +250,21 @@ class Reader:
         return set(range(self._texts)) if found is None else found
 
     def _with(self, pattern: bytes) -> set[int]:
-        if self._vocabulary is None:
-            self._vocabulary = expand(self._words.vocabulary)
         vocabulary = self._vocabulary
         found: set[int] = set()
         at = vocabulary.find(pattern)
+        if at < 0:
+            return found
+        where = self._ask()
         counted = word = 0
         while at >= 0:
             # The word's number is the line feeds before it; a pattern that brings its own stands on it.
             begin = at + 1 if pattern.startswith(b"\n") else at
             word += vocabulary.count(b"\n", counted, begin)
             counted = begin
-            found.update(self._texts_of(word - 1))
+            found.update(where.of(word - 1))
             if len(found) == self._texts:
                 break
             end = vocabulary.find(b"\n", begin)
             at = vocabulary.find(pattern, end)
         return found
-
-    def _texts_of(self, word: int) -> "array[int]":
-        if self._numbers is None:
-            assert self._vocabulary is not None
-            counts, texts = _arrays(self._words.postings, self._vocabulary.count(b"\n") - 1)
-            self._starts = array("I", accumulate(counts, initial=0))
-            self._numbers = texts  # last: another thread may be reading
-        return self._numbers[self._starts[word] : self._starts[word + 1]]

@@ -5,6 +5,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -597,7 +598,9 @@ def test_vocabulary(first: list[str], second: list[str], needle: str) -> None:
     both = vocabulary.merge([one, other], {*one.docs, *other.docs})
     for segment, contents in ((one, first), (both, first + second)):
         having = {number for number, text in enumerate(contents) if needle in text}
-        found = vocabulary.Reader(segment.body, len(segment.docs)).find(vocabulary.fragments(needle))
+        words = blobs.expand(segment.body.vocabulary)
+        ask = partial(vocabulary.places, segment.body.postings, words)
+        found = vocabulary.Reader(words, len(segment.docs), ask).find(vocabulary.fragments(needle))
         assert having <= found
         if vocabulary.is_exact(needle):
             assert having == found
