@@ -161,7 +161,8 @@ def _check_told(
     mirror = session.selected
     expected = set(done) if not silent else changed & set(done) if session.mode.condstore else set()
     passed_over = expected - told
-    if not prefix and not silent and answer.ok != (not passed_over):
+    unheard = not passed_over and not session.mode.notify  # which may have told of it before it was expunged
+    if not prefix and not silent and (answer.ok == bool(passed_over)) and (answer.ok or unheard):
         raise Violation(f"STORE did not tell of {sorted(passed_over)}, and ended {answer.status}")
     for uid in passed_over:
         if mirror.find(uid) is not None:

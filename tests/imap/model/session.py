@@ -267,7 +267,7 @@ class Session:
                 raise MailboxDeleted
             if verb != "LOGOUT":
                 raise Violation(f"the server ended the session: {response.text}")
-        if isinstance(response, Counters) and verb != "STATUS":
+        if isinstance(response, Counters) and (self.mode.notify or verb != "STATUS"):
             self._count(response)
         if isinstance(response, Found):
             self._update(response)
