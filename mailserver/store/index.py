@@ -322,7 +322,7 @@ def reader(tx: Tx, segment: Documents, field: Field) -> Reader:
         words = blobs.expand(_only(tx, _WORDS[field], segment))
         tx.memory.put(name, words, len(words))
     known = words
-    return Reader(known, len(segment.docs), lambda: _places(tx, segment, field, known))
+    return Reader(known, len(segment.docs), len(segment.loose), lambda: _places(tx, segment, field, known))
 
 
 def _places(tx: Tx, segment: Documents, field: Field, words: bytes) -> Places:

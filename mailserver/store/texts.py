@@ -168,7 +168,7 @@ class Texts:
             loose = segment.loose & asked
             found: set[int] = set()
             for name in index.FIELDS:
-                if one.looks_in(name) and len(found) < len(docs):
+                if one.looks_in(name) and len(found) < len(docs) - len(segment.loose):
                     reader = index.reader(self._tx, segment, name)
                     found.update(map(docs.__getitem__, reader.find(one.parts)))
             found &= asked

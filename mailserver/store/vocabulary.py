@@ -232,11 +232,13 @@ def places(postings: bytes, vocabulary: bytes) -> Places:
 
 
 class Reader:
-    """Searches one field of a segment of so many texts. Where words stand is asked once one of them was found."""
+    """Searches one field of a segment of so many texts, some of them loose. Where words stand is asked once one of
+    them was found."""
 
-    def __init__(self, vocabulary: bytes, texts: int, ask: Callable[[], Places]) -> None:
+    def __init__(self, vocabulary: bytes, texts: int, loose: int, ask: Callable[[], Places]) -> None:
         self._vocabulary = vocabulary
         self._texts = texts
+        self._most = texts - loose
         self._ask = ask
 
     def find(self, parts: Sequence[Fragment]) -> set[int]:
@@ -263,7 +265,7 @@ class Reader:
             word += vocabulary.count(b"\n", counted, begin)
             counted = begin
             found.update(where.of(word - 1))
-            if len(found) == self._texts:
+            if len(found) == self._most:
                 break
             end = vocabulary.find(b"\n", begin)
             at = vocabulary.find(pattern, end)
