@@ -139,7 +139,7 @@ async def change_password(services: Services, visit: Visit) -> Response:
         return await _password_page(services, visit, again_fault=fault, status=422)
     old = Secret(form.text("actuel")[:MAX_PASSWORD])
     try:
-        principal = await services.login.change_password(visit.principal, old, Secret(new), visit.peer, "web")
+        principal = await services.login.choosing.change_password(visit.principal, old, Secret(new), visit.peer, "web")
     except Refused as refusal:
         match refusal.reason:
             case Reason.WEAK_PASSWORD:

@@ -87,7 +87,7 @@ async def begin(services: Services, guest: Guest, login: str, proof: Secret, int
 async def _prove(services: Services, guest: Guest, claim: _Claim, again: str = "") -> Response:
     """On to the choice of a password, but only for who has proven everything. `again`: what was wrong with it."""
     try:
-        principal, proven = await services.login.prove(
+        principal, proven = await services.login.choosing.prove(
             claim.login, Secret(claim.proof), guest.peer, birth_date=claim.birth_date
         )
     except Refused as refusal:
@@ -137,7 +137,7 @@ async def _set_first_password(services: Services, guest: Guest, claim: _Claim, s
     if principal is None:
         return _too_late(services, guest)
     try:
-        principal = await services.login.activate(
+        principal = await services.login.choosing.activate(
             claim.login, Secret(claim.proof), Secret(new), guest.peer, birth_date=claim.birth_date
         )
     except Refused as refusal:

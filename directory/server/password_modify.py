@@ -63,7 +63,7 @@ class PasswordModify:
             raise fault_of(refused) from None
 
     async def _change(self, principal: Principal, old: Secret, new: Secret, peer: str) -> Principal:
-        return await self._login.change_password(principal, old, passwords.settable(new), peer, "ldap")
+        return await self._login.choosing.change_password(principal, old, passwords.settable(new), peer, "ldap")
 
     async def _change_to_made(self, principal: Principal, old: Secret, peer: str) -> Done:
         for left in reversed(range(TRIES)):

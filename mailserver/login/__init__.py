@@ -20,13 +20,14 @@ scopes and never the web; it is found by its HMAC in step 2, and step 3 is skipp
 `second_step` completes the login. Who needs one by role and has none is led by the web to setting it up. `stays`
 answers doors that ask whether what was opened may stay open.
 
-An account that waits for activation enters nowhere. `activate` takes NUMEN and birth date (before the first
+An account that waits for activation enters nowhere. `choosing.activate` takes NUMEN and birth date (before the first
 activation) or the one-time code; the provisional secret is dead then. A forgotten password comes back by a code
 sent to the private address (`recovery`, `private`). An expired one opens the web alone, as far as a new one
 (`renewal`). Whoever chooses meets `choice`. What changes the protection of an account is told to its owner (`telling`).
 
-Modules: `entrance` (the class), `memory` (recent successes), `throttle`, `turns`, `devices`, `factors`, `staying`,
-`provisional`; `choice`, `policy`, `own`, `dates`, `words`, `history` (what a chosen password may be).
+Modules: `entrance` (the class), `gate` (the policy that all ways share), `choosing` (new passwords), `memory` (recent
+successes), `throttle`, `turns`, `devices`, `factors`, `staying`, `provisional`; `choice`, `policy`, `own`,
+`dates`, `words`, `history` (what a chosen password may be).
 """
 
 from mailserver.login.entrance import Login

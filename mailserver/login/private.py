@@ -11,7 +11,7 @@ from mailserver.clock import Clock
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.identity import Principal
 from mailserver.login import throttle
-from mailserver.login.entrance import WEB
+from mailserver.login.gate import WEB
 from mailserver.login.recovery import HOUR
 from mailserver.login.telling import MESSAGE_ID_OCTETS, Post
 from mailserver.notices import passwords

@@ -18,7 +18,8 @@ from mailserver.errors import Refused, Temporary
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
 from mailserver.login import throttle
-from mailserver.login.entrance import WEB, Login
+from mailserver.login.entrance import Login
+from mailserver.login.gate import WEB
 from mailserver.login.provisional import NOBODY
 from mailserver.login.telling import MESSAGE_ID_OCTETS, Post, Telling
 from mailserver.login.throttle import PEER_FACTOR, PEER_WAIT, Attempt
@@ -153,14 +154,14 @@ class Recovery:
 
     async def prove(self, login: str, code: Secret, peer: str) -> Principal:
         """Whose password the code replaces. Raises as `recover` does."""
-        return await self._login.prove_recovery(login, code, peer)
+        return await self._login.choosing.prove_recovery(login, code, peer)
 
     async def recover(self, login: str, code: Secret, new_password: Secret, peer: str) -> Principal:
         """The new password is set, every session is over, and the owner is told.
 
         Raises Refused(AUTHENTICATION | THROTTLED | SUSPENDED | CLOSED | WEAK_PASSWORD).
         """
-        principal = await self._login.recover(login, code, new_password, peer)
+        principal = await self._login.choosing.recover(login, code, new_password, peer)
         await self._store.write(sessions.close_all, principal.account_id)
         log.info("password recovered", account=principal.account_id)
         await self._telling.tell(principal, self._recovered)

@@ -8,7 +8,7 @@ import pytest
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, State
-from mailserver.login.entrance import EVEN_SECONDS
+from mailserver.login.gate import EVEN_SECONDS
 from mailserver.login.provisional import Proof
 from mailserver.sasl import Secret
 from mailserver.store.audit import Action
@@ -22,7 +22,7 @@ OTHER = "21E2600999XYZ"
 
 
 async def activate(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = BORN) -> Principal:
-    return await gate.login.activate("jnouveau", Secret(proof), Secret(chosen), LOCAL, birth_date=birth_date)
+    return await gate.login.choosing.activate("jnouveau", Secret(proof), Secret(chosen), LOCAL, birth_date=birth_date)
 
 
 async def refusal(gate: Gate, proof: str, chosen: str = CHOSEN, birth_date: str = BORN) -> Refused:
@@ -54,7 +54,7 @@ async def test_the_numen_needs_the_birth_date(gate: Gate, birth_date: str) -> No
 
 async def test_the_numen_is_enough_where_no_birth_date_is_known(gate: Gate) -> None:
     await gate.newcomer(birth_date="")
-    _, proven = await gate.login.prove("jnouveau", Secret(NUMEN), LOCAL)
+    _, proven = await gate.login.choosing.prove("jnouveau", Secret(NUMEN), LOCAL)
     assert proven is Proof.WHOLE
     assert (await activate(gate, NUMEN, birth_date="")).state is State.ACTIVE
 
@@ -62,7 +62,7 @@ async def test_the_numen_is_enough_where_no_birth_date_is_known(gate: Gate) -> N
 async def test_the_first_step_says_what_is_missing_and_sets_nothing(gate: Gate) -> None:
     person = await gate.newcomer()
     for birth_date, proof in (("", Proof.HALF), (BORN, Proof.WHOLE)):
-        proven = await gate.login.prove("jnouveau", Secret(NUMEN), LOCAL, birth_date=birth_date)
+        proven = await gate.login.choosing.prove("jnouveau", Secret(NUMEN), LOCAL, birth_date=birth_date)
         assert (proven[0].account_id, proven[1]) == (person.account_id, proof)
     for login, numen, birth_date in (
         ("jnouveau", NUMEN, "15/07/1985"),
@@ -70,7 +70,7 @@ async def test_the_first_step_says_what_is_missing_and_sets_nothing(gate: Gate) 
         ("nobody", NUMEN, BORN),
     ):
         with pytest.raises(Refused) as refused:
-            await gate.login.prove(login, Secret(numen), LOCAL, birth_date=birth_date)
+            await gate.login.choosing.prove(login, Secret(numen), LOCAL, birth_date=birth_date)
         assert refused.value.reason is Reason.AUTHENTICATION
     assert (await gate.accounts.find("jnouveau")).standing.state is State.PENDING
 
@@ -82,7 +82,7 @@ async def test_guessing_the_birth_date_is_throttled(gate: Gate) -> None:
         assert (await refusal(gate, NUMEN, birth_date=f"{day + 1:02}/07/1985")).reason is Reason.AUTHENTICATION
     assert (await refusal(gate, NUMEN)).reason is Reason.THROTTLED
     with pytest.raises(Refused) as refused:
-        await gate.login.prove("jnouveau", Secret(NUMEN), LOCAL, birth_date=BORN)
+        await gate.login.choosing.prove("jnouveau", Secret(NUMEN), LOCAL, birth_date=BORN)
     assert refused.value.reason is Reason.THROTTLED
 
 
@@ -130,7 +130,7 @@ async def test_one_code_activates_once_however_many_use_it_at_once(gate: Gate) -
     workers = (gate.login, gate.another().login)
     outcomes = await asyncio.gather(
         *(
-            worker.activate("jnouveau", Secret(code.text), Secret(f"kT9#vbRe!m{number}"), LOCAL)
+            worker.choosing.activate("jnouveau", Secret(code.text), Secret(f"kT9#vbRe!m{number}"), LOCAL)
             for number, worker in enumerate(workers * 2)
         ),
         return_exceptions=True,
@@ -169,7 +169,7 @@ async def test_a_reset_ends_the_password_and_does_not_revive_the_numen(gate: Gat
     assert (await gate.refusal(secret=NUMEN)).reason is Reason.AUTHENTICATION
     account = await gate.accounts.find("edupont")
     assert account.standing.state is State.PENDING
-    activated = await gate.login.activate("edupont", Secret(code.text), Secret(CHOSEN), LOCAL)
+    activated = await gate.login.choosing.activate("edupont", Secret(code.text), Secret(CHOSEN), LOCAL)
     assert (activated.account_id, activated.state) == (person.account_id, State.ACTIVE)
 
 
@@ -208,8 +208,8 @@ async def test_wrong_proofs_take_the_same_time(gate: Gate) -> None:
         for login, taken in spans.items():
             gate.clock.step(10_000)
             for work in (
-                gate.login.prove(login, Secret(OTHER), LOCAL, birth_date=BORN),
-                gate.login.prove_recovery(login, Secret(OTHER), LOCAL),
+                gate.login.choosing.prove(login, Secret(OTHER), LOCAL, birth_date=BORN),
+                gate.login.choosing.prove_recovery(login, Secret(OTHER), LOCAL),
             ):
                 began = time.perf_counter()
                 with pytest.raises(Refused):
@@ -223,5 +223,5 @@ async def test_wrong_proofs_take_the_same_time(gate: Gate) -> None:
 async def test_unknown_logins_fail_as_wrong_proofs_do(gate: Gate) -> None:
     for login in ("nobody", "", f"nobody@{DOMAIN}"):
         with pytest.raises(Refused) as refused:
-            await gate.login.activate(login, Secret(NUMEN), Secret(CHOSEN), LOCAL)
+            await gate.login.choosing.activate(login, Secret(NUMEN), Secret(CHOSEN), LOCAL)
         assert refused.value.reason is Reason.AUTHENTICATION

@@ -169,7 +169,7 @@ async def test_an_app_password_does_not_change_the_password(gate: Gate) -> None:
     made = await device(gate, person)
     for service in ("ldap", "web"):
         with pytest.raises(Refused) as refused:
-            await gate.login.change_password(person, made.password, Secret("kT9#vbRe!mq"), HOME, service)
+            await gate.login.choosing.change_password(person, made.password, Secret("kT9#vbRe!mq"), HOME, service)
         assert refused.value.reason is Reason.AUTHENTICATION
     with pytest.raises(Refused):
         await gate.login.prove_again(person, made.password, None, HOME)
@@ -179,11 +179,11 @@ async def test_an_app_password_does_not_change_the_password(gate: Gate) -> None:
 async def test_a_new_password_keeps_devices_unless_the_old_one_was_not_known(gate: Gate) -> None:
     person = await gate.person()
     made = await device(gate, person)
-    await gate.login.change_password(person, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
+    await gate.login.choosing.change_password(person, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
     assert isinstance(await opens(gate, made.password), Principal)
     code = await gate.accounts.reset("edupont")
     assert await opens(gate, made.password) is Reason.NOT_ACTIVATED
-    await gate.login.activate("edupont", Secret(code.text), Secret("zP4!wxLo?rt"), LOCAL)
+    await gate.login.choosing.activate("edupont", Secret(code.text), Secret("zP4!wxLo?rt"), LOCAL)
     assert await opens(gate, made.password) is Reason.AUTHENTICATION
 
 
@@ -250,7 +250,7 @@ async def test_what_a_recovery_revokes_is_on_record(gate: Gate) -> None:
     for name in ("Téléphone", "Tablette"):
         await device(gate, person, name=name)
     code = await gate.accounts.reset("edupont")
-    await gate.login.activate("edupont", Secret(code.text), Secret("kT9#vbRe!mq"), LOCAL)
+    await gate.login.choosing.activate("edupont", Secret(code.text), Secret("kT9#vbRe!mq"), LOCAL)
     assert await gate.login.devices.listing(person.account_id) == []
     revoked = [event for event in await gate.history(person) if event.action is Action.APP_PASSWORD_REVOKED]
     assert [(event.actor, event.service) for event in revoked] == [("self", "web")] * 2

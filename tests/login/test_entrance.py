@@ -147,11 +147,11 @@ async def test_changing_ones_password(gate: Gate) -> None:
     person = await gate.person()
     await gate.enter()
     with pytest.raises(Exception, match="mot du dictionnaire") as refused:
-        await gate.login.change_password(person, Secret(PASSWORD), Secret("Maison#2026"), LOCAL)
+        await gate.login.choosing.change_password(person, Secret(PASSWORD), Secret("Maison#2026"), LOCAL)
     assert getattr(refused.value, "reason", None) is Reason.WEAK_PASSWORD
     with pytest.raises(Exception, match="incorrect"):
-        await gate.login.change_password(person, Secret("wrong"), Secret("kT9#vbRe!mq"), LOCAL)
-    changed = await gate.login.change_password(person, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
+        await gate.login.choosing.change_password(person, Secret("wrong"), Secret("kT9#vbRe!mq"), LOCAL)
+    changed = await gate.login.choosing.change_password(person, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
     assert changed.login_version > person.login_version
     assert (await gate.refusal(secret=PASSWORD)).reason is Reason.AUTHENTICATION
     await gate.enter(secret="kT9#vbRe!mq")
@@ -166,7 +166,7 @@ async def test_nothing_secret_is_at_rest(gate: Gate, capfd: pytest.CaptureFixtur
     await gate.refusal("edupont", "Mot-de-passe-3")
     await gate.refusal("Tapé-dans-le-mauvais-champ-7", "x")
     await gate.refusal("jnouveau", NUMEN)
-    await gate.login.activate("jnouveau", Secret(code.text), Secret("kT9#vbRe!mq"), LOCAL)
+    await gate.login.choosing.activate("jnouveau", Secret(code.text), Secret("kT9#vbRe!mq"), LOCAL)
     rows = "\n".join(
         repr(row) for table in gate.store.read_now(_table_names) for row in gate.store.read_now(_rows, table)
     )
@@ -209,9 +209,9 @@ async def test_a_password_in_memory_does_not_replace_the_one_that_replaced_it(ga
     """Another worker has set a new one a moment ago, and no news of it has come yet."""
     person = await gate.person()
     await gate.enter()
-    await gate.another().login.change_password(person, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
+    await gate.another().login.choosing.change_password(person, Secret(PASSWORD), Secret("kT9#vbRe!mq"), LOCAL)
     with pytest.raises(Refused) as refused:
-        await gate.login.change_password(person, Secret(PASSWORD), Secret("wZ4&xqPl?nd"), LOCAL, "imap")
+        await gate.login.choosing.change_password(person, Secret(PASSWORD), Secret("wZ4&xqPl?nd"), LOCAL, "imap")
     assert refused.value.reason is Reason.AUTHENTICATION
     gate.clock.step(10)
     await gate.enter(secret="kT9#vbRe!mq")

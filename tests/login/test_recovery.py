@@ -161,7 +161,7 @@ async def test_a_code_is_for_one_purpose_and_one_person(desk: Help) -> None:
     assert (await desk.refusal(code, login="mautre")).reason is Reason.AUTHENTICATION
     assert (await desk.gate.refusal(secret=code)).reason is Reason.AUTHENTICATION
     with pytest.raises(Refused) as refused:
-        await desk.gate.login.activate("edupont", Secret(code), Secret(CHOSEN), LOCAL)
+        await desk.gate.login.choosing.activate("edupont", Secret(code), Secret(CHOSEN), LOCAL)
     assert refused.value.reason is Reason.AUTHENTICATION
     with pytest.raises(Refused):
         await desk.addresses.confirm(person, Secret(code), LOCAL)

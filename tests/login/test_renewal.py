@@ -29,7 +29,7 @@ def passwords() -> Passwords:
 
 
 async def change(gate: Gate, person: Principal, old: str, new: str) -> Principal:
-    return await gate.login.change_password(person, Secret(old), Secret(new), LOCAL)
+    return await gate.login.choosing.change_password(person, Secret(old), Secret(new), LOCAL)
 
 
 async def refusal(gate: Gate, person: Principal, old: str, new: str) -> Refused:
@@ -283,9 +283,9 @@ async def test_a_reset_does_not_let_the_forgotten_one_come_back(gate: Gate) -> N
     person = await change(gate, person, PASSWORD, CHOSEN[0])
     code = await gate.accounts.reset("edupont")
     with pytest.raises(Refused) as refused:
-        await gate.login.activate("edupont", Secret(code.text), Secret(CHOSEN[0]), LOCAL)
+        await gate.login.choosing.activate("edupont", Secret(code.text), Secret(CHOSEN[0]), LOCAL)
     assert refused.value.text == Weakness.FORMER.value
-    await gate.login.activate("edupont", Secret(code.text), Secret(CHOSEN[1]), LOCAL)
+    await gate.login.choosing.activate("edupont", Secret(code.text), Secret(CHOSEN[1]), LOCAL)
 
 
 async def test_changes_within_a_second_are_all_kept(gate: Gate) -> None:
