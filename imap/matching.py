@@ -57,8 +57,8 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
     if len(places) < len(snapshot):
         terms.insert(0, Uids(tuple(ranges_of(snapshot.uids[place] for place in places))))
     folder = session.services.store.blobs
-    uids = await session.services.store.read(
-        search.search, selected.owner, selected.shared.mailbox_id, And(tuple(terms)), folder
+    uids = await session.services.store.ponder(
+        session.account_id, search.search, selected.owner, selected.shared.mailbox_id, And(tuple(terms)), folder
     )
     left = places if isinstance(places, range) else set(places)
     found = (snapshot.index(uid) for uid in uids)  # none: arrived after the snapshot

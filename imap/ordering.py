@@ -27,7 +27,8 @@ async def sort_places(session: Session, places: "array[int]", keys: Sequence[Sor
     if not places:
         return places
     selected = session.mailbox
-    return await session.services.store.read(
+    return await session.services.store.ponder(
+        session.account_id,
         order.sort,
         selected.owner,
         selected.shared.mailbox_id,
@@ -44,8 +45,15 @@ async def sorted_line(session: Session, places: "array[int]", keys: Sequence[Sor
     selected = session.mailbox
     named = array("I", numbers(selected.view, places, by_uid))
     fields = tuple((_FIELDS[key.field], key.reverse) for key in keys)
-    return await session.services.store.read(
-        _sorted, selected.owner, selected.shared.mailbox_id, selected.view.snapshot.uids, places, named, fields
+    return await session.services.store.ponder(
+        session.account_id,
+        _sorted,
+        selected.owner,
+        selected.shared.mailbox_id,
+        selected.view.snapshot.uids,
+        places,
+        named,
+        fields,
     )
 
 
@@ -79,8 +87,8 @@ async def threads_line(session: Session, places: "array[int]", algorithm: Thread
         return found.thread((), {}, ())
     selected = session.mailbox
     named = array("I", numbers(selected.view, places, by_uid))
-    return await session.services.store.read(
-        _thread, selected.owner, selected.shared.mailbox_id, selected.view, places, named, algorithm
+    return await session.services.store.ponder(
+        session.account_id, _thread, selected.owner, selected.shared.mailbox_id, selected.view, places, named, algorithm
     )
 
 

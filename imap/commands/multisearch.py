@@ -90,7 +90,7 @@ async def _elsewhere(session: Session, boxes: Sequence[Mailbox], command: MultiS
     if not boxes:
         return {}
     folder = session.services.store.blobs
-    return await session.services.store.read(_search, boxes, command, folder)
+    return await session.services.store.ponder(session.account_id, _search, boxes, command, folder)
 
 
 def _search(tx: Tx, boxes: Sequence[Mailbox], command: MultiSearch, folder: Path) -> _Found:

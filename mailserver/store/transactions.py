@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from mailserver.changes import Change, Changes
 from mailserver.clock import Clock
@@ -18,6 +20,10 @@ __all__ = ["Statement", "Store", "Tx", "Uncertain"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+PONDERING = 2
+"""Threads for reads that take long: more would only share the interpreter (DESIGN.md section 4, invariant 8)."""
 
 
 class Store:
@@ -38,6 +44,9 @@ class Store:
         """Marks our own news."""
         self._sessions = Sessions(self.backend, clock)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
+        self._ponderers = ThreadPoolExecutor(PONDERING, thread_name_prefix="store-ponder")
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        """Who ponders, or waits for it, by account."""
         self._near = Nearness(local=self.backend.dialect == "sqlite")
         self._writer = Writer(self.backend, self._sessions, self.worker, self._publish, writers)
 
@@ -47,6 +56,27 @@ class Store:
         """Run `function(tx, …)` on one snapshot in a reader thread. Raises Temporary: the database is out of reach."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, lambda: self.read_now(function, *args, **kwargs))
+
+    async def ponder(
+        self, account_id: int, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`read` for what may take seconds (a search, an order), asked by this account.
+
+        Other threads do it, PONDERING at once and one for each account, so that neither what is quick nor the searches
+        of others wait for somebody's thousand keys. Whoever goes away while it runs counts until it ends. Raises
+        Temporary.
+        """
+        loop = asyncio.get_running_loop()
+        turn = self._turns.get(account_id) or asyncio.Lock()
+        self._turns[account_id] = turn
+        await turn.acquire()
+        try:
+            running = self._ponderers.submit(lambda: self.read_now(function, *args, **kwargs))
+        except BaseException:
+            turn.release()
+            raise
+        running.add_done_callback(lambda _: _tell(loop, turn.release))
+        return await asyncio.wrap_future(running)
 
     async def glance(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` for a function that takes a fraction of a millisecond when the pages are in memory: a few small rows.
@@ -99,5 +129,12 @@ class Store:
         """Write what waits, then stop the threads and close the connections."""
         self._writer.close()
         self._readers.shutdown(wait=True)
+        self._ponderers.shutdown(wait=True)
         self._sessions.close()
         self.backend.engine.dispose()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    """Do this in the loop's thread, unless the loop has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what)

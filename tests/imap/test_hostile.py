@@ -96,6 +96,33 @@ def test_a_hundred_thousand_ranges_are_refused_and_many_are_taken(sqlite_store: 
     play(scene)
 
 
+def test_long_searches_of_one_account_leave_threads_to_everybody(sqlite_store: Store) -> None:
+    """Eight sessions search at once, some of them leave at once; meanwhile another account reads and searches."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
+            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 5000)
+            crowd = [await world.session(mailbox="INBOX") for _ in range(8)]
+            other = await world.session("mmartin", mailbox="INBOX")
+            await other.ok("APPEND INBOX", literal=MESSAGE)
+            for client in crowd:
+                client.send(
+                    b"a SEARCH " + b" ".join(b"NOT SENTON %d-Feb-2020" % (n % 28 + 1) for n in range(400)) + b"\r\n"
+                )
+            for client in crowd[::2]:
+                client.transport.loseConnection()
+            for _ in range(5):
+                await other.ok("NOOP")
+                assert await other.ok("SEARCH BODY corps") == ["* SEARCH 1"]
+                assert len(await other.ok("FETCH 1:* (ENVELOPE BODY.PEEK[])")) > 0
+            for client in crowd[1::2]:
+                await client.until(b"a OK")
+
+    play(scene)
+
+
 def test_or_finds_what_any_of_its_terms_finds(sqlite_store: Store) -> None:
     async def scene() -> None:
         async with World(sqlite_store) as world:

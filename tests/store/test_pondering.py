@@ -1,0 +1,61 @@
+"""Reads that take long: threads of their own, one at a time for each account."""
+
+import asyncio
+import threading
+
+import pytest
+
+from mailserver.store.transactions import PONDERING, Store, Tx
+
+
+async def test_one_account_never_takes_all_threads(store: Store) -> None:
+    go = threading.Event()
+    begun: list[int] = []
+
+    def long(tx: Tx, number: int) -> int:
+        begun.append(number)
+        assert go.wait(20)
+        return number
+
+    first = [asyncio.create_task(store.ponder(1, long, number)) for number in range(8)]
+    try:
+        while not begun:
+            await asyncio.sleep(0.01)
+        for number in range(2 * PONDERING):
+            assert await store.ponder(2, lambda tx, number=number: number) == number  # type: ignore[misc]
+            assert await store.read(lambda tx: "read") == "read"
+        assert begun == [0]
+    finally:
+        go.set()
+    assert await asyncio.gather(*first) == list(range(8))
+
+
+async def test_whoever_goes_away_counts_until_the_end(store: Store) -> None:
+    go, ended = threading.Event(), threading.Event()
+
+    def long(tx: Tx) -> None:
+        assert go.wait(20)
+        ended.set()
+
+    left = asyncio.create_task(store.ponder(1, long))
+    waiting = asyncio.create_task(store.ponder(1, lambda tx: ended.is_set()))
+    await asyncio.sleep(0.05)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    gone = asyncio.create_task(store.ponder(1, lambda tx: None))
+    await asyncio.sleep(0.05)
+    gone.cancel()
+    assert not waiting.done()
+    go.set()
+    assert await waiting is True
+    assert await store.ponder(1, lambda tx: 3) == 3
+
+
+async def test_an_error_gives_the_turn_back(store: Store) -> None:
+    def broken(tx: Tx) -> None:
+        raise LookupError
+
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            await store.ponder(1, broken)
