@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from directory import issuing
+from directory.hashing import NO_PASSWORD, Kept
 from mailserver.address import parse
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
@@ -107,7 +108,7 @@ def marks(proofs: Proofs, person: NewPerson) -> Marks:
     )
 
 
-def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, password_hash: str = "") -> Enrolled:
+def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, kept: Kept = NO_PASSWORD) -> Enrolled:
     """Create a checked person: identifier, address, account, entry, school. A password activates the account.
 
     Raises Refused(CONFLICT | INVALID | LIMIT).
@@ -143,15 +144,15 @@ def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, password_
                 "discipline": person.discipline,
                 "title": person.title,
                 "hidden": int(person.hidden),
-                "password": password_hash,
+                "password": kept.hash,
             }
         ],
     )
     if person.affiliations:
         affiliations.replace(tx, account_id, person.affiliations)
     know_places(tx, person.uai, person.affiliations)
-    if password_hash:
-        accounts.password_chosen(tx, account_id)
+    if kept.hash:
+        accounts.password_chosen(tx, account_id, kept.verifier)
     audit.record(tx, origin, Action.CREATED, account_id, person.role.value)
     return Enrolled(account_id, issued.login, issued.address)
 

@@ -9,12 +9,14 @@ import os
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from passlib.hash import argon2  # type: ignore[import-untyped]
 
 from mailserver.errors import Temporary
 from mailserver.sasl import Secret
+from mailserver.verifiers import Verifiers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,11 +32,24 @@ NEVER = "$argon2id$v=19$m=19456,t=2,p=1$ZGVjb3kgb2Ygbm9ib2R5IQ$Fh8GWpkKQrbGcvLzA
 """A hash of nobody's password: unknown logins cost what known ones do (enumeration by time)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a password; nothing, when there is none."""
+
+    hash: str = field(default="", repr=False)
+    verifier: bytes = field(default=b"", repr=False)
+    """Sealed, for SCRAM; empty where the settings do not ask for it, and where only the hash is known."""
+
+
+NO_PASSWORD = Kept()
+
+
 class Passwords:
     """Hashes and verifies. One per process."""
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, verifiers: Verifiers | None = None) -> None:
         """`threads` 0: one per core, four at most."""
+        self._verifiers = verifiers
         # The lazy loader of passlib breaks verify(x, hash(y)) unless the backend is chosen first.
         argon2.set_backend()
         self._scheme = argon2.using(type="ID", memory_cost=MEMORY_KIB, time_cost=PASSES, parallelism=LANES)
@@ -45,6 +60,10 @@ class Passwords:
     async def hash(self, secret: Secret) -> str:
         """The hash to keep. Raises Temporary when too many wait."""
         return await self._run(self.hash_now, secret)
+
+    async def keep(self, secret: Secret) -> Kept:
+        """All that is to be kept of it. Raises Temporary when too many wait."""
+        return await self._run(self.keep_now, secret)
 
     async def verify(self, secret: Secret, kept: str) -> bool:
         """True when the secret is what was hashed; an empty `kept` takes as long and is never right."""
@@ -60,9 +79,13 @@ class Passwords:
         right = bool(self._scheme.verify(_prepare(secret), kept or NEVER))
         return right and bool(kept) and len(text) <= MAX_PASSWORD
 
-    def hash_soon(self, secret: Secret) -> "Future[str]":
-        """Hash in the pool, for callers without a loop; they bound how many they submit."""
-        return self._pool.submit(self.hash_now, secret)
+    def keep_now(self, secret: Secret) -> Kept:
+        """The same in the calling thread."""
+        return Kept(self.hash_now(secret), self._verifiers.make(secret) if self._verifiers is not None else b"")
+
+    def keep_soon(self, secret: Secret) -> "Future[Kept]":
+        """In the pool, for callers without a loop; they bound how many they submit."""
+        return self._pool.submit(self.keep_now, secret)
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._waiting >= MAX_WAITING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from directory import enrolment, rosters
 from directory.enrolment import Academy
-from directory.hashing import Passwords
+from directory.hashing import Kept, Passwords
 from mailserver import visibility
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
@@ -20,6 +20,7 @@ from mailserver.store.conditions import All, Condition, Contains, Field, Some, v
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.people import Entry
 from mailserver.store.transactions import Store, Tx
+from mailserver.verifiers import Verifiers
 
 REMEMBERED = 20_000
 """Logins and addresses whose answer is kept in memory."""
@@ -50,7 +51,7 @@ class EmbeddedDirectory:
 
     def __init__(self, *, settings: Settings, store: Store, clock: Clock) -> None:
         self.academy = Academy(settings.domain, Proofs(settings.secret("hmac")))
-        self.passwords = Passwords()
+        self.passwords = Passwords(verifiers=Verifiers.wanted(settings))
         self._aliases = frozenset(settings.aliases)
         self._quota = settings.limits.quota
         self._house = rosters.House.of(settings)
@@ -154,7 +155,7 @@ class EmbeddedDirectory:
 
     async def set_password(self, account_id: int, secret: Secret) -> None:
         """Set the password as it is."""
-        await self._store.write(keep_password, account_id, await self.passwords.hash(secret))
+        await self._store.write(keep_password, account_id, await self.passwords.keep(secret))
 
     async def remove(self, account_id: int) -> None:
         """Remove a person's entry; their names lead nowhere from now on."""
@@ -172,10 +173,10 @@ class EmbeddedDirectory:
         return entry.principal(self._quota)
 
 
-def keep_password(tx: Tx, account_id: int, password_hash: str) -> None:
-    """A new hash, and what it means for the account, in one unit. Raises Refused(NOT_FOUND)."""
-    people.set_password(tx, account_id, password_hash)
-    accounts.password_chosen(tx, account_id)
+def keep_password(tx: Tx, account_id: int, kept: Kept) -> None:
+    """A new password, and what it means for the account, in one unit. Raises Refused(NOT_FOUND)."""
+    people.set_password(tx, account_id, kept.hash)
+    accounts.password_chosen(tx, account_id, kept.verifier)
 
 
 def _search(tx: Tx, words: Sequence[str], limit: int, viewer: Principal | None) -> list[Entry]:

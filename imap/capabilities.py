@@ -35,6 +35,7 @@ CAPABILITIES = (
     Capability("LOGINDISABLED", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: not session.may_log_in),
     Capability("AUTH=PLAIN", 4616, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
     Capability("AUTH=LOGIN", 3501, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_log_in),
+    Capability("AUTH=SCRAM-SHA-256", 7677, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_prove),
     Capability("ID", 2971, "imap.commands.basic"),
     Capability("ENABLE", 5161, "imap.commands.basic"),
     Capability("IDLE", 2177, "imap.commands.basic"),

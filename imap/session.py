@@ -152,6 +152,11 @@ class Session:
         return self.connection.secure or self.connection.loopback
 
     @property
+    def may_prove(self) -> bool:
+        """SCRAM-SHA-256 is offered. A password chosen by a person can be guessed from what is said: not in clear."""
+        return self.may_log_in and self.services.login.scram.ready
+
+    @property
     def may_compress(self) -> bool:
         return not self.connection.compressed
 

@@ -216,7 +216,7 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         clock=services.clock,
     )
     sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)
-    return {
+    always: dict[str, Callable[[], Awaitable[None]]] = {
         "relay": relay.run,
         "indexer": indexer.run,
         "collector": collector.run,
@@ -224,6 +224,7 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "moderation": moderation.run,
         "sealer": sealer.run,
     }
+    return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
 
 
 @contextlib.asynccontextmanager

@@ -6,10 +6,10 @@ never a silent default. Sizes are octets, times are seconds.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 FILE_NAME = "mailserver.toml"
 
@@ -153,6 +153,13 @@ class Passwords(_Section):
     """Roles that need a second factor in the web interface."""
 
 
+class LoginSettings(_Section):
+    """Ways of proving who somebody is."""
+
+    scram: bool = False
+    """SCRAM-SHA-256 over IMAP: a verifier is kept with each password set from now on."""
+
+
 class Accounts(_Section):
     """From the first code to the last octet. Days."""
 
@@ -216,6 +223,7 @@ class Settings(_Section):
     """None: the embedded directory."""
     web: Web = Web()
     passwords: Passwords = Passwords()
+    login: LoginSettings = LoginSettings()
     accounts: Accounts = Accounts()
     audit: Audit = Audit()
     lists: Lists = Lists()
@@ -223,6 +231,13 @@ class Settings(_Section):
     dkim_selector: str = "s1"
     directory: Path = Path()
     """The instance's folder; not written in the file."""
+
+    @model_validator(mode="after")
+    def _check_scram(self) -> Self:
+        """In a directory of its own right passwords change behind our back: a verifier would outlive its password."""
+        if self.login.scram and self.ldap is not None:
+            raise ValueError("login.scram works with the embedded directory only, not with [ldap]")
+        return self
 
     @property
     def name(self) -> str:

@@ -43,3 +43,10 @@ def test_a_next_hop_that_cannot_be_used_is_refused_at_start(tmp_path: Path, hop:
     (tmp_path / "mailserver.toml").write_text(f'domain = "ac-exemple.fr"\n[outbound]\nsmarthost = "{hop}"\n')
     with pytest.raises(SettingsError, match=r"outbound\.smarthost"):
         load(tmp_path)
+
+
+def test_verifiers_cannot_follow_the_passwords_of_another_directory(tmp_path: Path) -> None:
+    ldap = '[ldap]\nurl = "ldap://127.0.0.1"\nbase = "dc=ac-exemple,dc=fr"\n'
+    (tmp_path / "mailserver.toml").write_text(f'domain = "ac-exemple.fr"\n[login]\nscram = true\n{ldap}')
+    with pytest.raises(SettingsError, match="embedded directory only"):
+        load(tmp_path)

@@ -166,4 +166,4 @@ def _take_passwords(tx: Tx, done: Sequence[Step]) -> None:
             continue
         if step.outcome is not Outcome.CREATED:  # an arrival's entry has it already
             people.set_password(tx, step.after.account_id, step.candidate.password_hash)
-        accounts.password_chosen(tx, step.after.account_id)
+        accounts.password_chosen(tx, step.after.account_id, step.candidate.verifier)

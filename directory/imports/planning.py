@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from directory.hashing import Passwords
+from directory.hashing import NO_PASSWORD, Kept, Passwords
 from directory.imports import facts
 from directory.imports.deciding import Step, Terms, decide
 from directory.imports.recognition import Recogniser, place_fault, uai_fault, uais_of
@@ -239,7 +239,7 @@ class Planner:
             return
         done, learned = decide(view, self._terms, batch, self._hints)
         keep_hints(self._hints, learned)
-        hashes = self._hashes(done, secrets)
+        kept = self._kept(done, secrets)
         lines = []
         for place, step in enumerate(done):
             if step.outcome is Outcome.UNCHANGED:
@@ -251,15 +251,15 @@ class Planner:
                 outcome = replace(outcome, account_id=0)
             listener.result(outcome)
             if step.outcome is not Outcome.REFUSED:
-                lines.append(facts.dump_candidate(_settled(step, hashes.get(place, ""))))
+                lines.append(facts.dump_candidate(_settled(step, kept.get(place, NO_PASSWORD))))
         plan.scratch.write(lines)
 
-    def _hashes(self, done: Sequence[Step], secrets: Mapping[int, Secret]) -> dict[int, str]:
-        """Hashes of the passwords that will be taken, on all cores; the others are not worth 20 ms each."""
+    def _kept(self, done: Sequence[Step], secrets: Mapping[int, Secret]) -> dict[int, Kept]:
+        """What is kept of the passwords that will be taken, on all cores; the others are not worth 20 ms each."""
         if not self._rules.hash_passwords:
             return {}
         futures = {
-            place: self._passwords.hash_soon(secrets[place])
+            place: self._passwords.keep_soon(secrets[place])
             for place, step in enumerate(done)
             if step.activates and place in secrets
         }
@@ -289,13 +289,13 @@ class Planner:
             self._decide(view, plan, listener)
 
 
-def _settled(step: Step, password_hash: str) -> Candidate:
+def _settled(step: Step, kept: Kept) -> Candidate:
     """The candidate as the plan keeps it: whom nothing but a place tells apart is settled now."""
     candidate = step.candidate
     found = step.before.account_id if step.before is not None and candidate.place >= 0 else candidate.account_id
-    if found == candidate.account_id and not password_hash:
+    if found == candidate.account_id and not kept.hash:
         return candidate
-    return replace(candidate, account_id=found, password_hash=password_hash)
+    return replace(candidate, account_id=found, password_hash=kept.hash, verifier=kept.verifier)
 
 
 # ---------------------------------------------------------------------- what the plan would make of the directory

@@ -52,6 +52,8 @@ class Candidate:
     has_password: bool = False
     password_hash: str = field(default="", repr=False)
     """Activates an account that was never activated."""
+    verifier: bytes = field(default=b"", repr=False)
+    """Of the same password, sealed, for SCRAM."""
 
 
 @dataclass(frozen=True, slots=True)

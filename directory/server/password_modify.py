@@ -6,7 +6,7 @@ administrator sets anybody's as it is. Without a new password the server makes o
 
 from dataclasses import dataclass
 
-from directory.hashing import Passwords
+from directory.hashing import Kept, Passwords
 from directory.people import keep_password
 from directory.server import passwords
 from directory.server.binding import Binder
@@ -88,7 +88,7 @@ class PasswordModify:
         if wanted.old is not None and not await self._keeper.verify(wanted.old, held):
             raise Fault(Code.INVALID_CREDENTIALS, "the old password is another one")
         made = passwords.generate(self._store.clock) if wanted.new is None else None
-        kept = await self._keeper.hash(passwords.settable(made or wanted.new or Secret("")))
+        kept = await self._keeper.keep(passwords.settable(made or wanted.new or Secret("")))
         try:
             await self._store.write(set_password, origin, entry.account_id, kept)
         except Refused as refused:
@@ -96,8 +96,8 @@ class PasswordModify:
         return Done(made)
 
 
-def set_password(tx: Tx, origin: Origin, account_id: int, kept: str) -> None:
-    """A hash as the administrator gives it; a waiting account is active. Raises Refused(CANNOT) when closed."""
+def set_password(tx: Tx, origin: Origin, account_id: int, kept: Kept) -> None:
+    """A password as the administrator gives it; a waiting account is active. Raises Refused(CANNOT) when closed."""
     standing = accounts.get(tx, account_id)
     if standing is None or standing.state is State.CLOSED:
         raise Refused(Reason.CANNOT, "the account is closed")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from directory.hashing import MAX_PASSWORD, Passwords
+from directory.hashing import MAX_PASSWORD, Kept, Passwords
 from directory.server import ber
 from directory.server.faults import Fault
 from directory.server.messages import Code
@@ -86,15 +86,16 @@ def given_hash(text: str) -> str | None:
     return None
 
 
-async def to_keep(passwords: Passwords, values: Sequence[bytes]) -> str:
-    """The hash to keep of the one value that is given. Raises Fault; Temporary when too many wait."""
+async def to_keep(passwords: Passwords, values: Sequence[bytes]) -> Kept:
+    """What to keep of the one value that is given. Raises Fault; Temporary when too many wait."""
     if len(values) != 1:
         raise Fault(Code.CONSTRAINT_VIOLATION, "userPassword: an account has one password")
     try:
         text = values[0].decode("utf-8")
     except UnicodeDecodeError:
         raise Fault(Code.INVALID_ATTRIBUTE_SYNTAX, "userPassword: a password is UTF-8 here") from None
-    return given_hash(text) or await passwords.hash(settable(Secret(text)))
+    given = given_hash(text)
+    return Kept(given) if given else await passwords.keep(settable(Secret(text)))
 
 
 def settable(secret: Secret) -> Secret:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from directory.enrolment import Academy
-from directory.hashing import Passwords
+from directory.hashing import NO_PASSWORD, Kept, Passwords
 from directory.rosters import House
 from directory.server import controls, passwords
 from directory.server.entries import Viewer
@@ -102,21 +102,21 @@ class Updater:
             text = "one's own password is changed by the Password Modify operation (RFC 3062), with the old one"
             raise Fault(Code.UNWILLING_TO_PERFORM, text)
         held = await self._held(update.entry)
-        kept, known = held, False
+        kept, known = Kept(held), False
         for change in changes:
             match change.edit:
-                case Edit.ADD if kept:
+                case Edit.ADD if kept.hash:
                     raise Fault(Code.CONSTRAINT_VIOLATION, "userPassword: an account has one password: replace it")
                 case Edit.ADD:
                     kept = (await self._kept(change.values)).kept
                 case Edit.REPLACE:
-                    kept = (await self._kept(change.values)).kept if change.values else ""
+                    kept = (await self._kept(change.values)).kept if change.values else NO_PASSWORD
                 case Edit.DELETE:
-                    known = await self._is_held(change.values, kept) or known
-                    kept = ""
+                    known = await self._is_held(change.values, kept.hash) or known
+                    kept = NO_PASSWORD
                 case Edit.INCREMENT:
                     raise Fault(Code.CONSTRAINT_VIOLATION, "userPassword: not an integer, cannot be incremented")
-        return Password(kept, held if known else None) if kept != held else None
+        return Password(kept, held if known else None) if kept.hash != held else None
 
     async def _held(self, dn: str) -> str:
         """The hash that an entry has now; empty when it has none."""

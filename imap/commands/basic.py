@@ -15,8 +15,9 @@ from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bye, no, ok
 from imap.wire.syntax import ends_idle
-from mailserver import sasl
+from mailserver import sasl, sasl_scram
 from mailserver.errors import BadSyntax
+from mailserver.identity import Principal
 from mailserver.sasl import Credentials, Secret
 
 log = structlog.get_logger("imap")
@@ -109,12 +110,18 @@ async def log_in(session: Session, command: commands.Login) -> Outputs:
 
 
 async def authenticate(session: Session, command: commands.Authenticate) -> Outputs:
-    """RFC 3501 section 6.2.2 with PLAIN (RFC 4616) and LOGIN; SASL-IR (RFC 4959)."""
-    if command.mechanism not in ("PLAIN", "LOGIN"):
+    """RFC 3501 section 6.2.2 with PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 (RFC 7677); SASL-IR (RFC 4959)."""
+    known = ("PLAIN", "LOGIN", *((sasl_scram.MECHANISM,) if session.services.login.scram.ready else ()))
+    if command.mechanism not in known:
         yield no("No such mechanism", Code(CodeName.CANNOT))
         return
     if not session.may_log_in:
         yield _privacy_required()
+        return
+    if command.mechanism == sasl_scram.MECHANISM:
+        async with aclosing(_prove(session, command)) as answer:
+            async for output in answer:
+                yield output
         return
     if command.mechanism == "PLAIN":
         if command.initial is not None:
@@ -137,6 +144,25 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Outp
         raise BadSyntax("Login and password must be UTF-8") from None
 
 
+async def _prove(session: Session, command: commands.Authenticate) -> Outputs:
+    """SCRAM-SHA-256 (RFC 5802 section 5): each shows the other that it knows the password, which nobody says."""
+    scram = session.services.login.scram
+    if command.initial is not None:
+        message = command.initial.reveal()
+    else:
+        yield responses.challenge()
+        message = await _response(session)
+    opening = sasl_scram.parse_opening(message)
+    challenge = await scram.begin(opening)
+    yield responses.challenge(challenge)
+    proof = sasl_scram.parse_proof(opening, challenge, await _response(session))
+    principal, signature = await scram.finish(opening, proof, session.connection.peer, "imap")
+    yield responses.challenge(signature)
+    if await _response(session):
+        raise BadSyntax("Nothing is left to be said")
+    yield await _enter(session, principal, opening.authorization)
+
+
 async def _response(session: Session) -> bytes:
     """One line of the client's half of a SASL dialogue; `*` gives it up (RFC 3501 section 6.2.2)."""
     line = await session.connection.line()
@@ -149,7 +175,11 @@ async def _admit(session: Session, credentials: Credentials) -> Reply:
     """Ask the one place that knows passwords, and enter the authenticated state. Raises Refused."""
     connection = session.connection
     principal = await session.services.login.login(credentials.login, credentials.secret, connection.peer, "imap")
-    claimed = credentials.authorization
+    return await _enter(session, principal, credentials.authorization)
+
+
+async def _enter(session: Session, principal: Principal, claimed: str) -> Reply:
+    """The authenticated state, for who may act as whom they claim to be."""
     if claimed and claimed.casefold() != principal.login.casefold() and not principal.owns(claimed):
         return no("Acting for somebody else is not possible", Code(CodeName.AUTHORIZATIONFAILED))
     session.log_in(principal)

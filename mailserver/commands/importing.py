@@ -29,6 +29,7 @@ from mailserver.settings import Settings
 from mailserver.store import schools
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
+from mailserver.verifiers import Verifiers
 
 DAY = 86400
 
@@ -54,7 +55,7 @@ def export_of(
 @contextlib.contextmanager
 def intake_of(settings: Settings, store: Store, source: str, *, full: bool) -> Iterator[Intake]:
     """Imports into the instance's directory."""
-    passwords = Passwords()
+    passwords = Passwords(verifiers=Verifiers.wanted(settings))
     try:
         accounts = settings.accounts
         terms = Terms(source, settings.domain, full, int(store.clock.now()) + accounts.leaver_days * DAY)

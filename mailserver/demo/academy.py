@@ -11,6 +11,7 @@ from rich.table import Table
 import agenda.reading
 from directory import enrolment, rosters
 from directory.enrolment import Academy
+from directory.hashing import Kept
 from directory.people import EmbeddedDirectory, keep_password
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
@@ -51,10 +52,10 @@ class _Plan:
     calendar: Calendar
     blobs: Path
     admin: Principal
-    opened: str
-    """Hash of the password everybody can try."""
-    closed: str
-    """Hash of a password nobody knows, for everybody else."""
+    opened: Kept
+    """Of the password everybody can try."""
+    closed: Kept
+    """Of a password nobody knows, for everybody else."""
 
 
 async def populate(settings: Settings, store: Store | None = None) -> list[DemoAccount]:
@@ -75,8 +76,8 @@ async def populate(settings: Settings, store: Store | None = None) -> list[DemoA
             calendar=Calendar.before(int(store.clock.now()), ZoneInfo(settings.web.timezone)),
             blobs=settings.data / "blobs",
             admin=admin,
-            opened=await directory.passwords.hash(Secret(people.PASSWORD)),
-            closed=await directory.passwords.hash(unknown),
+            opened=await directory.passwords.keep(Secret(people.PASSWORD)),
+            closed=await directory.passwords.keep(unknown),
         )
         persons = await store.write(_build, plan)
     finally:

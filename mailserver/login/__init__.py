@@ -26,7 +26,7 @@ sent to the private address (`recovery`, `private`). An expired one opens the we
 (`renewal`). Whoever chooses meets `choice`. What changes the protection of an account is told to its owner (`telling`).
 
 Modules: `entrance` (the class), `gate` (the policy that all ways share), `choosing` (new passwords), `memory` (recent
-successes), `throttle`, `turns`, `devices`, `factors`, `staying`, `provisional`; `choice`, `policy`, `own`,
+successes), `throttle`, `turns`, `devices`, `factors`, `scram`, `staying`, `provisional`; `choice`, `policy`, `own`,
 `dates`, `words`, `history` (what a chosen password may be).
 """
 

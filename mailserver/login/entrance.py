@@ -16,6 +16,7 @@ from mailserver.login.devices import OTHER_SCOPE, REVOKED, SERVICES, Devices, ca
 from mailserver.login.factors import Factors, Proven
 from mailserver.login.gate import WEB, WRONG, Gate
 from mailserver.login.memory import CHECKED_SECONDS, Memory, Success
+from mailserver.login.scram import Scram
 from mailserver.login.throttle import Attempt, Facts
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
@@ -24,6 +25,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
+from mailserver.verifiers import Verifiers
 
 log = structlog.get_logger("login")
 
@@ -45,6 +47,7 @@ class Login:
         self.devices = Devices(store=store, clock=clock, proofs=gate.proofs)
         choice = Choice(settings=settings, store=store, directory=directory, proofs=gate.proofs)
         self.choosing = Choosing(gate, choice, self._show)
+        self.scram = Scram(gate, Verifiers.wanted(settings))
         changes.subscribe("account", DIRECTORY, gate.hear)
 
     # ------------------------------------------------------------------ entering

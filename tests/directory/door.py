@@ -21,7 +21,7 @@ from mailserver.clock import SystemClock
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.sasl import Secret
-from mailserver.settings import Limits, Settings
+from mailserver.settings import Limits, LoginSettings, Settings
 from mailserver.store import people, schools
 from mailserver.store.transactions import Store
 from mailserver.tls import make_certificate, write_secret
@@ -38,13 +38,13 @@ SCHOOL = "0210006T"
 class Academy:
     """One worker's LDAP door and what stands behind it."""
 
-    def __init__(self, folder: Path, template: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, template: Path, limits: Limits, ways: LoginSettings) -> None:
         for name in ("data/blobs", "secrets"):
             (folder / name).mkdir(parents=True)
         shutil.copy(template, folder / "data" / "mail.db")
         write_secret(folder / "secrets" / "ldap-admin", ADMIN_PASSWORD.encode() + b"\n")
         write_secret(folder / "secrets" / "hmac", b"k" * 32)
-        self.settings = Settings(domain="ac-exemple.fr", directory=folder, limits=limits)
+        self.settings = Settings(domain="ac-exemple.fr", directory=folder, limits=limits, login=ways)
         now = datetime.datetime.now(datetime.UTC)
         make_certificate(self.settings.certificate, self.settings.private_key, ["ldap.ac-exemple.fr"], now)
         clock, changes = SystemClock(), Changes()
@@ -157,9 +157,11 @@ def _listener() -> socket.socket:
 
 
 @contextlib.contextmanager
-def academy(folder: Path, template: Path, limits: Limits | None = None) -> Iterator[Academy]:
+def academy(
+    folder: Path, template: Path, limits: Limits | None = None, ways: LoginSettings | None = None
+) -> Iterator[Academy]:
     """An academy without people."""
-    running = Academy(folder, template, limits or Limits())
+    running = Academy(folder, template, limits or Limits(), ways or LoginSettings())
     try:
         yield running
     finally:

@@ -11,6 +11,7 @@
 
 Several sessions are named `A-C:`, `A-S:`, `B-C:`, ... A session begins with its greeting, which is not written.
 `@quota edupont 4096 3` limits an account to octets and messages.
+`@scram` offers SCRAM-SHA-256 as in the example of its RFC (password `pencil`).
 `@in A edupont INBOX` logs a session in and selects a mailbox, unseen. In `S:` lines `<any>` is any text, `<number>`
 digits, `<name=number>` remembers them and `<=name>` is the same digits again, also in `C:` lines.
 """
@@ -24,7 +25,7 @@ from typing import Protocol
 
 from mailserver.store import accounts, blobs, mailboxes, messages
 from mailserver.store.transactions import Tx
-from tests.imap.world import PASSWORD, Client, World
+from tests.imap.world import PASSWORD, Client, Pencil, World
 
 FOLDER = Path(__file__).parent / "dialogues"
 _LINE = re.compile(r"(?:(\w+)-)?([CS]):(?: (.*)|)$")
@@ -51,6 +52,7 @@ class Dialogue:
     inside: list[tuple[str, str, str]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     quotas: list[tuple[str, int, int]] = field(default_factory=list)
+    scram: bool = False
 
     @property
     def sessions(self) -> list[str]:
@@ -85,6 +87,8 @@ def _directive(dialogue: Dialogue, line: str, place: str) -> None:
     elif word == "@quota":
         login, octets, count = arguments
         dialogue.quotas.append((login, int(octets), int(count)))
+    elif word == "@scram":
+        dialogue.scram = True
     elif word == "@in":
         session, login, mailbox = arguments
         dialogue.inside.append((session.replace("-", ""), login, mailbox))
@@ -106,6 +110,8 @@ def imap_date(seconds: int) -> bytes:
 async def prepare(dialogue: Dialogue, world: World) -> dict[str, Client]:
     """Make the people and their mail, and open the sessions."""
     await world.people(*dialogue.people)
+    if dialogue.scram:
+        world.keeper.scram = Pencil(world.keeper.people)
     for login, mailbox, date, flags, octets in dialogue.mail:
         prepared = blobs.prepare(octets, world.store.blobs)
         await world.store.write(deliver, world.accounts[login], mailbox, prepared, flags, date)

@@ -15,8 +15,8 @@ from tests.imap import dialogues
 from tests.imap.dialogues import Dialogue
 from tests.imap.world import PASSWORD, PATIENCE
 
-FILES = [path for path in sorted(dialogues.FOLDER.glob("*.txt")) if path.stem != "authenticate"]
-"""The one left out holds logins in base64, which cannot be exchanged for people of its own."""
+FILES = [path for path in sorted(dialogues.FOLDER.glob("*.txt")) if path.stem not in ("authenticate", "scram")]
+"""Those left out hold logins in base64 that cannot be exchanged for people of their own."""
 
 
 def _own(dialogue: Dialogue, number: int) -> Dialogue:

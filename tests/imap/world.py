@@ -1,6 +1,7 @@
 """A store, people, and the IMAP door over an in-memory transport: everything real but the socket."""
 
 import asyncio
+import base64
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -14,11 +15,13 @@ from imap.protocol import Connection
 from imap.session import Services
 from imap.shelf import Shelf
 from imap.welcome import Welcome
+from mailserver import sasl_scram
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, Role, Roster, State
 from mailserver.login import staying
 from mailserver.notices.house import house_of
 from mailserver.sasl import Secret
+from mailserver.sasl_scram import Opening, Proof, Verifier
 from mailserver.settings import Limits, Settings
 from mailserver.sharing import Sharing
 from mailserver.store import accounts, mailboxes, news
@@ -37,6 +40,31 @@ def create_account(tx: Tx, login: str) -> int:
     return int(row[0])
 
 
+class NoScram:
+    """Where the settings do not ask for it."""
+
+    ready = False
+
+
+class Pencil:
+    """SCRAM with the salt, the nonce and the password of the example of RFC 7677 section 3."""
+
+    ready = True
+
+    def __init__(self, people: dict[str, Principal]) -> None:
+        self._people = people
+        self._verifier = Verifier.of(Secret("pencil"), base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096)
+
+    async def begin(self, opening: Opening) -> bytes:
+        return sasl_scram.challenge(opening, b"%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", self._verifier)
+
+    async def finish(self, opening: Opening, proof: Proof, peer: str, service: str) -> tuple[Principal, bytes]:
+        proven = sasl_scram.signature(self._verifier, proof)
+        if proven is None or opening.login not in self._people:
+            raise Refused(Reason.AUTHENTICATION, "Wrong login or password")
+        return self._people[opening.login], proven
+
+
 class Doorkeeper:
     """Knows the people of the tests by their one password, as `mailserver.login.Login` would."""
 
@@ -46,6 +74,7 @@ class Doorkeeper:
         self.asked: list[tuple[str, str]] = []
         self._store = store
         self._house = house_of(settings)
+        self.scram: NoScram | Pencil = NoScram()
 
     def add(self, account_id: int, login: str, quota: int = 0) -> Principal:
         principal = Principal(

@@ -16,7 +16,7 @@ from mailserver.errors import Refused
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.sasl import Secret
-from mailserver.settings import Limits, Passwords, Settings, Web
+from mailserver.settings import Limits, LoginSettings, Passwords, Settings, Web
 from mailserver.store import audit, guesses
 from mailserver.store.audit import Event, Origin
 from mailserver.store.transactions import Store
@@ -113,7 +113,15 @@ def passwords() -> Passwords:
 
 
 @pytest.fixture
-async def gate(make_store: Callable[[], Store], tmp_path: Path, passwords: Passwords) -> AsyncIterator[Gate]:
+def ways() -> LoginSettings:
+    """The ways of logging in; a module that wants others has a fixture of this name."""
+    return LoginSettings()
+
+
+@pytest.fixture
+async def gate(
+    make_store: Callable[[], Store], tmp_path: Path, passwords: Passwords, ways: LoginSettings
+) -> AsyncIterator[Gate]:
     """The way in, on each engine in turn."""
     write_secret(tmp_path / "secrets" / "hmac", b"k" * 32)
     settings = Settings(
@@ -122,6 +130,7 @@ async def gate(make_store: Callable[[], Store], tmp_path: Path, passwords: Passw
         limits=Limits(login_failures=LIMIT, login_window=WINDOW),
         web=Web(help_contact="le 03 80 00 00 00"),
         passwords=passwords,
+        login=ways,
     )
     clock = SteppedClock()
     database = make_store()

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from directory import names, schema
 from directory.enrolment import Academy
+from directory.hashing import Kept
 from directory.rosters import House
 from directory.server.faults import Fault
 from directory.server.messages import Code
@@ -35,10 +36,10 @@ class Desk:
 class Password:
     """What an update does with userPassword.
 
-    `kept` is the new hash; empty: there is none any more. `held` is the one it was checked against; None: any.
+    `kept` is the new one; empty: there is none any more. `held` is the hash it was checked against; None: any.
     """
 
-    kept: str
+    kept: Kept
     held: str | None = None
 
 
@@ -82,7 +83,7 @@ def hold_to(changed: frozenset[str], wanted: Attributes, after: Attributes, loos
 
 def refuse_password(password: Password | None) -> None:
     """For entries that never log in. Raises Fault."""
-    if password is not None and password.kept:
+    if password is not None and password.kept.hash:
         raise Fault(Code.UNWILLING_TO_PERFORM, "userPassword: only accounts (acadPerson) have a password")
 
 

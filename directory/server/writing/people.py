@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from directory import enrolment, lifecycle, names, schema, tree
+from directory.hashing import NO_PASSWORD
 from directory.people import keep_password
 from directory.server.faults import Fault
 from directory.server.messages import Code
@@ -50,7 +51,7 @@ class People:
             affiliations=person.affiliations,
             hidden=person.hidden,
         )
-        kept = password.kept if password is not None else ""
+        kept = password.kept if password is not None else NO_PASSWORD
         extra = tree.dump_extra(person.extra)
         made = enrolment.enrol(desk.tx, desk.academy, enrolment.checked(new), desk.origin, kept)
         if extra:
@@ -201,7 +202,7 @@ def _set_password(desk: Desk, row: Row, password: Password) -> None:
         raise Fault(Code.UNWILLING_TO_PERFORM, "the account is closed")
     if password.held is not None and people.password(tx, account_id) != password.held:
         raise Refused(Reason.CONFLICT, "userPassword: another password was set meanwhile")
-    if password.kept:
+    if password.kept.hash:
         keep_password(tx, account_id, password.kept)
         audit.record(tx, desk.origin, Action.PASSWORD_SET, account_id)
     else:

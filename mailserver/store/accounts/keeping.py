@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, update
 
 from mailserver.identity import State
+from mailserver.store import verifiers
 from mailserver.store.accounts.rows import Marks, by_login, move, note, require
 from mailserver.store.schema.accounts import account
 from mailserver.store.statements import Statement, Tx
@@ -116,9 +117,13 @@ def set_waiting_code(tx: Tx, account_id: int, hashed: bytes, expires: int) -> bo
     return True
 
 
-def password_chosen(tx: Tx, account_id: int) -> None:
-    """A password was set: a waiting account is active, every provisional secret is dead."""
+def password_chosen(tx: Tx, account_id: int, verifier: bytes = b"") -> None:
+    """A password was set: a waiting account is active, every provisional secret is dead.
+
+    `verifier`: sealed, for SCRAM; empty: only the hash of the password is known, or SCRAM is not wanted.
+    """
     standing = require(tx, account_id)
+    verifiers.replace(tx, account_id, verifier)
     values: dict[str, Any] = {
         "password_set": tx.now,
         "renewal_notice": 0,
@@ -141,6 +146,7 @@ def password_chosen(tx: Tx, account_id: int) -> None:
 def password_withdrawn(tx: Tx, account_id: int) -> None:
     """The password is dead: an active account waits to be activated again (with a code, never the NUMEN)."""
     standing = require(tx, account_id)
+    verifiers.replace(tx, account_id, b"")
     values: dict[str, Any] = {"password_set": 0, "recovery_code": None, "recovery_expires": 0}
     if standing.activated == 0:
         values["activated"] = tx.now

@@ -53,6 +53,15 @@ app_password = Table(
 words separated by spaces."""
 Index("ix_app_password_account_id", app_password.c.account_id)
 
+scram_verifier = Table(
+    "scram_verifier",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What checks a person's password by SCRAM-SHA-256, encrypted under a key outside the database. It goes with the
+password: whatever replaces one replaces the other."""
+
 pending_recovery = Table(
     "pending_recovery",
     metadata,

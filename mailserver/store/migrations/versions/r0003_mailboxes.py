@@ -50,6 +50,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_message_quota")),
     )
     op.create_table(
+        "scram_verifier",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_scram_verifier_account_id")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_scram_verifier")),
+    )
+    op.create_table(
         "mailbox_right",
         sa.Column("mailbox_id", sa.BigInteger(), nullable=False),
         sa.Column("identifier", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
