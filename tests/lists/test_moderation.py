@@ -149,7 +149,7 @@ def test_letting_a_stranger_pass_proves_nobodys_address(house: House) -> None:
 
 
 def test_a_flood_of_messages_is_not_a_flood_of_notices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailserver.deliver.TOLD", 2)
+    monkeypatch.setattr("mailserver.deliver.units.TOLD", 2)
     for number in range(4):
         arrive(house, "x@exemple.org", at("debat"), subject=f"n{number}")
     assert len(waiting(house)) == 4

@@ -1,0 +1,168 @@
+"""`Delivery`: the one durable delivery of a message that was accepted."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from mailserver import circular
+from mailserver.changes import Changes
+from mailserver.clock import Clock
+from mailserver.deliver.addressing import Addressing
+from mailserver.deliver.envelope import PLAIN, Delivered, Envelope, Part
+from mailserver.deliver.units import deliver_parts
+from mailserver.deliver.walking import head_of
+from mailserver.errors import Reason, Refused, Temporary
+from mailserver.identity import Directory, Population, Roster
+from mailserver.mime.tracing import return_path
+from mailserver.notices import house, moderation
+from mailserver.rules import Sender
+from mailserver.settings import Settings
+from mailserver.store import blobs
+from mailserver.store.held import Hold
+from mailserver.store.spool import Options, Target
+from mailserver.store.transactions import Store, Uncertain
+
+INBOX_ENTRIES = 200_000
+DAY = 86400
+KEY_OCTETS = 20
+_OPTIONS = {population: Options(population=population.value) for population in Population}
+
+
+class Delivery(Addressing):
+    """Resolves and delivers. One per worker."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
+    ) -> None:
+        super().__init__(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+        self._folder = settings.data / "blobs"
+        self._inboxes: dict[int, int] = {}
+        self._house = house.house_of(settings)
+        self._key = b""
+
+    async def deliver(self, envelope: Envelope, octets: bytes) -> Delivered:
+        """Store the message for every recipient, as one unit; returns after the commit is on disk.
+
+        `octets` is the message with its trace fields. Raises Refused(LOOP), Denied, Temporary.
+        """
+        await self.check_brake(envelope.sender, envelope.recipients)
+        options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
+        parts = await self.parts(envelope, octets, options)
+        alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
+        known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
+        async with self.discarding(*(part.prepared for part in parts)):
+            content_id, unused, targets = await self._store.write(
+                deliver_parts, parts, known, self._settings.outbound.lifetime
+            )
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+        if len(self._inboxes) > INBOX_ENTRIES:
+            self._inboxes.clear()
+        self._inboxes.update((account, targets[account]) for account in alone if account in targets)
+        return Delivered(content_id, sum(len(part.accounts) for part in parts))
+
+    async def parts(
+        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target] = ()
+    ) -> list[Part]:
+        """The copies a message becomes: what its direct recipients get, then each list's own.
+
+        `targets`: direct recipients elsewhere. Nobody gets two copies. Raises Refused(LOOP), Temporary.
+        """
+        direct = [one for one in envelope.recipients if one.head is None]
+        lists = list({one.head.address: one for one in envelope.recipients if one.head is not None}.values())
+        if lists:
+            passed = [one for one in lists if one.head and circular.has_passed(one.head.address, octets)]
+            if passed and len(passed) == len(lists) and not direct and not targets:
+                raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
+            lists = [one for one in lists if one not in passed]
+        accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
+        elsewhere: dict[str, Target | str] = {address: address for one in direct for address in one.remote}
+        elsewhere.update((target.address, target) for target in targets)
+        holding = list({roster.address: roster for one in lists for roster in one.held}.values())
+        holds, keys = self._holds(envelope, holding) if holding else ((), [])
+        parts: list[Part] = []
+        if accounts or elsewhere or holds or not lists:
+            prepared = await self.prepare(octets)
+            reached = tuple(elsewhere.values())
+            parts.append(Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds))
+            for roster, key in zip(holding, keys, strict=True):
+                parts.append(await self._notice(roster, key, prepared))
+        for one in lists:
+            assert one.head is not None
+            members = tuple(each for each in one.accounts if each not in accounts) if accounts else one.accounts
+            remote = tuple(address for address in one.remote if address not in elsewhere)
+            if not members and not remote:
+                continue
+            accounts.update(dict.fromkeys(members))
+            elsewhere.update(dict.fromkeys(remote, ""))
+            await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
+            copy = await self.prepare(circular.copy(one.head, octets))
+            plain = replace(options, ret="", envid="")
+            parts.append(Part(copy, one.head.bounces, members, remote, plain))
+        return parts
+
+    def _holds(self, envelope: Envelope, holding: Sequence[Roster]) -> tuple[tuple[Hold, ...], list[str]]:
+        """The rows of what moderated lists keep, and what each owners' link carries."""
+        sender = envelope.sender or Sender(Population.STAFF)
+        expires = int(self._clock.now()) + self._settings.lists.moderation_days * DAY
+        keys = [self._clock.token(KEY_OCTETS).hex() for _ in holding]
+        holds = tuple(
+            Hold(
+                roster.address,
+                envelope.reverse_path,
+                sender.account_id,
+                sender.population,
+                expires,
+                self.moderation_token(key),
+            )
+            for roster, key in zip(holding, keys, strict=True)
+        )
+        return holds, keys
+
+    def moderation_token(self, key: str) -> bytes:
+        """What the store keeps of a moderation link."""
+        if not self._key:
+            self._key = self._settings.secret("hmac")
+        return hmac.digest(self._key, f"moderation\0{key[:100]}".encode("utf-8", "replace"), hashlib.sha256)
+
+    async def _notice(self, roster: Roster, key: str, waiting: blobs.Prepared) -> Part:
+        """The mail that tells a list's owners of a message that waits."""
+        head = head_of(roster)
+        now = self._clock.now()
+        what = moderation.Waiting(
+            roster.address,
+            roster.name,
+            waiting.scan.sender,
+            waiting.scan.subject,
+            int(now) + self._settings.lists.moderation_days * DAY,
+            key,
+        )
+        octets = moderation.waiting(self._house, what, head.owner, token=self._clock.token(12), now=now)
+        owners = await self._owned(head.owner, roster.owners)
+        whole = return_path("") + octets
+        return Part(await self.prepare(whole), "", owners.accounts, owners.remote, only_if_held=roster.address)
+
+    @contextlib.asynccontextmanager
+    async def discarding(self, *prepared: blobs.Prepared | None) -> AsyncIterator[None]:
+        """Remove the files of messages whose unit certainly failed: a full disk must not fill up with leavings.
+
+        After any other end (the caller is gone, the outcome unknown) the collector finds out.
+        """
+        try:
+            yield
+        except Uncertain:
+            raise
+        except (Refused, Temporary):
+            for one in prepared:
+                if one is not None and one.file is not None:
+                    await asyncio.to_thread(blobs.remove_file, self._folder, one.file)
+            raise
+
+    async def prepare(self, octets: bytes) -> blobs.Prepared:
+        """Scan and compress a message, off the loop when that takes long. Raises Temporary."""
+        if blobs.is_quick(octets):
+            return blobs.prepare(octets, self._folder)
+        return await asyncio.to_thread(blobs.prepare, octets, self._folder)

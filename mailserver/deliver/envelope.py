@@ -1,0 +1,67 @@
+"""Envelopes, accepted recipients, and the copies that a message becomes."""
+
+from dataclasses import dataclass
+
+from mailserver.circular import Head
+from mailserver.identity import Population, Roster
+from mailserver.rules import Sender
+from mailserver.store import blobs
+from mailserver.store.held import Hold
+from mailserver.store.spool import Options, Target
+
+UNPROVEN = "-"
+"""Stands for an address of ours that somebody outside claims; it is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An accepted recipient and where it leads."""
+
+    address: str
+    accounts: tuple[int, ...]
+    remote: tuple[str, ...] = ()
+    """List members elsewhere: the queue takes them."""
+    room: int | None = None
+    """Octets one person's quota still allows; None: no limit, or a list."""
+    population: Population | None = None
+    """Of one person; None: the rules between populations do not ask."""
+    head: Head | None = None
+    """A list: its members get the list's copy."""
+    held: tuple[Roster, ...] = ()
+    """Moderated lists that keep the message for their owners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """RFC 5321 envelope of an accepted message."""
+
+    reverse_path: str
+    """Empty for a report."""
+    recipients: tuple[Recipient, ...]
+    sender: Sender | None = None
+    """None: the service itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was stored."""
+
+    content_id: int
+    accounts: int
+
+
+PLAIN = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One copy of a message, and who gets it."""
+
+    prepared: blobs.Prepared
+    reverse_path: str
+    accounts: tuple[int, ...] = ()
+    targets: tuple[Target | str, ...] = ()
+    options: Options = PLAIN
+    holds: tuple[Hold, ...] = ()
+    only_if_held: str = ""
+    """A notice to the owners of this list: not placed where so many wait already that nobody is told of each."""

@@ -1,0 +1,73 @@
+"""What one transaction of the store does for a message: its content, its appearances, its queue rows."""
+
+from collections.abc import Iterable, Sequence
+
+from mailserver.deliver.envelope import Part
+from mailserver.errors import Temporary
+from mailserver.provision import provision
+from mailserver.store import blobs, held, messages, spool
+from mailserver.store.transactions import Tx
+
+TOLD = 20
+"""Messages waiting for a list's owners about which they are told one by one."""
+
+
+def deliver_parts(
+    tx: Tx, parts: Sequence[Part], known: dict[int, int], lifetime: int
+) -> tuple[int, list[str], dict[int, int]]:
+    """Every copy of a message, what lists hold of it, and the notices to their owners.
+
+    Returns the first content's id, the files that turned out not to be needed, and the INBOX of each account.
+    """
+    first = 0
+    unused: list[str] = []
+    targets: dict[int, int] = {}
+    crowded: set[str] = set()
+    for part in parts:
+        file = part.prepared.file
+        if part.only_if_held in crowded:
+            unused += [file] if file is not None else []
+            continue
+        inboxes = {account: known[account] for account in part.accounts if account in known}
+        content_id, used, placed = deliver_unit(tx, part.prepared, part.accounts, inboxes, "", (), lifetime)
+        first = first or content_id
+        unused += [file] if file is not None and not used else []
+        targets.update(placed)
+        if part.targets:
+            spool.enqueue(tx, content_id, part.reverse_path, part.targets, lifetime=lifetime, options=part.options)
+        for hold in part.holds:
+            if held.hold(tx, content_id, hold) >= TOLD:
+                crowded.add(hold.list)
+    return first, unused, targets
+
+
+def deliver_unit(
+    tx: Tx,
+    prepared: blobs.Prepared,
+    accounts: Sequence[int],
+    known: dict[int, int],
+    reverse_path: str,
+    remote: Iterable[str],
+    lifetime: int,
+) -> tuple[int, bool, dict[int, int]]:
+    """One content, one appearance in each account's INBOX, one queue row per remote domain.
+
+    Returns the content's id, whether `prepared` became it, and the INBOX of each account.
+    """
+    content_id, used = messages.store_content(tx, prepared)
+    if len(accounts) == 1 and accounts[0] in known:
+        messages.place(tx, accounts[0], known[accounts[0]], content_id, prepared.size)
+        targets = known
+    else:
+        targets = messages.inboxes(tx, accounts)
+        for account_id in accounts:
+            if account_id not in targets:
+                provision(tx, account_id)
+                targets.update(messages.inboxes(tx, [account_id]))
+            if account_id not in targets:  # nothing may be acknowledged that nobody gets
+                raise Temporary("An account has no INBOX")
+        messages.place_many(tx, targets, content_id, prepared.size)
+    remote = tuple(remote)
+    if remote:
+        spool.enqueue(tx, content_id, reverse_path, remote, lifetime=lifetime)
+    return content_id, used, targets
