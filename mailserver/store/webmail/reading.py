@@ -1,8 +1,4 @@
-"""What the web shows of mailboxes: pages of messages newest first, and messages named by their content.
-
-Every function is scoped by account. A page is found by key (date, UID), never by counting rows, so that page 100
-costs what page 1 costs.
-"""
+"""Pages of messages, single messages, and what was found among them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +8,9 @@ from sqlalchemy import Select, bindparam, select
 
 from mailserver.criteria import Criterion
 from mailserver.errors import Reason, Refused
-from mailserver.store import blobs, mailboxes, messages, search, sessions
-from mailserver.store.blobs import Prepared
+from mailserver.store import blobs, mailboxes, messages, search
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.sessions import Undo
 from mailserver.store.statements import Row, Statement, Tx
 
 MAX_CHOSEN = 200
@@ -278,106 +272,5 @@ def find(
     return boxes, groups
 
 
-# ---------------------------------------------------------------------- acting
-
-
-def flag(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int], mode: str, flags: Sequence[str]) -> int:
-    """Set ("+") or clear ("-") flags; how many messages were named."""
-    uids = uids_of(tx, account_id, mailbox_id, ids)
-    if uids:
-        messages.store_flags(tx, account_id, mailbox_id, uids, mode, flags)
-    return len(uids)
-
-
-def move(
-    tx: Tx,
-    account_id: int,
-    mailbox_id: int,
-    target_id: int,
-    ids: Sequence[int],
-    undo: tuple[bytes, int],
-    marks: tuple[Sequence[str], Sequence[str]] = ((), ()),
-) -> int:
-    """Move messages, set and clear `marks` on them, remember how to undo it (token hash, seconds); how many."""
-    uids = uids_of(tx, account_id, mailbox_id, ids)
-    if not uids or mailbox_id == target_id:
-        return 0
-    moved = messages.move(tx, account_id, mailbox_id, target_id, uids)
-    for mode, flags in zip("+-", marks, strict=True):
-        if flags:
-            messages.store_flags(tx, account_id, target_id, moved.target_uids, mode, flags)
-    token_hash, seconds = undo
-    what = Undo(mailbox_id, target_id, tuple(moved.target_uids))
-    sessions.remember_undo(tx, token_hash, account_id, seconds, what)
-    return len(uids)
-
-
-def undo_move(tx: Tx, account_id: int, token_hash: bytes) -> tuple[int, int]:
-    """Take a move back; the mailbox the messages are in again, and how many. Raises Refused(NOT_FOUND)."""
-    what = sessions.take_undo(tx, token_hash, account_id)
-    back = messages.move(tx, account_id, what.place_id, what.origin_id, list(what.uids))
-    uses = {box.id: box.special_use for box in mailboxes.listing(tx, account_id)}
-    if uses.get(what.place_id) == "\\Junk":
-        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$Junk"])
-    elif uses.get(what.origin_id) == "\\Junk":
-        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$NotJunk"])
-    return what.origin_id, len(back.target_uids)
-
-
-def erase(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> int:
-    """Remove messages for good; how many there were."""
-    uids = uids_of(tx, account_id, mailbox_id, ids)
-    return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0
-
-
-def empty(tx: Tx, account_id: int, mailbox_id: int) -> int:
-    """Remove everything in a mailbox for good; how many messages there were."""
-    mailboxes.by_id(tx, account_id, mailbox_id)
-    uids = [row[0] for row in messages.state(tx, mailbox_id)]
-    return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0
-
-
 def _number(row: Row | None) -> int:
     return int(row[0]) if row else 0
-
-
-# ---------------------------------------------------------------------- drafts
-
-
-def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quota: messages.Quota) -> int:
-    """Store a draft in place of an older one (0: of none), as one unit; its content id.
-
-    Raises Refused(CONFLICT) when the older one is not there any more: it was replaced, sent or removed elsewhere.
-    Raises Refused(OVER_QUOTA).
-    """
-    box = drafts(tx, account_id)
-    old = uids_of(tx, account_id, box.id, [old_id]) if old_id else []
-    if old_id and not old:
-        raise Refused(Reason.CONFLICT)
-    appended = messages.append(tx, account_id, box.id, prepared, ("\\Draft", "\\Seen"), quota=quota)
-    if old:
-        messages.erase(tx, account_id, box.id, [uid for uid in old if uid != appended.uid])
-    return appended.content_id
-
-
-def drafts(tx: Tx, account_id: int) -> Mailbox:
-    """The folder of drafts; made again if it was deleted."""
-    box = mailboxes.by_use(tx, account_id, "\\Drafts")
-    if box is None:
-        mailboxes.provision(tx, account_id)
-        box = mailboxes.by_use(tx, account_id, "\\Drafts") or mailboxes.get(tx, account_id, "Drafts")
-    return box
-
-
-SENT_REMEMBERED = 86400
-"""Seconds during which the form of a sent letter is recognised when it is posted again."""
-
-
-def letter_sent(tx: Tx, account_id: int, claim: bytes, draft_id: int, answered_id: int, forwarded_id: int) -> None:
-    """A draft has become a sent message: finish its claim, remove it, mark what it answers or passes on."""
-    sessions.finish(tx, claim, account_id, SENT_REMEMBERED)
-    box = drafts(tx, account_id)
-    messages.erase(tx, account_id, box.id, uids_of(tx, account_id, box.id, [draft_id]))
-    for content_id, flags in ((answered_id, ("\\Answered",)), (forwarded_id, ("$Forwarded",))):
-        for mailbox_id, uid in messages.find(tx, account_id, content_id) if content_id else ():
-            messages.store_flags(tx, account_id, mailbox_id, [uid], "+", flags)

@@ -1,0 +1,49 @@
+"""What the web shows of mailboxes: pages of messages newest first, and messages named by their content.
+
+Every function is scoped by account. A page is found by key (date, UID), never by counting rows, so that page 100
+costs what page 1 costs.
+"""
+
+from mailserver.store.webmail.acting import empty, erase, flag, move, undo_move
+from mailserver.store.webmail.drafting import drafts, letter_sent, replace_draft
+from mailserver.store.webmail.reading import (
+    Edge,
+    Group,
+    Line,
+    Page,
+    Stored,
+    around,
+    find,
+    lines,
+    octets,
+    page,
+    pick,
+    stored,
+    summaries,
+    uids_of,
+)
+
+__all__ = [
+    "Edge",
+    "Group",
+    "Line",
+    "Page",
+    "Stored",
+    "around",
+    "drafts",
+    "empty",
+    "erase",
+    "find",
+    "flag",
+    "letter_sent",
+    "lines",
+    "move",
+    "octets",
+    "page",
+    "pick",
+    "replace_draft",
+    "stored",
+    "summaries",
+    "uids_of",
+    "undo_move",
+]

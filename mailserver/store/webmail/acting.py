@@ -1,0 +1,64 @@
+"""What a person does with messages that were chosen in a list."""
+
+from collections.abc import Sequence
+
+from mailserver.store import mailboxes, messages, sessions
+from mailserver.store.sessions import Undo
+from mailserver.store.statements import Tx
+from mailserver.store.webmail.reading import uids_of
+
+
+def flag(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int], mode: str, flags: Sequence[str]) -> int:
+    """Set ("+") or clear ("-") flags; how many messages were named."""
+    uids = uids_of(tx, account_id, mailbox_id, ids)
+    if uids:
+        messages.store_flags(tx, account_id, mailbox_id, uids, mode, flags)
+    return len(uids)
+
+
+def move(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    target_id: int,
+    ids: Sequence[int],
+    undo: tuple[bytes, int],
+    marks: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> int:
+    """Move messages, set and clear `marks` on them, remember how to undo it (token hash, seconds); how many."""
+    uids = uids_of(tx, account_id, mailbox_id, ids)
+    if not uids or mailbox_id == target_id:
+        return 0
+    moved = messages.move(tx, account_id, mailbox_id, target_id, uids)
+    for mode, flags in zip("+-", marks, strict=True):
+        if flags:
+            messages.store_flags(tx, account_id, target_id, moved.target_uids, mode, flags)
+    token_hash, seconds = undo
+    what = Undo(mailbox_id, target_id, tuple(moved.target_uids))
+    sessions.remember_undo(tx, token_hash, account_id, seconds, what)
+    return len(uids)
+
+
+def undo_move(tx: Tx, account_id: int, token_hash: bytes) -> tuple[int, int]:
+    """Take a move back; the mailbox the messages are in again, and how many. Raises Refused(NOT_FOUND)."""
+    what = sessions.take_undo(tx, token_hash, account_id)
+    back = messages.move(tx, account_id, what.place_id, what.origin_id, list(what.uids))
+    uses = {box.id: box.special_use for box in mailboxes.listing(tx, account_id)}
+    if uses.get(what.place_id) == "\\Junk":
+        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$Junk"])
+    elif uses.get(what.origin_id) == "\\Junk":
+        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$NotJunk"])
+    return what.origin_id, len(back.target_uids)
+
+
+def erase(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> int:
+    """Remove messages for good; how many there were."""
+    uids = uids_of(tx, account_id, mailbox_id, ids)
+    return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0
+
+
+def empty(tx: Tx, account_id: int, mailbox_id: int) -> int:
+    """Remove everything in a mailbox for good; how many messages there were."""
+    mailboxes.by_id(tx, account_id, mailbox_id)
+    uids = [row[0] for row in messages.state(tx, mailbox_id)]
+    return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0
