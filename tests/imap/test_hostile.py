@@ -1,5 +1,6 @@
 """Clients that mean harm: what one asks costs others a turn of the loop at most, and memory that is bounded."""
 
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -202,6 +203,38 @@ def test_strangers_that_say_half_of_all_they_may_cost_little(demo: Instance) -> 
     finally:
         for one in crowd:
             one.close()
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        b"b LOGIN edupont Academie#2026\r\nc SELECT INBOX\r\n",
+        b"b LOGIN edupont {13+}\r\nAcad",
+        b"b LOGIN {99+}\r\n",
+        b"b x",
+    ],
+    ids=["commands", "half a login", "half a literal", "half a line"],
+)
+def test_what_was_said_in_clear_behind_starttls_is_forgotten(demo: Instance, early: bytes) -> None:
+    """In one segment with STARTTLS, as somebody in between would put it there (RFC 3501 section 6.2.1)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    client = Plain(demo.ports["imap"])
+    try:
+        client.send(b"a STARTTLS\r\n" + early)
+        assert client.line().startswith(b"a OK")
+        with context.wrap_socket(client.socket) as secured:
+            secured.sendall(b"d CAPABILITY\r\n")
+            said = b""
+            while b"\r\nd " not in said:
+                said += secured.recv(4096)
+            assert said.startswith(b"* CAPABILITY ")
+            assert b"AUTH=PLAIN" in said
+            assert b"\r\nd OK" in said
+            secured.sendall(b"e SELECT INBOX\r\n")
+            assert secured.recv(4096).startswith(b"e BAD")
+    finally:
+        client.close()
 
 
 # ---------------------------------------------------------------------- after login, over real sockets
