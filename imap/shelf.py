@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from imap.renderings import Renderings
 from imap.snapshot import Snapshot, advance, pack
-from imap.wire.flags import FlagNames
+from imap.wire.flags import DELETED, FlagNames
 from mailserver.changes import Changes
 from mailserver.store import access, mailboxes, messages
 from mailserver.store.access import Reach, Rights, Viewer
@@ -102,6 +102,15 @@ class Shared:
                 if base is self.snapshot:
                     self.snapshot, self._holds = found.snapshot, heard
         return self.snapshot
+
+    async def has_deleted(self) -> bool:
+        """Whether a message is marked \\Deleted, even if no word of it has arrived yet (PostgreSQL's take a moment).
+
+        Raises Refused(NO_SUCH_MAILBOX).
+        """
+        if any(mask & DELETED for mask in (await self.fresh()).flags):
+            return True
+        return await self._shelf.store.read(messages.count_deleted, self.mailbox_id) > 0
 
     def accept(self, found: _CaughtUp) -> None:
         """Take what a read found whose base is still the current snapshot."""

@@ -271,16 +271,18 @@ async def expunge(session: Session, command: commands.Expunge) -> Outputs:
     selected = session.writable()
     view = selected.view
     uids = None if command.uids is None else view.uids_of(view.select(command.uids, by_uid=True))
-    snapshot = await selected.shared.fresh()
     removed: list[int] = []
     limit: Code | None = None
     if uids is not None and len(uids) > session.most:  # EXPUNGE itself knows no limit
+        snapshot = await selected.shared.fresh()
         deleted = {uid for uid, mask in zip(snapshot.uids, snapshot.flags, strict=True) if mask & DELETED}
         uids, limit = _last(session, array("I", [uid for uid in uids if uid in deleted]))
-    if any(mask & DELETED for mask in snapshot.flags) and (uids is None or uids):
+    if (uids is None or uids) and await selected.shared.has_deleted():
         _, removed = await session.services.store.write(
             access.expunge, session.viewer, selected.shared.mailbox_id, uids
         )
+        if not removed:
+            selected.shared.note()  # another one was faster: that is to be told, if word of it has arrived or not
     yield await telling.news(session, expunge=True)
     for output in bounds.ending(ok("EXPUNGE completed", _reached(session, removed=bool(removed))), limit):
         yield output

@@ -80,6 +80,8 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     answer = _Answer(session, selected, command.items if session.uid_only else command.with_uid)
     async for octets in answer.lines(wanted):
         yield octets
+    if answer.missing:
+        selected.shared.note()  # word of it may still be on its way, but the next news are to tell
     reply = ok("FETCH completed")
     if not command.by_uid and (answer.missing or view.has_ghosts(slices)):
         reply = no("Some of the messages no longer exist", Code(CodeName.EXPUNGEISSUED))

@@ -8,7 +8,6 @@ from imap.resync import known_up_to, vanished
 from imap.session import Selected, Session
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
-from imap.wire.flags import DELETED
 from imap.wire.responses import Reply, ok
 from imap.wire.sets import LARGEST, SequenceSet
 from mailserver import objectids
@@ -117,11 +116,7 @@ async def close(session: Session, command: commands.Close) -> Outputs:
     selected = session.mailbox
     shared = selected.shared
     try:
-        if (
-            not selected.read_only
-            and "e" in selected.rights
-            and any(mask & DELETED for mask in (await shared.fresh()).flags)
-        ):
+        if not selected.read_only and "e" in selected.rights and await shared.has_deleted():
             await session.services.store.write(access.expunge, session.viewer, shared.mailbox_id)
     except Refused as refusal:
         if refusal.reason is not Reason.NO_SUCH_MAILBOX:  # somebody else deleted it: left it is all the same

@@ -47,6 +47,25 @@ def test_two_workers_share_one_mailbox(make_store: StoreMaker) -> None:
     play(scene)
 
 
+def test_expunge_takes_what_another_worker_has_just_marked(make_store: StoreMaker) -> None:
+    """`OK STORE` in one worker, then EXPUNGE in another, whatever word of it has arrived there."""
+
+    async def scene() -> None:
+        async with World(make_store()) as one, World(make_store()) as two:
+            await one.people()
+            two.know(one)
+            near = await one.session(mailbox="INBOX")
+            far = await two.session(mailbox="INBOX")
+            for _ in range(10):
+                await near.ok("APPEND INBOX", literal=MESSAGE)
+                await soon(far, "NOOP", "* 1 EXISTS")
+                await far.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+                assert "* 1 EXPUNGE" in await near.ok("EXPUNGE")
+                await soon(far, "NOOP", "* 1 EXPUNGE")
+
+    play(scene)
+
+
 def test_sqlite_workers_know_each_others_commits_at_once(sqlite_store: Store) -> None:
     """`OK` in one worker, then any command in another: no moment between the two."""
 
