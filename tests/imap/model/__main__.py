@@ -51,7 +51,6 @@ def main() -> None:
                 options.seed,
                 options.seconds,
                 sessions=options.sessions,
-                patient=options.postgresql,
                 lockstep=options.lockstep,
             )
         )

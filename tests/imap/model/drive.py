@@ -12,13 +12,10 @@ from tests.imap.model.client import Disconnected
 from tests.imap.model.ledger import Ledger, Look
 from tests.imap.model.mirror import Mode
 from tests.imap.model.reading import Violation
-from tests.imap.model.session import MailboxDeleted, Person, Session
+from tests.imap.model.session import SETTLING, MailboxDeleted, Person, Session
 
 ACTIONS = 20
 """Of each session, in a round."""
-SETTLING = 5.0
-"""Seconds that news of another worker may take (PostgreSQL's notices; SQLite shows commits at once)."""
-
 MODES = (
     Mode(),
     Mode(condstore=True),
@@ -45,8 +42,6 @@ class Crowd:
 
     person: Person
     seed: int
-    patient: bool
-    """News of another worker take a moment."""
     lockstep: bool = False
     """One action at a time: what happens depends on the seed alone, save for news in IDLE and NOTIFY."""
     sessions: list[Session] = field(default_factory=list)
@@ -63,11 +58,9 @@ class Crowd:
         )
 
 
-async def run(
-    person: Person, seed: int, seconds: float, *, sessions: int, patient: bool, lockstep: bool = False
-) -> str:
+async def run(person: Person, seed: int, seconds: float, *, sessions: int, lockstep: bool = False) -> str:
     """Run rounds for so long, one at least; what was done. Raises Failure."""
-    crowd = Crowd(person, seed, patient, lockstep)
+    crowd = Crowd(person, seed, lockstep)
     crowd.sessions = [
         Session(number + 1, person, MODES[number % len(MODES)], crowd.ledger, f"{seed}") for number in range(sessions)
     ]
@@ -148,7 +141,7 @@ async def _step(session: Session) -> None:
 
 async def _settle(crowd: Crowd, session: Session, looks: list[Look]) -> None:
     """After one NOOP (with PostgreSQL: a moment later) a session believes what is true."""
-    deadline = time.monotonic() + (SETTLING if crowd.patient else 0)
+    deadline = time.monotonic() + (0 if crowd.person.exact else SETTLING)
     while True:
         with suppress(MailboxDeleted):
             if not session.connected:

@@ -14,7 +14,7 @@ SYSTEM = frozenset(("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft",
 QUIET = ("NOOP", "CHECK", "IDLE", "STATUS", "UID SEARCH", "SEARCH")
 """Commands that ask for no flags: what they tell of flags is news."""
 
-PATIENCE = 20
+PATIENCE = 100
 """Commands after which a removal that showed must have been told."""
 
 

@@ -12,8 +12,8 @@ PASSWORD = "Academie#2026"
 
 
 @contextmanager
-def served(instance: Instance) -> Iterator[Person]:
-    """Serve an instance that was initialised, with the person in it."""
+def served(instance: Instance, *, exact: bool = True) -> Iterator[Person]:
+    """Serve an instance that was initialised, with the person in it; `exact`: on SQLite."""
     people = instance.directory.parent / "modele.csv"
     people.write_text(
         "given_name,surname,birth_date,role,numen,ine,uai,discipline,login,password\n"
@@ -22,7 +22,7 @@ def served(instance: Instance) -> Iterator[Person]:
     instance.command("import", "DIR", people, "--accept-passwords")
     instance.start("--workers", "2")
     try:
-        yield Person(instance.ports["imap"], LOGIN, PASSWORD)
+        yield Person(instance.ports["imap"], LOGIN, PASSWORD, exact)
     finally:
         instance.stop()
 
@@ -34,5 +34,5 @@ def temporary(folder: Path, database: str = "") -> Iterator[Person]:
     instance.init()
     if database:
         instance.configure(f'[database]\nurl = "{database}"\n')
-    with served(instance) as person:
+    with served(instance, exact=not database) as person:
         yield person

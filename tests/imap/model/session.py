@@ -1,6 +1,7 @@
 """One client of the crowd: a connection, what it enabled, its mirror; every response passes here."""
 
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -12,10 +13,13 @@ from tests.imap.model.mirror import Mirror, Mode, Saved, Slot
 from tests.imap.model.reading import Counters, Fetched, Found, Listed, Other, Response, Status, Violation, numbers
 
 HEADER = "BODY.PEEK[HEADER.FIELDS (X-Model)]"
+SETTLING = 5.0
+"""Seconds that news of another worker may take (PostgreSQL's notices; SQLite shows commits at once)."""
 ARCHIVED = 12
 """States that a client of QRESYNC keeps to come back to."""
 SILENT = ("FETCH", "STORE", "SEARCH")
 """Commands during which no removal is told (RFC 3501 section 7.4.1)."""
+OF_SELECTED = ("EXPUNGE", "UID EXPUNGE", "STORE", "UID STORE", "FETCH", "UID FETCH", "SEARCH", "UID SEARCH")
 LEAVING = ("CLOSE", "UNSELECT", "LOGOUT")
 """Commands before whose end nothing need be told."""
 VOLATILE = "Passage"
@@ -33,6 +37,8 @@ class Person:
     port: int
     login: str
     password: str
+    exact: bool = True
+    """Every worker sees what any of them committed at once (SQLite); else news take a moment (PostgreSQL)."""
 
 
 @dataclass(slots=True)
@@ -246,6 +252,8 @@ class Session:
                 continue
             if response.tag != tag:
                 raise Violation(f"answer to {response.tag} instead of {tag}")
+            if response.code == "NONEXISTENT" and verb in OF_SELECTED and self.selected.mailbox.startswith(VOLATILE):
+                raise MailboxDeleted  # no word of it has arrived, but it is
             if (response.condition == "BAD" and not may_be_bad) or (
                 response.condition == "NO" and response.code not in allow
             ):
@@ -331,7 +339,8 @@ class Session:
 
     async def fill(self) -> None:
         """Learn UID, flags and content of the messages that were only counted."""
-        for _ in range(20):
+        deadline = time.monotonic() + SETTLING
+        while time.monotonic() < deadline:
             mirror = self.selected
             unknown = [place for place, slot in enumerate(mirror.slots) if not self._knows(slot)]
             if not unknown:
@@ -346,7 +355,7 @@ class Session:
                 await self.command(
                     "FETCH", f"{spell([place + 1 for place in unknown])} {items}", allow=("EXPUNGEISSUED",)
                 )
-            if not mirror.complete:  # expunged meanwhile: that will be told
+            if not all(map(self._knows, mirror.slots)):  # expunged meanwhile: that will be told
                 await self.command("NOOP")
         raise Violation(f"{self}: EXISTS counts messages that cannot be fetched: {self.selected.slots}")
 
