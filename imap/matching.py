@@ -5,8 +5,10 @@ what needs texts or dates goes to `store.search` in one question, about the mess
 """
 
 import asyncio
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
+from pathlib import Path
 
 from imap.session import Session
 from imap.view import View
@@ -28,9 +30,13 @@ from mailserver.criteria import (
     walk,
 )
 from mailserver.store import search
+from mailserver.store.statements import Tx
 
 BUSY = 5000
 """Messages looked at before the loop may turn: a search of a thousand keys must not keep it."""
+
+FEW = 16
+"""So small a part of the messages is looked up one by one."""
 
 _KNOWN = (All, And, Or, Not, Flag, Numbers, Uids, Recent, ModSeq)
 
@@ -53,16 +59,44 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
     places: Places = await _Known(view).match(here, range(len(snapshot)) if among is None else among)
     if there is None or not places:
         return places
-    terms = [rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]
-    if len(places) < len(snapshot):
-        terms.insert(0, Uids(tuple(ranges_of(snapshot.uids[place] for place in places))))
-    folder = session.services.store.blobs
-    uids = await session.services.store.ponder(
-        session.account_id, search.search, selected.owner, selected.shared.mailbox_id, And(tuple(terms)), folder
+    wanted = And(tuple([rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]))
+    store = session.services.store
+    return await store.ponder(
+        session.account_id,
+        _among,
+        selected.owner,
+        selected.shared.mailbox_id,
+        wanted,
+        store.blobs,
+        snapshot.uids,
+        places,
     )
-    left = places if isinstance(places, range) else set(places)
-    found = (snapshot.index(uid) for uid in uids)  # none: arrived after the snapshot
-    return [place for place in found if place is not None and place in left]
+
+
+def _among(
+    tx: Tx, account_id: int, mailbox_id: int, wanted: And, folder: Path, uids: "array[int]", places: Places
+) -> Places:
+    """In a reader's thread: those of these places of a snapshot where the store finds what is wanted."""
+    if len(places) < len(uids):
+        wanted = And((Uids(tuple(ranges_of(uids[place] for place in places))), *wanted.terms))
+    found = search.search(tx, account_id, mailbox_id, wanted, folder)
+    if len(found) > len(places) // FEW:
+        among = set(found)
+        return [place for place in places if uids[place] in among]
+    stands = [bisect_left(uids, uid) for uid in found]
+    # Not in its place: it came after the snapshot, or is not to be searched.
+    return [place for place, uid in zip(stands, found, strict=True) if _has(uids, place, uid) and _is_in(places, place)]
+
+
+def _has(uids: "array[int]", place: int, uid: int) -> bool:
+    return place < len(uids) and uids[place] == uid
+
+
+def _is_in(places: Places, place: int) -> bool:
+    if isinstance(places, range):
+        return place in places
+    at = bisect_left(places, place)
+    return at < len(places) and places[at] == place
 
 
 def fixed(view: View, criterion: Criterion) -> Criterion:

@@ -3,8 +3,9 @@
 Places are indexes in the view's snapshot, in the order of the result: that of the mailbox, or sorted.
 """
 
+import asyncio
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from imap.session import Session
@@ -18,6 +19,8 @@ from mailserver.criteria import Criterion, mentions_modseq
 from mailserver.errors import Refused, Temporary
 
 _DATA = frozenset({SearchReturn.MIN, SearchReturn.MAX, SearchReturn.ALL, SearchReturn.COUNT, SearchReturn.PARTIAL})
+LONG = 5000
+"""Numbers that take a millisecond to write."""
 _EVERY = frozenset({SearchReturn.ALL, SearchReturn.COUNT})
 
 
@@ -31,7 +34,7 @@ def numbers(view: View, places: Sequence[int], by_uid: bool) -> list[int]:
     return [place + 1 for place in places]
 
 
-def extended(
+async def extended(
     session: Session,
     origin: Origin,
     places: Sequence[int],
@@ -46,7 +49,13 @@ def extended(
         if not returns & _DATA:
             return b""
     modseq = highest(view, chosen(places, returns, partial)) if places and mentions_modseq(criterion) else None
-    return found.extended(origin, numbers(view, places, origin.by_uid), returns, partial, modseq)
+    named = numbers(view, places, origin.by_uid)
+    return await rendered(lambda: found.extended(origin, named, returns, partial, modseq), len(named))
+
+
+async def rendered(render: Callable[[], bytes], count: int) -> bytes:
+    """A line that names so many messages; a long one is made in a thread, since others wait for the loop."""
+    return await asyncio.to_thread(render) if count > LONG else render()
 
 
 def chosen(places: Sequence[int], returns: Returns, partial: Partial | None) -> Sequence[int]:

@@ -75,7 +75,7 @@ async def _here(session: Session, origin: Origin, command: MultiSearch) -> bytes
     places = await find(session, command.criterion)
     said = b""
     if places or SearchReturn.SAVE in command.returns:
-        said = results.extended(session, origin, places, command.returns, command.partial, command.criterion)
+        said = await results.extended(session, origin, places, command.returns, command.partial, command.criterion)
     if SearchReturn.UPDATE in command.returns:
         return (said if places else b"") + contexts.follow(session, origin, command.criterion, places)
     return said if places else b""

@@ -38,7 +38,7 @@ async def sort(session: Session, command: commands.Sort) -> Outputs:
         yield found.sort(results.numbers(view, places, command.by_uid), results.highest(view, places))
     else:
         origin = Origin(session.tag, command.by_uid)
-        yield results.extended(session, origin, places, returns, command.partial, criterion)
+        yield await results.extended(session, origin, places, returns, command.partial, criterion)
         if SearchReturn.UPDATE in returns:
             yield contexts.follow(session, origin, criterion, places, command.keys)
     yield results.completed(session, "SORT", by_uid=command.by_uid)

@@ -45,10 +45,11 @@ async def search(session: Session, command: commands.Search) -> Outputs:
         places = await find(session, criterion, among)
     if returns is None:
         modseq = results.highest(view, places) if mentions_modseq(criterion) else None
-        yield found.search(results.numbers(view, places, command.by_uid), modseq)
+        named = results.numbers(view, places, command.by_uid)
+        yield await results.rendered(lambda: found.search(named, modseq), len(named))
     else:
         origin = Origin(session.tag, command.by_uid)
-        yield results.extended(session, origin, places, returns, command.partial, criterion)
+        yield await results.extended(session, origin, places, returns, command.partial, criterion)
         if SearchReturn.UPDATE in returns:
             yield contexts.follow(session, origin, criterion, places)
     for output in bounds.ending(results.completed(session, "SEARCH", by_uid=command.by_uid), limit):

@@ -17,6 +17,7 @@ from mailserver.threads import Forest
 Keys = Sequence[tuple[Field, bool]]
 """Fields in the order of their weight, and whether each is to descend."""
 
+_PORTION = 4096
 _GONE = 0xFFFF_FFFF
 """The rank of a message that is no more."""
 
@@ -38,7 +39,7 @@ def sort(
     for field, descending in reversed(keys):
         ranks = _ranks(tx, account_id, mailbox_id, uids, field)
         order = [place for place in order if ranks[place] != _GONE]
-        order.sort(key=ranks.__getitem__, reverse=descending)
+        _sort(order, ranks.__getitem__, descending)
     made = array("I", order)
     tx.memory.put(name, (uids, places, made), 12 * len(uids))
     return made
@@ -52,11 +53,21 @@ def _ranks(tx: Tx, account_id: int, mailbox_id: int, uids: "array[int]", field: 
         return known[1]  # type: ignore[no-any-return]
     (values,) = columns(tx, account_id, mailbox_id, uids, (field,))
     distinct = {value for value in values if value is not None}
-    numbers: dict[Any, int] = {value: number for number, value in enumerate(sorted(distinct))}
+    ascending = list(distinct)
+    _sort(ascending)
+    numbers: dict[Any, int] = {value: number for number, value in enumerate(ascending)}
     numbers[None] = _GONE
     ranks = array("I", map(numbers.__getitem__, values))
     tx.memory.put(name, (uids, ranks), 8 * len(uids))
     return ranks
+
+
+def _sort(items: list[Any], key: Callable[[Any], Any] | None = None, descending: bool = False) -> None:
+    """`list.sort` by portions first: one sort is one step in C, in which no other thread runs, and of sorted runs only
+    the merging is left."""
+    for start in range(0, len(items), _PORTION):
+        items[start : start + _PORTION] = sorted(items[start : start + _PORTION], key=key, reverse=descending)
+    items.sort(key=key, reverse=descending)
 
 
 Algorithm = Callable[[Tx, int, int, "array[int]", "array[int]"], tuple["array[int]", Forest]]

@@ -133,7 +133,11 @@ def among(
             made = tests[mailbox_id]
             made.hits = hits
             for term in costly:
-                here = list(filter(made.test(term), here))
+                found = hits.get(term) if isinstance(term, Header | Body | Text) else None
+                if found is None:
+                    here = list(filter(made.test(term), here))
+                else:
+                    here = [row for row in here if row[CONTENT] in found] if found else []
             rows[mailbox_id] = here
     return {mailbox_id: [row[UID] for row in here] for mailbox_id, here in rows.items()}
 

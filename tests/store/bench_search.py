@@ -41,7 +41,7 @@ SMALL = 1000
 PORTION = 200
 FOREIGN_ACCOUNTS = 1000
 FIRST = 1 << 40
-"""Ids of what is foreign, so that they meet no others."""
+"""Ids of foreign accounts and mailboxes, so that they meet no others."""
 RARE, ABSENT, IN_SUBJECTS, EVERYWHERE = "zorglubine", "qwxvkjzpt", "facture", "e"
 SEARCHES = {
     "nothing": "NOOP",
@@ -91,7 +91,7 @@ class Letters:
         body = "\n".join(" ".join(words[start : start + 11]) for start in range(0, len(words), 11))
         if kind == "html":
             body = f"<html><body><p>{body}</p><p>Cordialement</p></body></html>"
-        signature = base64.b64encode(rng.randbytes(192)).decode()
+        signature = "\r\n  ".join(base64.b64encode(rng.randbytes(48)).decode() for _ in range(4))
         return (
             f"Received: from mx.exemple.fr (mx.exemple.fr [192.0.2.7]) by relais.exemple.net with ESMTPS id {number:x};"
             f"\r\n Tue, 14 Nov 2023 10:00:00 +0100\r\nDKIM-Signature: v=1; a=rsa-sha256; d=exemple.fr; s=s1;\r\n"
@@ -171,13 +171,17 @@ class Foreign:
         )
 
     def _rows(self, tx: Tx, numbers: range) -> None:
-        scan, ids = self._prepared.scan, [FIRST + number for number in numbers]
+        scan = self._prepared.scan
+        first = tx.execute(select(func.coalesce(func.max(content.c.id), 0))).scalar_one() + 1 - numbers.start
+        ids = [first + number for number in numbers]
         names = ["envelope", "bodystructure", "body", "parts", "subject", "base_subject", "sender", "sender_address"]
         names += ["recipients", "sent_at", "message_id", "in_reply_to", "preview", "attachments", "search_fields"]
         same = {name: getattr(scan, name) for name in names} | {"refs": "", "size": 600, "header_size": 500}
         keys = ("id", "hash", "indexed", *same)
         rows = [{"id": one, "hash": self._rng.randbytes(32), "indexed": 1, **same} for one in ids]
         tx.many(Statement(insert(content), keys=keys), rows)
+        if tx.dialect == "postgresql":
+            tx.execute(select(func.setval(func.pg_get_serial_sequence("content", "id"), ids[-1])))
         frames = {"header": self._prepared.header, "octets": self._prepared.octets, "file": None}
         tx.many(Statement(insert(blob), keys=("content_id", *frames)), [{"content_id": one, **frames} for one in ids])
         texts = {"header": self._prepared.header, "body": self._prepared.header}
@@ -186,7 +190,7 @@ class Foreign:
         )
         keys = ("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size")
         places = [
-            (FIRST + number % FOREIGN_ACCOUNTS, number // FOREIGN_ACCOUNTS + 1, FIRST + number) for number in numbers
+            (FIRST + number % FOREIGN_ACCOUNTS, number // FOREIGN_ACCOUNTS + 1, first + number) for number in numbers
         ]
         tx.many(
             Statement(insert(message), keys=keys),
