@@ -129,7 +129,7 @@ def test_every_step_is_accessible_and_fits(house: House, chromium: Browser, size
 
 
 def _picture(watched: Watched, name: str) -> None:
-    watched.page.evaluate("document.activeElement.blur()")
+    watched.page.evaluate("document.activeElement?.blur()")
     watched.picture(name)
 
 
