@@ -149,7 +149,7 @@ def _renumber(words: Words, renamed: Mapping[int, int], postings: Postings) -> N
 def _pack(postings: Postings) -> Words:
     """Most frequent words first: a fragment that is everywhere is answered after a few of them.
 
-    No step works on all of the words at once in C: other threads wait for its end.
+    No step works on all of the words at once in C, and the postings are freed one by one: other threads wait meanwhile.
     """
     by_count: dict[int, list[str]] = defaultdict(list)
     for word, held in postings.items():
@@ -161,7 +161,7 @@ def _pack(postings: Postings) -> Words:
         order += words
         counts.extend([count] * len(words))
         for word in words:
-            texts.fromlist(postings[word])
+            texts.fromlist(postings.pop(word))
     vocabulary = "\n".join(["", *order, ""]) if order else "\n"
     return Words(compress(vocabulary.encode("utf-8")), compress(_octets(counts) + _octets(texts)))
 

@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.imap.model import truth
-from tests.imap.model.actions import FIXED, choose, come_back, enter
+from tests.imap.model.actions import choose
+from tests.imap.model.choosing import FIXED
 from tests.imap.model.client import Disconnected
 from tests.imap.model.ledger import Ledger, Look
 from tests.imap.model.mirror import Mode
 from tests.imap.model.reading import Violation
 from tests.imap.model.session import SETTLING, MailboxDeleted, Person, Session
+from tests.imap.model.visiting import come_back, enter
 
 ACTIONS = 20
 """Of each session, in a round."""
+THINKING = 0.05
+"""Seconds."""
+
 MODES = (
     Mode(),
     Mode(condstore=True),
@@ -131,6 +136,8 @@ async def _step(session: Session) -> None:
             await enter(session)
         if session.mirror is not None:
             await session.fill()
+        if session.random.random() < 0.3:  # a client that thinks acts on what was true a moment ago
+            await asyncio.sleep(session.random.uniform(0, THINKING))
         await choose(session)(session)
     except MailboxDeleted:
         session.ledger.uncertain |= session.at_stake

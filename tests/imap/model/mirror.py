@@ -336,7 +336,10 @@ class Mirror:
             same = told.flags == slot.flags
             if told.modseq is not None and told.modseq == slot.modseq and _lasting(told.flags) != _lasting(slot.flags):
                 raise Violation(f"UID {slot.uid} at {told.modseq}: {sorted(slot.flags)}, now {sorted(told.flags)}")
-            if same and command in QUIET and (told.modseq or 0) == slot.modseq:
+            if told.sections and _lasting(told.flags) != _lasting(slot.flags):
+                raise Violation(f"UID {slot.uid} has {sorted(told.flags)}, who did not ask would believe {slot.flags}")
+            # NOTIFY also tells what it was asked to fetch of new messages, whatever became of them meanwhile.
+            if same and not self.mode.notify and command in QUIET and (told.modseq or 0) == slot.modseq:
                 raise Violation(f"UID {slot.uid}: told again, though nothing changed")
         slot.flags = told.flags if told.flags is not None else slot.flags
         slot.modseq = told.modseq if told.modseq is not None else slot.modseq
