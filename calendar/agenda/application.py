@@ -19,10 +19,10 @@ import structlog
 from radicale.log import logger as radicale_logger
 
 from agenda.access import LOGIN_KEY, RETRY_SECONDS, Denied, Gate
-from agenda.budget import Budget
 from agenda.dav import MAX_BODY, MAX_ITEM_BODY, OPTIONS_HEADERS, Dav
 from agenda.documents import MAX_OCTETS as MAX_XML
 from agenda.storage import VISIT, Visit
+from mailserver.calendars.budget import Budget
 from mailserver.errors import Temporary
 from mailserver.identity import Principal
 from mailserver.login import Login

@@ -11,9 +11,10 @@ import structlog
 from radicale import config, httputils, pathutils, types, xmlutils
 from radicale.app import Application
 
-from agenda import documents, ical
+from agenda import documents
 from agenda.access import Authenticated, OwnerOnly
 from agenda.storage import VISIT, Storage, UnsupportedComponent
+from mailserver.calendars import cleaning
 from mailserver.clock import Clock
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.provision import provision
@@ -219,7 +220,7 @@ class Dav(Application):
         octets = environ["wsgi.input"].read()
         if len(octets) > (MAX_ITEM_BODY if _is_item(path) else MAX_BODY):
             raise Refused(Reason.TOO_BIG, "The item is too big")
-        text = ical.clean(octets, VISIT.get().budget).encode()
+        text = cleaning.clean(octets, VISIT.get().budget).encode()
         environ["wsgi.input"] = io.BytesIO(text)
         environ["CONTENT_LENGTH"] = str(len(text))
 

@@ -14,8 +14,8 @@ import radicale.item
 from radicale import config, pathutils, storage
 from radicale.item import filter as radicale_filter
 
-from agenda.budget import Budget
-from agenda.reading import measured
+from mailserver.calendars.budget import Budget
+from mailserver.calendars.reading import measured
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.store import agenda_items, agendas

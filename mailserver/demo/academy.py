@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-import agenda.reading
 from directory import enrolment, rosters
 from directory.enrolment import Academy
 from directory.hashing import Kept
 from directory.people import EmbeddedDirectory, keep_password
+from mailserver.calendars import reading
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.demo import contacts, delivery, families, office, people, pupils, series, staffroom
@@ -173,7 +173,7 @@ def _fill_agendas(tx: Tx, calendar: Calendar, login: str, persons: Mapping[str, 
         if held is None:
             raise RuntimeError(f"the collection {shelf} is missing")
         suffix = ".vcf" if held.tag == agendas.ADDRESS_BOOK else ".ics"
-        items = [agenda.reading.read(f"{number:02}{suffix}", text) for number, text in enumerate(texts, 1)]
+        items = [reading.read(f"{number:02}{suffix}", text) for number, text in enumerate(texts, 1)]
         agenda_items.replace(tx, account_id, held.id, held.props, items)
 
 

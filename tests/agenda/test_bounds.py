@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agenda import application, budget, dav, documents, ical
-from agenda.budget import Budget
+from agenda import application, dav, documents
+from mailserver.calendars import cleaning
+from mailserver.calendars.budget import Budget
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import agenda_items
 from tests.agenda.conftest import PASSWORD, Client, Door, contact, event
@@ -20,7 +21,7 @@ AGENDA = "/dav/edupont/agenda"
 
 
 def cleaned(text: str) -> str:
-    return ical.clean(text.encode(), Budget())
+    return cleaning.clean(text.encode(), Budget())
 
 
 # ---------------------------------------------------------------------- iCalendar
@@ -173,16 +174,16 @@ def test_quadratic_time_lines() -> None:
 def test_time_is_bounded_while_judging() -> None:
     spent = Budget(0)
     with pytest.raises(Refused) as refused:
-        ical.clean(event("a").encode(), spent)
+        cleaning.clean(event("a").encode(), spent)
     assert refused.value.reason is Reason.LIMIT
 
 
 def test_broken_folding_and_charsets() -> None:
     """Folding in the middle of a character, old charsets, quoted-printable contacts, a byte order mark."""
     folded = event("a", "é").encode().replace("é".encode(), b"\xc3\r\n \xa9")
-    assert "SUMMARY:é" in ical.clean(folded, Budget())
-    assert "SUMMARY:é" in ical.clean(event("a", "é").encode("iso-8859-1"), Budget())
-    assert ical.clean(b"\xef\xbb\xbf" + event("a").encode(), Budget()).startswith("BEGIN")
+    assert "SUMMARY:é" in cleaning.clean(folded, Budget())
+    assert "SUMMARY:é" in cleaning.clean(event("a", "é").encode("iso-8859-1"), Budget())
+    assert cleaning.clean(b"\xef\xbb\xbf" + event("a").encode(), Budget()).startswith("BEGIN")
     old = "BEGIN:VCARD\nVERSION:2.1\nNOTE;ENCODING=QUOTED-PRINTABLE:un=\ndeux\nEND:VCARD\n"
     assert "QUOTED-PRINTABLE:undeux" in cleaned(old)
 
@@ -194,10 +195,10 @@ def test_any_octets(octets: bytes) -> None:
     with_shape = b"BEGIN:VEVENT\n" + octets + b"\nEND:VEVENT\n"
     for candidate in (octets, with_shape):
         try:
-            text = ical.clean(candidate, Budget())
+            text = cleaning.clean(candidate, Budget())
         except (BadSyntax, Refused):
             continue
-        assert ical.clean(text.encode(), Budget()) == text
+        assert cleaning.clean(text.encode(), Budget()) == text
 
 
 PART = st.sampled_from(
@@ -427,7 +428,7 @@ def test_full_collection(client: Client, monkeypatch: pytest.MonkeyPatch) -> Non
 @only_sqlite
 def test_request_that_computes_too_long(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.put_event(f"{AGENDA}/a.ics", event("a"))
-    monkeypatch.setattr(application, "Budget", lambda: budget.Budget(0))
+    monkeypatch.setattr(application, "Budget", lambda: Budget(0))
     query = (
         '<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop/><C:filter>'
         '<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:prop-filter name="SUMMARY"><C:text-match>x'

@@ -83,13 +83,13 @@ def test_every_day_of_the_year(moment: datetime.datetime) -> None:
 @pytest.mark.parametrize("moment", DAYS, ids=str)
 def test_agendas_of_every_day(moment: datetime.datetime) -> None:
     """Each object is one that a client could have put, and lessons keep out of the holidays."""
-    import agenda.reading
+    from mailserver.calendars import reading
 
     calendar = Calendar.before(int(moment.timestamp()), PARIS)
     timetable = Timetable(calendar)
     for login in people.OPEN:
         for texts in (timetable.events(login), timetable.tasks(login), timetable.holidays()):
-            uids = [agenda.reading.read("x.ics", text).uid for text in texts]
+            uids = [reading.read("x.ics", text).uid for text in texts]
             assert len(uids) == len(set(uids))
     for text in timetable.events("edupont"):
         event: Any = icalendar.Calendar.from_ical(text).walk("VEVENT")[0]

@@ -5,8 +5,8 @@ import datetime
 import radicale.item
 from radicale.item import filter as radicale_filter
 
-from agenda import ical
-from agenda.budget import Budget
+from mailserver.calendars import cleaning
+from mailserver.calendars.budget import Budget
 from mailserver.errors import Reason, Refused
 from mailserver.store.agenda_items import NewItem
 from mailserver.store.agendas import ADDRESS_BOOK, CALENDAR
@@ -19,7 +19,7 @@ REHEARSED = 3
 
 def read(href: str, text: str) -> NewItem:
     """An iCalendar object or a vCard under a name. Raises BadSyntax, Refused, ValueError."""
-    components = radicale.item.read_components(ical.clean(text.encode(), Budget()))
+    components = radicale.item.read_components(cleaning.clean(text.encode(), Budget()))
     tag = CALENDAR if components and components[0].name == "VCALENDAR" else ADDRESS_BOOK
     radicale.item.check_and_sanitize_items(components, MAX_OCCURRENCES, tag=tag)
     item = radicale.item.Item(collection_path="", vobject_item=components[0])

@@ -1,0 +1,8 @@
+"""Events, tasks and contacts as iCalendar and vCard objects: what every door that touches them shares.
+
+* `budget`, `cleaning`: what a hostile text may cost, and a text that is safe to parse.
+* `reading`: a text as an item of the store. The CalDAV door, the web pages and the demo academy store through it,
+  so that an item has one form, one ETag and one span of time whoever wrote it.
+
+Nothing here knows a protocol, a page or SQL.
+"""
