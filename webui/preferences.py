@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.preferences import Preferences
 from mailserver.store import mailboxes, sessions
-from mailserver.store.sessions import Preferences
 from webui.frame import Frame, done, surround
 from webui.language import SUPPORTED
 from webui.rendering import redirect

@@ -16,8 +16,9 @@ from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
 from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
+from mailserver.preferences import Preferences
 from mailserver.settings import Settings
-from mailserver.store.sessions import Preferences, Session
+from mailserver.store.sessions import Session
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from webui.assets import Assets

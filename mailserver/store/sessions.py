@@ -4,13 +4,16 @@ Tokens never reach this module: callers pass their HMAC. Every function that nam
 the statement itself.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from mailserver import preferences as chosen
 from mailserver.errors import Reason, Refused
 from mailserver.identity import State
+from mailserver.preferences import Preferences
 from mailserver.store.accounts import NEVER, Renewal
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.factors import one_time_password
@@ -66,22 +69,6 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Preferences:
-    """What a person chose on the settings page."""
-
-    language: str = ""
-    """Empty: the browser's."""
-    interface: str = "simple"
-    page_size: int = 50
-    text_size: str = "normal"
-    formatted: bool = False
-    """Show the formatted version of a message first."""
-    answer_below: bool = False
-    """The answer goes below the quoted text."""
-    signature: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Undo:
     """A move that can be taken back."""
 
@@ -117,17 +104,7 @@ _TOUCH = Statement(
     .where(session.c.token_hash == bindparam("token"))
     .values(seen=bindparam("moment"), expires=bindparam("until"))
 )
-_PREFERENCES = Statement(
-    select(
-        preference.c.language,
-        preference.c.interface,
-        preference.c.page_size,
-        preference.c.text_size,
-        preference.c.formatted,
-        preference.c.answer_below,
-        preference.c.signature,
-    ).where(preference.c.account_id == bindparam("account_id"))
-)
+_PREFERENCES = Statement(select(preference.c.chosen).where(preference.c.account_id == bindparam("account_id")))
 
 
 # ---------------------------------------------------------------------- sessions
@@ -272,28 +249,22 @@ def _keep_newest(tx: Tx, table: Any, age: Any, account_id: int, keep: int) -> No
 def preferences(tx: Tx, account_id: int) -> Preferences:
     """What the person chose, or the defaults."""
     row = tx.one(_PREFERENCES, account_id=account_id)
-    if row is None:
-        return Preferences()
-    language, interface, page_size, text_size, formatted, answer_below, signature = row
-    return Preferences(language, interface, page_size, text_size, bool(formatted), bool(answer_below), signature)
+    return Preferences() if row is None else chosen.read(row[0])
 
 
-def save_preferences(tx: Tx, account_id: int, chosen: Preferences) -> None:
+def save_preferences(tx: Tx, account_id: int, wanted: Preferences) -> None:
     """Replace the person's preferences."""
     tx.execute(delete(preference).where(preference.c.account_id == account_id))
-    tx.execute(
-        insert(preference),
-        {
-            "account_id": account_id,
-            "language": chosen.language,
-            "interface": chosen.interface,
-            "page_size": chosen.page_size,
-            "text_size": chosen.text_size,
-            "formatted": int(chosen.formatted),
-            "answer_below": int(chosen.answer_below),
-            "signature": chosen.signature,
-        },
-    )
+    tx.execute(insert(preference), {"account_id": account_id, "chosen": chosen.write(wanted)})
+
+
+def revise_preferences(tx: Tx, account_id: int, changes: Mapping[str, object]) -> Preferences:
+    """Change some fields and leave the others as they are by now; what is chosen then. Values that are none change
+    nothing. Raises KeyError: no such field."""
+    tx.execute(select(account.c.id).where(account.c.id == account_id).with_for_update())
+    wanted = chosen.revise(preferences(tx, account_id), changes)
+    save_preferences(tx, account_id, wanted)
+    return wanted
 
 
 # ---------------------------------------------------------------------- undo

@@ -12,6 +12,7 @@ from mailserver.caretaker import states
 from mailserver.collector import Collector
 from mailserver.errors import Reason, Refused
 from mailserver.identity import NewPerson, Principal, Role, State
+from mailserver.preferences import Preferences
 from mailserver.sasl import Secret
 from mailserver.store import accounts, agenda_items, agendas, erasure, mailboxes, messages, roll, sessions
 from mailserver.store.agenda_items import NewItem
@@ -19,7 +20,6 @@ from mailserver.store.audit import Action
 from mailserver.store.schema import metadata
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.rosters import list_member, mailing_list
-from mailserver.store.sessions import Preferences
 from mailserver.store.transactions import Tx
 from tests.caretaker.conftest import DAY, PRIVATE, House
 

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from mailserver.errors import Reason, Refused
+from mailserver.preferences import Preferences
 from mailserver.store import accounts, blobs, mailboxes, messages, sessions, webmail
 from mailserver.store.messages import Quota
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.sessions import once, parked, session, undo
-from mailserver.store.sessions import Preferences, Undo
+from mailserver.store.sessions import Undo
 from mailserver.store.transactions import Store, Tx
 from tests.webui.house import mail
 
@@ -99,7 +100,9 @@ def test_sessions_of_one_account_are_bounded(store: Store, emma: int, marc: int)
 
 def test_preferences_are_replaced(store: Store, emma: int, marc: int) -> None:
     assert store.read_now(sessions.preferences, emma) == Preferences()
-    chosen = Preferences("en", "complet", 25, "grand", True, True, "Emma\nDupont")
+    chosen = Preferences(
+        "en", "complet", 25, "grand", theme="sombre", formatted=True, answer_below=True, signature="Emma\nDupont"
+    )
     for _ in range(2):
         store.write_now(sessions.save_preferences, emma, chosen)
     assert store.read_now(sessions.preferences, emma) == chosen

@@ -31,14 +31,9 @@ preference = Table(
     "web_preference",
     metadata,
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
-    Column("language", String(2), nullable=False),
-    Column("interface", String(8), nullable=False),
-    Column("page_size", SmallInteger, nullable=False),
-    Column("text_size", String(8), nullable=False),
-    Column("formatted", SmallInteger, nullable=False),
-    Column("answer_below", SmallInteger, nullable=False),
-    Column("signature", Text, nullable=False),
+    Column("chosen", Text, nullable=False),
 )
+"""JSON, as `mailserver.preferences` writes and reads it."""
 
 undo = Table(
     "web_undo",

@@ -1,0 +1,64 @@
+"""What people choose: every field keeps its value, nothing that is none is ever kept."""
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver import preferences
+from mailserver.preferences import MAX_OCTETS, USUAL_TAGS, Preferences, Tag, read, revise, write
+
+
+def test_defaults_take_no_room() -> None:
+    assert json.loads(write(Preferences())) == {"version": 1}
+    assert read(write(Preferences())) == read("{}") == Preferences()
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(Preferences) if "values" in one.metadata])
+def test_every_choice_comes_back(name: str) -> None:
+    for value in {one.name: one for one in fields(Preferences)}[name].metadata["values"]:
+        chosen = revise(Preferences(), {name: value})
+        assert getattr(chosen, name) == value
+        assert read(write(chosen)) == chosen
+
+
+def test_what_is_none_changes_nothing() -> None:
+    before = replace(Preferences(), theme="sombre", signature="Emma")
+    forged = {"theme": "rose", "page_size": "50", "formatted": 1, "signature": "x" * 2001, "mark_read": True}
+    assert revise(before, forged) == before
+    with pytest.raises(KeyError):
+        revise(before, {"admin": True})
+
+
+def test_tags_are_kept_and_checked() -> None:
+    mine = (*USUAL_TAGS, Tag("conseil", "Conseil de classe", "jaune"))
+    chosen = revise(Preferences(), {"tags": mine})
+    assert read(write(chosen)).tags == mine
+    assert chosen.tag("CONSEIL") == mine[-1]
+    for bad in (
+        (Tag("\\Seen", "Lu", "rouge"),),
+        (Tag("a b", "Deux mots", "rouge"),),
+        (Tag("vide", " ", "rouge"),),
+        (Tag("a", "A", "url(x)"),),
+        (Tag("a", "A", "rouge"), Tag("A", "B", "vert")),
+        tuple(Tag(f"t{number}", "T", "vert") for number in range(preferences.MAX_TAGS + 1)),
+    ):
+        assert revise(chosen, {"tags": bad}) == chosen
+
+
+@given(st.text(max_size=200) | st.just("[" * 5000) | st.just("x" * (MAX_OCTETS + 1)))
+def test_no_text_is_an_error(text: str) -> None:
+    assert read(text) == Preferences() or text.lstrip().startswith("{")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([one.name for one in fields(Preferences)]),
+        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=5),
+    )
+)
+def test_odd_values_are_left_out(kept: dict[str, object]) -> None:
+    chosen = read(json.dumps(kept))
+    assert read(write(chosen)) == chosen
