@@ -95,8 +95,6 @@ def create(
         domain=settings.domain,
         help_contact=settings.web.help_contact,
         icons=assets.icons,
-        style=assets.url("style.css"),
-        script=assets.url("account.js"),
         favicon=assets.url("icon.svg"),
         version=__version__,
     )
@@ -117,7 +115,7 @@ def create(
         keys=keys,
         assets=assets,
         languages=spoken,
-        pages=Pages(site, spoken, keys),
+        pages=Pages(site, spoken, keys, assets),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
     )
     registry = registry or CollectorRegistry()

@@ -1,13 +1,13 @@
 """Static files: read once, named by their content, served from memory with their compressed twins.
 
 The bundle in `static/dist` is used when it is there and was made from the sources that lie beside it; else
-our own style sheet and scripts are served as they are and icons give way to their text.
+our own style sheets and scripts are served as they are, icons give way to their text, and the modules of
+`frontend/src`, which only upgrade pages, are left out.
 """
 
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +40,11 @@ class Assets:
 
     def __init__(self, folder: Path | None = None) -> None:
         folder = folder or STATIC
-        built = _manifest(folder)
-        self._by_name: dict[str, Asset] = {}
-        for source in sorted(folder.iterdir()):
-            if source.suffix in TYPES:
-                self._by_name[source.name] = _load(source, folder, built.get(source.name, {}))
-        sprite = built.get("icons.svg", {})
-        if sprite and (folder / "dist" / sprite["file"]).is_file():
-            self._by_name["icons.svg"] = _built(folder / "dist" / sprite["file"])
+        self._by_name = {path.name: _plain(path) for path in sorted(folder.iterdir()) if path.suffix in TYPES}
+        for name, entry in _manifest(folder).items():
+            path = folder / "dist" / str(entry.get("file", ""))
+            if path.is_file() and path.suffix in TYPES and _is_current(entry.get("sources"), folder.parent):
+                self._by_name[name] = _built(path)
         notices = folder / "dist" / "THIRD-PARTY.txt"
         if notices.is_file():
             self._by_name["third-party.txt"] = _plain(notices)
@@ -83,22 +80,24 @@ class Assets:
         return Response(asset.plain, headers=headers)
 
 
-def _manifest(folder: Path) -> Mapping[str, Mapping[str, str]]:
+def _manifest(folder: Path) -> dict[str, dict[str, object]]:
     try:
         manifest = json.loads((folder / "dist" / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return manifest if isinstance(manifest, dict) else {}
+    if not isinstance(manifest, dict):
+        return {}
+    return {name: entry for name, entry in manifest.items() if isinstance(entry, dict)}
 
 
-def _load(source: Path, folder: Path, entry: Mapping[str, str]) -> Asset:
-    """The built twin if it was made from this very source, else the source."""
-    octets = source.read_bytes()
-    if entry.get("source") == hashlib.sha256(octets).hexdigest():
-        built = folder / "dist" / entry["file"]
-        if built.is_file():
-            return _built(built)
-    return _plain(source)
+def _is_current(sources: object, root: Path) -> bool:
+    """True when a file was made from these very sources, as far as they lie here: a wheel has no `frontend/`."""
+    if not isinstance(sources, dict) or not sources:
+        return False
+    return all(
+        not (root / path).is_file() or hashlib.sha256((root / path).read_bytes()).hexdigest() == digest
+        for path, digest in sources.items()
+    )
 
 
 def _built(path: Path) -> Asset:

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
 from webui.forms import positive
 from webui.language import Language
-from webui.visit import Visit
+from webui.rail import Application, applications
+from webui.visit import COMPLETE, Visit
 
 DRAFTS, SENT, JUNK, TRASH, ARCHIVE = "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive"
 _ORDER = ("", DRAFTS, SENT, ARCHIVE, JUNK, TRASH)
@@ -48,6 +49,7 @@ class Frame:
     """The surroundings of a page."""
 
     folders: tuple[Folder, ...]
+    rail: tuple[Application, ...]
     space: str
     used: int
     quota: int
@@ -98,6 +100,7 @@ def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: st
         }
     return Frame(
         tuple(folders),
+        applications(visit) if visit.interface == COMPLETE else (),
         space,
         used,
         quota,

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from webui import headers
+from webui.assets import Assets
 from webui.keys import Keys
 from webui.language import Language
 from webui.visit import VISITOR, Guest, set_cookie
@@ -31,8 +32,6 @@ class Site:
     domain: str
     help_contact: str
     icons: str
-    style: str
-    script: str
     favicon: str
     version: str
 
@@ -40,10 +39,10 @@ class Site:
 class Pages:
     """Renders templates and makes answers of them."""
 
-    def __init__(self, site: Site, languages: Mapping[str, Language], keys: Keys) -> None:
+    def __init__(self, site: Site, languages: Mapping[str, Language], keys: Keys, assets: Assets) -> None:
         self._site = site
         self._keys = keys
-        self._environments = {code: _environment(language, site) for code, language in languages.items()}
+        self._environments = {code: _environment(language, site, assets) for code, language in languages.items()}
 
     def render(self, guest: Guest, template: str, page: object = None) -> str:
         """The text of a page."""
@@ -67,7 +66,7 @@ class Pages:
         """Ready HTML as a response."""
         octets = text.encode("utf-8", "replace")
         fields = headers.page(guest.secure, policy)
-        fields["Vary"] = "Accept-Encoding, Accept-Language, Cookie"
+        fields["Vary"] = "Accept-Encoding, Accept-Language, Cookie, HX-Request-Type"
         if len(octets) >= COMPRESS_FROM and "gzip" in guest.request.headers.get("accept-encoding", ""):
             octets = zlib.compress(octets, LEVEL, wbits=31)
             fields["Content-Encoding"] = "gzip"
@@ -91,7 +90,7 @@ def redirect(guest: Guest, address: str, **query: str | int) -> Response:
     return response
 
 
-def _environment(language: Language, site: Site) -> Environment:
+def _environment(language: Language, site: Site, assets: Assets) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -104,6 +103,6 @@ def _environment(language: Language, site: Site) -> Environment:
     )
     environment.install_gettext_translations(language.texts, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
-    environment.globals.update(site=site, lang=language, icons=site.icons)
+    environment.globals.update(site=site, lang=language, icons=site.icons, asset=assets.url)
     environment.filters.update(size=language.size, number=language.number, encode=urlencode)
     return environment

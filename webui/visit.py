@@ -83,6 +83,11 @@ class Guest:
         """The peer's address."""
         return self.request.client.host if self.request.client else ""
 
+    @property
+    def fragment(self) -> bool:
+        """True when htmx asks for the content of a pane, not for a page."""
+        return self.request.headers.get("hx-request-type", "") == "partial"
+
     def query(self, name: str) -> str:
         """A parameter of the address, empty when absent."""
         return self.request.query_params.get(name, "").replace("\0", "")[:1000]

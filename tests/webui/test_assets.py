@@ -41,7 +41,8 @@ def _bundle(folder: Path, name: str, octets: bytes, source: str) -> None:
     file = f"style.0123456789{Path(name).suffix}"
     for suffix, content in (("", octets), (".gz", gzip.compress(octets)), (".br", b"br")):
         (folder / "dist" / f"{file}{suffix}").write_bytes(content)
-    (folder / "dist" / "manifest.json").write_text(json.dumps({name: {"file": file, "source": source}}))
+    manifest = {name: {"file": file, "sources": {f"{folder.name}/{name}": source}}}
+    (folder / "dist" / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_without_bundle_our_own_files_are_served(plain: Path) -> None:
@@ -109,5 +110,26 @@ def test_lock_file_has_hashes_and_no_addresses() -> None:
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages
     assert all("integrity" in entry and "resolved" not in entry for entry in packages.values())
-    wanted = json.loads((FRONT_END / "package.json").read_text())["devDependencies"]
+    package = json.loads((FRONT_END / "package.json").read_text())
+    wanted = package["devDependencies"] | package["dependencies"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
+
+
+def test_bundles_stay_small_and_their_licences_are_with_them() -> None:
+    """WEBUI.md section 2: the core of the complete interface within 20 kB, style sheets within 12 kB."""
+    manifest = json.loads((STATIC / "dist" / "manifest.json").read_text())
+    sizes = {name: (STATIC / "dist" / (entry["file"] + ".gz")).stat().st_size for name, entry in manifest.items()}
+    assert sizes["core.js"] <= 20_000
+    assert all(size <= 12_000 for name, size in sizes.items() if name.endswith(".css"))
+    notices = (STATIC / "dist" / "THIRD-PARTY.txt").read_text()
+    package = json.loads((FRONT_END / "package.json").read_text())
+    assert all(f"{name} {version} (" in notices for name, version in package["dependencies"].items())
+
+
+def test_every_module_is_built_and_found(tmp_path: Path) -> None:
+    """With the bundle each module has an address; without it pages do without."""
+    names = [path.name for path in (FRONT_END / "src").glob("*.js")]
+    assert "core.js" in names
+    assert all(Assets().url(name) for name in names)
+    shutil.copy(STATIC / "style.css", tmp_path)
+    assert not any(Assets(tmp_path).url(name) for name in names)
