@@ -21,6 +21,7 @@ from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
 from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
+from mailserver.noticeboard import Noticeboard
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
@@ -99,6 +100,7 @@ def create(
         version=__version__,
     )
 
+    board = Noticeboard(store=store, clock=clock, changes=store.changes)
     services = Services(
         settings=settings,
         store=store,
@@ -115,8 +117,9 @@ def create(
         keys=keys,
         assets=assets,
         languages=spoken,
-        pages=Pages(site, spoken, keys, assets),
+        pages=Pages(site, spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
+        board=board,
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)

@@ -4,6 +4,7 @@
 but a page.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -16,6 +17,7 @@ from mailserver.identity import State
 from mailserver.login import renewal
 from mailserver.store import sessions
 from mailserver.store.accounts import NEVER
+from mailserver.store.bulletins import Kind
 from mailserver.store.sessions import Session
 from webui import faults, forms
 from webui.forms import Form
@@ -48,6 +50,10 @@ SET_UP = ("/compte/double-authentification", "/deconnexion")
 """All that is open to somebody who needs a second factor and has none."""
 RENEW = ("/compte/mot-de-passe", "/deconnexion")
 """All that is open to somebody whose password has expired."""
+ALWAYS_OPEN = ("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics")
+"""What maintenance does not close."""
+_WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/ecrire)")
+"""What may be posted while nothing else may be changed: coming, going, writing and sending."""
 RESCUED = "texte_rendu"
 """The only field of a form that belongs to nobody's session."""
 MARK = "m_"
@@ -67,6 +73,8 @@ class Doors:
         async def endpoint(request: Request) -> Response:
             guest = self.caller(request)
             try:
+                if (stopped := await self._stopped(guest)) is not None:
+                    return stopped
                 if request.method == "POST":
                     guest = await self._with_form(guest, 0)
                 return await handler(self._services, guest)
@@ -82,6 +90,8 @@ class Doors:
         async def endpoint(request: Request) -> Response:
             guest = self.caller(request)
             try:
+                if (stopped := await self._stopped(guest)) is not None:
+                    return stopped
                 began = self._services.clock.monotonic()
                 visit, why = await self._visit(request, guest)
                 if visit is None:
@@ -114,6 +124,20 @@ class Doors:
             return await handler(self._services, replace(visit, form=before.form))
         finally:
             await before.form.close()
+
+    async def _stopped(self, guest: Guest) -> Response | None:
+        """The page of maintenance, where it stops this request; what was written is shown to be copied."""
+        board, request = self._services.board, guest.request
+        await board.refresh()
+        why = board.maintenance(guest.now)
+        if why is None or request.url.path.startswith(ALWAYS_OPEN):
+            return None
+        if why.kind is Kind.READ_ONLY and (request.method != "POST" or _WRITABLE.match(request.url.path)):
+            return None
+        if request.method == "POST":
+            check_origin(request)
+            guest = replace(guest, form=await forms.read(request, 0))
+        return faults.maintenance(self._services, guest, why)
 
     async def _leave(self, guest: Guest, why: Session | None) -> Response:
         """What is answered when the session is over."""

@@ -6,6 +6,7 @@ import structlog
 from starlette.responses import Response
 
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.store.bulletins import Bulletin, Kind
 from webui.visit import Guest, Services
 
 log = structlog.get_logger("webui")
@@ -39,6 +40,19 @@ STATUS = {
     Reason.READ_ONLY_DIRECTORY: 403,
 }
 RETRY_SECONDS = 60
+MAX_RETRY_SECONDS = 3600
+"""Maintenance may end before its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenancePage:
+    """Why nothing works, or nothing may be changed, and until when."""
+
+    closed: bool
+    reason: str
+    until: str
+    rescued: str
+    """What was being written: shown, so that it can be copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,17 @@ def fault(services: Services, guest: Guest, status: int, reason: Reason | None =
     response = services.pages.answer(guest, "portal/fault.html", page, status)
     if status in (429, 503):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def maintenance(services: Services, guest: Guest, why: Bulletin) -> Response:
+    """The page of maintenance. It needs no store: nothing of it is asked for here."""
+    rescued = guest.form.text("texte")
+    until = guest.language.long_date(why.ends)
+    page = MaintenancePage(why.kind is Kind.CLOSED, why.text(guest.language.code), until, rescued)
+    response = services.pages.answer(guest, "portal/maintenance.html", page, 503)
+    left = int(why.ends - guest.now)
+    response.headers["Retry-After"] = str(max(RETRY_SECONDS, min(left, MAX_RETRY_SECONDS)))
     return response
 
 

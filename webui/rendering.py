@@ -1,7 +1,8 @@
 """Pages: one template environment per language, one way to answer, compressed.
 
-A template sees `v` (the visit or guest), `p` (the page, a frozen value of its own module) and `site` (what never
-changes). Templates are compiled once; nothing here reads the disk after the start.
+A template sees `v` (the visit or guest), `p` (the page, a frozen value of its own module), `site` (what never changes)
+and `board` (what the operators tell everybody). Templates are compiled once; nothing here reads the disk after the
+start.
 """
 
 import zlib
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
+from mailserver.noticeboard import Noticeboard
 from webui import headers
 from webui.assets import Assets
 from webui.keys import Keys
@@ -39,9 +41,12 @@ class Site:
 class Pages:
     """Renders templates and makes answers of them."""
 
-    def __init__(self, site: Site, languages: Mapping[str, Language], keys: Keys, assets: Assets) -> None:
+    def __init__(
+        self, site: Site, languages: Mapping[str, Language], keys: Keys, assets: Assets, board: Noticeboard
+    ) -> None:
         self._site = site
         self._keys = keys
+        self._board = board
         self._environments = {code: _environment(language, site, assets) for code, language in languages.items()}
 
     def render(self, guest: Guest, template: str, page: object = None) -> str:
@@ -50,7 +55,7 @@ class Pages:
         return (
             self._environments[guest.language.code]
             .get_template(template)
-            .render(v=guest, p=page, mark=lambda: self._keys.mark(owner))
+            .render(v=guest, p=page, mark=lambda: self._keys.mark(owner), board=self._board)
         )
 
     def answer(

@@ -16,6 +16,7 @@ from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
 from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
+from mailserver.noticeboard import Noticeboard
 from mailserver.preferences import Preferences
 from mailserver.settings import Settings
 from mailserver.store.sessions import Session
@@ -53,6 +54,7 @@ class Services:
     languages: Mapping[str, Language]
     pages: "Pages"
     moderation: Moderation
+    board: Noticeboard
 
     @property
     def attachment_octets(self) -> int:

@@ -48,6 +48,8 @@ class Action(StrEnum):
     RIGHTS_CHANGED = "rights-changed"
     """On a mailbox of this account (RFC 4314)."""
     RULE_CHANGED = "rule-changed"
+    BULLETIN_CHANGED = "bulletin-changed"
+    """An announcement or a maintenance window."""
     BRAKED = "braked"
     RELEASED = "released"
     LOGIN = "login"

@@ -4,7 +4,7 @@ A session is found by the HMAC of its token, so a copy of the database opens non
 every row; parked text is sealed under the browser's own cookie, which is not stored.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Table, Text
 
 from mailserver.store.schema.base import metadata
 
@@ -34,6 +34,20 @@ preference = Table(
     Column("chosen", Text, nullable=False),
 )
 """JSON, as `mailserver.preferences` writes and reads it."""
+
+search = Table(
+    "web_search",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("mailbox_id", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Searches: those with a `name` were saved, the others are the last ones. `mailbox_id` 0: in every folder."""
+Index("ix_web_search_account_id", search.c.account_id)
 
 undo = Table(
     "web_undo",

@@ -1,0 +1,100 @@
+"""Announcements and maintenance: what everybody is told, when, and what is then closed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Principal
+from mailserver.store import audit, bulletins
+from mailserver.store.audit import Action, Origin, Wanted
+from mailserver.store.bulletins import Draft, Kind
+from tests.webui.house import House, Visitor
+
+ORIGIN = Origin("admin", "test")
+HOUR = 3600
+
+
+@pytest.fixture(autouse=True)
+def clean(house: House) -> Iterator[None]:
+    yield
+    house.clock.ahead = 0
+    for one in house.store.read_now(bulletins.listing):
+        house.store.write_now(bulletins.withdraw, ORIGIN, one.id)
+
+
+def post(house: House, kind: Kind, begins: float, ends: float, fr: str = "Ceci", en: str = "") -> int:
+    now = int(house.clock.now())
+    draft = Draft(kind, now + int(begins), now + int(ends) if ends else 0, fr, en)
+    return house.store.write_now(bulletins.post, ORIGIN, draft)
+
+
+def test_an_announcement_is_on_the_portal_and_above_the_mail(house: House, at_home: Visitor) -> None:
+    number = post(house, Kind.ANNOUNCEMENT, 0, 0, "Les serveurs <b>neufs</b> arrivent.", "New servers are coming.")
+    assert "Les serveurs &lt;b&gt;neufs&lt;/b&gt; arrivent." in at_home.get("/s/").text
+    assert "New servers are coming." in house.visitor().get("/login?lang=en").text
+    house.store.write_now(bulletins.withdraw, ORIGIN, number)
+    assert "neufs" not in at_home.get("/s/").text
+
+
+def test_planned_maintenance_is_announced_from_48_hours_before(house: House, visitor: Visitor) -> None:
+    post(house, Kind.CLOSED, 49 * HOUR, 50 * HOUR, "Mise à jour.")
+    assert "Maintenance prévue" not in visitor.get("/login").text
+    house.clock.ahead = 2 * HOUR
+    page = visitor.get("/login").text
+    assert "Maintenance prévue du" in page
+    assert "Mise à jour." in page
+    assert "La messagerie sera fermée." in page
+
+
+def test_closed_means_503_with_reason_and_end_but_for_the_state(house: House, at_home: Visitor) -> None:
+    at_home.get("/s/ecrire")
+    post(house, Kind.CLOSED, 0, 2 * HOUR, "Changement de disques.", "Disks are replaced.")
+    sent = at_home.post("/s/ecrire", {"faire": "envoyer", "texte": "Mon long texte", "a": "x@exemple.org"})
+    assert sent.status_code == 503
+    assert "Mon long texte" in sent.text
+    for path in ("/", "/s/", "/m/ecrire", "/compte", "/activation"):
+        answer = at_home.get(path)
+        assert answer.status_code == 503
+        assert 60 <= int(answer.headers["retry-after"]) <= HOUR
+        assert "Changement de disques." in answer.text
+        assert "Fin prévue" in answer.text
+    assert at_home.get("/etat").status_code == 200
+    assert at_home.get("/accessibilite").status_code == 200
+    assert "Disks are replaced." in at_home.get("/?lang=en").text
+    house.clock.ahead = 2 * HOUR
+    assert at_home.get("/s/").status_code == 200
+
+
+def test_read_only_lets_people_read_write_and_send(house: House, at_home: Visitor, emma: Principal) -> None:
+    post(house, Kind.READ_ONLY, 0, HOUR, "Copie des boîtes.")
+    page = at_home.get("/s/")
+    assert page.status_code == 200
+    assert "Lecture seule jusqu’au" in page.text
+    assert at_home.post("/s/dossiers", {"nom": "Zoologie"}).status_code == 503
+    assert "Zoologie" not in at_home.get("/s/dossiers").text
+    at_home.get("/s/ecrire")
+    form = {"faire": "enregistrer", "a": emma.address, "objet": "Note", "texte": "Gardé"}
+    assert at_home.post("/s/ecrire", form).status_code == 200
+    assert house.subjects(emma, "Drafts") == ["Note"]
+
+
+def test_what_may_be_posted(house: House) -> None:
+    for kind, begins, ends, fr in (
+        (Kind.CLOSED, 0, 0, "Sans fin"),
+        (Kind.ANNOUNCEMENT, 0, -1, "Passé"),
+        (Kind.ANNOUNCEMENT, HOUR, HOUR, "Sans durée"),
+        (Kind.ANNOUNCEMENT, 0, HOUR, " "),
+        (Kind.ANNOUNCEMENT, 0, HOUR, "x" * 501),
+    ):
+        with pytest.raises(Refused) as refusal:
+            post(house, kind, begins, ends, fr)
+        assert refusal.value.reason is Reason.INVALID
+    number = post(house, Kind.ANNOUNCEMENT, 0, HOUR)
+    now = int(house.clock.now())
+    house.store.write_now(bulletins.revise, ORIGIN, number, Draft(Kind.ANNOUNCEMENT, now, 0, "Autre"))
+    assert [one.fr for one in house.store.read_now(bulletins.listing)] == ["Autre"]
+    with pytest.raises(Refused):
+        house.store.write_now(bulletins.withdraw, ORIGIN, number + 1)
+    events = house.store.read_now(audit.find, Wanted(action=Action.BULLETIN_CHANGED), 10)
+    assert "revised" in events[0].detail
