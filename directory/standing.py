@@ -60,6 +60,22 @@ def find(tx: Tx, local: str) -> tuple[str, Selection] | None:
     return None
 
 
+def of_school(tx: Tx, uai: str) -> list[tuple[str, str]]:
+    """Every one of a school's lists: its local part and its name."""
+    school = schools.get(tx, uai)
+    if school is None:
+        return []
+    place, ending = school.name or school.uai, school.uai.lower()
+    found = [(f"{local}.{ending}", f"{name}, {place}") for local, (name, _) in _GROUPS.items()]
+    for kind in (Tie.CLASS, Tie.GROUP):
+        for term in vocabulary_entries.listing(tx, kind, school.uai):
+            slug = next(filter(None, _slugs(term.label, term.code)), "")
+            if slug and slug not in _GROUPS:
+                found.append((f"{slug}.{ending}", f"{term.name}, {place}"))
+                found.append((f"{_TEACHERS}.{slug}.{ending}", f"Enseignants de {term.name}, {place}"))
+    return found
+
+
 def _slugs(*texts: str) -> Iterator[str]:
     """How a class is written in an address."""
     return (re.sub(r"[^a-z0-9]+", "-", search_key(text)).strip("-") for text in texts if text)

@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailserver import __version__
+from mailserver.addressbook.books import AddressBooks
+from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
@@ -101,6 +103,7 @@ def create(
     )
 
     board = Noticeboard(store=store, clock=clock, changes=store.changes)
+    books = AddressBooks(store)
     services = Services(
         settings=settings,
         store=store,
@@ -120,6 +123,8 @@ def create(
         pages=Pages(site, spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         board=board,
+        books=books,
+        suggestions=Suggestions(settings=settings, store=store, directory=directory, books=books),
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)

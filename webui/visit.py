@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailserver.addressbook.books import AddressBooks
+from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory, Principal
@@ -55,6 +57,8 @@ class Services:
     pages: "Pages"
     moderation: Moderation
     board: Noticeboard
+    books: AddressBooks
+    suggestions: Suggestions
 
     @property
     def attachment_octets(self) -> int:

@@ -144,6 +144,20 @@ def owned_by(tx: Tx, addresses: Sequence[str]) -> list[ListEntry]:
     return [_entry(tuple(row)) for row in tx.execute(wanted.order_by(mailing_list.c.address))]
 
 
+def named(tx: Tx, words: Sequence[str], limit: int) -> list[ListEntry]:
+    """Lists whose name or address has every one of these words, by name."""
+    has = (
+        or_(
+            mailing_list.c.name_key.contains(search_key(word), autoescape=True),
+            mailing_list.c.address.contains(fold_login(word), autoescape=True),
+        )
+        for word in words
+        if search_key(word) and fold_login(word)
+    )
+    rows = tx.execute(_ALL.where(*has).order_by(mailing_list.c.name_key, mailing_list.c.address).limit(limit))
+    return [_entry(tuple(row)) for row in rows]
+
+
 # ---------------------------------------------------------------------- writing
 
 

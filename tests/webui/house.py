@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 from sqlalchemy import select
 
+from agenda import application
 from directory.people import EmbeddedDirectory
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
@@ -95,6 +96,7 @@ class House:
                 delivery=self.delivery,
                 submission=self.submission,
                 sockets=self.sockets,
+                dav=application.create(settings=self.settings, store=self.store, login=self.login),
                 **common,
             )
         )

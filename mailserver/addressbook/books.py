@@ -1,0 +1,284 @@
+"""Somebody's address books: what is in them, by name, and every change of them.
+
+What lists and suggestions need of each card is kept in memory and brought up to date from the ETags whenever the
+collection has moved: the store stays the only truth, and a card is read once, not once a page.
+"""
+
+import asyncio
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import radicale.item
+
+from mailserver.addressbook import card as reading
+from mailserver.addressbook import contentlines
+from mailserver.addressbook.card import Card
+from mailserver.addressbook.contentlines import Line
+from mailserver.errors import Reason, Refused
+from mailserver.store import agenda_items, agendas
+from mailserver.store.agenda_items import NewItem
+from mailserver.store.agendas import ADDRESS_BOOK, DISPLAY_NAME
+from mailserver.store.transactions import Store, Tx
+
+MAX_TITLE = 100
+"""Characters of a book's name."""
+KEPT_BOOKS = 500
+KEPT_CARDS = 100_000
+"""What the process remembers: about half a kilobyte each."""
+_EVER: Final = (-62135596800, 253402300800)
+"""The span of what has no dates, as the agendas measure it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """An address book. `name` is the one in its address, `title` the one people see."""
+
+    id: int
+    name: str
+    title: str
+    cards: int
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A card as lists show it. Its note, its places and its picture are left out."""
+
+    book: str
+    href: str
+    etag: str
+    card: Card
+    name: str
+    order: str
+    words: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Where it stands in an alphabetical list."""
+        return self.order, self.book, self.href
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A card whole: `lines` are what a change starts from."""
+
+    book: Book
+    href: str
+    etag: str
+    changed: int
+    lines: tuple[Line, ...]
+    card: Card
+
+
+@dataclass(slots=True)
+class _Kept:
+    modseq: int
+    entries: dict[str, Entry]
+
+
+class AddressBooks:
+    """One per process: the books of everybody, and what is remembered of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._guard = threading.Lock()
+
+    # ------------------------------------------------------------------ looking
+
+    async def books(self, account_id: int) -> list[Book]:
+        """The address books, oldest first; the first visit gives the first one."""
+        if not await self._store.read(agendas.provisioned, account_id):
+            await self._store.write(agendas.provision, account_id)
+        return await self._store.read(_books, account_id)
+
+    async def entries(self, account_id: int, name: str = "") -> list[Entry]:
+        """Every card of one book, or of all, in alphabetical order. Raises Refused(NOT_FOUND)."""
+        return await self._store.read(self.entries_of, account_id, name)
+
+    def entries_of(self, tx: Tx, account_id: int, name: str = "") -> list[Entry]:
+        """The same on a snapshot."""
+        books = _books(tx, account_id)
+        if name:
+            books = [_named(books, name)]
+        found = [entry for book in books for entry in self._read(tx, account_id, book).values()]
+        return sorted(found, key=lambda entry: entry.key)
+
+    async def get(self, account_id: int, name: str, href: str) -> Stored:
+        """One card. Raises Refused(NOT_FOUND)."""
+        return await self._store.read(get, account_id, name, href)
+
+    def _read(self, tx: Tx, account_id: int, book: Book) -> dict[str, Entry]:
+        with self._guard:
+            kept = self._kept.get(book.id)
+            if kept is not None:
+                self._kept.move_to_end(book.id)
+        if kept is not None and kept.modseq == book.modseq:
+            return kept.entries
+        before = kept.entries if kept is not None else {}
+        entries: dict[str, Entry] = {}
+        fresh = []
+        for row in agenda_items.stamps(tx, account_id, book.id):
+            held = before.get(row.href)
+            if held is not None and held.etag == row.etag:
+                entries[row.href] = held
+            else:
+                fresh.append(row.href)
+        for href, item in agenda_items.several(tx, account_id, book.id, fresh).items():
+            entries[href] = _entry(book.name, href, item.etag, item.text or "")
+        self._keep(book, entries)
+        return entries
+
+    def _keep(self, book: Book, entries: dict[str, Entry]) -> None:
+        with self._guard:
+            self._kept[book.id] = _Kept(book.modseq, entries)
+            self._kept.move_to_end(book.id)
+            total = sum(len(one.entries) for one in self._kept.values())
+            while len(self._kept) > 1 and (len(self._kept) > KEPT_BOOKS or total > KEPT_CARDS):
+                _, gone = self._kept.popitem(last=False)
+                total -= len(gone.entries)
+
+    # ------------------------------------------------------------------ changing
+
+    async def put(
+        self, account_id: int, name: str, href: str, lines: Sequence[Line], seen: str | None = None
+    ) -> NewItem:
+        """Store a card; `seen` is the ETag its page showed, None for a new one.
+
+        Raises Refused(NOT_FOUND | CONFLICT | LIMIT | TOO_BIG | INVALID).
+        """
+        new = await asyncio.to_thread(measured, href, lines)
+        await self._store.write(_put, account_id, name, new, seen)
+        return new
+
+    async def put_many(
+        self, account_id: int, name: str, cards: Sequence[tuple[str, Sequence[Line], str | None]]
+    ) -> int:
+        """Store several cards, each (href, lines, ETag seen), in one unit: all of them, or none. Raises as `put`."""
+        new = await asyncio.to_thread(lambda: [(measured(href, lines), seen) for href, lines, seen in cards])
+        await self._store.write(_put_many, account_id, name, new)
+        return len(new)
+
+    async def merge(
+        self, account_id: int, name: str, kept: tuple[str, Sequence[Line], str], gone: Sequence[tuple[str, str, str]]
+    ) -> None:
+        """Change one card and take others away, each (book, href, ETag seen), in one unit. Raises as `put`."""
+        new = await asyncio.to_thread(measured, kept[0], kept[1])
+        await self._store.write(_merge, account_id, name, (new, kept[2]), list(gone))
+
+    async def remove(self, account_id: int, name: str, href: str, seen: str) -> None:
+        """Delete a card. Raises Refused(NOT_FOUND | CONFLICT)."""
+        await self._store.write(_remove, account_id, name, href, seen)
+
+    async def create(self, account_id: int, title: str) -> Book:
+        """Make a book. Raises Refused(INVALID | LIMIT)."""
+        props = {DISPLAY_NAME: checked_title(title)}
+        made = await self._store.write(
+            agendas.create, account_id, f"contacts-{self._store.clock.token(8).hex()}", ADDRESS_BOOK, props
+        )
+        return _book(made)
+
+    async def rename(self, account_id: int, name: str, title: str) -> None:
+        """Give a book another name. Raises Refused(INVALID | NOT_FOUND)."""
+        await self._store.write(_rename, account_id, name, checked_title(title))
+
+    async def drop(self, account_id: int, name: str, modseq: int) -> None:
+        """Delete a book with its cards, if nothing changed since `modseq`. Raises Refused(NOT_FOUND | CONFLICT)."""
+        await self._store.write(_drop, account_id, name, modseq)
+
+
+def get(tx: Tx, account_id: int, name: str, href: str) -> Stored:
+    """One card. Raises Refused(NOT_FOUND)."""
+    book = _named(_books(tx, account_id), name)
+    item = agenda_items.get(tx, account_id, book.id, href)
+    if item is None:
+        raise Refused(Reason.NOT_FOUND, "No such contact")
+    lines = next(contentlines.cards(item.text or ""), [])
+    return Stored(book, href, item.etag, item.changed, tuple(lines), reading.read(lines))
+
+
+def checked_title(title: str) -> str:
+    """A book's name as it is kept. Raises Refused(INVALID)."""
+    clean = " ".join(title.split())
+    if not clean or len(clean) > MAX_TITLE or not clean.isprintable():
+        raise Refused(Reason.INVALID, f"a name has 1 to {MAX_TITLE} characters")
+    return clean
+
+
+def measured(href: str, lines: Sequence[Line]) -> NewItem:
+    """A card as the store keeps it, the same as if a client had put it. Raises Refused(INVALID).
+
+    What Radicale could not read would spoil every report over the collection.
+    """
+    text = contentlines.write(lines)
+    uid = reading.read(lines).uid
+    try:
+        found = radicale.item.read_components(text)
+        radicale.item.check_and_sanitize_items(found, 1, tag=ADDRESS_BOOK)
+    except Exception:  # noqa: BLE001 - vobject raises whatever it stumbles over
+        raise Refused(Reason.INVALID, "A card that cannot be read") from None
+    if len(found) != 1 or not uid:
+        raise Refused(Reason.INVALID, "A card that cannot be read")
+    etag = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return NewItem(href, uid, etag, "VCARD", "", *_EVER, text)
+
+
+def href_of(uid: str) -> str:
+    """The name of a new card in its book."""
+    return f"{uid}.vcf"
+
+
+def _entry(book: str, href: str, etag: str, text: str) -> Entry:
+    lines = next(contentlines.cards(text), [])
+    said = reading.read(lines)
+    slim = replace(said, note="", places=(), sites=())
+    return Entry(book, href, etag, slim, said.name, said.order, said.words)
+
+
+def _books(tx: Tx, account_id: int) -> list[Book]:
+    return [_book(one) for one in agendas.listing(tx, account_id) if one.tag == ADDRESS_BOOK]
+
+
+def _book(held: agendas.Collection) -> Book:
+    return Book(held.id, held.name, held.props.get(DISPLAY_NAME, "") or held.name, held.items, held.modseq)
+
+
+def _named(books: Sequence[Book], name: str) -> Book:
+    for book in books:
+        if book.name == name:
+            return book
+    raise Refused(Reason.NOT_FOUND, "No such address book")
+
+
+def _put(tx: Tx, account_id: int, name: str, new: NewItem, seen: str | None) -> None:
+    agenda_items.put(tx, account_id, _named(_books(tx, account_id), name).id, new, seen)
+
+
+def _put_many(tx: Tx, account_id: int, name: str, new: Sequence[tuple[NewItem, str | None]]) -> None:
+    book = _named(_books(tx, account_id), name)
+    for item, seen in new:
+        agenda_items.put(tx, account_id, book.id, item, seen)
+
+
+def _merge(tx: Tx, account_id: int, name: str, kept: tuple[NewItem, str], gone: Sequence[tuple[str, str, str]]) -> None:
+    _put(tx, account_id, name, *kept)
+    for book, href, seen in gone:
+        _remove(tx, account_id, book, href, seen)
+
+
+def _remove(tx: Tx, account_id: int, name: str, href: str, seen: str) -> None:
+    agenda_items.remove(tx, account_id, _named(_books(tx, account_id), name).id, href, seen)
+
+
+def _rename(tx: Tx, account_id: int, name: str, title: str) -> None:
+    book = _named(_books(tx, account_id), name)
+    held = agendas.lock(tx, account_id, book.id)
+    agendas.describe(tx, account_id, book.id, {**held.props, DISPLAY_NAME: title})
+
+
+def _drop(tx: Tx, account_id: int, name: str, modseq: int) -> None:
+    agendas.drop(tx, account_id, _named(_books(tx, account_id), name).id, modseq)

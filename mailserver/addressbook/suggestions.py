@@ -1,0 +1,198 @@
+"""Who somebody may mean while they type a recipient.
+
+    await suggestions.people_matching(principal, "emm du", 8)
+
+Everything a person may write to is asked, in this order: whom they wrote to lately, their own cards and groups, their
+own lists, functional boxes, lists of the academy that take their mail, and the directory as far as they see it
+(`mailserver.visibility`). Nobody stands there twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from directory import standing
+from mailserver.addressbook.books import AddressBooks, Entry
+from mailserver.folding import search_key
+from mailserver.identity import Directory, ListKind, Policy, Principal, Role, Writers
+from mailserver.rules import Sender
+from mailserver.rules.lists import Passage, Way, passage
+from mailserver.settings import Settings
+from mailserver.store import affiliations, lists, personal_lists
+from mailserver.store.transactions import Store, Tx
+from mailserver.store.webmail import correspondents
+from mailserver.store.webmail.correspondents import Recent
+from mailserver.visibility import schools_of
+
+MAX_TYPED = 100
+"""Characters that are looked at."""
+MAX_FOUND = 50
+MAX_WORDS = 6
+LATELY = 150
+"""Sent messages that tell whom somebody writes to."""
+MANY_LISTS = 200
+"""Lists that are looked at."""
+MAX_GROUP = 200
+"""Addresses that one group of contacts stands for."""
+
+
+class Kind(StrEnum):
+    """Where a suggestion comes from."""
+
+    RECENT = "recent"
+    CONTACT = "contact"
+    GROUP = "group"
+    """Of contacts: `addresses` says whom it stands for."""
+    OWN_LIST = "own-list"
+    BOX = "box"
+    LIST = "list"
+    PERSON = "person"
+    """Of the directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Somebody, or a list, to write to."""
+
+    kind: Kind
+    name: str
+    addresses: tuple[str, ...]
+    """One, but of a group."""
+    detail: str = ""
+    """What tells them apart: a discipline, an organisation; a list's address says it."""
+    members: int = 0
+    """Of a group or list; 0: not known."""
+    internal: bool = False
+    """All addresses are in our domains."""
+
+    @property
+    def address(self) -> str:
+        return self.addresses[0]
+
+    @property
+    def text(self) -> str:
+        """What goes into the recipients' field, a group as its addresses."""
+        if len(self.addresses) > 1 or not self.name:
+            return ", ".join(self.addresses)
+        name = self.name.replace("\\", "\\\\").replace('"', '\\"')
+        quoted = f'"{name}"' if any(one in name for one in '",;<>@:()[].\\') else name
+        return f"{quoted} <{self.address}>"
+
+
+class Suggestions:
+    """One per process."""
+
+    def __init__(self, *, settings: Settings, store: Store, directory: Directory, books: AddressBooks) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._books = books
+        self._domains = tuple(f"@{domain.casefold()}" for domain in settings.domains)
+
+    async def people_matching(self, principal: Principal, prefix: str, limit: int = 8) -> list[Suggestion]:
+        """The best `limit` (at most MAX_FOUND) suggestions for what was typed so far; of an empty text the people
+        written to lately.
+
+        Every word typed has to begin a word of the name, the organisation or the address; case and accents do not
+        matter. Raises Temporary when the directory or the database is out of reach.
+        """
+        limit = min(limit, MAX_FOUND)
+        typed = " ".join(prefix[:MAX_TYPED].split())
+        words = search_key(typed).split()[:MAX_WORDS]
+        own = await self._store.read(self._own, principal, words, limit)
+        known: dict[str, Suggestion] = {}
+        for one in own:
+            known.setdefault(one.addresses[0].casefold(), one)
+        if len(typed) >= 2 and len(known) < limit:
+            for person in await self._directory.search(typed, limit + len(known), principal):
+                found = Suggestion(Kind.PERSON, person.name, (person.address,), person.discipline)
+                known.setdefault(person.address.casefold(), found)
+        return [self._marked(one) for one in list(known.values())[:limit]]
+
+    def _marked(self, one: Suggestion) -> Suggestion:
+        return replace(one, internal=all(address.casefold().endswith(self._domains) for address in one.addresses))
+
+    def _own(self, tx: Tx, principal: Principal, words: Sequence[str], limit: int) -> list[Suggestion]:
+        """What the store knows, the most likely first."""
+        cards = self._books.entries_of(tx, principal.account_id)
+        named = {one.text.casefold(): entry.name for entry in cards for one in entry.card.emails}
+        lately = (one for one in correspondents.written_to(tx, principal.account_id, LATELY))
+        recent = [
+            Suggestion(Kind.RECENT, named.get(one.address.casefold()) or one.name, (one.address,))
+            for one in _likely(lately)
+            if not principal.owns(one.address) and "+" + personal_lists.PREFIX not in one.address
+        ]
+        found = [one for one in recent if _begin(words, f"{one.name} {one.address}")]
+        if not words:
+            return found[:limit]
+        found += contacts(cards, words, limit)
+        found += self._own_lists(tx, principal, words)
+        found += self._lists(tx, principal, words, limit)
+        return found
+
+    def _own_lists(self, tx: Tx, principal: Principal, words: Sequence[str]) -> list[Suggestion]:
+        domain = self._settings.domain
+        return [
+            Suggestion(Kind.OWN_LIST, one.name, (one.address(principal.login, domain),), members=one.members)
+            for one in personal_lists.listing(tx, principal.account_id)
+            if _begin(words, one.name)
+        ]
+
+    def _lists(self, tx: Tx, principal: Principal, words: Sequence[str], limit: int) -> list[Suggestion]:
+        """Lists of the academy, functional boxes first, and those that stand for the person's own schools."""
+        sender = Sender.person(principal)
+        mine = set(lists.containing(tx, (principal.address, *principal.aliases)))
+        found = []
+        for entry in lists.named(tx, words, MANY_LISTS):
+            if not _begin(words, f"{entry.name} {entry.address.partition('@')[0]}"):
+                continue
+            asked = Passage(lists.policy(tx, entry), lists.owners(tx, entry), entry.address in mine)
+            if entry.kind is ListKind.FUNCTION or passage(asked, sender) is not Way.CLOSED:
+                kind = Kind.BOX if entry.kind is ListKind.FUNCTION else Kind.LIST
+                found.append(Suggestion(kind, entry.name, (entry.address,), entry.address))
+        found.sort(key=lambda one: one.kind is not Kind.BOX)
+        standing_policy = Policy(Writers(self._settings.lists.standing_writers))
+        is_open = passage(Passage(standing_policy, (), is_member=False), sender) is not Way.CLOSED
+        if self._settings.lists.standing and is_open and principal.role is not Role.ADMIN:
+            ties = affiliations.of(tx, [principal.account_id]).get(principal.account_id, ())
+            for uai in sorted(schools_of(principal.uai, ties)):
+                for local, name in standing.of_school(tx, uai):
+                    if _begin(words, f"{name} {local.replace('.', ' ')}"):
+                        address = f"{local}@{self._settings.domain}"
+                        found.append(Suggestion(Kind.LIST, name, (address,), address))
+        return found[:limit]
+
+
+def contacts(cards: Sequence[Entry], words: Sequence[str], limit: int) -> list[Suggestion]:
+    """Cards that match, each address of theirs by itself, and groups with the addresses of their contacts."""
+    by_uid = {entry.card.uid: entry for entry in cards}
+    found: list[Suggestion] = []
+    for entry in cards:
+        if len(found) >= limit:
+            break
+        if not _begin(words, entry.words):
+            continue
+        if entry.card.is_group:
+            members = [by_uid[uid] for uid in entry.card.members if uid in by_uid]
+            addresses = tuple(dict.fromkeys(one.card.emails[0].text for one in members if one.card.emails))
+            if addresses and len(addresses) <= MAX_GROUP:
+                found.append(Suggestion(Kind.GROUP, entry.name, addresses, members=len(addresses)))
+        else:
+            detail = entry.card.organisation
+            found += [Suggestion(Kind.CONTACT, entry.name, (one.text,), detail) for one in entry.card.emails]
+    return found
+
+
+def _likely(found: Iterable[Recent]) -> list[Recent]:
+    """Those written to often come before those written to last, but not by much."""
+    placed = list(enumerate(found))
+    return [one for _, one in sorted(placed, key=lambda pair: pair[0] - 5 * pair[1].times)]
+
+
+def _begin(words: Sequence[str], text: str) -> bool:
+    """Whether every word begins a word of the text."""
+    key = search_key(text)
+    for sign in "-'’.@_":
+        key = key.replace(sign, " ")
+    pieces = f" {key} {search_key(text)}"
+    return all(f" {word}" in pieces for word in words)
