@@ -10,14 +10,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
-
-import radicale.item
 
 from mailserver.addressbook import card as reading
 from mailserver.addressbook import contentlines
 from mailserver.addressbook.card import Card
 from mailserver.addressbook.contentlines import Line
+from mailserver.calendars import reading as calendars
 from mailserver.errors import Reason, Refused
 from mailserver.store import agenda_items, agendas
 from mailserver.store.agenda_items import NewItem
@@ -29,8 +27,6 @@ MAX_TITLE = 100
 KEPT_BOOKS = 500
 KEPT_CARDS = 100_000
 """What the process remembers: about half a kilobyte each."""
-_EVER: Final = (-62135596800, 253402300800)
-"""The span of what has no dates, as the agendas measure it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,21 +206,17 @@ def checked_title(title: str) -> str:
 
 
 def measured(href: str, lines: Sequence[Line]) -> NewItem:
-    """A card as the store keeps it, the same as if a client had put it. Raises Refused(INVALID).
+    """A card as the store keeps it, judged as what a client puts, its lines as they are. Raises Refused(INVALID).
 
     What Radicale could not read would spoil every report over the collection.
     """
     text = contentlines.write(lines)
-    uid = reading.read(lines).uid
     try:
-        found = radicale.item.read_components(text)
-        radicale.item.check_and_sanitize_items(found, 1, tag=ADDRESS_BOOK)
+        judged = calendars.read(href, text)
     except Exception:  # noqa: BLE001 - vobject raises whatever it stumbles over
         raise Refused(Reason.INVALID, "A card that cannot be read") from None
-    if len(found) != 1 or not uid:
-        raise Refused(Reason.INVALID, "A card that cannot be read")
-    etag = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return NewItem(href, uid, etag, "VCARD", "", *_EVER, text)
+    etag = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return replace(judged, etag=etag, text=text)
 
 
 def href_of(uid: str) -> str:

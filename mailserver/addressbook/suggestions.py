@@ -104,9 +104,11 @@ class Suggestions:
         for one in own:
             known.setdefault(one.addresses[0].casefold(), one)
         if len(typed) >= 2 and len(known) < limit:
-            for person in await self._directory.search(typed, limit + len(known), principal):
-                found = Suggestion(Kind.PERSON, person.name, (person.address,), person.discipline)
-                known.setdefault(person.address.casefold(), found)
+            for person in await self._directory.search(typed, MAX_FOUND, principal):
+                # The directory finds a word anywhere, in our own domain too.
+                if _begin(words, f"{person.name} {person.address.partition('@')[0]} {person.login}"):
+                    found = Suggestion(Kind.PERSON, person.name, (person.address,), person.discipline)
+                    known.setdefault(person.address.casefold(), found)
         return [self._marked(one) for one in list(known.values())[:limit]]
 
     def _marked(self, one: Suggestion) -> Suggestion:
