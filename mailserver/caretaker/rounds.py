@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from mailserver.caretaker import states
+from mailserver.caretaker import mail, states
 from mailserver.caretaker.answers import Answers
 from mailserver.caretaker.letters import NOTICES, Letters
 from mailserver.caretaker.post import Post
@@ -77,8 +77,8 @@ class Caretaker:
     async def round(self) -> None:
         """Do what the calendar wants now, unless another worker is at it."""
         slow = self._clock.monotonic() - self._slow >= SLOW_SECONDS
-        mail = self._mail_may_have_come()
-        if not slow and not mail:
+        news = self._mail_may_have_come()
+        if not slow and not news:
             notices = self._settings.accounts.closing_notices
             if not await self._store.read(caretaking.anything, notices):
                 return
@@ -90,8 +90,10 @@ class Caretaker:
         await self._try("closings", lambda: states.close(store, terms))
         await self._try("closing notices", self._letters.closing)
         await self._try("creation notices", self._letters.welcome)
-        if mail:
+        await self._try("messages put off", lambda: mail.wake(store))
+        if news:
             await self._try("answers", self._answers.answer)
+            await self._try("muted conversations", lambda: mail.silence(store))
         if slow and await self._slow_round():
             self._slow = self._clock.monotonic()
         await self._try("erasures", lambda: states.erase(store, self._directory))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, or_, select, update
 
 from mailserver.identity import State
-from mailserver.store import blobs, imports, mailboxes
+from mailserver.store import blobs, imports, later, mailboxes
 from mailserver.store.schema.accounts import account, auto_reply, caretaker_lease
 from mailserver.store.schema.factors import pending_recovery
 from mailserver.store.schema.mail import blob, mailbox, message
@@ -113,7 +113,7 @@ def descending(days: Sequence[int]) -> list[int]:
 def anything(tx: Tx, days: Sequence[int]) -> bool:
     """Whether there is any reason to be the caretaker now. Answers of closed accounts are asked for apart."""
     questions = (suspensions, resumptions, closings, erasures, welcomes)
-    return any(question(tx, 1) for question in questions) or bool(closing_notices(tx, days, 1))
+    return later.is_due(tx) or any(question(tx, 1) for question in questions) or bool(closing_notices(tx, days, 1))
 
 
 # ---------------------------------------------------------------------- counters that move with their notice

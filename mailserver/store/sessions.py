@@ -286,6 +286,24 @@ def remember_undo(tx: Tx, token_hash: bytes, account_id: int, seconds: int, what
     )
 
 
+def extend_undo(tx: Tx, token_hash: bytes, account_id: int, uids: tuple[int, ...]) -> None:
+    """More messages of the same move."""
+    mine = (undo.c.token_hash == token_hash) & (undo.c.account_id == account_id)
+    more = "," + ",".join(map(str, uids)) if uids else ""
+    tx.execute(update(undo).where(mine).values(uids=undo.c.uids + more))
+
+
+def undoable(tx: Tx, account_id: int, limit: int) -> list[tuple[bytes, int, Undo]]:
+    """What somebody can still undo, the last first: the token's hash, until when, what it is."""
+    rows = tx.execute(
+        select(undo)
+        .where(undo.c.account_id == account_id, undo.c.expires > tx.now)
+        .order_by(undo.c.expires.desc(), undo.c.token_hash)
+        .limit(limit)
+    )
+    return [(bytes(row.token_hash), row.expires, _undo(row)) for row in rows]
+
+
 def take_undo(tx: Tx, token_hash: bytes, account_id: int) -> Undo:
     """Take an undo record out. Raises Refused(NOT_FOUND) when it is spent, too old or somebody else's."""
     mine = (undo.c.token_hash == token_hash) & (undo.c.account_id == account_id) & (undo.c.expires > tx.now)
@@ -293,6 +311,10 @@ def take_undo(tx: Tx, token_hash: bytes, account_id: int) -> Undo:
     if row is None:
         raise Refused(Reason.NOT_FOUND)
     tx.execute(delete(undo).where(mine))
+    return _undo(row)
+
+
+def _undo(row: Any) -> Undo:
     return Undo(row.origin_id, row.place_id, tuple(int(uid) for uid in row.uids.split(",") if uid))
 
 

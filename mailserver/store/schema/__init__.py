@@ -19,6 +19,7 @@ from mailserver.store.schema import (
     sessions,
     sharing,
     spool,
+    webmail,
 )
 from mailserver.store.schema.base import metadata
 
@@ -38,4 +39,5 @@ __all__ = [
     "sessions",
     "sharing",
     "spool",
+    "webmail",
 ]

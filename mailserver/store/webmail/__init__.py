@@ -5,6 +5,7 @@ costs what page 1 costs.
 """
 
 from mailserver.store.webmail.acting import empty, erase, flag, move, undo_move
+from mailserver.store.webmail.choosing import Chosen
 from mailserver.store.webmail.drafting import drafts, letter_sent, replace_draft
 from mailserver.store.webmail.reading import (
     Edge,
@@ -22,13 +23,19 @@ from mailserver.store.webmail.reading import (
     summaries,
     uids_of,
 )
+from mailserver.store.webmail.views import Item, Listed, Sort, View, listed
 
 __all__ = [
+    "Chosen",
     "Edge",
     "Group",
+    "Item",
     "Line",
+    "Listed",
     "Page",
+    "Sort",
     "Stored",
+    "View",
     "around",
     "drafts",
     "empty",
@@ -37,6 +44,7 @@ __all__ = [
     "flag",
     "letter_sent",
     "lines",
+    "listed",
     "move",
     "octets",
     "page",

@@ -1,0 +1,24 @@
+"""What time does to mail: what was put off comes back, muted conversations stay quiet."""
+
+from mailserver.store import later, muting
+from mailserver.store.transactions import Store
+
+WAKE_UNITS = 50
+"""Units of one round: then the others have their turn."""
+
+
+async def wake(store: Store) -> int:
+    """Bring back the messages whose time has come; how many."""
+    total = 0
+    for _ in range(WAKE_UNITS):
+        done = await store.write(later.wake)
+        if not done:
+            break
+        total += done
+    return total
+
+
+async def silence(store: Store) -> int:
+    """Archive what came of muted conversations; how many messages."""
+    accounts = await store.read(muting.behind)
+    return sum([await store.write(muting.silence, account_id) for account_id in accounts])

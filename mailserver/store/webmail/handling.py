@@ -1,0 +1,165 @@
+"""What somebody does with what they chose in a mailbox, their own or another's that they reach: unit by unit.
+
+Each call is one unit about the next messages of what was chosen; the caller goes on from `Step.last` until it is 0.
+Rights are asked for in every unit (`store.access`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from mailserver import objectids
+from mailserver.errors import Reason, Refused
+from mailserver.store import access, later, mailboxes, messages, muting, sessions
+from mailserver.store.access import Viewer
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.messages import Quota
+from mailserver.store.schema.mail import content, message
+from mailserver.store.sessions import Undo
+from mailserver.store.statements import Tx
+from mailserver.store.webmail.choosing import BATCH, Chosen, next_uids
+
+Marks = tuple[Sequence[str], Sequence[str]]
+"""Flags to set and flags to clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a unit did."""
+
+    count: int
+    last: int
+    """The last UID it looked at; 0: there are no more."""
+
+
+def mark(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen, after: int, mode: str, flags: Sequence[str]) -> Step:
+    """Set ("+") or clear ("-") flags. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | LIMIT)."""
+    uids = _next(tx, viewer, mailbox_id, "", chosen, after)
+    if uids:
+        access.store_flags(tx, viewer, mailbox_id, uids, mode, flags)
+    return _step(uids)
+
+
+def put(
+    tx: Tx,
+    viewer: Viewer,
+    mailbox_id: int,
+    target_id: int,
+    chosen: Chosen,
+    after: int,
+    undo: tuple[bytes, int],
+    marks: Marks,
+    quota: Quota,
+) -> Step:
+    """Move, set and clear `marks`; between own mailboxes it can be undone (token hash, seconds).
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT).
+    """
+    uids = _next(tx, viewer, mailbox_id, "rte", chosen, after)
+    if not uids or mailbox_id == target_id:
+        return Step(0, 0)
+    owner, _ = access.require(tx, viewer, mailbox_id, "rte")
+    target_owner, _ = access.require(tx, viewer, target_id, "i")
+    if owner == target_owner == viewer.account_id:
+        moved = messages.move(tx, owner, mailbox_id, target_id, uids)
+        _remember(tx, owner, undo, Undo(mailbox_id, target_id, tuple(moved.target_uids)), first=not after)
+    else:
+        name = _name(tx, viewer, target_id)
+        moved = access.move(tx, viewer, mailbox_id, name, uids, quota, whole=False)
+    for mode, flags in zip("+-", marks, strict=True):
+        if flags and moved.target_uids:
+            access.store_flags(tx, viewer, target_id, moved.target_uids, mode, flags)
+    return _step(uids)
+
+
+def duplicate(
+    tx: Tx, viewer: Viewer, mailbox_id: int, target_id: int, chosen: Chosen, after: int, quota: Quota
+) -> Step:
+    """Copy. Raises as `put`."""
+    uids = _next(tx, viewer, mailbox_id, "r", chosen, after)
+    if not uids:
+        return Step(0, 0)
+    access.copy(tx, viewer, mailbox_id, _name(tx, viewer, target_id), uids, quota, whole=False)
+    return _step(uids)
+
+
+def wipe(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen, after: int) -> Step:
+    """Remove for good. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    uids = _next(tx, viewer, mailbox_id, "te", chosen, after)
+    if uids:
+        access.store_flags(tx, viewer, mailbox_id, uids, "+", ("\\Deleted",))
+        access.expunge(tx, viewer, mailbox_id, uids)
+    return _step(uids)
+
+
+def put_off(
+    tx: Tx, account_id: int, mailbox_id: int, chosen: Chosen, after: int, until: int, undo: tuple[bytes, int]
+) -> Step:
+    """Move to the mailbox of what waits until a moment (`store.later`). Raises Refused(NO_SUCH_MAILBOX)."""
+    box = mailboxes.by_id(tx, account_id, mailbox_id)
+    uids = next_uids(tx, box, chosen, after)
+    if not uids:
+        return Step(0, 0)
+    place_id, moved = later.put_off(tx, account_id, mailbox_id, uids, until)
+    _remember(tx, account_id, undo, Undo(mailbox_id, place_id, tuple(moved)), first=not after)
+    return _step(uids)
+
+
+def mute(tx: Tx, account_id: int, mailbox_id: int, chosen: Chosen) -> list[int]:
+    """Hear no more of the conversations of these messages; the content ids that stand for them whole."""
+    box = mailboxes.by_id(tx, account_id, mailbox_id)
+    uids = next_uids(tx, box, chosen)
+    rows = tx.execute(
+        select(content.c.id, content.c.refs, content.c.in_reply_to, content.c.message_id)
+        .join(message, message.c.content_id == content.c.id)
+        .where(message.c.mailbox_id == mailbox_id, message.c.uid.in_(uids))
+    ).all()
+    threads = {objectids.thread_id(row.refs or row.in_reply_to or row.message_id) for row in rows}
+    muting.mute(tx, account_id, [thread for thread in threads if thread])
+    return [row.id for row in rows]
+
+
+def chosen_messages(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen, after: int = 0) -> tuple[int, list[int]]:
+    """The mailbox's owner, and the next UIDs that were chosen, to be read. Raises Refused."""
+    owner, _ = access.require(tx, viewer, mailbox_id, "r")
+    return owner, next_uids(tx, mailboxes.by_id(tx, owner, mailbox_id), chosen, after)
+
+
+def bin_of(tx: Tx, viewer: Viewer, mailbox_id: int, use: str) -> Mailbox:
+    """Where a mailbox's messages are put for a special use such as `\\Trash`: at its owner's, if one may put something
+    there, else at one's own. Raises Refused(NO_SUCH_MAILBOX)."""
+    owner, _ = access.require(tx, viewer, mailbox_id, "")
+    for account_id in dict.fromkeys((owner, viewer.account_id)):
+        box = mailboxes.by_use(tx, account_id, use)
+        if box is not None and "i" in access.rights_on(tx, viewer, account_id, box.id):
+            return box
+    raise Refused(Reason.NO_SUCH_MAILBOX)
+
+
+def _next(tx: Tx, viewer: Viewer, mailbox_id: int, needs: str, chosen: Chosen, after: int) -> list[int]:
+    owner, _ = access.require(tx, viewer, mailbox_id, needs)
+    return next_uids(tx, mailboxes.by_id(tx, owner, mailbox_id), chosen, after)
+
+
+def _step(uids: Sequence[int]) -> Step:
+    return Step(len(uids), uids[-1] if len(uids) == BATCH else 0)
+
+
+def _remember(tx: Tx, account_id: int, undo: tuple[bytes, int], what: Undo, *, first: bool) -> None:
+    token_hash, seconds = undo
+    if first:
+        sessions.remember_undo(tx, token_hash, account_id, seconds, what)
+    else:
+        sessions.extend_undo(tx, token_hash, account_id, what.uids)
+
+
+def _name(tx: Tx, viewer: Viewer, mailbox_id: int) -> str:
+    """The name somebody knows a mailbox by. Raises Refused(NO_SUCH_MAILBOX)."""
+    owner, _ = access.require(tx, viewer, mailbox_id, "")
+    if owner == viewer.account_id:
+        return mailboxes.by_id(tx, owner, mailbox_id).name
+    for reach in access.listing(tx, viewer):
+        if reach.box.id == mailbox_id:
+            return reach.name
+    raise Refused(Reason.NO_SUCH_MAILBOX)
