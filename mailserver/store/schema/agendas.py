@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -81,3 +82,28 @@ item_gone = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_item_gone_collection_id_modseq", item_gone.c.collection_id, item_gone.c.modseq)
+
+agenda_view = Table(
+    "agenda_view",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("days", SmallInteger, nullable=False),
+    Column("first_hour", SmallInteger, nullable=False),
+    Column("last_hour", SmallInteger, nullable=False),
+    Column("school_zone", String(16), nullable=False),
+    Column("week_a", SmallInteger, nullable=False),
+    Column("hidden", Text, nullable=False),
+)
+"""How a person looks at their agendas in the browser; `hidden` is a JSON array of collection ids."""
+
+agenda_undo = Table(
+    "agenda_undo",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("steps", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a change in the browser replaced: a JSON array of collection id, href, ETag it left, text there was before."""
+Index("ix_agenda_undo_account_id_expires", agenda_undo.c.account_id, agenda_undo.c.expires)

@@ -1,0 +1,365 @@
+"""Changes of a stored event: this occurrence, the following ones, or all (RFC 5545 sections 3.8.4.4 and 3.8.5).
+
+* **this**: a component of its own with RECURRENCE-ID; removed, an EXDATE.
+* **following**: the series ends before (UNTIL) and another, with a UID of its own, begins here. What had been said
+  of later occurrences (exceptions, dates left out) goes along.
+* **all**: the series itself. When it moves, its exceptions move with it; those a new rule does not reach any more go.
+
+Functions take and give texts; the caller stores them under the ETag it saw.
+"""
+
+import copy
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import icalendar
+import recurring_ical_events  # type: ignore[import-untyped]
+
+from mailserver.calendars import events, rules, zones
+from mailserver.calendars.events import Draft
+from mailserver.calendars.occurrences import ending, moment, read_key, same
+from mailserver.errors import Reason, Refused
+
+THIS, FOLLOWING, ALL = "cette", "suivantes", "toutes"
+SCOPES: Final = (THIS, FOLLOWING, ALL)
+_SECOND, _DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
+_SERIES_ONLY: Final = ("RRULE", "RDATE", "EXDATE", "EXRULE")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The new text of an item, None when nothing is left of it; and a series that was cut off it."""
+
+    text: str | None
+    following: str | None = None
+
+
+class Series:
+    """The components of one UID."""
+
+    def __init__(self, text: str) -> None:
+        """Raises Refused(NOT_FOUND) for anything but events."""
+        self.calendar: Any = icalendar.Calendar.from_ical(text)
+        self.events: list[Any] = self.calendar.walk("VEVENT")
+        if not self.events:
+            raise Refused(Reason.NOT_FOUND, "Not an event")
+        self.master: Any = next((event for event in self.events if "RECURRENCE-ID" not in event), None)
+
+    @property
+    def recurs(self) -> bool:
+        """True when there is more than one occurrence to tell apart."""
+        return self.master is None or any(name in self.master for name in ("RRULE", "RDATE"))
+
+    def key(self, key: str) -> datetime.date:
+        """The date or time a key names, in the zone of the series. Raises Refused(NOT_FOUND)."""
+        start = (self.master or self.events[0])["DTSTART"].dt
+        when = read_key(key, start.tzinfo if isinstance(start, datetime.datetime) else None)
+        return _like(when, start)
+
+    def override(self, when: datetime.date) -> Any:
+        """The component of that occurrence alone, or None."""
+        return next(
+            (event for event in self.events if "RECURRENCE-ID" in event and same(event["RECURRENCE-ID"].dt, when)), None
+        )
+
+    def shown(self, key: str) -> Any:
+        """The occurrence of a key as a component. Raises Refused(NOT_FOUND)."""
+        if not self.recurs or not key:
+            return self.master or self.events[0]
+        when = self.key(key)
+        found = self.override(when)
+        if found is not None:
+            return found
+        begin = when if isinstance(when, datetime.datetime) else datetime.datetime.combine(when, datetime.time())
+        for event in recurring_ical_events.of(self.calendar).between(begin, begin + _SECOND):
+            if "RECURRENCE-ID" in event and same(event["RECURRENCE-ID"].dt, when):
+                return event
+        raise Refused(Reason.NOT_FOUND, "No such occurrence")
+
+    def drop(self, event: Any) -> None:
+        """Take a component away."""
+        self.calendar.subcomponents.remove(event)
+        self.events.remove(event)
+
+    def add(self, event: Any) -> None:
+        """Add a component."""
+        self.calendar.subcomponents.append(event)
+        self.events.append(event)
+
+    def text(self) -> str:
+        """The whole as iCalendar, with the zones it uses."""
+        zones.complete(self.calendar)
+        octets: bytes = self.calendar.to_ical()
+        return octets.decode()
+
+
+def create(draft: Draft, uid: str, now: datetime.datetime) -> str:
+    """A new event."""
+    calendar: Any = icalendar.Calendar()
+    calendar.add("VERSION", "2.0")
+    calendar.add("PRODID", events.PRODUCT)
+    event: Any = icalendar.Event()
+    event.add("UID", uid)
+    event.add("CREATED", now)
+    event.add("DTSTAMP", now)
+    events.fill(event, None, draft)
+    start = events.stamped(draft.start, draft)
+    events.set_times(event, start, events.stamped(draft.end, draft))
+    if draft.rule is not None:
+        event.add("RRULE", rules.written(draft.rule, start))
+    calendar.add_component(event)
+    zones.complete(calendar)
+    octets: bytes = calendar.to_ical()
+    return octets.decode()
+
+
+def draft(text: str, key: str, shown_in: str) -> Draft:
+    """What a form shows of an occurrence. Raises Refused(NOT_FOUND)."""
+    series = Series(text)
+    return events.read(series.shown(key), series.master, shown_in)
+
+
+def change(
+    text: str, key: str, scope: str, after: Draft, shown_in: str, now: datetime.datetime, uid: Callable[[], str]
+) -> Changed:
+    """Make the occurrence, those after it too, or all, what the draft says. Raises Refused(NOT_FOUND | INVALID)."""
+    series = Series(text)
+    shown = series.shown(key)
+    before = events.read(shown, series.master, shown_in)
+    if before == after:
+        return Changed(text)
+    if not series.recurs or not key:
+        _change_all(series, shown, before, after, now)
+        return Changed(series.text())
+    if scope == THIS or series.master is None:
+        _change_one(series, shown, series.key(key), before, after, now)
+        return Changed(series.text())
+    if scope == FOLLOWING and not _is_first(series, series.key(key)):
+        later = _cut(series, series.key(key), uid(), now)
+        start = later.master["DTSTART"].dt
+        _change_all(later, later.override(start) or later.master, before, after, now)
+        return Changed(series.text(), later.text())
+    _change_all(series, shown, before, after, now)
+    return Changed(series.text())
+
+
+def erase(text: str, key: str, scope: str, now: datetime.datetime) -> Changed:
+    """Take the occurrence, those after it too, or all away. Raises Refused(NOT_FOUND)."""
+    series = Series(text)
+    shown = series.shown(key)
+    if not series.recurs or not key or scope == ALL:
+        return Changed(None)
+    when = series.key(key)
+    if series.master is None:
+        series.drop(shown)
+        return Changed(series.text() if series.events else None)
+    if scope == FOLLOWING:
+        if _is_first(series, when):
+            return Changed(None)
+        _end(series, when, now)
+        return Changed(series.text())
+    override = series.override(when)
+    if override is not None:
+        series.drop(override)
+    series.master.add("EXDATE", when)
+    events.touch(series.master, now)
+    return Changed(series.text() if _happens(series) else None)
+
+
+# ---------------------------------------------------------------------- one
+
+
+def _change_one(
+    series: Series, shown: Any, when: datetime.date, before: Draft, after: Draft, now: datetime.datetime
+) -> None:
+    one = series.override(when)
+    if one is None:
+        one = copy.deepcopy(series.master)
+        for name in (*_SERIES_ONLY, "RECURRENCE-ID"):
+            one.pop(name, None)
+        one.add("RECURRENCE-ID", when)
+        events.set_times(one, shown["DTSTART"].dt, ending(shown))
+        series.add(one)
+    events.fill(one, before, after)
+    if _times(before) != _times(after):
+        events.set_times(one, events.stamped(after.start, after), events.stamped(after.end, after))
+    events.touch(one, now)
+
+
+# ---------------------------------------------------------------------- all
+
+
+def _change_all(series: Series, shown: Any, before: Draft, after: Draft, now: datetime.datetime) -> None:
+    """The series becomes what the draft says of one of its occurrences."""
+    master = series.master if series.master is not None else shown
+    others = [event for event in series.events if event is not master]
+    was = {id(event): events.read(event, None, before.zone) for event in (master, *others)}
+    first = was[id(master)]
+    events.fill(master, before, after)
+    for other in others:
+        own = was[id(other)]
+        same_words = replace(
+            own,
+            title=after.title if own.title == first.title else own.title,
+            place=after.place if own.place == first.place else own.place,
+            description=after.description if own.description == first.description else own.description,
+        )
+        events.fill(other, own, same_words)
+    if _times(before) != _times(after):
+        _move(series, master, before, after)
+    if (before.rule, before.custom) != (after.rule, after.custom) and not after.custom:
+        _new_rule(series, master, after)
+    for event in series.events:
+        events.touch(event, now)
+
+
+def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
+    """Put the series off, with everything that names one of its times."""
+    later = after.start - before.start
+    length = after.end - after.start
+    zone = events.zone_of(master, before.zone)
+
+    def shifted(when: datetime.date) -> datetime.date:
+        if isinstance(when, datetime.datetime) and when.tzinfo is not None:
+            when = when.astimezone(zones.known(zone) or datetime.UTC)
+        return events.stamped(rules.naive_of(when) + later, after)
+
+    days = ((after.start.date() - before.start.date()).days) if later else 0
+    same_rule = before.rule == after.rule and before.custom == after.custom
+    own = rules.read(master["RRULE"], master["DTSTART"].dt) if before.rule is not None else None
+    if same_rule and "RRULE" in master and days:
+        recurs = master["RRULE"] if isinstance(master["RRULE"], list) else [master["RRULE"]]
+        if not all(rules.turned(recur, days) for recur in recurs):
+            raise Refused(Reason.INVALID, "The rule names days: it does not move so")
+    for other in (event for event in series.events if event is not master):
+        when, own = other["RECURRENCE-ID"].dt, other["DTSTART"].dt
+        if own == when or before.all_day != after.all_day:
+            start = shifted(when)
+            events.set_times(other, start, events.stamped(rules.naive_of(start) + length, after))
+        events.put(other, "RECURRENCE-ID", shifted(when))
+    for name in ("EXDATE", "RDATE"):
+        dates = _dates(master, name)
+        master.pop(name, None)
+        for date in dates:
+            master.add(name, shifted(date))
+    start = shifted(master["DTSTART"].dt)
+    events.set_times(master, start, events.stamped(rules.naive_of(start) + length, after))
+    if same_rule and own is not None and own.until is not None:
+        turned = tuple(sorted((day + days) % 7 for day in own.days))
+        until = own.until + datetime.timedelta(days=days)
+        events.put(master, "RRULE", rules.written(replace(own, days=turned, until=until), start))
+
+
+def _new_rule(series: Series, master: Any, after: Draft) -> None:
+    """Another rule, or none: what was said of occurrences it does not give any more is forgotten."""
+    for name in ("RRULE", "EXRULE", "RDATE"):
+        master.pop(name, None)
+    others = [event for event in series.events if event is not master]
+    left_out = _dates(master, "EXDATE")
+    master.pop("EXDATE", None)
+    start = master["DTSTART"].dt
+    times: set[datetime.datetime] = set()
+    if after.rule is not None:
+        recur = rules.written(after.rule, start)
+        master.add("RRULE", recur)
+        named = [_clock(when, start) for when in (*left_out, *(other["RECURRENCE-ID"].dt for other in others))]
+        times = set(rules.walked(recur, start, max(named))) if named else set()
+    for when in left_out:
+        if _clock(when, start) in times:
+            master.add("EXDATE", when)
+    for other in others:
+        if _clock(other["RECURRENCE-ID"].dt, start) not in times:
+            series.drop(other)
+
+
+# ---------------------------------------------------------------------- the following ones
+
+
+def _cut(series: Series, when: datetime.date, uid: str, now: datetime.datetime) -> Series:
+    """End the series before that occurrence and begin another there, which is returned."""
+    later = Series(series.text())
+    master = later.master
+    length = rules.naive_of(ending(master)) - rules.naive_of(master["DTSTART"].dt)
+    for recur in _recurs(master):
+        if "COUNT" in recur:
+            passed = len(rules.walked(recur, master["DTSTART"].dt, rules.naive_of(when) - _SECOND))
+            recur["COUNT"] = [max(1, int(recur["COUNT"][0]) - passed)]
+    for name in ("EXDATE", "RDATE"):
+        dates = [date for date in _dates(master, name) if not _earlier(date, when)]
+        master.pop(name, None)
+        for date in dates:
+            master.add(name, date)
+    for other in [event for event in later.events if event is not master]:
+        if _earlier(other["RECURRENCE-ID"].dt, when):
+            later.drop(other)
+    end = when + length if isinstance(when, datetime.datetime) else (rules.naive_of(when) + length).date()
+    events.set_times(master, when, end)
+    for event in later.events:
+        events.put(event, "UID", uid)
+    _end(series, when, now)
+    return later
+
+
+def _end(series: Series, when: datetime.date, now: datetime.datetime) -> None:
+    """No occurrence from that one on."""
+    master = series.master
+    for recur in _recurs(master):
+        recur.pop("COUNT", None)
+        recur["UNTIL"] = [rules.before(when)]
+    for name in ("EXDATE", "RDATE"):
+        dates = [date for date in _dates(master, name) if _earlier(date, when)]
+        master.pop(name, None)
+        for date in dates:
+            master.add(name, date)
+    for other in [event for event in series.events if event is not master]:
+        if not _earlier(other["RECURRENCE-ID"].dt, when):
+            series.drop(other)
+    events.touch(master, now)
+
+
+def _is_first(series: Series, when: datetime.date) -> bool:
+    return series.master is not None and not _earlier(series.master["DTSTART"].dt, when)
+
+
+def _happens(series: Series) -> bool:
+    """True when an occurrence is left: exceptions may have taken all that a rule gives."""
+    recurs = _recurs(series.master)
+    if any("COUNT" not in recur and "UNTIL" not in recur for recur in recurs):
+        return True
+    start = moment(series.master["DTSTART"].dt, datetime.UTC) - _DAY
+    return next(iter(recurring_ical_events.of(series.calendar).after(start)), None) is not None
+
+
+def _earlier(one: datetime.date, other: datetime.date) -> bool:
+    return _clock(one, other) < rules.naive_of(other)
+
+
+def _like(when: datetime.date, start: datetime.date) -> datetime.date:
+    """The same moment in the zone of a start, where both have one."""
+    if not isinstance(when, datetime.datetime) or not isinstance(start, datetime.datetime):
+        return when
+    return when if when.tzinfo is None or start.tzinfo is None else when.astimezone(start.tzinfo)
+
+
+def _clock(when: datetime.date, start: datetime.date) -> datetime.datetime:
+    """A moment on the wall clock that a start is written in."""
+    return rules.naive_of(_like(when, start))
+
+
+def _recurs(master: Any) -> list[Any]:
+    value = master.get("RRULE", [])
+    return value if isinstance(value, list) else [value]
+
+
+def _dates(event: Any, name: str) -> list[datetime.date]:
+    """The dates of EXDATE or RDATE, which may come in several lists; a period counts by its start."""
+    values = event.get(name, [])
+    lists = values if isinstance(values, list) else [values]
+    moments = [one.dt for value in lists for one in value.dts]
+    return [moment[0] if isinstance(moment, tuple) else moment for moment in moments]
+
+
+def _times(draft: Draft) -> tuple[object, ...]:
+    return (draft.start, draft.end, draft.all_day, None if draft.all_day else draft.zone)

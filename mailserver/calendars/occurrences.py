@@ -1,0 +1,204 @@
+"""When events happen: the occurrences of stored events within a span of time, as the reader's clock shows them.
+
+A time with a zone is shown in the reader's zone; a floating time is the reader's own; a date is a whole day wherever
+one is (RFC 5545 section 3.3.5). Rules were judged when they were stored (`cleaning`), so an expansion ends; the budget
+bounds what a page of many such rules may cost together.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import icalendar
+import recurring_ical_events  # type: ignore[import-untyped]
+
+from mailserver.calendars.budget import Budget
+from mailserver.errors import Reason, Refused
+from mailserver.store.agenda_items import Item
+
+PAGE_SECONDS = 4.0
+"""Of CPU for the occurrences of one page."""
+MAX_OCCURRENCES = 3000
+"""On one page; further ones are left out and the page says so."""
+KEPT_SERIES = 500
+"""Parsed events a process remembers: the same timetable is shown again and again."""
+MARGIN = datetime.timedelta(days=1)
+"""Stored spans take floating times as UTC; no zone is further away than this."""
+MAX_SHOWN = 500
+"""Characters of a title or place."""
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One happening of an event; times are aware, in the reader's zone, `end` excluded."""
+
+    collection_id: int
+    href: str
+    key: str
+    """Which one of a recurring event (its RECURRENCE-ID); empty: the event happens once."""
+    title: str
+    place: str
+    start: datetime.datetime
+    end: datetime.datetime
+    all_day: bool
+    private: bool = False
+    cancelled: bool = False
+    tentative: bool = False
+    free: bool = False
+    """It does not make its owner busy (RFC 5545 section 3.8.2.7)."""
+    foreign: str = ""
+    """Address of the organizer, empty without one."""
+
+    def on(self, day: datetime.date) -> bool:
+        """True when it touches that day."""
+        begin = datetime.datetime.combine(day, datetime.time(), self.start.tzinfo)
+        after = datetime.datetime.combine(day + DAY, datetime.time(), self.start.tzinfo)
+        return self.start < after and (self.end > begin or self.start >= begin)
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What was found, and what was not."""
+
+    occurrences: tuple[Occurrence, ...]
+    cut: bool = False
+    """There is more than the page bears."""
+    unreadable: int = 0
+    """Events whose dates could not be computed."""
+
+
+def spread(
+    rows: Iterable[tuple[int, Item]],
+    start: datetime.datetime,
+    end: datetime.datetime,
+    zone: datetime.tzinfo,
+    budget: Budget | None = None,
+) -> Expansion:
+    """The occurrences of these items (with their collections' ids) in [start, end), earliest first.
+
+    Computes: call it in a thread when there are many.
+    """
+    budget = budget or Budget(PAGE_SECONDS)
+    found: list[Occurrence] = []
+    unreadable = 0
+    for collection_id, row in rows:
+        try:
+            budget.check()
+        except Refused:
+            return _whole(found, unreadable, cut=True)
+        try:
+            for occurrence in _of(collection_id, row, start, end, zone):
+                found.append(occurrence)
+                if len(found) >= MAX_OCCURRENCES:
+                    return _whole(found, unreadable, cut=True)
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, LookupError):
+            unreadable += 1
+    return _whole(found, unreadable, cut=False)
+
+
+def _whole(found: list[Occurrence], unreadable: int, *, cut: bool) -> Expansion:
+    found.sort(key=lambda one: (one.start, not one.all_day, one.start - one.end, one.title, one.href))
+    return Expansion(tuple(found), cut, unreadable)
+
+
+@lru_cache(maxsize=KEPT_SERIES)
+def _series(text: str) -> tuple[recurring_ical_events.CalendarQuery, bool]:
+    """The event ready to be asked, and whether it recurs. The text is the key: no stale answer is possible."""
+    calendar = icalendar.Calendar.from_ical(text)
+    recurs = any(name in event for event in calendar.walk("VEVENT") for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
+    return recurring_ical_events.of(calendar), recurs
+
+
+def _of(
+    collection_id: int, row: Item, start: datetime.datetime, end: datetime.datetime, zone: datetime.tzinfo
+) -> Iterator[Occurrence]:
+    query, recurs = _series(row.text or "")
+    for event in query.between(start - MARGIN, end + MARGIN):
+        made = shown(collection_id, row.href, event, zone, recurs=recurs)
+        if made.start < end and (made.end > start or made.start >= start):
+            yield made
+
+
+def shown(collection_id: int, href: str, event: Any, zone: datetime.tzinfo, *, recurs: bool) -> Occurrence:
+    """An occurrence as it is shown. Raises ValueError and its like for dates that do not fit together."""
+    first, last = event["DTSTART"].dt, ending(event)
+    all_day = not isinstance(first, datetime.datetime)
+    begins, ends = moment(first, zone), moment(last, zone)
+    if all_day and ends <= begins:
+        ends = begins + DAY
+    status = str(event.get("STATUS", "")).upper()
+    organizer = str(event.get("ORGANIZER", ""))
+    return Occurrence(
+        collection_id,
+        href,
+        key_of(event["RECURRENCE-ID"].dt) if recurs and "RECURRENCE-ID" in event else "",
+        line(event.get("SUMMARY", "")),
+        line(event.get("LOCATION", "")),
+        begins,
+        max(begins, ends),
+        all_day,
+        private=str(event.get("CLASS", "PUBLIC")).upper() != "PUBLIC",
+        cancelled=status == "CANCELLED",
+        tentative=status == "TENTATIVE",
+        free=str(event.get("TRANSP", "")).upper() == "TRANSPARENT",
+        foreign=organizer[7:] if organizer.lower().startswith("mailto:") else organizer,
+    )
+
+
+def ending(event: Any) -> datetime.date:
+    """When an event ends: DTEND, or DURATION, or what RFC 5545 section 3.6.1 says without them."""
+    first: datetime.date = event["DTSTART"].dt
+    if "DTEND" in event:
+        last: datetime.date = event["DTEND"].dt
+        return last
+    if "DURATION" in event:
+        after: datetime.date = first + event["DURATION"].dt
+        return after
+    return first if isinstance(first, datetime.datetime) else first + DAY
+
+
+def moment(when: datetime.date, zone: datetime.tzinfo) -> datetime.datetime:
+    """A date or time on the reader's clock."""
+    if not isinstance(when, datetime.datetime):
+        return datetime.datetime.combine(when, datetime.time(), zone)
+    return when.replace(tzinfo=zone) if when.tzinfo is None else when.astimezone(zone)
+
+
+def line(value: object) -> str:
+    """A text property on one line, of bounded length."""
+    return " ".join(str(value).split())[:MAX_SHOWN]
+
+
+_FORMS: Final = {8: "%Y%m%d", 15: "%Y%m%dT%H%M%S", 16: "%Y%m%dT%H%M%SZ"}
+
+
+def key_of(when: datetime.date) -> str:
+    """A RECURRENCE-ID as part of an address: a date, a wall clock time, or a time in UTC with a Z."""
+    if not isinstance(when, datetime.datetime):
+        return f"{when:%Y%m%d}"
+    return f"{when:%Y%m%dT%H%M%S}" + ("Z" if when.tzinfo is not None and when.tzname() == "UTC" else "")
+
+
+def read_key(key: str, zone: datetime.tzinfo | None) -> datetime.date:
+    """The date or time of a key; a wall clock time is in the event's own zone. Raises Refused(NOT_FOUND)."""
+    try:
+        when = datetime.datetime.strptime(key, _FORMS[len(key)])
+    except (KeyError, ValueError):
+        raise Refused(Reason.NOT_FOUND, "No such occurrence") from None
+    if len(key) == 8:
+        return when.date()
+    return when.replace(tzinfo=datetime.UTC if key.endswith("Z") else zone)
+
+
+def same(one: datetime.date, other: datetime.date) -> bool:
+    """True when two RECURRENCE-IDs name one occurrence, whatever zones they are written in."""
+    if isinstance(one, datetime.datetime) != isinstance(other, datetime.datetime):
+        return False
+    if not isinstance(one, datetime.datetime) or not isinstance(other, datetime.datetime):
+        return one == other
+    if (one.tzinfo is None) != (other.tzinfo is None):
+        return one.replace(tzinfo=None) == other.replace(tzinfo=None)
+    return one == other

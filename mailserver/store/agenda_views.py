@@ -1,0 +1,142 @@
+"""What the agenda pages keep for a person: how they look at it, and what they may take back; and changes of several items.
+
+A change of a series may touch two items (it is cut, or goes to another agenda): both are written in one unit, each
+against the ETag that was seen.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from mailserver.store import agenda_items
+from mailserver.store.agenda_items import NewItem, Seen
+from mailserver.store.schema.agendas import agenda_undo, agenda_view
+from mailserver.store.statements import Statement, Tx
+
+MAX_UNDO = 20
+"""Changes of one account that can be taken back; the oldest give way."""
+MAX_STEPS_OCTETS = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a person looks at their agendas."""
+
+    days: int = 5
+    """Of a week: 5 or 7."""
+    first_hour: int = 8
+    last_hour: int = 18
+    """Working hours."""
+    school_zone: str = ""
+    """Whose holidays are shown; empty: none."""
+    week_a: int = 0
+    """1: odd weeks are A; 2: even weeks are; 0: weeks do not alternate."""
+    hidden: tuple[int, ...] = ()
+    """Collections that are not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One item to write: `new` is None to remove it; `seen` is the ETag it must have, None for nothing there."""
+
+    collection_id: int
+    href: str
+    seen: Seen
+    new: NewItem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What was there before a step: its text, None for nothing; and the ETag the step left, None for nothing."""
+
+    collection_id: int
+    href: str
+    left: str | None
+    text: str | None
+
+
+_VIEW = Statement(
+    select(
+        agenda_view.c.days,
+        agenda_view.c.first_hour,
+        agenda_view.c.last_hour,
+        agenda_view.c.school_zone,
+        agenda_view.c.week_a,
+        agenda_view.c.hidden,
+    ).where(agenda_view.c.account_id == bindparam("account"))
+)
+
+
+def view(tx: Tx, account_id: int) -> View:
+    """The person's view, or the first one."""
+    row = tx.one(_VIEW, account=account_id)
+    return View(row[0], row[1], row[2], row[3], row[4], tuple(json.loads(row[5]))) if row is not None else View()
+
+
+def save_view(tx: Tx, account_id: int, chosen: View) -> None:
+    """Keep a view."""
+    tx.execute(delete(agenda_view).where(agenda_view.c.account_id == account_id))
+    tx.execute(
+        insert(agenda_view),
+        {
+            "account_id": account_id,
+            "days": chosen.days,
+            "first_hour": chosen.first_hour,
+            "last_hour": chosen.last_hour,
+            "school_zone": chosen.school_zone,
+            "week_a": chosen.week_a,
+            "hidden": json.dumps(list(chosen.hidden)),
+        },
+    )
+
+
+def apply(tx: Tx, account_id: int, steps: Sequence[Step], token_hash: bytes = b"", seconds: int = 0) -> bool:
+    """Take all steps, or none; with a token they can be taken back for a while. False: too big to be taken back.
+
+    Raises Refused(NOT_FOUND | CONFLICT | LIMIT | INVALID | TOO_BIG), UidTaken.
+    """
+    formers: list[Former] = []
+    for step in steps:
+        if token_hash:
+            old = agenda_items.get(tx, account_id, step.collection_id, step.href)
+            left = step.new.etag if step.new is not None else None
+            formers.append(Former(step.collection_id, step.href, left, old.text if old is not None else None))
+        if step.new is None:
+            agenda_items.remove(tx, account_id, step.collection_id, step.href, step.seen)
+        else:
+            agenda_items.put(tx, account_id, step.collection_id, step.new, step.seen)
+    return bool(token_hash) and _remember(tx, account_id, token_hash, formers, seconds)
+
+
+def former(tx: Tx, account_id: int, token_hash: bytes) -> tuple[Former, ...]:
+    """What a token takes back, in the order to do it; nothing when it is too late."""
+    row = tx.execute(
+        select(agenda_undo.c.steps).where(
+            agenda_undo.c.token_hash == token_hash,
+            agenda_undo.c.account_id == account_id,
+            agenda_undo.c.expires > tx.now,
+        )
+    ).first()
+    return tuple(Former(*step) for step in reversed(json.loads(row[0]))) if row is not None else ()
+
+
+def take_back(tx: Tx, account_id: int, token_hash: bytes, steps: Sequence[Step]) -> None:
+    """Take the steps and forget the token. Raises as `apply`."""
+    apply(tx, account_id, steps)
+    tx.execute(delete(agenda_undo).where(agenda_undo.c.token_hash == token_hash, agenda_undo.c.account_id == account_id))
+
+
+def _remember(tx: Tx, account_id: int, token_hash: bytes, formers: Sequence[Former], seconds: int) -> bool:
+    packed = json.dumps([[one.collection_id, one.href, one.left, one.text] for one in formers])
+    if len(packed) > MAX_STEPS_OCTETS:
+        return False
+    mine = agenda_undo.c.account_id == account_id
+    tx.execute(delete(agenda_undo).where(mine, agenda_undo.c.expires <= tx.now))
+    kept = select(agenda_undo.c.token_hash).where(mine).order_by(agenda_undo.c.expires.desc()).limit(MAX_UNDO - 1)
+    fresh = [row[0] for row in tx.execute(kept).all()]
+    tx.execute(delete(agenda_undo).where(mine, agenda_undo.c.token_hash.not_in(fresh)))
+    values = {"token_hash": token_hash, "account_id": account_id, "expires": tx.now + seconds, "steps": packed}
+    tx.execute(insert(agenda_undo), values)
+    return True
