@@ -126,6 +126,14 @@ class Preferences:
     """Monday (0) or Sunday (6), as `datetime.weekday` counts."""
     weekends: bool = _flag(False)
     agenda_view: str = _one_of("semaine", "jour", "mois", "liste")
+    day_ends: int = _one_of(18, 16, 17, 19, 20, 22)
+    """End of the working hours."""
+    school_zone: str = _text(20)
+    """Whose school holidays are shown, a name of `webui.agenda.seasons`; empty: none."""
+    week_a: int = _one_of(0, 1, 2)
+    """Weeks of odd (1) or even (2) number are A, the others B; 0: weeks do not alternate."""
+    hidden_agendas: str = _text(2000)
+    """Ids of the collections that are not shown, separated by commas."""
 
     # Language and zone
     zone: str = _text(64)

@@ -83,19 +83,6 @@ item_gone = Table(
 )
 Index("ix_item_gone_collection_id_modseq", item_gone.c.collection_id, item_gone.c.modseq)
 
-agenda_view = Table(
-    "agenda_view",
-    metadata,
-    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
-    Column("days", SmallInteger, nullable=False),
-    Column("first_hour", SmallInteger, nullable=False),
-    Column("last_hour", SmallInteger, nullable=False),
-    Column("school_zone", String(16), nullable=False),
-    Column("week_a", SmallInteger, nullable=False),
-    Column("hidden", Text, nullable=False),
-)
-"""How a person looks at their agendas in the browser; `hidden` is a JSON array of collection ids."""
-
 agenda_undo = Table(
     "agenda_undo",
     metadata,

@@ -1,40 +1,23 @@
-"""What the agenda pages keep for a person: how they look at it, and what they may take back; and changes of several items.
+"""Changes that touch several items, as one unit, and what takes them back.
 
-A change of a series may touch two items (it is cut, or goes to another agenda): both are written in one unit, each
-against the ETag that was seen.
+A change of a series may touch two items (it is cut, or goes to another agenda). Each is written against the ETag
+that was seen, so a change by any other client in between refuses the whole.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from mailserver.store import agenda_items
 from mailserver.store.agenda_items import NewItem, Seen
-from mailserver.store.schema.agendas import agenda_undo, agenda_view
-from mailserver.store.statements import Statement, Tx
+from mailserver.store.schema.agendas import agenda_undo
+from mailserver.store.statements import Tx
 
 MAX_UNDO = 20
 """Changes of one account that can be taken back; the oldest give way."""
 MAX_STEPS_OCTETS = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How a person looks at their agendas."""
-
-    days: int = 5
-    """Of a week: 5 or 7."""
-    first_hour: int = 8
-    last_hour: int = 18
-    """Working hours."""
-    school_zone: str = ""
-    """Whose holidays are shown; empty: none."""
-    week_a: int = 0
-    """1: odd weeks are A; 2: even weeks are; 0: weeks do not alternate."""
-    hidden: tuple[int, ...] = ()
-    """Collections that are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +38,6 @@ class Former:
     href: str
     left: str | None
     text: str | None
-
-
-_VIEW = Statement(
-    select(
-        agenda_view.c.days,
-        agenda_view.c.first_hour,
-        agenda_view.c.last_hour,
-        agenda_view.c.school_zone,
-        agenda_view.c.week_a,
-        agenda_view.c.hidden,
-    ).where(agenda_view.c.account_id == bindparam("account"))
-)
-
-
-def view(tx: Tx, account_id: int) -> View:
-    """The person's view, or the first one."""
-    row = tx.one(_VIEW, account=account_id)
-    return View(row[0], row[1], row[2], row[3], row[4], tuple(json.loads(row[5]))) if row is not None else View()
-
-
-def save_view(tx: Tx, account_id: int, chosen: View) -> None:
-    """Keep a view."""
-    tx.execute(delete(agenda_view).where(agenda_view.c.account_id == account_id))
-    tx.execute(
-        insert(agenda_view),
-        {
-            "account_id": account_id,
-            "days": chosen.days,
-            "first_hour": chosen.first_hour,
-            "last_hour": chosen.last_hour,
-            "school_zone": chosen.school_zone,
-            "week_a": chosen.week_a,
-            "hidden": json.dumps(list(chosen.hidden)),
-        },
-    )
 
 
 def apply(tx: Tx, account_id: int, steps: Sequence[Step], token_hash: bytes = b"", seconds: int = 0) -> bool:
@@ -125,7 +73,9 @@ def former(tx: Tx, account_id: int, token_hash: bytes) -> tuple[Former, ...]:
 def take_back(tx: Tx, account_id: int, token_hash: bytes, steps: Sequence[Step]) -> None:
     """Take the steps and forget the token. Raises as `apply`."""
     apply(tx, account_id, steps)
-    tx.execute(delete(agenda_undo).where(agenda_undo.c.token_hash == token_hash, agenda_undo.c.account_id == account_id))
+    tx.execute(
+        delete(agenda_undo).where(agenda_undo.c.token_hash == token_hash, agenda_undo.c.account_id == account_id)
+    )
 
 
 def _remember(tx: Tx, account_id: int, token_hash: bytes, formers: Sequence[Former], seconds: int) -> bool:

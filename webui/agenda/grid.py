@@ -1,0 +1,148 @@
+"""Events in days: which day shows what, and where within it when several overlap. Pure: dates in, places out."""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mailserver.calendars.occurrences import DAY, Occurrence
+
+STEP = 5
+"""Minutes of the finest mark."""
+LEAST = 25
+"""Minutes an event takes up at least: a line of text must fit."""
+WIDE_DAY = 4
+NARROW_DAY = 2
+"""Events beside each other in a day of its own, and in a week: each is 7 rem wide at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event stands in its day: minutes from the first hour shown, and its lane among `lanes`."""
+
+    one: Occurrence
+    start: int
+    length: int
+    lane: int
+    lanes: int
+    begins: bool
+    """False when it goes on from the day before."""
+    more: bool = False
+    """Beside it is the mark of those that found no room."""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """So many events found no room there."""
+
+    count: int
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """One day laid out."""
+
+    day: datetime.date
+    whole: tuple[Occurrence, ...]
+    """All day, or a day and longer."""
+    places: tuple[Place, ...]
+    more: tuple[More, ...]
+
+    @property
+    def crowded(self) -> bool:
+        """True when events stand beside each other."""
+        return any(place.lanes > 1 or place.more for place in self.places)
+
+
+def hours(days: Sequence[datetime.date], found: Sequence[Occurrence], first: int, last: int) -> tuple[int, int]:
+    """First and last hour to show: the working hours, and further as far as events of these days go."""
+    for day in days:
+        for one in timed(found, day):
+            start, end = span(one, day)
+            first = min(first, start // 60)
+            last = max(last, -(-max(end, start + LEAST) // 60))
+    return first, min(24, max(last, first + 1))
+
+
+def timed(found: Sequence[Occurrence], day: datetime.date) -> Iterator[Occurrence]:
+    """The events of a day that have their hours in it."""
+    return (one for one in found if not is_whole(one) and one.on(day))
+
+
+def is_whole(one: Occurrence) -> bool:
+    """True for what belongs above the hours."""
+    return one.all_day or one.end - one.start >= DAY
+
+
+def span(one: Occurrence, day: datetime.date) -> tuple[int, int]:
+    """Minutes of a day an event takes, from midnight on the clock, cut at both ends of the day."""
+    start = one.start.hour * 60 + one.start.minute if one.start.date() == day else 0
+    end = one.end.hour * 60 + one.end.minute if one.end.date() == day else 24 * 60
+    return start, max(start, end)
+
+
+def lay(day: datetime.date, found: Sequence[Occurrence], first: int, lanes: int) -> Laid:
+    """Lay out one day from its first hour shown, at most so many events beside each other."""
+    whole = tuple(one for one in found if is_whole(one) and one.on(day))
+    places: list[Place] = []
+    more: list[More] = []
+    group: list[tuple[int, int, Occurrence]] = []
+    until = -1
+    for one in sorted(timed(found, day), key=lambda one: span(one, day)):
+        start, end = span(one, day)
+        if group and start >= until:
+            _close(group, day, first, lanes, places, more)
+            group = []
+        group.append((start, end, one))
+        until = max(until if len(group) > 1 else -1, end, start + LEAST)
+    if group:
+        _close(group, day, first, lanes, places, more)
+    return Laid(day, whole, tuple(places), tuple(more))
+
+
+def _close(
+    group: Sequence[tuple[int, int, Occurrence]],
+    day: datetime.date,
+    first: int,
+    most: int,
+    places: list[Place],
+    more: list[More],
+) -> None:
+    """Share the width among events that overlap; those beyond `most` are counted."""
+    free: list[int] = []
+    put: list[tuple[int, int, Occurrence, int]] = []
+    left: list[tuple[int, int]] = []
+    for start, end, one in group:
+        lane = next((number for number, until in enumerate(free) if until <= start), len(free))
+        if lane >= most:
+            left.append((start, end))
+            continue
+        until = max(end, start + LEAST)
+        if lane == len(free):
+            free.append(until)
+        free[lane] = until
+        put.append((start, end, one, lane))
+    for start, end, one, lane in put:
+        begins = one.start.date() == day
+        at, length = _rounded(start - first * 60), _rounded(max(end - start, LEAST))
+        places.append(Place(one, at, length, lane, len(free), begins, bool(left)))
+    if left:
+        start, end = min(left)[0], max(end for _, end in left)
+        more.append(More(len(left), _rounded(start - first * 60), _rounded(max(end - start, 60))))
+
+
+def _rounded(minutes: int) -> int:
+    return max(0, minutes) // STEP * STEP
+
+
+def weeks(month: datetime.date, begins: int) -> list[list[datetime.date]]:
+    """The weeks that a month touches, from the weekday `begins` (0 is Monday) on."""
+    first = month.replace(day=1)
+    day = first - datetime.timedelta(days=(first.weekday() - begins) % 7)
+    after = (first + datetime.timedelta(days=32)).replace(day=1)
+    found = []
+    while day < after:
+        found.append([day + datetime.timedelta(days=number) for number in range(7)])
+        day += datetime.timedelta(days=7)
+    return found

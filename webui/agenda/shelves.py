@@ -1,0 +1,121 @@
+"""A person's collections as the agenda pages show them: a name, a colour of our palette, and a letter beside it."""
+
+import colorsys
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mailserver.store import agendas
+from mailserver.store.agendas import COLOUR, COMPONENTS, DISPLAY_NAME, Collection
+from webui.forms import positive
+from webui.visit import Visit
+
+EVENTS, TASKS = "VEVENT", "VTODO"
+PALETTE: Final[tuple[tuple[str, str], ...]] = (
+    ("bleu", "#1c4f8f"),
+    ("vert", "#1b6b45"),
+    ("violet", "#6a3d9a"),
+    ("brun", "#8a4b14"),
+    ("rouge", "#a3191c"),
+    ("sarcelle", "#0f6a73"),
+    ("rose", "#a12a6a"),
+    ("gris", "#4f5868"),
+)
+"""Names of style classes; the colours are what other clients are told. Each has its pair in the dark."""
+MAX_NAME = 100
+_HEX = re.compile(r"#([0-9a-fA-F]{6})")
+GREYISH = 0.18
+"""Saturation below which a colour is a grey."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One agenda."""
+
+    id: int
+    path: str
+    """Segment of its CalDAV address."""
+    name: str
+    colour: str
+    letter: str
+    shown: bool
+    events: bool
+    tasks: bool
+    items: int
+    modseq: int
+    read_only: bool = False
+    """A subscription: what is in it comes from elsewhere."""
+
+
+def arranged(visit: Visit, collections: Sequence[Collection]) -> tuple[Shelf, ...]:
+    """The calendars among the collections, oldest first, each with a letter of its own."""
+    hidden = {positive(number) for number in visit.preferences.hidden_agendas.split(",")}
+    taken: set[str] = set()
+    shelves: list[Shelf] = []
+    for held in collections:
+        if held.tag not in (agendas.CALENDAR, agendas.SUBSCRIPTION):
+            continue
+        name = " ".join(held.props.get(DISPLAY_NAME, "").split())[:MAX_NAME] or held.name[:MAX_NAME]
+        letter = _letter(name, taken)
+        taken.add(letter)
+        takes = held.components
+        shelves.append(
+            Shelf(
+                held.id,
+                held.name,
+                name,
+                nearest(held.props.get(COLOUR, "")),
+                letter,
+                held.id not in hidden,
+                not takes or EVENTS in takes,
+                TASKS in takes,
+                held.items,
+                held.modseq,
+                held.tag == agendas.SUBSCRIPTION,
+            )
+        )
+    return tuple(shelves)
+
+
+def _letter(name: str, taken: set[str]) -> str:
+    """The first letter of the name that no other agenda has; else a number."""
+    own = [char.upper() for char in name if char.isalnum()]
+    numbers = (str(number) for number in range(1, agendas.MAX_COLLECTIONS + 1))
+    return next(mark for mark in (*own, *numbers) if mark not in taken)
+
+
+def nearest(colour: str) -> str:
+    """The colour of the palette that comes closest in hue to one another client chose."""
+    match = _HEX.match(colour)
+    if match is None:
+        return PALETTE[0][0]
+    hue, saturation = _hue(match[1])
+    if saturation < GREYISH:
+        return "gris"
+    return min((pair for pair in PALETTE if pair[0] != "gris"), key=lambda pair: _apart(hue, _hue(pair[1][1:])[0]))[0]
+
+
+def hex_of(name: str) -> str:
+    """What other clients are told of a palette's colour; opaque, as Apple's clients write it."""
+    return f"{dict(PALETTE).get(name, PALETTE[0][1])}ff"
+
+
+def _hue(text: str) -> tuple[float, float]:
+    red, green, blue = (int(text[at : at + 2], 16) / 255 for at in (0, 2, 4))
+    hue, _lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    return hue, saturation
+
+
+def _apart(one: float, other: float) -> float:
+    return min(abs(one - other), 1 - abs(one - other))
+
+
+def described(held: Collection, name: str, colour: str) -> dict[str, str]:
+    """The properties of a collection with another name and colour; the others stay."""
+    return {**held.props, DISPLAY_NAME: name, COLOUR: hex_of(colour)}
+
+
+def fresh(name: str, colour: str) -> dict[str, str]:
+    """The properties of a new agenda."""
+    return {DISPLAY_NAME: name, COLOUR: hex_of(colour), COMPONENTS: EVENTS}
