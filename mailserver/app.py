@@ -96,6 +96,25 @@ def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:
     return LdapDirectory(settings=settings, store=store, clock=clock)
 
 
+def run_indexer(settings: Settings, ready: int) -> None:
+    """The whole life of the process that keeps the search index up; writes an octet to `ready` at once."""
+    logs.configure(settings.log)
+    asyncio.run(_index(settings, ready))
+
+
+async def _index(settings: Settings, ready: int) -> None:
+    stopping = _until_told()
+    clock, changes = SystemClock(), Changes()
+    store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, store.close)
+        await stack.enter_async_context(_news(store, changes))
+        await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
+        if ready >= 0:
+            os.write(ready, b".")
+        await stopping.wait()
+
+
 def run_worker(settings: Settings, ready: int) -> None:
     """One worker's whole life, in its own process; writes an octet to `ready` once every door listens."""
     logs.configure(settings.log)
@@ -117,8 +136,7 @@ def run_worker(settings: Settings, ready: int) -> None:
 async def _serve(settings: Settings, ready: int) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy"))
-    stopping = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    stopping = _until_told()
     from twisted.internet import reactor
 
     reactor.startRunning(installSignalHandlers=False)
@@ -126,9 +144,7 @@ async def _serve(settings: Settings, ready: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, services.store.close)
         stack.push_async_callback(asyncio.to_thread, services.directory.close)
-        carrier = news.carrier(services.store.backend, services.store.worker, services.changes)
-        services.changes.attach(loop, carrier.generation, carrier.catch_up)
-        await stack.enter_async_context(_task("news", carrier.run))
+        await stack.enter_async_context(_news(services.store, services.changes))
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
         doors = await start_doors(services, workers.bind(settings.listen, shared=True))
@@ -197,7 +213,6 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         clock=services.clock,
         changes=services.changes,
     )
-    indexer = Indexer(store=services.store, clock=services.clock, changes=services.changes)
     collector = Collector(store=services.store, clock=services.clock, folder=services.settings.data / "blobs")
     caretaker = Caretaker(
         settings=services.settings,
@@ -218,13 +233,26 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
     sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)
     always: dict[str, Callable[[], Awaitable[None]]] = {
         "relay": relay.run,
-        "indexer": indexer.run,
         "collector": collector.run,
         "caretaker": caretaker.run,
         "moderation": moderation.run,
         "sealer": sealer.run,
     }
     return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
+
+
+def _until_told() -> asyncio.Event:
+    """Set when the supervisor ends us."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    return stopping
+
+
+def _news(store: Store, changes: Changes):  # type: ignore[no-untyped-def]
+    """Keep hearing of other processes' commits."""
+    carrier = news.carrier(store.backend, store.worker, changes)
+    changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up)
+    return _task("news", carrier.run)
 
 
 @contextlib.asynccontextmanager

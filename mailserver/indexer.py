@@ -1,12 +1,17 @@
-"""Keeps the search index up, in the background, in small steps, one worker at a time.
+"""Keeps the search index up, in a process of its own beside the workers, in small steps.
 
-Searches do not wait for it: what is not indexed yet is read (`mailserver.store.search`). So it gives way to
-everything: a step is some tens of milliseconds of one thread, in slices, and a few of the writer. While others
-commit it does one step a second, which costs a busy store little and leaves less to do later; as soon as
-nobody does, one after the other.
+Searches do not wait for it: what is not indexed yet is read (`mailserver.store.search`). It costs clients
+neither the event loop nor a worker's interpreter lock, and where all cores are busy it runs on what is left
+(`NICENESS`, of the thread that makes texts and segments only: what holds the store's write lock must not wait
+for the processor). Indexers of several machines over one store share a lease.
 """
 
 import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import structlog
 
@@ -18,22 +23,26 @@ from mailserver.store.transactions import Store
 
 log = structlog.get_logger("indexer")
 
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
 PERIOD = 1.0
-"""Seconds between two steps while others commit, and between two looks for work."""
-QUIET = 0.1
-"""Seconds without a commit of others after which the store counts as quiet."""
+"""Seconds between two looks for work."""
 PAUSE = 0.02
-"""Seconds between two steps while it is, in which others may show that they have work."""
+"""Seconds between two steps, in which the store is left to others."""
+NICENESS = 10
+"""Steps of scheduling priority below the workers (nice(2)): a tenth of a busy core, all of an idle one."""
 
 
 class Indexer:
-    """One per worker; a lease in the store lets one of them work."""
+    """One per instance; a lease in the store lets one of several instances' work."""
 
     def __init__(self, *, store: Store, clock: Clock, changes: Changes) -> None:
         self._store = store
         self._clock = clock
         self._changes = changes
         self._folder = store.data / "blobs"
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=_step_back)
 
     async def run(self) -> None:
         """Index until cancelled. An idle store costs one look at its generation a second."""
@@ -50,40 +59,36 @@ class Indexer:
     async def _work(self) -> None:
         """Step after step, as long as there is work and the lease is ours."""
         steps = 0
-        pause = QUIET
         while await self.step():
             steps += 1
-            pause = await self._give_way(pause)
+            await asyncio.sleep(PAUSE)
         log.debug("indexed", steps=steps)
         await self._store.write(index.release_lease, self._store.worker)
-
-    async def _give_way(self, pause: float) -> float:
-        """Wait for a pause without commits, but no longer than a period; what the next pause is to be."""
-        end = self._clock.monotonic() + PERIOD
-        while self._clock.monotonic() < end:
-            before = self._changes.generation()
-            await asyncio.sleep(pause)
-            if self._changes.generation() == before:
-                return PAUSE
-            pause = QUIET
-        return QUIET
 
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
         or another worker has the lease."""
         sources = await self._store.read(index.pending, index.BATCH)
         if sources:
-            texts = await asyncio.to_thread(self._texts, sources)
+            texts = await self._aside(self._texts, sources)
             for unit in index.units(texts):
                 if not await self._store.write(index.save_texts, self._store.worker, unit):
                     return False
             return True
         for account_id in await self._store.read(index.crowded, 1):
             planned = await self._store.read(index.plan, account_id)
-            segment = await asyncio.to_thread(index.assemble, planned)
+            segment = await self._aside(index.assemble, planned)
             return await self._store.write(index.save_segment, self._store.worker, planned, segment)
         return False
+
+    async def _aside(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, argument)
 
     def _texts(self, sources: list[Row]) -> list[index.Packed]:
         """In a thread: this is where the time goes."""
         return [index.pack(index.extract(self._folder, source)) for source in sources]
+
+
+def _step_back() -> None:
+    """Lower the priority of the calling thread alone (Linux schedules threads)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,8 +1,8 @@
-"""The supervisor: checks that the instance can be served, forks identical workers, keeps them running.
+"""The supervisor: checks that the instance can be served, forks its processes, keeps them running.
 
-Each worker binds every port with SO_REUSEPORT and the kernel spreads connections. SO_REUSEPORT would also
-let a second instance in, so the supervisor first binds each port once without it, and holds a lock on the
-instance's folder.
+Identical workers serve, one more process indexes. Each worker binds every port with SO_REUSEPORT and the
+kernel spreads connections. SO_REUSEPORT would also let a second instance in, so the supervisor first binds
+each port once without it, and holds a lock on the instance's folder.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -101,10 +101,10 @@ def hold(directory: Path) -> int:
 class Supervisor:
     """Forks workers, restarts the ones that die, stops all of them on SIGTERM or SIGINT."""
 
-    def __init__(self, settings: Settings, count: int, work: Callable[[Settings, int], None]) -> None:
+    def __init__(self, settings: Settings, works: Sequence[Callable[[Settings, int], None]]) -> None:
+        """Each of `works` is the whole life of a process, and is given where to say that it is ready."""
         self._settings = settings
-        self._count = count
-        self._work = work
+        self._works = works
         self._children: dict[int, int] = {}
         self._started: dict[int, float] = {}
         self._due: dict[int, float] = {}
@@ -122,7 +122,7 @@ class Supervisor:
         ready, tell = os.pipe()
         try:
             check_free(self._settings.listen)
-            for index in range(self._count):
+            for index in range(len(self._works)):
                 self._fork(index, tell)
             os.close(tell)
             if self._all_ready(ready):
@@ -159,7 +159,7 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            self._work(self._settings, tell)
+            self._works[index](self._settings, tell)
             code = 0
         except (CannotServe, SettingsError, Temporary, OSError) as problem:
             _tell_problem(tell, str(problem))
@@ -177,7 +177,7 @@ class Supervisor:
         Raises CannotServe when a worker has a problem, or ended without a word.
         """
         heard = 0
-        while heard < self._count:
+        while heard < len(self._works):
             if self._stopping:
                 return False
             if select.select([ready], [], [], 0.1)[0]:

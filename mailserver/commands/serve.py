@@ -21,7 +21,8 @@ def serve(
     """Open every door and serve until Ctrl-C."""
     settings = settings_of(directory)
     logs.configure(settings.log)
-    supervisor = workers.Supervisor(settings, count or settings.workers or len(os.sched_getaffinity(0)), app.run_worker)
+    count = count or settings.workers or len(os.sched_getaffinity(0))
+    supervisor = workers.Supervisor(settings, [app.run_worker] * count + [app.run_indexer])
     supervisor.heed_signals()
     try:
         preflight(settings)

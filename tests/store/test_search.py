@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import random
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
 from functools import partial
@@ -548,34 +550,7 @@ async def is_indexed(store: Store, seconds: float) -> bool:
     return False
 
 
-@contextlib.asynccontextmanager
-async def others(generation: Generation) -> AsyncIterator[None]:
-    """Commits of others, all the time."""
-
-    async def commit() -> None:
-        while True:
-            generation.value += 1
-            await asyncio.sleep(0.005)
-
-    busy = asyncio.create_task(commit())
-    yield
-    busy.cancel()
-
-
-async def test_loop_takes_a_step_a_period_while_others_commit(
-    store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index, "BATCH", 1)
-    monkeypatch.setattr(indexer, "PERIOD", 0.5)
-    monkeypatch.setattr(indexer, "QUIET", 0.1)
-    await asyncio.to_thread(fill, store, edupont, 9)
-    async with others(running):
-        await asyncio.sleep(2)
-        assert 4 <= len(await store.read(index.pending, 10)) < 9
-    assert await is_indexed(store, 10)
-
-
-async def test_loop_does_not_wait_when_nobody_commits(
+async def test_loop_goes_on_until_nothing_is_left(
     store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "BATCH", 1)
@@ -583,6 +558,15 @@ async def test_loop_does_not_wait_when_nobody_commits(
     await asyncio.to_thread(fill, store, edupont, 30)
     running.value += 1
     assert await is_indexed(store, 10)
+
+
+async def test_the_thread_of_texts_alone_steps_back(store: Store, edupont: int) -> None:
+    await asyncio.to_thread(fill, store, edupont, 1)
+    steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+    assert await steps.step()
+    running = {thread.name: os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in threading.enumerate()}
+    nice = {name for name, niceness in running.items() if niceness == indexer.NICENESS}
+    assert nice == {"index_0"}
 
 
 # ---------------------------------------------------------------------- vocabularies
