@@ -40,8 +40,9 @@ def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -
     box = changed.box
     if changed.vanished is None:
         return _CaughtUp(base, _read(tx, box))
-    if box.modseq == base.modseq:
-        return _CaughtUp(base, base if box.recent == base.recent else replace(base, recent=box.recent))
+    known = _as_known(base, box)
+    if known is not None:
+        return known
     keywords = mailboxes.keywords(tx, mailbox_id) if changed.rows else base.names.keywords
     made = advance(
         base,
@@ -53,6 +54,13 @@ def _catch_up(tx: Tx, account_id: int, mailbox_id: int, base: Snapshot | None) -
         keywords=keywords,
     )
     return _CaughtUp(base, made)
+
+
+def _as_known(base: Snapshot | None, box: mailboxes.Mailbox) -> _CaughtUp | None:
+    """What its row alone tells when no message has moved since; None when more is to be read."""
+    if base is None or box.modseq != base.modseq:
+        return None
+    return _CaughtUp(base, base if box.recent == base.recent else replace(base, recent=box.recent))
 
 
 def _read(tx: Tx, box: mailboxes.Mailbox) -> Snapshot:
@@ -157,8 +165,11 @@ class Shelf:
     async def open(self, viewer: Viewer, name: str) -> tuple[Shared, Rights]:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""
         generation = self.changes.generation()
-        reach, found = await self.store.read(self._look_up, viewer, name)
-        mailbox_id = found.snapshot.mailbox_id
+        reach = await self.store.glance(access.find, viewer, name, "r")
+        mailbox_id = reach.box.id
+        found = _as_known(self._at_hand(mailbox_id), reach.box)
+        if found is None:
+            found = await self.store.read(self._catch_up, reach.box)
         shared = self._used.get(mailbox_id)
         if shared is None:
             base = self._take(mailbox_id)
@@ -196,10 +207,10 @@ class Shelf:
             self._kept_messages -= len(kept)
         return kept
 
-    def _look_up(self, tx: Tx, viewer: Viewer, name: str) -> tuple[Reach, _CaughtUp]:
-        """In a reader thread: find the mailbox, and catch up with the snapshot that is at hand."""
-        reach = access.find(tx, viewer, name, "r")
-        box = reach.box
-        used = self._used.get(box.id)
-        known = used.snapshot if used is not None else self._kept.get(box.id)
-        return reach, _catch_up(tx, box.account_id, box.id, known)
+    def _at_hand(self, mailbox_id: int) -> Snapshot | None:
+        used = self._used.get(mailbox_id)
+        return used.snapshot if used is not None else self._kept.get(mailbox_id)
+
+    def _catch_up(self, tx: Tx, box: mailboxes.Mailbox) -> _CaughtUp:
+        """In a reader's thread, from the snapshot that is at hand by then."""
+        return _catch_up(tx, box.account_id, box.id, self._at_hand(box.id))
