@@ -45,7 +45,7 @@ def read(
     mailbox_id: int,
     uids: Sequence[int],
     names: Sequence[str],
-    sections: Sequence[Section],
+    sections: tuple[Section, ...],
     folder: Path,
 ) -> Bodies:
     """Columns `names` and `sections` of messages with these ascending UIDs, until BUDGET is used up.
@@ -61,7 +61,7 @@ def read_small(
     mailbox_id: int,
     uids: Sequence[int],
     names: Sequence[str],
-    sections: Sequence[Section],
+    sections: tuple[Section, ...],
     folder: Path,
 ) -> Bodies | None:
     """`read`, when the messages are SMALL together; else None."""
@@ -74,12 +74,12 @@ def read_small(
 
 
 def _rows(
-    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], names: Sequence[str], sections: Sequence[Section]
+    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], names: Sequence[str], sections: tuple[Section, ...]
 ) -> list[Row]:
     return messages.fetch_uids(tx, account_id, mailbox_id, ("uid", *names, *_needed(sections)), uids)
 
 
-def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, sections: Sequence[Section], folder: Path) -> Bodies:
+def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, sections: tuple[Section, ...], folder: Path) -> Bodies:
     """Sections of rows of UID, `columns` columns and frames."""
     needed = _needed(sections)
     stop = 1 + columns
@@ -105,7 +105,8 @@ def in_header(section: Section) -> bool:
     )
 
 
-def _needed(sections: Sequence[Section]) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def _needed(sections: tuple[Section, ...]) -> tuple[str, ...]:
     """The columns that hold these sections."""
     names = ["header"]
     if not all(in_header(section) for section in sections):

@@ -174,7 +174,7 @@ class Connection(protocol.Protocol):
             code = codes.capability(self.session.capabilities())
             self._outlet.write(responses.ok(f"{self.door.services.settings.name} ready", code).encode())
             while self.session.state is not State.LOGOUT and not self.door.stopping:
-                await self._send(self._respond(await self._event()))
+                await self._respond(await self._event())
                 if self.session.turn is not None:
                     self._take_turn(self.session.turn)
                 if monotonic() - self._began > TURN_SECONDS:
@@ -218,25 +218,23 @@ class Connection(protocol.Protocol):
         with suppress(Temporary):
             await self.session.check_welcome()
 
-    async def _respond(self, event: framing.Event) -> AsyncGenerator[bytes, None]:
+    async def _respond(self, event: framing.Event) -> None:
         match event:
             case framing.LiteralWanted():
-                yield responses.continuation()
+                await self._say(responses.continuation())
                 return
             case framing.Rejected():
-                yield responses.rejection(event)
                 self._fault(fatal=event.fatal or (self._first and event.tag is None))
+                await self._say(responses.rejection(event))
             case framing.CommandLine():
-                async with aclosing(self._obey(event)) as answer:
-                    async for octets in answer:
-                        yield octets
+                await self._obey(event)
         self._first = False
         limit = FAULTS_BEFORE_LOGIN if self.session.state is State.NOT_AUTHENTICATED else FAULTS
         if self.session.faults > limit and self.session.state is not State.LOGOUT:
-            yield responses.bye("Too many errors").encode()
+            await self._say(responses.bye("Too many errors").encode())
             self.session.close()
 
-    async def _obey(self, line: framing.CommandLine) -> AsyncGenerator[bytes, None]:
+    async def _obey(self, line: framing.CommandLine) -> None:
         """Parse and run one command; the limits follow the session's state."""
         before = self.session.state
         try:
@@ -246,12 +244,10 @@ class Connection(protocol.Protocol):
         except BadCommand as bad:
             if isinstance(bad, BadCharset) and bad.saves:
                 self.session.forget_result()
-            yield responses.malformed(bad)
             self._fault(fatal=self._first and (bad.tag is None or bad.tag.upper() in FOREIGN))
+            await self._say(responses.malformed(bad))
             return
-        async with aclosing(commands.run(self.session, tagged)) as answer:
-            async for octets in answer:
-                yield octets
+        await self._send(commands.run(self.session, tagged))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
             self._framer.limits = framing.after_login(self.door.services.settings.limits.message_size)
             self._watch_time()
@@ -267,13 +263,17 @@ class Connection(protocol.Protocol):
         async with aclosing(answer) as pieces:
             async for octets in pieces:
                 if octets:
-                    self._quiet_since = None
-                    await self._put(octets)
-                if not self._outlet.writable.is_set():
-                    self._since = self._loop.time()
-                    self._watch_time()
-                    await self._outlet.writable.wait()
+                    await self._say(octets)
         self._quiet_since = None
+
+    async def _say(self, octets: bytes) -> None:
+        """Write a piece of an answer; wait until the peer has read enough."""
+        self._quiet_since = None
+        await self._put(octets)
+        if not self._outlet.writable.is_set():
+            self._since = self._loop.time()
+            self._watch_time()
+            await self._outlet.writable.wait()
 
     def reassure(self) -> None:
         """Say that a command is still running that has said nothing for long (RFC 9585). An answer that has begun is

@@ -16,7 +16,7 @@ from imap.snapshot import Snapshot, advance, pack
 from imap.wire.flags import DELETED, FlagNames
 from mailserver.changes import Changes
 from mailserver.store import access, mailboxes, messages
-from mailserver.store.access import Reach, Rights, Viewer
+from mailserver.store.access import Rights, Viewer
 from mailserver.store.transactions import Store, Tx
 
 KEPT_MESSAGES = 1_000_000

@@ -260,6 +260,8 @@ class _Answer:
         try:
             found = await store.glance(bodies.read_small, *wanted) if len(uids) <= FEW else None
             found = found if found is not None else await store.read(bodies.read, *wanted)
+            if not self._utf8_columns:
+                return found
             return replace(found, columns=await self._in_utf8(found.uids, found.columns))
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:

@@ -135,6 +135,12 @@ class Cursor:
             return True
         return False
 
+    def plain_rest(self, most: int) -> bytes:
+        """Take everything up to the end if it has no literal and is no longer than `most`; else nothing."""
+        if self._literals or len(self.text) - self.position > most:
+            return b""
+        return self.rest()
+
     def rest(self) -> bytes:
         """Everything up to the end."""
         octets = self.text[self.position :]

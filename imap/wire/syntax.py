@@ -6,6 +6,7 @@ command there is; each function reads the arguments of one, from the space behin
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from imap.wire import fetch, listing, metadata, notify, opening, quota, rights, search
 from imap.wire.commands import (
@@ -42,7 +43,7 @@ from imap.wire.commands import (
     Unselect,
     Unsubscribe,
 )
-from imap.wire.fetch import Attribute
+from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS
 from imap.wire.framing import CommandLine
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
@@ -230,23 +231,42 @@ def _uid_expunge(cursor: Cursor) -> Command:
     return Expunge(cursor.sequence_set())
 
 
+Asked = tuple[tuple[FetchItem, ...], bool, int | None, bool, tuple[int, int] | None]
+"""What `Fetch` has behind its message numbers."""
+
+SHORT = 200
+"""Octets of what FETCH asks for that are remembered: clients have a handful of such texts, and say them all day."""
+
+
 def _fetch(by_uid: bool) -> Callable[[Cursor], Command]:
+    @lru_cache(maxsize=256)
+    def known(text: bytes) -> Asked:
+        cursor = Cursor(CommandLine(text))
+        asked = _asked(cursor, by_uid)
+        cursor.end()
+        return asked
+
     def read(cursor: Cursor) -> Command:
         cursor.space()
         numbers = cursor.sequence_set()
         cursor.space()
-        items = fetch.items(cursor)
-        modifiers = _FetchModifiers()
-        if cursor.skip(b" "):
-            modifiers.read(cursor)
-        if not by_uid and (modifiers.vanished or modifiers.partial is not None):
-            raise BadSyntax("VANISHED and PARTIAL are for UID FETCH")
-        since = modifiers.changed_since
-        if since is not None and Attribute.MODSEQ not in items:
-            items = (*items, Attribute.MODSEQ)  # RFC 7162 section 3.1.4.1
-        return Fetch(numbers, items, by_uid, since, modifiers.vanished, modifiers.partial)
+        text = cursor.plain_rest(SHORT)
+        return Fetch(numbers, *(known(text) if text else _asked(cursor, by_uid)))
 
     return read
+
+
+def _asked(cursor: Cursor, by_uid: bool) -> Asked:
+    items = fetch.items(cursor)
+    modifiers = _FetchModifiers()
+    if cursor.skip(b" "):
+        modifiers.read(cursor)
+    if not by_uid and (modifiers.vanished or modifiers.partial is not None):
+        raise BadSyntax("VANISHED and PARTIAL are for UID FETCH")
+    since = modifiers.changed_since
+    if since is not None and Attribute.MODSEQ not in items:
+        items = (*items, Attribute.MODSEQ)  # RFC 7162 section 3.1.4.1
+    return items, by_uid, since, modifiers.vanished, modifiers.partial
 
 
 class _FetchModifiers:
