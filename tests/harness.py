@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.postgres import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60

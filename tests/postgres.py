@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,17 +11,12 @@ from typing import Any
 
 import psycopg
 
+from tests.ports import free_port
+
 HOME = Path("/usr/lib/postgresql")
 START_SECONDS = 30
 LANGUAGE = ("-E", "UTF8", "--locale=fr_FR.UTF-8", "--lc-messages=C")
 """As a machine in France has it: text is not ordered by code points."""
-
-
-def free_port() -> int:
-    """A port nobody uses at this moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Postgres:

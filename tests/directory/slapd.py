@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from mailserver.tls import make_certificate
+from tests.ports import free_port
 
 SLAPD = "/usr/sbin/slapd"
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -80,8 +81,8 @@ class Slapd:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
-        self.tls_port = _free_port()
+        self.port = free_port()
+        self.tls_port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -149,9 +150,3 @@ class Slapd:
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

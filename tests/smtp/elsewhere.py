@@ -17,6 +17,8 @@ import dns.rrset
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.ports import free_port
+
 Answer = str | Callable[[], str]
 
 
@@ -126,13 +128,6 @@ class Elsewhere:
     def target(self) -> str:
         """`host:port`, as a setting has it."""
         return f"{self.address}:{self.port}"
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as sock:
-        sock.bind((address, 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Names:
