@@ -167,20 +167,24 @@ def _to_tell(
     """Of the messages of a .SILENT STORE, those the client must hear of all the same, as index ranges.
 
     Their flags are not what it expects, because somebody else changed them too (RFC 3501 section 6.4.6); or it
-    wants to know the new mod-sequence (RFC 7162 section 3.1.3).
+    wants to know the new mod-sequence (RFC 7162 section 3.1.3). Whom others changed last the news have told of, unless
+    that brought back the flags from before the command.
     """
     snapshot = view.snapshot
-    if not modseqs and modseq <= before.modseq + 1:
-        return
+    if not modseqs and snapshot.modseq == before.modseq + bool(modseq):
+        return  # nobody else changed anything
     mask, _ = bits.known_mask(flag_names(command.flags), snapshot.names.keywords)
     for group in cut(slices, LOT):
         lot = view.lot(group)
         for number, uid, flags, changed in zip(lot.numbers, lot.uids, lot.flags, lot.modseqs, strict=True):
-            if changed != modseq:
-                continue
             place = before.index(uid)
-            expected = _expected(before.flags[place] if place is not None else 0, command.action, mask)
-            if modseqs or flags & ~RECENT != expected:
+            old, last = (before.flags[place], before.modseqs[place]) if place is not None else (0, 0)
+            unexpected = flags & ~RECENT != _expected(old, command.action, mask)
+            if changed == modseq:
+                wanted = modseqs or unexpected
+            else:
+                wanted = not modseqs and changed != last and unexpected and flags & ~RECENT == old
+            if wanted:
                 yield number - 1, number
 
 

@@ -1,10 +1,14 @@
 """Several sessions, and several workers, on one mailbox: nobody is told too much, too little, or too early."""
 
 import asyncio
+import contextlib
+import fcntl
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from imap.welcome import PAUSE
 from mailserver.store import accounts
@@ -64,6 +68,43 @@ def test_expunge_takes_what_another_worker_has_just_marked(make_store: StoreMake
                 await soon(far, "NOOP", "* 1 EXPUNGE")
 
     play(scene)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("STORE 1 +FLAGS.SILENT (\\Deleted)", "STORE 1 -FLAGS.SILENT (\\Deleted)"),
+        ("STORE 1:2 +FLAGS.SILENT (\\Deleted)", "UID STORE 1 FLAGS.SILENT ()"),
+    ],
+)
+def test_a_silent_store_that_was_undone_before_its_answer_is_told(sqlite_store: Store, first: str, then: str) -> None:
+    """RFC 3501 section 6.4.6: the flags are those from before, and not what a client expects that is told nothing."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            near, far = await world.session(mailbox="INBOX"), await world.session()
+            await near.ok("APPEND INBOX", literal=MESSAGE)
+            await near.ok("APPEND INBOX", literal=MESSAGE)
+            await far.ok("SELECT INBOX")
+            with writers_held(sqlite_store):
+                near.send(f"n {first}\r\n".encode())
+                far.send(f"f {then}\r\n".encode())
+                await asyncio.sleep(0)
+            said = await near.until(b"n OK STORE completed\r\n")
+            assert said == b"* 1 FETCH (FLAGS (\\Recent))\r\n"
+            assert await near.ok("FETCH 1 (FLAGS)") == ["* 1 FETCH (FLAGS (\\Recent))"]
+
+    play(scene)
+
+
+@contextlib.contextmanager
+def writers_held(store: Store) -> Iterator[None]:
+    """Meanwhile nobody commits; then what waits is one group, in the order in which it came."""
+    assert store.backend.lock_file is not None
+    with open(store.backend.lock_file, "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def test_sqlite_workers_know_each_others_commits_at_once(sqlite_store: Store) -> None:
