@@ -13,6 +13,7 @@ from mailserver.commands import (
     import_runs,
     imports,
     init,
+    job,
     letters,
     log,
     moderating,
@@ -60,6 +61,7 @@ app.add_typer(moderating.app, name="list", help="Distribution lists and function
 app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")
 app.add_typer(outgoing.app, name="queue", help="Outgoing mail.")
 app.command("check")(check.check)
+app.command("job", hidden=True)(job.job)
 
 
 def _print_version(wanted: bool) -> None:

@@ -14,7 +14,8 @@ from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.settings import Settings
 from mailserver.store import sealing
-from mailserver.store.sealing import Head
+from mailserver.store.sealing import Break, Head
+from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 
 log = structlog.get_logger("audit")
@@ -47,6 +48,28 @@ def _keep(file: Path, head: Head) -> None:
     fresh = file.with_suffix(f".{head.link}")
     fresh.write_text(f"{head.link} {head.seal.hex()}\n", "ascii")
     fresh.replace(file)
+
+
+async def verify(settings: Settings, store: Store) -> tuple[Head, Break | None, bool]:
+    """Walk the whole chain: where it ends, where it is broken if it is, and whether newer rows wait for their seal.
+
+    Raises Temporary.
+    """
+    key = sealing.chain_key(settings.secret("hmac"))
+    at, fault = await store.read(sealing.begin, key)
+    while fault is None:
+        further, fault = await store.read(sealing.check, key, at)
+        if further is None:
+            break
+        at = further
+    return at, fault or await store.read(_cut, witness(settings)), await store.read(sealing.has_unsealed)
+
+
+def _cut(tx: Tx, seen: Head | None) -> Break | None:
+    """Rows that this machine saw at the end of the chain, and that are not there any more."""
+    if seen is None or sealing.holds(tx, seen):
+        return None
+    return Break(seen.link, 0, f"rows up to link {seen.link} were sealed (data/{WITNESS}) and are missing or changed")
 
 
 class Sealer:

@@ -5,6 +5,7 @@ never a silent default. Sizes are octets, times are seconds.
 """
 
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -35,6 +36,12 @@ def _check_url(text: str) -> str:
     parts = urlsplit(text)
     if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query):
         raise ValueError(f"{text!r} is not like https://mail.ac-exemple.fr")
+    return text
+
+
+def _check_network(text: str) -> str:
+    """An address or a network of them."""
+    ip_network(text)
     return text
 
 
@@ -136,6 +143,9 @@ class Web(_Section):
     url: Annotated[str, AfterValidator(_check_url)] = ""
     """Where people find the web interface, `https://mail.ac-exemple.fr`; empty: the host name."""
     timezone: str = "Europe/Paris"
+    admin_networks: tuple[Annotated[str, AfterValidator(_check_network)], ...] = ()
+    """Where the administration console may be opened from, `10.21.0.0/16`; empty: from anywhere. It never hurts the
+    command line."""
 
 
 class Passwords(_Section):
@@ -185,6 +195,8 @@ class Audit(_Section):
     """The record of who did what to which account. Days."""
 
     retention_days: int = Field(default=365, ge=1)
+    trace_days: int = Field(default=30, ge=1, le=365)
+    """How long the path of each message is on record: envelope addresses and what became of it."""
 
 
 class Lists(_Section):

@@ -27,6 +27,7 @@ from mailserver.store import blobs, mailboxes, messages, personal_lists, spool
 from mailserver.store.access import boxes
 from mailserver.store.flags import SEEN
 from mailserver.store.spool import Options, Target
+from mailserver.store.traces import Step, Trace
 from mailserver.store.transactions import Store, Tx
 
 log = structlog.get_logger("submit")
@@ -150,7 +151,9 @@ class Submission:
         sender = Sender.person(principal) if principal else None
         envelope = Envelope(reverse_path, route.local, sender)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
-        await self._commit(parts, kept, options, tuple(named))
+        addresses = [one if isinstance(one, str) else one.address for one in recipients]
+        step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
+        await self._commit(parts, kept, options, tuple(named), step)
         log.info(
             "submitted",
             id=name,
@@ -316,11 +319,20 @@ class Submission:
             domain = self._settings.domain
         return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
 
-    async def _commit(self, parts: Sequence[Part], kept: bytes, options: Options, named: tuple[int, ...]) -> None:
+    async def _commit(
+        self, parts: Sequence[Part], kept: bytes, options: Options, named: tuple[int, ...], step: Trace
+    ) -> None:
         sent = await self._delivery.prepare(kept) if kept else None
         async with self._delivery.discarding(*(part.prepared for part in parts), sent):
             unused = await self._store.write(
-                submit_unit, parts, sent, options.account_id, self._settings.outbound.lifetime, named, options.name
+                submit_unit,
+                parts,
+                sent,
+                options.account_id,
+                self._settings.outbound.lifetime,
+                named,
+                options.name,
+                step,
             )
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
@@ -334,6 +346,7 @@ def submit_unit(
     lifetime: int,
     named: tuple[int, ...] = (),
     name: str = "",
+    trace: Trace | None = None,
 ) -> list[str]:
     """Local appearances, queue rows and the copy in Sent. Returns files that turned out not to be needed.
 
@@ -341,7 +354,7 @@ def submit_unit(
     Raises Refused(FORBIDDEN) when the right to do so has just gone.
     """
     boxes.sent(tx, account_id, named, name)
-    _, unused, _ = deliver_parts(tx, parts, {}, lifetime)
+    _, unused, _ = deliver_parts(tx, parts, {}, lifetime, trace)
     if sent is not None:
         sent_id, used = messages.store_content(tx, sent)
         owner = named[0] if named else account_id

@@ -62,7 +62,7 @@ class Exchange:
         whole = content.octets(return_path(mail.reverse_path), field)
         recipients = tuple(one.recipient for one in transaction.recipients if one.recipient is not None)
         sender = self._delivery.outsider(mail.reverse_path)
-        delivered = await self._delivery.deliver(Envelope(mail.reverse_path, recipients, sender), whole)
+        delivered = await self._delivery.deliver(Envelope(mail.reverse_path, recipients, sender, name), whole)
         log.info(
             "delivered",
             id=name,

@@ -19,9 +19,10 @@ from mailserver.deliver import Delivery, Recipient, deliver_unit
 from mailserver.errors import Temporary
 from mailserver.mime.reports import Action, Fate
 from mailserver.settings import Settings
-from mailserver.store import spool
+from mailserver.store import spool, traces
 from mailserver.store.blobs import Prepared
 from mailserver.store.spool import Leased, Notify
+from mailserver.store.traces import Step, Trace
 from mailserver.store.transactions import Store, Tx
 from smtp.reporting import Reporter
 from smtp.routing import NoRoute, Router
@@ -198,6 +199,7 @@ class Relay:
             due=min(int(now) + self._delay(row.attempts), row.expires),
             error=deferred[0].text if deferred else "",
             warned=row.warned or late,
+            steps=list(_steps(row, verdicts)),
         )
         for verdict in verdicts:
             log.info(
@@ -250,13 +252,29 @@ def conclude_unit(
     due: int,
     error: str,
     warned: bool,
+    steps: Sequence[Trace] = (),
 ) -> None:
-    """Settle a row and deliver the reports about it: both or neither, so that no crash doubles or loses one."""
+    """Settle a row, deliver the reports and trace it: all or nothing, so that no crash doubles or loses one."""
     if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
         return
     for report in reports:
         to = report.recipient
         deliver_unit(tx, report.prepared, to.accounts, {}, "", to.remote, lifetime)
+    for step in steps:
+        traces.record(tx, step)
+
+
+_STEPS = {Result.DELIVERED: Step.SENT, Result.DEFERRED: Step.DEFERRED, Result.FAILED: Step.FAILED}
+
+
+def _steps(row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Trace]:
+    """What an attempt came to, for the record: recipients of whom the same was said go together."""
+    alike: dict[tuple[Result, str, str], list[str]] = {}
+    for one in verdicts:
+        alike.setdefault((one.result, one.remote, f"{one.status} {one.text}"), []).append(one.addressee.address)
+    for (result, remote, said), addresses in alike.items():
+        detail = f"{remote}: {said}" if remote else said
+        yield Trace(_STEPS[result], row.name, row.reverse_path, addresses, 0, row.account_id, detail)
 
 
 def _reports(row: Leased, verdicts: Sequence[Verdict], *, late: bool) -> Iterator[tuple[Action, list[Verdict]]]:

@@ -38,6 +38,8 @@ from webui.visit import (
 GuestHandler = Callable[[Services, Guest], Awaitable[Response]]
 VisitHandler = Callable[[Services, Visit], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
+Guard = Callable[[Services, Visit], Awaitable[Response | None]]
+"""Asked before a form is read: what is answered instead, None for going on."""
 EndedHandler = Callable[[Services, Guest, Session | None], Awaitable[Response]]
 """What to answer when the session is over: the last argument is the session of who was suspended or closed."""
 
@@ -83,9 +85,11 @@ class Doors:
 
         return endpoint
 
-    def visit(self, handler: VisitHandler, *, files: bool = False) -> Endpoint:
-        """An endpoint for a logged-in person; `files`: its form may carry attachments."""
-        room = self._services.attachment_octets if files else 0
+    def visit(
+        self, handler: VisitHandler, *, files: bool = False, room: int = 0, guard: Guard | None = None
+    ) -> Endpoint:
+        """An endpoint for a logged-in person; `files`: its form may carry attachments, or `room` octets of files."""
+        room = self._services.attachment_octets if files else room
 
         async def endpoint(request: Request) -> Response:
             guest = self.caller(request)
@@ -100,10 +104,12 @@ class Doors:
                     return await self._leave(guest, why)
                 if (elsewhere := _detour(visit)) is not None:
                     return redirect(guest, elsewhere)
+                if guard is not None and (instead := await guard(self._services, visit)) is not None:
+                    return instead
                 if request.method == "POST":
                     visit = await self._with_form(visit, room)
                     if self._services.clock.monotonic() - began > SLOW_SECONDS:
-                        return await self._late(handler, guest, visit)
+                        return await self._late(handler, guest, visit, guard)
                 try:
                     return await handler(self._services, visit)
                 finally:
@@ -113,7 +119,7 @@ class Doors:
 
         return endpoint
 
-    async def _late(self, handler: VisitHandler, guest: Guest, before: Visit) -> Response:
+    async def _late(self, handler: VisitHandler, guest: Guest, before: Visit, guard: Guard | None) -> Response:
         """A form that took its time, perhaps on purpose: whose session ended meanwhile does nothing any more."""
         visit, why = await self._visit(guest.request, guest)
         if visit is None:
@@ -121,6 +127,8 @@ class Doors:
         try:
             if (elsewhere := _detour(visit)) is not None:
                 return redirect(guest, elsewhere)
+            if guard is not None and (instead := await guard(self._services, visit)) is not None:
+                return instead
             return await handler(self._services, replace(visit, form=before.form))
         finally:
             await before.form.close()

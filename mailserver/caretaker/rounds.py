@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from mailserver import uploads
 from mailserver.caretaker import mail, states
 from mailserver.caretaker.answers import Answers
 from mailserver.caretaker.letters import NOTICES, Letters
@@ -16,7 +17,7 @@ from mailserver.errors import Temporary
 from mailserver.identity import Directory
 from mailserver.notices.house import house_of
 from mailserver.settings import Settings
-from mailserver.store import caretaking, tombstones
+from mailserver.store import caretaking, measures, tombstones, traces
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 
@@ -111,10 +112,24 @@ class Caretaker:
         told = await self._try("renewal notices", self._letters.renewal)
         swept = await self._try("sweeping", self._sweep)
         await self._try("tombstones", self._forget)
-        return told < NOTICES and swept < caretaking.SWEPT
+        counted = await self._try("counters", self._count)
+        forgotten = await self._try("traces", self._forget_traces)
+        is_done = told < NOTICES and swept < caretaking.SWEPT
+        return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED
 
     async def _sweep(self) -> int:
+        await asyncio.to_thread(uploads.sweep, self._settings, self._clock.now())
         return await self._store.write(caretaking.sweep, self._settings.accounts.undo_hours * HOUR)
+
+    async def _count(self) -> int:
+        """Count what the traces say, and once an hour how much there is."""
+        if not await self._store.read(measures.is_measured):
+            await self._store.write(measures.keep, await self._store.read(measures.gauges))
+        return await self._store.write(measures.tally)
+
+    async def _forget_traces(self) -> int:
+        oldest = int(self._clock.now()) - self._settings.audit.trace_days * 24 * HOUR
+        return await self._store.write(traces.prune, oldest, measures.COUNTED)
 
     async def _forget(self) -> int:
         """Forget tombstones that are too many or too old, of the next mailboxes in turn."""

@@ -9,6 +9,7 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
+from directory.imports.jobs import kind_of
 from directory.imports.planning import Tally
 from directory.imports.records import Fault, Remark
 from directory.imports.target import Outcome, Result
@@ -102,32 +103,6 @@ class Collector:
             for number, text in enumerate(self._spool):
                 sys.stdout.write((", " if number else "") + text.rstrip("\n"))
         sys.stdout.write("]}\n")
-
-
-def kind_of(done: Result) -> str:
-    """The one word for what becomes of somebody; the most telling of those that hold."""
-    if done.outcome is Outcome.CREATED:
-        return "homonym" if done.elder else "arrives"
-    if done.outcome is Outcome.LEAVING:
-        return "leaves"
-    if done.returning:
-        return "returns"
-    if done.renamed:
-        return "renamed"
-    return "moved" if done.moved else "changed"
-
-
-def count_facts(tally: Tally) -> dict[str, int]:
-    """The counts as JSON names them."""
-    return {
-        **{outcome.value: count for outcome, count in tally.counts.items()},
-        "moved": tally.moved,
-        "renamed": tally.renamed,
-        "returning": tally.returning,
-        "homonyms": tally.homonyms,
-        "activated": tally.activated,
-        "places": tally.places,
-    }
 
 
 def sentence(tally: Tally) -> str:

@@ -1,93 +1,28 @@
-"""What the commands of imports share: the target, the files as an export, progress, and one import at a time."""
+"""What the commands of imports share: imports in the name of who sits at the console, one at a time, and a bar."""
 
 import contextlib
-import fcntl
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from directory.hashing import Passwords
-from directory.imports import aaf
-from directory.imports.deciding import Terms
-from directory.imports.embedded import EmbeddedTarget
-from directory.imports.external import open_target
+from directory.imports import office
 from directory.imports.intake import Intake
-from directory.imports.records import Export
-from directory.imports.restoring import Ending
-from directory.imports.rows import CsvExport
-from directory.imports.spelling import Encoding
-from directory.imports.target import Target
 from mailserver.commands.account import user
-from mailserver.commands.shared import fail
-from mailserver.errors import BadSyntax
-from mailserver.proofs import Proofs
 from mailserver.settings import Settings
-from mailserver.store import schools
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Store
-from mailserver.verifiers import Verifiers
 
-DAY = 86400
-
-
-@contextlib.contextmanager
-def export_of(
-    store: Store, paths: Sequence[Path], source: str, *, full: bool, encoding: Encoding = Encoding.AUTO
-) -> Iterator[Export]:
-    """The files, folders or archives as an export; AAF is known by its content. Raises BadSyntax, OSError."""
-    if all(aaf.recognises(path) for path in paths):
-        # A delta names schools by numbers that an earlier export gave them.
-        known = {one.source_key: one.uai for one in store.read_now(schools.listing) if one.source_key}
-        with aaf.open_export(paths, known, store.clock.now(), source or "aaf", full=full) as export:
-            yield export
-    elif any(path.is_dir() for path in paths):
-        raise BadSyntax("no AAF file here")
-    elif len(paths) == 1:
-        yield CsvExport(paths[0], source or "csv", full=full, encoding=encoding)
-    else:
-        raise BadSyntax("not AAF, and a CSV export is one file")
+alone = office.alone
+export_of = office.export_of
 
 
-@contextlib.contextmanager
-def intake_of(settings: Settings, store: Store, source: str, *, full: bool) -> Iterator[Intake]:
-    """Imports into the instance's directory."""
-    passwords = Passwords(verifiers=Verifiers.wanted(settings))
-    try:
-        accounts = settings.accounts
-        terms = Terms(source, settings.domain, full, int(store.clock.now()) + accounts.leaver_days * DAY)
-        origin = Origin(user(), "import")
-        ending = Ending(accounts.reply_days * DAY, accounts.grace_days * DAY)
-        with _target(settings, store, terms, ending, origin) as target:
-            yield Intake(store, target, Proofs(settings.secret("hmac")), passwords, terms, origin)
-    finally:
-        passwords.close()
-
-
-@contextlib.contextmanager
-def _target(settings: Settings, store: Store, terms: Terms, ending: Ending, origin: Origin) -> Iterator[Target]:
-    """The embedded directory, or the LDAP server of the section [ldap]. Raises Refused(READ_ONLY_DIRECTORY)."""
-    if settings.ldap is None:
-        yield EmbeddedTarget(store, terms, ending, origin)
-        return
-    with open_target(settings, store, terms, ending, origin) as target:
-        yield target
-
-
-@contextlib.contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """One import of an instance at a time: two would issue for the same people. Ends with the process."""
-    lock = os.open(settings.data / "import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        fail("another import of this instance is under way")
-    finally:
-        os.close(lock)
+def intake_of(
+    settings: Settings, store: Store, source: str, *, full: bool
+) -> contextlib.AbstractContextManager[Intake]:
+    """Imports into the instance's directory, in the name of the operating system's user."""
+    return office.intake_of(settings, store, source, Origin(user(), "import"), full=full)
 
 
 @contextlib.contextmanager

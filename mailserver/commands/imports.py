@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from directory.imports.intake import Intake, Options, Report
+from directory.imports.jobs import count_facts
 from directory.imports.planning import Plan
 from directory.imports.records import Export
 from directory.imports.spelling import Encoding
 from directory.imports.target import Outcome
-from mailserver.commands.import_report import Collector, count_facts, place, sentence
+from mailserver.commands.import_report import Collector, place, sentence
 from mailserver.commands.importing import alone, export_of, intake_of, progress
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.errors import BadSyntax, Temporary

@@ -13,12 +13,11 @@ from rich.table import Table
 from mailserver.app import make_directory
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.errors import Reason, Refused
-from mailserver.sealer import WITNESS, witness
+from mailserver.sealer import verify
 from mailserver.settings import Settings
-from mailserver.store import audit, sealing
+from mailserver.store import audit
 from mailserver.store.audit import Action, Event, Wanted
 from mailserver.store.sealing import Break, Head
-from mailserver.store.statements import Tx
 
 PIPE_WIDTH = 400
 MAX_ROWS = 100_000
@@ -32,12 +31,12 @@ def log(
     since: Annotated[str, typer.Option(help="Not before this day, 2026-09-01.")] = "",
     until: Annotated[str, typer.Option(help="Before this day.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help="Rows at most, the newest.")] = 100,
-    verify: Annotated[bool, typer.Option("--verify", help="Check the chain of seals instead of listing.")] = False,
+    check: Annotated[bool, typer.Option("--verify", help="Check the chain of seals instead of listing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the audit of one account or of all, newest first; or verify that nobody changed it."""
     settings = settings_of(directory)
-    if verify:
+    if check:
         return _verify(settings, as_json)
     wanted = Wanted(None, action, actor, _day("--since", since), _day("--until", until))
     events = run(lambda: _read(settings, name, wanted, limit))
@@ -66,7 +65,7 @@ async def _read(settings: Settings, name: str, wanted: Wanted, limit: int) -> li
 
 def _verify(settings: Settings, as_json: bool) -> None:
     """Exit code 1 when the chain is broken."""
-    end, fault, waiting = run(lambda: _walk(settings))
+    end, fault, waiting = run(lambda: _whole(settings))
     if as_json:
         facts = {"rows": end.link, "seal": end.seal.hex(), "unsealed": waiting}
         print(json.dumps({**facts, "fault": asdict(fault) if fault else None}))
@@ -78,23 +77,9 @@ def _verify(settings: Settings, as_json: bool) -> None:
         fail(f"the record was tampered with at link {fault.link}: {fault.why}", 1)
 
 
-async def _walk(settings: Settings) -> tuple[Head, Break | None, bool]:
-    key = sealing.chain_key(settings.secret("hmac"))
+async def _whole(settings: Settings) -> tuple[Head, Break | None, bool]:
     async with open_store(settings) as store:
-        at, fault = await store.read(sealing.begin, key)
-        while fault is None:
-            further, fault = await store.read(sealing.check, key, at)
-            if further is None:
-                break
-            at = further
-        return at, fault or await store.read(_cut, witness(settings)), await store.read(sealing.has_unsealed)
-
-
-def _cut(tx: Tx, seen: Head | None) -> Break | None:
-    """Rows that this machine saw at the end of the chain, and that are not there any more."""
-    if seen is None or sealing.holds(tx, seen):
-        return None
-    return Break(seen.link, 0, f"rows up to link {seen.link} were sealed (data/{WITNESS}) and are missing or changed")
+        return await verify(settings, store)
 
 
 def _day(option: str, text: str) -> int:

@@ -11,9 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mailserver import queueing
+from mailserver.commands.account import user
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.settings import Settings
 from mailserver.store import spool
+from mailserver.store.audit import Origin
 from mailserver.store.spool import Entry
 from mailserver.store.transactions import Store
 
@@ -49,15 +52,31 @@ def show(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -
 
 @app.command()
 def retry(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -> None:
-    """Try rows again now, whatever their turn; without ID all of them. A running server starts at once."""
+    """Try rows again now, whatever their turn; without ID all that are not held. A running server starts at once."""
     settings = settings_of(directory)
 
     async def work(store: Store) -> int:
         rows = await _rows(store, names) if names else None
-        return await store.write(spool.retry, rows)
+        return await store.write(queueing.retry, _origin(), rows)
 
     count = run(lambda: _with_store(settings, work))
     print(json.dumps({"retried": count}) if as_json else f"{count} to be tried again.")
+
+
+@app.command()
+def hold(
+    directory: InstanceDir,
+    names: Annotated[list[str], typer.Argument(metavar="ID...", help="Rows, or identifiers of messages.")],
+    as_json: AsJson = False,
+) -> None:
+    """Keep rows from leaving until they are named to `retry`. What is being sent just now goes on."""
+    settings = settings_of(directory)
+
+    async def work(store: Store) -> int:
+        return await store.write(queueing.hold, _origin(), await _rows(store, names))
+
+    count = run(lambda: _with_store(settings, work))
+    print(json.dumps({"held": count}) if as_json else f"{count} held.")
 
 
 @app.command()
@@ -74,10 +93,10 @@ def drop(
 
     async def work(store: Store) -> int:
         if names:
-            return await store.write(spool.drop, await _rows(store, names))
+            return await store.write(queueing.drop, _origin(), await _rows(store, names))
         count = 0
         while entries := await store.read(spool.show, PAGE):
-            count += await store.write(spool.drop, [entry.id for entry in entries])
+            count += await store.write(queueing.drop, _origin(), [entry.id for entry in entries])
         return count
 
     count = run(lambda: _with_store(settings, work))
@@ -109,6 +128,10 @@ async def _entries(settings: Settings, names: Sequence[str]) -> list[Entry]:
     return [entry for entry in entries if wanted is None or entry.id in wanted]
 
 
+def _origin() -> Origin:
+    return Origin(user(), "console")
+
+
 def _table(entries: Sequence[Entry]) -> Table:
     table = Table(box=None, header_style="bold")
     for title in ("row", "id", "from", "to", "size", "queued", "next attempt", "tries", "last answer"):
@@ -121,7 +144,7 @@ def _table(entries: Sequence[Entry]) -> Table:
             escape(", ".join(entry.recipients)),
             str(entry.size),
             _time(entry.created),
-            "sending" if entry.sending else _time(entry.due),
+            "sending" if entry.sending else "held" if entry.error == spool.HELD else _time(entry.due),
             str(entry.attempts),
             escape(entry.error),
         )

@@ -23,6 +23,7 @@ from mailserver.settings import Settings
 from mailserver.store import blobs
 from mailserver.store.held import Hold
 from mailserver.store.spool import Options, Target
+from mailserver.store.traces import Step, Trace
 from mailserver.store.transactions import Store, Uncertain
 
 INBOX_ENTRIES = 200_000
@@ -55,7 +56,7 @@ class Delivery(Addressing):
         known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
         async with self.discarding(*(part.prepared for part in parts)):
             content_id, unused, targets = await self._store.write(
-                deliver_parts, parts, known, self._settings.outbound.lifetime
+                deliver_parts, parts, known, self._settings.outbound.lifetime, _trace(envelope, len(octets))
             )
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
@@ -166,3 +167,10 @@ class Delivery(Addressing):
         if blobs.is_quick(octets):
             return blobs.prepare(octets, self._folder)
         return await asyncio.to_thread(blobs.prepare, octets, self._folder)
+
+
+def _trace(envelope: Envelope, size: int) -> Trace:
+    """What the record says of a message that came in."""
+    account_id = envelope.sender.account_id if envelope.sender else 0
+    addresses = [one.address for one in envelope.recipients]
+    return Trace(Step.RECEIVED, envelope.name, envelope.reverse_path, addresses, size, account_id)

@@ -40,6 +40,8 @@ class Envelope:
     recipients: tuple[Recipient, ...]
     sender: Sender | None = None
     """None: the service itself."""
+    name: str = ""
+    """The identifier told to whoever handed it over; empty: nobody was told one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from mailserver.deliver.envelope import Part
 from mailserver.errors import Temporary
 from mailserver.provision import provision
-from mailserver.store import blobs, held, messages, spool
+from mailserver.store import blobs, held, messages, spool, traces
+from mailserver.store.traces import Trace
 from mailserver.store.transactions import Tx
 
 TOLD = 20
@@ -13,9 +14,9 @@ TOLD = 20
 
 
 def deliver_parts(
-    tx: Tx, parts: Sequence[Part], known: dict[int, int], lifetime: int
+    tx: Tx, parts: Sequence[Part], known: dict[int, int], lifetime: int, trace: Trace | None = None
 ) -> tuple[int, list[str], dict[int, int]]:
-    """Every copy of a message, what lists hold of it, and the notices to their owners.
+    """Every copy of a message, what lists hold of it, the notices to their owners, and the trace.
 
     Returns the first content's id, the files that turned out not to be needed, and the INBOX of each account.
     """
@@ -38,6 +39,8 @@ def deliver_parts(
         for hold in part.holds:
             if held.hold(tx, content_id, hold) >= TOLD:
                 crowded.add(hold.list)
+    if trace is not None:
+        traces.record(tx, trace)
     return first, unused, targets
 
 

@@ -52,6 +52,13 @@ class Action(StrEnum):
     """An announcement or a maintenance window."""
     BRAKED = "braked"
     RELEASED = "released"
+    CONSOLE_ENTERED = "console-entered"
+    UNLOCKED = "unlocked"
+    QUEUE_CHANGED = "queue-changed"
+    TRACED = "traced"
+    """Somebody looked for messages by their envelopes."""
+    AUDIT_READ = "audit-read"
+    """Somebody took the record away, or had it verified."""
     LOGIN = "login"
     LOGIN_FAILED = "login-failed"
     LOGIN_REFUSED = "login-refused"
@@ -105,6 +112,8 @@ class Wanted:
     actor: str = ""
     since: int = 0
     until: int = 0
+    before: int = 0
+    """Only rows older than this one, by its id."""
 
 
 def record(tx: Tx, origin: Origin, action: Action, account_id: int, detail: str = "") -> None:
@@ -147,6 +156,8 @@ def find(tx: Tx, wanted: Wanted, limit: int) -> list[Event]:
         query = query.where(audit.c.at >= wanted.since)
     if wanted.until:
         query = query.where(audit.c.at < wanted.until)
+    if wanted.before:
+        query = query.where(audit.c.id < wanted.before)
     return [
         Event(row.id, row.at, row.actor, Action(row.action), row.account_id, row.service, row.peer, row.detail)
         for row in tx.execute(query)

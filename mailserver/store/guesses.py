@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, case, delete, select, update
+from sqlalchemy import bindparam, case, delete, or_, select, update
 
 from mailserver.store.schema.accounts import familiar_peer, guess
 from mailserver.store.statements import Statement, Tx
@@ -82,6 +82,15 @@ def block(tx: Tx, key: str, seconds: int) -> None:
 def forget(tx: Tx, key: str) -> None:
     """The right password came: the wrong ones before it were slips."""
     tx.run(_FORGET, wanted=key)
+
+
+def forget_all(tx: Tx, keys: Sequence[str]) -> int:
+    """Forget each key, and what was counted apart from peers that its account knows; how many rows."""
+    removed = 0
+    for key in keys:
+        here = or_(guess.c.key == key, guess.c.key.startswith(f"{key} from ", autoescape=True))
+        removed += tx.execute(delete(guess).where(here)).rowcount
+    return removed
 
 
 def is_familiar(tx: Tx, account_id: int, peer: str) -> bool:

@@ -230,6 +230,20 @@ def count(tx: Tx, condition: Condition) -> int:
     return int(rows.scalar_one())
 
 
+def counts_by_school(tx: Tx) -> dict[str, dict[Role, int]]:
+    """How many people of each population have each school as their main one; those who left are not counted."""
+    rows = tx.execute(
+        select(person.c.uai, person.c.role, func.count())
+        .select_from(_PEOPLE)
+        .where(account.c.state != State.CLOSED.value)
+        .group_by(person.c.uai, person.c.role)
+    )
+    found: dict[str, dict[Role, int]] = {}
+    for uai, role, number in map(tuple, rows):
+        found.setdefault(uai, {})[_ROLE[role]] = int(number)
+    return found
+
+
 def administrators(tx: Tx) -> list[Entry]:
     """People of role admin whose account is not closed."""
     return [_entry(row) for row in tx.all(_ADMINISTRATORS, role=Role.ADMIN.value, closed=State.CLOSED.value)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
 
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, delete, func, insert, select, update
 
 from mailserver.address import parse
 from mailserver.clock import Clock
@@ -35,6 +35,12 @@ BRAKED = "held: sending is suspended for the sender's population"
 """The error of rows that the emergency brake holds."""
 HOLD = 600
 """Seconds after which a held row looks again."""
+HELD = "held: by an operator"
+"""The error of rows that wait until an operator names them to be tried again."""
+HELD_UNTIL = 32_503_680_000
+"""When such a row would be due: in the year 3000."""
+LAST_CHANCE = 86400
+"""A row that was held lives so long at least once it may leave."""
 
 collect.also_held_by(queued, queued.c.content_id)
 
@@ -443,13 +449,23 @@ def find(tx: Tx, name: str) -> list[int]:
 
 
 def retry(tx: Tx, rows: Sequence[int] | None = None) -> int:
-    """Make rows (None: all) that nobody is sending due at once; how many."""
+    """Make rows (None: all but those that an operator holds) that nobody is sending due at once; how many."""
     now = tx.now
     clause = update(queued_domain).where((queued_domain.c.lease == 0) | (queued_domain.c.due <= now))
-    if rows is not None:
+    if rows is None:
+        clause = clause.where(queued_domain.c.error != HELD)
+    else:
         clause = clause.where(queued_domain.c.id.in_(rows))
+        held = select(queued_domain.c.queued_id).where(queued_domain.c.id.in_(rows), queued_domain.c.error == HELD)
+        late = update(queued).where(queued.c.id.in_(held), queued.c.expires < now + LAST_CHANCE)
+        tx.execute(late.values(expires=now + LAST_CHANCE))
     tx.changed(NOBODY, RETRY_NEWS)
-    return tx.execute(clause.values(due=now, lease=0)).rowcount
+    return tx.execute(clause.values(due=now, lease=0, error=_unheld())).rowcount
+
+
+def _unheld() -> ColumnElement[str]:
+    """The last answer, which stays; that a row was held is over."""
+    return case((queued_domain.c.error == HELD, ""), else_=queued_domain.c.error)
 
 
 def release(tx: Tx, population: Population) -> int:

@@ -1,0 +1,31 @@
+"""What operators do to the outgoing queue, with the name of who did it on record in the same unit."""
+
+from collections.abc import Sequence
+
+from mailserver.store import audit, spool, waiting
+from mailserver.store.audit import Action, Origin
+from mailserver.store.statements import Tx
+
+NAMED = 20
+"""Rows that the record names; it always says how many they were."""
+
+
+def retry(tx: Tx, origin: Origin, rows: Sequence[int] | None = None) -> int:
+    """Try rows again now; None: all but those that are held. How many."""
+    return _recorded(tx, origin, "retry", rows, spool.retry(tx, rows))
+
+
+def hold(tx: Tx, origin: Origin, rows: Sequence[int]) -> int:
+    """Keep rows until they are named to `retry`. How many."""
+    return _recorded(tx, origin, "hold", rows, waiting.hold(tx, rows))
+
+
+def drop(tx: Tx, origin: Origin, rows: Sequence[int]) -> int:
+    """Throw rows away; nobody is told. How many."""
+    return _recorded(tx, origin, "drop", rows, spool.drop(tx, rows))
+
+
+def _recorded(tx: Tx, origin: Origin, act: str, rows: Sequence[int] | None, count: int) -> int:
+    named = "all" if rows is None else " ".join(map(str, rows[:NAMED])) + (" …" if len(rows) > NAMED else "")
+    audit.record(tx, origin, Action.QUEUE_CHANGED, 0, f"{act} {count}: {named}")
+    return count
