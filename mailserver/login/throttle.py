@@ -129,9 +129,14 @@ def refused(tx: Tx, attempt: Attempt, why: str) -> None:
     audit.record(tx, origin(attempt), Action.LOGIN_REFUSED, attempt.account_id, why)
 
 
+def keys(account_id: int) -> tuple[str, str]:
+    """Where the wrong passwords and codes of strangers at an account are counted."""
+    return f"account {account_id}", f"code {account_id}"
+
+
 def unlock(tx: Tx, origin: Origin, account_id: int) -> int:
     """Forget the wrong guesses at an account, from wherever they came; how many kinds there were."""
-    forgotten = guesses.forget_all(tx, (f"account {account_id}", f"code {account_id}"))
+    forgotten = guesses.forget_all(tx, keys(account_id))
     audit.record(tx, origin, Action.UNLOCKED, account_id)
     return forgotten
 
