@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -27,6 +28,7 @@ STOP_SECONDS = 4.0
 """Grace for workers before they are killed: Ctrl-C ends within five seconds."""
 RESTART_SECONDS = 1.0
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PROBLEM = b"!"
 """Precedes a line of text where a worker that is ready writes one octet."""
@@ -98,11 +100,20 @@ def hold(directory: Path) -> int:
     return descriptor
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a process does."""
+
+    name: str
+    """At most 15 octets: what `ps -o comm` and `top` call it."""
+    run: Callable[[Settings, int], None]
+    """Its whole life; the number is the descriptor where it says that it is ready, or negative."""
+
+
 class Supervisor:
     """Forks workers, restarts the ones that die, stops all of them on SIGTERM or SIGINT."""
 
-    def __init__(self, settings: Settings, works: Sequence[Callable[[Settings, int], None]]) -> None:
-        """Each of `works` is the whole life of a process, and is given where to say that it is ready."""
+    def __init__(self, settings: Settings, works: Sequence[Work]) -> None:
         self._settings = settings
         self._works = works
         self._children: dict[int, int] = {}
@@ -153,13 +164,15 @@ class Supervisor:
         code = 1
         try:
             # A killed supervisor takes its workers along, so that its ports are free at once.
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            libc = ctypes.CDLL(None)
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            libc.prctl(PR_SET_NAME, self._works[index].name.encode())
             if os.getppid() != parent:
                 os._exit(1)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            self._works[index](self._settings, tell)
+            self._works[index].run(self._settings, tell)
             code = 0
         except (CannotServe, SettingsError, Temporary, OSError) as problem:
             _tell_problem(tell, str(problem))
@@ -204,7 +217,8 @@ class Supervisor:
         now = time.monotonic()
         if ended is not None:
             index, code = ended
-            print(f"mailserver: worker {index} ended ({code}), starting another", file=sys.stderr)
+            name = self._works[index].name
+            print(f"mailserver: {name} {index} ended ({code}), starting another", file=sys.stderr)
             quick = now - self._started[index] < RESTART_SECONDS
             self._due[index] = now + RESTART_SECONDS if quick else now
         for index in [index for index, due in self._due.items() if due <= now]:

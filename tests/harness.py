@@ -1,5 +1,6 @@
 """Runs an instance as its operator would: `mailserver init`, `serve`, signals; on free ports."""
 
+import contextlib
 import imaplib
 import os
 import shutil
@@ -139,9 +140,21 @@ class Instance:
         return self.log.read_text(errors="replace")
 
 
-def workers_of(instance: Instance) -> list[int]:
-    """Process ids of the workers."""
+def children_of(instance: Instance) -> list[int]:
+    """Process ids of everything the supervisor started."""
     return [int(pid) for pid in Path(f"/proc/{instance.pid}/task/{instance.pid}/children").read_text().split()]
+
+
+def workers_of(instance: Instance) -> list[int]:
+    """Process ids of what serves clients."""
+    return [pid for pid in children_of(instance) if _name(pid) == "mail-worker"]
+
+
+def _name(pid: int) -> str:
+    """What a process calls itself; nothing once it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def environment() -> dict[str, str]:

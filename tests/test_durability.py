@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.harness import Instance, workers_of
+from tests.harness import Instance, children_of
 
 ROUNDS = 30
 WORKER_KILLS = 12
@@ -163,8 +163,8 @@ def test_kill_of_one_worker_loses_nothing_acknowledged(fresh: Callable[..., Inst
     with load.running(once=False):
         for _ in range(WORKER_KILLS):
             time.sleep(chance.uniform(0.2, 1.0))
-            alive = workers_of(instance)
-            assert alive, "no worker is left"
+            alive = children_of(instance)
+            assert alive, "nothing is left"
             os.kill(chance.choice(alive), signal.SIGKILL)
         load.stopping.set()
         time.sleep(0.5)
@@ -211,7 +211,7 @@ def test_full_disk_refuses_for_now_and_recovers(fresh: Callable[..., Instance]) 
 
 
 def limit_files(instance: Instance, octets: int) -> None:
-    for worker in workers_of(instance):
+    for worker in children_of(instance):
         resource.prlimit(worker, resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
 
 

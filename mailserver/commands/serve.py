@@ -22,7 +22,8 @@ def serve(
     settings = settings_of(directory)
     logs.configure(settings.log)
     count = count or settings.workers or len(os.sched_getaffinity(0))
-    supervisor = workers.Supervisor(settings, [app.run_worker] * count + [app.run_indexer])
+    serving, indexing = workers.Work("mail-worker", app.run_worker), workers.Work("mail-indexer", app.run_indexer)
+    supervisor = workers.Supervisor(settings, [serving] * count + [indexing])
     supervisor.heed_signals()
     try:
         preflight(settings)

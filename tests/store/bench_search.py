@@ -34,7 +34,7 @@ from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import UNINDEXED, search_segment, search_text
 from mailserver.store.statements import Statement, Tx
 from mailserver.store.transactions import Store
-from tests.harness import DEMO_PASSWORD, Instance, workers_of
+from tests.harness import DEMO_PASSWORD, Instance, children_of
 from tests.postgres import Postgres
 
 SMALL = 1000
@@ -271,9 +271,9 @@ class Neighbour(threading.Thread):
 
 
 def cpu(instance: Instance) -> float:
-    """CPU seconds of the workers so far."""
+    """CPU seconds of the workers and the indexer so far."""
     total = 0
-    for pid in workers_of(instance):
+    for pid in children_of(instance):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])
     return total / _TICKS
