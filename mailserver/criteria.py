@@ -210,6 +210,13 @@ class HasAttachment:
     """At least one part is an attachment (the web's `a:pj`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class AttachmentNamed:
+    """The name of an attachment contains the text (the web's `pj:bulletin`)."""
+
+    text: str
+
+
 Criterion = (
     All
     | And
@@ -234,6 +241,7 @@ Criterion = (
     | LastResult
     | ModSeq
     | HasAttachment
+    | AttachmentNamed
 )
 
 

@@ -223,6 +223,7 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/ecrire/{draft:key}", visit(compose.edit), methods=["GET"]),
         Route("/ecrire/{draft:key}/envoyer", visit(sending.confirm), methods=["POST"]),
         Route("/recherche", visit(finding.show)),
+        Route("/recherche/garder", visit(finding.keep), methods=["POST"]),
         Route("/reglages", visit(preferences.show), methods=["GET"]),
         Route("/reglages", visit(preferences.save), methods=["POST"]),
     ]

@@ -15,10 +15,13 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.identity import State
 from mailserver.login import renewal
-from mailserver.store import sessions
+from mailserver.preferences import Preferences
+from mailserver.store import searches, sessions
 from mailserver.store.accounts import NEVER
 from mailserver.store.bulletins import Kind
+from mailserver.store.searches import Search
 from mailserver.store.sessions import Session
+from mailserver.store.transactions import Tx
 from webui import faults, forms
 from webui.forms import Form
 from webui.language import SUPPORTED, Language, negotiate
@@ -186,10 +189,10 @@ class Doors:
         if not token:
             return None, None
         token_hash = services.keys.stored(token)
-        found = await services.store.read(sessions.find, token_hash)
+        found = await services.store.read(_known, token_hash)
         if found is None:
             return None, None
-        session, preferences = found
+        session, preferences, saved = found
         if session.state in (State.SUSPENDED, State.CLOSED):
             return None, session
         if not session.current or session.state != State.ACTIVE:
@@ -215,6 +218,7 @@ class Doors:
                 principal=principal,
                 preferences=preferences,
                 interface=interface,
+                searches=saved,
                 must_set_up=not session.factor_on and services.login.factors.required(principal),
                 renew_before=renewal.expires_at(passwords, known) if is_soon else 0,
                 must_renew=must_renew,
@@ -245,6 +249,12 @@ class Doors:
             return replace(guest, form=form)
         await form.close()
         return replace(guest, form=Form({RESCUED: (form.text("texte"),)}))
+
+
+def _known(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences, tuple[Search, ...]] | None:
+    """The open session of a token, and what its owner chose and saved."""
+    found = sessions.find(tx, token_hash)
+    return None if found is None else (*found, tuple(searches.saved(tx, found[0].account_id)))
 
 
 def _detour(visit: Visit) -> str | None:

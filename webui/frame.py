@@ -192,6 +192,12 @@ def announcement(visit: Visit) -> str:
         "renomme": _("Dossier renommé."),
         "dossier": _("Dossier supprimé."),
         "reglages": _("Réglages enregistrés."),
+        "recherche-gardee": _("Recherche gardée : elle est à côté de vos dossiers."),
+        "recherche-oubliee": _("Recherche retirée."),
+        "recherche-refusee": _(
+            "Cette recherche n’a pas pu être gardée : il y en a déjà trop, ou le nom ne convient pas."
+        ),
+        "recherches-effacees": _("Vos dernières recherches sont oubliées."),
         "liste-faite": _("Liste créée."),
         "liste-gardee": _("Liste enregistrée."),
         "liste-supprimee": _("Liste supprimée."),

@@ -21,6 +21,7 @@ from mailserver.moderation import Moderation
 from mailserver.noticeboard import Noticeboard
 from mailserver.preferences import Preferences
 from mailserver.settings import Settings
+from mailserver.store.searches import Search
 from mailserver.store.sessions import Session
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
@@ -115,6 +116,8 @@ class Visit(Guest):
     principal: Principal
     preferences: Preferences
     interface: str
+    searches: tuple[Search, ...] = ()
+    """Saved ones, shown beside the folders."""
     must_set_up: bool = False
     """The person's role needs a second factor, and there is none yet: nothing else is open."""
     renew_before: int = 0

@@ -12,7 +12,7 @@ one line; what is searched does not reach from one field into the next.
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,6 +24,7 @@ from mailserver.criteria import (
     STAR,
     All,
     And,
+    AttachmentNamed,
     Body,
     Criterion,
     EmailId,
@@ -49,6 +50,8 @@ from mailserver.criteria import (
     walk,
 )
 from mailserver.mime import dates
+from mailserver.mime.structure import unpack
+from mailserver.mime.text import fold
 from mailserver.store import mailboxes
 from mailserver.store.flags import known_mask
 from mailserver.store.mailboxes import Mailbox
@@ -83,6 +86,7 @@ _FACTS = Statement(
     .where(message.c.mailbox_id == bindparam("mailbox"))
 )
 _BY_HASH = Statement(select(content.c.id).where(content.c.hash.between(bindparam("low"), bindparam("high"))))
+_PARTS = Statement(select(content.c.parts).where(content.c.id == bindparam("content")))
 _THREADS = Statement(
     select(content.c.id, content.c.refs, content.c.in_reply_to, content.c.message_id)
     .join(message, message.c.content_id == content.c.id)
@@ -113,9 +117,9 @@ def among(
     tx: Tx, account_id: int, boxes: Sequence[Mailbox], criterion: Criterion, folder: Path
 ) -> dict[int, list[int]]:
     """The same in these mailboxes of the account: mailbox id -> UIDs, nothing found or not."""
-    terms = criterion.terms if isinstance(criterion, And) else (criterion,)
-    cheap = [term for term in terms if not _leaves(term)]
-    costly = [term for term in terms if _leaves(term)]
+    terms = list(_conjuncts(criterion))
+    costly = sorted(filter(_is_costly, terms), key=lambda term: not _leaves(term))
+    cheap = [term for term in terms if not _is_costly(term)]
     read = _pairs if all(isinstance(one, _BY_PAIRS) for one in walk(criterion)) else _rows
     rows: dict[int, list[Row]] = {}
     tests: dict[int, _Tests] = {}
@@ -140,6 +144,20 @@ def among(
                     here = [row for row in here if row[CONTENT] in found] if found else []
             rows[mailbox_id] = here
     return {mailbox_id: [row[UID] for row in here] for mailbox_id, here in rows.items()}
+
+
+def _conjuncts(criterion: Criterion) -> Iterator[Criterion]:
+    """What must all hold."""
+    if isinstance(criterion, And):
+        for term in criterion.terms:
+            yield from _conjuncts(term)
+    else:
+        yield criterion
+
+
+def _is_costly(criterion: Criterion) -> bool:
+    """Whether more than rows is asked for."""
+    return any(isinstance(one, Header | Body | Text | AttachmentNamed) for one in walk(criterion))
 
 
 def _rows(tx: Tx, box: Mailbox) -> list[Row]:
@@ -233,6 +251,9 @@ class _Tests:
             case HasAttachment():
                 facts = self.facts
                 return lambda row: facts[row[CONTENT]][1] > 0
+            case AttachmentNamed(text):
+                wanted = fold(text)
+                return lambda row: any(wanted in name for name in self._names(row[CONTENT]))
             case EmailId() | ThreadId():
                 contents = self._identified(criterion)
                 return lambda row: row[CONTENT] in contents
@@ -255,6 +276,11 @@ class _Tests:
             return frozenset(row[0] for row in self.tx.all(_BY_HASH, low=hashes[0], high=hashes[1]))
         rows = self.tx.all(_THREADS, mailbox=self.box.id)
         return frozenset(row[0] for row in rows if objectids.thread_id(row[1] or row[2] or row[3]) == criterion.value)
+
+    def _names(self, content_id: int) -> list[str]:
+        """The names of a content's attachments, folded. Asked for one at a time: other criteria left few."""
+        row = self.tx.one(_PARTS, content=content_id)
+        return [fold(part.filename) for part in unpack(row[0]).attachments() if part.filename] if row else []
 
     def _came(self, column: int, relation: Relation, day: date) -> Test:
         """By the day, in UTC, of one of the message's two dates."""

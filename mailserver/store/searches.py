@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.store.schema.sessions import search
-from mailserver.store.statements import Tx
+from mailserver.store.statements import Statement, Tx
 
 MAX_SAVED = 30
 MAX_RECENT = 10
@@ -29,12 +29,16 @@ class Search:
 _COLUMNS = (search.c.id, search.c.name, search.c.words, search.c.mailbox_id)
 
 
+_SAVED = Statement(
+    select(*_COLUMNS)
+    .where(search.c.account_id == bindparam("account_id"), search.c.name != "")
+    .order_by(search.c.name, search.c.id)
+)
+
+
 def saved(tx: Tx, account_id: int) -> list[Search]:
     """The saved ones, by name."""
-    rows = tx.execute(
-        select(*_COLUMNS).where(search.c.account_id == account_id, search.c.name != "").order_by(search.c.name)
-    )
-    return [Search(row.id, row.name, row.words, row.mailbox_id) for row in rows]
+    return [Search(*row) for row in tx.all(_SAVED, account_id=account_id)]
 
 
 def recent(tx: Tx, account_id: int) -> list[Search]:

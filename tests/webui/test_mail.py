@@ -445,7 +445,7 @@ def test_search_finds_by_words_and_form(house: House, person: Principal, browser
     assert rows(browser.get("/s/recherche", params={"q": "de:marc"}).text) == ["Autre chose"]
     assert rows(browser.get("/s/recherche", params={"q": "a:pj"}).text) == ["Lettre"]
     assert len(rows(browser.get("/s/recherche", params={"q": "-conseil"}).text)) == 2
-    browser.get("/s/recherche", params={"objet": "conseil classe", "nonlu": "oui", "mots": ""})
+    browser.get("/s/recherche", params={"objet": "conseil classe", "est": "nonlu", "mots": ""})
     assert "objet:&#34;conseil classe&#34; est:nonlu" in browser.text
     box = house.box(person, "Archive")
     answer = browser.get("/s/recherche", params={"q": "conseil", "d": str(box.id)})

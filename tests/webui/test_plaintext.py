@@ -1,6 +1,8 @@
 """Plain text as HTML, search words, keys and marks: the small grammars of the web."""
 
+import re
 from datetime import date
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -22,7 +24,7 @@ from mailserver.criteria import (
     Text,
 )
 from tests.webui.house import MovingClock
-from webui import headers, plaintext, query
+from webui import headers, marking, plaintext, query
 from webui.forms import positive
 from webui.keys import MAX_SEALED, Keys
 from webui.recipients import entries
@@ -105,8 +107,66 @@ def test_search_never_fails_and_is_bounded(typed: str) -> None:
 
 
 def test_form_writes_the_same_words() -> None:
-    typed = query.compose(mots="a b", de="Marc Martin", après="2026-11-01", a_pj="oui", nonlu="oui", objet='x"y')
-    assert typed == 'a b de:"Marc Martin" après:2026-11-01 a:pj est:nonlu objet:xy'
+    typed = query.compose(
+        {"mots": "a b", "de": "Marc Martin", "après": "2026-11-01", "a_pj": "oui", "est": "nonlu", "objet": 'x"y'}
+    )
+    assert typed == 'a b de:"Marc Martin" objet:"x y" après:2026-11-01 a:pj est:nonlu'
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        'conseil "de classe" de:"Marc Martin" à:emma cc:x objet:4e texte:bilan',
+        "après:2026-11-01 avant:2026-12-01 pj:bulletin a:pj est:suivi étiquette:urgent taille>2m",
+        "mot -brouillon -devoir",
+        'liste:profs taille<10k -de:paul "est:nonlu" dossier:Archives a OU b',
+    ],
+)
+def test_the_form_is_filled_from_the_words_and_writes_the_same_search(typed: str) -> None:
+    again = query.parse(query.compose(query.described(typed)))
+    first = query.parse(typed)
+    assert sorted(map(repr, _terms(again))) == sorted(map(repr, _terms(first)))
+    assert again.folder == first.folder
+
+
+def _terms(found: query.Query) -> tuple[Criterion, ...]:
+    assert isinstance(found.criterion, And)
+    return found.criterion.terms
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=300))
+def test_any_search_can_be_shown_in_the_form(typed: str) -> None:
+    query.parse(query.compose(query.described(typed)))
+
+
+def test_either_of_two() -> None:
+    assert query.parse("conseil OU bulletin OR notes").criterion == And(
+        (Or((Text("conseil"), Text("bulletin"), Text("notes"))),)
+    )
+    assert query.parse("x ou y OU").criterion == And((Text("x"), Text("ou"), Text("y")))
+    assert query.parse("à:emma OU cc:x").criterion == And(
+        (Or((Or((Header("To", "emma"), Header("Cc", "emma"))), Header("Cc", "x"))),)
+    )
+
+
+def test_tags_are_found_by_name() -> None:
+    assert query.parse("étiquette:IMPORTANT", {"important": "$label1"}).criterion == And((Flag("$label1"),))
+    assert query.parse("tag:autre").criterion == And((Flag("autre"),))
+
+
+def test_words_are_marked_whatever_their_accents() -> None:
+    assert marking.mark("L’Éducation <b>", ["education", "EDU", ""]) == "L’<mark>Éducation</mark> &lt;b&gt;"
+    assert marking.mark("cœur de cœurs", ["coeur"]) == "<mark>cœur</mark> de <mark>cœur</mark>s"
+    cut = marking.mark("x" * 900 + " mot " + "y" * 900, ["mot"], 100)
+    assert "<mark>mot</mark>" in cut
+    assert len(cut) < 150
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=80), st.lists(st.text(max_size=4), max_size=3))
+def test_marking_keeps_the_text(text: str, words: list[str]) -> None:
+    assert unescape(re.sub("</?mark>", "", str(marking.mark(text, words)))) == text
 
 
 def test_recipients_are_split_outside_quotes() -> None:

@@ -9,12 +9,10 @@ from mailserver.store.webmail.choosing import Chosen
 from mailserver.store.webmail.drafting import drafts, letter_sent, replace_draft
 from mailserver.store.webmail.reading import (
     Edge,
-    Group,
     Line,
     Page,
     Stored,
     around,
-    find,
     lines,
     octets,
     page,
@@ -23,11 +21,13 @@ from mailserver.store.webmail.reading import (
     summaries,
     uids_of,
 )
+from mailserver.store.webmail.searching import Found, Group, excerpts, find, find_in
 from mailserver.store.webmail.views import Item, Listed, Sort, View, listed
 
 __all__ = [
     "Chosen",
     "Edge",
+    "Found",
     "Group",
     "Item",
     "Line",
@@ -40,7 +40,9 @@ __all__ = [
     "drafts",
     "empty",
     "erase",
+    "excerpts",
     "find",
+    "find_in",
     "flag",
     "letter_sent",
     "lines",

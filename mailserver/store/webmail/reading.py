@@ -1,4 +1,4 @@
-"""Pages of messages, single messages, and what was found among them."""
+"""Pages of messages, and single messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import Select, bindparam, select
 
-from mailserver.criteria import Criterion
 from mailserver.errors import Reason, Refused
-from mailserver.store import blobs, mailboxes, messages, search
+from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.statements import Row, Statement, Tx
@@ -243,33 +242,6 @@ def uids_of(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> lis
         .order_by(message.c.uid)
     )
     return [int(row[0]) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What a search found in one mailbox: how many, and some of them, newest first."""
-
-    box: Mailbox
-    total: int
-    lines: list[Line]
-
-
-def find(
-    tx: Tx, account_id: int, criterion: Criterion, folder: Path, mailbox_id: int, size: int, skip: int
-) -> tuple[list[Mailbox], list[Group]]:
-    """Search one mailbox, or (0) all of them; `size` messages of each after the first `skip`. `folder`: of blobs."""
-    boxes = mailboxes.listing(tx, account_id)
-    if mailbox_id:
-        found = {mailbox_id: search.search(tx, account_id, mailbox_id, criterion, folder)}
-    else:
-        found = search.everywhere(tx, account_id, criterion, folder)
-    groups = []
-    for box in boxes:
-        uids = found.get(box.id)
-        if uids:
-            shown = uids[::-1][skip : skip + size]
-            groups.append(Group(box, len(uids), lines(tx, box.id, shown)))
-    return boxes, groups
 
 
 def _number(row: Row | None) -> int:

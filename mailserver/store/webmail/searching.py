@@ -1,0 +1,193 @@
+"""What a search found, newest first, for pages: a huge mailbox is searched piece by piece, the newest piece first.
+
+These functions may take seconds: callers use `Store.ponder`. After each piece they ask `enough`, and answer with what
+there is when it says so; a later call goes on where that one ended.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from mailserver.criteria import And, Criterion, Uids
+from mailserver.mime.structure import unpack
+from mailserver.mime.text import body_text, fold
+from mailserver.store import mailboxes, messages, search
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.schema.mail import blob, content, message
+from mailserver.store.statements import Tx
+from mailserver.store.webmail.reading import _FIRST, _OLDER, Edge, Line, lines, pick
+
+PIECE = 50_000
+"""UIDs of one piece."""
+FEW = 5000
+"""Up to this many found messages are put in order by themselves; of more the mailbox's own order is followed."""
+IN_LIST = 500
+EXCERPT_OCTETS = 256 * 1024
+"""Of one message, where words are looked for to show what stands around them."""
+MAX_EXCERPTS = 25
+
+Enough = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a search found in one mailbox."""
+
+    box: Mailbox
+    total: int
+    lines: list[Line]
+    """Some of them, newest first."""
+    older: bool
+    """There are more behind the last line."""
+    reached: int
+    """UIDs below this one were not searched; 0: all were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found."""
+
+    boxes: list[Mailbox]
+    groups: list[Group]
+    unsearched: list[Mailbox]
+    """Mailboxes that there was no time for."""
+
+
+def find_in(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    criterion: Criterion,
+    size: int,
+    enough: Enough,
+    *,
+    folder: Path,
+    before: Edge | None = None,
+    below: int = 0,
+) -> Found:
+    """Search one mailbox; a page of `size` messages, the newest or those older than `before`.
+
+    `below`: only UIDs below this one, where an earlier search ended. `folder`: of blobs. Raises
+    Refused(NO_SUCH_MAILBOX).
+    """
+    boxes = mailboxes.listing(tx, account_id)
+    box = pick(boxes, mailbox_id)
+    uids, reached = _search(tx, account_id, box, criterion, folder, below or box.uidnext, enough)
+    return Found(boxes, [_group(tx, box, uids, size, before, reached)], [])
+
+
+def find(tx: Tx, account_id: int, criterion: Criterion, size: int, enough: Enough, *, folder: Path) -> Found:
+    """Search every mailbox; the `size` newest messages of each where something was found."""
+    boxes = mailboxes.listing(tx, account_id)
+    if sum(box.messages for box in boxes) <= PIECE:
+        found = search.among(tx, account_id, boxes, criterion, folder)
+        return Found(boxes, [_group(tx, box, found[box.id], size, None, 0) for box in boxes if found[box.id]], [])
+    groups: list[Group] = []
+    unsearched: list[Mailbox] = []
+    for box in sorted((box for box in boxes if box.messages), key=lambda box: box.name != mailboxes.INBOX):
+        if groups and enough():
+            unsearched.append(box)
+            continue
+        uids, reached = _search(tx, account_id, box, criterion, folder, box.uidnext, enough)
+        groups.append(_group(tx, box, uids, size, None, reached))
+    return Found(boxes, [group for group in groups if group.total or group.reached], unsearched)
+
+
+def _search(
+    tx: Tx, account_id: int, box: Mailbox, criterion: Criterion, folder: Path, below: int, enough: Enough
+) -> tuple[list[int], int]:
+    """UIDs that were found, and the UID below which nothing was searched."""
+    if box.messages <= PIECE and below >= box.uidnext:
+        return search.among(tx, account_id, [box], criterion, folder)[box.id], 0
+    found: list[int] = []
+    while below > 1:
+        low = max(1, below - PIECE)
+        piece = And((Uids(((low, below - 1),)), criterion))
+        found += search.among(tx, account_id, [box], piece, folder)[box.id]
+        below = low
+        if enough():
+            break
+    return found, below if below > 1 else 0
+
+
+def _group(tx: Tx, box: Mailbox, uids: Sequence[int], size: int, before: Edge | None, reached: int) -> Group:
+    edges = _few(tx, box.id, uids, before) if len(uids) <= FEW else _many(tx, box.id, uids, before, size + 1)
+    page = [edge.uid for edge in edges[:size]]
+    return Group(box, len(uids), lines(tx, box.id, page), len(edges) > size, reached)
+
+
+def _few(tx: Tx, mailbox_id: int, uids: Sequence[int], before: Edge | None) -> list[Edge]:
+    """Found messages in order, those older than an edge."""
+    edges: list[Edge] = []
+    for start in range(0, len(uids), IN_LIST):
+        rows = tx.execute(
+            select(message.c.internal_date, message.c.uid).where(
+                message.c.mailbox_id == mailbox_id, message.c.uid.in_(uids[start : start + IN_LIST])
+            )
+        )
+        edges.extend(Edge(row.internal_date, row.uid) for row in rows)
+    edges.sort(key=_order, reverse=True)
+    return [edge for edge in edges if before is None or _order(edge) < _order(before)]
+
+
+def _many(tx: Tx, mailbox_id: int, uids: Iterable[int], before: Edge | None, top: int) -> list[Edge]:
+    """The first `top` of many found messages, by going through the mailbox from the newest on."""
+    wanted, edges, edge = set(uids), list[Edge](), before
+    while len(edges) < top:
+        if edge is None:
+            rows = tx.all(_FIRST, box=mailbox_id, top=FEW)
+        else:
+            rows = tx.all(_OLDER, box=mailbox_id, date=edge.date, edge=edge.uid, top=FEW)
+        if not rows:
+            break
+        edges.extend(Edge(date, uid) for date, uid in rows if uid in wanted)
+        edge = Edge(*rows[-1])
+    return edges[:top]
+
+
+def _order(edge: Edge) -> tuple[int, int]:
+    return edge.date, edge.uid
+
+
+# ---------------------------------------------------------------------- what stands around the words
+
+
+def excerpts(
+    tx: Tx, account_id: int, shown: Sequence[Line], words: Sequence[str], around: int, *, folder: Path
+) -> dict[int, str]:
+    """For messages whose subject and preview have none of the words: the text around the first that its body has.
+
+    Content id -> `around` characters before the word and after it. A bounded number of messages is looked at, and
+    the beginning of each.
+    """
+    folded = [fold(word).strip() for word in words]
+    folded = [word for word in folded if word]
+    hidden = [line for line in shown if not any(word in fold(f"{line.subject}\n{line.preview}") for word in folded)]
+    ids = [line.id for line in hidden if messages.find(tx, account_id, line.id)][:MAX_EXCERPTS] if folded else []
+    if not ids:
+        return {}
+    rows = tx.execute(
+        select(content.c.id, content.c.parts, blob.c.header, blob.c.octets, blob.c.file)
+        .join(blob, blob.c.content_id == content.c.id)
+        .where(content.c.id.in_(ids))
+    )
+    found = {}
+    for row in rows:
+        octets = messages.join_octets(folder, row.header, row.octets, row.file)[:EXCERPT_OCTETS]
+        text = " ".join(body_text(octets, unpack(row.parts)).split())
+        if cut := _cut(text, folded, around):
+            found[int(row.id)] = cut
+    return found
+
+
+def _cut(text: str, folded: Sequence[str], around: int) -> str:
+    """The text around the first word. Folding changes lengths: the place is looked for again near where it is."""
+    whole = fold(text)
+    places = [place for place in (whole.find(word) for word in folded) if place >= 0]
+    if not places:
+        return ""
+    place = min(places) * len(text) // max(len(whole), 1)
+    start, end = max(0, place - around), min(len(text), place + around)
+    return f"{'… ' if start else ''}{text[start:end].strip()}{' …' if end < len(text) else ''}"
