@@ -4,9 +4,11 @@ Pure. Octets that are there are never rewritten: fields are put on top, or left 
 copied: it may be large.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.mime import addresses, dates, headers
+from mailserver.mime import addresses, dates, fields, headers
+from mailserver.mime.fields import Correspondent
 
 MAX_FIELDS = 10_000
 """Fields of a header that are looked at."""
@@ -73,6 +75,18 @@ def read(octets: bytes) -> Written:
 def _addresses(value: bytes) -> list[str]:
     found = addresses.people(addresses.parse(headers.as_text(value)))
     return [mailbox.address for mailbox in found] or [""]
+
+
+def resent_fields(who: Correspondent, to: Sequence[Correspondent], now: float, message_id: str) -> bytes:
+    """The block that says who sends a message again (RFC 5322 section 3.6.6); it goes on top, whole."""
+    return b"".join(
+        (
+            fields.structured("Resent-Date", [dates.write(now)]),
+            fields.addresses("Resent-From", [who]),
+            fields.addresses("Resent-To", to),
+            fields.structured("Resent-Message-ID", [message_id]),
+        )
+    )
 
 
 def completed_header(octets: bytes, written: Written, added: bytes) -> bytes:

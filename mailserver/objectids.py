@@ -44,3 +44,12 @@ def thread_id(ids: str) -> str | None:
     if not root:
         return None
     return f"T{hashlib.blake2b(root.encode('utf-8', 'replace'), digest_size=_OCTETS).hexdigest()}"
+
+
+def thread_number(ids: str) -> int:
+    """The same as a number that a column holds and an index finds; 0: the message names no message at all."""
+    root = ids.partition(" ")[0]
+    if not root:
+        return 0
+    digest = hashlib.blake2b(root.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True) or 1

@@ -146,6 +146,8 @@ class Web(_Section):
     admin_networks: tuple[Annotated[str, AfterValidator(_check_network)], ...] = ()
     """Where the administration console may be opened from, `10.21.0.0/16`; empty: from anywhere. It never hurts the
     command line."""
+    phishing: str = Field(default="", max_length=320)
+    """Who is sent the messages that people report as phishing; empty: the button is not shown."""
 
 
 class Passwords(_Section):

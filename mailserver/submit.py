@@ -13,13 +13,14 @@ import structlog
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
-from mailserver.completion import Written, completed_header, missing_fields, read
+from mailserver.completion import Written, completed_header, missing_fields, read, resent_fields
 from mailserver.deliver import Delivery, Envelope, Part, Recipient, deliver_parts
 from mailserver.dkim import Signer
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
 from mailserver.mime import compose, dates, fields
+from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import return_path
 from mailserver.rules import Denied, Sender
 from mailserver.settings import Settings, SettingsError
@@ -106,9 +107,11 @@ class Submission:
         envid: str = "",
         utf8: bool = False,
         save_to_sent: bool = False,
+        resent: bool = False,
     ) -> str:
         """Send a message; its identifier once everything is committed and synced.
 
+        `resent`: `resend` has said on top who sends it, so that its author may be anybody.
         `principal` None: the service itself. `recipients` are addresses, or Targets that also say which reports are
         wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`.
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
@@ -119,7 +122,7 @@ class Submission:
         if principal is not None:
             principal = await self._current(principal)
             await self.check_sender(principal, reverse_path)
-            named = await self._check_authors(principal, written)
+            named = {} if resent else await self._check_authors(principal, written)
             named |= await self._boxes(principal, [reverse_path] if reverse_path else (), Reason.SENDER_NOT_OWNED)
         self._check_limits(recipients, octets)
         route = await self.route(principal, recipients)
@@ -164,6 +167,19 @@ class Submission:
             size=len(octets),
         )
         return name
+
+    async def resend(self, principal: Principal, recipients: Sequence[Correspondent], octets: bytes) -> str:
+        """Pass a received message on as it is (RFC 5322 section 3.6.6), in the open: its author stays, and the fields
+        on top say who sends it again. Raises as `submit`.
+        """
+        head = resent_fields(
+            Correspondent(principal.name, principal.address),
+            recipients,
+            self._clock.now(),
+            compose.message_id(self._clock.token(12), self._settings.domain),
+        )
+        to = [one.address for one in recipients]
+        return await self.submit(principal, principal.address, to, head + octets, resent=True)
 
     async def post(self, to: str, octets: bytes) -> None:
         """Send a message of the service itself, under the null sender. Raises as `submit`."""

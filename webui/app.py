@@ -44,7 +44,6 @@ from webui import (
     portal,
     preferences,
     private,
-    reading,
     recovery,
     secretariat,
     security,
@@ -54,6 +53,8 @@ from webui.assets import Assets
 from webui.doors import Doors, Endpoint
 from webui.keys import Keys
 from webui.language import languages
+from webui.outside import Outside
+from webui.reader import routes as reader
 from webui.rendering import Pages, Site
 from webui.takingaway import Takeaway
 from webui.visit import Services
@@ -87,9 +88,13 @@ def create(
     delivery: Delivery,
     submission: Submission,
     dav: ASGIApp | None = None,
+    outside: Outside | None = None,
     registry: CollectorRegistry | None = None,
 ) -> "Front":
-    """The whole web interface. `dav` serves `/dav/` and its discovery; `registry` is what `/metrics` shows."""
+    """The whole web interface. `dav` serves `/dav/` and its discovery; `registry` is what `/metrics` shows.
+
+    `outside` fetches what messages name; by default from the public internet.
+    """
     keys = Keys(settings.secret("hmac"), clock)
     assets = Assets()
     spoken = languages(settings.web.timezone)
@@ -123,6 +128,7 @@ def create(
         pages=Pages(site, spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         board=board,
+        outside=outside or Outside(),
         books=books,
         suggestions=Suggestions(settings=settings, store=store, directory=directory, books=books),
     )
@@ -182,6 +188,7 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/csp-rapport", pages.Reports(services).__call__, methods=["POST"]),
         Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
         Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
+        *reader.shared(doors.visit),
         Route("/static/dist/{file}", services.assets.serve),
         Mount("/s", routes=_mail(doors)),
         Mount("/m", routes=_mail(doors)),
@@ -212,12 +219,7 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
         Route("/annuler", visit(listing.undo), methods=["POST"]),
-        Route("/message/{message:key}", visit(reading.show)),
-        Route("/message/{message:key}/eml", visit(reading.eml)),
-        Route("/message/{message:key}/source", visit(reading.source)),
-        Route("/message/{message:key}/imprimer", visit(reading.printable)),
-        Route("/corps/{message:key}", visit(reading.body)),
-        Route("/piece/{message:key}/{number}", visit(reading.piece)),
+        *reader.mail(visit),
         Route("/ecrire", visit(compose.write), methods=["GET"]),
         Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
         Route("/ecrire/{draft:key}", visit(compose.edit), methods=["GET"]),

@@ -15,6 +15,14 @@ BODY_POLICY = (
 """A message's own HTML. No scripts, ever; `allow-same-origin` lets its inline images come with the session."""
 ATTACHMENT_POLICY = "default-src 'none'; sandbox"
 
+TEXT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+PDF_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""A PDF opened in a tab of its own. Browsers do not start their viewer in a sandbox; it is one itself: what a PDF runs
+reaches neither our origin nor the network."""
+
 _FEATURES = (
     "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation",
     "gyroscope", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "publickey-credentials-get",
@@ -54,6 +62,15 @@ def download(secure: bool, media_type: str, filename: str) -> dict[str, str]:
 def shown_image(secure: bool, media_type: str) -> Mapping[str, str]:
     """Headers of a raster image of a message, shown in its body."""
     return {**page(secure, ATTACHMENT_POLICY), "Content-Type": media_type, "Content-Disposition": "inline"}
+
+
+def shown(secure: bool, media_type: str, filename: str, policy: str) -> dict[str, str]:
+    """Headers of an attachment that is looked at in the browser."""
+    return {
+        **page(secure, policy),
+        "Content-Type": media_type,
+        "Content-Disposition": disposition("inline", filename),
+    }
 
 
 def disposition(kind: str, filename: str) -> str:

@@ -6,6 +6,7 @@ pictures come through us, remote ones are counted and left out, CSS values that 
 dropped. The frame's policy and sandbox would stop whatever got through.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from webui.balance import balanced
 
 MAX_OCTETS = 2 * 1024 * 1024
 """Characters of HTML that are shown; a message may hold more, a page does not."""
-OURS = ("/s/piece/", "/m/piece/")
-"""Where the inline parts of messages are served."""
+OURS = ("/s/piece/", "/m/piece/", "/image?")
+"""Where the inline parts of messages, and remote pictures, are served."""
 MAX_STYLE = 4000
 MAX_ADDRESS = 4000
 
@@ -66,6 +67,8 @@ _PROPERTIES = _words(
     "text-transform vertical-align white-space width word-break word-spacing word-wrap"
 )
 _SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
+_FOLLOWED = re.compile(r"\s*(?:https?|mailto|tel):", re.IGNORECASE)
+"""What a link may lead to: never to a page of ours by a short address, which the reader could not tell from a word."""
 _CALL = re.compile(r"(?:rgb|rgba|hsl|hsla)\([0-9\s.,%/deg]*\)", re.IGNORECASE)
 _NEGATIVE = re.compile(r"(?:margin|text-indent)[^:]*:\s*[^;]*-\s*[0-9]", re.IGNORECASE)
 
@@ -76,26 +79,40 @@ class Cleaned:
 
     html: str
     remote_images: int
+    """Remote pictures that are not shown."""
+    shown_images: int = 0
+    """Remote pictures that are shown, through us."""
 
 
-def clean(html: str, inline: Callable[[str], str]) -> Cleaned:
-    """Clean a message's HTML. `inline` gives the address of the part a `cid:` names, empty when there is none.
+Addresses = Callable[[str], str]
+"""From an address in a message to the one that is served; empty for none."""
+
+
+def nowhere(_source: str) -> str:
+    """Remote pictures stay away."""
+    return ""
+
+
+def clean(html: str, inline: Addresses, remote: Addresses = nowhere) -> Cleaned:
+    """Clean a message's HTML. `inline` gives the address of the part a `cid:` names, empty when there is none;
+    `remote` our address of a picture elsewhere, empty when it is not to be shown.
 
     CPU grows with the size (40 ms for a newsletter of 250 kB): call it through `effort.computed`.
     """
-    remote = 0
+    blocked = shown = 0
 
     def rewrite(element: str, attribute: str, value: str) -> str | None:
-        nonlocal remote
+        nonlocal blocked, shown
         if attribute == "style":
             return _style(value)
         if element == "img" and attribute == "src":
             source = value.strip()
             if source[:4].lower() == "cid:":
                 return inline(source[4:].strip("<> ")) or None
-            remote += 1
-            return None
-        if attribute in ("href", "cite") and (len(value) > MAX_ADDRESS or value.strip()[:4].lower() == "cid:"):
+            ours = remote(source)
+            blocked, shown = blocked + (not ours), shown + bool(ours)
+            return ours or None
+        if attribute in ("href", "cite") and (len(value) > MAX_ADDRESS or not _FOLLOWED.match(value)):
             return None
         return value
 
@@ -112,7 +129,7 @@ def clean(html: str, inline: Callable[[str], str]) -> Cleaned:
         filter_style_properties=set(_PROPERTIES),
         url_relative=_keep_ours,
     )
-    return Cleaned(done, remote)
+    return Cleaned(done, blocked, shown)
 
 
 def _keep_ours(address: str) -> str | None:
@@ -142,6 +159,12 @@ def document(cleaned: str, language: str, title: str) -> str:
         "blockquote{margin:8px 0;padding-left:12px;border-left:3px solid #bbb}pre{white-space:pre-wrap}</style>"
         f"<main>{cleaned}</main></html>"
     )
+
+
+def links(html: str) -> list[str]:
+    """Where the links of cleaned HTML lead, at most MAX_LINKS."""
+    found = (_unescape(one.group(1)) for one in _HREF.finditer(html))
+    return list(itertools.islice(found, MAX_LINKS))
 
 
 def suspicious_links(html: str) -> tuple[tuple[str, str], ...]:

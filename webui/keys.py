@@ -17,6 +17,7 @@ from mailserver.clock import Clock
 
 TOKEN_OCTETS = 32
 MARK_OCTETS = 16
+SIGNATURE_OCTETS = 20
 MAX_TOKEN = 64
 MAX_SEALED = 4 * 1024 * 1024
 """Octets of a text once unsealed: what we sealed is smaller; a forged one never gets this far."""
@@ -30,6 +31,7 @@ class Keys:
         self._session = _derive(secret, b"web session")
         self._mark = _derive(secret, b"web form mark")
         self._seal = _derive(secret, b"web sealed text")
+        self._address = _derive(secret, b"web signed address")
 
     def new_token(self) -> str:
         """A fresh token for a cookie or an address."""
@@ -57,6 +59,15 @@ class Keys:
 
     def _owner_mark(self, owner: bytes) -> bytes:
         return hmac.digest(self._mark, owner, hashlib.sha256)[:MARK_OCTETS]
+
+    def signature(self, *values: str | int) -> str:
+        """What shows that an address with these values was written by us; each value is kept apart from the next."""
+        octets = "".join(f"{len(str(value))}:{value}" for value in values).encode("utf-8", "replace")
+        return _encode(hmac.digest(self._address, octets, hashlib.sha256)[:SIGNATURE_OCTETS])
+
+    def is_signature(self, signature: str, *values: str | int) -> bool:
+        """True when it was made for these values."""
+        return hmac.compare_digest(signature.encode("utf-8", "replace"), self.signature(*values).encode("ascii"))
 
     def seal(self, token: str, octets: bytes) -> bytes:
         """Encrypt under the token that the browser keeps and a secret of ours: nobody but us reads or makes it."""

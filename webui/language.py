@@ -117,6 +117,25 @@ class Language:
         """`14:32`."""
         return datetime.fromtimestamp(moment, self.zone).strftime("%H:%M")
 
+    def span(self, start: datetime, end: datetime, *, all_day: bool = False) -> str:
+        """`mardi 24 novembre 2026, 14:00 – 15:30`; of whole days, the days. Both are aware, `end` excluded."""
+        day = "EEEE d MMMM y"
+        first = format_date(start.date(), day, locale=self.locale)
+        last_day = (end - timedelta(days=1)).date() if all_day and end > start else end.date()
+        last = format_date(last_day, day, locale=self.locale)
+        if all_day:
+            return first if last_day <= start.date() else f"{first} – {last}"
+        if end <= start:
+            return f"{first}, {start:%H:%M}"
+        if last_day == start.date():
+            return f"{first}, {start:%H:%M} – {end:%H:%M}"
+        return f"{first}, {start:%H:%M} – {last}, {end:%H:%M}"
+
+    @property
+    def zone_name(self) -> str:
+        """The city whose clock the times shown are of."""
+        return self.zone.key.rpartition("/")[2].replace("_", " ")
+
     def offset(self, moment: float) -> int:
         """Seconds east of Greenwich of the academy's zone at that moment."""
         offset = datetime.fromtimestamp(moment, self.zone).utcoffset()

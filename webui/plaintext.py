@@ -1,5 +1,6 @@
 """Plain text of messages as HTML: links one can follow, quotations marked by their depth, nothing else."""
 
+import itertools
 import re
 from urllib.parse import quote
 
@@ -77,6 +78,14 @@ def render(text: str, compose: str) -> Markup:
     _strip_line_end(out)
     out.append("</blockquote>" * depth)
     return Markup("".join(out))  # noqa: S704 - every piece of foreign text went through `escape`
+
+
+def addresses(text: str) -> list[str]:
+    """The web addresses in a text, as `render` makes links of them."""
+    if "://" not in text:
+        return []
+    found = (one["url"] for one in _LINK.finditer(text[:MAX_SHOWN]) if one["url"])
+    return list(itertools.islice(found, MAX_LINKS))
 
 
 class _Budget:

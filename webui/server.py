@@ -27,6 +27,7 @@ from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from mailserver.tls import server_context
 from webui import app
+from webui.outside import Outside
 from webui.visit import is_loopback
 
 log = structlog.get_logger("webui")
@@ -179,9 +180,10 @@ async def start(
     delivery: Delivery,
     submission: Submission,
     dav: ASGIApp | None = None,
+    outside: Outside | None = None,
     sockets: Mapping[str, socket],
 ) -> Door:
-    """Serve the web interface on the sockets `http` (loopback) and `https` that there are."""
+    """Serve the web interface on the sockets `http` (loopback) and `https` that there are (`dav`, `outside`: `app`)."""
     application = app.create(
         settings=settings,
         store=store,
@@ -191,6 +193,7 @@ async def start(
         delivery=delivery,
         submission=submission,
         dav=dav,
+        outside=outside,
     )
     protocol = type(
         "Protocol",

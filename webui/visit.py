@@ -29,6 +29,7 @@ from webui.assets import Assets
 from webui.forms import Form
 from webui.keys import Keys
 from webui.language import Language
+from webui.outside import Outside
 
 if TYPE_CHECKING:
     from webui.rendering import Pages
@@ -57,6 +58,7 @@ class Services:
     languages: Mapping[str, Language]
     pages: "Pages"
     moderation: Moderation
+    outside: Outside
     board: Noticeboard
     books: AddressBooks
     suggestions: Suggestions

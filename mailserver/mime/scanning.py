@@ -8,6 +8,8 @@ from mailserver.mime.addresses import Mailbox, people
 MAX_SUBJECT = 1000
 """Characters of a subject in lists; ENVELOPE has all of it."""
 
+MAX_ADDRESS = 320
+"""Characters of the author's address that are kept: no real one is longer, and it is the key of an index."""
 MAX_PEOPLE = 1000
 """Characters of senders and recipients in lists."""
 
@@ -64,7 +66,7 @@ def scan(octets: bytes) -> Scan:
         parts=structure.pack(parts),
         subject=subject,
         sender=_label(author)[:MAX_PEOPLE] if author else "",
-        sender_address=headers.clean(author.address)[:MAX_PEOPLE] if author else "",
+        sender_address=headers.clean(author.address)[:MAX_ADDRESS] if author else "",
         recipients=_labels(mailboxes),
         sent_at=moment.instant if moment else 0,
         base_subject=subjects.base_subject(subject),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, bindparam, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 
+from mailserver import objectids
 from mailserver.errors import Reason, Refused
 from mailserver.store import mailboxes
 from mailserver.store.blobs import Prepared
@@ -48,6 +49,7 @@ _CONTENT_KEYS = (
     "preview",
     "attachments",
     "search_fields",
+    "thread",
 )
 
 _INSERT_CONTENT = {
@@ -115,6 +117,7 @@ def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
         preview=_text(scan.preview),
         attachments=scan.attachments,
         search_fields=scan.search_fields,
+        thread=objectids.thread_number(scan.references or scan.in_reply_to or scan.message_id),
     )
     if row is None:
         return store_content(tx, prepared)

@@ -90,8 +90,12 @@ content = Table(
     Column("attachments", Integer, nullable=False),
     Column("indexed", SmallInteger, nullable=False, server_default="0"),
     Column("search_fields", LargeBinary),
+    Column("thread", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
+"""`thread`: the conversation as a number (`mailserver.objectids.thread_number`)."""
+Index("ix_content_thread", content.c.thread)
+Index("ix_content_sender_address", content.c.sender_address, content.c.id)
 
 blob = Table(
     "blob",

@@ -87,3 +87,13 @@ once = Table(
 )
 """Letters on their way (`done` 0) or gone: a form that is posted twice sends once."""
 Index("ix_web_once_expires", once.c.expires)
+
+picture_sender = Table(
+    "web_picture_sender",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("sender", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Addresses whose remote pictures a person wants shown."""

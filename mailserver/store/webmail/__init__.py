@@ -4,8 +4,9 @@ Every function is scoped by account. A page is found by key (date, UID), never b
 costs what page 1 costs.
 """
 
-from mailserver.store.webmail.acting import empty, erase, flag, move, undo_move
+from mailserver.store.webmail.acting import empty, erase, flag, flag_once, move, undo_move
 from mailserver.store.webmail.choosing import Chosen
+from mailserver.store.webmail.conversation import conversation
 from mailserver.store.webmail.drafting import drafts, letter_sent, replace_draft
 from mailserver.store.webmail.reading import (
     Edge,
@@ -37,6 +38,7 @@ __all__ = [
     "Stored",
     "View",
     "around",
+    "conversation",
     "drafts",
     "empty",
     "erase",
@@ -44,6 +46,7 @@ __all__ = [
     "find",
     "find_in",
     "flag",
+    "flag_once",
     "letter_sent",
     "lines",
     "listed",

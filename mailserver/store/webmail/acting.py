@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from mailserver.errors import Reason, Refused
 from mailserver.store import mailboxes, messages, sessions
+from mailserver.store.flags import known_mask
 from mailserver.store.sessions import Undo
 from mailserver.store.statements import Tx
 from mailserver.store.webmail.reading import uids_of
@@ -14,6 +16,21 @@ def flag(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int], mode: str
     if uids:
         messages.store_flags(tx, account_id, mailbox_id, uids, mode, flags)
     return len(uids)
+
+
+def flag_once(tx: Tx, account_id: int, content_id: int, keyword: str) -> bool:
+    """Set a keyword on every appearance of a message; False when one had it already: what it stands for was done."""
+    places = messages.find(tx, account_id, content_id)
+    if not places:
+        raise Refused(Reason.NOT_FOUND)
+    for mailbox_id, uid in places:
+        mask, missing = known_mask([keyword], mailboxes.keywords(tx, mailbox_id))
+        rows = messages.fetch(tx, account_id, mailbox_id, ("uid", "flags"), uid, uid)
+        if not missing and any(row[1] & mask for row in rows):
+            return False
+    for mailbox_id, uid in places:
+        messages.store_flags(tx, account_id, mailbox_id, [uid], "+", [keyword])
+    return True
 
 
 def move(

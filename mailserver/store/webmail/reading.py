@@ -76,9 +76,11 @@ class Stored:
     references: str
     attachments: int
     parts: bytes
+    thread: int
+    """Its conversation, 0 for none."""
 
 
-_LINE = (
+LINE_COLUMNS = (
     message.c.content_id,
     message.c.uid,
     message.c.flags,
@@ -126,6 +128,7 @@ _STORED = Statement(
         content.c.refs,
         content.c.attachments,
         content.c.parts,
+        content.c.thread,
     )
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
     .join(content, content.c.id == message.c.content_id)
@@ -175,7 +178,7 @@ def lines(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> list[Line]:
     if not uids:
         return []
     rows = tx.execute(
-        select(*_LINE)
+        select(*LINE_COLUMNS)
         .join(content, content.c.id == message.c.content_id)
         .where(message.c.mailbox_id == mailbox_id, message.c.uid.in_(uids))
         .order_by(*_NEWEST_FIRST)

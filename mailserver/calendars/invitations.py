@@ -1,0 +1,237 @@
+"""Invitations in mail: what an iTIP message says (RFC 5546), the event it becomes, and the answer to it.
+
+Texts come from strangers: `cleaning` judges them before any library parses them, and what is stored goes through
+`reading` like any other item. Nothing here sends, stores or knows a page.
+"""
+
+import copy
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import icalendar
+
+from mailserver import __version__
+from mailserver.calendars import cleaning
+from mailserver.calendars.budget import Budget
+from mailserver.errors import BadSyntax, Refused
+
+MAX_OCTETS = 256 * 1024
+"""An invitation with its exceptions."""
+MAX_ATTENDEES = 500
+MAX_LINE = 500
+MAX_DESCRIPTION = 4000
+
+
+class Method(StrEnum):
+    """What an iTIP message is for (RFC 5546 section 1.4)."""
+
+    REQUEST = "REQUEST"
+    CANCEL = "CANCEL"
+    REPLY = "REPLY"
+
+
+class Answer(StrEnum):
+    """What an attendee says (RFC 5545 section 3.2.12)."""
+
+    YES = "ACCEPTED"
+    MAYBE = "TENTATIVE"
+    NO = "DECLINED"
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """Somebody who is invited."""
+
+    name: str
+    address: str
+    answer: str
+    """PARTSTAT, NEEDS-ACTION when they have not said anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An iTIP message about one event."""
+
+    method: Method
+    uid: str
+    sequence: int
+    summary: str
+    place: str
+    description: str
+    organizer: Attendee
+    attendees: tuple[Attendee, ...]
+    start: datetime.date
+    """A datetime (naive: floating) or, of whole days, a date."""
+    end: datetime.date
+    """After the last moment or day."""
+    zone: str
+    """TZID the organizer wrote; empty for UTC, floating times and whole days."""
+    recurs: bool
+    single: bool
+    """It is about one occurrence of a recurring event (RECURRENCE-ID)."""
+    text: str
+    """The whole message, cleaned."""
+
+    def invited(self, addresses: Iterable[str]) -> Attendee | None:
+        """The attendee who has one of these addresses."""
+        wanted = {address.casefold() for address in addresses}
+        return next((one for one in self.attendees if one.address.casefold() in wanted), None)
+
+
+def read(octets: bytes) -> Invitation | None:
+    """The invitation in a text/calendar part; None for anything else, and for what cannot be understood."""
+    if len(octets) > MAX_OCTETS:
+        return None
+    try:
+        text = cleaning.clean(octets, Budget())
+        calendar = icalendar.Calendar.from_ical(text)
+        method = Method(str(calendar.get("METHOD", "")).strip().upper())
+        events = [one for one in calendar.walk("VEVENT") if str(one.get("UID", ""))]
+        uids = {str(one["UID"]) for one in events}
+        return _read(text, method, events) if len(uids) == 1 else None
+    except (BadSyntax, Refused, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, LookupError):
+        return None
+
+
+def _read(text: str, method: Method, events: list[Any]) -> Invitation:
+    event = next((one for one in events if "RECURRENCE-ID" not in one), events[0])
+    start = event["DTSTART"].dt
+    end = _end(event, start)
+    zone = event["DTSTART"].params.get("TZID", "")
+    attendees = event.get("ATTENDEE", [])
+    listed = attendees if isinstance(attendees, list) else [attendees]
+    return Invitation(
+        method=method,
+        uid=str(event["UID"])[:1000],
+        sequence=max(0, int(event.get("SEQUENCE", 0))),
+        summary=_line(event.get("SUMMARY", "")),
+        place=_line(event.get("LOCATION", "")),
+        description=str(event.get("DESCRIPTION", "")).replace("\r\n", "\n").strip()[:MAX_DESCRIPTION],
+        organizer=_attendee(event.get("ORGANIZER", "")),
+        attendees=tuple(_attendee(one) for one in listed[:MAX_ATTENDEES]),
+        start=start,
+        end=end,
+        zone=str(zone)[:100],
+        recurs="RRULE" in event or "RDATE" in event,
+        single="RECURRENCE-ID" in event,
+        text=text,
+    )
+
+
+def _end(event: Any, start: datetime.date) -> datetime.date:
+    """RFC 5545 section 3.6.1. Raises ValueError when it is not of the start's kind, or before it."""
+    if "DTEND" in event:
+        end: datetime.date = event["DTEND"].dt
+    elif "DURATION" in event:
+        end = start + event["DURATION"].dt
+    else:
+        end = start if isinstance(start, datetime.datetime) else start + datetime.timedelta(days=1)
+    if isinstance(end, datetime.datetime) != isinstance(start, datetime.datetime) or end < start:
+        raise ValueError("An end that does not fit the start")
+    return end
+
+
+def _attendee(value: Any) -> Attendee:
+    params = getattr(value, "params", {})
+    text = str(value)
+    address = text[7:] if text[:7].lower() == "mailto:" else ""
+    answer = str(params.get("PARTSTAT", "NEEDS-ACTION")).upper()
+    return Attendee(_line(params.get("CN", "")), _line(address), answer[:30])
+
+
+def _line(value: object) -> str:
+    return " ".join(str(value).split())[:MAX_LINE]
+
+
+# ---------------------------------------------------------------------- what becomes of it
+
+
+def event(invitation: Invitation, addresses: Iterable[str], answer: Answer) -> str:
+    """The event to be stored: the invitation without its method, and with what its reader answered."""
+    calendar: Any = icalendar.Calendar.from_ical(invitation.text)
+    calendar.pop("METHOD", None)
+    for one in calendar.walk("VEVENT"):
+        _mark(one, addresses, answer)
+        if answer is Answer.MAYBE:
+            one.pop("STATUS", None)
+            one.add("STATUS", "TENTATIVE")
+        for alarm in [part for part in one.subcomponents if part.name == "VALARM"]:
+            one.subcomponents.remove(alarm)  # whose programs they run on is not for the organizer to say
+    return str(calendar.to_ical().decode("utf-8"))
+
+
+def noted(stored: str, reply: Invitation) -> str | None:
+    """A stored event with what an attendee answered to it; None when the attendee is not on it."""
+    calendar: Any = icalendar.Calendar.from_ical(stored)
+    if not reply.attendees:
+        return None
+    who = reply.attendees[0]
+    try:
+        answer = Answer(who.answer)
+    except ValueError:
+        return None
+    changed = [_mark(one, [who.address], answer) for one in calendar.walk("VEVENT")]
+    return str(calendar.to_ical().decode("utf-8")) if any(changed) else None
+
+
+def answered(stored: str, addresses: Iterable[str]) -> str:
+    """What one of these attendees said in a stored event; empty when none of them is on it."""
+    wanted = {address.casefold() for address in addresses}
+    calendar: Any = icalendar.Calendar.from_ical(stored)
+    for one in calendar.walk("VEVENT"):
+        attendees = one.get("ATTENDEE", [])
+        for value in attendees if isinstance(attendees, list) else [attendees]:
+            if (who := _attendee(value)).address.casefold() in wanted:
+                return who.answer
+    return ""
+
+
+def sequence(stored: str) -> int:
+    """SEQUENCE of a stored event."""
+    calendar: Any = icalendar.Calendar.from_ical(stored)
+    return max((int(one.get("SEQUENCE", 0)) for one in calendar.walk("VEVENT")), default=0)
+
+
+def organizer(stored: str) -> str:
+    """Address of a stored event's organizer, lower case."""
+    calendar: Any = icalendar.Calendar.from_ical(stored)
+    found = (_attendee(one.get("ORGANIZER", "")).address for one in calendar.walk("VEVENT"))
+    return next(found, "").casefold()
+
+
+def _mark(one: Any, addresses: Iterable[str], answer: Answer) -> bool:
+    wanted = {address.casefold() for address in addresses}
+    attendees = one.get("ATTENDEE", [])
+    changed = False
+    for who in attendees if isinstance(attendees, list) else [attendees]:
+        if _attendee(who).address.casefold() in wanted:
+            who.params["PARTSTAT"] = str(answer)
+            who.params.pop("RSVP", None)
+            changed = True
+    return changed
+
+
+def reply(invitation: Invitation, name: str, address: str, answer: Answer, now: datetime.datetime) -> str:
+    """The answer to an organizer (RFC 5546 section 3.2.3): this attendee alone, and what they say."""
+    source: Any = icalendar.Calendar.from_ical(invitation.text)
+    answered: Any = icalendar.Calendar()
+    answered.add("PRODID", f"-//mailserver//{__version__}//FR")
+    answered.add("VERSION", "2.0")
+    answered.add("METHOD", "REPLY")
+    for zone in source.walk("VTIMEZONE"):
+        answered.add_component(zone)
+    for one in source.walk("VEVENT"):
+        said = icalendar.Event()
+        for key in ("UID", "RECURRENCE-ID", "ORGANIZER", "DTSTART", "DTEND", "DURATION", "SUMMARY", "SEQUENCE"):
+            if key in one:
+                said[key] = copy.deepcopy(one[key])
+        said.add("DTSTAMP", now.astimezone(datetime.UTC))
+        who = icalendar.vCalAddress(f"mailto:{address}")
+        who.params["CN"] = name
+        who.params["PARTSTAT"] = str(answer)
+        said.add("ATTENDEE", who, encode=False)
+        answered.add_component(said)
+    return str(answered.to_ical().decode("utf-8"))

@@ -1,0 +1,11 @@
+"""Reading one message: what is shown around its text, and what can be done with it.
+
+* `page` is the reader itself, as a whole page and as a fragment for the pane; `notes` collects what its modules have
+  to say about a message: `badges` (where it comes from), `cautions` (what a careful reader would notice), `receipts`,
+  `invitations`, `unsubscribing`.
+* Whatever a message says is data. Addresses it names are followed only through `webui.outside`, by `images` and
+  `unsubscribing`, and never before the reader has asked.
+* `previews` shows an attachment in a response that can run nothing; what is not on its short list is saved.
+* What is sent for the reader (receipts, answers to invitations, redirections, reports of phishing, requests to be taken
+  off a list) goes through `mailserver.submit` like any letter, and once.
+"""

@@ -1,0 +1,138 @@
+"""Looking at an attachment without saving it, and saving all of them at once."""
+
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from starlette.responses import Response, StreamingResponse
+
+from mailserver.errors import Reason, Refused
+from mailserver.mime import Part, unpack
+from mailserver.store.webmail import Stored
+from webui import headers, plain, raster, reading
+from webui.effort import computed
+from webui.frame import Frame, surround
+from webui.visit import Services, Visit
+
+MAX_TEXT = 300_000
+"""Characters of a text that are shown."""
+MAX_PICTURE = 10 * 1024 * 1024
+SPOOLED = 4 * 1024 * 1024
+"""An archive larger than this is built on the disk."""
+_CHUNK = 256 * 1024
+_PACKED = frozenset({"application/zip", "application/pdf", "video/mp4", "audio/mpeg"}) | raster.TYPES
+"""What another compression would only cost time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPage:
+    """An attachment, and those beside it."""
+
+    frame: Frame
+    message: Stored
+    piece: reading.Piece
+    kind: str
+    """`image`, `pdf`, `texte`; empty when it is not what it says and cannot be shown."""
+    before: reading.Piece | None
+    after: reading.Piece | None
+
+
+async def preview(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/apercu/{number}: the page around an attachment."""
+    found, octets = await reading.load(services, visit)
+    root = unpack(found.parts)
+    all_pieces = [piece for piece in reading.pieces(root) if piece.preview]
+    place = next(
+        (at for at, piece in enumerate(all_pieces) if piece.number == visit.request.path_params["number"]), None
+    )
+    part = root.find(visit.request.path_params["number"])
+    if place is None or part is None:
+        raise Refused(Reason.NOT_FOUND)
+    piece = all_pieces[place]
+    kind = piece.preview if await computed(part.size, _is_what_it_says, octets, part, piece.preview) else ""
+    page = PreviewPage(
+        surround(visit, found.boxes, found.box.id),
+        found,
+        piece,
+        kind,
+        all_pieces[place - 1] if place else None,
+        all_pieces[place + 1] if place + 1 < len(all_pieces) else None,
+    )
+    return services.pages.answer(visit, "mail/preview.html", page)
+
+
+def _is_what_it_says(octets: bytes, part: Part, kind: str) -> bool:
+    if kind == "texte":
+        return True
+    start = part.content(octets, 4096)
+    return start.startswith(b"%PDF-") if kind == "pdf" else bool(raster.sniffed(start)) and part.size < MAX_PICTURE * 2
+
+
+async def view(services: Services, visit: Visit) -> Response:
+    """GET /piece/{id}/{number}/voir: the attachment alone, in a response that can run nothing.
+
+    A text is decoded here and sent as UTF-8, so that no browser guesses an alphabet in which it would be a page.
+    """
+    found, octets = await reading.load(services, visit)
+    part = unpack(found.parts).find(visit.request.path_params["number"])
+    if part is None or not part.is_attachment or not part.number:
+        raise Refused(Reason.NOT_FOUND)
+    kind = reading.preview_kind(part)
+    name = plain.line(part.filename, 200) or f"piece-{part.number}"
+    if kind == "texte":
+        text = (await computed(part.size, part.text, octets, MAX_TEXT * 4))[:MAX_TEXT]
+        fields = headers.shown(visit.secure, "text/plain; charset=utf-8", name, headers.TEXT_POLICY)
+        return Response(text.encode("utf-8", "replace"), headers=fields)
+    data = await computed(part.size, part.content, octets)
+    if kind == "pdf" and data.startswith(b"%PDF-"):
+        return Response(data, headers=headers.shown(visit.secure, "application/pdf", name, headers.PDF_POLICY))
+    if kind == "image" and len(data) <= MAX_PICTURE and (sniffed := raster.sniffed(data)):
+        return Response(data, headers=headers.shown(visit.secure, sniffed, name, headers.TEXT_POLICY))
+    return Response(data, headers=headers.download(visit.secure, part.type, name))
+
+
+# ---------------------------------------------------------------------- all at once
+
+
+async def archive(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/pieces.zip: every attachment, in one archive."""
+    found, octets = await reading.load(services, visit)
+    parts = unpack(found.parts).attachments()
+    if not parts:
+        raise Refused(Reason.NOT_FOUND)
+    file = await computed(len(octets), _zipped, octets, parts)
+    name = f"{plain.line(found.subject, 80) or visit._('pieces')}.zip"
+    fields = headers.download(visit.secure, "application/zip", name)
+    return StreamingResponse(_pieces(file), headers=fields)
+
+
+def _zipped(octets: bytes, parts: Sequence[Part]) -> IO[bytes]:
+    file = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 - closed by who sends it
+    taken: set[str] = set()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as made:
+        for part in parts:
+            how = zipfile.ZIP_STORED if part.type in _PACKED else zipfile.ZIP_DEFLATED
+            made.writestr(member_name(part, taken), part.content(octets), how)
+    file.seek(0)
+    return file
+
+
+def member_name(part: Part, taken: set[str]) -> str:
+    """A name in the archive: never a path, never one that an earlier attachment has."""
+    kept = "".join(char for char in plain.line(part.filename, 150) if char.isprintable() and char not in '/\\:*?"<>|')
+    name = kept.strip(". ") or f"piece-{part.number}"
+    stem, dot, ending = name.rpartition(".")
+    number = 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem} ({number}){dot}{ending}" if dot else f"{ending} ({number})"
+    taken.add(name.casefold())
+    return name
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_CHUNK):
+            yield piece

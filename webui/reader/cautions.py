@@ -1,0 +1,200 @@
+"""What a careful reader would notice about a message, said by the service (WEBUI.md section 7.5 B).
+
+Pure: a message, its links and the academy's domains go in, findings come out; `spoken` puts one in words. A finding
+never hides anything and never decides.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from mailserver.mime import Part
+from webui import plain
+from webui.htmlview import host
+from webui.reader import lookalikes
+
+MAX_FINDINGS = 12
+MAX_TEXT = 100_000
+"""Characters of the text that are looked at for a request for a password."""
+MAX_HOSTS = 500
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+DANGEROUS = _words(
+    "ade adp apk app appx application bat bin chm cmd com command cpl diagcab dll dmg exe gadget hta htm html img inf "
+    "iso jar jnlp js jse lnk mht mhtml msc msi msix msp mst one pif ps1 ps2 psc1 reg scf scpt scr sct sh shtml svg "
+    "swf sys url vb vbe vbs vhd vhdx website wsc wsf wsh xhtml xht xll xml xsl"
+)
+"""File endings that run, or open a page that may ask for a password."""
+MACROS = _words("docm dotm xlsm xltm xlam xlsb pptm potm ppsm ppam sldm")
+
+_SECRET = re.compile(
+    r"mots? de passe|\bmdp\b|\bnumen\b|identifiants? (?:et|de connexion)|codes? (?:secret|confidentiel|d.acc[eè]s)|"
+    r"passwords?\b|\bpasscode\b|credentials?\b|\bpin code\b|webmail (?:access|account)",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(
+    r"confirm|v[eé]rifi|saisi|entre[rz]|renseign|communiqu|envoye|r[eé]pond|mettre [aà] jour|mise [aà] jour|"
+    r"valid|r[eé]activ|d[eé]bloqu|suspend|expir|cliqu|connect|verify|update|enter|provide|reply|click|log ?in|sign ?in|"
+    r"unlock|reactivat|upgrade",
+    re.IGNORECASE,
+)
+_NEAR = 400
+"""Characters between the secret and the verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing noticed: its kind, and the words of the message it is about."""
+
+    kind: str
+    shown: str = ""
+    real: str = ""
+    grave: bool = False
+    """Shown as an alarm, not as a remark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is looked at."""
+
+    sender: str
+    sender_name: str
+    answers: Sequence[str]
+    """Addresses of Reply-To."""
+    list_address: str
+    """Where a list's messages go (List-Post); answers that go there are no surprise."""
+    text: str
+    lies: Sequence[tuple[str, str]]
+    """Links whose text names another host: (shown, real)."""
+    hosts: Sequence[str]
+    """Hosts of all links."""
+    files: Sequence[tuple[str, str]]
+    """Names of attachments with their dangerous ending (`danger`)."""
+
+
+def findings(evidence: Evidence, domains: Sequence[str]) -> list[Finding]:
+    """Everything noticed, the gravest first; no more than MAX_FINDINGS."""
+    found: dict[Finding, None] = {}
+    for one in (
+        *_sender(evidence, domains),
+        *_links(evidence, domains),
+        *_password(evidence, domains),
+        *_files(evidence.files),
+    ):
+        found[one] = None
+    return sorted(found, key=lambda one: not one.grave)[:MAX_FINDINGS]
+
+
+def _sender(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
+    domain = evidence.sender.rpartition("@")[2].lower()
+    if imitated := lookalikes.imitates(domain, (*domains, *lookalikes.IMITATED)):
+        yield Finding("domaine", lookalikes.readable(domain), imitated, grave=True)
+    elif lookalikes.mixes_alphabets(lookalikes.readable(domain)) or lookalikes.wholly_foreign(domain):
+        yield Finding("alphabets", lookalikes.readable(domain), domain, grave=True)
+    if lookalikes.mixes_alphabets(evidence.sender_name):
+        yield Finding("nom-mele", plain.line(evidence.sender_name, 100), evidence.sender)
+    named = re.search(r"[\w.+-]{1,64}@((?:[\w-]{1,63}\.){1,6}[a-z]{2,24})", evidence.sender_name, re.IGNORECASE)
+    if named and named.group(0).casefold() != evidence.sender.casefold():
+        yield Finding("nom-adresse", named.group(0), evidence.sender, grave=True)
+    answers = [one.casefold() for one in evidence.answers]
+    if answers and evidence.sender.casefold() not in answers and evidence.list_address.casefold() not in answers:
+        yield Finding("reponse", evidence.answers[0])
+
+
+def _links(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
+    for shown, real in evidence.lies:
+        yield Finding("lien", shown, lookalikes.readable(real), grave=True)
+    for name in dict.fromkeys(evidence.hosts[:MAX_HOSTS]):
+        if imitated := lookalikes.imitates(name, (*domains, *lookalikes.IMITATED)):
+            yield Finding("lien-domaine", lookalikes.readable(name), imitated, grave=True)
+        elif lookalikes.mixes_alphabets(lookalikes.readable(name)) or lookalikes.wholly_foreign(name):
+            yield Finding("lien-alphabets", lookalikes.readable(name), name, grave=True)
+
+
+def _password(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
+    """A request for a password beside a link that does not lead to the academy."""
+    elsewhere = next((name for name in evidence.hosts[:MAX_HOSTS] if not _is_official(name, domains)), "")
+    if elsewhere and asks_for_secret(evidence.text):
+        yield Finding("mot-de-passe", lookalikes.readable(elsewhere), grave=True)
+
+
+def asks_for_secret(text: str) -> bool:
+    """True when a text speaks of a password and, close by, of giving it."""
+    text = text[:MAX_TEXT]
+    for count, found in enumerate(_SECRET.finditer(text)):
+        if count == 20:
+            break
+        if _ASKED.search(text, max(0, found.start() - _NEAR), found.end() + _NEAR):
+            return True
+    return False
+
+
+def _is_official(name: str, domains: Sequence[str]) -> bool:
+    return any(name == domain or name.endswith(f".{domain}") for domain in (*domains, "gouv.fr"))
+
+
+def _files(files: Sequence[tuple[str, str]]) -> Iterable[Finding]:
+    for name, ending in files:
+        yield Finding("macros" if ending in MACROS else "fichier", name, ending, grave=ending not in MACROS)
+
+
+def danger(filename: str, media_type: str) -> str:
+    """The dangerous ending of an attachment, from its name as it is written or its type; empty when there is none."""
+    clean = plain.line(filename).rstrip(". ")  # Windows leaves them out as well
+    ending = clean.rpartition(".")[2].lower() if "." in clean else ""
+    if ending in DANGEROUS or ending in MACROS:
+        return ending
+    kind = {
+        "text/html": "html",
+        "application/xhtml+xml": "xhtml",
+        "image/svg+xml": "svg",
+        "application/x-msdownload": "exe",
+        "application/x-msdos-program": "exe",
+        "application/javascript": "js",
+        "text/javascript": "js",
+        "application/hta": "hta",
+    }.get(media_type, "")
+    if kind:
+        return kind
+    return (ending or "?") if plain.has_tricks(filename) else ""
+
+
+def attached(parts: Iterable[Part]) -> list[tuple[str, str]]:
+    """The dangerous ones among attachments: names, and endings."""
+    return [
+        (plain.line(part.filename, 120) or part.type, ending)
+        for part in parts
+        if (ending := danger(part.filename, part.type))
+    ]
+
+
+def hosts(addresses: Iterable[str]) -> list[str]:
+    """The hosts of addresses, each once."""
+    return list(dict.fromkeys(filter(None, map(host, addresses))))
+
+
+def spoken(finding: Finding, _: Callable[[str], str]) -> str:
+    """A finding in the reader's words."""
+    texts = {
+        "domaine": _("L’adresse de l’expéditeur (%(shown)s) ressemble à %(real)s, mais ce n’est pas elle."),
+        "alphabets": _("L’adresse de l’expéditeur mêle des lettres de plusieurs alphabets : %(shown)s (%(real)s)."),
+        "nom-mele": _("Le nom de l’expéditeur mêle des lettres de plusieurs alphabets : %(shown)s."),
+        "nom-adresse": _("Le nom affiché contient %(shown)s, mais le message vient de %(real)s."),
+        "reponse": _("Une réponse partira à %(shown)s, qui n’est pas l’adresse de l’expéditeur."),
+        "lien": _("Un lien affiche « %(shown)s » mais mène à « %(real)s »."),
+        "lien-domaine": _("Un lien mène à %(shown)s, qui ressemble à %(real)s mais ne l’est pas."),
+        "lien-alphabets": _("Un lien mène à une adresse qui mêle plusieurs alphabets : %(shown)s (%(real)s)."),
+        "mot-de-passe": _(
+            "Ce message parle de mot de passe et renvoie à %(shown)s, qui n’est pas une page de l’académie. Votre mot "
+            "de passe ne se saisit que sur la page de connexion : aucun message ne vous le demandera."
+        ),
+        "fichier": _("« %(shown)s » est un type de fichier dangereux (.%(real)s) : ne l’ouvrez pas sans certitude."),
+        "macros": _("« %(shown)s » peut contenir des macros : ne les activez que si vous attendiez ce fichier."),
+        "non-verifie": _("Ce message dit venir de l’académie, mais n’a pas été envoyé depuis un compte de l’académie."),
+        "indesirable": _("Ce message a été classé indésirable. Ne donnez jamais votre mot de passe en réponse."),
+    }
+    return texts[finding.kind] % {"shown": finding.shown, "real": finding.real}

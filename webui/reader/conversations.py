@@ -1,0 +1,82 @@
+"""The rest of the conversation around a message: folded to a line each, or (`deplier=1`) as text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from mailserver.mime import unpack
+from mailserver.store import webmail
+from mailserver.store.webmail import Line, Stored
+from webui import plain, plaintext
+from webui.effort import computed
+from webui.frame import SENT, Folder, surround
+from webui.visit import Services, Visit
+
+MAX_UNFOLDED = 20
+"""Messages whose text is shown at once."""
+UNFOLDED_OCTETS = 64 * 1024
+MAX_UNFOLDED_TEXT = 6000
+
+
+_NOTHING = Markup()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One other message of the conversation."""
+
+    line: Line
+    sender: str
+    preview: str
+    folder: Folder
+    own: bool
+    text: Markup = _NOTHING
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The messages above and below the one that is open, in the reader's order."""
+
+    above: Sequence[Turn] = ()
+    below: Sequence[Turn] = ()
+    unfolded: bool = False
+
+    @property
+    def count(self) -> int:
+        """Messages in all, the open one included."""
+        return len(self.above) + len(self.below) + 1
+
+
+async def around(services: Services, visit: Visit, found: Stored) -> Conversation:
+    """The conversation of a message; empty when the reader has turned conversations off."""
+    if not visit.preferences.conversations or not found.thread:
+        return Conversation()
+    lines = await services.store.read(webmail.conversation, visit.account_id, found.thread)
+    folders = {folder.id: folder for folder in surround(visit, found.boxes).folders}
+    unfold = visit.query("deplier") == "1"
+    turns = [
+        await _turn(services, visit, line, folders[line.mailbox_id], unfold=unfold and count < MAX_UNFOLDED)
+        for count, line in enumerate(line for line in lines if line.mailbox_id in folders)
+        if line.id != found.id
+    ]
+    newer = [turn for turn in turns if (turn.line.date, turn.line.uid) > (found.date, found.uid)]
+    older = [turn for turn in turns if (turn.line.date, turn.line.uid) <= (found.date, found.uid)]
+    if visit.preferences.newest_first:
+        return Conversation(newer, older, unfold)
+    return Conversation(older[::-1], newer[::-1], unfold)
+
+
+async def _turn(services: Services, visit: Visit, line: Line, folder: Folder, *, unfold: bool) -> Turn:
+    own = folder.use == SENT
+    sender = visit._("Vous") if own else plain.line(line.sender, 200)
+    turn = Turn(line, sender, plain.line(line.preview, 200), folder, own)
+    if not unfold:
+        return turn
+    stored = await services.store.read(webmail.stored, visit.account_id, line.id)
+    blobs = services.settings.data / "blobs"
+    octets = await services.store.read(webmail.octets, visit.account_id, line.id, blobs, UNFOLDED_OCTETS)
+    text = await computed(len(octets), plaintext.readable, octets, unpack(stored.parts))
+    shown = plaintext.render(text[:MAX_UNFOLDED_TEXT], f"{visit.base}/ecrire?a=")
+    return Turn(line, sender, turn.preview, folder, own, shown, len(text) > MAX_UNFOLDED_TEXT)

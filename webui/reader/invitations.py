@@ -1,0 +1,304 @@
+"""The card of an invitation: when it is on the reader's clock, what it meets in their agenda, and the answer.
+
+An answer is written to the agenda first and sent then: what is accepted is kept even when the organizer cannot be
+reached, and the page says which of the two happened (RFC 5546, RFC 6047).
+"""
+
+import asyncio
+import datetime
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.calendars import invitations, occurrences, reading
+from mailserver.calendars.invitations import Answer, Invitation, Method
+from mailserver.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.mime import Part, compose, unpack
+from mailserver.mime.compose import NewMessage, Piece
+from mailserver.mime.fields import Correspondent, parameters
+from mailserver.store import agenda_items, agendas
+from mailserver.store.statements import Tx
+from mailserver.store.webmail import Stored
+from webui import plain
+from webui import reading as messages
+from webui.effort import computed
+from webui.frame import DRAFTS, SENT
+from webui.reader.said import back
+from webui.visit import Services, Visit
+
+MAX_CONFLICTS = 5
+CHOICES = {"oui": Answer.YES, "peut-etre": Answer.MAYBE, "non": Answer.NO}
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something that is in the agenda at the same time."""
+
+    title: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An invitation as it is shown."""
+
+    kind: str
+    """`request`, `cancel`, `reply`."""
+    title: str
+    when: str
+    zone: str
+    """The zone of `when`, by name; empty for whole days."""
+    elsewhere: str
+    """The same on the organizer's clock, when that is another."""
+    place: str
+    description: str
+    organizer: str
+    attendees: Sequence[invitations.Attendee]
+    recurs: bool
+    conflicts: Sequence[Conflict]
+    known: str
+    """What the reader has answered so far, `oui`, `peut-etre`, `non`; empty for nothing."""
+    invited: bool
+    """The reader is among the attendees."""
+    outdated: bool
+    """A newer version is in the agenda."""
+    in_agenda: bool
+    answer: str
+    """Of a reply: what the attendee says."""
+    forged: bool
+    """The message is not from the organizer it names (or, of a reply, not from the attendee)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An event of the reader's agenda."""
+
+    collection_id: int
+    href: str
+    etag: str
+    text: str
+
+
+async def card(services: Services, visit: Visit, found: Stored, octets: bytes, root: Part) -> Card | None:
+    """The card of a message's invitation; None when it has none."""
+    invitation = await _invitation(octets, root)
+    if invitation is None or found.box.special_use == DRAFTS:
+        return None
+    zone = visit.language.zone
+    start = occurrences.moment(invitation.start, zone)
+    end = occurrences.moment(invitation.end, zone)
+    held = await services.store.read(_held, visit.account_id, invitation.uid)
+    conflicts: Sequence[Conflict] = ()
+    if invitation.method is Method.REQUEST and found.box.special_use != SENT:
+        conflicts = await _conflicts(services, visit, invitation, start, end)
+    me = invitation.invited((visit.principal.address, *visit.principal.aliases))
+    answers = {str(answer): name for name, answer in CHOICES.items()}
+    mine = invitations.answered(held.text, _addresses(visit)) if held else ""
+    who = invitation.attendees[0] if invitation.attendees else None
+    return Card(
+        kind=invitation.method.lower(),
+        title=plain.line(invitation.summary) or visit._("(sans titre)"),
+        when=visit.language.span(start, end, all_day=not isinstance(invitation.start, datetime.datetime)),
+        zone=visit.language.zone_name if isinstance(invitation.start, datetime.datetime) else "",
+        elsewhere=_elsewhere(visit, invitation, start),
+        place=plain.line(invitation.place),
+        description=invitation.description,
+        organizer=_person(invitation.organizer),
+        attendees=invitation.attendees[:50],
+        recurs=invitation.recurs,
+        conflicts=conflicts,
+        known=answers.get(mine, ""),
+        invited=me is not None,
+        outdated=held is not None and invitations.sequence(held.text) > invitation.sequence,
+        in_agenda=held is not None,
+        answer=answers.get(who.answer, "") if who else "",
+        forged=_is_forged(invitation, found),
+    )
+
+
+def _elsewhere(visit: Visit, invitation: Invitation, start: datetime.datetime) -> str:
+    """The time as the organizer wrote it, when their clock shows another one."""
+    written = invitation.start
+    if not isinstance(written, datetime.datetime) or written.tzinfo is None or not invitation.zone:
+        return ""
+    if written.utcoffset() == start.utcoffset():
+        return ""
+    return f"{written:%H:%M} ({plain.line(invitation.zone, 60)})"
+
+
+def _person(who: invitations.Attendee) -> str:
+    name, address = plain.line(who.name, 200), plain.line(who.address, 320)
+    return f"{name} <{address}>" if name and name != address else address
+
+
+def _is_forged(invitation: Invitation, found: Stored) -> bool:
+    """Whether the message comes from somebody else than it says: then nothing of it changes what is in the agenda."""
+    expected = invitation.organizer.address
+    if invitation.method is Method.REPLY:
+        expected = invitation.attendees[0].address if invitation.attendees else ""
+    return found.sender_address.casefold() != expected.casefold()
+
+
+def _addresses(visit: Visit) -> tuple[str, ...]:
+    return (visit.principal.address, *visit.principal.aliases)
+
+
+async def _invitation(octets: bytes, root: Part) -> Invitation | None:
+    part = next((one for one in root.walk() if one.type == "text/calendar"), None)
+    if part is None or part.size > 2 * invitations.MAX_OCTETS:
+        return None
+    text = part.text(octets).encode("utf-8", "replace")
+    return await computed(len(text) * 4, invitations.read, text)
+
+
+async def _conflicts(
+    services: Services, visit: Visit, invitation: Invitation, start: datetime.datetime, end: datetime.datetime
+) -> list[Conflict]:
+    """What else is in the reader's agenda then; a whole day's note and what leaves them free are none."""
+    end = min(max(end, start + datetime.timedelta(minutes=1)), start + datetime.timedelta(days=31))
+    rows = await services.store.read(_around, visit.account_id, start, end)
+    others = [(collection, item) for collection, item in rows if item.uid != invitation.uid]
+    found = await asyncio.to_thread(occurrences.spread, others, start, end, visit.language.zone)
+    busy = [one for one in found.occurrences if not (one.free or one.cancelled or one.all_day)]
+    return [
+        Conflict(plain.line(one.title) or visit._("(sans titre)"), visit.language.span(one.start, one.end))
+        for one in busy[:MAX_CONFLICTS]
+    ]
+
+
+def _around(
+    tx: Tx, account_id: int, start: datetime.datetime, end: datetime.datetime
+) -> list[tuple[int, agenda_items.Item]]:
+    """Events of all calendars whose span touches these moments, a day more on either side for floating times."""
+    day = 86400
+    low, high = int(start.timestamp()) - day, int(end.timestamp()) + day
+    return [
+        (one.id, item)
+        for one in agendas.listing(tx, account_id)
+        if one.tag == agendas.CALENDAR
+        for item in agenda_items.between(tx, account_id, one.id, low, high, "VEVENT")
+    ]
+
+
+def _held(tx: Tx, account_id: int, uid: str) -> _Held | None:
+    """The event of this UID in one of the reader's calendars."""
+    for one in agendas.listing(tx, account_id):
+        if one.tag != agendas.CALENDAR:
+            continue
+        href = agenda_items.holder(tx, account_id, one.id, uid)
+        item = agenda_items.get(tx, account_id, one.id, href) if href else None
+        if item is not None and item.text:
+            return _Held(one.id, item.href, item.etag, item.text)
+    return None
+
+
+# ---------------------------------------------------------------------- answering
+
+
+async def answer(services: Services, visit: Visit) -> Response:
+    """POST /message/{id}/invitation: accept, perhaps, decline; or take a cancellation or a reply into the agenda."""
+    found, octets = await messages.load(services, visit)
+    invitation = await _invitation(octets, unpack(found.parts))
+    if invitation is None:
+        raise Refused(Reason.NOT_FOUND)
+    action = visit.form.text("faire")
+    expected = {Method.REQUEST: set(CHOICES), Method.CANCEL: {"retirer"}, Method.REPLY: {"noter"}}
+    if action not in expected[invitation.method]:
+        raise BadSyntax("No such action")
+    if invitation.method is not Method.REQUEST and _is_forged(invitation, found):
+        raise Refused(Reason.FORBIDDEN)
+    held = await services.store.read(_held, visit.account_id, invitation.uid)
+    if held is not None and invitations.sequence(held.text) > invitation.sequence:
+        return back(visit, found.id, found.box.id, "agenda-perime")
+    try:
+        done = await _take(services, visit, found, invitation, held, action)
+    except (Refused, ValueError, BadSyntax):
+        return back(visit, found.id, found.box.id, "agenda-echec")
+    return back(visit, found.id, found.box.id, done)
+
+
+async def _take(
+    services: Services, visit: Visit, found: Stored, invitation: Invitation, held: _Held | None, action: str
+) -> str:
+    """Do it; what the reader is told."""
+    if action == "retirer":
+        if held is not None and not invitation.single:
+            await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
+        return "agenda-retire"
+    if action == "noter":
+        text = invitations.noted(held.text, invitation) if held else None
+        if held is None or text is None:
+            raise Refused(Reason.NOT_FOUND)
+        await _store(services, visit, held, invitation.uid, text)
+        return "agenda-note"
+    if (
+        held is not None
+        and _is_forged(invitation, found)
+        and invitations.organizer(held.text) != found.sender_address.casefold()
+    ):
+        raise Refused(Reason.FORBIDDEN)  # a stranger does not move what is in the agenda
+    chosen = CHOICES[action]
+    if chosen is not Answer.NO:
+        await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), chosen))
+    elif held is not None:
+        await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
+    sent = await _send(services, visit, invitation, chosen)
+    return action if sent else ("non-echec" if chosen is Answer.NO else "oui-echec")
+
+
+async def _store(services: Services, visit: Visit, held: _Held | None, uid: str, text: str) -> None:
+    """Write the event in place of the one that is there, or into the first calendar that takes events."""
+    href = held.href if held else f"{hashlib.sha256(uid.encode()).hexdigest()[:32]}.ics"
+    item = await asyncio.to_thread(reading.read, href, text)
+    await services.store.write(_put, visit.account_id, held, item)
+
+
+def _put(tx: Tx, account_id: int, held: _Held | None, item: agenda_items.NewItem) -> None:
+    if held is not None:
+        agenda_items.put(tx, account_id, held.collection_id, item, held.etag)
+        return
+    agendas.provision(tx, account_id)
+    takes = [
+        one
+        for one in agendas.listing(tx, account_id)
+        if one.tag == agendas.CALENDAR and (not one.components or "VEVENT" in one.components)
+    ]
+    collection = takes[0] if takes else agendas.create(tx, account_id, "agenda", agendas.CALENDAR, {})
+    agenda_items.put(tx, account_id, collection.id, item, None)
+
+
+async def _send(services: Services, visit: Visit, invitation: Invitation, chosen: Answer) -> bool:
+    """The answer to the organizer, as RFC 6047 section 4 wants it; False when it could not leave."""
+    to = invitation.organizer.address
+    me = invitation.invited(_addresses(visit))
+    if not to or visit.principal.owns(to):
+        return False
+    _ = visit._
+    words = {Answer.YES: _("Accepté"), Answer.MAYBE: _("Peut-être"), Answer.NO: _("Refusé")}
+    subject = f"{words[chosen]} : {plain.line(invitation.summary, 200)}"
+    now = datetime.datetime.fromtimestamp(services.clock.now(), datetime.UTC)
+    address = me.address if me else visit.principal.address
+    calendar = invitations.reply(invitation, visit.principal.name, address, chosen, now)
+    head = NewMessage(
+        author=Correspondent(visit.principal.name, visit.principal.address),
+        date=services.clock.now(),
+        message_id=compose.message_id(services.clock.token(12), services.settings.domain),
+        to=(Correspondent(plain.line(invitation.organizer.name, 200), to),),
+        subject=subject,
+        zone=visit.language.offset(visit.now),
+    )
+    content = compose.multipart("alternative", [compose.text_part(subject), _calendar_part(calendar)], head.message_id)
+    octets = compose.envelope_fields(head) + b"MIME-Version: 1.0\r\n" + content.octets
+    try:
+        await services.submission.submit(visit.principal, visit.principal.address, (to,), octets)
+    except (Refused, Temporary):
+        return False
+    return True
+
+
+def _calendar_part(text: str) -> Piece:
+    pairs = [("charset", "utf-8"), ("method", "REPLY")]
+    header = parameters("Content-Type", "text/calendar", pairs) + b"Content-Transfer-Encoding: base64\r\n"
+    return Piece(header, compose.base64(text.encode("utf-8")))

@@ -1,0 +1,235 @@
+"""The page of one message: its text, and around it everything a reader is told and can do.
+
+The same template part is the middle of a whole page, and alone the answer to the pane of the complete interface.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from mailserver.mime import Part, replies, unpack
+from mailserver.store import acquaintances, webmail
+from mailserver.store.acquaintances import Acquaintance
+from mailserver.store.flags import SEEN
+from mailserver.store.webmail import Edge, Line, Stored
+from webui import frame, htmlview, plaintext, reading
+from webui.effort import computed
+from webui.frame import DRAFTS, JUNK, SENT, Folder, Frame, surround
+from webui.letters import listed
+from webui.reader import badges, cautions, conversations, images, invitations, receipts, unsubscribing
+from webui.reader.cautions import Evidence, Finding
+from webui.reader.said import said
+from webui.rendering import redirect
+from webui.visit import COMPLETE, Services, Visit
+
+_NOTHING = Markup()
+BESIDE = 20
+"""Messages of the list shown on either side of the one that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A caution as it is shown."""
+
+    text: str
+    grave: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What is to be said about remote pictures."""
+
+    blocked: int
+    shown: int
+    always: bool
+    """The reader wants those of this sender shown."""
+    lasting: bool
+    """There is a sender whose pictures could be shown from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuickReply:
+    """What the box at the foot sends beside its text."""
+
+    to: str
+    subject: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message's text as it is shown, and what was found in it."""
+
+    body: Markup = _NOTHING
+    cut: bool = False
+    text: str = ""
+    links: Sequence[str] = ()
+    lies: Sequence[tuple[str, str]] = ()
+    blocked: int = 0
+    shown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """A message with its surroundings."""
+
+    frame: Frame
+    folder: Folder
+    message: Stored
+    head: reading.Letterhead
+    pieces: Sequence[reading.Piece]
+    seen: Seen
+    has_formatted: bool
+    formatted: bool
+    """Show the formatted version, in its frame."""
+    pictures: Pictures
+    warnings: Sequence[Warned]
+    badges: Sequence[badges.Badge]
+    targets: Sequence[Folder]
+    list_query: str
+    list_address: str
+    reply: QuickReply
+    receipt: receipts.Note | None
+    invitation: invitations.Card | None
+    leaving: unsubscribing.Way | None
+    conversation: conversations.Conversation
+    reports_phishing: bool
+    said: str
+    """What has just been done."""
+    beside: Sequence[Line] = ()
+    """The messages around it, in the complete interface."""
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}: the message as text, or (`forme=1`) its formatted version in a frame.
+
+    `images=1` shows remote pictures this once.
+    """
+    found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS, neighbours=True)
+    if found.box.special_use == DRAFTS:
+        return redirect(visit, f"{visit.base}/ecrire/{found.id}")
+    if not found.flags & SEEN and "prefetch" not in visit.request.headers.get("sec-purpose", ""):
+        await services.store.write(webmail.flag, visit.account_id, found.box.id, [found.id], "+", ("\\Seen",))
+        found = await services.store.read(webmail.stored, visit.account_id, found.id, found.box.id, neighbours=True)
+    page = await _page(services, visit, found, octets)
+    if visit.interface == COMPLETE and not visit.fragment:
+        edge = Edge(found.date, found.uid)
+        beside = await services.store.read(webmail.around, visit.account_id, found.box.id, edge, BESIDE)
+        page = replace(page, beside=beside)
+    return services.pages.answer(visit, "mail/read.html", page)
+
+
+async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) -> ReadPage:
+    root = unpack(found.parts)
+    known = await services.store.read(acquaintances.acquaintance, visit.account_id, found.sender_address, found.id)
+    _, formatted = plaintext.body_parts(root)
+    wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
+    show_formatted = formatted is not None and wanted == "1"
+    origin = badges.origin(octets, root, found.sender_address, services.settings.domains, services.settings.name)
+    shown = _shows_pictures(visit, known, origin)
+    through_us = show_formatted and (visit.query("images") == "1" or shown)
+    remote = images.signed(services, visit) if through_us else htmlview.nowhere
+    if show_formatted and formatted is not None:
+        inline = reading.inline(visit, found.id, root)
+        seen = await computed(formatted.size, _formatted, octets, formatted, inline, remote)
+    else:
+        seen = await computed(plaintext.weight(root), _plain, octets, root, f"{visit.base}/ecrire?a=")
+    around = surround(visit, found.boxes, found.box.id)
+    folder = around.folder(found.box.id)
+    return ReadPage(
+        frame=around,
+        folder=folder,
+        message=found,
+        head=reading.letterhead(octets, root, found),
+        pieces=reading.pieces(root),
+        seen=seen,
+        has_formatted=formatted is not None,
+        formatted=show_formatted,
+        pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, bool(found.sender_address)),
+        warnings=_warnings(services, visit, found, octets, root, seen, origin),
+        badges=_badges(visit, found, origin, known),
+        targets=[other for other in around.folders if other.id != folder.id and other.use != DRAFTS],
+        list_query=frame.query_string(d=found.box.id),
+        list_address=origin.list_address,
+        reply=_quick_reply(services, visit, octets, root),
+        receipt=await receipts.note(services, visit, found, octets, root),
+        invitation=await invitations.card(services, visit, found, octets, root),
+        leaving=unsubscribing.way(octets, root) if found.box.special_use not in (SENT, DRAFTS) else None,
+        conversation=await conversations.around(services, visit, found),
+        reports_phishing=bool(services.settings.web.phishing) and found.box.special_use != SENT,
+        said=said(visit),
+    )
+
+
+def _shows_pictures(visit: Visit, known: Acquaintance, origin: badges.Origin) -> bool:
+    """Whether remote pictures are shown without being asked for. Junk shows none."""
+    chosen = visit.preferences.images
+    return known.shows_pictures or chosen == "toujours" or (chosen == "internes" and origin.verified)
+
+
+def _plain(octets: bytes, root: Part, compose: str) -> Seen:
+    """The message as text for a page."""
+    text = plaintext.readable(octets, root)
+    cut = len(text) > plaintext.MAX_SHOWN
+    return Seen(plaintext.render(text, compose), cut, text, plaintext.addresses(text))
+
+
+def _formatted(octets: bytes, part: Part, inline: htmlview.Addresses, remote: htmlview.Addresses) -> Seen:
+    """What is to be known of the formatted version; the frame shows it."""
+    cleaned = htmlview.clean(part.text(octets, 3 * htmlview.MAX_OCTETS), inline, remote)
+    return Seen(
+        text=plaintext.from_html(cleaned.html[: plaintext.MAX_SHOWN]),
+        links=htmlview.links(cleaned.html),
+        lies=htmlview.suspicious_links(cleaned.html),
+        blocked=cleaned.remote_images,
+        shown=cleaned.shown_images,
+    )
+
+
+def _warnings(
+    services: Services,
+    visit: Visit,
+    found: Stored,
+    octets: bytes,
+    root: Part,
+    seen: Seen,
+    origin: badges.Origin,
+) -> list[Warned]:
+    """What a careful reader would notice; nothing about what one has written oneself."""
+    if found.box.special_use in (SENT, DRAFTS):
+        return []
+    evidence = Evidence(
+        sender=found.sender_address,
+        sender_name=found.sender,
+        answers=[one.address for one in reading.addressed(octets, root, "reply-to")],
+        list_address=origin.list_address,
+        text=seen.text,
+        lies=seen.lies,
+        hosts=cautions.hosts(seen.links),
+        files=cautions.attached(root.attachments()),
+    )
+    noticed = cautions.findings(evidence, services.settings.domains)
+    if origin.internal and origin.traced and not origin.verified and not origin.resent_by:
+        noticed.insert(0, Finding("non-verifie", grave=True))
+    if found.box.special_use == JUNK:
+        noticed.append(Finding("indesirable"))
+    return [Warned(cautions.spoken(one, visit._), one.grave) for one in noticed]
+
+
+def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquaintance) -> list[badges.Badge]:
+    if found.box.special_use in (SENT, DRAFTS) or visit.principal.owns(found.sender_address):
+        return []
+    return badges.badges(origin, known.first_time, visit._)
+
+
+def _quick_reply(services: Services, visit: Visit, octets: bytes, root: Part) -> QuickReply:
+    answer = replies.reply(octets, root, visit.principal.owns)
+    return QuickReply(listed(answer.to), answer.subject, services.keys.new_token())
+
+
+async def printable(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/imprimer: the message alone, for paper."""
+    found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS)
+    return services.pages.answer(visit, "mail/print.html", await _page(services, visit, found, octets))

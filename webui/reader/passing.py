@@ -1,0 +1,107 @@
+"""Passing a message on as it is: redirected to somebody (RFC 5322 section 3.6.6), or reported as phishing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused, Temporary
+from mailserver.mime import compose
+from mailserver.mime.compose import Attachment, NewMessage
+from mailserver.mime.fields import Correspondent
+from mailserver.rules import Denied
+from mailserver.store import mailboxes, webmail
+from mailserver.store.webmail import Stored
+from webui import plain, reading
+from webui.effort import computed
+from webui.frame import DRAFTS, JUNK, UNDO_SECONDS, Frame, surround
+from webui.letters import MAX_RECIPIENTS_TEXT, author
+from webui.reader.said import back
+from webui.recipients import Question, look, refusal_text, spoken
+from webui.visit import Services, Visit
+
+MAX_REDIRECTED = 20
+"""Recipients of one redirection."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectPage:
+    """Asks whom a message goes to."""
+
+    frame: Frame
+    message: Stored
+    subject: str
+    to: str
+    questions: Sequence[Question] = ()
+    fault: str = ""
+
+
+async def ask_redirect(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/rediriger."""
+    found, _ = await reading.load(services, visit, upto=0)
+    if found.box.special_use == DRAFTS:
+        raise Refused(Reason.CANNOT)
+    return _asked(services, visit, found, "")
+
+
+def _asked(
+    services: Services, visit: Visit, found: Stored, to: str, questions: Sequence[Question] = (), fault: str = ""
+) -> Response:
+    around = surround(visit, found.boxes, found.box.id)
+    page = RedirectPage(around, found, plain.line(found.subject), to, questions, fault)
+    return services.pages.answer(visit, "mail/redirect.html", page, 422 if questions or fault else 200)
+
+
+async def send_on(services: Services, visit: Visit) -> Response:
+    """POST /message/{id}/rediriger: the message goes on, its author and text untouched."""
+    found, octets = await reading.load(services, visit)
+    if found.box.special_use == DRAFTS:
+        raise Refused(Reason.CANNOT)
+    text = visit.form.text("a")[:MAX_RECIPIENTS_TEXT]
+    try:
+        field = await look(services, visit, text, limit=MAX_REDIRECTED)
+    except Refused:
+        fault = visit._("Il y a trop de destinataires.")
+        return _asked(services, visit, found, text[:1000], fault=fault)
+    if field.questions or not field.people:
+        fault = "" if field.questions else visit._("Indiquez au moins un destinataire.")
+        return _asked(services, visit, found, field.text, field.questions, fault)
+    try:
+        await services.submission.resend(visit.principal, field.people, octets)
+    except Denied as denied:
+        return _asked(services, visit, found, field.text, fault=spoken(visit, denied))
+    except Refused as refusal:
+        fault = refusal_text(visit, refusal, refusal.text.partition(":")[0])
+        return _asked(services, visit, found, field.text, fault=fault)
+    return back(visit, found.id, found.box.id, "redirige")
+
+
+async def report_phishing(services: Services, visit: Visit) -> Response:
+    """POST /message/{id}/hameconnage: the whole message goes to whoever looks after such things, and to junk here."""
+    to = services.settings.web.phishing
+    if not to:
+        raise Refused(Reason.CANNOT)
+    found, octets = await reading.load(services, visit)
+    token = services.keys.new_token()
+    junk = await services.store.read(mailboxes.by_use, visit.account_id, JUNK)
+    if junk is not None:
+        undo = (services.keys.stored(token), UNDO_SECONDS)
+        marks = (["$Junk", "$Phishing"], ["$NotJunk"])
+        await services.store.write(webmail.move, visit.account_id, found.box.id, junk.id, [found.id], undo, marks)
+    message = NewMessage(
+        author=author(visit.principal),
+        date=services.clock.now(),
+        message_id=compose.message_id(services.clock.token(12), services.settings.domain),
+        to=(Correspondent("", to),),
+        subject=f"[hameçonnage] {plain.line(found.subject, 200)}",
+        text=visit._("Ce message m’a paru être une tentative d’hameçonnage. Il est joint tel que je l’ai reçu."),
+        attachments=(Attachment("message.eml", "message/rfc822", octets),),
+        more=(("X-Phishing-Report", "1"),),
+        zone=visit.language.offset(visit.now),
+    )
+    try:
+        report = await computed(len(octets), compose.build, message)
+        await services.submission.submit(visit.principal, visit.principal.address, (to,), report)
+    except (Refused, Temporary):
+        return back(visit, found.id, junk.id if junk else found.box.id, "hameconnage-echec", annuler=token)
+    return back(visit, found.id, junk.id if junk else found.box.id, "hameconnage", annuler=token)

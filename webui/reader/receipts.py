@@ -1,0 +1,113 @@
+"""Receipts that senders ask for: by the reader's setting, and each request answered once (RFC 8098, RFC 3503)."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver import __version__
+from mailserver.errors import BadSyntax, Refused, Temporary
+from mailserver.mime import Part, compose, receipts, unpack
+from mailserver.mime.fields import Correspondent
+from mailserver.store import webmail
+from mailserver.store.flags import known_mask
+from mailserver.store.webmail import Stored
+from webui import plain, reading
+from webui.frame import DRAFTS, JUNK, SENT, TRASH
+from webui.reader.said import back
+from webui.visit import Services, Visit
+
+KEYWORD = "$MDNSent"
+ASK, ALWAYS, NEVER = "demander", "toujours", "jamais"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the reader is told about a receipt."""
+
+    to: str
+    ask: bool
+    """Offer to send it."""
+    sent: bool
+    """It has just been sent, as the reader's setting wants."""
+
+
+async def note(services: Services, visit: Visit, found: Stored, octets: bytes, root: Part) -> Note | None:
+    """What to say; sends the receipt where the reader's setting says always and the request is plain."""
+    request = wanted(visit, found, octets, root)
+    if request is None or visit.preferences.receipts == NEVER:
+        return None
+    to = plain.line(request.to, 320)
+    prefetched = "prefetch" in visit.request.headers.get("sec-purpose", "")
+    if visit.preferences.receipts == ALWAYS and request.plain and not prefetched:
+        return Note(to, ask=False, sent=await _send(services, visit, found, octets, root, request, automatic=True))
+    return Note(to, ask=True, sent=False)
+
+
+def wanted(visit: Visit, found: Stored, octets: bytes, root: Part) -> receipts.Request | None:
+    """The request that still waits for an answer; none in folders whose messages nobody answers."""
+    if found.box.special_use in (SENT, DRAFTS, JUNK, TRASH):
+        return None
+    mask, missing = known_mask([KEYWORD], found.keywords)
+    if not missing and found.flags & mask:
+        return None
+    request = receipts.requested(octets, root)
+    return None if request is None or visit.principal.owns(request.to) else request
+
+
+async def answer(services: Services, visit: Visit) -> Response:
+    """POST /message/{id}/accuse: send the receipt, or decide that none is sent."""
+    found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS)
+    root = unpack(found.parts)
+    action = visit.form.text("faire")
+    if action not in ("envoyer", "refuser"):
+        raise BadSyntax("No such action")
+    request = wanted(visit, found, octets, root)
+    if request is None:
+        return back(visit, found.id, found.box.id, "accuse-deja")
+    if action == "refuser":
+        await services.store.write(webmail.flag_once, visit.account_id, found.id, KEYWORD)
+        return back(visit, found.id, found.box.id, "accuse-refuse")
+    sent = await _send(services, visit, found, octets, root, request, automatic=False)
+    return back(visit, found.id, found.box.id, "accuse" if sent else "accuse-echec")
+
+
+async def _send(
+    services: Services,
+    visit: Visit,
+    found: Stored,
+    octets: bytes,
+    root: Part,
+    request: receipts.Request,
+    *,
+    automatic: bool,
+) -> bool:
+    """Send a receipt unless one was; False when it could not be sent, and may then be tried again.
+
+    The mark comes first: of two windows that open the message at once, one sends.
+    """
+    if not await services.store.write(webmail.flag_once, visit.account_id, found.id, KEYWORD):
+        return False
+    _ = visit._
+    subject = plain.line(found.subject, 300)
+    text = _(
+        "Votre message « %(subject)s » a été affiché par %(reader)s le %(date)s.\n\nCet accusé dit que le message a "
+        "été affiché à l’écran ; il ne dit pas qu’il a été lu ou compris."
+    )
+    reader = Correspondent(visit.principal.name, visit.principal.address)
+    receipt = receipts.Receipt(
+        reader=reader,
+        to=request.to,
+        date=services.clock.now(),
+        message_id=compose.message_id(services.clock.token(12), services.settings.domain),
+        subject=_("Lu : %(subject)s") % {"subject": subject},
+        text=text % {"subject": subject, "reader": reader.name, "date": visit.language.long_date(visit.now)},
+        agent=f"{services.settings.name}; mailserver {__version__}",
+        automatic=automatic,
+        zone=visit.language.offset(visit.now),
+    )
+    try:
+        await services.submission.submit(visit.principal, "", (request.to,), receipts.build(receipt, octets, root))
+    except (Refused, Temporary):
+        await services.store.write(webmail.flag, visit.account_id, found.box.id, [found.id], "-", (KEYWORD,))
+        return False
+    return True

@@ -1,0 +1,44 @@
+"""The addresses of reading, in either interface, and the one that both share."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.routing import BaseRoute, Route
+
+from webui import reading
+from webui.doors import Endpoint, VisitHandler
+from webui.reader import attachments, images, invitations, page, passing, receipts, source, unsubscribing
+
+
+class Entrance(Protocol):
+    """Makes an endpoint of a handler (`Doors.visit`)."""
+
+    def __call__(self, handler: VisitHandler, *, files: bool = False) -> Endpoint: ...
+
+
+def mail(visit: Entrance) -> Sequence[BaseRoute]:
+    """A message and all that is done with it, below `/s` and `/m`."""
+    return [
+        Route("/message/{message:key}", visit(page.show)),
+        Route("/message/{message:key}/eml", visit(reading.eml)),
+        Route("/message/{message:key}/source", visit(source.show)),
+        Route("/message/{message:key}/entetes", visit(source.header)),
+        Route("/message/{message:key}/imprimer", visit(page.printable)),
+        Route("/message/{message:key}/pieces.zip", visit(attachments.archive)),
+        Route("/message/{message:key}/apercu/{number}", visit(attachments.preview)),
+        Route("/message/{message:key}/images", visit(images.choose), methods=["POST"]),
+        Route("/message/{message:key}/accuse", visit(receipts.answer), methods=["POST"]),
+        Route("/message/{message:key}/invitation", visit(invitations.answer), methods=["POST"]),
+        Route("/message/{message:key}/desabonner", visit(unsubscribing.leave), methods=["POST"]),
+        Route("/message/{message:key}/rediriger", visit(passing.ask_redirect), methods=["GET"]),
+        Route("/message/{message:key}/rediriger", visit(passing.send_on), methods=["POST"]),
+        Route("/message/{message:key}/hameconnage", visit(passing.report_phishing), methods=["POST"]),
+        Route("/corps/{message:key}", visit(reading.body)),
+        Route("/piece/{message:key}/{number}", visit(reading.piece)),
+        Route("/piece/{message:key}/{number}/voir", visit(attachments.view)),
+    ]
+
+
+def shared(visit: Entrance) -> Sequence[BaseRoute]:
+    """What a signed address leads to, whichever interface wrote it."""
+    return [Route(images.PATH, visit(images.Pictures().show))]

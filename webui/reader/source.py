@@ -1,0 +1,63 @@
+"""A message as it travelled: its octets, and its header as a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.mime import headers, unpack
+from mailserver.store.webmail import Stored
+from webui import plain, reading
+from webui.frame import Frame, surround
+from webui.visit import Services, Visit
+
+SOURCE_OCTETS = 256 * 1024
+MAX_FIELDS = 500
+MAX_VALUE = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """The message as octets, the beginning of it."""
+
+    frame: Frame
+    message: Stored
+    subject: str
+    source: str
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderPage:
+    """The fields of the header in their order: names and decoded values."""
+
+    frame: Frame
+    message: Stored
+    subject: str
+    fields: Sequence[tuple[str, str]]
+    cut: bool
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/source: header and body as they travelled."""
+    found, octets = await reading.load(services, visit, upto=SOURCE_OCTETS)
+    text = octets[:SOURCE_OCTETS].decode("utf-8", "replace").replace("\r\n", "\n")
+    around = surround(visit, found.boxes, found.box.id)
+    page = SourcePage(around, found, plain.line(found.subject), text, found.size > SOURCE_OCTETS)
+    return services.pages.answer(visit, "mail/source.html", page)
+
+
+async def header(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/entetes: the header as a table, for whoever looks where a message came from."""
+    found, octets = await reading.load(services, visit, upto=0)
+    root = unpack(found.parts)
+    fields: list[tuple[str, str]] = []
+    for one in headers.fields(octets, root.start, root.body):
+        if len(fields) == MAX_FIELDS:
+            break
+        name = octets[one.start : one.value].split(b":")[0].decode("ascii", "replace").strip()
+        value = headers.clean(headers.decode(octets[one.value : one.end]))
+        fields.append((name, value[:MAX_VALUE]))
+    around = surround(visit, found.boxes, found.box.id)
+    page = HeaderPage(around, found, plain.line(found.subject), fields, len(fields) == MAX_FIELDS)
+    return services.pages.answer(visit, "mail/header.html", page)
