@@ -5,6 +5,7 @@ costs what page 1 costs.
 """
 
 from mailserver.store.webmail.acting import empty, erase, flag, flag_once, move, undo_move
+from mailserver.store.webmail.bringing import append_new
 from mailserver.store.webmail.choosing import Chosen
 from mailserver.store.webmail.conversation import conversation
 from mailserver.store.webmail.drafting import drafts, letter_sent, replace_draft
@@ -37,6 +38,7 @@ __all__ = [
     "Sort",
     "Stored",
     "View",
+    "append_new",
     "around",
     "conversation",
     "drafts",

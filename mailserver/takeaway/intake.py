@@ -1,0 +1,233 @@
+"""Messages that a person brings along: .eml, .mbox and .zip files of them, into one folder.
+
+Nothing is believed: a zip file may unpack to at most `MAX_UNPACKED` octets and `MAX_MEMBERS` members, each message is
+bounded like one that is received, and what is no message is refused with the reason. A message that the folder has
+already is left out, so that an import which was interrupted can be made again.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import IO, Protocol
+
+from mailserver.errors import Refused, Temporary
+from mailserver.store import blobs, webmail
+from mailserver.store.blobs import Prepared
+from mailserver.store.messages import Quota
+from mailserver.store.transactions import Store, Uncertain
+from mailserver.takeaway import mbox
+
+MAX_UNPACKED = 2 * 1024**3
+MAX_MEMBERS = 50_000
+MAX_MESSAGES = 100_000
+MAX_TOLD = 100
+"""Refused messages that are told one by one."""
+BATCH = 20
+"""Messages of one unit of the store: writers of other accounts have their turn in between."""
+_FIELD = re.compile(rb"(?:From [^\n]*\n)?[!-9;-~]{1,80}[ \t]*:")
+
+
+class Why(Enum):
+    """Why something was not imported."""
+
+    TOO_BIG = "too big"
+    NO_MESSAGE = "no message"
+    DAMAGED = "damaged"
+    UNKNOWN_KIND = "unknown kind of file"
+    FULL = "the mailbox is full"
+    TOO_MANY = "too many messages"
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of an import."""
+
+    imported: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    told: list[tuple[str, Why]] = field(default_factory=list)
+    """The first refused ones: where they were found, and why."""
+
+    def refuse(self, where: str, why: Why) -> None:
+        self.refused += 1
+        if len(self.told) < MAX_TOLD:
+            self.told.append((where, why))
+
+
+class Source(mbox.Lines, Protocol):
+    """A file that messages are read from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def seek(self, place: int, /) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """A message that may be stored."""
+
+    where: str
+    octets: bytes
+    received: int
+    flags: Sequence[str]
+
+
+def bring(
+    store: Store, account_id: int, mailbox_id: int, files: Sequence[tuple[str, IO[bytes]]], limit: int, quota: Quota
+) -> Report:
+    """Import these files, each with its name. Blocking: for a thread. Messages above `limit` octets are refused.
+
+    Raises Refused(NO_SUCH_MAILBOX), Temporary: what was imported by then stays.
+    """
+    report = Report()
+    batch: list[_Brought] = []
+    taken = 0
+    for name, file in files:
+        found = (
+            _zipped(name, file, limit, report)
+            if name.lower().endswith(".zip")
+            else _messages(name, file, limit, report)
+        )
+        for one in found:
+            taken += 1
+            if taken > MAX_MESSAGES:
+                report.refuse(name, Why.TOO_MANY)
+                break
+            batch.append(one)
+            if len(batch) == BATCH or sum(len(had.octets) for had in batch) > limit:
+                _store(store, account_id, mailbox_id, batch, quota, report)
+                batch.clear()
+    _store(store, account_id, mailbox_id, batch, quota, report)
+    return report
+
+
+def _messages(name: str, file: Source, limit: int, report: Report) -> Iterator[_Brought]:
+    """The messages of one file."""
+    match name.lower().rpartition(".")[2]:
+        case "zip":
+            report.refuse(name, Why.UNKNOWN_KIND)
+        case "mbox" | "mbx":
+            yield from _boxed(name, file, limit, report)
+        case "eml":
+            yield from _single(name, file.read(limit + 1), limit, report)
+        case _ if file.read(5) == b"From ":  # Thunderbird's files have no ending
+            file.seek(0)
+            yield from _boxed(name, file, limit, report)
+        case _:
+            report.refuse(name, Why.UNKNOWN_KIND)
+
+
+def _single(where: str, octets: bytes, limit: int, report: Report) -> Iterator[_Brought]:
+    octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if len(octets) > limit:
+        report.refuse(where, Why.TOO_BIG)
+    elif not _FIELD.match(octets):
+        report.refuse(where, Why.NO_MESSAGE)
+    else:
+        yield _Brought(where, octets, 0, ("\\Seen",))
+
+
+def _boxed(name: str, file: Source, limit: int, report: Report) -> Iterator[_Brought]:
+    number = 0
+    for number, found in enumerate(mbox.entries(file, limit), 1):
+        where = f"{name}, {number}"
+        if (not found.octets and found.size > limit) or len(found.octets) > limit:
+            report.refuse(where, Why.TOO_BIG)
+        elif not _FIELD.match(found.octets):
+            report.refuse(where, Why.NO_MESSAGE)
+        else:
+            yield _Brought(where, found.octets, found.received, found.flags)
+    if not number:
+        report.refuse(name, Why.NO_MESSAGE)
+
+
+def _zipped(name: str, file: IO[bytes], limit: int, report: Report) -> Iterator[_Brought]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [one for one in archive.infolist() if not one.is_dir()]
+            if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > MAX_UNPACKED:
+                report.refuse(name, Why.TOO_BIG)
+                return
+            for member in members:
+                yield from _member(f"{name}: {member.filename}", archive, member, limit, report)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, UnicodeError):
+        # RuntimeError: it is encrypted; NotImplementedError: an uncommon compression.
+        report.refuse(name, Why.DAMAGED)
+
+
+def _member(
+    where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int, report: Report
+) -> Iterator[_Brought]:
+    with archive.open(member) as inside:
+        yield from _messages(where, _Bounded(inside, member.file_size), limit, report)
+
+
+class _Bounded:
+    """A member of a zip file that yields no more than its head announced (a zip bomb lies there)."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._took(self._file.readline(min(size, self._left) if size >= 0 else self._left))
+
+    def read(self, size: int = -1) -> bytes:
+        return self._took(self._file.read(min(size, self._left) if size >= 0 else self._left))
+
+    def seek(self, place: int) -> int:
+        self._left += self._file.tell() - place
+        return self._file.seek(place)
+
+    def _took(self, octets: bytes) -> bytes:
+        self._left -= len(octets)
+        return octets
+
+
+# ---------------------------------------------------------------------- storing
+
+
+def _store(
+    store: Store, account_id: int, mailbox_id: int, batch: Sequence[_Brought], quota: Quota, report: Report
+) -> None:
+    """Store a batch as one unit; when there is no room for all of it, message by message."""
+    if not batch:
+        return
+    ready = [(blobs.prepare(one.octets, store.blobs), one) for one in batch]
+    try:
+        _unit(store, account_id, mailbox_id, ready, quota, report)
+    except Refused as refusal:
+        if len(ready) > 1:
+            for one in batch:
+                _store(store, account_id, mailbox_id, [one], quota, report)
+        elif refusal.reason.name in ("OVER_QUOTA", "LIMIT"):
+            report.refuse(batch[0].where, Why.FULL)
+        else:
+            raise
+
+
+def _unit(
+    store: Store,
+    account_id: int,
+    mailbox_id: int,
+    ready: Sequence[tuple[Prepared, _Brought]],
+    quota: Quota,
+    report: Report,
+) -> None:
+    files = [prepared.file for prepared, _ in ready if prepared.file is not None]
+    try:
+        new = [(prepared, one.flags, one.received) for prepared, one in ready]
+        imported, spare = store.write_now(webmail.append_new, account_id, mailbox_id, new, quota)
+    except Uncertain:  # the collector finds out whether they are needed
+        raise
+    except (Refused, Temporary):
+        for name in files:
+            blobs.remove_file(store.blobs, name)
+        raise
+    for name in spare:
+        blobs.remove_file(store.blobs, name)
+    report.imported += imported
+    report.duplicates += len(ready) - imported

@@ -1,0 +1,139 @@
+"""What people bring along: every kind of file, what is refused and why, what was exported comes back."""
+
+import asyncio
+import io
+import zipfile
+from typing import IO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.identity import Principal
+from mailserver.store import mailboxes, messages
+from mailserver.store.flags import FIRST_KEYWORD_BIT, SEEN
+from mailserver.store.messages import NO_QUOTA, Quota
+from mailserver.takeaway import folder, intake, mbox
+from mailserver.takeaway.intake import Report, Why
+from tests.caretaker.conftest import House
+
+LIMIT = 100_000
+MAIL = b"From: a@exemple.org\r\nSubject: %d\r\nDate: Tue, 24 Nov 2026 10:20:00 +0100\r\n\r\nBonjour\r\nFrom ici\r\n"
+
+
+async def bring(house: House, person: Principal, name: str, octets: bytes, quota: Quota = NO_QUOTA) -> Report:
+    await house.store.write(mailboxes.provision, person.account_id)
+    box = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
+    files: list[tuple[str, IO[bytes]]] = [(name, io.BytesIO(octets))]
+    return await asyncio.to_thread(intake.bring, house.store, person.account_id, box.id, files, LIMIT, quota)
+
+
+def zipped(**members: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, octets in members.items():
+            file.writestr(name.replace("__", "/").replace("_", "."), octets)
+    return made.getvalue()
+
+
+def rows(house: House, person: Principal, name: str = "INBOX") -> list[tuple[int, str, int, int]]:
+    box = house.store.read_now(mailboxes.get, person.account_id, name)
+    return house.store.read_now(messages.fetch, person.account_id, box.id, ("uid", "subject", "flags", "internal_date"))
+
+
+async def test_one_message_and_again(house: House) -> None:
+    person = await house.person()
+    report = await bring(house, person, "Lettre.EML", MAIL.replace(b"\r\n", b"\n") % 1)
+    assert (report.imported, report.refused) == (1, 0)
+    again = await bring(house, person, "lettre.eml", MAIL % 1)
+    assert (again.imported, again.duplicates) == (0, 1)
+    ((uid, subject, _, received),) = rows(house, person)
+    assert (subject, received) == ("1", 1795512000)
+    box = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
+    stored = house.store.read_now(messages.octets, person.account_id, box.id, uid, house.store.blobs)
+    assert stored == MAIL % 1
+
+
+async def test_a_folder_that_was_exported_comes_back_as_it_was(house: House) -> None:
+    person = await house.person()
+    for number in range(3):
+        await house.deliver(person.address, MAIL % number)
+    inbox = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
+    house.store.write_now(
+        messages.store_flags, person.account_id, inbox.id, [1], "+", ("\\Seen", "\\Flagged", "$Rouge")
+    )
+    await asyncio.to_thread(house.store.write_now, mailboxes.create, person.account_id, "INBOX/Sous")
+    octets = b"".join(folder.stream(house.store, person.account_id, inbox))
+    with zipfile.ZipFile(io.BytesIO(octets)) as file:
+        assert file.namelist() == ["INBOX.mbox", "INBOX/Sous.mbox"]
+    before = [
+        house.store.read_now(messages.octets, person.account_id, inbox.id, uid, house.store.blobs) for uid in (1, 2, 3)
+    ]
+    was = [row[1:] for row in rows(house, person)]
+    house.store.write_now(messages.erase, person.account_id, inbox.id, [1, 2, 3])
+    report = await bring(house, person, "INBOX.mbox.zip", octets)
+    assert (report.imported, report.duplicates) == (3, 0)
+    assert [row[1:] for row in rows(house, person)] == was
+    after = [
+        house.store.read_now(messages.octets, person.account_id, inbox.id, row[0], house.store.blobs)
+        for row in rows(house, person)
+    ]
+    assert after == before
+
+
+async def test_what_is_refused_is_told_with_its_place(house: House) -> None:
+    person = await house.person()
+    entry = mbox.entry(MAIL % 1, 0, 0, ())
+    box = entry + b"From x Tue Nov 24 10:20:00 2026\n\nRien\n\n" + mbox.entry(MAIL % 2 + b"x" * LIMIT, 0, 0, ()) + entry
+    cases: list[tuple[str, bytes, int, list[tuple[str, Why]]]] = [
+        ("a.mbox", box, 1, [("a.mbox, 2", Why.NO_MESSAGE), ("a.mbox, 3", Why.TOO_BIG)]),
+        ("photo.jpg", b"\xff\xd8\xff", 0, [("photo.jpg", Why.UNKNOWN_KIND)]),
+        ("vide.mbox", b"", 0, [("vide.mbox", Why.NO_MESSAGE)]),
+        ("faux.zip", b"PK\x03\x04rien", 0, [("faux.zip", Why.DAMAGED)]),
+        ("gros.eml", b"A: b\r\n\r\n" + b"x" * LIMIT, 0, [("gros.eml", Why.TOO_BIG)]),
+        ("texte.eml", b"Bonjour\r\n\r\nA: b\r\n", 0, [("texte.eml", Why.NO_MESSAGE)]),
+        (
+            "lot.zip",
+            zipped(dedans_zip=zipped(a_eml=MAIL % 3), dir__b_eml=MAIL % 4, Sans=entry),
+            1,
+            [("lot.zip: dedans.zip", Why.UNKNOWN_KIND)],
+        ),
+    ]
+    for name, octets, imported, told in cases:
+        report = await bring(house, person, name, octets)
+        assert (report.imported, report.told) == (imported, told), name
+
+
+async def test_a_zip_bomb_is_not_unpacked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = await house.person()
+    monkeypatch.setattr(intake, "MAX_UNPACKED", 1000)
+    report = await bring(house, person, "bombe.zip", zipped(a_mbox=b"x" * 100_000))
+    assert report.told == [("bombe.zip", Why.TOO_BIG)]
+    lying = zipped(a_eml=MAIL % 1 + b"y" * 50_000).replace(
+        (50_000 + len(MAIL % 1)).to_bytes(4, "little"), b"\x20\0\0\0"
+    )
+    report = await bring(house, person, "ment.zip", lying)
+    assert report.imported + report.refused >= 1
+    assert all(len(str(row[1])) < 100 for row in rows(house, person))
+
+
+async def test_a_full_mailbox_takes_what_fits(house: House) -> None:
+    person = await house.person()
+    three = b"".join(mbox.entry(MAIL % number, 0, 0, ()) for number in range(3))
+    report = await bring(house, person, "a.mbox", three, Quota(2 * len(MAIL % 1) + 10))
+    assert (report.imported, report.told) == (2, [("a.mbox, 3", Why.FULL)])
+
+
+@given(st.binary(max_size=400))
+def test_any_file_is_read(octets: bytes) -> None:
+    found = list(mbox.entries(io.BytesIO(b"From x\n" + octets), 200))
+    assert sum(len(one.octets) for one in found) <= 2 * len(octets) + 2 * len(found)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=4), st.integers(0, 2**31))
+def test_entries_undo_what_entry_did(bodies: list[bytes], received: int) -> None:
+    sent = [b"Subject: x\r\n\r\n" + body.replace(b"\r", b"").replace(b"\n", b"\r\n") + b"\r\n" for body in bodies]
+    file = b"".join(mbox.entry(octets, received, SEEN | 1 << FIRST_KEYWORD_BIT, ("$a",)) for octets in sent)
+    found = list(mbox.entries(io.BytesIO(file), 1000))
+    assert [one.octets for one in found] == sent
+    assert all((one.received == received and one.flags == ("\\Seen", "$a")) or one.received == 0 for one in found)
