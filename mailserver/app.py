@@ -31,6 +31,7 @@ from mailserver.identity import Directory
 from mailserver.indexer import Indexer
 from mailserver.login import Login
 from mailserver.moderation import Moderation
+from mailserver.outbox import Outbox
 from mailserver.sealer import Sealer
 from mailserver.settings import Settings
 from mailserver.store import news
@@ -230,6 +231,14 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         delivery=services.delivery,
         clock=services.clock,
     )
+    outbox = Outbox(
+        settings=services.settings,
+        store=services.store,
+        directory=services.directory,
+        delivery=services.delivery,
+        submission=services.submission,
+        clock=services.clock,
+    )
     sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)
     always: dict[str, Callable[[], Awaitable[None]]] = {
         "relay": relay.run,
@@ -237,6 +246,7 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "caretaker": caretaker.run,
         "moderation": moderation.run,
         "sealer": sealer.run,
+        "outbox": outbox.run,
     }
     return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
 

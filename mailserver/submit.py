@@ -6,7 +6,7 @@ the rest.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -47,6 +47,15 @@ class Route:
     def leaves(self) -> bool:
         """True when somebody elsewhere gets it: directly, or as a member of a list."""
         return bool(self.remote) or any(one.remote for one in self.local)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The sender's copy, where it differs from the message in Sent."""
+
+    box: int = 0
+    """A mailbox of the sender; 0: Sent."""
+    octets: bytes = b""
 
 
 class Submission:
@@ -108,12 +117,16 @@ class Submission:
         utf8: bool = False,
         save_to_sent: bool = False,
         resent: bool = False,
+        copy: "Copy | None" = None,
+        within: Callable[[Tx], None] | None = None,
     ) -> str:
         """Send a message; its identifier once everything is committed and synced.
 
         `resent`: `resend` has said on top who sends it, so that its author may be anybody.
         `principal` None: the service itself. `recipients` are addresses, or Targets that also say which reports are
-        wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`.
+        wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`. `copy`: what is kept
+        where, with `save_to_sent`, other than the message in Sent. `within` runs in the unit that commits it all;
+        what it raises undoes the unit.
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), Temporary.
         """
@@ -150,13 +163,30 @@ class Submission:
         kept = b""
         if save_to_sent and principal is not None:
             await asyncio.sleep(0)
-            kept = b"".join((added, octets[: written.header_end], *rest))
+            own = (copy.octets,) if copy and copy.octets else (octets[: written.header_end], *rest)
+            kept = b"".join((added, *own))
         sender = Sender.person(principal) if principal else None
         envelope = Envelope(reverse_path, route.local, sender)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
         addresses = [one if isinstance(one, str) else one.address for one in recipients]
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
-        await self._commit(parts, kept, options, tuple(named), step)
+
+        def unit(tx: Tx, sent: blobs.Prepared | None) -> list[str]:
+            if within is not None:
+                within(tx)
+            return submit_unit(
+                tx,
+                parts,
+                sent,
+                options.account_id,
+                self._settings.outbound.lifetime,
+                tuple(named),
+                name,
+                step,
+                copy.box if copy else 0,
+            )
+
+        await self._commit(parts, kept, unit)
         log.info(
             "submitted",
             id=name,
@@ -336,20 +366,11 @@ class Submission:
         return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
 
     async def _commit(
-        self, parts: Sequence[Part], kept: bytes, options: Options, named: tuple[int, ...], step: Trace
+        self, parts: Sequence[Part], kept: bytes, unit: Callable[[Tx, blobs.Prepared | None], list[str]]
     ) -> None:
         sent = await self._delivery.prepare(kept) if kept else None
         async with self._delivery.discarding(*(part.prepared for part in parts), sent):
-            unused = await self._store.write(
-                submit_unit,
-                parts,
-                sent,
-                options.account_id,
-                self._settings.outbound.lifetime,
-                named,
-                options.name,
-                step,
-            )
+            unused = await self._store.write(unit, sent)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
@@ -363,10 +384,12 @@ def submit_unit(
     named: tuple[int, ...] = (),
     name: str = "",
     trace: Trace | None = None,
+    copy_box: int = 0,
 ) -> list[str]:
     """Local appearances, queue rows and the copy in Sent. Returns files that turned out not to be needed.
 
     `named`: the functional boxes in whose name it goes: who sent it is put on record there, and the copy is theirs.
+    `copy_box`: a mailbox of the sender that the copy goes to instead, if it is still there.
     Raises Refused(FORBIDDEN) when the right to do so has just gone.
     """
     boxes.sent(tx, account_id, named, name)
@@ -374,7 +397,10 @@ def submit_unit(
     if sent is not None:
         sent_id, used = messages.store_content(tx, sent)
         owner = named[0] if named else account_id
-        messages.place(tx, owner, _sent_box(tx, owner), sent_id, sent.size, SEEN)
+        if copy_box and any(box.id == copy_box for box in mailboxes.listing(tx, account_id)):
+            messages.place(tx, account_id, copy_box, sent_id, sent.size, SEEN)
+        else:
+            messages.place(tx, owner, _sent_box(tx, owner), sent_id, sent.size, SEEN)
         if sent.file is not None and not used:
             unused.append(sent.file)
     return unused

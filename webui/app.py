@@ -24,13 +24,16 @@ from mailserver.login.recovery import Recovery
 from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
 from mailserver.noticeboard import Noticeboard
+from mailserver.outbox import Outbox
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from webui import (
     account,
     activation,
+    borrowing,
     compose,
+    departures,
     devices,
     factor,
     faults,
@@ -45,9 +48,13 @@ from webui import (
     preferences,
     private,
     recovery,
+    renewing,
     secretariat,
     security,
     sending,
+    suggesting,
+    uploading,
+    writinghabits,
 )
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
@@ -131,6 +138,14 @@ def create(
         outside=outside or Outside(),
         books=books,
         suggestions=Suggestions(settings=settings, store=store, directory=directory, books=books),
+        outbox=Outbox(
+            settings=settings,
+            store=store,
+            directory=directory,
+            delivery=delivery,
+            submission=submission,
+            clock=clock,
+        ),
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)
@@ -152,6 +167,8 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/connexion", guest(portal.show), methods=["GET"]),
         Route("/connexion/code", guest(portal.second_step), methods=["POST"]),
         Route("/connexion/code", guest(portal.show), methods=["GET"]),
+        Route("/session/etat", guest(renewing.state), methods=["GET"]),
+        Route("/session/renouveler", doors.ended(renewing.renew), methods=["POST"]),
         Route("/deconnexion", doors.visit(portal.log_out), methods=["POST"]),
         Route("/activation", guest(activation.show), methods=["GET"]),
         Route("/activation", guest(activation.activate), methods=["POST"]),
@@ -224,6 +241,17 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
         Route("/ecrire/{draft:key}", visit(compose.edit), methods=["GET"]),
         Route("/ecrire/{draft:key}/envoyer", visit(sending.confirm), methods=["POST"]),
+        Route("/ecrire/{draft:key}/depuis", visit(borrowing.show), methods=["GET"]),
+        Route("/ecrire/{draft:key}/depuis", visit(borrowing.take), methods=["POST"]),
+        Route("/ecrire/{draft:key}/image", visit(uploading.picture)),
+        Route("/ecrire/garder", visit(uploading.save), methods=["POST"]),
+        Route("/ecrire/piece", visit(uploading.add, files=True), methods=["POST"]),
+        Route("/destinataires", visit(suggesting.find)),
+        Route("/envois", visit(departures.show), methods=["GET"]),
+        Route("/envois/{number:key}", visit(departures.change), methods=["POST"]),
+        Route("/envois/{number:key}/etat", visit(departures.state)),
+        Route("/reglages/ecriture", visit(writinghabits.show), methods=["GET"]),
+        Route("/reglages/ecriture", visit(writinghabits.save), methods=["POST"]),
         Route("/recherche", visit(finding.show)),
         Route("/recherche/garder", visit(finding.keep), methods=["POST"]),
         Route("/reglages", visit(preferences.show), methods=["GET"]),

@@ -122,6 +122,20 @@ class Doors:
 
         return endpoint
 
+    def ended(self, handler: GuestHandler) -> Endpoint:
+        """An endpoint for the page of a session that may have ended: its form was written by us for that session."""
+
+        async def endpoint(request: Request) -> Response:
+            guest = self.caller(request)
+            try:
+                token_hash = self._services.keys.stored(guest.cookie(SESSION)[:MAX_COOKIE])
+                guest = await self._with_form(replace(guest, owner=session_owner(token_hash)), 0)
+                return await handler(self._services, guest)
+            except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
+                return faults.answer(self._services, guest, error)
+
+        return endpoint
+
     async def _late(self, handler: VisitHandler, guest: Guest, before: Visit, guard: Guard | None) -> Response:
         """A form that took its time, perhaps on purpose: whose session ended meanwhile does nothing any more."""
         visit, why = await self._visit(guest.request, guest)

@@ -53,6 +53,16 @@ async def admit(services: Services, guest: Guest, principal: Principal, wish: Wi
     """Open a session and lead to the chosen interface, with the text that was waiting if there is any."""
     web = services.settings.web
     lifetime = web.shared_session_minutes * 60 if wish.shared else web.session_hours * 3600
+    token = await open_session(services, guest, principal, lifetime, wish.interface)
+    response = await _destination(services, guest, principal, wish, token)
+    set_cookie(response, guest, SESSION, token)
+    if not wish.shared:
+        set_cookie(response, guest, INTERFACE, wish.interface, seconds=YEAR)
+    return response
+
+
+async def open_session(services: Services, guest: Guest, principal: Principal, lifetime: int, interface: str) -> str:
+    """A new session instead of the browser's former one; its token."""
     token = services.keys.new_token()
     former = guest.cookie(SESSION)[:100]
     if former:
@@ -63,15 +73,11 @@ async def admit(services: Services, guest: Guest, principal: Principal, wish: Wi
         principal.account_id,
         principal.login_version,
         lifetime,
-        wish.interface,
+        interface,
         guest.peer,
         guest.request.headers.get("user-agent", ""),
     )
-    response = await _destination(services, guest, principal, wish, token)
-    set_cookie(response, guest, SESSION, token)
-    if not wish.shared:
-        set_cookie(response, guest, INTERFACE, wish.interface, seconds=YEAR)
-    return response
+    return token
 
 
 async def renew(services: Services, visit: Visit) -> tuple[Visit, str]:

@@ -61,6 +61,10 @@ class Frame:
     """The password has to be renewed soon: by when."""
     closing: str = ""
     """The account will be closed: when."""
+    departure: int = 0
+    """A letter that has just been sent and can still be called back."""
+    draft: int = 0
+    """What it would be again."""
 
     def folder(self, mailbox_id: int) -> Folder:
         """The folder of a mailbox that is in the list."""
@@ -110,6 +114,8 @@ def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: st
         shortage,
         renewal,
         closing,
+        positive(visit.query("envoi")),
+        positive(visit.query("brouillon")),
     )
 
 
@@ -187,6 +193,11 @@ def announcement(visit: Visit) -> str:
         "tard": _("Il est trop tard pour annuler."),
         "envoye": _("Message envoyé."),
         "brouillon": _("Brouillon enregistré."),
+        "part": ngettext("Envoi dans %(n)s seconde.", "Envoi dans %(n)s secondes.", count),
+        "programme": _("Envoi programmé."),
+        "rappele": _("Envoi annulé : votre message est de nouveau un brouillon."),
+        "parti": _("Il est trop tard : le message est parti."),
+        "ecriture": _("Signatures et modèles enregistrés."),
         "abandon": _("Brouillon mis à la corbeille."),
         "cree": _("Dossier créé."),
         "renomme": _("Dossier renommé."),

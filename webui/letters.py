@@ -1,9 +1,11 @@
 """A letter being written: its values, its form, and the draft it is kept as.
 
 A draft is an ordinary message in Drafts, so other programs can go on with it. What only our form knows (recipients
-that are not addresses yet, which message is answered) travels in `X-Web-` fields, which a sent message does not have.
+that are not addresses yet, which message is answered, how it is to leave) travels in `X-Web-` fields, which a sent
+message does not have. The quoted original is not in a draft: it is put in when the letter leaves.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +18,7 @@ from mailserver.mime.compose import Attachment, NewMessage, build
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.replies import correspondents, thread
 from mailserver.store import messages, webmail
-from webui import plaintext
+from webui import htmlview, plaintext
 from webui.effort import computed
 from webui.forms import Form, positive
 from webui.visit import Services, Visit
@@ -25,6 +27,9 @@ MAX_SUBJECT = 500
 MAX_TEXT = 1_000_000
 MAX_RECIPIENTS_TEXT = 60_000
 MAX_NAME = 200
+MAX_FORWARDS = 50
+USUAL, NONE = 0, -1
+"""Instead of the number of a signature, or of the mailbox for the copy: the usual one, none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +41,40 @@ class Letter:
     bcc: str = ""
     subject: str = ""
     text: str = ""
+    html: str = ""
+    """The text as HTML, cleaned; empty: it is plain."""
     urgent: bool = False
     receipt: bool = False
     answers: int = 0
     """The message this one answers, 0 for none."""
-    forwards: int = 0
-    """The message this one passes on."""
+    forwards: tuple[int, ...] = ()
+    """The messages this one passes on."""
+    quotes: bool = False
+    """The message that is answered or passed on is quoted, by us, when the letter leaves."""
     draft: int = 0
     """The draft this letter was read from; 0 before it was first saved."""
     key: str = ""
     """Made with the form: the same letter keeps it through every save, and is sent once."""
+    sender: str = ""
+    """The address it is from; empty: the person's first one."""
+    behalf: bool = False
+    """Readers see that the person wrote it for a functional box."""
+    delivery: bool = False
+    """A report of delivery is wanted (RFC 3461)."""
+    apart: bool = False
+    """One copy for each recipient."""
+    copy: int = USUAL
+    """The mailbox for the sender's copy."""
+    signature: int = USUAL
 
     @property
     def recipients(self) -> str:
         return f"{self.to}{self.cc}{self.bcc}"
+
+    @property
+    def source(self) -> int:
+        """The message that is quoted."""
+        return (self.answers or next(iter(self.forwards), 0)) if self.quotes else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +96,58 @@ class Kept:
 
 def from_form(form: Form) -> Letter:
     """The letter as posted; over-long values are cut, which the form's own limits make impossible by hand."""
+    text = form.text("texte").replace("\r\n", "\n")[:MAX_TEXT]
     return Letter(
         to=_line(form.text("a"), MAX_RECIPIENTS_TEXT),
         cc=_line(form.text("cc"), MAX_RECIPIENTS_TEXT),
         bcc=_line(form.text("cci"), MAX_RECIPIENTS_TEXT),
         subject=_line(form.text("objet"), MAX_SUBJECT),
-        text=form.text("texte").replace("\r\n", "\n")[:MAX_TEXT],
+        text=text,
+        html=_posted_html(form, text),
         urgent=form.has("urgent"),
         receipt=form.has("accuse"),
         answers=form.number("repond"),
-        forwards=form.number("transfere"),
+        forwards=numbers(form.text("transfere")),
+        quotes=form.has("citation"),
         draft=form.number("brouillon"),
         key=form.text("cle")[:64],
+        sender=form.text("de").partition(" ")[0][:320],
+        behalf=form.text("de").endswith(" part"),
+        delivery=form.has("remise"),
+        apart=form.has("separes"),
+        copy=_choice(form.text("copie")),
+        signature=_choice(form.text("signature")),
     )
+
+
+def _posted_html(form: Form, text: str) -> str:
+    """The formatted text, unless the plain one was changed where there was no editor to change the other."""
+    html = form.text("html")[:MAX_TEXT]
+    if not html or form.has("editeur"):
+        return outgoing(html)
+    return outgoing(html) if plain(html).split() == text.split() else ""
+
+
+def outgoing(html: str) -> str:
+    """HTML that may leave: cleaned as what comes in is, its own pictures named as parts (RFC 2392)."""
+    if not html.strip():
+        return ""
+    return htmlview.clean(html, lambda name: f"cid:{name}").html.strip()
+
+
+def plain(html: str) -> str:
+    """HTML as plain text."""
+    return plaintext.from_html(html)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Positive numbers between commas, at most MAX_FORWARDS."""
+    found = (positive(one) for one in text[:2000].split(",")[:MAX_FORWARDS])
+    return tuple(dict.fromkeys(number for number in found if number))
+
+
+def _choice(text: str) -> int:
+    return NONE if text == "-1" else positive(text)
 
 
 def _line(text: str, limit: int) -> str:
@@ -98,43 +162,104 @@ def author(principal: Principal) -> Correspondent:
     return Correspondent(principal.name, principal.address)
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """The original, in both forms, and the pictures its HTML shows."""
+
+    text: str = ""
+    html: str = ""
+    pictures: tuple[Attachment, ...] = ()
+
+
 async def written(
-    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], *, draft: bool
+    services: Services,
+    visit: Visit,
+    letter: Letter,
+    attachments: Sequence[Attachment],
+    sender: Correspondent | None = None,
+    quoted: Quoted | None = None,
+    *,
+    draft: bool,
 ) -> bytes:
     """The octets of a letter. As a draft it keeps what only the form knows. Raises Refused(TOO_BIG)."""
-    if sum(len(one.octets) for one in attachments) > services.attachment_octets:
+    everything = [*attachments, *(quoted.pictures if quoted else ())]
+    if sum(len(one.octets) for one in everything) > services.attachment_octets:
         raise Refused(Reason.TOO_BIG)
     in_reply_to, references = await _threading(services, visit, letter)
+    text, html = _bodies(letter, quoted, below=visit.preferences.answer_below)
+    to, cc, bcc = addressees(letter.to), addressees(letter.cc), addressees(letter.bcc)
+    if letter.apart and not draft:
+        to, cc, bcc = (), (), (*to, *cc, *bcc)
+    own = author(visit.principal)
+    message = NewMessage(
+        author=sender or own,
+        sender=own if letter.behalf and sender and sender.address != own.address else None,
+        date=services.clock.now(),
+        message_id=message_id(services, letter),
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        subject=letter.subject,
+        text=text,
+        html=html,
+        attachments=tuple(everything),
+        in_reply_to=in_reply_to,
+        references=references,
+        more=tuple((name, value) for name, value in _fields(visit, letter, draft=draft) if value),
+        zone=visit.language.offset(visit.now),
+    )
+    size = len(text) + len(html) + sum(len(one.octets) for one in everything)
+    return await computed(size, build, message, bcc=True)
+
+
+def message_id(services: Services, letter: Letter) -> str:
+    """The letter's message id: its own from the first save on."""
+    name = services.keys.stored(letter.key or services.keys.new_token()).hex()[:32]
+    return f"<{name}@{services.settings.domain}>"
+
+
+def _bodies(letter: Letter, quoted: Quoted | None, *, below: bool) -> tuple[str, str]:
+    """The plain and the HTML text of the message, with what it quotes; a plain letter has no HTML."""
+    texts = [plain(letter.html) if letter.html else letter.text.rstrip("\n")]
+    pages = [letter.html]
+    if quoted is not None:
+        texts.append(quoted.text.strip("\n"))
+        pages.append(quoted.html)
+    if below:
+        texts.reverse()
+        pages.reverse()
+    text = "\n\n".join(filter(None, texts)) + "\n"
+    page = "\n".join(filter(None, pages))
+    html = f'<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{page}</body></html>'
+    return text, html if letter.html else ""
+
+
+def _fields(visit: Visit, letter: Letter, *, draft: bool) -> list[tuple[str, str]]:
     more: list[tuple[str, str]] = []
     if letter.urgent:
         more += [("X-Priority", "1 (Highest)"), ("Importance", "High")]
     if letter.receipt:
-        more.append(("Disposition-Notification-To", visit.principal.address))
+        more.append(("Disposition-Notification-To", letter.sender or visit.principal.address))
     if draft:
+        known = {
+            "answers": letter.answers,
+            "forwards": letter.forwards,
+            "quotes": letter.quotes,
+            "key": letter.key,
+            "sender": letter.sender,
+            "behalf": letter.behalf,
+            "delivery": letter.delivery,
+            "apart": letter.apart,
+            "copy": letter.copy,
+            "signature": letter.signature,
+        }
         more += [
-            ("X-Web-Letter", f"{letter.answers}.{letter.forwards}.{letter.key}"),
+            ("X-Web-Letter", json.dumps({name: value for name, value in known.items() if value})),
             ("X-Web-To", letter.to),
             ("X-Web-Cc", letter.cc),
             ("X-Web-Bcc", letter.bcc),
         ]
-    name = services.keys.stored(letter.key or services.keys.new_token()).hex()[:32]
-    message = NewMessage(
-        author=author(visit.principal),
-        date=services.clock.now(),
-        message_id=f"<{name}@{services.settings.domain}>",
-        to=addressees(letter.to),
-        cc=addressees(letter.cc),
-        bcc=addressees(letter.bcc),
-        subject=letter.subject,
-        text=letter.text,
-        attachments=tuple(attachments),
-        in_reply_to=in_reply_to,
-        references=references,
-        more=tuple((name, value) for name, value in more if value),
-        zone=visit.language.offset(visit.now),
-    )
-    size = len(letter.text) + sum(len(one.octets) for one in attachments)
-    return await computed(size, build, message, bcc=True)
+    return more
 
 
 async def _threading(services: Services, visit: Visit, letter: Letter) -> tuple[str, tuple[str, ...]]:
@@ -180,7 +305,8 @@ async def keep(services: Services, visit: Visit, letter: Letter, attachments: Se
     Raises Refused(CONFLICT | OVER_QUOTA | TOO_BIG).
     """
     letter = letter if letter.key else replace(letter, key=services.keys.new_token())
-    octets = await written(services, visit, letter, attachments, draft=True)
+    sender = Correspondent(visit.principal.name, letter.sender) if letter.sender else None
+    octets = await written(services, visit, letter, attachments, sender, draft=True)
     prepared = await services.delivery.prepare(octets)
     quota = messages.Quota.of(services.settings.limits)
     draft_id = await services.store.write(webmail.replace_draft, visit.account_id, letter.draft, prepared, quota)
@@ -200,31 +326,70 @@ def _kept(octets: bytes, root: Part, draft_id: int) -> Kept:
 def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
     """The values of a stored draft."""
     ours = root.header(octets, "X-Web-Letter")
-    answers, forwards, key = [*ours.split(".", 2), "", ""][:3]
+    known = _known(ours)
     fields = {
         name: (root.header(octets, f"X-Web-{name}") if ours else "") or listed(correspondents(octets, root, name))
         for name in ("To", "Cc", "Bcc")
     }
+    _, formatted = plaintext.body_parts(root)
     return Letter(
         to=fields["To"],
         cc=fields["Cc"],
         bcc=fields["Bcc"],
         subject=root.header(octets, "Subject"),
         text=plaintext.readable(octets, root)[:MAX_TEXT],
+        html=_own_html(formatted.text(octets, MAX_TEXT * 4)) if formatted is not None else "",
         urgent=bool(root.header(octets, "X-Priority").startswith("1")),
         receipt=bool(root.header(octets, "Disposition-Notification-To")),
-        answers=positive(answers),
-        forwards=positive(forwards),
+        answers=_integer(known.get("answers")),
+        forwards=tuple(map(_integer, _several(known.get("forwards")))),
+        quotes=known.get("quotes") is True,
         draft=draft_id,
-        key=key,
+        key=str(known.get("key", ""))[:64],
+        sender=str(known.get("sender", ""))[:320],
+        behalf=known.get("behalf") is True,
+        delivery=known.get("delivery") is True,
+        apart=known.get("apart") is True,
+        copy=_integer(known.get("copy")),
+        signature=_integer(known.get("signature")),
     )
 
 
+def _own_html(page: str) -> str:
+    """The body of a draft's HTML, without the page around it."""
+    return outgoing(page[:MAX_TEXT])
+
+
+def _known(ours: str) -> dict[str, object]:
+    """What our form noted in a draft; another program may have written anything there."""
+    try:
+        found = json.loads(ours)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _integer(value: object) -> int:
+    return value if isinstance(value, int) and -1 <= value < 10**18 else 0
+
+
+def _several(value: object) -> list[object]:
+    return value[:MAX_FORWARDS] if isinstance(value, list) else []
+
+
 def _attachments(octets: bytes, root: Part) -> list[Attachment]:
-    return [
+    """Files, and the pictures that the HTML shows."""
+    files = [
         Attachment(part.filename or f"piece-{part.number}", part.type, part.content(octets))
         for part in root.attachments()
     ]
+    known = {id(part) for part in root.attachments()}
+    pictures = [
+        Attachment(part.filename or f"image-{part.number}", part.type, part.content(octets), part.content_id)
+        for part in root.walk()
+        if part.content_id and part.type.startswith("image/") and id(part) not in known
+    ]
+    return [*files, *pictures]
 
 
 def listed(those: Sequence[Correspondent]) -> str:
@@ -236,5 +401,5 @@ def _shown(person: Correspondent) -> str:
     name = person.name.replace('"', "").strip()
     if not name:
         return person.address
-    plain = all(char.isalnum() or char in " '-.’" for char in name)
-    return f"{name} <{person.address}>" if plain else f'"{name}" <{person.address}>'
+    plain_name = all(char.isalnum() or char in " '-.’" for char in name)
+    return f"{name} <{person.address}>" if plain_name else f'"{name}" <{person.address}>'

@@ -60,7 +60,8 @@ async def take(services: Services, guest: Guest, account_id: int) -> Parked | No
     if octets is None:
         return None
     kept = json.loads(octets)
-    return Parked(Letter(**kept["letter"]), bool(kept["files"]))
+    letter = Letter(**{**kept["letter"], "forwards": tuple(kept["letter"]["forwards"])})
+    return Parked(letter, bool(kept["files"]))
 
 
 def forget(response: Response, guest: Guest) -> None:

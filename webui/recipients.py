@@ -9,9 +9,10 @@ from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import Principal
 from mailserver.mime.addresses import parse as parse_addresses
 from mailserver.mime.fields import Correspondent
+from mailserver.mime.headers import clean as clean_text
 from mailserver.rules import Denied
 from mailserver.store import personal_lists
-from webui.letters import commas, listed
+from webui.letters import MAX_RECIPIENTS_TEXT, commas, listed
 from webui.visit import Guest, Services, Visit
 
 MAX_RECIPIENTS = 500
@@ -60,6 +61,11 @@ async def look(
     rest = [question.typed for question in questions]
     shown = ", ".join(filter(None, [listed(recognised), *rest]))
     return Field(recognised, tuple(questions), shown)
+
+
+def clean_recipients(text: str) -> str:
+    """Recipients from an address of ours (`?a=`), on one line."""
+    return clean_text(text)[:MAX_RECIPIENTS_TEXT]
 
 
 def entries(text: str) -> list[str]:

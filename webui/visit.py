@@ -19,6 +19,7 @@ from mailserver.login.recovery import Recovery
 from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
 from mailserver.noticeboard import Noticeboard
+from mailserver.outbox import Outbox
 from mailserver.preferences import Preferences
 from mailserver.settings import Settings
 from mailserver.store.searches import Search
@@ -62,6 +63,7 @@ class Services:
     board: Noticeboard
     books: AddressBooks
     suggestions: Suggestions
+    outbox: Outbox
 
     @property
     def attachment_octets(self) -> int:

@@ -26,6 +26,7 @@ from mailserver.store.schema.rosters import (
     personal_list_member,
 )
 from mailserver.store.schema.sharing import annotation, mailbox_act, mailbox_right
+from mailserver.store.schema.writing import outbox
 from mailserver.store.statements import Tx
 
 MESSAGES = 500
@@ -162,6 +163,14 @@ def _held(tx: Tx, account_id: int) -> bool:
     return bool(tx.execute(delete(held_message).where(mine)).rowcount)
 
 
+def _outbox(tx: Tx, account_id: int) -> bool:
+    """Letters of the person that wait for their time."""
+    mine = outbox.c.account_id == account_id
+    for column in (outbox.c.content_id, outbox.c.draft_id):
+        collect.note(tx, select(column.label("content_id")).where(mine))
+    return bool(tx.execute(delete(outbox).where(mine)).rowcount)
+
+
 # ---------------------------------------------------------------------- everything else
 
 
@@ -182,7 +191,7 @@ def _belongings(tx: Tx, account_id: int) -> bool:
 
 
 _ENTRY: Final = (person, affiliation, person_word)
-_APART: Final = (mailbox, subscription, collection, held_message)
+_APART: Final = (mailbox, subscription, collection, held_message, outbox)
 
 
 def _collections(tx: Tx, account_id: int) -> bool:
@@ -199,6 +208,7 @@ _STEPS: Final[tuple[Callable[[Tx, int], bool], ...]] = (
     _gone_items,
     _collections,
     _held,
+    _outbox,
     _lists,
     _belongings,
 )

@@ -359,6 +359,25 @@ def ended_owner(tx: Tx, token_hash: bytes) -> int | None:
     ).scalar()
 
 
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A session that was open within the last day, and may still be."""
+
+    account_id: int
+    lifetime: int
+    interface: str
+
+
+def former(tx: Tx, token_hash: bytes) -> Former | None:
+    """The session of a token, whether it has ended or not; None: nobody's, or too long ago."""
+    row = tx.execute(
+        select(session.c.account_id, session.c.lifetime, session.c.interface).where(
+            session.c.token_hash == token_hash, session.c.expires > tx.now - REMEMBERED
+        )
+    ).first()
+    return Former(*tuple(row)) if row is not None else None
+
+
 # ---------------------------------------------------------------------- once only
 
 

@@ -24,7 +24,7 @@ from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import mailboxes, messages, migrate, spool
+from mailserver.store import mailboxes, messages, migrate, sessions, spool
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
@@ -138,6 +138,8 @@ class House:
         if password:
             self.run(self.directory.set_password(made.account_id, Secret(password)))
             self.run(self.login.login(made.login, Secret(password), "127.0.0.1", "test"))
+        # Letters leave at once: tests of calling them back choose otherwise.
+        self.store.write_now(sessions.revise_preferences, made.account_id, {"undo_send": 0})
         found = self.run(self.directory.by_account(made.account_id))
         assert found is not None
         return found

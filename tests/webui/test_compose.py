@@ -43,9 +43,12 @@ def form(browser: Visitor, **values: str) -> dict[str, str]:
     text = browser.text
     area = re.search(r'<textarea id="texte"[^>]*>\n?(.*?)</textarea>', text, re.DOTALL)
     data = {
-        name: browser.field(name) for name in ("cle", "brouillon", "repond", "transfere", "a", "cc", "cci", "objet")
+        name: browser.field(name)
+        for name in ("cle", "brouillon", "repond", "transfere", "signature", "a", "cc", "cci", "objet")
     }
     data["texte"] = unescape(area[1]) if area else ""
+    if 'name="citation" checked' in text:
+        data["citation"] = "on"
     return {**data, **values}
 
 
@@ -119,14 +122,17 @@ def test_answer_threads_quotes_and_marks(house: House, person: Principal, browse
     assert data["a"] == f"Zoé <{zoe.address}>"
     assert data["cc"] == ""
     assert data["objet"] == "Re: Sortie"
-    assert "a écrit" in data["texte"]
-    assert "> Qui vient ?" in data["texte"]
+    assert data["texte"].strip() == ""
+    assert "a écrit" in browser.text
+    assert "&gt; Qui vient ?" in browser.text
     assert (
         form(Visitor_at(browser, f"/s/ecrire?tous={source}"))["cc"]
         == "Emma Dupont <emma.dupont@ac-exemple.fr>, tiers@exemple.org"
     )
     browser.get(f"/s/ecrire?repondre={source}")
-    send(browser, texte="Moi.\n" + data["texte"])
+    send(browser, texte="Moi.")
+    text = house.octets(person, "Sent").decode()
+    assert text.index("Moi.") < text.index("> Qui vient ?")
     sent = scan(house.octets(person, "Sent"))
     original = scan(house.octets(person, "INBOX"))
     assert sent.in_reply_to == original.message_id
@@ -155,7 +161,7 @@ def test_forward_takes_attachments_along(house: House, person: Principal, browse
     send(browser, a=zoe.login, reprise=numbers[1])
     assert parts(house.octets(zoe, "INBOX")) == [("b.csv", b"3;4")]
     browser.get(f"/s/ecrire?joindre={source}")
-    send(browser, a=zoe.login, reprise="eml")
+    send(browser, a=zoe.login, reprise=f"eml:{source}")
     attached = unpack(scan(house.octets(zoe, "INBOX")).parts).attachments()
     assert [part.type for part in attached] == ["message/rfc822"]
 

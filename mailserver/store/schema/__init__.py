@@ -21,6 +21,7 @@ from mailserver.store.schema import (
     sharing,
     spool,
     webmail,
+    writing,
 )
 from mailserver.store.schema.base import metadata
 
@@ -42,4 +43,5 @@ __all__ = [
     "sharing",
     "spool",
     "webmail",
+    "writing",
 ]

@@ -8,7 +8,7 @@ from mailserver.store.webmail.acting import empty, erase, flag, flag_once, move,
 from mailserver.store.webmail.bringing import append_new
 from mailserver.store.webmail.choosing import Chosen
 from mailserver.store.webmail.conversation import conversation
-from mailserver.store.webmail.drafting import drafts, letter_sent, replace_draft
+from mailserver.store.webmail.drafting import drafts, replace_draft, version_of
 from mailserver.store.webmail.reading import (
     Edge,
     Line,
@@ -49,7 +49,6 @@ __all__ = [
     "find_in",
     "flag",
     "flag_once",
-    "letter_sent",
     "lines",
     "listed",
     "move",
@@ -61,4 +60,5 @@ __all__ = [
     "summaries",
     "uids_of",
     "undo_move",
+    "version_of",
 ]

@@ -1,14 +1,14 @@
-"""Drafts, each kept once, and what follows from sending one."""
+"""Drafts, each kept once."""
+
+from sqlalchemy import select
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes, messages, sessions
+from mailserver.store import mailboxes, messages
 from mailserver.store.blobs import Prepared
 from mailserver.store.mailboxes import Mailbox
+from mailserver.store.schema.mail import content, message
 from mailserver.store.statements import Tx
 from mailserver.store.webmail.reading import uids_of
-
-SENT_REMEMBERED = 86400
-"""Seconds during which the form of a sent letter is recognised when it is posted again."""
 
 
 def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quota: messages.Quota) -> int:
@@ -36,11 +36,16 @@ def drafts(tx: Tx, account_id: int) -> Mailbox:
     return box
 
 
-def letter_sent(tx: Tx, account_id: int, claim: bytes, draft_id: int, answered_id: int, forwarded_id: int) -> None:
-    """A draft has become a sent message: finish its claim, remove it, mark what it answers or passes on."""
-    sessions.finish(tx, claim, account_id, SENT_REMEMBERED)
-    box = drafts(tx, account_id)
-    messages.erase(tx, account_id, box.id, uids_of(tx, account_id, box.id, [draft_id]))
-    for content_id, flags in ((answered_id, ("\\Answered",)), (forwarded_id, ("$Forwarded",))):
-        for mailbox_id, uid in messages.find(tx, account_id, content_id) if content_id else ():
-            messages.store_flags(tx, account_id, mailbox_id, [uid], "+", flags)
+def version_of(tx: Tx, account_id: int, message_id: str) -> int:
+    """The newest draft with this message id; 0: there is none."""
+    box = mailboxes.by_use(tx, account_id, "\\Drafts")
+    if box is None:
+        return 0
+    row = tx.execute(
+        select(message.c.content_id)
+        .join(content, content.c.id == message.c.content_id)
+        .where(message.c.mailbox_id == box.id, content.c.message_id == message_id)
+        .order_by(message.c.uid.desc())
+        .limit(1)
+    ).first()
+    return int(row[0]) if row is not None else 0

@@ -1,0 +1,265 @@
+"""Letters that wait for their time: held, called back, taken by one worker, gone with the unit that submits them.
+
+A letter is in Drafts or here, never in both and never in neither: every step is one unit. The row keeps the octets that
+will leave (without their date) and the draft that comes back.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import collect, messages, sessions
+from mailserver.store.blobs import Prepared
+from mailserver.store.schema.mail import blob, content
+from mailserver.store.schema.writing import outbox
+from mailserver.store.statements import Statement, Tx
+from mailserver.store.webmail.drafting import drafts
+from mailserver.store.webmail.reading import uids_of
+
+MAX_WAITING = 200
+"""Letters of one account."""
+SENT_REMEMBERED = 86400
+"""Seconds during which the form of a sent letter is recognised when it is posted again."""
+LEASE = 120
+"""Seconds a worker has for one departure before another looks again."""
+BATCH = 50
+
+collect.also_held_by(outbox, outbox.c.content_id)
+collect.also_held_by(outbox, outbox.c.draft_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a letter leaves."""
+
+    reverse_path: str
+    recipients: tuple[str, ...]
+    """Addresses it still has to reach."""
+    apart: bool = False
+    """One copy for each recipient, who sees no other."""
+    copy_box: int = 0
+    """Mailbox of the person for the copy; 0: Sent, -1: none."""
+    copied: bool = False
+    """The copy is made already (`apart`, after the first departure)."""
+    notify: int = 0
+    """Reports of delivery wanted (`spool.Notify`)."""
+    answers: int = 0
+    forwards: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A letter that waits."""
+
+    id: int
+    account_id: int
+    content_id: int
+    draft_id: int
+    due: int
+    planned: bool
+    attempts: int
+    terms: Terms
+    subject: str
+    shown: str
+    """Its recipients, as lists show them."""
+    size: int
+
+
+_COLUMNS = (
+    outbox.c.id,
+    outbox.c.account_id,
+    outbox.c.content_id,
+    outbox.c.draft_id,
+    outbox.c.due,
+    outbox.c.planned,
+    outbox.c.attempts,
+    outbox.c.terms,
+    content.c.subject,
+    content.c.recipients,
+    content.c.size,
+)
+_ALL = select(*_COLUMNS).join_from(outbox, content, content.c.id == outbox.c.draft_id)
+_DUE = Statement(
+    select(outbox.c.id)
+    .where(outbox.c.due <= bindparam("moment"), outbox.c.taken <= bindparam("moment"))
+    .order_by(outbox.c.due)
+    .limit(BATCH)
+)
+_COUNT = Statement(select(func.count()).where(outbox.c.account_id == bindparam("account")))
+
+
+def hold(
+    tx: Tx,
+    account_id: int,
+    letter: bytes,
+    draft_id: int,
+    final: Prepared,
+    terms: Terms,
+    due: int,
+    *,
+    planned: bool,
+) -> tuple[int, bool]:
+    """Take a draft out of Drafts and let it wait until `due`; its number, and whether `final.file` is used.
+
+    Raises Refused(CONFLICT) when the draft is not there any more or this letter waits or has left already,
+    Refused(LIMIT).
+    """
+    row = tx.one(_COUNT, account=account_id)
+    if row is not None and row[0] >= MAX_WAITING:
+        raise Refused(Reason.LIMIT, "too many letters wait")
+    box = drafts(tx, account_id)
+    uids = uids_of(tx, account_id, box.id, [draft_id])
+    if not uids or not sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):
+        raise Refused(Reason.CONFLICT, "this letter has left already")
+    content_id, used = messages.store_content(tx, final)
+    values = {
+        "account_id": account_id,
+        "letter": letter,
+        "content_id": content_id,
+        "draft_id": draft_id,
+        "due": due,
+        "planned": int(planned),
+        "created": tx.now,
+        "terms": json.dumps(asdict(terms)),
+    }
+    number = int(tx.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one())
+    messages.erase(tx, account_id, box.id, uids)
+    return number, used
+
+
+def due(tx: Tx) -> list[int]:
+    """Letters whose time has come and that no worker is at, oldest first."""
+    return [row[0] for row in tx.all(_DUE, moment=tx.now)]
+
+
+def take(tx: Tx, number: int) -> Waiting | None:
+    """Be the worker that sends a letter, for LEASE seconds; None: another is, or it is gone."""
+    mine = (outbox.c.id == number, outbox.c.due <= tx.now, outbox.c.taken <= tx.now)
+    taken = update(outbox).where(*mine).values(taken=tx.now + LEASE, attempts=outbox.c.attempts + 1)
+    return _one(tx, outbox.c.id == number) if tx.execute(taken).rowcount else None
+
+
+def octets(tx: Tx, waiting: Waiting, folder: Path) -> bytes:
+    """What is to leave, without its date."""
+    row = tx.execute(
+        select(blob.c.header, blob.c.octets, blob.c.file).where(blob.c.content_id == waiting.content_id)
+    ).one()
+    return messages.join_octets(folder, bytes(row.header), row.octets and bytes(row.octets), row.file)
+
+
+def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str]) -> None:
+    """Within the unit that submits: these recipients have it. With the last one the letter is gone from here.
+
+    Raises Refused(CONFLICT) when it was called back or sent by somebody else: then that unit does nothing.
+    """
+    row = tx.execute(select(outbox.c.terms, outbox.c.letter).where(outbox.c.id == waiting.id).with_for_update()).first()
+    terms = _terms(row.terms) if row is not None else None
+    if row is None or terms is None or not set(reached) <= set(terms.recipients):
+        raise Refused(Reason.CONFLICT, "this letter was called back")
+    rest = tuple(one for one in terms.recipients if one not in set(reached))
+    if rest:
+        left = json.dumps(asdict(replace(terms, recipients=rest, copied=True)))
+        tx.execute(update(outbox).where(outbox.c.id == waiting.id).values(terms=left, taken=tx.now + LEASE))
+        return
+    _drop(tx, waiting)
+    sessions.finish(tx, bytes(row.letter), waiting.account_id, SENT_REMEMBERED)
+    seen = [(terms.answers, ("\\Answered",)), *((one, ("$Forwarded",)) for one in terms.forwards)]
+    for content_id, flags in seen:
+        for mailbox_id, uid in messages.find(tx, waiting.account_id, content_id) if content_id else ():
+            messages.store_flags(tx, waiting.account_id, mailbox_id, [uid], "+", flags)
+
+
+def call_back(tx: Tx, account_id: int, number: int) -> int:
+    """The letter is a draft again; the draft's content id. Raises Refused(NOT_FOUND): it has left.
+
+    One that has reached some of its recipients already cannot be called back any more.
+    """
+    waiting = _one(tx, outbox.c.id == number, outbox.c.account_id == account_id)
+    if waiting is None or waiting.terms.copied:
+        raise Refused(Reason.NOT_FOUND)
+    reopen(tx, waiting)
+    return waiting.draft_id
+
+
+def reopen(tx: Tx, waiting: Waiting) -> bool:
+    """Put the draft back, whatever has happened to the departure; False: somebody was faster."""
+    row = tx.execute(select(outbox.c.letter).where(outbox.c.id == waiting.id).with_for_update()).first()
+    if row is None:
+        return False
+    box = drafts(tx, waiting.account_id)
+    mask = messages.ensure_flags(tx, box.id, ("\\Draft", "\\Seen"))
+    messages.place(tx, waiting.account_id, box.id, waiting.draft_id, waiting.size, mask)
+    _drop(tx, waiting)
+    sessions.release(tx, bytes(row.letter), waiting.account_id)
+    return True
+
+
+def later(tx: Tx, waiting: Waiting, seconds: int) -> None:
+    """A departure that failed for now is tried again."""
+    tx.execute(update(outbox).where(outbox.c.id == waiting.id).values(due=tx.now + seconds, taken=0))
+
+
+def plan(tx: Tx, account_id: int, number: int, due_at: int) -> None:
+    """Another time for a letter that waits. Raises Refused(NOT_FOUND): it has left, or is leaving."""
+    mine = (outbox.c.id == number, outbox.c.account_id == account_id, outbox.c.taken <= tx.now, outbox.c.due > tx.now)
+    if not tx.execute(update(outbox).where(*mine).values(due=due_at, planned=1)).rowcount:
+        raise Refused(Reason.NOT_FOUND)
+
+
+def get(tx: Tx, account_id: int, number: int) -> Waiting | None:
+    """One letter of the account that waits."""
+    return _one(tx, outbox.c.id == number, outbox.c.account_id == account_id)
+
+
+def of_letter(tx: Tx, account_id: int, letter: bytes) -> Waiting | None:
+    """The same by its form."""
+    return _one(tx, outbox.c.letter == letter, outbox.c.account_id == account_id)
+
+
+def listing(tx: Tx, account_id: int) -> list[Waiting]:
+    """Every letter of the account that waits, the next to leave first."""
+    rows = tx.execute(_ALL.where(outbox.c.account_id == account_id).order_by(outbox.c.due, outbox.c.id))
+    return [_waiting(tuple(row)) for row in rows]
+
+
+def count(tx: Tx, account_id: int) -> int:
+    """How many letters of the account wait."""
+    row = tx.one(_COUNT, account=account_id)
+    return int(row[0]) if row is not None else 0
+
+
+def _drop(tx: Tx, waiting: Waiting) -> None:
+    tx.execute(delete(outbox).where(outbox.c.id == waiting.id))
+    collect.note(tx, [waiting.content_id, waiting.draft_id])
+    tx.changed(waiting.account_id, 0)
+
+
+def _one(tx: Tx, *where: object) -> Waiting | None:
+    row = tx.execute(_ALL.where(*where)).first()  # type: ignore[arg-type]
+    return _waiting(tuple(row)) if row is not None else None
+
+
+def _waiting(row: tuple[object, ...]) -> Waiting:
+    number, account, content_id, draft, moment, planned, attempts, terms, subject, shown, size = row
+    return Waiting(
+        number,  # type: ignore[arg-type]
+        account,  # type: ignore[arg-type]
+        content_id,  # type: ignore[arg-type]
+        draft,  # type: ignore[arg-type]
+        moment,  # type: ignore[arg-type]
+        bool(planned),
+        attempts,  # type: ignore[arg-type]
+        _terms(str(terms)),
+        subject,  # type: ignore[arg-type]
+        shown,  # type: ignore[arg-type]
+        size,  # type: ignore[arg-type]
+    )
+
+
+def _terms(text: str) -> Terms:
+    fields = json.loads(text)
+    return Terms(**{**fields, "recipients": tuple(fields["recipients"]), "forwards": tuple(fields["forwards"])})
