@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailserver import __version__
 from mailserver.addressbook.books import AddressBooks
+from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
@@ -26,6 +27,7 @@ from mailserver.moderation import Moderation
 from mailserver.noticeboard import Noticeboard
 from mailserver.outbox import Outbox
 from mailserver.settings import Settings
+from mailserver.store.messages import Quota
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from webui import (
@@ -33,6 +35,7 @@ from webui import (
     activation,
     borrowing,
     compose,
+    contacts,
     departures,
     devices,
     factor,
@@ -146,6 +149,7 @@ def create(
             submission=submission,
             clock=clock,
         ),
+        browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)
@@ -207,6 +211,8 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
         *reader.shared(doors.visit),
         Route("/static/dist/{file}", services.assets.serve),
+        *contacts.routes(doors),
+        Route("/listes", doors.visit(personal.lead)),
         Mount("/s", routes=_mail(doors)),
         Mount("/m", routes=_mail(doors)),
     ]
@@ -216,6 +222,7 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
     """The mail of either interface."""
     visit = doors.visit
     return [
+        *contacts.routes(doors),
         Route("/", visit(listing.show)),
         Route("/dossier/{box:key}", visit(listing.show)),
         Route("/dossier/{box:key}/agir", visit(listing.act), methods=["POST"]),

@@ -80,6 +80,11 @@ async def show(
     return services.pages.answer(visit, "lists/lists.html", page, 422 if fault or questions else 200)
 
 
+async def lead(_services: Services, visit: Visit) -> Response:
+    """GET /listes without an interface: to that of the session."""
+    return redirect(visit, f"{visit.base}/listes")
+
+
 async def create(services: Services, visit: Visit) -> Response:
     """POST /listes: a new list."""
     name, text = _typed(visit)

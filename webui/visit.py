@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailserver.addressbook.books import AddressBooks
+from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
@@ -64,6 +65,7 @@ class Services:
     books: AddressBooks
     suggestions: Suggestions
     outbox: Outbox
+    browsing: Browsing
 
     @property
     def attachment_octets(self) -> int:

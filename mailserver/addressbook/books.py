@@ -108,6 +108,10 @@ class AddressBooks:
         """One card. Raises Refused(NOT_FOUND)."""
         return await self._store.read(get, account_id, name, href)
 
+    async def texts(self, account_id: int, name: str = "") -> list[str]:
+        """Every card of one book, or of all, as it is stored. Raises Refused(NOT_FOUND)."""
+        return await self._store.ponder(account_id, _texts, account_id, name)
+
     def _read(self, tx: Tx, account_id: int, book: Book) -> dict[str, Entry]:
         with self._guard:
             kept = self._kept.get(book.id)
@@ -151,13 +155,9 @@ class AddressBooks:
         await self._store.write(_put, account_id, name, new, seen)
         return new
 
-    async def put_many(
-        self, account_id: int, name: str, cards: Sequence[tuple[str, Sequence[Line], str | None]]
-    ) -> int:
-        """Store several cards, each (href, lines, ETag seen), in one unit: all of them, or none. Raises as `put`."""
-        new = await asyncio.to_thread(lambda: [(measured(href, lines), seen) for href, lines, seen in cards])
-        await self._store.write(_put_many, account_id, name, new)
-        return len(new)
+    async def put_items(self, account_id: int, name: str, items: Sequence[tuple[NewItem, str | None]]) -> None:
+        """Store several cards, each with the ETag seen, in one unit: all of them, or none. Raises as `put`."""
+        await self._store.write(_put_many, account_id, name, items)
 
     async def merge(
         self, account_id: int, name: str, kept: tuple[str, Sequence[Line], str], gone: Sequence[tuple[str, str, str]]
@@ -222,6 +222,15 @@ def measured(href: str, lines: Sequence[Line]) -> NewItem:
 def href_of(uid: str) -> str:
     """The name of a new card in its book."""
     return f"{uid}.vcf"
+
+
+def _texts(tx: Tx, account_id: int, name: str) -> list[str]:
+    books = _books(tx, account_id)
+    texts = []
+    for book in [_named(books, name)] if name else books:
+        hrefs = [row.href for row in agenda_items.stamps(tx, account_id, book.id)]
+        texts += [one.text or "" for one in agenda_items.several(tx, account_id, book.id, hrefs).values()]
+    return texts
 
 
 def _entry(book: str, href: str, etag: str, text: str) -> Entry:

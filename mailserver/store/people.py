@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, func, insert, or_, select, true, tuple_, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
@@ -24,6 +24,8 @@ from mailserver.store.statements import Row, Statement, Tx
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
+Place = tuple[str, str, int]
+"""Of an entry in the alphabet: surname and given name, folded, and the account."""
 FEW = 3000
 """People who are put in order by us rather than found in order by the database."""
 
@@ -194,20 +196,31 @@ def matching(tx: Tx, condition: Condition, limit: int, after: int = 0) -> list[E
     return found
 
 
-def by_name(tx: Tx, condition: Condition, limit: int) -> list[Entry]:
-    """Entries a condition holds of, in alphabetical order: what an address book shows."""
+def place_of(tx: Tx, account_id: int) -> Place | None:
+    """Where somebody stands in the alphabet; None: nobody has this id."""
+    row = tx.execute(select(*_ALPHABET).where(person.c.account_id == account_id)).first()
+    return _place(tuple(row)) if row is not None else None
+
+
+def by_name(tx: Tx, condition: Condition, limit: int, after: Place | None = None) -> list[Entry]:
+    """Entries a condition holds of, in alphabetical order, beyond a place: what an address book shows."""
     found_by_index = candidates(tx, condition)
     if found_by_index is None or len(found_by_index) > FEW:
         # So many hold it, perhaps, that the first of the alphabet are soon found.
-        rows = tx.execute(_ALL.where(clause(condition)).order_by(*_ALPHABET).limit(limit))
+        beyond = tuple_(*_ALPHABET) > after if after is not None else true()
+        rows = tx.execute(_ALL.where(beyond, clause(condition)).order_by(*_ALPHABET).limit(limit))
         return [_entry(tuple(row)) for row in rows]
-    order: list[tuple[Any, ...]] = []
+    order: list[Place] = []
     for part in _portions(sorted(found_by_index)):
         keys = select(*_ALPHABET).select_from(_PEOPLE).where(person.c.account_id.in_(part), clause(condition))
-        order += [tuple(row) for row in tx.execute(keys)]
-    first = [row[-1] for row in sorted(order)[:limit]]
+        order += [_place(tuple(row)) for row in tx.execute(keys)]
+    first = [row[-1] for row in sorted(order) if after is None or row > after][:limit]
     known = by_accounts(tx, first)
     return [known[account_id] for account_id in first]
+
+
+def _place(row: Row) -> Place:
+    return row[0], row[1], row[2]
 
 
 def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:

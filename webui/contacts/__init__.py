@@ -1,0 +1,42 @@
+"""Contacts in the browser: one's own address books, the academy's directory, the latest correspondents.
+
+The cards are those that CardDAV serves. Every address works in both interfaces (`/contacts`, `/s/contacts`), every
+action is a form, and nothing here needs a script.
+"""
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+
+from webui.contacts import cards, directory, groups, shelves, shown, transfer
+from webui.doors import Doors
+
+CARD = "/contacts/fiche/{book}/{href}"
+
+
+def routes(doors: Doors) -> Sequence[Route]:
+    """The pages of contacts, for either interface."""
+    visit = doors.visit
+    return [
+        Route("/contacts", visit(shown.show)),
+        Route("/contacts/recents", visit(shown.recent)),
+        Route("/contacts/annuaire", visit(directory.show)),
+        Route("/contacts/annuaire/{address}", visit(directory.one)),
+        Route("/contacts/nouveau", visit(cards.begin), methods=["GET"]),
+        Route("/contacts/nouveau", visit(cards.create, files=True), methods=["POST"]),
+        Route("/contacts/groupe", visit(groups.begin), methods=["GET"]),
+        Route("/contacts/groupe", visit(groups.create), methods=["POST"]),
+        Route("/contacts/carnets", visit(shelves.show), methods=["GET"]),
+        Route("/contacts/carnets", visit(shelves.change), methods=["POST"]),
+        Route("/contacts/doublons", visit(shelves.alike_ones), methods=["GET"]),
+        Route("/contacts/doublons", visit(shelves.merge), methods=["POST"]),
+        Route("/contacts/importer", visit(transfer.show), methods=["GET"]),
+        Route("/contacts/importer", visit(transfer.preview, files=True), methods=["POST"]),
+        Route("/contacts/importer/confirmer", visit(transfer.take), methods=["POST"]),
+        Route("/contacts/exporter", visit(transfer.export)),
+        Route(CARD, visit(cards.show), methods=["GET"]),
+        Route(CARD, visit(cards.act), methods=["POST"]),
+        Route(f"{CARD}/modifier", visit(cards.edit), methods=["GET"]),
+        Route(f"{CARD}/modifier", visit(cards.change, files=True), methods=["POST"]),
+        Route(f"{CARD}/photo", visit(cards.photo)),
+    ]

@@ -1,0 +1,151 @@
+"""A file of contacts before it goes into a book: what it holds, what is there already, what cannot be taken. Pure."""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import uuid4
+
+from mailserver.addressbook import alike, contentlines, rewriting, tables
+from mailserver.addressbook import card as reading
+from mailserver.addressbook.books import Entry, Stored, href_of, measured
+from mailserver.addressbook.card import Card
+from mailserver.addressbook.contentlines import Line
+from mailserver.errors import Refused
+from mailserver.store.agenda_items import NewItem
+
+MAX_OCTETS = 5 * 1024 * 1024
+"""Of a file."""
+MAX_CARDS = 5000
+MAX_PACKED = 3_000_000
+"""Characters of what a preview carries from one form to the next."""
+MAX_UNPACKED = 32 * 1024 * 1024
+MAX_UID = 200
+_FIRST = 65536
+
+
+class Standing(StrEnum):
+    """What becomes of a card of the file."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """A contact with the same address, name or UID is there."""
+    REPEATED = "repeated"
+    """The file has it twice."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A card of the file."""
+
+    number: int
+    """Its place in the file, or the line of a table."""
+    lines: tuple[Line, ...]
+    card: Card
+    standing: Standing
+    fault: str = ""
+    shown: str = ""
+    twin: Entry | None = None
+    """The contact that is there."""
+
+
+def read(octets: bytes) -> list[Candidate]:
+    """The cards of a file, vCard or CSV, none judged yet. Raises ValueError: it is neither."""
+    text = tables.decode(octets[:MAX_OCTETS])
+    if "BEGIN:VCARD" in text[:_FIRST].upper():
+        return [
+            Candidate(number, tuple(lines), reading.read(lines), Standing.NEW)
+            for number, lines in enumerate(_some(contentlines.cards(text)), 1)
+        ]
+    found = []
+    for row in tables.read(text):
+        if row.card is None:
+            found.append(Candidate(row.number, (), Card(), Standing.REFUSED, row.fault, row.shown))
+        else:
+            lines = rewriting.rewrite((), row.card, 0)
+            found.append(Candidate(row.number, tuple(lines), row.card, Standing.NEW))
+    return found
+
+
+def judge(candidates: Iterable[Candidate], entries: Sequence[Entry]) -> list[Candidate]:
+    """The same, compared with a book and with one another."""
+    known: dict[str, Entry] = {}
+    for entry in entries:
+        for key in _keys(entry.card):
+            known.setdefault(key, entry)
+    met: set[str] = set()
+    judged = []
+    for one in candidates:
+        if one.standing is Standing.REFUSED:
+            judged.append(one)
+            continue
+        keys = set(_keys(one.card))
+        twin = next((known[key] for key in keys if key in known), None)
+        standing, fault = Standing.NEW, ""
+        if not one.card.name:
+            standing, fault = Standing.REFUSED, "empty"
+        elif twin is not None:
+            standing = Standing.KNOWN
+        elif keys & met:
+            standing = Standing.REPEATED
+        met |= keys
+        judged.append(Candidate(one.number, one.lines, one.card, standing, fault, one.card.name or one.shown, twin))
+    return judged
+
+
+def item_of(one: Candidate, taken: set[str]) -> NewItem:
+    """A new card as the store takes it; its UID unless that is taken. Raises Refused(INVALID)."""
+    uid = one.card.uid if 0 < len(one.card.uid) <= MAX_UID and one.card.uid not in taken else str(uuid4())
+    item = measured(href_of(str(uuid4())), rewriting.modern(one.lines, uid))
+    taken.add(uid)
+    return item
+
+
+def completed(stored: Stored, one: Candidate, now: float) -> NewItem | None:
+    """The contact that is there with what the file knows beyond it; None when that cannot be kept."""
+    try:
+        return measured(stored.href, alike.merged((stored.lines, one.lines), now))
+    except Refused:
+        return None
+
+
+def pack(candidates: Iterable[Candidate]) -> str:
+    """The cards as one text that a form can carry; without pictures where it would be too long. Raises ValueError."""
+    kept = [one for one in candidates if one.lines]
+    for pictures in (True, False):
+        text = "".join(
+            contentlines.write(line for line in one.lines if pictures or line.name != "PHOTO") for one in kept
+        )
+        packed = base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "replace"))).decode("ascii")
+        if len(packed) <= MAX_PACKED:
+            return packed
+    raise ValueError("too much")
+
+
+def unpack(packed: str) -> list[Candidate]:
+    """What `pack` made, or somebody else: bounded all the same. Raises ValueError."""
+    try:
+        octets = zlib.decompressobj().decompress(
+            base64.b64decode(packed[:MAX_PACKED], altchars=b"-_", validate=True), MAX_UNPACKED
+        )
+    except (zlib.error, binascii.Error):
+        raise ValueError("not a packed file") from None
+    cards = _some(contentlines.cards(octets.decode("utf-8", "replace")))
+    return [Candidate(n, tuple(one), reading.read(one), Standing.NEW) for n, one in enumerate(cards, 1)]
+
+
+def _keys(card: Card) -> Iterable[str]:
+    if card.uid:
+        yield f"#{card.uid}"
+    if not card.is_group:
+        yield from alike.keys(card)
+
+
+def _some(cards: Iterable[list[Line]]) -> Iterable[list[Line]]:
+    for number, lines in enumerate(cards):
+        if number >= MAX_CARDS:
+            return
+        yield lines

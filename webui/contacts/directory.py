@@ -1,0 +1,118 @@
+"""The academy's directory: looked through by name, establishment, discipline and function, as far as one sees it."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.addressbook.books import Entry
+from mailserver.addressbook.browsing import Person, Wanted
+from mailserver.identity import Role
+from mailserver.store.schools import School
+from webui.contacts.place import PAGE, Around, around, frame, initials
+from webui.forms import positive
+from webui.frame import Frame, query_string
+from webui.visit import Guest, Services, Visit
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Somebody in the list."""
+
+    person: Person
+    role: str
+    initials: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPage:
+    """A page of people."""
+
+    frame: Frame
+    around: Around
+    lines: tuple[Line, ...]
+    wanted: Wanted
+    ours: bool
+    schools: tuple[School, ...]
+    too_wide: bool
+    disciplines: tuple[str, ...]
+    functions: tuple[str, ...]
+    letters: tuple[tuple[str, str], ...]
+    """Each with the query that begins there."""
+    next: str
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """Somebody of the directory."""
+
+    frame: Frame
+    around: Around
+    person: Person
+    role: str
+    initials: str
+    entry: Entry | None
+    """Their card in one's own contacts."""
+    organisation: str
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /contacts/annuaire."""
+    wanted = Wanted(*(visit.query(name)[:100] for name in ("q", "etablissement", "discipline", "fonction")))
+    after, letter = positive(visit.query("apres")), visit.query("lettre")[:1]
+    found = await services.browsing.page(visit.principal, wanted, PAGE, after, letter)
+    disciplines, functions = await services.browsing.terms()
+    asked = {
+        "q": wanted.text,
+        "etablissement": wanted.school,
+        "discipline": wanted.discipline,
+        "fonction": wanted.function,
+    }
+    more = query_string(**asked, apres=found.people[-1].principal.account_id) if found.more and found.people else ""
+    page = DirectoryPage(
+        frame=await frame(services, visit),
+        around=await around(services, visit, "annuaire"),
+        lines=tuple(Line(one, role(visit, one), initials(one.principal.name)) for one in found.people),
+        wanted=wanted,
+        ours=services.browsing.ours,
+        schools=found.schools,
+        too_wide=found.too_wide,
+        disciplines=tuple(disciplines),
+        functions=tuple(functions),
+        letters=tuple((one, query_string(**asked, lettre=one.lower())) for one in LETTERS),
+        next=more if services.browsing.ours else "",
+        begins=not after and not letter,
+    )
+    return services.pages.answer(visit, "contacts/directory.html", page)
+
+
+async def one(services: Services, visit: Visit) -> Response:
+    """GET /contacts/annuaire/{address}."""
+    person = await services.browsing.person(visit.principal, str(visit.request.path_params["address"]))
+    addresses = {one.casefold() for one in (person.principal.address, *person.principal.aliases)}
+    entries = await services.books.entries(visit.account_id)
+    known = (entry for entry in entries if any(one.text.casefold() in addresses for one in entry.card.emails))
+    page = PersonPage(
+        frame=await frame(services, visit),
+        around=await around(services, visit, "annuaire"),
+        person=person,
+        role=role(visit, person),
+        initials=initials(person.principal.name),
+        entry=next(known, None),
+        organisation=next(iter(person.schools), services.settings.web.academy),
+    )
+    return services.pages.answer(visit, "contacts/person.html", page)
+
+
+def role(guest: Guest, person: Person) -> str:
+    """What somebody is, in a word."""
+    _ = guest._
+    return {
+        Role.TEACHER: _("Enseignant"),
+        Role.STAFF: _("Personnel"),
+        Role.PUPIL: _("Élève"),
+        Role.SECRETARIAT: _("Secrétariat"),
+        Role.ADMIN: _("Administration"),
+    }[person.principal.role]

@@ -1,0 +1,125 @@
+"""Groups of contacts: cards of kind `group` (RFC 6350 section 6.1.4) whose members are other cards by UID."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from starlette.responses import Response
+
+from mailserver.addressbook import rewriting
+from mailserver.addressbook.books import Entry, Stored, href_of
+from mailserver.addressbook.card import Card
+from mailserver.errors import Reason, Refused
+from mailserver.folding import search_key
+from webui.contacts import editing
+from webui.contacts.place import Around, address_of, around, frame
+from webui.frame import Frame, done
+from webui.letters import commas
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+MAX_MEMBERS = 1000
+MAX_GROUPS = 100
+"""That one form puts a contact into."""
+MAX_TOGETHER = 50
+"""Addresses that a link to write to all of them carries."""
+MAX_TYPED = 20_000
+
+Show = Callable[[Services, Visit, str], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """A new group."""
+
+    frame: Frame
+    around: Around
+    name: str
+    typed: str
+    fault: str = ""
+
+
+async def begin(services: Services, visit: Visit, name: str = "", typed: str = "", fault: str = "") -> Response:
+    """GET /contacts/groupe."""
+    page = GroupPage(await frame(services, visit), await around(services, visit, "contacts"), name, typed, fault)
+    return services.pages.answer(visit, "contacts/group.html", page, 422 if fault else 200)
+
+
+async def create(services: Services, visit: Visit) -> Response:
+    """POST /contacts/groupe: a name, and contacts by name or address."""
+    books = await services.books.books(visit.account_id)
+    if not books:
+        raise Refused(Reason.NOT_FOUND)
+    asked = visit.form.text("carnet")
+    book = next((one for one in books if one.name == asked), books[0])
+    uid = str(uuid.uuid4())
+    draft = editing.posted_group(visit, Card(uid=uid))
+    typed = visit.form.text("ajouter")[:MAX_TYPED]
+    found, unknown = _found(await services.books.entries(visit.account_id, book.name), typed)
+    fault = draft.faults.get("full_name", "") or _unknown(visit, unknown)
+    if fault:
+        return await begin(services, visit, draft.card.full_name, typed, fault)
+    card = replace(draft.card, members=tuple(found)[:MAX_MEMBERS])
+    await services.books.put(visit.account_id, book.name, href_of(uid), rewriting.rewrite((), card, visit.now))
+    return redirect(visit, address_of(visit, book.name, href_of(uid)), **done("groupe-garde"))
+
+
+async def change(services: Services, visit: Visit, stored: Stored, show: Show) -> Response:
+    """A group gets another name, further contacts, or loses some."""
+    form, card = visit.form, stored.card
+    if form.has("retirer"):
+        gone = set(form.every("retirer"))
+        wanted = replace(card, members=tuple(uid for uid in card.members if uid not in gone))
+    else:
+        draft = editing.posted_group(visit, card)
+        entries = await services.books.entries(visit.account_id, stored.book.name)
+        found, unknown = _found(entries, form.text("ajouter")[:MAX_TYPED])
+        fault = draft.faults.get("full_name", "") or _unknown(visit, unknown)
+        if fault:
+            return await show(services, visit, fault)
+        members = tuple(dict.fromkeys((*card.members, *(uid for uid in found if uid != card.uid))))[:MAX_MEMBERS]
+        wanted = replace(draft.card, members=members)
+    await _save(services, visit, stored, wanted)
+    return redirect(visit, address_of(visit, stored.book.name, stored.href), **done("groupe-garde"))
+
+
+async def put_in(services: Services, visit: Visit, stored: Stored) -> Response:
+    """A contact stands in the groups that are ticked and in no other of its book."""
+    ticked, uid = set(visit.form.every("groupe")[:MAX_GROUPS]), stored.card.uid
+    for entry in await services.books.entries(visit.account_id, stored.book.name):
+        if not entry.card.is_group or (uid in entry.card.members) == (entry.card.uid in ticked):
+            continue
+        group = await services.books.get(visit.account_id, entry.book, entry.href)
+        others = tuple(one for one in group.card.members if one != uid)
+        members = (*others, uid)[:MAX_MEMBERS] if entry.card.uid in ticked else others
+        await _save(services, visit, group, replace(group.card, members=members))
+    return redirect(visit, address_of(visit, stored.book.name, stored.href), **done("contact-garde"))
+
+
+async def _save(services: Services, visit: Visit, stored: Stored, card: Card) -> None:
+    """Raises Refused(CONFLICT) when a client was faster: the page says so, and nothing is lost."""
+    lines = rewriting.rewrite(stored.lines, card, visit.now)
+    await services.books.put(visit.account_id, stored.book.name, stored.href, lines, stored.etag)
+
+
+def _found(entries: list[Entry], typed: str) -> tuple[list[str], list[str]]:
+    """UIDs of the contacts that were named, one a line or between commas, and what names nobody, or several."""
+    by_key: dict[str, list[str]] = {}
+    for entry in entries:
+        if not entry.card.is_group:
+            for key in {search_key(entry.name), *(search_key(one.text) for one in entry.card.emails)}:
+                by_key.setdefault(key, []).append(entry.card.uid)
+    found: list[str] = []
+    unknown: list[str] = []
+    for piece in commas(typed).split(","):
+        if piece.strip():
+            uids = by_key.get(search_key(piece.strip()), [])
+            (found if len(uids) == 1 else unknown).append(uids[0] if len(uids) == 1 else piece.strip())
+    return found, unknown
+
+
+def _unknown(visit: Visit, unknown: list[str]) -> str:
+    if not unknown:
+        return ""
+    text = visit._("Aucun contact de ce carnet, ou plusieurs : %(names)s. Écrivez le nom entier ou l’adresse.")
+    return text % {"names": ", ".join(one[:60] for one in unknown[:5])}

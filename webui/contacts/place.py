@@ -1,0 +1,61 @@
+"""Where the contacts are in the addresses of either interface, and what every page of theirs has."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from mailserver.addressbook.books import Book, Entry
+from mailserver.addressbook.card import CELL, FAX, HOME, WORK
+from mailserver.store import mailboxes
+from webui.frame import Frame, surround
+from webui.visit import SIMPLE, Services, Visit
+
+PAGE = 50
+"""Contacts or people on one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The frame of a page of contacts."""
+
+    home: str
+    """Prefix of their addresses."""
+    tab: str
+    """Which of the tabs is open."""
+    books: tuple[Book, ...] = ()
+
+
+def home(visit: Visit) -> str:
+    """The prefix of the contacts' addresses: the complete interface has them at the top."""
+    return "/s/contacts" if visit.interface == SIMPLE else "/contacts"
+
+
+def address_of(visit: Visit, book: str, href: str) -> str:
+    """The address of a card's page."""
+    return f"{home(visit)}/fiche/{quote(book, safe='')}/{quote(href, safe='')}"
+
+
+async def frame(services: Services, visit: Visit) -> Frame:
+    """What surrounds the page."""
+    return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
+
+
+async def around(services: Services, visit: Visit, tab: str) -> Around:
+    """The tabs and the books."""
+    return Around(home(visit), tab, tuple(await services.books.books(visit.account_id)))
+
+
+def kinds(visit: Visit) -> tuple[tuple[str, str], ...]:
+    """What an address, number or place may be for, in words."""
+    _ = visit._
+    return (("", _("autre")), (WORK, _("travail")), (HOME, _("domicile")), (CELL, _("mobile")), (FAX, _("fax")))
+
+
+def initials(name: str) -> str:
+    """At most two letters that stand for somebody."""
+    words = [word for word in name.replace("-", " ").split() if word[0].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+
+def groups_of(entries: list[Entry]) -> list[Entry]:
+    """The groups among cards."""
+    return [entry for entry in entries if entry.card.is_group]

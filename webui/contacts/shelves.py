@@ -1,0 +1,115 @@
+"""The books themselves: make, rename, delete; and contacts that may be one person, to be merged."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.addressbook import alike
+from mailserver.addressbook.books import MAX_TITLE, Entry
+from mailserver.errors import Reason, Refused
+from webui.contacts.place import Around, address_of, around, frame, home, initials
+from webui.frame import Frame, done
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+SETS = 20
+"""Sets of one page: merging one shows the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class BooksPage:
+    """Every book."""
+
+    frame: Frame
+    around: Around
+    limit: int = MAX_TITLE
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Contacts that may be the same."""
+
+    entries: tuple[tuple[Entry, str], ...]
+    """Each with its initials."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlikePage:
+    """Sets of contacts that may be the same."""
+
+    frame: Frame
+    around: Around
+    sets: tuple[Alike, ...]
+    total: int
+    fault: str = ""
+
+
+async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+    """GET /contacts/carnets."""
+    page = BooksPage(await frame(services, visit), await around(services, visit, "carnets"), fault=fault)
+    return services.pages.answer(visit, "contacts/books.html", page, 422 if fault else 200)
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /contacts/carnets."""
+    form, _, account_id = visit.form, visit._, visit.account_id
+    name = form.text("carnet")[:300]
+    try:
+        match form.text("faire"):
+            case "creer":
+                await services.books.create(account_id, form.text("titre"))
+            case "renommer":
+                await services.books.rename(account_id, name, form.text("titre"))
+            case "supprimer":
+                if not form.has("confirme"):
+                    return await show(services, visit, _("Cochez la case pour confirmer la suppression."))
+                await services.books.drop(account_id, name, form.number("version"))
+                return redirect(visit, f"{home(visit)}/carnets", **done("carnet-supprime"))
+    except Refused as refusal:
+        texts = {
+            Reason.INVALID: _("Donnez un nom d’une à cent lettres."),
+            Reason.LIMIT: _("Vous avez déjà trop de carnets et d’agendas."),
+            Reason.CONFLICT: _("Ce carnet a changé entre-temps : il n’est pas supprimé. Relisez-le d’abord."),
+        }
+        if refusal.reason not in texts:
+            raise
+        return await show(services, visit, texts[refusal.reason])
+    return redirect(visit, f"{home(visit)}/carnets", **done("carnet-garde"))
+
+
+async def alike_ones(services: Services, visit: Visit, fault: str = "") -> Response:
+    """GET /contacts/doublons."""
+    entries = await services.books.entries(visit.account_id)
+    found = alike.sets(entries)
+    page = AlikePage(
+        await frame(services, visit),
+        await around(services, visit, "doublons"),
+        tuple(Alike(tuple((one, initials(one.name)) for one in group[: alike.MAX_TOGETHER])) for group in found[:SETS]),
+        len(found),
+        fault,
+    )
+    return services.pages.answer(visit, "contacts/alike.html", page, 422 if fault else 200)
+
+
+async def merge(services: Services, visit: Visit) -> Response:
+    """POST /contacts/doublons: the ticked cards become the first of them."""
+    _ = visit._
+    ticked = [tuple(one.split("|", 2)) for one in visit.form.every("fiche")[: alike.MAX_TOGETHER]]
+    cards = [(one[0], one[1], one[2]) for one in ticked if len(one) == 3]
+    if len(cards) < 2:
+        return await alike_ones(services, visit, _("Cochez au moins deux fiches à réunir."))
+    try:
+        stored = [await services.books.get(visit.account_id, book, href) for book, _etag, href in cards]
+        if any(one.etag != etag for one, (_book, etag, _href) in zip(stored, cards, strict=True)):
+            raise Refused(Reason.CONFLICT)
+        lines = alike.merged([one.lines for one in stored], visit.now)
+        first, *others = stored
+        gone = [(one.book.name, one.href, one.etag) for one in others]
+        await services.books.merge(visit.account_id, first.book.name, (first.href, lines, first.etag), gone)
+    except Refused as refusal:
+        if refusal.reason not in (Reason.CONFLICT, Reason.NOT_FOUND, Reason.TOO_BIG, Reason.INVALID):
+            raise
+        text = _("Une de ces fiches a changé entre-temps, ou elles ne tiennent pas en une seule. Rien n’est changé.")
+        return await alike_ones(services, visit, text)
+    return redirect(visit, address_of(visit, first.book.name, first.href), **done("fusion"))
