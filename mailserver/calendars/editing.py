@@ -228,7 +228,7 @@ def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
 
     days = ((after.start.date() - before.start.date()).days) if later else 0
     same_rule = before.rule == after.rule and before.custom == after.custom
-    own = rules.read(master["RRULE"], master["DTSTART"].dt) if before.rule is not None else None
+    rule = rules.read(master["RRULE"], master["DTSTART"].dt) if before.rule is not None else None
     if same_rule and "RRULE" in master and days:
         recurs = master["RRULE"] if isinstance(master["RRULE"], list) else [master["RRULE"]]
         if not all(rules.turned(recur, days) for recur in recurs):
@@ -246,10 +246,10 @@ def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
             master.add(name, shifted(date))
     start = shifted(master["DTSTART"].dt)
     events.set_times(master, start, events.stamped(rules.naive_of(start) + length, after))
-    if same_rule and own is not None and own.until is not None:
-        turned = tuple(sorted((day + days) % 7 for day in own.days))
-        until = own.until + datetime.timedelta(days=days)
-        events.put(master, "RRULE", rules.written(replace(own, days=turned, until=until), start))
+    if same_rule and rule is not None and rule.until is not None:
+        turned = tuple((day + days) % 7 for day in rule.days)
+        until = rule.until + datetime.timedelta(days=days)
+        events.put(master, "RRULE", rules.written(replace(rule, days=turned, until=until), start))
 
 
 def _new_rule(series: Series, master: Any, after: Draft) -> None:

@@ -112,13 +112,21 @@ def before(occurrence: datetime.date) -> datetime.date:
 
 
 def turned(recur: Any, days: int) -> bool:
-    """Turn the weekdays of a weekly rule by so many days, in place; False when the rule cannot be moved so."""
+    """Turn the weekday of a weekly rule by so many days, in place; False when the rule cannot be moved so.
+
+    With several weekdays nobody could tell whether the others are to move too.
+    """
     parts = {name.upper(): value for name, value in recur.items()}
     names = [str(name).upper() for name in parts.get("BYDAY", [])]
     selects = [name for name in parts if name.startswith("BY")]
     if not days or not selects:
         return True
-    if str(_first(parts.get("FREQ"))).upper() != WEEKLY or selects != ["BYDAY"] or not set(names) <= set(WEEKDAYS):
+    if (
+        str(_first(parts.get("FREQ"))).upper() != WEEKLY
+        or selects != ["BYDAY"]
+        or names[1:]
+        or names[0] not in WEEKDAYS
+    ):
         return False
     recur["BYDAY"] = [WEEKDAYS[(WEEKDAYS.index(name) + days) % 7] for name in names]
     return True

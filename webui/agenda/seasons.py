@@ -10,6 +10,7 @@ import datetime
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,12 @@ class Seasons:
         if zone in METROPOLITAN:
             groups.append(self._zones.get("", ()))
         return next((one.name for group in groups for one in group if one.start <= day < one.end), "")
+
+
+@lru_cache(maxsize=8)
+def of(folder: Path) -> Seasons:
+    """The holidays of an instance, read once."""
+    return Seasons(folder)
 
 
 def week_letter(day: datetime.date, week_a: int) -> str:

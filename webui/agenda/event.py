@@ -1,0 +1,432 @@
+"""One event: see, make, change, move, delete, and take that back."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from starlette.responses import Response
+
+from mailserver.calendars import editing, events, zones
+from mailserver.calendars.editing import SCOPES, Series
+from mailserver.calendars.events import Attendee, Draft
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda_changes import Step
+from webui.agenda import keeping, typed, views, words
+from webui.agenda.keeping import Desk, Found, home
+from webui.agenda.typed import Typed
+from webui.rendering import redirect
+from webui.visit import SIMPLE, Services, Visit
+
+MAX_KEY = 20
+MAX_MINUTES = 366 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """An event to read."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    found: Found
+    draft: Draft
+    when: str
+    zone: str
+    recurrence: str
+    reminder: str
+    attendees: tuple[Attendee, ...]
+    organizer: str
+    own: bool
+    cancelled: bool
+    recurs: bool
+    back: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormPage:
+    """An event to make or to change."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    found: Found | None
+    typed: Typed
+    recurs: bool
+    custom: bool
+    other_reminder: bool
+    scope: str
+    etag: str
+    zones: tuple[str, ...]
+    weekdays: tuple[str, ...]
+    reminders: tuple[tuple[int, str], ...]
+    ordinal: str
+    fault: str
+    back: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """A question before something is done: which occurrences; or which version of two."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    found: Found
+    title: str
+    when: str
+    recurs: bool
+    fields: tuple[tuple[str, str], ...]
+    """What is posted again."""
+    action: str
+    back: str
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /agenda/evenement/{item}."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, _key(visit.query("le")))
+    draft, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    organizer = str(shown.get("ORGANIZER", ""))
+    organizer = organizer[7:] if organizer.lower().startswith("mailto:") else organizer
+    page = EventPage(
+        place.frame,
+        place,
+        home(visit),
+        _view(visit, visit.query("vue")),
+        found,
+        draft,
+        words.when(visit.language, draft),
+        draft.zone if not draft.all_day and draft.zone != words.zone_of(visit).key else "",
+        words.recurrence(visit.language, draft),
+        "" if draft.reminder < 0 else words.reminder(visit.language, draft.reminder),
+        events.attendees(shown)[:500],
+        organizer,
+        views.is_movable(visit, found.shelf, organizer),
+        str(shown.get("STATUS", "")).upper() == "CANCELLED",
+        recurs,
+        _back(visit, _view(visit, visit.query("vue")), draft.start.date()),
+    )
+    return services.pages.answer(visit, "agenda/event.html", page)
+
+
+def _read(text: str, key: str, zone: str) -> tuple[Draft, "Mapping[str, object]", bool]:
+    """In a thread: the draft of an occurrence, its component, and whether there are others."""
+    try:
+        series = Series(text)
+        shown = series.shown(key)
+        return events.read(shown, series.master, zone), shown, series.recurs
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, LookupError) as error:
+        raise Refused(Reason.INVALID, "This event cannot be read") from error
+
+
+# ---------------------------------------------------------------------- make
+
+
+async def begin(services: Services, visit: Visit) -> Response:
+    """GET /agenda/nouveau."""
+    place = await keeping.desk(services, visit)
+    made = typed.fresh(visit)
+    return await _form(services, visit, place, None, typed.shown(made, _first(visit, place)), made)
+
+
+def _first(visit: Visit, place: Desk) -> int:
+    asked = visit.query("agenda")
+    ids = [shelf.id for shelf in place.writable]
+    if not ids:
+        raise Refused(Reason.NOT_FOUND, "No agenda to write in")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 18 and int(asked) in ids else ids[0]
+
+
+async def create(services: Services, visit: Visit) -> Response:
+    """POST /agenda/nouveau."""
+    place = await keeping.desk(services, visit)
+    zone = words.zone_of(visit).key
+    made, faults = typed.draft(visit, replace(typed.fresh(visit), zone=zone))
+    shelf_id = visit.form.number("agenda")
+    if shelf_id not in [shelf.id for shelf in place.writable]:
+        faults["agenda"] = visit._("Choisissez un agenda de la liste.")
+    if faults:
+        return await _form(services, visit, place, None, typed.again(visit.form, faults), made, status=422)
+    uid = services.clock.token(16).hex()
+    try:
+        text = await keeping.computed(editing.create, made, uid, keeping.moment(visit))
+        step = await keeping.computed(keeping.step, shelf_id, f"{uid}.ics", None, text)
+        token = await keeping.store(services, visit, [step])
+    except Refused as refused:
+        fault = _fault(visit, refused)
+        return await _form(services, visit, place, None, typed.again(visit.form, {}), made, fault=fault, status=422)
+    return _done(visit, "cree", token, made.start.date())
+
+
+# ---------------------------------------------------------------------- change
+
+
+async def edit(services: Services, visit: Visit) -> Response:
+    """GET /agenda/evenement/{item}/modifier."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, _key(visit.query("le")))
+    draft, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    _check_own(visit, found, shown)
+    return await _form(services, visit, place, found, typed.shown(draft, found.shelf.id), draft, recurs=recurs)
+
+
+async def save(services: Services, visit: Visit) -> Response:
+    """POST /agenda/evenement/{item}/modifier."""
+    place = await keeping.desk(services, visit)
+    try:
+        found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
+    except Refused:
+        return await _gone(services, visit, place)
+    before, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    _check_own(visit, found, shown)
+    made, faults = typed.draft(visit, before)
+    scope = _scope(visit) if recurs and found.key else editing.ALL
+    target = visit.form.number("agenda") or found.shelf.id
+    if target not in [shelf.id for shelf in place.writable]:
+        faults["agenda"] = visit._("Choisissez un agenda de la liste.")
+    elif target != found.shelf.id and scope != editing.ALL:
+        faults["agenda"] = visit._("Un événement répété change d’agenda tout entier : choisissez « toutes ».")
+    if scope == editing.THIS and (made.rule, made.custom) != (before.rule, before.custom):
+        faults["repeter"] = visit._(
+            "Une seule occurrence ne se répète pas : choisissez « les suivantes » ou « toutes »."
+        )
+    again = typed.again(visit.form, faults)
+    if faults:
+        return await _form(services, visit, place, found, again, before, recurs=recurs, status=422)
+    if visit.form.text("etag") != found.row.etag:
+        return await _conflict(services, visit, place, found, before)
+    try:
+        changed = await keeping.computed(
+            editing.change,
+            found.text,
+            found.key,
+            scope,
+            made,
+            words.zone_of(visit).key,
+            keeping.moment(visit),
+            lambda: services.clock.token(16).hex(),
+        )
+        steps = await keeping.computed(_steps, found, target, changed)
+        token = await keeping.store(services, visit, steps) if steps else ""
+    except Refused as refused:
+        if refused.reason is Reason.CONFLICT:
+            return await _conflict(services, visit, place, found, before)
+        fault = _fault(visit, refused)
+        return await _form(services, visit, place, found, again, before, recurs=recurs, fault=fault, status=422)
+    return _done(visit, "modifie", token, made.start.date())
+
+
+def _steps(found: Found, target: int, changed: editing.Changed) -> list[Step]:
+    """In a thread: what a change writes. A series that is cut off gets a name of its own beside the first."""
+    steps = []
+    if target != found.shelf.id:
+        steps.append(keeping.step(found.shelf.id, found.row.href, found.row.etag, None))
+        steps.append(keeping.step(target, found.row.href, None, changed.text))
+    elif changed.text != found.text:
+        steps.append(keeping.step(found.shelf.id, found.row.href, found.row.etag, changed.text))
+    if changed.following is not None:
+        uid = str(Series(changed.following).master["UID"])
+        steps.append(keeping.step(target, f"{uid}.ics", None, changed.following))
+    return steps
+
+
+async def move(services: Services, visit: Visit) -> Response:
+    """POST /agenda/evenement/{item}/deplacer: later or longer by minutes; asks which occurrences if several."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
+    before, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    _check_own(visit, found, shown)
+    after = events.moved(before, _signed(visit, "minutes"), _signed(visit, "duree"))
+    if recurs and found.key and visit.form.text("portee") not in SCOPES:
+        names = ("le", "etag", "minutes", "duree", "vue")
+        fields = tuple((name, visit.form.text(name)) for name in names)
+        page = AskPage(
+            place.frame, place, home(visit), _view(visit, visit.form.text("vue")), found, before.title,
+            words.when(visit.language, after), True, fields, "deplacer", _back(visit, "", before.start.date()),
+        )  # fmt: skip
+        return services.pages.answer(visit, "agenda/move.html", page)
+    if visit.form.text("etag") != found.row.etag:
+        raise Refused(Reason.CONFLICT)
+    scope = _scope(visit) if recurs and found.key else editing.ALL
+    changed = await keeping.computed(
+        editing.change,
+        found.text,
+        found.key,
+        scope,
+        after,
+        words.zone_of(visit).key,
+        keeping.moment(visit),
+        lambda: services.clock.token(16).hex(),
+    )
+    steps = await keeping.computed(_steps, found, found.shelf.id, changed)
+    token = await keeping.store(services, visit, steps) if steps else ""
+    return _done(visit, "deplace", token, after.start.date())
+
+
+# ---------------------------------------------------------------------- delete, undo
+
+
+async def ask_erase(services: Services, visit: Visit) -> Response:
+    """GET /agenda/evenement/{item}/supprimer."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, _key(visit.query("le")))
+    draft, _shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    if found.shelf.read_only:
+        raise Refused(Reason.READ_ONLY)
+    view = _view(visit, visit.query("vue"))
+    fields = (("le", found.key), ("etag", found.row.etag), ("vue", view))
+    page = AskPage(
+        place.frame, place, home(visit), view, found, draft.title, words.when(visit.language, draft),
+        recurs and bool(found.key), fields, "supprimer", _back(visit, view, draft.start.date()),
+    )  # fmt: skip
+    return services.pages.answer(visit, "agenda/erase.html", page)
+
+
+async def erase(services: Services, visit: Visit) -> Response:
+    """POST /agenda/evenement/{item}/supprimer."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
+    if found.shelf.read_only:
+        raise Refused(Reason.READ_ONLY)
+    if visit.form.text("etag") != found.row.etag:
+        raise Refused(Reason.CONFLICT)
+    draft, _shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    scope = _scope(visit) if recurs and found.key else editing.ALL
+    changed = await keeping.computed(editing.erase, found.text, found.key, scope, keeping.moment(visit))
+    step = await keeping.computed(keeping.step, found.shelf.id, found.row.href, found.row.etag, changed.text)
+    token = await keeping.store(services, visit, [step])
+    return _done(visit, "supprime", token, draft.start.date())
+
+
+async def undo(services: Services, visit: Visit) -> Response:
+    """POST /agenda/annuler."""
+    done = await keeping.take_back(services, visit, visit.form.text("jeton"))
+    day = visit.form.text("jour")
+    return _done(visit, "repris" if done else "tard", "", views.day_of(day) or words.today(visit))
+
+
+# ---------------------------------------------------------------------- what they share
+
+
+async def _form(
+    services: Services,
+    visit: Visit,
+    place: Desk,
+    found: Found | None,
+    shown: Typed,
+    draft: Draft,
+    *,
+    recurs: bool = False,
+    fault: str = "",
+    status: int = 200,
+) -> Response:
+    language = visit.language
+    offered = dict.fromkeys((words.zone_of(visit).key, draft.zone, *zones.OFFERED))
+    minutes = dict.fromkeys((*typed.REMINDERS, *([draft.reminder] if draft.reminder >= 0 else [])))
+    weekday = words.weekday(language, draft.start.weekday())
+    number = typed.ordinal(draft.start.date())
+    view = _view(visit, visit.form.text("vue") or visit.query("vue"))
+    page = FormPage(
+        place.frame,
+        place,
+        home(visit),
+        view,
+        found,
+        shown,
+        recurs and found is not None and bool(found.key),
+        draft.custom,
+        draft.reminder == events.OTHER_REMINDER,
+        visit.form.text("portee") or editing.THIS,
+        visit.form.text("etag") or (found.row.etag if found is not None else ""),
+        tuple(zone for zone in offered if zone),
+        tuple(words.weekday(language, number) for number in range(7)),
+        tuple((value, words.reminder(language, value)) for value in sorted(minutes)),
+        f"{words.ordinal(language, number)} {weekday}",
+        fault,
+        _back(visit, view, draft.start.date()),
+    )
+    return services.pages.answer(visit, "agenda/form.html", page, status)
+
+
+async def _conflict(services: Services, visit: Visit, place: Desk, found: Found, now: Draft) -> Response:
+    """409: another client changed the event while it was edited here. Both versions are shown."""
+    fresh = await keeping.find(services, visit, place, found.key)
+    fields = tuple(
+        (name, value)
+        for name, values in visit.form.fields.items()
+        for value in values[:7]
+        if name not in ("etag", "m_")
+    )
+    page = AskPage(
+        place.frame, place, home(visit), _view(visit, visit.form.text("vue")), fresh, now.title,
+        words.when(visit.language, now), False, fields, "modifier", _back(visit, "", now.start.date()),
+    )  # fmt: skip
+    return services.pages.answer(visit, "agenda/conflict.html", page, 409)
+
+
+async def _gone(services: Services, visit: Visit, place: Desk) -> Response:
+    """409: the event was deleted while it was edited here; what was typed can become a new one."""
+    made, _faults = typed.draft(visit, typed.fresh(visit))
+    fault = visit._("Cet événement a été supprimé entre-temps. Enregistrez pour en faire un nouveau.")
+    shown = typed.again(visit.form, {})
+    return await _form(services, visit, place, None, shown, made, fault=fault, status=409)
+
+
+def _check_own(visit: Visit, found: Found, shown: "Mapping[str, object]") -> None:
+    """Raises Refused(READ_ONLY) for an event that somebody else organizes."""
+    organizer = str(shown.get("ORGANIZER", ""))
+    if not views.is_movable(
+        visit, found.shelf, organizer[7:] if organizer.lower().startswith("mailto:") else organizer
+    ):
+        raise Refused(Reason.READ_ONLY)
+
+
+def _scope(visit: Visit) -> str:
+    scope = visit.form.text("portee")
+    if scope not in SCOPES:
+        raise BadSyntax("Unknown scope")
+    return scope
+
+
+def _key(text: str) -> str:
+    return text if len(text) <= MAX_KEY and text.isascii() and text.isalnum() else ""
+
+
+def _signed(visit: Visit, name: str) -> int:
+    text = visit.form.text(name) or "0"
+    number = text.removeprefix("-")
+    if not number.isascii() or not number.isdigit() or len(number) > 6 or int(number) > MAX_MINUTES:
+        raise BadSyntax("Not a number of minutes")
+    return -int(number) if text.startswith("-") else int(number)
+
+
+def _view(visit: Visit, asked: str) -> str:
+    return asked if asked in views.VIEWS else visit.preferences.agenda_view
+
+
+def _back(visit: Visit, view: str, day: datetime.date) -> str:
+    """The page an event is on."""
+    return f"{home(visit)}/{day}" if visit.interface == SIMPLE else f"{home(visit)}/{_view(visit, view)}/{day}"
+
+
+def _done(visit: Visit, what: str, token: str, day: datetime.date) -> Response:
+    return redirect(visit, _back(visit, visit.form.text("vue"), day), agenda=what, retour=token, _at="annonce")
+
+
+def _fault(visit: Visit, refused: Refused) -> str:
+    _ = visit._
+    texts = {
+        Reason.LIMIT: _("Cet agenda est plein."),
+        Reason.TOO_BIG: _("Cet événement est trop volumineux."),
+        Reason.INVALID: _(
+            "Ces dates ne vont pas ensemble. Si la répétition nomme des jours, changez-les aussi, "
+            "ou ne déplacez que cette occurrence."
+        ),
+        Reason.CONFLICT: _("Cet événement existe déjà dans l’agenda choisi."),
+    }
+    if refused.reason not in texts:
+        raise refused
+    return texts[refused.reason]

@@ -1,0 +1,158 @@
+"""Agendas: make, rename, colour, delete, show and hide; and how the pages look."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.store import agendas, sessions
+from mailserver.store.agendas import CALENDAR, Collection
+from webui.agenda import keeping, seasons
+from webui.agenda.keeping import Desk, home
+from webui.agenda.shelves import MAX_NAME, PALETTE, Shelf, described, fresh
+from webui.pages import addresses
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+COLOURS: Final = tuple(name for name, _ in PALETTE)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelvesPage:
+    """All agendas, and the form of a new one."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    colours: tuple[tuple[str, str], ...]
+    name: str = ""
+    colour: str = COLOURS[0]
+    fault: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfPage:
+    """One agenda."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    shelf: Shelf
+    caldav: str
+    colours: tuple[tuple[str, str], ...]
+    name: str
+    colour: str
+    fault: str = ""
+    erase_fault: str = ""
+    import_fault: str = ""
+
+
+async def show(services: Services, visit: Visit, name: str = "", fault: str = "") -> Response:
+    """GET /agenda/agendas."""
+    place = await keeping.desk(services, visit)
+    colour = visit.form.text("couleur") or COLOURS[0]
+    page = ShelvesPage(place.frame, place, home(visit), "", _colours(visit), name, colour, fault)
+    return services.pages.answer(visit, "agenda/shelves.html", page, 422 if fault else 200)
+
+
+async def create(services: Services, visit: Visit) -> Response:
+    """POST /agenda/agendas: a new one, under a name in its address that nobody has to type."""
+    name, colour = _typed(visit)
+    if not name:
+        return await show(services, visit, name, visit._("Donnez un nom à l’agenda, de 100 caractères au plus."))
+    segment = services.clock.token(8).hex()
+    try:
+        await services.store.write(agendas.create, visit.account_id, segment, CALENDAR, fresh(name, colour))
+    except Refused as refused:
+        if refused.reason is not Reason.LIMIT:
+            raise
+        return await show(services, visit, name, visit._("C’est trop : un compte a cent collections au plus."))
+    return redirect(visit, f"{home(visit)}/agendas", agenda="agenda-cree", _at="annonce")
+
+
+async def one(services: Services, visit: Visit, **faults: str) -> Response:
+    """GET /agenda/agendas/{shelf}."""
+    place = await keeping.desk(services, visit)
+    shelf = place.shelf(int(visit.request.path_params["shelf"]))
+    at = addresses(services.settings)
+    port = f":{at.https}" if at.https != 443 else ""
+    page = ShelfPage(
+        place.frame,
+        place,
+        home(visit),
+        "",
+        shelf,
+        f"https://{at.host}{port}/dav/{visit.principal.login}/{shelf.path}/",
+        _colours(visit),
+        visit.form.text("nom") or shelf.name,
+        visit.form.text("couleur") or shelf.colour,
+        **faults,
+    )
+    return services.pages.answer(visit, "agenda/shelf.html", page, 422 if faults else 200)
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /agenda/agendas/{shelf}: rename and colour, or delete with everything in it."""
+    held = await held_of(services, visit)
+    if visit.form.text("faire") == "supprimer":
+        name = held.props.get(agendas.DISPLAY_NAME, "") or held.name
+        if " ".join(visit.form.text("confirme").split()).casefold() != " ".join(name.split()).casefold():
+            fault = visit._("Recopiez le nom de l’agenda pour confirmer : tous ses événements seront supprimés.")
+            return await one(services, visit, erase_fault=fault)
+        seen = visit.form.number("vu")
+        await services.store.write(agendas.drop, visit.account_id, held.id, seen or None)
+        return redirect(visit, f"{home(visit)}/agendas", agenda="agenda-supprime", _at="annonce")
+    name, colour = _typed(visit)
+    if not name:
+        return await one(services, visit, fault=visit._("Donnez un nom à l’agenda, de 100 caractères au plus."))
+    await services.store.write(agendas.describe, visit.account_id, held.id, described(held, name, colour))
+    return redirect(visit, f"{home(visit)}/agendas", agenda="agenda-modifie", _at="annonce")
+
+
+async def held_of(services: Services, visit: Visit) -> Collection:
+    """The collection the address names, within the account, as it is kept. Raises Refused(NOT_FOUND)."""
+    wanted = int(visit.request.path_params["shelf"])
+    held = await services.store.read(agendas.listing, visit.account_id)
+    found = next((one for one in held if one.id == wanted and one.tag != agendas.ADDRESS_BOOK), None)
+    if found is None:
+        raise Refused(Reason.NOT_FOUND, "No such agenda")
+    return found
+
+
+async def display(services: Services, visit: Visit) -> Response:
+    """POST /agenda/affichage: which agendas are shown, or how weeks look."""
+    form = visit.form
+    changes: dict[str, object] = {}
+    if form.has("choix"):
+        place = await keeping.desk(services, visit)
+        ticked = set(form.numbers("montrer", agendas.MAX_COLLECTIONS))
+        hidden = [str(shelf.id) for shelf in place.shelves if shelf.events and shelf.id not in ticked]
+        changes["hidden_agendas"] = ",".join(hidden)
+    else:
+        zone = form.text("vacances")
+        known = ("", *seasons.of(services.settings.directory).zones)
+        changes = {
+            "weekends": form.has("fin_de_semaine"),
+            "day_begins": form.number("debut"),
+            "day_ends": form.number("fin"),
+            "week_a": form.number("semaine_a"),
+            **({"school_zone": zone} if zone in known else {}),
+        }
+    await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    back = form.text("retour")
+    return redirect(visit, back if back.startswith(f"{home(visit)}/") and len(back) < 100 else home(visit))
+
+
+def _typed(visit: Visit) -> tuple[str, str]:
+    colour = visit.form.text("couleur")
+    return " ".join(visit.form.text("nom").split())[:MAX_NAME], colour if colour in COLOURS else COLOURS[0]
+
+
+def _colours(visit: Visit) -> tuple[tuple[str, str], ...]:
+    _ = visit._
+    names = (_("Bleu"), _("Vert"), _("Violet"), _("Brun"), _("Rouge"), _("Sarcelle"), _("Rose"), _("Gris"))
+    return tuple(zip(COLOURS, names, strict=True))

@@ -1,0 +1,45 @@
+"""The addresses of the agenda, in either interface."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Route
+
+from webui.agenda import event, manage, transfer, views
+from webui.doors import Doors
+
+
+def complete(doors: Doors) -> Sequence[BaseRoute]:
+    """Under `/agenda`."""
+    visit = doors.visit
+    return [
+        Route("/", visit(views.index)),
+        Route("/affichage", visit(manage.display), methods=["POST"]),
+        Route("/agendas", visit(manage.show), methods=["GET"]),
+        Route("/agendas", visit(manage.create), methods=["POST"]),
+        Route("/agendas/{shelf:key}", visit(manage.one), methods=["GET"]),
+        Route("/agendas/{shelf:key}", visit(manage.change), methods=["POST"]),
+        Route("/agendas/{shelf:key}/exporter", visit(transfer.export)),
+        Route("/agendas/{shelf:key}/importer", visit(transfer.preview, files=True), methods=["POST"]),
+        *_events(doors),
+        Route("/{view}/{day}", visit(views.show)),
+    ]
+
+
+def simple(doors: Doors) -> Sequence[BaseRoute]:
+    """Under `/s/agenda`."""
+    return [Route("/", doors.visit(views.index)), *_events(doors), Route("/{day}", doors.visit(views.simple))]
+
+
+def _events(doors: Doors) -> Sequence[BaseRoute]:
+    visit = doors.visit
+    return [
+        Route("/nouveau", visit(event.begin), methods=["GET"]),
+        Route("/nouveau", visit(event.create), methods=["POST"]),
+        Route("/annuler", visit(event.undo), methods=["POST"]),
+        Route("/evenement/{item}", visit(event.show)),
+        Route("/evenement/{item}/modifier", visit(event.edit), methods=["GET"]),
+        Route("/evenement/{item}/modifier", visit(event.save), methods=["POST"]),
+        Route("/evenement/{item}/deplacer", visit(event.move), methods=["POST"]),
+        Route("/evenement/{item}/supprimer", visit(event.ask_erase), methods=["GET"]),
+        Route("/evenement/{item}/supprimer", visit(event.erase), methods=["POST"]),
+    ]

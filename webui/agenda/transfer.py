@@ -1,0 +1,155 @@
+"""Files in and out of an agenda: export, and import after a look at what would come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.calendars import transfer
+from mailserver.calendars.transfer import MAX_FILE, Incoming, Parcel
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.store import agenda_changes, agenda_items
+from mailserver.store.agenda_changes import Step
+from mailserver.store.agenda_items import Item
+from mailserver.store.transactions import Tx
+from webui import headers
+from webui.agenda import keeping, manage
+from webui.agenda.keeping import Desk, home
+from webui.agenda.shelves import Shelf
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+SHOWN = 200
+"""Events of a file that the preview names."""
+SKIP, REPLACE = "garder", "remplacer"
+AT_ONCE = 200
+"""Events stored in one unit: nobody waits long for another's import."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event of the file, and what becomes of it."""
+
+    incoming: Incoming
+    known: bool
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPage:
+    """What a file would bring."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    shelf: Shelf
+    lines: tuple[Line, ...]
+    total: int
+    fresh: int
+    known: int
+    same: int
+    other: int
+    refused: int
+    text: str
+    """The file, posted again by the confirmation."""
+
+
+async def export(services: Services, visit: Visit) -> Response:
+    """GET /agenda/agendas/{shelf}/exporter: every event as one .ics file."""
+    place = await keeping.desk(services, visit)
+    shelf = place.shelf(int(visit.request.path_params["shelf"]))
+    rows = await services.store.read(agenda_items.between, visit.account_id, shelf.id, -(2**62), 2**62)
+    octets = await keeping.computed(transfer.pack, shelf.name, rows)
+    fields = headers.download(visit.secure, "text/calendar", f"{shelf.name}.ics")
+    fields["Content-Type"] = "text/calendar; charset=utf-8"
+    return Response(octets, 200, fields)
+
+
+async def preview(services: Services, visit: Visit) -> Response:
+    """POST /agenda/agendas/{shelf}/importer: what the file holds; nothing is stored. Then the same, confirmed."""
+    held = await manage.held_of(services, visit)
+    octets = await _octets(visit)
+    try:
+        if visit.form.oversize or len(octets) > MAX_FILE:
+            raise Refused(Reason.TOO_BIG)
+        parcel = await keeping.computed(transfer.unpack, octets)
+    except (BadSyntax, Refused) as error:
+        return await manage.one(services, visit, import_fault=_fault(visit, error))
+    place = await keeping.desk(services, visit)
+    shelf = place.shelf(held.id)
+    if not shelf.events or shelf.read_only:
+        raise Refused(Reason.READ_ONLY)
+    here = await services.store.read(_known, visit.account_id, shelf.id)
+    if visit.form.text("faire") == "importer":
+        return await _store(services, visit, shelf, parcel, here)
+    lines = [_line(one, here) for one in parcel.events]
+    page = ImportPage(
+        place.frame,
+        place,
+        home(visit),
+        "",
+        shelf,
+        tuple(lines[:SHOWN]),
+        len(lines),
+        sum(not line.known for line in lines),
+        sum(line.known and not line.same for line in lines),
+        sum(line.same for line in lines),
+        parcel.other,
+        parcel.refused,
+        octets.decode("utf-8", "replace"),
+    )
+    if not lines:
+        return await manage.one(services, visit, import_fault=visit._("Ce fichier ne contient aucun événement."))
+    return services.pages.answer(visit, "agenda/import.html", page)
+
+
+async def _octets(visit: Visit) -> bytes:
+    if visit.form.files:
+        return await visit.form.files[0].read(MAX_FILE + 1)
+    return visit.form.text("contenu").encode()
+
+
+def _known(tx: Tx, account_id: int, collection_id: int) -> dict[str, Item]:
+    return {item.uid: item for item in agenda_items.stamps(tx, account_id, collection_id)}
+
+
+def _line(incoming: Incoming, here: dict[str, Item]) -> Line:
+    known = here.get(incoming.item.uid)
+    return Line(incoming, known is not None, known is not None and known.etag == incoming.item.etag)
+
+
+async def _store(services: Services, visit: Visit, shelf: Shelf, parcel: Parcel, here: dict[str, Item]) -> Response:
+    replace = visit.form.text("doublons") == REPLACE
+    steps: list[Step] = []
+    for one in parcel.events:
+        known = here.get(one.item.uid)
+        if known is None:
+            steps.append(Step(shelf.id, one.item.href, None, one.item))
+        elif replace and known.etag != one.item.etag:
+            item = transfer.named(one.item, known.href)
+            steps.append(Step(shelf.id, known.href, known.etag, item))
+    try:
+        await _in_parts(services, visit, steps)
+    except Refused as refused:
+        return await manage.one(services, visit, import_fault=_fault(visit, refused))
+    return redirect(visit, f"{home(visit)}/agendas", agenda="importe", n=len(steps), _at="annonce")
+
+
+async def _in_parts(services: Services, visit: Visit, steps: Sequence[Step]) -> None:
+    for at in range(0, len(steps), AT_ONCE):
+        await services.store.write(agenda_changes.apply, visit.account_id, steps[at : at + AT_ONCE])
+
+
+def _fault(visit: Visit, error: Exception) -> str:
+    _ = visit._
+    if isinstance(error, BadSyntax):
+        return _("Ce fichier n’est pas un agenda au format iCalendar (.ics).")
+    assert isinstance(error, Refused)
+    texts = {
+        Reason.TOO_BIG: _("Ce fichier est trop gros : 1,9 Mo au plus."),
+        Reason.LIMIT: _("L’agenda est plein : une partie seulement a été importée."),
+        Reason.INVALID: _("Ce fichier contient des dates ou des répétitions qui ne peuvent pas être gardées."),
+        Reason.CONFLICT: _("L’agenda a changé pendant l’import. Recommencez : ce qui est déjà là sera reconnu."),
+    }
+    return texts.get(error.reason, _("Ce fichier ne peut pas être importé."))

@@ -1,0 +1,360 @@
+"""Weeks, days, months and lists of events."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from mailserver.calendars.occurrences import DAY, Expansion, Occurrence, spread
+from mailserver.errors import Reason, Refused
+from mailserver.mime.text import fold
+from webui.agenda import grid, keeping, seasons, words
+from webui.agenda.grid import More, Place
+from webui.agenda.keeping import Desk, home
+from webui.agenda.seasons import week_letter
+from webui.agenda.shelves import Shelf
+from webui.rendering import redirect
+from webui.visit import SIMPLE, Services, Visit
+
+WEEK, DAY_VIEW, MONTH, LIST = "semaine", "jour", "mois", "liste"
+VIEWS: Final = (WEEK, DAY_VIEW, MONTH, LIST)
+LIST_DAYS = 30
+SEARCH_DAYS = 366
+"""How far around its day a search looks."""
+MAX_FOUND = 200
+IN_MONTH = 3
+"""Events a day of the month shows."""
+YEARS = range(1970, 2100)
+MAX_WORDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An event as every view shows it: a link that says title, day, hours, place."""
+
+    one: Occurrence
+    shelf: Shelf
+    address: str
+    hours: str
+    movable: bool
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One day of a view."""
+
+    day: datetime.date
+    short: str
+    long: str
+    today: bool
+    holiday: str
+    whole: tuple[Link, ...]
+    timed: tuple[Link, ...]
+    more: tuple[More, ...] = ()
+    hidden: int = 0
+    """Events of a day of the month that found no room."""
+    crowded: bool = False
+    outside: bool = False
+    """Of another month than the one shown."""
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        return self.whole + self.timed
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the views, or a step in time."""
+
+    title: str
+    address: str
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgendaPage:
+    """A view."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    day: datetime.date
+    title: str
+    subtitle: str
+    views: tuple[Choice, ...]
+    before: str
+    now: str
+    after: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Column, ...], ...]
+    first: int
+    last: int
+    whole_rows: int
+    clock: int
+    """Minutes from the first hour shown to now, -1 when now is not shown."""
+    working: tuple[int, int]
+    weekends: bool
+    zones: tuple[str, ...]
+    cut: bool
+    unreadable: int
+    missing: tuple[Shelf, ...]
+    query: str
+    done: str
+    undo: str
+    count: int
+
+    @property
+    def hours(self) -> range:
+        return range(self.first, self.last)
+
+
+async def index(services: Services, visit: Visit) -> Response:
+    """GET /agenda: the view the person prefers, today; a date chosen in the form leads to its page."""
+    view = visit.query("vue") if visit.query("vue") in VIEWS else visit.preferences.agenda_view
+    day = day_of(visit.query("jour")) or words.today(visit)
+    if visit.interface == SIMPLE:
+        return redirect(visit, f"{home(visit)}/{day}")
+    return redirect(visit, f"{home(visit)}/{view}/{day}")
+
+
+async def simple(services: Services, visit: Visit) -> Response:
+    """GET /s/agenda/{date}: the days from there on, as a list."""
+    return await _page(services, visit, LIST, 7, "agenda/simple.html")
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /agenda/{view}/{date}. Raises Refused(NOT_FOUND)."""
+    view = str(visit.request.path_params["view"])
+    if view not in VIEWS:
+        raise Refused(Reason.NOT_FOUND)
+    return await _page(
+        services,
+        visit,
+        view,
+        LIST_DAYS,
+        f"agenda/{'month' if view == MONTH else 'list' if view == LIST else 'grid'}.html",
+    )
+
+
+async def _page(services: Services, visit: Visit, view: str, days: int, template: str) -> Response:
+    day = day_of(str(visit.request.path_params["day"]))
+    if day is None:
+        raise Refused(Reason.NOT_FOUND)
+    place = await keeping.desk(services, visit)
+    query = " ".join(visit.query("q").split())[:MAX_WORDS] if view == LIST else ""
+    shown = _span(visit, view, day, days)
+    first, last = (
+        (shown[0] - datetime.timedelta(days=SEARCH_DAYS), shown[-1] + datetime.timedelta(days=SEARCH_DAYS))
+        if query
+        else (shown[0], shown[-1])
+    )
+    expansion, missing = await _occurrences(services, visit, place, first, last + DAY, query)
+    found = expansion.occurrences[:MAX_FOUND] if query else expansion.occurrences
+    if query:
+        shown = sorted({max(one.start.date(), first) for one in found})
+    begin, end = (
+        grid.hours(shown, found, visit.preferences.day_begins, visit.preferences.day_ends)
+        if view in (WEEK, DAY_VIEW)
+        else (0, 24)
+    )
+    columns = tuple(_column(services, visit, place, view, one, day, found, begin) for one in shown)
+    if view == LIST and not query:
+        columns = tuple(column for column in columns if column.links or (column.today and view == LIST))
+    page = AgendaPage(
+        frame=place.frame,
+        desk=place,
+        home=home(visit),
+        view=view,
+        day=day,
+        title=_title(visit, view, day, shown),
+        subtitle=_subtitle(visit, view, day),
+        views=tuple(Choice(title, f"{home(visit)}/{name}/{day}", name == view) for name, title in _titles(visit)),
+        before=_beside(visit, view, day, -1, days),
+        now=_address(visit, view, words.today(visit)),
+        after=_beside(visit, view, day, 1, days),
+        columns=columns,
+        rows=tuple(columns[at : at + 7] for at in range(0, len(columns), 7)) if view == MONTH else (),
+        first=begin,
+        last=end,
+        whole_rows=max((len(column.whole) + bool(column.holiday) for column in columns), default=0),
+        clock=_clock(visit, shown, begin, end),
+        working=(visit.preferences.day_begins, visit.preferences.day_ends),
+        weekends=visit.preferences.weekends,
+        zones=seasons.of(services.settings.directory).zones,
+        cut=expansion.cut or (bool(query) and len(expansion.occurrences) > MAX_FOUND),
+        unreadable=expansion.unreadable,
+        missing=missing,
+        query=query,
+        done=announcement(visit),
+        undo=visit.query("retour"),
+        count=len(found),
+    )
+    return services.pages.answer(visit, template, page)
+
+
+async def _occurrences(
+    services: Services, visit: Visit, place: Desk, first: datetime.date, after: datetime.date, query: str
+) -> tuple[Expansion, tuple[Shelf, ...]]:
+    zone = words.zone_of(visit)
+    start, end = (datetime.datetime.combine(day, datetime.time(), zone) for day in (first, after))
+    margin = 86400
+    rows, missing = await keeping.texts(
+        services, visit, place.shown, int(start.timestamp()) - margin, int(end.timestamp()) + margin
+    )
+    if query:
+        needle = fold(query)
+        rows = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n ", ""))]
+    expansion = await keeping.computed(spread, rows, start, end, zone)
+    if query:
+        words_of = tuple(one for one in expansion.occurrences if needle in fold(f"{one.title} {one.place}"))
+        expansion = Expansion(words_of, expansion.cut, expansion.unreadable)
+    return expansion, missing
+
+
+def _column(
+    services: Services,
+    visit: Visit,
+    place: Desk,
+    view: str,
+    day: datetime.date,
+    chosen: datetime.date,
+    found: Sequence[Occurrence],
+    first: int,
+) -> Column:
+    language = visit.language
+    laid = grid.lay(day, found, first, grid.WIDE_DAY if view == DAY_VIEW else grid.NARROW_DAY)
+
+    def link(one: Occurrence, at: Place | None) -> Link:
+        shelf = place.shelf(one.collection_id)
+        address = f"{home(visit)}/evenement/{keeping.item_id(one.collection_id, one.href)}"
+        marks = [f"le={one.key}"] if one.key else []
+        marks += [f"vue={view}"] if visit.interface != SIMPLE else []
+        address += "?" + "&".join(marks) if marks else ""
+        return Link(one, shelf, address, words.hours(language, one, day), is_movable(visit, shelf, one.foreign), at)
+
+    whole = tuple(link(one, None) for one in laid.whole)
+    if view in (LIST, MONTH):
+        timed = tuple(link(one, None) for one in sorted(grid.timed(found, day), key=lambda one: grid.span(one, day)))
+    else:
+        timed = tuple(link(at.one, at) for at in laid.places)
+    hidden = 0
+    if view == MONTH:
+        room = max(0, IN_MONTH - len(whole))
+        hidden = max(0, len(whole) - IN_MONTH) + max(0, len(timed) - room)
+    return Column(
+        day,
+        words.short_day(language, day),
+        words.full_day(language, day) if view != LIST else words.long_day(language, day),
+        day == words.today(visit),
+        seasons.of(services.settings.directory).on(visit.preferences.school_zone, day),
+        whole,
+        timed,
+        laid.more,
+        hidden,
+        laid.crowded,
+        day.month != chosen.month,
+    )
+
+
+def is_movable(visit: Visit, shelf: Shelf, organizer: str) -> bool:
+    """True for an event that is the person's own to change."""
+    own = {visit.principal.address, *visit.principal.aliases}
+    return not shelf.read_only and (not organizer or organizer.casefold() in {address.casefold() for address in own})
+
+
+# ---------------------------------------------------------------------- days
+
+
+def day_of(text: str) -> datetime.date | None:
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year in YEARS and len(text) == 10 else None
+
+
+def _span(visit: Visit, view: str, day: datetime.date, days: int) -> list[datetime.date]:
+    begins = visit.preferences.week_begins
+    if view == MONTH:
+        return [one for week in grid.weeks(day, begins) for one in week]
+    if view == DAY_VIEW:
+        return [day]
+    if view == LIST:
+        return [day + datetime.timedelta(days=number) for number in range(days)]
+    first = day - datetime.timedelta(days=(day.weekday() - begins) % 7)
+    week = [first + datetime.timedelta(days=number) for number in range(7)]
+    return [one for one in week if visit.preferences.weekends or one.weekday() < 5 or one == day]
+
+
+def _address(visit: Visit, view: str, day: datetime.date) -> str:
+    return f"{home(visit)}/{day}" if visit.interface == SIMPLE else f"{home(visit)}/{view}/{day}"
+
+
+def _beside(visit: Visit, view: str, day: datetime.date, way: int, days: int) -> str:
+    """The view before or after."""
+    if view == MONTH:
+        first = day.replace(day=1)
+        other = first - DAY if way < 0 else first + datetime.timedelta(days=32)
+        other = other.replace(day=1)
+    else:
+        other = day + datetime.timedelta(days={WEEK: 7, DAY_VIEW: 1, LIST: days}[view]) * way
+    return _address(visit, view, other) if other.year in YEARS else ""
+
+
+def _clock(visit: Visit, shown: Sequence[datetime.date], first: int, last: int) -> int:
+    moment = words.now(visit)
+    minutes = (moment.hour - first) * 60 + moment.minute
+    return minutes if moment.date() in shown and 0 <= minutes < (last - first) * 60 else -1
+
+
+def _titles(visit: Visit) -> tuple[tuple[str, str], ...]:
+    _ = visit._
+    return (DAY_VIEW, _("Jour")), (WEEK, _("Semaine")), (MONTH, _("Mois")), (LIST, _("Liste"))
+
+
+def _title(visit: Visit, view: str, day: datetime.date, shown: Sequence[datetime.date]) -> str:
+    if view == MONTH:
+        return words.month(visit.language, day)
+    if view == DAY_VIEW or not shown or len(shown) == 1:
+        text = words.long_day(visit.language, day)
+        return text[:1].upper() + text[1:]
+    return words.days_between(visit.language, shown[0], shown[-1])
+
+
+def _subtitle(visit: Visit, view: str, day: datetime.date) -> str:
+    """The week's number, and whether it is A or B."""
+    if view not in (WEEK, DAY_VIEW):
+        return ""
+    text = visit._("Semaine %(number)s") % {"number": day.isocalendar().week}
+    letter = week_letter(day, visit.preferences.week_a)
+    return f"{text} {letter}" if letter else text
+
+
+def announcement(visit: Visit) -> str:
+    """The sentence for what the address says was done; only our own words."""
+    _ = visit._
+    return {
+        "cree": _("Événement créé."),
+        "modifie": _("Événement modifié."),
+        "deplace": _("Événement déplacé."),
+        "supprime": _("Événement supprimé."),
+        "repris": _("La modification est annulée."),
+        "tard": _("Il est trop tard pour annuler."),
+        "affichage": _("Affichage enregistré."),
+        "agenda-cree": _("Agenda créé."),
+        "agenda-modifie": _("Agenda modifié."),
+        "agenda-supprime": _("Agenda supprimé."),
+        "importe": visit.language.texts.ngettext(
+            "%(n)s événement importé.", "%(n)s événements importés.", _number(visit)
+        )
+        % {"n": visit.language.number(_number(visit))},
+    }.get(visit.query("agenda"), "")
+
+
+def _number(visit: Visit) -> int:
+    text = visit.query("n")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
