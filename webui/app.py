@@ -59,6 +59,7 @@ from webui import (
     uploading,
     writinghabits,
 )
+from webui.agenda import routes as agenda
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
 from webui.keys import Keys
@@ -213,6 +214,7 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         Route("/static/dist/{file}", services.assets.serve),
         *contacts.routes(doors),
         Route("/listes", doors.visit(personal.lead)),
+        *agenda.everything(doors),
         Mount("/s", routes=_mail(doors)),
         Mount("/m", routes=_mail(doors)),
     ]

@@ -221,7 +221,9 @@ class Doors:
         must_renew = renewal.is_expired(passwords, known, now)
         is_soon = must_renew or renewal.days_left(passwords, known, now) is not None
         path = request.url.path
-        interface = COMPLETE if path.startswith(("/m/", "/agenda")) else SIMPLE if path.startswith("/s/") else session.interface
+        interface = (
+            COMPLETE if path.startswith(("/m/", "/agenda")) else SIMPLE if path.startswith("/s/") else session.interface
+        )
         return (
             Visit(
                 request=request,

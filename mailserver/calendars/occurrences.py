@@ -51,6 +51,8 @@ class Occurrence:
     """It does not make its owner busy (RFC 5545 section 3.8.2.7)."""
     foreign: str = ""
     """Address of the organizer, empty without one."""
+    etag: str = ""
+    """Of the item, as it was expanded."""
 
     def on(self, day: datetime.date) -> bool:
         """True when it touches that day."""
@@ -117,12 +119,12 @@ def _of(
 ) -> Iterator[Occurrence]:
     query, recurs = _series(row.text or "")
     for event in query.between(start - MARGIN, end + MARGIN):
-        made = shown(collection_id, row.href, event, zone, recurs=recurs)
+        made = shown(collection_id, row, event, zone, recurs=recurs)
         if made.start < end and (made.end > start or made.start >= start):
             yield made
 
 
-def shown(collection_id: int, href: str, event: Any, zone: datetime.tzinfo, *, recurs: bool) -> Occurrence:
+def shown(collection_id: int, row: Item, event: Any, zone: datetime.tzinfo, *, recurs: bool) -> Occurrence:
     """An occurrence as it is shown. Raises ValueError and its like for dates that do not fit together."""
     first, last = event["DTSTART"].dt, ending(event)
     all_day = not isinstance(first, datetime.datetime)
@@ -133,7 +135,7 @@ def shown(collection_id: int, href: str, event: Any, zone: datetime.tzinfo, *, r
     organizer = str(event.get("ORGANIZER", ""))
     return Occurrence(
         collection_id,
-        href,
+        row.href,
         key_of(event["RECURRENCE-ID"].dt) if recurs and "RECURRENCE-ID" in event else "",
         line(event.get("SUMMARY", "")),
         line(event.get("LOCATION", "")),
@@ -145,6 +147,7 @@ def shown(collection_id: int, href: str, event: Any, zone: datetime.tzinfo, *, r
         tentative=status == "TENTATIVE",
         free=str(event.get("TRANSP", "")).upper() == "TRANSPARENT",
         foreign=organizer[7:] if organizer.lower().startswith("mailto:") else organizer,
+        etag=row.etag,
     )
 
 

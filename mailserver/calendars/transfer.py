@@ -1,5 +1,6 @@
 """Whole calendars as files: taken apart into items, and put together from them (RFC 5545 section 3.4)."""
 
+import datetime
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -25,8 +26,7 @@ class Incoming:
 
     item: NewItem
     title: str
-    start: str
-    """As the file writes it."""
+    start: datetime.date
     count: int
     """Components: the event and its exceptions."""
 
@@ -91,7 +91,7 @@ def _incoming(uid: str, events: list[Any], zones_of: dict[str, Any]) -> Incoming
     item = reading.read(href(uid), octets.decode())
     master = next((event for event in events if "RECURRENCE-ID" not in event), events[0])
     title = " ".join(str(master.get("SUMMARY", "")).split())[:MAX_TITLES]
-    return Incoming(item, title, master["DTSTART"].to_ical().decode(), len(events))
+    return Incoming(item, title, master["DTSTART"].dt, len(events))
 
 
 def href(uid: str) -> str:

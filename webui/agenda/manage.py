@@ -11,6 +11,7 @@ from mailserver.store.agendas import CALENDAR, Collection
 from webui.agenda import keeping, seasons
 from webui.agenda.keeping import Desk, home
 from webui.agenda.shelves import MAX_NAME, PALETTE, Shelf, described, fresh
+from webui.agenda.views import announcement
 from webui.pages import addresses
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -55,7 +56,7 @@ async def show(services: Services, visit: Visit, name: str = "", fault: str = ""
     """GET /agenda/agendas."""
     place = await keeping.desk(services, visit)
     colour = visit.form.text("couleur") or COLOURS[0]
-    page = ShelvesPage(place.frame, place, home(visit), "", _colours(visit), name, colour, fault)
+    page = ShelvesPage(place.frame, place, home(visit), "", _colours(visit), name, colour, fault, announcement(visit))
     return services.pages.answer(visit, "agenda/shelves.html", page, 422 if fault else 200)
 
 

@@ -2,10 +2,20 @@
 
 from collections.abc import Sequence
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from webui.agenda import event, manage, transfer, views
 from webui.doors import Doors
+
+
+def everything(doors: Doors) -> Sequence[BaseRoute]:
+    """All of it; before the routes of the simplified interface's mail."""
+    return [
+        Route("/agenda", doors.visit(views.index)),
+        Mount("/agenda", routes=complete(doors)),
+        Route("/s/agenda", doors.visit(views.index)),
+        Mount("/s/agenda", routes=simple(doors)),
+    ]
 
 
 def complete(doors: Doors) -> Sequence[BaseRoute]:

@@ -13,7 +13,7 @@ from mailserver.store.agenda_changes import Step
 from mailserver.store.agenda_items import Item
 from mailserver.store.transactions import Tx
 from webui import headers
-from webui.agenda import keeping, manage
+from webui.agenda import keeping, manage, words
 from webui.agenda.keeping import Desk, home
 from webui.agenda.shelves import Shelf
 from webui.rendering import redirect
@@ -31,6 +31,7 @@ class Line:
     """One event of the file, and what becomes of it."""
 
     incoming: Incoming
+    day: str
     known: bool
     same: bool
 
@@ -83,7 +84,7 @@ async def preview(services: Services, visit: Visit) -> Response:
     here = await services.store.read(_known, visit.account_id, shelf.id)
     if visit.form.text("faire") == "importer":
         return await _store(services, visit, shelf, parcel, here)
-    lines = [_line(one, here) for one in parcel.events]
+    lines = [_line(visit, one, here) for one in parcel.events]
     page = ImportPage(
         place.frame,
         place,
@@ -114,9 +115,10 @@ def _known(tx: Tx, account_id: int, collection_id: int) -> dict[str, Item]:
     return {item.uid: item for item in agenda_items.stamps(tx, account_id, collection_id)}
 
 
-def _line(incoming: Incoming, here: dict[str, Item]) -> Line:
+def _line(visit: Visit, incoming: Incoming, here: dict[str, Item]) -> Line:
     known = here.get(incoming.item.uid)
-    return Line(incoming, known is not None, known is not None and known.etag == incoming.item.etag)
+    day = words.long_day(visit.language, incoming.start)
+    return Line(incoming, day, known is not None, known is not None and known.etag == incoming.item.etag)
 
 
 async def _store(services: Services, visit: Visit, shelf: Shelf, parcel: Parcel, here: dict[str, Item]) -> Response:

@@ -118,7 +118,7 @@ async def index(services: Services, visit: Visit) -> Response:
     day = day_of(visit.query("jour")) or words.today(visit)
     if visit.interface == SIMPLE:
         return redirect(visit, f"{home(visit)}/{day}")
-    return redirect(visit, f"{home(visit)}/{view}/{day}")
+    return redirect(visit, f"{home(visit)}/{view}/{day}", q=visit.query("q")[:MAX_WORDS])
 
 
 async def simple(services: Services, visit: Visit) -> Response:

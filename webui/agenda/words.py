@@ -154,12 +154,11 @@ def reminder(language: Language, minutes: int) -> str:
     ngettext = language.texts.ngettext
     if not minutes:
         return language.texts.gettext("à l’heure dite")
-    for unit, one, several in (
-        (24 * 60, "%(n)s jour avant", "%(n)s jours avant"),
-        (60, "%(n)s heure avant", "%(n)s heures avant"),
-    ):
-        if minutes % unit == 0:
-            return ngettext(one, several, minutes // unit) % {"n": minutes // unit}
+    if minutes % (24 * 60) == 0:
+        days = minutes // (24 * 60)
+        return ngettext("%(n)s jour avant", "%(n)s jours avant", days) % {"n": days}
+    if minutes % 60 == 0:
+        return ngettext("%(n)s heure avant", "%(n)s heures avant", minutes // 60) % {"n": minutes // 60}
     return ngettext("%(n)s minute avant", "%(n)s minutes avant", minutes) % {"n": minutes}
 
 
