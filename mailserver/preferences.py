@@ -17,6 +17,7 @@ MAX_OCTETS = 32 * 1024
 """The whole of what one person chose, as JSON in UTF-8."""
 MAX_TAGS = 40
 MAX_TAG_NAME = 40
+MAX_COLOURS = 300
 MAX_SIGNATURE = 2000
 NEVER = -1
 TAG_COLOURS = ("rouge", "orange", "jaune", "vert", "turquoise", "bleu", "violet", "rose", "brun", "gris")
@@ -146,6 +147,14 @@ class Preferences:
     # Tags
     tags: tuple[Tag, ...] = USUAL_TAGS
 
+    # Folders
+    colours: tuple[tuple[int, str], ...] = ()
+    """Mailbox ids with the name of a colour each."""
+
+    def colour(self, mailbox_id: int) -> str:
+        """The colour of a folder, empty when none was chosen."""
+        return dict(self.colours).get(mailbox_id, "")
+
     def tag(self, keyword: str) -> Tag | None:
         """The tag of a keyword, whatever its case (RFC 9051 section 2.3.2)."""
         wanted = keyword.casefold()
@@ -165,6 +174,8 @@ def _is_value(name: str, value: object) -> bool:
     one = _FIELDS[name]
     if name == "tags":
         return isinstance(value, tuple) and are_tags(value)
+    if name == "colours":
+        return isinstance(value, tuple) and are_colours(value)
     if values := one.metadata.get("values"):
         return any(value == choice and type(value) is type(choice) for choice in values)
     return isinstance(value, str) and len(value) <= one.metadata["limit"]
@@ -174,6 +185,18 @@ def are_tags(tags: tuple[object, ...]) -> bool:
     """True for tags that can be kept together: valid, of different keywords, not too many."""
     valid = [tag for tag in tags if isinstance(tag, Tag) and _is_tag(tag)]
     return len(valid) == len(tags) <= MAX_TAGS and len({tag.keyword.casefold() for tag in valid}) == len(valid)
+
+
+def are_colours(colours: tuple[object, ...]) -> bool:
+    """True for pairs of a mailbox id and a colour, not too many."""
+    return len(colours) <= MAX_COLOURS and all(_is_colour(one) for one in colours)
+
+
+def _is_colour(pair: object) -> bool:
+    match pair:
+        case (int(number), str(colour)):
+            return number > 0 and colour in TAG_COLOURS
+    return False
 
 
 def _is_tag(tag: Tag) -> bool:
@@ -202,6 +225,8 @@ def read(text: str) -> Preferences:
     known = {name: value for name, value in kept.items() if name in _FIELDS}
     if "tags" in known:
         known["tags"] = _tags(known["tags"])
+    if isinstance(known.get("colours"), list):
+        known["colours"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in known["colours"])
     return revise(Preferences(), known)
 
 

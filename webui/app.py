@@ -27,6 +27,7 @@ from mailserver.moderation import Moderation
 from mailserver.noticeboard import Noticeboard
 from mailserver.outbox import Outbox
 from mailserver.settings import Settings
+from mailserver.sharing import Sharing
 from mailserver.store.messages import Quota
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
@@ -55,6 +56,7 @@ from webui import (
     secretariat,
     security,
     sending,
+    shares,
     suggesting,
     uploading,
     writinghabits,
@@ -62,6 +64,7 @@ from webui import (
 from webui.agenda import routes as agenda
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
+from webui.folderfiles import MAX_BROUGHT, FolderFiles
 from webui.keys import Keys
 from webui.language import languages
 from webui.outside import Outside
@@ -139,6 +142,7 @@ def create(
         pages=Pages(site, spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         board=board,
+        sharing=Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain),
         outside=outside or Outside(),
         books=books,
         suggestions=Suggestions(settings=settings, store=store, directory=directory, books=books),
@@ -163,7 +167,7 @@ def create(
 
 def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Sequence[BaseRoute]:
     guest = doors.guest
-    takeaway = Takeaway()
+    takeaway, files = Takeaway(), FolderFiles()
     return [
         Route("/", guest(portal.show)),
         Route("/login", guest(portal.show_complete)),
@@ -215,12 +219,12 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         *contacts.routes(doors),
         Route("/listes", doors.visit(personal.lead)),
         *agenda.everything(doors),
-        Mount("/s", routes=_mail(doors)),
-        Mount("/m", routes=_mail(doors)),
+        Mount("/s", routes=_mail(doors, files)),
+        Mount("/m", routes=_mail(doors, files)),
     ]
 
 
-def _mail(doors: Doors) -> Sequence[BaseRoute]:
+def _mail(doors: Doors, files: FolderFiles) -> Sequence[BaseRoute]:
     """The mail of either interface."""
     visit = doors.visit
     return [
@@ -232,6 +236,10 @@ def _mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/dossier/{box:key}/vider", visit(listing.empty), methods=["POST"]),
         Route("/dossier/{box:key}/modifier", visit(folders.one), methods=["GET"]),
         Route("/dossier/{box:key}/modifier", visit(folders.change), methods=["POST"]),
+        Route("/dossier/{box:key}/partage", visit(shares.show), methods=["GET"]),
+        Route("/dossier/{box:key}/partage", visit(shares.change), methods=["POST"]),
+        Route("/dossier/{box:key}/exporter", visit(files.export), methods=["POST"]),
+        Route("/dossier/{box:key}/importer", visit(files.bring, room=MAX_BROUGHT), methods=["POST"]),
         Route("/dossiers", visit(folders.show), methods=["GET"]),
         Route("/dossiers", visit(folders.create), methods=["POST"]),
         Route("/listes", visit(personal.show), methods=["GET"]),

@@ -1,13 +1,19 @@
-"""The folders themselves: create, rename, delete."""
+"""The folders themselves: create, rename, move, colour, follow, mark read, empty, delete.
+
+INBOX and the folders of special use keep their names and cannot be deleted.
+"""
 
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes, messages
-from mailserver.store.mailboxes import SEPARATOR
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.preferences import TAG_COLOURS
+from mailserver.store import access, mailboxes, messages, sessions, webmail
+from mailserver.store.access import Viewer
+from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.transactions import Tx
+from mailserver.store.webmail import Chosen, View, handling
 from webui.frame import Folder, Frame, done, surround
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -32,27 +38,54 @@ class Row:
     folder: Folder
     messages: int
     octets: int
+    followed: bool
+    """Programs that ask for subscribed folders show it."""
+    shared: int
+    """How many others have rights in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderPage:
-    """One folder, to rename or to delete."""
+    """One folder and everything that can be done to it."""
 
     frame: Frame
     folder: Folder
     messages: int
+    unread: int
+    octets: int
     children: bool
+    followed: bool
+    places: tuple[Folder, ...]
+    """Folders it can be moved into."""
+    parent: int
+    colours: tuple[tuple[str, str], ...]
     fault: str
     typed: str
 
 
 async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /dossiers: the list."""
-    boxes = {box.id: box for box in await services.store.read(mailboxes.listing, visit.account_id)}
-    around = surround(visit, list(boxes.values()))
-    rows = tuple(Row(folder, boxes[folder.id].messages, boxes[folder.id].octets) for folder in around.folders)
+    listed, followed, shared = await services.store.read(_listing, visit.account_id)
+    boxes = {box.id: box for box in listed}
+    around = surround(visit, listed)
+    rows = tuple(
+        Row(
+            folder,
+            boxes[folder.id].messages,
+            boxes[folder.id].octets,
+            boxes[folder.id].name in followed,
+            shared.get(folder.id, 0),
+        )
+        for folder in around.folders
+        if folder.id in boxes
+    )
     page = FoldersPage(around, rows, fault, typed)
     return services.pages.answer(visit, "mail/folders.html", page, 422 if fault else 200)
+
+
+def _listing(tx: Tx, account_id: int) -> tuple[list[Mailbox], set[str], dict[int, int]]:
+    boxes = mailboxes.listing(tx, account_id)
+    return boxes, mailboxes.subscriptions(tx, account_id), access.shared_with(tx, account_id)
 
 
 async def create(services: Services, visit: Visit) -> Response:
@@ -69,41 +102,130 @@ async def create(services: Services, visit: Visit) -> Response:
 async def one(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /dossier/{box}/modifier: one folder."""
     box_id = int(visit.request.path_params["box"])
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    box = next((box for box in boxes if box.id == box_id), None)
-    if box is None:
-        raise Refused(Reason.NO_SUCH_MAILBOX)
+    boxes, followed, _ = await services.store.read(_listing, visit.account_id)
+    box = webmail.pick(boxes, box_id)
     around = surround(visit, boxes, box_id)
     folder = around.folder(box_id)
-    if not folder.own:
-        raise Refused(Reason.CANNOT)
-    children = any(other.name.startswith(box.name + SEPARATOR) for other in boxes)
-    page = FolderPage(around, folder, box.messages, children, fault, typed or folder.title)
+    names = {box.id: box.name for box in boxes}
+    inside = box.name + SEPARATOR
+    places = tuple(
+        other
+        for other in around.folders
+        if other.own and other.id in names and other.id != box_id and not names[other.id].startswith(inside)
+    )
+    above = box.name.rpartition(SEPARATOR)[0]
+    page = FolderPage(
+        around,
+        folder,
+        box.messages,
+        box.unseen,
+        box.octets,
+        any(name.startswith(inside) for name in names.values()),
+        box.name in followed,
+        places,
+        next((other for other, name in names.items() if name == above), 0) if above else 0,
+        colours(visit),
+        fault,
+        typed or folder.title,
+    )
     return services.pages.answer(visit, "mail/folder.html", page, 422 if fault else 200)
 
 
+def colours(visit: Visit) -> tuple[tuple[str, str], ...]:
+    """Every colour with its name."""
+    _ = visit._
+    named = (
+        _("rouge"),
+        _("orange"),
+        _("jaune"),
+        _("vert"),
+        _("turquoise"),
+        _("bleu"),
+        _("violet"),
+        _("rose"),
+        _("brun"),
+        _("gris"),
+    )
+    return tuple(zip(TAG_COLOURS, named, strict=True))
+
+
 async def change(services: Services, visit: Visit) -> Response:
-    """POST /dossier/{box}/modifier: rename, or delete with everything in it."""
+    """POST /dossier/{box}/modifier: whichever of the page's buttons."""
     box_id = int(visit.request.path_params["box"])
     box = await services.store.read(mailboxes.by_id, visit.account_id, box_id)
-    if box.special_use or box.name == mailboxes.INBOX:
-        raise Refused(Reason.CANNOT)
-    if visit.form.text("faire") == "supprimer":
-        if not visit.form.has("confirme"):
-            text = visit._("Cochez la case pour confirmer la suppression.")
-            return await one(services, visit, text)
-        await services.store.write(mailboxes.remove, visit.account_id, box.name)
-        return redirect(visit, f"{visit.base}/dossiers", **done("dossier"))
+    own = not box.special_use and box.name != mailboxes.INBOX
+    match visit.form.text("faire"):
+        case "renommer" if own:
+            return await _rename(services, visit, box)
+        case "supprimer" if own:
+            return await _remove(services, visit, box)
+        case "vider":
+            return await _empty(services, visit, box)
+        case "lu":
+            return await _mark_read(services, visit, box)
+        case "garder":
+            return await _keep(services, visit, box)
+        case "renommer" | "supprimer":
+            raise Refused(Reason.CANNOT)
+    raise BadSyntax("No such action")
+
+
+async def _rename(services: Services, visit: Visit, box: Mailbox) -> Response:
+    """A new name, a new place, or both."""
     title = visit.form.text("nom").strip()[:MAX_TITLE]
-    parent = box.name.rpartition(SEPARATOR)[0]
     try:
-        _check_title(title)
-        name = f"{parent}{SEPARATOR}{title}" if parent else title
+        name = await _below(services, visit, visit.form.number("dans"), title)
         if name != box.name:
-            await services.store.write(messages.rename, visit.account_id, box.name, name)
+            await services.store.write(_move, visit.account_id, box.name, name)
     except Refused as refusal:
         return await one(services, visit, _fault(visit, refusal), title)
     return redirect(visit, f"{visit.base}/dossiers", **done("renomme"))
+
+
+async def _remove(services: Services, visit: Visit, box: Mailbox) -> Response:
+    if not visit.form.has("confirme"):
+        return await one(services, visit, visit._("Cochez la case pour confirmer la suppression."))
+    await services.store.write(mailboxes.remove, visit.account_id, box.name)
+    return redirect(visit, f"{visit.base}/dossiers", **done("dossier"))
+
+
+async def _empty(services: Services, visit: Visit, box: Mailbox) -> Response:
+    """Everything in the folder is removed for good, unit by unit."""
+    if not visit.form.has("confirme"):
+        return await one(services, visit, visit._("Cochez la case pour confirmer la suppression."))
+    viewer, count, last = Viewer(visit.account_id), 0, 0
+    while True:
+        step = await services.store.write(handling.wipe, viewer, box.id, Chosen(everything=View()), last)
+        count += step.count
+        last = step.last
+        if not last:
+            return redirect(visit, f"{visit.base}/dossiers", **done("effacer", count))
+
+
+async def _mark_read(services: Services, visit: Visit, box: Mailbox) -> Response:
+    viewer, last = Viewer(visit.account_id), 0
+    while True:
+        chosen = Chosen(everything=View(unseen=True))
+        step = await services.store.write(handling.mark, viewer, box.id, chosen, last, "+", ("\\Seen",))
+        last = step.last
+        if not last:
+            return redirect(visit, f"{visit.base}/dossier/{box.id}", **done("dossier-lu", box.unseen))
+
+
+async def _keep(services: Services, visit: Visit, box: Mailbox) -> Response:
+    """Colour, and whether other programs show it."""
+    followed, colour = visit.form.has("suivi"), visit.form.text("couleur")
+    await services.store.write(_settle, visit.account_id, box, followed, colour)
+    return redirect(visit, f"{visit.base}/dossier/{box.id}/modifier", **done("reglages"))
+
+
+def _settle(tx: Tx, account_id: int, box: Mailbox, followed: bool, colour: str) -> None:
+    mailboxes.subscribe(tx, account_id, box.name, followed)
+    there = {one.id for one in mailboxes.listing(tx, account_id)}
+    kept = sessions.preferences(tx, account_id).colours
+    others = tuple(pair for pair in kept if pair[0] != box.id and pair[0] in there)
+    chosen = ((box.id, colour),) if colour in TAG_COLOURS else ()
+    sessions.revise_preferences(tx, account_id, {"colours": (*others, *chosen)})
 
 
 async def _below(services: Services, visit: Visit, parent_id: int, title: str) -> str:
@@ -123,6 +245,16 @@ def _create(tx: Tx, account_id: int, name: str) -> None:
     """A folder made here is one the person wants to see in every program."""
     mailboxes.create(tx, account_id, name)
     mailboxes.subscribe(tx, account_id, name, True)
+
+
+def _move(tx: Tx, account_id: int, old: str, new: str) -> None:
+    """Rename; programs that showed the folder, and those below it, go on showing them."""
+    followed = mailboxes.subscriptions(tx, account_id)
+    moved = [name for name in followed if name == old or name.startswith(old + SEPARATOR)]
+    messages.rename(tx, account_id, old, new)
+    for name in moved:
+        mailboxes.subscribe(tx, account_id, name, False)
+        mailboxes.subscribe(tx, account_id, new + name[len(old) :], True)
 
 
 def _fault(visit: Visit, refusal: Refused) -> str:

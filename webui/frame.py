@@ -32,6 +32,7 @@ class Folder:
     """Unread messages; in Drafts, all of them; in Trash and Sent none."""
     counted: str
     current: bool
+    colour: str = ""
 
     @property
     def outgoing(self) -> bool:
@@ -78,7 +79,7 @@ class Frame:
 def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: str = "") -> Frame:
     """The frame of a page about the mailbox `current`, 0 for none."""
     language = visit.language
-    folders = sorted((_folder(language, box, current) for box in boxes), key=_rank)
+    folders = sorted((_folder(visit, box, current) for box in boxes), key=_rank)
     used, quota = sum(box.octets for box in boxes), visit.principal.quota_bytes
     if quota:
         space = visit._("%(used)s utilisés sur %(quota)s") % {
@@ -125,7 +126,8 @@ def _rank(folder: Folder) -> tuple[int, str]:
     return _ORDER.index(folder.use), ""
 
 
-def _folder(language: Language, box: Mailbox, current: int) -> Folder:
+def _folder(visit: Visit, box: Mailbox, current: int) -> Folder:
+    language = visit.language
     use = box.special_use if box.special_use in _ORDER else ""
     inbox = box.name == INBOX
     levels = box.name.split(SEPARATOR)
@@ -139,7 +141,9 @@ def _folder(language: Language, box: Mailbox, current: int) -> Folder:
     )
     path = title if inbox or use else " › ".join(levels)
     depth = 0 if inbox or use else len(levels) - 1
-    return Folder(box.id, title, path, icon, use, depth, count, counted, box.id == current)
+    return Folder(
+        box.id, title, path, icon, use, depth, count, counted, box.id == current, visit.preferences.colour(box.id)
+    )
 
 
 def inbox_title(language: Language) -> str:
@@ -202,6 +206,9 @@ def announcement(visit: Visit) -> str:
         "cree": _("Dossier créé."),
         "renomme": _("Dossier renommé."),
         "dossier": _("Dossier supprimé."),
+        "dossier-lu": ngettext("%(n)s message marqué comme lu.", "%(n)s messages marqués comme lus.", count),
+        "partage": _("Partage enregistré."),
+        "partage-retire": _("Partage retiré."),
         "reglages": _("Réglages enregistrés."),
         "recherche-gardee": _("Recherche gardée : elle est à côté de vos dossiers."),
         "recherche-oubliee": _("Recherche retirée."),

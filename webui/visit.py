@@ -23,6 +23,7 @@ from mailserver.noticeboard import Noticeboard
 from mailserver.outbox import Outbox
 from mailserver.preferences import Preferences
 from mailserver.settings import Settings
+from mailserver.sharing import Sharing
 from mailserver.store.searches import Search
 from mailserver.store.sessions import Session
 from mailserver.store.transactions import Store
@@ -62,6 +63,7 @@ class Services:
     moderation: Moderation
     outside: Outside
     board: Noticeboard
+    sharing: Sharing
     books: AddressBooks
     suggestions: Suggestions
     outbox: Outbox

@@ -21,7 +21,7 @@ from mailserver.store.access.acts import (
     store_flags,
 )
 from mailserver.store.access.folders import create, remove, rename, subscribe
-from mailserver.store.access.granting import always, change, entries, mine, named
+from mailserver.store.access.granting import always, change, entries, mine, named, shared_with
 from mailserver.store.access.reaching import (
     FUNCTIONS,
     OTHERS,
@@ -73,6 +73,7 @@ __all__ = [
     "replace",
     "require",
     "rights_on",
+    "shared_with",
     "store_flags",
     "subscribe",
 ]

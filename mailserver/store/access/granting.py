@@ -10,6 +10,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.schema.accounts import account
+from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.sharing import mailbox_right
 from mailserver.store.statements import Tx
 
@@ -115,3 +116,14 @@ def named(tx: Tx, viewer: Viewer, box: Mailbox) -> str:
     if box.account_id == viewer.account_id:
         return box.name
     return prefixes(tx, [box.account_id]).get(box.account_id, "") + box.name
+
+
+def shared_with(tx: Tx, account_id: int) -> dict[int, int]:
+    """How many identifiers have rights in each mailbox of an account; only where any has."""
+    rows = tx.execute(
+        select(mailbox_right.c.mailbox_id, func.count(mailbox_right.c.identifier.distinct()).label("others"))
+        .join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id)
+        .where(mailbox.c.account_id == account_id)
+        .group_by(mailbox_right.c.mailbox_id)
+    )
+    return {int(row.mailbox_id): int(row.others) for row in rows}

@@ -1,0 +1,160 @@
+"""Folders: move, colour, follow, mark read, empty, share, export, import; special folders cannot be lost."""
+
+import io
+import re
+import zipfile
+
+import pytest
+
+from mailserver.identity import Principal
+from mailserver.store import access, audit, mailboxes, sessions
+from mailserver.store.access import Viewer
+from mailserver.store.audit import Action, Wanted
+from tests.webui.house import House, Visitor, mail
+
+
+@pytest.fixture
+def person(house: House, request: pytest.FixtureRequest) -> Principal:
+    return house.person("Fanny", f"N{abs(hash(request.node.name)) % 10**8}")
+
+
+@pytest.fixture
+def browser(house: House, person: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(person.login)
+    return made
+
+
+def make(house: House, browser: Visitor, person: Principal, title: str, inside: str = "") -> mailboxes.Mailbox:
+    browser.get("/s/dossiers")
+    above = str(house.box(person, inside).id) if inside else ""
+    browser.post("/s/dossiers", {"nom": title, "dans": above})
+    return house.box(person, f"{inside}/{title}" if inside else title)
+
+
+def change(browser: Visitor, box: mailboxes.Mailbox, **data: str) -> str:
+    browser.get(f"/s/dossier/{box.id}/modifier")
+    return browser.post(f"/s/dossier/{box.id}/modifier", data).text
+
+
+def names(house: House, person: Principal) -> set[str]:
+    return {box.name for box in house.store.read_now(mailboxes.listing, person.account_id)}
+
+
+def test_a_folder_moves_with_what_it_contains(house: House, person: Principal, browser: Visitor) -> None:
+    make(house, browser, person, "Classes")
+    third = make(house, browser, person, "3e B")
+    make(house, browser, person, "Parents", inside="3e B")
+    change(browser, third, faire="renommer", nom="3e B", dans=str(house.box(person, "Classes").id))
+    assert {"Classes/3e B", "Classes/3e B/Parents"} <= names(house, person)
+    assert {"Classes/3e B", "Classes/3e B/Parents"} <= house.store.read_now(mailboxes.subscriptions, person.account_id)
+    inner = house.box(person, "Classes/3e B/Parents")
+    answer = change(browser, third, faire="renommer", nom="3e B", dans=str(inner.id))
+    assert "porte déjà ce nom" in answer
+    change(browser, third, faire="renommer", nom="3e B", dans="")
+    assert "3e B/Parents" in names(house, person)
+
+
+def test_colour_and_following(house: House, person: Principal, browser: Visitor) -> None:
+    box = make(house, browser, person, "Projet")
+    change(browser, box, faire="garder", couleur="vert")
+    assert house.store.read_now(sessions.preferences, person.account_id).colour(box.id) == "vert"
+    assert "Projet" not in house.store.read_now(mailboxes.subscriptions, person.account_id)
+    assert "caché aux autres logiciels" in browser.get("/s/dossiers").text
+    change(browser, box, faire="garder", couleur="url(x)", suivi="1")
+    assert house.store.read_now(sessions.preferences, person.account_id).colours == ()
+    assert "Projet" in house.store.read_now(mailboxes.subscriptions, person.account_id)
+
+
+def test_everything_is_marked_read_or_removed(house: House, person: Principal, browser: Visitor) -> None:
+    for number in range(3):
+        house.deliver(person, mail(f"N {number}"))
+    inbox = house.box(person, "INBOX")
+    assert "3 messages marqués comme lus" in change(browser, inbox, faire="lu")
+    assert house.box(person, "INBOX").unseen == 0
+    assert "Cochez la case" in change(browser, inbox, faire="vider")
+    assert house.box(person, "INBOX").messages == 3
+    assert "3 messages effacés" in change(browser, inbox, faire="vider", confirme="1")
+    assert house.box(person, "INBOX").messages == 0
+
+
+@pytest.mark.parametrize("name", ["INBOX", "Drafts", "Sent", "Trash", "Junk", "Archive"])
+def test_special_folders_cannot_be_lost(house: House, person: Principal, browser: Visitor, name: str) -> None:
+    box = house.box(person, name)
+    page = browser.get(f"/s/dossier/{box.id}/modifier").text
+    assert "Supprimer le dossier" not in page
+    for data in ({"faire": "supprimer", "confirme": "1"}, {"faire": "renommer", "nom": "Autre"}):
+        browser.get(f"/s/dossier/{box.id}/modifier")
+        assert browser.post(f"/s/dossier/{box.id}/modifier", data).status_code == 403
+    assert name in names(house, person)
+
+
+def test_sharing_by_role_is_what_imap_sees(house: House, person: Principal, browser: Visitor, marc: Principal) -> None:
+    box = make(house, browser, person, "Commun")
+    where = f"/s/dossier/{box.id}/partage"
+    assert "Personne d’autre que vous." in browser.get(where).text
+    text = browser.post(where, {"qui": marc.address.upper(), "role": "write"}).text
+    assert "Partage enregistré" in text
+    assert marc.name in text
+    reach = house.store.read_now(access.listing, Viewer.of(marc.account_id, marc.login))
+    (other,) = [one for one in reach if one.box.id == box.id]
+    assert other.rights == frozenset("lrswipte")
+    assert "partagé avec 1 autre" in browser.get("/s/dossiers").text
+    browser.get(where)
+    browser.post(where, {"qui": marc.login, "role": "read"})
+    (entry,) = house.store.read_now(access.entries, Viewer(person.account_id), "Commun")[1:]
+    assert entry[2] == frozenset("lr")
+    browser.post(where, {"retirer": marc.login})
+    assert "Personne d’autre que vous." in browser.text
+    events = house.store.read_now(audit.find, Wanted(person.account_id, Action.RIGHTS_CHANGED), 10)
+    assert {event.service for event in events} == {"web"}
+    assert len(events) == 3
+
+
+def test_sharing_refuses_strangers_and_oneself(house: House, person: Principal, browser: Visitor) -> None:
+    box = make(house, browser, person, "Fermé")
+    where = f"/s/dossier/{box.id}/partage"
+    for who in ("personne.inconnue", "", "anyone", "$", "$inconnue@ac-exemple.fr", person.login, "x" * 400):
+        browser.get(where)
+        assert browser.post(where, {"qui": who, "role": "read"}).status_code == 422, who
+    browser.get(where)
+    assert browser.post(where, {"qui": person.login, "role": "tout"}).status_code == 422
+    assert len(house.store.read_now(access.entries, Viewer(person.account_id), "Fermé")) == 1
+
+
+def test_a_folder_leaves_and_comes_back(house: House, person: Principal, browser: Visitor) -> None:
+    for number in range(3):
+        house.deliver(person, mail(f"Export {number}"))
+    inbox = house.box(person, "INBOX")
+    browser.get(f"/s/dossier/{inbox.id}/modifier")
+    answer = browser.post(f"/s/dossier/{inbox.id}/exporter", {})
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert ".mbox.zip" in answer.headers["content-disposition"]
+    octets = answer.content
+    with zipfile.ZipFile(io.BytesIO(octets)) as file:
+        assert file.namelist() == ["INBOX.mbox"]
+    box = make(house, browser, person, "Retour")
+    page = browser.get(f"/s/dossier/{box.id}/modifier").text
+    files = {"fichiers": ("tout.zip", octets, "application/zip")}
+    browser.post(f"/s/dossier/{box.id}/importer", {}, page, files=files)
+    assert "3 messages importés" in browser.text
+    assert house.subjects(person, "Retour") == ["Export 0", "Export 1", "Export 2"]
+    wrong = {"fichiers": ("photo.jpg", b"\xff\xd8<script>", "image/jpeg")}
+    browser.post(f"/s/dossier/{box.id}/importer", {}, page, files=wrong)
+    assert "ce genre de fichier n’est pas importé" in browser.text
+    browser.post(f"/s/dossier/{box.id}/importer", {}, page, files=files)
+    assert "3 messages y étaient déjà" in browser.text
+    empty = {"fichiers": ("", b"", "application/zip")}
+    assert browser.post(f"/s/dossier/{box.id}/importer", {}, page, files=empty).status_code == 422
+
+
+def test_folders_of_others_are_not_there(house: House, browser: Visitor, marc: Principal) -> None:
+    box = house.box(marc, "INBOX")
+    mark = browser.get("/s/dossiers").text
+    for path in ("modifier", "partage"):
+        assert browser.get(f"/s/dossier/{box.id}/{path}").status_code == 404
+        assert browser.post(f"/s/dossier/{box.id}/{path}", {"faire": "lu"}, mark).status_code == 404
+    assert browser.post(f"/s/dossier/{box.id}/exporter", {}, mark).status_code == 404
+    files = {"fichiers": ("a.eml", mail("Chez Marc"), "message/rfc822")}
+    assert browser.post(f"/s/dossier/{box.id}/importer", {}, mark, files=files).status_code == 404
+    assert not re.search("Chez Marc", " ".join(house.subjects(marc, "INBOX")))
