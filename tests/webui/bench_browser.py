@@ -1,0 +1,239 @@
+"""What a browser pays for the first inbox, ours and Roundcube's in one run: `python -m tests.webui.bench_browser`.
+
+    --ours URL LOGIN PASSWORD HOST:PORT        the web address, somebody, the IMAP door
+    --roundcube URL LOGIN PASSWORD HOST:PORT   the same of the peer (`peers/roundcube.sh` over any IMAP server)
+    --messages N   that the INBOX of both is filled up to first (default 10,000; corpus-like, 1-20 KiB)
+    --runs N       fresh profiles of each; medians are printed (default 5)
+    --network NAME fast (default), slow (1.6 Mbit/s, 150 ms) or rural (400 kbit/s, 400 ms)
+
+Each run: the login page in an empty profile, then from submit to the first rows, the same page again (warm), one
+message, an empty message to write. Octets and requests are those on the wire, by the browser's own account.
+"""
+
+import argparse
+import base64
+import imaplib
+import random
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from tests.webui.browser import launch
+
+NETWORKS = {"fast": None, "slow": (1_600_000 / 8, 150.0), "rural": (400_000 / 8, 400.0)}
+"""Octets a second and milliseconds of a round trip."""
+STEPS = ("login page", "submit to rows", "warm", "a message", "compose")
+PORTION = 100
+WORDS = (
+    *("réunion", "conseil", "classe", "élève", "note", "bulletin", "sortie", "examen", "rectorat", "absence"),
+    *("projet", "langue", "stage", "brevet", "orientation", "internat", "cantine", "mutation", "vacances"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One web interface, and where on its pages to click and look."""
+
+    name: str
+    url: str
+    login: str
+    password: str
+    fields: tuple[str, str]
+    submit: str
+    choice: str
+    """What is to be checked before, or nothing."""
+    rows: str
+    message: str
+    opened: str
+    compose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one step."""
+
+    milliseconds: float
+    requests: int
+    octets: int
+    nodes: int
+
+
+class Meter:
+    """Counts what the network brings, by the DevTools protocol."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._session: CDPSession = page.context.new_cdp_session(page)
+        self._session.send("Network.enable")
+        self._requests = 0
+        self._octets = 0.0
+        self._session.on("Network.requestWillBeSent", self._sent)
+        self._session.on("Network.loadingFinished", self._finished)
+
+    def throttle(self, speed: float, latency: float) -> None:
+        """Octets a second, milliseconds."""
+        limits = {"offline": False, "latency": latency, "downloadThroughput": speed, "uploadThroughput": speed}
+        self._session.send("Network.emulateNetworkConditions", limits)
+
+    def _sent(self, event: dict[str, dict[str, str]]) -> None:
+        self._requests += not event["request"]["url"].startswith("data:")
+
+    def _finished(self, event: dict[str, float]) -> None:
+        self._octets += event["encodedDataLength"]
+
+    def of(self, act: Callable[[], None], seen: str) -> Cost:
+        """Do something until `seen` is visible; what it cost until the page was idle."""
+        self._requests, self._octets = 0, 0.0
+        began = time.perf_counter()
+        act()
+        self._page.locator(seen).first.wait_for(state="visible")
+        ended = time.perf_counter()
+        self._page.wait_for_load_state("networkidle")
+        nodes = int(self._page.evaluate("document.getElementsByTagName('*').length"))
+        return Cost((ended - began) * 1000, self._requests, round(self._octets), nodes)
+
+
+def visit(browser: Browser, site: Site, network: str) -> dict[str, Cost]:
+    """Every step in a fresh profile."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="fr-FR", ignore_https_errors=True)
+    try:
+        page = context.new_page()
+        meter = Meter(page)
+        speed = NETWORKS[network]
+        if speed is not None:
+            meter.throttle(*speed)
+        user, secret = site.fields
+        costs = [meter.of(lambda: void(page.goto(site.url)), secret)]
+        page.fill(user, site.login)
+        page.fill(secret, site.password)
+        if site.choice:
+            page.check(site.choice)
+        costs.append(meter.of(lambda: page.click(site.submit), site.rows))
+        inbox = page.url
+        costs.append(meter.of(lambda: void(page.reload()), site.rows))
+        costs.append(meter.of(lambda: page.locator(site.message).first.click(), site.opened))
+        page.goto(inbox)
+        costs.append(meter.of(lambda: page.locator(site.compose).first.click(), "textarea"))
+        return dict(zip(STEPS, costs, strict=True))
+    finally:
+        context.close()
+
+
+def void(_: object) -> None:
+    """Forget a result."""
+
+
+def fill(host: str, login: str, password: str, count: int) -> None:
+    """Append to INBOX until it has so many messages."""
+    name, _, port = host.rpartition(":")
+    with imaplib.IMAP4(name, int(port)) as client:
+        client.login(login, password)
+        there = int((client.select("INBOX")[1][0] or b"0").decode())
+        chance = random.Random(1)
+        for number in range(there, count):
+            client.append("INBOX", "(\\Seen)" if number % 3 else "", "", letter(number, chance))
+
+
+def letter(number: int, chance: random.Random) -> bytes:
+    """A message of 1 to 20 KiB, every tenth with an attachment."""
+    text = " ".join(chance.choices(WORDS, k=chance.randint(100, 2000)))
+    subject = base64.b64encode(" ".join(chance.choices(WORDS, k=5)).encode()).decode()
+    moment = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(1_780_000_000 + number * 600))
+    head = [
+        f"From: Camille Garnier {number % 50} <c{number % 50}@ac-exemple.fr>",
+        "To: moi@ac-exemple.fr",
+        f"Date: {moment}",
+        f"Subject: =?utf-8?b?{subject}?=",
+        f"Message-ID: <{number}@ac-exemple.fr>",
+        "MIME-Version: 1.0",
+    ]
+    body = ["Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", "", text, ""]
+    if number % 10 == 0:
+        attachment = [
+            "Content-Type: application/pdf",
+            'Content-Disposition: attachment; filename="note.pdf"',
+            "Content-Transfer-Encoding: base64",
+            "",
+            *base64.encodebytes(chance.randbytes(6000)).decode().splitlines(),
+        ]
+        body = ['Content-Type: multipart/mixed; boundary="b"', "", "--b", *body, "--b", *attachment, "--b--", ""]
+    return "\r\n".join([*head, *body]).encode()
+
+
+def ours(interface: str, url: str, login: str, password: str) -> Site:
+    complete = interface == "complet"
+    return Site(
+        name=f"ours, {interface}",
+        url=url,
+        login=login,
+        password=password,
+        fields=("[name=identifiant]", "[name=mot_de_passe]"),
+        submit="form[action='/connexion'] button.principal",
+        choice=f"[name=interface][value={interface}]",
+        rows="[name=m]",
+        message=".messages a[href*='/message/']",
+        opened="#message h2, #message h1" if complete else "h1",
+        compose="a[href$='/ecrire']:visible",
+    )
+
+
+def roundcube(url: str, login: str, password: str) -> Site:
+    return Site(
+        name="Roundcube",
+        url=url,
+        login=login,
+        password=password,
+        fields=("[name=_user]", "[name=_pass]"),
+        submit="#rcmloginsubmit",
+        choice="",
+        rows="#messagelist tbody tr.message",
+        message="#messagelist tbody tr.message a",
+        opened="#messagecontframe",
+        compose="a.compose",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", nargs=4, metavar=("URL", "LOGIN", "PASSWORD", "IMAP"))
+    parser.add_argument("--roundcube", nargs=4, metavar=("URL", "LOGIN", "PASSWORD", "IMAP"))
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--network", choices=NETWORKS, default="fast")
+    given = parser.parse_args()
+    sites: list[Site] = []
+    for arguments, make in ((given.ours, (simple, complete)), (given.roundcube, (roundcube,))):
+        if arguments:
+            url, login, password, imap = arguments
+            fill(imap, login, password, given.messages)
+            sites += [one(url, login, password) for one in make]
+    found: dict[tuple[str, str], list[Cost]] = defaultdict(list)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for _ in range(given.runs):  # in turn: what else the machine does meets all of them
+            for site in sites:
+                for step, cost in visit(browser, site, given.network).items():
+                    found[site.name, step].append(cost)
+        browser.close()
+    print(f"{'':24}{'':16}{'ms':>8}{'requests':>10}{'kB':>8}{'nodes':>8}")
+    for (name, step), costs in found.items():
+        spent, requests, octets, nodes = (
+            statistics.median(getattr(cost, field) for cost in costs) for field in Cost.__slots__
+        )
+        print(f"{name:24}{step:16}{spent:8.0f}{requests:10.0f}{octets / 1000:8.1f}{nodes:8.0f}")
+
+
+def simple(url: str, login: str, password: str) -> Site:
+    return ours("simple", url, login, password)
+
+
+def complete(url: str, login: str, password: str) -> Site:
+    return ours("complet", url, login, password)
+
+
+if __name__ == "__main__":
+    main()
