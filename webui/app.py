@@ -16,6 +16,7 @@ from mailserver import __version__
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.suggestions import Suggestions
+from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
@@ -33,6 +34,7 @@ from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from webui import (
     account,
+    acting,
     activation,
     borrowing,
     compose,
@@ -57,6 +59,7 @@ from webui import (
     security,
     sending,
     shares,
+    shortcuts,
     suggesting,
     uploading,
     writinghabits,
@@ -65,6 +68,8 @@ from webui.agenda import routes as agenda
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
 from webui.folderfiles import MAX_BROUGHT, FolderFiles
+from webui.flux import Flux
+from webui.gathering import Gathering
 from webui.keys import Keys
 from webui.language import languages
 from webui.outside import Outside
@@ -96,6 +101,7 @@ def create(
     *,
     settings: Settings,
     store: Store,
+    changes: Changes,
     clock: Clock,
     directory: Directory,
     login: Login,
@@ -135,6 +141,8 @@ def create(
         private=PrivateAddresses(settings=settings, store=store, clock=clock, post=submission.post),
         telling=Telling(settings=settings, store=store, clock=clock, post=submission.post),
         submission=submission,
+        sharing=Sharing(directory=directory, store=store, changes=changes, clock=clock, domain=settings.domain),
+        changes=changes,
         clock=clock,
         keys=keys,
         assets=assets,
@@ -158,16 +166,17 @@ def create(
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)
+    flux = Flux(settings.limits.connections)
     starlette = Starlette(
-        routes=_routes(services, doors, registry),
+        routes=_routes(services, doors, registry, flux),
         exception_handlers={HTTPException: _fault_page(services, doors)},
     )
-    return Front(starlette, dav, registry, services.recovery.close)
+    return Front(starlette, dav, registry, flux.stop, services.recovery.close)
 
 
-def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Sequence[BaseRoute]:
+def _routes(services: Services, doors: Doors, registry: CollectorRegistry, flux: Flux) -> Sequence[BaseRoute]:
     guest = doors.guest
-    takeaway, files = Takeaway(), FolderFiles()
+    takeaway, files, gathering = Takeaway(), FolderFiles(), Gathering()
     return [
         Route("/", guest(portal.show)),
         Route("/login", guest(portal.show_complete)),
@@ -219,21 +228,26 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry) -> Se
         *contacts.routes(doors),
         Route("/listes", doors.visit(personal.lead)),
         *agenda.everything(doors),
-        Mount("/s", routes=_mail(doors, files)),
-        Mount("/m", routes=_mail(doors, files)),
+        Route("/m/raccourcis", doors.visit(shortcuts.show), methods=["GET"]),
+        Route("/m/raccourcis", doors.visit(shortcuts.save), methods=["POST"]),
+        Route("/flux", doors.visit(flux.listen)),
+        Route("/flux/etat", doors.visit(flux.state)),
+        Mount("/s", routes=_mail(doors, files, gathering)),
+        Mount("/m", routes=_mail(doors, files, gathering)),
     ]
 
 
-def _mail(doors: Doors, files: FolderFiles) -> Sequence[BaseRoute]:
+def _mail(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[BaseRoute]:
     """The mail of either interface."""
     visit = doors.visit
     return [
         *contacts.routes(doors),
         Route("/", visit(listing.show)),
         Route("/dossier/{box:key}", visit(listing.show)),
-        Route("/dossier/{box:key}/agir", visit(listing.act), methods=["POST"]),
-        Route("/dossier/{box:key}/vider", visit(listing.ask_empty), methods=["GET"]),
-        Route("/dossier/{box:key}/vider", visit(listing.empty), methods=["POST"]),
+        Route("/dossier/{box:key}/emporter", visit(gathering.fetch), methods=["POST"]),
+        Route("/dossier/{box:key}/agir", visit(acting.act), methods=["POST"]),
+        Route("/dossier/{box:key}/vider", visit(acting.ask_empty), methods=["GET"]),
+        Route("/dossier/{box:key}/vider", visit(acting.empty), methods=["POST"]),
         Route("/dossier/{box:key}/modifier", visit(folders.one), methods=["GET"]),
         Route("/dossier/{box:key}/modifier", visit(folders.change), methods=["POST"]),
         Route("/dossier/{box:key}/partage", visit(shares.show), methods=["GET"]),
@@ -252,7 +266,8 @@ def _mail(doors: Doors, files: FolderFiles) -> Sequence[BaseRoute]:
         Route("/liste/{address}", visit(owned.change), methods=["POST"]),
         Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
-        Route("/annuler", visit(listing.undo), methods=["POST"]),
+        Route("/annuler", visit(acting.last_acts), methods=["GET"]),
+        Route("/annuler", visit(acting.undo), methods=["POST"]),
         *reader.mail(visit),
         Route("/ecrire", visit(compose.write), methods=["GET"]),
         Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
@@ -306,9 +321,12 @@ class Front:
         pages: ASGIApp,
         dav: ASGIApp | None,
         registry: CollectorRegistry,
+        hush: Callable[[], None],
         close: Callable[[float], Awaitable[None]],
     ) -> None:
-        """`close` ends what goes on behind the answers; it is told for how many seconds it may."""
+        """`hush` ends answers that would go on for ever; `close` what goes on behind the answers: it is told for how
+        many seconds it may."""
+        self.hush = hush
         self.close = close
         self._pages = pages
         self._dav = dav

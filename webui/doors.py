@@ -106,7 +106,8 @@ class Doors:
                         guest = await self._ended_form(guest, room)
                     return await self._leave(guest, why)
                 if (elsewhere := _detour(visit)) is not None:
-                    return redirect(guest, elsewhere)
+                    # A pane does not show the other page: the script asks for the whole one, which leads there.
+                    return Response(status_code=401) if visit.fragment else redirect(guest, elsewhere)
                 if guard is not None and (instead := await guard(self._services, visit)) is not None:
                     return instead
                 if request.method == "POST":

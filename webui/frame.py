@@ -1,9 +1,10 @@
 """What surrounds every mail page: the folders with their counts, the space used, what has just been done."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from mailserver.store.access import Reach
 from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
 from webui.forms import positive
 from webui.language import Language
@@ -33,6 +34,8 @@ class Folder:
     counted: str
     current: bool
     colour: str = ""
+    open: bool = True
+    """One may put something into it."""
 
     @property
     def outgoing(self) -> bool:
@@ -66,20 +69,24 @@ class Frame:
     """A letter that has just been sent and can still be called back."""
     draft: int = 0
     """What it would be again."""
+    shared: tuple[Folder, ...] = ()
+    """Mailboxes of others, where a page shows them."""
 
     def folder(self, mailbox_id: int) -> Folder:
         """The folder of a mailbox that is in the list."""
-        return next(folder for folder in self.folders if folder.id == mailbox_id)
+        return next(folder for folder in (*self.folders, *self.shared) if folder.id == mailbox_id)
 
     def use(self, special_use: str) -> Folder | None:
         """The folder of a special use."""
         return next((folder for folder in self.folders if folder.use == special_use), None)
 
 
-def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: str = "") -> Frame:
-    """The frame of a page about the mailbox `current`, 0 for none."""
+def surround(
+    visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: str = "", shared: Sequence[Reach] = ()
+) -> Frame:
+    """The frame of a page about the mailbox `current`, 0 for none; `shared`: of others, to be shown beside."""
     language = visit.language
-    folders = sorted((_folder(visit, box, current) for box in boxes), key=_rank)
+    folders = sorted((folder(visit, box, current) for box in boxes), key=_rank)
     used, quota = sum(box.octets for box in boxes), visit.principal.quota_bytes
     if quota:
         space = visit._("%(used)s utilisés sur %(quota)s") % {
@@ -117,7 +124,16 @@ def surround(visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: st
         closing,
         positive(visit.query("envoi")),
         positive(visit.query("brouillon")),
+        tuple(_shared(visit, reach, current) for reach in shared),
     )
+
+
+def _shared(visit: Visit, reach: Reach, current: int) -> Folder:
+    """A mailbox of somebody else: named after them, then as they see it."""
+    label = reach.name.split(SEPARATOR)[1]
+    own = folder(visit, reach.box, current)
+    path = f"{label} › {own.path}"
+    return replace(own, title=path, path=path, icon="users", depth=0, open="i" in reach.rights)
 
 
 def _rank(folder: Folder) -> tuple[int, str]:
@@ -126,7 +142,8 @@ def _rank(folder: Folder) -> tuple[int, str]:
     return _ORDER.index(folder.use), ""
 
 
-def _folder(visit: Visit, box: Mailbox, current: int) -> Folder:
+def folder(visit: Visit, box: Mailbox, current: int) -> Folder:
+    """A mailbox as its owner's pages name it."""
     language = visit.language
     use = box.special_use if box.special_use in _ORDER else ""
     inbox = box.name == INBOX
@@ -190,6 +207,20 @@ def announcement(visit: Visit) -> str:
         "deplacer": ngettext("%(n)s message déplacé.", "%(n)s messages déplacés.", count),
         "lu": ngettext("%(n)s message marqué comme lu.", "%(n)s messages marqués comme lus.", count),
         "nonlu": ngettext("%(n)s message marqué comme non lu.", "%(n)s messages marqués comme non lus.", count),
+        "plussuivre": ngettext("%(n)s message n’est plus suivi.", "%(n)s messages ne sont plus suivis.", count),
+        "copier": ngettext("%(n)s message copié.", "%(n)s messages copiés.", count),
+        "reporter": ngettext(
+            "%(n)s message reporté : il reviendra en son temps.",
+            "%(n)s messages reportés : ils reviendront en leur temps.",
+            count,
+        ),
+        "etiqueter": ngettext("%(n)s message étiqueté.", "%(n)s messages étiquetés.", count),
+        "desetiqueter": ngettext("Étiquette retirée de %(n)s message.", "Étiquette retirée de %(n)s messages.", count),
+        "demasquer": ngettext(
+            "%(n)s conversation n’est plus masquée.", "%(n)s conversations ne sont plus masquées.", count
+        ),
+        "quand": _("Choisissez un moment à venir pour reporter ces messages."),
+        "quelle-etiquette": _("Choisissez une étiquette dans la liste."),
         "suivre": ngettext("%(n)s message suivi.", "%(n)s messages suivis.", count),
         "annuler": ngettext("%(n)s message remis à sa place.", "%(n)s messages remis à leur place.", count),
         "rien": _("Aucun message n’était coché : rien n’a changé."),

@@ -11,7 +11,7 @@ from mailserver.identity import State
 from mailserver.sasl import Secret
 from mailserver.store import sessions
 from mailserver.store.sessions import Session
-from webui import activation, faults, parking, secondstep
+from webui import activation, faults, headers, parking, secondstep
 from webui.account import MAX_PASSWORD
 from webui.doors import RESCUED
 from webui.entrance import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
@@ -211,6 +211,8 @@ async def session_ended(services: Services, guest: Guest, stopped: Session | Non
     rescued = rescued or guest.form.text(RESCUED)
     if stopped is not None:
         response = await suspended(services, guest, stopped.account_id, kept_text=bool(token))
+    elif guest.fragment or guest.request.url.path.startswith("/flux"):
+        return Response("Log in again", 401, headers.page(guest.secure), media_type="text/plain")
     elif guest.request.method != "POST":
         query = guest.request.url.query
         path = guest.request.url.path + (f"?{query}" if query else "")

@@ -8,7 +8,7 @@ answer.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from socket import socket
 from typing import Any, ClassVar
 
@@ -46,14 +46,13 @@ IGNORED_FACTOR = 4
 class Door:
     """The running servers of this worker."""
 
-    def __init__(
-        self, servers: Sequence[tuple[uvicorn.Server, "asyncio.Task[None]"]], close: Callable[[float], Awaitable[None]]
-    ) -> None:
+    def __init__(self, servers: Sequence[tuple[uvicorn.Server, "asyncio.Task[None]"]], application: app.Front) -> None:
         self._servers = servers
-        self._close = close
+        self._application = application
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let answers under way end within `grace` seconds, cut the rest."""
+        self._application.hush()
         for server, _ in self._servers:
             server.config.timeout_graceful_shutdown = max(1, round(grace))
             server.should_exit = True
@@ -66,7 +65,7 @@ class Door:
                 if connection.transport is not None:
                     connection.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._close(grace)
+        await self._application.close(grace)
 
 
 class _Server(uvicorn.Server):
@@ -187,6 +186,7 @@ async def start(
     application = app.create(
         settings=settings,
         store=store,
+        changes=changes,
         clock=clock,
         directory=directory,
         login=login,
@@ -215,7 +215,7 @@ async def start(
             if task.done():
                 await task
         await asyncio.sleep(0.01)
-    return Door(servers, application.close)
+    return Door(servers, application)
 
 
 def _config(application: ASGIApp, protocol: type[asyncio.Protocol], settings: Settings, *, tls: bool) -> uvicorn.Config:

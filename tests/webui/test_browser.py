@@ -91,7 +91,7 @@ def test_a_day_without_javascript(house: House, chromium: Browser, tmp_path: Pat
         expect(page.locator("h1")).to_have_text("Boîte de réception")
         watched.picture(f"jour-{who}-1-liste")
 
-        page.click("td.o >> text=Sujet 4")
+        page.click(f"{'td.o' if interface == 'simple' else '.courriels a'} >> text=Sujet 4")
         expect(page.locator("h1")).to_have_text("Sujet 4")
         expect(page.locator(".lettre")).to_contain_text("Bonjour Paul")
         watched.picture(f"jour-{who}-2-lecture")
@@ -107,6 +107,8 @@ def test_a_day_without_javascript(house: House, chromium: Browser, tmp_path: Pat
         assert b"planning" in house.octets(colleague, "INBOX")
 
         _tick(page, "Sujet 3")
+        if interface == "complet":
+            page.click("#menu-ranger summary")
         page.select_option("select[name=vers]", label="Archives")
         page.get_by_role("button", name="Déplacer", exact=True).click()
         expect(page.locator("#annonce")).to_contain_text("1 message déplacé")

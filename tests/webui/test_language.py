@@ -17,7 +17,7 @@ OPTIONS = {"templates/**.html": {"trimmed": "true"}}
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 NOT_TRANSLATED = {"English", "Français", "STARTTLS", "SSL", "TLS", "HTTPS", "https", "dav", "eml"}
 """Words in templates that are the same in every language, or stand in their own."""
-CLASSES = {"class", "courrier", "page", "seule", "lire", "trois"}
+CLASSES = {"bureau", "class", "courrier", "page", "seule", "lire", "trois"}
 """Values of blocks that a parent template puts into an attribute."""
 
 

@@ -108,16 +108,26 @@ def put_off(
 
 def mute(tx: Tx, account_id: int, mailbox_id: int, chosen: Chosen) -> list[int]:
     """Hear no more of the conversations of these messages; the content ids that stand for them whole."""
+    threads = _threads(tx, account_id, mailbox_id, chosen)
+    muting.mute(tx, account_id, sorted(set(threads.values())))
+    return list(threads)
+
+
+def unmute(tx: Tx, account_id: int, mailbox_id: int, chosen: Chosen) -> int:
+    """Hear of them again; how many conversations were muted."""
+    return muting.unmute(tx, account_id, sorted(set(_threads(tx, account_id, mailbox_id, chosen).values())))
+
+
+def _threads(tx: Tx, account_id: int, mailbox_id: int, chosen: Chosen) -> dict[int, str]:
+    """Content ids of what was chosen with the THREADIDs of their conversations."""
     box = mailboxes.by_id(tx, account_id, mailbox_id)
-    uids = next_uids(tx, box, chosen)
     rows = tx.execute(
         select(content.c.id, content.c.refs, content.c.in_reply_to, content.c.message_id)
         .join(message, message.c.content_id == content.c.id)
-        .where(message.c.mailbox_id == mailbox_id, message.c.uid.in_(uids))
-    ).all()
-    threads = {objectids.thread_id(row.refs or row.in_reply_to or row.message_id) for row in rows}
-    muting.mute(tx, account_id, [thread for thread in threads if thread])
-    return [row.id for row in rows]
+        .where(message.c.mailbox_id == mailbox_id, message.c.uid.in_(next_uids(tx, box, chosen)))
+    )
+    named = {row.id: objectids.thread_id(row.refs or row.in_reply_to or row.message_id) for row in rows}
+    return {content_id: thread for content_id, thread in named.items() if thread}
 
 
 def chosen_messages(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen, after: int = 0) -> tuple[int, list[int]]:

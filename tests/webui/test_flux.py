@@ -1,0 +1,156 @@
+"""The stream of news: what it says, to whom, how often, and when it ends."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+
+from mailserver.identity import Principal
+from mailserver.store import sessions
+from tests.webui.house import House, Visitor, mail
+from webui import flux
+
+_counter: list[int] = []
+
+
+@pytest.fixture
+def person(house: House) -> Principal:
+    _counter.append(0)
+    return house.person("Flore", f"Flux-{len(_counter)}")
+
+
+@pytest.fixture
+def browser(house: House, person: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(person.login, interface="complet")
+    return made
+
+
+class Stream:
+    """An open stream, read by a thread of its own."""
+
+    def __init__(self, answer: Any) -> None:
+        self.status = answer.status_code
+        self.headers = answer.headers
+        self._events: Queue[dict[str, str]] = Queue()
+        self.ended = threading.Event()
+        self._answer = answer
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        event: dict[str, str] = {}
+        try:
+            for line in self._answer.iter_lines():
+                name, _, value = line.partition(": ")
+                if line == "" and "data" in event:
+                    self._events.put(event)
+                event = event | {name: value} if line else {}
+        except Exception:
+            pass
+        self.ended.set()
+
+    def next(self) -> dict[str, Any]:
+        """The next event, its data read."""
+        event: dict[str, Any] = dict(self._events.get(timeout=10))
+        return event | {"data": json.loads(event["data"])}
+
+    def is_silent(self, seconds: float = 0.6) -> bool:
+        try:
+            self._events.get(timeout=seconds)
+        except Empty:
+            return True
+        return False
+
+
+@contextmanager
+def listening(browser: Visitor, **headers: str) -> Iterator[Stream]:
+    with browser.http.stream(
+        "GET", "/flux", headers={key.replace("_", "-"): one for key, one in headers.items()}
+    ) as answer:
+        yield Stream(answer)
+
+
+def test_a_stream_tells_what_moves_and_nothing_twice(house: House, person: Principal, browser: Visitor) -> None:
+    inbox = str(house.box(person, "INBOX").id)
+    with listening(browser) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        assert stream.headers["cache-control"] == "no-store"
+        first = stream.next()
+        assert first["event"] == "dossiers"
+        assert first["data"][inbox] == {"n": 0, "t": "non lu", "u": 1}
+        house.deliver(person, mail("Direct"))
+        second = stream.next()
+        assert second["data"] == {inbox: {"n": 1, "t": "non lu", "u": 2}}
+        assert second["id"] != first["id"]
+    with listening(browser, last_event_id=second["id"]) as stream:
+        assert stream.is_silent()  # the browser has seen just this
+        house.deliver(person, mail("Encore"))
+        assert stream.next()["data"][inbox]["u"] == 3
+    with listening(browser, last_event_id=second["id"]) as stream:
+        assert stream.next()["data"][inbox]["n"] == 2  # what came in between
+
+
+def test_a_stream_is_its_owner_s(house: House, browser: Visitor, person: Principal, emma: Principal) -> None:
+    with listening(browser) as stream:
+        stream.next()
+        house.deliver(emma, mail("Pour une autre"))
+        assert stream.is_silent()
+    assert house.visitor().http.get("/flux").status_code == 401
+    assert house.visitor().http.get("/flux/etat").status_code == 401
+
+
+def test_counts_can_be_asked_for(house: House, person: Principal, browser: Visitor) -> None:
+    house.deliver(person, mail("Un"))
+    answer = browser.http.get("/flux/etat")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()[str(house.box(person, "INBOX").id)] == {"n": 1, "t": "non lu", "u": 2}
+
+
+def test_streams_of_one_account_are_bounded(browser: Visitor) -> None:
+    opened = [browser.http.stream("GET", "/flux") for _ in range(flux.PER_ACCOUNT)]
+    answers = [one.__enter__() for one in opened]
+    try:
+        assert [answer.status_code for answer in answers] == [200] * flux.PER_ACCOUNT
+        assert browser.http.get("/flux").status_code == 429
+    finally:
+        for one in opened:
+            one.__exit__(None, None, None)
+    deadline = time.monotonic() + 10
+    while True:  # closed ones make room
+        with browser.http.stream("GET", "/flux") as again:
+            if again.status_code == 200:
+                break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_stream_ends_with_its_session(
+    house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flux, "HEARTBEAT_SECONDS", 0.3)
+    with listening(browser) as stream:
+        stream.next()
+        house.store.write_now(sessions.close_all, person.account_id)
+        assert stream.next()["event"] == "session"
+        assert stream.ended.wait(10)
+
+
+def test_stopping_ends_streams_at_once(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Any) -> None:
+    """A server that stops does not wait for browsers that listen."""
+    house = House(tmp_path_factory.mktemp("flux"), sqlite_template)
+    person = house.person("Anne", "Stop")
+    browser = house.visitor()
+    browser.log_in(person.login, interface="complet")
+    with listening(browser) as stream:
+        stream.next()
+        began = time.monotonic()
+        house.run(house.door.stop(20))
+        assert stream.ended.wait(10)
+        assert time.monotonic() - began < 10
+    house.close()

@@ -1,0 +1,148 @@
+"""News for the browser: counts of the folders, as a stream of events (WHATWG HTML, Server-sent events).
+
+A stream carries no mail: only how many messages each folder shows as new, and its next UID. Its first event is all of
+that, unless the browser has seen just this state (`Last-Event-ID`); then come the folders that moved. Streams are few:
+one a browser (the pages see to that), `PER_ACCOUNT` an account, a part of the connections in all.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.responses import Response, StreamingResponse
+
+from mailserver.errors import Temporary
+from mailserver.identity import State
+from mailserver.store import mailboxes, sessions
+from webui import frame, headers
+from webui.visit import Services, Visit
+
+log = structlog.get_logger("webui")
+
+HEARTBEAT_SECONDS = 25.0
+"""Between two signs of life; the session is looked at as often."""
+GATHER_SECONDS = 0.3
+"""Changes that come together are told together."""
+STREAM_SECONDS = 3600.0
+"""Then the browser connects anew by itself."""
+RETRY_MS = 5000
+PER_ACCOUNT = 6
+SHARE = 3
+"""One connection in so many may be a stream."""
+
+Boxes = Mapping[str, Mapping[str, int | str]]
+"""By mailbox id: `n` how many are new, `t` what they are called, `u` the next UID."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a browser knows."""
+
+    boxes: Boxes
+    name: str
+
+
+class Flux:
+    """The streams of one worker."""
+
+    def __init__(self, connections: int) -> None:
+        """`connections`: how many this worker takes in all."""
+        self._most = max(1, connections // SHARE)
+        self._open: Counter[int] = Counter()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End every stream; browsers come back to another worker, or to this one once it is up again."""
+        self._stopping.set()
+
+    async def state(self, services: Services, visit: Visit) -> Response:
+        """GET /flux/etat: the counts once, for browsers that cannot listen."""
+        told = await _look(services, visit)
+        fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
+        return Response(json.dumps(told.boxes, ensure_ascii=False), 200, fields)
+
+    async def listen(self, services: Services, visit: Visit) -> Response:
+        """GET /flux: the stream; 429 when there are too many."""
+        account_id = visit.account_id
+        if self._open[account_id] >= PER_ACCOUNT or self._open.total() >= self._most or self._stopping.is_set():
+            return Response("Too many streams", 429, headers.page(visit.secure), media_type="text/plain")
+        fields = {**headers.page(visit.secure), "X-Accel-Buffering": "no"}
+        return StreamingResponse(
+            self._events(services, visit), 200, fields, media_type="text/event-stream; charset=utf-8"
+        )
+
+    async def _events(self, services: Services, visit: Visit) -> AsyncGenerator[str, None]:
+        moved = asyncio.Event()
+        account_id = visit.account_id
+        unsubscribe = services.changes.subscribe("account", account_id, moved.set)
+        self._open[account_id] += 1
+        gone = asyncio.ensure_future(_gone(visit))
+        began = services.clock.monotonic()
+        known = _Told({}, visit.request.headers.get("last-event-id", "")[:64])
+        try:
+            yield f"retry: {RETRY_MS}\n\n"
+            moved.set()
+            while services.clock.monotonic() - began < STREAM_SECONDS and not self._stopping.is_set():
+                if not await self._wait(moved, gone):
+                    if gone.done() or not await _is_open(services, visit):
+                        yield _event("session", {}, "")
+                        return
+                    yield ": \n\n"
+                    continue
+                moved.clear()
+                told = await _look(services, visit)
+                news = {id_: box for id_, box in told.boxes.items() if known.boxes.get(id_) != box}
+                if told.name != known.name and news:
+                    yield _event("dossiers", news, told.name)
+                known = told
+                await asyncio.sleep(GATHER_SECONDS)
+        except Temporary:
+            log.warning("stream ends: the store is out of reach", account=account_id)
+        finally:
+            gone.cancel()
+            unsubscribe()
+            self._open[account_id] -= 1
+            if not self._open[account_id]:
+                del self._open[account_id]
+
+    async def _wait(self, moved: asyncio.Event, gone: "asyncio.Future[None]") -> bool:
+        """True when something moved; False when it is time for a sign of life, to stop, or the browser is gone."""
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(one.wait()) for one in (moved, self._stopping)]
+        try:
+            await asyncio.wait([*waiting, gone], timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+        return moved.is_set() and not self._stopping.is_set() and not gone.done()
+
+
+async def _gone(visit: Visit) -> None:
+    """Returns when the browser has closed the connection: nothing that is sent would say so."""
+    while (await visit.request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _look(services: Services, visit: Visit) -> _Told:
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    shown: dict[str, dict[str, int | str]] = {}
+    for box in boxes:
+        folder = frame.folder(visit, box, 0)
+        shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext}
+    text = json.dumps(shown, sort_keys=True)
+    return _Told(shown, hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
+
+
+async def _is_open(services: Services, visit: Visit) -> bool:
+    """Whether the session still is what it was when the stream began."""
+    found = await services.store.read(sessions.find, visit.session.token_hash)
+    return found is not None and found[0].current and found[0].state == State.ACTIVE
+
+
+def _event(kind: str, value: object, name: str) -> str:
+    told = f"id: {name}\n" if name else ""
+    return f"{told}event: {kind}\ndata: {json.dumps(value, ensure_ascii=False)}\n\n"

@@ -1,0 +1,88 @@
+// News of the folders: one stream for all tabs of a browser. A lock elects the tab that listens; a channel tells the
+// others. Where there are no locks, or no stream is to be had, visible tabs ask once a minute.
+
+import { say, texts } from "./said.js";
+
+const POLL_MS = 60000;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("courrier") : null;
+let polling = 0;
+let source = null;
+
+function show(boxes) {
+  for (const [id, box] of Object.entries(boxes)) {
+    const link = document.querySelector(`.volet a[data-boite="${CSS.escape(id)}"]`);
+    if (link) count(link, box);
+    if (link?.hasAttribute("aria-current")) title(box.n);
+  }
+  document.dispatchEvent(new CustomEvent("dossiers", { detail: boxes }));
+}
+
+function count(link, box) {
+  let place = link.querySelector(".compte");
+  if (!box.n) {
+    place?.remove();
+    return;
+  }
+  if (!place) {
+    place = document.createElement("span");
+    place.className = "compte";
+    link.append(place);
+  }
+  const words = document.createElement("span");
+  words.className = "vh";
+  words.textContent = ` ${box.t}`;
+  place.replaceChildren(String(box.n), words);
+}
+
+function title(unread) {
+  const plain = document.title.replace(/^\(\d+\) /, "");
+  document.title = unread && document.getElementById("liste") ? `(${unread}) ${plain}` : plain;
+}
+
+function tell(boxes) {
+  show(boxes);
+  channel?.postMessage(boxes);
+}
+
+async function ask() {
+  if (document.visibilityState !== "visible") return;
+  const answer = await fetch("/flux/etat", { headers: { Accept: "application/json" } }).catch(() => null);
+  if (answer?.ok) tell(await answer.json());
+}
+
+function poll() {
+  polling ||= setInterval(ask, POLL_MS);
+}
+
+function listen() {
+  return new Promise((done) => {
+    source = new EventSource("/flux");
+    source.addEventListener("dossiers", (event) => tell(JSON.parse(event.data)));
+    source.addEventListener("session", () => {
+      source.close();
+      say(texts.session);
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) poll();
+    });
+    source.addEventListener("open", () => {
+      clearInterval(polling);
+      polling = 0;
+    });
+    addEventListener("pagehide", () => {
+      source.close();
+      done();
+    }, { once: true });
+  });
+}
+
+function begin() {
+  if (navigator.locks && channel && "EventSource" in window) navigator.locks.request("flux", listen);
+  else poll();
+}
+
+channel?.addEventListener("message", (event) => show(event.data));
+addEventListener("pageshow", (event) => {
+  if (event.persisted) begin();
+});
+if (document.querySelector(".volet")) begin();

@@ -1,0 +1,28 @@
+// The page's one polite region, at the lower left of the list: what was done, and what went wrong.
+
+const SHOWN_MS = 10000;
+const place = document.getElementById("dit");
+let timer = 0;
+
+export const texts = place?.dataset ?? {};
+
+// Say a text, or show nodes (a text and a form that undoes it). What has the pointer or the focus stays.
+export function say(...what) {
+  if (!place || !what[0]) return;
+  place.replaceChildren(...what);
+  clearTimeout(timer);
+  timer = setTimeout(leave, SHOWN_MS);
+}
+
+function leave() {
+  if (place.matches(":hover, :focus-within")) timer = setTimeout(leave, 2000);
+  else place.replaceChildren();
+}
+
+// What the server put on a page that has just been done moves to the region, which is there before it speaks.
+export function announce() {
+  const done = document.getElementById("annonce");
+  if (!done) return;
+  say(...done.childNodes);
+  done.remove();
+}

@@ -1,0 +1,52 @@
+// The forms that act on messages, in the list and in the reader: the list is replaced by what comes of it.
+
+import { choose, chosen, items } from "./choosing.js";
+import { form, list, load } from "./place.js";
+
+// Do what a button of the bar does to what is chosen, or else to the item that has the focus.
+export function act(name) {
+  const button = form()?.querySelector(`[name=faire][value="${name}"]`);
+  if (!button || !pick()) return false;
+  form().requestSubmit(button);
+}
+
+// Open one of the bar's menus at its first field.
+export function open(id) {
+  const menu = document.getElementById(id);
+  if (!menu || !pick()) return false;
+  menu.open = true;
+  menu.querySelector("select, button").focus();
+}
+
+function pick() {
+  if (chosen().length) return true;
+  const current = document.activeElement.closest?.(".courriels > li") ?? document.querySelector(".courriels a[aria-current]")?.parentElement;
+  if (current && items().includes(current)) choose(current);
+  return Boolean(current);
+}
+
+document.addEventListener("submit", (event) => {
+  const sent = event.target;
+  const inList = sent === form() || sent.closest?.("#liste, .dit");
+  const inReader = sent.closest?.("#lecteur") && sent.matches(".agir, [action$='/agir']");
+  if (!list() || event.submitter?.hasAttribute("data-direct") || !(inList || inReader)) return;
+  const what = event.submitter?.value;
+  if (inReader && ["suivre", "plussuivre", "effacer"].includes(what)) return;
+  event.preventDefault();
+  const back = sent.querySelector("[name=retour]");
+  if (inReader && back) back.value = new URL(list().dataset.adresse, location.href).search.slice(1);
+  const action = event.submitter?.getAttribute("formaction") ?? sent.action;
+  load("POST", action, { event, source: sent });
+});
+
+// A menu closes when one acts elsewhere, or by Escape.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest?.(".menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+  event.stopPropagation();
+});

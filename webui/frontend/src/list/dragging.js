@@ -1,0 +1,40 @@
+// Messages dragged to a folder; with Ctrl they are copied. The menu "Ranger" does the same.
+
+import { choose, chosen, clear } from "./choosing.js";
+import { form } from "./place.js";
+
+const KIND = "application/x-courriels";
+const folder = (event) => event.target.closest?.(".volet a[data-depot]");
+
+document.addEventListener("dragstart", (event) => {
+  const item = event.target.closest?.(".courriels > li");
+  if (!item) return;
+  if (!item.querySelector("input").checked) {
+    clear();
+    choose(item);
+  }
+  for (const one of chosen()) one.classList.add("saisi");
+  event.dataTransfer.effectAllowed = "copyMove";
+  event.dataTransfer.setData(KIND, String(chosen().length));
+});
+document.addEventListener("dragend", () => {
+  for (const one of document.querySelectorAll(".saisi")) one.classList.remove("saisi");
+});
+document.addEventListener("dragover", (event) => {
+  const target = folder(event);
+  for (const one of document.querySelectorAll(".cible")) if (one !== target) one.classList.remove("cible");
+  if (!target || target.hasAttribute("aria-current") || !event.dataTransfer.types.includes(KIND)) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = event.ctrlKey ? "copy" : "move";
+  target.classList.add("cible");
+});
+document.addEventListener("drop", (event) => {
+  const target = folder(event);
+  const where = form()?.elements.vers;
+  if (!target || !where || !event.dataTransfer.types.includes(KIND)) return;
+  event.preventDefault();
+  target.classList.remove("cible");
+  where.value = target.dataset.boite;
+  const button = form().querySelector(`[value="${event.ctrlKey ? "copier" : "deplacer"}"]`);
+  if (where.value && button) form().requestSubmit(button);
+});

@@ -1,0 +1,60 @@
+// The keys of the list: they press the buttons of its bar.
+
+import { act, open } from "./acting.js";
+import { choose, clear, items } from "./choosing.js";
+import { bind } from "../core/bind.js";
+import { list, load } from "./place.js";
+
+function current() {
+  return items().findIndex((item) => item.contains(document.activeElement));
+}
+
+function step(by) {
+  return (event) => {
+    const all = items();
+    if (!all.length || event.target.closest?.("#lecteur, .menu, [role=separator], .volet")) return false;
+    const to = current() < 0 ? 0 : Math.min(Math.max(current() + by, 0), all.length - 1);
+    const link = all[to].querySelector("a");
+    link.focus({ preventScroll: true });
+    link.scrollIntoView({ block: "nearest" });
+  };
+}
+
+const press = (name) => () => act(name);
+
+bind({
+  j: step(1),
+  k: step(-1),
+  ArrowDown: step(1),
+  ArrowUp: step(-1),
+  x: () => {
+    const item = items()[current()];
+    if (!item) return false;
+    choose(item, !item.querySelector("input").checked);
+  },
+  Escape: (event) => {
+    if (event.target.closest?.("#lecteur, .menu")) return false;
+    clear();
+  },
+  e: press("archiver"),
+  "#": press("supprimer"),
+  "Shift+#": press("supprimer"),
+  Delete: press("supprimer"),
+  "!": press("indesirable"),
+  "Shift+!": press("indesirable"),
+  u: press("nonlu"),
+  i: press("lu"),
+  s: press("suivre"),
+  m: press("masquer"),
+  v: () => open("menu-ranger"),
+  l: () => open("menu-etiquettes"),
+  b: () => open("menu-reporter"),
+  z: () => {
+    const undo = document.querySelector("#dit form");
+    if (!undo) return location.assign("/m/annuler");
+    undo.requestSubmit();
+  },
+  "*": () => document.querySelector("#cocher input")?.click(),
+  "Shift+*": () => document.querySelector("#cocher input")?.click(),
+  "Shift+r": () => load("GET", list().dataset.adresse),
+});

@@ -1,0 +1,86 @@
+"""The page of the keys: what they do, and whether they do."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.store import mailboxes, sessions
+from webui.frame import Frame, done, surround
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, or several in a row, and what it does."""
+
+    keys: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShortcutsPage:
+    """All of them, by place."""
+
+    frame: Frame
+    groups: tuple[tuple[str, tuple[Key, ...]], ...]
+    on: bool
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /m/raccourcis."""
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    page = ShortcutsPage(surround(visit, boxes), _groups(visit), visit.preferences.shortcuts)
+    return services.pages.answer(visit, "mail/shortcuts.html", page)
+
+
+async def save(services: Services, visit: Visit) -> Response:
+    """POST /m/raccourcis: turn them on or off."""
+    changes = {"shortcuts": visit.form.text("faire") == "activer"}
+    await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    return redirect(visit, f"{visit.base}/raccourcis", **done("reglages"))
+
+
+def _groups(visit: Visit) -> tuple[tuple[str, tuple[Key, ...]], ...]:
+    _ = visit._
+    return (
+        (
+            _("Partout"),
+            (
+                Key("/", _("Rechercher")),
+                Key("c", _("Écrire un message")),
+                Key("g i", _("Boîte de réception")),
+                Key("g a", _("Agenda")),
+                Key("g c", _("Contacts")),
+                Key("?", _("Cette page")),
+            ),
+        ),
+        (
+            _("Se déplacer dans la liste"),
+            (
+                Key("j ↓", _("Message suivant")),
+                Key("k ↑", _("Message précédent")),
+                Key("Entrée", _("Ouvrir le message")),
+                Key("Échap", _("Revenir à la liste, ou tout décocher")),
+                Key("R", _("Actualiser")),
+            ),
+        ),
+        (
+            _("Agir sur les messages cochés, ou sur celui qui a le focus"),
+            (
+                Key("x", _("Cocher ou décocher")),
+                Key("*", _("Cocher ou décocher toute la page")),
+                Key("e", _("Archiver")),
+                Key("# Suppr", _("Supprimer")),
+                Key("!", _("Signaler comme indésirable")),
+                Key("i", _("Marquer comme lu")),
+                Key("u", _("Marquer comme non lu")),
+                Key("s", _("Suivre")),
+                Key("v", _("Ranger dans un dossier")),
+                Key("l", _("Étiqueter")),
+                Key("b", _("Reporter")),
+                Key("m", _("Masquer la conversation")),
+                Key("z", _("Annuler la dernière action")),
+            ),
+        ),
+    )

@@ -1,0 +1,90 @@
+"""How a list's address says what it shows: `?f=nonlus,pj&tri=de&sens=haut&page=3`, and the person's own defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from mailserver.preferences import Preferences
+from mailserver.store.webmail import Sort, View
+from webui.forms import positive
+from webui.frame import Folder, query_string
+from webui.language import Language
+
+FILTERS = ("nonlus", "suivis", "pj", "internes")
+ASCENDING = "haut"
+MAX_PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks of a list."""
+
+    filters: tuple[str, ...]
+    sort: Sort
+    ascending: bool
+    tag: str
+    page: int
+    """From 1."""
+
+    def query(self, **other: str | int) -> str:
+        """The same as parameters, with some of them changed."""
+        said: dict[str, str | int] = {
+            "f": ",".join(self.filters),
+            "etiquette": self.tag,
+            "tri": self.sort.value,
+            "sens": ASCENDING if self.ascending else "",
+            "page": self.page if self.page > 1 else "",
+        }
+        return query_string(**{**said, **other})
+
+    def toggled(self, name: str) -> str:
+        """The same with one filter added or taken away, from the first page on."""
+        kept = [one for one in FILTERS if (one in self.filters) != (one == name)]
+        return self.query(f=",".join(kept), page="")
+
+
+def asked(parameters: Mapping[str, str], preferences: Preferences) -> Asked:
+    """Read the parameters of an address; what is none is left out."""
+    wanted = parameters.get("f", "").split(",")
+    plain = "tri" not in parameters
+    sort = preferences.sort if plain else parameters["tri"]
+    return Asked(
+        tuple(one for one in FILTERS if one in wanted),
+        Sort(sort) if sort in set(Sort) else Sort.DATE,
+        preferences.ascending if plain else parameters.get("sens", "") == ASCENDING,
+        tag.keyword if (tag := preferences.tag(parameters.get("etiquette", ""))) else "",
+        min(positive(parameters.get("page", "")) or 1, MAX_PAGE),
+    )
+
+
+def from_text(text: str, preferences: Preferences) -> Asked:
+    """The same from a query string that a form carries."""
+    return asked({name: values[0] for name, values in parse_qs(text[:500]).items()}, preferences)
+
+
+def view(wanted: Asked, folder: Folder, preferences: Preferences, domain: str) -> View:
+    """What the store is asked for."""
+    return View(
+        sort=wanted.sort,
+        ascending=wanted.ascending,
+        unseen="nonlus" in wanted.filters,
+        flagged="suivis" in wanted.filters,
+        attachments="pj" in wanted.filters,
+        inside=domain if "internes" in wanted.filters else "",
+        keyword=wanted.tag,
+        grouped=preferences.conversations and not folder.outgoing,
+        outgoing=folder.outgoing,
+    )
+
+
+def tag_name(language: Language, keyword: str, name: str) -> str:
+    """What a tag is called: the person's word, or the usual one."""
+    _ = language.texts.gettext
+    usual = {
+        "$label1": _("Important"),
+        "$label2": _("Travail"),
+        "$label3": _("Personnel"),
+        "$label4": _("À faire"),
+        "$label5": _("Plus tard"),
+    }
+    return name or usual.get(keyword.casefold(), keyword)
