@@ -22,7 +22,7 @@ function leave() {
 // What the server put on a page that has just been done moves to the region, which is there before it speaks.
 export function announce() {
   const done = document.getElementById("annonce");
-  if (!done) return;
+  if (!done || done.dataset.envoi) return; // a letter that leaves has a script of its own
   say(...done.childNodes);
   done.remove();
 }
