@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from mailserver.store import webmail
 from mailserver.store.webmail import Edge, Line, Page
-from webui import frame, mailbox
+from webui import frame, maillist
 from webui.forms import positive
 from webui.frame import DRAFTS, Folder, Frame, query_string, surround
 from webui.rendering import redirect
@@ -59,7 +59,7 @@ def box_view(visit: Visit, around: Frame, folder: Folder, lines: Sequence[Line],
 async def show(services: Services, visit: Visit) -> Response:
     """GET /dossier/{box}: a page of a folder; without a number INBOX."""
     if visit.interface == COMPLETE:
-        return await mailbox.show(services, visit)
+        return await maillist.show(services, visit)
     box_id = int(visit.request.path_params.get("box", 0))
     before, after = _edge(visit.query("avant")), _edge(visit.query("apres"))
     size = visit.preferences.page_size
