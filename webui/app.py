@@ -16,7 +16,6 @@ from mailserver import __version__
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.suggestions import Suggestions
-from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
@@ -67,8 +66,8 @@ from webui import (
 from webui.agenda import routes as agenda
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
-from webui.folderfiles import MAX_BROUGHT, FolderFiles
 from webui.flux import Flux
+from webui.folderfiles import MAX_BROUGHT, FolderFiles
 from webui.gathering import Gathering
 from webui.keys import Keys
 from webui.language import languages
@@ -101,7 +100,6 @@ def create(
     *,
     settings: Settings,
     store: Store,
-    changes: Changes,
     clock: Clock,
     directory: Directory,
     login: Login,
@@ -141,8 +139,6 @@ def create(
         private=PrivateAddresses(settings=settings, store=store, clock=clock, post=submission.post),
         telling=Telling(settings=settings, store=store, clock=clock, post=submission.post),
         submission=submission,
-        sharing=Sharing(directory=directory, store=store, changes=changes, clock=clock, domain=settings.domain),
-        changes=changes,
         clock=clock,
         keys=keys,
         assets=assets,

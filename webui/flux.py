@@ -79,7 +79,7 @@ class Flux:
     async def _events(self, services: Services, visit: Visit) -> AsyncGenerator[str, None]:
         moved = asyncio.Event()
         account_id = visit.account_id
-        unsubscribe = services.changes.subscribe("account", account_id, moved.set)
+        unsubscribe = services.store.changes.subscribe("account", account_id, moved.set)
         self._open[account_id] += 1
         gone = asyncio.ensure_future(_gone(visit))
         began = services.clock.monotonic()

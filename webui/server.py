@@ -186,7 +186,6 @@ async def start(
     application = app.create(
         settings=settings,
         store=store,
-        changes=changes,
         clock=clock,
         directory=directory,
         login=login,

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.suggestions import Suggestions
-from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory, Principal
@@ -56,8 +55,6 @@ class Services:
     private: PrivateAddresses
     telling: Telling
     submission: Submission
-    sharing: Sharing
-    changes: Changes
     clock: Clock
     keys: Keys
     assets: Assets

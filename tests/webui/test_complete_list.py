@@ -296,7 +296,7 @@ def test_panes_get_fragments(house: House, person: Principal, browser: Visitor) 
     """What htmx asks for is the content of a pane; caches are told."""
     content = house.deliver(person, mail("Volet"))
     asks = {"hx-request": "true", "hx-request-type": "partial"}
-    for path, there in (("/m/", 'id="liste"'), (f"/m/message/{content}", "Volet</h")):
+    for path, there in (("/m/", 'id="liste"'), (f"/m/message/{content}", "À demain.")):
         page, part = browser.get(path), browser.get(path, headers=asks)
         assert "<html" in page.text
         assert "<html" not in part.text
