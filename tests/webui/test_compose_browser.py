@@ -1,0 +1,391 @@
+"""Writing in a real Chromium: with the form's script, without any in both interfaces, by keyboard alone."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from mailserver.identity import Principal
+from mailserver.mime import scan, unpack
+from mailserver.outbox import Outbox
+from mailserver.store import messages, outbox, sessions
+from tests.webui.browser import SIZES, Watched, launch, visiting
+from tests.webui.house import PASSWORD, House, mail
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lise(house: House) -> Principal:
+    return house.person("Lise", "Moreau")
+
+
+_counter: list[int] = []
+
+
+@pytest.fixture
+def person(house: House) -> Principal:
+    _counter.append(0)
+    return house.person("Paul", f"Auteur-{len(_counter)}")
+
+
+@pytest.fixture
+def watched(house: House, chromium: Browser, person: Principal) -> Iterator[Watched]:
+    """The complete interface with its script, at the list."""
+    with visiting(chromium, script=True) as made:
+        log_in(made.page, house, person.login)
+        yield made
+
+
+def log_in(page: Page, house: House, login: str, interface: str = "complet") -> None:
+    page.goto(f"{house.url}/{'login' if interface == 'complet' else 'roundcube'}")
+    page.fill("#identifiant", login)
+    page.fill("#mot_de_passe", PASSWORD)
+    page.click("text=Valider")
+
+
+def write(page: Page, house: House, query: str = "") -> None:
+    page.goto(f"{house.url}/m/ecrire{query}")
+    expect(page.locator("#a[role=combobox]")).to_be_visible()
+
+
+def draft_texts(house: House, person: Principal) -> list[str]:
+    box = house.box(person, "Drafts")
+    rows = house.store.read_now(messages.fetch, person.account_id, box.id, ("uid",))
+    blobs = house.settings.data / "blobs"
+    stored = [house.store.read_now(messages.octets, person.account_id, box.id, row[0], blobs) for row in rows]
+    return [f"{octets.decode()}\n{unpack(scan(octets).parts).text(octets)}" for octets in stored]
+
+
+# ---------------------------------------------------------------------- recipients
+
+
+def test_recipients_by_keyboard_alone(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
+    """Type, choose from the list, take one back, send: no pointer, no name typed whole."""
+    page, keys = watched.page, watched.page.keyboard
+    write(page, house)
+    expect(page.locator("#a")).to_be_focused()
+    keys.type("lise mo")
+    expect(page.locator("#a-liste [role=option]").first).to_contain_text("Lise Moreau")
+    expect(page.locator("#a")).to_have_attribute("aria-expanded", "true")
+    keys.press("ArrowDown")
+    expect(page.locator("#a")).to_have_attribute("aria-activedescendant", "a-option-0")
+    watched.picture("ecrire-1-proposition")
+    keys.press("Enter")
+    expect(page.locator(".jeton")).to_have_text(["Lise Moreau×"])
+    expect(page.locator("#annonces")).to_have_text("1 destinataire")
+    keys.type("ailleurs@exemple.org,")
+    expect(page.locator(".jeton.externe")).to_contain_text("externe")
+    keys.press("Backspace")
+    expect(page.locator(".jeton button").last).to_be_focused()
+    keys.press("Delete")
+    expect(page.locator(".jeton")).to_have_count(1)
+    expect(page.locator("#annonces")).to_contain_text("retiré, 1 destinataire")
+    page.locator("#objet").focus()
+    keys.type("Au clavier")
+    page.locator("#texte").focus()
+    keys.type("Bonjour Lise")
+    page.get_by_role("button", name="Envoyer", exact=True).focus()
+    keys.press("Enter")
+    expect(page.locator("#annonce")).to_contain_text("Message envoyé")
+    assert house.subjects(lise, "INBOX")[-1] == "Au clavier"
+    assert watched.complaints == []
+
+
+# ---------------------------------------------------------------------- drafts
+
+
+def test_text_is_kept_while_one_types(house: House, watched: Watched, person: Principal) -> None:
+    page = watched.page
+    write(page, house)
+    page.fill("#objet", "Sans y penser")
+    page.fill("#texte", "première phrase")
+    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré", timeout=8000)
+    assert re.search(r"/m/ecrire/\d+$", page.url)
+    page.fill("#texte", "première phrase, et la suite")
+    page.locator("#objet").focus()
+    page.reload()
+    expect(page.locator("#texte")).to_have_value(re.compile("et la suite"))
+    (draft,) = draft_texts(house, person)
+    assert "Sans y penser" in draft
+    assert watched.complaints == []
+
+
+def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, person: Principal) -> None:
+    page = watched.page
+    write(page, house)
+    page.fill("#texte", "commun")
+    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré", timeout=8000)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.fill("#texte", "autre fenêtre")
+    expect(other.locator("#etat")).to_contain_text("Brouillon enregistré", timeout=8000)
+    page.bring_to_front()
+    page.fill("#texte", "ma fenêtre")
+    dialog = page.locator("#conflit")
+    expect(dialog).to_be_visible(timeout=15000)
+    dialog.get_by_role("button", name="Comparer").click()
+    expect(dialog.locator("#conflit-autre")).to_contain_text("autre fenêtre")
+    expect(dialog.locator("#conflit-mienne")).to_contain_text("ma fenêtre")
+    watched.picture("ecrire-5-conflit")
+    dialog.get_by_role("button", name="Garder la mienne").click()
+    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré")
+    (draft,) = draft_texts(house, person)
+    assert "ma fenêtre" in draft
+
+
+def test_password_is_asked_over_the_text(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
+    """The session ends while one writes: the same page goes on, the letter leaves."""
+    page = watched.page
+    write(page, house)
+    page.fill("#a", f"{lise.login},")
+    page.fill("#objet", "Longue lettre")
+    page.fill("#texte", "Une heure de travail")
+    house.clock.ahead += 13 * 3600
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    dialog = page.locator("#session")
+    expect(dialog).to_be_visible()
+    dialog.locator("#session-mdp").fill("faux")
+    page.keyboard.press("Enter")
+    expect(dialog.locator("#session-faute")).to_contain_text("n’est pas le bon")
+    watched.picture("ecrire-4-session")
+    dialog.locator("#session-mdp").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#annonce")).to_contain_text("Message envoyé")
+    assert house.subjects(lise, "INBOX")[-1] == "Longue lettre"
+    assert len(house.subjects(person, "Drafts")) == 0
+
+
+# ---------------------------------------------------------------------- files
+
+
+def test_files_are_dropped_watched_and_limited(
+    house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path
+) -> None:
+    page = watched.page
+    write(page, house)
+    page.fill("#a", f"{lise.login},")
+    page.fill("#objet", "Fichiers")
+    small, big = tmp_path / "planning élèves.txt", tmp_path / "film.bin"
+    small.write_text("lundi\n")
+    big.write_bytes(b"x" * (house.settings.limits.message_size + 1))
+    page.set_input_files("#piece", [small, big])
+    expect(page.locator("#liste-pieces .refusee")).to_contain_text("film.bin est trop volumineux")
+    expect(page.locator("#liste-pieces li:not(.refusee)")).to_contain_text(["planning élèves.txt"])
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["mardi"], "deposé.txt", { type: "text/plain" }));
+            const form = document.querySelector("#lettre");
+            form.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true }));
+            form.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.locator("#liste-pieces li:not(.refusee)")).to_have_count(2)
+    watched.picture("ecrire-2-pieces")
+    page.get_by_role("button", name="Retirer planning élèves.txt").click()
+    expect(page.locator("#liste-pieces li:not(.refusee)")).to_have_count(1)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator("#annonce")).to_contain_text("Message envoyé")
+    octets = house.octets(lise, "INBOX")
+    assert b"depos" in octets
+    assert b"planning" not in octets
+    assert watched.complaints == []
+
+
+# ---------------------------------------------------------------------- questions, and calling back
+
+
+def test_question_is_asked_over_the_page(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
+    page = watched.page
+    write(page, house)
+    page.fill("#a", f"{lise.login},")
+    page.fill("#texte", "Voir ci-joint.")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    dialog = page.locator("#question")
+    expect(dialog).to_contain_text("n’a pas d’objet")
+    expect(dialog).to_contain_text("annonce une pièce jointe")
+    watched.picture("ecrire-3-question")
+    dialog.get_by_role("link", name="Revenir au message").click()
+    expect(dialog).to_be_hidden()
+    page.fill("#objet", "Avec un objet")
+    page.fill("#texte", "Sans rien.")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator("#annonce")).to_contain_text("Message envoyé")
+    assert house.subjects(lise, "INBOX")[-1] == "Avec un objet"
+    assert house.subjects(person, "Drafts") == []
+    assert watched.complaints == []
+
+
+def test_unknown_recipient_is_said_on_the_page(house: House, watched: Watched, person: Principal) -> None:
+    page = watched.page
+    write(page, house)
+    page.fill("#a", "nulle@ac-exemple.fr,")
+    page.fill("#objet", "x")
+    page.fill("#texte", "gardé")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator("#precisions")).to_be_focused()
+    expect(page.locator("#a-faute")).to_contain_text("n’existe pas")
+    expect(page.locator("#a")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#texte")).to_have_value("gardé")
+
+
+@pytest.mark.parametrize("interface", ["simple", "complet"])
+def test_called_back_in_time(
+    house: House, chromium: Browser, person: Principal, lise: Principal, interface: str
+) -> None:
+    """Ten seconds to think better of it: the latest text is a draft again, and nothing has left."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    base = "/s" if interface == "simple" else "/m"
+    with visiting(chromium, script=interface == "complet") as made:
+        page = made.page
+        log_in(page, house, person.login, interface)
+        page.goto(f"{house.url}{base}/ecrire")
+        page.fill("#a", f"{lise.login}," if interface == "complet" else lise.login)
+        page.fill("#objet", f"Trop vite {interface}")
+        page.fill("#texte", "dernier texte")
+        page.get_by_role("button", name="Envoyer", exact=True).click()
+        expect(page.locator("#annonce")).to_contain_text("Envoi dans 10 secondes")
+        made.picture(f"ecrire-6-annuler-{interface}")
+        assert house.run(outbox_of(house).round()) == 0
+        page.locator("#annonce").get_by_role("button", name="Annuler l’envoi").click()
+        expect(page.locator("#annonce")).to_contain_text("de nouveau un brouillon")
+        expect(page.locator("#texte")).to_have_value(re.compile("dernier texte"))
+        assert house.store.read_now(outbox.count, person.account_id) == 0
+        house.clock.ahead += 60
+        house.run(outbox_of(house).round())
+        assert f"Trop vite {interface}" not in house.subjects(lise, "INBOX")
+        assert made.complaints == []
+
+
+def outbox_of(house: House) -> Outbox:
+    return Outbox(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        submission=house.submission,
+        clock=house.clock,
+    )
+
+
+# ---------------------------------------------------------------------- formatted letters
+
+
+def test_formatted_letter(house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path) -> None:
+    """The bar is one tab stop; what leaves is multipart/alternative, cleaned, its picture within."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+    page, keys = watched.page, watched.page.keyboard
+    source = house.deliver(person, mail("Question", sender=f"Lise <{lise.address}>", body="Combien ?\n"))
+    write(page, house, f"?repondre={source}")
+    editor = page.locator("#editeur")
+    expect(editor).to_be_focused()
+    keys.type("Voici ")
+    bold = page.get_by_role("button", name="Gras")
+    bold.click()
+    expect(bold).to_have_attribute("aria-pressed", "true")
+    keys.type("trois")
+    page.keyboard.press("Shift+Tab")
+    expect(bold).to_be_focused()
+    keys.press("ArrowRight")
+    expect(page.get_by_role("button", name="Italique")).to_be_focused()
+    picture = tmp_path / "point.png"
+    picture.write_bytes(PIXEL)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Image").click()
+    chooser.value.set_files(picture)
+    page.locator("#question-champ").fill("un point")
+    page.locator("#question").get_by_role("button", name="Valider").click()
+    expect(editor.locator("img[alt='un point']")).to_be_visible()
+    watched.picture("ecrire-7-mise-en-forme")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator("#annonce")).to_contain_text("Message envoyé")
+    octets = house.octets(lise, "INBOX")
+    root = unpack(scan(octets).parts)
+    kinds = [part.type for part in root.walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"]
+    html = next(part for part in root.walk() if part.type == "text/html").text(octets)
+    text = next(part for part in root.walk() if part.type == "text/plain").text(octets)
+    picture_part = next(part for part in root.walk() if part.type == "image/png")
+    assert "<b>trois" in html
+    assert f"cid:{picture_part.content_id}" in html
+    assert "Combien ?" in html
+    assert "Voici trois" in text
+    assert "> Combien ?" in text
+    assert watched.complaints == []
+
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+
+
+# ---------------------------------------------------------------------- every screen
+
+
+@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_screens_are_accessible(
+    house: House, chromium: Browser, person: Principal, lise: Principal, size: str, scheme: str
+) -> None:
+    """axe finds nothing, nothing is wider than the screen."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+    source = house.deliver(person, mail("Question", sender=f"Lise <{lise.address}>", body="Combien ?\n" * 5))
+    axe = Axe()
+    for interface in ("simple", "complet"):
+        base = "/s" if interface == "simple" else "/m"
+        with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as made:
+            page = made.page
+            log_in(page, house, person.login, interface)
+            for name, path in SCREENS.items():
+                page.goto(f"{house.url}{base}{path.format(source=source)}")
+                if name in ("repondre", "nouveau"):
+                    if interface == "complet":
+                        expect(page.locator("#editeur")).to_be_visible()
+                    page.evaluate("document.querySelectorAll('#lettre > details').forEach((one) => (one.open = true))")
+                made.picture(f"ecrire-{name}-{interface}-{size}-{scheme}")
+                width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert width <= 0, (name, interface, width)
+                found = axe.run(page)
+                assert found.violations_count == 0, (name, interface, found.generate_report())
+
+
+SCREENS = {
+    "nouveau": "/ecrire",
+    "repondre": "/ecrire?tous={source}",
+    "envois": "/envois",
+    "signatures": "/reglages/ecriture",
+}
+
+
+def test_pages_are_small(house: House, chromium: Browser, person: Principal) -> None:
+    """WEBUI.md section 1, on the TLS door: the simple page under 8 kB, the complete one with its editor under 40."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
+    for interface, most in (("simple", 8_000), ("complet", 40_000)):
+        context = chromium.new_context(ignore_https_errors=True)
+        page = context.new_page()
+        page.goto(f"{house.tls_url}/{'login' if interface == 'complet' else 'roundcube'}")
+        page.fill("#identifiant", person.login)
+        page.fill("#mot_de_passe", PASSWORD)
+        page.click("text=Valider")
+        page.wait_for_load_state("networkidle")
+        network = context.new_cdp_session(page)
+        network.send("Network.enable")
+        received: list[float] = []
+        network.on("Network.loadingFinished", lambda event, into=received: into.append(event["encodedDataLength"]))
+        page.goto(f"{house.tls_url}{'/s' if interface == 'simple' else '/m'}/ecrire")
+        page.wait_for_load_state("networkidle")
+        context.close()
+        assert 0 < sum(received) <= most, (interface, received)

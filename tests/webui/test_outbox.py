@@ -1,0 +1,417 @@
+"""Letters that wait: planned, called back, sent once whatever happens, given back with the reason if they cannot go."""
+
+import threading
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from mailserver.errors import Refused, Temporary
+from mailserver.identity import ListKind, Principal
+from mailserver.mime import scan, unpack
+from mailserver.outbox import Outbox
+from mailserver.store import accounts, collect, lists, outbox, sessions
+from mailserver.store.access import boxes
+from mailserver.store.schema.spool import queued_recipient
+from mailserver.store.statements import Tx
+from tests.webui.house import House, Visitor
+from tests.webui.test_compose import form, send
+
+PARIS = ZoneInfo("Europe/Paris")
+_counter: list[int] = []
+
+
+@pytest.fixture
+def person(house: House) -> Principal:
+    _counter.append(0)
+    made = house.person("Nadia", f"Envoi-{len(_counter)}")
+    house.store.write_now(sessions.revise_preferences, made.account_id, {"undo_send": 10})
+    return made
+
+
+@pytest.fixture
+def browser(house: House, person: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(person.login)
+    return made
+
+
+@pytest.fixture(scope="module")
+def zoe(house: House) -> Principal:
+    return house.person("Zoé", "Destin")
+
+
+@pytest.fixture
+def worker(house: House) -> Outbox:
+    """What another worker runs."""
+    return another(house)
+
+
+def another(house: House) -> Outbox:
+    return Outbox(
+        settings=house.settings,
+        store=house.store,
+        directory=house.directory,
+        delivery=house.delivery,
+        submission=house.submission,
+        clock=house.clock,
+    )
+
+
+def received(house: House, person: Principal, subject: str) -> int:
+    return house.subjects(person, "INBOX").count(subject)
+
+
+def number_of(house: House, person: Principal) -> int:
+    (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+    return waiting.id
+
+
+# ---------------------------------------------------------------------- ten seconds
+
+
+def test_letter_leaves_when_its_seconds_are_over(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    browser.get("/s/ecrire")
+    text = send(browser, a=zoe.login, objet="Dix secondes", texte="x").text
+    assert "Envoi dans 10 secondes" in text
+    assert house.subjects(person, "Drafts") == []
+    house.run(worker.round())
+    assert received(house, zoe, "Dix secondes") == 0
+    house.clock.ahead += 11
+    house.run(worker.round())
+    assert received(house, zoe, "Dix secondes") == 1
+    assert house.subjects(person, "Sent") == ["Dix secondes"]
+    sent = scan(house.octets(person, "Sent"))
+    assert abs(sent.sent_at - house.clock.now()) < 5  # the date is that of its departure
+    house.run(worker.round())
+    assert received(house, zoe, "Dix secondes") == 1
+
+
+def test_called_back_is_the_latest_draft(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    browser.get("/s/ecrire")
+    browser.post("/s/ecrire", form(browser, a=zoe.login, objet="Non", texte="ancien", faire="enregistrer"))
+    send(browser, texte="dernier", a=f"{zoe.login}, Inconnu <ailleurs@exemple.org>")
+    answer = browser.post(f"/s/envois/{number_of(house, person)}", {"faire": "annuler"})
+    assert "de nouveau un brouillon" in answer.text
+    assert "dernier</textarea>" in answer.text
+    assert "ailleurs@exemple.org" in form(browser)["a"]
+    house.clock.ahead += 60
+    house.run(worker.round())
+    assert received(house, zoe, "Non") == 0
+    assert house.subjects(person, "Drafts") == ["Non"]
+    send(browser)  # and it may be sent after all, once
+    house.clock.ahead += 60
+    house.run(worker.round())
+    assert received(house, zoe, "Non") == 1
+
+
+def test_too_late_to_call_back(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="Trop tard", texte="x")
+    number = number_of(house, person)
+    house.clock.ahead += 11
+    house.run(worker.round())
+    answer = browser.post(f"/s/envois/{number}", {"faire": "annuler"})
+    assert "trop tard" in answer.text
+    state = browser.http.get(f"/s/envois/{number}/etat?brouillon=1").json()
+    assert state["etat"] == "parti"
+
+
+def test_nobody_calls_back_anothers_letter(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="À moi", texte="x")
+    number = number_of(house, person)
+    other = house.visitor()
+    other.log_in(zoe.login)
+    other.post(f"/s/envois/{number}", {"faire": "annuler"})
+    assert number_of(house, person) == number
+    assert "À moi" not in other.get("/s/envois").text
+
+
+# ---------------------------------------------------------------------- later
+
+
+def test_planned_letter_is_listed_moved_and_leaves(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    """In the person's own zone, whatever the server's is."""
+    noon = datetime.fromtimestamp(house.clock.now() + 86400, PARIS).replace(hour=12, minute=30, second=0, microsecond=0)
+    browser.get("/s/ecrire")
+    data = form(browser, a=zoe.login, objet="Demain midi", texte="x", faire="planifier", quand=f"{noon:%Y-%m-%dT%H:%M}")
+    text = browser.post("/s/ecrire", data).text
+    assert "Envoi programmé" in text
+    assert "Demain midi" in text
+    assert "12:30" in text
+    (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+    assert waiting.due == int(noon.timestamp())
+    assert waiting.planned
+    later = noon.replace(hour=18)
+    browser.post(f"/s/envois/{waiting.id}", {"faire": "planifier", "quand": f"{later:%Y-%m-%dT%H:%M}"})
+    assert "18:30" in browser.text
+    house.clock.ahead += noon.timestamp() - house.clock.now() + 60
+    house.run(worker.round())
+    assert received(house, zoe, "Demain midi") == 0
+    house.clock.ahead += 6 * 3600
+    house.run(worker.round())
+    assert received(house, zoe, "Demain midi") == 1
+
+
+@pytest.mark.parametrize("when", ["", "hier", "2001-01-01T10:00", "9999-12-31T23:59", "2026-13-45T99:99"])
+def test_impossible_time_is_said(house: House, person: Principal, browser: Visitor, zoe: Principal, when: str) -> None:
+    browser.get("/s/ecrire")
+    answer = browser.post(
+        "/s/ecrire", form(browser, a=zoe.login, objet="Quand", texte="gardé", faire="planifier", quand=when)
+    )
+    assert answer.status_code == 422
+    assert "date et une heure à venir" in answer.text
+    assert "gardé</textarea>" in answer.text
+    assert house.subjects(person, "Drafts") == ["Quand"]
+
+
+def test_planned_letter_may_leave_now(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    when = datetime.fromtimestamp(house.clock.now() + 86400, PARIS)
+    browser.get("/s/ecrire")
+    browser.post(
+        "/s/ecrire",
+        form(browser, a=zoe.login, objet="Vite", texte="x", faire="planifier", quand=f"{when:%Y-%m-%dT%H:%M}"),
+    )
+    answer = browser.post(f"/s/envois/{number_of(house, person)}", {"faire": "maintenant"})
+    assert "Message envoyé" in answer.text
+    assert received(house, zoe, "Vite") == 1
+
+
+# ---------------------------------------------------------------------- once, whatever happens
+
+
+def test_several_workers_send_once(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="Course", texte="x")
+    house.clock.ahead += 11
+    threads = [threading.Thread(target=lambda: house.run(another(house).round())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert received(house, zoe, "Course") == 1
+    assert house.subjects(person, "Sent") == ["Course"]
+
+
+def test_worker_that_dies_leaves_the_letter_to_another(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    """Killed before the commit: nothing has happened, and when its lease is over somebody else sends it, once."""
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="Orphelin", texte="x")
+    number = number_of(house, person)
+    house.clock.ahead += 11
+    assert house.store.write_now(outbox.take, number) is not None  # and no more is heard of it
+    house.run(worker.round())
+    assert received(house, zoe, "Orphelin") == 0
+    house.clock.ahead += outbox.LEASE + 1
+    house.run(worker.round())
+    assert received(house, zoe, "Orphelin") == 1
+
+
+def test_worker_that_was_only_slow_does_not_send_again(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    """Two hold the same letter: the unit of the second finds no row, and does nothing."""
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="Lent", texte="x")
+    house.clock.ahead += 11
+    slow = house.store.write_now(outbox.take, number_of(house, person))
+    assert slow is not None
+    house.clock.ahead += outbox.LEASE + 1
+    house.run(worker.round())
+    with pytest.raises(Refused):
+        house.run(worker._send(slow))
+    assert received(house, zoe, "Lent") == 1
+
+
+def test_call_back_and_departure_at_once_do_one_of_the_two(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="Ou bien", texte="x")
+    house.clock.ahead += 11
+    waiting = house.store.write_now(outbox.take, number_of(house, person))
+    assert waiting is not None
+    house.store.write_now(outbox.call_back, person.account_id, waiting.id)
+    with pytest.raises(Refused):
+        house.run(worker._send(waiting))
+    assert received(house, zoe, "Ou bien") == 0
+    assert house.subjects(person, "Drafts") == ["Ou bien"]
+
+
+def test_content_of_a_waiting_letter_is_not_collected(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    """It is in no mailbox; the row keeps it alive, and lets go of it afterwards."""
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="Gardé", texte="x")
+    (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+    house.store.write_now(collect.collect, int(house.clock.now()) + 10)
+    assert house.store.read_now(outbox.octets, waiting, house.settings.data / "blobs")
+    house.clock.ahead += 11
+    house.run(worker.round())
+    assert received(house, zoe, "Gardé") == 1
+
+
+# ---------------------------------------------------------------------- what cannot leave
+
+
+def test_letter_that_cannot_leave_is_a_draft_again_and_its_author_is_told(
+    house: House, person: Principal, browser: Visitor, worker: Outbox
+) -> None:
+    gone = house.person("Léon", f"Parti-{len(_counter)}")
+    browser.get("/s/ecrire")
+    send(browser, a=gone.login, objet="Perdu", texte="mon texte")
+    (waiting,) = house.store.read_now(outbox.listing, person.account_id)
+    house.store.write_now(accounts.suspend, gone.account_id, "", False)
+    house.clock.ahead += 11
+    house.run(worker.round())
+    assert house.store.read_now(outbox.count, person.account_id) == 0
+    assert house.subjects(person, "Drafts") == ["Perdu"]
+    notice = house.octets(person, "INBOX")
+    text = unpack(scan(notice).parts).text(notice)
+    assert "n'a pas pu partir" in text
+    assert "could not leave" in text
+    state = browser.http.get(f"/s/envois/{waiting.id}/etat?brouillon={waiting.draft_id}").json()
+    assert state["etat"] == "brouillon"
+    assert "mon texte</textarea>" in browser.get(state["adresse"]).text
+
+
+def test_letter_waits_while_the_directory_is_out_of_reach(
+    house: House,
+    person: Principal,
+    browser: Visitor,
+    zoe: Principal,
+    worker: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, objet="Patience", texte="x")
+    house.clock.ahead += 11
+
+    async def away(account_id: int) -> Principal | None:
+        raise Temporary("The directory is out of reach")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.directory, "by_account", away)
+        house.run(worker.round())
+    assert received(house, zoe, "Patience") == 0
+    assert house.store.read_now(outbox.count, person.account_id) == 1
+    house.clock.ahead += 61
+    house.run(worker.round())
+    assert received(house, zoe, "Patience") == 1
+
+
+# ---------------------------------------------------------------------- one copy each, copies, in whose name
+
+
+def test_one_copy_for_each_recipient(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    marc = house.person("Marc", f"Second-{len(_counter)}")
+    browser.get("/s/ecrire")
+    send(browser, a=f"{zoe.login}, {marc.login}", objet="Chacun", texte="x", separes="on")
+    house.clock.ahead += 11
+    house.run(worker.round())
+    for one, other in ((zoe, marc), (marc, zoe)):
+        octets = house.octets(one, "INBOX")
+        root = unpack(scan(octets).parts)
+        assert root.header(octets, "To") == one.address
+        assert other.address.encode() not in octets
+        assert root.header(octets, "Bcc") == ""
+    assert house.subjects(person, "Sent") == ["Chacun"]
+    kept = house.octets(person, "Sent")
+    assert zoe.address in unpack(scan(kept).parts).header(kept, "Bcc")
+
+
+def test_copies_that_have_left_are_not_sent_again(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    """Killed between two copies: the next worker goes on with those who have none."""
+    marc = house.person("Marc", f"Tiers-{len(_counter)}")
+    browser.get("/s/ecrire")
+    send(browser, a=f"{zoe.login}, {marc.login}", objet="À moitié", texte="x", separes="on")
+    house.clock.ahead += 11
+    waiting = house.store.write_now(outbox.take, number_of(house, person))
+    assert waiting is not None
+
+    def half(tx: Tx) -> None:
+        outbox.departed(tx, waiting=waiting, reached=waiting.terms.recipients[:1])
+
+    house.store.write_now(half)
+    with pytest.raises(Refused):
+        house.store.write_now(outbox.call_back, person.account_id, waiting.id)
+    house.clock.ahead += outbox.LEASE + 1
+    house.run(worker.round())
+    assert received(house, zoe, "À moitié") == 0  # it counted as reached
+    assert received(house, marc, "À moitié") == 1
+
+
+def test_copy_goes_where_its_author_wants(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    archive = house.box(person, "Archive")
+    for folder, subject in ((archive.id, "Rangé"), (-1, "Sans copie")):
+        browser.get("/m/ecrire")
+        browser.post(
+            "/m/ecrire", form(browser, a=zoe.login, objet=subject, texte="x", copie=str(folder), faire="envoyer")
+        )
+        house.clock.ahead += 11
+        house.run(worker.round())
+        assert received(house, zoe, subject) == 1
+    assert house.subjects(person, "Archive") == ["Rangé"]
+    assert house.subjects(person, "Sent") == []
+
+
+def test_letter_of_a_functional_box(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+) -> None:
+    """From the box, or on its behalf; who sent it is on record, and the copy is the box's."""
+    address = f"secretariat-{len(_counter)}@ac-exemple.fr"
+    house.store.write_now(_box, address, person.address)
+    browser.get("/s/ecrire")
+    assert f'value="{address} part"' in browser.text
+    send(browser, a=zoe.login, objet="Du secrétariat", texte="x", de=f"{address} part")
+    house.clock.ahead += 11
+    house.run(worker.round())
+    octets = house.octets(zoe, "INBOX")
+    root = unpack(scan(octets).parts)
+    assert root.header(octets, "From") == f"Secrétariat <{address}>"
+    assert person.address in root.header(octets, "Sender")
+    assert house.subjects(person, "Sent") == []
+    other = house.visitor()
+    other.log_in(zoe.login)
+    other.get("/s/ecrire")
+    answer = send(other, a=person.login, objet="Usurpé", texte="x", de=address)
+    assert answer.status_code == 422
+    assert "ne pouvez pas écrire avec cette adresse" in answer.text
+
+
+def _box(tx: Tx, address: str, member: str) -> None:
+    lists.create(tx, address, "Secrétariat", "", {"kind": ListKind.FUNCTION.value})
+    lists.add_members(tx, address, [member])
+    boxes.ensure(tx, address)
+
+
+def test_report_of_delivery_is_asked_for(house: House, person: Principal, browser: Visitor, worker: Outbox) -> None:
+    browser.get("/s/ecrire")
+    send(browser, a="loin@exemple.org", objet="Remise", texte="x", remise="on")
+    house.clock.ahead += 11
+    house.run(worker.round())
+
+    def notify(tx: Tx) -> int:
+        wanted = select(queued_recipient.c.notify).where(queued_recipient.c.address == "loin@exemple.org")
+        return int(tx.execute(wanted.order_by(queued_recipient.c.id.desc())).scalars().first() or 0)
+
+    assert house.store.read_now(notify) == 2 + 4 + 8

@@ -1,0 +1,166 @@
+// The draft: first kept after two seconds of typing, then at most every ten, on leaving a field, and when the page is hidden.
+
+const FIRST = 2000;
+
+export function keeping(desk) {
+  const { form, texts } = desk;
+  let dirty = false;
+  let changes = 0;
+  let last = 0;
+  let wait = 10_000;
+  let timer = 0;
+  let beaconed = "";
+
+  const place = () => `lettre ${location.pathname}${location.search}`;
+  const shown = () => {
+    desk.editor?.write();
+    return desk.field("texte").value;
+  };
+
+  // For a browser that dies between two saves; only this tab sees it, and logging out clears it.
+  function remember() {
+    const values = {};
+    for (const name of ["a", "cc", "cci", "objet", "texte", "html"]) {
+      if (desk.field(name)) values[name] = desk.field(name).value;
+    }
+    try {
+      sessionStorage.setItem(place(), JSON.stringify(values));
+    } catch {
+      // No room: the server has it within seconds.
+    }
+  }
+
+  function forget() {
+    sessionStorage.removeItem(place());
+  }
+
+  function restore() {
+    let values;
+    try {
+      values = JSON.parse(sessionStorage.getItem(place()));
+    } catch {
+      return;
+    }
+    forget();
+    if (!values || Object.entries(values).every(([name, value]) => desk.field(name)?.value === value)) return;
+    for (const [name, value] of Object.entries(values)) {
+      if (desk.field(name)) {
+        desk.field(name).value = value;
+        desk.field(name).dispatchEvent(new Event("remplace"));
+      }
+    }
+    desk.say(texts.retrouve);
+    touched();
+  }
+
+  function touched() {
+    dirty = true;
+    changes += 1;
+    remember();
+    if (timer) return;
+    const due = last ? Math.max(FIRST, last + wait - Date.now()) : FIRST;
+    timer = setTimeout(save, due);
+  }
+
+  function adopt(answer) {
+    desk.field("brouillon").value = answer.brouillon;
+    desk.field("cle").value = answer.cle;
+    wait = answer.attendre * 1000;
+    last = Date.now();
+    desk.say(answer.texte);
+    forget();
+    history.replaceState(history.state, "", `${desk.base}/ecrire/${answer.brouillon}`);
+    form.dispatchEvent(new CustomEvent("garde", { detail: answer }));
+  }
+
+  async function send(more, options) {
+    const before = changes;
+    const response = await desk.post(`${desk.base}/ecrire/garder`, more, options);
+    const answer = await response.json();
+    if (response.ok) {
+      adopt(answer);
+      if (changes === before) dirty = false;
+      else touched();
+      return true;
+    }
+    if (response.status === 409) return conflict(answer, more);
+    desk.say(answer.texte);
+    return false;
+  }
+
+  async function conflict(answer, more) {
+    const theirs = (answer.autre_texte ?? "").trim();
+    if (answer.autre && (theirs === beaconed.trim() || theirs === shown().trim())) {
+      // Ours, kept by the page as it was hidden: nobody was there to hear the answer.
+      desk.field("brouillon").value = answer.autre;
+      return send(more);
+    }
+    const choice = await asked(answer);
+    if (choice === "autre" && answer.autre) {
+      desk.leaving = true;
+      forget();
+      location.assign(`${desk.base}/ecrire/${answer.autre}`);
+      return false;
+    }
+    desk.field("brouillon").value = answer.autre ?? "";
+    if (!answer.autre) desk.field("cle").value = "";
+    return send(more);
+  }
+
+  function asked(answer) {
+    const dialog = document.querySelector("#conflit");
+    dialog.querySelector("#conflit-texte").textContent = answer.texte;
+    dialog.querySelector("#conflit-mienne").textContent = shown();
+    dialog.querySelector("#conflit-autre").textContent = answer.autre_texte ?? "";
+    for (const one of dialog.querySelectorAll("[value=autre], #conflit-comparer")) one.hidden = !answer.autre;
+    const both = dialog.querySelector(".deux-versions");
+    both.hidden = true;
+    dialog.querySelector("#conflit-comparer").onclick = () => {
+      both.hidden = false;
+    };
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.addEventListener("close", () => resolve(dialog.returnValue || "mienne"), { once: true });
+    });
+  }
+
+  function save(more = {}, options = {}) {
+    clearTimeout(timer);
+    timer = 0;
+    return desk.after(async () => {
+      if (desk.leaving) return true;
+      try {
+        return await send(more, options);
+      } catch {
+        desk.say(texts.hors);
+        last = Date.now();
+        touched();
+        return false;
+      }
+    });
+  }
+
+  desk.listen(form, "input", (event) => {
+    if (event.target.type !== "file" && !event.target.matches("[role=combobox]")) touched();
+  });
+  desk.listen(form, "change", (event) => {
+    if (event.target.type !== "file" && !event.target.matches("[role=combobox]")) touched();
+  });
+  desk.listen(form, "focusout", () => {
+    if (dirty && last && Date.now() - last > FIRST) save();
+  });
+  desk.listen(document, "visibilitychange", () => {
+    if (document.hidden && dirty && !desk.leaving) save({}, { keepalive: true });
+  });
+  desk.listen(window, "pagehide", () => {
+    if (!dirty || desk.leaving) return;
+    beaconed = shown();
+    navigator.sendBeacon(`${desk.base}/ecrire/garder`, desk.post.fields());
+  });
+  desk.listen(window, "beforeunload", (event) => {
+    if (dirty && !desk.leaving) event.preventDefault();
+  });
+  restore();
+
+  return { save, adopt, touched, forget, isDirty: () => dirty };
+}
