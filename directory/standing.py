@@ -24,7 +24,7 @@ from mailserver.store.statements import Tx
 _FORM = re.compile(r"([a-z0-9-]{1,64})(?:\.([a-z0-9-]{1,64}))?\.([0-9]{7}[a-z])")
 _TEACHERS = "enseignants"
 _PUPILS = Term(Subject.ROLE, (Role.PUPIL.value,))
-_GROUPS: dict[str, tuple[str, Selection]] = {
+GROUPS: dict[str, tuple[str, Selection]] = {
     "personnels": ("Personnels", Without(_PUPILS)),
     _TEACHERS: ("Enseignants", Term(Subject.ROLE, (Role.TEACHER.value,))),
     "eleves": ("Élèves", _PUPILS),
@@ -44,15 +44,15 @@ def find(tx: Tx, local: str) -> tuple[str, Selection] | None:
         return None
     place = school.name or uai
     at_school = Term(Subject.SCHOOL, (uai,))
-    if second is None and first in _GROUPS:
-        name, who = _GROUPS[first]
+    if second is None and first in GROUPS:
+        name, who = GROUPS[first]
         return f"{name}, {place}", Every((who, at_school))
     if second is not None and first != _TEACHERS:
         return None
     wanted = second or first
     for kind, subject in ((Tie.CLASS, Subject.CLASS), (Tie.GROUP, Subject.GROUP)):
         for term in vocabulary_entries.listing(tx, kind, uai):
-            if wanted in _slugs(term.code, term.label):
+            if wanted in slugs(term.code, term.label):
                 who = Term(subject, (term.code,), uai=uai)
                 role = Term(Subject.ROLE, (Role.TEACHER.value,)) if second else _PUPILS
                 name = f"Enseignants de {term.name}" if second else term.name
@@ -66,16 +66,16 @@ def of_school(tx: Tx, uai: str) -> list[tuple[str, str]]:
     if school is None:
         return []
     place, ending = school.name or school.uai, school.uai.lower()
-    found = [(f"{local}.{ending}", f"{name}, {place}") for local, (name, _) in _GROUPS.items()]
+    found = [(f"{local}.{ending}", f"{name}, {place}") for local, (name, _) in GROUPS.items()]
     for kind in (Tie.CLASS, Tie.GROUP):
         for term in vocabulary_entries.listing(tx, kind, school.uai):
-            slug = next(filter(None, _slugs(term.label, term.code)), "")
-            if slug and slug not in _GROUPS:
+            slug = next(filter(None, slugs(term.label, term.code)), "")
+            if slug and slug not in GROUPS:
                 found.append((f"{slug}.{ending}", f"{term.name}, {place}"))
                 found.append((f"{_TEACHERS}.{slug}.{ending}", f"Enseignants de {term.name}, {place}"))
     return found
 
 
-def _slugs(*texts: str) -> Iterator[str]:
+def slugs(*texts: str) -> Iterator[str]:
     """How a class is written in an address."""
     return (re.sub(r"[^a-z0-9]+", "-", search_key(text)).strip("-") for text in texts if text)

@@ -4,25 +4,23 @@ An owner is whoever has one of the list's owners' addresses; an administrator st
 and says whom a living one finds. To everybody else such a list is a page that does not exist.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
 from directory import rosters
 from directory.rosters import House, ListChange, NewList
-from mailserver import selection, visibility
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver import selection
+from mailserver.errors import Reason, Refused
 from mailserver.identity import ListKind, Role, Writers
 from mailserver.rules import Denied
-from mailserver.selection import Selection
-from mailserver.store import affiliations, held, lists, mailboxes, selecting
+from mailserver.store import held, lists, mailboxes
 from mailserver.store.audit import Origin
 from mailserver.store.held import Held
 from mailserver.store.lists import ListEntry
-from mailserver.store.selecting import Found
 from mailserver.store.transactions import Tx
-from mailserver.visibility import Seen, Viewer
+from webui import foreseen, secretariat
+from webui.foreseen import Preview
 from webui.frame import Frame, done, surround
 from webui.letters import commas
 from webui.recipients import spoken
@@ -31,11 +29,11 @@ from webui.visit import Guest, Services, Visit
 
 MAX_SHOWN = 500
 """Lists on one page."""
-MAX_NAMES = 200
-"""People of a preview who are looked at; those whom the reader may see are named."""
 MAX_TEXT = 2_500_000
 """Characters of the members' field."""
 MAX_REASON = 200
+_LOOKS = ("apercu", "composer", "fichier")
+"""Buttons that store nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +42,6 @@ class Line:
 
     entry: ListEntry
     waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """Whom a query finds now."""
-
-    count: int
-    names: tuple[Found, ...]
-    hidden: bool
-    """Some are not named: there are too many, or the reader may not see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +71,9 @@ class OwnedPage:
     writers: tuple[tuple[str, str], ...]
     preview: Preview | None = None
     fault: str = ""
+    added: int | None = None
+    """How many members came from a file, none stored yet."""
+    roles: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +155,7 @@ async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]
 async def show(services: Services, visit: Visit) -> Response:
     """GET /liste/{address}: its policies, members, and whom it finds now."""
     entry, form, waiting = await _mine(services, visit)
-    preview = await _previewed(services, visit, entry.query) if entry.query else None
-    return await _answer(services, visit, entry, form, waiting, preview)
+    return await _answer(services, visit, entry, form, waiting, await foreseen.of_list(services, visit, entry.address))
 
 
 async def change(services: Services, visit: Visit) -> Response:
@@ -176,14 +166,28 @@ async def change(services: Services, visit: Visit) -> Response:
         return await _delete(services, visit, entry, before, waiting)
     form = _posted(visit, before, may_query=may_make(services, visit))
     try:
-        if action == "apercu":
-            preview = await _previewed(services, visit, form.query)
-            return await _answer(services, visit, entry, form, waiting, preview)
+        if action in _LOOKS:
+            return await _look(services, visit, entry, form, waiting)
         house = House.of(services.settings)
         await services.store.write(_save, house, entry, before, form, _wanted(form, entry), _origin(visit))
     except Refused as refusal:
         return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
     return redirect(visit, f"{visit.base}/liste/{entry.address}", **done("liste-gardee"))
+
+
+async def _look(services: Services, visit: Visit, entry: ListEntry | None, form: Form, waiting: int) -> Response:
+    """Nothing is stored yet: members from a file, a query from choices, or whom the query finds. Raises Refused."""
+    action = visit.form.text("faire")
+    if action == "fichier":
+        added = await foreseen.from_file(visit)
+        held_already = {one.casefold() for one in form.members.split()}
+        new = [one for one in added if one.casefold() not in held_already]
+        form = replace(form, members="\n".join(filter(None, (form.members.rstrip(), *new))))
+        return await _answer(services, visit, entry, form, waiting, None, added=len(new))
+    if action == "composer":
+        form = replace(form, query=foreseen.composed(visit) or form.query)
+    preview = await foreseen.of_query(services, visit, form.query)
+    return await _answer(services, visit, entry, form, waiting, preview)
 
 
 async def _delete(services: Services, visit: Visit, entry: ListEntry, form: Form, waiting: int) -> Response:
@@ -236,9 +240,8 @@ async def create(services: Services, visit: Visit) -> Response:
     form = _posted(visit, Form(), may_query=True)
     domain = services.settings.domain
     try:
-        if visit.form.text("faire") == "apercu":
-            preview = await _previewed(services, visit, form.query)
-            return await _answer(services, visit, None, form, 0, preview)
+        if visit.form.text("faire") in _LOOKS:
+            return await _look(services, visit, None, form, 0)
         wanted = NewList(
             address=_addresses(form.address, domain, limit=1)[0] if form.address else "",
             name=form.name,
@@ -304,6 +307,7 @@ async def _answer(
     waiting: int,
     preview: Preview | None,
     fault: str = "",
+    added: int | None = None,
 ) -> Response:
     _ = visit._
     writers = (
@@ -324,6 +328,8 @@ async def _answer(
         writers,
         preview,
         fault,
+        added,
+        secretariat.role_choices(visit),
     )
     return services.pages.answer(visit, "lists/owned.html", page, 422 if fault else 200)
 
@@ -352,41 +358,6 @@ def _addresses(text: str, domain: str, limit: int = lists.MAX_MEMBERS) -> list[s
         raise Refused(Reason.LIMIT)
     whole = (piece if "@" in piece else f"{piece}@{domain}" for piece in pieces)
     return list(dict.fromkeys(map(rosters.canonical, whole)))
-
-
-async def _previewed(services: Services, visit: Visit, query: str) -> Preview:
-    """Whom a query finds; of them, by name, those whom the reader may see. Raises Refused(INVALID)."""
-    try:
-        who = selection.parse(query)
-    except BadSyntax as error:
-        raise Refused(Reason.INVALID, f"query: {error}") from None
-    return await services.store.read(_preview, who, visit)
-
-
-def _preview(tx: Tx, who: Selection, visit: Visit) -> Preview:
-    principal = visit.principal
-    viewer = visibility.viewer(principal, affiliations.of(tx, [principal.account_id]).get(principal.account_id, ()))
-    found = selecting.found(tx, who, MAX_NAMES)
-    seen = tuple(_visible(tx, viewer, found))
-    count = selecting.count(tx, who)
-    return Preview(count, seen, len(seen) < count)
-
-
-def _visible(tx: Tx, viewer: Viewer, found: Sequence[Found]) -> list[Found]:
-    ties = affiliations.of(tx, [one.account_id for one in found])
-    return [
-        one
-        for one in found
-        if visibility.sees(
-            viewer,
-            Seen(
-                one.account_id,
-                one.role,
-                visibility.schools_of(one.uai, ties.get(one.account_id, ())),
-                hidden=one.hidden,
-            ),
-        )
-    ]
 
 
 def refusal_of(visit: Guest, refusal: Refused) -> str:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory import rosters
+from directory import membership, rosters
+from directory.membership import Received
+from directory.rosters import House
 from mailserver.errors import Reason, Refused
 from mailserver.mime.fields import Correspondent
 from mailserver.store import mailboxes, personal_lists
 from mailserver.store.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
-from webui import owned, recipients
+from webui import foreseen, owned, recipients
 from webui.frame import Frame, done, surround
 from webui.owned import Line
 from webui.recipients import Question
@@ -36,6 +38,7 @@ class ListsPage:
     frame: Frame
     rows: tuple[Row, ...]
     owned: tuple[Line, ...]
+    received: tuple[Received, ...]
     may_make: bool
     fault: str = ""
     name: str = ""
@@ -54,6 +57,8 @@ class ListPage:
     members: str
     fault: str = ""
     questions: tuple[Question, ...] = ()
+    dangling: tuple[str, ...] = ()
+    """Members who are nobody any more."""
 
 
 async def show(
@@ -71,6 +76,7 @@ async def show(
         surround(visit, boxes),
         tuple(_row(services, visit, one) for one in held),
         await owned.lines(services, visit),
+        await _received(services, visit),
         owned.may_make(services, visit),
         fault,
         name,
@@ -88,6 +94,8 @@ async def lead(_services: Services, visit: Visit) -> Response:
 async def create(services: Services, visit: Visit) -> Response:
     """POST /listes: a new list."""
     name, text = _typed(visit)
+    if visit.form.text("faire") == "fichier":
+        return await show(services, visit, "", name, await _from_file(visit, text))
     field = await recipients.look(services, visit, text, limit=MAX_MEMBERS, own_lists=False)
     if field.questions:
         return await show(services, visit, "", name, field.text, field.questions)
@@ -114,7 +122,14 @@ async def one(
         held = await services.store.read(personal_lists.members, visit.account_id, list_id)
         name, members = found.name, "\n".join(held)
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    page = ListPage(surround(visit, boxes), _row(services, visit, found), name, members, fault, tuple(questions))
+    lost: list[str] = []
+    if services.settings.ldap is None:
+        house = House.of(services.settings)
+        held = await services.store.read(personal_lists.members, visit.account_id, list_id)
+        lost = await services.store.read(membership.dangling, house, held)
+    page = ListPage(
+        surround(visit, boxes), _row(services, visit, found), name, members, fault, tuple(questions), tuple(lost)
+    )
     return services.pages.answer(visit, "lists/list.html", page, 422 if fault or questions else 200)
 
 
@@ -127,6 +142,8 @@ async def change(services: Services, visit: Visit) -> Response:
         await services.store.write(personal_lists.remove, visit.account_id, list_id)
         return redirect(visit, f"{visit.base}/listes", **done("liste-supprimee"))
     name, text = _typed(visit)
+    if visit.form.text("faire") == "fichier":
+        return await one(services, visit, "", name, await _from_file(visit, text))
     field = await recipients.look(services, visit, text, limit=MAX_MEMBERS, own_lists=False)
     if field.questions:
         return await one(services, visit, "", name, field.text, field.questions)
@@ -136,6 +153,21 @@ async def change(services: Services, visit: Visit) -> Response:
     except Refused as refusal:
         return await one(services, visit, _fault(visit, refusal), name, field.text)
     return redirect(visit, f"{visit.base}/listes", **done("liste-gardee"))
+
+
+async def _received(services: Services, visit: Visit) -> tuple[Received, ...]:
+    """The academy's lists that the person is in, where the directory is ours."""
+    if services.settings.ldap is not None:
+        return ()
+    house = House.of(services.settings)
+    return tuple(await services.store.ponder(visit.account_id, membership.received_by, house, visit.principal))
+
+
+async def _from_file(visit: Visit, text: str) -> str:
+    """The members with those of the file that was sent."""
+    held = {one.casefold() for one in text.split()}
+    added = [one for one in await foreseen.from_file(visit) if one.casefold() not in held]
+    return "\n".join(filter(None, (text.rstrip(), *added)))[:MAX_TEXT]
 
 
 def _row(services: Services, visit: Visit, one: PersonalList) -> Row:

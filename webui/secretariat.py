@@ -138,7 +138,7 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
         role=wanted.role,
         state=wanted.state,
         detail=wanted.detail,
-        roles=tuple(Choice(role.value, _role(visit, role)) for role in Role if role is not Role.ADMIN),
+        roles=tuple(Choice(*one) for one in role_choices(visit)),
         states=tuple(
             Choice(state.value, _state(visit, state)) for state in (State.PENDING, State.ACTIVE, State.SUSPENDED)
         ),
@@ -284,6 +284,11 @@ def _line(visit: Visit, member: Member) -> Line:
         can_renew=step.state is State.ACTIVE and member.may_be_opened and person.account_id != visit.account_id,
         printed=visit.language.plain_date(step.printed) if step.printed else "",
     )
+
+
+def role_choices(visit: Visit) -> tuple[tuple[str, str], ...]:
+    """The roles people have, in words."""
+    return tuple((role.value, _role(visit, role)) for role in Role if role is not Role.ADMIN)
 
 
 def _role(visit: Visit, role: Role) -> str:

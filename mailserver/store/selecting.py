@@ -81,6 +81,14 @@ def found(tx: Tx, selection: Selection, limit: int, after: int = 0) -> list[Foun
     ]
 
 
+def finds(tx: Tx, selection: Selection, account_id: int) -> bool:
+    """Whether this person is among those who are found."""
+    mine = (
+        select(account.c.id).select_from(_PEOPLE).where(account.c.id == account_id, _clause(selection, ()), _NOT_CLOSED)
+    )
+    return tx.execute(mine).first() is not None
+
+
 def count(tx: Tx, selection: Selection) -> int:
     """How many are found, closed accounts left out."""
     rows = tx.execute(select(func.count()).select_from(_PEOPLE).where(_clause(selection, ()), _NOT_CLOSED))
