@@ -254,6 +254,7 @@ def _mail(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[Ba
         Route("/dossiers", visit(folders.create), methods=["POST"]),
         Route("/listes", visit(personal.show), methods=["GET"]),
         Route("/listes", visit(personal.create, files=True), methods=["POST"]),
+        Route("/listes/recues", visit(personal.received)),
         Route("/listes/{list:key}", visit(personal.one), methods=["GET"]),
         Route("/listes/{list:key}", visit(personal.change, files=True), methods=["POST"]),
         Route("/liste", visit(owned.begin), methods=["GET"]),

@@ -38,7 +38,6 @@ class ListsPage:
     frame: Frame
     rows: tuple[Row, ...]
     owned: tuple[Line, ...]
-    received: tuple[Received, ...]
     may_make: bool
     fault: str = ""
     name: str = ""
@@ -61,6 +60,21 @@ class ListPage:
     """Members who are nobody any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedPage:
+    """The academy's lists that the person is in."""
+
+    frame: Frame
+    received: tuple[Received, ...]
+
+
+async def received(services: Services, visit: Visit) -> Response:
+    """GET /listes/recues."""
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    page = ReceivedPage(surround(visit, boxes), await _received(services, visit))
+    return services.pages.answer(visit, "lists/received.html", page)
+
+
 async def show(
     services: Services,
     visit: Visit,
@@ -76,7 +90,6 @@ async def show(
         surround(visit, boxes),
         tuple(_row(services, visit, one) for one in held),
         await owned.lines(services, visit),
-        await _received(services, visit),
         owned.may_make(services, visit),
         fault,
         name,

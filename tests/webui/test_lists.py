@@ -61,6 +61,77 @@ def sending(visitor: Visitor) -> dict[str, str]:
     return {"faire": "envoyer", "cle": visitor.field("cle")}
 
 
+# ---------------------------------------------------------------------- who receives
+
+
+def test_the_lists_somebody_receives_are_shown(
+    house: House, visitor: Visitor, at_school: Principal, marc: Principal
+) -> None:
+    make(house, "reunion", name="Réunion", owners=(marc.address,), members=(at_school.address,))
+    make(house, "profs", name="Tous les profs", owners=(marc.address,), query=f"role=teacher uai={UAI}")
+    make(house, "autres", name="Les autres", owners=(marc.address,), members=(marc.address,))
+    visitor.log_in(at_school.login)
+    visitor.get("/m/listes/recues")
+    for shown in ("Réunion", "Tous les profs", f"enseignants.{UAI.lower()}@", f"personnels.{UAI.lower()}@"):
+        assert shown in visitor.text
+    for absent in ("Les autres", f"eleves.{UAI.lower()}@", f"secretariat.{UAI.lower()}@"):
+        assert absent not in visitor.text
+
+
+def test_owners_see_who_will_receive_and_which_members_lead_nowhere(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    make(house, "interieure", members=(marc.address,))
+    gone = house.person("Parti", "Loin")
+    address = make(
+        house,
+        "mixte",
+        owners=(emma.address,),
+        members=(emma.address, gone.address, f"interieure@{DOMAIN}", "amie@ailleurs.fr"),
+    )
+    at_home.get(f"/s/liste/{address}")
+    assert "4 personnes" in at_home.text
+    assert "ne mène plus" not in at_home.text
+    house.run(house.directory.remove(gone.account_id))
+    at_home.get(f"/s/liste/{address}")
+    assert "3 personnes" in at_home.text
+    assert "Avec les membres d’1 autre liste" in at_home.text.replace("une", "1")
+    assert "Marc Martin" in at_home.text
+    assert "1 adresse hors de l’académie" in at_home.text
+    assert f"ne mène plus à personne\u202f: {gone.address}" in at_home.text.replace("\n", " ")
+
+
+def test_members_come_from_a_file_and_are_looked_at_first(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    address = make(house, "importee", owners=(emma.address,), members=(emma.address,))
+    table = f"Nom;Adresse\r\nMartin;{marc.address}\r\nAmie;<amie@ailleurs.fr>\r\nEmma;{emma.address}\r\n;pas@\r\n"
+    at_home.get(f"/s/liste/{address}")
+    form = {"nom": "Importée", "membres": emma.address, "qui": "anyone", "proprietaires": emma.address}
+    file = {"fichier": ("f.csv", table.encode("utf-16"), "text/csv")}
+    at_home.post(f"/s/liste/{address}", {**form, "faire": "fichier"}, files=file)
+    assert "2 adresses ajoutées" in at_home.text
+    assert house.store.read_now(lists.members, address) == (emma.address,)
+    found = re.search(r'<textarea id="membres"[^>]*>\n(.*?)</textarea>', at_home.text, re.DOTALL)
+    assert found
+    at_home.post(f"/s/liste/{address}", {**form, "membres": found[1], "faire": "garder"})
+    assert set(house.store.read_now(lists.members, address)) == {emma.address, marc.address, "amie@ailleurs.fr"}
+    at_home.get("/s/listes")
+    at_home.post("/s/listes", {"nom": "Perso", "membres": "", "faire": "fichier"}, files=file)
+    assert "amie@ailleurs.fr" in at_home.text
+    assert not [one for one in house.store.read_now(personal_lists.listing, emma.account_id) if one.name == "Perso"]
+
+
+def test_a_query_is_composed_by_choice(house: House, visitor: Visitor, admin: Principal, pupil: Principal) -> None:
+    visitor.log_in(admin.login)
+    visitor.get("/m/liste")
+    visitor.post("/m/liste", {"adresse": "composee", "c_role": "pupil", "c_uai": UAI, "faire": "composer"})
+    assert f"role=pupil uai={UAI}" in visitor.text
+    assert pupil.name in visitor.text
+    visitor.post("/m/liste", {"c_classe": '4e "B" (', "c_uai": UAI, "faire": "composer"})
+    assert "0 personne" in visitor.text
+
+
 # ---------------------------------------------------------------------- one's own
 
 
