@@ -85,7 +85,7 @@ def fault(services: Services, guest: Guest, status: int, reason: Reason | None =
     """The error page of a status, worded by its reason."""
     title, text = _words(guest, status, reason)
     path = guest.request.url.path
-    back = next((base for base in ("/s/", "/m/") if path.startswith(base)), "/")
+    back = next((base for base in ("/s/agenda", "/s/", "/m/", "/agenda") if path.startswith(base)), "/")
     page = FaultPage(status, title, text, incident, back)
     response = services.pages.answer(guest, "portal/fault.html", page, status)
     if status in (429, 503):
