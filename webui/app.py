@@ -36,6 +36,7 @@ from webui import (
     acting,
     activation,
     borrowing,
+    clients,
     compose,
     contacts,
     departures,
@@ -60,6 +61,7 @@ from webui import (
     shares,
     shortcuts,
     suggesting,
+    tagging,
     uploading,
     writinghabits,
 )
@@ -220,6 +222,7 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry, flux:
         Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
         Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
         *reader.shared(doors.visit),
+        *clients.routes(services),
         Route("/static/dist/{file}", services.assets.serve),
         *contacts.routes(doors),
         Route("/listes", doors.visit(personal.lead)),
@@ -284,7 +287,12 @@ def _mail(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[Ba
         Route("/recherche", visit(finding.show)),
         Route("/recherche/garder", visit(finding.keep), methods=["POST"]),
         Route("/reglages", visit(preferences.show), methods=["GET"]),
-        Route("/reglages", visit(preferences.save), methods=["POST"]),
+        Route("/reglages/etiquettes", visit(tagging.show), methods=["GET"]),
+        Route("/reglages/etiquettes", visit(tagging.save), methods=["POST"]),
+        Route("/reglages/logiciels", visit(clients.show)),
+        Route("/reglages/logiciels/profil", visit(clients.profile)),
+        Route("/reglages/{section}", visit(preferences.show), methods=["GET"]),
+        Route("/reglages/{section}", visit(preferences.save), methods=["POST"]),
     ]
 
 

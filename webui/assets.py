@@ -7,6 +7,7 @@ our own style sheets and scripts are served as they are, icons give way to their
 
 import hashlib
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,9 @@ class Assets:
         notices = folder / "dist" / "THIRD-PARTY.txt"
         if notices.is_file():
             self._by_name["third-party.txt"] = _plain(notices)
+        for name, asset in list(self._by_name.items()):
+            if name.endswith(".css"):
+                self._by_name.update(_themed(name, asset))
         self._by_url = {asset.url: asset for asset in self._by_name.values()}
 
     @property
@@ -55,9 +59,9 @@ class Assets:
         """Address of the icon sprite; empty when it has not been built."""
         return self.url("icons.svg")
 
-    def url(self, name: str) -> str:
-        """Address of a file, or empty when there is none."""
-        asset = self._by_name.get(name)
+    def url(self, name: str, theme: str = "auto") -> str:
+        """Address of a file, or empty when there is none; of a style sheet as it is in a theme."""
+        asset = self._by_name.get(f"{theme}/{name}") or self._by_name.get(name)
         return asset.url if asset else ""
 
     async def serve(self, request: Request) -> Response:
@@ -100,6 +104,22 @@ def _is_current(sources: object, root: Path) -> bool:
     )
 
 
+def _themed(name: str, asset: Asset) -> dict[str, Asset]:
+    """A style sheet that asks whether the device is dark, for those who chose: as if it were, and as if not."""
+    made = {}
+    for theme, (scheme, holds) in _THEMES.items():
+        octets = _DARK.sub(holds, _SCHEME.sub(scheme, asset.plain))
+        if octets != asset.plain:
+            stem = f"{name.removesuffix('.css')}-{theme}"
+            made[f"{theme}/{name}"] = _named(stem, ".css", octets)
+    return made
+
+
+_SCHEME = re.compile(rb"color-scheme:\s*light dark")
+_DARK = re.compile(rb"\(prefers-color-scheme:\s*dark\)")
+_THEMES = {"clair": (b"color-scheme: light", b"(max-width: 0)"), "sombre": (b"color-scheme: dark", b"(min-width: 0)")}
+
+
 def _built(path: Path) -> Asset:
     return Asset(
         f"/static/dist/{path.name}",
@@ -111,8 +131,10 @@ def _built(path: Path) -> Asset:
 
 
 def _plain(path: Path) -> Asset:
-    octets = path.read_bytes()
+    return _named(path.stem, path.suffix, path.read_bytes())
+
+
+def _named(stem: str, suffix: str, octets: bytes) -> Asset:
     digest = hashlib.sha256(octets).hexdigest()[:10]
     packed = zlib.compress(octets, 9, wbits=31)
-    url = f"/static/dist/{path.stem}.{digest}{path.suffix}"
-    return Asset(url, TYPES[path.suffix], octets, packed, b"")
+    return Asset(f"/static/dist/{stem}.{digest}{suffix}", TYPES[suffix], octets, packed, b"")

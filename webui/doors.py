@@ -228,7 +228,7 @@ class Doors:
         return (
             Visit(
                 request=request,
-                language=self._language(request, preferences.language),
+                language=self._language(request, preferences.language).in_zone(preferences.zone),
                 owner=session_owner(token_hash),
                 now=guest.now,
                 session=session,

@@ -8,7 +8,7 @@ catalogue, compiled at set-up, or read from its source when that has not been do
 import gettext
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -80,6 +80,11 @@ class Language:
     zone: ZoneInfo
     weekdays: tuple[str, ...]
     months: tuple[str, ...]
+
+    def in_zone(self, name: str) -> "Language":
+        """The same for somebody in another time zone; an unknown or empty name changes nothing."""
+        zone = _zone(name)
+        return self if zone is None or zone == self.zone else replace(self, zone=zone)
 
     def day(self, moment: float) -> date:
         """The calendar day of a moment in the academy's zone."""
@@ -157,6 +162,14 @@ class Language:
     def number(self, value: int) -> str:
         """`12 345` or `12,345`."""
         return f"{value:,}".replace(",", NARROW if self.code == "fr" else ",")
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def languages(timezone: str) -> Mapping[str, Language]:

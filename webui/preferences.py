@@ -1,54 +1,270 @@
-"""The settings page: display, reading, writing, language, interface."""
+"""The settings pages: a section each, saved by itself. What may be chosen is said by `mailserver.preferences`."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
-from mailserver.preferences import Preferences
+from mailserver.errors import Reason, Refused
+from mailserver.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store import mailboxes, sessions
 from webui.frame import Frame, done, surround
-from webui.language import SUPPORTED
 from webui.rendering import redirect
-from webui.visit import BASES, INTERFACE, LANGUAGE, Services, Visit, set_cookie
+from webui.visit import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 
-PAGE_SIZES = (25, 50, 100)
-TEXT_SIZES = ("normal", "grand", "tres-grand")
-MAX_SIGNATURE = 2000
 YEAR = 365 * 86400
+ZONES = (
+    "Europe/Paris",
+    "America/Guadeloupe",
+    "America/Martinique",
+    "America/Cayenne",
+    "America/Miquelon",
+    "Indian/Reunion",
+    "Indian/Mayotte",
+    "Pacific/Noumea",
+    "Pacific/Wallis",
+    "Pacific/Tahiti",
+)
+"""Where academies are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A value and what it is called."""
+
+    value: str | int | bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One choice: a box to tick when it has no options, a text when it has a length."""
+
+    name: str
+    title: str
+    options: tuple[Option, ...] = ()
+    length: int = 0
+    hint: str = ""
+    complete_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One page of settings."""
+
+    code: str
+    title: str
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A page of the settings in their menu."""
+
+    address: str
+    title: str
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage:
-    """The form with what is chosen."""
+    """A section with what is chosen."""
 
     frame: Frame
-    chosen: Preferences
+    tabs: Sequence[Tab]
+    section: Section
+    chosen: dict[str, object] = field(default_factory=dict)
+
+
+def sections(visit: Visit) -> tuple[Section, ...]:
+    """Every section, in the reader's language."""
+    _ = visit._
+    return (
+        Section("affichage", _("Affichage"), _display(visit)),
+        Section("lecture", _("Lecture"), _reading(visit)),
+        Section("redaction", _("Rédaction"), _writing(visit)),
+        Section("notifications", _("Notifications"), _news(visit)),
+        Section("agenda", _("Agenda"), _agenda(visit)),
+        Section("langue", _("Langue et heure"), _language(visit)),
+        Section("accessibilite", _("Accessibilité et clavier"), _access(visit)),
+    )
+
+
+def _options(*pairs: tuple[str | int | bool, str]) -> tuple[Option, ...]:
+    return tuple(Option(value, text) for value, text in pairs)
+
+
+def _display(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    size = _options(("normal", _("normale")), ("grand", _("grande")), ("tres-grand", _("très grande")))
+    theme = _options(("auto", _("comme mon appareil")), ("clair", _("clair")), ("sombre", _("sombre")))
+    density = _options(("confort", _("aérée")), ("normale", _("normale")), ("compacte", _("compacte")))
+    layout = _options(
+        ("droite", _("à droite de la liste")), ("bas", _("sous la liste")), ("liste", _("à la place de la liste"))
+    )
+    sort = _options(("date", _("date")), ("de", _("expéditeur")), ("objet", _("objet")), ("taille", _("taille")))
+    return (
+        Setting(
+            "interface", _("Interface"), _options(("complet", _("Webmail complet")), ("simple", _("Webmail simplifié")))
+        ),
+        Setting("page_size", _("Messages par page"), _options((25, "25"), (50, "50"), (100, "100"))),
+        Setting("text_size", _("Taille du texte"), size),
+        Setting("theme", _("Couleurs"), theme),
+        Setting("density", _("Densité de la liste"), density, complete_only=True),
+        Setting("layout", _("Message ouvert"), layout, complete_only=True),
+        Setting("sort", _("Trier les messages par"), sort, complete_only=True),
+        Setting("ascending", _("Du plus ancien au plus récent"), complete_only=True),
+    )
+
+
+def _reading(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    shown = _options((False, _("version texte")), (True, _("version mise en forme")))
+    seconds = visit._("après %(n)s secondes")
+    marked = _options(
+        (0, _("aussitôt")), (3, seconds % {"n": 3}), (10, seconds % {"n": 10}), (NEVER, _("jamais de lui-même"))
+    )
+    images = _options(
+        ("demander", _("me demander")), ("internes", _("de l’académie seulement")), ("toujours", _("toujours"))
+    )
+    receipts = _options(("demander", _("me demander")), ("toujours", _("toujours")), ("jamais", _("jamais")))
+    order = _options((False, _("du plus ancien au plus récent")), (True, _("du plus récent au plus ancien")))
+    return (
+        Setting("formatted", _("Ouvrir un message en"), shown),
+        Setting("mark_read", _("Marquer comme lu un message ouvert"), marked, complete_only=True),
+        Setting("images", _("Montrer les images venues d’ailleurs"), images),
+        Setting("receipts", _("Envoyer les accusés de lecture demandés"), receipts),
+        Setting("conversations", _("Réunir les messages d’une même conversation"), complete_only=True),
+        Setting("newest_first", _("Dans une conversation, ordre des messages"), order, complete_only=True),
+        Setting("remember_searches", _("Retenir mes dernières recherches")),
+    )
+
+
+def _writing(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    place = _options((False, _("au-dessus du message cité")), (True, _("en dessous")))
+    kind = _options((False, _("texte simple")), (True, _("mise en forme")))
+    seconds = visit._("%(n)s secondes")
+    undo = _options((0, _("non")), *((n, seconds % {"n": n}) for n in (5, 10, 20, 30)))
+    return (
+        Setting("answer_below", _("Écrire ma réponse"), place),
+        Setting("rich", _("Commencer un message en"), kind, complete_only=True),
+        Setting("undo_send", _("Pouvoir annuler un envoi pendant"), undo),
+        Setting("signature", _("Signature"), length=MAX_SIGNATURE),
+    )
+
+
+def _news(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    hint = _("Le navigateur demandera la permission.")
+    return (
+        Setting("announce", _("Dire l’arrivée de nouveaux messages dans la page"), complete_only=True),
+        Setting("desktop", _("Les montrer aussi sur l’écran de l’appareil"), hint=hint, complete_only=True),
+        Setting("sound", _("Avec un son"), complete_only=True),
+    )
+
+
+def _agenda(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    begins = tuple(Option(hour, f"{hour:02}:00") for hour in (6, 7, 8, 9, 10))
+    ends = tuple(Option(hour, f"{hour:02}:00") for hour in (16, 17, 18, 19, 20, 22))
+    first = _options((0, _("lundi")), (6, _("dimanche")))
+    views = _options(("semaine", _("semaine")), ("jour", _("jour")), ("mois", _("mois")), ("liste", _("liste")))
+    return (
+        Setting("agenda_view", _("Ouvrir l’agenda sur"), views, complete_only=True),
+        Setting("day_begins", _("La journée commence à"), begins),
+        Setting("day_ends", _("et finit à"), ends),
+        Setting("week_begins", _("La semaine commence le"), first),
+        Setting("weekends", _("Semaine de 7 jours")),
+    )
+
+
+def _language(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    zones = _options(("", _("celui de l’académie")), *((name, name.rpartition("/")[2]) for name in ZONES))
+    return (
+        Setting("language", _("Langue"), _options(("fr", "Français"), ("en", "English"))),
+        Setting("zone", _("Fuseau horaire"), zones),
+    )
+
+
+def _access(visit: Visit) -> tuple[Setting, ...]:
+    _ = visit._
+    return (
+        Setting("contrast", _("Contraste renforcé")),
+        Setting("underlined", _("Souligner tous les liens")),
+        Setting("calm", _("Aucune animation")),
+        Setting(
+            "shortcuts",
+            _("Raccourcis clavier d’une lettre"),
+            hint=_("Désactivez-les si vous dictez votre texte ou si des touches partent par erreur."),
+            complete_only=True,
+        ),
+    )
+
+
+def tabs(visit: Visit, current: str) -> list[Tab]:
+    """The menu of the settings; `current`: a section's code, or another page's."""
+    _, base = visit._, f"{visit.base}/reglages"
+    shown = [section for section in sections(visit) if settings_of(visit, section)]
+    pages = [(section.code, f"{base}/{section.code}", section.title) for section in shown]
+    pages[3:3] = [("ecriture", f"{base}/ecriture", _("Signatures et modèles"))]
+    pages += [
+        ("etiquettes", f"{base}/etiquettes", _("Étiquettes")),
+        ("dossiers", f"{visit.base}/dossiers", _("Dossiers")),
+        ("logiciels", f"{base}/logiciels", _("Autres logiciels et téléphone")),
+        ("compte", "/compte", _("Compte et sécurité")),
+        ("export", "/compte/export", _("Emporter mes données")),
+    ]
+    return [Tab(address, title, code == current) for code, address, title in pages]
+
+
+def settings_of(visit: Visit, section: Section) -> tuple[Setting, ...]:
+    """What a section offers in this interface."""
+    return tuple(one for one in section.settings if visit.interface == COMPLETE or not one.complete_only)
+
+
+def _section(visit: Visit) -> Section:
+    code = visit.request.path_params.get("section", "affichage")
+    found = next((section for section in sections(visit) if section.code == code), None)
+    if found is None or not settings_of(visit, found):
+        raise Refused(Reason.NOT_FOUND)
+    return Section(found.code, found.title, settings_of(visit, found))
 
 
 async def show(services: Services, visit: Visit) -> Response:
-    """GET /reglages."""
+    """GET /reglages/{section}; without a section the display."""
+    section = _section(visit)
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    page = SettingsPage(surround(visit, boxes), visit.preferences)
+    chosen = {setting.name: getattr(visit.preferences, setting.name) for setting in section.settings}
+    if "language" in chosen:
+        chosen["language"] = visit.language.code
+    page = SettingsPage(surround(visit, boxes), tabs(visit, section.code), section, chosen)
     return services.pages.answer(visit, "mail/settings.html", page)
 
 
 async def save(services: Services, visit: Visit) -> Response:
-    """POST /reglages: keep what is valid; a value that is none stays as it was."""
-    form, before = visit.form, visit.preferences
-    language, interface, text_size = form.text("langue"), form.text("interface"), form.text("taille_texte")
-    chosen = Preferences(
-        language=language if language in SUPPORTED else before.language,
-        interface=interface if interface in BASES else before.interface,
-        page_size=form.number("par_page") if form.number("par_page") in PAGE_SIZES else before.page_size,
-        text_size=text_size if text_size in TEXT_SIZES else before.text_size,
-        formatted=form.text("lecture") == "forme",
-        answer_below=form.text("reponse") == "dessous",
-        signature=form.text("signature").replace("\r\n", "\n").strip()[:MAX_SIGNATURE],
-    )
-    await services.store.write(sessions.save_preferences, visit.account_id, chosen)
-    if chosen.interface != visit.session.interface:
+    """POST /reglages/{section}: keep what is valid; a value that is none stays as it was."""
+    section = _section(visit)
+    changes = {setting.name: _value(visit, setting) for setting in section.settings}
+    chosen = await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    base = visit.base
+    if "interface" in changes:
+        base = BASES[chosen.interface]
         await services.store.write(sessions.choose_interface, visit.session.token_hash, chosen.interface)
-    response = redirect(visit, f"{BASES[chosen.interface]}/reglages", **done("reglages"))
-    set_cookie(response, visit, LANGUAGE, chosen.language or visit.language.code, seconds=YEAR)
-    set_cookie(response, visit, INTERFACE, chosen.interface, seconds=YEAR)
+    response = redirect(visit, f"{base}/reglages/{section.code}", **done("reglages"))
+    if "interface" in changes:
+        set_cookie(response, visit, INTERFACE, chosen.interface, seconds=YEAR)
+    if "language" in changes:
+        set_cookie(response, visit, LANGUAGE, chosen.language or visit.language.code, seconds=YEAR)
     return response
+
+
+def _value(visit: Visit, setting: Setting) -> object:
+    """What was posted for a setting, as its kind of value; None when it is none of its options."""
+    if setting.length:
+        return visit.form.text(setting.name).replace("\r\n", "\n").strip()[: setting.length]
+    if not setting.options:
+        return visit.form.has(setting.name)
+    posted = visit.form.text(setting.name)
+    return next((option.value for option in setting.options if str(option.value) == posted), None)

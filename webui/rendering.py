@@ -55,7 +55,7 @@ class Pages:
         return (
             self._environments[guest.language.code]
             .get_template(template)
-            .render(v=guest, p=page, mark=lambda: self._keys.mark(owner), board=self._board)
+            .render(v=guest, lang=guest.language, p=page, mark=lambda: self._keys.mark(owner), board=self._board)
         )
 
     def answer(

@@ -111,6 +111,11 @@ class Guest:
         """A cookie of ours."""
         return self.request.cookies.get(cookie_name(name, self.secure), "")
 
+    @property
+    def theme(self) -> str:
+        """Light or dark: as the device is."""
+        return "auto"
+
     def _(self, text: str) -> str:
         """The text in the reader's language."""
         return self.language.texts.gettext(text)
@@ -132,6 +137,19 @@ class Visit(Guest):
     """When the password has to be renewed, from the first notice on; 0: not soon."""
     must_renew: bool = False
     """The password has expired: nothing else is open."""
+
+    @property
+    def theme(self) -> str:
+        """Light or dark, as the person chose."""
+        return self.preferences.theme
+
+    @property
+    def looks(self) -> str:
+        """Classes of the page for what the person chose."""
+        chosen = self.preferences
+        size = chosen.text_size if chosen.text_size != "normal" else ""
+        marks = {"contraste": chosen.contrast, "calme": chosen.calm, "souligne": chosen.underlined}
+        return " ".join(filter(None, (size, *(name for name, on in marks.items() if on))))
 
     @property
     def account_id(self) -> int:

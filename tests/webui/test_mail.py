@@ -460,32 +460,6 @@ def test_search_finds_by_words_and_form(house: House, person: Principal, browser
     assert "1 message archivé" in browser.text
 
 
-def test_settings_are_kept_and_bounded(house: House, person: Principal, browser: Visitor) -> None:
-    fill(house, person, 30)
-    browser.get("/s/reglages")
-    data = {
-        "interface": "simple",
-        "langue": "fr",
-        "par_page": "25",
-        "taille_texte": "grand",
-        "lecture": "forme",
-        "reponse": "dessous",
-        "signature": "Inès\nCollège",
-    }
-    assert "Réglages enregistrés" in browser.post("/s/reglages", data).text
-    assert 'class="grand"' in browser.get("/s/").text
-    assert len(ids(browser.text)) == 25
-    assert "-- \nInès\nCollège" in browser.get("/s/ecrire").text
-    browser.get("/s/reglages")
-    browser.post("/s/reglages", {**data, "par_page": "9999", "interface": "x", "langue": "de", "taille_texte": "<"})
-    assert len(ids(browser.get("/s/").text)) == 25
-    browser.get("/s/reglages")
-    browser.post("/s/reglages", {**data, "langue": "en", "interface": "complet"})
-    assert browser.page is not None
-    assert browser.page.url.path == "/m/reglages"
-    assert 'lang="en"' in browser.text
-
-
 def test_full_mailbox_is_announced(house: House, browser: Visitor, person: Principal) -> None:
     from mailserver.store import accounts
 

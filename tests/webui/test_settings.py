@@ -1,0 +1,191 @@
+"""Settings: sections saved by themselves, what is forged, themes, tags, and what other programs are told."""
+
+import plistlib
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import fields
+
+import pytest
+
+from mailserver.identity import Principal
+from mailserver.preferences import MAX_TAGS, Preferences
+from mailserver.store import sessions
+from tests.webui.house import DOMAIN, House, Visitor, mail
+
+
+@pytest.fixture
+def person(house: House, request: pytest.FixtureRequest) -> Principal:
+    return house.person("Régis", f"N{abs(hash(request.node.name)) % 10**8}")
+
+
+@pytest.fixture
+def browser(house: House, person: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(person.login)
+    return made
+
+
+def kept(house: House, person: Principal) -> Preferences:
+    return house.store.read_now(sessions.preferences, person.account_id)
+
+
+def save(browser: Visitor, section: str, base: str = "/s", **data: str) -> str:
+    browser.get(f"{base}/reglages/{section}")
+    return browser.post(f"{base}/reglages/{section}", data).text
+
+
+def test_each_section_changes_its_own_fields_only(house: House, person: Principal, browser: Visitor) -> None:
+    assert "Réglages enregistrés" in save(browser, "affichage", page_size="25", text_size="grand", theme="sombre")
+    save(browser, "redaction", answer_below="True", undo_send="20", signature="Inès\r\nCollège")
+    save(browser, "lecture", formatted="True", images="internes", receipts="jamais")
+    found = kept(house, person)
+    assert (found.page_size, found.text_size, found.theme) == (25, "grand", "sombre")
+    assert (found.answer_below, found.undo_send, found.signature) == (True, 20, "Inès\nCollège")
+    assert (found.formatted, found.images, found.receipts, found.remember_searches) == (
+        True,
+        "internes",
+        "jamais",
+        False,
+    )
+    assert found.conversations
+    assert "Inès\nCollège" in browser.get("/s/ecrire").text
+
+
+def test_forged_values_change_nothing(house: House, person: Principal, browser: Visitor) -> None:
+    before = kept(house, person)
+    save(browser, "affichage", page_size="9999", text_size="<", theme="x", interface="admin")
+    save(browser, "langue", language="de", zone="../../etc/passwd")
+    assert kept(house, person) == before
+    assert browser.get("/s/reglages/inconnue").status_code == 404
+    assert browser.get("/s/reglages/notifications").status_code == 404
+
+
+def test_every_setting_has_its_place(browser: Visitor) -> None:
+    """Whatever a person may choose is in the complete interface, once."""
+    browser.get("/m/reglages")
+    places = [link for link in browser.links(r"^/m/reglages/\w+$") if "ecriture" not in link]
+    names: list[str] = []
+    for place in dict.fromkeys(places):
+        found = re.findall(r'<(?:input|select|textarea)[^>]* name="([a-z_]+)"', browser.get(place).text)
+        names += set(found) - {"m_", "q"}
+    wanted = {one.name for one in fields(Preferences)} - {"tags", "colours"}
+    elsewhere = {"school_zone", "week_a", "hidden_agendas"}
+    assert wanted - elsewhere <= set(names)
+
+
+def test_language_and_interface_follow_at_once(house: House, person: Principal, browser: Visitor) -> None:
+    assert 'lang="en"' in save(browser, "langue", language="en", zone="Indian/Reunion")
+    house.deliver(person, mail("Heure"))
+    save(browser, "affichage", interface="complet", page_size="50")
+    assert browser.page is not None
+    assert browser.page.url.path == "/m/reglages/affichage"
+
+
+def test_times_are_those_of_the_persons_zone(house: House, person: Principal, browser: Visitor) -> None:
+    before = re.search(r"Liste de (\d\d):", browser.get("/s/").text)
+    save(browser, "langue", language="fr", zone="Indian/Reunion")
+    after = re.search(r"Liste de (\d\d):", browser.get("/s/").text)
+    assert before
+    assert after
+    assert (int(after[1]) - int(before[1])) % 24 in (2, 3, 4)
+
+
+def test_a_chosen_theme_does_not_ask_the_device(house: House, browser: Visitor) -> None:
+    automatic = browser.get(browser.links(r"style\.")[0]).text if browser.get("/s/") else ""
+    assert "prefers-color-scheme" in automatic
+    save(browser, "affichage", theme="sombre")
+    sheet = browser.links(r"style-sombre\.")[0]
+    text = browser.get(sheet).text
+    assert "prefers-color-scheme" not in text
+    assert re.search(r"\(min-width:\s*0\)", text)
+
+
+def test_accessibility_choices_are_classes_of_the_page(browser: Visitor) -> None:
+    save(browser, "accessibilite", contrast="1", underlined="1")
+    assert '<html lang="fr" class="contraste souligne">' in browser.get("/s/").text
+
+
+# ---------------------------------------------------------------------- tags
+
+
+def tags(house: House, person: Principal) -> list[tuple[str, str, str]]:
+    return [(tag.keyword, tag.name, tag.colour) for tag in kept(house, person).tags]
+
+
+def test_tags_are_added_changed_and_removed(house: House, person: Principal, browser: Visitor) -> None:
+    save(browser, "etiquettes", faire="ajouter", nom="Conseil de classe", couleur="jaune")
+    assert tags(house, person)[-1] == ("conseil_de_classe", "Conseil de classe", "jaune")
+    save(browser, "etiquettes", faire="changer", cle="conseil_de_classe", nom="Conseils", couleur="vert")
+    assert tags(house, person)[-1] == ("conseil_de_classe", "Conseils", "vert")
+    save(browser, "etiquettes", faire="changer", cle="$label1", nom="Important", couleur="rose")
+    assert tags(house, person)[0] == ("$label1", "", "rose")
+    save(browser, "etiquettes", faire="retirer", cle="$label2")
+    assert "$label2" not in [keyword for keyword, _, _ in tags(house, person)]
+    save(browser, "etiquettes", faire="usuelles")
+    assert "$label2" in [keyword for keyword, _, _ in tags(house, person)]
+
+
+def test_tags_are_bounded_and_unlike(house: House, person: Principal, browser: Visitor) -> None:
+    assert "porte déjà ce nom" in save(browser, "etiquettes", faire="ajouter", nom="IMPORTANT", couleur="vert")
+    assert "Donnez un nom" in save(browser, "etiquettes", faire="ajouter", nom="  ", couleur="vert")
+    save(browser, "etiquettes", faire="ajouter", nom="<b>", couleur="url(x)")
+    assert tags(house, person)[-1] == ("b", "<b>", "gris")
+    assert "&lt;b&gt;" in browser.get("/s/reglages/etiquettes").text
+    for number in range(MAX_TAGS - 6):
+        save(browser, "etiquettes", faire="ajouter", nom=f"É {number}", couleur="vert")
+    assert len(tags(house, person)) == MAX_TAGS
+    assert f"déjà {MAX_TAGS}" in save(browser, "etiquettes", faire="ajouter", nom="Trop", couleur="vert")
+
+
+# ---------------------------------------------------------------------- other programs
+
+
+def test_thunderbird_finds_the_servers(house: House) -> None:
+    for path in ("/.well-known/autoconfig/mail/config-v1.1.xml", "/mail/config-v1.1.xml"):
+        answer = house.visitor().get(f"{path}?emailaddress=emma%40{DOMAIN}")
+        assert answer.headers["content-type"].startswith("application/xml")
+        root = ET.fromstring(answer.text)
+        ports = [
+            (one.get("type"), one.findtext("port"), one.findtext("socketType"))
+            for one in root.iter()
+            if one.get("type")
+        ]
+        listen = house.settings.listen
+        assert ("imap", str(listen.imaps), "SSL") in ports
+        assert ("smtp", str(listen.submissions), "SSL") in ports
+        assert root.findtext("emailProvider/domain") == DOMAIN
+        assert root.findtext("emailProvider/incomingServer/hostname") == house.settings.name
+        assert {one.get("type") for one in root} >= {"carddav", "caldav"}
+
+
+def test_outlook_finds_the_servers(house: House) -> None:
+    request = (
+        '<?xml version="1.0"?><Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/'
+        f'requestschema/2006"><Request><EMailAddress>a&amp;b@{DOMAIN}</EMailAddress></Request></Autodiscover>'
+    )
+    http = house.visitor().http
+    for path in ("/autodiscover/autodiscover.xml", "/Autodiscover/Autodiscover.xml"):
+        answer = http.post(path, content=request)
+        root = ET.fromstring(answer.text)
+        space = "{http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a}"
+        found = {one.findtext(f"{space}Type"): one for one in root.iter(f"{space}Protocol")}
+        assert set(found) == {"IMAP", "SMTP"}
+        assert found["IMAP"].findtext(f"{space}Port") == str(house.settings.listen.imaps)
+    assert http.post("/autodiscover/autodiscover.xml", content="<x/>").status_code == 400
+    assert http.post("/autodiscover/autodiscover.xml", content="x" * 9000).status_code == 413
+
+
+def test_apple_devices_get_a_profile_without_a_password(house: House, person: Principal, browser: Visitor) -> None:
+    answer = browser.get("/s/reglages/logiciels/profil")
+    assert answer.headers["content-type"] == "application/x-apple-aspen-config"
+    assert ".mobileconfig" in answer.headers["content-disposition"]
+    profile = plistlib.loads(answer.content)
+    mail_account, calendar, cards = profile["PayloadContent"]
+    assert mail_account["EmailAddress"] == person.address
+    assert mail_account["IncomingMailServerPortNumber"] == house.settings.listen.imaps
+    assert calendar["CalDAVUsername"] == cards["CardDAVUsername"] == person.login
+    assert len({one["PayloadUUID"] for one in (profile, mail_account, calendar, cards)}) == 4
+    assert not any(key.endswith("Password") and key != "OutgoingPasswordSameAsIncomingPassword" for key in mail_account)
+    page = browser.get("/s/reglages/logiciels").text
+    assert house.settings.name in page
+    assert "<svg" in page
