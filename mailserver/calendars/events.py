@@ -11,7 +11,7 @@ from typing import Any, Final
 import icalendar
 
 from mailserver.calendars import rules
-from mailserver.calendars.occurrences import ending
+from mailserver.calendars.occurrences import ending, first_text
 from mailserver.calendars.rules import Rule
 from mailserver.calendars.zones import known
 
@@ -71,15 +71,15 @@ def read(event: Any, master: Any, shown_in: str) -> Draft:
     start, end = _clock(first, zone), _clock(last, zone)
     if all_day and end <= start:
         end = start + datetime.timedelta(days=1)
-    visibility = str(event.get("CLASS", PUBLIC)).upper()
+    visibility = (first_text(event, "CLASS") or PUBLIC).upper()
     return Draft(
-        str(event.get("SUMMARY", "")),
+        first_text(event, "SUMMARY"),
         start,
         max(start, end),
         all_day,
         zone,
-        str(event.get("LOCATION", "")),
-        str(event.get("DESCRIPTION", "")),
+        first_text(event, "LOCATION"),
+        first_text(event, "DESCRIPTION"),
         rule,
         recurs and rule is None,
         _reminder(event),

@@ -131,24 +131,35 @@ def shown(collection_id: int, row: Item, event: Any, zone: datetime.tzinfo, *, r
     begins, ends = moment(first, zone), moment(last, zone)
     if all_day and ends <= begins:
         ends = begins + DAY
-    status = str(event.get("STATUS", "")).upper()
-    organizer = str(event.get("ORGANIZER", ""))
+    status = first_text(event, "STATUS").upper()
     return Occurrence(
         collection_id,
         row.href,
         key_of(event["RECURRENCE-ID"].dt) if recurs and "RECURRENCE-ID" in event else "",
-        line(event.get("SUMMARY", "")),
-        line(event.get("LOCATION", "")),
+        line(first_text(event, "SUMMARY")),
+        line(first_text(event, "LOCATION")),
         begins,
         max(begins, ends),
         all_day,
-        private=str(event.get("CLASS", "PUBLIC")).upper() != "PUBLIC",
+        private=first_text(event, "CLASS").upper() not in ("", "PUBLIC"),
         cancelled=status == "CANCELLED",
         tentative=status == "TENTATIVE",
-        free=str(event.get("TRANSP", "")).upper() == "TRANSPARENT",
-        foreign=organizer[7:] if organizer.lower().startswith("mailto:") else organizer,
+        free=first_text(event, "TRANSP").upper() == "TRANSPARENT",
+        foreign=organizer(event),
         etag=row.etag,
     )
+
+
+def first_text(event: Any, name: str) -> str:
+    """The text of a property; of the first when there are several although RFC 5545 allows one."""
+    value = event.get(name, "")
+    return str(value[0] if isinstance(value, list) else value)
+
+
+def organizer(event: Any) -> str:
+    """Address of who organizes an event, empty without one."""
+    text = first_text(event, "ORGANIZER")
+    return text[7:] if text.lower().startswith("mailto:") else text
 
 
 def ending(event: Any) -> datetime.date:

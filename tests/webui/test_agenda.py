@@ -3,6 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from caldav import DAVClient
 
 from mailserver.identity import Principal
 from tests.webui.house import PASSWORD, House, Visitor
+from webui.agenda.seasons import Seasons
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = "2026-11-23"
@@ -516,3 +518,28 @@ def test_the_simplified_interface_does_the_same(visitor: Visitor, someone: Princ
     visitor.get(f"{visitor.links('/s/agenda/evenement/')[0]}/supprimer")
     visitor.post(f"{address}/supprimer", {"etag": visitor.field("etag"), "le": ""})
     assert not client.events()
+
+
+def test_holidays_of_the_instance(tmp_path: Path) -> None:
+    """A file in the instance adds zones; one that cannot be read takes nothing away."""
+    (tmp_path / "holidays.json").write_text('{"Corse": [["Vacances d’hiver", "2027-02-06", "2027-02-22"]]}')
+    known = Seasons(tmp_path)
+    assert known.zones == ("A", "B", "C", "Corse")
+    day = datetime.date(2027, 2, 10)
+    assert [known.on(zone, day) for zone in ("Corse", "A", "C", "")] == ["Vacances d’hiver", "", "Vacances d’hiver", ""]
+    assert known.on("B", datetime.date(2026, 12, 25)) == "Vacances de Noël"
+    (tmp_path / "holidays.json").write_text('{"Corse": [["x"')
+    assert Seasons(tmp_path).zones == ("A", "B", "C")
+
+
+def test_what_the_agenda_weighs(page: Visitor, client: Client) -> None:
+    """A week of twenty lessons is light, and so is its module (WEBUI.md section 2)."""
+    for number in range(20):
+        day, hour = 23 + number % 5, 8 + number // 5
+        text_of = text(f"l{number}", f":202611{day}T{hour:02}0000Z", f":202611{day}T{hour:02}5500Z", "Cours 4e B")
+        client.agenda.save_event(text_of)
+    answer = page.get(f"/agenda/semaine/{MONDAY}", headers={"accept-encoding": "gzip"})
+    assert int(answer.headers["content-length"]) < 8 * 1024
+    for link in re.findall(r'(?:href|src)="(/static/dist/agenda\.[^"]+)"', page.text):
+        limit = 10 * 1024 if link.endswith(".js") else 6 * 1024
+        assert int(page.get(link, headers={"accept-encoding": "gzip"}).headers["content-length"]) < limit

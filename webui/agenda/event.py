@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from mailserver.calendars import editing, events, zones
+from mailserver.calendars import editing, events, occurrences, zones
 from mailserver.calendars.editing import SCOPES, Series
 from mailserver.calendars.events import Attendee, Draft
 from mailserver.errors import BadSyntax, Reason, Refused
@@ -89,8 +89,7 @@ async def show(services: Services, visit: Visit) -> Response:
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, _key(visit.query("le")))
     draft, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
-    organizer = str(shown.get("ORGANIZER", ""))
-    organizer = organizer[7:] if organizer.lower().startswith("mailto:") else organizer
+    organizer = occurrences.organizer(shown)
     page = EventPage(
         place.frame,
         place,
@@ -105,7 +104,7 @@ async def show(services: Services, visit: Visit) -> Response:
         events.attendees(shown)[:500],
         organizer,
         views.is_movable(visit, found.shelf, organizer),
-        str(shown.get("STATUS", "")).upper() == "CANCELLED",
+        occurrences.first_text(shown, "STATUS").upper() == "CANCELLED",
         recurs,
         _back(visit, _view(visit, visit.query("vue")), draft.start.date()),
     )
@@ -377,10 +376,7 @@ async def _gone(services: Services, visit: Visit, place: Desk) -> Response:
 
 def _check_own(visit: Visit, found: Found, shown: "Mapping[str, object]") -> None:
     """Raises Refused(READ_ONLY) for an event that somebody else organizes."""
-    organizer = str(shown.get("ORGANIZER", ""))
-    if not views.is_movable(
-        visit, found.shelf, organizer[7:] if organizer.lower().startswith("mailto:") else organizer
-    ):
+    if not views.is_movable(visit, found.shelf, occurrences.organizer(shown)):
         raise Refused(Reason.READ_ONLY)
 
 
