@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from directory import letters
+from directory import handover, letters
+from directory.handover import Box
 from directory.letters import Connection, Letter
 from directory.lifecycle import Accounts, Code
+from directory.rosters import House
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Affiliation, Directory, Principal, Role, State, Tie
@@ -22,7 +24,8 @@ from mailserver.settings import Settings
 from mailserver.store import accounts, affiliations, audit, schools
 from mailserver.store import letters as record
 from mailserver.store.audit import Action, Origin
-from mailserver.store.letters import Doorstep, Entry
+from mailserver.store.letters import Doorstep, Entry, Moved
+from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
@@ -66,6 +69,14 @@ class Logged:
     """A line of a school's log with the person it is about."""
 
     entry: Entry
+    person: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Somebody who came to the school, or left it."""
+
+    moved: Moved
     person: Principal
 
 
@@ -161,6 +172,31 @@ class Secretariat:
         known = {one.principal.account_id: one.principal for one in await self.people(viewer, uai)}
         entries = await self._store.read(record.journal, list(known), MAX_LOGGED)
         return [Logged(entry, known[entry.account_id]) for entry in entries]
+
+    async def moves(self, viewer: Principal, uai: str, since: float) -> list[Move]:
+        """Who came and who left since a moment, and who will leave, the latest first.
+
+        Raises Refused(FORBIDDEN | NOT_FOUND).
+        """
+        await self.school(viewer, uai)
+        people = {one.account_id: one for one in await self._directory.of_school(uai)}
+        found = await self._store.read(record.moves, list(people), int(since))
+        return [Move(one, people[one.account_id]) for one in found]
+
+    async def boxes(self, viewer: Principal, uai: str) -> tuple[list[Box], list[ListEntry]]:
+        """The functional boxes and the lists of a school. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        members = await self.people(viewer, uai)
+        known = {one.principal.account_id for one in members if one.may_be_opened}
+        return await self._store.read(handover.of_school, viewer, uai.upper(), known)
+
+    async def hand_over(
+        self, viewer: Principal, place: tuple[str, str], change: tuple[int, Sequence[str]], origin: Origin
+    ) -> None:
+        """Hand a functional box over: `handover.hand_over`. Raises Refused(FORBIDDEN | NOT_FOUND | INVALID)."""
+        members = await self.people(viewer, place[0])
+        known = {one.principal.account_id: one.principal for one in members if one.may_be_opened}
+        house = House.of(self._settings)
+        await self._store.write(handover.hand_over, house, viewer, (place[0].upper(), place[1]), change, known, origin)
 
     async def _render(self, viewer: Principal, uai: str, members: Sequence[Member], codes: dict[int, Code]) -> bytes:
         school = await self.school(viewer, uai)

@@ -255,6 +255,7 @@ def announcement(visit: Visit) -> str:
         "groupe-garde": _("Groupe enregistré."),
         "carnet-garde": _("Carnet enregistré."),
         "carnet-supprime": _("Carnet supprimé avec ses contacts."),
+        "boite-remise": _("Boîte remise : ses titulaires sont à jour."),
         "fusion": _("Fiches réunies en une seule."),
         "message-accepte": _("Message envoyé à la liste."),
         "message-refuse": _("Message refusé. Son auteur est prévenu s’il est de l’académie."),

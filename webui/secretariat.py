@@ -39,6 +39,8 @@ class Line:
     waits: bool
     can_renew: bool
     printed: str
+    seen: str
+    """The day of the last connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,9 @@ async def show(services: Services, visit: Visit) -> Response:
 
 
 async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -> Response:
-    office = _office(services)
+    office = office_of(services)
     schools = await office.schools(visit.principal)
-    frame = await _frame(services, visit)
+    frame = await frame_of(services, visit)
     if not schools:
         return services.pages.answer(visit, "mail/secretariat_none.html", NoSchoolPage(frame))
     school = await office.school(visit.principal, uai or schools[0].uai)
@@ -177,7 +179,7 @@ async def print_letters(services: Services, visit: Visit) -> Response:
     """POST /secretariat/lettres: the letters of those who were ticked, or of everybody that the filters find."""
     form = visit.form
     uai = form.text("etablissement")[:8]
-    office = _office(services)
+    office = office_of(services)
     if form.text("faire") == "toutes":
         wanted = _Wanted(*(form.text(name)[:200] for name in ("q", "role", "etat", "classe")))
         members = await office.people(visit.principal, uai)
@@ -185,7 +187,7 @@ async def print_letters(services: Services, visit: Visit) -> Response:
     else:
         chosen = form.numbers("compte", MAX_CHOSEN)
     try:
-        printed = await office.print_letters(visit.principal, uai, chosen, _origin(visit))
+        printed = await office.print_letters(visit.principal, uai, chosen, origin_of(visit))
     except Refused as refusal:
         if refusal.reason not in (Reason.INVALID, Reason.LIMIT):
             raise
@@ -196,14 +198,14 @@ async def print_letters(services: Services, visit: Visit) -> Response:
 
 async def ask_renewal(services: Services, visit: Visit) -> Response:
     """GET /secretariat/code/{account}: what a new code means, before it is given."""
-    office = _office(services)
+    office = office_of(services)
     school = await office.school(visit.principal, visit.query("etablissement"))
     account_id = int(visit.request.path_params["account"])
     members = await office.people(visit.principal, school.uai)
     member = next((one for one in members if one.principal.account_id == account_id), None)
     if member is None:
         raise Refused(Reason.NOT_FOUND)
-    page = RenewPage(await _frame(services, visit), school, _line(visit, member))
+    page = RenewPage(await frame_of(services, visit), school, _line(visit, member))
     return services.pages.answer(visit, "mail/secretariat_code.html", page)
 
 
@@ -214,7 +216,7 @@ async def renew(services: Services, visit: Visit) -> Response:
     if not visit.form.has("confirme"):
         raise BadSyntax("The box was not ticked")
     try:
-        printed = await _office(services).renew(visit.principal, uai, account_id, _origin(visit))
+        printed = await office_of(services).renew(visit.principal, uai, account_id, origin_of(visit))
     except Refused as refusal:
         if refusal.reason is not Reason.CONFLICT:
             raise
@@ -234,12 +236,12 @@ def _document(visit: Visit, printed: Printed, name: str) -> Response:
 
 async def show_log(services: Services, visit: Visit) -> Response:
     """GET /secretariat/journal: the letters and codes of a school."""
-    office = _office(services)
+    office = office_of(services)
     school = await office.school(visit.principal, visit.query("etablissement"))
     logged = await office.log(visit.principal, school.uai)
     rows = tuple(_row(visit, one) for one in logged)
     return services.pages.answer(
-        visit, "mail/secretariat_log.html", LogPage(await _frame(services, visit), school, rows)
+        visit, "mail/secretariat_log.html", LogPage(await frame_of(services, visit), school, rows)
     )
 
 
@@ -257,17 +259,20 @@ def _row(visit: Visit, one: Logged) -> LogRow:
 # ---------------------------------------------------------------------- shared
 
 
-def _office(services: Services) -> Secretariat:
+def office_of(services: Services) -> Secretariat:
+    """The desk's service."""
     return Secretariat(
         settings=services.settings, directory=services.directory, store=services.store, clock=services.clock
     )
 
 
-async def _frame(services: Services, visit: Visit) -> Frame:
+async def frame_of(services: Services, visit: Visit) -> Frame:
+    """What surrounds the page."""
     return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
 
 
-def _origin(visit: Visit) -> Origin:
+def origin_of(visit: Visit) -> Origin:
+    """Who acts."""
     return Origin(visit.principal.login, "web", visit.peer)
 
 
@@ -277,21 +282,23 @@ def _line(visit: Visit, member: Member) -> Line:
         account_id=person.account_id,
         name=person.name,
         login=person.login,
-        role=_role(visit, person.role),
+        role=role_of(visit, person.role),
         detail=member.detail,
         state=_state(visit, step.state),
         waits=member.waits,
         can_renew=step.state is State.ACTIVE and member.may_be_opened and person.account_id != visit.account_id,
         printed=visit.language.plain_date(step.printed) if step.printed else "",
+        seen=visit.language.plain_date(step.last_login) if step.last_login else "",
     )
 
 
 def role_choices(visit: Visit) -> tuple[tuple[str, str], ...]:
     """The roles people have, in words."""
-    return tuple((role.value, _role(visit, role)) for role in Role if role is not Role.ADMIN)
+    return tuple((role.value, role_of(visit, role)) for role in Role if role is not Role.ADMIN)
 
 
-def _role(visit: Visit, role: Role) -> str:
+def role_of(visit: Visit, role: Role) -> str:
+    """A role in words."""
     _ = visit._
     return {
         Role.TEACHER: _("Enseignant"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from sqlalchemy import func, select
 
@@ -30,6 +31,24 @@ class Doorstep:
     letters: int
     """How many were printed for this account."""
     printed: int
+
+
+class Course(Enum):
+    """Which way somebody goes."""
+
+    CAME = "came"
+    LEFT = "left"
+    LEAVES = "leaves"
+    """The day is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Somebody's account was made, closed, or will be."""
+
+    account_id: int
+    course: Course
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,27 @@ def journal(tx: Tx, account_ids: Sequence[int], limit: int) -> list[Entry]:
         )
         found += [Entry(row.at, row.actor, Action(row.action), row.account_id, row.service) for row in rows]
     return sorted(found, key=lambda one: -one.at)[:limit]
+
+
+def moves(tx: Tx, account_ids: Sequence[int], since: int) -> list[Moved]:
+    """Who of these came or left since a moment, and who will leave, the latest first."""
+    found: list[Moved] = []
+    for ids in _portions(account_ids):
+        rows = tx.execute(
+            select(account.c.id, account.c.state, account.c.created, account.c.state_since, account.c.close_at).where(
+                account.c.id.in_(ids)
+            )
+        )
+        for row in rows:
+            if State(row.state) is State.CLOSED:
+                if row.state_since >= since:
+                    found.append(Moved(row.id, Course.LEFT, row.state_since))
+                continue
+            if row.created >= since:
+                found.append(Moved(row.id, Course.CAME, row.created))
+            if row.close_at:
+                found.append(Moved(row.id, Course.LEAVES, row.close_at))
+    return sorted(found, key=lambda one: (-one.at, one.account_id))
 
 
 def _portions(account_ids: Sequence[int]) -> Iterator[Sequence[int]]:
