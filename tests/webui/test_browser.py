@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from mailserver.identity import Principal
 from mailserver.store import mailboxes, webmail
 from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.hostile.fragments import HOSTILE
 from tests.webui.house import PASSWORD, House, mail
-from tests.webui.test_htmlview import HOSTILE
 from tests.webui.test_mail import formatted
 
 pytestmark = pytest.mark.needs("chromium")

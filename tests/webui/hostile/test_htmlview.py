@@ -8,95 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.webui.hostile.fragments import HOSTILE
 from webui import balance, htmlview
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "<SCRIPT SRC=//evil.test/x.js></SCRIPT>",
-    "<scr<script>ipt>alert(1)</scr</script>ipt>",
-    "<img src=x onerror=alert(1)>",
-    "<img src=x onerror\n=alert(1)>",
-    '<img """><script>alert(1)</script>">',
-    "<img src='javascript:alert(1)'>",
-    "<body onload=alert(1)>",
-    "<svg onload=alert(1)>",
-    "<svg><script>alert(1)</script></svg>",
-    "<svg><a xlink:href='javascript:alert(1)'><text x=20 y=20>x</text></a></svg>",
-    "<svg><style><img src=x onerror=alert(1)></style></svg>",
-    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
-    "<math href='javascript:alert(1)'>x</math>",
-    "<a href='javascript:alert(1)'>x</a>",
-    "<a href='JaVaScRiPt:alert(1)'>x</a>",
-    "<a href='java&#x09;script:alert(1)'>x</a>",
-    "<a href='java&#10;script:alert(1)'>x</a>",
-    "<a href='&#106;avascript:alert(1)'>x</a>",
-    "<a href='\x01javascript:alert(1)'>x</a>",
-    "<a href=' javascript:alert(1)'>x</a>",
-    "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
-    "<a href='vbscript:msgbox(1)'>x</a>",
-    "<a href='blob:x'>x</a><a href='file:///etc/passwd'>x</a>",
-    "<iframe src='https://evil.test'></iframe>",
-    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
-    "<object data='https://evil.test/x.swf'></object><embed src='//evil.test'>",
-    "<applet code=x></applet>",
-    "<form action='https://evil.test'><input name=p><button>go</button></form>",
-    "<isindex action='javascript:alert(1)'>",
-    "<base href='https://evil.test/'>",
-    "<meta http-equiv=refresh content='0;url=https://evil.test'>",
-    "<meta http-equiv='Content-Security-Policy' content=\"default-src *\">",
-    "<link rel=stylesheet href='https://evil.test/x.css'>",
-    "<style>@import 'https://evil.test/x.css'; body{background:url(https://evil.test/x)}</style>",
-    "<p style='background:url(https://evil.test/x)'>x</p>",
-    "<p style='background-image:u\\72l(https://evil.test/x)'>x</p>",
-    "<p style='width:expression(alert(1))'>x</p>",
-    "<p style='behavior:url(x.htc);-moz-binding:url(x)'>x</p>",
-    "<p style='position:fixed;top:0;left:0;width:100%;height:100%;z-index:9'>x</p>",
-    "<p style='margin-left:-9999px;margin:0 -500px;text-indent:-900px'>x</p>",
-    "<p style=\"color:red;/*\">x</p><p style='*/background:url(//evil.test)'>y</p>",
-    "<p style='font-family:\"x;background:url(//evil.test/)\"'>x</p>",
-    "<div style='content:url(https://evil.test/x)'>x</div>",
-    "<img src='https://evil.test/p.gif'><img srcset='https://evil.test/p.gif 2x'>",
-    "<img src='//evil.test/p.gif'><img src='http:evil.test/p.gif'>",
-    "<img src='/s/dossier/1/vider'><img src='/deconnexion'>",
-    "<a href='/s/ecrire?a=x'>interne</a><a href='../s/'>x</a><a href='?x'>y</a>",
-    "<img src='/s/piece/1/1'>",
-    "<video src='https://evil.test/v.mp4' poster='https://evil.test/p'></video><audio src=x></audio>",
-    "<picture><source srcset='https://evil.test/x'><img src=x></picture>",
-    "<table background='https://evil.test/x'><tr><td background='https://evil.test/y'>x</table>",
-    "<body background='https://evil.test/x'>",
-    "<input type=image src='https://evil.test/x'>",
-    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
-    "<textarea><img src=x onerror=alert(1)></textarea>",
-    "<title><img src=x onerror=alert(1)></title>",
-    "<xmp><img src=x onerror=alert(1)></xmp>",
-    "<plaintext><img src=x onerror=alert(1)>",
-    "<template><script>alert(1)</script></template>",
-    "<!--><script>alert(1)</script>-->",
-    "<!--[if gte IE 4]><script>alert(1)</script><![endif]-->",
-    "<![CDATA[<script>alert(1)</script>]]>",
-    "<?xml version='1.0'?><script>alert(1)</script>",
-    "</p><script>alert(1)",
-    "<p title='<script>alert(1)</script>'>x</p>",
-    '<p title="&quot;><script>alert(1)</script>">x</p>',
-    "<a name='x' id='y' class='z' target='_self' ping='https://evil.test'>x</a>",
-    "<a href='https://ok.test' rel='opener' target='_top' onclick='x()'>x</a>",
-    "<marquee onstart=alert(1)>x</marquee><details open ontoggle=alert(1)>x</details>",
-    "<x-custom onclick=alert(1)>x</x-custom><keygen autofocus onfocus=alert(1)>",
-    "<button formaction='javascript:alert(1)'>x</button><select onfocus=alert(1)><option>x</select>",
-    "<frameset onload=alert(1)><frame src=//evil.test></frameset>",
-    "<img src=cid:unknown><img src='cid:logo'><a href='cid:logo'>x</a>",
-    "<a href='mailto:x@y.z?body=a'>x</a><a href='tel:123'>y</a>",
-    "<div><p><b><i></div></p></b></i><table><td><div></table></div>",
-    "\x00<scr\x00ipt>alert(1)</scr\x00ipt>",
-    "<script\x0c>alert(1)</script\x0c>",
-    "<img/src=x/onerror=alert(1)>",
-    "<a href=https://ok.test/?a=1&lt=2&copy=3>x</a>",
-    "<<script>alert(1);//<</script>",
-    "<img src=x:alert(1) onerror=eval(src)>",
-    "<svg/onload=alert(1)//",
-    "<a href='https://ok.test'\nonmouseover='x()'>x</a>",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
-]
 
 
 def inline(name: str) -> str:
@@ -113,7 +26,7 @@ class Inspector(HTMLParser):
             assert not name.startswith("on"), name
             assert name in htmlview._KNOWN_ATTRIBUTES | {"rel", "target"}, name
             if name == "href":
-                assert re.match(r"(https?:|mailto:|tel:|/s/piece/)", value, re.IGNORECASE), value
+                assert re.match(r"\s*(https?:|mailto:|tel:)", value, re.IGNORECASE), value
             if name == "src":
                 assert value == "/s/piece/7/1.2?image=1", value
             if name == "style":
