@@ -30,6 +30,7 @@ from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
 from mailserver.tls import make_certificate
 from webui import server
+from webui.outside import Outside
 
 T = TypeVar("T")
 PASSWORD = "Academie#2026"
@@ -49,8 +50,10 @@ class MovingClock(SystemClock):
 class House:
     """Services and web doors on a loop of their own, in a thread."""
 
-    def __init__(self, folder: Path, template: Path, **sections: dict[str, object]) -> None:
-        """`sections` are further settings."""
+    def __init__(
+        self, folder: Path, template: Path, outside: Outside | None = None, **sections: dict[str, object]
+    ) -> None:
+        """`sections` are further settings; `outside` is the world that messages name."""
         (folder / "data" / "blobs").mkdir(parents=True)
         (folder / "secrets").mkdir()
         (folder / "secrets" / "hmac").write_text("00112233445566778899aabbccddeeff" * 2)
@@ -96,6 +99,7 @@ class House:
                 delivery=self.delivery,
                 submission=self.submission,
                 sockets=self.sockets,
+                outside=outside,
                 dav=application.create(settings=self.settings, store=self.store, login=self.login),
                 **common,
             )
