@@ -147,6 +147,9 @@ class Preferences:
     # Tags
     tags: tuple[Tag, ...] = USUAL_TAGS
 
+    charter: str = _text(64)
+    """Digest of the charter that was accepted."""
+
     # Folders
     colours: tuple[tuple[int, str], ...] = ()
     """Mailbox ids with the name of a colour each."""

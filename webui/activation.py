@@ -11,7 +11,6 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.login.provisional import Proof
 from mailserver.sasl import Secret
-from mailserver.store import recoveries
 from webui import sealing
 from webui.account import MAX_PASSWORD, ChoosePage, choose_page
 from webui.entrance import Wish, enter, suspended, wait_text, waiting_seconds
@@ -23,7 +22,7 @@ SECONDS = 20 * 60
 MAX_LOGIN = 320
 MAX_PROOF = 64
 MAX_DATE = 20
-ADDRESS_STEP = "/compte/secours?etape=1"
+LAST_STEP = "/bienvenue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +143,7 @@ async def _set_first_password(services: Services, guest: Guest, claim: _Claim, s
         if refusal.reason is Reason.WEAK_PASSWORD:
             return _choose(services, guest, principal, sealed, refusal)
         return await _refused(services, guest, claim, refusal)
-    known = await services.store.read(recoveries.address, principal.account_id)
-    return await enter(services, guest, principal, Wish(claim.interface, next="" if known else ADDRESS_STEP))
+    return await enter(services, guest, principal, Wish(claim.interface, next=LAST_STEP))
 
 
 def chosen_interface(guest: Guest) -> str:

@@ -64,6 +64,7 @@ from webui import (
     suggesting,
     tagging,
     uploading,
+    welcome,
     writinghabits,
 )
 from webui.agenda import routes as agenda
@@ -191,6 +192,8 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry, flux:
         Route("/activation", guest(activation.activate), methods=["POST"]),
         Route("/initialiser", guest(recovery.show), methods=["GET"]),
         Route("/initialiser", guest(recovery.ask), methods=["POST"]),
+        Route("/identifiant", guest(recovery.show_forgotten), methods=["GET"]),
+        Route("/identifiant", guest(recovery.ask_identifier), methods=["POST"]),
         Route("/initialiser/code", guest(recovery.show_code), methods=["GET"]),
         Route("/initialiser/code", guest(recovery.use_code), methods=["POST"]),
         Route("/compte", doors.visit(security.show)),
@@ -206,6 +209,9 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry, flux:
         Route("/compte/secours", doors.visit(private.change), methods=["POST"]),
         Route("/compte/export", doors.visit(takeaway.show), methods=["GET"]),
         Route("/compte/export", doors.visit(takeaway.fetch), methods=["POST"]),
+        Route("/bienvenue", doors.visit(welcome.show), methods=["GET"]),
+        Route("/bienvenue", doors.visit(welcome.accept), methods=["POST"]),
+        Route("/bienvenue/informations", doors.visit(welcome.take)),
         Route("/secretariat", doors.visit(secretariat.show)),
         Route("/secretariat/lettres", doors.visit(secretariat.print_letters), methods=["POST"]),
         Route("/secretariat/code/{account:key}", doors.visit(secretariat.ask_renewal), methods=["GET"]),

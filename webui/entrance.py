@@ -97,7 +97,7 @@ async def _destination(services: Services, guest: Guest, principal: Principal, w
     base = BASES[wish.interface]
     parked = await parking.take(services, guest, principal.account_id)
     if parked is None:
-        wanted = wish.next if wish.next.startswith(("/compte", "/admin", f"{base}/")) else ""
+        wanted = wish.next if wish.next.startswith(("/compte", "/bienvenue", "/admin", f"{base}/")) else ""
         return redirect(guest, wanted or f"{base}/")
     visit = await _visit(services, guest, principal, wish, token)
     try:

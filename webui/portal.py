@@ -35,7 +35,7 @@ log = structlog.get_logger("webui")
 
 MAX_LOGIN = 320
 MAX_CODE = 40
-_NEXT = re.compile(r"/(?:[sm]/|compte|admin)[A-Za-z0-9/?=&%._+-]{0,300}")
+_NEXT = re.compile(r"/(?:[sm]/|compte|bienvenue|admin)[A-Za-z0-9/?=&%._+-]{0,300}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from webui.entrance import wait_text, waiting_seconds
 from webui.frame import Frame, done
 from webui.rendering import redirect
 from webui.security import frame_of
-from webui.visit import BASES, Services, Visit
+from webui.visit import Services, Visit
 
 PATH = "/compte/secours"
 MAX_ADDRESS = 320
@@ -146,7 +146,7 @@ def _address_faults(visit: Visit, refusal: Refused) -> _Faults:
 
 
 def _away(visit: Visit, what: str) -> Response:
-    """After the activation on to the mail, otherwise the page again."""
+    """After the activation on to its end, otherwise the page again."""
     if visit.form.text("etape"):
-        return redirect(visit, f"{BASES[visit.session.interface]}/", **done(what))
+        return redirect(visit, "/bienvenue", **done(what))
     return redirect(visit, PATH, **done(what))

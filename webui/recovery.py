@@ -33,6 +33,14 @@ class AskPage:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentifierPage:
+    """Two questions; afterwards the one answer."""
+
+    asked: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CodePage:
     """The code, after any question whatever."""
 
@@ -52,7 +60,7 @@ async def ask(services: Services, guest: Guest) -> Response:
     form = guest.form
     login = form.text("identifiant").strip()[:MAX_LOGIN]
     question = Question(
-        login, form.text("naissance").strip()[:MAX_DATE], Secret(form.text("numero").strip()[:MAX_PROOF])
+        login or "-", form.text("naissance").strip()[:MAX_DATE], Secret(form.text("numero").strip()[:MAX_PROOF])
     )
     try:
         await services.recovery.ask(question, guest.peer)
@@ -64,6 +72,26 @@ async def ask(services: Services, guest: Guest) -> Response:
         response.headers["Retry-After"] = str(seconds)
         return response
     return _code_page(services, guest, login, asked=True)
+
+
+async def show_forgotten(services: Services, guest: Guest) -> Response:
+    """GET /identifiant: for whoever has forgotten their identifier."""
+    return services.pages.answer(guest, "portal/identifier.html", IdentifierPage())
+
+
+async def ask_identifier(services: Services, guest: Guest) -> Response:
+    """POST /identifiant: always the same page, whoever exists."""
+    form = guest.form
+    birth_date, number = form.text("naissance").strip()[:MAX_DATE], form.text("numero").strip()[:MAX_PROOF]
+    try:
+        await services.recovery.ask(Question("", birth_date, Secret(number)), guest.peer)
+    except Refused as refusal:
+        seconds = waiting_seconds(refusal)
+        page = IdentifierPage(fault=wait_text(guest, seconds))
+        response = services.pages.answer(guest, "portal/identifier.html", page, 429)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    return services.pages.answer(guest, "portal/identifier.html", IdentifierPage(asked=True))
 
 
 async def show_code(services: Services, guest: Guest) -> Response:

@@ -1,4 +1,4 @@
-"""A forgotten password: questions, a code to the private address, a new password.
+"""A forgotten password: questions, a code to the private address, a new password. And a forgotten identifier.
 
 Whoever asks learns nothing, by content or by time: the answer is given before anything about the account is looked
 at, and what follows happens later, apart, after a wait that nobody can foresee. The owner is not disturbed by
@@ -30,7 +30,7 @@ from mailserver.proofs import Proofs, new_code, parse_date, same
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
 from mailserver.store import accounts, audit, guesses, recoveries, sessions
-from mailserver.store.accounts import Standing
+from mailserver.store.accounts import Mark, Standing
 from mailserver.store.audit import Action
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
@@ -51,6 +51,7 @@ class Question:
     """What somebody says of themselves."""
 
     login: str
+    """Empty: this is what was forgotten, and is sent instead of a code."""
     birth_date: str = field(repr=False)
     number: Secret
     """NUMEN or INE."""
@@ -133,7 +134,10 @@ class Recovery:
             log.exception("recovery failed")
 
     async def _answer(self, question: Question, peer: str) -> None:
-        """Judge, and send a code when everything is right."""
+        """Judge, and send a code, or the identifier, when everything is right."""
+        if not question.login:
+            await self._remind(question, peer)
+            return
         if self._directory.read_only:
             return
         name = fold_login(question.login)
@@ -149,6 +153,20 @@ class Recovery:
             token = self._clock.token(MESSAGE_ID_OCTETS)
             now = self._clock.now()
             await self._post(address, passwords.forgotten(self._house, address, code, minutes, token=token, now=now))
+
+    async def _remind(self, question: Question, peer: str) -> None:
+        """Send the identifier to the private address of whom the number and the birth date are."""
+        limits = self._settings.limits
+        account_id = await self._store.read(_whose, question, self._proofs)
+        name = self._proofs.name(question.number.reveal())
+        attempt = Attempt(account_id, name, peer, WEB)
+        address = await self._store.write(_judge, attempt, question, self._proofs, None, limits)
+        log.info("identifier asked", account=account_id, peer=peer, sent=bool(address))
+        person = await self._directory.by_account(account_id) if address else None
+        if person is not None:
+            owner = Owner(person.name, person.login, person.address)
+            token, now = self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()
+            await self._post(address, passwords.identifier(self._house, owner, address, token=token, now=now))
 
     # ------------------------------------------------------------------ using the code
 
@@ -183,8 +201,15 @@ def _count_peer(tx: Tx, key: str, limits: Limits) -> int:
     return 0
 
 
-def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: _Fresh, limits: Limits) -> str:
-    """The private address to send the code to, which is kept then; or nothing. Everything leaves an audit row."""
+def _whose(tx: Tx, question: Question, proofs: Proofs) -> int:
+    """The account that a NUMEN or INE belongs to; 0 for nobody's."""
+    number = question.number.reveal()
+    found = accounts.by_mark(tx, Mark.NUMEN, proofs.numen(number)), accounts.by_mark(tx, Mark.INE, proofs.ine(number))
+    return next(filter(None, found), 0)
+
+
+def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: _Fresh | None, limits: Limits) -> str:
+    """The private address to send to, or nothing; a code is kept then. Everything leaves an audit row."""
     account_id = attempt.account_id
     key = f"recovery account {account_id}" if account_id else f"recovery name {attempt.name}"
     if guesses.is_familiar(tx, account_id, attempt.peer):
@@ -203,10 +228,11 @@ def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: 
         guesses.forget(tx, key)
         outcome = _obstacle(tx, standing)
         if not outcome:
-            recoveries.set_code(tx, account_id, fresh.hashed, fresh.expires)
-            outcome = "code sent"
+            if fresh is not None:
+                recoveries.set_code(tx, account_id, fresh.hashed, fresh.expires)
+            outcome = "code sent" if fresh is not None else "identifier sent"
     audit.record(tx, throttle.origin(attempt), Action.RECOVERY_ASKED, account_id, outcome)
-    return standing.recovery_address if standing is not None and outcome == "code sent" else ""
+    return standing.recovery_address if standing is not None and outcome.endswith(" sent") else ""
 
 
 def _is_right(standing: Standing | None, question: Question, proofs: Proofs) -> bool:

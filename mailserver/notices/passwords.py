@@ -77,6 +77,28 @@ def forgotten(house: House, to: str, code: str, minutes: int, *, token: bytes, n
     return notice(house, Correspondent("", to), subject, french, english, token=token, now=now)
 
 
+def identifier(house: House, owner: Owner, to: str, *, token: bytes, now: float) -> bytes:
+    """The identifier that its owner had forgotten."""
+    french = (
+        f"Bonjour {owner.name},\n\n"
+        f"Vous avez demandé votre identifiant de messagerie. Le voici :\n\n"
+        f"    {owner.login}\n\n"
+        f"Votre adresse est {owner.address}. L'un ou l'autre vous connecte :\n"
+        f"{house.url}\n\n"
+        f"Vous n'avez rien demandé ? Ignorez ce message : rien n'a changé."
+    )
+    english = (
+        f"Hello {owner.name},\n\n"
+        f"You have asked for the identifier of your mail account. Here it is:\n\n"
+        f"    {owner.login}\n\n"
+        f"Your address is {owner.address}. Either of them logs you in:\n"
+        f"{house.url}\n\n"
+        f"You asked for nothing? Ignore this message: nothing has changed."
+    )
+    subject = "Votre identifiant de messagerie / Your mail identifier"
+    return notice(house, Correspondent(owner.name, to), subject, french, english, token=token, now=now)
+
+
 def recovered(house: House, owner: Owner, to: str, *, token: bytes, now: float) -> bytes:
     """A forgotten password was replaced: told to the mailbox and to the private address."""
     when, when_en = house.moment(int(now))

@@ -16,7 +16,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.login import recovery, renewal
 from mailserver.sasl import Secret
-from mailserver.store import accounts, renewals
+from mailserver.store import accounts, audit, renewals
 from tests.webui.house import PASSWORD, House, Visitor
 
 NUMEN, BORN = "21E2600123ABC", "31/03/1980"
@@ -26,7 +26,7 @@ CODE = re.compile(r"^    ((?:[A-Z2-7]{4}-){3}[A-Z2-7]{4})$", re.MULTILINE)
 YEAR = 365 * 86400
 FIRST_NOTICE = 29.5 * 86400
 """Seconds before the end at which the first notice has gone out."""
-CHANGE, SECOURS = "/compte/mot-de-passe", "/compte/secours"
+CHANGE, SECOURS, WELCOME = "/compte/mot-de-passe", "/compte/secours", "/bienvenue"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -151,8 +151,8 @@ def test_numen_and_birth_date_open_together(house: House, visitor: Visitor) -> N
     assert "Bonjour <b>Julie Premier</b>" in answer.text
     assert choose(visitor, "/activation", "court").status_code == 422
     answer = choose(visitor, "/activation")
-    assert (answer.url.path, answer.url.query) == (SECOURS, b"etape=1")
-    assert "Plus tard" in answer.text
+    assert answer.url.path == "/bienvenue"
+    assert visitor.links(r"/compte/secours\?etape=1")
     assert visitor.get("/m/").status_code == 200
     assert enters(house, person, numen) is Reason.AUTHENTICATION
     assert enters(house, person, CHOSEN) is None
@@ -164,7 +164,7 @@ def test_numen_typed_on_the_login_page(house: House, visitor: Visitor) -> None:
     assert "Ma date de naissance" in answer.text
     answer = visitor.post("/activation", {"preuve_scellee": visitor.field("preuve_scellee"), "naissance": BORN})
     assert "Je choisis mon mot de passe" in answer.text
-    assert choose(visitor, "/activation").url.path == SECOURS
+    assert choose(visitor, "/activation").url.path == WELCOME
     assert visitor.get("/").url.path == "/s/", "the interface that was chosen at the portal"
 
 
@@ -194,7 +194,8 @@ def test_a_code_needs_no_birth_date_and_a_known_address_is_not_asked_for(house: 
     visitor.get("/activation")
     answer = visitor.post("/activation", {"identifiant": person.login, "preuve": code, "naissance": ""})
     assert "Je choisis mon mot de passe" in answer.text
-    assert choose(visitor, "/activation").url.path == "/m/"
+    assert choose(visitor, "/activation").url.path == WELCOME
+    assert not visitor.links(r"etape=1")
 
 
 def test_a_sealed_proof_is_of_one_browser_one_purpose_and_a_while(
@@ -258,7 +259,10 @@ def test_an_expired_password_leads_to_the_next_one(
     for path in ("/s/", "/m/reglages", "/compte", SECOURS, "/compte/appareils"):
         assert visitor.get(path).url.path == CHANGE
     page = visitor.get(CHANGE).text
-    for path, fields in (("/s/reglages", {"par_page": "25"}), (SECOURS, {"faire": "proposer", "adresse": "x@y.zz"})):
+    for path, fields in (
+        ("/s/reglages/affichage", {"page_size": "25"}),
+        (SECOURS, {"faire": "proposer", "adresse": "x@y.zz"}),
+    ):
         assert visitor.post(path, fields, page=page).url.path == CHANGE
     visitor.get(CHANGE)
     refused = visitor.post(CHANGE, {"actuel": PASSWORD, "nouveau": PASSWORD, "encore": PASSWORD})
@@ -465,8 +469,51 @@ def test_the_step_after_activation_leads_on(house: House, visitor: Visitor) -> N
     assert "Plus tard" in answer.text
     code = code_in(letters(house, "etape@exemple.net")[0])
     answer = visitor.post(SECOURS, {"faire": "confirmer", "code": code, "etape": "1"})
-    assert answer.url.path == "/s/"
+    assert answer.url.path == "/bienvenue"
     assert "Adresse de secours enregistrée" in answer.text
+    assert visitor.post("/bienvenue", {}).url.path == "/s/"
+
+
+def test_the_charter_is_read_accepted_once_and_on_record(house: House, visitor: Visitor) -> None:
+    person, _ = member(house, "Charte")
+    file = house.settings.directory / "charter.txt"
+    file.write_text("Premier point <b>.\r\n\r\nSecond point.\r\n", encoding="utf-8")
+    try:
+        visitor.log_in(person.login)
+        page = visitor.get("/bienvenue").text
+        assert "<p>Premier point &lt;b&gt;.</p>" in page
+        assert "<p>Second point.</p>" in page
+        refused = visitor.post("/bienvenue", {})
+        assert refused.status_code == 422
+        assert "Cochez la case" in refused.text
+        assert visitor.post("/bienvenue", {"charte": "1"}).url.path == "/s/"
+        assert "Premier point" not in visitor.get("/bienvenue").text
+        rows = house.store.read_now(audit.find, audit.Wanted(person.account_id, audit.Action.CHARTER_ACCEPTED), 9)
+        assert len(rows) == 1
+        file.write_text("Une autre.", encoding="utf-8")
+        assert "Une autre." in visitor.get("/bienvenue").text
+    finally:
+        file.unlink()
+    taken = visitor.get("/bienvenue/informations")
+    assert taken.headers["content-disposition"].startswith("attachment")
+    assert person.login in taken.text
+    assert PASSWORD not in taken.text
+    assert visitor.post("/deconnexion", {}, visitor.get("/s/").text).status_code == 200
+    assert visitor.get("/bienvenue").url.path == "/"
+
+
+def test_a_forgotten_identifier_goes_to_the_recovery_address_only(house: House, visitor: Visitor) -> None:
+    person, numen = member(house, "Oublieux")
+    answers = set()
+    for number, born in (("26X9999999ZZZ", BORN), (numen, "01/01/2001"), ("", ""), (numen.lower(), BORN)):
+        visitor.get("/identifiant")
+        answer = visitor.post("/identifiant", {"numero": number, "naissance": born})
+        assert answer.status_code == 200
+        answers.add(re.sub(r'name="m_" value="[^"]*"', "", answer.text))
+    assert len(answers) == 1
+    assert person.login not in answers.pop()
+    (letter,) = letters(house, "oublieux@exemple.org")
+    assert f"    {person.login}\n" in letter
 
 
 def test_guests_see_no_account_page(visitor: Visitor) -> None:
@@ -492,7 +539,7 @@ def test_pages_show_the_rules_of_the_profile(tmp_path: Path, sqlite_template: Pa
             answer = choose(visitor, "/activation", weak)
             assert answer.status_code == 422
             assert f'data-regle="{rule}" class=non' in answer.text
-        assert choose(visitor, "/activation", "mon chat dort sur le toit rouge demain").url.path == SECOURS
+        assert choose(visitor, "/activation", "mon chat dort sur le toit rouge demain").url.path == WELCOME
         house.clock.ahead += 10 * YEAR
         assert visitor.log_in(person.login, "mon chat dort sur le toit rouge demain").url.path == "/s/"
         assert "à renouveler" not in visitor.text
