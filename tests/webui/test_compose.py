@@ -219,7 +219,7 @@ def test_too_much_is_said_and_the_text_stays(house: House, person: Principal, br
 
 def test_files_are_welcome_in_letters_only(browser: Visitor) -> None:
     browser.get("/s/reglages")
-    answer = browser.post("/s/reglages", {"par_page": "25"}, files=[("x", ("a", b"b", "c/d"))])
+    answer = browser.post("/s/reglages/affichage", {"page_size": "25"}, files=[("x", ("a", b"b", "c/d"))])
     assert answer.status_code == 400
 
 

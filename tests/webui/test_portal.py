@@ -143,7 +143,7 @@ def test_login_goes_on_to_our_own_addresses_only(visitor: Visitor, emma: Princip
     ],
 )
 def test_post_from_elsewhere_is_refused(at_home: Visitor, headers: dict[str, str]) -> None:
-    assert at_home.post("/s/reglages", {"par_page": "25"}, headers=headers).status_code == 403
+    assert at_home.post("/s/reglages/affichage", {"page_size": "25"}, headers=headers).status_code == 403
 
 
 def test_post_needs_the_mark_of_its_own_session(house: House, at_home: Visitor, marc: Principal) -> None:
@@ -151,8 +151,8 @@ def test_post_needs_the_mark_of_its_own_session(house: House, at_home: Visitor, 
     other, guest = house.visitor(), house.visitor()
     other.log_in(marc.login)
     for page in (other.text, guest.get("/").text, '<input name="m_" value="AAAA">', '<input name="m_" value="x">'):
-        assert at_home.post("/s/reglages", {"par_page": "25"}, page=page).status_code == 403
-    assert at_home.http.post("/s/reglages", data={"par_page": "25"}).status_code == 403
+        assert at_home.post("/s/reglages/affichage", {"page_size": "25"}, page=page).status_code == 403
+    assert at_home.http.post("/s/reglages/affichage", data={"page_size": "25"}).status_code == 403
     marks = {re.findall(r'name="m_" value="([^"]+)"', at_home.get("/s/").text)[0] for _ in range(3)}
     assert len(marks) == 3  # masked anew each time (BREACH)
 
