@@ -1,6 +1,7 @@
 // The forms that act on messages, in the list and in the reader: the list is replaced by what comes of it.
 
 import { choose, chosen, items } from "./choosing.js";
+import { fill } from "./pane.js";
 import { form, list, load } from "./place.js";
 
 // Do what a button of the bar does to what is chosen, or else to the item that has the focus.
@@ -31,8 +32,12 @@ document.addEventListener("submit", (event) => {
   const inReader = sent.closest?.("#lecteur") && sent.matches(".agir, [action$='/agir']");
   if (!list() || event.submitter?.hasAttribute("data-direct") || !(inList || inReader)) return;
   const what = event.submitter?.value;
-  if (inReader && ["suivre", "plussuivre", "effacer"].includes(what)) return;
+  if (inReader && what === "effacer") return;
   event.preventDefault();
+  if (inReader && ["suivre", "plussuivre"].includes(what)) {
+    fill("POST", sent.action, { event, source: sent });
+    return;
+  }
   const back = sent.querySelector("[name=retour]");
   if (inReader && back) back.value = new URL(list().dataset.adresse, location.href).search.slice(1);
   const action = event.submitter?.getAttribute("formaction") ?? sent.action;

@@ -1,21 +1,35 @@
 // A message opens in the pane beside the list; filters, orders and pages replace the list alone.
 
-import { hasPane, list, load, reader } from "./place.js";
+import { announce, hasPane, list, load, reader } from "./place.js";
 
 const { htmx } = window;
 
-export async function read(link, { focus = false } = {}) {
-  document.querySelector(".courriels a[aria-current]")?.removeAttribute("aria-current");
-  link.setAttribute("aria-current", "true");
+// Put what an address answers into the pane; false when it answered with a fault, which is said elsewhere.
+export async function fill(method, address, { focus = false, event, source } = {}) {
+  const before = reader().firstElementChild;
   reader().setAttribute("aria-busy", "true");
-  await htmx.ajax("GET", link.getAttribute("href"), { target: "#lecteur", swap: "innerHTML ignoreTitle:true" });
+  await htmx.ajax(method, address, { target: "#lecteur", swap: "innerHTML ignoreTitle:true", event, source });
   reader().removeAttribute("aria-busy");
+  if (before?.isConnected) return false;
   reader().scrollTop = 0;
-  link.closest("li")?.classList.remove("n");
+  announce();
   const heading = reader().querySelector("h1, h2");
   if (focus && heading) {
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
+  }
+  return true;
+}
+
+async function read(link, how) {
+  const before = document.querySelector(".courriels a[aria-current]");
+  before?.removeAttribute("aria-current");
+  link.setAttribute("aria-current", "true");
+  if (await fill("GET", link.getAttribute("href"), how)) {
+    link.closest("li")?.classList.remove("n");
+  } else {
+    link.removeAttribute("aria-current");
+    before?.setAttribute("aria-current", "true");
   }
 }
 
@@ -26,6 +40,12 @@ document.addEventListener("click", (event) => {
   if (link.matches(".courriels a") && hasPane() && link.pathname.startsWith("/m/message/")) {
     event.preventDefault();
     read(link, { focus: event.detail === 0 });
+  } else if (link.matches("#lecteur a") && /^\/m\/message\/\d+$/.test(link.pathname) && !link.target) {
+    event.preventDefault();
+    const id = link.pathname.split("/").pop();
+    const item = document.querySelector(`.courriels a[id="m${id}"]`);
+    if (item && link.relList.length) read(item, { focus: true });
+    else fill("GET", link.getAttribute("href"), { focus: true });
   } else if (link.matches("#liste :is(.puces, .suite) a, #actualiser")) {
     event.preventDefault();
     load("GET", link.href, { keep: link.id === "actualiser" }).then((done) => {

@@ -1,0 +1,282 @@
+"""The list of the complete interface in a real browser: mouse, keyboard alone, dragging, news, narrow windows."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from mailserver.identity import Principal
+from mailserver.store import messages, sessions
+from tests.webui.browser import Watched, launch, visiting
+from tests.webui.house import PASSWORD, House, mail
+
+_counter: list[int] = []
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(house: House) -> Principal:
+    """Somebody with six messages, the oldest two of one conversation."""
+    _counter.append(0)
+    made = house.person("Nora", f"Ecran-{len(_counter)}")
+    thread = "References: <fil@exemple.org>\r\nIn-Reply-To: <fil@exemple.org>\r\n"
+    for number in range(6):
+        house.deliver(made, mail(f"Sujet {number}", body=f"Corps {number}\n", more=thread if number < 2 else ""))
+    return made
+
+
+def enter(page: Page, house: House, person: Principal) -> None:
+    page.goto(f"{house.url}/login")
+    page.fill("#identifiant", person.login)
+    page.fill("#mot_de_passe", PASSWORD)
+    page.click("text=Valider")
+    expect(page.locator("#liste h1")).to_have_text("Boîte de réception")
+
+
+def item(page: Page, subject: str) -> str:
+    return f".courriels a:has-text('{subject}')"
+
+
+def test_a_day_with_the_mouse(house: House, chromium: Browser, person: Principal) -> None:
+    """Open in the pane, choose with Shift and Ctrl, archive, take back; the page is never left."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        page.evaluate("window.same = true")
+        page.click(item(page, "Sujet 5"))
+        expect(page.locator("#lecteur .lettre")).to_contain_text("Corps 5")
+        expect(page.locator(item(page, "Sujet 5"))).to_have_attribute("aria-current", "true")
+        expect(page).to_have_title(re.compile("Boîte de réception"))
+        watched.picture("liste-volets")
+        page.locator(".courriels input").nth(1).click()
+        page.locator(".courriels input").nth(3).click(modifiers=["Shift"])
+        expect(page.locator("#nombre")).to_have_text("3 choisis")
+        page.click(item(page, "Sujet 3"), modifiers=["Control"])
+        expect(page.locator("#nombre")).to_have_text("2 choisis")
+        page.get_by_role("button", name="Archiver").first.click()
+        expect(page.locator("#dit")).to_contain_text("2 messages archivés")
+        assert house.subjects(person, "Archive") == ["Sujet 2", "Sujet 4"]
+        watched.picture("liste-annonce")
+        page.locator("#dit").get_by_role("button", name="Annuler").click()
+        expect(page.locator(".courriels > li")).to_have_count(5)
+        page.click("#cocher input")
+        expect(page.locator("#nombre")).to_have_text("5 choisis")
+        page.get_by_role("button", name="Supprimer").first.click()
+        expect(page.locator("#liste .vide")).to_contain_text("Aucun message")
+        assert len(house.subjects(person, "Trash")) == 6  # the conversation whole
+        assert page.evaluate("window.same")
+        assert watched.complaints == []
+
+
+def test_a_day_with_the_keyboard_alone(house: House, chromium: Browser, person: Principal) -> None:
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        press = page.keyboard.press
+        press("j")
+        expect(page.locator(item(page, "Sujet 5"))).to_be_focused()
+        press("j")
+        press("Enter")
+        expect(page.locator("#lecteur h2")).to_be_focused()
+        expect(page.locator("#lecteur .lettre")).to_contain_text("Corps 4")
+        press("Escape")
+        expect(page.locator(item(page, "Sujet 4"))).to_be_focused()
+        press("s")
+        expect(page.locator("#dit")).to_contain_text("1 message suivi")
+        expect(page.locator(item(page, "Sujet 4"))).to_be_focused()
+        press("Delete")
+        expect(page.locator("#dit")).to_contain_text("1 message mis à la corbeille")
+        expect(page.locator(item(page, "Sujet 3"))).to_be_focused()  # the next one, never nowhere
+        press("z")
+        expect(page.locator(item(page, "Sujet 4"))).to_have_count(1)
+        press("x")
+        expect(page.locator("#nombre")).to_have_text("1 choisi")
+        press("b")
+        expect(page.locator("[name=quand]")).to_be_focused()
+        page.select_option("[name=quand]", "demain")
+        press("Tab")
+        for _ in range(8):  # the parts of the date field
+            if page.evaluate("document.activeElement.value") == "reporter":
+                break
+            press("Tab")
+        press("Enter")
+        expect(page.locator("#dit")).to_contain_text("1 message reporté")
+        press("/")
+        expect(page.locator(".quete [type=search]")).to_be_focused()
+        press("e")  # a letter in a field is a letter
+        assert page.locator(".quete [type=search]").input_value() == "e"
+        page.locator("#poignee").focus()
+        before = int(page.locator("#poignee").get_attribute("aria-valuenow") or 0)
+        press("ArrowRight")
+        expect(page.locator("#poignee")).to_have_attribute("aria-valuenow", str(before + 2))
+        page.reload()
+        expect(page.locator("#poignee")).to_have_attribute("aria-valuenow", str(before + 2))
+        press("?")
+        expect(page.locator("h1")).to_have_text("Raccourcis clavier")
+        page.get_by_role("button", name="Désactiver").click()
+        page.goto(f"{house.url}/m/")
+        page.locator(".courriels a").first.focus()
+        press("Delete")
+        press("?")
+        expect(page.locator("#liste h1")).to_have_text("Boîte de réception")
+        assert house.subjects(person, "Trash") == []
+        assert watched.complaints == []
+
+
+def test_messages_are_dragged_to_folders(house: House, chromium: Browser, person: Principal) -> None:
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        archive = f".volet a[data-boite='{house.box(person, 'Archive').id}']"
+        page.drag_and_drop(item(page, "Sujet 5"), archive)
+        expect(page.locator("#dit")).to_contain_text("1 message déplacé")
+        assert house.subjects(person, "Archive") == ["Sujet 5"]
+        assert watched.complaints == []
+
+
+def test_news_reach_every_tab_by_one_stream(house: House, chromium: Browser, person: Principal) -> None:
+    """A button above the list, counts and titles move; the list does not. The second tab takes over from the first."""
+    with visiting(chromium, script=True) as watched:
+        first = watched.page
+        enter(first, house, person)
+        second = first.context.new_page()
+        streams: list[str] = []
+        second.on("request", lambda request: streams.append(request.url))
+        second.goto(f"{house.url}/m/")
+        rows = second.locator(".courriels > li")
+        expect(rows).to_have_count(5)
+        house.deliver(person, mail("Nouveau"))
+        for page in (first, second):
+            expect(page.locator("#arrivee")).to_have_text(re.compile("1 nouveau message"))
+            expect(page.locator(".volet [aria-current] .compte")).to_have_text(re.compile("^7"))
+            expect(page).to_have_title(re.compile(r"^\(7\) "))
+        expect(rows).to_have_count(5)
+        assert not any(url.endswith("/flux") for url in streams)
+        second.click("#arrivee")
+        expect(rows.first).to_contain_text("Nouveau")
+        expect(second.locator(".courriels a").first).to_be_focused()
+        first.close()
+        house.deliver(person, mail("Encore"))
+        expect(second.locator("#arrivee")).to_be_visible()
+        assert any(url.endswith("/flux") for url in streams)
+
+
+def test_a_fault_never_lands_in_a_pane(house: House, chromium: Browser, person: Principal) -> None:
+    """A message that is gone is said; a session that ended leads to the login page."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        box = house.box(person, "INBOX")
+        rows = house.store.read_now(messages.fetch, person.account_id, box.id, ("uid",))
+        house.store.write_now(messages.erase, person.account_id, box.id, [rows[-1][0]])
+        page.click(item(page, "Sujet 5"))
+        expect(page.locator("#dit")).to_contain_text("Ce n’est plus ici")
+        expect(page.locator("#lecteur")).to_contain_text("Choisissez un message")
+        house.store.write_now(sessions.close_all, person.account_id)
+        page.click(item(page, "Sujet 4"))
+        expect(page.locator("#mot_de_passe")).to_be_visible()
+        page.fill("#identifiant", person.login)
+        page.fill("#mot_de_passe", PASSWORD)
+        page.click("text=Valider")
+        expect(page.locator("h1.sujet")).to_have_text("Sujet 4")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["bureau", "telephone"])
+def test_every_state_is_accessible_and_fits(
+    house: House, chromium: Browser, person: Principal, size: str, scheme: str
+) -> None:
+    """axe-core finds nothing with the pane open, items chosen, menus open, a notice shown, in each density."""
+    axe = Axe()
+    found: dict[str, list[str]] = {}
+
+    def look(name: str, watched: Watched) -> None:
+        watched.picture(f"etat-{name}-{size}-{scheme}")
+        results = axe.run(watched.page, options={"resultTypes": ["violations"], "iframes": False})
+        faults = [
+            f"{one['id']}: {[node['html'][:100] for node in one['nodes'][:3]]}"
+            for one in results.response["violations"]
+        ]
+        wide = watched.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if faults or wide > 0:
+            found[name] = [*faults, f"{wide}px too wide"]
+
+    with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        page.locator(".courriels input").first.check()
+        page.click("#menu-etiquettes summary")
+        look("menu", watched)
+        page.get_by_role("button", name="Ajouter").click()
+        expect(page.locator("#dit")).to_contain_text("1 message étiqueté")
+        look("annonce", watched)
+        page.click(".tri summary")
+        look("tri", watched)
+        if size == "bureau":
+            page.keyboard.press("Escape")
+            page.click(item(page, "Sujet 3"))
+            expect(page.locator("#lecteur h2")).to_be_visible()
+            look("volet", watched)
+        page.goto(f"{house.url}/m/?f=nonlus,suivis")
+        look("filtre", watched)
+        page.goto(f"{house.url}/m/annuler")
+        look("annuler", watched)
+        page.goto(f"{house.url}/m/raccourcis")
+        look("raccourcis", watched)
+        for layout, density in (("bas", "confort"), ("liste", "compacte")):
+            choice = {"layout": layout, "density": density}
+            house.store.write_now(sessions.revise_preferences, person.account_id, choice)
+            page.goto(f"{house.url}/m/")
+            look(layout, watched)
+        page.set_viewport_size({"width": 320, "height": 640})
+        page.goto(f"{house.url}/m/")
+        look("etroit", watched)
+    assert found == {}
+
+
+def test_phones_show_many_messages_and_one_pane(house: House, chromium: Browser, person: Principal) -> None:
+    for number in range(20):
+        house.deliver(person, mail(f"Suite {number}"))
+    with visiting(chromium, size="telephone", script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        rail = page.evaluate("document.querySelector('.applis').getBoundingClientRect().top")
+        ends = page.evaluate(
+            "[...document.querySelectorAll('.courriels li')].map(i => i.getBoundingClientRect().bottom)"
+        )
+        assert sum(end <= rail for end in ends) >= 11
+        page.click(item(page, "Suite 19"))
+        expect(page.locator("h1.sujet")).to_have_text("Suite 19")
+
+
+def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Principal) -> None:
+    """WEBUI.md section 1: requests, octets and nodes of the complete interface with 50 messages."""
+    for number in range(60):
+        house.deliver(person, mail(f"Lot {number}", body="Une phrase ordinaire pour l’extrait de la liste.\n" * 4))
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        page.goto(f"{house.url}/login")
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Network.enable")
+        octets: list[float] = []
+        devtools.on("Network.loadingFinished", lambda event: octets.append(event["encodedDataLength"]))
+        before = set(watched.requests)
+        watched.requests.clear()
+        page.fill("#identifiant", person.login)
+        page.fill("#mot_de_passe", PASSWORD)
+        page.click("text=Valider")
+        expect(page.locator(".courriels > li")).to_have_count(50)
+        page.wait_for_load_state("load")
+        loaded = [url for url in watched.requests if url not in before and not url.endswith(("/flux", "/connexion"))]
+        assert len(loaded) <= 8, loaded
+        assert sum(octets) <= 70_000
+        assert page.evaluate("document.querySelectorAll('*').length") <= 900
