@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from mailserver.mime.replies import correspondents, forward_subject, reply
 from mailserver.store import webmail
-from webui import identities, letters, reading, signing
+from webui import identities, letters, plaintext, reading, signing
+from webui.effort import computed
 from webui.letterpage import Desk, Original, desk
 from webui.letters import MAX_FORWARDS, Letter, listed
+from webui.reader.badges import origin
 from webui.recipients import clean_recipients
 from webui.visit import Services, Visit
 
@@ -15,7 +17,8 @@ Beginning = tuple[Letter, Original | None]
 
 
 async def begin(services: Services, visit: Visit) -> Beginning:
-    """The letter of the address: `repondre`, `tous`, `transferer`, `joindre` (several), or a new one to `a`.
+    """The letter of the address: `repondre`, `tous`, `liste`, `transferer`, `joindre` (several), `modifier`, or a new
+    one to `a`.
 
     Raises Refused(NOT_FOUND).
     """
@@ -25,7 +28,8 @@ async def begin(services: Services, visit: Visit) -> Beginning:
         sources = letters.numbers(",".join(query.getlist(name)[:MAX_FORWARDS]))
         if sources:
             letter, original = await make(services, visit, sources)
-            return _opened(visit, letter, found), original
+            # A message that is written anew has its signature already.
+            return (letter if name == "modifier" else _opened(visit, letter, found)), original
     return _opened(visit, Letter(to=clean_recipients(visit.query("a")), subject=visit.query("objet")), found), None
 
 
@@ -50,6 +54,27 @@ async def _reply(services: Services, visit: Visit, sources: Sequence[int]) -> Be
 
 async def _reply_all(services: Services, visit: Visit, sources: Sequence[int]) -> Beginning:
     return await _answer(services, visit, sources[0], everybody=True)
+
+
+async def _reply_list(services: Services, visit: Visit, sources: Sequence[int]) -> Beginning:
+    """To the address where a list takes messages (RFC 2369 section 3.4); where there is none, to everybody."""
+    letter, original = await _answer(services, visit, sources[0], everybody=True)
+    octets, root = await letters.message(services, visit, sources[0], upto=0)
+    address = origin(octets, root, "", services.settings.domains, "").list_address
+    return (replace(letter, to=clean_recipients(address), cc="") if address else letter), original
+
+
+async def _anew(services: Services, visit: Visit, sources: Sequence[int]) -> Beginning:
+    """A message as a new letter: its recipients, subject, text and files; what our form notes in drafts is not asked,
+    in a message that came anybody may have written it."""
+    source = sources[0]
+    octets, root = await letters.message(services, visit, source, upto=reading.TEXT_OCTETS)
+    to, cc = (listed(correspondents(octets, root, name)) for name in ("To", "Cc"))
+    text = await computed(plaintext.weight(root), plaintext.readable, octets, root)
+    letter = Letter(
+        to=to, cc=cc, subject=root.header(octets, "Subject"), text=text[: letters.MAX_TEXT], forwards=(source,)
+    )
+    return letter, Original(reading.pieces(root))
 
 
 async def _forward(services: Services, visit: Visit, sources: Sequence[int]) -> Beginning:
@@ -78,4 +103,6 @@ _BEGINNINGS: dict[str, Callable[[Services, Visit, Sequence[int]], Awaitable[Begi
     "tous": _reply_all,
     "transferer": _forward,
     "joindre": _enclose,
+    "liste": _reply_list,
+    "modifier": _anew,
 }

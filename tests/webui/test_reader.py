@@ -1,0 +1,529 @@
+"""The reader: what it notices, what it offers, what it sends; each over a real store and through the front door."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from mailserver.identity import Principal
+from mailserver.mime.fields import Correspondent
+from mailserver.preferences import Preferences, revise
+from mailserver.store import agenda_items, agendas, sessions
+from tests.smtp.elsewhere import Names
+from tests.webui.house import House, Visitor, mail
+from tests.webui.website import Website, page
+from webui.outside import Outside, is_public
+from webui.reader import cautions, lookalikes
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Website]:
+    made = Website(tmp_path_factory.mktemp("site"), ["images.example.org"])
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, site: Website) -> Iterator[House]:
+    names = Names()
+    names.known["images.example.org", "A"] = ["127.0.0.1"]
+    outside = Outside(
+        resolver=names.resolver(),
+        trust=site.trust,
+        may_dial=lambda address: address == "127.0.0.1" or is_public(address),
+        ports=frozenset({443, site.port}),
+        seconds=3,
+    )
+    made = House(
+        tmp_path_factory.mktemp("house"),
+        sqlite_template,
+        outside,
+        web={"academy": "Académie d’Exemple", "phishing": "veille@ac-exemple.fr"},
+    )
+    yield made
+    made.close()
+    names.stop()
+
+
+@pytest.fixture(scope="module")
+def watch(house: House) -> Principal:
+    """Whoever is sent phishing."""
+    return house.person("Veille", "Sécurité", aliases=("veille@ac-exemple.fr",))
+
+
+def shown(house: House, visitor: Visitor, person: Principal, octets: bytes, query: str = "") -> str:
+    """The reader's page of a message that has just come."""
+    content = house.deliver(person, octets)
+    return visitor.get(f"/s/message/{content}{query}").text
+
+
+def opened(text: str) -> str:
+    """The id of the message that is open."""
+    found = re.search(r'name="m" value="(\d+)"', text)
+    assert found
+    return found.group(1)
+
+
+def choose(house: House, person: Principal, **changes: object) -> None:
+    """Set preferences."""
+    house.store.write_now(sessions.save_preferences, person.account_id, revise(Preferences(), changes))
+
+
+def html(body: str, sender: str = "Awa Diallo <awa.diallo@exemple.org>") -> bytes:
+    return (
+        f"From: {sender}\r\nSubject: page\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{body}"
+    ).encode()
+
+
+# ---------------------------------------------------------------------- where it comes from
+
+
+def test_badges_follow_what_our_own_door_wrote(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    outside = shown(house, at_home, emma, mail(sender="Inès <ines@ailleurs.example>"))
+    assert ">externe<" in outside
+    assert ">première fois<" in outside
+    again = shown(house, at_home, emma, mail("Encore", sender="Inès <ines@ailleurs.example>"))
+    assert ">première fois<" not in again
+    forged = shown(
+        house,
+        at_home,
+        emma,
+        mail(sender=f"Marc <{marc.address}>", more="Received: by ac-exemple.fr with HTTP id x; x\r\n"),
+    )
+    assert "interne vérifié" in forged  # a copy that came through no door of ours shows what its first trace says
+    house.run(
+        house.submission.submit(
+            marc, marc.address, (emma.address,), mail("De Marc", sender=f"Marc <{marc.address}>", to=emma.address)
+        )
+    )
+    inbox = at_home.get("/s/").text
+    link = re.search(r'href="(/s/message/\d+[^"]*)"[^>]*>(?:<[^>]+>)*[^<]*De Marc', inbox)
+    assert link
+    assert ">interne vérifié<" in at_home.get(link.group(1)).text
+    listed = shown(
+        house,
+        at_home,
+        emma,
+        mail("Liste", more="List-Id: Profs <profs.ac-exemple.fr>\r\nList-Post: <mailto:profs@ac-exemple.fr>\r\n"),
+    )
+    assert "liste : Profs" in listed
+    assert "Répondre à la liste" in listed
+
+
+# ---------------------------------------------------------------------- what is noticed
+
+
+def test_cautions_are_said_and_ordinary_mail_has_none(house: House, at_home: Visitor, emma: Principal) -> None:
+    quiet = shown(house, at_home, emma, mail("Sortie", body="Voici le lien : https://www.exemple.org/sortie\n"))
+    assert "Méfiance" not in quiet
+    phish = shown(
+        house,
+        at_home,
+        emma,
+        mail(
+            "Compte",
+            sender="Assistance <x@ac-exernple.fr>",
+            body="Votre mot de passe expire, cliquez : https://evil.test/x\n",
+        ),
+    )
+    assert "ressemble à ac-exemple.fr" in phish
+    assert "parle de mot de passe" in phish
+    named = shown(house, at_home, emma, mail("Nom", sender='"drh@ac-exemple.fr" <x@evil.test>'))
+    assert "Le nom affiché contient drh@ac-exemple.fr" in named
+    lies = shown(house, at_home, emma, html('<a href="https://evil.test/">https://www.ac-exemple.fr/</a>'), "?forme=1")
+    assert "mais mène à" in lies
+    mixed = shown(house, at_home, emma, html('<a href="https://раураl.test/">x</a>'), "?forme=1")
+    assert "plusieurs alphabets" in mixed
+
+
+@pytest.mark.parametrize(
+    ("host", "imitated"),
+    [
+        ("ac-exemple.fr", ""), ("mail.ac-exemple.fr", ""), ("ac-exernple.fr", "ac-exemple.fr"), ("ac-exemp1e.fr", "ac-exemple.fr"),
+        ("ac-exemples.fr", "ac-exemple.fr"), ("ac-exmeple.fr", "ac-exemple.fr"), ("ac-exemple.fr.evil.test", "ac-exemple.fr"),
+        ("ac-exemple-fr.evil.test", "ac-exemple.fr"), ("ac-exemple.com", "ac-exemple.fr"), ("xn--c-exemple-mvi.fr", "ac-exemple.fr"),
+        ("аc-exemple.fr", "ac-exemple.fr"), ("ac-dijon.fr", ""), ("exemple.org", ""), ("", ""), ("education.gouv.fr", ""),
+        ("educaton.gouv.fr", "education.gouv.fr"), ("google.com", ""),
+    ],
+)  # fmt: skip
+def test_lookalikes(host: str, imitated: str) -> None:
+    assert lookalikes.imitates(host, ("ac-exemple.fr", "education.gouv.fr")) == imitated
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("rapport.pdf", ""), ("rapport.pdf.exe", "exe"), ("page.HTML", "html"), ("x.docm", "docm"), ("a.exe. .", "exe"),
+        ("facture\u202egnp.exe", "exe"), ("x\u202etxt.pdf", "pdf"), ("photo.png\u200b.scr", "scr"), ("image.svg", "svg"), ("", ""),
+    ],
+)  # fmt: skip
+def test_dangerous_files(name: str, ending: str) -> None:
+    assert cautions.danger(name, "application/octet-stream") == ending
+
+
+# ---------------------------------------------------------------------- remote pictures
+
+
+def test_remote_pictures_wait_to_be_asked_for(house: House, at_home: Visitor, emma: Principal, site: Website) -> None:
+    site.answers["/logo.png"] = page(PNG)
+    site.answers["/x.svg"] = page(b"<svg onload=alert(1)>", "image/png")
+    address = f"https://images.example.org:{site.port}"
+    octets = html(
+        f"<img src='{address}/logo.png'><img src='http://images.example.org/b.png'><img src='{address}/x.svg'>"
+    )
+    text = shown(house, at_home, emma, octets, "?forme=1")
+    content = opened(text)
+    assert "3 images distantes bloquées" in text
+    assert "<img src" not in at_home.get(f"/s/corps/{content}").text
+    assert site.asked == []
+    text = at_home.get(f"/s/message/{content}?forme=1&images=1").text
+    assert "1 image distante bloquée" in text
+    body = at_home.get(f"/s/corps/{content}?images=1").text
+    signed = [one.replace("&amp;", "&") for one in re.findall(r'src="(/image\?[^"]+)"', body)]
+    assert len(signed) == 2
+    good = at_home.http.get(signed[0])
+    assert (good.status_code, good.headers["content-type"], good.content) == (200, "image/png", PNG)
+    assert good.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert at_home.http.get(signed[1]).status_code == 404  # its octets are no picture
+    asked = len(site.asked)
+    assert at_home.http.get(signed[0]).content == PNG
+    assert at_home.http.get(signed[1]).status_code == 404
+    assert len(site.asked) == asked  # kept, and the failure too
+
+
+def test_a_signed_address_is_for_one_person_one_picture_and_a_while(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal, site: Website
+) -> None:
+    site.answers["/c.png"] = page(PNG)
+    text = shown(house, at_home, emma, html(f"<img src='https://images.example.org:{site.port}/c.png'>"), "?forme=1")
+    body = at_home.get(f"/s/corps/{opened(text)}?images=1").text
+    signed = re.findall(r'src="(/image\?[^"]+)"', body)[0].replace("&amp;", "&")
+    other = house.visitor()
+    other.log_in(marc.login)
+    assert other.http.get(signed).status_code == 404
+    assert at_home.http.get(signed.replace("c.png", "d.png")).status_code == 404
+    assert at_home.http.get(re.sub(r"e=\d+", "e=99999999999", signed)).status_code == 404
+    assert at_home.http.get("/image").status_code == 404
+    house.clock.ahead += 3 * 86400
+    assert at_home.log_in(emma.login)
+    assert at_home.http.get(signed).status_code == 404
+    house.clock.ahead -= 3 * 86400
+
+
+def test_pictures_of_a_sender_can_be_shown_for_good(
+    house: House, at_home: Visitor, emma: Principal, site: Website
+) -> None:
+    octets = html(f"<img src='https://images.example.org:{site.port}/c.png'>", "Lettre <lettre@exemple.org>")
+    text = shown(house, at_home, emma, octets, "?forme=1")
+    content = opened(text)
+    text = at_home.post(f"/s/message/{content}/images", {"faire": "toujours"}).text
+    assert "1 image distante affichée" in text
+    assert "1 image distante affichée" in at_home.get(f"/s/message/{content}?forme=1").text
+    text = at_home.post(f"/s/message/{content}/images", {"faire": "demander"}).text
+    assert "1 image distante bloquée" in text
+
+
+# ---------------------------------------------------------------------- attachments
+
+
+def test_previews_and_the_archive(house: House, at_home: Visitor, emma: Principal) -> None:
+    parts = [
+        ("text/plain; charset=utf-8", "notes.txt", "héhé <script>alert(1)</script>".encode()),
+        ("image/png", "photo.png", PNG),
+        ("image/png", "fausse.png", b"<html>"),
+        ("application/pdf", "doc.pdf", b"%PDF-1.4 x"),
+        ("text/html", "page.html", b"<script>alert(1)</script>"),
+        ("image/png", "photo.png", PNG),
+    ]
+    octets = mail("Pièces").split(b"Content-Type")[0] + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    for kind, name, data in parts:
+        octets += (
+            f'--b\r\nContent-Type: {kind}\r\nContent-Disposition: attachment; filename="{name}"\r\n\r\n'.encode()
+            + data
+            + b"\r\n"
+        )
+    text = shown(house, at_home, emma, octets + b"--b--\r\n")
+    content = opened(text)
+    assert text.count("Aperçu") == 5
+    view = at_home.http.get(f"/s/piece/{content}/1/voir")
+    assert view.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "sandbox" in view.headers["content-security-policy"]
+    assert "héhé" in view.text
+    assert "image?" not in at_home.get(f"/s/message/{content}/apercu/2").text
+    assert f"/s/piece/{content}/2?image=1" in at_home.text
+    assert "n’est pas ce que son type annonce" in at_home.get(f"/s/message/{content}/apercu/3").text
+    assert at_home.http.get(f"/s/piece/{content}/4/voir").headers["content-type"] == "application/pdf"
+    assert at_home.http.get(f"/s/piece/{content}/5/voir").headers["content-disposition"].startswith("attachment")
+    assert at_home.http.get(f"/s/message/{content}/apercu/5").status_code == 404
+    archive = zipfile.ZipFile(io.BytesIO(at_home.http.get(f"/s/message/{content}/pieces.zip").content))
+    assert archive.namelist() == ["notes.txt", "photo.png", "fausse.png", "doc.pdf", "page.html", "photo (2).png"]
+    assert archive.read("photo (2).png") == PNG
+
+
+# ---------------------------------------------------------------------- receipts
+
+ASKS = "Return-Path: <{who}>\r\nDisposition-Notification-To: {who}\r\n"
+
+
+def test_a_receipt_is_sent_once_and_when_asked(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    text = shown(house, at_home, emma, mail("Convocation", more=ASKS.format(who=marc.address)))
+    content = opened(text)
+    assert "demande un accusé de lecture" in text
+    assert "Accusé de lecture envoyé" in at_home.post(f"/s/message/{content}/accuse", {"faire": "envoyer"}).text
+    assert "déjà donnée" in at_home.post(f"/s/message/{content}/accuse", {"faire": "envoyer"}).text
+    assert house.subjects(marc, "INBOX").count("Lu : Convocation") == 1
+    receipt = message_from_bytes(house.octets(marc, "INBOX"), policy=default)
+    assert receipt.get_content_type() == "multipart/report"
+    assert receipt.get_param("report-type") == "disposition-notification"
+    assert receipt["Return-Path"] == "<>"
+    _, fields, original = receipt.iter_parts()
+    written = fields.as_string()
+    assert fields.get_content_type() == "message/disposition-notification"
+    assert f"Final-Recipient: rfc822;{emma.address}" in written
+    assert "Disposition: manual-action/MDN-sent-manually; displayed" in written
+    assert original.get_content_type() == "text/rfc822-headers"
+
+
+def test_receipts_by_setting(house: House, at_home: Visitor, emma: Principal, marc: Principal) -> None:
+    choose(house, emma, receipts="jamais")
+    assert "accusé" not in shown(house, at_home, emma, mail("Un", more=ASKS.format(who=marc.address))).lower()
+    choose(house, emma, receipts="toujours")
+    assert "selon vos réglages" in shown(house, at_home, emma, mail("Deux", more=ASKS.format(who=marc.address)))
+    assert "automatic-action" in house.octets(marc, "INBOX").decode()
+    elsewhere = "Return-Path: <x@evil.test>\r\nDisposition-Notification-To: " + marc.address + "\r\n"
+    assert "demande un accusé" in shown(house, at_home, emma, mail("Trois", more=elsewhere))
+    bulk = ASKS.format(who=marc.address) + "List-Id: <a.b>\r\n"
+    assert "demande un accusé" not in shown(house, at_home, emma, mail("Quatre", more=bulk))
+    choose(house, emma)
+
+
+# ---------------------------------------------------------------------- passing on, reporting, leaving
+
+
+def test_a_message_is_redirected_as_it_is(house: House, at_home: Visitor, emma: Principal, marc: Principal) -> None:
+    text = shown(house, at_home, emma, mail("À toi", sender="Awa <awa@exemple.org>"))
+    content = opened(text)
+    at_home.get(f"/s/message/{content}/rediriger")
+    assert at_home.post(f"/s/message/{content}/rediriger", {"a": "personne du tout"}).status_code == 422
+    assert "Message redirigé" in at_home.post(f"/s/message/{content}/rediriger", {"a": marc.address}).text
+    passed = message_from_bytes(house.octets(marc, "INBOX"), policy=default)
+    assert passed["From"] == "Awa <awa@exemple.org>"
+    assert emma.address in passed["Resent-From"]
+    assert marc.address in passed["Resent-To"]
+    assert passed["Resent-Message-ID"] != passed["Message-ID"]
+    reader = house.visitor()
+    reader.log_in(marc.login)
+    reader.get("/s/")
+    text = reader.get(reader.links(r"/s/message/")[0]).text
+    assert f"redirigé par {emma.address}" in text
+
+
+def test_redirection_does_not_lend_the_badge(house: House, at_home: Visitor, emma: Principal, marc: Principal) -> None:
+    """A message that claims another colleague and is redirected is not verified as that colleague's."""
+    octets = mail("Faux", sender=f"Marc <{marc.address}>")
+    house.run(house.submission.resend(emma, [Correspondent("", marc.address)], octets))
+    reader = house.visitor()
+    reader.log_in(marc.login)
+    reader.get("/s/")
+    assert "interne vérifié" not in reader.get(reader.links(r"/s/message/")[0]).text
+
+
+def test_phishing_goes_to_who_watches_and_to_junk(
+    house: House, at_home: Visitor, emma: Principal, watch: Principal
+) -> None:
+    content = opened(shown(house, at_home, emma, mail("Votre compte", sender="x <x@evil.test>")))
+    assert "Message signalé" in at_home.post(f"/s/message/{content}/hameconnage", {}).text
+    assert "Votre compte" in house.subjects(emma, "Junk")
+    report = message_from_bytes(house.octets(watch, "INBOX"), policy=default)
+    attached = next(part for part in report.walk() if part.get_content_type() == "message/rfc822")
+    assert attached.get_content()["From"] == "x <x@evil.test>"
+
+
+def test_lists_are_left_by_mail_or_by_one_click(house: House, at_home: Visitor, emma: Principal, site: Website) -> None:
+    site.answers["/leave"] = page(b"ok", "text/plain")
+    address = f"https://images.example.org:{site.port}/leave"
+    post = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    content = opened(
+        shown(house, at_home, emma, mail("Clic", more=f"List-Unsubscribe: <mailto:a@b.example>, <{address}>\r\n{post}"))
+    )
+    site.asked.clear()
+    assert "désabonnement envoyée" in at_home.post(f"/s/message/{content}/desabonner", {}).text
+    assert site.asked[0].startswith(b"POST /leave ")
+    content = opened(
+        shown(
+            house,
+            at_home,
+            emma,
+            mail("Lettre", more="List-Unsubscribe: <mailto:out@liste.example?subject=stop%0d%0aBcc:%20x@y.z>\r\n"),
+        )
+    )
+    assert "désabonnement envoyée" in at_home.post(f"/s/message/{content}/desabonner", {}).text
+    to, octets = house.outgoing()[-1]
+    assert to == "out@liste.example"
+    assert b"Subject: stop Bcc: x@y.z\r\n" in octets
+    assert b"\nBcc" not in octets
+    inside = f"List-Unsubscribe: <https://127.0.0.1:{site.port}/leave>\r\n{post}"
+    content = opened(shown(house, at_home, emma, mail("Dedans", more=inside)))
+    site.asked.clear()
+    assert "n’a pas abouti" in at_home.post(f"/s/message/{content}/desabonner", {}).text
+    assert site.asked == []
+    content = opened(shown(house, at_home, emma, mail("Page", more=f"List-Unsubscribe: <{address}>\r\n")))
+    assert f'href="{address}" target="_blank"' in at_home.text
+    assert at_home.post(f"/s/message/{content}/desabonner", {}).status_code == 404
+
+
+# ---------------------------------------------------------------------- conversations
+
+
+def test_a_conversation_is_around_its_message(house: House, at_home: Visitor, emma: Principal) -> None:
+    house.deliver(emma, mail("Sortie", more="Message-ID: <s1@x.example>\r\n", body="premier\n"))
+    text = shown(house, at_home, emma, mail("Re: Sortie", more="References: <s1@x.example>\r\n", body="second\n"))
+    content = opened(text)
+    assert "2 messages dans cette conversation" not in text  # the first one has two Message-IDs: its own comes first
+    first = (
+        mail("Conseil").replace(b"Message-ID: <", b"X-Id: <").replace(b"MIME-", b"Message-ID: <c1@x.example>\r\nMIME-")
+    )
+    house.deliver(emma, first)
+    text = shown(house, at_home, emma, mail("Re: Conseil", more="References: <c1@x.example>\r\n", body="second\n"))
+    content = opened(text)
+    assert "2 messages dans cette conversation" in text
+    assert text.index("fil-conversation") < text.index('class="lettre"')
+    assert "deplie" in at_home.get(f"/s/message/{content}?deplier=1").text
+    choose(house, emma, newest_first=True)
+    text = at_home.get(f"/s/message/{content}").text
+    assert text.index("fil-conversation") > text.index('class="lettre"')
+    choose(house, emma, conversations=False)
+    assert "fil-conversation" not in at_home.get(f"/s/message/{content}").text
+    choose(house, emma)
+
+
+# ---------------------------------------------------------------------- invitations
+
+EVENT = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nSEQUENCE:{sequence}\r\n"
+    "DTSTAMP:20261101T000000Z\r\nDTSTART:20261201T090000Z\r\nDTEND:20261201T100000Z\r\nSUMMARY:Conseil\r\n"
+    "LOCATION:Salle 12\r\nORGANIZER;CN=Marc:mailto:{organizer}\r\nATTENDEE;PARTSTAT={answer};RSVP=TRUE:mailto:{attendee}\r\n"
+    "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\nDESCRIPTION:x\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+def itip(sender: str, method: str = "REQUEST", **fields: object) -> bytes:
+    values = {"uid": "u1@x", "sequence": 0, "organizer": sender, "answer": "NEEDS-ACTION", **fields}
+    calendar = EVENT.format(method=method, **values)
+    head = mail("Réunion", sender=f"Marc <{sender}>").split(b"Content-Type")[0].decode()
+    return f"{head}Content-Type: text/calendar; method={method}; charset=utf-8\r\n\r\n{calendar}".encode()
+
+
+def events(house: House, person: Principal) -> list[str]:
+    def read(tx) -> list[str]:  # type: ignore[no-untyped-def]
+        return [
+            item.text or ""
+            for one in agendas.listing(tx, person.account_id)
+            if one.tag == agendas.CALENDAR
+            for item in agenda_items.between(tx, person.account_id, one.id, 0, 4_000_000_000, "VEVENT")
+        ]
+
+    return house.store.read_now(read)
+
+
+def test_an_invitation_is_accepted_changed_and_cancelled(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    text = shown(house, at_home, emma, itip(marc.address, attendee=emma.address))
+    content = opened(text)
+    assert "mardi 1 décembre 2026, 10:00 – 11:00" in text
+    assert "heure de Paris" in text
+    assert "Rien d’autre dans votre agenda" in text
+    text = at_home.post(f"/s/message/{content}/invitation", {"faire": "oui"}).text
+    assert "Réunion acceptée" in text
+    assert "Vous avez accepté" in text
+    stored = events(house, emma)
+    assert len(stored) == 1
+    assert "PARTSTAT=ACCEPTED" in stored[0]
+    assert "METHOD" not in stored[0]
+    assert "VALARM" not in stored[0]
+    reply = message_from_bytes(house.octets(marc, "INBOX"), policy=default)
+    part = next(one for one in reply.walk() if one.get_content_type() == "text/calendar")
+    assert part.get_param("method") == "REPLY"
+    assert "PARTSTAT=ACCEPTED" in part.get_content().replace("\r\n ", "")
+    meets = shown(house, at_home, emma, itip(marc.address, uid="u2@x", attendee=emma.address))
+    assert "Au même moment dans votre agenda" in meets
+    assert "Réunion refusée" in at_home.post(f"/s/message/{opened(meets)}/invitation", {"faire": "non"}).text
+    assert len(events(house, emma)) == 1
+    forged = shown(
+        house, at_home, emma, itip("x@evil.test", "CANCEL", organizer=marc.address, attendee=emma.address, sequence=1)
+    )
+    assert "n’a pas été envoyée par l’organisateur" in forged
+    assert at_home.post(f"/s/message/{opened(forged)}/invitation", {"faire": "retirer"}).status_code == 403
+    at_home.get("/s/")
+    cancelled = shown(house, at_home, emma, itip(marc.address, "CANCEL", attendee=emma.address, sequence=1))
+    assert (
+        "retirée de votre agenda"
+        in at_home.post(f"/s/message/{opened(cancelled)}/invitation", {"faire": "retirer"}).text
+    )
+    assert events(house, emma) == []
+
+
+def test_a_reply_is_noted_from_its_attendee_only(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal
+) -> None:
+    mine = itip(marc.address, uid="u3@x", attendee=emma.address)
+    at_home.get("/s/")
+    content = opened(shown(house, at_home, emma, mine))
+    at_home.post(f"/s/message/{content}/invitation", {"faire": "peut-etre"})
+    assert "PARTSTAT=TENTATIVE" in events(house, emma)[-1]
+    false = shown(
+        house,
+        at_home,
+        emma,
+        itip("x@evil.test", "REPLY", uid="u3@x", organizer=emma.address, attendee=emma.address, answer="DECLINED"),
+    )
+    assert at_home.post(f"/s/message/{opened(false)}/invitation", {"faire": "noter"}).status_code == 403
+
+
+# ---------------------------------------------------------------------- the page
+
+
+def test_pane_page_and_quick_reply(house: House, at_home: Visitor, emma: Principal, marc: Principal) -> None:
+    content = house.deliver(emma, mail("Volet", sender=f"Marc <{marc.address}>"))
+    pane = at_home.http.get(f"/m/message/{content}", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    assert "HX-Request-Type" in pane.headers["vary"]
+    assert "<html" not in pane.text
+    assert '<h2 class="sujet" id="sujet" tabindex="-1">' in pane.text
+    whole = at_home.get(f"/m/message/{content}").text
+    assert '<h1 class="sujet" id="sujet" tabindex="-1">' in whole
+    form = dict(re.findall(r'<input type="hidden" name="(cle|repond|a|objet)" value="([^"]*)"', whole))
+    sent = at_home.post("/m/ecrire", {**form, "a": marc.address, "texte": "Bien reçu.", "faire": "envoyer"})
+    assert sent.status_code == 200
+
+
+def test_answers_to_a_list_and_letters_written_anew(house: House, at_home: Visitor, emma: Principal) -> None:
+    listed = mail(
+        "Liste",
+        more="List-Id: <a.b>\r\nList-Post: <mailto:profs@exemple.org>\r\nX-Web-Letter: {}\r\n",
+        body="texte à reprendre\n",
+    )
+    content = house.deliver(emma, listed)
+    assert "profs@exemple.org" in at_home.get(f"/s/ecrire?liste={content}").text
+    anew = at_home.get(f"/s/ecrire?modifier={content}").text
+    assert "texte à reprendre" in anew
+    assert 'value="Liste"' in anew
+
+
+def test_header_and_source_are_shown_as_text(house: House, at_home: Visitor, emma: Principal) -> None:
+    content = house.deliver(emma, mail("<b>x</b>", more="X-A: =?utf-8?q?=E2=80=AE<i>?=\r\n"))
+    for what in ("entetes", "source", "imprimer"):
+        text = at_home.get(f"/s/message/{content}/{what}").text
+        assert "&lt;b&gt;x" in text
+        assert "<b>x</b>" not in text
