@@ -45,7 +45,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, site:
         tmp_path_factory.mktemp("house"),
         sqlite_template,
         outside,
-        web={"academy": "Académie d’Exemple", "phishing": "veille@ac-exemple.fr"},
+        web={"academy": "Académie d’Exemple", "phishing": "veille.securite@ac-exemple.fr"},
     )
     yield made
     made.close()
@@ -55,7 +55,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, site:
 @pytest.fixture(scope="module")
 def watch(house: House) -> Principal:
     """Whoever is sent phishing."""
-    return house.person("Veille", "Sécurité", aliases=("veille@ac-exemple.fr",))
+    return house.person("Veille", "Sécurité")
 
 
 def shown(house: House, visitor: Visitor, person: Principal, octets: bytes, query: str = "") -> str:
@@ -105,10 +105,8 @@ def test_badges_follow_what_our_own_door_wrote(
             marc, marc.address, (emma.address,), mail("De Marc", sender=f"Marc <{marc.address}>", to=emma.address)
         )
     )
-    inbox = at_home.get("/s/").text
-    link = re.search(r'href="(/s/message/\d+[^"]*)"[^>]*>(?:<[^>]+>)*[^<]*De Marc', inbox)
-    assert link
-    assert ">interne vérifié<" in at_home.get(link.group(1)).text
+    at_home.get("/s/")
+    assert ">interne vérifié<" in at_home.get(at_home.links(r"/s/message/")[0]).text
     listed = shown(
         house,
         at_home,
@@ -148,13 +146,25 @@ def test_cautions_are_said_and_ordinary_mail_has_none(house: House, at_home: Vis
 @pytest.mark.parametrize(
     ("host", "imitated"),
     [
-        ("ac-exemple.fr", ""), ("mail.ac-exemple.fr", ""), ("ac-exernple.fr", "ac-exemple.fr"), ("ac-exemp1e.fr", "ac-exemple.fr"),
-        ("ac-exemples.fr", "ac-exemple.fr"), ("ac-exmeple.fr", "ac-exemple.fr"), ("ac-exemple.fr.evil.test", "ac-exemple.fr"),
-        ("ac-exemple-fr.evil.test", "ac-exemple.fr"), ("ac-exemple.com", "ac-exemple.fr"), ("xn--c-exemple-mvi.fr", "ac-exemple.fr"),
-        ("аc-exemple.fr", "ac-exemple.fr"), ("ac-dijon.fr", ""), ("exemple.org", ""), ("", ""), ("education.gouv.fr", ""),
-        ("educaton.gouv.fr", "education.gouv.fr"), ("google.com", ""),
+        ("ac-exemple.fr", ""),
+        ("mail.ac-exemple.fr", ""),
+        ("ac-exernple.fr", "ac-exemple.fr"),
+        ("ac-exemp1e.fr", "ac-exemple.fr"),
+        ("ac-exemples.fr", "ac-exemple.fr"),
+        ("ac-exmeple.fr", "ac-exemple.fr"),
+        ("ac-exemple.fr.evil.test", "ac-exemple.fr"),
+        ("ac-exemple-fr.evil.test", "ac-exemple.fr"),
+        ("ac-exemple.com", "ac-exemple.fr"),
+        ("xn--c-exemple-zyh.fr", "ac-exemple.fr"),
+        ("аc-exemple.fr", "ac-exemple.fr"),
+        ("ac-dijon.fr", ""),
+        ("exemple.org", ""),
+        ("", ""),
+        ("education.gouv.fr", ""),
+        ("educaton.gouv.fr", "education.gouv.fr"),
+        ("google.com", ""),
     ],
-)  # fmt: skip
+)
 def test_lookalikes(host: str, imitated: str) -> None:
     assert lookalikes.imitates(host, ("ac-exemple.fr", "education.gouv.fr")) == imitated
 
@@ -162,10 +172,18 @@ def test_lookalikes(host: str, imitated: str) -> None:
 @pytest.mark.parametrize(
     ("name", "ending"),
     [
-        ("rapport.pdf", ""), ("rapport.pdf.exe", "exe"), ("page.HTML", "html"), ("x.docm", "docm"), ("a.exe. .", "exe"),
-        ("facture\u202egnp.exe", "exe"), ("x\u202etxt.pdf", "pdf"), ("photo.png\u200b.scr", "scr"), ("image.svg", "svg"), ("", ""),
+        ("rapport.pdf", ""),
+        ("rapport.pdf.exe", "exe"),
+        ("page.HTML", "html"),
+        ("x.docm", "docm"),
+        ("a.exe. .", "exe"),
+        ("facture\u202egnp.exe", "exe"),
+        ("x\u202etxt.pdf", "pdf"),
+        ("photo.png\u200b.scr", "scr"),
+        ("image.svg", "svg"),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_dangerous_files(name: str, ending: str) -> None:
     assert cautions.danger(name, "application/octet-stream") == ending
 
@@ -411,9 +429,11 @@ def test_a_conversation_is_around_its_message(house: House, at_home: Visitor, em
 # ---------------------------------------------------------------------- invitations
 
 EVENT = (
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nSEQUENCE:{sequence}\r\n"
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
+    "SEQUENCE:{sequence}\r\n"
     "DTSTAMP:20261101T000000Z\r\nDTSTART:20261201T090000Z\r\nDTEND:20261201T100000Z\r\nSUMMARY:Conseil\r\n"
-    "LOCATION:Salle 12\r\nORGANIZER;CN=Marc:mailto:{organizer}\r\nATTENDEE;PARTSTAT={answer};RSVP=TRUE:mailto:{attendee}\r\n"
+    "LOCATION:Salle 12\r\nORGANIZER;CN=Marc:mailto:{organizer}\r\nATTENDEE;PARTSTAT={answer};"
+    "RSVP=TRUE:mailto:{attendee}\r\n"
     "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\nDESCRIPTION:x\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 
