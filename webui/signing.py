@@ -22,9 +22,9 @@ def signed(visit: Visit, letter: Letter, those: Sequence[Signature], wanted: int
     """The letter with this signature in place of the one it has, which only goes if nobody changed it."""
     old, new = _text(visit, those, letter.signature), _text(visit, those, wanted)
     text = letter.text
-    if (block := _block(old)) and block in text:
+    if (block := _block(old).rstrip("\n")) and block in text:
         before, _, after = text.rpartition(block)
-        text = before + _block(new) + after
+        text = before + _block(new).rstrip("\n") + after
     else:
         text = text.rstrip("\n") + _block(new)
     html = letter.html

@@ -49,7 +49,9 @@ export function mount(desk, field, saving) {
 
   // What the form posts: pictures by their names as parts.
   function write() {
-    const copy = root.cloneNode(true);
+    // In a document that loads nothing: no browser knows `cid:`.
+    const copy = document.implementation.createHTMLDocument("").body;
+    copy.innerHTML = root.innerHTML;
     for (const image of copy.querySelectorAll("img[data-cid]")) {
       image.setAttribute("src", `cid:${image.dataset.cid}`);
       image.removeAttribute("data-cid");

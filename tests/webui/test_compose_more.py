@@ -1,0 +1,404 @@
+"""Writing beyond plain letters: formatted text, quotations, signatures and models, what is asked before sending, drafts
+that a script keeps, attachments from elsewhere, several messages passed on."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from mailserver.identity import Principal
+from mailserver.mime import Part, scan, unpack
+from mailserver.store import lists, sessions, webmail
+from tests.webui.house import PASSWORD, House, Visitor, mail
+from tests.webui.test_compose import form, send
+from tests.webui.test_mail import formatted
+
+
+@pytest.fixture(scope="module")
+def zoe(house: House) -> Principal:
+    return house.person("Zoé", "Lectrice")
+
+
+_counter: list[int] = []
+
+
+@pytest.fixture
+def person(house: House) -> Principal:
+    _counter.append(0)
+    return house.person("Ines", f"Plume-{len(_counter)}")
+
+
+@pytest.fixture
+def browser(house: House, person: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(person.login)
+    return made
+
+
+def parsed(octets: bytes) -> Part:
+    return unpack(scan(octets).parts)
+
+
+def part(octets: bytes, kind: str) -> str:
+    return next(one for one in parsed(octets).walk() if one.type == kind).text(octets)
+
+
+# ---------------------------------------------------------------------- formatted text
+
+
+HOSTILE = (
+    '<p onclick="x()">Bonjour <b>Zoé</b><script>alert(1)</script><img src="https://espion.test/p.gif">'
+    '<img src="cid:autre@x"><a href="javascript:alert(1)">ici</a><style>p{}</style>'
+    '<span style="position:fixed;color:red">rouge</span></p>'
+)
+
+
+def test_html_is_cleaned_again_and_goes_with_its_plain_text(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    browser.get("/m/ecrire")
+    send(browser, a=zoe.login, objet="Mis en forme", texte="ignoré", html=HOSTILE, editeur="1")
+    octets = house.octets(zoe, "INBOX")
+    assert [one.type for one in parsed(octets).walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    html, text = part(octets, "text/html"), part(octets, "text/plain")
+    for bad in ("onclick", "script", "espion", "javascript", "position", "<style"):
+        assert bad not in html
+    assert "<b>Zoé</b>" in html
+    assert "color:" in html
+    assert "Bonjour Zoé" in text
+    assert "ignoré" not in text
+
+
+def test_without_the_editor_changed_text_wins_and_unchanged_text_keeps_its_form(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """A formatted draft opened in a page without script: nothing is lost that was not changed."""
+    browser.get("/m/ecrire")
+    data = form(browser, a=zoe.login, objet="Deux formes", html="<div>Bonjour <b>à tous</b></div>", editeur="1")
+    browser.post("/m/ecrire", {**data, "faire": "enregistrer"})
+    assert "Si vous modifiez le texte ici" in browser.text
+    assert form(browser)["texte"].strip() == "Bonjour à tous"
+    kept = re.search(r'<textarea name="html" hidden>\n(.*?)</textarea>', browser.text, re.DOTALL)
+    assert kept
+    page = {"html": "<div>Bonjour <b>à tous</b></div>"}
+    browser.post("/m/ecrire", form(browser, **page, faire="enregistrer"))
+    assert "<b>à tous</b>" in part(house.octets(person, "Drafts"), "text/html")
+    browser.post("/m/ecrire", form(browser, **page, texte="Bonjour à toutes", faire="enregistrer"))
+    assert parsed(house.octets(person, "Drafts")).type == "text/plain"
+    browser.post("/m/ecrire", form(browser, faire="format:html"))
+    assert 'name="html"' in browser.text
+    browser.post("/m/ecrire", form(browser, html="<div>Bonjour à toutes</div>", faire="format:texte"))
+    assert 'name="html"' not in browser.text
+    assert form(browser)["texte"].strip() == "Bonjour à toutes"
+
+
+# ---------------------------------------------------------------------- quotations
+
+
+def test_quotation_keeps_the_form_and_pictures_of_the_original(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    source = house.deliver(person, formatted())
+    browser.get(f"/m/ecrire?repondre={source}")
+    send(browser, a=zoe.login, html="<div>Ma réponse</div>", editeur="1")
+    octets = house.octets(zoe, "INBOX")
+    html = part(octets, "text/html")
+    assert html.index("Ma réponse") < html.index("<blockquote")
+    for name in re.findall(r'src="cid:([^"]+)"', html):
+        assert any(one.content_id == name for one in parsed(octets).walk())
+
+
+def test_quotation_may_be_left_out_or_changed(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    source = house.deliver(person, mail("Cité", body="première ligne\nseconde ligne\n"))
+    browser.get(f"/s/ecrire?repondre={source}")
+    data = form(browser, a=zoe.login, texte="sans")
+    del data["citation"]
+    browser.post("/s/ecrire", {**data, "faire": "envoyer"})
+    assert "première ligne" not in house.octets(zoe, "INBOX").decode()
+    browser.get(f"/s/ecrire?repondre={source}")
+    browser.post("/s/ecrire", form(browser, a=zoe.login, texte="avec", faire="citer"))
+    text = form(browser)["texte"]
+    assert text.startswith("avec")
+    assert "> première ligne" in text
+    assert 'name="citation"' not in browser.text
+    send(browser, texte=text.replace("> seconde ligne", ""))
+    assert b"seconde" not in house.octets(zoe, "INBOX")
+
+
+def test_answer_below_the_quotation(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"answer_below": True})
+    source = house.deliver(person, mail("Dessous", body="question\n"))
+    browser.get(f"/s/ecrire?repondre={source}")
+    send(browser, a=zoe.login, texte="réponse")
+    text = part(house.octets(zoe, "INBOX"), "text/plain")
+    assert text.index("> question") < text.index("réponse")
+
+
+def test_quotation_of_a_message_that_is_gone_is_no_fault(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    source = house.deliver(person, mail("Bientôt effacé"))
+    browser.get(f"/s/ecrire?repondre={source}")
+    data = form(browser, a=zoe.login, texte="quand même")
+    inbox = house.box(person, "INBOX")
+    house.store.write_now(webmail.erase, person.account_id, inbox.id, [source])
+    assert "Message envoyé" in browser.post("/s/ecrire", {**data, "faire": "envoyer"}).text
+
+
+# ---------------------------------------------------------------------- signatures and models
+
+
+def keep_habit(browser: Visitor, **values: str) -> httpx.Response:
+    browser.get("/s/reglages/ecriture")
+    return browser.post("/s/reglages/ecriture", values)
+
+
+def test_signatures_belong_to_purposes_and_can_be_changed(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"signature": "Inès, habituelle"})
+    keep_habit(browser, quoi="signature", nom="Réponses", texte="I. P., en bref", usage="reply")
+    assert "Réponses" in keep_habit(browser, quoi="signature", nom="Longue", texte="Inès Plume\nLycée", usage="x").text
+    source = house.deliver(person, mail("À signer"))
+    browser.get(f"/s/ecrire?repondre={source}")
+    assert "I. P., en bref" in form(browser)["texte"]
+    browser.get("/s/ecrire")
+    assert "Inès Plume\nLycée" in form(browser)["texte"]  # for all letters, so before the usual one
+    browser.post("/s/ecrire", form(browser, texte="Corps" + form(browser)["texte"], signe="0", faire="signature"))
+    text = form(browser)["texte"]
+    assert text.strip() == "Corps\n\n-- \nInès, habituelle"
+    browser.post("/s/ecrire", form(browser, texte=text.replace("Corps", "Corps changé"), signe="-1", faire="signature"))
+    assert form(browser)["texte"].strip() == "Corps changé"
+
+
+def test_models_are_inserted_and_are_ones_own(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    keep_habit(browser, quoi="modele", nom="Convocation", objet="Réunion du {date}", texte="Vous êtes convoqué.")
+    browser.get("/s/ecrire")
+    number = re.search(r'<option value="(\d+)">Convocation', browser.text)
+    assert number
+    browser.post("/s/ecrire", form(browser, texte="PS", modele=number[1], faire="modele"))
+    data = form(browser)
+    assert data["objet"] == "Réunion du {date}"
+    assert data["texte"].startswith("Vous êtes convoqué.\n\nPS")
+    other = house.visitor()
+    other.log_in(zoe.login)
+    assert "Convocation" not in other.get("/s/ecrire").text
+    other.get("/s/reglages/ecriture")
+    forged = {"quoi": "modele", "numero": number[1], "nom": "Volé", "texte": "x"}
+    assert other.post("/s/reglages/ecriture", forged).status_code == 404
+    assert other.post(
+        "/s/reglages/ecriture", {**forged, "numero": "", "proprietaire": str(person.account_id)}, page=browser.text
+    ).status_code in (400, 403)
+    assert keep_habit(browser, quoi="modele", nom="", texte="x").status_code == 422
+    keep_habit(browser, quoi="modele", numero=number[1], faire="supprimer")
+    assert "Convocation" not in browser.get("/s/ecrire").text
+
+
+# ---------------------------------------------------------------------- what is asked before sending
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Veuillez trouver ci-joint le document", True),
+        ("Je vous joins les copies", True),
+        ("en pièce jointe", True),
+        ("Please find attached the file", True),
+        ("Bonne journée\n\n-- \nVoir la pièce jointe de ma signature", False),
+        ("> ci-joint\nMerci", False),
+        ("Rejoins-nous demain", False),
+    ],
+)
+def test_announced_attachment(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, text: str, asked: bool
+) -> None:
+    browser.get("/s/ecrire")
+    answer = send(browser, a=zoe.login, objet="o", texte=text)
+    assert ("annonce une pièce jointe" in answer.text) is asked
+
+
+def test_strangers_in_a_conversation_of_the_house(house: House, person: Principal, browser: Visitor) -> None:
+    source = house.deliver(person, mail("Interne", sender="Z <zoe.lectrice@ac-exemple.fr>", to=person.address))
+    browser.get(f"/s/ecrire?repondre={source}")
+    text = send(browser, cc="dehors@exemple.org", texte="x").text
+    assert "part aussi à l’extérieur" in text
+    assert "dehors@exemple.org" in text
+    outside = house.deliver(person, mail("Externe", to=person.address))
+    browser.get(f"/s/ecrire?repondre={outside}")
+    assert "Message envoyé" in send(browser, texte="x").text
+
+
+def test_answer_to_a_whole_list_and_blind_copies_only(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    address = f"amis-{len(_counter)}@ac-exemple.fr"
+    house.store.write_now(lists.create, address, "Amis", "")
+    house.store.write_now(lists.add_members, address, [zoe.address])
+    source = house.deliver(person, mail("À la liste", to=f"{person.address}, {address}"))
+    browser.get(f"/s/ecrire?tous={source}")
+    assert f"toute la liste {address}" in send(browser, texte="x").text
+    browser.get("/s/ecrire")
+    assert "copie cachée" in send(browser, cci=zoe.login, objet="o", texte="x").text
+
+
+def test_crowd_gets_a_copy_each(house: House, person: Principal, browser: Visitor) -> None:
+    crowd = ", ".join(f"p{number}@exemple.org" for number in range(12))
+    browser.get("/s/ecrire")
+    text = send(browser, a=crowd, objet="Chacun", texte="x").text
+    draft = re.search(r'action="/s/ecrire/(\d+)/envoyer"', text)
+    assert draft
+    before = len(house.outgoing())
+    browser.post(f"/s/ecrire/{draft[1]}/envoyer", {"faire": "separes"})
+    gone = house.outgoing()[before:]
+    assert len(gone) == 12
+    assert all(parsed(octets).header(octets, "To") == address for address, octets in gone)
+
+
+# ---------------------------------------------------------------------- drafts that a script keeps
+
+
+def kept(browser: Visitor, path: str = "garder", files: Any = None, **values: str) -> httpx.Response:
+    mark = re.search(r'name="m_" value="([^"]+)"', browser.text)
+    assert mark
+    return browser.http.post(f"/m/ecrire/{path}", data={"m_": mark[1], **values}, files=files)
+
+
+def test_script_keeps_one_draft_and_hears_of_others(house: House, person: Principal, browser: Visitor) -> None:
+    browser.get("/m/ecrire")
+    data = form(browser, objet="Au fil de l’eau")
+    one = kept(browser, **{**data, "texte": "un"}).json()
+    two = kept(browser, **{**data, "texte": "deux", "brouillon": str(one["brouillon"])}).json()
+    assert house.subjects(person, "Drafts") == ["Au fil de l’eau"]
+    stale = kept(browser, **{**data, "texte": "trois", "brouillon": str(one["brouillon"])})
+    assert stale.status_code == 409
+    assert stale.json()["autre"] == two["brouillon"]
+    assert stale.json()["autre_texte"].strip() == "deux"
+    assert house.subjects(person, "Drafts") == ["Au fil de l’eau"]
+    assert part(house.octets(person, "Drafts"), "text/plain").strip() == "deux"
+
+
+def test_script_sends_one_file_a_request(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    browser.get("/m/ecrire")
+    data = form(browser)
+    first = kept(browser, "piece", [("piece", ("a.txt", b"un", "text/plain"))], cle=data["cle"]).json()
+    both = kept(
+        browser,
+        "piece",
+        [("piece", ("b.txt", b"deux", "text/plain"))],
+        cle=first["cle"],
+        brouillon=str(first["brouillon"]),
+    ).json()
+    assert [one["nom"] for one in both["pieces"]] == ["a.txt", "b.txt"]
+    assert "Mo une fois codés" in both["place"]
+    less = kept(browser, **{**data, "brouillon": str(both["brouillon"]), "retirer": both["pieces"][0]["numero"]}).json()
+    assert [one["nom"] for one in less["pieces"]] == ["b.txt"]
+    room = house.settings.limits.message_size
+    big = kept(
+        browser,
+        "piece",
+        [("piece", ("c.bin", b"x" * room, "x/y"))],
+        cle=data["cle"],
+        brouillon=str(less["brouillon"]),
+    )
+    assert big.status_code == 413
+    assert "dépassent" in big.json()["texte"]
+
+
+def test_pictures_of_a_text_are_shown_to_their_author_only(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    browser.get("/m/ecrire")
+    data = form(browser)
+    picture = b"\x89PNG\r\n\x1a\n" + b"x" * 20
+    one = kept(browser, "piece", [("piece", ("p.png", picture, "image/png"))], cle=data["cle"], cid="c1@x").json()
+    assert one["pieces"] == []
+    html = '<div><img src="cid:c1@x" alt="un point"></div>'
+    data = {**data, "brouillon": str(one["brouillon"]), "html": html, "editeur": "1"}
+    two = kept(browser, **data).json()
+    path = f"/m/ecrire/{two['brouillon']}/image?cid=c1@x"
+    shown = browser.http.get(path)
+    assert shown.content == picture
+    assert shown.headers["content-type"] == "image/png"
+    assert (
+        f'src="{path.replace("&", "&amp;")}"'.replace('"', "&#34;") in browser.get(f"/m/ecrire/{two['brouillon']}").text
+    )
+    other = house.visitor()
+    other.log_in(zoe.login)
+    assert other.get(path).status_code == 404
+    three = kept(browser, **{**data, "brouillon": str(two["brouillon"]), "html": "<div>sans</div>"}).json()
+    assert browser.http.get(f"/m/ecrire/{three['brouillon']}/image?cid=c1@x").status_code == 404
+
+
+def test_session_is_renewed_in_place_by_its_own_person(house: House, person: Principal, zoe: Principal) -> None:
+    browser = house.visitor()
+    browser.log_in(person.login)
+    browser.get("/m/ecrire")
+    page = browser.text
+    assert browser.http.get("/session/etat").json()["reste"] > 0
+    house.clock.ahead += 13 * 3600
+    assert browser.http.get("/session/etat").json()["reste"] == 0
+    wrong = browser.post("/session/renouveler", {"mot_de_passe": "faux"}, page=page)
+    assert wrong.status_code == 401
+    answer = browser.post("/session/renouveler", {"mot_de_passe": PASSWORD}, page=page).json()
+    saved = browser.http.post("/m/ecrire/garder", data={"m_": answer["marque"], "cle": "k", "texte": "suite"})
+    assert saved.status_code == 200
+    stranger = house.visitor()
+    stranger.get("/")
+    assert stranger.http.post("/session/renouveler", data={"mot_de_passe": PASSWORD}).status_code == 403
+
+
+# ---------------------------------------------------------------------- from elsewhere
+
+
+def with_file(name: str, octets: bytes) -> bytes:
+    return (
+        (
+            f"From: a@exemple.org\r\nSubject: Avec {name}\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: multipart/mixed; boundary=M\r\n\r\n--M\r\nContent-Type: text/plain\r\n\r\nVoilà.\r\n"
+            f'--M\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename="{name}"\r\n\r\n'
+        ).encode()
+        + octets
+        + b"\r\n--M--\r\n"
+    )
+
+
+def test_attachment_of_another_message(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    house.deliver(person, with_file("notes.csv", b"1;2"))
+    theirs = house.deliver(zoe, with_file("secret.csv", b"3;4"))
+    browser.get("/s/ecrire")
+    browser.post("/s/ecrire", form(browser, a=zoe.login, objet="Emprunt", texte="x", faire="depuis"))
+    assert "Avec notes.csv" in browser.text
+    ticked = re.search(r'name="prendre" value="([^"]+)"', browser.text)
+    assert ticked
+    path = str(browser.page.url.path) if browser.page else ""
+    browser.post(path, {"prendre": [ticked[1], f"{theirs}:2"]})
+    assert "notes.csv" in browser.text
+    assert "secret.csv" not in browser.text
+    send(browser)
+    octets = house.octets(zoe, "INBOX")
+    assert [one.filename for one in parsed(octets).attachments()] == ["notes.csv"]
+
+
+def test_several_messages_are_passed_on(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    sources = [house.deliver(person, mail(f"Numéro {number}")) for number in range(3)]
+    browser.get(f"/s/ecrire?joindre={sources[0]},{sources[1]}&joindre={sources[2]}")
+    assert form(browser)["objet"] == "3 messages transférés"
+    ticked = re.findall(r'name="reprise" value="([^"]+)" checked', browser.text)
+    browser.post("/s/ecrire", {**form(browser, a=zoe.login, texte="x", faire="envoyer"), "reprise": ticked})
+    octets = house.octets(zoe, "INBOX")
+    assert [one.type for one in parsed(octets).attachments()] == ["message/rfc822"] * 3
+
+
+def test_answer_comes_from_the_address_that_was_written_to(house: House, person: Principal, browser: Visitor) -> None:
+    alias = f"{person.login}@ac-exemple.fr"
+    source = house.deliver(person, mail("Alias", to=alias))
+    browser.get(f"/s/ecrire?repondre={source}")
+    assert f'value="{alias}" selected' in browser.text
+    send(browser, a="x@exemple.org", texte="x", de=alias)
+    octets = house.octets(person, "Sent")
+    assert alias in parsed(octets).header(octets, "From")
