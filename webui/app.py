@@ -67,6 +67,7 @@ from webui import (
     welcome,
     writinghabits,
 )
+from webui.admin import routes as admin
 from webui.agenda import routes as agenda
 from webui.assets import Assets
 from webui.doors import Doors, Endpoint
@@ -212,6 +213,7 @@ def _routes(services: Services, doors: Doors, registry: CollectorRegistry, flux:
         Route("/bienvenue", doors.visit(welcome.show), methods=["GET"]),
         Route("/bienvenue", doors.visit(welcome.accept), methods=["POST"]),
         Route("/bienvenue/informations", doors.visit(welcome.take)),
+        *admin.routes(doors),
         Route("/secretariat", doors.visit(secretariat.show)),
         Route("/secretariat/lettres", doors.visit(secretariat.print_letters), methods=["POST"]),
         Route("/secretariat/code/{account:key}", doors.visit(secretariat.ask_renewal), methods=["GET"]),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, case, delete, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
 
 from mailserver.store.schema.accounts import familiar_peer, guess
 from mailserver.store.statements import Statement, Tx
@@ -82,6 +82,16 @@ def block(tx: Tx, key: str, seconds: int) -> None:
 def forget(tx: Tx, key: str) -> None:
     """The right password came: the wrong ones before it were slips."""
     tx.run(_FORGET, wanted=key)
+
+
+def blocked_until(tx: Tx, keys: Sequence[str]) -> int:
+    """Until when any of these keys is refused, or what was counted apart from peers that its account knows; 0: none."""
+    latest = 0
+    for key in keys:
+        here = or_(guess.c.key == key, guess.c.key.startswith(f"{key} from ", autoescape=True))
+        found = tx.execute(select(func.max(guess.c.blocked_until)).where(here)).scalar()
+        latest = max(latest, int(found or 0))
+    return latest
 
 
 def forget_all(tx: Tx, keys: Sequence[str]) -> int:

@@ -1,0 +1,250 @@
+"""The console in a real Chromium: a day of an administrator by keyboard, every screen with axe, its policy."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from directory import rosters
+from directory.rosters import House as Lists
+from directory.rosters import NewList
+from mailserver.identity import ListKind, Principal, Role
+from mailserver.settings import FILE_NAME
+from mailserver.store import bulletins, jobs, measures, rules, schools
+from mailserver.store.audit import Origin
+from mailserver.store.bulletins import Draft, Kind
+from mailserver.store.jobs import JobState
+from mailserver.store.measures import HOUR, Measure
+from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.house import DOMAIN, PASSWORD, House, mail
+from tests.webui.test_browser import _violations
+from tests.webui.test_security import Phone, set_up
+
+pytestmark = pytest.mark.needs("chromium")
+
+UAI = "0210006T"
+ORIGIN = Origin("achef", "console")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    made = House(folder / "instance", sqlite_template)
+    (folder / "instance" / FILE_NAME).write_text(f'domain = "{DOMAIN}"\n')
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def administrator(house: House) -> Principal:
+    return house.person("Ada", "Chef", Role.ADMIN)
+
+
+@pytest.fixture(scope="module")
+def phone(house: House, administrator: Principal) -> Phone:
+    visitor = house.visitor()
+    visitor.log_in(administrator.login)
+    return set_up(house, visitor)[0]
+
+
+@pytest.fixture(scope="module")
+def academy(house: House, administrator: Principal) -> dict[str, str]:
+    """Something on every screen; the addresses of the screens by name."""
+    write = house.store.write_now
+    facts = [
+        schools.Facts(UAI, "Lycée Carnot", "LYC", "PU", "16 boulevard Thiers", "21000", "Dijon", "03 80 00 00 00"),
+        schools.Facts("0580031U", "Collège Les Loges", "CLG", town="Nevers"),
+    ]
+    write(schools.upsert, facts)
+    person = house.person("Emma", "Dupont-Vaillant", uai=UAI, discipline="Histoire-géographie", numen="21E2600123ABC")
+    other = house.person("Marc", "Leblanc", Role.STAFF, uai=UAI)
+    for number in range(12):
+        house.person(f"Élève{number}", "Ordinaire", Role.PUPIL, password="", uai=UAI)
+    our = Lists.of(house.settings)
+    listed = f"profs-carnot@{DOMAIN}"
+    write(
+        rosters.make,
+        our,
+        NewList(listed, "Professeurs de Carnot", (person.address,), (other.address,), uai=UAI),
+        ORIGIN,
+    )
+    box = f"accueil@{DOMAIN}"
+    write(
+        rosters.make, our, NewList(box, "Accueil", members=(person.address,), uai=UAI, kind=ListKind.FUNCTION), ORIGIN
+    )
+    for number in range(6):
+        house.deliver(person, mail(f"Sujet {number}"))
+        recipients = (f"famille{number}@exemple.org", other.address)
+        house.run(house.submission.submit(person, person.address, recipients, mail(sender=person.address)))
+    now = int(house.clock.now())
+    hour = now - now % HOUR
+    for back in range(24 * 8):
+        for name, count in (("received", 40 + back * 7 % 61), ("submitted", 11 + back * 5 % 23), ("failed", back % 4)):
+            write(measures.keep, [Measure(name, hour - back * HOUR, count, count * 5000)])
+    write(measures.keep, house.store.read_now(measures.gauges))
+    write(
+        bulletins.post, ORIGIN, Draft(Kind.ANNOUNCEMENT, now, 0, "Campagne de mutations : les serveurs seront chargés.")
+    )
+    job = write(jobs.begin, "plan", administrator.account_id, "achef", "", {"original": "rentrée.csv", "file": "x.csv"})
+    write(jobs.end, job, JobState.DONE, _plan())
+    running = write(jobs.begin, "apply", administrator.account_id, "achef", "", {"original": "rentrée.csv"})
+    write(jobs.advance, running, 320, 1000)
+    return {
+        "accueil": "/admin",
+        "mesures": "/admin/mesures",
+        "sante": "/admin/sante",
+        "annonces": "/admin/annonces",
+        "comptes": "/admin/comptes",
+        "compte": f"/admin/comptes/{person.account_id}",
+        "nouveau": "/admin/comptes/nouveau",
+        "etablissements": "/admin/etablissements",
+        "etablissement": f"/admin/etablissements/{UAI}",
+        "listes": "/admin/listes",
+        "liste": f"/admin/listes/{listed}",
+        "boites": "/admin/boites",
+        "boite": f"/admin/boites/{box}",
+        "import": "/admin/import",
+        "travail": f"/admin/travaux/{job}",
+        "en-cours": f"/admin/travaux/{running}",
+        "file": "/admin/file",
+        "suivi": "/admin/suivi?chercher=1",
+        "regles": "/admin/regles",
+        "journal": "/admin/journal",
+    }
+
+
+def _plan() -> dict[str, object]:
+    person = {"line": 2, "file": "", "login": "nduval", "address": f"nina.duval@{DOMAIN}", "name": "Nina Duval"}
+    moved = {**person, "line": 7, "login": "emmad", "details": [["uai", "0580031U", UAI]], "elder": "", "changed": []}
+    return {
+        "counts": {"created": 1, "changed": 1, "leaving": 2, "unchanged": 1540, "refused": 1, "places": 0},
+        "kinds": {"arrives": 1, "moved": 1},
+        "people": {"arrives": [{**person, "details": [], "elder": "", "changed": []}], "moved": [moved]},
+        "refused": [{"line": 12, "file": "", "reason": "uai: '0210006X' has a wrong check letter"}],
+        "refused_count": 1,
+        "remarks": [{"line": 3, "file": "", "reason": "numen: looks unusual"}],
+        "remark_count": 1,
+    }
+
+
+def enter(page: Page, house: House, administrator: Principal, phone: Phone) -> None:
+    """Log in with both factors, by keyboard."""
+    house.clock.ahead += 30
+    page.goto(f"{house.url}/admin")
+    page.fill("#identifiant", administrator.login)
+    page.fill("#mot_de_passe", PASSWORD)
+    page.keyboard.press("Enter")
+    page.fill("#code", phone.code())
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Tableau de bord")
+    house.clock.ahead += 30
+
+
+def test_a_day_in_the_console(
+    house: House, chromium: Browser, administrator: Principal, phone: Phone, academy: dict[str, str]
+) -> None:
+    """Look somebody up, suspend and reopen them, hold and drop mail, put the brake on: without JavaScript."""
+    with visiting(chromium) as watched:
+        page = watched.page
+        enter(page, house, administrator, phone)
+        page.get_by_role("link", name="Comptes", exact=True).click()
+        page.get_by_label("Nom, identifiant, adresse ou NUMEN").fill("dupont emma")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Emma Dupont-Vaillant").click()
+        page.get_by_text("Suspendre", exact=True).focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("Motif", exact=True).fill("Mot de passe divulgué")
+        page.get_by_role("button", name="Suspendre le compte").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#annonce")).to_have_text("Compte suspendu.")
+        page.get_by_role("button", name="Rouvrir le compte").click()
+        expect(page.locator("#annonce")).to_have_text("Compte rouvert.")
+        expect(page.get_by_role("table", name="Historique du compte")).to_contain_text("Mot de passe divulgué")
+
+        page.get_by_role("link", name="File d’attente").click()
+        boxes = page.get_by_role("checkbox")
+        boxes.nth(0).check()
+        boxes.nth(1).check()
+        page.get_by_role("button", name="Retenir").click()
+        expect(page.locator("#annonce")).to_contain_text("2 envois retenus")
+        page.get_by_role("checkbox").nth(0).check()
+        page.get_by_role("button", name="Jeter…").click()
+        page.get_by_label("Pour confirmer, tapez ce nombre").fill("1")
+        page.get_by_role("button", name="Jeter", exact=True).click()
+        expect(page.locator("#annonce")).to_contain_text("1 envoi jeté")
+
+        page.get_by_role("link", name="Règles et frein").click()
+        page.get_by_text("Serrer le frein", exact=True).first.click()
+        page.select_option("#population", label="Élèves")
+        page.get_by_label("Pour confirmer, tapez le mot").fill("frein")
+        page.get_by_role("button", name="Serrer le frein").click()
+        expect(page.locator(".avis.erreur")).to_contain_text("Élèves")
+        watched.picture("console-frein")
+        page.get_by_role("button", name="Desserrer").click()
+        assert not house.store.read_now(rules.brakes)
+
+        page.get_by_role("button", name="Retour au courrier").click()
+        expect(page.locator("h1")).to_have_text("Boîte de réception")
+        assert watched.complaints == []
+        assert all(url.startswith((house.url, "data:")) for url in watched.requests)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_every_screen_is_accessible(
+    house: House,
+    chromium: Browser,
+    administrator: Principal,
+    phone: Phone,
+    academy: dict[str, str],
+    size: str,
+    scheme: str,
+) -> None:
+    """axe finds nothing and nothing overflows; all screens in two of the four looks, the most coloured in every one."""
+    axe = Axe()
+    coloured = {"accueil", "mesures", "sante", "compte", "travail", "regles"}
+    whole = (size, scheme) in (("bureau", "light"), ("telephone", "dark"))
+    with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        enter(page, house, administrator, phone)
+        found: dict[str, list[str]] = {}
+        for name, path in academy.items():
+            if whole or name in coloured:
+                page.goto(f"{house.url}{path}")
+                watched.picture(f"console-{name}-{size}-{scheme}")
+                page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+                found[name] = _violations(axe, page)
+        house.clock.ahead += 1000
+        page.goto(f"{house.url}/admin/comptes")
+        watched.picture(f"console-confirmer-{size}-{scheme}")
+        found["confirmer"] = _violations(axe, page)
+        assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_no_screen_needs_more_than_its_policy_allows(
+    house: House, chromium: Browser, administrator: Principal, phone: Phone, academy: dict[str, str]
+) -> None:
+    """With scripts on, the browser has nothing to complain of; and a narrow window scrolls no page sideways."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, administrator, phone)
+        page.set_viewport_size({"width": 320, "height": 640})
+        for name, path in academy.items():
+            answer = page.goto(f"{house.url}{path}")
+            assert answer is not None
+            assert "script-src" not in answer.headers["content-security-policy"]
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, name
+            assert not re.search(r"<script|style=| on[a-z]+=", answer.text()), name
+        assert watched.complaints == []

@@ -1,0 +1,71 @@
+"""The instance itself: versions, what the configuration check says, the database, the disk."""
+
+import asyncio
+import os
+import platform
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from starlette.responses import Response
+
+from mailserver import __version__
+from mailserver.doctor import Finding, Grade, examine
+from mailserver.settings import Settings
+from mailserver.store import measures
+from webui.admin.person import Fact
+from webui.admin.surroundings import Top, top
+from webui.visit import Services, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPage:
+    """How the instance is."""
+
+    top: Top
+    facts: tuple[Fact, ...]
+    findings: tuple[tuple[Finding, str], ...]
+    problems: int
+    with_dns: bool
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /admin/sante: with `dns=1` the domain's records are looked up, which takes seconds."""
+    _, language = visit._, visit.language
+    with_dns = visit.query("dns") == "1"
+    findings = await asyncio.to_thread(_findings, services.settings, with_dns)
+    database = await services.store.read(measures.database_octets)
+    disk = shutil.disk_usage(services.settings.data)
+    bundled = _("présents") if services.assets.icons else _("absents : les pages montrent des mots à la place")
+    workers = services.settings.workers or len(os.sched_getaffinity(0))
+    engine = f"SQLite {sqlite3.sqlite_version}" if services.store.backend.dialect == "sqlite" else "PostgreSQL"
+    facts = (
+        Fact(_("Version"), __version__),
+        Fact("Python", platform.python_version()),
+        Fact(
+            _("Bibliothèques"), ", ".join(f"{name} {version(name)}" for name in ("SQLAlchemy", "starlette", "aiosmtpd"))
+        ),
+        Fact(_("Processus"), language.number(workers)),
+        Fact(_("Fichiers et icônes du web"), bundled),
+        Fact(_("Base de données"), f"{engine}, {language.size(database)}"),
+        Fact(
+            _("Disque"),
+            _("%(free)s libres sur %(total)s") % {"free": language.size(disk.free), "total": language.size(disk.total)},
+        ),
+        Fact(_("Domaines"), ", ".join(services.settings.domains)),
+        Fact(_("Annuaire"), services.settings.ldap.url if services.settings.ldap else _("embarqué")),
+    )
+    graded = {Grade.OK: _("bon"), Grade.WARNING: _("à voir"), Grade.PROBLEM: _("à corriger")}
+    page = HealthPage(
+        top(visit, "sante"),
+        facts,
+        tuple((one, graded[one.grade]) for one in findings),
+        sum(one.grade is not Grade.OK for one in findings),
+        with_dns,
+    )
+    return services.pages.answer(visit, "admin/health.html", page)
+
+
+def _findings(settings: Settings, with_dns: bool) -> list[Finding]:
+    return list(examine(settings, dns_too=with_dns))

@@ -1,0 +1,295 @@
+"""The sheet of one account: who it is, its state, what is planned, what it holds, how it is reached, its history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from directory.lifecycle import Account
+from mailserver.errors import Reason, Refused
+from mailserver.identity import State
+from mailserver.login import throttle
+from mailserver.store import audit, guesses, messages, people, schools, sessions
+from mailserver.store.accounts import Standing
+from mailserver.store.audit import Event
+from mailserver.store.devices import Device
+from mailserver.store.messages import Quota
+from mailserver.store.transactions import Tx
+from webui.admin.people import service
+from webui.admin.surroundings import Top, moment, role_words, stamp, state_words, top
+from webui.agents import in_words
+from webui.visit import Services, Visit
+
+SHOWN_EVENTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of the sheet."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """A line of the history."""
+
+    at: str
+    actor: str
+    action: str
+    service: str
+    peer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """An app password."""
+
+    id: int
+    name: str
+    made: str
+    used: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """An open session of the web."""
+
+    device: str
+    seen: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+    """What may be done to the account in its present state."""
+
+    suspend: bool
+    resume: bool
+    reset: bool
+    close: bool
+    keep: bool
+    restore: bool
+    unlock: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """The sheet."""
+
+    top: Top
+    account_id: int
+    login: str
+    name: str
+    state: str
+    facts: tuple[Fact, ...]
+    planned: tuple[Fact, ...]
+    used: int
+    quota: int
+    space: str
+    own_quota: str
+    """In megabytes as the form shows it; empty: the setting's."""
+    factor: str
+    devices: tuple[DeviceRow, ...]
+    sessions: tuple[SessionRow, ...]
+    history: tuple[HistoryRow, ...]
+    may: May
+    is_self: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    used: int
+    messages: int
+    blocked: bool
+    sessions: Sequence[sessions.Opened]
+    history: Sequence[Event]
+    school: str
+    hidden: bool
+
+
+async def find(services: Services, visit: Visit) -> Account:
+    """The account of the address. Raises Refused(NOT_FOUND)."""
+    account_id = int(visit.request.path_params["account"])
+    principal = await services.directory.by_account(account_id)
+    if principal is None:
+        raise Refused(Reason.NOT_FOUND)
+    return await service(services, visit).find(principal.login)
+
+
+async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+    """GET /admin/comptes/{account}."""
+    account = await find(services, visit)
+    principal, standing = account.principal, account.standing
+    facts = await services.store.read(_look, principal.account_id, principal.uai)
+    factor = await services.login.factors.state(principal)
+    devices = await services.login.devices.listing(principal.account_id)
+    language, _ = visit.language, visit._
+    limits = await services.store.read(messages.quota, principal.account_id, Quota.of(services.settings.limits))
+    space = _("%(used)s, %(count)s messages") % {
+        "used": language.size(facts.used),
+        "count": language.number(facts.messages),
+    }
+    if limits.octets:
+        space = _("%(used)s sur %(quota)s, %(count)s messages") % {
+            "used": language.size(facts.used),
+            "quota": language.size(limits.octets),
+            "count": language.number(facts.messages),
+        }
+    page = PersonPage(
+        top=top(visit, "comptes", fault),
+        account_id=principal.account_id,
+        login=principal.login,
+        name=principal.name,
+        state=state_words(visit, standing.state),
+        facts=_facts(visit, account, facts),
+        planned=_planned(visit, standing),
+        used=facts.used,
+        quota=limits.octets,
+        space=space,
+        own_quota=str(standing.quota >> 20) if standing.quota >= 0 else "",
+        factor=_("activée le %(day)s, %(n)s codes de secours restants")
+        % {"day": language.plain_date(factor.since), "n": factor.codes_left}
+        if factor.is_on
+        else "",
+        devices=tuple(_device(visit, one) for one in devices),
+        sessions=tuple(
+            SessionRow(in_words(visit, one.agent), moment(visit, one.seen), one.peer) for one in facts.sessions[:20]
+        ),
+        history=tuple(row(visit, one) for one in facts.history),
+        may=_may(account, facts.blocked),
+        is_self=principal.account_id == visit.account_id,
+    )
+    return services.pages.answer(visit, "admin/person.html", page, 422 if fault else 200)
+
+
+def _look(tx: Tx, account_id: int, uai: str) -> _Facts:
+    used, count = messages.usage(tx, account_id)
+    school = schools.get(tx, uai) if uai else None
+    entry = people.by_account(tx, account_id)
+    return _Facts(
+        used,
+        count,
+        guesses.blocked_until(tx, throttle.keys(account_id)) > tx.now,
+        sessions.opened(tx, account_id),
+        audit.history(tx, account_id, SHOWN_EVENTS),
+        school.name if school is not None else "",
+        entry.hidden if entry is not None else False,
+    )
+
+
+def _facts(visit: Visit, account: Account, facts: _Facts) -> tuple[Fact, ...]:
+    _ = visit._
+    principal, standing = account.principal, account.standing
+    lines = [
+        Fact(_("Identifiant"), principal.login),
+        Fact(_("Adresse"), principal.address),
+        Fact(_("Autres adresses"), ", ".join(principal.aliases)),
+        Fact(_("Population"), role_words(visit, principal.role)),
+        Fact(_("Établissement"), f"{facts.school} ({principal.uai})" if facts.school else principal.uai),
+        Fact(_("Discipline"), principal.discipline),
+        Fact(_("État"), f"{state_words(visit, standing.state)}, {moment(visit, standing.since)}"),
+        Fact(_("Motif"), standing.reason),
+        Fact(_("Reçoit du courrier"), _("oui") if standing.may_receive and standing.state is State.SUSPENDED else ""),
+        Fact(_("Dans les carnets d’adresses"), _("non, caché") if facts.hidden else ""),
+        Fact(_("Créé"), moment(visit, standing.created)),
+        Fact(_("Activé"), moment(visit, standing.activated)),
+        Fact(_("Dernière connexion"), moment(visit, standing.last_login)),
+        Fact(_("Mot de passe choisi"), moment(visit, standing.password_set)),
+        Fact(_("Adresse de secours"), standing.recovery_address),
+        Fact(_("Venu par"), standing.source),
+    ]
+    if facts.blocked:
+        lines.append(Fact(_("Connexion"), _("bloquée pour un moment après trop d’essais")))
+    return tuple(line for line in lines if line.text)
+
+
+def _planned(visit: Visit, standing: Standing) -> tuple[Fact, ...]:
+    """What will become of the account by itself."""
+    _ = visit._
+    lines = (
+        (_("Sera suspendu"), standing.suspend_from),
+        (_("Fin de la suspension"), standing.suspend_until),
+        (_("Sera fermé"), standing.close_at),
+        (_("Répond à son courrier jusqu’au"), standing.reply_until if standing.state is State.CLOSED else 0),
+        (_("Sera effacé"), standing.erase_at if standing.state is State.CLOSED else 0),
+        (_("Effacé"), standing.erased),
+    )
+    return tuple(Fact(name, moment(visit, at)) for name, at in lines if at)
+
+
+def _may(account: Account, blocked: bool) -> May:
+    standing = account.standing
+    state = standing.state
+    is_open = state in (State.ACTIVE, State.PENDING)
+    return May(
+        suspend=is_open,
+        resume=state is State.SUSPENDED or bool(standing.suspend_from),
+        reset=state is not State.CLOSED,
+        close=state is not State.CLOSED,
+        keep=bool(standing.close_at),
+        restore=state is State.CLOSED and not standing.erased,
+        unlock=blocked,
+    )
+
+
+def _device(visit: Visit, one: Device) -> DeviceRow:
+    return DeviceRow(one.id, one.name, moment(visit, one.created), moment(visit, one.last_used))
+
+
+def row(visit: Visit, event: Event) -> HistoryRow:
+    """A line of the record in words."""
+    actor = visit._("la personne elle-même") if event.actor == "self" else event.actor
+    return HistoryRow(
+        stamp(visit, event.at), actor, action_words(visit, event.action), event.service, event.peer, event.detail
+    )
+
+
+def action_words(visit: Visit, action: audit.Action) -> str:
+    """An act in the reader's language."""
+    _ = visit._
+    kind = audit.Action
+    return {
+        kind.CREATED: _("Compte créé"),
+        kind.CHANGED: _("Fiche modifiée"),
+        kind.CODE_ISSUED: _("Code donné"),
+        kind.ACTIVATED: _("Compte activé"),
+        kind.PASSWORD_SET: _("Mot de passe choisi"),
+        kind.SUSPENDED: _("Suspendu"),
+        kind.RESUMED: _("Rouvert"),
+        kind.CLOSED: _("Fermé"),
+        kind.CLOSING_PLANNED: _("Fermeture prévue"),
+        kind.CLOSING_CANCELLED: _("Fermeture annulée"),
+        kind.EXPORTED: _("Données exportées"),
+        kind.ERASED: _("Effacé"),
+        kind.DELETED: _("Entrée supprimée"),
+        kind.LETTER_PRINTED: _("Lettre imprimée"),
+        kind.WELCOMED: _("Lettre de bienvenue"),
+        kind.NOTIFIED: _("Prévenu"),
+        kind.RECOVERY_ASKED: _("Code de secours demandé"),
+        kind.RECOVERY_SET: _("Adresse de secours changée"),
+        kind.FACTOR_SET: _("Double authentification activée"),
+        kind.FACTOR_REMOVED: _("Double authentification retirée"),
+        kind.RECOVERY_CODES: _("Codes de secours renouvelés"),
+        kind.APP_PASSWORD_MADE: _("Mot de passe d’application créé"),
+        kind.APP_PASSWORD_REVOKED: _("Mot de passe d’application révoqué"),
+        kind.SESSIONS_CLOSED: _("Sessions fermées"),
+        kind.QUOTA_SET: _("Quota changé"),
+        kind.IMPORTED: _("Import"),
+        kind.IMPORT_UNDONE: _("Import annulé"),
+        kind.LIST_CHANGED: _("Liste modifiée"),
+        kind.RIGHTS_CHANGED: _("Droits modifiés"),
+        kind.RULE_CHANGED: _("Règle modifiée"),
+        kind.BRAKED: _("Frein serré"),
+        kind.RELEASED: _("Frein desserré"),
+        kind.CONSOLE_ENTERED: _("Entrée dans la console"),
+        kind.UNLOCKED: _("Débloqué"),
+        kind.QUEUE_CHANGED: _("File d’attente modifiée"),
+        kind.TRACED: _("Suivi de message consulté"),
+        kind.AUDIT_READ: _("Journal exporté ou vérifié"),
+        kind.LOGIN: _("Connexion"),
+        kind.LOGIN_FAILED: _("Connexion manquée"),
+        kind.LOGIN_REFUSED: _("Connexion refusée"),
+    }.get(action, action.value)

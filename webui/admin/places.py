@@ -1,0 +1,104 @@
+"""Schools: all of them with how many people each has, and the sheet of one with its lists and boxes."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.folding import search_key
+from mailserver.identity import ListKind, Role
+from mailserver.store import lists, people, schools
+from mailserver.store.lists import ListEntry
+from mailserver.store.schools import School
+from mailserver.store.transactions import Tx
+from webui.admin.surroundings import Top, role_words, top
+from webui.forms import positive
+from webui.visit import Services, Visit
+
+PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A school in the list."""
+
+    school: School
+    people: int
+    pupils: int
+    lists: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesPage:
+    """Schools that were found."""
+
+    top: Top
+    query: str
+    lines: tuple[Line, ...]
+    found: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacePage:
+    """One school."""
+
+    top: Top
+    school: School
+    counts: tuple[tuple[str, str, int], ...]
+    """Population, its words, how many."""
+    lists: tuple[ListEntry, ...]
+    boxes: tuple[ListEntry, ...]
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /admin/etablissements."""
+    query = visit.query("q").strip()[:100]
+    known, counts, per_school = await services.store.read(_look)
+    wanted = [search_key(word) for word in query.split()[:6]]
+    found = [one for one in known if all(word in _key(one) for word in wanted)]
+    pages = max(1, -(-len(found) // PER_PAGE))
+    number = min(max(1, positive(visit.query("page"))), pages)
+    shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+    lines = tuple(
+        Line(
+            one,
+            sum(counts.get(one.uai, {}).values()),
+            counts.get(one.uai, {}).get(Role.PUPIL, 0),
+            per_school.get(one.uai, 0),
+        )
+        for one in shown
+    )
+    page = PlacesPage(top(visit, "etablissements"), query, lines, len(found), number, pages)
+    return services.pages.answer(visit, "admin/places.html", page)
+
+
+async def one(services: Services, visit: Visit) -> Response:
+    """GET /admin/etablissements/{uai}. Raises Refused(NOT_FOUND)."""
+    uai = str(visit.request.path_params["uai"])[:8].upper()
+    school = await services.store.read(schools.get, uai)
+    if school is None:
+        raise Refused(Reason.NOT_FOUND)
+    _, counts, _ = await services.store.read(_look)
+    here = counts.get(uai, {})
+    entries = [entry for entry in await services.store.read(lists.listing) if entry.uai == uai]
+    page = PlacePage(
+        top(visit, "etablissements"),
+        school,
+        tuple((role.value, role_words(visit, role), here[role]) for role in Role if role in here),
+        tuple(entry for entry in entries if entry.kind is not ListKind.FUNCTION),
+        tuple(entry for entry in entries if entry.kind is ListKind.FUNCTION),
+    )
+    return services.pages.answer(visit, "admin/place.html", page)
+
+
+def _look(tx: Tx) -> tuple[list[School], dict[str, dict[Role, int]], dict[str, int]]:
+    per_school: dict[str, int] = {}
+    for entry in lists.listing(tx):
+        per_school[entry.uai] = per_school.get(entry.uai, 0) + 1
+    return schools.listing(tx), people.counts_by_school(tx), per_school
+
+
+def _key(school: School) -> str:
+    return search_key(f"{school.uai} {school.name} {school.town} {school.kind}")

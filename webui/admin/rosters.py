@@ -1,0 +1,309 @@
+"""Distribution lists and functional boxes: all of them, the sheet of one, its members, owners and holders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from directory import rosters
+from directory.rosters import House, ListChange, NewList
+from mailserver.errors import Reason, Refused
+from mailserver.folding import search_key
+from mailserver.identity import ListKind, Writers
+from mailserver.store import access, accounts, lists, selecting
+from mailserver.store.access.rights import WORDS
+from mailserver.store.lists import ListEntry
+from mailserver.store.transactions import Tx
+from webui.admin.gate import origin
+from webui.admin.surroundings import Top, done, stamp, top, words
+from webui.forms import positive
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+PER_PAGE = 100
+SHOWN_MEMBERS = 500
+SHOWN_ACTS = 50
+MAX_TEXT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListsPage:
+    """Lists, or boxes, that were found."""
+
+    top: Top
+    boxes: bool
+    query: str
+    entries: tuple[ListEntry, ...]
+    found: int
+    page: int
+    pages: int
+    external: bool
+    form: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One list."""
+
+    top: Top
+    entry: ListEntry
+    owners: str
+    named: str
+    members: tuple[str, ...]
+    count: int
+    writers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who holds a functional box."""
+
+    address: str
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """What somebody did in a box."""
+
+    at: str
+    login: str
+    act: str
+    mailbox: str
+    messages: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxPage:
+    """One functional box."""
+
+    top: Top
+    entry: ListEntry
+    owners: str
+    holders: tuple[Holder, ...]
+    rights: tuple[tuple[str, str], ...]
+    acts: tuple[ActRow, ...]
+
+
+def _house(services: Services) -> House:
+    return House.of(services.settings)
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /admin/listes."""
+    return await _overview(services, visit, boxes=False)
+
+
+async def show_boxes(services: Services, visit: Visit) -> Response:
+    """GET /admin/boites."""
+    return await _overview(services, visit, boxes=True)
+
+
+async def _overview(
+    services: Services, visit: Visit, *, boxes: bool, fault: str = "", form: dict[str, str] | None = None
+) -> Response:
+    query = visit.query("q").strip()[:100]
+    wanted = [search_key(word) for word in query.split()[:6]]
+    external = services.settings.ldap is not None
+    entries = [] if external else await services.store.read(lists.listing)
+    found = [
+        one
+        for one in entries
+        if (one.kind is ListKind.FUNCTION) == boxes
+        and all(word in search_key(f"{one.address} {one.name} {one.uai}") for word in wanted)
+    ]
+    pages = max(1, -(-len(found) // PER_PAGE))
+    number = min(max(1, positive(visit.query("page"))), pages)
+    page = ListsPage(
+        top(visit, "boites" if boxes else "listes", fault),
+        boxes,
+        query,
+        tuple(found[(number - 1) * PER_PAGE : number * PER_PAGE]),
+        len(found),
+        number,
+        pages,
+        external,
+        form or dict.fromkeys(("adresse", "nom", "etablissement", "detenteurs"), ""),
+    )
+    return services.pages.answer(visit, "admin/lists.html", page, 422 if fault else 200)
+
+
+# ---------------------------------------------------------------------- a list
+
+
+async def one(services: Services, visit: Visit, fault: str = "") -> Response:
+    """GET /admin/listes/{address}: a box's is its own page. Raises Refused(NOT_FOUND)."""
+    entry = await services.store.read(rosters.require, _address(visit))
+    if entry.kind is ListKind.FUNCTION:
+        return redirect(visit, f"/admin/boites/{entry.address}")
+    _ = visit._
+    owners, named, members, count = await services.store.read(_list_facts, entry)
+    page = ListPage(
+        top(visit, "listes", fault),
+        entry,
+        "\n".join(owners),
+        "\n".join(named),
+        members,
+        count,
+        (
+            (Writers.ANYONE.value, _("tout le monde, même de l’extérieur")),
+            (Writers.HOUSE.value, _("toute personne de l’académie")),
+            (Writers.PERSONNEL.value, _("les personnels (pas les élèves)")),
+            (Writers.STAFF.value, _("les personnels administratifs")),
+            (Writers.MEMBERS.value, _("les membres de la liste")),
+            (Writers.OWNERS.value, _("les propriétaires seulement")),
+        ),
+    )
+    return services.pages.answer(visit, "admin/list.html", page, 422 if fault else 200)
+
+
+def _list_facts(tx: Tx, entry: ListEntry) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], int]:
+    from mailserver import selection
+
+    if entry.kind is ListKind.LIVING:
+        who = selection.parse(entry.query)
+        members = tuple(one.address for one in selecting.found(tx, who, SHOWN_MEMBERS))
+        return lists.owners(tx, entry), lists.named_writers(tx, entry.address), members, selecting.count(tx, who)
+    every = lists.members(tx, entry.address)
+    return lists.owners(tx, entry), lists.named_writers(tx, entry.address), every[:SHOWN_MEMBERS], len(every)
+
+
+async def act(services: Services, visit: Visit) -> Response:
+    """POST /admin/listes/{address}: the button says what."""
+    entry = await services.store.read(rosters.require, _address(visit))
+    form, house, by = visit.form, _house(services), origin(visit)
+    try:
+        match form.text("faire"):
+            case "regler":
+                change = ListChange(
+                    name=form.text("nom"),
+                    writers=Writers(form.text("ecrire")),
+                    moderated=form.has("moderee"),
+                    hidden_members=form.has("cachee"),
+                    owners=_addresses(form.text("proprietaires")),
+                    named=_addresses(form.text("nommes")),
+                )
+                await services.store.write(rosters.change, house, entry.address, change, by)
+            case "membres":
+                add, remove = _addresses(form.text("ajouter")), _addresses(form.text("retirer"))
+                await services.store.write(rosters.edit_checked, house, entry.address, add, remove, by)
+            case "supprimer":
+                _, _, _, count = await services.store.read(_list_facts, entry)
+                if form.text("nombre").strip() != str(count):
+                    text = visit._("Pour supprimer cette liste, tapez le nombre de ses membres : %(n)s.")
+                    return await one(services, visit, text % {"n": count})
+                await services.store.write(rosters.delete, entry.address, by)
+                return redirect(visit, "/admin/listes", **done("liste-supprimee"))
+            case _:
+                raise Refused(Reason.INVALID)
+    except ValueError:
+        return await one(services, visit, words(visit, Refused(Reason.INVALID)))
+    except Refused as refusal:
+        return await one(services, visit, words(visit, refusal))
+    return redirect(visit, f"/admin/listes/{entry.address}", **done("liste"))
+
+
+# ---------------------------------------------------------------------- a box
+
+
+async def box(services: Services, visit: Visit, fault: str = "") -> Response:
+    """GET /admin/boites/{address}. Raises Refused(NOT_FOUND)."""
+    entry = await services.store.read(rosters.require, _address(visit))
+    if entry.kind is not ListKind.FUNCTION:
+        raise Refused(Reason.NOT_FOUND)
+    owners, holders, acts = await services.store.read(_box_facts, entry)
+    page = BoxPage(
+        top(visit, "boites", fault),
+        entry,
+        "\n".join(owners),
+        tuple(Holder(address, frozenset(said.split())) for address, said in holders),
+        _rights(visit),
+        tuple(
+            ActRow(stamp(visit, one.at), login, one.act, one.mailbox, one.messages, one.detail) for one, login in acts
+        ),
+    )
+    return services.pages.answer(visit, "admin/box.html", page, 422 if fault else 200)
+
+
+def _rights(visit: Visit) -> tuple[tuple[str, str], ...]:
+    _ = visit._
+    told = {"read": _("lire"), "write": _("classer"), "manage": _("gérer"), "send": _("écrire en son nom")}
+    return tuple((word, told[word]) for word in WORDS)
+
+
+def _box_facts(tx: Tx, entry: ListEntry) -> tuple[tuple[str, ...], list[tuple[str, str]], list[tuple[access.Act, str]]]:
+    acts = access.acts(tx, entry.box_id, SHOWN_ACTS) if entry.box_id else []
+    known = {one.actor_id: accounts.get(tx, one.actor_id) for one in acts}
+    logins = {account_id: standing.login if standing else "" for account_id, standing in known.items()}
+    return lists.owners(tx, entry), lists.holders(tx, entry.address), [(one, logins[one.actor_id]) for one in acts]
+
+
+async def make_box(services: Services, visit: Visit) -> Response:
+    """POST /admin/boites: a functional box, its first holders read, file and write in its name."""
+    form = visit.form
+    names = ("adresse", "nom", "etablissement", "detenteurs")
+    kept = {name: form.text(name)[:MAX_TEXT].strip() for name in names}
+    try:
+        wanted = NewList(
+            address=rosters.canonical(_whole(services, kept["adresse"])),
+            name=kept["nom"],
+            members=_addresses(kept["detenteurs"], services),
+            uai=kept["etablissement"],
+            kind=ListKind.FUNCTION,
+        )
+        await services.store.write(rosters.make, _house(services), wanted, origin(visit))
+    except Refused as refusal:
+        return await _overview(services, visit, boxes=True, fault=words(visit, refusal), form=kept)
+    return redirect(visit, f"/admin/boites/{wanted.address}", **done("boite"))
+
+
+async def act_box(services: Services, visit: Visit) -> Response:
+    """POST /admin/boites/{address}: holders with their rights; who has none is taken off."""
+    entry = await services.store.read(rosters.require, _address(visit))
+    form, house, by = visit.form, _house(services), origin(visit)
+    held = dict(await services.store.read(lists.holders, entry.address))
+    try:
+        match form.text("faire"):
+            case "detenteurs":
+                wanted = {}
+                for place, address in enumerate(form.every("detenteur")[:200]):
+                    if address in held and (said := set(form.every(f"droits-{place}")) & WORDS.keys()):
+                        wanted[address] = sorted(said)
+                new = _addresses(form.text("nouveau"), services)
+                rights = sorted(set(form.every("droits-nouveau")) & WORDS.keys())
+                if new and not rights:
+                    raise Refused(Reason.INVALID)
+                wanted.update(dict.fromkeys(new, rights))
+                removed = tuple(address for address in held if address not in wanted)
+                await services.store.write(rosters.hold, house, entry.address, wanted, removed, by)
+            case "supprimer":
+                if form.text("nombre").strip() != str(len(held)):
+                    text = visit._("Pour supprimer cette boîte, tapez le nombre de ses détenteurs : %(n)s.")
+                    return await box(services, visit, text % {"n": len(held)})
+                await services.store.write(rosters.delete, entry.address, by)
+                return redirect(visit, "/admin/boites", **done("liste-supprimee"))
+            case _:
+                raise Refused(Reason.INVALID)
+    except Refused as refusal:
+        return await box(services, visit, words(visit, refusal))
+    return redirect(visit, f"/admin/boites/{entry.address}", **done("detenteurs"))
+
+
+# ---------------------------------------------------------------------- shared
+
+
+def _address(visit: Visit) -> str:
+    return str(visit.request.path_params["address"])[:320]
+
+
+def _whole(services: Services, text: str) -> str:
+    return text if "@" in text or not text else f"{text}@{services.settings.domain}"
+
+
+def _addresses(text: str, services: Services | None = None) -> tuple[str, ...]:
+    """Addresses as they are written in a field. Raises Refused(INVALID)."""
+    parts: Sequence[str] = text[:MAX_TEXT].replace(",", " ").replace(";", " ").split()
+    if services is not None:
+        parts = [_whole(services, part) for part in parts]
+    return tuple(dict.fromkeys(rosters.canonical(part) for part in parts))

@@ -1,0 +1,117 @@
+"""What became of messages: found by sender, recipient or identifier within some days. Envelopes only."""
+
+import datetime
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.store import audit, traces
+from mailserver.store.audit import Action, Origin
+from mailserver.store.traces import Step, Traced, Wanted
+from mailserver.store.transactions import Tx
+from webui.admin.gate import origin
+from webui.admin.surroundings import DAY, Top, stamp, top
+from webui.forms import positive
+from webui.visit import Services, Visit
+
+PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A step of a message."""
+
+    traced: Traced
+    at: str
+    step: str
+    recipients: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracePage:
+    """The form, and what was found."""
+
+    top: Top
+    sender: str
+    recipient: str
+    name: str
+    since: str
+    until: str
+    days: int
+    asked: bool
+    lines: tuple[Line, ...]
+    next_at: int
+    next_id: int
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /admin/suivi. That somebody looked is on record."""
+    asked = any(visit.query(name) for name in ("de", "a", "nom", "chercher"))
+    today = visit.language.day(visit.now)
+    since = _day(visit.query("depuis")) or today - datetime.timedelta(days=1)
+    until = _day(visit.query("jusqua")) or today
+    wanted = Wanted(
+        _second(visit, since),
+        _second(visit, until) + DAY,
+        visit.query("de").strip()[:320],
+        visit.query("a").strip()[:320],
+        visit.query("nom").strip()[:32],
+    )
+    found = traces.Found(())
+    if asked:
+        before = (positive(visit.query("moment")), positive(visit.query("rang")))
+        if before == (0, 0):
+            await services.store.write(_note, origin(visit), wanted)
+        found = await services.store.read(traces.find, wanted, PER_PAGE, before)
+    page = TracePage(
+        top(visit, "suivi"),
+        wanted.sender,
+        wanted.recipient,
+        wanted.name,
+        since.isoformat(),
+        until.isoformat(),
+        services.settings.audit.trace_days,
+        asked,
+        tuple(_line(visit, one) for one in found.rows),
+        found.at,
+        found.id,
+    )
+    return services.pages.answer(visit, "admin/trace.html", page)
+
+
+def _note(tx: Tx, by: Origin, wanted: Wanted) -> None:
+    said = ", ".join(f"{name} {text}" for name, text in _said(wanted) if text)
+    audit.record(tx, by, Action.TRACED, 0, said)
+
+
+def _said(wanted: Wanted) -> tuple[tuple[str, str], ...]:
+    return ("from", wanted.sender), ("to", wanted.recipient), ("id", wanted.name)
+
+
+def _line(visit: Visit, one: Traced) -> Line:
+    _ = visit._
+    step = {
+        Step.RECEIVED: _("Reçu et déposé"),
+        Step.SUBMITTED: _("Envoyé"),
+        Step.SENT: _("Remis ailleurs"),
+        Step.DEFERRED: _("Différé"),
+        Step.FAILED: _("En échec"),
+    }[one.step]
+    named = ", ".join(one.recipients[:5])
+    left = one.count - min(5, len(one.recipients))
+    if left > 0:
+        named += " " + visit.language.texts.ngettext("et %(n)s autre", "et %(n)s autres", left) % {"n": left}
+    return Line(one, stamp(visit, one.at), step, named, visit.language.size(one.size) if one.size else "–")
+
+
+def _day(text: str) -> datetime.date | None:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _second(visit: Visit, day: datetime.date) -> int:
+    """The first second of a day here."""
+    return int(datetime.datetime.combine(day, datetime.time(), visit.language.zone).timestamp())
