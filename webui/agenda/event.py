@@ -88,7 +88,7 @@ async def show(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}."""
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, _key(visit.query("le")))
-    draft, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    draft, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
     organizer = occurrences.organizer(shown)
     page = EventPage(
         place.frame,
@@ -151,8 +151,8 @@ async def create(services: Services, visit: Visit) -> Response:
         return await _form(services, visit, place, None, typed.again(visit.form, faults), made, status=422)
     uid = services.clock.token(16).hex()
     try:
-        text = await keeping.computed(editing.create, made, uid, keeping.moment(visit))
-        step = await keeping.computed(keeping.step, shelf_id, f"{uid}.ics", None, text)
+        text = await keeping.computed(visit, editing.create, made, uid, keeping.moment(visit))
+        step = await keeping.computed(visit, keeping.step, shelf_id, f"{uid}.ics", None, text)
         token = await keeping.store(services, visit, [step])
     except Refused as refused:
         fault = _fault(visit, refused)
@@ -167,7 +167,7 @@ async def edit(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}/modifier."""
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, _key(visit.query("le")))
-    draft, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    draft, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
     _check_own(visit, found, shown)
     return await _form(services, visit, place, found, typed.shown(draft, found.shelf.id), draft, recurs=recurs)
 
@@ -179,7 +179,7 @@ async def save(services: Services, visit: Visit) -> Response:
         found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
     except Refused:
         return await _gone(services, visit, place)
-    before, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    before, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
     _check_own(visit, found, shown)
     made, faults = typed.draft(visit, before)
     scope = _scope(visit) if recurs and found.key else editing.ALL
@@ -199,6 +199,7 @@ async def save(services: Services, visit: Visit) -> Response:
         return await _conflict(services, visit, place, found, before)
     try:
         changed = await keeping.computed(
+            visit,
             editing.change,
             found.text,
             found.key,
@@ -208,7 +209,7 @@ async def save(services: Services, visit: Visit) -> Response:
             keeping.moment(visit),
             lambda: services.clock.token(16).hex(),
         )
-        steps = await keeping.computed(_steps, found, target, changed)
+        steps = await keeping.computed(visit, _steps, found, target, changed)
         token = await keeping.store(services, visit, steps) if steps else ""
     except Refused as refused:
         if refused.reason is Reason.CONFLICT:
@@ -236,7 +237,7 @@ async def move(services: Services, visit: Visit) -> Response:
     """POST /agenda/evenement/{item}/deplacer: later or longer by minutes; asks which occurrences if several."""
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
-    before, shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    before, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
     _check_own(visit, found, shown)
     after = events.moved(before, _signed(visit, "minutes"), _signed(visit, "duree"))
     if recurs and found.key and visit.form.text("portee") not in SCOPES:
@@ -251,6 +252,7 @@ async def move(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.CONFLICT)
     scope = _scope(visit) if recurs and found.key else editing.ALL
     changed = await keeping.computed(
+        visit,
         editing.change,
         found.text,
         found.key,
@@ -260,7 +262,7 @@ async def move(services: Services, visit: Visit) -> Response:
         keeping.moment(visit),
         lambda: services.clock.token(16).hex(),
     )
-    steps = await keeping.computed(_steps, found, found.shelf.id, changed)
+    steps = await keeping.computed(visit, _steps, found, found.shelf.id, changed)
     token = await keeping.store(services, visit, steps) if steps else ""
     return _done(visit, "deplace", token, after.start.date())
 
@@ -272,7 +274,7 @@ async def ask_erase(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}/supprimer."""
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, _key(visit.query("le")))
-    draft, _shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    draft, _shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
     if found.shelf.read_only:
         raise Refused(Reason.READ_ONLY)
     view = _view(visit, visit.query("vue"))
@@ -292,10 +294,10 @@ async def erase(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.READ_ONLY)
     if visit.form.text("etag") != found.row.etag:
         raise Refused(Reason.CONFLICT)
-    draft, _shown, recurs = await keeping.computed(_read, found.text, found.key, words.zone_of(visit).key)
+    draft, _shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
     scope = _scope(visit) if recurs and found.key else editing.ALL
-    changed = await keeping.computed(editing.erase, found.text, found.key, scope, keeping.moment(visit))
-    step = await keeping.computed(keeping.step, found.shelf.id, found.row.href, found.row.etag, changed.text)
+    changed = await keeping.computed(visit, editing.erase, found.text, found.key, scope, keeping.moment(visit))
+    step = await keeping.computed(visit, keeping.step, found.shelf.id, found.row.href, found.row.etag, changed.text)
     token = await keeping.store(services, visit, [step])
     return _done(visit, "supprime", token, draft.start.date())
 

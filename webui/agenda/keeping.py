@@ -5,9 +5,9 @@ import base64
 import binascii
 import datetime
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from mailserver.calendars import reading
 from mailserver.errors import BadSyntax, Reason, Refused
@@ -26,8 +26,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 UNDO_SECONDS = 600
-_HEAVY: Final = ThreadPoolExecutor(2, thread_name_prefix="agenda")
-"""Threads that compute iCalendar: more would only share the interpreter (DESIGN.md section 4, invariant 8)."""
+_TURNS: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+"""Who computes, or waits for it, by account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,11 @@ class Desk:
         return tuple(shelf for shelf in self.shelves if shelf.shown and shelf.events)
 
 
-async def computed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run what parses iCalendar in a thread made for it."""
-    return await asyncio.get_running_loop().run_in_executor(_HEAVY, lambda: function(*args, **kwargs))
+async def computed(visit: Visit, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run what parses iCalendar in a heavy thread of the worker; one at a time for a person, so nobody holds both."""
+    turn = _TURNS.setdefault(visit.account_id, asyncio.Lock())
+    async with turn:
+        return await asyncio.to_thread(function, *args, **kwargs)
 
 
 def home(visit: Visit) -> str:
@@ -147,7 +149,7 @@ async def take_back(services: Services, visit: Visit, token: str) -> bool:
     former = await services.store.read(agenda_changes.former, visit.account_id, token_hash)
     if not former:
         return False
-    steps = [await computed(step, one.collection_id, one.href, one.left, one.text) for one in former]
+    steps = [await computed(visit, step, one.collection_id, one.href, one.left, one.text) for one in former]
     await services.store.write(agenda_changes.take_back, visit.account_id, token_hash, steps)
     return True
 

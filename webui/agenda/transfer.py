@@ -61,7 +61,7 @@ async def export(services: Services, visit: Visit) -> Response:
     place = await keeping.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
     rows = await services.store.read(agenda_items.between, visit.account_id, shelf.id, -(2**62), 2**62)
-    octets = await keeping.computed(transfer.pack, shelf.name, rows)
+    octets = await keeping.computed(visit, transfer.pack, shelf.name, rows)
     fields = headers.download(visit.secure, "text/calendar", f"{shelf.name}.ics")
     fields["Content-Type"] = "text/calendar; charset=utf-8"
     return Response(octets, 200, fields)
@@ -74,7 +74,7 @@ async def preview(services: Services, visit: Visit) -> Response:
     try:
         if visit.form.oversize or len(octets) > MAX_FILE:
             raise Refused(Reason.TOO_BIG)
-        parcel = await keeping.computed(transfer.unpack, octets)
+        parcel = await keeping.computed(visit, transfer.unpack, octets)
     except (BadSyntax, Refused) as error:
         return await manage.one(services, visit, import_fault=_fault(visit, error))
     place = await keeping.desk(services, visit)

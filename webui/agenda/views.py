@@ -4,12 +4,14 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from mailserver.calendars.occurrences import DAY, Expansion, Occurrence, spread
 from mailserver.errors import Reason, Refused
 from mailserver.mime.text import fold
+from mailserver.store.agenda_items import Item
 from webui.agenda import grid, keeping, seasons, words
 from webui.agenda.grid import More, Place
 from webui.agenda.keeping import Desk, home
@@ -205,14 +207,20 @@ async def _occurrences(
     rows, missing = await keeping.texts(
         services, visit, place.shown, int(start.timestamp()) - margin, int(end.timestamp()) + margin
     )
-    if query:
-        needle = fold(query)
-        rows = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n ", ""))]
-    expansion = await keeping.computed(spread, rows, start, end, zone)
-    if query:
-        words_of = tuple(one for one in expansion.occurrences if needle in fold(f"{one.title} {one.place}"))
-        expansion = Expansion(words_of, expansion.cut, expansion.unreadable)
+    expansion = await keeping.computed(visit, _expand, rows, start, end, zone, fold(query))
     return expansion, missing
+
+
+def _expand(
+    rows: Sequence[tuple[int, Item]], start: datetime.datetime, end: datetime.datetime, zone: ZoneInfo, needle: str
+) -> Expansion:
+    """In a thread: the occurrences, only those whose title or place holds the words when some are sought."""
+    if not needle:
+        return spread(rows, start, end, zone)
+    likely = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n ", ""))]
+    expansion = spread(likely, start, end, zone)
+    found = tuple(one for one in expansion.occurrences if needle in fold(f"{one.title} {one.place}"))
+    return Expansion(found, expansion.cut, expansion.unreadable)
 
 
 def _column(
