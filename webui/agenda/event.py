@@ -18,7 +18,6 @@ from webui.rendering import redirect
 from webui.visit import SIMPLE, Services, Visit
 
 MAX_KEY = 20
-MAX_MINUTES = 366 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +86,14 @@ class AskPage:
 async def show(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}."""
     place = await keeping.desk(services, visit)
-    found = await keeping.find(services, visit, place, _key(visit.query("le")))
-    draft, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
+    found = await keeping.find(services, visit, place, key_of(visit.query("le")))
+    draft, shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
     organizer = occurrences.organizer(shown)
     page = EventPage(
         place.frame,
         place,
         home(visit),
-        _view(visit, visit.query("vue")),
+        view_of(visit, visit.query("vue")),
         found,
         draft,
         words.when(visit.language, draft),
@@ -106,12 +105,12 @@ async def show(services: Services, visit: Visit) -> Response:
         views.is_movable(visit, found.shelf, organizer),
         occurrences.first_text(shown, "STATUS").upper() == "CANCELLED",
         recurs,
-        _back(visit, _view(visit, visit.query("vue")), draft.start.date()),
+        back_to(visit, view_of(visit, visit.query("vue")), draft.start.date()),
     )
     return services.pages.answer(visit, "agenda/event.html", page)
 
 
-def _read(text: str, key: str, zone: str) -> tuple[Draft, "Mapping[str, object]", bool]:
+def read_one(text: str, key: str, zone: str) -> tuple[Draft, "Mapping[str, object]", bool]:
     """In a thread: the draft of an occurrence, its component, and whether there are others."""
     try:
         series = Series(text)
@@ -157,7 +156,7 @@ async def create(services: Services, visit: Visit) -> Response:
     except Refused as refused:
         fault = _fault(visit, refused)
         return await _form(services, visit, place, None, typed.again(visit.form, {}), made, fault=fault, status=422)
-    return _done(visit, "cree", token, made.start.date())
+    return answer(visit, "cree", token, made.start.date())
 
 
 # ---------------------------------------------------------------------- change
@@ -166,9 +165,9 @@ async def create(services: Services, visit: Visit) -> Response:
 async def edit(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}/modifier."""
     place = await keeping.desk(services, visit)
-    found = await keeping.find(services, visit, place, _key(visit.query("le")))
-    draft, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
-    _check_own(visit, found, shown)
+    found = await keeping.find(services, visit, place, key_of(visit.query("le")))
+    draft, shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
+    check_own(visit, found, shown)
     return await _form(services, visit, place, found, typed.shown(draft, found.shelf.id), draft, recurs=recurs)
 
 
@@ -176,13 +175,13 @@ async def save(services: Services, visit: Visit) -> Response:
     """POST /agenda/evenement/{item}/modifier."""
     place = await keeping.desk(services, visit)
     try:
-        found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
+        found = await keeping.find(services, visit, place, key_of(visit.form.text("le")))
     except Refused:
         return await _gone(services, visit, place)
-    before, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
-    _check_own(visit, found, shown)
+    before, shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
+    check_own(visit, found, shown)
     made, faults = typed.draft(visit, before)
-    scope = _scope(visit) if recurs and found.key else editing.ALL
+    scope = scope_of(visit) if recurs and found.key else editing.ALL
     target = visit.form.number("agenda") or found.shelf.id
     if target not in [shelf.id for shelf in place.writable]:
         faults["agenda"] = visit._("Choisissez un agenda de la liste.")
@@ -209,17 +208,17 @@ async def save(services: Services, visit: Visit) -> Response:
             keeping.moment(visit),
             lambda: services.clock.token(16).hex(),
         )
-        steps = await keeping.computed(visit, _steps, found, target, changed)
+        steps = await keeping.computed(visit, steps_of, found, target, changed)
         token = await keeping.store(services, visit, steps) if steps else ""
     except Refused as refused:
         if refused.reason is Reason.CONFLICT:
             return await _conflict(services, visit, place, found, before)
         fault = _fault(visit, refused)
         return await _form(services, visit, place, found, again, before, recurs=recurs, fault=fault, status=422)
-    return _done(visit, "modifie", token, made.start.date())
+    return answer(visit, "modifie", token, made.start.date())
 
 
-def _steps(found: Found, target: int, changed: editing.Changed) -> list[Step]:
+def steps_of(found: Found, target: int, changed: editing.Changed) -> list[Step]:
     """In a thread: what a change writes. A series that is cut off gets a name of its own beside the first."""
     steps = []
     if target != found.shelf.id:
@@ -231,82 +230,6 @@ def _steps(found: Found, target: int, changed: editing.Changed) -> list[Step]:
         uid = str(Series(changed.following).master["UID"])
         steps.append(keeping.step(target, f"{uid}.ics", None, changed.following))
     return steps
-
-
-async def move(services: Services, visit: Visit) -> Response:
-    """POST /agenda/evenement/{item}/deplacer: later or longer by minutes; asks which occurrences if several."""
-    place = await keeping.desk(services, visit)
-    found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
-    before, shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
-    _check_own(visit, found, shown)
-    after = events.moved(before, _signed(visit, "minutes"), _signed(visit, "duree"))
-    if recurs and found.key and visit.form.text("portee") not in SCOPES:
-        names = ("le", "etag", "minutes", "duree", "vue")
-        fields = tuple((name, visit.form.text(name)) for name in names)
-        page = AskPage(
-            place.frame, place, home(visit), _view(visit, visit.form.text("vue")), found, before.title,
-            words.when(visit.language, after), True, fields, "deplacer", _back(visit, "", before.start.date()),
-        )  # fmt: skip
-        return services.pages.answer(visit, "agenda/move.html", page)
-    if visit.form.text("etag") != found.row.etag:
-        raise Refused(Reason.CONFLICT)
-    scope = _scope(visit) if recurs and found.key else editing.ALL
-    changed = await keeping.computed(
-        visit,
-        editing.change,
-        found.text,
-        found.key,
-        scope,
-        after,
-        words.zone_of(visit).key,
-        keeping.moment(visit),
-        lambda: services.clock.token(16).hex(),
-    )
-    steps = await keeping.computed(visit, _steps, found, found.shelf.id, changed)
-    token = await keeping.store(services, visit, steps) if steps else ""
-    return _done(visit, "deplace", token, after.start.date())
-
-
-# ---------------------------------------------------------------------- delete, undo
-
-
-async def ask_erase(services: Services, visit: Visit) -> Response:
-    """GET /agenda/evenement/{item}/supprimer."""
-    place = await keeping.desk(services, visit)
-    found = await keeping.find(services, visit, place, _key(visit.query("le")))
-    draft, _shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
-    if found.shelf.read_only:
-        raise Refused(Reason.READ_ONLY)
-    view = _view(visit, visit.query("vue"))
-    fields = (("le", found.key), ("etag", found.row.etag), ("vue", view))
-    page = AskPage(
-        place.frame, place, home(visit), view, found, draft.title, words.when(visit.language, draft),
-        recurs and bool(found.key), fields, "supprimer", _back(visit, view, draft.start.date()),
-    )  # fmt: skip
-    return services.pages.answer(visit, "agenda/erase.html", page)
-
-
-async def erase(services: Services, visit: Visit) -> Response:
-    """POST /agenda/evenement/{item}/supprimer."""
-    place = await keeping.desk(services, visit)
-    found = await keeping.find(services, visit, place, _key(visit.form.text("le")))
-    if found.shelf.read_only:
-        raise Refused(Reason.READ_ONLY)
-    if visit.form.text("etag") != found.row.etag:
-        raise Refused(Reason.CONFLICT)
-    draft, _shown, recurs = await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
-    scope = _scope(visit) if recurs and found.key else editing.ALL
-    changed = await keeping.computed(visit, editing.erase, found.text, found.key, scope, keeping.moment(visit))
-    step = await keeping.computed(visit, keeping.step, found.shelf.id, found.row.href, found.row.etag, changed.text)
-    token = await keeping.store(services, visit, [step])
-    return _done(visit, "supprime", token, draft.start.date())
-
-
-async def undo(services: Services, visit: Visit) -> Response:
-    """POST /agenda/annuler."""
-    done = await keeping.take_back(services, visit, visit.form.text("jeton"))
-    day = visit.form.text("jour")
-    return _done(visit, "repris" if done else "tard", "", views.day_of(day) or words.today(visit))
 
 
 # ---------------------------------------------------------------------- what they share
@@ -329,7 +252,7 @@ async def _form(
     minutes = dict.fromkeys((*typed.REMINDERS, *([draft.reminder] if draft.reminder >= 0 else [])))
     weekday = words.weekday(language, draft.start.weekday())
     number = typed.ordinal(draft.start.date())
-    view = _view(visit, visit.form.text("vue") or visit.query("vue"))
+    view = view_of(visit, visit.form.text("vue") or visit.query("vue"))
     page = FormPage(
         place.frame,
         place,
@@ -347,7 +270,7 @@ async def _form(
         tuple((value, words.reminder(language, value)) for value in sorted(minutes)),
         f"{words.ordinal(language, number)} {weekday}",
         fault,
-        _back(visit, view, draft.start.date()),
+        back_to(visit, view, draft.start.date()),
     )
     return services.pages.answer(visit, "agenda/form.html", page, status)
 
@@ -362,8 +285,8 @@ async def _conflict(services: Services, visit: Visit, place: Desk, found: Found,
         if name not in ("etag", "m_")
     )
     page = AskPage(
-        place.frame, place, home(visit), _view(visit, visit.form.text("vue")), fresh, now.title,
-        words.when(visit.language, now), False, fields, "modifier", _back(visit, "", now.start.date()),
+        place.frame, place, home(visit), view_of(visit, visit.form.text("vue")), fresh, now.title,
+        words.when(visit.language, now), False, fields, "modifier", back_to(visit, "", now.start.date()),
     )  # fmt: skip
     return services.pages.answer(visit, "agenda/conflict.html", page, 409)
 
@@ -376,42 +299,34 @@ async def _gone(services: Services, visit: Visit, place: Desk) -> Response:
     return await _form(services, visit, place, None, shown, made, fault=fault, status=409)
 
 
-def _check_own(visit: Visit, found: Found, shown: "Mapping[str, object]") -> None:
+def check_own(visit: Visit, found: Found, shown: "Mapping[str, object]") -> None:
     """Raises Refused(READ_ONLY) for an event that somebody else organizes."""
     if not views.is_movable(visit, found.shelf, occurrences.organizer(shown)):
         raise Refused(Reason.READ_ONLY)
 
 
-def _scope(visit: Visit) -> str:
+def scope_of(visit: Visit) -> str:
     scope = visit.form.text("portee")
     if scope not in SCOPES:
         raise BadSyntax("Unknown scope")
     return scope
 
 
-def _key(text: str) -> str:
+def key_of(text: str) -> str:
     return text if len(text) <= MAX_KEY and text.isascii() and text.isalnum() else ""
 
 
-def _signed(visit: Visit, name: str) -> int:
-    text = visit.form.text(name) or "0"
-    number = text.removeprefix("-")
-    if not number.isascii() or not number.isdigit() or len(number) > 6 or int(number) > MAX_MINUTES:
-        raise BadSyntax("Not a number of minutes")
-    return -int(number) if text.startswith("-") else int(number)
-
-
-def _view(visit: Visit, asked: str) -> str:
+def view_of(visit: Visit, asked: str) -> str:
     return asked if asked in views.VIEWS else visit.preferences.agenda_view
 
 
-def _back(visit: Visit, view: str, day: datetime.date) -> str:
+def back_to(visit: Visit, view: str, day: datetime.date) -> str:
     """The page an event is on."""
-    return f"{home(visit)}/{day}" if visit.interface == SIMPLE else f"{home(visit)}/{_view(visit, view)}/{day}"
+    return f"{home(visit)}/{day}" if visit.interface == SIMPLE else f"{home(visit)}/{view_of(visit, view)}/{day}"
 
 
-def _done(visit: Visit, what: str, token: str, day: datetime.date) -> Response:
-    return redirect(visit, _back(visit, visit.form.text("vue"), day), agenda=what, retour=token, _at="annonce")
+def answer(visit: Visit, what: str, token: str, day: datetime.date) -> Response:
+    return redirect(visit, back_to(visit, visit.form.text("vue"), day), agenda=what, retour=token, _at="annonce")
 
 
 def _fault(visit: Visit, refused: Refused) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import event, manage, transfer, views
+from webui.agenda import acting, event, manage, transfer, views
 from webui.doors import Doors
 
 
@@ -45,11 +45,11 @@ def _events(doors: Doors) -> Sequence[BaseRoute]:
     return [
         Route("/nouveau", visit(event.begin), methods=["GET"]),
         Route("/nouveau", visit(event.create), methods=["POST"]),
-        Route("/annuler", visit(event.undo), methods=["POST"]),
+        Route("/annuler", visit(acting.undo), methods=["POST"]),
         Route("/evenement/{item}", visit(event.show)),
         Route("/evenement/{item}/modifier", visit(event.edit), methods=["GET"]),
         Route("/evenement/{item}/modifier", visit(event.save), methods=["POST"]),
-        Route("/evenement/{item}/deplacer", visit(event.move), methods=["POST"]),
-        Route("/evenement/{item}/supprimer", visit(event.ask_erase), methods=["GET"]),
-        Route("/evenement/{item}/supprimer", visit(event.erase), methods=["POST"]),
+        Route("/evenement/{item}/deplacer", visit(acting.move), methods=["POST"]),
+        Route("/evenement/{item}/supprimer", visit(acting.ask_erase), methods=["GET"]),
+        Route("/evenement/{item}/supprimer", visit(acting.erase), methods=["POST"]),
     ]

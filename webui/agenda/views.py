@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -99,15 +99,15 @@ class AgendaPage:
     clock: int
     """Minutes from the first hour shown to now, -1 when now is not shown."""
     working: tuple[int, int]
-    weekends: bool
     zones: tuple[str, ...]
-    cut: bool
-    unreadable: int
-    missing: tuple[Shelf, ...]
-    query: str
     done: str
     undo: str
     count: int
+    """Events on the page."""
+    cut: bool = False
+    unreadable: int = 0
+    missing: tuple[Shelf, ...] = ()
+    query: str = ""
 
     @property
     def hours(self) -> range:
@@ -149,24 +149,36 @@ async def _page(services: Services, visit: Visit, view: str, days: int, template
     place = await keeping.desk(services, visit)
     query = " ".join(visit.query("q").split())[:MAX_WORDS] if view == LIST else ""
     shown = _span(visit, view, day, days)
-    first, last = (
-        (shown[0] - datetime.timedelta(days=SEARCH_DAYS), shown[-1] + datetime.timedelta(days=SEARCH_DAYS))
-        if query
-        else (shown[0], shown[-1])
-    )
-    expansion, missing = await _occurrences(services, visit, place, first, last + DAY, query)
-    found = expansion.occurrences[:MAX_FOUND] if query else expansion.occurrences
+    around = datetime.timedelta(days=SEARCH_DAYS if query else 0)
+    expansion, missing = await _occurrences(services, visit, place, shown[0] - around, shown[-1] + around + DAY, query)
+    found = expansion.occurrences
     if query:
-        shown = sorted({max(one.start.date(), first) for one in found})
-    begin, end = (
-        grid.hours(shown, found, visit.preferences.day_begins, visit.preferences.day_ends)
-        if view in (WEEK, DAY_VIEW)
-        else (0, 24)
-    )
+        found = found[:MAX_FOUND]
+        expansion = replace(expansion, cut=expansion.cut or len(found) < len(expansion.occurrences))
+        shown = sorted({one.start.date() for one in found})
+    chosen = visit.preferences
+    begin, end = 0, 24
+    if view in (WEEK, DAY_VIEW):
+        begin, end = grid.hours(shown, found, chosen.day_begins, chosen.day_ends)
     columns = tuple(_column(services, visit, place, view, one, day, found, begin) for one in shown)
-    if view == LIST and not query:
-        columns = tuple(column for column in columns if column.links or (column.today and view == LIST))
-    page = AgendaPage(
+    page = _made(services, visit, place, view, day, days, columns, (begin, end), len(found))
+    page = replace(page, cut=expansion.cut, unreadable=expansion.unreadable, missing=missing, query=query)
+    return services.pages.answer(visit, template, page)
+
+
+def _made(
+    services: Services,
+    visit: Visit,
+    place: Desk,
+    view: str,
+    day: datetime.date,
+    days: int,
+    columns: tuple[Column, ...],
+    hours: tuple[int, int],
+    count: int,
+) -> AgendaPage:
+    shown = [column.day for column in columns]
+    return AgendaPage(
         frame=place.frame,
         desk=place,
         home=home(visit),
@@ -180,22 +192,16 @@ async def _page(services: Services, visit: Visit, view: str, days: int, template
         after=_beside(visit, view, day, 1, days),
         columns=columns,
         rows=tuple(columns[at : at + 7] for at in range(0, len(columns), 7)) if view == MONTH else (),
-        first=begin,
-        last=end,
+        first=hours[0],
+        last=hours[1],
         whole_rows=max((len(column.whole) + bool(column.holiday) for column in columns), default=0),
-        clock=_clock(visit, shown, begin, end),
+        clock=_clock(visit, shown, *hours),
         working=(visit.preferences.day_begins, visit.preferences.day_ends),
-        weekends=visit.preferences.weekends,
         zones=seasons.of(services.settings.directory).zones,
-        cut=expansion.cut or (bool(query) and len(expansion.occurrences) > MAX_FOUND),
-        unreadable=expansion.unreadable,
-        missing=missing,
-        query=query,
         done=announcement(visit),
         undo=visit.query("retour"),
-        count=len(found),
+        count=count,
     )
-    return services.pages.answer(visit, template, page)
 
 
 async def _occurrences(

@@ -1,0 +1,94 @@
+"""An event is moved, deleted, and put back: what is done without its form, and the questions asked before."""
+
+from starlette.responses import Response
+
+from mailserver.calendars import editing, events
+from mailserver.calendars.editing import SCOPES
+from mailserver.errors import BadSyntax, Reason, Refused
+from webui.agenda import keeping, views, words
+from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read_one, scope_of, steps_of, view_of
+from webui.agenda.keeping import home
+from webui.visit import Services, Visit
+
+MAX_MINUTES = 366 * 24 * 60
+
+
+async def move(services: Services, visit: Visit) -> Response:
+    """POST /agenda/evenement/{item}/deplacer: later or longer by minutes; asks which occurrences if several."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, key_of(visit.form.text("le")))
+    before, shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
+    check_own(visit, found, shown)
+    after = events.moved(before, _signed(visit, "minutes"), _signed(visit, "duree"))
+    if recurs and found.key and visit.form.text("portee") not in SCOPES:
+        names = ("le", "etag", "minutes", "duree", "vue")
+        fields = tuple((name, visit.form.text(name)) for name in names)
+        page = AskPage(
+            place.frame, place, home(visit), view_of(visit, visit.form.text("vue")), found, before.title,
+            words.when(visit.language, after), True, fields, "deplacer", back_to(visit, "", before.start.date()),
+        )  # fmt: skip
+        return services.pages.answer(visit, "agenda/move.html", page)
+    if visit.form.text("etag") != found.row.etag:
+        raise Refused(Reason.CONFLICT)
+    scope = scope_of(visit) if recurs and found.key else editing.ALL
+    changed = await keeping.computed(
+        visit,
+        editing.change,
+        found.text,
+        found.key,
+        scope,
+        after,
+        words.zone_of(visit).key,
+        keeping.moment(visit),
+        lambda: services.clock.token(16).hex(),
+    )
+    steps = await keeping.computed(visit, steps_of, found, found.shelf.id, changed)
+    token = await keeping.store(services, visit, steps) if steps else ""
+    return answer(visit, "deplace", token, after.start.date())
+
+
+async def ask_erase(services: Services, visit: Visit) -> Response:
+    """GET /agenda/evenement/{item}/supprimer."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, key_of(visit.query("le")))
+    draft, _shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
+    if found.shelf.read_only:
+        raise Refused(Reason.READ_ONLY)
+    view = view_of(visit, visit.query("vue"))
+    fields = (("le", found.key), ("etag", found.row.etag), ("vue", view))
+    page = AskPage(
+        place.frame, place, home(visit), view, found, draft.title, words.when(visit.language, draft),
+        recurs and bool(found.key), fields, "supprimer", back_to(visit, view, draft.start.date()),
+    )  # fmt: skip
+    return services.pages.answer(visit, "agenda/erase.html", page)
+
+
+async def erase(services: Services, visit: Visit) -> Response:
+    """POST /agenda/evenement/{item}/supprimer."""
+    place = await keeping.desk(services, visit)
+    found = await keeping.find(services, visit, place, key_of(visit.form.text("le")))
+    if found.shelf.read_only:
+        raise Refused(Reason.READ_ONLY)
+    if visit.form.text("etag") != found.row.etag:
+        raise Refused(Reason.CONFLICT)
+    draft, _shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
+    scope = scope_of(visit) if recurs and found.key else editing.ALL
+    changed = await keeping.computed(visit, editing.erase, found.text, found.key, scope, keeping.moment(visit))
+    step = await keeping.computed(visit, keeping.step, found.shelf.id, found.row.href, found.row.etag, changed.text)
+    token = await keeping.store(services, visit, [step])
+    return answer(visit, "supprime", token, draft.start.date())
+
+
+async def undo(services: Services, visit: Visit) -> Response:
+    """POST /agenda/annuler."""
+    done = await keeping.take_back(services, visit, visit.form.text("jeton"))
+    day = visit.form.text("jour")
+    return answer(visit, "repris" if done else "tard", "", views.day_of(day) or words.today(visit))
+
+
+def _signed(visit: Visit, name: str) -> int:
+    text = visit.form.text(name) or "0"
+    number = text.removeprefix("-")
+    if not number.isascii() or not number.isdigit() or len(number) > 6 or int(number) > MAX_MINUTES:
+        raise BadSyntax("Not a number of minutes")
+    return -int(number) if text.startswith("-") else int(number)
