@@ -100,6 +100,9 @@ def fold(line: str) -> str:
     """A line in pieces of at most WIDTH octets, no character cut in two."""
     if len(line) <= WIDTH and line.isascii():
         return line
+    if line.isascii():  # a picture has a million characters
+        first, rest = line[:WIDTH], line[WIDTH:]
+        return "\r\n ".join((first, *(rest[at : at + WIDTH - 1] for at in range(0, len(rest), WIDTH - 1))))
     pieces, piece, room = [], "", WIDTH
     for character in line:
         size = len(character.encode("utf-8", "replace"))

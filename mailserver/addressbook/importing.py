@@ -21,7 +21,8 @@ MAX_OCTETS = 5 * 1024 * 1024
 MAX_CARDS = 5000
 MAX_PACKED = 3_000_000
 """Characters of what a preview carries from one form to the next."""
-MAX_UNPACKED = 32 * 1024 * 1024
+MAX_UNPACKED = 8 * 1024 * 1024
+"""Octets: a file, and what its cards become (decompression bomb)."""
 MAX_UID = 200
 _FIRST = 65536
 

@@ -93,7 +93,7 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
         birthday=editing.shown_birthday(card.birthday),
         changed=visit.language.long_date(stored.changed),
         groups=tuple(one for one in all_groups if card.uid in one.card.members),
-        all_groups=tuple(all_groups),
+        all_groups=tuple(all_groups[: groups.MAX_GROUPS]),
         members=tuple(sorted(members, key=lambda entry: entry.key)),
         missing=len(card.members) - len(members) if card.is_group else 0,
         everyone=", ".join(addresses) if len(addresses) <= groups.MAX_TOGETHER else "",

@@ -1,7 +1,7 @@
 """The form of a card: what it shows, what comes back, and what is wrong with it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailserver import address
@@ -16,6 +16,7 @@ from mailserver.addressbook.card import (
     birthday,
 )
 from mailserver.errors import BadSyntax
+from webui.contacts.place import kinds
 from webui.forms import Form
 from webui.visit import Visit
 
@@ -87,16 +88,16 @@ def shown_birthday(day: str) -> str:
 
 def differences(visit: Visit, mine: Card, theirs: Card) -> list[tuple[str, str, str]]:
     """What two versions of a card say differently: the field, mine, theirs."""
-    _ = visit._
+    _, words = visit._, dict(kinds(visit))
     rows = (
         (_("Nom"), mine.name, theirs.name),
         (_("Surnom"), mine.nickname, theirs.nickname),
         (_("Organisation"), _joined((mine.organisation, mine.unit)), _joined((theirs.organisation, theirs.unit))),
         (_("Fonction"), _joined((mine.title, mine.role)), _joined((theirs.title, theirs.role))),
-        (_("Adresses e-mail"), _listed(mine.emails), _listed(theirs.emails)),
-        (_("Téléphones"), _listed(mine.phones), _listed(theirs.phones)),
+        (_("Adresses e-mail"), _listed(mine.emails, words), _listed(theirs.emails, words)),
+        (_("Téléphones"), _listed(mine.phones, words), _listed(theirs.phones, words)),
         (_("Adresses postales"), _placed(mine.places), _placed(theirs.places)),
-        (_("Sites web"), _listed(mine.sites), _listed(theirs.sites)),
+        (_("Sites web"), _listed(mine.sites, words), _listed(theirs.sites, words)),
         (_("Date de naissance"), shown_birthday(mine.birthday), shown_birthday(theirs.birthday)),
         (_("Catégories"), ", ".join(mine.categories), ", ".join(theirs.categories)),
         (_("Notes"), mine.note, theirs.note),
@@ -158,8 +159,9 @@ def _joined(texts: Sequence[str]) -> str:
     return ", ".join(filter(None, texts))
 
 
-def _listed(values: Sequence[Value]) -> str:
-    return ", ".join(f"{one.text} ({one.kind})" if one.kind else one.text for one in values)
+def _listed(values: Sequence[Value], words: Mapping[str, str]) -> str:
+    known = words.keys() - {""}
+    return ", ".join(f"{one.text} ({words[one.kind]})" if one.kind in known else one.text for one in values)
 
 
 def _placed(places: Sequence[Place]) -> str:

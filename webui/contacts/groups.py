@@ -1,5 +1,6 @@
 """Groups of contacts: cards of kind `group` (RFC 6350 section 6.1.4) whose members are other cards by UID."""
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -55,7 +56,8 @@ async def create(services: Services, visit: Visit) -> Response:
     uid = str(uuid.uuid4())
     draft = editing.posted_group(visit, Card(uid=uid))
     typed = visit.form.text("ajouter")[:MAX_TYPED]
-    found, unknown = _found(await services.books.entries(visit.account_id, book.name), typed)
+    entries = await services.books.entries(visit.account_id, book.name)
+    found, unknown = await asyncio.to_thread(_found, entries, typed)
     fault = draft.faults.get("full_name", "") or _unknown(visit, unknown)
     if fault:
         return await begin(services, visit, draft.card.full_name, typed, fault)
@@ -73,7 +75,7 @@ async def change(services: Services, visit: Visit, stored: Stored, show: Show) -
     else:
         draft = editing.posted_group(visit, card)
         entries = await services.books.entries(visit.account_id, stored.book.name)
-        found, unknown = _found(entries, form.text("ajouter")[:MAX_TYPED])
+        found, unknown = await asyncio.to_thread(_found, entries, form.text("ajouter")[:MAX_TYPED])
         fault = draft.faults.get("full_name", "") or _unknown(visit, unknown)
         if fault:
             return await show(services, visit, fault)
@@ -86,8 +88,9 @@ async def change(services: Services, visit: Visit, stored: Stored, show: Show) -
 async def put_in(services: Services, visit: Visit, stored: Stored) -> Response:
     """A contact stands in the groups that are ticked and in no other of its book."""
     ticked, uid = set(visit.form.every("groupe")[:MAX_GROUPS]), stored.card.uid
-    for entry in await services.books.entries(visit.account_id, stored.book.name):
-        if not entry.card.is_group or (uid in entry.card.members) == (entry.card.uid in ticked):
+    entries = await services.books.entries(visit.account_id, stored.book.name)
+    for entry in [one for one in entries if one.card.is_group][:MAX_GROUPS]:
+        if (uid in entry.card.members) == (entry.card.uid in ticked):
             continue
         group = await services.books.get(visit.account_id, entry.book, entry.href)
         others = tuple(one for one in group.card.members if one != uid)

@@ -1,5 +1,6 @@
 """The books themselves: make, rename, delete; and contacts that may be one person, to be merged."""
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -81,7 +82,7 @@ async def change(services: Services, visit: Visit) -> Response:
 async def alike_ones(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/doublons."""
     entries = await services.books.entries(visit.account_id)
-    found = alike.sets(entries)
+    found = await asyncio.to_thread(alike.sets, entries)
     page = AlikePage(
         await frame(services, visit),
         await around(services, visit, "doublons"),

@@ -1,0 +1,123 @@
+"""vCards line by line: what nobody changes comes out as it came in, and no text breaks a card."""
+
+import base64
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailserver.addressbook import alike, contentlines, importing, rewriting, tables
+from mailserver.addressbook import card as reading
+from mailserver.addressbook.books import measured
+from mailserver.addressbook.card import Card, Place, Value
+from mailserver.errors import Refused
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80)
+LINES = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+
+
+def parsed(text: str) -> list[contentlines.Line]:
+    (found,) = contentlines.cards(text)
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(LINES)
+def test_any_text_survives_a_line(text: str) -> None:
+    kept = contentlines.unescape(contentlines.escape(text))
+    again = parsed(contentlines.write([contentlines.Line("", "NOTE", (), contentlines.escape(text))]))
+    assert again[0].text == kept
+    assert max(len(line.encode()) for line in contentlines.fold(f"NOTE:{kept}").split("\r\n")) <= 76
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(TEXT, min_size=1, max_size=5))
+def test_parts_are_what_was_joined(texts: list[str]) -> None:
+    for separator in ";,":
+        assert contentlines.parts(contentlines.joined(texts, separator), separator) == [text.strip() for text in texts]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=400))
+def test_any_file_is_read(text: str) -> None:
+    for lines in contentlines.cards(f"BEGIN:VCARD\n{text}\nEND:VCARD\n"):
+        reading.read(lines)
+        reading.photo(lines)
+        alike.merged((lines, lines), 0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(TEXT, TEXT, TEXT, TEXT, st.lists(TEXT, max_size=3).map("\n".join))
+def test_what_is_written_is_read_again(given_name: str, family: str, organisation: str, street: str, note: str) -> None:
+    def line(text: str) -> str:
+        return " ".join(text.split())
+
+    card = Card(
+        full_name=line(f"{given_name} x"),
+        given=line(f"x{given_name}"),
+        family=line(family),
+        organisation=line(organisation),
+        emails=(Value("a@b.fr", "work"), Value("c@d.fr")),
+        phones=(Value("06 39", "cell"),),
+        places=(Place(f"{line(street)}x", "Dijon", "21000", kind="home"),),
+        birthday="--03-17",
+        note="\n".join(map(line, note.split("\n"))).strip(),
+        categories=("Un", "Deux; trois"),
+        uid="1",
+    )
+    lines = parsed(contentlines.write(rewriting.rewrite((), card, 0)))
+    assert reading.read(lines) == card
+    assert rewriting.rewrite(lines, card, 0) == lines
+    measured("1.vcf", lines)
+
+
+def test_lines_that_nobody_changes_stay() -> None:
+    text = (
+        'BEGIN:VCARD\r\nVERSION:4.0\r\nUID:u\r\nFN;LANGUAGE=fr:Léa Roy\r\nN;SORT-AS="Roy,Lea":Roy;Léa;;;\r\n'
+        'item1.EMAIL;PREF=1;TYPE=work:lea@exemple.org\r\nitem1.X-ABLabel:Bureau\r\nTEL;VALUE=uri;TYPE="voice,cell":tel:+33-6\r\n'
+        'X-UNKNOWN;A="b;c":d\\,e;f\r\nRELATED;TYPE=friend:urn:uuid:2\r\nEND:VCARD\r\n'
+    )
+    lines = parsed(text)
+    card = reading.read(lines)
+    assert card.phones == (Value("+33-6", "cell"),)
+    after = rewriting.rewrite(lines, Card(**{**{n: getattr(card, n) for n in Card.__slots__}, "title": "Cheffe"}), 0)
+    for line in lines:
+        assert line in after
+
+
+def test_a_card_that_radicale_cannot_read_is_refused() -> None:
+    with pytest.raises(Refused):
+        measured("x.vcf", [contentlines.Line("", "VERSION", (), "3.0")])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.binary(max_size=600))
+def test_no_file_does_harm(octets: bytes) -> None:
+    for body in (octets, b"Nom;E-mail\n" + octets, b"BEGIN:VCARD\n" + octets + b"\nEND:VCARD"):
+        try:
+            judged = importing.judge(importing.read(body), [])
+        except ValueError:
+            continue
+        importing.unpack(importing.pack(judged))
+
+
+def test_a_bomb_is_not_blown_up() -> None:
+    octets = zlib.compress(b"BEGIN:VCARD\r\nNOTE:" + b"x" * 20_000_000 + b"\r\nEND:VCARD\r\n")
+    assert importing.unpack(base64.urlsafe_b64encode(octets).decode()) == []
+
+
+def test_our_own_table_is_read_again() -> None:
+    card = Card(
+        full_name="Awa Diallo",
+        given="Awa",
+        family="Diallo",
+        emails=(Value("a@b.fr"), Value("c@d.fr")),
+        phones=(Value("+33 1", "work"), Value("06", "cell")),
+        places=(Place("1, rue A", "Dijon", "21000", "France", kind="work"),),
+        birthday="1984-03-17",
+        categories=("Parents", "Chorale"),
+        note="=à rappeler",
+    )
+    (row,) = tables.read(tables.decode(tables.write([card])))
+    assert row.card == card
