@@ -29,9 +29,8 @@ async def people_of(store: Store, folder: Path) -> tuple[EmbeddedDirectory, list
     made = []
     for name in ("Élan", "éclair", "Zola", "Abel"):
         tie = Affiliation(Tie.FUNCTION, "ENS", UAI, "Professeur")
-        person = NewPerson("Ana", name, Role.TEACHER, uai=UAI, discipline="Lettres", affiliations=(tie,)
+        person = NewPerson("Ana", name, Role.TEACHER, uai=UAI, discipline="Lettres", affiliations=(tie,))
         made.append(await directory.add(person))
-        )
     return directory, made
 
 
