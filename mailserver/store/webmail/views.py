@@ -18,7 +18,7 @@ from mailserver.store.columns import Field, columns
 from mailserver.store.flags import FLAGGED, SEEN, known_mask
 from mailserver.store.mailboxes import Mailbox, keywords
 from mailserver.store.schema.mail import content, message
-from mailserver.store.statements import Statement, Tx
+from mailserver.store.statements import ManyStatement, Statement, Tx
 from mailserver.store.webmail.reading import Line, lines
 
 MEMBERS = 100
@@ -87,6 +87,9 @@ _ROWS = Statement(
     select(message.c.uid, message.c.internal_date)
     .where(message.c.mailbox_id == bindparam("mailbox"))
     .order_by(message.c.uid)
+)
+_FLAGS = ManyStatement(
+    select(message.c.uid, message.c.flags).where(message.c.mailbox_id == bindparam("mailbox")), message.c.uid
 )
 
 
@@ -206,11 +209,4 @@ def _conversations_page(tx: Tx, box: Mailbox, size: int, skip: int) -> Listed:
 
 
 def _flags(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for start in range(0, len(uids), 500):
-        part = uids[start : start + 500]
-        query = select(message.c.uid, message.c.flags).where(
-            message.c.mailbox_id == mailbox_id, message.c.uid.in_(part)
-        )
-        found.update((row.uid, row.flags) for row in tx.execute(query))
-    return found
+    return dict(_FLAGS.rows(tx, uids, mailbox=mailbox_id)) if uids else {}
