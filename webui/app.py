@@ -32,6 +32,7 @@ from mailserver.store.messages import Quota
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from webui import (
+    abroad,
     account,
     acting,
     activation,
@@ -281,6 +282,7 @@ def _mail(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[Ba
         Route("/annuler", visit(acting.last_acts), methods=["GET"]),
         Route("/annuler", visit(acting.undo), methods=["POST"]),
         *reader.mail(visit),
+        *abroad.routes(visit),
         Route("/ecrire", visit(compose.write), methods=["GET"]),
         Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
         Route("/ecrire/{draft:key}", visit(compose.edit), methods=["GET"]),

@@ -166,8 +166,14 @@ def _page(visit: Visit, found: _Found, wanted: Asked) -> MailboxPage:
         found.box.name == later.PLACE and own,
         found.box.uidnext,
         own and folder.use in (frame.TRASH, frame.JUNK) and found.box.messages > 0,
-        f"{visit.base}/ecrire/" if own and folder.use == DRAFTS else f"{visit.base}/message/",
+        _opening(visit, folder, own),
     )
+
+
+def _opening(visit: Visit, folder: Folder, own: bool) -> str:
+    if not own:
+        return f"{visit.base}/partage/{folder.id}/"
+    return f"{visit.base}/ecrire/" if folder.use == DRAFTS else f"{visit.base}/message/"
 
 
 def labels(visit: Visit) -> list[Label]:

@@ -14,7 +14,7 @@ from mailserver.mime.addresses import Mailbox, people
 from mailserver.mime.addresses import parse as parse_addresses
 from mailserver.mime.headers import as_text, fields
 from mailserver.store import webmail
-from mailserver.store.webmail import Stored
+from mailserver.store.webmail import Stored, handling
 from webui import headers, htmlview, plain, plaintext, raster
 from webui.effort import computed
 from webui.forms import positive
@@ -69,12 +69,26 @@ class Letterhead:
 async def load(
     services: Services, visit: Visit, *, upto: int | None = None, neighbours: bool = False
 ) -> tuple[Stored, bytes]:
-    """The message of the address and its octets (no more than the first `upto`). Raises Refused(NOT_FOUND)."""
+    """The message of the address and its octets (no more than the first `upto`). Raises Refused(NOT_FOUND).
+
+    An address that names the mailbox, too, may be about a message of somebody else (`webui.abroad`).
+    """
     content_id = int(visit.request.path_params["message"])
+    if (box := visit.request.path_params.get("box")) is not None:
+        return await _load_reached(services, visit, int(box), content_id, upto)
     hint = positive(visit.query("d"))
     found = await services.store.read(webmail.stored, visit.account_id, content_id, hint, neighbours=neighbours)
     folder = services.settings.data / "blobs"
     return found, await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
+
+
+async def _load_reached(
+    services: Services, visit: Visit, box_id: int, content_id: int, upto: int | None
+) -> tuple[Stored, bytes]:
+    viewer = await services.sharing.viewer(visit.principal)
+    found, _ = await services.store.read(handling.reached, viewer, box_id, content_id)
+    folder = services.settings.data / "blobs"
+    return found, await services.store.read(webmail.octets, found.box.account_id, content_id, folder, upto)
 
 
 def letterhead(octets: bytes, root: Part, found: Stored) -> Letterhead:
@@ -123,11 +137,13 @@ def preview_kind(part: Part) -> str:
 
 def inline(visit: Visit, message: int, root: Part) -> Callable[[str], str]:
     """Where the part that a `cid:` names is served; empty for a name that no part has."""
+    box = visit.request.path_params.get("box")
+    place = f"{visit.base}/piece/{message}" if box is None else f"{visit.base}/partage/{box}/{message}/piece"
     numbers = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
 
     def address(name: str) -> str:
         number = numbers.get(name)
-        return f"{visit.base}/piece/{message}/{number}?image=1" if number else ""
+        return f"{place}/{number}?image=1" if number else ""
 
     return address
 

@@ -12,6 +12,7 @@ from mailserver.store import access, later, mailboxes, messages, muting, session
 from mailserver.store.access import Viewer
 from mailserver.store.audit import Origin
 from mailserver.store.flags import names
+from mailserver.store.webmail import Chosen, handling
 from tests.webui.house import House, Visitor, mail
 
 _counter: list[int] = []
@@ -347,6 +348,49 @@ def test_mailboxes_of_others_open_by_rights(
     share(house, marc, person, "")
     assert browser.get(f"/m/dossier/{box}").status_code == 404
     assert browser.get(f"/m/dossier/{house.box(emma, 'INBOX').id}").status_code == 404
+
+
+def test_messages_of_others_are_read_by_rights(
+    house: House, person: Principal, browser: Visitor, emma: Principal
+) -> None:
+    """Reading without the right to keep \\Seen leaves a message new; nothing else of the owner's is reached."""
+    rich = (
+        mail("Chez Emma", more="X: 1\r\n").replace(b"text/plain", b"text/html").replace(b"Bonjour", b"<b>Bonjour</b>")
+    )
+    content = house.deliver(emma, rich)
+    kept = house.deliver(emma, mail("Rangé"))
+    archive = house.box(emma, "Archive").id
+    everything = Chosen((kept,))
+    viewer = Viewer.of(emma.account_id, emma.login)
+    house.store.write_now(
+        handling.put,
+        viewer,
+        house.box(emma, "INBOX").id,
+        archive,
+        everything,
+        0,
+        (b"z" * 32, 9),
+        ((), ()),
+        messages.NO_QUOTA,
+    )
+    box = share(house, emma, person, "lr")
+    browser.get(f"/m/dossier/{box}")
+    assert f'href="/m/partage/{box}/{content}?d={box}"' in browser.text
+    browser.get(f"/m/partage/{box}/{content}")
+    assert "Chez Emma" in browser.text
+    assert "À demain" in browser.text
+    assert 'value="supprimer"' not in browser.text
+    assert "\\Seen" not in flags(house, emma)["Chez Emma"]
+    assert "<b>Bonjour</b>" in browser.get(f"/m/partage/{box}/{content}/corps").text
+    assert browser.get(f"/m/partage/{box}/{content}/eml").content.endswith(rich[-20:])
+    for path in (f"/m/partage/{box}/{kept}", f"/m/partage/{archive}/{kept}", f"/m/message/{content}?d={box}"):
+        assert browser.get(path).status_code == 404, path
+    share(house, emma, person, "lrs")
+    browser.get(f"/m/partage/{box}/{content}")
+    assert "\\Seen" in flags(house, emma)["Chez Emma"]
+    share(house, emma, person, "")
+    for end in ("", "/corps", "/eml", "/piece/1"):
+        assert browser.get(f"/m/partage/{box}/{content}{end}").status_code == 404
 
 
 def test_shortcuts_have_a_page_and_can_be_turned_off(browser: Visitor) -> None:

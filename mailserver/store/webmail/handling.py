@@ -5,20 +5,21 @@ Rights are asked for in every unit (`store.access`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
 from mailserver import objectids
 from mailserver.errors import Reason, Refused
 from mailserver.store import access, later, mailboxes, messages, muting, sessions
-from mailserver.store.access import Viewer
+from mailserver.store.access import Rights, Viewer
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages import Quota
 from mailserver.store.schema.mail import content, message
 from mailserver.store.sessions import Undo
 from mailserver.store.statements import Tx
 from mailserver.store.webmail.choosing import BATCH, Chosen, next_uids
+from mailserver.store.webmail.reading import Stored, stored
 
 Marks = tuple[Sequence[str], Sequence[str]]
 """Flags to set and flags to clear."""
@@ -134,6 +135,18 @@ def chosen_messages(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen, aft
     """The mailbox's owner, and the next UIDs that were chosen, to be read. Raises Refused."""
     owner, _ = access.require(tx, viewer, mailbox_id, "r")
     return owner, next_uids(tx, mailboxes.by_id(tx, owner, mailbox_id), chosen, after)
+
+
+def reached(tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int) -> tuple[Stored, Rights]:
+    """A message in a mailbox that somebody may read, and their rights there; nothing of its owner's other folders.
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | NOT_FOUND).
+    """
+    owner, rights = access.require(tx, viewer, mailbox_id, "r")
+    found = stored(tx, owner, content_id, mailbox_id, neighbours=True)
+    if found.box.id != mailbox_id:
+        raise Refused(Reason.NOT_FOUND)
+    return replace(found, boxes=[]), rights
 
 
 def bin_of(tx: Tx, viewer: Viewer, mailbox_id: int, use: str) -> Mailbox:

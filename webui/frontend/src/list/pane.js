@@ -37,10 +37,10 @@ document.addEventListener("click", (event) => {
   if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.target.closest?.("a");
   if (!link) return;
-  if (link.matches(".courriels a") && hasPane() && link.pathname.startsWith("/m/message/")) {
+  if (link.matches(".courriels a") && hasPane() && /^\/m\/(message|partage)\//.test(link.pathname)) {
     event.preventDefault();
     read(link, { focus: event.detail === 0 });
-  } else if (link.matches("#lecteur a") && /^\/m\/message\/\d+$/.test(link.pathname) && !link.target) {
+  } else if (link.matches("#lecteur a") && /^\/m\/(message|partage\/\d+)\/\d+$/.test(link.pathname) && !link.target) {
     event.preventDefault();
     const id = link.pathname.split("/").pop();
     const item = document.querySelector(`.courriels a[id="m${id}"]`);
