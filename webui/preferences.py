@@ -237,6 +237,8 @@ async def show(services: Services, visit: Visit) -> Response:
     section = _section(visit)
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
     chosen = {setting.name: getattr(visit.preferences, setting.name) for setting in section.settings}
+    if "interface" in chosen:
+        chosen["interface"] = visit.interface
     if "language" in chosen:
         chosen["language"] = visit.language.code
     page = SettingsPage(surround(visit, boxes), tabs(visit, section.code), section, chosen)
