@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DIR ?= var
+JOBS ?= 2
 
 .PHONY: run test check bench clean help
 
@@ -51,7 +52,8 @@ check: $(VENV)/.test
 test: $(VENV)/.test
 	@sh tests/install.sh
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not alone" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info webui/static/dist

@@ -1,36 +1,45 @@
 """Runs an instance as its operator would: `mailserver init`, `serve`, signals; on free ports."""
 
 import contextlib
+import fcntl
 import imaplib
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import time
 from pathlib import Path
 
+from tests.hatchery import ROOT, Hatched, Hatchery
 from tests.ports import free_port
 
-ROOT = Path(__file__).parent.parent
-START_SECONDS = 60
-STOP_SECONDS = 10
+START_SECONDS = 240
+"""On a machine with ten other things to do a server was seen to need more than 60."""
+STOP_SECONDS = 60
+COMMAND_SECONDS = 300
 DEMO_PASSWORD = "Academie#2026"
 PORTS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "ldap", "ldaps", "http", "https")
+hatchery = Hatchery()
 
 
 def run_command(*args: object, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run `mailserver ARGS` from this checkout and return what it printed."""
-    result = subprocess.run(
-        [sys.executable, "-m", "mailserver", *(str(arg) for arg in args)],
-        cwd=ROOT,
-        env=environment(),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    words = [str(arg) for arg in args]
+    with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(stdin or "")
+        given.seek(0)
+        process = hatchery.spawn(words, environment(), given, out, err)
+        try:
+            code = process.wait(COMMAND_SECONDS)
+        finally:
+            process.kill()
+        said = []
+        for stream in (out, err):
+            stream.seek(0)
+            said.append(stream.read().decode())
+    result = subprocess.CompletedProcess(words, code, *said)
     if check and result.returncode != 0:
         raise AssertionError(f"mailserver {args} ended with {result.returncode}:\n{result.stdout}\n{result.stderr}")
     return result
@@ -43,7 +52,7 @@ class Instance:
         self.directory = directory
         self.ports: dict[str, int] = {}
         self.log = directory.with_suffix(".log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Hatched | None = None
 
     def init(self, *options: str) -> str:
         """`mailserver init`, then give every door a free port; what init printed."""
@@ -77,22 +86,15 @@ class Instance:
 
     def start(self, *options: str) -> None:
         """`mailserver serve` in the background; returns when it announced that every door is open."""
-        with open(self.log, "ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "mailserver", "serve", str(self.directory), *options],
-                cwd=ROOT,
-                env=environment(),
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-        assert self._process.stdout is not None
-        os.set_blocking(self._process.stdout.fileno(), False)
+        said = self.directory.with_suffix(".out")
+        with open(self.log, "ab") as log, open(said, "wb") as out, open(os.devnull) as nothing:
+            words = ["serve", str(self.directory), *options]
+            self._process = hatchery.spawn(words, environment(), nothing, out, log)
         deadline = time.monotonic() + START_SECONDS
-        said = b""
-        while b"Ctrl-C" not in said:
-            said += self._process.stdout.read() or b""
+        while "Ctrl-C" not in said.read_text():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"the server did not start:\n{said.decode()}\n{self.log.read_text()[-4000:]}")
+                problem = f"the server did not start:\n{said.read_text()}\n{self.log.read_text()[-4000:]}"
+                raise AssertionError(problem)
             time.sleep(0.02)
 
     @property
@@ -114,17 +116,23 @@ class Instance:
             process.kill()
             process.wait()
             raise AssertionError("the server did not stop in time") from None
-        finally:
-            if process.stdout is not None:
-                process.stdout.close()
 
     def kill(self) -> None:
-        """Pull the plug: SIGKILL to the supervisor; its workers die with it, and the ports are free."""
+        """Pull the plug: SIGKILL to the supervisor; its workers die with it, ports and folder are free."""
         self.stop(signal.SIGKILL)
         deadline = time.monotonic() + STOP_SECONDS
-        while any(_is_open(port) for port in self.ports.values()):
+        while self._is_held() or any(_is_open(port) for port in self.ports.values()):
             assert time.monotonic() < deadline, "workers outlived their supervisor"
             time.sleep(0.02)
+
+    def _is_held(self) -> bool:
+        """True while a process of the instance lives: each has the supervisor's lock."""
+        with open(self.directory / "data" / "serve.lock", "rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
 
     def imap(self, login: str, password: str = DEMO_PASSWORD) -> imaplib.IMAP4:
         """A logged-in imaplib client."""

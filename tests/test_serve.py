@@ -20,6 +20,7 @@ from mailserver.settings import load
 from tests.harness import ROOT, Instance, environment, run_command, workers_of
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stops_cleanly_within_five_seconds(fresh: Callable[..., Instance], number: signal.Signals) -> None:
     """With connections in the middle of everything: IDLE, DATA, a request that trickles in, silence."""
@@ -48,6 +49,7 @@ def test_stops_cleanly_within_five_seconds(fresh: Callable[..., Instance], numbe
     assert "Traceback" not in instance.log_text()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("after", [0.3, 1.2, 2.0])
 def test_told_to_stop_while_it_starts(fresh: Callable[..., Instance], after: float) -> None:
     instance = fresh()

@@ -27,6 +27,7 @@ def serve(
     supervisor.heed_signals()
     try:
         preflight(settings)
+        app.load_doors()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
     except (workers.CannotServe, SettingsError, Temporary) as problem:
         fail(str(problem))

@@ -437,6 +437,7 @@ def test_request_that_computes_too_long(client: Client, monkeypatch: pytest.Monk
     assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 507
 
 
+@pytest.mark.alone
 @only_sqlite
 def test_slow_bodies_hold_no_thread(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many uploads that stop half-way; somebody else is served meanwhile; in the end they are told off."""

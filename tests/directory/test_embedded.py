@@ -37,6 +37,7 @@ def desk(embedded: EmbeddedDirectory, store: Store) -> Accounts:
 # ---------------------------------------------------------------------- memory
 
 
+@pytest.mark.alone
 async def test_a_known_recipient_costs_microseconds(embedded: EmbeddedDirectory) -> None:
     await embedded.add(TEACHER)
     await embedded.find("edupont")

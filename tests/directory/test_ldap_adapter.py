@@ -380,6 +380,7 @@ def test_a_restart_of_the_server_goes_unnoticed(home: Home, slapd: Slapd) -> Non
     asyncio.run(scene())
 
 
+@pytest.mark.alone
 def test_a_server_out_of_reach_is_temporary_at_once_and_forgiven_later(
     home: Home, slapd: Slapd, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -341,6 +341,7 @@ def test_a_defect_costs_one_operation(house: Academy, client: socket.socket, mon
     assert read_message(client)[:2] == (2, Tag.SEARCH_ENTRY)
 
 
+@pytest.mark.alone
 def test_stop_tells_idle_clients_and_does_not_wait_for_slow_ones(
     tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,6 +152,7 @@ def test_recent_is_told_to_one_session_only(make_store: StoreMaker) -> None:
     play(scene)
 
 
+@pytest.mark.alone
 def test_idle_hears_of_another_worker_within_a_tenth_of_a_second(make_store: StoreMaker) -> None:
     async def scene() -> None:
         async with World(make_store()) as one, World(make_store()) as two:
@@ -222,6 +223,7 @@ def test_a_long_fetch_ends_with_the_account(sqlite_store: Store) -> None:
     play(scene)
 
 
+@pytest.mark.alone
 def test_a_long_fetch_lets_others_through(sqlite_store: Store) -> None:
     """While one session reads thousands of messages, another's NOOP waits for a lot, not for the whole."""
 

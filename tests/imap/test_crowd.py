@@ -20,6 +20,7 @@ HALVES = (
 """What a peer may send before it falls silent."""
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("sent", HALVES, ids=lambda sent: repr(sent[:24])[2:-1] or "nothing")
 def test_half_sent_logins_delay_nobody(demo: Instance, sent: bytes) -> None:
     crowd = [socket.create_connection(("127.0.0.1", demo.ports["imap"]), timeout=30) for _ in range(CROWD)]

@@ -184,6 +184,7 @@ def test_strangers_are_cut_off_and_cost_no_memory(demo: Instance, kind: str) -> 
     assert sum(map(rss, workers_of(demo))) - before < 20
 
 
+@pytest.mark.alone
 def test_strangers_that_say_half_of_all_they_may_cost_little(demo: Instance) -> None:
     """Each is within the limits, so each is waited for; 300 of them hold what they sent and little more."""
     long = b"x" * 4000
@@ -260,6 +261,7 @@ def test_a_message_of_lines_like_its_boundary_is_as_fast_as_any(demo: Instance) 
     assert min(measure(b"--y\r\n") for _ in range(3)) < 4 * min(measure(b"ab?\r\n") for _ in range(3)) + 0.5
 
 
+@pytest.mark.alone
 def test_who_does_not_read_holds_little(demo: Instance) -> None:
     """10,000 messages asked for, none read, also through a compressor; and a flood of commands without reading."""
     port = demo.ports["imap"]

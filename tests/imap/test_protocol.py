@@ -166,6 +166,7 @@ def test_a_bare_line_feed_ends_nothing(sqlite_store: Store) -> None:
     play(scene)
 
 
+@pytest.mark.alone
 def test_listing_many_names_keeps_nobody_waiting(sqlite_store: Store) -> None:
     """Time: the most names an account can have, against the most patterns, with the loop turning meanwhile."""
 

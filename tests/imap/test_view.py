@@ -185,6 +185,7 @@ def test_ranges_are_cut_into_groups_of_a_size() -> None:
     assert list(cut([], 4)) == []
 
 
+@pytest.mark.alone
 def test_ghosts_are_found_among_many_ranges_without_looking_at_each() -> None:
     one = snapshot(*range(1, 20_001))
     view = View(one)

@@ -128,6 +128,7 @@ def test_the_schools_own_words() -> None:
     assert Weakness.OWN not in found("mon lycee dort sur le toit rouge", "cnil", "Lycée Jean-Rostand")
 
 
+@pytest.mark.alone
 def test_work_is_bounded() -> None:
     """The longest passwords, whatever they mean: milliseconds, and refused when they mean too many dates."""
     words.dictionary()

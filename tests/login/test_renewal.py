@@ -297,6 +297,7 @@ async def test_changes_within_a_second_are_all_kept(gate: Gate) -> None:
     assert await gate.store.read(former_passwords.latest, person.account_id, 9) == []
 
 
+@pytest.mark.alone
 async def test_comparing_is_bounded(gate: Gate) -> None:
     """Twenty-four passwords at most, 20 ms each, whatever the table holds."""
     person = await gate.person()

@@ -233,6 +233,7 @@ def _age(tx: Tx, seconds: int) -> None:
     tx.execute(update(queued).values(created=queued.c.created - seconds, expires=queued.c.expires - seconds))
 
 
+@pytest.mark.alone
 def test_restart_continues_and_a_stop_gives_back(make_house: HouseMaker) -> None:
     elsewhere = Elsewhere().start()
     elsewhere.inbox.hold.clear()

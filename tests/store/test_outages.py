@@ -115,6 +115,7 @@ async def test_full_database(on_sqlite: Store) -> None:
     assert await on_sqlite.read(numbers) == [1, 2]
 
 
+@pytest.mark.alone
 async def test_a_transaction_that_cannot_begin(on_sqlite: Store) -> None:
     """Somebody holds the database: every unit hears Temporary, and the writer lives on."""
     await on_sqlite.write(lambda tx: tx._cursor.execute("PRAGMA busy_timeout=50").fetchall())

@@ -36,6 +36,7 @@ def ended(sock: socket.socket) -> bool:
     return True
 
 
+@pytest.mark.alone
 def test_slow_header_is_cut(own_house: House) -> None:
     """Slowloris: a header that trickles in does not hold a connection."""
     for start in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
@@ -97,6 +98,7 @@ def test_tls_door_speaks_tls_1_2_and_later(own_house: House) -> None:
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.alone
 def test_stop_lets_an_answer_end_and_frees_the_port(tmp_path: Path, sqlite_template: Path) -> None:
     house = House(tmp_path / "house", sqlite_template)
     port = house.ports["http"]

@@ -36,6 +36,7 @@ def test_starttls(account: Account) -> None:
     assert client.logout()[0] == "BYE"
 
 
+@pytest.mark.alone
 def test_tls_ends_at_once_after_logout(account: Account) -> None:
     context = ssl.create_default_context(cafile=str(account.certificate))
     with (
