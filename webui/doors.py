@@ -156,7 +156,7 @@ class Doors:
         board, request = self._services.board, guest.request
         await board.refresh()
         why = board.maintenance(guest.now)
-        if why is None or request.url.path.startswith(ALWAYS_OPEN):
+        if why is None or request.url.path.startswith(ALWAYS_OPEN) or _leads_to_the_console(request):
             return None
         if why.kind is Kind.READ_ONLY and (request.method != "POST" or _WRITABLE.match(request.url.path)):
             return None
@@ -285,6 +285,12 @@ def _detour(visit: Visit) -> str | None:
         if not finishing:
             return RENEW[0]
     return SET_UP[0] if visit.must_set_up and not path.startswith(SET_UP) else None
+
+
+def _leads_to_the_console(request: Request) -> bool:
+    """Logging in, on the way to where maintenance is ended."""
+    path = request.url.path
+    return path.startswith("/connexion") or (path == "/" and request.query_params.get("suite", "").startswith("/admin"))
 
 
 def session_owner(token_hash: bytes) -> bytes:

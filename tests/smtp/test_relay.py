@@ -13,9 +13,10 @@ from sqlalchemy import update
 
 from mailserver import dkim as ours
 from mailserver import tls
-from mailserver.store import spool
+from mailserver.store import spool, traces
 from mailserver.store.schema.spool import queued
 from mailserver.store.spool import Notify, Target
+from mailserver.store.traces import Step
 from mailserver.store.transactions import Tx
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names
@@ -99,6 +100,12 @@ def test_per_recipient_answers(relayed: House, smarthost: Elsewhere) -> None:
     assert "good@" not in status
     assert "slow@" not in status
     wait(lambda: [one.recipients for one in queue(relayed)] == [("slow@ailleurs.fr",)])
+    traced = relayed.store.read_now(traces.find, traces.Wanted(0, 1 << 40, recipient="@ailleurs.fr"), 10).rows
+    told = {(one.step, one.recipients) for one in traced if one.count == 1}
+    assert {(Step.SENT, ("good@ailleurs.fr",)), (Step.FAILED, ("bad@ailleurs.fr",))} <= told
+    assert (Step.DEFERRED, ("slow@ailleurs.fr",)) in told
+    assert {one.name for one in traced if one.sender == ADA} >= {queue(relayed)[0].name}
+    assert any("550 5.1.1 No such user" in one.detail for one in traced)
     assert queue(relayed)[0].error == "450 4.2.1 Greylisted"
     del smarthost.inbox.answers["slow@ailleurs.fr"]
     wait(lambda: not queue(relayed))

@@ -584,7 +584,20 @@ def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> No
     assert "self-signed" in text
 
 
-def test_announcements_and_maintenance(house: House, console: Visitor, phone: Phone) -> None:
+def led(house: House, person: Principal, phone: Phone) -> Visitor:
+    """Somebody who opens the console without having logged in."""
+    visitor = house.visitor()
+    visitor.get("/admin")
+    suite = visitor.field("suite")
+    visitor.post(
+        "/connexion", {"identifiant": person.login, "mot_de_passe": PASSWORD, "interface": "simple", "suite": suite}
+    )
+    visitor.post("/connexion/code", {"etape": visitor.field("etape"), "code": phone.code()})
+    house.clock.ahead += 30
+    return visitor
+
+
+def test_announcements_and_maintenance(house: House, console: Visitor, phone: Phone, administrator: Principal) -> None:
     opened(console, house, phone, "/admin/annonces")
     assert console.post("/admin/annonces", {"nature": "closed", "fr": "Travaux"}).status_code == 422
     console.post("/admin/annonces", {"nature": "announcement", "fr": "Bonne rentrée à tous"})
@@ -593,6 +606,7 @@ def test_announcements_and_maintenance(house: House, console: Visitor, phone: Ph
     form = {"nature": "closed", "fr": "Mise à jour", "fin": "2035-01-01T00:00"}
     console.post("/admin/annonces", form)
     assert house.visitor().get("/").status_code == 503
+    assert "Tableau de bord" in led(house, administrator, phone).text
     text = opened(console, house, phone, "/admin/annonces")
     for number in re.findall(r'name="numero" value="(\d+)"', text):
         console.post("/admin/annonces", {"faire": "retirer", "numero": number})
