@@ -17,7 +17,8 @@ import pytest
 
 from mailserver.doctor import Grade, examine
 from mailserver.settings import load
-from tests.harness import ROOT, Instance, environment, run_command, workers_of
+from tests.harness import Instance, environment, run_command, workers_of
+from tests.hatchery import ROOT
 
 
 @pytest.mark.alone

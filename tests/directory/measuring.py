@@ -15,7 +15,8 @@ from types import FrameType
 
 from mailserver.tls import write_secret
 from tests.directory.slapd import ADMIN, BASE, PASSWORD, Slapd
-from tests.harness import ROOT, environment, run_command
+from tests.harness import environment, run_command
+from tests.hatchery import ROOT
 
 LIMIT = 900
 """Seconds that one command may take."""

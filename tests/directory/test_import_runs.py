@@ -37,7 +37,8 @@ from mailserver.store.transactions import Store, Tx
 from tests.directory.conftest import DOMAIN
 from tests.directory.importing import Done, Importer
 from tests.directory.test_console import Console
-from tests.harness import ROOT, environment
+from tests.harness import environment
+from tests.hatchery import ROOT
 
 NUMEN = "21E2600123ABC"
 WIDE = (
