@@ -24,8 +24,8 @@ MAX_WAITING = 200
 """Letters of one account."""
 SENT_REMEMBERED = 86400
 """Seconds during which the form of a sent letter is recognised when it is posted again."""
-LEASE = 120
-"""Seconds a worker has for one departure before another looks again."""
+LEASE = 20
+"""Seconds a worker has for one departure before another tries, too: so long a letter waits for one that was killed."""
 BATCH = 50
 
 collect.also_held_by(outbox, outbox.c.content_id)
