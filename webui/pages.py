@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.settings import Settings
-from mailserver.store import sessions
+from mailserver.store import sessions, spool
 from webui.doors import GuestHandler
 from webui.visit import Guest, Services, is_loopback
 
@@ -21,6 +21,8 @@ log = structlog.get_logger("webui")
 
 MAX_REPORT = 8 * 1024
 REPORTS_PER_MINUTE = 30
+LATE_SECONDS = 900
+"""A message that has been due for so long, and nobody has tried: the relay does not work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Check:
 
     name: str
     fine: bool
+    vital: bool = True
+    """Without it the web interface is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,10 @@ class StatePage:
     @property
     def fine(self) -> bool:
         return all(check.fine for check in self.checks)
+
+    @property
+    def usable(self) -> bool:
+        return all(check.fine for check in self.checks if check.vital)
 
 
 def fixed(template: str) -> GuestHandler:
@@ -80,12 +88,22 @@ async def state(services: Services, guest: Guest) -> Response:
     checks = (
         Check(guest._("Messages"), await _answers(services.store.read(sessions.count_open))),
         Check(guest._("Annuaire"), await _answers(services.directory.find("postmaster"))),
+        Check(guest._("Envoi vers l’extérieur"), await _flows(services, guest.now), vital=False),
     )
     page = StatePage(checks, guest.language.clock_time(guest.now))
-    response = services.pages.answer(guest, "portal/state.html", page, 200 if page.fine else 503)
-    if not page.fine:
+    response = services.pages.answer(guest, "portal/state.html", page, 200 if page.usable else 503)
+    if not page.usable:
         response.headers["Retry-After"] = "60"
     return response
+
+
+async def _flows(services: Services, now: float) -> bool:
+    """True while no message for the outside has been due for longer than `LATE_SECONDS`."""
+    try:
+        due = await services.store.read(spool.next_due)
+    except Temporary:
+        return False
+    return due is None or due > now - LATE_SECONDS
 
 
 async def _answers(asked: Awaitable[object]) -> bool:

@@ -60,8 +60,8 @@ def _groups(visit: Visit) -> tuple[tuple[str, tuple[Key, ...]], ...]:
             (
                 Key("j ↓", _("Message suivant")),
                 Key("k ↑", _("Message précédent")),
-                Key("Entrée", _("Ouvrir le message")),
-                Key("Échap", _("Revenir à la liste, ou tout décocher")),
+                Key(_("Entrée"), _("Ouvrir le message")),
+                Key(_("Échap"), _("Revenir à la liste, ou tout décocher")),
                 Key("R", _("Actualiser")),
             ),
         ),

@@ -1,6 +1,8 @@
 """French and English are complete; typography, dates, sizes, negotiation."""
 
+import ast
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,3 +146,29 @@ def test_sizes_and_numbers() -> None:
     assert english.size(1_300_000) == "1.2\u00a0MB"
     assert french.number(12345) == "12\u202f345"
     assert english.number(12345) == "12,345"
+
+
+def test_code_holds_no_french_outside_translations() -> None:
+    """What stands in code and looks like French for people goes through the catalogue."""
+    found = []
+    for path in sorted(WEBUI.rglob("*.py")):
+        if "node_modules" not in path.parts and path.name not in ("query.py", "language.py"):
+            found += [(path.name, text) for text in _literals(ast.parse(path.read_text(encoding="utf-8")))]
+    words = [(name, text) for name, text in found if re.fullmatch(r"[\w’ ,.:;!?«»%()-]+", text)]
+    french = [(name, text) for name, text in words if re.search(r"[éèàêçùôîûœÉÀ]|\w’\w", text)]
+    assert [(name, text) for name, text in french if text not in NOT_TRANSLATED] == []
+
+
+def _literals(tree: ast.AST) -> Iterator[str]:
+    """Texts that are neither docstrings nor what is translated."""
+    fine: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            fine.add(id(node.value))
+        elif isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in (*KEYWORDS, "pgettext"):
+                fine |= {id(inner) for argument in node.args for inner in ast.walk(argument)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fine:
+            yield node.value
