@@ -399,6 +399,7 @@ def test_list_pages_are_accessible_and_fit(
     assert found
     paths = {
         "listes": "/s/listes",
+        "listes-recues": "/m/listes/recues",
         "liste-a-soi": f"/s/listes/{number}",
         "liste-neuve": "/s/liste",
         "liste-vivante": f"/m/liste/{living}",

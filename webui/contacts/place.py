@@ -5,12 +5,15 @@ from urllib.parse import quote
 
 from mailserver.addressbook.books import Book, Entry
 from mailserver.addressbook.card import CELL, FAX, HOME, WORK
+from mailserver.folding import search_key
 from mailserver.store import mailboxes
 from webui.frame import Frame, surround
 from webui.visit import SIMPLE, Services, Visit
 
 PAGE = 50
 """Contacts or people on one page."""
+BESIDE = 60
+"""Groups, and categories, beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,11 @@ class Around:
     tab: str
     """Which of the tabs is open."""
     books: tuple[Book, ...] = ()
+    groups: tuple[Entry, ...] = ()
+    categories: tuple[str, ...] = ()
+    book: str = ""
+    """What the list is narrowed to."""
+    group: str = ""
 
 
 def home(visit: Visit) -> str:
@@ -40,8 +48,19 @@ async def frame(services: Services, visit: Visit) -> Frame:
 
 
 async def around(services: Services, visit: Visit, tab: str) -> Around:
-    """The tabs and the books."""
-    return Around(home(visit), tab, tuple(await services.books.books(visit.account_id)))
+    """The tabs, the books, and the groups and categories of what is in them."""
+    books = await services.books.books(visit.account_id)
+    entries = await services.books.entries(visit.account_id)
+    categories = sorted({name for one in entries for name in one.card.categories}, key=search_key)
+    return Around(
+        home(visit),
+        tab,
+        tuple(books),
+        tuple(groups_of(entries)[:BESIDE]),
+        tuple(categories[:BESIDE]),
+        visit.query("carnet") if tab == "contacts" else "",
+        visit.query("groupe") if tab == "contacts" else "",
+    )
 
 
 def kinds(visit: Visit) -> tuple[tuple[str, str], ...]:
