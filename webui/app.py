@@ -337,7 +337,7 @@ class Front:
 
     def __init__(
         self,
-        pages: ASGIApp,
+        pages: Starlette,
         dav: ASGIApp | None,
         registry: CollectorRegistry,
         hush: Callable[[], None],
@@ -348,6 +348,7 @@ class Front:
         self.hush = hush
         self.close = close
         self._pages = pages
+        self._routes = pages.routes
         self._dav = dav
         self._answers = Counter("webui_answers", "Answers by door and status", ["door", "status"], registry=registry)
         self._seconds = Histogram(
@@ -358,11 +359,17 @@ class Front:
             registry=registry,
         )
 
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """Every address of ours."""
+        return self._routes
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
-        app, door = self._pages, "pages"
+        app: ASGIApp = self._pages
+        door = "pages"
         if self._dav is not None and _is_dav(scope["path"]):
             # Radicale's application: passwords, errors and all are its own.
             app, door = self._dav, "dav"

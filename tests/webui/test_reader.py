@@ -113,7 +113,7 @@ def test_badges_follow_what_our_own_door_wrote(
         emma,
         mail("Liste", more="List-Id: Profs <profs.ac-exemple.fr>\r\nList-Post: <mailto:profs@ac-exemple.fr>\r\n"),
     )
-    assert "liste : Profs" in listed
+    assert "liste\u202f: Profs" in listed
     assert "Répondre à la liste" in listed
 
 

@@ -1,0 +1,229 @@
+"""Every id in every address, tried by somebody else: refused, and no otherwise than an id that nobody has.
+
+The addresses are walked as the application has them, so that a new one is tried as well: a parameter that this file
+does not know fails the test until it is told whose it is.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+from starlette.routing import BaseRoute, Mount, Route
+
+from mailserver.identity import Principal
+from mailserver.mime.headers import clean
+from mailserver.store import agenda_items, agendas, mailboxes, personal_lists
+from mailserver.store.schema.agendas import item
+from mailserver.store.schema.mail import message
+from mailserver.store.schema.writing import outbox
+from mailserver.store.statements import Tx
+from tests.webui.hostile.envelopes import PNG, TEXT, file, html, multipart
+from tests.webui.hostile.envelopes import message as written
+from tests.webui.house import House, Visitor
+from webui import app
+from webui.agenda.keeping import item_id
+
+NOBODY = "987654321"
+PUBLIC = frozenset({"file", "section", "view", "day"})
+"""Parameters that name nothing of anybody's."""
+PUBLIC_PATHS = re.compile(r"/contacts/annuaire/|/static/")
+"""The directory is everybody's; who sees whom in it has tests of its own."""
+ALIKE = re.compile(r"/depuis$|/etat$")
+"""One's own messages beside a draft, and what no longer waits: answers that depend on nothing of anybody else's."""
+DEEDS = ("", "supprimer", "envoyer", "oui", "toujours")
+"""What buttons say: one of them is what a form does."""
+
+
+def routes(found: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Every address with parameters: its method, its path, its parameters."""
+    for one in found:
+        if isinstance(one, Mount):
+            yield from routes(one.routes, prefix + one.path)
+        elif isinstance(one, Route) and one.param_convertors:
+            for method in sorted((one.methods or set()) - {"HEAD"}):
+                yield method, prefix + one.path, frozenset(one.param_convertors)
+
+
+@pytest.fixture(scope="module")
+def addresses(house: House) -> list[tuple[str, str, frozenset[str]]]:
+    front = app.create(
+        settings=house.settings,
+        store=house.store,
+        clock=house.clock,
+        directory=house.directory,
+        login=house.login,
+        delivery=house.delivery,
+        submission=house.submission,
+    )
+    return list(routes(front.routes))
+
+
+@pytest.fixture(scope="module")
+def hers(house: House, emma: Principal) -> Mapping[str, str]:
+    """Something of Emma's for each parameter."""
+    content = house.deliver(
+        emma, written(multipart(html(b"<b>secret</b>"), file(PNG, "image/png"), TEXT), subject="secret")
+    )
+    write = house.store.write_now
+    box = write(mailboxes.create, emma.account_id, "Secret")
+    made = write(personal_lists.create, emma.account_id, "secret", ["x@exemple.org"])
+    write(agendas.provision, emma.account_id)
+    shelf = house.store.read_now(agendas.find, emma.account_id, "agenda")
+    book = house.store.read_now(agendas.find, emma.account_id, "contacts")
+    assert shelf is not None
+    assert book is not None
+    event = agenda_items.NewItem("e.ics", "e", "etag", "e", "VEVENT", 1_800_000_000, 1_800_003_600, _EVENT)
+    card = agenda_items.NewItem("c.vcf", "c", "etag", "c", "VCARD", 0, 0, _CARD)
+    write(agenda_items.put, emma.account_id, shelf.id, event, None)
+    write(agenda_items.put, emma.account_id, book.id, card, None)
+    browser = house.visitor()
+    browser.log_in(emma.login)
+    browser.get("/s/ecrire")
+    letter = {"a": "x@exemple.org", "objet": "secret", "texte": "secret"}
+    key = browser.field("cle")
+    browser.post("/s/ecrire", {**letter, "cle": key, "faire": "enregistrer"})
+    assert browser.page is not None
+    draft = str(browser.page.url.path).rpartition("/")[2]
+    browser.get("/s/ecrire")
+    browser.post("/s/ecrire", {**letter, "cle": browser.field("cle"), "quand": _LATER, "faire": "planifier"})
+    waiting = house.store.read_now(_waiting, emma.account_id)
+    return {
+        "message": str(content),
+        "box": str(box.id),
+        "draft": draft,
+        "list": str(made),
+        "shelf": str(shelf.id),
+        "item": item_id(shelf.id, "e.ics"),
+        "book": "contacts",
+        "href": "c.vcf",
+        "account": str(emma.account_id),
+        "address": "secret@ac-exemple.fr",
+        "key": "secret",
+        "number": str(waiting),
+    }
+
+
+_LATER = time.strftime("%Y-%m-%dT08:00", time.localtime(time.time() + 20 * 86400))
+_EVENT = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:e\r\nDTSTAMP:20261101T000000Z\r\n"
+    "DTSTART:20270115T080000Z\r\nDTEND:20270115T090000Z\r\nSUMMARY:secret\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+_CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c\r\nFN:secret\r\nN:secret;;;;\r\nEMAIL:s@exemple.org\r\nEND:VCARD\r\n"
+
+
+def _waiting(tx: Tx, account_id: int) -> int:
+    return int(tx.execute(select(func.max(outbox.c.id)).where(outbox.c.account_id == account_id)).scalar() or 0)
+
+
+def _state(tx: Tx) -> tuple[list[tuple[int, ...]], list[tuple[object, ...]]]:
+    """What must be the same afterwards: every message's place and flags, every item."""
+    messages = tx.execute(
+        select(message.c.mailbox_id, message.c.uid, message.c.flags).order_by(message.c.mailbox_id, message.c.uid)
+    ).all()
+    items = tx.execute(select(item.c.collection_id, item.c.href, item.c.etag).order_by(item.c.href)).all()
+    return [tuple(row) for row in messages], [tuple(row) for row in items]
+
+
+def _filled(path: str, values: Mapping[str, str]) -> str:
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        return "1" if name == "number" and "/envois/" not in path else values[name]
+
+    return re.sub(r"\{(\w+)(?::\w+)?\}", value, path)
+
+
+def _said(answer: httpx.Response, values: Mapping[str, str]) -> tuple[int, str, str]:
+    """What an answer tells: its status, where it leads, its words without what differs each time or was asked for."""
+    text = answer.text
+    for value in sorted(values.values(), key=len, reverse=True):
+        text = text.replace(value, "")
+    words = re.sub(r'name="m_" value="[^"]+"|name="cle" value="[^"]+"|[0-9]+', "", text)
+    return answer.status_code, re.sub(r"[0-9]+", "", answer.headers.get("location", "")), clean(words)
+
+
+@pytest.fixture(scope="module")
+def stranger(house: House, marc: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(marc.login)
+    made.http.follow_redirects = False
+    made.get("/s/reglages/affichage")
+    return made
+
+
+def test_every_parameter_is_known(addresses: list[tuple[str, str, frozenset[str]]], hers: Mapping[str, str]) -> None:
+    unknown = {name for _, _, names in addresses for name in names} - hers.keys() - PUBLIC
+    assert unknown == set()
+    assert len(addresses) > 100
+    assert [name for name, value in hers.items() if value in ("", "0")] == []
+
+
+def test_ids_of_others_are_refused_like_ids_of_nobody(
+    house: House, stranger: Visitor, addresses: list[tuple[str, str, frozenset[str]]], hers: Mapping[str, str]
+) -> None:
+    nobodys = {
+        **dict.fromkeys(hers, NOBODY),
+        "item": item_id(int(NOBODY), "e.ics"),
+        "address": "nobody@ac-exemple.fr",
+        "book": "contacts",
+        "href": "x.vcf",
+    }
+    mark = re.search(r'name="m_" value="([^"]+)"', stranger.text)
+    assert mark
+    faults = []
+    before = house.store.read_now(_state)
+    for method, path, names in addresses:
+        if names <= PUBLIC or PUBLIC_PATHS.search(path):
+            continue
+        if method == "POST" and path.startswith("/m/"):
+            continue  # the handlers are those of /s/
+        deeds = ("",) if method == "GET" else DEEDS
+        for deed in deeds:
+            said = []
+            for values in (hers, nobodys):
+                form = {
+                    "m_": mark.group(1),
+                    "faire": deed,
+                    "m": hers["message"],
+                    "vers": hers["box"],
+                    "confirme": "1",
+                }
+                address = _filled(path, values)
+                answer = stranger.http.get(address) if method == "GET" else stranger.http.post(address, data=form)
+                said.append(_said(answer, values))
+            where = f"{method} {path} {deed}"
+            refused = said[0][0] in (403, 404) or ALIKE.search(path)
+            if said[0][0] >= 500 or (method == "GET" and not refused):
+                faults.append(f"{where}: {said[0][0]}")
+            if said[0] != said[1]:
+                faults.append(f"{where}: {said[0][:2]} for hers, {said[1][:2]} for nobody's")
+            if "secret" in said[0][2].replace("secretariat", "") and "secret" not in path:
+                faults.append(f"{where} tells")
+    assert not faults, "\n".join(faults)
+    assert house.store.read_now(_state) == before
+
+
+def test_ids_in_forms_and_queries_are_refused_too(
+    house: House, stranger: Visitor, marc: Principal, hers: Mapping[str, str]
+) -> None:
+    """What is not in the path: messages ticked in one's own folder, folders to move to, messages to answer."""
+    inbox = house.box(marc, "INBOX")
+    mark = re.search(r'name="m_" value="([^"]+)"', stranger.text)
+    assert mark
+    before = house.store.read_now(_state)
+    own = house.deliver(marc, written(TEXT, subject="à moi"))
+    for deed in ("lu", "supprimer", "archiver", "effacer"):
+        form = {"m_": mark.group(1), "m": hers["message"], "faire": deed, "confirme": "1"}
+        assert stranger.http.post(f"/s/dossier/{inbox.id}/agir", data=form).status_code in (303, 404)
+    form = {"m_": mark.group(1), "m": str(own), "faire": "deplacer", "vers": hers["box"]}
+    assert stranger.http.post(f"/s/dossier/{inbox.id}/agir", data=form).status_code == 404
+    for query in ("repondre", "tous", "liste", "transferer", "joindre", "modifier"):
+        theirs = stranger.http.get(f"/s/ecrire?{query}={hers['message']}")
+        nobodys = stranger.http.get(f"/s/ecrire?{query}={NOBODY}")
+        assert theirs.status_code == nobodys.status_code == 404, query
+    assert stranger.http.get(f"/s/message/{own}?d={hers['box']}").status_code == 200
+    stranger.http.get(f"/s/recherche?q=secret&d={hers['box']}")
+    after = house.store.read_now(_state)
+    assert [row for row in after[0] if row in before[0]] == before[0]
