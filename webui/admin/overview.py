@@ -83,7 +83,7 @@ def _queue(visit: Visit, state: State) -> Figure:
     if not state.rows:
         note = _("Rien n’attend.")
     elif state.held:
-        note = _("dont %(held)s retenus, le plus ancien depuis le %(when)s") % {
+        note = _("retenus : %(held)s ; le plus ancien depuis le %(when)s") % {
             "held": number(state.held),
             "when": moment(visit, state.oldest),
         }

@@ -289,6 +289,8 @@ def action_words(visit: Visit, action: audit.Action) -> str:
         kind.QUEUE_CHANGED: _("File d’attente modifiée"),
         kind.TRACED: _("Suivi de message consulté"),
         kind.AUDIT_READ: _("Journal exporté ou vérifié"),
+        kind.CHARTER_ACCEPTED: _("Charte acceptée"),
+        kind.BULLETIN_CHANGED: _("Annonce ou maintenance modifiée"),
         kind.LOGIN: _("Connexion"),
         kind.LOGIN_FAILED: _("Connexion manquée"),
         kind.LOGIN_REFUSED: _("Connexion refusée"),
