@@ -437,7 +437,7 @@ def test_the_directory_shows_whom_one_may_see(house: House, browser: Visitor) ->
     assert "Clara Noël" not in browser.get("/contacts/annuaire?lettre=p").text
     browser.get("/contacts/annuaire/lise.prof@ac-exemple.fr")
     assert "Lycée Carnot" in browser.text
-    (link,) = browser.links("/contacts/nouveau")
+    (link,) = browser.links(r"/contacts/nouveau\?")
     browser.get(link)
     assert browser.field("organisation") == "Lycée Carnot"
     for hidden in ("tom.petit", "cachee.prof", "personne"):
