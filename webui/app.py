@@ -369,7 +369,7 @@ class Front:
             await self._pages(scope, receive, send)
             return
         app: ASGIApp = self._pages
-        door = "pages"
+        door = "news" if scope["path"] == "/flux" else "pages"
         if self._dav is not None and _is_dav(scope["path"]):
             # Radicale's application: passwords, errors and all are its own.
             app, door = self._dav, "dav"

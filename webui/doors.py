@@ -215,7 +215,9 @@ class Doors:
         principal = await services.directory.by_account(session.account_id)
         if principal is None:
             return None, None
-        if sessions.wants_touch(session, services.clock.now()):
+        # A page that listens for news by itself is nobody's activity: a forgotten tab does not keep a session open.
+        listens = request.url.path.startswith("/flux")
+        if not listens and sessions.wants_touch(session, services.clock.now()):
             await services.store.write(sessions.touch, session)
         passwords, now = services.settings.passwords, services.clock.now()
         known = NEVER if services.directory.read_only else session.renewal

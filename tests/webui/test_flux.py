@@ -141,6 +141,21 @@ def test_a_stream_ends_with_its_session(
         assert stream.ended.wait(10)
 
 
+def test_listening_is_nobody_s_activity(house: House, person: Principal, browser: Visitor) -> None:
+    """A forgotten tab does not keep a session open."""
+    seen = house.store.read_now(sessions.opened, person.account_id)[0].seen
+    house.clock.ahead = 4 * 3600
+    try:
+        assert browser.http.get("/flux/etat").status_code == 200
+        with listening(browser) as stream:
+            stream.next()
+        assert house.store.read_now(sessions.opened, person.account_id)[0].seen == seen
+        browser.get("/m/")
+        assert house.store.read_now(sessions.opened, person.account_id)[0].seen > seen
+    finally:
+        house.clock.ahead = 0
+
+
 def test_stopping_ends_streams_at_once(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Any) -> None:
     """A server that stops does not wait for browsers that listen."""
     house = House(tmp_path_factory.mktemp("flux"), sqlite_template)

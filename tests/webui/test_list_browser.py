@@ -40,6 +40,7 @@ def enter(page: Page, house: House, person: Principal) -> None:
     page.fill("#mot_de_passe", PASSWORD)
     page.click("text=Valider")
     expect(page.locator("#liste h1")).to_have_text("Boîte de réception")
+    expect(page.locator("#cocher input")).to_have_count(1)  # the script has come
 
 
 def item(page: Page, subject: str) -> str:
@@ -199,7 +200,11 @@ def test_every_state_is_accessible_and_fits(
     axe = Axe()
     found: dict[str, list[str]] = {}
 
+    few = (size, scheme) not in (("bureau", "light"), ("telephone", "dark"))
+
     def look(name: str, watched: Watched) -> None:
+        if few and name not in ("menu", "annonce", "volet"):
+            return
         watched.picture(f"etat-{name}-{size}-{scheme}")
         results = axe.run(watched.page, options={"resultTypes": ["violations"], "iframes": False})
         faults = [
@@ -221,11 +226,14 @@ def test_every_state_is_accessible_and_fits(
         look("annonce", watched)
         page.click(".tri summary")
         look("tri", watched)
+        page.keyboard.press("Escape")
         if size == "bureau":
-            page.keyboard.press("Escape")
             page.click(item(page, "Sujet 3"))
             expect(page.locator("#lecteur h2")).to_be_visible()
             look("volet", watched)
+        if few:
+            assert found == {}
+            return
         page.goto(f"{house.url}/m/?f=nonlus,suivis")
         look("filtre", watched)
         page.goto(f"{house.url}/m/annuler")

@@ -4,7 +4,17 @@ import { bind } from "./bind.js";
 
 const go = (path) => () => location.assign(path);
 
+// The reader's own links, in the pane or on a page of its own.
+const follow = (what) => () => {
+  const link = document.querySelector(`.lecture a[href*="/ecrire?${what}="]`);
+  if (!link) return false;
+  link.click();
+};
+
 bind({
+  r: follow("repondre"),
+  a: follow("tous"),
+  f: follow("transferer"),
   "/": () => {
     const field = document.querySelector(".quete [type=search]");
     if (!field) return false;

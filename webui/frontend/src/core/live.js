@@ -35,6 +35,7 @@ function count(link, box) {
 }
 
 function title(unread) {
+  if (!document.body.classList.contains("annonces")) return;
   const plain = document.title.replace(/^\(\d+\) /, "");
   document.title = unread && document.getElementById("liste") ? `(${unread}) ${plain}` : plain;
 }

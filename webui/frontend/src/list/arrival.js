@@ -5,7 +5,7 @@ import { list, load } from "./place.js";
 function waiting(boxes) {
   const box = boxes[list()?.dataset.boite];
   const button = document.getElementById("arrivee");
-  if (!box || !button || !("debut" in list().dataset)) return;
+  if (!box || !button || !("debut" in list().dataset) || !document.body.classList.contains("annonces")) return;
   const number = box.u - Number(list().dataset.suivant);
   button.hidden = number <= 0;
   button.textContent = number === 1 ? button.dataset.un : button.dataset.plusieurs.replace("{n}", number);
