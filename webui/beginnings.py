@@ -11,7 +11,7 @@ from webui.letterpage import Desk, Original, desk
 from webui.letters import MAX_FORWARDS, Letter, listed
 from webui.reader.badges import origin
 from webui.recipients import clean_recipients
-from webui.visit import Services, Visit
+from webui.visit import COMPLETE, Services, Visit
 
 Beginning = tuple[Letter, Original | None]
 
@@ -34,7 +34,8 @@ async def begin(services: Services, visit: Visit) -> Beginning:
 
 
 def _opened(visit: Visit, letter: Letter, found: Desk) -> Letter:
-    return signing.begun(visit, letter, found.signatures, formatted=visit.preferences.rich)
+    formatted = visit.preferences.rich and visit.interface == COMPLETE
+    return signing.begun(visit, letter, found.signatures, formatted=formatted)
 
 
 async def _answer(services: Services, visit: Visit, source: int, *, everybody: bool) -> Beginning:

@@ -139,6 +139,7 @@ def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, 
     expect(other.locator("#etat")).to_contain_text("Brouillon enregistré", timeout=8000)
     page.bring_to_front()
     page.fill("#texte", "ma fenêtre")
+    page.locator("#objet").focus()
     dialog = page.locator("#conflit")
     expect(dialog).to_be_visible(timeout=15000)
     dialog.get_by_role("button", name="Comparer").click()
@@ -276,6 +277,22 @@ def test_called_back_in_time(
         assert made.complaints == []
 
 
+def test_what_became_of_a_letter_is_said_without_reloading(house: House, watched: Watched, person: Principal) -> None:
+    """The second is over: the notice asks, and says that the letter has left, or leads to the draft it is again."""
+    page = watched.page
+    page.goto(f"{house.url}/m/?fait=part&n=1&envoi=999999&brouillon=1")
+    expect(page.locator("#annonce")).to_contain_text("Envoi dans 1 seconde")
+    expect(page.locator("#annonce")).to_contain_text("Message envoyé")
+    expect(page.locator("#annonce").get_by_role("button")).to_have_count(0)
+    prepared = house.run(house.delivery.prepare(mail("Revenu", sender=person.address)))
+    box = house.box(person, "Drafts")
+    draft = house.store.write_now(messages.append, person.account_id, box.id, prepared, ("\\Draft",)).content_id
+    page.goto(f"{house.url}/m/?fait=part&n=1&envoi=999999&brouillon={draft}")
+    link = page.locator("#annonce").get_by_role("link", name="n’est pas parti")
+    expect(link).to_have_attribute("href", f"/m/ecrire/{draft}")
+    assert watched.complaints == []
+
+
 def outbox_of(house: House) -> Outbox:
     return Outbox(
         settings=house.settings,
@@ -359,8 +376,7 @@ def test_screens_are_accessible(
             for name, path in SCREENS.items():
                 page.goto(f"{house.url}{base}{path.format(source=source)}")
                 if name in ("repondre", "nouveau"):
-                    if interface == "complet":
-                        expect(page.locator("#editeur")).to_be_visible()
+                    expect(page.locator("#editeur" if interface == "complet" else "#texte")).to_be_visible()
                     page.evaluate("document.querySelectorAll('#lettre > details').forEach((one) => (one.open = true))")
                 made.picture(f"ecrire-{name}-{interface}-{size}-{scheme}")
                 width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
