@@ -179,6 +179,7 @@ def contents(store: Store) -> list[object]:
     return [*mail, *items]
 
 
+@pytest.mark.alone
 def test_same_clock_same_academy_and_quickly(tmp_path: Path) -> None:
     made = []
     for name in ("one", "two"):

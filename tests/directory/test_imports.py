@@ -345,6 +345,7 @@ async def test_passwords_are_taken_only_when_asked_and_once(importer: Importer) 
     assert await directory.authenticate("aroy", Secret("Pass-2")) is None
 
 
+@pytest.mark.alone
 def test_two_thousand_people_in_seconds(importer: Importer) -> None:
     """On SQLite; on PostgreSQL every statement is a round trip, and a quarter shows the same."""
     total = 2000 if importer.store.backend.dialect == "sqlite" else 500

@@ -139,6 +139,7 @@ async def test_a_unit_that_breaks_leaves_nothing(house: House, monkeypatch: pyte
     assert await house.store.read(lambda tx: tx.execute(person.select()).fetchall()) == []
 
 
+@pytest.mark.alone
 async def test_a_list_of_thousands(house: House) -> None:
     """Members are looked up together: the writer is not held for minutes."""
     crowd = 1500

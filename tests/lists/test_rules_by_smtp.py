@@ -174,6 +174,7 @@ def test_personal_lists_obey_the_table(house: House) -> None:
     assert at("lea").encode() in text
 
 
+@pytest.mark.alone
 def test_every_worker_feels_a_rule_within_five_seconds(fresh: Callable[..., Instance]) -> None:
     instance = fresh("--demo")
     instance.start("--workers", "2")
