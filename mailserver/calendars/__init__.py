@@ -3,8 +3,9 @@
 * `budget`, `cleaning`: what a hostile text may cost, and a text that is safe to parse.
 * `reading`: a text as an item of the store. The CalDAV door, the web pages and the demo academy store through it,
   so that an item has one form, one ETag and one span of time whoever wrote it.
-* `occurrences`: when events happen, as a clock shows them; `events`, `rules`, `zones`: one event, its recurrence and its
-  zone as a form shows them; `editing`: changes of one occurrence, the following ones or all; `transfer`: whole files.
+* `occurrences`: when events happen, as a clock shows them; `events`, `rules`, `zones`: one event, its recurrence and
+  its zone as a form shows them; `editing`: changes of one occurrence, the following ones or all;
+  `transfer`: whole files.
 
 Nothing here knows a protocol, a page or SQL.
 """
