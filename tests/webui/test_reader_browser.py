@@ -1,0 +1,116 @@
+"""The reader in a real Chromium: accessible at both sizes and schemes, within its policy, its frame as tall as needed."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from mailserver.identity import Principal
+from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.hostile.envelopes import PNG, file, html, multipart
+from tests.webui.house import PASSWORD, House, mail
+from tests.webui.test_reader import EVENT
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def addresses(house: House, emma: Principal, marc: Principal) -> dict[str, str]:
+    """Messages with everything a reader can meet."""
+    calendar = EVENT.format(
+        method="REQUEST", uid="u@x", sequence=0, organizer=marc.address, attendee=emma.address, answer="NEEDS-ACTION"
+    ).encode()
+    paragraphs = "".join(f"<p>Paragraphe {number} de la lettre d’information.</p>" for number in range(40))
+    letter = f"<h1>Lettre</h1><img src=https://images.exemple.org/a.png>{paragraphs}<a href=https://evil.test>www.ac-exemple.fr</a>"
+    head = mail(
+        "Réunion parents-professeurs du 3 décembre : salles et horaires",
+        sender="Secrétariat du collège Les Allobroges <secretariat@ac-exernple.fr>",
+        more="Message-ID: <racine@x.example>\r\nDisposition-Notification-To: x@ac-exernple.fr\r\n"
+        "List-Id: Parents <parents.exemple.org>\r\nList-Post: <mailto:parents@exemple.org>\r\n"
+        "List-Unsubscribe: <mailto:sortir@exemple.org>\r\nReply-To: ailleurs@evil.test\r\n",
+    ).split(b"Content-Type")[0]
+    files = (
+        file(PNG, "image/png", 'attachment; filename="plan des salles.png"'),
+        file(b"%PDF-1.4", "application/pdf", 'attachment; filename="horaires.pdf"'),
+        file(b"MZ", "application/x-msdownload", 'attachment; filename="inscription.pdf.exe"'),
+        file("à lire".encode(), "text/plain; charset=utf-8", 'attachment; filename="notes.txt"'),
+    )
+    meeting = b"Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n" + calendar
+    rich = house.deliver(emma, head + multipart(html(letter.encode()), meeting, *files))
+    for number in range(2):
+        more = "References: <racine@x.example>\r\nDisposition-Notification-To: awa.diallo@exemple.org\r\n"
+        last = house.deliver(emma, mail("Re: Réunion", body=f"Réponse {number}\n\n> cité\n", more=more))
+    return {
+        "texte": f"/message/{last}",
+        "forme": f"/message/{rich}?forme=1",
+        "entetes": f"/message/{rich}/entetes",
+        "apercu": f"/message/{rich}/apercu/3",
+        "rediriger": f"/message/{rich}/rediriger",
+    }
+
+
+def log_in(page: Page, house: House, person: Principal) -> None:
+    page.goto(f"{house.url}/roundcube")
+    page.fill("#identifiant", person.login)
+    page.fill("#mot_de_passe", PASSWORD)
+    page.click("text=Valider")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_axe_finds_nothing(
+    house: House, chromium: Browser, emma: Principal, addresses: dict[str, str], size: str, scheme: str
+) -> None:
+    axe = Axe()
+    with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
+        page = watched.page
+        log_in(page, house, emma)
+        found = {}
+        for name, path in addresses.items():
+            page.goto(f"{house.url}{'/m' if name in ('texte', 'forme') else '/s'}{path}")
+            page.evaluate("for (const d of document.querySelectorAll('.lecture details')) d.open = true")
+            watched.picture(f"lecteur-{name}-{size}-{scheme}")
+            if name == "forme" and scheme == "light":
+                page.screenshot(path=f"tests/artefacts/webui/lecteur-entier-{size}.png", full_page=True)
+            results = axe.run(page, options={"resultTypes": ["violations"], "iframes": False})
+            found[name] = [
+                f"{fault['id']}: {[node['html'][:120] for node in fault['nodes'][:3]]}"
+                for fault in results.response["violations"]
+            ]
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            found[name] += [f"overflows by {wide}px"] if wide > 0 else []
+        assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_the_frame_grows_within_the_policy(
+    house: House, chromium: Browser, emma: Principal, addresses: dict[str, str]
+) -> None:
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
+        )
+        log_in(page, house, emma)
+        page.goto(f"{house.url}/m{addresses['forme']}")
+        frame = page.locator("iframe.feuille")
+        inner = page.frame_locator("iframe.feuille").locator("html").evaluate("page => page.scrollHeight")
+        outer = frame.evaluate("frame => frame.clientHeight")
+        assert inner <= outer < inner + 40
+        # Formatted mail is on white paper, in the dark as well.
+        assert frame.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(255, 255, 255)"
+        page.set_viewport_size({"width": 320, "height": 600})
+        for path in addresses.values():
+            page.goto(f"{house.url}/s{path}")
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, path
+        assert watched.complaints == []
+        assert all(url.startswith(house.url) for url in watched.requests)
