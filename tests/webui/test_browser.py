@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from mailserver.identity import Principal
 from mailserver.store import mailboxes, webmail
 from tests.webui.browser import SIZES, launch, visiting
-from tests.webui.hostile.fragments import HOSTILE
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_mail import formatted
 
@@ -387,35 +386,7 @@ def test_keyboard_reaches_everything_in_order(house: House, chromium: Browser, l
         assert page.url.endswith("#contenu")
 
 
-# ---------------------------------------------------------------------- hostile mail
-
-
-def test_hostile_mail_runs_nothing_and_loads_nothing(house: House, chromium: Browser) -> None:
-    """Every attack of the corpus, one message each, opened in its frame under the strict policy, scripts on."""
-    person = house.person("Victor", "Cible")
-    contents = [
-        house.deliver(
-            person,
-            b"From: x@evil.test\r\nSubject: a\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
-            + html.replace("alert(1)", "top.pwned=1,parent.pwned=1,window.pwned=1").encode()
-            + b"<p>fin %d</p>" % number,
-        )
-        for number, html in enumerate(HOSTILE)
-    ]
-    with visiting(chromium, script=True) as watched:
-        page = watched.page
-        log_in(page, house, person.login)
-        for number, content in enumerate(contents):
-            page.goto(f"{house.url}/s/message/{content}?forme=1")
-            assert page.evaluate("window.pwned") is None
-            assert page.title() == "a – Boîte de réception – Académie d’Exemple"
-            assert page.url == f"{house.url}/s/message/{content}?forme=1"
-            if number % 5 == 0:  # not in its frame either
-                page.goto(f"{house.url}/s/corps/{content}")
-                assert page.url == f"{house.url}/s/corps/{content}"
-        outside = [url for url in watched.requests if not url.startswith((house.url, "about:"))]
-        assert outside == []
-        assert not [text for text in watched.complaints if "sandboxed" not in text and "404" not in text]
+# ---------------------------------------------------------------------- attachments
 
 
 def test_attachment_that_is_a_page_is_saved(house: House, chromium: Browser, lived_in: Principal) -> None:

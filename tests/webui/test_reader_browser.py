@@ -1,4 +1,4 @@
-"""The reader in a real Chromium: accessible at both sizes and schemes, within its policy, its frame as tall as needed."""
+"""The reader in a real Chromium: accessible at both sizes and schemes, within its policy, as tall as its text."""
 
 from collections.abc import Iterator
 
