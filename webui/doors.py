@@ -57,7 +57,7 @@ RENEW = ("/compte/mot-de-passe", "/deconnexion")
 """All that is open to somebody whose password has expired."""
 ALWAYS_OPEN = ("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics")
 """What maintenance does not close."""
-_WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/ecrire)")
+_WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/(?:ecrire|envois/))")
 """What may be posted while nothing else may be changed: coming, going, writing and sending."""
 RESCUED = "texte_rendu"
 """The only field of a form that belongs to nobody's session."""

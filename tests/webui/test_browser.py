@@ -258,6 +258,12 @@ SCREENS = {
     "dossier": "{b}/dossier/{own}/modifier",
     "volet": "{b}/#dossiers",
     "reglages": "{b}/reglages",
+    "reglages-lecture": "{b}/reglages/lecture",
+    "etiquettes": "{b}/reglages/etiquettes",
+    "logiciels": "{b}/reglages/logiciels",
+    "partage": "{b}/dossier/{own}/partage",
+    "bienvenue": "/bienvenue",
+    "identifiant": "/identifiant",
     "mot-de-passe": "/compte/mot-de-passe",
     "secours": "/compte/secours",
 }
