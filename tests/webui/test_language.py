@@ -35,7 +35,8 @@ def extracted() -> dict[str, tuple[str, ...]]:
         directory_filter=lambda path: "node_modules" not in path,
     ):
         forms = tuple(form for form in message if form) if isinstance(message, tuple) else (message,)
-        found[forms[0]] = forms
+        # One text may stand alone in one place and count in another: the catalogue has both forms once.
+        found[forms[0]] = max(forms, found.get(forms[0], ()), key=len)
     return found
 
 
