@@ -6,6 +6,7 @@ from mailserver import __version__
 from mailserver.commands import (
     account,
     boxes,
+    bulletins,
     changing,
     check,
     exporting,
@@ -58,6 +59,7 @@ app.add_typer(account.app, name="account", help="People's accounts.")
 moderating.app.command()(boxes.holders)
 moderating.app.command()(boxes.acts)
 app.add_typer(moderating.app, name="list", help="Distribution lists and functional boxes.")
+app.add_typer(bulletins.app, name="bulletins", help="Announcements and maintenance of the web interface.")
 app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")
 app.add_typer(outgoing.app, name="queue", help="Outgoing mail.")
 app.command("check")(check.check)

@@ -1,9 +1,13 @@
 """Announcements and maintenance: what everybody is told, when, and what is then closed."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mailserver.__main__ import app
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.store import audit, bulletins
@@ -98,3 +102,19 @@ def test_what_may_be_posted(house: House) -> None:
         house.store.write_now(bulletins.withdraw, ORIGIN, number + 1)
     events = house.store.read_now(audit.find, Wanted(action=Action.BULLETIN_CHANGED), 10)
     assert "revised" in events[0].detail
+
+
+def test_the_command_line_closes_the_web_and_opens_it_again(tmp_path: Path) -> None:
+    """Also when nobody can log in."""
+    runner = CliRunner()
+    where = str(tmp_path / "instance")
+    assert runner.invoke(app, ["init", where, "--domain", "ac-exemple.fr"]).exit_code == 0
+    assert runner.invoke(app, ["bulletins", "post", where, "closed", "Sans fin"]).exit_code == 2
+    posted = runner.invoke(app, ["bulletins", "post", where, "closed", "Disques", "--until", "2h", "--json"])
+    number = json.loads(posted.output)["id"]
+    (shown,) = json.loads(runner.invoke(app, ["bulletins", "list", where, "--json"]).output)
+    assert (shown["kind"], shown["fr"], shown["ends"] - shown["begins"]) == ("closed", "Disques", 7200)
+    assert "Disques" in runner.invoke(app, ["bulletins", "list", where]).output
+    assert runner.invoke(app, ["bulletins", "withdraw", where, str(number)]).exit_code == 0
+    assert runner.invoke(app, ["bulletins", "withdraw", where, str(number)]).exit_code == 1
+    assert json.loads(runner.invoke(app, ["bulletins", "list", where, "--json"]).output) == []
