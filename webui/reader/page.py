@@ -128,7 +128,7 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     show_formatted = formatted is not None and wanted == "1"
     origin = badges.origin(octets, root, found.sender_address, services.settings.domains, services.settings.name)
-    shown = _shows_pictures(visit, known, origin)
+    shown = found.box.special_use != JUNK and _shows_pictures(visit, known, origin)
     through_us = show_formatted and (visit.query("images") == "1" or shown)
     remote = images.signed(services, visit) if through_us else htmlview.nowhere
     if show_formatted and formatted is not None:
@@ -164,7 +164,7 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
 
 
 def _shows_pictures(visit: Visit, known: Acquaintance, origin: badges.Origin) -> bool:
-    """Whether remote pictures are shown without being asked for. Junk shows none."""
+    """Whether remote pictures are shown without being asked for; in junk they never are."""
     chosen = visit.preferences.images
     return known.shows_pictures or chosen == "toujours" or (chosen == "internes" and origin.verified)
 
