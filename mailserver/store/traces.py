@@ -1,7 +1,7 @@
 """What became of messages, by their envelopes: a row for each step, in the unit of the step itself.
 
-Never content, never a subject. Rows are kept for [audit] trace_days; the caretaker forgets older ones. Like the audit they
-are a log: the erasure of an account leaves them to their age, which is below the grace of a closed account by default.
+Never content, never a subject. Rows are kept for [audit] trace_days; the caretaker forgets older ones. Like the audit
+they are a log: the erasure of an account leaves them to their age, which by default is below a closed account's grace.
 """
 
 from collections.abc import Sequence
