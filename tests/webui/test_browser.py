@@ -170,8 +170,12 @@ def test_activation_with_numen(house: House, chromium: Browser) -> None:
         page.fill("#nouveau", "kX7!pluie-vélo-43")
         page.fill("#encore", "kX7!pluie-vélo-43")
         page.click("text=Valider et entrer")
+        expect(page.locator("h1")).to_have_text("Bienvenue, Jeanne")
+        watched.picture("activation-3")
+        page.click("text=En donner une")
         expect(page.locator("h1")).to_have_text("Mon adresse de secours")
         page.click("text=Plus tard")
+        page.click("text=Ouvrir ma messagerie")
         expect(page.locator("h1")).to_have_text("Boîte de réception")
     with visiting(chromium) as watched:
         watched.page.goto(f"{house.url}/roundcube")
