@@ -405,7 +405,7 @@ def test_attachment_that_is_a_page_is_saved(house: House, chromium: Browser, liv
         log_in(page, house, lived_in.login)
         page.goto(f"{house.url}{_addresses(house, lived_in)['forme']}")
         with page.expect_download() as download:
-            page.click("text=page.html")
+            page.click(".pieces >> text=page.html")
         assert download.value.suggested_filename == "page.html"
         frame = page.frame_locator("iframe.feuille")
         expect(frame.locator("h1")).to_have_text("Bonjour")
