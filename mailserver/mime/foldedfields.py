@@ -1,13 +1,16 @@
 """Header fields as they are searched: `name: value` a line, the value folded (`text.fold`) and in UTF-8."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from mailserver.mime import headers
+from mailserver.mime import addresses, headers
 from mailserver.mime.text import MAX_TEXT, fold
 
 KEPT = (b"from", b"to", b"cc", b"bcc", b"subject", b"message-id")
 """Fields that people and their programs search by: those of delivery's scan."""
+
+ADDRESSED = frozenset({b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"})
+"""Fields of addresses."""
 
 MAX_KEPT = 1500
 """Octets of their lines that are worth keeping: a letter to a whole school is read when it is searched."""
@@ -16,13 +19,28 @@ MAX_HEADER = 64 * 1024
 """Octets of a header whose lines are kept; of longer ones the scan may not read all that a search reads."""
 
 _FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_TANGLED = re.compile(rb"\(|\s@|@\s|<[^<>\s]*+\s")
+"""What may stand inside an address as it is written, and does not in the address."""
 _CODED = re.compile(rb"=\?|[^\t\n\r -~]")
 
 
-def value(raw: bytes) -> bytes:
-    """A field's value, not yet unfolded, as it is searched."""
+def value(name: bytes, raw: bytes) -> bytes:
+    """The value of a field (its name in small letters), not yet unfolded, as it is searched.
+
+    FROM, TO, CC and BCC look into the envelope (RFC 3501 section 6.4.4), where `a (home)@ example.org` is
+    `a@example.org`: addresses that are written with comments or blanks inside are found in both forms.
+    """
     raw = raw[: headers.MAX_VALUE]
-    return decoded(headers.decode(raw)) if _CODED.search(raw) else b" ".join(raw.lower().split())
+    folded = decoded(headers.decode(raw)) if _CODED.search(raw) else b" ".join(raw.lower().split())
+    if name not in ADDRESSED or not is_tangled(raw):
+        return folded
+    plain = (fold(one.address).encode("utf-8", "replace") for one in addresses.parse(headers.as_text(raw)))
+    return b" ".join([folded, *(address for address in plain if address not in folded)])
+
+
+def is_tangled(raw: bytes) -> bool:
+    """Whether addresses may be searched in another form than they are written in."""
+    return _TANGLED.search(raw) is not None
 
 
 def decoded(text: str) -> bytes:
@@ -32,8 +50,12 @@ def decoded(text: str) -> bytes:
 
 def lines(header: bytes) -> bytes:
     """All fields of a header, each between line feeds."""
-    found = _FIELD.findall(b"\n" + header[:MAX_TEXT])
-    return b"\n" + b"".join([b"%b: %b\n" % (name.lower(), value(raw)) for name, raw in found])
+    return b"\n" + b"".join([b"%b: %b\n" % (name, value(name, raw)) for name, raw in _named(header)])
+
+
+def _named(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names in small letters and raw values."""
+    return ((name.lower(), raw) for name, raw in _FIELD.findall(b"\n" + header[:MAX_TEXT]))
 
 
 def kept(fields: Mapping[bytes, bytes], subject: str) -> bytes | None:
@@ -45,6 +67,6 @@ def kept(fields: Mapping[bytes, bytes], subject: str) -> bytes | None:
     for name in KEPT:
         raw = fields.get(name)
         if raw is not None:
-            folded = decoded(subject) if name == b"subject" else value(raw)
+            folded = decoded(subject) if name == b"subject" else value(name, raw)
             made = b"%b%b: %b\n" % (made, name, folded)
     return made if len(made) <= MAX_KEPT else None

@@ -42,7 +42,7 @@ class Needle:
     kept: bytes
     """What stands before its value in the lines that the scan keeps of a header; empty when it keeps none of it."""
     piece: bytes
-    """The longest part of the text without blanks: an undecoded ASCII value without it cannot have the text."""
+    """The longest part of the text without blanks: a plain ASCII value without it cannot have the text."""
     parts: tuple[Fragment, ...]
     """What a vocabulary is asked for."""
     exact: bool
@@ -80,7 +80,8 @@ class Needle:
             if not self.text:
                 return True
             value = sent.lower[start:end]
-            if self.piece not in value and value.isascii() and b"=?" not in value:
+            plain = value.isascii() and b"=?" not in value and not foldedfields.is_tangled(value)
+            if plain and self.piece not in value:
                 continue
             if self.text in sent.value(start, end):
                 return True
@@ -106,7 +107,8 @@ class SentHeader:
         """The folded value of the field whose value's octets are there."""
         known = self._values.get(start)
         if known is None:
-            known = self._values[start] = foldedfields.value(self._octets[start:end])
+            name = self.lower[self.lower.rfind(b"\n", 0, start) + 1 : start].rstrip(b" \t:")
+            known = self._values[start] = foldedfields.value(name, self._octets[start:end])
         return known
 
 

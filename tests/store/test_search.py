@@ -293,6 +293,20 @@ def test_names_of_attached_files_are_found(store: Store, edupont: int, small_seg
         index_everything(store)
 
 
+def test_addresses_are_found_as_the_envelope_has_them(store: Store, edupont: int, small_segments: None) -> None:
+    """RFC 3501 section 6.4.4: FROM, TO, CC and BCC look into the envelope, where no comment stands in an address."""
+    box = inbox(store, edupont)
+    written = b"From: (Bureau) <c.garnier (14)@ (annexe) exemple (le vrai).org>\r\nSubject: a (b) c\r\n\r\nx\r\n"
+    uid = put(store, edupont, box, written).uid
+    fill(store, edupont, 20, first=900)
+    for _ in range(2):
+        for needle in ("c.garnier@exemple.org", "R@EXEMPLE", "(annexe)"):
+            assert find(store, edupont, box, Header("From", needle)) == [uid], needle
+            assert uid in find(store, edupont, box, Text(needle))
+        assert find(store, edupont, box, Header("Subject", "a b")) == []
+        index_everything(store)
+
+
 def segments(store: Store, account_id: int) -> list[int]:
     """Sizes of the segments of an account."""
     return sorted(len(one.docs) for one in store.read_now(index.documents, account_id))
