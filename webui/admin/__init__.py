@@ -9,5 +9,5 @@
 
 Map: `gate` who enters; `surroundings` what is around each page; `overview` the first page; `people`, `person` and
 `acts` accounts; `places` schools; `rosters` lists and functional boxes; `loading` imports and `jobs` their progress;
-`queue`, `tracing`, `ruling` the flow of messages; `logbook` the record; `health` and `charts` the instance itself.
+`outgoing`, `tracing`, `ruling` the flow of messages; `logbook` the record; `health` and `charts` the instance itself.
 """
