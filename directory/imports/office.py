@@ -17,7 +17,7 @@ from directory.imports.restoring import Ending
 from directory.imports.rows import CsvExport
 from directory.imports.spelling import Encoding
 from directory.imports.target import Target
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.errors import BadSyntax, Temporary
 from mailserver.proofs import Proofs
 from mailserver.settings import Settings
 from mailserver.store import schools
@@ -74,13 +74,14 @@ def _target(settings: Settings, store: Store, terms: Terms, ending: Ending, orig
 def alone(settings: Settings) -> Iterator[None]:
     """One import of an instance at a time: two would issue for the same people. Ends with the process.
 
-    Raises Refused(CONFLICT).
+    Raises Temporary while another one runs.
     """
     lock = os.open(settings.data / "import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Temporary("another import of this instance is under way") from None
         yield
-    except BlockingIOError:
-        raise Refused(Reason.CONFLICT, "another import of this instance is under way") from None
     finally:
         os.close(lock)

@@ -81,6 +81,7 @@ def test_killed_again_and_again(fresh: Callable[..., Instance]) -> None:
     instance = fresh()
     instance.configure('[outbound]\nsmarthost = "127.0.0.1:1"\n')
     found = at_store(instance, lambda store: _fill(store, instance))
+    time.sleep(1.5)  # who leaves in a second is not to be warned of it first
     chance = random.Random(7)
     for _ in range(4):
         instance.start("--workers", "2")

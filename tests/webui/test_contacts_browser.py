@@ -133,7 +133,7 @@ def test_a_contact_by_keyboard_and_without_scripts(house: House, chromium: Brows
         page.get_by_role("button", name="Enregistrer").press("Enter")
         expect(page.locator("#annonce")).to_contain_text("Fiche enregistrée")
         expect(page.get_by_role("img", name="Photo de Samuel Mercier")).to_be_visible()
-        assert page.evaluate("document.querySelector('img.grand').naturalWidth") == 320
+        page.wait_for_function("document.querySelector('img.grand').naturalWidth === 320")
         watched.picture("contacts-fiche-photo")
         page.get_by_role("link", name="Écrire").first.press("Enter")
         expect(page.locator("#a")).to_have_value("samuel.mercier@exemple.org")

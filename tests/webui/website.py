@@ -1,6 +1,7 @@
 """A web server of the outside world: real TLS, on this machine, remembering what was asked of it."""
 
 import datetime
+import re
 import socket
 import ssl
 import threading
@@ -50,7 +51,7 @@ class Website:
         try:
             with self._context.wrap_socket(connection, server_side=True) as secure:
                 request = b""
-                while b"\r\n\r\n" not in request:
+                while not _whole(request):  # what stays unread would break the connection before our answer is read
                     request += secure.recv(65536)
                 self.asked.append(request)
                 answer = self.answers.get(
@@ -62,6 +63,12 @@ class Website:
                     answer(secure)
         except OSError:
             return
+
+
+def _whole(request: bytes) -> bool:
+    head, found, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+    return bool(found) and len(body) >= int(length[1] if length else 0)
 
 
 def page(octets: bytes, media_type: str = "image/png", status: str = "200 OK", more: str = "") -> bytes:

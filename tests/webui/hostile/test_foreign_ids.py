@@ -103,6 +103,7 @@ def hers(house: House, emma: Principal) -> Mapping[str, str]:
         "address": "secret@ac-exemple.fr",
         "key": "secret",
         "number": str(waiting),
+        **dict.fromkeys(("job", "run", "uai"), "1"),  # the administration console's: nothing of it exists for others
     }
 
 
