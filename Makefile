@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DIR ?= var
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: run test check bench clean help
 
