@@ -270,6 +270,11 @@ def test_who_does_not_read_holds_little(demo: Instance) -> None:
     octets = b"Subject: x\r\n\r\n" + b"y" * 20_000 + b"\r\n"
     owner.send(b"x APPEND Flood" + b" {%d+}\r\n%s" % (len(octets), octets) * 200 + b"\r\n")
     assert owner.end().startswith(b"x OK")
+    for _ in range(4):  # what workers keep for all their readers is none of those who do not read
+        reader = Plain(port, "edupont")
+        reader.ok(b"EXAMINE Flood")
+        reader.ok(b"FETCH 1:* BODY.PEEK[]")
+        reader.close()
     before = sum(map(rss, workers_of(demo)))
     crowd = [Plain(port, "edupont") for _ in range(10)]
     try:

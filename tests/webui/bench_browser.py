@@ -14,6 +14,7 @@ import argparse
 import base64
 import imaplib
 import random
+import socket
 import statistics
 import time
 from collections import defaultdict
@@ -131,6 +132,7 @@ def fill(host: str, login: str, password: str, count: int) -> None:
     """Append to INBOX until it has so many messages."""
     name, _, port = host.rpartition(":")
     with imaplib.IMAP4(name, int(port)) as client:
+        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.login(login, password)
         there = int((client.select("INBOX")[1][0] or b"0").decode())
         chance = random.Random(1)
