@@ -80,6 +80,13 @@ class Meter:
         limits = {"offline": False, "latency": latency, "downloadThroughput": speed, "uploadThroughput": speed}
         self._session.send("Network.emulateNetworkConditions", limits)
 
+    def _settle(self) -> None:
+        """Wait until nothing has come for half a second; a stream of events stays open."""
+        seen = -1.0
+        while seen != self._octets + self._requests:
+            seen = self._octets + self._requests
+            self._page.wait_for_timeout(500)
+
     def _sent(self, event: dict[str, dict[str, str]]) -> None:
         self._requests += not event["request"]["url"].startswith("data:")
 
@@ -93,7 +100,7 @@ class Meter:
         act()
         self._page.locator(seen).first.wait_for(state="visible")
         ended = time.perf_counter()
-        self._page.wait_for_load_state("networkidle")
+        self._settle()
         nodes = int(self._page.evaluate("document.getElementsByTagName('*').length"))
         return Cost((ended - began) * 1000, self._requests, round(self._octets), nodes)
 
@@ -167,7 +174,6 @@ def letter(number: int, chance: random.Random) -> bytes:
 
 
 def ours(interface: str, url: str, login: str, password: str) -> Site:
-    complete = interface == "complet"
     return Site(
         name=f"ours, {interface}",
         url=url,
@@ -177,8 +183,8 @@ def ours(interface: str, url: str, login: str, password: str) -> Site:
         submit="form[action='/connexion'] button.principal",
         choice=f"[name=interface][value={interface}]",
         rows="[name=m]",
-        message=".messages a[href*='/message/']",
-        opened="#message h2, #message h1" if complete else "h1",
+        message="a[href*='/message/']:visible",
+        opened="#sujet",
         compose="a[href$='/ecrire']:visible",
     )
 
