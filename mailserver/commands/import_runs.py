@@ -79,7 +79,7 @@ def undo(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take an import back, as far as nobody has changed anything since: for [accounts] undo_hours, a day.
+    """Take an import back, as far as nobody has changed anything since: for `accounts.undo_hours`, a day.
 
     Arrivals who never came in and have no mail go from the directory, others are closed; changes are reversed and
     planned closings called off. One that was interrupted goes on when it is started again.

@@ -53,7 +53,7 @@ def import_people(
     hidden may be there. An empty cell says nothing.
 
     AAF is known by its content. A complete export of staff and pupils closes the accounts of whoever is missing,
-    after [accounts] leaver_days; a delta changes what it names.
+    after `accounts.leaver_days`; a delta changes what it names.
 
     An import that was interrupted goes on when it is started again. Importing a file twice changes nothing.
 
