@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DIR ?= var
 JOBS ?= 3
 
-.PHONY: run test check bench clean help
+.PHONY: help run check test clean
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
