@@ -1,6 +1,6 @@
 """FETCH lines of what a snapshot knows, a lot at a time, so that the loop turns between two lots.
 
-A lot bounds the memory of an answer and the time it keeps the loop (DESIGN.md section 4, invariant 8).
+A lot bounds the memory of an answer and the time it keeps the loop.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """What a person proves themselves with once: NUMEN, INE, birth date, one-time code; kept as keyed hashes only.
 
 The key is in DIR/secrets, outside the database: a stolen database lets nobody try the few thousand million
-possible NUMEN. Chosen passwords are not for this module: they are argon2id (DESIGN.md section 4, invariant 5).
+possible NUMEN. Chosen passwords are not for this module: they are argon2id.
 """
 
 import base64

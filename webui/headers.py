@@ -1,4 +1,4 @@
-"""Security headers: what each kind of answer allows a browser to do (WEBUI.md section 8)."""
+"""Security headers: what each kind of answer allows a browser to do."""
 
 from collections.abc import Mapping
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Text that is posted after its session has ended: kept for its author, sent by nobody (WEBUI.md section 7.5 C).
+"""Text that is posted after its session has ended: kept for its author, sent by nobody.
 
 The letter is sealed under a token that only the browser gets, in a cookie that no other site can make it send; the
 store keeps it for the account of the ended session. When the same person logs in from that browser it becomes a

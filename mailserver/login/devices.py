@@ -1,6 +1,6 @@
 """App passwords: one for each device, made here and shown once, for people whose own password stays at home.
 
-Twenty letters that no eye takes for others, 90 bits: an HMAC is enough (DESIGN.md invariant 5), so a login
+Twenty letters that no eye takes for others, 90 bits: an HMAC is enough, so a login
 with one costs no slow hash. Each opens only the doors of its scopes, never the web.
 """
 

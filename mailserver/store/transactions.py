@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 PONDERING = 2
-"""Threads for reads that take long: more would only share the interpreter (DESIGN.md section 4, invariant 8)."""
+"""Threads for reads that take long: more would only share the interpreter."""
 
 
 class Store:

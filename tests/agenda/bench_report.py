@@ -1,4 +1,4 @@
-"""How late the event loop is while a report over a full collection is answered (DESIGN.md section 4, 8).
+"""How late the event loop is while a report over a full collection is answered.
 
     python -m tests.agenda.bench_report [ITEMS]
 

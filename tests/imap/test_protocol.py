@@ -1,6 +1,6 @@
 """The connection: order, bounds, timeouts, back-pressure, TLS, and the faults that a Twisted IMAP server had.
 
-Names say which attack or fault a test stands for (STYLE.md sections 4 and 6).
+Names say which attack or fault a test stands for.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A real Chromium, as WEBUI.md section 11 wants it, and what is watched while it visits."""
+"""A real Chromium, and what is watched while it visits."""
 
 import contextlib
 from collections.abc import Iterator

@@ -533,7 +533,7 @@ def test_holidays_of_the_instance(tmp_path: Path) -> None:
 
 
 def test_what_the_agenda_weighs(page: Visitor, client: Client) -> None:
-    """A week of twenty lessons is light, and so is its module (WEBUI.md section 2)."""
+    """A week of twenty lessons is light, and so is its module."""
     for number in range(20):
         day, hour = 23 + number % 5, 8 + number // 5
         text_of = text(f"l{number}", f":202611{day}T{hour:02}0000Z", f":202611{day}T{hour:02}5500Z", "Cours 4e B")

@@ -1,4 +1,4 @@
-"""Static files with and without the bundle: degrade, never fail (WEBUI.md section 2)."""
+"""Static files with and without the bundle: degrade, never fail."""
 
 import gzip
 import hashlib
@@ -116,7 +116,7 @@ def test_lock_file_has_hashes_and_no_addresses() -> None:
 
 
 def test_bundles_stay_small_and_their_licences_are_with_them() -> None:
-    """WEBUI.md section 2: the core of the complete interface within 20 kB, style sheets within 12 kB."""
+    """The core of the complete interface within 20 kB, style sheets within 12 kB."""
     manifest = json.loads((STATIC / "dist" / "manifest.json").read_text())
     sizes = {name: (STATIC / "dist" / (entry["file"] + ".gz")).stat().st_size for name, entry in manifest.items()}
     assert sizes["core.js"] <= 20_000

@@ -358,7 +358,7 @@ def test_text_twice_as_large_still_fits(house: House, chromium: Browser, lived_i
 
 
 def test_phone_shows_eleven_messages(house: House, chromium: Browser, lived_in: Principal) -> None:
-    """WEBUI.md 7.5: as dense as what people leave behind."""
+    """As dense as what people leave behind."""
     with visiting(chromium, size="telephone", script=True) as watched:
         page = watched.page
         log_in(page, house, lived_in.login)

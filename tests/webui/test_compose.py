@@ -372,7 +372,7 @@ def test_header_cannot_be_injected(house: House, browser: Visitor, zoe: Principa
     assert root.header(octets, "Subject") == "Un Bcc: x@evil.test corps"
 
 
-# ---------------------------------------------------------------------- text and sessions (WEBUI.md 7.5 C)
+# ---------------------------------------------------------------------- text and sessions
 
 
 def _expired(house: House, browser: Visitor, **values: str) -> httpx.Response:

@@ -267,7 +267,7 @@ def test_phones_show_many_messages_and_one_pane(house: House, chromium: Browser,
 
 
 def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Principal) -> None:
-    """WEBUI.md section 1: requests, octets and nodes of the complete interface with 50 messages."""
+    """Requests, octets and nodes of the complete interface with 50 messages."""
     for number in range(60):
         house.deliver(person, mail(f"Lot {number}", body="Une phrase ordinaire pour l’extrait de la liste.\n" * 4))
     with visiting(chromium, script=True) as watched:

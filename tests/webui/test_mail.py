@@ -351,7 +351,7 @@ def test_source_eml_and_print(house: House, person: Principal, browser: Visitor)
 def test_nobody_reaches_another_persons_mail(
     house: House, person: Principal, browser: Visitor, marc: Principal
 ) -> None:
-    """Every address with an id, tried from another account (WEBUI.md: always scoped)."""
+    """Every address with an id, tried from another account."""
     secret = house.deliver(marc, formatted("<p>secret de Marc</p>"))
     box = house.box(marc, "INBOX")
     reading = [

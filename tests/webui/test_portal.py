@@ -226,7 +226,7 @@ def test_pages_for_everybody(visitor: Visitor, path: str, language: str) -> None
 
 
 def test_portal_is_light(visitor: Visitor) -> None:
-    """At most 25 kB over the wire with all that it loads (WEBUI.md section 1)."""
+    """At most 25 kB over the wire with all that it loads."""
     total = visitor.get("/").num_bytes_downloaded
     for path in set(re.findall(r'(?:src|href)="(/static/[^"#]+)', visitor.text)):
         answer = visitor.get(path)

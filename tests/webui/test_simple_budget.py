@@ -33,7 +33,7 @@ PAGES = (
 )
 PUBLIC = ("/login", "/activation", "/initialiser", "/identifiant", "/etat", "/aide", "/accessibilite")
 MAX_OCTETS = 10_000
-"""Of a page as it travels (WEBUI.md 7.4)."""
+"""Of a page as it travels."""
 
 
 @pytest.fixture(scope="module")

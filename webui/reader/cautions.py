@@ -1,4 +1,4 @@
-"""What a careful reader would notice about a message, said by the service (WEBUI.md section 7.5 B).
+"""What a careful reader would notice about a message, said by the service.
 
 Pure: a message, its links and the academy's domains go in, findings come out; `spoken` puts one in words. A finding
 never hides anything and never decides.

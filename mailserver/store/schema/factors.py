@@ -49,7 +49,7 @@ app_password = Table(
     Column("last_peer", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
-"""Passwords of single devices: 80 random bits and more, kept as an HMAC (DESIGN.md invariant 5). `scopes` are
+"""Passwords of single devices: 80 random bits and more, kept as an HMAC. `scopes` are
 words separated by spaces."""
 Index("ix_app_password_account_id", app_password.c.account_id)
 

@@ -1,4 +1,4 @@
-// htmx, and answers that failed: they never land in a pane (WEBUI.md section 3.1). A session that ended leads to the page
+// htmx, and answers that failed: they never land in a pane. A session that ended leads to the page
 // itself, where the server asks for the password; the rest is said.
 
 import htmx from "htmx.org/dist/htmx.esm.js";
