@@ -1,4 +1,4 @@
-"""Composition root: one worker's services and doors on one uvloop, wired by hand, started and stopped here.
+"""Composition root: one worker's services and doors on one uvloop, wired by hand, started and stopped; and the indexer.
 
 Twisted's `asyncioreactor`, aiosmtpd, uvicorn and the LDAP door share the loop; SQL runs in the store's
 threads, Python-heavy work in the loop's two default threads.
@@ -215,7 +215,7 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
 
 
 def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Work that no client waits for; each takes a lease in the store, so several workers share it."""
+    """Work that no client waits for; workers share it by leases in the store, or do no harm when two do the same."""
     from smtp.relay import Relay
 
     relay = Relay(

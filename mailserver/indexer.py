@@ -35,7 +35,7 @@ NICENESS = 10
 
 
 class Indexer:
-    """One per instance; a lease in the store lets one of several instances' work."""
+    """One per machine; a lease in the store lets one of those that share it work."""
 
     def __init__(self, *, store: Store, clock: Clock, changes: Changes) -> None:
         self._store = store
@@ -67,7 +67,7 @@ class Indexer:
 
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
-        or another worker has the lease."""
+        or another machine's indexer has the lease."""
         sources = await self._store.read(index.pending, index.BATCH)
         if sources:
             texts = await self._aside(self._texts, sources)

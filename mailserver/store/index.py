@@ -1,4 +1,4 @@
-"""The search index's rows: what is to be indexed, texts, segments, and the lease of the one worker that indexes.
+"""The search index's rows: what is to be indexed, texts, segments, and the lease of the one that indexes.
 
 Two steps, both far from any delivery. First every new content gets its folded texts, once for all who hold
 it (`content.indexed`). Then an account with enough contents in no segment gets one more segment; small
@@ -106,7 +106,7 @@ _LEASED = Statement(
 
 
 def take_lease(tx: Tx, worker: int) -> bool:
-    """Make sure that this worker is the one that indexes, for a minute from now."""
+    """Make sure that this process (`Store.worker`) is the one that indexes, for a minute from now."""
     taken = {"me": worker, "now": tx.now, "end": tx.now + LEASE_SECONDS}
     if tx.run(_TAKE, **taken):
         return True
@@ -114,7 +114,7 @@ def take_lease(tx: Tx, worker: int) -> bool:
 
 
 def release_lease(tx: Tx, worker: int) -> None:
-    """Let another worker index."""
+    """Let another indexer work."""
     tx.execute(delete(search_lease).where(search_lease.c.worker == worker))
 
 
@@ -128,7 +128,7 @@ _SOURCES = Statement(_SOURCE.where(UNINDEXED).order_by(content.c.id).limit(bindp
 
 
 def has_work(tx: Tx, worker: int) -> bool:
-    """True when contents wait for their texts, or an account for a segment, and no other worker is at it."""
+    """True when contents wait for their texts, or an account for a segment, and no other indexer is at it."""
     if tx.one(_LEASED, me=worker, now=tx.now) is not None:
         return False
     return bool(tx.all(_PENDING, limit=1)) or bool(crowded(tx, 1))
@@ -195,7 +195,7 @@ _WAIT = Statement(
 
 
 def save_texts(tx: Tx, worker: int, texts: Sequence[Packed]) -> bool:
-    """Store texts and count them for whoever holds the contents; False when another worker has the lease."""
+    """Store texts and count them for whoever holds the contents; False when another indexer has the lease."""
     if not take_lease(tx, worker):
         return False
     ids = [one.content_id for one in texts]
@@ -384,7 +384,7 @@ def assemble(planned: Plan) -> Segment | None:
 
 
 def save_segment(tx: Tx, worker: int, planned: Plan, segment: Segment | None) -> bool:
-    """Put a segment in the place of those it was merged from; False when another worker has the lease."""
+    """Put a segment in the place of those it was merged from; False when another indexer has the lease."""
     if not take_lease(tx, worker):
         return False
     replaced = [segment_id for segment_id, _ in planned.merged]

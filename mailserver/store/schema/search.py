@@ -49,7 +49,7 @@ search_lease = Table(
     Column("worker", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
 )
-"""One row: the worker that indexes, and for how long the others leave it alone."""
+"""One row: the process that indexes, and for how long those of other machines leave it alone."""
 
 UNINDEXED = content.c.indexed == literal_column("0")
 """As a literal, so that both engines see that the partial index answers it."""
