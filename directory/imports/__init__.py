@@ -13,7 +13,7 @@
   `external` is an LDAP server.
 * `planning` reads the export once and keeps on disk what would change; `applying` carries the plan out in units
   that are short enough for mail to pass between them; `restoring` takes a run back; `telling` puts steps into the
-  words of the report.
+  words of the report. `intake` is all of it; the command and the console (`jobs`) begin with `office`.
 
 Importing a file twice changes nothing. That is also how an import goes on after a crash: each change is
 committed with its row of the run, the same command finds the unfinished run by the digest of its files, plans

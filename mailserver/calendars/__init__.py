@@ -5,7 +5,7 @@
   so that an item has one form, one ETag and one span of time whoever wrote it.
 * `occurrences`: when events happen, as a clock shows them; `events`, `rules`, `zones`: one event, its recurrence and
   its zone as a form shows them; `editing`: changes of one occurrence, the following ones or all;
-  `transfer`: whole files.
+  `invitations`: what mail asks of an agenda, and the answer; `transfer`: whole files.
 
 Nothing here knows a protocol, a page or SQL.
 """

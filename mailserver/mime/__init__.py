@@ -20,7 +20,8 @@ Rules:
 Modules: `headers` (fields as ranges, encoded words), `parameters` (RFC 2231), `addresses`, `dates`, `charsets`,
 `transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `text`: words
 for search, previews, and the form in which texts are compared;
-`foldedfields`: header fields in it. `compose`, `reports`: new messages.
+`foldedfields`: header fields in it; `casemap`, `subjects`, `sortkeys`: what messages are sorted and threaded by.
+`compose`, `reports`, `receipts`, `replies`, `tracing`: what is written.
 """
 
 from mailserver.mime.scanning import Scan, scan

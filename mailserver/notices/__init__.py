@@ -10,5 +10,6 @@ null reverse path or the postmaster's, so that nothing answers them in a loop.
 
 `house` says what all of them say of the service; `sentences` what doors say; `welcome`, `closing` and `away` are
 the creation notice, the notices before a closing, and what a closed account answers; `passwords` is what people are
-told of theirs. Sending is not for this package: `mailserver.caretaker` and `mailserver.login.recovery` do it.
+told of theirs, `protection` of second factors and app passwords; `moderation` is what owners of lists and authors are
+told, `outbox` why a letter that waited did not leave. Sending is not for this package.
 """

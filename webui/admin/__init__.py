@@ -7,7 +7,8 @@
 * No page runs a script: the policy of the console allows none. What is dangerous names how many it touches and asks to
   type that number. What takes long is a job in the store, carried out by a process of its own (`jobs`).
 
-Map: `gate` who enters; `surroundings` what is around each page; `overview` the first page; `people`, `person` and
-`acts` accounts; `places` schools; `rosters` lists and functional boxes; `loading` imports and `jobs` their progress;
-`outgoing`, `tracing`, `ruling` the flow of messages; `logbook` the record; `health` and `charts` the instance itself.
+Map: `routes` the addresses; `gate` who enters; `surroundings` what is around each page; `overview` the first page;
+`people`, `person` and `acts` accounts; `places` schools; `rosters` lists and functional boxes; `loading` imports and
+`jobs` their progress; `outgoing`, `tracing`, `ruling` the flow of messages; `communicating` announcements and
+maintenance; `logbook` the record; `health` and `charts` the instance itself.
 """

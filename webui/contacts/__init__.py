@@ -2,6 +2,9 @@
 
 The cards are those that CardDAV serves. Every address works in both interfaces (`/contacts`, `/s/contacts`), every
 action is a form, and nothing here needs a script.
+
+`shown` lists them, `cards` shows and changes one by the form of `editing`; `groups`; `shelves` the books, and contacts
+that may be one person; `transfer` files in and out; `directory` the academy's people; `place` addresses and frame.
 """
 
 from collections.abc import Sequence

@@ -2,10 +2,12 @@
 
 * `page` is the reader itself, as a whole page and as a fragment for the pane; `notes` collects what its modules have
   to say about a message: `badges` (where it comes from), `cautions` (what a careful reader would notice), `receipts`,
-  `invitations`, `unsubscribing`.
+  `invitations`, `unsubscribing`. `lookalikes` are what `cautions` compares names with.
 * Whatever a message says is data. Addresses it names are followed only through `webui.outside`, by `images` and
   `unsubscribing`, and never before the reader has asked.
-* `previews` shows an attachment in a response that can run nothing; what is not on its short list is saved.
+* `attachments` shows one in a response that can run nothing; what is not on its short list is saved.
+* `conversations` are what stands around the message, `source` its octets, `passing` redirection and reports of
+  phishing; `routes` the addresses, `said` what the page says was done.
 * What is sent for the reader (receipts, answers to invitations, redirections, reports of phishing, requests to be taken
   off a list) goes through `mailserver.submit` like any letter, and once.
 """
