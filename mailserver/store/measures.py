@@ -22,6 +22,8 @@ SETTLED_SECONDS = 60
 COUNTED = 5000
 """Steps that one unit counts."""
 MAIL, ACCOUNTS, DATABASE = "mail", "accounts", "database"
+Counted = tuple[int, int, str, int, int]
+"""A step as `traces.after` gives it."""
 _MARK = "trace"
 """The row (hour 0) that says up to which step all are counted."""
 
@@ -38,20 +40,30 @@ class Measure:
 
 def tally(tx: Tx) -> int:
     """Count steps that are not counted yet, a bounded number of them; how many."""
-    known = tx.execute(select(measure.c["count"]).where(measure.c.name == _MARK, measure.c.at == 0)).scalar()
-    steps = traces.after(tx, int(known or 0), tx.now - SETTLED_SECONDS, COUNTED)
+    steps = _uncounted(tx, tx.now - SETTLED_SECONDS)
     if not steps:
         return 0
+    for one in _sums(steps):
+        _add(tx, one)
+    _set(tx, Measure(_MARK, 0, steps[-1][0], 0))
+    return len(steps)
+
+
+def _uncounted(tx: Tx, until: int) -> Sequence[Counted]:
+    """The next steps that `tally` has not counted, up to a time."""
+    known = tx.execute(select(measure.c["count"]).where(measure.c.name == _MARK, measure.c.at == 0)).scalar()
+    return traces.after(tx, int(known or 0), until, COUNTED)
+
+
+def _sums(steps: Sequence[Counted]) -> list[Measure]:
+    """Steps by name and hour."""
     sums: dict[tuple[str, int], tuple[int, int]] = {}
     for _, at, step, addressed, size in steps:
         key = (step, at - at % HOUR)
         messages, octets = sums.get(key, (0, 0))
         # A step of the queue has no size of its own: what counts there is to how many.
         sums[key] = (messages + (1 if size else addressed), octets + size)
-    for (name, at), (messages, octets) in sums.items():
-        _add(tx, Measure(name, at, messages, octets))
-    _set(tx, Measure(_MARK, 0, steps[-1][0], 0))
-    return len(steps)
+    return [Measure(name, at, messages, octets) for (name, at), (messages, octets) in sums.items()]
 
 
 def is_measured(tx: Tx) -> bool:
@@ -83,13 +95,19 @@ def keep(tx: Tx, taken: Sequence[Measure]) -> None:
 
 
 def since(tx: Tx, names: Sequence[str], at: int) -> list[Measure]:
-    """The measures of these names from a time on, in order of time."""
+    """The measures of these names from a time on, in order of time; steps that are not counted yet among them."""
     rows = tx.execute(
-        select(measure.c.name, measure.c.at, measure.c["count"], measure.c.octets)
-        .where(measure.c.name.in_(names), measure.c.at >= at, measure.c.at > 0)
-        .order_by(measure.c.at)
+        select(measure.c.name, measure.c.at, measure.c["count"], measure.c.octets).where(
+            measure.c.name.in_(names), measure.c.at >= at, measure.c.at > 0
+        )
     )
-    return [Measure(*tuple(row)) for row in rows]
+    found = {(one.name, one.at): one for one in (Measure(*tuple(row)) for row in rows)}
+    for one in _sums(_uncounted(tx, tx.now + 1)):
+        if one.name in names and one.at >= at:
+            kept = found.get((one.name, one.at), Measure(one.name, one.at, 0, 0))
+            more = Measure(one.name, one.at, kept.count + one.count, kept.octets + one.octets)
+            found[one.name, one.at] = more
+    return sorted(found.values(), key=lambda one: one.at)
 
 
 def database_octets(tx: Tx) -> int:
