@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import dns.exception
 import dns.resolver
@@ -31,14 +32,51 @@ class Grade(StrEnum):
     PROBLEM = "problem"
 
 
+class Said(NamedTuple):
+    """The same in both languages."""
+
+    french: str
+    english: str
+
+    def to(self, language: str) -> str:
+        """In the language of this code, French first."""
+        return self.english if language == "en" else self.french
+
+
+NOTHING = Said("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing looked at."""
 
     subject: str
+    """A key of `SUBJECTS`."""
     grade: Grade
-    text: str
-    remedy: str = ""
+    text: Said
+    remedy: Said = NOTHING
+
+    @property
+    def about(self) -> Said:
+        """The subject for people."""
+        return SUBJECTS[self.subject]
+
+
+SUBJECTS = {
+    "settings": Said("réglages", "settings"),
+    "secrets": Said("secrets", "secrets"),
+    "tls": Said("TLS", "TLS"),
+    "database": Said("base de données", "database"),
+    "disk": Said("disque", "disk"),
+    "ports": Said("ports", "ports"),
+    "directory": Said("annuaire", "directory"),
+    "dns": Said("DNS", "DNS"),
+}
+
+
+def _plain(text: str) -> Said:
+    """What has no language of its own: a command, a name, an error of the system."""
+    return Said(text, text)
 
 
 def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
@@ -46,7 +84,14 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
     looks: list[Callable[[Settings], Iterator[Finding]]] = [_secrets, _certificate, _database, _ports, _ldap]
     if dns_too:
         looks.append(_dns)
-    yield Finding("settings", Grade.OK, f"{settings.directory} serves {', '.join(settings.domains)}")
+    yield Finding(
+        "settings",
+        Grade.OK,
+        Said(
+            f"{settings.directory} sert {', '.join(settings.domains)}",
+            f"{settings.directory} serves {', '.join(settings.domains)}",
+        ),
+    )
     for look in looks:
         yield from look(settings)
 
@@ -58,12 +103,26 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             settings.secret(name)
             mode = stat.S_IMODE(path.stat().st_mode)
         except (SettingsError, OSError) as error:
-            yield Finding("secrets", Grade.PROBLEM, str(error), "restore it from a backup of the instance")
+            yield Finding(
+                "secrets",
+                Grade.PROBLEM,
+                _plain(str(error)),
+                Said("restaurez-le d’une sauvegarde de l’instance", "restore it from a backup of the instance"),
+            )
             continue
         if mode & 0o077:
-            yield Finding("secrets", Grade.PROBLEM, f"{path} can be read by others", f"chmod 600 {path}")
+            yield Finding(
+                "secrets",
+                Grade.PROBLEM,
+                Said(f"d’autres peuvent lire {path}", f"{path} can be read by others"),
+                _plain(f"chmod 600 {path}"),
+            )
         else:
-            yield Finding("secrets", Grade.OK, f"{name} is readable by its owner only")
+            yield Finding(
+                "secrets",
+                Grade.OK,
+                Said(f"seul son propriétaire peut lire {name}", f"{name} is readable by its owner only"),
+            )
 
 
 def _certificate(settings: Settings) -> Iterator[Finding]:
@@ -72,86 +131,149 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         certificate = x509.load_pem_x509_certificate(settings.certificate.read_bytes())
     except (OSError, ValueError) as error:
         yield Finding(
-            "tls", Grade.PROBLEM, f"{settings.certificate}: {error}", "put a PEM certificate and its key in tls/"
+            "tls",
+            Grade.PROBLEM,
+            _plain(f"{settings.certificate}: {error}"),
+            Said("mettez un certificat PEM et sa clé dans tls/", "put a PEM certificate and its key in tls/"),
         )
         return
     days = (certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)).days
     if days < EXPIRY_WARNING_DAYS:
         grade = Grade.PROBLEM if days < 0 else Grade.WARNING
-        yield Finding("tls", grade, f"the certificate ends in {days} days", "renew it and restart")
+        yield Finding(
+            "tls",
+            grade,
+            Said(f"le certificat expire dans {days} jours", f"the certificate ends in {days} days"),
+            Said("renouvelez-le et redémarrez", "renew it and restart"),
+        )
     elif certificate.issuer == certificate.subject:
-        yield Finding("tls", Grade.WARNING, "the certificate is self-signed", "replace it before people connect to it")
+        yield Finding(
+            "tls",
+            Grade.WARNING,
+            Said("le certificat est auto-signé", "the certificate is self-signed"),
+            Said("remplacez-le avant l’ouverture au public", "replace it before people connect to it"),
+        )
     else:
-        yield Finding("tls", Grade.OK, f"the certificate is good for {days} days")
+        yield Finding(
+            "tls",
+            Grade.OK,
+            Said(f"le certificat est valable {days} jours", f"the certificate is good for {days} days"),
+        )
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
         current = migrate.is_current(settings.database_url, settings.data)
     except (Temporary, OSError) as error:
-        yield Finding("database", Grade.PROBLEM, str(error), "check [database] url and that it runs")
+        yield Finding(
+            "database",
+            Grade.PROBLEM,
+            _plain(str(error)),
+            Said("vérifiez [database] url et que la base tourne", "check [database] url and that it runs"),
+        )
         return
     if current:
-        yield Finding("database", Grade.OK, "reachable, schema current")
+        yield Finding("database", Grade.OK, Said("joignable, schéma à jour", "reachable, schema current"))
     else:
         yield Finding(
-            "database", Grade.WARNING, "the schema is older than this version", "`mailserver serve` upgrades it"
+            "database",
+            Grade.WARNING,
+            Said("le schéma est plus ancien que cette version", "the schema is older than this version"),
+            Said("`mailserver serve` le met à jour", "`mailserver serve` upgrades it"),
         )
     free = os.statvfs(settings.data)
     if free.f_bavail * free.f_frsize < 1 << 30:
-        yield Finding("disk", Grade.WARNING, "less than 1 GiB is free", f"make room on the disk of {settings.data}")
+        yield Finding(
+            "disk",
+            Grade.WARNING,
+            Said("il reste moins de 1 Gio", "less than 1 GiB is free"),
+            Said(f"libérez de la place sur le disque de {settings.data}", f"make room on the disk of {settings.data}"),
+        )
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
     try:
         os.close(workers.hold(settings.directory))
     except workers.CannotServe:
-        yield Finding("ports", Grade.OK, "the instance is running")
+        yield Finding("ports", Grade.OK, Said("l’instance tourne", "the instance is running"))
         return
     try:
         workers.check_free(settings.listen)
     except workers.CannotServe as problem:
-        yield Finding("ports", Grade.PROBLEM, str(problem), "stop the other server or change [listen]")
+        yield Finding(
+            "ports",
+            Grade.PROBLEM,
+            _plain(str(problem)),
+            Said("arrêtez l’autre serveur ou changez [listen]", "stop the other server or change [listen]"),
+        )
     else:
-        yield Finding("ports", Grade.OK, "every port is free (the instance is not running)")
+        yield Finding(
+            "ports",
+            Grade.OK,
+            Said(
+                "tous les ports sont libres (l’instance ne tourne pas)",
+                "every port is free (the instance is not running)",
+            ),
+        )
 
 
 def _ldap(settings: Settings) -> Iterator[Finding]:
     if settings.ldap is None:
-        yield Finding("directory", Grade.OK, "the embedded directory is used")
+        yield Finding("directory", Grade.OK, Said("l’annuaire embarqué est utilisé", "the embedded directory is used"))
         return
     from directory.ldap.probe import probe
 
     problem = probe(settings)
     if problem:
-        yield Finding("directory", Grade.PROBLEM, problem, "check [ldap] url, bind_dn and password_file")
+        yield Finding(
+            "directory",
+            Grade.PROBLEM,
+            _plain(problem),
+            Said("vérifiez [ldap] url, bind_dn et password_file", "check [ldap] url, bind_dn and password_file"),
+        )
     else:
-        yield Finding("directory", Grade.OK, f"{settings.ldap.url} answers")
+        yield Finding("directory", Grade.OK, Said(f"{settings.ldap.url} répond", f"{settings.ldap.url} answers"))
 
 
 def _dns(settings: Settings) -> Iterator[Finding]:
     domain, selector = settings.domain, settings.dkim_selector
-    yield _record(domain, "MX", lambda text: bool(text), f"publish: {domain}. MX 10 {settings.name}.")
-    yield _record(domain, "TXT", lambda text: text.startswith("v=spf1"), f'publish: {domain}. TXT "v=spf1 mx -all"')
+    yield _record(domain, "MX", lambda text: bool(text), f"{domain}. MX 10 {settings.name}.")
+    yield _record(domain, "TXT", lambda text: text.startswith("v=spf1"), f'{domain}. TXT "v=spf1 mx -all"')
     name = f"{selector}._domainkey.{domain}"
     try:
         wanted = dns_record(settings.secret(f"dkim-{selector}.pem"))
     except SettingsError:
         wanted = ""
-    yield _record(name, "TXT", lambda text: text == wanted, f'publish: {name}. TXT "{wanted}"')
+    yield _record(name, "TXT", lambda text: text == wanted, f'{name}. TXT "{wanted}"')
     name = f"_dmarc.{domain}"
-    remedy = f'publish: {name}. TXT "v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"'
-    yield _record(name, "TXT", lambda text: text.startswith("v=DMARC1"), remedy)
+    record = f'{name}. TXT "v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"'
+    yield _record(name, "TXT", lambda text: text.startswith("v=DMARC1"), record)
 
 
-def _record(name: str, kind: str, is_good: Callable[[str], bool], remedy: str) -> Finding:
+def _record(name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:
+    remedy = Said(f"publiez : {record}", f"publish: {record}")
     try:
         answer = dns.resolver.resolve(name, kind, lifetime=DNS_SECONDS)
         texts = [record.to_text() if kind == "MX" else b"".join(record.strings).decode() for record in answer]
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return Finding("dns", Grade.WARNING, f"{name} has no {kind} record", remedy)
+        return Finding(
+            "dns",
+            Grade.WARNING,
+            Said(f"{name} n’a pas d’enregistrement {kind}", f"{name} has no {kind} record"),
+            remedy,
+        )
     except (dns.exception.DNSException, OSError) as error:
-        return Finding("dns", Grade.WARNING, f"{name} {kind} cannot be looked up ({type(error).__name__})", remedy)
+        return Finding(
+            "dns",
+            Grade.WARNING,
+            Said(
+                f"{name} {kind} ne répond pas ({type(error).__name__})",
+                f"{name} {kind} cannot be looked up ({type(error).__name__})",
+            ),
+            remedy,
+        )
     if any(is_good(text) for text in texts):
-        return Finding("dns", Grade.OK, f"{name} {kind} is published")
-    return Finding("dns", Grade.WARNING, f"{name} {kind} is not ours", remedy)
+        return Finding("dns", Grade.OK, Said(f"{name} {kind} est publié", f"{name} {kind} is published"))
+    return Finding(
+        "dns", Grade.WARNING, Said(f"{name} {kind} n’est pas le nôtre", f"{name} {kind} is not ours"), remedy
+    )
