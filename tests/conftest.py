@@ -19,7 +19,7 @@ from tests.postgres import Postgres
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*programs): programs of Debian packages that the test talks to")
-    config.addinivalue_line("markers", "alone: measures time: `make test` runs it when nothing else does")
+    config.addinivalue_line("markers", "alone: measures time or memory: `make test` runs it when nothing else does")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
