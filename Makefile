@@ -30,7 +30,7 @@ define WHAT_TO_TRY
 
 À essayer / what to try (edupont, mmartin, skaci, rleroy, admin: Academie#2026):
   webmail        http://127.0.0.1:8080/
-  1re connexion  http://127.0.0.1:8080/activation  (jnouveau, NUMEN 21E2600123ABC)
+  1re connexion  http://127.0.0.1:8080/activation  (jnouveau, NUMEN 21E2600123ABC, 12/09/1999)
   IMAP           curl -u edupont:Academie#2026 imap://127.0.0.1:2143/INBOX
   SMTP           swaks --server 127.0.0.1:2525 --to edupont@ac-exemple.fr
   annuaire/LDAP  ldapsearch -x -H ldap://127.0.0.1:3389 -D uid=edupont,ou=people,dc=ac-exemple,dc=fr -W -b dc=ac-exemple,dc=fr '(sn=Martin)'
