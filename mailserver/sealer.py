@@ -109,7 +109,7 @@ class Sealer:
             total += count
             if is_whole and count:
                 await asyncio.to_thread(_keep, self._file, head)
-            if self._clock.monotonic() - self._told >= TOLD_SECONDS:
+            if count and self._clock.monotonic() - self._told >= TOLD_SECONDS:
                 self._told = self._clock.monotonic()
                 log.info("audit sealed", link=head.link, seal=head.seal.hex())
                 if not is_whole and seen is not None:
