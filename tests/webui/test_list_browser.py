@@ -12,6 +12,8 @@ from mailserver.store import messages, sessions
 from tests.webui.browser import Watched, launch, visiting
 from tests.webui.house import PASSWORD, House, mail
 
+pytestmark = pytest.mark.needs("chromium")
+
 _counter: list[int] = []
 
 

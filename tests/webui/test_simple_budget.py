@@ -13,6 +13,8 @@ from mailserver.identity import Principal
 from tests.webui import browser as chromium
 from tests.webui.house import PASSWORD, House, Visitor, mail
 
+pytestmark = pytest.mark.needs("chromium")
+
 PAGES = (
     "/s/",
     "/s/recherche",
