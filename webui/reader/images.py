@@ -1,7 +1,8 @@
 """Remote pictures of messages: blocked, until the reader asks; then fetched by us and handed on as plain pictures.
 
 The address of a picture here is signed for one account and ends: nobody makes us fetch what no message of theirs
-named. Its sender learns that somebody here opened the message, and neither who, where, nor with what.
+named. Its sender learns that the message was opened (by whom, where its address is one reader's alone), and neither
+where nor with what.
 """
 
 import asyncio
