@@ -1,8 +1,8 @@
 """Build hook: the web interface's front end and catalogues. Everything else is in setup.cfg.
 
 The front end degrades, it never fails the build: without Node, without the network, or with
-MAILSERVER_SKIP_FRONT_END=1 the pages use our own plain files and show text where icons would be. Node comes
-from a build requirement (a wheel) where there is one, else from the system.
+MAILSERVER_SKIP_FRONT_END=1 the pages use our own plain files, show text where icons would be, and do without the
+modules that upgrade them. Node comes from a build requirement (a wheel) where there is one, else from the system.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`mailserver queue`: what waits to leave, try it again, throw it away."""
+"""`mailserver queue`: what waits to leave, try it again, keep it, throw it away."""
 
 import datetime
 import json

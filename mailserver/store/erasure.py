@@ -2,7 +2,8 @@
 
 Each call of `step` is one unit and removes one more piece; killed at any moment, the next caller goes on with
 what is left. What stays: the account's row with nothing personal in it, the claims on its identifier and
-addresses (so that neither is ever issued again), the audit, and messages that already travel.
+addresses (so that neither is ever issued again), the audit, the traces of envelopes until their age, and messages that
+already travel.
 """
 
 from collections.abc import Callable
