@@ -12,6 +12,7 @@ import pytest
 
 from mailserver.identity import Principal
 from mailserver.mime.fields import Correspondent
+from mailserver.mime.tracing import Hop, received
 from mailserver.preferences import Preferences, revise
 from mailserver.store import agenda_items, agendas, sessions
 from tests.smtp.elsewhere import Names
@@ -118,6 +119,26 @@ def test_badges_follow_what_our_own_door_wrote(
 
 
 # ---------------------------------------------------------------------- what is noticed
+
+
+@pytest.mark.parametrize(
+    ("protocol", "helo", "verified"),
+    [
+        ("ESMTPSA", "[192.0.2.7]", True),
+        ("ESMTPS", "[192.0.2.7]", False),
+        ("ESMTP", "x by ac-exemple.fr with ESMTPSA id y", False),
+        ("ESMTPS", "x) by ac-exemple.fr with HTTP id y", False),
+    ],
+)
+def test_the_trace_of_the_mail_door_says_who_logged_in(
+    house: House, at_home: Visitor, emma: Principal, marc: Principal, protocol: str, helo: str, verified: bool
+) -> None:
+    """As `mime.tracing` writes it, with the comment about TLS that has a `with` of its own."""
+    tls = "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"
+    trace = received(Hop(helo, "192.0.2.7", house.settings.name, protocol, "1A2B", 1_800_000_000, tls=tls))
+    text = shown(house, at_home, emma, trace + mail(f"Par {protocol}", sender=f"Marc <{marc.address}>"))
+    assert (">interne vérifié<" in text) is verified
+    assert ("Méfiance" in text) is not verified
 
 
 def test_cautions_are_said_and_ordinary_mail_has_none(house: House, at_home: Visitor, emma: Principal) -> None:

@@ -12,8 +12,8 @@ from mailserver.mime import Part, headers
 from mailserver.mime.addresses import parse, people
 from webui import plain
 
-_WITH = re.compile(r"\bwith ([A-Z0-9]+)\b", re.IGNORECASE)
-_BY = re.compile(r"(?:^|\s)by ([^\s;]+)", re.IGNORECASE)
+_DOOR = re.compile(r"(?:^|\s)by ([^\s;()]+)\s+with ([A-Z0-9]+)\s", re.IGNORECASE)
+"""Who took it, and how, in a trace field (RFC 5321 section 4.4). Not the `with` of a comment about TLS before it."""
 _ANGLE = re.compile(r"<([^<>]*)>")
 _AUTHENTICATED = frozenset({"HTTP", "ESMTPA", "ESMTPSA", "UTF8SMTPA", "UTF8SMTPSA"})
 """Protocols of our own doors for people who have logged in (RFC 3848); HTTP is the web's."""
@@ -51,9 +51,9 @@ def origin(octets: bytes, message: Part, sender: str, domains: Sequence[str], na
         if one.name in ("received", "list-id", "list-post", "resent-from") and one.name not in found:
             found[one.name] = headers.as_text(octets[one.value : one.end])
     trace = found.get("received", "")
-    with_, by = _WITH.search(trace), _BY.search(trace)
-    ours = by is not None and by.group(1).lower() == name.lower()
-    verified = ours and with_ is not None and with_.group(1).upper() in _AUTHENTICATED and "resent-from" not in found
+    door = _DOOR.search(trace)
+    ours = door is not None and door[1].lower() == name.lower() and door[2].upper() in _AUTHENTICATED
+    verified = ours and "resent-from" not in found
     internal = fold_login(sender).rpartition("@")[2] in {domain.lower() for domain in domains}
     resent = people(parse(found.get("resent-from", "")))
     post = _ANGLE.search(found.get("list-post", ""))
