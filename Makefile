@@ -9,7 +9,7 @@ JOBS ?= 3
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
-	@echo "make test    install what the tests need, then every check and every test"
+	@echo "make test    install what the tests need, then every check and every test (JOBS=3 processes)"
 	@echo "make check   format, lint, types, import layers"
 	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
 
