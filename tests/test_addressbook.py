@@ -121,3 +121,18 @@ def test_our_own_table_is_read_again() -> None:
     )
     (row,) = tables.read(tables.decode(tables.write([card])))
     assert row.card == card
+
+
+def test_a_line_in_a_million_pieces_is_read_at_once() -> None:
+    """Each piece of a folded or quoted-printable line used to copy all before it: minutes for a file of this size."""
+    pieces = 1_000_000
+    (soft,) = parsed("BEGIN:VCARD\nNOTE;ENCODING=QUOTED-PRINTABLE:" + "a=\n" * pieces + "b\nEND:VCARD\n")
+    assert soft.text == "a" * pieces + "b"
+    (folded,) = parsed("BEGIN:VCARD\nNOTE:" + "\n a" * pieces + "\nEND:VCARD\n")
+    assert folded.text == "a" * pieces
+
+
+def test_a_line_of_endless_parameters_is_none() -> None:
+    most = contentlines.MAX_PARAMS
+    lines = parsed(f"BEGIN:VCARD\nTEL{';CELL' * (most + 1)}:1\nTEL{';CELL' * most}:2\nEND:VCARD\n")
+    assert [line.text for line in lines] == ["2"]

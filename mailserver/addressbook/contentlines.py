@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 MAX_LINES = 2000
 """Of one card."""
+MAX_PARAMS = 100
+"""Of one line; a line with more is none."""
+MAX_HEAD, HEAD_PIECES = 4000, 50
+"""Characters, and pieces of a folded line, within which its parameters say how it is encoded."""
 WIDTH = 75
 """Octets of a line before it is folded (RFC 6350 section 3.2)."""
 
@@ -79,6 +83,8 @@ def parse(raw: str) -> Line | None:
     at = head.end()
     params: list[tuple[str, tuple[str, ...]]] = []
     while (found := _PARAM.match(raw, at)) is not None:
+        if len(params) == MAX_PARAMS:
+            return None
         name, values = found[1].upper(), found[2]
         if values is None:  # vCard 2.1: ;HOME;VOICE
             params.append(("ENCODING" if name == "QUOTED-PRINTABLE" else "TYPE", (name,)))
@@ -144,19 +150,29 @@ def joined(texts: Sequence[str], separator: str) -> str:
 
 
 def _unfolded(text: str) -> Iterator[str]:
-    """Lines, folded ones put together; those of quoted-printable end in `=` where they go on."""
-    held = ""
+    """Lines, folded ones put together; those of quoted-printable end in `=` where they go on.
+
+    A line is joined once, at its end: it may come in a million pieces.
+    """
+    held: list[str] = []
+    encoded = False
     for piece in _BREAK.split(text.removeprefix("\ufeff")):
         if piece[:1] in (" ", "\t"):
-            held += piece[1:]
-        elif held.endswith("=") and "QUOTED-PRINTABLE" in held.partition(":")[0].upper():
-            held = held[:-1] + piece
+            held += filter(None, [piece[1:]])
+        elif held and held[-1].endswith("=") and (encoded := encoded or _is_quoted_printable(held)):
+            held[-1:] = filter(None, [held[-1][:-1], piece])
         else:
             if held:
-                yield held
-            held = piece
+                yield "".join(held)
+            held, encoded = [piece] if piece else [], False
     if held:
-        yield held
+        yield "".join(held)
+
+
+def _is_quoted_printable(pieces: Sequence[str]) -> bool:
+    """Whether the parameters of a line say so; they stand in its first pieces, before the first colon."""
+    head = "".join(pieces[:HEAD_PIECES])[:MAX_HEAD]
+    return "QUOTED-PRINTABLE" in head.partition(":")[0].upper()
 
 
 def _decoded(line: Line) -> Line:

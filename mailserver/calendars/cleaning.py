@@ -102,15 +102,20 @@ def clean(octets: bytes, budget: Budget) -> str:
 
 
 def _joined(lines: Iterable[str]) -> list[str]:
-    """Undo the soft breaks of quoted-printable values (vCard 2.1): then every line is a property."""
+    """Undo the soft breaks of quoted-printable values (vCard 2.1): then every line is a property.
+
+    A property is joined once, at its end: it may come in a million pieces.
+    """
     joined: list[str] = []
-    open_value = False
+    pieces: list[str] = []
     for line in lines:
-        if open_value:
-            joined[-1] = joined[-1][:-1] + line
-        else:
-            joined.append(line)
-        open_value = line.endswith("=") and "QUOTED-PRINTABLE" in joined[-1][:MAX_HEAD].upper()
+        if line.endswith("=") and (pieces or "QUOTED-PRINTABLE" in line[:MAX_HEAD].upper()):
+            pieces.append(line[:-1])
+            continue
+        joined.append("".join((*pieces, line)) if pieces else line)
+        pieces.clear()
+    if pieces:
+        joined.append("".join(pieces) + "=")
     return joined
 
 

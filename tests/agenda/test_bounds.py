@@ -188,6 +188,16 @@ def test_broken_folding_and_charsets() -> None:
     assert "QUOTED-PRINTABLE:undeux" in cleaned(old)
 
 
+def test_a_value_in_many_pieces_is_joined_once() -> None:
+    """Each soft break used to copy all before it: half a minute for what a client may put."""
+    pieces = 600_000
+    old = "BEGIN:VCARD\nVERSION:2.1\nNOTE;ENCODING=QUOTED-PRINTABLE:" + "a=\n" * pieces + "b\nEND:VCARD\n"
+    assert f"QUOTED-PRINTABLE:{'a' * pieces}b" in cleaned(old)
+    open_ended = "BEGIN:VCARD\nEND:VCARD\nNOTE;ENCODING=QUOTED-PRINTABLE:a=\nb="
+    with pytest.raises(BadSyntax):
+        cleaned(open_ended)
+
+
 @given(st.binary(max_size=400))
 @settings(max_examples=150, deadline=None)
 def test_any_octets(octets: bytes) -> None:
