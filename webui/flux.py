@@ -68,30 +68,38 @@ class Flux:
 
     async def listen(self, services: Services, visit: Visit) -> Response:
         """GET /flux: the stream; 429 when there are too many."""
-        account_id = visit.account_id
-        if self._open[account_id] >= PER_ACCOUNT or self._open.total() >= self._most or self._stopping.is_set():
+        if self._is_full(visit.account_id) or self._stopping.is_set():
             return Response("Too many streams", 429, headers.page(visit.secure), media_type="text/plain")
         fields = {**headers.page(visit.secure), "X-Accel-Buffering": "no"}
         return StreamingResponse(
             self._events(services, visit), 200, fields, media_type="text/event-stream; charset=utf-8"
         )
 
+    def _is_full(self, account_id: int) -> bool:
+        return self._open[account_id] >= PER_ACCOUNT or self._open.total() >= self._most
+
     async def _events(self, services: Services, visit: Visit) -> AsyncGenerator[str, None]:
         moved = asyncio.Event()
         account_id = visit.account_id
+        if self._is_full(account_id):  # of many that were let in at the same moment, the last ones end at once
+            return
         unsubscribe = services.store.changes.subscribe("account", account_id, moved.set)
         self._open[account_id] += 1
         gone = asyncio.ensure_future(_gone(visit))
-        began = services.clock.monotonic()
+        began = looked = services.clock.monotonic()
         known = _Told({}, visit.request.headers.get("last-event-id", "")[:64])
         try:
             yield f"retry: {RETRY_MS}\n\n"
             moved.set()
             while services.clock.monotonic() - began < STREAM_SECONDS and not self._stopping.is_set():
-                if not await self._wait(moved, gone):
+                news_came = await self._wait(moved, gone)
+                # However much news there is: a session that was closed hears no more of it.
+                if not news_came or services.clock.monotonic() - looked >= HEARTBEAT_SECONDS:
                     if gone.done() or not await _is_open(services, visit):
                         yield _event("session", {}, "")
                         return
+                    looked = services.clock.monotonic()
+                if not news_came:
                     yield ": \n\n"
                     continue
                 moved.clear()

@@ -1,8 +1,8 @@
 """The HTTP doors: one uvicorn server per socket on the loop of the whole service.
 
 uvicorn bounds neither the size of a request's header, nor the time it may take to arrive, nor the connections of
-one peer. `BoundedProtocol` does (slow-header and endless-header attacks), and refuses a body that goes on after its
-answer.
+one peer. `BoundedProtocol` does (slow-header and endless-header attacks), refuses a body that goes on after its
+answer, and cuts whoever stops reading: an export under way is one of few, a stream as well.
 """
 
 import asyncio
@@ -38,6 +38,8 @@ HEADER_SECONDS = 15.0
 """From the first octet (or the connection) until the header is complete."""
 IDLE_BODY_SECONDS = 60.0
 """Between two pieces of a request's body."""
+STALL_SECONDS = 60.0
+"""A peer that does not take what we hold for it (some ten kilobytes) in this time is cut."""
 KEEP_ALIVE_SECONDS = 30
 IGNORED_FACTOR = 4
 """Times the largest message that a refused body may go on for: a browser reads the answer only once it has sent all."""
@@ -77,7 +79,7 @@ class _Server(uvicorn.Server):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on the header, on time, on peers and on what follows an answer."""
+    """HTTP/1.1 with bounds on the header, on time, on peers, on who does not read and on what follows an answer."""
 
     per_peer: ClassVar[int] = 0
     max_ignored: ClassVar[int] = 0
@@ -90,6 +92,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_header = True
         self._ignored = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._peer = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -106,6 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
+        self._flowing()
         if self._peer:
             self.peers[self._peer] -= 1
             if not self.peers[self._peer]:
@@ -149,6 +153,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_header = True
         self._header_octets = 0
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._flowing()
+        self._stalled = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._flowing()
+        super().resume_writing()
+
+    def _flowing(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _watch(self, seconds: float) -> None:
         self._unwatch()

@@ -1,15 +1,18 @@
 """The stream of news: what it says, to whom, how often, and when it ends."""
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, Queue
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import StreamingResponse
 
 from mailserver.identity import Principal
 from mailserver.store import sessions
@@ -138,6 +141,44 @@ def test_a_stream_ends_with_its_session(
         house.store.write_now(sessions.close_all, person.account_id)
         assert stream.next()["event"] == "session"
         assert stream.ended.wait(10)
+
+
+def test_news_do_not_keep_a_closed_session_listening(
+    house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mail that comes faster than the signs of life: the stream of a closed session ends all the same."""
+    monkeypatch.setattr(flux, "HEARTBEAT_SECONDS", 1.0)
+    with listening(browser) as stream:
+        stream.next()
+        house.store.write_now(sessions.close_all, person.account_id)
+        told = []
+        for number in range(20):
+            house.deliver(person, mail(f"Nouvelle {number}"))
+            told.append(stream.next()["event"])
+            if told[-1] == "session":
+                break
+        assert told[-1] == "session"
+        assert stream.ended.wait(10)
+
+
+def test_streams_that_come_at_the_same_moment_are_bounded(house: House, browser: Visitor) -> None:
+    """Each looks whether there is room before any other has taken it."""
+    gate = asyncio.Event()
+
+    async def rush() -> int:
+        bounded = flux.Flux(300)
+        services: Any = SimpleNamespace(store=house.store, clock=house.clock)
+        visit: Any = SimpleNamespace(
+            account_id=1, secure=True, request=SimpleNamespace(headers={}, receive=gate.wait, query_params={})
+        )
+        answers = [await bounded.listen(services, visit) for _ in range(flux.PER_ACCOUNT + 3)]
+        streams = [answer.body_iterator for answer in answers if isinstance(answer, StreamingResponse)]
+        begun = [await anext(stream, None) for stream in streams]
+        for stream in streams:
+            await stream.aclose()
+        return sum(piece is not None for piece in begun)
+
+    assert house.run(rush()) == flux.PER_ACCOUNT
 
 
 def test_listening_is_nobody_s_activity(house: House, person: Principal, browser: Visitor) -> None:

@@ -17,6 +17,7 @@ def own_house(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyP
     """Impatient, so that a test need not wait."""
     monkeypatch.setattr(server, "HEADER_SECONDS", 0.4)
     monkeypatch.setattr(server, "IDLE_BODY_SECONDS", 0.4)
+    monkeypatch.setattr(server, "STALL_SECONDS", 0.4)
     made = House(tmp_path / "house", sqlite_template)
     yield made
     made.close()
@@ -77,6 +78,31 @@ def test_stalled_body_is_cut(own_house: House) -> None:
         head = b"POST /connexion HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
         sock.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\na=b")
         assert ended(sock)
+
+
+def test_who_stops_reading_is_cut(own_house: House) -> None:
+    """What is being made for a peer that takes nothing would hold its place for ever."""
+    request, count = b"GET /aide HTTP/1.1\r\nHost: x\r\n\r\n", 1000
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(5)
+        sock.connect(("127.0.0.1", own_house.ports["http"]))
+        sock.sendall(request * count)
+        deadline = time.monotonic() + 10
+        while own_house.run(connections(own_house)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert own_house.run(connections(own_house)) == 0
+    with connect(own_house) as sock:  # who reads, however much there is, gets all of it
+        sock.sendall(request * 100 + b"GET /aide HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answers = b""
+        while piece := sock.recv(65536):
+            answers += piece
+        assert answers.count(b"HTTP/1.1 200 ") == 101
+
+
+async def connections(house: House) -> int:
+    """How many the HTTP doors hold."""
+    return sum(len(one.server_state.connections) for one, _ in house.door._servers)
 
 
 def test_keep_alive_serves_several_requests(own_house: House) -> None:
