@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import structlog
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from mailserver.errors import Temporary
 from mailserver.store import mailboxes, webmail
 from mailserver.store.messages import Quota
 from mailserver.takeaway import folder, intake
@@ -16,6 +14,7 @@ from mailserver.takeaway.intake import Report, Why
 from mailserver.takeaway.zipping import path
 from webui import headers
 from webui.frame import Folder, Frame, surround
+from webui.turns import Turns
 from webui.visit import Services, Visit
 
 log = structlog.get_logger("webui")
@@ -43,17 +42,16 @@ class FolderFiles:
     """Exports and imports. One per worker."""
 
     def __init__(self) -> None:
-        self._running = 0
+        self._turns = Turns(AT_ONCE)
 
     async def export(self, services: Services, visit: Visit) -> Response:
         """POST /dossier/{box}/exporter: the archive, as it is made."""
         box = await services.store.read(mailboxes.by_id, visit.account_id, int(visit.request.path_params["box"]))
-        self._check()
         name = path(box.name).replace("/", "-")
         day = time.strftime("%Y-%m-%d", time.gmtime(visit.now))
         pieces = folder.stream(services.store, visit.account_id, box)
         fields = headers.download(visit.secure, "application/zip", f"{name}-{day}.mbox.zip")
-        return StreamingResponse(self._pieces(pieces), 200, fields)
+        return self._turns.answer(visit.account_id, pieces, fields)
 
     async def bring(self, services: Services, visit: Visit) -> Response:
         """POST /dossier/{box}/importer: what the files hold, into the folder; then the report."""
@@ -65,9 +63,7 @@ class FolderFiles:
         elif not form.files:
             fault = visit._("Choisissez au moins un fichier.")
         else:
-            self._check()
-            self._running += 1
-            try:
+            with self._turns.hold(visit.account_id):
                 report = await asyncio.to_thread(
                     intake.bring,
                     services.store,
@@ -77,8 +73,6 @@ class FolderFiles:
                     limits.message_size,
                     Quota.of(limits),
                 )
-            finally:
-                self._running -= 1
             log.info("messages imported", account=visit.account_id, imported=report.imported, refused=report.refused)
         boxes = await services.store.read(mailboxes.listing, visit.account_id)
         box = webmail.pick(boxes, box_id)
@@ -86,24 +80,6 @@ class FolderFiles:
         refused = tuple((where, _why(visit, why)) for where, why in report.told)
         page = ReportPage(around, around.folder(box.id), report, refused, fault, MAX_BROUGHT)
         return services.pages.answer(visit, "mail/import.html", page, 422 if fault else 200)
-
-    def _check(self) -> None:
-        if self._running >= AT_ONCE:
-            raise Temporary("too many folders are exported or imported")
-
-    async def _pieces(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-        """One piece after the other, each made in a thread only when the browser has taken the one before."""
-        self._running += 1
-        try:
-            while piece := await asyncio.to_thread(_next, pieces):
-                yield piece
-        finally:
-            self._running -= 1
-
-
-def _next(pieces: Iterator[bytes]) -> bytes:
-    """The next piece that is not empty; empty at the end."""
-    return next((piece for piece in pieces if piece), b"")
 
 
 def _why(visit: Visit, why: Why) -> str:

@@ -1,16 +1,15 @@
 """Chosen messages as one file: a zip of .eml files, or an mbox."""
 
-import asyncio
 import io
 import re
 import time
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from mailserver.errors import Refused, Temporary
+from mailserver.errors import Refused
 from mailserver.store import mailboxes, messages
 from mailserver.store.access import Viewer
 from mailserver.store.transactions import Store, Tx
@@ -20,6 +19,7 @@ from mailserver.takeaway import mbox
 from webui import acting, headers
 from webui.frame import done
 from webui.rendering import redirect
+from webui.turns import Turns
 from webui.visit import Services, Visit
 
 AT_ONCE = 2
@@ -34,7 +34,7 @@ class Gathering:
     """One per worker."""
 
     def __init__(self) -> None:
-        self._running = 0
+        self._turns = Turns(AT_ONCE)
 
     async def fetch(self, services: Services, visit: Visit) -> Response:
         """POST /dossier/{box}/emporter: the file, as it is made."""
@@ -44,23 +44,12 @@ class Gathering:
         if chosen is None:
             return redirect(visit, acting.return_address(visit, box_id), **done("rien"))
         await services.store.read(handling.chosen_messages, viewer, box_id, chosen)  # refused before it begins
-        if self._running >= AT_ONCE:
-            raise Temporary("too many files are being made")
         as_mbox = visit.form.text("sous") == "mbox"
         name = f"messages-{time.strftime('%Y-%m-%d', time.gmtime(visit.now))}.{'mbox' if as_mbox else 'zip'}"
         kind = "application/mbox" if as_mbox else "application/zip"
         make = _mbox if as_mbox else _zip
         pieces = make(_read(services.store, viewer, box_id, chosen))
-        return StreamingResponse(self._pieces(pieces), 200, headers.download(visit.secure, kind, name))
-
-    async def _pieces(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-        """One piece after the other, each made in a thread only when the browser has taken the one before."""
-        self._running += 1
-        try:
-            while piece := await asyncio.to_thread(next, pieces, b""):
-                yield piece
-        finally:
-            self._running -= 1
+        return self._turns.answer(visit.account_id, pieces, headers.download(visit.secure, kind, name))
 
 
 _Message = tuple[bytes, int, int, tuple[str, ...], str]

@@ -1,20 +1,20 @@
 """`/compte/export`: a person takes along everything their account holds."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused, Temporary
+from mailserver.errors import Reason, Refused
 from mailserver.store import accounts, audit, messages
 from mailserver.store.audit import Action
 from mailserver.takeaway import archive
 from webui import headers
 from webui.frame import Frame
 from webui.security import frame_of, origin
+from webui.turns import Turns
 from webui.visit import Services, Visit
 
 log = structlog.get_logger("webui")
@@ -38,7 +38,7 @@ class Takeaway:
     """The page and the archive. One per worker."""
 
     def __init__(self) -> None:
-        self._running = 0
+        self._turns = Turns(AT_ONCE)
 
     async def show(self, services: Services, visit: Visit) -> Response:
         """GET /compte/export."""
@@ -52,25 +52,14 @@ class Takeaway:
         standing = await services.store.read(accounts.get, visit.account_id)
         if standing is None:
             raise Refused(Reason.NOT_FOUND)
-        if self._running >= AT_ONCE:
-            raise Temporary("too many archives are being made")
+        self._turns.check(visit.account_id)
         await services.store.write(audit.record, origin(visit), Action.EXPORTED, visit.account_id)
         day = time.strftime("%Y-%m-%d", time.gmtime(visit.now))
-        pieces = archive.stream(services.store, visit.principal, standing)
+        pieces = _told(archive.stream(services.store, visit.principal, standing), visit.account_id)
         fields = headers.download(visit.secure, "application/zip", f"{visit.principal.login}-{day}.zip")
-        return StreamingResponse(self._pieces(pieces, visit.account_id), 200, fields)
-
-    async def _pieces(self, pieces: Iterator[bytes], account_id: int) -> AsyncIterator[bytes]:
-        """One piece after the other, each made in a thread only when the browser has taken the one before."""
-        self._running += 1
-        try:
-            while piece := await asyncio.to_thread(_next, pieces):
-                yield piece
-            log.info("archive taken", account=account_id)
-        finally:
-            self._running -= 1
+        return self._turns.answer(visit.account_id, pieces, fields)
 
 
-def _next(pieces: Iterator[bytes]) -> bytes:
-    """The next piece that is not empty; empty at the end."""
-    return next((piece for piece in pieces if piece), b"")
+def _told(pieces: Iterator[bytes], account_id: int) -> Iterator[bytes]:
+    yield from pieces
+    log.info("archive taken", account=account_id)
