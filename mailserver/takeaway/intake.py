@@ -22,6 +22,8 @@ from mailserver.takeaway import mbox
 
 MAX_UNPACKED = 2 * 1024**3
 MAX_MEMBERS = 50_000
+MAX_DIRECTORY = 8 * 1024 * 1024
+"""Octets of the list of members at the end of a zip file, which is read whole before anything is known of it."""
 MAX_MESSAGES = 100_000
 MAX_TOLD = 100
 """Refused messages that are told one by one."""
@@ -146,7 +148,7 @@ def _boxed(name: str, file: Source, limit: int, report: Report) -> Iterator[_Bro
 
 def _zipped(name: str, file: IO[bytes], limit: int, report: Report) -> Iterator[_Brought]:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(_Archive(file)) as archive:
             members = [one for one in archive.infolist() if not one.is_dir()]
             if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > MAX_UNPACKED:
                 report.refuse(name, Why.TOO_BIG)
@@ -163,6 +165,24 @@ def _member(
 ) -> Iterator[_Brought]:
     with archive.open(member) as inside:
         yield from _messages(where, _Bounded(inside, member.file_size), limit, report)
+
+
+class _Archive:
+    """A zip file of which no more than MAX_DIRECTORY is ever asked for at once: of a list of five million members,
+    which a file of the size we take may hold, gigabytes of objects would be made to find that they are too many."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        octets = self._file.read(min(size, MAX_DIRECTORY + 1) if size >= 0 else MAX_DIRECTORY + 1)
+        if len(octets) > MAX_DIRECTORY:
+            raise zipfile.BadZipFile("its list of members is too long")
+        return octets
+
+    def seekable(self) -> bool:
+        return True
 
 
 class _Bounded:

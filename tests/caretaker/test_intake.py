@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import struct
 import zipfile
 from typing import IO
 
@@ -115,6 +116,16 @@ async def test_a_zip_bomb_is_not_unpacked(house: House, monkeypatch: pytest.Monk
     report = await bring(house, person, "ment.zip", lying)
     assert report.imported + report.refused >= 1
     assert all(len(str(row[1])) < 100 for row in rows(house, person))
+
+
+async def test_an_endless_list_of_members_is_not_read(house: House) -> None:
+    """46 octets each, with which a file of what may be posted names five million members of nothing."""
+    person = await house.person()
+    member = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 0, 20, *[0] * 8, 1, *[0] * 6) + b"a"
+    names = member * (intake.MAX_DIRECTORY // len(member) + 1)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, len(names), 0, 0)
+    report = await bring(house, person, "liste.zip", names + end)
+    assert report.told == [("liste.zip", Why.DAMAGED)]
 
 
 async def test_a_full_mailbox_takes_what_fits(house: House) -> None:
