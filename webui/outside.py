@@ -31,7 +31,11 @@ MAX_REDIRECTS = 3
 MAX_HEADER = 32 * 1024
 MAX_ADDRESSES = 8
 """Answers of one name that are looked at."""
+MAX_PIECES = 20_000
+"""Pieces of one answer, each a few microseconds of ours: a server may send an octet at a time, as fast as it can."""
 _CHUNK = 64 * 1024
+_READ = 4 * 1024
+"""Octets that are looked through before others have their turn."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _PLAIN_NAME = re.compile(r"[a-z0-9_.-]{1,253}")
@@ -208,10 +212,11 @@ async def _talk(
     await writer.drain()
     status, media_type, onward = 0, "", ""
     octets = bytearray()
-    while True:
+    for _ in range(MAX_PIECES):
         event = wire.next_event()
         if event is h11.NEED_DATA:
-            wire.receive_data(await reader.read(_CHUNK))
+            await asyncio.sleep(0)  # what has come already is read without waiting
+            wire.receive_data(await reader.read(_READ))
         elif isinstance(event, h11.Response):
             status = event.status_code
             known = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
@@ -228,6 +233,7 @@ async def _talk(
             return Answer(status, media_type, bytes(octets)), onward
         elif not isinstance(event, h11.InformationalResponse):
             raise Unreachable("cut off")
+    raise Unreachable("in too many pieces")
 
 
 def _name(host: str) -> str:

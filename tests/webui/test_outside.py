@@ -7,7 +7,7 @@ import pytest
 
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly
-from webui.outside import MAX_OCTETS, Outside, Unreachable, is_public
+from webui.outside import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 
@@ -157,6 +157,26 @@ async def test_time_and_size_are_bounded(outside: Outside, site: Website) -> Non
         with pytest.raises(Unreachable):
             await outside.get(host + path)
     assert time.monotonic() - begun < 30
+
+
+async def test_an_answer_in_crumbs_is_not_picked_up(outside: Outside, site: Website) -> None:
+    """Five seconds of octets that come one by one, each an event of its own, would be five seconds of nobody else."""
+    host = f"https://images.example.org:{site.port}"
+    site.answers["/crumbs"] = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * MAX_PIECES
+    site.answers["/patience"] = b"HTTP/1.1 103 x\r\n\r\n" * MAX_PIECES
+    for path in ("/crumbs", "/patience"):
+        with pytest.raises(Unreachable, match="pieces"):
+            await outside.get(host + path)
+    whole = PNG + b"x" * (MAX_OCTETS - len(PNG))
+    site.answers["/whole"] = page(whole)
+    pieces = [whole[at : at + 1024] for at in range(0, len(whole), 1024)]
+    site.answers["/chunks"] = (
+        b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces)
+        + b"0\r\n\r\n"
+    )
+    for path in ("/whole", "/chunks"):
+        assert (await outside.get(host + path)).octets == whole
 
 
 async def test_the_certificate_is_of_the_name(outside: Outside, names: Names, site: Website) -> None:

@@ -2,12 +2,10 @@
 
 import random
 
-from mailserver.identity import Principal
 from tests.webui.house import House, Visitor, mail
 
 
-
-def laden(house: House, surname: str) -> tuple[Principal, Visitor, str]:
+def laden(house: House, surname: str) -> tuple[Visitor, str]:
     """Somebody whose folder is larger than what lies on the way to a browser, and its page."""
     person = house.person("Tom", surname)
     letters = random.Random(surname)
@@ -18,7 +16,7 @@ def laden(house: House, surname: str) -> tuple[Principal, Visitor, str]:
     browser.log_in(person.login)
     inbox = house.box(person, "INBOX").id
     browser.get(f"/s/dossier/{inbox}/modifier")
-    return person, browser, f"/s/dossier/{inbox}/exporter"
+    return browser, f"/s/dossier/{inbox}/exporter"
 
 
 def mark(browser: Visitor) -> dict[str, str]:
@@ -26,8 +24,8 @@ def mark(browser: Visitor) -> dict[str, str]:
 
 
 def test_who_reads_slowly_keeps_one_place_only(house: House) -> None:
-    _, slow, path = laden(house, "Lent")
-    other, patient, own_path = laden(house, "Autre")
+    slow, path = laden(house, "Lent")
+    patient, own_path = laden(house, "Autre")
     with slow.http.stream("POST", path, data=mark(slow)) as first:
         assert first.status_code == 200
         assert slow.http.post(path, data=mark(slow)).status_code == 503
