@@ -21,6 +21,8 @@ MAX_HEADER = 64 * 1024
 _FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _TANGLED = re.compile(rb"\(|\s@|@\s|<[^<>\s]*+\s")
 """What may stand inside an address as it is written, and does not in the address."""
+_BETWEEN = re.compile(rb"[\s<>(),:;\"]+")
+"""What stands between addresses as they are written."""
 _CODED = re.compile(rb"=\?|[^\t\n\r -~]")
 
 
@@ -34,8 +36,9 @@ def value(name: bytes, raw: bytes) -> bytes:
     folded = decoded(headers.decode(raw)) if _CODED.search(raw) else b" ".join(raw.lower().split())
     if name not in ADDRESSED or not is_tangled(raw):
         return folded
-    plain = (fold(one.address).encode("utf-8", "replace") for one in addresses.parse(headers.as_text(raw)))
-    return b" ".join([folded, *(address for address in plain if address not in folded)])
+    plain = dict.fromkeys(fold(one.address).encode("utf-8", "replace") for one in addresses.parse(headers.as_text(raw)))
+    written = set(_BETWEEN.split(folded))  # ten thousand addresses are not looked for in a megabyte one by one
+    return b" ".join([folded, *(address for address in plain if address not in written)])
 
 
 def is_tangled(raw: bytes) -> bool:

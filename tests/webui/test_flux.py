@@ -172,7 +172,7 @@ def test_streams_that_come_at_the_same_moment_are_bounded(house: House, browser:
             account_id=1, secure=True, request=SimpleNamespace(headers={}, receive=gate.wait, query_params={})
         )
         answers = [await bounded.listen(services, visit) for _ in range(flux.PER_ACCOUNT + 3)]
-        streams = [answer.body_iterator for answer in answers if isinstance(answer, StreamingResponse)]
+        streams: list[Any] = [answer.body_iterator for answer in answers if isinstance(answer, StreamingResponse)]
         begun = [await anext(stream, None) for stream in streams]
         for stream in streams:
             await stream.aclose()
