@@ -8,7 +8,6 @@ bounds what a page of many such rules may cost together.
 import datetime
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import icalendar
@@ -17,13 +16,16 @@ import recurring_ical_events  # type: ignore[import-untyped]
 from mailserver.calendars.budget import Budget
 from mailserver.errors import Reason, Refused
 from mailserver.store.agenda_items import Item
+from mailserver.store.memory import Memory
 
 PAGE_SECONDS = 4.0
 """Of CPU for the occurrences of one page."""
 MAX_OCCURRENCES = 3000
 """On one page; further ones are left out and the page says so."""
-KEPT_SERIES = 500
+SERIES = Memory(96 * 1024 * 1024)
 """Parsed events a process remembers: the same timetable is shown again and again."""
+PARSED = 128
+"""Octets a parsed event may take for each of its text (seen: CATEGORIES:a,a,a,…); an ordinary one takes a sixth."""
 MARGIN = datetime.timedelta(days=1)
 """Stored spans take floating times as UTC; no zone is further away than this."""
 MAX_SHOWN = 500
@@ -106,12 +108,16 @@ def _whole(found: list[Occurrence], unreadable: int, *, cut: bool) -> Expansion:
     return Expansion(tuple(found), cut, unreadable)
 
 
-@lru_cache(maxsize=KEPT_SERIES)
 def _series(text: str) -> tuple[recurring_ical_events.CalendarQuery, bool]:
     """The event ready to be asked, and whether it recurs. The text is the key: no stale answer is possible."""
+    known: tuple[recurring_ical_events.CalendarQuery, bool] | None = SERIES.get(text)
+    if known is not None:
+        return known
     calendar = icalendar.Calendar.from_ical(text)
     recurs = any(name in event for event in calendar.walk("VEVENT") for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
-    return recurring_ical_events.of(calendar), recurs
+    made = recurring_ical_events.of(calendar), recurs
+    SERIES.put(text, made, PARSED * len(text))
+    return made
 
 
 def _of(

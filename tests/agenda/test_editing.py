@@ -14,6 +14,7 @@ from mailserver.calendars.events import Draft
 from mailserver.calendars.rules import Rule
 from mailserver.errors import Refused
 from mailserver.store.agenda_items import Item
+from mailserver.store.memory import Memory
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime.datetime(2026, 11, 1, 12, tzinfo=datetime.UTC)
@@ -192,3 +193,15 @@ def test_a_new_event_carries_its_zone() -> None:
     text = editing.create(draft, "a", NOW)
     assert "TZID:Indian/Reunion" in text
     assert when(text) == ["11-02 05:00"]
+
+
+def test_what_is_remembered_of_events_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what they take, not by their number: a megabyte that a client may put is a hundred once it is parsed."""
+    monkeypatch.setattr(occurrences, "SERIES", Memory(2_000_000))
+    text = series(":20261102T080000", "")
+    for number in range(40):
+        assert when(text.replace("SUMMARY:Cours", f"SUMMARY:Cours {number}"))
+    held = occurrences.SERIES.octets
+    assert 0 < held <= 2_000_000
+    assert when(text.replace("SUMMARY:Cours", f"SUMMARY:Cours\r\nCATEGORIES:{'a,' * 10_000}b"))
+    assert held == occurrences.SERIES.octets
