@@ -15,7 +15,7 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from mailserver.rules import Denied
-from mailserver.store import blobs, mailboxes, outbox, sessions, webmail
+from mailserver.store import blobs, mailboxes, messages, outbox, sessions, webmail
 from mailserver.store.outbox import Terms
 from mailserver.store.spool import Notify
 from webui import identities, letterpage, letters, quoting
@@ -123,6 +123,7 @@ async def _hold(
             final,
             terms,
             at,
+            messages.Quota.of(services.settings.limits),
             planned=bool(due),
         )
     if not used and final.file is not None:

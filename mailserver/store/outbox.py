@@ -89,7 +89,11 @@ _DUE = Statement(
     .order_by(outbox.c.due)
     .limit(BATCH)
 )
-_COUNT = Statement(select(func.count()).where(outbox.c.account_id == bindparam("account")))
+_COUNT = Statement(
+    select(func.count(), func.coalesce(func.sum(content.c.size), 0))
+    .join_from(outbox, content, content.c.id == outbox.c.draft_id)
+    .where(outbox.c.account_id == bindparam("account"))
+)
 
 
 def hold(
@@ -100,17 +104,23 @@ def hold(
     final: Prepared,
     terms: Terms,
     due: int,
+    quota: messages.Quota,
     *,
     planned: bool,
 ) -> tuple[int, bool]:
     """Take a draft out of Drafts and let it wait until `due`; its number, and whether `final.file` is used.
 
     Raises Refused(CONFLICT) when the draft is not there any more or this letter waits or has left already,
-    Refused(LIMIT).
+    Refused(LIMIT): too many wait, or they and the mailbox hold more together than the mailbox may.
     """
-    row = tx.one(_COUNT, account=account_id)
-    if row is not None and row[0] >= MAX_WAITING:
+    waiting, size = tx.one(_COUNT, account=account_id) or (0, 0)
+    if waiting >= MAX_WAITING:
         raise Refused(Reason.LIMIT, "too many letters wait")
+    if waiting:  # the first one was within the mailbox until now
+        try:
+            messages.check_quota(tx, account_id, quota, size, waiting)
+        except Refused:
+            raise Refused(Reason.LIMIT, "the letters that wait are too large") from None
     box = drafts(tx, account_id)
     uids = uids_of(tx, account_id, box.id, [draft_id])
     if not uids or not sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):

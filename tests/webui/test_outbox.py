@@ -415,3 +415,40 @@ def test_report_of_delivery_is_asked_for(house: House, person: Principal, browse
         return int(tx.execute(wanted.order_by(queued_recipient.c.id.desc())).scalars().first() or 0)
 
     assert house.store.read_now(notify) == 2 + 4 + 8
+
+
+# ---------------------------------------------------------------------- how much waits
+
+
+def test_what_waits_does_not_go_beyond_the_mailbox(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """A letter that waits is in no folder: else whoever plans them would have ten gigabytes beside their own."""
+    house.store.write_now(accounts.set_quota, person.account_id, 60_000)
+    when = datetime.fromtimestamp(house.clock.now() + 86400, PARIS)
+
+    def plan(subject: str) -> str:
+        browser.get("/s/ecrire")
+        text = "mot " * 5000
+        data = form(browser, a=zoe.login, objet=subject, texte=text, faire="planifier", quand=f"{when:%Y-%m-%dT%H:%M}")
+        return browser.post("/s/ecrire", data).text
+
+    for number in range(1, 5):
+        answer = plan(f"Lourd {number}")
+        if "Trop de messages attendent" in answer:
+            break
+    waiting = house.store.read_now(outbox.listing, person.account_id)
+    assert 1 <= len(waiting) == number - 1 < 4
+    assert sum(one.size for one in waiting) <= 60_000
+    assert len(house.subjects(person, "Drafts")) == 1  # what was refused is still there
+
+
+def test_letters_that_wait_are_few(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "MAX_WAITING", 1)
+    for subject in ("Première", "Seconde"):
+        browser.get("/s/ecrire")
+        send(browser, a=zoe.login, objet=subject, texte="x")
+    assert "Trop de messages attendent" in browser.text
+    assert house.subjects(person, "Drafts") == ["Seconde"]
