@@ -22,6 +22,9 @@ FEW_NAMES = 2048
 """Octets of names of header fields that are worth an expression: a megabyte of them takes seconds to compile."""
 SMALL = 64 * 1024
 """Octets that are expanded in a fraction of a millisecond."""
+NUL = b"\0"
+INSTEAD = b"?"
+"""What a string shows for NUL, which it cannot hold (RFC 9051 section 4.3.1): as long, so that all sizes stay true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ def _cutter(section: Section) -> Cutter:
         cut = _part(section) if section.part else _of_message(section)
     if section.fields:
         cut = _fields(cut, section)
+    if section.coding is Coding.KEPT:
+        cut = _shown(cut)
     if section.start is not None and section.length is not None:
         return _partial(cut, section.start, section.start + section.length)
     return cut
@@ -236,6 +241,16 @@ def header_fields(names: Sequence[str], *, exclude: bool) -> Callable[[bytes], b
         return b"\n".join([*chosen.findall(b"\n" + header), b"\r\n"])
 
     return choose
+
+
+def _shown(inner: Cutter) -> Cutter:
+    """Without NUL, for what is not BINARY. APPEND takes none that this would meet; what damaged files brought does."""
+
+    def cut(source: _Source) -> Octets:
+        octets = inner(source)
+        return octets.replace(NUL, INSTEAD) if isinstance(octets, bytes) and NUL in octets else octets
+
+    return cut
 
 
 def _partial(inner: Cutter, start: int, stop: int) -> Cutter:

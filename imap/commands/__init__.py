@@ -226,6 +226,8 @@ def _answer(error: Exception, what: str) -> Reply:
             return bad(str(error))
         case MissingTarget(text=text):
             return no(text, Code(CodeName.TRYCREATE))
+        case change.UnknownEncoding(text=text):
+            return no(text, Code(CodeName.UNKNOWN_CTE))
         case Refused(reason=reason, text=text):
             code = CODES.get(reason)
             return no(text, Code(code) if code else None)

@@ -19,6 +19,7 @@ from imap.wire.fetch import Attribute
 from imap.wire.flags import DELETED, RECENT, Flags
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused, Temporary
+from mailserver.mime import binary
 from mailserver.store import access, blobs, packed
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
@@ -36,6 +37,10 @@ New = tuple[Prepared, tuple[str, ...], int | None]
 """A message ready to be stored, its flags, its internal date."""
 
 
+class UnknownEncoding(Refused):
+    """Octets that no transfer encoding makes fit for IMAP: NO [UNKNOWN-CTE] (RFC 3516 section 4.4)."""
+
+
 # ---------------------------------------------------------------------- APPEND
 
 
@@ -49,11 +54,11 @@ async def append(session: Session, command: commands.Append) -> Outputs:
         raise Refused(Reason.INVALID, "An empty message: nothing is appended")
     folder = session.services.store.blobs
     batch: list[New] = []
-    for message in command.messages:
-        if batch:
-            await asyncio.sleep(0)  # many small messages must not keep the loop
-        batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
     async with files_of(batch, folder) as unused:
+        for message in command.messages:
+            if batch:
+                await asyncio.sleep(0)  # many small messages must not keep the loop
+            batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
         appended, spare = await session.services.store.write(
             access.append, session.viewer, command.mailbox, batch, session.quota
         )
@@ -62,9 +67,19 @@ async def append(session: Session, command: commands.Append) -> Outputs:
 
 
 async def prepare(octets: bytes, folder: Path) -> Prepared:
+    """A message ready to be stored, without NUL (RFC 3516 section 4.4). Raises UnknownEncoding."""
+    if binary.NUL in octets:
+        octets = await asyncio.to_thread(_textual, octets)
     if blobs.is_quick(octets):
         return blobs.prepare(octets, folder)
     return await asyncio.to_thread(blobs.prepare, octets, folder)
+
+
+def _textual(octets: bytes) -> bytes:
+    found = binary.textual(octets)
+    if found is None:
+        raise UnknownEncoding(Reason.INVALID, "NUL stands where no transfer encoding can carry it")
+    return found
 
 
 @asynccontextmanager

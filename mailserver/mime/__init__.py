@@ -21,7 +21,8 @@ Modules: `headers` (fields as ranges, encoded words), `parameters` (RFC 2231), `
 `transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `text`: words
 for search, previews, and the form in which texts are compared;
 `foldedfields`: header fields in it; `casemap`, `subjects`, `sortkeys`: what messages are sorted and threaded by.
-`compose`, `reports`, `receipts`, `replies`, `tracing`: what is written.
+`compose`, `reports`, `receipts`, `replies`, `tracing`: what is written; `binary`: what is written anew because it
+has NUL.
 """
 
 from mailserver.mime.scanning import Scan, scan

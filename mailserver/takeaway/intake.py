@@ -14,6 +14,7 @@ from enum import Enum
 from typing import IO, Protocol
 
 from mailserver.errors import Refused, Temporary
+from mailserver.mime import binary
 from mailserver.store import blobs, webmail
 from mailserver.store.blobs import Prepared
 from mailserver.store.messages import Quota
@@ -216,7 +217,8 @@ def _store(
     """Store a batch as one unit; when there is no room for all of it, message by message."""
     if not batch:
         return
-    ready = [(blobs.prepare(one.octets, store.blobs), one) for one in batch]
+    # What has NUL and cannot be written without it is kept as it is: a damaged message is still somebody's mail.
+    ready = [(blobs.prepare(binary.textual(one.octets) or one.octets, store.blobs), one) for one in batch]
     try:
         _unit(store, account_id, mailbox_id, ready, quota, report)
     except Refused as refusal:

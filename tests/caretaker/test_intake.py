@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.identity import Principal
+from mailserver.mime import binary
 from mailserver.store import mailboxes, messages
 from mailserver.store.flags import FIRST_KEYWORD_BIT, SEEN
 from mailserver.store.messages import NO_QUOTA, Quota
@@ -53,6 +54,20 @@ async def test_one_message_and_again(house: House) -> None:
     box = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
     stored = house.store.read_now(messages.octets, person.account_id, box.id, uid, house.store.blobs)
     assert stored == MAIL % 1
+
+
+async def test_nul_is_written_otherwise_where_that_loses_nothing_and_kept_elsewhere(house: House) -> None:
+    person = await house.person()
+    part, head = MAIL % 1 + b"\0\r\n", (MAIL % 2).replace(b"Subject:", b"Subject: \0")
+    assert (await bring(house, person, "un.eml", part)).imported == 1
+    assert (await bring(house, person, "deux.eml", head)).imported == 1
+    assert (await bring(house, person, "encore.eml", part)).duplicates == 1
+    box = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
+    kept = [
+        house.store.read_now(messages.octets, person.account_id, box.id, uid, house.store.blobs)
+        for uid, _, _, _ in rows(house, person)
+    ]
+    assert kept == [binary.textual(part), head]
 
 
 async def test_a_folder_that_was_exported_comes_back_as_it_was(house: House) -> None:

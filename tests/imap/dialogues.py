@@ -13,7 +13,7 @@ Several sessions are named `A-C:`, `A-S:`, `B-C:`, ... A session begins with its
 `@quota edupont 4096 3` limits an account to octets and messages.
 `@scram` offers SCRAM-SHA-256 as in the example of its RFC (password `pencil`).
 `@in A edupont INBOX` logs a session in and selects a mailbox, unseen. In `S:` lines `<any>` is any text, `<number>`
-digits, `<name=number>` remembers them and `<=name>` is the same digits again, also in `C:` lines.
+digits, `<name=number>` remembers them and `<=name>` is the same digits again, also in `C:` lines. `<nul>` is NUL.
 """
 
 import re
@@ -63,7 +63,7 @@ class Dialogue:
 def read(path: Path) -> Dialogue:
     """Read a dialogue file."""
     dialogue = Dialogue(path.stem)
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").replace("<nul>", "\0").split("\n"), 1):
         place = f"{path.name}:{number}"
         if line.startswith("@"):
             _directive(dialogue, line, place)
