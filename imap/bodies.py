@@ -5,12 +5,13 @@ reads only the header's frame, which is kept apart from the body.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from imap.wire.fetch import Coding, Octets, Section, SectionText, Unknown
+from mailserver.errors import Reason, Refused
 from mailserver.mime import headers, structure, transfer
 from mailserver.store import blobs, messages
 from mailserver.store.statements import Row
@@ -18,6 +19,9 @@ from mailserver.store.transactions import Tx
 
 BUDGET = 2 * 1024 * 1024
 """Octets read at once; a larger message comes alone."""
+TIMES = 4
+"""How often one command may name the octets of a message, BUDGET besides: a thousand sections of fifty megabytes each
+would be held at once."""
 FEW_NAMES = 2048
 """Octets of names of header fields that are worth an expression: a megabyte of them takes seconds to compile."""
 SMALL = 64 * 1024
@@ -53,7 +57,7 @@ def read(
 ) -> Bodies:
     """Columns `names` and `sections` of messages with these ascending UIDs, until BUDGET is used up.
 
-    UIDs that are gone have no entry.
+    UIDs that are gone have no entry. Raises Refused(NO_SUCH_MAILBOX | LIMIT).
     """
     return _cut_out(_rows(tx, account_id, mailbox_id, uids, names, sections), uids, len(names), sections, folder)
 
@@ -86,14 +90,15 @@ def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, sections: tuple
     """Sections of rows of UID, `columns` columns and frames."""
     needed = _needed(sections)
     stop = 1 + columns
+    cutters = _cutters(sections)
     room = BUDGET
     found: list[list[Octets]] = []
     for row in rows:
         if room <= 0:
             break
         source = _Source(row[stop:], needed, folder)
-        found.append([cut(source) for cut in map(_cutter, sections)])
-        room -= source.read
+        found.append([cut(source) for cut in cutters])
+        room -= source.cost
     done = len(uids) if len(found) == len(rows) else uids.index(rows[len(found)][0])
     read = rows[: len(found)]
     return Bodies([row[0] for row in read], [row[1:stop] for row in read], found, done)
@@ -108,7 +113,6 @@ def in_header(section: Section) -> bool:
     )
 
 
-@lru_cache(maxsize=256)
 def _needed(sections: tuple[Section, ...]) -> tuple[str, ...]:
     """The columns that hold these sections."""
     names = ["header"]
@@ -122,7 +126,7 @@ def _needed(sections: tuple[Section, ...]) -> tuple[str, ...]:
 class _Source:
     """One message's frames, opened when a section needs them."""
 
-    __slots__ = ("_body", "_folder", "_frames", "_header", "_names", "read")
+    __slots__ = ("_body", "_folder", "_frames", "_given", "_header", "_names", "_tree", "read")
 
     def __init__(self, frames: Row, names: Sequence[str], folder: Path) -> None:
         self._frames = frames
@@ -130,31 +134,56 @@ class _Source:
         self._folder = folder
         self._header: bytes | None = None
         self._body: bytes | None = None
+        self._tree: structure.Part | None = None
+        self._given = 0
         self.read = 0
         """Octets that were expanded."""
 
+    @property
+    def cost(self) -> int:
+        """Octets that its sections took so far."""
+        return max(self.read, self._given)
+
     def header(self) -> bytes:
+        return self._give(self._read_header())
+
+    def body(self) -> bytes:
+        return self._give(self._read_body())
+
+    def whole(self) -> bytes:
+        return self._give(self._read_header() + self._read_body())
+
+    def cut(self, start: int, stop: int) -> bytes:
+        """These octets of the whole."""
+        header = self._read_header()
+        if start >= len(header):
+            return self._give(self._read_body()[start - len(header) : stop - len(header)])
+        return self._give((header + self._read_body())[start:stop])
+
+    def tree(self) -> structure.Part:
+        """Its parts."""
+        if self._tree is None:
+            self._tree = structure.unpack(self._frames[self._names.index("parts")])
+        return self._tree
+
+    def _read_header(self) -> bytes:
         if self._header is None:
             self._header = blobs.expand(self._frames[0])
             self.read += len(self._header)
         return self._header
 
-    def body(self) -> bytes:
+    def _read_body(self) -> bytes:
         if self._body is None:
             self._body = blobs.read_body(self._folder, self._frames[1], self._frames[2])
             self.read += len(self._body)
         return self._body
 
-    def whole(self) -> bytes:
-        return self.header() + self.body()
-
-    def part(self, number: str) -> structure.Part | None:
-        """A part of the message."""
-        return structure.unpack(self._frames[self._names.index("parts")]).find(number)
-
-    def place(self, number: str, what: structure.Section) -> tuple[int, int] | None:
-        """Where a part's section lies in the whole."""
-        return structure.unpack(self._frames[self._names.index("parts")]).section(number, what)
+    def _give(self, octets: bytes) -> bytes:
+        """Raises Refused(LIMIT) when sections of one message are asked for again and again."""
+        self._given += len(octets)
+        if self._given > TIMES * self.read + BUDGET:
+            raise Refused(Reason.LIMIT, "Too much of one message at once")
+        return octets
 
 
 Cutter = Callable[[_Source], Octets]
@@ -169,7 +198,11 @@ _PLACES: dict[SectionText | None, structure.Section] = {
 }
 
 
-@lru_cache(maxsize=256)
+def _cutters(sections: Iterable[Section]) -> list[Cutter]:
+    """How to cut each of these sections out of a message; what clients ask for all day is remembered."""
+    return [_known(section) if len(section.label) <= FEW_NAMES else _cutter(section) for section in sections]
+
+
 def _cutter(section: Section) -> Cutter:
     """How to cut a section out of a message."""
     if section.coding is not Coding.KEPT:
@@ -185,6 +218,9 @@ def _cutter(section: Section) -> Cutter:
     return cut
 
 
+_known = lru_cache(maxsize=256)(_cutter)
+
+
 def _of_message(section: Section) -> Cutter:
     if section.text is None:
         return _Source.whole
@@ -195,8 +231,8 @@ def _part(section: Section) -> Cutter:
     number, what = ".".join(map(str, section.part)), _PLACES[section.text]
 
     def cut(source: _Source) -> Octets:
-        place = source.place(number, what)
-        return None if place is None else source.whole()[place[0] : place[1]]
+        place = source.tree().section(number, what)
+        return None if place is None else source.cut(*place)
 
     return cut
 
@@ -206,12 +242,12 @@ def _decoded(section: Section) -> Cutter:
     number = ".".join(map(str, section.part))
 
     def cut(source: _Source) -> Octets:
-        part = source.part(number)
+        part = source.tree().find(number)
         if part is None:
             return None
         if not transfer.is_known(part.encoding):
             return Unknown.CTE
-        return transfer.decode(source.whole()[part.body : part.end], part.encoding)
+        return transfer.decode(source.cut(part.body, part.end), part.encoding)
 
     return cut if number else _Source.whole
 

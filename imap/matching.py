@@ -29,11 +29,15 @@ from mailserver.criteria import (
     rewrite,
     walk,
 )
+from mailserver.errors import Reason, Refused
 from mailserver.store import search
 from mailserver.store.statements import Tx
 
 BUSY = 5000
 """Messages looked at before the loop may turn: a search of a thousand keys must not keep it."""
+
+MOST_LOOKED = 50_000_000
+"""Messages looked at for one search, those of each key counted: two seconds or so of the loop."""
 
 FEW = 16
 """So small a part of the messages is looked up one by one."""
@@ -147,6 +151,8 @@ class _Known:
         self._view = view
         self._snapshot = view.snapshot
         self._looked = 0
+        self._since = 0
+        """The same since the loop turned."""
 
     async def match(self, criterion: Criterion, places: Places) -> Places:
         """Those of these messages that meet the criterion."""
@@ -186,10 +192,13 @@ class _Known:
         return [place for place in places if place not in left_out]
 
     async def _turn(self, count: int) -> None:
-        """Let the loop turn now and then, before so many messages are looked at."""
+        """Let the loop turn now and then, before so many messages are looked at. Raises Refused(LIMIT)."""
         self._looked += count
-        if self._looked > BUSY:
-            self._looked = 0
+        self._since += count
+        if self._looked > MOST_LOOKED:
+            raise Refused(Reason.LIMIT, "The search needs too much computing")
+        if self._since > BUSY:
+            self._since = 0
             await asyncio.sleep(0)
 
     def _leaf(self, criterion: Criterion, places: Places) -> Places:

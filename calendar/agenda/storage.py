@@ -14,7 +14,7 @@ import radicale.item
 from radicale import config, pathutils, storage
 from radicale.item import filter as radicale_filter
 
-from mailserver.calendars.budget import Budget
+from mailserver.budget import Budget
 from mailserver.calendars.reading import measured
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal

@@ -161,7 +161,8 @@ class _Answer:
     def _offer(self, uids: "array[int]", block: Block) -> None:
         """Keep a block of the first of these messages for the next time."""
         if len(block.uids) > FEW and block.uids == uids[: len(block.uids)]:
-            self._renderings.offer(self._question(uids), block)
+            length = sum(section.octets for section in self._sections)
+            self._renderings.offer(self._question(uids), block, length)
 
     def _lines(self, block: Block, lot: Lot) -> bytes:
         """The lines of a block, which is about all messages of the lot."""

@@ -78,6 +78,11 @@ class Section:
         """True when only octets `start` to `start + length` are asked for."""
         return self.start is not None
 
+    @property
+    def octets(self) -> int:
+        """About how much memory it takes: the client says how many fields it names."""
+        return 300 + len(self.label) + sum(60 + len(field) for field in self.fields)
+
 
 FetchItem = Attribute | Section
 

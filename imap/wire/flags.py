@@ -17,7 +17,10 @@ FIRST_KEYWORD = 5
 """The bit of a mailbox's first keyword."""
 RECENT = 1 << 63
 """No bit of the store (those end at 62): a session adds it to the masks of messages that are recent to it."""
-_CACHE_LIMIT = 4096
+_CACHE_LIMIT = 64 * 1024
+"""Octets of spelt masks that a mailbox remembers: all masks of its keywords would be more than there is memory."""
+_ENTRY = 150
+"""What a remembered mask takes besides."""
 
 SYSTEM_NAMES = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 """In the order of RFC 3501 section 7.2.6."""
@@ -51,19 +54,23 @@ class FlagNames:
     A mailbox that gains a keyword gets a new `FlagNames`; the old one knows the old bits only.
     """
 
-    __slots__ = ("_cache", "keywords")
+    __slots__ = ("_cache", "_cached", "keywords")
 
     def __init__(self, keywords: Iterable[str] = ()) -> None:
         self.keywords = tuple(keywords)
         self._cache: dict[int, bytes] = {}
+        self._cached = 0
 
     def spell(self, mask: int) -> bytes:
         """The names of a mask, separated by spaces, without parentheses."""
         found = self._cache.get(mask)
         if found is None:
-            if len(self._cache) >= _CACHE_LIMIT:
+            found = self._names_of(mask)
+            if self._cached > _CACHE_LIMIT:
                 self._cache.clear()
-            found = self._cache[mask] = self._names_of(mask)
+                self._cached = 0
+            self._cached += len(found) + _ENTRY
+            self._cache[mask] = found
         return found
 
     def spell_all(self, masks: Sequence[int]) -> list[bytes]:

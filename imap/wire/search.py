@@ -5,7 +5,7 @@ strictly: a charset we do not know, and octets that are not what they are said t
 anything is searched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from imap.wire.grammar import BadCharset, Cursor, utf8_text
 from imap.wire.searching import (
@@ -257,11 +257,19 @@ def sort(cursor: Cursor, by_uid: bool) -> Sort:
     """The arguments of SORT (RFC 5256 section 5)."""
     cursor.space()
     returns, partial = _returns(cursor)
-    keys = tuple(cursor.items(lambda: _sort_key(cursor), most=100))
+    keys = _each_once(cursor.items(lambda: _sort_key(cursor), most=100))
     cursor.space()
     _charset(cursor, returns)
     cursor.space()
     return Sort(keys, _Keys(cursor).all(), by_uid, returns, partial)
+
+
+def _each_once(keys: Iterable[SortKey]) -> tuple[SortKey, ...]:
+    """Without those that change nothing: what is equal by a field is equal by it in reverse, too."""
+    first: dict[SortField, SortKey] = {}
+    for key in keys:
+        first.setdefault(key.field, key)
+    return tuple(first.values())
 
 
 def thread(cursor: Cursor, by_uid: bool) -> Thread:

@@ -13,7 +13,7 @@ from typing import Final
 
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
 
-from mailserver.calendars.budget import Budget
+from mailserver.budget import Budget
 from mailserver.errors import BadSyntax, Reason, Refused
 
 MAX_DEPTH = 8

@@ -14,8 +14,8 @@ from typing import Any
 import icalendar
 
 from mailserver import __version__
+from mailserver.budget import Budget
 from mailserver.calendars import cleaning
-from mailserver.calendars.budget import Budget
 from mailserver.errors import BadSyntax, Refused
 
 MAX_OCTETS = 256 * 1024

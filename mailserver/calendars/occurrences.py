@@ -13,7 +13,7 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.calendars.budget import Budget
+from mailserver.budget import Budget
 from mailserver.errors import Reason, Refused
 from mailserver.store.agenda_items import Item
 from mailserver.store.memory import Memory

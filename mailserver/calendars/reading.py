@@ -5,8 +5,8 @@ import datetime
 import radicale.item
 from radicale.item import filter as radicale_filter
 
+from mailserver.budget import Budget
 from mailserver.calendars import cleaning
-from mailserver.calendars.budget import Budget
 from mailserver.errors import Reason, Refused
 from mailserver.store.agenda_items import NewItem
 from mailserver.store.agendas import ADDRESS_BOOK, CALENDAR

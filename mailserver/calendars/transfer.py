@@ -8,8 +8,8 @@ from typing import Any
 
 import icalendar
 
+from mailserver.budget import Budget
 from mailserver.calendars import cleaning, reading, zones
-from mailserver.calendars.budget import Budget
 from mailserver.errors import BadSyntax, Refused
 from mailserver.store.agenda_items import MAX_HREF, Item, NewItem
 

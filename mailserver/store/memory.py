@@ -11,6 +11,8 @@ from typing import Any
 
 LIMIT = 96 * 1024 * 1024
 """Octets remembered at most, by what callers say of their values."""
+ENTRY = 1024
+"""Octets that each value is taken to have besides, for itself and its key: a million of nothing take room, too."""
 
 
 class Memory:
@@ -38,6 +40,7 @@ class Memory:
 
     def put(self, key: Hashable, value: Any, octets: int) -> None:
         """Remember a value of about that size; one that would push out more than half of the rest is not kept."""
+        octets += ENTRY
         with self._lock:
             before = self._values.pop(key, None)
             if before is not None:

@@ -12,7 +12,7 @@ one line; what is searched does not reach from one field into the next.
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import bindparam, select
 
 from mailserver import objectids
+from mailserver.budget import Budget
 from mailserver.criteria import (
     STAR,
     All,
@@ -58,6 +59,12 @@ from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import content, message
 from mailserver.store.statements import Row, Statement, Tx
 from mailserver.store.texts import CHUNK, Texts, Textual
+
+SEARCH_SECONDS = 20.0
+"""Of CPU for one search, but for reading what nobody has indexed yet: a thousand keys over a hundred thousand messages
+would keep a thread for minutes."""
+TESTED = 1000
+"""Messages that are tested between two looks at the clock."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _SENT = re.compile(rb'\("((?:[^"\\]++|\\.)*+)"')
@@ -101,7 +108,7 @@ _PAIR_OCTETS = 16
 def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folder: Path) -> list[int]:
     """UIDs of the messages of a mailbox that meet a criterion, ascending. `folder`: where large octets are.
 
-    Raises Refused(NO_SUCH_MAILBOX).
+    Raises Refused(NO_SUCH_MAILBOX), Refused(LIMIT): it would take longer than SEARCH_SECONDS.
     """
     box = mailboxes.by_id(tx, account_id, mailbox_id)
     return among(tx, account_id, [box], criterion, folder)[box.id]
@@ -117,6 +124,7 @@ def among(
     tx: Tx, account_id: int, boxes: Sequence[Mailbox], criterion: Criterion, folder: Path
 ) -> dict[int, list[int]]:
     """The same in these mailboxes of the account: mailbox id -> UIDs, nothing found or not."""
+    budget = Budget(SEARCH_SECONDS)
     terms = list(_conjuncts(criterion))
     costly = sorted(filter(_is_costly, terms), key=lambda term: not _leaves(term))
     cheap = [term for term in terms if not _is_costly(term)]
@@ -127,23 +135,35 @@ def among(
         here = read(tx, box)
         tests[box.id] = made = _Tests(tx, box, here)
         for term in cheap:
-            here = list(filter(made.test(term), here))
+            here = _that_meet(made.test(term), here, budget)
         rows[box.id] = here
     if costly:
         wanted = {row[CONTENT] for here in rows.values() for row in here}
         leaves = [leaf for term in costly for leaf in _leaves(term)]
-        hits = Texts(tx, account_id, folder, leaves).find(wanted)
+        hits = Texts(tx, account_id, folder, leaves, budget).find(wanted)
         for mailbox_id, here in rows.items():
             made = tests[mailbox_id]
             made.hits = hits
             for term in costly:
                 found = hits.get(term) if isinstance(term, Header | Body | Text) else None
                 if found is None:
-                    here = list(filter(made.test(term), here))
+                    here = _that_meet(made.test(term), here, budget)
                 else:
                     here = [row for row in here if row[CONTENT] in found] if found else []
             rows[mailbox_id] = here
     return {mailbox_id: [row[UID] for row in here] for mailbox_id, here in rows.items()}
+
+
+def _that_meet(test: "Test", rows: list[Row], budget: Budget) -> list[Row]:
+    """The rows that meet one term, which may be a tree of a thousand."""
+    budget.check()
+    if len(rows) <= TESTED:
+        return list(filter(test, rows))
+    kept: list[Row] = []
+    for start in range(0, len(rows), TESTED):
+        kept.extend(filter(test, rows[start : start + TESTED]))
+        budget.check()
+    return kept
 
 
 def _conjuncts(criterion: Criterion) -> Iterator[Criterion]:
@@ -196,6 +216,7 @@ class _Tests:
     rows: Sequence[Row]
     hits: dict[Textual, set[int]] = field(default_factory=dict)
     _facts: dict[int, tuple[int, int]] | None = None
+    _days: "_Days | None" = None
 
     def test(self, criterion: Criterion) -> Test:
         match criterion:
@@ -294,23 +315,11 @@ class _Tests:
                 return lambda row: start <= row[column] < start + 86400
 
     def _sent(self, relation: Relation, day: date) -> Test:
-        """By the day as the sender wrote it. The instant tells it but for a day either way; only where
-        that matters the field is read. A message without a date was sent when it came."""
+        """By the day as the sender wrote it."""
+        if self._days is None:
+            self._days = _Days(self.tx, self.rows, self.facts)
         wanted = day.toordinal()
-        facts = self.facts
-        days: dict[int, int] = {}
-        unsure = []
-        for row in self.rows:
-            instant = facts[row[CONTENT]][0] or row[DATE]
-            days[row[CONTENT]] = instant // 86400 + _EPOCH
-            if facts[row[CONTENT]][0] and abs(days[row[CONTENT]] - wanted) <= 1:
-                unsure.append(row[CONTENT])
-        for start in range(0, len(unsure), CHUNK):
-            envelopes = select(content.c.id, content.c.envelope).where(content.c.id.in_(unsure[start : start + CHUNK]))
-            for content_id, envelope in map(tuple, self.tx.execute(envelopes)):
-                moment = _written(envelope)
-                if moment is not None:
-                    days[content_id] = moment.day
+        days = self._days.around(wanted)
         match relation:
             case Relation.BEFORE:
                 return lambda row: days[row[CONTENT]] < wanted
@@ -318,6 +327,36 @@ class _Tests:
                 return lambda row: days[row[CONTENT]] >= wanted
             case Relation.ON:
                 return lambda row: days[row[CONTENT]] == wanted
+
+
+class _Days:
+    """The days on which the contents of a mailbox were sent, as their senders wrote them.
+
+    The instant tells it but for a day either way; only where that matters the field is read, once for all terms of a
+    search. A message without a date was sent when it came.
+    """
+
+    def __init__(self, tx: Tx, rows: Sequence[Row], facts: Mapping[int, tuple[int, int]]) -> None:
+        self._tx = tx
+        self._days: dict[int, int] = {}
+        self._unread: dict[int, set[int]] = {}
+        """The contents whose field was not read, by the day of their instant."""
+        for row in rows:
+            sent = facts[row[CONTENT]][0]
+            day = self._days[row[CONTENT]] = (sent or row[DATE]) // 86400 + _EPOCH
+            if sent:
+                self._unread.setdefault(day, set()).add(row[CONTENT])
+
+    def around(self, wanted: int) -> Mapping[int, int]:
+        """The day of each content, certain as far as it may be this one."""
+        unsure = sorted(set().union(*(self._unread.pop(day, ()) for day in range(wanted - 1, wanted + 2))))
+        for start in range(0, len(unsure), CHUNK):
+            envelopes = select(content.c.id, content.c.envelope).where(content.c.id.in_(unsure[start : start + CHUNK]))
+            for content_id, envelope in map(tuple, self._tx.execute(envelopes)):
+                moment = _written(envelope)
+                if moment is not None:
+                    self._days[content_id] = moment.day
+        return self._days
 
 
 def _within(place: int, ranges: Sequence[tuple[int, int]], last: int) -> Test:

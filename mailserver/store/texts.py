@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailserver.budget import Budget
 from mailserver.criteria import Body, Header, Text
 from mailserver.mime import foldedfields
 from mailserver.mime.text import MAX_TEXT, fold
@@ -25,7 +26,7 @@ REMEMBERED = 1000
 
 Textual = Header | Body | Text
 
-_NAME = re.compile(r"[!-9;-~]+")
+_NAME = re.compile(r"[!-9;-~]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +138,19 @@ def _utf8(text: str) -> bytes:
 class Texts:
     """Answers the textual criteria of one search for the contents of one account."""
 
-    def __init__(self, tx: Tx, account_id: int, folder: Path, leaves: Sequence[Textual]) -> None:
+    def __init__(self, tx: Tx, account_id: int, folder: Path, leaves: Sequence[Textual], budget: Budget) -> None:
         self._tx = tx
         self._account_id = account_id
         self._folder = folder
+        self._budget = budget
         self._needles = [needle(leaf) for leaf in leaves]
         self._hits: dict[Textual, set[int]] = {leaf: set() for leaf in leaves}
         self._doubts: dict[Needle, set[int]] = {one: set() for one in self._needles}
 
     def find(self, wanted: set[int]) -> dict[Textual, set[int]]:
-        """For each criterion, which of these contents meet it."""
+        """For each criterion, which of these contents meet it. Raises Refused(LIMIT) when the time is used up."""
         for one in self._needles:
+            self._budget.check()
             self._doubts[one] = self._beyond_memory(one, wanted)
         unknown = set(wanted) if any(self._doubts.values()) else set()
         for segment in index.documents(self._tx, self._account_id) if unknown else ():
@@ -163,6 +166,7 @@ class Texts:
         """Ask one segment: what it is sure of is found, what it is not is to be looked at."""
         docs = segment.docs
         for one in self._needles:
+            self._budget.check()
             doubts = self._doubts[one]
             asked = here & doubts
             if not asked:
@@ -195,11 +199,13 @@ class Texts:
                 unread.append(content_id)
             else:
                 self._compare_fields(needles, content_id, known)
+                self._budget.check()
         for batch in _batches(unread):
             for content_id, frame in index.headers(self._tx, batch):
                 sent = SentHeader(blobs.expand(frame))
                 memory.put(("sent header", content_id), sent, sent.octets)
                 self._compare_fields(needles, content_id, sent)
+                self._budget.check()
 
     def _beyond_memory(self, one: Needle, wanted: set[int]) -> set[int]:
         """The contents of which neither what is remembered of the field tells nor what the scan kept of it."""
@@ -261,9 +267,12 @@ class Texts:
                 texts = index.Texts(content_id, blobs.expand(header) if header is not None else b"", blobs.expand(body))
                 self._compare(needles, texts)
             for source in index.sources(self._tx, sorted(without)) if without else ():
-                self._compare(needles, index.extract(self._folder, source, header=with_header))
+                with self._budget.paused():  # nobody has indexed it yet
+                    found = index.extract(self._folder, source, header=with_header)
+                self._compare(needles, found)
 
     def _compare(self, needles: Iterable[Needle], texts: index.Texts) -> None:
+        self._budget.check()
         for one in needles:
             if texts.content_id in self._doubts[one] and one.holds(texts.header, texts.body):
                 self._hits[one.leaf].add(texts.content_id)

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agenda import application, dav, documents
+from mailserver.budget import Budget
 from mailserver.calendars import cleaning
-from mailserver.calendars.budget import Budget
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import agenda_items
 from tests.agenda.conftest import PASSWORD, Client, Door, contact, event

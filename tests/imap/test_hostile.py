@@ -2,11 +2,14 @@
 
 import ssl
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from imap import matching
+from imap.wire.flags import FlagNames
 from imap.wire.framing import BEFORE_LOGIN
 from mailserver.store import blobs
 from mailserver.store.transactions import Store
@@ -120,6 +123,102 @@ def test_long_searches_of_one_account_leave_threads_to_everybody(sqlite_store: S
                 assert len(await other.ok("FETCH 1:* (ENVELOPE BODY.PEEK[])")) > 0
             for client in crowd[1::2]:
                 await client.until(b"a OK")
+
+    play(scene)
+
+
+def test_a_message_is_not_named_a_thousand_times(sqlite_store: Store) -> None:
+    """A thousand ranges of one large message, whole each: all of them would be held at once."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            large = HEAD + (b"aaaa" * 18 + b"\r\n") * 50_000
+            await client.ok("APPEND INBOX", literal=large)
+            tracemalloc.start()
+            try:
+                for section in ("BODY.PEEK[]", "BODY.PEEK[TEXT]", "BODY.PEEK[1]", "BINARY.PEEK[1]"):
+                    items = " ".join(f"{section}<{start}.9999999>" for start in range(900))
+                    *_, last = await client.command(f"FETCH 1 ({items})")
+                    assert last == "NO [LIMIT] Too much of one message at once"
+                assert tracemalloc.get_traced_memory()[1] < 20 * len(large)
+            finally:
+                tracemalloc.stop()
+            assert len(await client.ok("FETCH 1 (BODY.PEEK[] BODY.PEEK[TEXT] BODY.PEEK[1])")) > 50_000
+
+    play(scene)
+
+
+HEAD = (
+    b"Subject: a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+)
+
+
+def test_small_sections_are_taken_by_the_hundred(sqlite_store: Store) -> None:
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            await client.ok("APPEND INBOX", literal=MESSAGE)
+            items = " ".join(f"BODY.PEEK[]<{start}.9>" for start in range(900))
+            assert await client.ok(f"FETCH 1 ({items})")
+
+    play(scene)
+
+
+def test_questions_as_long_as_may_be_are_not_remembered(sqlite_store: Store) -> None:
+    """What is asked for is chosen by the client: thousands of long lists of fields filled gigabytes."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
+            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 10)
+            client = await world.session(mailbox="INBOX")
+
+            async def ask(number: int) -> None:
+                names = " ".join(f"{number:030}{other:030}" for other in range(900))
+                await client.ok(f"FETCH 1:10 (BODY.PEEK[HEADER.FIELDS ({names})])")
+
+            await ask(0)
+            tracemalloc.start()
+            try:
+                for number in range(1, 60):
+                    await ask(number)
+                    await ask(number)
+                kept = world.door.services.shelf.renderings.octets
+                assert tracemalloc.get_traced_memory()[0] < 4_000_000 + 2 * kept
+            finally:
+                tracemalloc.stop()
+
+    play(scene)
+
+
+def test_keywords_in_every_combination_are_not_remembered() -> None:
+    names = FlagNames(f"{number:02}{'k' * 98}" for number in range(50))
+    tracemalloc.start()
+    try:
+        for mask in range(20_000):
+            assert names.spell(mask << 35).count(b" ") < 16
+        assert tracemalloc.get_traced_memory()[0] < 300_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("search", [b"OR SEEN " * 90 + b"UNSEEN", b" ".join([b"NOT FLAGGED"] * 90)])
+def test_what_a_search_looks_at_is_bounded(sqlite_store: Store, search: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "MOST_LOOKED", 80 * 100)
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
+            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 100)
+            client = await world.session(mailbox="INBOX")
+            *_, last = await client.command(b"SEARCH " + search)
+            assert last == "NO [LIMIT] The search needs too much computing"
+            assert await client.ok("SEARCH 1:3 UNSEEN") == ["* SEARCH 1 2 3"]
 
     play(scene)
 

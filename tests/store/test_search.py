@@ -39,15 +39,15 @@ from mailserver.criteria import (
     Text,
     Uids,
 )
-from mailserver.errors import Refused
+from mailserver.errors import Reason, Refused
 from mailserver.indexer import Indexer
-from mailserver.mime import scan, unpack
+from mailserver.mime import dates, scan, unpack
 from mailserver.mime.compose import base64, quoted_printable
 from mailserver.mime.fields import Correspondent, addresses, field
 from mailserver.mime.text import body_text, fold, header_text
 from mailserver.store import blobs, collect, index, mailboxes, messages, search, vocabulary
 from mailserver.store import texts as textual
-from mailserver.store.memory import Memory
+from mailserver.store.memory import ENTRY, Memory
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.search import search_account, search_segment, search_text
 from mailserver.store.transactions import Store, Tx
@@ -626,15 +626,53 @@ def test_remembered_rows_follow_the_mailbox(store: Store, edupont: int, five: in
 
 
 def test_memory_is_bounded() -> None:
-    memory = Memory(limit=100)
+    memory = Memory(limit=100 + 3 * ENTRY)
     for number in range(20):
         memory.put(number, str(number), 30)
         assert memory.get(0) == "0"
     assert [number for number in range(20) if memory.get(number)] == [0, 18, 19]
-    memory.put("large", "x", 51)
+    memory.put("large", "x", 51 + 2 * ENTRY)
     assert memory.get("large") is None
     memory.put(0, "again", 10)
-    assert (memory.get(0), memory.octets) == ("again", 70)
+    assert (memory.get(0), memory.octets) == ("again", 70 + 3 * ENTRY)
+
+
+def test_values_that_take_nothing_are_bounded() -> None:
+    """A key takes room, too, and what it names a client may choose."""
+    memory = Memory(limit=10 * ENTRY)
+    for number in range(100):
+        memory.put(f"key {number}", b"", 0)
+    assert [number for number in range(100) if memory.get(f"key {number}") is not None] == list(range(90, 100))
+
+
+def test_a_search_has_so_much_time(store: Store, edupont: int, five: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand keys over a large mailbox would keep a thread for minutes."""
+    monkeypatch.setattr(search, "SEARCH_SECONDS", -1.0)
+    sent = Sent(Relation.ON, date(2023, 11, 14))
+    for criterion in (Larger(1), Header("Subject", "number"), Body("zz"), Or((Text("a"), Not(sent)))):
+        with pytest.raises(Refused) as refusal:
+            find(store, edupont, five, criterion)
+        assert refusal.value.reason is Reason.LIMIT
+
+
+def test_a_field_with_an_endless_name_is_in_no_message(store: Store, edupont: int, five: int) -> None:
+    """Its name would become an expression that is remembered."""
+    assert find(store, edupont, five, Header("x" * 60_000, "")) == []
+
+
+def test_the_date_field_is_read_once(store: Store, edupont: int, five: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of SENTON cost no more than one: each of them took seconds of its own."""
+    read: list[bytes] = []
+    written = search._written
+
+    def count(envelope: bytes) -> dates.Moment | None:
+        read.append(envelope)
+        return written(envelope)
+
+    monkeypatch.setattr(search, "_written", count)
+    days = [date(2023, 11, 1 + number % 28) for number in range(400)]
+    assert find(store, edupont, five, Or(tuple(Sent(Relation.ON, day) for day in days))) == [1, 2, 3, 5]
+    assert len(read) == 2
 
 
 def test_time_depends_on_the_account_only(store: Store, edupont: int, mmartin: int, small_segments: None) -> None:
