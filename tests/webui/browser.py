@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+from tests.webui.house import PASSWORD, House
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -38,6 +41,12 @@ class Watched:
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=ARTEFACTS / f"{name}.png")
 
+    def note_refusals(self) -> None:
+        """From the next page on, what our policy refuses is a complaint, also where the browser would say nothing."""
+        self.page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
+        )
+
 
 @contextlib.contextmanager
 def visiting(
@@ -63,3 +72,38 @@ def visiting(
         yield watched
     finally:
         context.close()
+
+
+def log_in(page: Page, house: House, login: str, interface: str = "simple", password: str = PASSWORD) -> None:
+    """By the form of the portal, at the address of an interface: `simple` or `complet`."""
+    page.goto(f"{house.url}/{'login' if interface == 'complet' else 'roundcube'}")
+    page.fill("#identifiant", login)
+    page.fill("#mot_de_passe", password)
+    page.click("text=Valider")
+    page.wait_for_load_state()
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@contextlib.contextmanager
+def narrow(page: Page) -> Iterator[None]:
+    """The window 320 pixels wide (WCAG 1.4.10), then as it was."""
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": 320, "height": size["height"]})
+    yield
+    page.set_viewport_size(size)
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe-core finds, and a page that is too wide. axe needs a browser with scripts and without our policy."""
+    results = Axe().run(page, options={"resultTypes": ["violations"], "iframes": False})
+    faults = [
+        f"{fault['id']} ({fault['impact']}): {[node['html'][:120] for node in fault['nodes'][:3]]}"
+        for fault in results.response["violations"]
+    ]
+    wide = overflow(page)
+    return faults + ([f"overflows by {wide}px"] if wide > 0 else [])

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from mailserver.identity import Principal
+from tests.webui.browser import launch
 from tests.webui.house import House, Visitor
 
 
@@ -24,6 +26,15 @@ def emma(house: House) -> Principal:
 @pytest.fixture(scope="module")
 def marc(house: House) -> Principal:
     return house.person("Marc", "Martin")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One for the tests of a module."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from mailserver.clock import SystemClock
 from mailserver.deliver import Delivery, Envelope
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
+from mailserver.outbox import Outbox
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
 from mailserver.store import mailboxes, messages, migrate, sessions, spool
@@ -122,6 +123,17 @@ class House:
         made = Visitor(self.tls_url if secure else self.url, self.settings.certificate)
         self._visitors.append(made)
         return made
+
+    def outbox(self) -> Outbox:
+        """What another worker runs."""
+        return Outbox(
+            settings=self.settings,
+            store=self.store,
+            directory=self.directory,
+            delivery=self.delivery,
+            submission=self.submission,
+            clock=self.clock,
+        )
 
     def close(self) -> None:
         for visitor in self._visitors:

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from directory import rosters
 from directory.rosters import House as Lists
@@ -18,23 +17,14 @@ from mailserver.store.audit import Origin
 from mailserver.store.bulletins import Draft, Kind
 from mailserver.store.jobs import JobState
 from mailserver.store.measures import HOUR, Measure
-from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.browser import SIZES, faults_of, overflow, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
-from tests.webui.test_browser import _violations
 from tests.webui.test_security import Phone, set_up
 
 pytestmark = pytest.mark.needs("chromium")
 
 UAI = "0210006T"
 ORIGIN = Origin("achef", "console")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +202,6 @@ def test_every_screen_is_accessible(
     scheme: str,
 ) -> None:
     """axe finds nothing and nothing overflows; all screens in two of the four looks, the most coloured in every one."""
-    axe = Axe()
     coloured = {"accueil", "mesures", "sante", "compte", "travail", "regles"}
     whole = (size, scheme) in (("bureau", "light"), ("telephone", "dark"))
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
@@ -224,11 +213,11 @@ def test_every_screen_is_accessible(
                 page.goto(f"{house.url}{path}")
                 watched.picture(f"console-{name}-{size}-{scheme}")
                 page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
-                found[name] = _violations(axe, page)
+                found[name] = faults_of(page)
         house.clock.ahead += 1000
         page.goto(f"{house.url}/admin/comptes")
         watched.picture(f"console-confirmer-{size}-{scheme}")
-        found["confirmer"] = _violations(axe, page)
+        found["confirmer"] = faults_of(page)
         assert {name: faults for name, faults in found.items() if faults} == {}
 
 
@@ -244,7 +233,7 @@ def test_no_screen_needs_more_than_its_policy_allows(
             answer = page.goto(f"{house.url}{path}")
             assert answer is not None
             assert "script-src" not in answer.headers["content-security-policy"]
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            wide = overflow(page)
             assert wide <= 0, name
             assert not re.search(r"<script|style=| on[a-z]+=", answer.text()), name
         assert watched.complaints == []

@@ -1,25 +1,22 @@
 """The agenda in a real Chromium: axe at both sizes and schemes, overflow, the policy; moving by pointer and by key."""
 
 import datetime
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from mailserver.calendars import editing, occurrences, reading
 from mailserver.calendars.events import Draft
 from mailserver.calendars.rules import Rule
 from mailserver.identity import Principal
 from mailserver.store import agenda_items, agendas
-from tests.webui.browser import SIZES, Watched, launch, visiting
-from tests.webui.house import PASSWORD, House
+from tests.webui.browser import SIZES, Watched, faults_of, log_in, overflow, visiting
+from tests.webui.house import House
 
 pytestmark = pytest.mark.needs("chromium")
 
 PARIS = ZoneInfo("Europe/Paris")
-AXE = Axe()
 TODAY = datetime.datetime.now(PARIS).date()
 MONDAY = TODAY - datetime.timedelta(days=TODAY.weekday())
 """Of this week: the marks of today and now are on it."""
@@ -38,14 +35,6 @@ LESSONS = (
     (4, "15:00", "16:00", "Appel de la DSDEN", "", "agenda"),
     (4, "17:00", "18:00", "Conseil de classe 4e B", "salle des conseils", "college"),
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -76,21 +65,10 @@ def _put(house: House, person: Principal, name: str, text: str) -> str:
     return item.href
 
 
-def log_in(page: Page, house: House, login: str, interface: str = "complet") -> None:
-    page.goto(f"{house.url}/{'roundcube' if interface == 'simple' else 'login'}")
-    page.fill("#identifiant", login)
-    page.fill("#mot_de_passe", PASSWORD)
-    page.click("text=Valider")
-    page.wait_for_load_state()
-
-
 def check(watched: Watched, name: str) -> None:
     """No finding of axe, no scrolling sideways; a picture to look at."""
-    page = watched.page
     watched.picture(name)
-    found = AXE.run(page, options={"resultTypes": ["violations"]})
-    assert not found.response["violations"], f"{name}: {found.generate_report()}"
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
+    assert faults_of(watched.page) == [], name
 
 
 @pytest.mark.parametrize("size", list(SIZES))
@@ -98,7 +76,7 @@ def test_every_screen_is_accessible(house: House, chromium: Browser, busy: Princ
     """The screens in the light, and those with colours of their own in the dark, too."""
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, busy.login)
+        log_in(page, house, busy.login, "complet")
         for view in ("semaine", "jour", "mois", "liste"):
             page.goto(f"{house.url}/agenda/{view}/{MONDAY}")
             check(watched, f"agenda-{view}-{size}-light")
@@ -132,16 +110,16 @@ def test_the_simplified_interface(house: House, chromium: Browser, busy: Princip
     """No script at all, at 320 px, too."""
     with visiting(chromium, size=size, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, busy.login, "simple")
+        log_in(page, house, busy.login)
         page.goto(f"{house.url}/s/agenda/{MONDAY}")
         if size == "telephone":
             page.set_viewport_size({"width": 320, "height": 700})
-            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            assert overflow(page) <= 0
             page.goto(f"{house.url}/s/agenda/nouveau")
-            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            assert overflow(page) <= 0
             return
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:  # axe is a script itself
-        log_in(watched.page, house, busy.login, "simple")
+        log_in(watched.page, house, busy.login)
         watched.page.goto(f"{house.url}/s/agenda/{MONDAY}")
         check(watched, f"agenda-simple-{size}")
         watched.page.goto(f"{house.url}/s/agenda/nouveau")
@@ -167,7 +145,7 @@ def test_moving_with_pointer_and_keyboard(house: House, chromium: Browser) -> No
     _put(house, person, "agenda", editing.create(Draft("Cours", _at(MONDAY, "09:00"), _at(MONDAY, "10:00")), "a", now))
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login)
+        log_in(page, house, person.login, "complet")
         page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
         event, target = page.locator(".temps .ev"), page.locator(".jour").nth(2)
         box, other = event.bounding_box(), target.bounding_box()
@@ -207,7 +185,7 @@ def test_a_recurring_event_is_made_and_changed_by_keyboard_alone(house: House, c
     person = house.person("Lise", "Clavier")
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login)
+        log_in(page, house, person.login, "complet")
         page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
         page.locator(".ajout").nth(1).focus()
         page.keyboard.press("ArrowDown")
@@ -246,7 +224,7 @@ def test_a_recurring_event_that_is_dragged_asks_which(house: House, chromium: Br
     _put(house, person, "agenda", editing.create(draft, "a", datetime.datetime.now(datetime.UTC)))
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, person.login)
+        log_in(page, house, person.login, "complet")
         page.goto(f"{house.url}/agenda/semaine/{MONDAY}")
         page.locator(".temps .ev").focus()
         page.keyboard.press("Alt+ArrowDown")

@@ -1,16 +1,14 @@
 """A day in a real Chromium: journeys without JavaScript, axe at both sizes and schemes, the policy, hostile mail."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from mailserver.identity import Principal
 from mailserver.store import mailboxes, webmail
-from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.browser import SIZES, faults_of, log_in, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_mail import formatted
 
@@ -31,14 +29,6 @@ SUBJECTS = [
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def lived_in(house: House) -> Principal:
     """Somebody with a mailbox that has been used."""
     person = house.person("Camille", "Garnier")
@@ -56,13 +46,6 @@ def lived_in(house: House) -> Principal:
     for name in ("Conseils de classe", "Conseils de classe/4e B", "Mutations"):
         write(mailboxes.create, person.account_id, name)
     return person
-
-
-def log_in(page: Page, house: House, login: str, interface: str = "simple") -> None:
-    page.goto(f"{house.url}/{'roundcube' if interface == 'simple' else 'login'}")
-    page.fill("#identifiant", login)
-    page.fill("#mot_de_passe", PASSWORD)
-    page.click("text=Valider")
 
 
 # ---------------------------------------------------------------------- journeys without JavaScript
@@ -178,10 +161,7 @@ def test_activation_with_numen(house: House, chromium: Browser) -> None:
         page.click("text=Ouvrir ma messagerie")
         expect(page.locator("h1")).to_have_text("Boîte de réception")
     with visiting(chromium) as watched:
-        watched.page.goto(f"{house.url}/roundcube")
-        watched.page.fill("#identifiant", person.login)
-        watched.page.fill("#mot_de_passe", "21E2600123ABC")
-        watched.page.click("text=Valider")
+        log_in(watched.page, house, person.login, password="21E2600123ABC")
         expect(watched.page.locator("[role=alert]")).to_contain_text("ne correspondent pas")
 
 
@@ -297,7 +277,6 @@ def test_every_screen_is_accessible_and_fits(
     house: House, chromium: Browser, lived_in: Principal, size: str, scheme: str
 ) -> None:
     """axe-core finds nothing, nothing overflows sideways. (axe needs our policy out of its way; see the next test.)"""
-    axe = Axe()
     few = (size, scheme) not in (("bureau", "light"), ("telephone", "dark"))
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
@@ -308,33 +287,20 @@ def test_every_screen_is_accessible_and_fits(
                 continue
             page.goto(f"{house.url}{path}")
             watched.picture(f"{name}-{size}-{scheme}")
-            found[name] = _violations(axe, page)
+            found[name] = faults_of(page)
         page.goto(f"{house.url}/s/")
         page.get_by_role("button", name="Déconnexion").click()
         page.goto(f"{house.url}/login")
         watched.picture(f"portail-{size}-{scheme}")
-        found["portail"] = _violations(axe, page)
+        found["portail"] = faults_of(page)
         assert {name: faults for name, faults in found.items() if faults} == {}
-
-
-def _violations(axe: Axe, page: Page) -> list[str]:
-    options = {"resultTypes": ["violations"], "iframes": False}
-    results = axe.run(page, options=options)
-    faults = [
-        f"{fault['id']} ({fault['impact']}): {[node['html'][:120] for node in fault['nodes'][:3]]}"
-        for fault in results.response["violations"]
-    ]
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return faults + ([f"overflows by {wide}px"] if wide > 0 else [])
 
 
 def test_no_screen_offends_its_own_policy(house: House, chromium: Browser, lived_in: Principal) -> None:
     """Scripts on, policy on: no violation, no console error, nothing loaded from elsewhere."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        page.add_init_script(
-            "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
-        )
+        watched.note_refusals()
         log_in(page, house, lived_in.login)
         for name, path in _addresses(house, lived_in).items():
             page.goto(f"{house.url}{path}")
@@ -353,7 +319,7 @@ def test_text_twice_as_large_still_fits(house: House, chromium: Browser, lived_i
             page.set_viewport_size({"width": width, "height": 600})
             for name, path in _addresses(house, lived_in).items():
                 page.goto(f"{house.url}{path}")
-                wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                wide = overflow(page)
                 assert wide <= 0, (name, width, wide)
 
 

@@ -1,17 +1,15 @@
 """The pages of contacts in a real Chromium: accessible, narrow enough, at hand of the keyboard, without scripts."""
 
 import io
-from collections.abc import Iterator
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from mailserver.identity import Affiliation, Principal, Role, Tie
 from mailserver.store import schools
-from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 
 UAI = "0210006T"
@@ -62,21 +60,6 @@ def lise(house: House) -> Principal:
     return person
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-def enter(house: House, page: Page, person: Principal, door: str) -> None:
-    page.goto(f"{house.url}/{door}")
-    page.fill("#identifiant", person.login)
-    page.fill("#mot_de_passe", PASSWORD)
-    page.click("text=Valider")
-
-
 PAGES = {
     "contacts": "",
     "contacts-fiche": "/fiche/contacts/a.vcf",
@@ -95,20 +78,16 @@ PAGES = {
 @pytest.mark.needs("chromium")
 @pytest.mark.parametrize(("size", "scheme"), [("bureau", "light"), ("telephone", "dark")])
 def test_pages_are_accessible_and_fit(house: House, chromium: Browser, lise: Principal, size: str, scheme: str) -> None:
-    axe = Axe()
     home = "/contacts" if size == "bureau" else "/s/contacts"
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        enter(house, page, lise, "login" if size == "bureau" else "roundcube")
+        log_in(page, house, lise.login, "complet" if size == "bureau" else "simple")
         for name, path in PAGES.items():
             page.goto(house.url + home + path)
             watched.picture(f"{name}-{size}")
-            found = axe.run(page).response["violations"]
-            assert not found, (name, [(one["id"], [node["html"] for node in one["nodes"][:3]]) for one in found])
-            for width in (SIZES[size][0], 320):
-                page.set_viewport_size({"width": width, "height": SIZES[size][1]})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-            page.set_viewport_size({"width": SIZES[size][0], "height": SIZES[size][1]})
+            assert faults_of(page) == [], name
+            with narrow(page):
+                assert overflow(page) <= 0, name
 
 
 @pytest.mark.needs("chromium")
@@ -116,7 +95,7 @@ def test_a_contact_by_keyboard_and_without_scripts(house: House, chromium: Brows
     """Find, open, change with a photo, look at a file before it is taken, write to somebody."""
     with visiting(chromium, size="bureau") as watched:
         page = watched.page
-        enter(house, page, lise, "login")
+        log_in(page, house, lise.login, "complet")
         page.goto(f"{house.url}/contacts")
         page.focus("#cherche")
         page.keyboard.type("mercier")

@@ -1,28 +1,18 @@
 """The list of the complete interface in a real browser: mouse, keyboard alone, dragging, news, narrow windows."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from mailserver.identity import Principal
 from mailserver.store import messages, sessions
-from tests.webui.browser import Watched, launch, visiting
+from tests.webui.browser import Watched, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
 
 pytestmark = pytest.mark.needs("chromium")
 
 _counter: list[int] = []
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -37,10 +27,7 @@ def person(house: House) -> Principal:
 
 
 def enter(page: Page, house: House, person: Principal) -> None:
-    page.goto(f"{house.url}/login")
-    page.fill("#identifiant", person.login)
-    page.fill("#mot_de_passe", PASSWORD)
-    page.click("text=Valider")
+    log_in(page, house, person.login, "complet")
     expect(page.locator("#liste h1")).to_have_text("Boîte de réception")
     expect(page.locator("#cocher input")).to_have_count(1)  # the script has come
 
@@ -199,7 +186,6 @@ def test_every_state_is_accessible_and_fits(
     house: House, chromium: Browser, person: Principal, size: str, scheme: str
 ) -> None:
     """axe-core finds nothing with the pane open, items chosen, menus open, a notice shown, in each density."""
-    axe = Axe()
     found: dict[str, list[str]] = {}
 
     few = (size, scheme) not in (("bureau", "light"), ("telephone", "dark"))
@@ -208,14 +194,8 @@ def test_every_state_is_accessible_and_fits(
         if few and name not in ("menu", "annonce", "volet"):
             return
         watched.picture(f"etat-{name}-{size}-{scheme}")
-        results = axe.run(watched.page, options={"resultTypes": ["violations"], "iframes": False})
-        faults = [
-            f"{one['id']}: {[node['html'][:100] for node in one['nodes'][:3]]}"
-            for one in results.response["violations"]
-        ]
-        wide = watched.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if faults or wide > 0:
-            found[name] = [*faults, f"{wide}px too wide"]
+        if faults := faults_of(watched.page):
+            found[name] = faults
 
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page

@@ -1,11 +1,9 @@
 """Lists in the web: one's own, those one owns, moderation by page and by link; nobody else's."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from directory import rosters
 from directory.rosters import NewList
@@ -14,8 +12,8 @@ from mailserver.identity import Principal, Role, Writers
 from mailserver.rules import PRESETS, Sender
 from mailserver.store import held, lists, personal_lists, rules, schools
 from mailserver.store.audit import Origin
-from tests.webui.browser import SIZES, launch, visiting
-from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
+from tests.webui.browser import SIZES, faults_of, log_in, visiting
+from tests.webui.house import DOMAIN, House, Visitor, mail
 
 ORIGIN = Origin("test", "test")
 UAI = "0210006T"
@@ -348,23 +346,12 @@ def test_a_rule_is_told_in_the_readers_language(house: House, visitor: Visitor, 
 # ---------------------------------------------------------------------- in Chromium
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 @pytest.mark.needs("chromium")
 def test_lists_without_javascript(house: House, chromium: Browser, emma: Principal, marc: Principal) -> None:
     """Make a list, write to it by its name, delete it."""
     with visiting(chromium, size="telephone") as watched:
         page = watched.page
-        page.goto(f"{house.url}/roundcube")
-        page.fill("#identifiant", emma.login)
-        page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        log_in(page, house, emma.login)
         page.goto(f"{house.url}/s/listes")
         page.fill("#nom", "Randonnée")
         page.fill("#membres", "Marc Martin")
@@ -407,19 +394,12 @@ def test_list_pages_are_accessible_and_fit(
         "attente": f"/s/liste/{moderated}/attente",
         "moderation": found[1],
     }
-    axe = Axe()
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        page.goto(f"{house.url}/roundcube")
-        page.fill("#identifiant", admin.login)
-        page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        log_in(page, house, admin.login)
         faults: dict[str, list[str]] = {}
         for name, path in paths.items():
             page.goto(f"{house.url}{path}")
             watched.picture(f"{name}-{size}")
-            results = axe.run(page, options={"resultTypes": ["violations"]})
-            faults[name] = [f"{one['id']}: {one['nodes'][0]['html'][:100]}" for one in results.response["violations"]]
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            faults[name] += [f"overflows by {wide}px"] if wide > 0 else []
+            faults[name] = faults_of(page)
         assert {name: found for name, found in faults.items() if found} == {}

@@ -45,18 +45,7 @@ def zoe(house: House) -> Principal:
 @pytest.fixture
 def worker(house: House) -> Outbox:
     """What another worker runs."""
-    return another(house)
-
-
-def another(house: House) -> Outbox:
-    return Outbox(
-        settings=house.settings,
-        store=house.store,
-        directory=house.directory,
-        delivery=house.delivery,
-        submission=house.submission,
-        clock=house.clock,
-    )
+    return house.outbox()
 
 
 def received(house: House, person: Principal, subject: str) -> int:
@@ -194,7 +183,7 @@ def test_several_workers_send_once(house: House, person: Principal, browser: Vis
     browser.get("/s/ecrire")
     send(browser, a=zoe.login, objet="Course", texte="x")
     house.clock.ahead += 11
-    threads = [threading.Thread(target=lambda: house.run(another(house).round())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: house.run(house.outbox().round())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

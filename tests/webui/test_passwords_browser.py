@@ -1,16 +1,13 @@
 """First connection, renewal, a forgotten password and the recovery address in a real Chromium, without JavaScript;
 every page of theirs under axe; the live rules of both profiles with it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.webui.browser import SIZES, Watched, launch, visiting
+from tests.webui.browser import SIZES, Watched, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House
-from tests.webui.test_browser import _violations as violations
 from tests.webui.test_passwords import (
     BORN,
     CHOSEN,
@@ -28,18 +25,10 @@ pytestmark = pytest.mark.needs("chromium")
 __all__ = ["_at_once"]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 def looked_at(watched: Watched, name: str) -> None:
     """Keep a picture, and ask axe."""
     watched.picture(name)
-    assert violations(Axe(), watched.page) == [], name
+    assert faults_of(watched.page) == [], name
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("bureau", "light"), ("telephone", "dark")])
@@ -49,10 +38,7 @@ def test_first_connection_to_the_recovery_address(house: House, chromium: Browse
     # axe needs scripts and our policy out of its way; the journey itself uses neither.
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        page.goto(f"{house.url}/roundcube")
-        page.fill("#identifiant", person.login)
-        page.fill("#mot_de_passe", numen)
-        page.click("text=Valider")
+        log_in(page, house, person.login, password=numen)
         expect(page.locator("h1")).to_have_text("Ma date de naissance")
         expect(page.locator("#naissance")).to_be_focused()
         looked_at(watched, f"naissance-{size}-{scheme}")
@@ -119,10 +105,7 @@ def test_renewal(house: House, chromium: Browser, size: str, scheme: str) -> Non
             tell_everybody(house)
             for days, name in ((-3, "rappel"), (1, "renouveler")):
                 house.clock.ahead = before + YEAR + days * 86400
-                page.goto(f"{house.url}/roundcube")
-                page.fill("#identifiant", person.login)
-                page.fill("#mot_de_passe", PASSWORD)
-                page.click("text=Valider")
+                log_in(page, house, person.login)
                 text = "Votre mot de passe est à renouveler" if days < 0 else "Votre mot de passe était à renouveler"
                 expect(page.locator("main")).to_contain_text(text)
                 looked_at(watched, f"{name}-{size}-{scheme}")

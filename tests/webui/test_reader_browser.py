@@ -1,26 +1,15 @@
 """The reader in a real Chromium: accessible at both sizes and schemes, within its policy, as tall as its text."""
 
-from collections.abc import Iterator
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from mailserver.identity import Principal
-from tests.webui.browser import SIZES, launch, visiting
+from tests.webui.browser import SIZES, faults_of, log_in, overflow, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
-from tests.webui.house import PASSWORD, House, mail
+from tests.webui.house import House, mail
 from tests.webui.test_reader import EVENT
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +47,14 @@ def addresses(house: House, emma: Principal, marc: Principal) -> dict[str, str]:
     }
 
 
-def log_in(page: Page, house: House, person: Principal) -> None:
-    page.goto(f"{house.url}/roundcube")
-    page.fill("#identifiant", person.login)
-    page.fill("#mot_de_passe", PASSWORD)
-    page.click("text=Valider")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", list(SIZES))
 def test_axe_finds_nothing(
     house: House, chromium: Browser, emma: Principal, addresses: dict[str, str], size: str, scheme: str
 ) -> None:
-    axe = Axe()
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        log_in(page, house, emma)
+        log_in(page, house, emma.login)
         found = {}
         for name, path in addresses.items():
             page.goto(f"{house.url}{'/m' if name in ('texte', 'forme') else '/s'}{path}")
@@ -81,13 +62,7 @@ def test_axe_finds_nothing(
             watched.picture(f"lecteur-{name}-{size}-{scheme}")
             if name == "forme" and scheme == "light":
                 page.screenshot(path=f"tests/artefacts/webui/lecteur-entier-{size}.png", full_page=True)
-            results = axe.run(page, options={"resultTypes": ["violations"], "iframes": False})
-            found[name] = [
-                f"{fault['id']}: {[node['html'][:120] for node in fault['nodes'][:3]]}"
-                for fault in results.response["violations"]
-            ]
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            found[name] += [f"overflows by {wide}px"] if wide > 0 else []
+            found[name] = faults_of(page)
         assert {name: faults for name, faults in found.items() if faults} == {}
 
 
@@ -96,10 +71,8 @@ def test_the_frame_grows_within_the_policy(
 ) -> None:
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        page.add_init_script(
-            "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
-        )
-        log_in(page, house, emma)
+        watched.note_refusals()
+        log_in(page, house, emma.login)
         page.goto(f"{house.url}/m{addresses['forme']}")
         frame = page.locator("iframe.feuille")
         inner = page.frame_locator("iframe.feuille").locator("html").evaluate("page => page.scrollHeight")
@@ -110,7 +83,7 @@ def test_the_frame_grows_within_the_policy(
         page.set_viewport_size({"width": 320, "height": 600})
         for path in addresses.values():
             page.goto(f"{house.url}/s{path}")
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            wide = overflow(page)
             assert wide <= 0, path
         assert watched.complaints == []
         assert all(url.startswith(house.url) for url in watched.requests)

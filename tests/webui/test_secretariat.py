@@ -2,18 +2,16 @@
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pypdf import PdfReader
 
 from mailserver.identity import Principal, Role, State
 from mailserver.store import accounts, schools
-from tests.webui.browser import SIZES, launch, visiting
-from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.browser import SIZES, faults_of, log_in, visiting
+from tests.webui.house import House, Visitor
 
 TILLEULS, LYCEE = "0210006T", "0710023X"
 
@@ -136,31 +134,19 @@ def test_who_is_no_secretariat_gets_nothing(at_home: Visitor) -> None:
         assert at_home.get(path).status_code == 403, path
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 @pytest.mark.needs("chromium")
 @pytest.mark.parametrize("size", list(SIZES))
 def test_in_a_real_browser(house: House, chromium: Browser, rose: Principal, size: str, tmp_path: Path) -> None:
     """The pages are accessible at both sizes, and the letters come as a download."""
     with visiting(chromium, size=size, script=True, bypass_csp=True) as watched:
         page = watched.page
-        page.goto(f"{house.url}/roundcube")
-        page.fill("#identifiant", rose.login)
-        page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        log_in(page, house, rose.login)
         person = house.run(house.directory.find("rleroy"))
         assert person is not None
         for path in ("/secretariat", f"/secretariat/journal?etablissement={TILLEULS}"):
             page.goto(house.url + path)
             page.screenshot(path=tmp_path / f"secretariat-{size}{len(path)}.png", full_page=False)
-            found = Axe().run(page)
-            assert found.violations_count == 0, found.generate_report()
+            assert faults_of(page) == [], path
         page.goto(f"{house.url}/secretariat?q=Num%C3%A9ro+050")
         page.check("input[name=compte]")
         with page.expect_download() as download:

@@ -1,19 +1,17 @@
 """The secretariat's boxes, lists and movements: of its own school, and no box that it does not manage."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from directory import rosters
 from directory.rosters import NewList
 from mailserver.identity import ListKind, Principal, Role
 from mailserver.store import accounts, lists, schools
 from mailserver.store.audit import Origin
-from tests.webui.browser import SIZES, launch, visiting
-from tests.webui.house import DOMAIN, PASSWORD, House, Visitor
+from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
+from tests.webui.house import DOMAIN, House, Visitor
 
 TILLEULS, LYCEE = "0210006T", "0710023X"
 ORIGIN = Origin("test", "test")
@@ -131,33 +129,18 @@ def test_teachers_have_no_desk(at_home: Visitor) -> None:
         assert at_home.get(path).status_code == 403
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 @pytest.mark.needs("chromium")
 @pytest.mark.parametrize(("size", "scheme"), [("bureau", "dark"), ("telephone", "light")])
 def test_pages_are_accessible_and_fit(
     house: House, chromium: Browser, rose: Principal, paul: Principal, size: str, scheme: str
 ) -> None:
     box(house, f"accueil.{size}", TILLEULS, {rose.address: {"read", "manage"}, paul.address: {"read", "write"}})
-    axe = Axe()
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
         page = watched.page
-        page.goto(f"{house.url}/login")
-        page.fill("#identifiant", rose.login)
-        page.fill("#mot_de_passe", PASSWORD)
-        page.click("text=Valider")
+        log_in(page, house, rose.login, "complet")
         for name in ("", "/boites", "/mouvements", "/journal"):
             page.goto(f"{house.url}/secretariat{name}?etablissement={TILLEULS}")
             watched.picture(f"secretariat{name.replace('/', '-')}-{size}")
-            found = axe.run(page).response["violations"]
-            assert not found, (name, [(one["id"], [node["html"] for node in one["nodes"][:3]]) for one in found])
-            for width in (SIZES[size][0], 320):
-                page.set_viewport_size({"width": width, "height": SIZES[size][1]})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-            page.set_viewport_size({"width": SIZES[size][0], "height": SIZES[size][1]})
+            assert faults_of(page) == [], name
+            with narrow(page):
+                assert overflow(page) <= 0, name

@@ -2,32 +2,22 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from passlib.totp import TOTP  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from mailserver.identity import Principal, Role
-from tests.webui.browser import Watched, launch, visiting
+from tests.webui.browser import Watched, faults_of, log_in, overflow, visiting
 from tests.webui.house import PASSWORD, House
-from tests.webui.test_browser import _violations, log_in
 
 pytestmark = pytest.mark.needs("chromium")
 
 FACTOR, DEVICES, SESSIONS = "/compte/double-authentification", "/compte/appareils", "/compte/sessions"
 Look = Callable[[str], None]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 def code(house: House, secret: str) -> str:
@@ -115,13 +105,12 @@ def _devices(page: Page, house: House, look: Look) -> None:
 def test_every_step_is_accessible_and_fits(house: House, chromium: Browser, size: str, scheme: str) -> None:
     """axe-core finds nothing, nothing overflows. (axe needs our policy out of its way; see the next test.)"""
     person = house.person("Lise", f"Accès{size}")
-    axe = Axe()
     found: dict[str, list[str]] = {}
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:
 
         def look(name: str) -> None:
             _picture(watched, f"securite-{name}-{size}-{scheme}")
-            found[name] = _violations(axe, watched.page)
+            found[name] = faults_of(watched.page)
 
         walk(house, watched.page, person, look)
     assert {name: faults for name, faults in found.items() if faults} == {}
@@ -139,12 +128,10 @@ def test_the_strict_policy_holds_and_320_pixels_are_enough(house: House, chromiu
     with visiting(chromium, script=True) as watched:
         page = watched.page
         page.set_viewport_size({"width": 320, "height": 600})
-        page.add_init_script(
-            "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
-        )
+        watched.note_refusals()
 
         def look(name: str) -> None:
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            wide = overflow(page)
             assert wide <= 0, (name, wide)
 
         walk(house, page, person, look)

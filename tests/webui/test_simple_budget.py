@@ -4,14 +4,13 @@ Also the same pages in a language that is two fifths longer than French: transla
 """
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from mailserver.identity import Principal
-from tests.webui import browser as chromium
-from tests.webui.house import PASSWORD, House, Visitor, mail
+from tests.webui.browser import log_in, overflow, visiting
+from tests.webui.house import House, Visitor, mail
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -46,12 +45,6 @@ def person(house: House) -> Principal:
     return made
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield chromium.launch(playwright)
-
-
 @pytest.fixture
 def home(house: House, person: Principal) -> Visitor:
     made = house.visitor()
@@ -79,16 +72,13 @@ def test_every_page_size_and_its_neighbours(home: Visitor) -> None:
         assert ('rel="next"' in page) == (size < 60)
 
 
-def test_long_translations_fit_a_phone(house: House, person: Principal, chrome: Browser) -> None:
+def test_long_translations_fit_a_phone(house: House, person: Principal, chromium: Browser) -> None:
     """Every text of the page grows by two fifths, as a translation may; nothing is pushed out of 390 pixels."""
-    with chromium.visiting(chrome, size="telephone", script=True, bypass_csp=True) as watched:
+    with visiting(chromium, size="telephone", script=True, bypass_csp=True) as watched:
         page = watched.page
         for path in PUBLIC:
             _check(page, house.url + path)
-        page.goto(f"{house.url}/roundcube")
-        page.fill("[name=identifiant]", person.login)
-        page.fill("[name=mot_de_passe]", PASSWORD)
-        page.click("button.principal")
+        log_in(page, house, person.login)
         for path in PAGES:
             _check(page, house.url + path)
 
@@ -96,7 +86,7 @@ def test_long_translations_fit_a_phone(house: House, person: Principal, chrome: 
 def _check(page: Page, address: str) -> None:
     page.goto(address)
     page.evaluate(_GROW)
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = overflow(page)
     assert wide <= 0, address
 
 

@@ -4,20 +4,19 @@ elsewhere, no frame is left, no page of ours is changed; and nobody's attachment
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Request, Route
 from playwright.sync_api import Error as PlaywrightError
 
 from mailserver.identity import Principal
 from mailserver.mime import unpack
 from mailserver.mime.scanning import scan
-from tests.webui.browser import launch, visiting
+from tests.webui.browser import log_in, visiting
 from tests.webui.hostile import EVIL, RAN
 from tests.webui.hostile.envelopes import Case, cases
-from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.house import House, Visitor
 from webui import headers, plaintext
 
 pytestmark = pytest.mark.needs("chromium")
@@ -32,14 +31,6 @@ SAFE_INLINE = re.compile(r"image/(png|jpeg|gif|webp|bmp|avif)|text/plain; charse
 
 VIEWER = ("chrome-extension://mhjfbmdgcfjbbpaeojofohoefgiehjai/", "chrome://resources/")
 """Chromium's own PDF viewer, which is no page of anybody's."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +80,6 @@ def _abort(route: Route) -> None:
     route.abort()
 
 
-def log_in(page: Page, house: House, person: Principal) -> None:
-    page.goto(f"{house.url}/roundcube")
-    page.fill("#identifiant", person.login)
-    page.fill("#mot_de_passe", PASSWORD)
-    page.click("text=Valider")
-
-
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 200
     assert len({(case.family, case.name) for case in CASES}) == len(CASES)
@@ -121,7 +105,7 @@ def test_bodies_run_nothing_and_fetch_nothing(
     """Every formatted version in frames like the reader's: same answer, same policy, same sandbox; many a page."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim)
+        log_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         shown = [one for one in delivered if _has_body(one[0])]
@@ -165,7 +149,7 @@ def test_the_reader_is_unharmed(
     ]
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim)
+        log_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         for number, (case, content) in enumerate(chosen):
@@ -204,7 +188,7 @@ def test_lists_print_and_sources_are_unharmed(
     """Their subjects and senders in lists, in searches and beside the reader; source, header and paper of some."""
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim)
+        log_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         for base in ("/s", "/m"):
@@ -241,7 +225,7 @@ def test_attachments_opened_and_previewed_run_nothing(
     plain.log_in(victim.login)
     with visiting(chromium, script=True) as watched:
         page = watched.page
-        log_in(page, house, victim)
+        log_in(page, house, victim.login)
         watch = Watch(house.url)
         watch.attach(page)
         for case, content in delivered:
