@@ -17,7 +17,8 @@ from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
 from webui.frame import Frame, done
 from webui.rendering import redirect
-from webui.secretariat import Choice, frame_of, office_of, origin_of, role_of
+from webui.secretariat import Choice, frame_of, office_of, origin_of
+from webui.standing import role_words
 from webui.visit import Services, Visit
 
 MAX_CHOICES = 1000
@@ -118,7 +119,7 @@ async def moves(services: Services, visit: Visit) -> Response:
         MoveRow(
             one.person.name,
             one.person.login,
-            role_of(visit, one.person.role),
+            role_words(visit, one.person.role),
             words[one.moved.course],
             visit.language.plain_date(one.moved.at),
         )

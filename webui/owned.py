@@ -19,12 +19,13 @@ from mailserver.store.audit import Origin
 from mailserver.store.held import Held
 from mailserver.store.lists import ListEntry
 from mailserver.store.transactions import Tx
-from webui import foreseen, secretariat
+from webui import foreseen
 from webui.foreseen import Preview
 from webui.frame import Frame, done, surround
 from webui.letters import commas
 from webui.recipients import spoken
 from webui.rendering import redirect
+from webui.standing import role_choices
 from webui.visit import Guest, Services, Visit
 
 MAX_SHOWN = 500
@@ -329,7 +330,7 @@ async def _answer(
         preview,
         fault,
         added,
-        secretariat.role_choices(visit),
+        role_choices(visit),
     )
     return services.pages.answer(visit, "lists/owned.html", page, 422 if fault else 200)
 

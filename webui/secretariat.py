@@ -19,6 +19,7 @@ from webui import headers
 from webui.forms import positive
 from webui.frame import Frame, done, surround
 from webui.rendering import redirect
+from webui.standing import role_choices, role_words, state_words
 from webui.visit import Services, Visit
 
 MAX_CHOSEN = 300
@@ -142,7 +143,7 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
         detail=wanted.detail,
         roles=tuple(Choice(*one) for one in role_choices(visit)),
         states=tuple(
-            Choice(state.value, _state(visit, state)) for state in (State.PENDING, State.ACTIVE, State.SUSPENDED)
+            Choice(state.value, state_words(visit, state)) for state in (State.PENDING, State.ACTIVE, State.SUSPENDED)
         ),
         details=tuple(sorted({one.detail for one in members if one.principal.role is Role.PUPIL and one.detail})),
         page=number,
@@ -282,38 +283,11 @@ def _line(visit: Visit, member: Member) -> Line:
         account_id=person.account_id,
         name=person.name,
         login=person.login,
-        role=role_of(visit, person.role),
+        role=role_words(visit, person.role),
         detail=member.detail,
-        state=_state(visit, step.state),
+        state=state_words(visit, step.state),
         waits=member.waits,
         can_renew=step.state is State.ACTIVE and member.may_be_opened and person.account_id != visit.account_id,
         printed=visit.language.plain_date(step.printed) if step.printed else "",
         seen=visit.language.plain_date(step.last_login) if step.last_login else "",
     )
-
-
-def role_choices(visit: Visit) -> tuple[tuple[str, str], ...]:
-    """The roles people have, in words."""
-    return tuple((role.value, role_of(visit, role)) for role in Role if role is not Role.ADMIN)
-
-
-def role_of(visit: Visit, role: Role) -> str:
-    """A role in words."""
-    _ = visit._
-    return {
-        Role.TEACHER: _("Enseignant"),
-        Role.STAFF: _("Personnel"),
-        Role.PUPIL: _("Élève"),
-        Role.SECRETARIAT: _("Secrétariat"),
-        Role.ADMIN: _("Administration"),
-    }[role]
-
-
-def _state(visit: Visit, state: State) -> str:
-    _ = visit._
-    return {
-        State.PENDING: _("à activer"),
-        State.ACTIVE: _("actif"),
-        State.SUSPENDED: _("suspendu"),
-        State.CLOSED: _("fermé"),
-    }[state]

@@ -16,8 +16,9 @@ from mailserver.store.conditions import All, Condition, Contains, Equals, Field,
 from mailserver.store.people import Entry
 from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
-from webui.admin.surroundings import Top, role_words, state_words, top, words
+from webui.admin.surroundings import Top, top, words
 from webui.forms import positive
+from webui.standing import role_words, state_words
 from webui.visit import Services, Visit
 
 PER_PAGE = 50

@@ -11,8 +11,9 @@ from mailserver.store import lists, people, schools
 from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
 from mailserver.store.transactions import Tx
-from webui.admin.surroundings import Top, role_words, top
+from webui.admin.surroundings import Top, top
 from webui.forms import positive
+from webui.standing import role_words
 from webui.visit import Services, Visit
 
 PER_PAGE = 100

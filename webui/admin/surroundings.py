@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailserver.errors import Reason, Refused
-from mailserver.identity import Role, State
 from webui.forms import positive
 from webui.visit import Visit
 
@@ -83,29 +82,6 @@ def words(visit: Visit, refusal: Refused) -> str:
             return _("L’annuaire appartient à quelqu’un d’autre : c’est là que cela se change.")
         case _:
             raise refusal
-
-
-def role_words(visit: Visit, role: Role) -> str:
-    """A population in the reader's language."""
-    _ = visit._
-    return {
-        Role.TEACHER: _("Enseignant"),
-        Role.STAFF: _("Personnel"),
-        Role.PUPIL: _("Élève"),
-        Role.SECRETARIAT: _("Secrétariat"),
-        Role.ADMIN: _("Administration"),
-    }[role]
-
-
-def state_words(visit: Visit, state: State) -> str:
-    """The state of an account in the reader's language."""
-    _ = visit._
-    return {
-        State.PENDING: _("à activer"),
-        State.ACTIVE: _("actif"),
-        State.SUSPENDED: _("suspendu"),
-        State.CLOSED: _("fermé"),
-    }[state]
 
 
 def moment(visit: Visit, seconds: int) -> str:

@@ -6,12 +6,12 @@ from starlette.responses import Response
 
 from mailserver.addressbook.books import Entry
 from mailserver.addressbook.browsing import Person, Wanted
-from mailserver.identity import Role
 from mailserver.store.schools import School
 from webui.contacts.place import PAGE, Around, around, frame, initials
 from webui.forms import positive
 from webui.frame import Frame, query_string
-from webui.visit import Guest, Services, Visit
+from webui.standing import role_words
+from webui.visit import Services, Visit
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -74,7 +74,9 @@ async def show(services: Services, visit: Visit) -> Response:
     page = DirectoryPage(
         frame=await frame(services, visit),
         around=await around(services, visit, "annuaire"),
-        lines=tuple(Line(one, role(visit, one), initials(one.principal.name)) for one in found.people),
+        lines=tuple(
+            Line(one, role_words(visit, one.principal.role), initials(one.principal.name)) for one in found.people
+        ),
         wanted=wanted,
         ours=services.browsing.ours,
         schools=found.schools,
@@ -88,6 +90,10 @@ async def show(services: Services, visit: Visit) -> Response:
     return services.pages.answer(visit, "contacts/directory.html", page)
 
 
+def _line(visit: Visit, person: Person) -> Line:
+    return Line(person, role_words(visit, person.principal.role), initials(person.principal.name))
+
+
 async def one(services: Services, visit: Visit) -> Response:
     """GET /contacts/annuaire/{address}."""
     person = await services.browsing.person(visit.principal, str(visit.request.path_params["address"]))
@@ -98,21 +104,9 @@ async def one(services: Services, visit: Visit) -> Response:
         frame=await frame(services, visit),
         around=await around(services, visit, "annuaire"),
         person=person,
-        role=role(visit, person),
+        role=role_words(visit, person.principal.role),
         initials=initials(person.principal.name),
         entry=next(known, None),
         organisation=next(iter(person.schools), services.settings.web.academy),
     )
     return services.pages.answer(visit, "contacts/person.html", page)
-
-
-def role(guest: Guest, person: Person) -> str:
-    """What somebody is, in a word."""
-    _ = guest._
-    return {
-        Role.TEACHER: _("Enseignant"),
-        Role.STAFF: _("Personnel"),
-        Role.PUPIL: _("Élève"),
-        Role.SECRETARIAT: _("Secrétariat"),
-        Role.ADMIN: _("Administration"),
-    }[person.principal.role]
