@@ -10,9 +10,9 @@ from mailserver.login import policy
 from mailserver.login.policy import Weakness
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords
-from mailserver.store import mailboxes, sessions
+from mailserver.store import sessions
 from webui.entrance import wait_text, waiting_seconds
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.visit import BASES, SESSION, Guest, Services, Visit, set_cookie
 
@@ -114,7 +114,7 @@ async def _password_page(
 ) -> Response:
     frame = None
     if not visit.must_renew:
-        frame = surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
+        frame = await surroundings(services, visit)
     page = PasswordPage(
         frame,
         visit.principal.name,

@@ -17,7 +17,7 @@ from mailserver.store.statements import Tx
 from mailserver.store.webmail import Chosen, Line, handling
 from mailserver.store.webmail.handling import Marks, Step
 from webui import frame, moments, views
-from webui.frame import UNDO_SECONDS, Folder, Frame, done, surround
+from webui.frame import UNDO_SECONDS, Folder, Frame, done, surround, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -295,8 +295,7 @@ class UndoPage:
 
 async def last_acts(services: Services, visit: Visit) -> Response:
     """GET /annuler: what can still be taken back."""
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    around = surround(visit, boxes)
+    around = await surroundings(services, visit)
     paths = {folder.id: folder.path for folder in around.folders}
     found = []
     for token_hash, until, what in await services.store.read(sessions.undoable, visit.account_id, UNDO_SHOWN):

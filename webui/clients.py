@@ -20,10 +20,9 @@ from starlette.routing import Route
 
 from mailserver.identity import Principal
 from mailserver.settings import Settings
-from mailserver.store import mailboxes
 from webui import headers
 from webui.factor import drawing
-from webui.frame import Frame, surround
+from webui.frame import Frame, surroundings
 from webui.pages import AddressesPage, addresses
 from webui.preferences import Tab, tabs
 from webui.visit import Services, Visit
@@ -49,11 +48,12 @@ class ClientsPage:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /reglages/logiciels."""
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
     at = addresses(services.settings)
     base = web_address(services.settings)
     own = f"{base}{visit.base}/reglages/logiciels"
-    page = ClientsPage(surround(visit, boxes), tabs(visit, "logiciels"), at, f"{base}/dav/", own, drawing(own))
+    page = ClientsPage(
+        await surroundings(services, visit), tabs(visit, "logiciels"), at, f"{base}/dav/", own, drawing(own)
+    )
     return services.pages.answer(visit, "mail/clients.html", page)
 
 

@@ -11,7 +11,7 @@ from mailserver.store import mailboxes, outbox, webmail
 from mailserver.store.outbox import Waiting
 from webui import headers
 from webui.forms import positive
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.sending import moment, refused
 from webui.visit import Services, Visit
@@ -43,10 +43,9 @@ async def show(services: Services, visit: Visit) -> Response:
 
 
 async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
     waiting = await services.store.read(outbox.listing, visit.account_id)
     lines = [Line(one, visit.language.long_date(one.due), _local(visit, one.due)) for one in waiting]
-    page = DeparturesPage(surround(visit, boxes), lines, visit.language.zone.key, fault)
+    page = DeparturesPage(await surroundings(services, visit), lines, visit.language.zone.key, fault)
     return services.pages.answer(visit, "mail/departures.html", page, status)
 
 

@@ -15,9 +15,9 @@ from mailserver.identity import Role, State
 from mailserver.store.letters import Course
 from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
-from webui.frame import Frame, done
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
-from webui.secretariat import Choice, frame_of, office_of, origin_of
+from webui.secretariat import Choice, office_of, origin_of
 from webui.standing import role_words
 from webui.visit import Services, Visit
 
@@ -79,7 +79,7 @@ async def boxes(services: Services, visit: Visit, fault: str = "", uai: str = ""
             Choice(str(one.principal.account_id), f"{one.principal.name} ({one.principal.login})") for one in able
         )
     words = {"read": _("lire"), "write": _("traiter"), "send": _("écrire en son nom"), "manage": _("gérer")}
-    page = BoxesPage(await frame_of(services, visit), school, tuple(found), tuple(others), people, words, fault)
+    page = BoxesPage(await surroundings(services, visit), school, tuple(found), tuple(others), people, words, fault)
     return services.pages.answer(visit, "mail/secretariat_boxes.html", page, 422 if fault else 200)
 
 
@@ -125,5 +125,5 @@ async def moves(services: Services, visit: Visit) -> Response:
         )
         for one in found[:MAX_MOVES]
     )
-    page = MovesPage(await frame_of(services, visit), school, day.isoformat(), rows, len(found) > MAX_MOVES)
+    page = MovesPage(await surroundings(services, visit), school, day.isoformat(), rows, len(found) > MAX_MOVES)
     return services.pages.answer(visit, "mail/secretariat_moves.html", page)

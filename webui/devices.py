@@ -11,10 +11,10 @@ from mailserver.sasl import Secret
 from mailserver.store.devices import MAX_DEVICES, Device, Scope
 from webui.account import MAX_PASSWORD
 from webui.entrance import wait_text, waiting_seconds
-from webui.frame import Frame, done
+from webui.frame import Frame, done, surroundings
 from webui.pages import AddressesPage, addresses
 from webui.rendering import redirect
-from webui.security import frame_of, origin
+from webui.security import origin
 from webui.visit import Services, Visit, is_loopback
 
 
@@ -96,7 +96,7 @@ async def _make(services: Services, visit: Visit) -> Response:
                 raise
     await services.telling.changed(visit.principal, Change.APP_PASSWORD, origin(visit), made.device.name)
     page = MadePage(
-        await frame_of(services, visit),
+        await surroundings(services, visit),
         made.device.name,
         made.password.reveal(),
         tuple(scope.value for scope in scopes),
@@ -111,7 +111,7 @@ async def _page(
     devices = await services.login.devices.listing(visit.account_id)
     form = visit.form
     page = DevicesPage(
-        await frame_of(services, visit),
+        await surroundings(services, visit),
         tuple(_shown(visit, device) for device in devices),
         visit.session.factor_on,
         tuple((scope.value, text) for scope, text in _words(visit).items()),

@@ -12,9 +12,9 @@ from mailserver.sasl import Secret
 from webui import sealing
 from webui.account import MAX_PASSWORD
 from webui.entrance import renew, wait_text, waiting_seconds
-from webui.frame import Frame, done
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
-from webui.security import codes_text, frame_of, origin
+from webui.security import codes_text, origin
 from webui.visit import SESSION, Services, Visit, set_cookie
 
 PURPOSE = "factor set-up"
@@ -159,7 +159,7 @@ async def _prove(services: Services, visit: Visit, answer: Secret | None) -> Ref
 
 async def _frame(services: Services, visit: Visit) -> Frame | None:
     """Nothing of the mailbox is shown to who has to set a factor up first."""
-    return None if visit.must_set_up else await frame_of(services, visit)
+    return None if visit.must_set_up else await surroundings(services, visit)
 
 
 async def _page(services: Services, visit: Visit, refusal: Refused | None = None) -> Response:
@@ -199,7 +199,7 @@ async def _setup_page(services: Services, visit: Visit, setup: Setup, fault: str
 
 
 async def _codes_page(services: Services, visit: Visit, codes: tuple[str, ...], *, fresh: bool) -> Response:
-    page = CodesPage(await frame_of(services, visit), codes, visit.language.plain_date(visit.now), fresh)
+    page = CodesPage(await surroundings(services, visit), codes, visit.language.plain_date(visit.now), fresh)
     return services.pages.answer(visit, "account/factor_codes.html", page)
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from mailserver.store import mailboxes
 from mailserver.store.access import Reach
 from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
 from webui.forms import positive
 from webui.language import Language
 from webui.rail import Application, applications
-from webui.visit import COMPLETE, Visit
+from webui.visit import COMPLETE, Services, Visit
 
 DRAFTS, SENT, JUNK, TRASH, ARCHIVE = "\\Drafts", "\\Sent", "\\Junk", "\\Trash", "\\Archive"
 _ORDER = ("", DRAFTS, SENT, ARCHIVE, JUNK, TRASH)
@@ -126,6 +127,11 @@ def surround(
         positive(visit.query("brouillon")),
         tuple(_shared(visit, reach, current) for reach in shared),
     )
+
+
+async def surroundings(services: Services, visit: Visit) -> Frame:
+    """The frame of a page that is about no mailbox."""
+    return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
 
 
 def _shared(visit: Visit, reach: Reach, current: int) -> Folder:

@@ -14,14 +14,14 @@ from mailserver import selection
 from mailserver.errors import Reason, Refused
 from mailserver.identity import ListKind, Role, Writers
 from mailserver.rules import Denied
-from mailserver.store import held, lists, mailboxes
+from mailserver.store import held, lists
 from mailserver.store.audit import Origin
 from mailserver.store.held import Held
 from mailserver.store.lists import ListEntry
 from mailserver.store.transactions import Tx
 from webui import foreseen
 from webui.foreseen import Preview
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.letters import commas
 from webui.recipients import spoken
 from webui.rendering import redirect
@@ -267,8 +267,7 @@ async def queue(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /liste/{address}/attente."""
     entry, _, _ = await _mine(services, visit)
     rows = await services.store.read(held.waiting, [entry.address])
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    page = QueuePage(surround(visit, boxes), entry, tuple(waiting_row(visit, one) for one in rows), fault)
+    page = QueuePage(await surroundings(services, visit), entry, tuple(waiting_row(visit, one) for one in rows), fault)
     return services.pages.answer(visit, "lists/queue.html", page, 422 if fault else 200)
 
 
@@ -319,9 +318,8 @@ async def _answer(
         (Writers.MEMBERS.value, _("ses membres")),
         (Writers.OWNERS.value, _("ses propriétaires")),
     )
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
     page = OwnedPage(
-        surround(visit, boxes),
+        await surroundings(services, visit),
         entry,
         form,
         waiting,

@@ -10,10 +10,10 @@ from directory.membership import Received
 from directory.rosters import House
 from mailserver.errors import Reason, Refused
 from mailserver.mime.fields import Correspondent
-from mailserver.store import mailboxes, personal_lists
+from mailserver.store import personal_lists
 from mailserver.store.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
 from webui import foreseen, owned, recipients
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.owned import Line
 from webui.recipients import Question
 from webui.rendering import redirect
@@ -70,8 +70,7 @@ class ReceivedPage:
 
 async def received(services: Services, visit: Visit) -> Response:
     """GET /listes/recues."""
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    page = ReceivedPage(surround(visit, boxes), await _received(services, visit))
+    page = ReceivedPage(await surroundings(services, visit), await _received(services, visit))
     return services.pages.answer(visit, "lists/received.html", page)
 
 
@@ -84,10 +83,9 @@ async def show(
     questions: Sequence[Question] = (),
 ) -> Response:
     """GET /listes."""
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
     held = await services.store.read(personal_lists.listing, visit.account_id)
     page = ListsPage(
-        surround(visit, boxes),
+        await surroundings(services, visit),
         tuple(_row(services, visit, one) for one in held),
         await owned.lines(services, visit),
         owned.may_make(services, visit),
@@ -134,14 +132,19 @@ async def one(
     if name is None:
         held = await services.store.read(personal_lists.members, visit.account_id, list_id)
         name, members = found.name, "\n".join(held)
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
     lost: list[str] = []
     if services.settings.ldap is None:
         house = House.of(services.settings)
         held = await services.store.read(personal_lists.members, visit.account_id, list_id)
         lost = await services.store.read(membership.dangling, house, held)
     page = ListPage(
-        surround(visit, boxes), _row(services, visit, found), name, members, fault, tuple(questions), tuple(lost)
+        await surroundings(services, visit),
+        _row(services, visit, found),
+        name,
+        members,
+        fault,
+        tuple(questions),
+        tuple(lost),
     )
     return services.pages.answer(visit, "lists/list.html", page, 422 if fault or questions else 200)
 

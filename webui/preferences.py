@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.preferences import MAX_SIGNATURE, NEVER
-from mailserver.store import mailboxes, sessions
-from webui.frame import Frame, done, surround
+from mailserver.store import sessions
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.visit import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 
@@ -235,13 +235,12 @@ def _section(visit: Visit) -> Section:
 async def show(services: Services, visit: Visit) -> Response:
     """GET /reglages/{section}; without a section the display."""
     section = _section(visit)
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
     chosen = {setting.name: getattr(visit.preferences, setting.name) for setting in section.settings}
     if "interface" in chosen:
         chosen["interface"] = visit.interface
     if "language" in chosen:
         chosen["language"] = visit.language.code
-    page = SettingsPage(surround(visit, boxes), tabs(visit, section.code), section, chosen)
+    page = SettingsPage(await surroundings(services, visit), tabs(visit, section.code), section, chosen)
     return services.pages.answer(visit, "mail/settings.html", page)
 
 

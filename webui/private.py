@@ -9,9 +9,8 @@ from mailserver.login.private import PrivateAddresses
 from mailserver.sasl import Secret
 from webui.account import MAX_PASSWORD
 from webui.entrance import wait_text, waiting_seconds
-from webui.frame import Frame, done
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
-from webui.security import frame_of
 from webui.visit import Services, Visit
 
 PATH = "/compte/secours"
@@ -61,7 +60,7 @@ async def show(services: Services, visit: Visit) -> Response:
 async def _page(services: Services, visit: Visit, faults: _Faults = NO_FAULT) -> Response:
     current, pending = await services.private.current(visit.principal)
     page = AddressPage(
-        await frame_of(services, visit),
+        await surroundings(services, visit),
         current,
         pending.address if pending is not None else "",
         services.settings.accounts.recovery_minutes,

@@ -12,12 +12,11 @@ from directory.secretariat import Logged, Member, Printed, Secretariat
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import search_key
 from mailserver.identity import Role, State
-from mailserver.store import mailboxes
 from mailserver.store.audit import Action, Origin
 from mailserver.store.schools import School
 from webui import headers
 from webui.forms import positive
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.standing import role_choices, role_words, state_words
 from webui.visit import Services, Visit
@@ -120,7 +119,7 @@ async def show(services: Services, visit: Visit) -> Response:
 async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -> Response:
     office = office_of(services)
     schools = await office.schools(visit.principal)
-    frame = await frame_of(services, visit)
+    frame = await surroundings(services, visit)
     if not schools:
         return services.pages.answer(visit, "mail/secretariat_none.html", NoSchoolPage(frame))
     school = await office.school(visit.principal, uai or schools[0].uai)
@@ -206,7 +205,7 @@ async def ask_renewal(services: Services, visit: Visit) -> Response:
     member = next((one for one in members if one.principal.account_id == account_id), None)
     if member is None:
         raise Refused(Reason.NOT_FOUND)
-    page = RenewPage(await frame_of(services, visit), school, _line(visit, member))
+    page = RenewPage(await surroundings(services, visit), school, _line(visit, member))
     return services.pages.answer(visit, "mail/secretariat_code.html", page)
 
 
@@ -242,7 +241,7 @@ async def show_log(services: Services, visit: Visit) -> Response:
     logged = await office.log(visit.principal, school.uai)
     rows = tuple(_row(visit, one) for one in logged)
     return services.pages.answer(
-        visit, "mail/secretariat_log.html", LogPage(await frame_of(services, visit), school, rows)
+        visit, "mail/secretariat_log.html", LogPage(await surroundings(services, visit), school, rows)
     )
 
 
@@ -265,11 +264,6 @@ def office_of(services: Services) -> Secretariat:
     return Secretariat(
         settings=services.settings, directory=services.directory, store=services.store, clock=services.clock
     )
-
-
-async def frame_of(services: Services, visit: Visit) -> Frame:
-    """What surrounds the page."""
-    return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
 
 
 def origin_of(visit: Visit) -> Origin:

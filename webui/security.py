@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.store import audit, mailboxes, sessions
+from mailserver.store import audit, sessions
 from mailserver.store.audit import Action, Event, Origin, Wanted
 from mailserver.store.sessions import Opened
 from mailserver.store.statements import Tx
 from webui.agents import in_words
 from webui.entrance import renew
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.visit import SESSION, Services, Visit, is_loopback, set_cookie
 
@@ -71,11 +71,6 @@ class SessionsPage:
     tab: str = "sessions"
 
 
-async def frame_of(services: Services, visit: Visit) -> Frame:
-    """The surroundings of an account page."""
-    return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
-
-
 def origin(visit: Visit) -> Origin:
     """The person themselves, for the audit."""
     return Origin("self", "web", "" if is_loopback(visit.peer) else visit.peer)
@@ -100,7 +95,7 @@ async def show(services: Services, visit: Visit) -> Response:
     numbers = {"n": visit.language.number(len(opened))}
     open_now = ngettext("%(n)s session ouverte.", "%(n)s sessions ouvertes.", len(opened)) % numbers
     page = OverviewPage(
-        await frame_of(services, visit),
+        await surroundings(services, visit),
         visit.language.plain_date(state.since) if state.is_on else "",
         state.codes_left,
         codes_text(visit, state.codes_left),
@@ -118,7 +113,7 @@ async def show_sessions(services: Services, visit: Visit) -> Response:
     opened = await services.store.read(sessions.opened, visit.account_id)
     events = await services.store.read(_logins, visit.account_id)
     page = SessionsPage(
-        await frame_of(services, visit),
+        await surroundings(services, visit),
         tuple(_shown(services, visit, one) for one in opened),
         _collapsed(visit, events),
     )

@@ -15,12 +15,12 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from mailserver.rules import Denied
-from mailserver.store import blobs, mailboxes, messages, outbox, sessions, webmail
+from mailserver.store import blobs, messages, outbox, sessions, webmail
 from mailserver.store.outbox import Terms
 from mailserver.store.spool import Notify
 from webui import identities, letterpage, letters, quoting
 from webui.checking import doubts
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.letters import Letter, kept, listed
 from webui.recipients import Field, merged, refusal_text, spoken
 from webui.rendering import redirect
@@ -70,9 +70,8 @@ async def send(
         if not asked:
             found = await doubts(services, visit, letter, fields, attachments)
             if found.sentences:
-                boxes = await services.store.read(mailboxes.listing, visit.account_id)
                 when = visit.form.text("quand") if due else ""
-                page = ConfirmPage(surround(visit, boxes), letter, found.sentences, found.many, when)
+                page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, when)
                 return services.pages.answer(visit, "mail/confirm.html", page)
         return await _hold(services, visit, letter, attachments, fields, due)
     except Refused as refusal:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.store import mailboxes, sessions
-from webui.frame import Frame, done, surround
+from mailserver.store import sessions
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -29,8 +29,7 @@ class ShortcutsPage:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /m/raccourcis."""
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    page = ShortcutsPage(surround(visit, boxes), _groups(visit), visit.preferences.shortcuts)
+    page = ShortcutsPage(await surroundings(services, visit), _groups(visit), visit.preferences.shortcuts)
     return services.pages.answer(visit, "mail/shortcuts.html", page)
 
 

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.folding import strip_marks
 from mailserver.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
-from mailserver.store import mailboxes, sessions
+from mailserver.store import sessions
 from mailserver.store.transactions import Tx
 from webui.folders import colours
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.labels import tag_name
 from webui.preferences import Tab, tabs
 from webui.rendering import redirect
@@ -44,10 +44,11 @@ class TagsPage:
 
 async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /reglages/etiquettes."""
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
     tags = [Shown(tag, tag_name(visit.language, tag)) for tag in visit.preferences.tags]
     missing = any(visit.preferences.tag(tag.keyword) is None for tag in USUAL_TAGS)
-    page = TagsPage(surround(visit, boxes), tabs(visit, "etiquettes"), tags, colours(visit), missing, fault, typed)
+    page = TagsPage(
+        await surroundings(services, visit), tabs(visit, "etiquettes"), tags, colours(visit), missing, fault, typed
+    )
     return services.pages.answer(visit, "mail/tags.html", page, 422 if fault else 200)
 
 

@@ -12,8 +12,8 @@ from mailserver.store import accounts, audit, messages
 from mailserver.store.audit import Action
 from mailserver.takeaway import archive
 from webui import headers
-from webui.frame import Frame
-from webui.security import frame_of, origin
+from webui.frame import Frame, surroundings
+from webui.security import origin
 from webui.turns import Turns
 from webui.visit import Services, Visit
 
@@ -43,7 +43,7 @@ class Takeaway:
     async def show(self, services: Services, visit: Visit) -> Response:
         """GET /compte/export."""
         octets, count = await services.store.read(messages.usage, visit.account_id)
-        frame = await frame_of(services, visit)
+        frame = await surroundings(services, visit)
         page = TakeawayPage(frame, octets, count, frame.closing)
         return services.pages.answer(visit, "account/takeaway.html", page)
 

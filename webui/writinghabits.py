@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes, phrases
+from mailserver.store import phrases
 from mailserver.store.access import boxes
 from mailserver.store.phrases import Model, Signature
 from webui import identities
-from webui.frame import Frame, done, surround
+from webui.frame import Frame, done, surroundings
 from webui.identities import Identity
 from webui.letters import MAX_SUBJECT
 from webui.rendering import redirect
@@ -40,7 +40,7 @@ async def show(services: Services, visit: Visit) -> Response:
 async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
     read = services.store.read
     page = HabitsPage(
-        surround(visit, await read(mailboxes.listing, visit.account_id)),
+        await surroundings(services, visit),
         await read(phrases.signatures, visit.account_id),
         await read(phrases.models, visit.account_id),
         [one for one in await identities.identities(services, visit) if not one.behalf],

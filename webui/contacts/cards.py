@@ -16,8 +16,8 @@ from mailserver.errors import Reason, Refused
 from webui import headers
 from webui.contacts import editing, groups
 from webui.contacts.editing import Draft
-from webui.contacts.place import Around, address_of, around, frame, home, initials, kinds
-from webui.frame import Frame, done
+from webui.contacts.place import Around, address_of, around, home, initials, kinds
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -85,7 +85,7 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     all_groups = [one for one in entries if one.card.is_group and one.book == stored.book.name]
     addresses = dict.fromkeys(one.card.emails[0].text for one in members if one.card.emails)
     page = CardPage(
-        frame=await frame(services, visit),
+        frame=await surroundings(services, visit),
         around=await around(services, visit, "contacts"),
         stored=stored,
         card=card,
@@ -285,7 +285,7 @@ async def _form(
     if visit.form.text("faire") == "lignes":
         draft = replace(draft, faults={})
     page = FormPage(
-        frame=await frame(services, visit),
+        frame=await surroundings(services, visit),
         around=await around(services, visit, "contacts"),
         action=action or f"{home(visit)}/nouveau",
         back=home(visit) if stored is None else address_of(visit, stored.book.name, stored.href),

@@ -7,9 +7,9 @@ from starlette.responses import Response
 from mailserver.addressbook.books import Entry
 from mailserver.addressbook.browsing import Person, Wanted
 from mailserver.store.schools import School
-from webui.contacts.place import PAGE, Around, around, frame, initials
+from webui.contacts.place import PAGE, Around, around, initials
 from webui.forms import positive
-from webui.frame import Frame, query_string
+from webui.frame import Frame, query_string, surroundings
 from webui.standing import role_words
 from webui.visit import Services, Visit
 
@@ -72,7 +72,7 @@ async def show(services: Services, visit: Visit) -> Response:
     }
     more = query_string(**asked, apres=found.people[-1].principal.account_id) if found.more and found.people else ""
     page = DirectoryPage(
-        frame=await frame(services, visit),
+        frame=await surroundings(services, visit),
         around=await around(services, visit, "annuaire"),
         lines=tuple(
             Line(one, role_words(visit, one.principal.role), initials(one.principal.name)) for one in found.people
@@ -101,7 +101,7 @@ async def one(services: Services, visit: Visit) -> Response:
     entries = await services.books.entries(visit.account_id)
     known = (entry for entry in entries if any(one.text.casefold() in addresses for one in entry.card.emails))
     page = PersonPage(
-        frame=await frame(services, visit),
+        frame=await surroundings(services, visit),
         around=await around(services, visit, "annuaire"),
         person=person,
         role=role_words(visit, person.principal.role),

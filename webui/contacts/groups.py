@@ -13,8 +13,8 @@ from mailserver.addressbook.card import Card
 from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
 from webui.contacts import editing
-from webui.contacts.place import Around, address_of, around, frame
-from webui.frame import Frame, done
+from webui.contacts.place import Around, address_of, around
+from webui.frame import Frame, done, surroundings
 from webui.letters import commas
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -42,7 +42,7 @@ class GroupPage:
 
 async def begin(services: Services, visit: Visit, name: str = "", typed: str = "", fault: str = "") -> Response:
     """GET /contacts/groupe."""
-    page = GroupPage(await frame(services, visit), await around(services, visit, "contacts"), name, typed, fault)
+    page = GroupPage(await surroundings(services, visit), await around(services, visit, "contacts"), name, typed, fault)
     return services.pages.answer(visit, "contacts/group.html", page, 422 if fault else 200)
 
 

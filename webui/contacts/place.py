@@ -6,8 +6,6 @@ from urllib.parse import quote
 from mailserver.addressbook.books import Book, Entry
 from mailserver.addressbook.card import CELL, FAX, HOME, WORK
 from mailserver.folding import search_key
-from mailserver.store import mailboxes
-from webui.frame import Frame, surround
 from webui.visit import SIMPLE, Services, Visit
 
 PAGE = 50
@@ -40,11 +38,6 @@ def home(visit: Visit) -> str:
 def address_of(visit: Visit, book: str, href: str) -> str:
     """The address of a card's page."""
     return f"{home(visit)}/fiche/{quote(book, safe='')}/{quote(href, safe='')}"
-
-
-async def frame(services: Services, visit: Visit) -> Frame:
-    """What surrounds the page."""
-    return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
 
 
 async def around(services: Services, visit: Visit, tab: str) -> Around:

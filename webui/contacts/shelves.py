@@ -8,8 +8,8 @@ from starlette.responses import Response
 from mailserver.addressbook import alike
 from mailserver.addressbook.books import MAX_TITLE, Entry
 from mailserver.errors import Reason, Refused
-from webui.contacts.place import Around, address_of, around, frame, home, initials
-from webui.frame import Frame, done
+from webui.contacts.place import Around, address_of, around, home, initials
+from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -48,7 +48,7 @@ class AlikePage:
 
 async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/carnets."""
-    page = BooksPage(await frame(services, visit), await around(services, visit, "carnets"), fault=fault)
+    page = BooksPage(await surroundings(services, visit), await around(services, visit, "carnets"), fault=fault)
     return services.pages.answer(visit, "contacts/books.html", page, 422 if fault else 200)
 
 
@@ -84,7 +84,7 @@ async def alike_ones(services: Services, visit: Visit, fault: str = "") -> Respo
     entries = await services.books.entries(visit.account_id)
     found = await asyncio.to_thread(alike.sets, entries)
     page = AlikePage(
-        await frame(services, visit),
+        await surroundings(services, visit),
         await around(services, visit, "doublons"),
         tuple(Alike(tuple((one, initials(one.name)) for one in group[: alike.MAX_TOGETHER])) for group in found[:SETS]),
         len(found),

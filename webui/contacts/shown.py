@@ -7,8 +7,8 @@ from starlette.responses import Response
 from mailserver.addressbook.books import Entry
 from mailserver.folding import search_key
 from mailserver.store.webmail import correspondents
-from webui.contacts.place import PAGE, Around, around, frame, groups_of, initials
-from webui.frame import Frame, query_string
+from webui.contacts.place import PAGE, Around, around, groups_of, initials
+from webui.frame import Frame, query_string, surroundings
 from webui.visit import Services, Visit
 
 LATELY = 300
@@ -87,7 +87,7 @@ async def show(services: Services, visit: Visit) -> Response:
         more = query_string(carnet=name, groupe=group, q=visit.query("q"), ordre=order, dans=book, apres=href)
     addresses = list(dict.fromkeys(one.card.emails[0].text for one in found if one.card.emails))
     page = ContactsPage(
-        frame=await frame(services, visit),
+        frame=await surroundings(services, visit),
         around=await around(services, visit, "contacts"),
         lines=tuple(Line(one, initials(one.name), len(one.card.members)) for one in shown),
         total=len(entries),
@@ -131,5 +131,5 @@ async def recent(services: Services, visit: Visit) -> Response:
         name = entry.name if entry is not None else one.name
         at = visit.language.short_date(one.at, visit.now)
         lines.append(Correspondent(name, one.address, at, one.written, entry, initials(name or one.address)))
-    page = RecentPage(await frame(services, visit), await around(services, visit, "recents"), tuple(lines))
+    page = RecentPage(await surroundings(services, visit), await around(services, visit, "recents"), tuple(lines))
     return services.pages.answer(visit, "contacts/recent.html", page)

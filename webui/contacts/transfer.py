@@ -14,8 +14,8 @@ from mailserver.addressbook.importing import Candidate, Standing
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda_items import NewItem
 from webui import headers
-from webui.contacts.place import Around, around, frame
-from webui.frame import Frame
+from webui.contacts.place import Around, around
+from webui.frame import Frame, surroundings
 from webui.visit import Services, Visit
 
 SHOWN = 100
@@ -68,7 +68,7 @@ class ReportPage:
 async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/importer."""
     page = TransferPage(
-        await frame(services, visit), await around(services, visit, "importer"), visit.query("carnet"), fault
+        await surroundings(services, visit), await around(services, visit, "importer"), visit.query("carnet"), fault
     )
     return services.pages.answer(visit, "contacts/transfer.html", page, 422 if fault else 200)
 
@@ -94,7 +94,7 @@ async def preview(services: Services, visit: Visit) -> Response:
     refused = [one for one in judged if one.standing is Standing.REFUSED]
     taken = [one for one in judged if one.standing is not Standing.REFUSED]
     page = PreviewPage(
-        frame=await frame(services, visit),
+        frame=await surroundings(services, visit),
         around=await around(services, visit, "importer"),
         book=book,
         shown=tuple(taken[:SHOWN]),
@@ -121,7 +121,7 @@ async def take(services: Services, visit: Visit) -> Response:
     added, full = await _add(services, visit, book, wanted, entries, refused)
     completed = await _complete(services, visit, book, twins)
     page = ReportPage(
-        frame=await frame(services, visit),
+        frame=await surroundings(services, visit),
         around=await around(services, visit, "importer"),
         book=book,
         added=added,
