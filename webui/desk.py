@@ -17,7 +17,7 @@ from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
 from webui.frame import Frame, done, surroundings
 from webui.rendering import redirect
-from webui.secretariat import Choice, office_of, origin_of
+from webui.secretariat import Choice, office_of
 from webui.standing import role_words
 from webui.visit import Services, Visit
 
@@ -93,7 +93,7 @@ async def hand_over(services: Services, visit: Visit) -> Response:
         return await boxes(services, visit, _("Choisissez qui recevra la boîte, ou qui ne la tient plus."), uai)
     try:
         place = (uai, form.text("boite")[:320])
-        await office_of(services).hand_over(visit.principal, place, (account_id, removed), origin_of(visit))
+        await office_of(services).hand_over(visit.principal, place, (account_id, removed), visit.origin)
     except Refused as refusal:
         if refusal.reason is not Reason.INVALID:
             raise

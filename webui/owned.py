@@ -170,7 +170,7 @@ async def change(services: Services, visit: Visit) -> Response:
         if action in _LOOKS:
             return await _look(services, visit, entry, form, waiting)
         house = House.of(services.settings)
-        await services.store.write(_save, house, entry, before, form, _wanted(form, entry), _origin(visit))
+        await services.store.write(_save, house, entry, before, form, _wanted(form, entry), visit.origin)
     except Refused as refusal:
         return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
     return redirect(visit, f"{visit.base}/liste/{entry.address}", **done("liste-gardee"))
@@ -197,7 +197,7 @@ async def _delete(services: Services, visit: Visit, entry: ListEntry, form: Form
     if not visit.form.has("confirme"):
         fault = visit._("Cochez la case pour confirmer la suppression.")
         return await _answer(services, visit, entry, form, waiting, None, fault)
-    await services.store.write(rosters.delete, entry.address, _origin(visit))
+    await services.store.write(rosters.delete, entry.address, visit.origin)
     return redirect(visit, f"{visit.base}/listes", **done("liste-supprimee"))
 
 
@@ -254,7 +254,7 @@ async def create(services: Services, visit: Visit) -> Response:
             moderated=form.moderated,
             hidden_members=form.hidden_members,
         )
-        await services.store.write(rosters.make, House.of(services.settings), wanted, _origin(visit))
+        await services.store.write(rosters.make, House.of(services.settings), wanted, visit.origin)
     except Refused as refusal:
         return await _answer(services, visit, None, form, 0, None, _fault(visit, refusal))
     return redirect(visit, f"{visit.base}/liste/{wanted.address}", **done("liste-faite"))
@@ -284,10 +284,10 @@ async def decide(services: Services, visit: Visit) -> Response:
         return await queue(services, visit, visit._("Quelqu’un a déjà décidé de ce message."))
     try:
         if visit.form.text("faire") == "accepter":
-            await services.moderation.approve(number, _origin(visit))
+            await services.moderation.approve(number, visit.origin)
             what = "message-accepte"
         else:
-            await services.moderation.reject(number, _origin(visit), visit.form.text("motif")[:MAX_REASON])
+            await services.moderation.reject(number, visit.origin, visit.form.text("motif")[:MAX_REASON])
             what = "message-refuse"
     except Refused as refusal:
         if refusal.reason is Reason.NOT_FOUND:
@@ -382,7 +382,3 @@ def _fault(visit: Visit, refusal: Refused) -> str:
             return _("C’est trop : au plus 50 000 membres, 20 propriétaires et 500 adresses nommées.")
         case _:
             raise refusal
-
-
-def _origin(visit: Visit) -> Origin:
-    return Origin(visit.principal.login, "web", visit.peer)

@@ -12,7 +12,7 @@ from directory.secretariat import Logged, Member, Printed, Secretariat
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import search_key
 from mailserver.identity import Role, State
-from mailserver.store.audit import Action, Origin
+from mailserver.store.audit import Action
 from mailserver.store.schools import School
 from webui import headers
 from webui.forms import positive
@@ -187,7 +187,7 @@ async def print_letters(services: Services, visit: Visit) -> Response:
     else:
         chosen = form.numbers("compte", MAX_CHOSEN)
     try:
-        printed = await office.print_letters(visit.principal, uai, chosen, origin_of(visit))
+        printed = await office.print_letters(visit.principal, uai, chosen, visit.origin)
     except Refused as refusal:
         if refusal.reason not in (Reason.INVALID, Reason.LIMIT):
             raise
@@ -216,7 +216,7 @@ async def renew(services: Services, visit: Visit) -> Response:
     if not visit.form.has("confirme"):
         raise BadSyntax("The box was not ticked")
     try:
-        printed = await office_of(services).renew(visit.principal, uai, account_id, origin_of(visit))
+        printed = await office_of(services).renew(visit.principal, uai, account_id, visit.origin)
     except Refused as refusal:
         if refusal.reason is not Reason.CONFLICT:
             raise
@@ -264,11 +264,6 @@ def office_of(services: Services) -> Secretariat:
     return Secretariat(
         settings=services.settings, directory=services.directory, store=services.store, clock=services.clock
     )
-
-
-def origin_of(visit: Visit) -> Origin:
-    """Who acts."""
-    return Origin(visit.principal.login, "web", visit.peer)
 
 
 def _line(visit: Visit, member: Member) -> Line:

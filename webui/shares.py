@@ -10,7 +10,6 @@ from mailserver.folding import fold_login
 from mailserver.store import access, mailboxes, webmail
 from mailserver.store.access import ANYONE, GROUP, Rights, Viewer
 from mailserver.store.access.rights import WORDS, write
-from mailserver.store.audit import Origin
 from webui.frame import Folder, Frame, done, surround
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -108,6 +107,5 @@ async def _identifier(services: Services, typed: str) -> str:
 async def _set(
     services: Services, visit: Visit, name: str, identifier: str, rights: Rights, *, negative: bool = False
 ) -> None:
-    origin = Origin(visit.principal.login, "web", visit.peer)
     viewer = Viewer(visit.account_id)
-    await services.store.write(access.change, viewer, name, identifier, "=", rights, origin, negative=negative)
+    await services.store.write(access.change, viewer, name, identifier, "=", rights, visit.origin, negative=negative)

@@ -24,6 +24,7 @@ from mailserver.outbox import Outbox
 from mailserver.preferences import Preferences
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
+from mailserver.store.audit import Origin
 from mailserver.store.searches import Search
 from mailserver.store.sessions import Session
 from mailserver.store.transactions import Store
@@ -154,6 +155,11 @@ class Visit(Guest):
     @property
     def account_id(self) -> int:
         return self.principal.account_id
+
+    @property
+    def origin(self) -> Origin:
+        """Who acts, for the record: the person at the web door."""
+        return Origin(self.principal.login, "web", self.peer)
 
     @property
     def base(self) -> str:
