@@ -15,8 +15,8 @@ from mailserver.identity import Role, State
 from mailserver.store.audit import Action
 from mailserver.store.schools import School
 from webui import headers
-from webui.forms import positive
 from webui.frame import Frame, done, surroundings
+from webui.paging import numbered
 from webui.rendering import redirect
 from webui.standing import role_choices, role_words, state_words
 from webui.visit import Services, Visit
@@ -126,14 +126,12 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
     members = await office.people(visit.principal, school.uai)
     wanted = _Wanted(visit.query("q"), visit.query("role"), visit.query("etat"), visit.query("classe"))
     found = [one for one in members if wanted.takes(one)]
-    pages = max(1, -(-len(found) // PER_PAGE))
-    number = min(max(positive(visit.query("page")), 1), pages)
-    shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+    part = numbered(visit, found, PER_PAGE)
     page = PeoplePage(
         frame=frame,
         school=school,
         schools=tuple(schools),
-        lines=tuple(_line(visit, one) for one in shown),
+        lines=tuple(_line(visit, one) for one in part.shown),
         found=len(found),
         waiting=sum(one.waits for one in found),
         query=wanted.text,
@@ -145,8 +143,8 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
             Choice(state.value, state_words(visit, state)) for state in (State.PENDING, State.ACTIVE, State.SUSPENDED)
         ),
         details=tuple(sorted({one.detail for one in members if one.principal.role is Role.PUPIL and one.detail})),
-        page=number,
-        pages=pages,
+        page=part.number,
+        pages=part.pages,
         fault=fault,
     )
     return services.pages.answer(visit, "mail/secretariat.html", page, 422 if fault else 200)

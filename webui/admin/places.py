@@ -12,7 +12,7 @@ from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
 from mailserver.store.transactions import Tx
 from webui.admin.surroundings import Top, top
-from webui.forms import positive
+from webui.paging import numbered
 from webui.standing import role_words
 from webui.visit import Services, Visit
 
@@ -59,9 +59,7 @@ async def show(services: Services, visit: Visit) -> Response:
     known, counts, per_school = await services.store.read(_look)
     wanted = [search_key(word) for word in query.split()[:6]]
     found = [one for one in known if all(word in _key(one) for word in wanted)]
-    pages = max(1, -(-len(found) // PER_PAGE))
-    number = min(max(1, positive(visit.query("page"))), pages)
-    shown = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+    part = numbered(visit, found, PER_PAGE)
     lines = tuple(
         Line(
             one,
@@ -69,9 +67,9 @@ async def show(services: Services, visit: Visit) -> Response:
             counts.get(one.uai, {}).get(Role.PUPIL, 0),
             per_school.get(one.uai, 0),
         )
-        for one in shown
+        for one in part.shown
     )
-    page = PlacesPage(top(visit, "etablissements"), query, lines, len(found), number, pages)
+    page = PlacesPage(top(visit, "etablissements"), query, lines, len(found), part.number, part.pages)
     return services.pages.answer(visit, "admin/places.html", page)
 
 

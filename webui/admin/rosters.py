@@ -16,7 +16,7 @@ from mailserver.store.lists import ListEntry
 from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
 from webui.admin.surroundings import Top, done, stamp, top, words
-from webui.forms import positive
+from webui.paging import numbered
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -113,16 +113,15 @@ async def _overview(
         if (one.kind is ListKind.FUNCTION) == boxes
         and all(word in search_key(f"{one.address} {one.name} {one.uai}") for word in wanted)
     ]
-    pages = max(1, -(-len(found) // PER_PAGE))
-    number = min(max(1, positive(visit.query("page"))), pages)
+    part = numbered(visit, found, PER_PAGE)
     page = ListsPage(
         top(visit, "boites" if boxes else "listes", fault),
         boxes,
         query,
-        tuple(found[(number - 1) * PER_PAGE : number * PER_PAGE]),
+        tuple(part.shown),
         len(found),
-        number,
-        pages,
+        part.number,
+        part.pages,
         external,
         form or dict.fromkeys(("adresse", "nom", "etablissement", "detenteurs"), ""),
     )
