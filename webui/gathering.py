@@ -1,9 +1,7 @@
 """Chosen messages as one file: a zip of .eml files, or an mbox."""
 
-import io
 import re
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from mailserver.store.transactions import Store, Tx
 from mailserver.store.webmail import Chosen, handling
 from mailserver.store.webmail.choosing import BATCH
 from mailserver.takeaway import mbox
+from mailserver.takeaway.zipping import FIRST_MOMENT, Zip
 from webui import acting, headers
 from webui.frame import done
 from webui.rendering import redirect
@@ -25,7 +24,6 @@ from webui.visit import Services, Visit
 AT_ONCE = 2
 """Files that one worker makes at the same time: each keeps a thread busy."""
 MAX_MESSAGES = 20_000
-PIECE = 256 * 1024
 MAX_NAME = 80
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
@@ -88,39 +86,11 @@ def _mbox(found: Iterator[_Message]) -> Iterator[bytes]:
         yield mbox.entry(octets, received, mask, keywords)
 
 
-class _Sink(io.RawIOBase):
-    """Where the zip file is written to: a buffer that is emptied as it fills."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._held = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, octets: object) -> int:
-        piece = bytes(octets)  # type: ignore[call-overload]
-        self._held += piece
-        return len(piece)
-
-    @property
-    def size(self) -> int:
-        return len(self._held)
-
-    def take(self) -> bytes:
-        taken = bytes(self._held)
-        self._held.clear()
-        return taken
-
-
 def _zip(found: Iterator[_Message]) -> Iterator[bytes]:
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
-        for number, (octets, received, _, _, subject) in enumerate(found, 1):
-            name = _UNSAFE.sub(" ", subject).strip(". ")[:MAX_NAME] or "message"
-            member = zipfile.ZipInfo(f"{number:05} {name}.eml", max(time.gmtime(received)[:6], (1980, 1, 1, 0, 0, 0)))
-            member.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(member, octets)
-            if sink.size >= PIECE:
-                yield sink.take()
-    yield sink.take()
+    made = Zip(FIRST_MOMENT)
+    for number, (octets, received, _, _, subject) in enumerate(found, 1):
+        name = _UNSAFE.sub(" ", subject).strip(". ")[:MAX_NAME] or "message"
+        made.add(f"{number:05} {name}.eml", octets, max(time.gmtime(received)[:6], FIRST_MOMENT))
+        if made.is_due:
+            yield made.take()
+    yield made.close()

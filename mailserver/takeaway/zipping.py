@@ -7,6 +7,8 @@ from typing import Any
 
 PIECE = 256 * 1024
 """Octets that are gathered before they are handed on."""
+FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
+"""Earlier ones cannot be written in a zip file."""
 MAX_NAME = 100
 """Characters of one level of a file's name."""
 
@@ -32,19 +34,19 @@ class Zip:
         """What was written since the last time."""
         return self._sink.take()
 
-    def add(self, name: str, octets: bytes) -> None:
-        """A whole member."""
-        with self.open(name, "") as file:
+    def add(self, name: str, octets: bytes, moment: tuple[int, ...] = ()) -> None:
+        """A whole member, of a moment of its own if it has one."""
+        with self.open(name, "", moment) as file:
             file.write(octets)
 
-    def open(self, name: str, ending: str) -> Any:
+    def open(self, name: str, ending: str, moment: tuple[int, ...] = ()) -> Any:
         """A member of the archive; a name that is there already gets a number."""
         chosen, number = f"{name}{ending}", 1
         while chosen.casefold() in self._names:
             number += 1
             chosen = f"{name} ({number}){ending}"
         self._names.add(chosen.casefold())
-        member = zipfile.ZipInfo(chosen, self._moment[:6])  # type: ignore[arg-type]
+        member = zipfile.ZipInfo(chosen, (moment or self._moment)[:6])  # type: ignore[arg-type]
         member.compress_type = zipfile.ZIP_DEFLATED
         member.external_attr = 0o600 << 16
         return self._zip.open(member, "w", force_zip64=True)
