@@ -11,8 +11,8 @@ from mailserver.login import throttle
 from mailserver.notices.protection import Change
 from webui.admin import person
 from webui.admin.gate import origin
-from webui.admin.people import CodePage, service
-from webui.admin.surroundings import done, top, words
+from webui.admin.people import service, show_code
+from webui.admin.surroundings import done, words
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -52,18 +52,8 @@ async def _code(services: Services, visit: Visit, account: Account) -> Response:
     """The password is withdrawn; the code that opens the account again is shown once."""
     if not visit.form.has("verifie"):
         raise _Fault(visit._("Cochez que vous avez vérifié l’identité de la personne."))
-    principal = account.principal
-    code = await service(services, visit).reset(principal.login)
-    page = CodePage(
-        top(visit, "comptes"),
-        principal.name,
-        principal.login,
-        principal.address,
-        principal.account_id,
-        code.text,
-        visit.language.plain_date(code.expires),
-    )
-    return services.pages.answer(visit, "admin/code.html", page)
+    code = await service(services, visit).reset(account.principal.login)
+    return show_code(services, visit, account.principal, code)
 
 
 async def _suspend(services: Services, visit: Visit, account: Account) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory.lifecycle import Accounts
+from directory.lifecycle import Accounts, Code
 from mailserver.errors import Refused
 from mailserver.folding import search_key
-from mailserver.identity import NewPerson, Role, State
+from mailserver.identity import NewPerson, Principal, Role, State
 from mailserver.proofs import Proofs
 from mailserver.store import accounts, people
 from mailserver.store.accounts import Mark
@@ -207,7 +207,11 @@ async def create(services: Services, visit: Visit) -> Response:
         account, code = await service(services, visit).create(person)
     except Refused as refusal:
         return await begin(services, visit, form, words(visit, refusal))
-    principal = account.principal
+    return show_code(services, visit, account.principal, code)
+
+
+def show_code(services: Services, visit: Visit, principal: Principal, code: Code) -> Response:
+    """The page with a code, which nobody sees again."""
     page = CodePage(
         top(visit, "comptes"),
         principal.name,
