@@ -136,7 +136,7 @@ async def job(services: Services, visit: Visit, fault: str = "") -> Response:
     found = await _found(services, visit)
     result = await services.store.read(jobs.result, found.id)
     counts = result.get("counts", {})
-    touched = sum(int(counts.get(name, 0)) for name in ("created", "changed", "leaving"))
+    touched = _touched(counts)
     page = JobPage(
         top=top(visit, "import", fault),
         line=_job(visit, found),
@@ -150,7 +150,9 @@ async def job(services: Services, visit: Visit, fault: str = "") -> Response:
         ),
         touched=touched,
         leaving=int(counts.get("leaving", 0)),
-        may_apply=found.kind == importing.PLAN and found.state is JobState.DONE and touched + _places(counts) > 0,
+        may_apply=found.kind == importing.PLAN
+        and found.state is JobState.DONE
+        and touched + int(counts.get("places", 0)) > 0,
         counted=_counted(visit, counts),
         fields=_field_words(visit),
     )
@@ -162,7 +164,7 @@ async def apply(services: Services, visit: Visit) -> Response:
     planned = await _found(services, visit)
     result = await services.store.read(jobs.result, planned.id)
     counts = result.get("counts", {})
-    touched = sum(int(counts.get(name, 0)) for name in ("created", "changed", "leaving"))
+    touched = _touched(counts)
     _ = visit._
     if planned.kind != importing.PLAN or planned.state is not JobState.DONE:
         raise Refused(Reason.CONFLICT)
@@ -181,7 +183,7 @@ async def undo(services: Services, visit: Visit) -> Response:
     run = await services.store.read(imports.get, int(visit.request.path_params["run"]))
     if run is None:
         raise Refused(Reason.NOT_FOUND)
-    size = _touched(run)
+    size = _touched(run.counts)
     if visit.form.text("nombre").strip() != str(size):
         text = visit._("Pour annuler l’import %(run)s, tapez le nombre de personnes touchées : %(n)s.")
         return await show(services, visit, text % {"run": run.id, "n": size})
@@ -200,10 +202,6 @@ def _is_lost(visit: Visit, one: Job) -> bool:
     return one.state is JobState.RUNNING and one.seen < visit.now - LOST_SECONDS
 
 
-def _places(counts: Mapping[str, Any]) -> int:
-    return int(counts.get("places", 0))
-
-
 # ---------------------------------------------------------------------- words
 
 
@@ -211,11 +209,12 @@ def _run(services: Services, visit: Visit, run: Run) -> RunLine:
     until = (run.finished or run.at) + services.settings.accounts.undo_hours * 3600
     open_still = run.state in (RunState.DONE, RunState.APPLYING) and until > visit.now
     told = ", ".join(f"{text.lower()} : {number}" for text, number in _counted(visit, run.counts))
-    return RunLine(run, moment(visit, run.at), told, moment(visit, until) if open_still else "", _touched(run))
+    return RunLine(run, moment(visit, run.at), told, moment(visit, until) if open_still else "", _touched(run.counts))
 
 
-def _touched(run: Run) -> int:
-    return sum(int(run.counts.get(name, 0)) for name in ("created", "changed", "leaving"))
+def _touched(counts: Mapping[str, Any]) -> int:
+    """How many people a run touches: the number that has to be typed."""
+    return sum(int(counts.get(name, 0)) for name in ("created", "changed", "leaving"))
 
 
 def _job(visit: Visit, one: Job) -> JobLine:

@@ -14,7 +14,7 @@ from mailserver.store.audit import Action, Event, Wanted
 from webui import headers
 from webui.admin.gate import origin
 from webui.admin.person import HistoryRow, action_words, row
-from webui.admin.surroundings import DAY, Top, top
+from webui.admin.surroundings import DAY, Top, begin_of, day_of, top
 from webui.forms import positive
 from webui.visit import Services, Visit
 
@@ -100,11 +100,9 @@ async def _wanted(services: Services, visit: Visit) -> tuple[Wanted, bool]:
 
 
 def _second(visit: Visit, text: str) -> int:
-    try:
-        day = datetime.date.fromisoformat(text)
-    except ValueError:
-        return 0
-    return int(datetime.datetime.combine(day, datetime.time(), visit.language.zone).timestamp())
+    """The first second of the day that is typed; 0 for none."""
+    day = day_of(text)
+    return 0 if day is None else begin_of(visit, day)
 
 
 async def export(services: Services, visit: Visit) -> Response:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 
 from mailserver.errors import Reason, Refused
 from webui.forms import positive
@@ -94,3 +94,16 @@ def stamp(visit: Visit, seconds: int) -> str:
     if not seconds:
         return "–"
     return datetime.fromtimestamp(seconds, visit.language.zone).strftime("%d/%m/%Y %H:%M")
+
+
+def day_of(text: str) -> date | None:
+    """A day as a date field gives it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def begin_of(visit: Visit, day: date) -> int:
+    """The first second of a day here."""
+    return int(datetime.combine(day, time(), visit.language.zone).timestamp())

@@ -10,7 +10,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.traces import Step, Traced, Wanted
 from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
-from webui.admin.surroundings import DAY, Top, stamp, top
+from webui.admin.surroundings import DAY, Top, begin_of, day_of, stamp, top
 from webui.forms import positive
 from webui.visit import Services, Visit
 
@@ -49,11 +49,11 @@ async def show(services: Services, visit: Visit) -> Response:
     """GET /admin/suivi. That somebody looked is on record."""
     asked = any(visit.query(name) for name in ("de", "a", "nom", "chercher"))
     today = visit.language.day(visit.now)
-    since = _day(visit.query("depuis")) or today - datetime.timedelta(days=1)
-    until = _day(visit.query("jusqua")) or today
+    since = day_of(visit.query("depuis")) or today - datetime.timedelta(days=1)
+    until = day_of(visit.query("jusqua")) or today
     wanted = Wanted(
-        _second(visit, since),
-        _second(visit, until) + DAY,
+        begin_of(visit, since),
+        begin_of(visit, until) + DAY,
         visit.query("de").strip()[:320],
         visit.query("a").strip()[:320],
         visit.query("nom").strip()[:32],
@@ -103,15 +103,3 @@ def _line(visit: Visit, one: Traced) -> Line:
     if left > 0:
         named += " " + visit.language.texts.ngettext("et %(n)s autre", "et %(n)s autres", left) % {"n": left}
     return Line(one, stamp(visit, one.at), step, named, visit.language.size(one.size) if one.size else "–")
-
-
-def _day(text: str) -> datetime.date | None:
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _second(visit: Visit, day: datetime.date) -> int:
-    """The first second of a day here."""
-    return int(datetime.datetime.combine(day, datetime.time(), visit.language.zone).timestamp())
