@@ -15,9 +15,9 @@ from mailserver.store import access, mailboxes, webmail
 from mailserver.store.flags import SEEN
 from mailserver.store.webmail import Chosen, Stored, handling
 from webui import plaintext, reading
+from webui.doors import Doors
 from webui.effort import computed
 from webui.frame import DRAFTS, Folder, Frame, surround
-from webui.reader.routes import Entrance
 from webui.visit import Services, Visit
 
 
@@ -40,8 +40,9 @@ class AbroadPage:
     targets: Sequence[Folder]
 
 
-def routes(visit: Entrance) -> Sequence[BaseRoute]:
+def routes(doors: Doors) -> Sequence[BaseRoute]:
     """Addresses below `/s` and `/m`: the mailbox is part of them."""
+    visit = doors.visit
     place = "/partage/{box:key}/{message:key}"
     return [
         Route(place, visit(show)),

@@ -1,23 +1,17 @@
 """The addresses of reading, in either interface, and the one that both share."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from starlette.routing import BaseRoute, Route
 
 from webui import reading
-from webui.doors import Endpoint, VisitHandler
+from webui.doors import Doors
 from webui.reader import attachments, images, invitations, page, passing, receipts, source, unsubscribing
 
 
-class Entrance(Protocol):
-    """Makes an endpoint of a handler (`Doors.visit`)."""
-
-    def __call__(self, handler: VisitHandler, *, files: bool = False) -> Endpoint: ...
-
-
-def mail(visit: Entrance) -> Sequence[BaseRoute]:
+def mail(doors: Doors) -> Sequence[BaseRoute]:
     """A message and all that is done with it, below `/s` and `/m`."""
+    visit = doors.visit
     return [
         Route("/message/{message:key}", visit(page.show)),
         Route("/message/{message:key}/eml", visit(reading.eml)),
@@ -39,6 +33,6 @@ def mail(visit: Entrance) -> Sequence[BaseRoute]:
     ]
 
 
-def shared(visit: Entrance) -> Sequence[BaseRoute]:
+def shared(doors: Doors) -> Sequence[BaseRoute]:
     """What a signed address leads to, whichever interface wrote it."""
-    return [Route(images.PATH, visit(images.Pictures().show))]
+    return [Route(images.PATH, doors.visit(images.Pictures().show))]

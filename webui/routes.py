@@ -1,0 +1,286 @@
+"""The table of addresses: which one leads to which handler. Areas with a package of their own bring their part.
+
+The first route that matches answers: what is named comes before what has a parameter in its place, and what is under
+`/s` or `/m` for one interface only comes before the mail of both.
+"""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from webui import (
+    abroad,
+    account,
+    acting,
+    activation,
+    borrowing,
+    clients,
+    compose,
+    contacts,
+    departures,
+    desk,
+    devices,
+    factor,
+    finding,
+    folders,
+    listing,
+    moderating,
+    owned,
+    pages,
+    personal,
+    portal,
+    preferences,
+    private,
+    recovery,
+    renewing,
+    secretariat,
+    security,
+    sending,
+    shares,
+    shortcuts,
+    suggesting,
+    tagging,
+    uploading,
+    welcome,
+    writinghabits,
+)
+from webui.admin import routes as admin
+from webui.agenda import routes as agenda
+from webui.doors import Doors, Endpoint
+from webui.flux import Flux
+from webui.folderfiles import MAX_BROUGHT, FolderFiles
+from webui.gathering import Gathering
+from webui.reader import routes as reader
+from webui.takingaway import Takeaway
+from webui.visit import Services
+
+
+class KeyConvertor(Convertor[int]):
+    """A database key in an address: no more digits than a key has, so whatever matches can be asked for."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("key", KeyConvertor())
+
+
+def everything(services: Services, doors: Doors, registry: CollectorRegistry, flux: Flux) -> Sequence[BaseRoute]:
+    """Every address but `/dav/`. `registry` is what `/metrics` shows."""
+    visit = doors.visit
+    files, gathering = FolderFiles(), Gathering()
+    return [
+        *_entrance(doors),
+        *_account(doors),
+        *admin.routes(doors),
+        *_secretariat(doors),
+        *_public(services, doors, registry),
+        *reader.shared(doors),
+        *clients.routes(services),
+        Route("/static/dist/{file}", services.assets.serve),
+        *contacts.routes(doors),
+        Route("/listes", visit(personal.lead)),
+        *agenda.everything(doors),
+        Route("/m/raccourcis", visit(shortcuts.show), methods=["GET"]),
+        Route("/m/raccourcis", visit(shortcuts.save), methods=["POST"]),
+        Route("/flux", visit(flux.listen)),
+        Route("/flux/etat", visit(flux.state)),
+        Mount("/s", routes=_mail(doors, files, gathering)),
+        Mount("/m", routes=_mail(doors, files, gathering)),
+    ]
+
+
+# ---------------------------------------------------------------------- before and around the mail
+
+
+def _entrance(doors: Doors) -> Sequence[BaseRoute]:
+    """For whoever is not logged in: the portal, first connection, a forgotten password, a moderator's link."""
+    guest = doors.guest
+    return [
+        Route("/", guest(portal.show)),
+        Route("/login", guest(portal.show_complete)),
+        Route("/roundcube", guest(portal.show_simple)),
+        Route("/connexion", guest(portal.log_in), methods=["POST"]),
+        Route("/connexion", guest(portal.show), methods=["GET"]),
+        Route("/connexion/code", guest(portal.second_step), methods=["POST"]),
+        Route("/connexion/code", guest(portal.show), methods=["GET"]),
+        Route("/session/etat", guest(renewing.state), methods=["GET"]),
+        Route("/session/renouveler", doors.ended(renewing.renew), methods=["POST"]),
+        Route("/deconnexion", doors.visit(portal.log_out), methods=["POST"]),
+        Route("/activation", guest(activation.show), methods=["GET"]),
+        Route("/activation", guest(activation.activate), methods=["POST"]),
+        Route("/initialiser", guest(recovery.show), methods=["GET"]),
+        Route("/initialiser", guest(recovery.ask), methods=["POST"]),
+        Route("/identifiant", guest(recovery.show_forgotten), methods=["GET"]),
+        Route("/identifiant", guest(recovery.ask_identifier), methods=["POST"]),
+        Route("/initialiser/code", guest(recovery.show_code), methods=["GET"]),
+        Route("/initialiser/code", guest(recovery.use_code), methods=["POST"]),
+        Route("/moderation/{key}", guest(moderating.show), methods=["GET"]),
+        Route("/moderation/{key}", guest(moderating.decide), methods=["POST"]),
+    ]
+
+
+def _account(doors: Doors) -> Sequence[BaseRoute]:
+    """One's own account, and the end of a first connection."""
+    visit, takeaway = doors.visit, Takeaway()
+    return [
+        Route("/compte", visit(security.show)),
+        Route("/compte/double-authentification", visit(factor.show), methods=["GET"]),
+        Route("/compte/double-authentification", visit(factor.change), methods=["POST"]),
+        Route("/compte/appareils", visit(devices.show), methods=["GET"]),
+        Route("/compte/appareils", visit(devices.change), methods=["POST"]),
+        Route("/compte/sessions", visit(security.show_sessions), methods=["GET"]),
+        Route("/compte/sessions", visit(security.close_sessions), methods=["POST"]),
+        Route("/compte/mot-de-passe", visit(account.show_password), methods=["GET"]),
+        Route("/compte/mot-de-passe", visit(account.change_password), methods=["POST"]),
+        Route("/compte/secours", visit(private.show), methods=["GET"]),
+        Route("/compte/secours", visit(private.change), methods=["POST"]),
+        Route("/compte/export", visit(takeaway.show), methods=["GET"]),
+        Route("/compte/export", visit(takeaway.fetch), methods=["POST"]),
+        Route("/bienvenue", visit(welcome.show), methods=["GET"]),
+        Route("/bienvenue", visit(welcome.accept), methods=["POST"]),
+        Route("/bienvenue/informations", visit(welcome.take)),
+    ]
+
+
+def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
+    """The secretariat of a school."""
+    visit = doors.visit
+    return [
+        Route("/secretariat", visit(secretariat.show)),
+        Route("/secretariat/lettres", visit(secretariat.print_letters), methods=["POST"]),
+        Route("/secretariat/code/{account:key}", visit(secretariat.ask_renewal), methods=["GET"]),
+        Route("/secretariat/code/{account:key}", visit(secretariat.renew), methods=["POST"]),
+        Route("/secretariat/journal", visit(secretariat.show_log)),
+        Route("/secretariat/boites", visit(desk.boxes), methods=["GET"]),
+        Route("/secretariat/boites", visit(desk.hand_over), methods=["POST"]),
+        Route("/secretariat/mouvements", visit(desk.moves)),
+    ]
+
+
+def _public(services: Services, doors: Doors, registry: CollectorRegistry) -> Sequence[BaseRoute]:
+    """What anybody may read, and what browsers and operators ask for."""
+    guest = doors.guest
+    return [
+        Route("/aide", guest(pages.help_page)),
+        Route("/accessibilite", guest(pages.fixed("portal/accessibility.html"))),
+        Route("/donnees-personnelles", guest(pages.fixed("portal/privacy.html"))),
+        Route("/mentions-legales", guest(pages.fixed("portal/legal.html"))),
+        Route("/etat", guest(pages.state)),
+        Route("/metrics", guest(pages.metrics(registry))),
+        Route("/csp-rapport", pages.Reports(services).__call__, methods=["POST"]),
+        Route("/favicon.ico", _moved(services.assets.url("icon.svg"))),
+        Route("/.well-known/change-password", _moved("/compte/mot-de-passe")),
+    ]
+
+
+def _moved(address: str) -> Endpoint:
+    """What is asked for under a name that others agreed on, and lies elsewhere here."""
+
+    async def answer(_request: Request) -> Response:
+        return Response(status_code=302, headers={"Location": address})
+
+    return answer
+
+
+# ---------------------------------------------------------------------- the mail
+
+
+def _mail(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[BaseRoute]:
+    """The mail of either interface, below `/s` and `/m`."""
+    return [
+        *contacts.routes(doors),
+        *_folders(doors, files, gathering),
+        *_lists(doors),
+        *reader.mail(doors),
+        *abroad.routes(doors),
+        *_writing(doors),
+        *_settings(doors),
+    ]
+
+
+def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[BaseRoute]:
+    """Lists of messages and what is done there, folders, search."""
+    visit = doors.visit
+    return [
+        Route("/", visit(listing.show)),
+        Route("/dossier/{box:key}", visit(listing.show)),
+        Route("/dossier/{box:key}/emporter", visit(gathering.fetch), methods=["POST"]),
+        Route("/dossier/{box:key}/agir", visit(acting.act), methods=["POST"]),
+        Route("/dossier/{box:key}/vider", visit(acting.ask_empty), methods=["GET"]),
+        Route("/dossier/{box:key}/vider", visit(acting.empty), methods=["POST"]),
+        Route("/dossier/{box:key}/modifier", visit(folders.one), methods=["GET"]),
+        Route("/dossier/{box:key}/modifier", visit(folders.change), methods=["POST"]),
+        Route("/dossier/{box:key}/partage", visit(shares.show), methods=["GET"]),
+        Route("/dossier/{box:key}/partage", visit(shares.change), methods=["POST"]),
+        Route("/dossier/{box:key}/exporter", visit(files.export), methods=["POST"]),
+        Route("/dossier/{box:key}/importer", visit(files.bring, room=MAX_BROUGHT), methods=["POST"]),
+        Route("/dossiers", visit(folders.show), methods=["GET"]),
+        Route("/dossiers", visit(folders.create), methods=["POST"]),
+        Route("/annuler", visit(acting.last_acts), methods=["GET"]),
+        Route("/annuler", visit(acting.undo), methods=["POST"]),
+        Route("/recherche", visit(finding.show)),
+        Route("/recherche/garder", visit(finding.keep), methods=["POST"]),
+    ]
+
+
+def _lists(doors: Doors) -> Sequence[BaseRoute]:
+    """Distribution lists: one's own, those one receives, those one looks after."""
+    visit = doors.visit
+    return [
+        Route("/listes", visit(personal.show), methods=["GET"]),
+        Route("/listes", visit(personal.create, files=True), methods=["POST"]),
+        Route("/listes/recues", visit(personal.received)),
+        Route("/listes/{list:key}", visit(personal.one), methods=["GET"]),
+        Route("/listes/{list:key}", visit(personal.change, files=True), methods=["POST"]),
+        Route("/liste", visit(owned.begin), methods=["GET"]),
+        Route("/liste", visit(owned.create, files=True), methods=["POST"]),
+        Route("/liste/{address}", visit(owned.show), methods=["GET"]),
+        Route("/liste/{address}", visit(owned.change, files=True), methods=["POST"]),
+        Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
+        Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
+    ]
+
+
+def _writing(doors: Doors) -> Sequence[BaseRoute]:
+    """A letter, and its departure."""
+    visit = doors.visit
+    return [
+        Route("/ecrire", visit(compose.write), methods=["GET"]),
+        Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
+        Route("/ecrire/{draft:key}", visit(compose.edit), methods=["GET"]),
+        Route("/ecrire/{draft:key}/envoyer", visit(sending.confirm), methods=["POST"]),
+        Route("/ecrire/{draft:key}/depuis", visit(borrowing.show), methods=["GET"]),
+        Route("/ecrire/{draft:key}/depuis", visit(borrowing.take), methods=["POST"]),
+        Route("/ecrire/{draft:key}/image", visit(uploading.picture)),
+        Route("/ecrire/garder", visit(uploading.save), methods=["POST"]),
+        Route("/ecrire/piece", visit(uploading.add, files=True), methods=["POST"]),
+        Route("/destinataires", visit(suggesting.find)),
+        Route("/envois", visit(departures.show), methods=["GET"]),
+        Route("/envois/{number:key}", visit(departures.change), methods=["POST"]),
+        Route("/envois/{number:key}/etat", visit(departures.state)),
+    ]
+
+
+def _settings(doors: Doors) -> Sequence[BaseRoute]:
+    visit = doors.visit
+    return [
+        Route("/reglages", visit(preferences.show), methods=["GET"]),
+        Route("/reglages/ecriture", visit(writinghabits.show), methods=["GET"]),
+        Route("/reglages/ecriture", visit(writinghabits.save), methods=["POST"]),
+        Route("/reglages/etiquettes", visit(tagging.show), methods=["GET"]),
+        Route("/reglages/etiquettes", visit(tagging.save), methods=["POST"]),
+        Route("/reglages/logiciels", visit(clients.show)),
+        Route("/reglages/logiciels/profil", visit(clients.profile)),
+        Route("/reglages/{section}", visit(preferences.show), methods=["GET"]),
+        Route("/reglages/{section}", visit(preferences.save), methods=["POST"]),
+    ]
