@@ -11,8 +11,9 @@ from mailserver.login.policy import Weakness
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords
 from mailserver.store import sessions
+from webui.announcing import done
 from webui.entrance import wait_text, waiting_seconds
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import BASES, SESSION, Guest, Services, Visit, set_cookie
 

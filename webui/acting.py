@@ -17,7 +17,8 @@ from mailserver.store.statements import Tx
 from mailserver.store.webmail import Chosen, Line, handling
 from mailserver.store.webmail.handling import Marks, Step
 from webui import frame, moments, views
-from webui.frame import UNDO_SECONDS, Folder, Frame, done, surround, surroundings
+from webui.announcing import done
+from webui.frame import UNDO_SECONDS, Folder, Frame, surround, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 

@@ -13,8 +13,8 @@ from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from mailserver.store import mailboxes, webmail
 from webui import beginnings, enclosing, letterpage, letters, parking, quoting, sending, signing
+from webui.announcing import done
 from webui.forms import positive
-from webui.frame import done
 from webui.letters import Letter, from_form, keep, kept
 from webui.rendering import redirect
 from webui.visit import Services, Visit

@@ -10,8 +10,9 @@ from mailserver.errors import Reason, Refused
 from mailserver.store import mailboxes, outbox, webmail
 from mailserver.store.outbox import Waiting
 from webui import headers
+from webui.announcing import done
 from webui.forms import positive
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.sending import moment, refused
 from webui.visit import Services, Visit

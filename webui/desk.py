@@ -15,7 +15,8 @@ from mailserver.identity import Role, State
 from mailserver.store.letters import Course
 from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
-from webui.frame import Frame, done, surroundings
+from webui.announcing import done
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.secretariat import Choice, office_of
 from webui.standing import role_words

@@ -10,8 +10,9 @@ from mailserver.notices.protection import Change
 from mailserver.sasl import Secret
 from mailserver.store.devices import MAX_DEVICES, Device, Scope
 from webui.account import MAX_PASSWORD
+from webui.announcing import done
 from webui.entrance import wait_text, waiting_seconds
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.pages import AddressesPage, addresses
 from webui.rendering import redirect
 from webui.security import origin

@@ -10,8 +10,8 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, State
 from mailserver.store import accounts, sessions
 from webui import compose, parking, secondstep
+from webui.announcing import done
 from webui.doors import session_owner
-from webui.frame import done
 from webui.rendering import redirect
 from webui.secondstep import Wish as Wish
 from webui.visit import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie

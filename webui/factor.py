@@ -11,8 +11,9 @@ from mailserver.notices.protection import Change
 from mailserver.sasl import Secret
 from webui import sealing
 from webui.account import MAX_PASSWORD
+from webui.announcing import done
 from webui.entrance import renew, wait_text, waiting_seconds
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.security import codes_text, origin
 from webui.visit import SESSION, Services, Visit, set_cookie

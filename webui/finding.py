@@ -11,8 +11,9 @@ from mailserver.folding import strip_marks
 from mailserver.store import mailboxes, searches, webmail
 from mailserver.store.searches import Search
 from mailserver.store.webmail import Edge, Found, Group
+from webui.announcing import done
 from webui.forms import positive
-from webui.frame import Frame, done, query_string, surround
+from webui.frame import Frame, query_string, surround
 from webui.labels import keywords
 from webui.listing import BoxView, box_view
 from webui.marking import mark

@@ -14,7 +14,8 @@ from mailserver.store.access import Viewer
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.transactions import Tx
 from mailserver.store.webmail import Chosen, View, handling
-from webui.frame import Folder, Frame, done, surround
+from webui.announcing import done
+from webui.frame import Folder, Frame, surround
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 

@@ -16,7 +16,7 @@ from mailserver.store.webmail.choosing import BATCH
 from mailserver.takeaway import mbox
 from mailserver.takeaway.zipping import FIRST_MOMENT, Zip
 from webui import acting, headers
-from webui.frame import done
+from webui.announcing import done
 from webui.rendering import redirect
 from webui.turns import Turns
 from webui.visit import Services, Visit

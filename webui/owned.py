@@ -20,8 +20,9 @@ from mailserver.store.held import Held
 from mailserver.store.lists import ListEntry
 from mailserver.store.transactions import Tx
 from webui import foreseen
+from webui.announcing import done
 from webui.foreseen import Preview
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.letters import commas
 from webui.recipients import spoken
 from webui.rendering import redirect

@@ -13,7 +13,8 @@ from mailserver.mime.fields import Correspondent
 from mailserver.store import personal_lists
 from mailserver.store.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
 from webui import foreseen, owned, recipients
-from webui.frame import Frame, done, surroundings
+from webui.announcing import done
+from webui.frame import Frame, surroundings
 from webui.owned import Line
 from webui.recipients import Question
 from webui.rendering import redirect

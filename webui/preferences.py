@@ -8,7 +8,8 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store import sessions
-from webui.frame import Frame, done, surroundings
+from webui.announcing import done
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 

@@ -8,8 +8,9 @@ from mailserver.errors import Reason, Refused
 from mailserver.login.private import PrivateAddresses
 from mailserver.sasl import Secret
 from webui.account import MAX_PASSWORD
+from webui.announcing import done
 from webui.entrance import wait_text, waiting_seconds
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 

@@ -15,7 +15,8 @@ from mailserver.identity import Role, State
 from mailserver.store.audit import Action
 from mailserver.store.schools import School
 from webui import headers
-from webui.frame import Frame, done, surroundings
+from webui.announcing import done
+from webui.frame import Frame, surroundings
 from webui.paging import numbered
 from webui.rendering import redirect
 from webui.standing import role_choices, role_words, state_words

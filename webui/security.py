@@ -11,8 +11,9 @@ from mailserver.store.audit import Action, Event, Origin, Wanted
 from mailserver.store.sessions import Opened
 from mailserver.store.statements import Tx
 from webui.agents import in_words
+from webui.announcing import done
 from webui.entrance import renew
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import SESSION, Services, Visit, is_loopback, set_cookie
 

@@ -19,8 +19,9 @@ from mailserver.store import blobs, messages, outbox, sessions, webmail
 from mailserver.store.outbox import Terms
 from mailserver.store.spool import Notify
 from webui import identities, letterpage, letters, quoting
+from webui.announcing import done
 from webui.checking import doubts
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.letters import Letter, kept, listed
 from webui.recipients import Field, merged, refusal_text, spoken
 from webui.rendering import redirect

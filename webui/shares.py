@@ -10,7 +10,8 @@ from mailserver.folding import fold_login
 from mailserver.store import access, mailboxes, webmail
 from mailserver.store.access import ANYONE, GROUP, Rights, Viewer
 from mailserver.store.access.rights import WORDS, write
-from webui.frame import Folder, Frame, done, surround
+from webui.announcing import done
+from webui.frame import Folder, Frame, surround
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 

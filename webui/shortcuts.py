@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.store import sessions
-from webui.frame import Frame, done, surroundings
+from webui.announcing import done
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 

@@ -11,8 +11,9 @@ from mailserver.folding import strip_marks
 from mailserver.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
 from mailserver.store import sessions
 from mailserver.store.transactions import Tx
+from webui.announcing import done
 from webui.folders import colours
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.labels import tag_name
 from webui.preferences import Tab, tabs
 from webui.rendering import redirect

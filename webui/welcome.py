@@ -12,8 +12,8 @@ from mailserver.store import audit, recoveries, sessions
 from mailserver.store.audit import Action
 from mailserver.store.transactions import Tx
 from webui import headers
+from webui.announcing import announcement
 from webui.clients import web_address
-from webui.frame import announcement
 from webui.pages import addresses
 from webui.rendering import redirect
 from webui.security import origin

@@ -10,7 +10,8 @@ from mailserver.store import phrases
 from mailserver.store.access import boxes
 from mailserver.store.phrases import Model, Signature
 from webui import identities
-from webui.frame import Frame, done, surroundings
+from webui.announcing import done
+from webui.frame import Frame, surroundings
 from webui.identities import Identity
 from webui.letters import MAX_SUBJECT
 from webui.rendering import redirect

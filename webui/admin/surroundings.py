@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from mailserver.errors import Reason, Refused
+from webui.announcing import sentence
 from webui.forms import positive
 from webui.visit import Visit
 
@@ -62,8 +63,7 @@ def announced(visit: Visit) -> str:
         "annonce": _("Annonce enregistrée."),
         "annonce-retiree": _("Annonce retirée."),
     }
-    sentence = sentences.get(visit.query("fait"), "")
-    return sentence % {"n": visit.language.number(count)} if sentence else ""
+    return sentence(visit, sentences, count)
 
 
 def words(visit: Visit, refusal: Refused) -> str:

@@ -14,10 +14,11 @@ from mailserver.addressbook.card import Card, Value
 from mailserver.addressbook.contentlines import Line
 from mailserver.errors import Reason, Refused
 from webui import headers
+from webui.announcing import done
 from webui.contacts import editing, groups
 from webui.contacts.editing import Draft
 from webui.contacts.place import Around, address_of, around, home, initials, kinds
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 

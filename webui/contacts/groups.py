@@ -12,9 +12,10 @@ from mailserver.addressbook.books import Entry, Stored, href_of
 from mailserver.addressbook.card import Card
 from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
+from webui.announcing import done
 from webui.contacts import editing
 from webui.contacts.place import Around, address_of, around
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.letters import commas
 from webui.rendering import redirect
 from webui.visit import Services, Visit

@@ -8,8 +8,9 @@ from starlette.responses import Response
 from mailserver.addressbook import alike
 from mailserver.addressbook.books import MAX_TITLE, Entry
 from mailserver.errors import Reason, Refused
+from webui.announcing import done
 from webui.contacts.place import Around, address_of, around, home, initials
-from webui.frame import Frame, done, surroundings
+from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
