@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mailserver.mime.replies import correspondents, forward_subject, reply
 from mailserver.store import webmail
-from webui import identities, letters, plaintext, reading, signing
+from webui import drafts, identities, letters, plaintext, reading, signing
 from webui.effort import computed
 from webui.letterpage import Desk, Original, desk
 from webui.letters import MAX_FORWARDS, Letter, listed
@@ -39,7 +39,7 @@ def _opened(visit: Visit, letter: Letter, found: Desk) -> Letter:
 
 
 async def _answer(services: Services, visit: Visit, source: int, *, everybody: bool) -> Beginning:
-    octets, root = await letters.message(services, visit, source, upto=0)
+    octets, root = await drafts.message(services, visit, source, upto=0)
     found = reply(octets, root, visit.principal.owns, everybody=everybody)
     came_to = [one.address for name in ("To", "Cc") for one in correspondents(octets, root, name)]
     sender = await identities.of_recipient(services, visit, came_to)
@@ -60,7 +60,7 @@ async def _reply_all(services: Services, visit: Visit, sources: Sequence[int]) -
 async def _reply_list(services: Services, visit: Visit, sources: Sequence[int]) -> Beginning:
     """To the address where a list takes messages (RFC 2369 section 3.4); where there is none, to everybody."""
     letter, original = await _answer(services, visit, sources[0], everybody=True)
-    octets, root = await letters.message(services, visit, sources[0], upto=0)
+    octets, root = await drafts.message(services, visit, sources[0], upto=0)
     address = origin(octets, root, "", services.settings.domains, "").list_address
     return (replace(letter, to=clean_recipients(address), cc="") if address else letter), original
 
@@ -69,7 +69,7 @@ async def _anew(services: Services, visit: Visit, sources: Sequence[int]) -> Beg
     """A message as a new letter: its recipients, subject, text and files; what our form notes in drafts is not asked,
     in a message that came anybody may have written it."""
     source = sources[0]
-    octets, root = await letters.message(services, visit, source, upto=reading.TEXT_OCTETS)
+    octets, root = await drafts.message(services, visit, source, upto=reading.TEXT_OCTETS)
     to, cc = (listed(correspondents(octets, root, name)) for name in ("To", "Cc"))
     text = await computed(plaintext.weight(root), plaintext.readable, octets, root)
     letter = Letter(
@@ -80,7 +80,7 @@ async def _anew(services: Services, visit: Visit, sources: Sequence[int]) -> Beg
 
 async def _forward(services: Services, visit: Visit, sources: Sequence[int]) -> Beginning:
     source = sources[0]
-    _, root = await letters.message(services, visit, source, upto=reading.TEXT_OCTETS)
+    _, root = await drafts.message(services, visit, source, upto=reading.TEXT_OCTETS)
     stored = await services.store.read(webmail.stored, visit.account_id, source)
     letter = Letter(subject=forward_subject(stored.subject), forwards=(source,), quotes=True)
     return letter, Original(reading.pieces(root))

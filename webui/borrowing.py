@@ -11,9 +11,9 @@ from mailserver.mime import unpack
 from mailserver.mime.compose import Attachment
 from mailserver.store import webmail
 from webui import enclosing, letterpage, reading
+from webui.drafts import keep, kept
 from webui.forms import positive
 from webui.frame import Frame, surround
-from webui.letters import keep, kept
 from webui.query import MAX_QUERY, parse
 from webui.rendering import redirect
 from webui.visit import Services, Visit

@@ -8,7 +8,7 @@ from mailserver.errors import Refused
 from mailserver.identity import ListKind
 from mailserver.mime.compose import Attachment
 from mailserver.mime.replies import correspondents
-from webui import letters
+from webui import drafts, letters
 from webui.letters import Letter
 from webui.recipients import Field
 from webui.visit import Services, Visit
@@ -82,7 +82,7 @@ async def _strangers(services: Services, visit: Visit, letter: Letter, addresses
     if not outside:
         return []
     try:
-        octets, root = await letters.message(services, visit, letter.answers, upto=0)
+        octets, root = await drafts.message(services, visit, letter.answers, upto=0)
     except Refused:
         return []
     before = [one.address for name in ("From", "To", "Cc") for one in correspondents(octets, root, name)]

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from mailserver.store import mailboxes, webmail
-from webui import beginnings, enclosing, letterpage, letters, parking, quoting, sending, signing
+from webui import beginnings, drafts, enclosing, letterpage, letters, parking, quoting, sending, signing
 from webui.announcing import done
+from webui.drafts import keep, kept
 from webui.forms import positive
-from webui.letters import Letter, from_form, keep, kept
+from webui.letters import Letter, from_form
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -113,7 +114,7 @@ async def other_version(services: Services, visit: Visit, letter: Letter) -> int
     """The draft that this letter has become elsewhere; 0: it is in the drafts no more."""
     if not letter.key:
         return 0
-    mine = letters.message_id(services, letter)
+    mine = drafts.message_id(services, letter)
     return await services.store.read(webmail.version_of, visit.account_id, mine)
 
 

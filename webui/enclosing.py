@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from mailserver.errors import Refused
 from mailserver.mime.compose import Attachment
 from mailserver.mime.headers import clean as clean_text
-from webui import headers, letters
+from webui import drafts, headers, letters
 from webui.forms import positive
 from webui.letters import Letter
 from webui.visit import Services, Visit
@@ -22,7 +22,7 @@ async def stored(services: Services, visit: Visit, letter: Letter) -> list[Attac
     if not letter.draft:
         return []
     try:
-        return list((await letters.kept(services, visit, letter.draft)).attachments)
+        return list((await drafts.kept(services, visit, letter.draft)).attachments)
     except Refused:
         return None
 
@@ -62,14 +62,14 @@ async def uploaded(file: UploadFile, content_id: str = "") -> Attachment:
 
 async def whole(services: Services, visit: Visit, content_id: int) -> Attachment:
     """A message of the person as a file. Raises Refused(NOT_FOUND)."""
-    octets, root = await letters.message(services, visit, content_id)
+    octets, root = await drafts.message(services, visit, content_id)
     subject = root.header(octets, "Subject") or "message"
     return Attachment(f"{subject[:100]}.eml", "message/rfc822", octets)
 
 
 async def taken(services: Services, visit: Visit, content_id: int, numbers: Sequence[str]) -> list[Attachment]:
     """Attachments of a message of the person. Raises Refused(NOT_FOUND)."""
-    octets, root = await letters.message(services, visit, content_id)
+    octets, root = await drafts.message(services, visit, content_id)
     wanted = set(numbers)
     return [
         Attachment(part.filename or f"piece-{part.number}", part.type, part.content(octets))

@@ -14,7 +14,7 @@ from mailserver.mime.compose import Attachment
 from mailserver.mime.replies import quote
 from mailserver.store import webmail
 from mailserver.store.webmail import Stored
-from webui import htmlview, letters, plaintext, reading
+from webui import drafts, htmlview, plaintext, reading
 from webui.effort import computed
 from webui.letters import Letter, Quoted
 from webui.visit import Services, Visit
@@ -68,7 +68,7 @@ async def _source(services: Services, visit: Visit, content_id: int, *, whole: b
     upto = None if whole else reading.TEXT_OCTETS
     try:
         stored = await services.store.read(webmail.stored, visit.account_id, content_id)
-        octets, root = await letters.message(services, visit, content_id, upto=upto)
+        octets, root = await drafts.message(services, visit, content_id, upto=upto)
     except Refused:
         return None
     return Source(stored, octets, root)

@@ -18,11 +18,12 @@ from mailserver.rules import Denied
 from mailserver.store import blobs, messages, outbox, sessions, webmail
 from mailserver.store.outbox import Terms
 from mailserver.store.spool import Notify
-from webui import identities, letterpage, letters, quoting
+from webui import drafts, identities, letterpage, quoting
 from webui.announcing import done
 from webui.checking import doubts
+from webui.drafts import kept
 from webui.frame import Frame, surroundings
-from webui.letters import Letter, kept, listed
+from webui.letters import Letter, listed
 from webui.recipients import Field, merged, refusal_text, spoken
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -55,7 +56,7 @@ async def confirm(services: Services, visit: Visit) -> Response:
     if choice == "separes":
         letter = replace(letter, apart=True)
     if letter != draft.letter:
-        letter = await letters.keep(services, visit, letter, draft.attachments)
+        letter = await drafts.keep(services, visit, letter, draft.attachments)
     return await send(services, visit, letter, draft.attachments, asked=True)
 
 
@@ -144,7 +145,7 @@ async def _prepared(
     final = replace(letter, to=shown["a"], cc=shown["cc"], bcc=shown["cci"])
     sender = await identities.correspondent(services, visit, letter)
     quoted = await quoting.quoted(services, visit, letter)
-    octets = await letters.written(services, visit, final, attachments, sender, quoted, draft=False)
+    octets = await drafts.written(services, visit, final, attachments, sender, quoted, draft=False)
     if len(octets) > services.settings.limits.message_size:
         raise Refused(Reason.TOO_BIG)
     terms = Terms(

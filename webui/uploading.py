@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
-from webui import compose, enclosing, headers, letterpage, letters, reading
-from webui.letters import Letter, from_form, keep, kept
+from webui import compose, drafts, enclosing, headers, letterpage, letters, reading
+from webui.drafts import keep, kept
+from webui.letters import Letter, from_form
 from webui.visit import Services, Visit
 
 OFTEN, SELDOM = 10, 60
@@ -38,7 +39,7 @@ async def add(services: Services, visit: Visit) -> Response:
     wanted = Letter(draft=visit.form.number("brouillon"), key=visit.form.text("cle")[:64])
     content_id = "".join(char for char in visit.form.text("cid")[:MAX_CID] if char.isalnum() or char in "-.@")
     try:
-        before = await kept(services, visit, wanted.draft) if wanted.draft else letters.Kept(wanted, ())
+        before = await kept(services, visit, wanted.draft) if wanted.draft else drafts.Kept(wanted, ())
         if visit.form.oversize or not visit.form.files:
             raise Refused(Reason.TOO_BIG)
         added = [await enclosing.uploaded(file, content_id) for file in visit.form.files[:1]]
@@ -95,7 +96,7 @@ async def _refusal(services: Services, visit: Visit, letter: Letter, refusal: Re
 async def picture(services: Services, visit: Visit) -> Response:
     """GET /ecrire/{draft}/image?cid=: a picture that the text of a draft shows."""
     wanted = visit.query("cid")
-    octets, root = await letters.message(services, visit, int(visit.request.path_params["draft"]))
+    octets, root = await drafts.message(services, visit, int(visit.request.path_params["draft"]))
     part = next((one for one in root.walk() if wanted and one.content_id == wanted and one.number), None)
     content = part.content(octets) if part is not None and part.size <= 2 * reading.INLINE_OCTETS else b""
     if part is None or part.type not in headers.INLINE_TYPES or not content:
