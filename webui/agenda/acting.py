@@ -6,7 +6,7 @@ from mailserver.calendars import editing, events
 from mailserver.calendars.editing import SCOPES
 from mailserver.errors import BadSyntax, Reason, Refused
 from webui.agenda import keeping, views, words
-from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read_one, scope_of, steps_of, view_of
+from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
 from webui.agenda.keeping import home
 from webui.visit import Services, Visit
 
@@ -17,7 +17,7 @@ async def move(services: Services, visit: Visit) -> Response:
     """POST /agenda/evenement/{item}/deplacer: later or longer by minutes; asks which occurrences if several."""
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, key_of(visit.form.text("le")))
-    before, shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
+    before, shown, recurs = await read(visit, found)
     check_own(visit, found, shown)
     after = events.moved(before, _signed(visit, "minutes"), _signed(visit, "duree"))
     if recurs and found.key and visit.form.text("portee") not in SCOPES:
@@ -30,20 +30,8 @@ async def move(services: Services, visit: Visit) -> Response:
         return services.pages.answer(visit, "agenda/move.html", page)
     if visit.form.text("etag") != found.row.etag:
         raise Refused(Reason.CONFLICT)
-    scope = scope_of(visit) if recurs and found.key else editing.ALL
-    changed = await keeping.computed(
-        visit,
-        editing.change,
-        found.text,
-        found.key,
-        scope,
-        after,
-        words.zone_of(visit).key,
-        keeping.moment(visit),
-        lambda: services.clock.token(16).hex(),
-    )
-    steps = await keeping.computed(visit, steps_of, found, found.shelf.id, changed)
-    token = await keeping.store(services, visit, steps) if steps else ""
+    scope = scope_of(visit, found, recurs)
+    token = await write(services, visit, found, found.shelf.id, scope, after)
     return answer(visit, "deplace", token, after.start.date())
 
 
@@ -51,7 +39,7 @@ async def ask_erase(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}/supprimer."""
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, key_of(visit.query("le")))
-    draft, _shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
+    draft, _shown, recurs = await read(visit, found)
     if found.shelf.read_only:
         raise Refused(Reason.READ_ONLY)
     view = view_of(visit, visit.query("vue"))
@@ -71,8 +59,8 @@ async def erase(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.READ_ONLY)
     if visit.form.text("etag") != found.row.etag:
         raise Refused(Reason.CONFLICT)
-    draft, _shown, recurs = await keeping.computed(visit, read_one, found.text, found.key, words.zone_of(visit).key)
-    scope = scope_of(visit) if recurs and found.key else editing.ALL
+    draft, _shown, recurs = await read(visit, found)
+    scope = scope_of(visit, found, recurs)
     changed = await keeping.computed(visit, editing.erase, found.text, found.key, scope, keeping.moment(visit))
     step = await keeping.computed(visit, keeping.step, found.shelf.id, found.row.href, found.row.etag, changed.text)
     token = await keeping.store(services, visit, [step])

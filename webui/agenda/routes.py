@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import acting, event, manage, transfer, views
+from webui.agenda import acting, event, form, manage, transfer, views
 from webui.doors import Doors
 
 
@@ -43,12 +43,12 @@ def simple(doors: Doors) -> Sequence[BaseRoute]:
 def _events(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
-        Route("/nouveau", visit(event.begin), methods=["GET"]),
-        Route("/nouveau", visit(event.create), methods=["POST"]),
+        Route("/nouveau", visit(form.begin), methods=["GET"]),
+        Route("/nouveau", visit(form.create), methods=["POST"]),
         Route("/annuler", visit(acting.undo), methods=["POST"]),
         Route("/evenement/{item}", visit(event.show)),
-        Route("/evenement/{item}/modifier", visit(event.edit), methods=["GET"]),
-        Route("/evenement/{item}/modifier", visit(event.save), methods=["POST"]),
+        Route("/evenement/{item}/modifier", visit(form.edit), methods=["GET"]),
+        Route("/evenement/{item}/modifier", visit(form.save), methods=["POST"]),
         Route("/evenement/{item}/deplacer", visit(acting.move), methods=["POST"]),
         Route("/evenement/{item}/supprimer", visit(acting.ask_erase), methods=["GET"]),
         Route("/evenement/{item}/supprimer", visit(acting.erase), methods=["POST"]),
