@@ -117,7 +117,7 @@ class Submission:
         utf8: bool = False,
         save_to_sent: bool = False,
         resent: bool = False,
-        copy: "Copy | None" = None,
+        copy: Copy | None = None,
         within: Callable[[Tx], None] | None = None,
     ) -> str:
         """Send a message; its identifier once everything is committed and synced.
@@ -134,9 +134,7 @@ class Submission:
         named: dict[int, None] = {}
         if principal is not None:
             principal = await self._current(principal)
-            await self.check_sender(principal, reverse_path)
-            named = {} if resent else await self._check_authors(principal, written)
-            named |= await self._boxes(principal, [reverse_path] if reverse_path else (), Reason.SENDER_NOT_OWNED)
+            named = await self._in_whose_name(principal, reverse_path, written, resent=resent)
         self._check_limits(recipients, octets)
         route = await self.route(principal, recipients)
         now = self._clock.now()
@@ -148,10 +146,9 @@ class Submission:
             now=now,
         )
         header = completed_header(octets, written, added)
-        signature = await self._sign(header, octets, written, int(now)) if route.leaves else b""
-        await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
-        rest = (b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :])
-        whole = b"".join((return_path(reverse_path), trace or self._own_trace(name, now), signature, header, *rest))
+        top = (return_path(reverse_path), trace or self._own_trace(name, now))
+        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves)
+        kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
         options = Options(
             name=name,
             account_id=principal.account_id if principal else 0,
@@ -160,33 +157,12 @@ class Submission:
             envid=envid,
             utf8=_needs_utf8(reverse_path, route, header if utf8 else b""),
         )
-        kept = b""
-        if save_to_sent and principal is not None:
-            await asyncio.sleep(0)
-            own = (copy.octets,) if copy and copy.octets else (octets[: written.header_end], *rest)
-            kept = b"".join((added, *own))
-        sender = Sender.person(principal) if principal else None
-        envelope = Envelope(reverse_path, route.local, sender)
+        envelope = Envelope(reverse_path, route.local, Sender.person(principal) if principal else None)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
         addresses = [one if isinstance(one, str) else one.address for one in recipients]
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
-
-        def unit(tx: Tx, sent: blobs.Prepared | None) -> list[str]:
-            if within is not None:
-                within(tx)
-            return submit_unit(
-                tx,
-                parts,
-                sent,
-                options.account_id,
-                self._settings.outbound.lifetime,
-                tuple(named),
-                name,
-                step,
-                copy.box if copy else 0,
-            )
-
-        await self._commit(parts, kept, unit)
+        lifetime = self._settings.outbound.lifetime
+        await self._commit(_Departure(parts, step, lifetime, tuple(named), copy.box if copy else 0, within), kept)
         log.info(
             "submitted",
             id=name,
@@ -224,9 +200,9 @@ class Submission:
         route = await self.route(None, recipients)
         now = self._clock.now()
         name = spool.new_name(self._clock)
+        top = (return_path(""), self._own_trace(name, now))
         header = completed_header(octets, written, b"")
-        signature = await self._sign(header, octets, written, int(now)) if route.leaves else b""
-        whole = b"".join((return_path(""), self._own_trace(name, now), signature, octets))
+        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves)
         return await self._delivery.parts(Envelope("", route.local), whole, Options(name=name), route.remote)
 
     async def _current(self, principal: Principal) -> Principal:
@@ -236,14 +212,22 @@ class Submission:
             raise Refused(Reason.SUSPENDED, "Your account may not send")
         return current
 
-    async def _check_authors(self, principal: Principal, written: Written) -> dict[int, None]:
-        """What readers will see as the author must be this person, or a functional box that they may send for.
+    async def _in_whose_name(
+        self, principal: Principal, reverse_path: str, written: Written, *, resent: bool
+    ) -> dict[int, None]:
+        """The functional boxes in whose name it goes, the author's first (RFC 6409 section 6.1).
 
-        The boxes (RFC 6409 section 6.1). Raises Refused(FORBIDDEN), Temporary.
+        What the envelope and readers see as the sender must be this person, or a box that they may send for; the
+        author of what is `resent` may be anybody. Raises Refused(SENDER_NOT_OWNED | FORBIDDEN), Temporary.
         """
+        senders = [reverse_path] if reverse_path else []
+        envelope = await self._boxes(principal, senders, Reason.SENDER_NOT_OWNED)
+        if resent:
+            return envelope
         if written.from_fields > 1:
             raise Refused(Reason.FORBIDDEN, "More than one From field")
-        return await self._boxes(principal, (*written.authors, *written.senders), Reason.FORBIDDEN)
+        authors = await self._boxes(principal, (*written.authors, *written.senders), Reason.FORBIDDEN)
+        return authors | envelope
 
     def _check_limits(self, recipients: Sequence[str | Target], octets: bytes) -> None:
         if not recipients:
@@ -357,6 +341,14 @@ class Submission:
         """The trace of a message that came by no SMTP; it does not tell where the person's browser is."""
         return f"Received: by {self._settings.name} with HTTP id {name};\r\n\t{dates.write(now)}\r\n".encode()
 
+    async def _leaving(
+        self, top: tuple[bytes, bytes], header: bytes, octets: bytes, written: Written, now: int, *, signed: bool
+    ) -> bytes:
+        """The octets that leave: return path and trace, a signature where it is `signed`, the header, the body."""
+        signature = await self._sign(header, octets, written, now) if signed else b""
+        await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
+        return b"".join((*top, signature, header, *_rest(octets, written)))
+
     async def _sign(self, header: bytes, octets: bytes, written: Written, now: int) -> bytes:
         if self._signer is None:
             return b""
@@ -365,45 +357,60 @@ class Submission:
             domain = self._settings.domain
         return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
 
-    async def _commit(
-        self, parts: Sequence[Part], kept: bytes, unit: Callable[[Tx, blobs.Prepared | None], list[str]]
-    ) -> None:
+    async def _commit(self, departure: "_Departure", kept: bytes) -> None:
+        """`kept`: the copy for Sent; empty for none."""
         sent = await self._delivery.prepare(kept) if kept else None
-        async with self._delivery.discarding(*(part.prepared for part in parts), sent):
-            unused = await self._store.write(unit, sent)
+        async with self._delivery.discarding(*(part.prepared for part in departure.parts), sent):
+            unused = await self._store.write(departure.unit, sent)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
 
 
-def submit_unit(
-    tx: Tx,
-    parts: Sequence[Part],
-    sent: blobs.Prepared | None,
-    account_id: int,
-    lifetime: int,
-    named: tuple[int, ...] = (),
-    name: str = "",
-    trace: Trace | None = None,
-    copy_box: int = 0,
-) -> list[str]:
-    """Local appearances, queue rows and the copy in Sent. Returns files that turned out not to be needed.
+@dataclass(frozen=True, slots=True)
+class _Departure:
+    """What one unit commits: local appearances, queue rows, the copy in Sent, the trace."""
 
-    `named`: the functional boxes in whose name it goes: who sent it is put on record there, and the copy is theirs.
-    `copy_box`: a mailbox of the sender that the copy goes to instead, if it is still there.
-    Raises Refused(FORBIDDEN) when the right to do so has just gone.
-    """
-    boxes.sent(tx, account_id, named, name)
-    _, unused, _ = deliver_parts(tx, parts, {}, lifetime, trace)
-    if sent is not None:
-        sent_id, used = messages.store_content(tx, sent)
-        owner = named[0] if named else account_id
-        if copy_box and any(box.id == copy_box for box in mailboxes.listing(tx, account_id)):
-            messages.place(tx, account_id, copy_box, sent_id, sent.size, SEEN)
-        else:
-            messages.place(tx, owner, _sent_box(tx, owner), sent_id, sent.size, SEEN)
-        if sent.file is not None and not used:
-            unused.append(sent.file)
-    return unused
+    parts: Sequence[Part]
+    step: Trace
+    lifetime: int
+    named: tuple[int, ...]
+    """The functional boxes in whose name it goes: who sent it is put on record there, and the copy is theirs."""
+    copy_box: int
+    """A mailbox of the sender that the copy goes to instead, if it is still there."""
+    within: Callable[[Tx], None] | None
+
+    def unit(self, tx: Tx, sent: blobs.Prepared | None) -> list[str]:
+        """Returns files that turned out not to be needed.
+
+        Raises Refused(FORBIDDEN) when the right to send for a box has just gone, and what `within` raises.
+        """
+        if self.within is not None:
+            self.within(tx)
+        account_id = self.step.account_id
+        boxes.sent(tx, account_id, self.named, self.step.name)
+        _, unused, _ = deliver_parts(tx, self.parts, {}, self.lifetime, self.step)
+        if sent is not None:
+            sent_id, used = messages.store_content(tx, sent)
+            owner = self.named[0] if self.named else account_id
+            if self.copy_box and any(box.id == self.copy_box for box in mailboxes.listing(tx, account_id)):
+                messages.place(tx, account_id, self.copy_box, sent_id, sent.size, SEEN)
+            else:
+                messages.place(tx, owner, _sent_box(tx, owner), sent_id, sent.size, SEEN)
+            if sent.file is not None and not used:
+                unused.append(sent.file)
+        return unused
+
+
+def _rest(octets: bytes, written: Written) -> tuple[bytes, memoryview]:
+    """What follows the header's fields: the blank line, made where there is none, and the body."""
+    return b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :]
+
+
+async def _copy_of(octets: bytes, written: Written, added: bytes, copy: Copy | None) -> bytes:
+    """The sender's own: with the fields that do not leave."""
+    await asyncio.sleep(0)
+    own = (copy.octets,) if copy and copy.octets else (octets[: written.header_end], *_rest(octets, written))
+    return b"".join((added, *own))
 
 
 def _sent_box(tx: Tx, account_id: int) -> int:
