@@ -7,14 +7,14 @@ the rest.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.completion import Written, completed_header, missing_fields, read, resent_fields
-from mailserver.deliver import Delivery, Envelope, Part, Recipient, deliver_parts
+from mailserver.deliver import Delivery, Envelope, Part, deliver_parts
 from mailserver.dkim import Signer
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
@@ -22,9 +22,10 @@ from mailserver.identity import Directory, Principal, State
 from mailserver.mime import compose, dates, fields
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import return_path
-from mailserver.rules import Denied, Sender
+from mailserver.routing import Route, Routing
+from mailserver.rules import Sender
 from mailserver.settings import Settings, SettingsError
-from mailserver.store import blobs, mailboxes, messages, personal_lists, spool
+from mailserver.store import blobs, mailboxes, messages, spool
 from mailserver.store.access import boxes
 from mailserver.store.flags import SEEN
 from mailserver.store.spool import Options, Target
@@ -34,19 +35,6 @@ from mailserver.store.transactions import Store, Tx
 log = structlog.get_logger("submit")
 
 SENT = "\\Sent"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a message goes."""
-
-    local: tuple[Recipient, ...]
-    remote: tuple[Target, ...]
-
-    @property
-    def leaves(self) -> bool:
-        """True when somebody elsewhere gets it: directly, or as a member of a list."""
-        return bool(self.remote) or any(one.remote for one in self.local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +67,7 @@ class Submission:
         self._folder = settings.data / "blobs"
         self._domains = frozenset(domain.lower() for domain in settings.domains)
         self._signer = _signer(settings)
+        self.routing = Routing(settings=settings, store=store, delivery=delivery)
 
     async def check_sender(self, principal: Principal, reverse_path: str) -> None:
         """May this person use this envelope sender: their own, or that of a functional box in whose name they may send?
@@ -136,7 +125,7 @@ class Submission:
             principal = await self._current(principal)
             named = await self._in_whose_name(principal, reverse_path, written, resent=resent)
         self._check_limits(recipients, octets)
-        route = await self.route(principal, recipients)
+        route = await self.routing.route(principal, recipients)
         now = self._clock.now()
         name = name or spool.new_name(self._clock)
         added = missing_fields(
@@ -197,7 +186,7 @@ class Submission:
         So a notice and what says that it went out are committed together. Raises as `submit`.
         """
         written = read(octets)
-        route = await self.route(None, recipients)
+        route = await self.routing.route(None, recipients)
         now = self._clock.now()
         name = spool.new_name(self._clock)
         top = (return_path(""), self._own_trace(name, now))
@@ -236,98 +225,6 @@ class Submission:
             raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
         if len(octets) > self._settings.limits.message_size:
             raise Refused(Reason.TOO_BIG, "Message too big")
-
-    async def route(self, principal: Principal | None, recipients: Sequence[str | Target], size: int = 0) -> Route:
-        """Part the recipients in ours and others'; a person's own lists are replaced by their members.
-
-        Asks whether this person may write to each. `principal` None: the service itself, which may.
-        Raises Refused and Denied with the address in front, Temporary.
-        """
-        sender = Sender.person(principal) if principal else None
-        local: list[Recipient] = []
-        remote: list[Target] = []
-        for recipient in recipients:
-            target = Target(recipient) if isinstance(recipient, str) else recipient
-            try:
-                await self._take(principal, sender, target, size, local, remote)
-            except Denied as denied:
-                raise denied.about(target.address) from None
-            except Refused as refusal:
-                raise Refused(refusal.reason, f"{target.address}: {refusal.text}") from None
-        if len(local) + len(remote) > self._settings.limits.recipients:
-            raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
-        return Route(tuple(local), tuple(remote))
-
-    async def recipient(self, principal: Principal, address: str, size: int = 0) -> Recipient | None:
-        """One recipient as soon as it is named; None: somebody elsewhere, or a list of the person's own.
-
-        Raises Refused, Denied, Temporary.
-        """
-        local: list[Recipient] = []
-        await self._take(principal, Sender.person(principal), Target(address), size, local, [])
-        return next((one for one in local if one.address == address), None)
-
-    async def _take(
-        self,
-        principal: Principal | None,
-        sender: Sender | None,
-        target: Target,
-        size: int,
-        local: list[Recipient],
-        remote: list[Target],
-    ) -> None:
-        """Put one recipient where it belongs. Raises Refused, Denied, Temporary."""
-        members = await self._own_list(principal, target.address)
-        if members is not None:
-            await self._take_members(principal, sender, replace(target, orcpt=""), members, size, local, remote)
-        elif self._delivery.is_local(target.address):
-            local.append(await self._delivery.resolve(target.address, size, sender))
-        else:
-            await self._delivery.check_outside(sender)
-            remote.append(target)
-
-    async def _take_members(
-        self,
-        principal: Principal | None,
-        sender: Sender | None,
-        target: Target,
-        members: Sequence[str],
-        size: int,
-        local: list[Recipient],
-        remote: list[Target],
-    ) -> None:
-        """The members of a person's own list. One that takes no mail now is left out and logged; a rule refuses all.
-
-        Raises Refused(NO_SUCH_RECIPIENT) when nobody is left.
-        """
-        before = len(local) + len(remote)
-        for member in members:
-            try:
-                if self._delivery.is_local(member):
-                    local.append(await self._delivery.resolve(member, size, sender))
-                else:
-                    await self._delivery.check_outside(sender)
-                    remote.append(replace(target, address=member))
-            except Denied as denied:
-                raise denied.about(member) from None
-            except Refused as refusal:
-                log.info("personal list member left out", account=principal and principal.account_id, why=refusal.text)
-        if len(local) + len(remote) == before:
-            raise Refused(Reason.NO_SUCH_RECIPIENT, "Nobody on this list can receive")
-
-    async def _own_list(self, principal: Principal | None, address: str) -> Sequence[str] | None:
-        """The members behind `login+liste.key@domain` of the person themselves; None for any other address."""
-        local, _, domain = fold_login(address).rpartition("@")
-        base, _, detail = local.partition("+")
-        if principal is None or not detail.startswith(personal_lists.PREFIX) or domain not in self._domains:
-            return None
-        if base != principal.login.casefold() and not principal.owns(f"{base}@{self._settings.domain}"):
-            return None
-        key = detail.removeprefix(personal_lists.PREFIX)
-        members = await self._store.read(personal_lists.members_of, principal.account_id, key)
-        if members is None:
-            raise Refused(Reason.NO_SUCH_RECIPIENT, "You have no list of this name")
-        return members
 
     def _author(self, principal: Principal | None) -> bytes:
         """From for a message that has none."""

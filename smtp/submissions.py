@@ -48,7 +48,7 @@ class Submissions:
         """Whom that comes to is looked up now, so that a mistyped name is told at once. Raises Refused, Temporary."""
         assert client.principal is not None
         assert transaction.mail is not None
-        return await self._submission.recipient(client.principal, rcpt.forward_path, transaction.mail.size)
+        return await self._submission.routing.recipient(client.principal, rcpt.forward_path, transaction.mail.size)
 
     async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
         """Submit. Raises Refused, Temporary."""

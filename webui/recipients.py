@@ -120,7 +120,7 @@ async def _address(services: Services, visit: Visit, typed: str) -> Corresponden
         return Question(typed, _("« %(typed)s » n’est pas une adresse.") % {"typed": typed})
     shown = parsed.display
     try:
-        await services.submission.route(visit.principal, [str(parsed)])
+        await services.submission.routing.route(visit.principal, [str(parsed)])
     except Denied as denied:
         return Question(typed, spoken(visit, denied))
     except Refused as refusal:
