@@ -4,6 +4,7 @@ import threading
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -48,6 +49,18 @@ def worker(house: House) -> Outbox:
     return house.outbox()
 
 
+def write(browser: Visitor, **fields: str) -> httpx.Response:
+    """A new letter, and its button Send."""
+    browser.get("/s/ecrire")
+    return send(browser, None, **fields)
+
+
+def let_leave(house: House, worker: Outbox, seconds: int = 11) -> None:
+    """Time passes, the ten seconds at least; then a worker looks."""
+    house.clock.ahead += seconds
+    house.run(worker.round())
+
+
 def received(house: House, person: Principal, subject: str) -> int:
     return house.subjects(person, "INBOX").count(subject)
 
@@ -63,14 +76,12 @@ def number_of(house: House, person: Principal) -> int:
 def test_letter_leaves_when_its_seconds_are_over(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:
-    browser.get("/s/ecrire")
-    text = send(browser, a=zoe.login, objet="Dix secondes", texte="x").text
+    text = write(browser, a=zoe.login, objet="Dix secondes", texte="x").text
     assert "Envoi dans 10 secondes" in text
     assert house.subjects(person, "Drafts") == []
     house.run(worker.round())
     assert received(house, zoe, "Dix secondes") == 0
-    house.clock.ahead += 11
-    house.run(worker.round())
+    let_leave(house, worker)
     assert received(house, zoe, "Dix secondes") == 1
     assert house.subjects(person, "Sent") == ["Dix secondes"]
     sent = scan(house.octets(person, "Sent"))
@@ -89,24 +100,20 @@ def test_called_back_is_the_latest_draft(
     assert "de nouveau un brouillon" in answer.text
     assert "dernier</textarea>" in answer.text
     assert "ailleurs@exemple.org" in form(browser)["a"]
-    house.clock.ahead += 60
-    house.run(worker.round())
+    let_leave(house, worker, 60)
     assert received(house, zoe, "Non") == 0
     assert house.subjects(person, "Drafts") == ["Non"]
     send(browser)  # and it may be sent after all, once
-    house.clock.ahead += 60
-    house.run(worker.round())
+    let_leave(house, worker, 60)
     assert received(house, zoe, "Non") == 1
 
 
 def test_too_late_to_call_back(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="Trop tard", texte="x")
+    write(browser, a=zoe.login, objet="Trop tard", texte="x")
     number = number_of(house, person)
-    house.clock.ahead += 11
-    house.run(worker.round())
+    let_leave(house, worker)
     answer = browser.post(f"/s/envois/{number}", {"faire": "annuler"})
     assert "trop tard" in answer.text
     state = browser.http.get(f"/s/envois/{number}/etat?brouillon=1").json()
@@ -114,8 +121,7 @@ def test_too_late_to_call_back(
 
 
 def test_nobody_calls_back_anothers_letter(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="À moi", texte="x")
+    write(browser, a=zoe.login, objet="À moi", texte="x")
     number = number_of(house, person)
     other = house.visitor()
     other.log_in(zoe.login)
@@ -147,8 +153,7 @@ def test_planned_letter_is_listed_moved_and_leaves(
     house.clock.ahead += noon.timestamp() - house.clock.now() + 60
     house.run(worker.round())
     assert received(house, zoe, "Demain midi") == 0
-    house.clock.ahead += 6 * 3600
-    house.run(worker.round())
+    let_leave(house, worker, 6 * 3600)
     assert received(house, zoe, "Demain midi") == 1
 
 
@@ -180,8 +185,7 @@ def test_planned_letter_may_leave_now(house: House, person: Principal, browser: 
 
 
 def test_several_workers_send_once(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="Course", texte="x")
+    write(browser, a=zoe.login, objet="Course", texte="x")
     house.clock.ahead += 11
     threads = [threading.Thread(target=lambda: house.run(house.outbox().round())) for _ in range(4)]
     for thread in threads:
@@ -196,15 +200,13 @@ def test_worker_that_dies_leaves_the_letter_to_another(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:
     """Killed before the commit: nothing has happened, and when its lease is over somebody else sends it, once."""
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="Orphelin", texte="x")
+    write(browser, a=zoe.login, objet="Orphelin", texte="x")
     number = number_of(house, person)
     house.clock.ahead += 11
     assert house.store.write_now(outbox.take, number) is not None  # and no more is heard of it
     house.run(worker.round())
     assert received(house, zoe, "Orphelin") == 0
-    house.clock.ahead += outbox.LEASE + 1
-    house.run(worker.round())
+    let_leave(house, worker, outbox.LEASE + 1)
     assert received(house, zoe, "Orphelin") == 1
 
 
@@ -212,13 +214,11 @@ def test_worker_that_was_only_slow_does_not_send_again(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:
     """Two hold the same letter: the unit of the second finds no row, and does nothing."""
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="Lent", texte="x")
+    write(browser, a=zoe.login, objet="Lent", texte="x")
     house.clock.ahead += 11
     slow = house.store.write_now(outbox.take, number_of(house, person))
     assert slow is not None
-    house.clock.ahead += outbox.LEASE + 1
-    house.run(worker.round())
+    let_leave(house, worker, outbox.LEASE + 1)
     with pytest.raises(Refused):
         house.run(worker._send(slow))
     assert received(house, zoe, "Lent") == 1
@@ -227,8 +227,7 @@ def test_worker_that_was_only_slow_does_not_send_again(
 def test_call_back_and_departure_at_once_do_one_of_the_two(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="Ou bien", texte="x")
+    write(browser, a=zoe.login, objet="Ou bien", texte="x")
     house.clock.ahead += 11
     waiting = house.store.write_now(outbox.take, number_of(house, person))
     assert waiting is not None
@@ -243,13 +242,11 @@ def test_content_of_a_waiting_letter_is_not_collected(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:
     """It is in no mailbox; the row keeps it alive, and lets go of it afterwards."""
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="Gardé", texte="x")
+    write(browser, a=zoe.login, objet="Gardé", texte="x")
     (waiting,) = house.store.read_now(outbox.listing, person.account_id)
     house.store.write_now(collect.collect, int(house.clock.now()) + 10)
     assert house.store.read_now(outbox.octets, waiting, house.settings.data / "blobs")
-    house.clock.ahead += 11
-    house.run(worker.round())
+    let_leave(house, worker)
     assert received(house, zoe, "Gardé") == 1
 
 
@@ -260,12 +257,10 @@ def test_letter_that_cannot_leave_is_a_draft_again_and_its_author_is_told(
     house: House, person: Principal, browser: Visitor, worker: Outbox
 ) -> None:
     gone = house.person("Léon", f"Parti-{len(_counter)}")
-    browser.get("/s/ecrire")
-    send(browser, a=gone.login, objet="Perdu", texte="mon texte")
+    write(browser, a=gone.login, objet="Perdu", texte="mon texte")
     (waiting,) = house.store.read_now(outbox.listing, person.account_id)
     house.store.write_now(accounts.suspend, gone.account_id, "", False)
-    house.clock.ahead += 11
-    house.run(worker.round())
+    let_leave(house, worker)
     assert house.store.read_now(outbox.count, person.account_id) == 0
     assert house.subjects(person, "Drafts") == ["Perdu"]
     notice = house.octets(person, "INBOX")
@@ -285,8 +280,7 @@ def test_letter_waits_while_the_directory_is_out_of_reach(
     worker: Outbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    browser.get("/s/ecrire")
-    send(browser, a=zoe.login, objet="Patience", texte="x")
+    write(browser, a=zoe.login, objet="Patience", texte="x")
     house.clock.ahead += 11
 
     async def away(account_id: int) -> Principal | None:
@@ -297,8 +291,7 @@ def test_letter_waits_while_the_directory_is_out_of_reach(
         house.run(worker.round())
     assert received(house, zoe, "Patience") == 0
     assert house.store.read_now(outbox.count, person.account_id) == 1
-    house.clock.ahead += 61
-    house.run(worker.round())
+    let_leave(house, worker, 61)
     assert received(house, zoe, "Patience") == 1
 
 
@@ -309,10 +302,8 @@ def test_one_copy_for_each_recipient(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:
     marc = house.person("Marc", f"Second-{len(_counter)}")
-    browser.get("/s/ecrire")
-    send(browser, a=f"{zoe.login}, {marc.login}", objet="Chacun", texte="x", separes="on")
-    house.clock.ahead += 11
-    house.run(worker.round())
+    write(browser, a=f"{zoe.login}, {marc.login}", objet="Chacun", texte="x", separes="on")
+    let_leave(house, worker)
     for one, other in ((zoe, marc), (marc, zoe)):
         octets = house.octets(one, "INBOX")
         root = unpack(scan(octets).parts)
@@ -329,8 +320,7 @@ def test_copies_that_have_left_are_not_sent_again(
 ) -> None:
     """Killed between two copies: the next worker goes on with those who have none."""
     marc = house.person("Marc", f"Tiers-{len(_counter)}")
-    browser.get("/s/ecrire")
-    send(browser, a=f"{zoe.login}, {marc.login}", objet="À moitié", texte="x", separes="on")
+    write(browser, a=f"{zoe.login}, {marc.login}", objet="À moitié", texte="x", separes="on")
     house.clock.ahead += 11
     waiting = house.store.write_now(outbox.take, number_of(house, person))
     assert waiting is not None
@@ -341,8 +331,7 @@ def test_copies_that_have_left_are_not_sent_again(
     house.store.write_now(half)
     with pytest.raises(Refused):
         house.store.write_now(outbox.call_back, person.account_id, waiting.id)
-    house.clock.ahead += outbox.LEASE + 1
-    house.run(worker.round())
+    let_leave(house, worker, outbox.LEASE + 1)
     assert received(house, zoe, "À moitié") == 0  # it counted as reached
     assert received(house, marc, "À moitié") == 1
 
@@ -356,8 +345,7 @@ def test_copy_goes_where_its_author_wants(
         browser.post(
             "/m/ecrire", form(browser, a=zoe.login, objet=subject, texte="x", copie=str(folder), faire="envoyer")
         )
-        house.clock.ahead += 11
-        house.run(worker.round())
+        let_leave(house, worker)
         assert received(house, zoe, subject) == 1
     assert house.subjects(person, "Archive") == ["Rangé"]
     assert house.subjects(person, "Sent") == []
@@ -372,8 +360,7 @@ def test_letter_of_a_functional_box(
     browser.get("/s/ecrire")
     assert f'value="{address} part"' in browser.text
     send(browser, a=zoe.login, objet="Du secrétariat", texte="x", de=f"{address} part")
-    house.clock.ahead += 11
-    house.run(worker.round())
+    let_leave(house, worker)
     octets = house.octets(zoe, "INBOX")
     root = unpack(scan(octets).parts)
     assert root.header(octets, "From") == f"Secrétariat <{address}>"
@@ -394,10 +381,8 @@ def _box(tx: Tx, address: str, member: str) -> None:
 
 
 def test_report_of_delivery_is_asked_for(house: House, person: Principal, browser: Visitor, worker: Outbox) -> None:
-    browser.get("/s/ecrire")
-    send(browser, a="loin@exemple.org", objet="Remise", texte="x", remise="on")
-    house.clock.ahead += 11
-    house.run(worker.round())
+    write(browser, a="loin@exemple.org", objet="Remise", texte="x", remise="on")
+    let_leave(house, worker)
 
     def notify(tx: Tx) -> int:
         wanted = select(queued_recipient.c.notify).where(queued_recipient.c.address == "loin@exemple.org")
