@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from mailserver.identity import Principal
+from mailserver.identity import Principal, Role
 from tests.webui.browser import launch
 from tests.webui.house import House, Visitor
+from tests.webui.secondstep import Phone, set_up
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,19 @@ def emma(house: House) -> Principal:
 @pytest.fixture(scope="module")
 def marc(house: House) -> Principal:
     return house.person("Marc", "Martin")
+
+
+@pytest.fixture(scope="module")
+def administrator(house: House) -> Principal:
+    return house.person("Ada", "Chef", Role.ADMIN)
+
+
+@pytest.fixture(scope="module")
+def phone(house: House, administrator: Principal) -> Phone:
+    """The administrator's, which shows their codes."""
+    visitor = house.visitor()
+    visitor.log_in(administrator.login)
+    return set_up(house, visitor)[0]
 
 
 @pytest.fixture(scope="module")

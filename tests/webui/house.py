@@ -24,7 +24,7 @@ from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.outbox import Outbox
 from mailserver.sasl import Secret
-from mailserver.settings import Settings
+from mailserver.settings import FILE_NAME, Settings
 from mailserver.store import mailboxes, messages, migrate, sessions, spool
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.store.transactions import Store, Tx
@@ -61,6 +61,8 @@ class House:
         make_certificate(
             folder / "tls" / "cert.pem", folder / "tls" / "key.pem", [DOMAIN], datetime.datetime.now(datetime.UTC)
         )
+        # What a process of its own reads: a job's.
+        (folder / FILE_NAME).write_text(f'domain = "{DOMAIN}"\n')
         shutil.copy(template, folder / "data" / "mail.db")
         self.settings = Settings.model_validate(
             {

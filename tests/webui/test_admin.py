@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,13 @@ from directory import rosters
 from directory.rosters import House as Lists
 from directory.rosters import NewList
 from mailserver.identity import ListKind, Principal, Role, State
-from mailserver.settings import FILE_NAME
 from mailserver.store import accounts, audit, imports, lists, measures, people, rules, schools, spool, waiting
 from mailserver.store.audit import Action, Origin, Wanted
 from mailserver.store.imports import RunState
 from mailserver.store.schema.console import message_trace
 from mailserver.store.transactions import Tx
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
-from tests.webui.test_security import Phone, set_up
+from tests.webui.secondstep import Phone
 from webui.admin.gate import IDLE_SECONDS, is_near
 from webui.admin.routes import routes
 from webui.doors import Doors
@@ -29,26 +27,10 @@ ORIGIN = Origin("tests", "console")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
-    made = House(folder / "instance", sqlite_template)
-    # What a job's own process reads.
-    (folder / "instance" / FILE_NAME).write_text(f'domain = "{DOMAIN}"\n')
-    made.store.write_now(schools.upsert, [schools.Facts(UAI, "Lycée Carnot", "LYC", town="Dijon")])
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def administrator(house: House) -> Principal:
-    return house.person("Ada", "Chef", Role.ADMIN)
-
-
-@pytest.fixture(scope="module")
-def phone(house: House, administrator: Principal) -> Phone:
-    visitor = house.visitor()
-    visitor.log_in(administrator.login)
-    return set_up(house, visitor)[0]
+def house(house: House) -> House:
+    """With a school."""
+    house.store.write_now(schools.upsert, [schools.Facts(UAI, "Lycée Carnot", "LYC", town="Dijon")])
+    return house
 
 
 @pytest.fixture(scope="module")

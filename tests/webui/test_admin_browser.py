@@ -1,8 +1,6 @@
 """The console in a real Chromium: a day of an administrator by keyboard, every screen with axe, its policy."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,7 +9,6 @@ from directory import rosters
 from directory.rosters import House as Lists
 from directory.rosters import NewList
 from mailserver.identity import ListKind, Principal, Role
-from mailserver.settings import FILE_NAME
 from mailserver.store import bulletins, jobs, measures, rules, schools
 from mailserver.store.audit import Origin
 from mailserver.store.bulletins import Draft, Kind
@@ -19,33 +16,12 @@ from mailserver.store.jobs import JobState
 from mailserver.store.measures import HOUR, Measure
 from tests.webui.browser import SIZES, faults_of, overflow, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
-from tests.webui.test_security import Phone, set_up
+from tests.webui.secondstep import Phone
 
 pytestmark = pytest.mark.needs("chromium")
 
 UAI = "0210006T"
 ORIGIN = Origin("achef", "console")
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
-    made = House(folder / "instance", sqlite_template)
-    (folder / "instance" / FILE_NAME).write_text(f'domain = "{DOMAIN}"\n')
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def administrator(house: House) -> Principal:
-    return house.person("Ada", "Chef", Role.ADMIN)
-
-
-@pytest.fixture(scope="module")
-def phone(house: House, administrator: Principal) -> Phone:
-    visitor = house.visitor()
-    visitor.log_in(administrator.login)
-    return set_up(house, visitor)[0]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from mailserver.identity import Principal
 from mailserver.store import audit
 from mailserver.store.audit import Action
 from tests.webui.house import PASSWORD, House, Visitor
-from tests.webui.test_security import SESSIONS, begin, second, set_up
+from tests.webui.secondstep import begin, set_up
+from tests.webui.test_security import SESSIONS, second
 
 
 def forged(house: House, visitor: Visitor, purpose: str, values: Sequence[object]) -> str:

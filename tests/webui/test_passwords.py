@@ -18,6 +18,7 @@ from mailserver.login import recovery, renewal
 from mailserver.sasl import Secret
 from mailserver.store import accounts, audit, renewals
 from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.secondstep import set_up
 
 NUMEN, BORN = "21E2600123ABC", "31/03/1980"
 CHOSEN = "kT9#vbRe!mq"
@@ -341,7 +342,6 @@ def test_from_questions_to_a_new_password(house: House, visitor: Visitor) -> Non
 
 def test_the_second_factor_is_still_asked_for(house: House, visitor: Visitor) -> None:
     """Whoever holds the private mailbox alone does not get in."""
-    from tests.webui.test_security import set_up
 
     person, numen = member(house, "Facteur")
     visitor.log_in(person.login)

@@ -6,45 +6,15 @@ import re
 from html import unescape
 
 import pytest
-from passlib.totp import TOTP  # type: ignore[import-untyped]
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, Role
 from mailserver.sasl import Secret
 from mailserver.store.audit import Origin
 from tests.webui.house import PASSWORD, House, Visitor
+from tests.webui.secondstep import FACTOR, Phone, begin, set_up
 
-FACTOR, DEVICES, SESSIONS = "/compte/double-authentification", "/compte/appareils", "/compte/sessions"
-
-
-class Phone:
-    """A code generator, on the house's clock."""
-
-    def __init__(self, house: House, secret: str) -> None:
-        self._house = house
-        self.secret = secret
-        self._generator = TOTP(secret.replace("-", ""))
-
-    def code(self, steps: int = 0) -> str:
-        return str(self._generator.generate(time=int(self._house.clock.now()) + 30 * steps).token)
-
-
-def begin(visitor: Visitor, password: str = PASSWORD) -> str:
-    """As far as the QR code; the secret."""
-    visitor.get(FACTOR)
-    visitor.post(FACTOR, {"faire": "commencer", "actuel": password})
-    found = re.search(r'class="secret"><code>([^<]+)', visitor.text)
-    assert found, visitor.text
-    return found[1]
-
-
-def set_up(house: House, visitor: Visitor) -> tuple[Phone, list[str]]:
-    """Switch the factor on; the phone, and the recovery codes."""
-    phone = Phone(house, begin(visitor))
-    visitor.post(FACTOR, {"faire": "confirmer", "etape": visitor.field("etape"), "code": phone.code()})
-    codes = re.findall(r"<li><code>([A-Z2-7-]+)", visitor.text)
-    house.clock.ahead += 30
-    return phone, codes
+DEVICES, SESSIONS = "/compte/appareils", "/compte/sessions"
 
 
 def second(visitor: Visitor, **fields: str) -> int:
