@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
+from mailserver.calendars.zones import ACADEMIES
 from mailserver.errors import Reason, Refused
 from mailserver.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store import sessions
@@ -14,19 +15,6 @@ from webui.rendering import redirect
 from webui.visit import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 
 YEAR = 365 * 86400
-ZONES = (
-    "Europe/Paris",
-    "America/Guadeloupe",
-    "America/Martinique",
-    "America/Cayenne",
-    "America/Miquelon",
-    "Indian/Reunion",
-    "Indian/Mayotte",
-    "Pacific/Noumea",
-    "Pacific/Wallis",
-    "Pacific/Tahiti",
-)
-"""Where academies are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +170,7 @@ def _agenda(visit: Visit) -> tuple[Setting, ...]:
 
 def _language(visit: Visit) -> tuple[Setting, ...]:
     _ = visit._
-    zones = _options(("", _("celui de l’académie")), *((name, name.rpartition("/")[2]) for name in ZONES))
+    zones = _options(("", _("celui de l’académie")), *((name, name.rpartition("/")[2]) for name in ACADEMIES))
     return (
         Setting("language", _("Langue"), _options(("fr", "Français"), ("en", "English"))),
         Setting("zone", _("Fuseau horaire"), zones),

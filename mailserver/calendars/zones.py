@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import icalendar
 
-OFFERED: Final = (
+ACADEMIES: Final = (
     "Europe/Paris",
     "America/Guadeloupe",
     "America/Martinique",
@@ -21,12 +21,12 @@ OFFERED: Final = (
     "Indian/Reunion",
     "Indian/Mayotte",
     "Pacific/Noumea",
-    "Pacific/Tahiti",
     "Pacific/Wallis",
-    "Europe/London",
-    "UTC",
+    "Pacific/Tahiti",
 )
-"""Where French schools are, and what travellers need."""
+"""Where academies are."""
+OFFERED: Final = (*ACADEMIES, "Europe/London", "UTC")
+"""And what travellers need."""
 _FROM = 1970
 _CHECKED = range(2020, 2036)
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
