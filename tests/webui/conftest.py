@@ -62,3 +62,11 @@ def at_home(visitor: Visitor, emma: Principal) -> Visitor:
     """Emma, logged in to the simplified interface."""
     visitor.log_in(emma.login)
     return visitor
+
+
+@pytest.fixture
+def browser(house: House, person: Principal) -> Visitor:
+    """The `person` of a module of tests, logged in to the simplified interface."""
+    made = house.visitor()
+    made.log_in(person.login)
+    return made

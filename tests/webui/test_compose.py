@@ -31,13 +31,6 @@ def person(house: House) -> Principal:
 _counter: list[int] = []
 
 
-@pytest.fixture
-def browser(house: House, person: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(person.login)
-    return made
-
-
 def form(browser: Visitor, **values: str) -> dict[str, str]:
     """The form on the page with some values changed."""
     text = browser.text

@@ -29,13 +29,6 @@ def person(house: House) -> Principal:
     return house.person("Ines", f"Plume-{len(_counter)}")
 
 
-@pytest.fixture
-def browser(house: House, person: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(person.login)
-    return made
-
-
 def parsed(octets: bytes) -> Part:
     return unpack(scan(octets).parts)
 

@@ -20,13 +20,6 @@ def person(house: House, request: pytest.FixtureRequest) -> Principal:
     return house.person("Lucie", f"N{abs(hash(request.node.name)) % 10**8}")
 
 
-@pytest.fixture
-def browser(house: House, person: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(person.login)
-    return made
-
-
 def search(browser: Visitor, words: str, **more: str) -> list[str]:
     return rows(re.sub("</?mark>", "", browser.get("/s/recherche", params={"q": words, **more}).text))
 

@@ -18,13 +18,6 @@ def person(house: House, request: pytest.FixtureRequest) -> Principal:
     return house.person("Fanny", f"N{abs(hash(request.node.name)) % 10**8}")
 
 
-@pytest.fixture
-def browser(house: House, person: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(person.login)
-    return made
-
-
 def make(house: House, browser: Visitor, person: Principal, title: str, inside: str = "") -> mailboxes.Mailbox:
     browser.get("/s/dossiers")
     above = str(house.box(person, inside).id) if inside else ""

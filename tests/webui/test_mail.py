@@ -17,13 +17,6 @@ def person(house: House) -> Principal:
     return house.person("Inès", f"Moreau-{number}")
 
 
-@pytest.fixture
-def browser(house: House, person: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(person.login)
-    return made
-
-
 def _all_logins(tx) -> list[str]:  # type: ignore[no-untyped-def]
     from sqlalchemy import select
 

@@ -31,13 +31,6 @@ def person(house: House) -> Principal:
     return made
 
 
-@pytest.fixture
-def browser(house: House, person: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(person.login)
-    return made
-
-
 @pytest.fixture(scope="module")
 def zoe(house: House) -> Principal:
     return house.person("Zoé", "Destin")

@@ -18,13 +18,6 @@ def person(house: House, request: pytest.FixtureRequest) -> Principal:
     return house.person("Régis", f"N{abs(hash(request.node.name)) % 10**8}")
 
 
-@pytest.fixture
-def browser(house: House, person: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(person.login)
-    return made
-
-
 def kept(house: House, person: Principal) -> Preferences:
     return house.store.read_now(sessions.preferences, person.account_id)
 
