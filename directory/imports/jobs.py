@@ -4,17 +4,18 @@
 and `mailserver imports undo`, in the name of the person who asked.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from directory.imports import office
-from directory.imports.intake import Options
+from directory.imports.intake import Intake, Options
 from directory.imports.planning import Tally
-from directory.imports.records import Fault, Remark
+from directory.imports.records import Export, Fault, Remark
 from directory.imports.spelling import Encoding
 from directory.imports.target import Outcome, Result
 from mailserver import uploads
@@ -159,16 +160,24 @@ def _options(options: Mapping[str, Any], *, dry_run: bool) -> Options:
     )
 
 
-def _plan(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
-    path, full = _upload(settings, job), bool(job.options.get("full"))
-    options = _options(job.options, dry_run=True)
-    gathered = Gathered()
+@contextlib.contextmanager
+def _opened(
+    settings: Settings, store: Store, job: Job, path: Path, encoding: Encoding
+) -> Iterator[tuple[Export, Intake]]:
+    """The file that was posted, and what takes it in, in the name of who asked. Raises BadSyntax, OSError."""
+    source, full = str(job.options.get("source", "")), bool(job.options.get("full"))
     with (
-        office.export_of(
-            store, [path], str(job.options.get("source", "")), full=full, encoding=options.encoding
-        ) as export,
+        office.export_of(store, [path], source, full=full, encoding=encoding) as export,
         office.intake_of(settings, store, export.source, _origin(job), full=export.full) as intake,
     ):
+        yield export, intake
+
+
+def _plan(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
+    path = _upload(settings, job)
+    options = _options(job.options, dry_run=True)
+    gathered = Gathered()
+    with _opened(settings, store, job, path, options.encoding) as (export, intake):
         plan = intake.plan(export, options, gathered, _Progress(store, job, export.size))
         try:
             return {
@@ -184,15 +193,10 @@ def _plan(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
 
 
 def _apply(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
-    path, full = _upload(settings, job), bool(job.options.get("full"))
+    path = _upload(settings, job)
     options = _options(job.options, dry_run=False)
     foreseen, done = Gathered(), Gathered()
-    with (
-        office.export_of(
-            store, [path], str(job.options.get("source", "")), full=full, encoding=options.encoding
-        ) as export,
-        office.intake_of(settings, store, export.source, _origin(job), full=export.full) as intake,
-    ):
+    with _opened(settings, store, job, path, options.encoding) as (export, intake):
         plan = intake.plan(export, options, foreseen, _silent)
         try:
             progress = _Progress(store, job, plan.size)
