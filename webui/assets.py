@@ -2,7 +2,7 @@
 
 The bundle in `static/dist` is used when it is there and was made from the sources that lie beside it; else
 our own style sheets and scripts are served as they are, icons give way to their text, and the modules of
-`frontend/src`, which only upgrade pages, are left out.
+`frontend/src`, which only upgrade pages and count on each other, are left out all together.
 """
 
 import hashlib
@@ -42,10 +42,12 @@ class Assets:
     def __init__(self, folder: Path | None = None) -> None:
         folder = folder or STATIC
         self._by_name = {path.name: _plain(path) for path in sorted(folder.iterdir()) if path.suffix in TYPES}
-        for name, entry in _manifest(folder).items():
-            path = folder / "dist" / str(entry.get("file", ""))
-            if path.is_file() and path.suffix in TYPES and _is_current(entry.get("sources"), folder.parent):
-                self._by_name[name] = _built(path)
+        entries = _manifest(folder)
+        built = {name: asset for name, entry in entries.items() if (asset := _current(entry, folder)) is not None}
+        modules = {name for name, entry in entries.items() if _is_module(name, entry)}
+        if not modules <= built.keys():
+            built = {name: asset for name, asset in built.items() if name not in modules}
+        self._by_name |= built
         notices = folder / "dist" / "THIRD-PARTY.txt"
         if notices.is_file():
             self._by_name["third-party.txt"] = _plain(notices)
@@ -92,6 +94,19 @@ def _manifest(folder: Path) -> dict[str, dict[str, object]]:
     if not isinstance(manifest, dict):
         return {}
     return {name: entry for name, entry in manifest.items() if isinstance(entry, dict)}
+
+
+def _current(entry: dict[str, object], folder: Path) -> Asset | None:
+    """A built file, unless it is missing or older than its sources."""
+    path = folder / "dist" / str(entry.get("file", ""))
+    if path.is_file() and path.suffix in TYPES and _is_current(entry.get("sources"), folder.parent):
+        return _built(path)
+    return None
+
+
+def _is_module(name: str, entry: dict[str, object]) -> bool:
+    sources = entry.get("sources")
+    return name.endswith(".js") and isinstance(sources, dict) and f"frontend/src/{name}" in sources
 
 
 def _is_current(sources: object, root: Path) -> bool:

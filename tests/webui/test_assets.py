@@ -60,6 +60,20 @@ def test_bundle_is_used_only_when_made_from_the_source_beside_it(plain: Path) ->
     assert Assets(plain).url("style.css") != "/static/dist/style.0123456789.css"
 
 
+def test_modules_come_together_or_not_at_all(tmp_path: Path) -> None:
+    """A list that counts on the script of every page is not served without it."""
+    folder = tmp_path / "webui" / "static"
+    shutil.copytree(STATIC, folder)
+    shutil.copytree(FRONT_END / "src", tmp_path / "webui" / "frontend" / "src")
+    shutil.copy(FRONT_END / "package-lock.json", tmp_path / "webui" / "frontend")
+    found = Assets(folder)
+    assert found.url("core.js") and found.url("list.js")
+    (tmp_path / "webui" / "frontend" / "src" / "core.js").write_text("// newer\n")
+    found = Assets(folder)
+    assert not found.url("core.js") and not found.url("list.js")
+    assert found.url("style.css") and found.icons
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"style.css": {"file": "x"}}'])
 def test_damaged_manifest_is_no_bundle(plain: Path, text: str) -> None:
     (plain / "dist").mkdir()

@@ -272,3 +272,19 @@ def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Prin
         assert len(loaded) <= 8, loaded
         assert sum(octets) <= 70_000
         assert page.evaluate("document.querySelectorAll('*').length") <= 900
+
+
+def test_links_lead_on_when_a_script_does_not_come(house: House, chromium: Browser, person: Principal) -> None:
+    """The list's own script counts on the one of every page; without that one it leaves links and forms alone."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        page.route(re.compile(r"/core\.\w+\.js$"), lambda route: route.abort())
+        log_in(page, house, person.login, "complet")
+        page.click(item(page, "Sujet 5"))
+        expect(page).to_have_url(re.compile(r"/m/message/\d+"))
+        expect(page.locator(".lettre")).to_contain_text("Corps 5")
+        page.go_back()
+        page.locator(".courriels input").first.check()
+        page.get_by_role("button", name="Archiver").first.click()
+        expect(page.locator(".courriels > li")).to_have_count(4)
+        assert {text.split("::")[-1] for text in watched.complaints} == {"ERR_FAILED"}

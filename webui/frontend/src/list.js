@@ -1,12 +1,4 @@
-// The list of messages: choosing, acting, opening in the pane, dragging, keys. Everything is a form or a link first.
+// The list of messages: choosing, acting, opening in the pane, dragging, keys. Everything is a form or a link first,
+// and stays one when htmx, which core.js brings, has not come.
 
-import "./list/acting.js";
-import "./list/arrival.js";
-import "./list/dragging.js";
-import "./list/keys.js";
-import "./list/pane.js";
-import "./list/splitter.js";
-import { announce, dress } from "./list/place.js";
-
-dress();
-announce();
+if (window.htmx) await import("./list/start.js");
