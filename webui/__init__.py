@@ -21,6 +21,7 @@
 * French is the source language, English complete; the language comes from the person's setting, a cookie or the
   browser, in that order.
 
-Map: `server` sockets and HTTP bounds, `app` routes, `doors` requests, `rendering` pages; then one module a screen, and
-the packages `reader`, `agenda`, `contacts` and `admin`. The README lists them.
+Map: `server` sockets and HTTP bounds, `app` what the application is made of, `routes` its addresses, `doors` requests,
+`rendering` pages; then a package for each area: `account`, `mail`, `reader`, `compose`, `lists`, `agenda`, `contacts`,
+`secretariat`, `admin`. The README lists them.
 """

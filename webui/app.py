@@ -30,12 +30,13 @@ from mailserver.sharing import Sharing
 from mailserver.store.messages import Quota
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
-from webui import faults, portal, routes
+from webui import faults, routes
+from webui.account import portal
 from webui.assets import Assets
 from webui.doors import Doors
-from webui.flux import Flux
 from webui.keys import Keys
 from webui.language import languages
+from webui.mail.flux import Flux
 from webui.outside import Outside
 from webui.rendering import Pages, Site
 from webui.visit import Services

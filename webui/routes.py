@@ -12,50 +12,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui import (
-    abroad,
-    account,
-    acting,
+from webui import contacts, pages
+from webui.account import (
     activation,
-    borrowing,
     clients,
-    compose,
-    contacts,
-    departures,
-    desk,
     devices,
     factor,
-    finding,
-    folders,
-    listing,
-    moderating,
-    owned,
-    pages,
-    personal,
+    password,
     portal,
     preferences,
     private,
     recovery,
     renewing,
-    secretariat,
     security,
-    sending,
-    shares,
-    shortcuts,
-    suggesting,
-    tagging,
-    uploading,
     welcome,
-    writinghabits,
 )
+from webui.account.takingaway import Takeaway
 from webui.admin import routes as admin
 from webui.agenda import routes as agenda
+from webui.compose import borrowing, departures, sending, suggesting, uploading, writing, writinghabits
 from webui.doors import Doors, Endpoint
-from webui.flux import Flux
-from webui.folderfiles import MAX_BROUGHT, FolderFiles
-from webui.gathering import Gathering
+from webui.lists import moderating, owned, personal
+from webui.mail import abroad, acting, finding, folders, listing, shares, shortcuts, tagging
+from webui.mail.flux import Flux
+from webui.mail.folderfiles import MAX_BROUGHT, FolderFiles
+from webui.mail.gathering import Gathering
 from webui.reader import routes as reader
-from webui.takingaway import Takeaway
+from webui.secretariat import desk, people
 from webui.visit import Services
 
 
@@ -140,8 +123,8 @@ def _account(doors: Doors) -> Sequence[BaseRoute]:
         Route("/compte/appareils", visit(devices.change), methods=["POST"]),
         Route("/compte/sessions", visit(security.show_sessions), methods=["GET"]),
         Route("/compte/sessions", visit(security.close_sessions), methods=["POST"]),
-        Route("/compte/mot-de-passe", visit(account.show_password), methods=["GET"]),
-        Route("/compte/mot-de-passe", visit(account.change_password), methods=["POST"]),
+        Route("/compte/mot-de-passe", visit(password.show_password), methods=["GET"]),
+        Route("/compte/mot-de-passe", visit(password.change_password), methods=["POST"]),
         Route("/compte/secours", visit(private.show), methods=["GET"]),
         Route("/compte/secours", visit(private.change), methods=["POST"]),
         Route("/compte/export", visit(takeaway.show), methods=["GET"]),
@@ -156,11 +139,11 @@ def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
     """The secretariat of a school."""
     visit = doors.visit
     return [
-        Route("/secretariat", visit(secretariat.show)),
-        Route("/secretariat/lettres", visit(secretariat.print_letters), methods=["POST"]),
-        Route("/secretariat/code/{account:key}", visit(secretariat.ask_renewal), methods=["GET"]),
-        Route("/secretariat/code/{account:key}", visit(secretariat.renew), methods=["POST"]),
-        Route("/secretariat/journal", visit(secretariat.show_log)),
+        Route("/secretariat", visit(people.show)),
+        Route("/secretariat/lettres", visit(people.print_letters), methods=["POST"]),
+        Route("/secretariat/code/{account:key}", visit(people.ask_renewal), methods=["GET"]),
+        Route("/secretariat/code/{account:key}", visit(people.renew), methods=["POST"]),
+        Route("/secretariat/journal", visit(people.show_log)),
         Route("/secretariat/boites", visit(desk.boxes), methods=["GET"]),
         Route("/secretariat/boites", visit(desk.hand_over), methods=["POST"]),
         Route("/secretariat/mouvements", visit(desk.moves)),
@@ -255,9 +238,9 @@ def _writing(doors: Doors) -> Sequence[BaseRoute]:
     """A letter, and its departure."""
     visit = doors.visit
     return [
-        Route("/ecrire", visit(compose.write), methods=["GET"]),
-        Route("/ecrire", visit(compose.post, files=True), methods=["POST"]),
-        Route("/ecrire/{draft:key}", visit(compose.edit), methods=["GET"]),
+        Route("/ecrire", visit(writing.write), methods=["GET"]),
+        Route("/ecrire", visit(writing.post, files=True), methods=["POST"]),
+        Route("/ecrire/{draft:key}", visit(writing.edit), methods=["GET"]),
         Route("/ecrire/{draft:key}/envoyer", visit(sending.confirm), methods=["POST"]),
         Route("/ecrire/{draft:key}/depuis", visit(borrowing.show), methods=["GET"]),
         Route("/ecrire/{draft:key}/depuis", visit(borrowing.take), methods=["POST"]),

@@ -67,11 +67,11 @@ def test_modules_come_together_or_not_at_all(tmp_path: Path) -> None:
     shutil.copytree(FRONT_END / "src", tmp_path / "webui" / "frontend" / "src")
     shutil.copy(FRONT_END / "package-lock.json", tmp_path / "webui" / "frontend")
     found = Assets(folder)
-    assert found.url("core.js") and found.url("list.js")
+    assert all(found.url(name) for name in ("core.js", "list.js"))
     (tmp_path / "webui" / "frontend" / "src" / "core.js").write_text("// newer\n")
     found = Assets(folder)
-    assert not found.url("core.js") and not found.url("list.js")
-    assert found.url("style.css") and found.icons
+    assert not any(found.url(name) for name in ("core.js", "list.js"))
+    assert all(found.url(name) for name in ("style.css", "icons.svg"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"style.css": {"file": "x"}}'])

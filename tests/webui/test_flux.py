@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 from mailserver.identity import Principal
 from mailserver.store import sessions
 from tests.webui.house import House, Visitor, mail
-from webui import flux
+from webui.mail import flux
 
 _counter: list[int] = []
 

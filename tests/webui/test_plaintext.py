@@ -24,10 +24,12 @@ from mailserver.criteria import (
     Text,
 )
 from tests.webui.house import MovingClock
-from webui import headers, marking, plaintext, query
+from webui import headers
+from webui.compose.recipients import entries
 from webui.forms import positive
 from webui.keys import MAX_SEALED, Keys
-from webui.recipients import entries
+from webui.mail import marking, query
+from webui.reader import plaintext
 
 
 class Checker(HTMLParser):

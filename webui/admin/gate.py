@@ -19,10 +19,10 @@ from mailserver.settings import Settings
 from mailserver.store import audit
 from mailserver.store.audit import Action, Origin
 from mailserver.store.transactions import Tx
-from webui.account import MAX_PASSWORD
+from webui.account.entrance import wait_text, waiting_seconds
+from webui.account.factor import MAX_CODE
+from webui.account.password import MAX_PASSWORD
 from webui.doors import VisitHandler
-from webui.entrance import wait_text, waiting_seconds
-from webui.factor import MAX_CODE
 from webui.rendering import redirect
 from webui.visit import Services, Visit, is_loopback, set_cookie
 

@@ -15,9 +15,9 @@ from mailserver.store.audit import Event
 from mailserver.store.devices import Device
 from mailserver.store.messages import Quota
 from mailserver.store.transactions import Tx
+from webui.account.agents import in_words
 from webui.admin.people import service
 from webui.admin.surroundings import Top, moment, stamp, top
-from webui.agents import in_words
 from webui.standing import role_words, state_words
 from webui.visit import Services, Visit
 

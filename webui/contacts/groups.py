@@ -13,10 +13,10 @@ from mailserver.addressbook.card import Card
 from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
 from webui.announcing import done
+from webui.compose.letters import commas
 from webui.contacts import editing
 from webui.contacts.place import Around, address_of, around
 from webui.frame import Frame, surroundings
-from webui.letters import commas
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 

@@ -1,5 +1,6 @@
 """Reading one message: what is shown around its text, and what can be done with it.
 
+* `reading` is what a message is made of: its text (`plaintext`) or its cleaned HTML (`balance`, then `htmlview`).
 * `page` is the reader itself, as a whole page and as a fragment for the pane; `notes` collects what its modules have
   to say about a message: `badges` (where it comes from), `cautions` (what a careful reader would notice), `receipts`,
   `invitations`, `unsubscribing`. `lookalikes` are what `cautions` compares names with.

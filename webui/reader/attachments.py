@@ -11,9 +11,10 @@ from starlette.responses import Response, StreamingResponse
 from mailserver.errors import Reason, Refused
 from mailserver.mime import Part, unpack
 from mailserver.store.webmail import Stored
-from webui import headers, plain, raster, reading
+from webui import headers, plain, raster
 from webui.effort import computed
 from webui.frame import Frame, surround
+from webui.reader import reading
 from webui.visit import Services, Visit
 
 MAX_TEXT = 300_000

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from mailserver.mime import Part
 from webui import plain
-from webui.htmlview import host
 from webui.reader import lookalikes
+from webui.reader.htmlview import host
 
 MAX_FINDINGS = 12
 MAX_TEXT = 100_000

@@ -8,9 +8,10 @@ from markupsafe import Markup
 from mailserver.mime import unpack
 from mailserver.store import webmail
 from mailserver.store.webmail import Line, Stored
-from webui import plain, plaintext
+from webui import plain
 from webui.effort import computed
 from webui.frame import SENT, Folder, surround
+from webui.reader import plaintext
 from webui.visit import Services, Visit
 
 MAX_UNFOLDED = 20

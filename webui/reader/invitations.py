@@ -22,9 +22,9 @@ from mailserver.store import agenda_items, agendas
 from mailserver.store.statements import Tx
 from mailserver.store.webmail import Stored
 from webui import plain
-from webui import reading as messages
 from webui.effort import computed
 from webui.frame import DRAFTS, SENT
+from webui.reader import reading as messages
 from webui.reader.said import back
 from webui.visit import Services, Visit
 

@@ -14,11 +14,22 @@ from mailserver.store import acquaintances, webmail
 from mailserver.store.acquaintances import Acquaintance
 from mailserver.store.flags import SEEN
 from mailserver.store.webmail import Edge, Line, Stored
-from webui import frame, htmlview, plaintext, reading
+from webui import frame
+from webui.compose.letters import listed
 from webui.effort import computed
 from webui.frame import DRAFTS, JUNK, SENT, Folder, Frame, surround
-from webui.letters import listed
-from webui.reader import badges, cautions, conversations, images, invitations, receipts, unsubscribing
+from webui.reader import (
+    badges,
+    cautions,
+    conversations,
+    htmlview,
+    images,
+    invitations,
+    plaintext,
+    reading,
+    receipts,
+    unsubscribing,
+)
 from webui.reader.cautions import Evidence, Finding
 from webui.reader.said import said
 from webui.rendering import redirect

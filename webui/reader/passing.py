@@ -12,12 +12,13 @@ from mailserver.mime.fields import Correspondent
 from mailserver.rules import Denied
 from mailserver.store import mailboxes, webmail
 from mailserver.store.webmail import Stored
-from webui import plain, reading
+from webui import plain
+from webui.compose.letters import MAX_RECIPIENTS_TEXT, author
+from webui.compose.recipients import Question, look, refusal_text, spoken
 from webui.effort import computed
 from webui.frame import DRAFTS, JUNK, UNDO_SECONDS, Frame, surround
-from webui.letters import MAX_RECIPIENTS_TEXT, author
+from webui.reader import reading
 from webui.reader.said import back
-from webui.recipients import Question, look, refusal_text, spoken
 from webui.visit import Services, Visit
 
 MAX_REDIRECTED = 20

@@ -11,8 +11,9 @@ from mailserver.mime.fields import Correspondent
 from mailserver.store import webmail
 from mailserver.store.flags import known_mask
 from mailserver.store.webmail import Stored
-from webui import plain, reading
+from webui import plain
 from webui.frame import DRAFTS, JUNK, SENT, TRASH
+from webui.reader import reading
 from webui.reader.said import back
 from webui.visit import Services, Visit
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from webui import reading
 from webui.doors import Doors
-from webui.reader import attachments, images, invitations, page, passing, receipts, source, unsubscribing
+from webui.reader import attachments, images, invitations, page, passing, reading, receipts, source, unsubscribing
 
 
 def mail(doors: Doors) -> Sequence[BaseRoute]:

@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from mailserver.mime import headers, unpack
 from mailserver.store.webmail import Stored
-from webui import plain, reading
+from webui import plain
 from webui.frame import Frame, surround
+from webui.reader import reading
 from webui.visit import Services, Visit
 
 SOURCE_OCTETS = 256 * 1024

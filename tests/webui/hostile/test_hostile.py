@@ -17,7 +17,8 @@ from tests.webui.browser import log_in, visiting
 from tests.webui.hostile import EVIL, RAN
 from tests.webui.hostile.envelopes import Case, cases
 from tests.webui.house import House, Visitor
-from webui import headers, plaintext
+from webui import headers
+from webui.reader import plaintext
 
 pytestmark = pytest.mark.needs("chromium")
 

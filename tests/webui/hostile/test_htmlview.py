@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.webui.hostile.fragments import HOSTILE
-from webui import balance, htmlview
+from webui.reader import balance, htmlview
 
 
 def inline(name: str) -> str:

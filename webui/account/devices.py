@@ -1,0 +1,148 @@
+"""The page of devices: an app password for each program and phone, shown once, revoked alone."""
+
+from dataclasses import dataclass, field
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.login.devices import MAX_NAME
+from mailserver.notices.protection import Change
+from mailserver.sasl import Secret
+from mailserver.store.devices import MAX_DEVICES, Device, Scope
+from webui.account.entrance import wait_text, waiting_seconds
+from webui.account.password import MAX_PASSWORD
+from webui.account.security import origin
+from webui.announcing import done
+from webui.frame import Frame, surroundings
+from webui.pages import AddressesPage, addresses
+from webui.rendering import redirect
+from webui.visit import Services, Visit, is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDevice:
+    """An app password in words."""
+
+    id: int
+    name: str
+    scopes: str
+    used: str
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesPage:
+    """The devices, and the form for another one."""
+
+    frame: Frame
+    devices: tuple[ShownDevice, ...]
+    factor_on: bool
+    scopes: tuple[tuple[str, str], ...]
+    chosen: tuple[str, ...]
+    name: str = ""
+    fault: str = ""
+    password_fault: str = ""
+    tab: str = "appareils"
+
+
+@dataclass(frozen=True, slots=True)
+class MadePage:
+    """A new app password, shown once, with the settings of programs."""
+
+    frame: Frame
+    name: str
+    password: str = field(repr=False)
+    scopes: tuple[str, ...]
+    at: AddressesPage
+    tab: str = "appareils"
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /compte/appareils."""
+    return await _page(services, visit)
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /compte/appareils: a new app password, or one that is revoked."""
+    if visit.form.text("faire") != "revoquer":
+        return await _make(services, visit)
+    try:
+        await services.login.devices.revoke(visit.account_id, visit.form.number("appareil"), origin(visit))
+    except Refused as refusal:
+        if refusal.reason is not Reason.NOT_FOUND:  # pressed twice
+            raise
+    return redirect(visit, "/compte/appareils", **done("revoque"))
+
+
+async def _make(services: Services, visit: Visit) -> Response:
+    form, _ = visit.form, visit._
+    name = form.text("nom").strip()[:MAX_NAME]
+    scopes = [scope for scope in Scope if scope.value in form.every("usage")]
+    try:
+        await services.login.prove_again(visit.principal, Secret(form.text("actuel")[:MAX_PASSWORD]), None, visit.peer)
+        made = await services.login.devices.make(visit.principal, name, scopes, origin(visit))
+    except Refused as refusal:
+        match refusal.reason:
+            case Reason.AUTHENTICATION:
+                fault = _("Ce n’est pas votre mot de passe actuel.")
+                return await _page(services, visit, password_fault=fault, status=422)
+            case Reason.THROTTLED:
+                fault = wait_text(visit, waiting_seconds(refusal))
+                return await _page(services, visit, password_fault=fault, status=429)
+            case Reason.INVALID:
+                return await _page(services, visit, fault=_("Donnez un nom et au moins un usage."), status=422)
+            case Reason.LIMIT:
+                fault = _("Vous avez déjà %(n)s mots de passe d’application : révoquez-en un.") % {"n": MAX_DEVICES}
+                return await _page(services, visit, fault=fault, status=422)
+            case _:
+                raise
+    await services.telling.changed(visit.principal, Change.APP_PASSWORD, origin(visit), made.device.name)
+    page = MadePage(
+        await surroundings(services, visit),
+        made.device.name,
+        made.password.reveal(),
+        tuple(scope.value for scope in scopes),
+        addresses(services.settings),
+    )
+    return services.pages.answer(visit, "account/device_made.html", page)
+
+
+async def _page(
+    services: Services, visit: Visit, fault: str = "", password_fault: str = "", status: int = 200
+) -> Response:
+    devices = await services.login.devices.listing(visit.account_id)
+    form = visit.form
+    page = DevicesPage(
+        await surroundings(services, visit),
+        tuple(_shown(visit, device) for device in devices),
+        visit.session.factor_on,
+        tuple((scope.value, text) for scope, text in _words(visit).items()),
+        form.every("usage") if form.has("faire") else tuple(scope.value for scope in Scope),
+        form.text("nom")[:MAX_NAME],
+        fault,
+        password_fault,
+    )
+    return services.pages.answer(visit, "account/devices.html", page, status)
+
+
+def _words(visit: Visit) -> dict[Scope, str]:
+    _ = visit._
+    return {
+        Scope.MAIL: _("Lire les messages"),
+        Scope.SEND: _("Envoyer des messages"),
+        Scope.AGENDA: _("Agenda et contacts"),
+    }
+
+
+def _shown(visit: Visit, device: Device) -> ShownDevice:
+    language, words = visit.language, _words(visit)
+    scopes = ", ".join(text for scope, text in words.items() if scope in device.scopes)
+    if device.last_used:
+        peer = device.last_peer
+        used = visit._("Créé le %(created)s. Dernier usage : %(used)s, adresse %(peer)s.") % {
+            "created": language.plain_date(device.created),
+            "used": language.long_date(device.last_used),
+            "peer": peer if peer and not is_loopback(peer) else visit._("ce serveur"),
+        }
+    else:
+        used = visit._("Créé le %(created)s. Jamais utilisé.") % {"created": language.plain_date(device.created)}
+    return ShownDevice(device.id, device.name, scopes, used)

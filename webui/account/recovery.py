@@ -1,0 +1,162 @@
+"""J’initialise mon mot de passe: the questions, the code, a new password.
+
+Every question has the same answer, given before anything is looked at (`mailserver.login.recovery`).
+"""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Principal
+from mailserver.login.recovery import Question
+from mailserver.sasl import Secret
+from webui import sealing
+from webui.account.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface
+from webui.account.entrance import Wish, enter, suspended, wait_text, waiting_seconds
+from webui.account.password import MAX_PASSWORD, ChoosePage, choose_page
+from webui.visit import Guest, Services
+
+PURPOSE = "recovery"
+PATH = "/initialiser"
+CODE_PATH = "/initialiser/code"
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """The questions."""
+
+    read_only: bool
+    """The directory belongs to somebody else: its owner gives passwords."""
+    login: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierPage:
+    """Two questions; afterwards the one answer."""
+
+    asked: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodePage:
+    """The code, after any question whatever."""
+
+    asked: bool
+    minutes: int
+    login: str = ""
+    fault: str = ""
+
+
+async def show(services: Services, guest: Guest) -> Response:
+    """GET /initialiser."""
+    return services.pages.answer(guest, "portal/reset.html", AskPage(services.directory.read_only))
+
+
+async def ask(services: Services, guest: Guest) -> Response:
+    """POST /initialiser: always the same page."""
+    form = guest.form
+    login = form.text("identifiant").strip()[:MAX_LOGIN]
+    question = Question(
+        login or "-", form.text("naissance").strip()[:MAX_DATE], Secret(form.text("numero").strip()[:MAX_PROOF])
+    )
+    try:
+        await services.recovery.ask(question, guest.peer)
+    except Refused as refusal:
+        # The peer's own pace: it says nothing of any account.
+        seconds = waiting_seconds(refusal)
+        page = AskPage(services.directory.read_only, login, wait_text(guest, seconds))
+        response = services.pages.answer(guest, "portal/reset.html", page, 429)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    return _code_page(services, guest, login, asked=True)
+
+
+async def show_forgotten(services: Services, guest: Guest) -> Response:
+    """GET /identifiant: for whoever has forgotten their identifier."""
+    return services.pages.answer(guest, "portal/identifier.html", IdentifierPage())
+
+
+async def ask_identifier(services: Services, guest: Guest) -> Response:
+    """POST /identifiant: always the same page, whoever exists."""
+    form = guest.form
+    birth_date, number = form.text("naissance").strip()[:MAX_DATE], form.text("numero").strip()[:MAX_PROOF]
+    try:
+        await services.recovery.ask(Question("", birth_date, Secret(number)), guest.peer)
+    except Refused as refusal:
+        seconds = waiting_seconds(refusal)
+        page = IdentifierPage(fault=wait_text(guest, seconds))
+        response = services.pages.answer(guest, "portal/identifier.html", page, 429)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    return services.pages.answer(guest, "portal/identifier.html", IdentifierPage(asked=True))
+
+
+async def show_code(services: Services, guest: Guest) -> Response:
+    """GET /initialiser/code: for whoever comes back with a code."""
+    return _code_page(services, guest)
+
+
+def _code_page(
+    services: Services, guest: Guest, login: str = "", fault: str = "", status: int = 200, *, asked: bool = False
+) -> Response:
+    page = CodePage(asked, services.settings.accounts.recovery_minutes, login, fault)
+    return services.pages.answer(guest, "portal/reset_code.html", page, status)
+
+
+async def use_code(services: Services, guest: Guest) -> Response:
+    """POST /initialiser/code: the code, then the new password."""
+    form = guest.form
+    if not form.has("preuve_scellee"):
+        login, code = form.text("identifiant").strip()[:MAX_LOGIN], form.text("code").strip()[:MAX_PROOF]
+        try:
+            principal = await services.recovery.prove(login, Secret(code), guest.peer)
+        except Refused as refusal:
+            return await _refused(services, guest, login, refusal)
+        sealed = sealing.seal(services, guest, PURPOSE, (login, code), SECONDS)
+        return _choose(services, guest, principal, sealed)
+    sealed = form.text("preuve_scellee")
+    values = sealing.unseal(services, guest, PURPOSE, sealed)
+    principal_now = await services.directory.find(str(values[0])) if values else None
+    if values is None or principal_now is None:
+        fault = guest._("La page est restée ouverte trop longtemps. Recommencez, s’il vous plaît.")
+        return _code_page(services, guest, fault=fault, status=403)
+    return await _set_password(services, guest, principal_now, str(values[0]), Secret(str(values[1])), sealed)
+
+
+async def _set_password(
+    services: Services, guest: Guest, principal: Principal, login: str, code: Secret, sealed: str
+) -> Response:
+    form = guest.form
+    new, again = form.text("nouveau")[:MAX_PASSWORD], form.text("encore")[:MAX_PASSWORD]
+    if new != again:
+        return _choose(services, guest, principal, sealed, again=guest._("Les deux mots de passe sont différents."))
+    try:
+        principal = await services.recovery.recover(login, code, Secret(new), guest.peer)
+    except Refused as refusal:
+        if refusal.reason is Reason.WEAK_PASSWORD:
+            return _choose(services, guest, principal, sealed, refusal)
+        return await _refused(services, guest, login, refusal)
+    return await enter(services, guest, principal, Wish(chosen_interface(guest)))
+
+
+def _choose(
+    services: Services, guest: Guest, principal: Principal, sealed: str, refusal: Refused | None = None, again: str = ""
+) -> Response:
+    return choose_page(services, guest, ChoosePage.after(services, guest, principal, CODE_PATH, sealed, refusal, again))
+
+
+async def _refused(services: Services, guest: Guest, login: str, refusal: Refused) -> Response:
+    """One sentence for a wrong code, an old one, and an account that is not there."""
+    if refusal.reason is Reason.SUSPENDED:
+        principal = await services.directory.find(login)
+        return await suspended(services, guest, principal.account_id if principal else 0)
+    if refusal.reason is Reason.THROTTLED:
+        seconds = waiting_seconds(refusal)
+        response = _code_page(services, guest, login, wait_text(guest, seconds), 429)
+        response.headers["Retry-After"] = str(seconds)
+        return response
+    fault = guest._("Ce code n’est pas bon, ou il ne l’est plus. Vérifiez l’identifiant, ou demandez un autre code.")
+    return _code_page(services, guest, login, fault, 403)

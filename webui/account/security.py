@@ -1,0 +1,226 @@
+"""The account's own pages: what protects it, the browsers it is open in, the last logins."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.store import audit, sessions
+from mailserver.store.audit import Action, Event, Origin, Wanted
+from mailserver.store.sessions import Opened
+from mailserver.store.statements import Tx
+from webui.account.agents import in_words
+from webui.account.entrance import renew
+from webui.announcing import done
+from webui.frame import Frame, surroundings
+from webui.rendering import redirect
+from webui.visit import SESSION, Services, Visit, is_loopback, set_cookie
+
+LOGINS = (Action.LOGIN, Action.LOGIN_FAILED, Action.LOGIN_REFUSED)
+READ_LOGINS = 60
+"""Rows of each kind that are read: failures do not push the logins out of sight."""
+SHOWN_LOGINS = 30
+ID_LETTERS = 24
+_DEVICE = re.compile(r"\d+ (.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPage:
+    """What protects the account, in short."""
+
+    frame: Frame
+    factor_since: str
+    codes_left: int
+    codes_text: str
+    devices_text: str
+    sessions_text: str
+    tab: str = "compte"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSession:
+    """A browser in which the account is open."""
+
+    id: str
+    agent: str
+    peer: str
+    since: str
+    seen: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLogin:
+    """One or several logins of the same kind in a row."""
+
+    at: str
+    door: str
+    peer: str
+    result: str
+    fine: bool
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """Sessions and last logins."""
+
+    frame: Frame
+    sessions: tuple[ShownSession, ...]
+    logins: tuple[ShownLogin, ...]
+    tab: str = "sessions"
+
+
+def origin(visit: Visit) -> Origin:
+    """The person themselves, for the audit."""
+    return Origin("self", "web", "" if is_loopback(visit.peer) else visit.peer)
+
+
+def codes_text(visit: Visit, left: int) -> str:
+    """How many recovery codes are left."""
+    text = visit.language.texts.ngettext(
+        "Il vous reste %(n)s code de secours.", "Il vous reste %(n)s codes de secours.", left
+    )
+    return text % {"n": visit.language.number(left)}
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /compte."""
+    state = await services.login.factors.state(visit.principal)
+    count = len(await services.login.devices.listing(visit.account_id))
+    opened = await services.store.read(sessions.opened, visit.account_id)
+    ngettext = visit.language.texts.ngettext
+    numbers = {"n": visit.language.number(count)}
+    devices = ngettext("%(n)s mot de passe d’application.", "%(n)s mots de passe d’application.", count) % numbers
+    numbers = {"n": visit.language.number(len(opened))}
+    open_now = ngettext("%(n)s session ouverte.", "%(n)s sessions ouvertes.", len(opened)) % numbers
+    page = OverviewPage(
+        await surroundings(services, visit),
+        visit.language.plain_date(state.since) if state.is_on else "",
+        state.codes_left,
+        codes_text(visit, state.codes_left),
+        devices,
+        open_now,
+    )
+    return services.pages.answer(visit, "account/overview.html", page)
+
+
+# ---------------------------------------------------------------------- sessions
+
+
+async def show_sessions(services: Services, visit: Visit) -> Response:
+    """GET /compte/sessions."""
+    opened = await services.store.read(sessions.opened, visit.account_id)
+    events = await services.store.read(_logins, visit.account_id)
+    page = SessionsPage(
+        await surroundings(services, visit),
+        tuple(_shown(services, visit, one) for one in opened),
+        _collapsed(visit, events),
+    )
+    return services.pages.answer(visit, "account/sessions.html", page)
+
+
+async def close_sessions(services: Services, visit: Visit) -> Response:
+    """POST /compte/sessions: one other session, or everything but this one."""
+    if visit.form.has("toutes"):
+        await services.login.log_out_everywhere(visit.principal, origin(visit))
+        visit, token = await renew(services, visit)
+        response = redirect(visit, "/compte/sessions", **done("sessions"))
+        set_cookie(response, visit, SESSION, token)
+        return response
+    wanted = visit.form.text("fermer")
+    for one in await services.store.read(sessions.opened, visit.account_id):
+        if _id(services, one) == wanted:
+            await services.store.write(_close, origin(visit), visit.account_id, one.token_hash)
+    return redirect(visit, "/compte/sessions", **done("session"))
+
+
+def _close(tx: Tx, by: Origin, account_id: int, token_hash: bytes) -> None:
+    sessions.close_one(tx, account_id, token_hash)
+    audit.record(tx, by, Action.SESSIONS_CLOSED, account_id, "one")
+
+
+def _shown(services: Services, visit: Visit, one: Opened) -> ShownSession:
+    return ShownSession(
+        _id(services, one),
+        in_words(visit, one.agent),
+        _place(visit, one.peer),
+        visit.language.long_date(one.created),
+        visit.language.long_date(one.seen),
+        one.token_hash == visit.session.token_hash,
+    )
+
+
+def _id(services: Services, one: Opened) -> str:
+    """What a form calls a session: neither its token nor what is stored of it."""
+    return services.keys.stored(one.token_hash.hex()).hex()[:ID_LETTERS]
+
+
+# ---------------------------------------------------------------------- last logins
+
+
+def _logins(tx: Tx, account_id: int) -> list[Event]:
+    """The account's last logins of every outcome, newest first."""
+    found = [event for action in LOGINS for event in audit.find(tx, Wanted(account_id, action), READ_LOGINS)]
+    return sorted(found, key=lambda event: event.id, reverse=True)
+
+
+def _collapsed(visit: Visit, events: Sequence[Event]) -> tuple[ShownLogin, ...]:
+    """Like ones in a row become one line: a phone that asks every five minutes does not fill the page."""
+    runs: list[tuple[Event, int]] = []
+    for event in events:
+        if runs and _kind(runs[-1][0]) == _kind(event):
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((event, 1))
+    return tuple(_line(visit, event, times) for event, times in runs[:SHOWN_LOGINS])
+
+
+def _kind(event: Event) -> tuple[Action, str, str, str]:
+    return event.action, event.service, event.peer, event.detail
+
+
+def _line(visit: Visit, event: Event, times: int) -> ShownLogin:
+    _ = visit._
+    doors = {
+        "web": _("Webmail"),
+        "imap": _("Messages (IMAP)"),
+        "submission": _("Envoi (SMTP)"),
+        "dav": _("Agenda et contacts"),
+        "ldap": _("Annuaire"),
+    }
+    door = doors.get(event.service, event.service)
+    device = _DEVICE.fullmatch(event.detail) if event.action is Action.LOGIN else None
+    if device is not None:
+        door = f"{door}, {device[1]}"
+    return ShownLogin(
+        visit.language.long_date(event.at),
+        door,
+        _place(visit, event.peer),
+        _result(visit, event),
+        event.action is Action.LOGIN,
+        times,
+    )
+
+
+def _result(visit: Visit, event: Event) -> str:
+    _ = visit._
+    match event.action, event.detail:
+        case Action.LOGIN, "recovery code":
+            return _("Réussie, avec un code de secours")
+        case Action.LOGIN, _:
+            return visit._("Réussie")
+        case Action.LOGIN_FAILED, "code":
+            return visit._("Mot de passe juste, code refusé")
+        case Action.LOGIN_FAILED, _:
+            return visit._("Mot de passe refusé")
+        case _, "app-password":
+            return visit._("Refusée : un mot de passe d’application est demandé")
+        case _:
+            return visit._("Refusée : le compte n’était pas ouvert")
+
+
+def _place(visit: Visit, peer: str) -> str:
+    """An address; what has none came from the server itself."""
+    return peer if peer and not is_loopback(peer) else visit._("ce serveur")

@@ -1,0 +1,79 @@
+"""Attachments of a letter: from the form, from messages that are passed on, from another message."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from starlette.datastructures import UploadFile
+
+from mailserver.errors import Refused
+from mailserver.mime.compose import Attachment
+from mailserver.mime.headers import clean as clean_text
+from webui import headers
+from webui.compose import drafts, letters
+from webui.compose.letters import Letter
+from webui.forms import positive
+from webui.visit import Services, Visit
+
+MAX_TAKEN = 100
+"""Pieces of other messages taken along at once."""
+
+
+async def stored(services: Services, visit: Visit, letter: Letter) -> list[Attachment] | None:
+    """What the draft holds already; None when the draft is not there any more."""
+    if not letter.draft:
+        return []
+    try:
+        return list((await drafts.kept(services, visit, letter.draft)).attachments)
+    except Refused:
+        return None
+
+
+def without(attachments: Sequence[Attachment], number: str) -> list[Attachment]:
+    """All but the one of this number."""
+    return [one for place, one in enumerate(attachments) if str(place) != number]
+
+
+def pruned(letter: Letter, attachments: Sequence[Attachment]) -> list[Attachment]:
+    """Without the pictures that the text shows no more; of a plain letter they are files."""
+    if not letter.html:
+        return [replace(one, content_id="") for one in attachments]
+    return [one for one in attachments if not one.content_id or f"cid:{one.content_id}" in letter.html]
+
+
+async def added(services: Services, visit: Visit, letter: Letter) -> list[Attachment]:
+    """Files that came with the form, and what was ticked of the messages that are passed on."""
+    found = [await uploaded(file) for file in visit.form.files]
+    for wanted in visit.form.every("reprise")[:MAX_TAKEN]:
+        kind, _, number = wanted.partition(":")
+        if kind == "eml" and positive(number) in letter.forwards:
+            found.append(await whole(services, visit, positive(number)))
+    pieces = [one for one in visit.form.every("reprise")[:MAX_TAKEN] if not one.startswith("eml")]
+    if pieces and letter.forwards:
+        found += await taken(services, visit, letter.forwards[0], pieces)
+    return found
+
+
+async def uploaded(file: UploadFile, content_id: str = "") -> Attachment:
+    """A file of a form; with a content id, a picture (of a type browsers show) for the text."""
+    name = clean_text(file.filename or "").replace("\\", "/").rpartition("/")[2][: letters.MAX_NAME]
+    kind = file.content_type or "application/octet-stream"
+    shown = content_id if kind in headers.INLINE_TYPES else ""
+    return Attachment(name or "piece-jointe", kind, await file.read(), shown)
+
+
+async def whole(services: Services, visit: Visit, content_id: int) -> Attachment:
+    """A message of the person as a file. Raises Refused(NOT_FOUND)."""
+    octets, root = await drafts.message(services, visit, content_id)
+    subject = root.header(octets, "Subject") or "message"
+    return Attachment(f"{subject[:100]}.eml", "message/rfc822", octets)
+
+
+async def taken(services: Services, visit: Visit, content_id: int, numbers: Sequence[str]) -> list[Attachment]:
+    """Attachments of a message of the person. Raises Refused(NOT_FOUND)."""
+    octets, root = await drafts.message(services, visit, content_id)
+    wanted = set(numbers)
+    return [
+        Attachment(part.filename or f"piece-{part.number}", part.type, part.content(octets))
+        for part in root.attachments()
+        if part.number in wanted
+    ]

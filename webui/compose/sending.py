@@ -1,0 +1,215 @@
+"""Sending a letter: the questions before it leaves, its one departure, what its author is told.
+
+A letter that leaves goes from Drafts to the outbox in one unit (`store.outbox.hold`), which the second press of a
+button, or a second window, finds done. It waits there to be called back, or for its time; without either it
+leaves at once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.mime.compose import Attachment
+from mailserver.rules import Denied
+from mailserver.store import blobs, messages, outbox, sessions, webmail
+from mailserver.store.outbox import Terms
+from mailserver.store.spool import Notify
+from webui.announcing import done
+from webui.compose import drafts, identities, letterpage, quoting
+from webui.compose.checking import doubts
+from webui.compose.drafts import kept
+from webui.compose.letters import Letter, listed
+from webui.compose.recipients import Field, merged, refusal_text, spoken
+from webui.frame import Frame, surroundings
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+TWICE_SECONDS = 5.0
+"""How long the second press of a button waits for what the first one does."""
+FURTHEST = 366 * 86400
+"""Seconds ahead that a letter may be planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPage:
+    """Asks before a letter leaves."""
+
+    frame: Frame
+    letter: Letter
+    doubts: Sequence[str]
+    many: bool
+    when: str
+    """The planned time as the form has it; empty: now."""
+
+
+async def confirm(services: Services, visit: Visit) -> Response:
+    """POST /ecrire/{draft}/envoyer: the answer of the page that asked."""
+    draft = await kept(services, visit, int(visit.request.path_params["draft"]))
+    letter, choice = draft.letter, visit.form.text("faire")
+    if choice == "cci":
+        everybody = ", ".join(filter(None, (letter.to, letter.cc, letter.bcc)))
+        letter = replace(letter, to="", cc="", bcc=everybody)
+    if choice == "separes":
+        letter = replace(letter, apart=True)
+    if letter != draft.letter:
+        letter = await drafts.keep(services, visit, letter, draft.attachments)
+    return await send(services, visit, letter, draft.attachments, asked=True)
+
+
+async def send(
+    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], *, asked: bool = False
+) -> Response:
+    """Send a letter that is kept as a draft, unless something about it must be asked or put right first."""
+    try:
+        due = planned(visit)
+        fields = await letterpage.fields_of(services, visit, letter)
+        if any(field.questions for field in fields.values()) or not any(field.people for field in fields.values()):
+            return await letterpage.checked(services, visit, letter, attachments, 422)
+        if not asked:
+            found = await doubts(services, visit, letter, fields, attachments)
+            if found.sentences:
+                when = visit.form.text("quand") if due else ""
+                page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, when)
+                return services.pages.answer(visit, "mail/confirm.html", page)
+        return await _hold(services, visit, letter, attachments, fields, due)
+    except Refused as refusal:
+        if refusal.reason is Reason.CONFLICT:
+            return await _sent_already(services, visit, letter, attachments)
+        fault = refused(visit, refusal)
+        return await letterpage.answer(services, visit, letter, attachments, faults=[fault], status=422)
+
+
+def planned(visit: Visit) -> int:
+    """The time the form wants the letter to leave at, in the person's zone; 0: now. Raises Refused(INVALID)."""
+    if visit.form.text("faire") != "planifier" and not visit.form.has("planifie"):
+        return 0
+    return moment(visit, visit.form.text("quand"))
+
+
+def moment(visit: Visit, text: str) -> int:
+    """A local date and time of a form as seconds since the epoch. Raises Refused(INVALID)."""
+    try:
+        when = datetime.fromisoformat(text[:25])
+        due = int(when.replace(tzinfo=visit.language.zone, second=0, microsecond=0).timestamp())
+    except (ValueError, OverflowError):
+        raise Refused(Reason.INVALID, "when") from None
+    if not visit.now < due <= visit.now + FURTHEST:
+        raise Refused(Reason.INVALID, "when")
+    return due
+
+
+async def _hold(
+    services: Services,
+    visit: Visit,
+    letter: Letter,
+    attachments: Sequence[Attachment],
+    fields: dict[str, Field],
+    due: int,
+) -> Response:
+    """Take the letter out of the drafts; it leaves now, in a moment, or at its time. Raises Refused, Temporary."""
+    undo = visit.preferences.undo_send
+    terms, octets = await _prepared(services, visit, letter, attachments, fields)
+    final = await services.delivery.prepare(octets)
+    at = due or int(services.clock.now()) + undo
+    async with services.delivery.discarding(final):
+        number, used = await services.store.write(
+            outbox.hold,
+            visit.account_id,
+            claim(services, letter),
+            letter.draft,
+            final,
+            terms,
+            at,
+            messages.Quota.of(services.settings.limits),
+            planned=bool(due),
+        )
+    if not used and final.file is not None:
+        await asyncio.to_thread(blobs.remove_file, services.settings.data / "blobs", final.file)
+    if due:
+        return redirect(visit, f"{visit.base}/envois", **done("programme"))
+    if undo:
+        return redirect(visit, f"{visit.base}/", **done("part", undo), envoi=number, brouillon=letter.draft)
+    await services.outbox.depart(number, tell=False)
+    return await _sent_already(services, visit, letter, attachments)
+
+
+async def _prepared(
+    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], fields: dict[str, Field]
+) -> tuple[Terms, bytes]:
+    """How the letter leaves, and its octets without their date. Raises Refused."""
+    shown = {name: listed(field.people) for name, field in fields.items()}
+    final = replace(letter, to=shown["a"], cc=shown["cc"], bcc=shown["cci"])
+    sender = await identities.correspondent(services, visit, letter)
+    quoted = await quoting.quoted(services, visit, letter)
+    octets = await drafts.written(services, visit, final, attachments, sender, quoted, draft=False)
+    if len(octets) > services.settings.limits.message_size:
+        raise Refused(Reason.TOO_BIG)
+    terms = Terms(
+        reverse_path=sender.address,
+        recipients=tuple(merged(list(fields.values()))),
+        apart=letter.apart,
+        copy_box=letter.copy,
+        notify=int(Notify.SUCCESS | Notify.FAILURE | Notify.DELAY) if letter.delivery else 0,
+        answers=letter.answers,
+        forwards=letter.forwards,
+    )
+    # The date is the first field, on a line of its own: it is written when the letter leaves.
+    return terms, octets.partition(b"\r\n")[2]
+
+
+def claim(services: Services, letter: Letter) -> bytes:
+    """By which the store knows that a letter has left."""
+    return services.keys.stored(f"sent {letter.key}")
+
+
+async def _sent_already(
+    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]
+) -> Response:
+    """The letter is on its way, or the button was pressed twice: wait for it, and say what became of it."""
+    deadline = services.clock.monotonic() + TWICE_SECONDS
+    mine = claim(services, letter)
+    while True:
+        waiting = await services.store.read(outbox.of_letter, visit.account_id, mine)
+        if waiting is None or waiting.due > services.clock.now() or services.clock.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.1)
+    if waiting is not None:
+        await _forget_copy(services, visit, letter)
+        left = max(1, waiting.due - int(services.clock.now()))
+        if waiting.planned:
+            return redirect(visit, f"{visit.base}/envois", **done("programme"))
+        return redirect(visit, f"{visit.base}/", **done("part", left), envoi=waiting.id, brouillon=waiting.draft_id)
+    if await services.store.read(sessions.finished, mine, visit.account_id):
+        await _forget_copy(services, visit, letter)
+        return redirect(visit, f"{visit.base}/", **done("envoye"))
+    fault = visit._("Le message n’a pas été envoyé. Votre brouillon est gardé.")
+    return await letterpage.answer(services, visit, letter, attachments, faults=[fault], status=409)
+
+
+async def _forget_copy(services: Services, visit: Visit, letter: Letter) -> None:
+    """The second press kept the letter as a draft again before it saw that it was sent."""
+    drafts = await services.store.write(webmail.drafts, visit.account_id)
+    await services.store.write(webmail.erase, visit.account_id, drafts.id, [letter.draft])
+
+
+def refused(visit: Visit, refusal: Refused) -> str:
+    """Why a letter cannot leave."""
+    _ = visit._
+    if isinstance(refusal, Denied):
+        return spoken(visit, refusal)
+    texts = {
+        Reason.TOO_BIG: _("Le message est trop volumineux."),
+        Reason.TOO_MANY_RECIPIENTS: _("Il y a trop de destinataires."),
+        Reason.SUSPENDED: _("Votre compte ne peut pas envoyer de messages."),
+        Reason.SENDER_NOT_OWNED: _("Vous ne pouvez pas écrire avec cette adresse."),
+        Reason.FORBIDDEN: _("Vous ne pouvez pas écrire avec cette adresse."),
+        Reason.LIMIT: _("Trop de messages attendent déjà de partir."),
+        Reason.INVALID: _("Indiquez une date et une heure à venir, dans l’année."),
+    }
+    if refusal.reason in (Reason.NO_SUCH_RECIPIENT, Reason.OVER_QUOTA):
+        return refusal_text(visit, refusal, refusal.text.partition(":")[0])
+    return texts.get(refusal.reason, _("Le message n’a pas été envoyé. Votre brouillon est gardé."))

@@ -1,0 +1,106 @@
+"""What the form's script asks for while somebody writes: keep the text, add one file, show a picture.
+
+Answers are JSON. The form without its script does the same by its buttons.
+"""
+
+from dataclasses import replace
+
+from starlette.responses import JSONResponse, Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.mime.compose import Attachment
+from webui import headers
+from webui.compose import drafts, enclosing, letterpage, letters, writing
+from webui.compose.drafts import keep, kept
+from webui.compose.letters import Letter, from_form
+from webui.reader import reading
+from webui.visit import Services, Visit
+
+OFTEN, SELDOM = 10, 60
+"""Seconds between two saves of a draft, and of one with heavy attachments: a draft is one message, rewritten whole."""
+HEAVY = 1024 * 1024
+"""Octets of attachments from which on a draft is saved seldom."""
+MAX_CID = 200
+
+
+async def save(services: Services, visit: Visit) -> Response:
+    """POST /ecrire/garder: the text as it is now; 409 with the other version when the draft moved meanwhile."""
+    letter = from_form(visit.form)
+    before = await enclosing.stored(services, visit, letter)
+    try:
+        if before is None:
+            raise Refused(Reason.CONFLICT)
+        attachments = enclosing.pruned(letter, enclosing.without(before, visit.form.text("retirer") or "none"))
+        return _kept(visit, services, await keep(services, visit, letter, attachments), attachments)
+    except Refused as refusal:
+        return await _refusal(services, visit, letter, refusal)
+
+
+async def add(services: Services, visit: Visit) -> Response:
+    """POST /ecrire/piece: one file more for the draft; with `cid`, a picture for its text."""
+    wanted = Letter(draft=visit.form.number("brouillon"), key=visit.form.text("cle")[:64])
+    content_id = "".join(char for char in visit.form.text("cid")[:MAX_CID] if char.isalnum() or char in "-.@")
+    try:
+        before = await kept(services, visit, wanted.draft) if wanted.draft else drafts.Kept(wanted, ())
+        if visit.form.oversize or not visit.form.files:
+            raise Refused(Reason.TOO_BIG)
+        added = [await enclosing.uploaded(file, content_id) for file in visit.form.files[:1]]
+        attachments = [*before.attachments, *added]
+        letter = replace(before.letter, key=before.letter.key or wanted.key)
+        return _kept(visit, services, await keep(services, visit, letter, attachments), attachments)
+    except Refused as refusal:
+        if refusal.reason is Reason.NOT_FOUND:
+            refusal = Refused(Reason.CONFLICT)
+        return await _refusal(services, visit, wanted, refusal)
+
+
+def _kept(visit: Visit, services: Services, letter: Letter, attachments: list[Attachment]) -> Response:
+    room = letterpage.room(services, visit, attachments)
+    answer = {
+        "brouillon": letter.draft,
+        "cle": letter.key,
+        "texte": visit._("Brouillon enregistré à %(at)s") % {"at": visit.language.clock_time(visit.now)},
+        "attendre": SELDOM if room.used > HEAVY else OFTEN,
+        "place": room.text,
+        "occupe": room.used,
+        "pieces": [
+            {"numero": one.number, "nom": one.name, "taille": visit.language.size(one.octets)}
+            for one in letterpage.enclosed(attachments)
+        ],
+    }
+    return JSONResponse(answer, headers=headers.page(visit.secure))
+
+
+async def _refusal(services: Services, visit: Visit, letter: Letter, refusal: Refused) -> Response:
+    _ = visit._
+    texts = {
+        Reason.CONFLICT: (409, _("Ce brouillon a été modifié, envoyé ou supprimé dans une autre fenêtre.")),
+        Reason.OVER_QUOTA: (507, _("Votre boîte est pleine : le brouillon n’a pas pu être enregistré.")),
+        Reason.TOO_BIG: (
+            413,
+            _("Les pièces jointes dépassent %(limit)s au total : elles n’ont pas été ajoutées.")
+            % {"limit": visit.language.size(services.attachment_octets)},
+        ),
+    }
+    if refusal.reason not in texts:
+        raise refusal
+    status, text = texts[refusal.reason]
+    answer: dict[str, str | int] = {"texte": text}
+    if refusal.reason is Reason.CONFLICT:
+        other = await writing.other_version(services, visit, letter)
+        if other:
+            theirs = (await kept(services, visit, other)).letter
+            shown = letters.plain(theirs.html) if theirs.html else theirs.text
+            answer |= {"autre": other, "autre_objet": theirs.subject, "autre_texte": shown}
+    return JSONResponse(answer, status, headers=headers.page(visit.secure))
+
+
+async def picture(services: Services, visit: Visit) -> Response:
+    """GET /ecrire/{draft}/image?cid=: a picture that the text of a draft shows."""
+    wanted = visit.query("cid")
+    octets, root = await drafts.message(services, visit, int(visit.request.path_params["draft"]))
+    part = next((one for one in root.walk() if wanted and one.content_id == wanted and one.number), None)
+    content = part.content(octets) if part is not None and part.size <= 2 * reading.INLINE_OCTETS else b""
+    if part is None or part.type not in headers.INLINE_TYPES or not content:
+        raise Refused(Reason.NOT_FOUND)
+    return Response(content, headers=headers.shown_image(visit.secure, part.type))

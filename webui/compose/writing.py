@@ -1,0 +1,152 @@
+"""Writing: what the buttons of a letter's form do.
+
+Every POST first keeps the letter as a draft, so that nothing that follows can lose it; then it does what the button
+said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.mime.compose import Attachment
+from mailserver.store import mailboxes, webmail
+from webui.account import parking
+from webui.announcing import done
+from webui.compose import beginnings, drafts, enclosing, letterpage, letters, quoting, sending, signing
+from webui.compose.drafts import keep, kept
+from webui.compose.letters import Letter, from_form
+from webui.forms import positive
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+
+async def write(services: Services, visit: Visit) -> Response:
+    """GET /ecrire: a new letter, an answer (`repondre`, `tous`), or messages passed on (`transferer`, `joindre`)."""
+    letter, original = await beginnings.begin(services, visit)
+    return await letterpage.answer(services, visit, letter, original=original)
+
+
+async def edit(services: Services, visit: Visit) -> Response:
+    """GET /ecrire/{draft}: go on with a draft."""
+    draft = await kept(services, visit, int(visit.request.path_params["draft"]))
+    return await letterpage.answer(services, visit, draft.letter, draft.attachments)
+
+
+async def post(services: Services, visit: Visit) -> Response:
+    """POST /ecrire: keep the letter as a draft, then do what the button said."""
+    letter = from_form(visit.form)
+    action = visit.form.text("faire")
+    before = await enclosing.stored(services, visit, letter)
+    if before is None:
+        return await _conflict(services, visit, letter)
+    if action.startswith("retirer:"):
+        before = enclosing.without(before, action.removeprefix("retirer:"))
+    letter, more = await _changed(services, visit, letter, action)
+    attachments = enclosing.pruned(letter, [*before, *await enclosing.added(services, visit, letter), *more])
+    if sum(len(one.octets) for one in attachments) > services.attachment_octets or visit.form.oversize:
+        return await _too_big(services, visit, letter, before)
+    try:
+        letter = await keep(services, visit, letter, attachments)
+    except Refused as refusal:
+        if refusal.reason is Reason.CONFLICT:
+            return await _conflict(services, visit, letter)
+        if refusal.reason is Reason.OVER_QUOTA:
+            fault = visit._("Votre boîte est pleine : le brouillon n’a pas pu être enregistré.")
+            return await letterpage.answer(services, visit, letter, before, faults=[fault], status=507)
+        raise
+    return await _act(services, visit, letter, attachments, action)
+
+
+async def _changed(
+    services: Services, visit: Visit, letter: Letter, action: str
+) -> tuple[Letter, Sequence[Attachment]]:
+    """The letter with what the button changes in it, and pictures that come with that."""
+    if action == "verifier":
+        return await letterpage.with_choices(services, visit, letter), ()
+    if action == "citer":
+        return await quoting.imported(services, visit, letter)
+    if action == "format:html" and not letter.html:
+        return replace(letter, html=f"<div>{signing.lines(letter.text)}</div>"), ()
+    if action == "format:texte" and letter.html:
+        return replace(letter, html="", text=letters.plain(letter.html)), ()
+    desk = await services.store.read(letterpage.desk, visit.account_id)
+    if action == "signature":
+        wanted = visit.form.text("signe")
+        return signing.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()
+    model = next((one for one in desk.models if one.id == visit.form.number("modele")), None)
+    if action == "modele" and model is not None:
+        return signing.with_model(letter, model), ()
+    return letter, ()
+
+
+async def _act(
+    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], action: str
+) -> Response:
+    """What the button wants done with a letter that is kept."""
+    if action == "abandonner":
+        return await _abandon(services, visit, letter)
+    if action in ("envoyer", "planifier"):
+        return await sending.send(services, visit, letter, attachments)
+    if action == "verifier":
+        return await letterpage.checked(services, visit, letter, attachments)
+    address = f"{visit.base}/ecrire/{letter.draft}"
+    if action == "depuis":
+        return redirect(visit, f"{address}/depuis")
+    if action == "enregistrer":
+        return redirect(visit, address, **done("brouillon"))
+    attached = bool(visit.form.files) or action.startswith("retirer:")
+    return redirect(visit, address, _at="pieces" if attached else "texte" if action in _IN_TEXT else "a")
+
+
+_IN_TEXT = ("citer", "signature", "modele", "format:html", "format:texte")
+
+
+async def _too_big(services: Services, visit: Visit, letter: Letter, before: Sequence[Attachment]) -> Response:
+    fault = visit._("Les pièces jointes dépassent %(limit)s au total : elles n’ont pas été ajoutées.") % {
+        "limit": visit.language.size(services.attachment_octets)
+    }
+    letter = await keep(services, visit, letter, before)
+    return await letterpage.answer(services, visit, letter, before, faults=[fault], status=413)
+
+
+async def other_version(services: Services, visit: Visit, letter: Letter) -> int:
+    """The draft that this letter has become elsewhere; 0: it is in the drafts no more."""
+    if not letter.key:
+        return 0
+    mine = drafts.message_id(services, letter)
+    return await services.store.read(webmail.version_of, visit.account_id, mine)
+
+
+async def _conflict(services: Services, visit: Visit, letter: Letter) -> Response:
+    """The draft was sent, replaced or removed elsewhere: what was typed here is kept beside it, and not sent."""
+    other = await other_version(services, visit, letter)
+    letter = await keep(services, visit, replace(letter, draft=0, key=""), ())
+    fault = visit._(
+        "Ce brouillon a été modifié, envoyé ou supprimé dans une autre fenêtre. Votre version est gardée à part, sans "
+        "ses pièces jointes : vérifiez vos dossiers Brouillons et Envoyés avant de l’envoyer."
+    )
+    return await letterpage.answer(services, visit, letter, faults=[fault], other=other, status=409)
+
+
+async def _abandon(services: Services, visit: Visit, letter: Letter) -> Response:
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    drafts = await services.store.write(webmail.drafts, visit.account_id)
+    trash = next((box for box in boxes if box.special_use == "\\Trash"), None)
+    if trash is None:
+        await services.store.write(webmail.erase, visit.account_id, drafts.id, [letter.draft])
+        return redirect(visit, f"{visit.base}/", **done("abandon"))
+    token = services.keys.new_token()
+    undo = (services.keys.stored(token), 300)
+    await services.store.write(webmail.move, visit.account_id, drafts.id, trash.id, [letter.draft], undo)
+    return redirect(visit, f"{visit.base}/", **done("abandon", 1, token))
+
+
+async def restore(services: Services, visit: Visit, form: parking.Parked) -> int:
+    """Make a draft of text that was parked when the session ended; its id. Never sends it."""
+    letter = form.letter
+    before = await enclosing.stored(services, visit, letter)
+    if before is None:
+        letter, before = replace(letter, draft=0, key=""), []
+    return (await keep(services, visit, letter, before)).draft

@@ -1,0 +1,61 @@
+"""The page behind the link in an owners' mail: one message that waits, to accept or to reject without logging in.
+
+The link is the proof: only the list's owners were sent it. Looking changes nothing (programs follow links); deciding
+is a form. It shows what the mail showed and the first lines, never the message whole.
+"""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.store.audit import Origin
+from mailserver.store.held import Held
+from webui.lists.owned import MAX_REASON, refusal_of
+from webui.visit import Guest, Services
+
+KEY_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ModerationPage:
+    """A message that waits, or what became of it."""
+
+    key: str
+    held: Held | None
+    at: str = ""
+    until: str = ""
+    outcome: str = ""
+    fault: str = ""
+
+
+async def show(services: Services, guest: Guest, fault: str = "") -> Response:
+    """GET /moderation/{key}."""
+    key = str(guest.request.path_params["key"])[:KEY_LENGTH]
+    try:
+        waiting = await services.moderation.find(key)
+    except Refused:
+        page = ModerationPage(key, None, outcome=guest._("Ce message n’attend plus : quelqu’un a déjà décidé."))
+        return services.pages.answer(guest, "lists/moderation.html", page, 404)
+    at, until = guest.language.long_date(waiting.held), guest.language.long_date(waiting.expires)
+    page = ModerationPage(key, waiting, at, until, fault=fault)
+    return services.pages.answer(guest, "lists/moderation.html", page, 422 if fault else 200)
+
+
+async def decide(services: Services, guest: Guest) -> Response:
+    """POST /moderation/{key}."""
+    key = str(guest.request.path_params["key"])[:KEY_LENGTH]
+    origin = Origin("owner", "link", guest.peer)
+    try:
+        waiting = await services.moderation.find(key)
+        if guest.form.text("faire") == "accepter":
+            await services.moderation.approve(waiting.id, origin)
+            outcome = guest._("Le message est envoyé à la liste.")
+        else:
+            await services.moderation.reject(waiting.id, origin, guest.form.text("motif")[:MAX_REASON])
+            outcome = guest._("Le message est refusé.")
+    except Refused as refusal:
+        if refusal.reason is Reason.NOT_FOUND:
+            return await show(services, guest)
+        return await show(services, guest, refusal_of(guest, refusal))
+    return services.pages.answer(guest, "lists/moderation.html", ModerationPage(key, None, outcome=outcome))

@@ -1,0 +1,385 @@
+"""The academy's lists as their owners see them: policies, members, preview, and the messages that wait.
+
+An owner is whoever has one of the list's owners' addresses; an administrator stands in for every owner, makes lists
+and says whom a living one finds. To everybody else such a list is a page that does not exist.
+"""
+
+from dataclasses import dataclass, replace
+
+from starlette.responses import Response
+
+from directory import rosters
+from directory.rosters import House, ListChange, NewList
+from mailserver import selection
+from mailserver.errors import Reason, Refused
+from mailserver.identity import ListKind, Role, Writers
+from mailserver.rules import Denied
+from mailserver.store import held, lists
+from mailserver.store.audit import Origin
+from mailserver.store.held import Held
+from mailserver.store.lists import ListEntry
+from mailserver.store.transactions import Tx
+from webui.announcing import done
+from webui.compose.letters import commas
+from webui.compose.recipients import spoken
+from webui.frame import Frame, surroundings
+from webui.lists import foreseen
+from webui.lists.foreseen import Preview
+from webui.rendering import redirect
+from webui.standing import role_choices
+from webui.visit import Guest, Services, Visit
+
+MAX_SHOWN = 500
+"""Lists on one page."""
+MAX_TEXT = 2_500_000
+"""Characters of the members' field."""
+MAX_REASON = 200
+_LOOKS = ("apercu", "composer", "fichier")
+"""Buttons that store nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A list in the overview."""
+
+    entry: ListEntry
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the form about a list holds."""
+
+    name: str = ""
+    address: str = ""
+    query: str = ""
+    writers: str = Writers.ANYONE.value
+    named: str = ""
+    owners: str = ""
+    members: str = ""
+    moderated: bool = False
+    hidden_members: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedPage:
+    """One list, or the one about to be made (`entry` None)."""
+
+    frame: Frame
+    entry: ListEntry | None
+    form: Form
+    waiting: int
+    may_query: bool
+    writers: tuple[tuple[str, str], ...]
+    preview: Preview | None = None
+    fault: str = ""
+    added: int | None = None
+    """How many members came from a file, none stored yet."""
+    roles: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that waits, with its times in words."""
+
+    held: Held
+    at: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """The messages that wait for an owner."""
+
+    frame: Frame
+    entry: ListEntry
+    rows: tuple[Waiting, ...]
+    fault: str = ""
+
+
+# ---------------------------------------------------------------------- who may
+
+
+def may_make(services: Services, visit: Visit) -> bool:
+    """Administrators make lists, where the directory is ours."""
+    return visit.principal.role is Role.ADMIN and services.settings.ldap is None
+
+
+async def lines(services: Services, visit: Visit) -> tuple[Line, ...]:
+    """The lists a person looks after."""
+    principal = visit.principal
+    addresses = (principal.address, *principal.aliases)
+
+    def look(tx: Tx) -> list[Line]:
+        mine = lists.listing(tx) if principal.role is Role.ADMIN else lists.owned_by(tx, addresses)
+        mine = mine[:MAX_SHOWN]
+        counts: dict[str, int] = {}
+        for one in held.waiting(tx, [entry.address for entry in mine if entry.moderated]):
+            counts[one.list] = counts.get(one.list, 0) + 1
+        return [Line(entry, counts.get(entry.address, 0)) for entry in mine]
+
+    return tuple(await services.store.read(look))
+
+
+async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]:
+    """The list of the address, its form, and how many messages wait. Raises Refused(NOT_FOUND) for anybody else."""
+    address = rosters.canonical(str(visit.request.path_params["address"]))
+
+    def look(tx: Tx) -> tuple[ListEntry, Form, int] | None:
+        entry = lists.get(tx, address)
+        if entry is None:
+            return None
+        owners = lists.owners(tx, entry)
+        if visit.principal.role is not Role.ADMIN and not any(map(visit.principal.owns, owners)):
+            return None
+        form = Form(
+            name=entry.name,
+            address=entry.address,
+            query=entry.query,
+            writers=entry.writers.value,
+            named="\n".join(lists.named_writers(tx, address)),
+            owners="\n".join(owners),
+            members="\n".join(lists.members(tx, address)),
+            moderated=entry.moderated,
+            hidden_members=entry.hidden_members,
+        )
+        return entry, form, len(held.waiting(tx, [address]))
+
+    found = await services.store.read(look)
+    if found is None:
+        raise Refused(Reason.NOT_FOUND)
+    return found
+
+
+# ---------------------------------------------------------------------- one list
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /liste/{address}: its policies, members, and whom it finds now."""
+    entry, form, waiting = await _mine(services, visit)
+    return await _answer(services, visit, entry, form, waiting, await foreseen.of_list(services, visit, entry.address))
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /liste/{address}: save what is changed, look at a query first, or delete."""
+    entry, before, waiting = await _mine(services, visit)
+    action = visit.form.text("faire")
+    if action == "supprimer":
+        return await _delete(services, visit, entry, before, waiting)
+    form = _posted(visit, before, may_query=may_make(services, visit))
+    try:
+        if action in _LOOKS:
+            return await _look(services, visit, entry, form, waiting)
+        house = House.of(services.settings)
+        await services.store.write(_save, house, entry, before, form, _wanted(form, entry), visit.origin)
+    except Refused as refusal:
+        return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
+    return redirect(visit, f"{visit.base}/liste/{entry.address}", **done("liste-gardee"))
+
+
+async def _look(services: Services, visit: Visit, entry: ListEntry | None, form: Form, waiting: int) -> Response:
+    """Nothing is stored yet: members from a file, a query from choices, or whom the query finds. Raises Refused."""
+    action = visit.form.text("faire")
+    if action == "fichier":
+        added = await foreseen.from_file(visit)
+        held_already = {one.casefold() for one in form.members.split()}
+        new = [one for one in added if one.casefold() not in held_already]
+        form = replace(form, members="\n".join(filter(None, (form.members.rstrip(), *new))))
+        return await _answer(services, visit, entry, form, waiting, None, added=len(new))
+    if action == "composer":
+        form = replace(form, query=foreseen.composed(visit) or form.query)
+    preview = await foreseen.of_query(services, visit, form.query)
+    return await _answer(services, visit, entry, form, waiting, preview)
+
+
+async def _delete(services: Services, visit: Visit, entry: ListEntry, form: Form, waiting: int) -> Response:
+    if not may_make(services, visit):
+        raise Refused(Reason.FORBIDDEN)
+    if not visit.form.has("confirme"):
+        fault = visit._("Cochez la case pour confirmer la suppression.")
+        return await _answer(services, visit, entry, form, waiting, None, fault)
+    await services.store.write(rosters.delete, entry.address, visit.origin)
+    return redirect(visit, f"{visit.base}/listes", **done("liste-supprimee"))
+
+
+def _save(tx: Tx, house: House, entry: ListEntry, before: Form, form: Form, wanted: ListChange, origin: Origin) -> None:
+    """Everything the form changed, as one unit."""
+    rosters.change(tx, house, entry.address, wanted, origin)
+    if entry.kind is ListKind.LIVING or form.members == before.members:
+        return
+    old, new = set(before.members.split()), dict.fromkeys(_addresses(form.members, house.domain))
+    add = [one for one in new if one not in old]
+    rosters.edit_checked(tx, house, entry.address, add, sorted(old - new.keys()), origin)
+
+
+def _wanted(form: Form, entry: ListEntry) -> ListChange:
+    domain = entry.address.rpartition("@")[2]
+    return ListChange(
+        name=form.name,
+        query=form.query if entry.kind is ListKind.LIVING and form.query != entry.query else None,
+        writers=Writers(form.writers),
+        moderated=form.moderated,
+        hidden_members=form.hidden_members,
+        owners=tuple(_addresses(form.owners, domain)),
+        named=tuple(_addresses(form.named, domain)),
+    )
+
+
+# ---------------------------------------------------------------------- a new list
+
+
+async def begin(services: Services, visit: Visit) -> Response:
+    """GET /liste: the form for a new list."""
+    if not may_make(services, visit):
+        raise Refused(Reason.NOT_FOUND)
+    return await _answer(services, visit, None, Form(owners=visit.principal.address), 0, None)
+
+
+async def create(services: Services, visit: Visit) -> Response:
+    """POST /liste: look at a query, or make the list."""
+    if not may_make(services, visit):
+        raise Refused(Reason.NOT_FOUND)
+    form = _posted(visit, Form(), may_query=True)
+    domain = services.settings.domain
+    try:
+        if visit.form.text("faire") in _LOOKS:
+            return await _look(services, visit, None, form, 0)
+        wanted = NewList(
+            address=_addresses(form.address, domain, limit=1)[0] if form.address else "",
+            name=form.name,
+            owners=tuple(_addresses(form.owners, domain)),
+            members=tuple(_addresses(form.members, domain)),
+            query=form.query,
+            writers=Writers(form.writers),
+            named=tuple(_addresses(form.named, domain)),
+            moderated=form.moderated,
+            hidden_members=form.hidden_members,
+        )
+        await services.store.write(rosters.make, House.of(services.settings), wanted, visit.origin)
+    except Refused as refusal:
+        return await _answer(services, visit, None, form, 0, None, _fault(visit, refusal))
+    return redirect(visit, f"{visit.base}/liste/{wanted.address}", **done("liste-faite"))
+
+
+# ---------------------------------------------------------------------- what waits
+
+
+async def queue(services: Services, visit: Visit, fault: str = "") -> Response:
+    """GET /liste/{address}/attente."""
+    entry, _, _ = await _mine(services, visit)
+    rows = await services.store.read(held.waiting, [entry.address])
+    page = QueuePage(await surroundings(services, visit), entry, tuple(waiting_row(visit, one) for one in rows), fault)
+    return services.pages.answer(visit, "lists/queue.html", page, 422 if fault else 200)
+
+
+def waiting_row(visit: Visit, one: Held) -> Waiting:
+    return Waiting(one, visit.language.long_date(one.held), visit.language.long_date(one.expires))
+
+
+async def decide(services: Services, visit: Visit) -> Response:
+    """POST /liste/{address}/attente: accept or reject a message of this list."""
+    entry, _, _ = await _mine(services, visit)
+    number = visit.form.number("message")
+    waiting = await services.store.read(held.get, number)
+    if waiting is None or waiting.list != entry.address:
+        return await queue(services, visit, visit._("Quelqu’un a déjà décidé de ce message."))
+    try:
+        if visit.form.text("faire") == "accepter":
+            await services.moderation.approve(number, visit.origin)
+            what = "message-accepte"
+        else:
+            await services.moderation.reject(number, visit.origin, visit.form.text("motif")[:MAX_REASON])
+            what = "message-refuse"
+    except Refused as refusal:
+        if refusal.reason is Reason.NOT_FOUND:
+            return await queue(services, visit, visit._("Quelqu’un a déjà décidé de ce message."))
+        return await queue(services, visit, refusal_of(visit, refusal))
+    return redirect(visit, f"{visit.base}/liste/{entry.address}/attente", **done(what))
+
+
+# ---------------------------------------------------------------------- shared
+
+
+async def _answer(
+    services: Services,
+    visit: Visit,
+    entry: ListEntry | None,
+    form: Form,
+    waiting: int,
+    preview: Preview | None,
+    fault: str = "",
+    added: int | None = None,
+) -> Response:
+    _ = visit._
+    writers = (
+        (Writers.ANYONE.value, _("tout le monde, aussi de l’extérieur")),
+        (Writers.HOUSE.value, _("les personnes de l’académie")),
+        (Writers.PERSONNEL.value, _("les enseignants et les personnels")),
+        (Writers.STAFF.value, _("les personnels administratifs")),
+        (Writers.MEMBERS.value, _("ses membres")),
+        (Writers.OWNERS.value, _("ses propriétaires")),
+    )
+    page = OwnedPage(
+        await surroundings(services, visit),
+        entry,
+        form,
+        waiting,
+        may_make(services, visit),
+        writers,
+        preview,
+        fault,
+        added,
+        role_choices(visit),
+    )
+    return services.pages.answer(visit, "lists/owned.html", page, 422 if fault else 200)
+
+
+def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
+    """What was posted; what this person may not set stays as it was."""
+    form = visit.form
+    writers = form.text("qui")
+    return Form(
+        name=" ".join(form.text("nom").split())[: rosters.MAX_NAME],
+        address=before.address or form.text("adresse").strip()[:320],
+        query=" ".join(form.text("requete").split())[: selection.MAX_TEXT + 1] if may_query else before.query,
+        writers=writers if writers in set(Writers) else before.writers,
+        named=form.text("nommes").replace("\r\n", "\n")[:MAX_TEXT],
+        owners=form.text("proprietaires").replace("\r\n", "\n")[:MAX_TEXT],
+        members=form.text("membres").replace("\r\n", "\n")[:MAX_TEXT] if not before.query else before.members,
+        moderated=form.has("moderee"),
+        hidden_members=form.has("caches"),
+    )
+
+
+def _addresses(text: str, domain: str, limit: int = lists.MAX_MEMBERS) -> list[str]:
+    """Addresses of a field: one a line, or between commas; without an at sign they are ours. Raises Refused."""
+    pieces = [piece for line in commas(text).split(",") for piece in line.split()]
+    if len(pieces) > limit:
+        raise Refused(Reason.LIMIT)
+    whole = (piece if "@" in piece else f"{piece}@{domain}" for piece in pieces)
+    return list(dict.fromkeys(map(rosters.canonical, whole)))
+
+
+def refusal_of(visit: Guest, refusal: Refused) -> str:
+    """A rule's sentence in the reader's language; anything else in general words."""
+    if isinstance(refusal, Denied):
+        return spoken(visit, refusal)
+    return visit._("Cette liste n’a personne qui puisse recevoir ce message.")
+
+
+def _fault(visit: Visit, refusal: Refused) -> str:
+    _ = visit._
+    text = refusal.text
+    if text.startswith("query: "):
+        return _("La requête n’est pas comprise : %(why)s") % {"why": text.removeprefix("query: ")}
+    match refusal.reason:
+        case Reason.NO_SUCH_RECIPIENT:
+            return _("%(address)s n’existe pas dans l’académie.") % {"address": text.partition(":")[0]}
+        case Reason.INVALID:
+            return _("Une adresse, un nom ou la requête ne convient pas : %(why)s") % {"why": text}
+        case Reason.CONFLICT:
+            return _("Cette adresse est déjà prise.")
+        case Reason.LIMIT:
+            return _("C’est trop : au plus 50 000 membres, 20 propriétaires et 500 adresses nommées.")
+        case _:
+            raise refusal

@@ -1,0 +1,214 @@
+"""A person's own distribution lists, and the way to those they own: see, make, change, delete."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from directory import membership, rosters
+from directory.membership import Received
+from directory.rosters import House
+from mailserver.errors import Reason, Refused
+from mailserver.mime.fields import Correspondent
+from mailserver.store import personal_lists
+from mailserver.store.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
+from webui.announcing import done
+from webui.compose import recipients
+from webui.compose.recipients import Question
+from webui.frame import Frame, surroundings
+from webui.lists import foreseen, owned
+from webui.lists.owned import Line
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+MAX_TEXT = 120_000
+"""Characters of the members' field: a thousand names with their addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of the person's lists and its address."""
+
+    list: PersonalList
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListsPage:
+    """All of them, and the lists of the academy that the person owns."""
+
+    frame: Frame
+    rows: tuple[Row, ...]
+    owned: tuple[Line, ...]
+    may_make: bool
+    fault: str = ""
+    name: str = ""
+    members: str = ""
+    questions: tuple[Question, ...] = ()
+    limit: int = MAX_LISTS
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One of them, to change or delete."""
+
+    frame: Frame
+    row: Row
+    name: str
+    members: str
+    fault: str = ""
+    questions: tuple[Question, ...] = ()
+    dangling: tuple[str, ...] = ()
+    """Members who are nobody any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedPage:
+    """The academy's lists that the person is in."""
+
+    frame: Frame
+    received: tuple[Received, ...]
+
+
+async def received(services: Services, visit: Visit) -> Response:
+    """GET /listes/recues."""
+    page = ReceivedPage(await surroundings(services, visit), await _received(services, visit))
+    return services.pages.answer(visit, "lists/received.html", page)
+
+
+async def show(
+    services: Services,
+    visit: Visit,
+    fault: str = "",
+    name: str = "",
+    members: str = "",
+    questions: Sequence[Question] = (),
+) -> Response:
+    """GET /listes."""
+    held = await services.store.read(personal_lists.listing, visit.account_id)
+    page = ListsPage(
+        await surroundings(services, visit),
+        tuple(_row(services, visit, one) for one in held),
+        await owned.lines(services, visit),
+        owned.may_make(services, visit),
+        fault,
+        name,
+        members,
+        tuple(questions),
+    )
+    return services.pages.answer(visit, "lists/lists.html", page, 422 if fault or questions else 200)
+
+
+async def lead(_services: Services, visit: Visit) -> Response:
+    """GET /listes without an interface: to that of the session."""
+    return redirect(visit, f"{visit.base}/listes")
+
+
+async def create(services: Services, visit: Visit) -> Response:
+    """POST /listes: a new list."""
+    name, text = _typed(visit)
+    if visit.form.text("faire") == "fichier":
+        return await show(services, visit, "", name, await _from_file(visit, text))
+    field = await recipients.look(services, visit, text, limit=MAX_MEMBERS, own_lists=False)
+    if field.questions:
+        return await show(services, visit, "", name, field.text, field.questions)
+    try:
+        addresses = _addresses(field.people)
+        await services.store.write(personal_lists.create, visit.account_id, name, addresses)
+    except Refused as refusal:
+        return await show(services, visit, _fault(visit, refusal), name, field.text)
+    return redirect(visit, f"{visit.base}/listes", **done("liste-faite"))
+
+
+async def one(
+    services: Services,
+    visit: Visit,
+    fault: str = "",
+    name: str | None = None,
+    members: str = "",
+    questions: Sequence[Question] = (),
+) -> Response:
+    """GET /listes/{list}: one list."""
+    list_id = int(visit.request.path_params["list"])
+    found = await services.store.read(personal_lists.get, visit.account_id, list_id)
+    if name is None:
+        held = await services.store.read(personal_lists.members, visit.account_id, list_id)
+        name, members = found.name, "\n".join(held)
+    lost: list[str] = []
+    if services.settings.ldap is None:
+        house = House.of(services.settings)
+        held = await services.store.read(personal_lists.members, visit.account_id, list_id)
+        lost = await services.store.read(membership.dangling, house, held)
+    page = ListPage(
+        await surroundings(services, visit),
+        _row(services, visit, found),
+        name,
+        members,
+        fault,
+        tuple(questions),
+        tuple(lost),
+    )
+    return services.pages.answer(visit, "lists/list.html", page, 422 if fault or questions else 200)
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /listes/{list}: save, or delete."""
+    list_id = int(visit.request.path_params["list"])
+    if visit.form.text("faire") == "supprimer":
+        if not visit.form.has("confirme"):
+            return await one(services, visit, visit._("Cochez la case pour confirmer la suppression."))
+        await services.store.write(personal_lists.remove, visit.account_id, list_id)
+        return redirect(visit, f"{visit.base}/listes", **done("liste-supprimee"))
+    name, text = _typed(visit)
+    if visit.form.text("faire") == "fichier":
+        return await one(services, visit, "", name, await _from_file(visit, text))
+    field = await recipients.look(services, visit, text, limit=MAX_MEMBERS, own_lists=False)
+    if field.questions:
+        return await one(services, visit, "", name, field.text, field.questions)
+    try:
+        addresses = _addresses(field.people)
+        await services.store.write(personal_lists.change, visit.account_id, list_id, name, addresses)
+    except Refused as refusal:
+        return await one(services, visit, _fault(visit, refusal), name, field.text)
+    return redirect(visit, f"{visit.base}/listes", **done("liste-gardee"))
+
+
+async def _received(services: Services, visit: Visit) -> tuple[Received, ...]:
+    """The academy's lists that the person is in, where the directory is ours."""
+    if services.settings.ldap is not None:
+        return ()
+    house = House.of(services.settings)
+    return tuple(await services.store.ponder(visit.account_id, membership.received_by, house, visit.principal))
+
+
+async def _from_file(visit: Visit, text: str) -> str:
+    """The members with those of the file that was sent."""
+    held = {one.casefold() for one in text.split()}
+    added = [one for one in await foreseen.from_file(visit) if one.casefold() not in held]
+    return "\n".join(filter(None, (text.rstrip(), *added)))[:MAX_TEXT]
+
+
+def _row(services: Services, visit: Visit, one: PersonalList) -> Row:
+    return Row(one, one.address(visit.principal.login, services.settings.domain))
+
+
+def _typed(visit: Visit) -> tuple[str, str]:
+    form = visit.form
+    return " ".join(form.text("nom").split())[:MAX_NAME], form.text("membres").replace("\r\n", "\n")[:MAX_TEXT]
+
+
+def _addresses(people: Sequence[Correspondent]) -> list[str]:
+    """The addresses as lists keep them."""
+    return list(dict.fromkeys(rosters.canonical(one.address) for one in people))
+
+
+def _fault(visit: Visit, refusal: Refused) -> str:
+    _ = visit._
+    texts = {
+        Reason.CONFLICT: _("Une de vos listes porte déjà ce nom."),
+        Reason.INVALID: _("Donnez un nom d’une à cent lettres, avec au moins une lettre sans accent ou un chiffre."),
+        Reason.LIMIT: _("C’est trop : au plus 200 listes de 1 000 membres chacune."),
+    }
+    if refusal.reason not in texts:
+        raise refusal
+    return texts[refusal.reason]

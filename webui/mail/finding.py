@@ -1,0 +1,215 @@
+"""Search: one field and a form that write the same words; what is found, folder by folder, with the words marked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from mailserver.errors import Refused
+from mailserver.folding import strip_marks
+from mailserver.store import mailboxes, searches, webmail
+from mailserver.store.searches import Search
+from mailserver.store.webmail import Edge, Found, Group
+from webui.announcing import done
+from webui.forms import positive
+from webui.frame import Frame, query_string, surround
+from webui.mail.labels import keywords
+from webui.mail.listing import BoxView, box_view
+from webui.mail.marking import mark
+from webui.mail.query import FORM, MAX_QUERY, Query, compose, described, parse
+from webui.rendering import redirect
+from webui.visit import Services, Visit
+
+GROUP_SIZE = 20
+"""Messages of each folder when several are searched."""
+SECONDS = 2.0
+"""After which a search says what it has found and where it can go on."""
+AROUND = 70
+"""Characters shown on either side of a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a line shows with the words marked."""
+
+    subject: Markup
+    people: Markup
+    excerpt: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What was found in one folder."""
+
+    box: BoxView
+    total: int
+    marked: Mapping[int, Marked]
+    more: str
+    """Parameters that show the rest; empty when all is shown."""
+    further: str
+    """Parameters that search what was not searched; empty when all was."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """The form, and what was found."""
+
+    frame: Frame
+    query: str
+    folder: int
+    form: Mapping[str, str]
+    results: Sequence[Results] = ()
+    summary: str = ""
+    unsearched: Sequence[tuple[str, str]] = ()
+    """Folders there was no time for: title, and the parameters that search them."""
+    searched: bool = False
+    first: bool = True
+    recent: Sequence[Search] = field(default=())
+    saved: Search | None = None
+    """This search, when it was saved."""
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /recherche: by the field (`q`), or by the form beside it."""
+    typed = _typed(visit)
+    query = parse(typed, keywords(visit))
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    around = surround(visit, boxes, query=typed)
+    box_id = positive(visit.query("d")) or _named(around, query.folder)
+    recent = await services.store.read(searches.recent, visit.account_id) if visit.preferences.remember_searches else ()
+    if query.is_empty:
+        page = SearchPage(around, typed, box_id, described(typed), recent=recent)
+        return services.pages.answer(visit, "mail/search.html", page)
+    before, below = _edge(visit.query("avant")), positive(visit.query("sous"))
+    found = await _find(services, visit, query, box_id, before, below)
+    first = before is None and not below
+    if first and visit.preferences.remember_searches:
+        await services.store.write(searches.made, visit.account_id, typed, box_id)
+    excerpts = await _excerpts(services, visit, query, found)
+    page = SearchPage(
+        surround(visit, found.boxes, query=typed),
+        typed,
+        box_id,
+        described(typed),
+        [_results(visit, around, typed, box_id, group, query, excerpts) for group in _in_order(around, found)],
+        _summary(visit, found),
+        [(around.folder(box.id).path, query_string(q=typed, d=box.id)) for box in found.unsearched],
+        searched=True,
+        first=first,
+        recent=recent,
+        saved=next((one for one in visit.searches if (one.words, one.mailbox_id) == (typed, box_id)), None),
+    )
+    return services.pages.answer(visit, "mail/search.html", page)
+
+
+def _typed(visit: Visit) -> str:
+    return visit.query("q")[:MAX_QUERY].strip() or compose({name: visit.query(name) for name in FORM})
+
+
+def _named(around: Frame, name: str) -> int:
+    """The folder a search names, by the title people see or its path."""
+    wanted = _folded(name)
+    named = (folder for folder in around.folders if wanted in (_folded(folder.title), _folded(folder.path)))
+    return next((folder.id for folder in named), 0) if wanted else 0
+
+
+def _folded(name: str) -> str:
+    return strip_marks(name).casefold().strip()
+
+
+def _edge(text: str) -> Edge | None:
+    """`date.uid`, the key of the last message of the page before."""
+    date, _, uid = text.partition(".")
+    return Edge(positive(date), positive(uid)) if positive(uid) else None
+
+
+async def _find(services: Services, visit: Visit, query: Query, box_id: int, before: Edge | None, below: int) -> Found:
+    """Ask the store, in the threads of what takes long."""
+    store, clock = services.store, services.clock
+    until = clock.monotonic() + SECONDS
+
+    def enough() -> bool:
+        return clock.monotonic() > until
+
+    account = visit.account_id
+    if not box_id:
+        return await store.ponder(
+            account, webmail.find, account, query.criterion, GROUP_SIZE, enough, folder=store.blobs
+        )
+    size = visit.preferences.page_size
+    return await store.ponder(
+        account,
+        webmail.find_in,
+        account,
+        box_id,
+        query.criterion,
+        size,
+        enough,
+        folder=store.blobs,
+        before=before,
+        below=below,
+    )
+
+
+async def _excerpts(services: Services, visit: Visit, query: Query, found: Found) -> Mapping[int, str]:
+    shown = [line for group in found.groups for line in group.lines]
+    if not query.words or not shown:
+        return {}
+    account, store = visit.account_id, services.store
+    return await store.ponder(account, webmail.excerpts, account, shown, query.words, AROUND, folder=store.blobs)
+
+
+def _in_order(around: Frame, found: Found) -> list[Group]:
+    order = {folder.id: place for place, folder in enumerate(around.folders)}
+    groups = [group for group in found.groups if group.box.id in order]
+    return sorted(groups, key=lambda group: order[group.box.id])
+
+
+def _results(
+    visit: Visit, around: Frame, typed: str, box_id: int, group: Group, query: Query, excerpts: Mapping[int, str]
+) -> Results:
+    folder = around.folder(group.box.id)
+    back = "recherche?" + query_string(q=typed, d=box_id, avant=visit.query("avant"), sous=visit.query("sous"))
+    marked = {}
+    for line in group.lines:
+        people = (line.recipients if folder.outgoing else line.sender) or "—"
+        excerpt = excerpts.get(line.id, line.preview)
+        marked[line.id] = Marked(
+            mark(line.subject, query.words), mark(people, query.words), mark(excerpt, query.words, 2 * AROUND)
+        )
+    more = further = ""
+    if group.older:
+        last = group.lines[-1]
+        more = query_string(q=typed, d=group.box.id, avant=f"{last.date}.{last.uid}", sous=visit.query("sous"))
+    elif group.reached:
+        further = query_string(q=typed, d=group.box.id, sous=group.reached)
+    view = box_view(visit, around, folder, group.lines, folder.path, back)
+    return Results(view, group.total, marked, more, further)
+
+
+def _summary(visit: Visit, found: Found) -> str:
+    total = sum(group.total for group in found.groups)
+    text = visit.language.texts.ngettext("%(n)s message trouvé", "%(n)s messages trouvés", total)
+    return text % {"n": visit.language.number(total)}
+
+
+# ---------------------------------------------------------------------- searches that are kept
+
+
+async def keep(services: Services, visit: Visit) -> Response:
+    """POST /recherche/garder: save this search beside the folders, or forget one, or all the last ones."""
+    form, account = visit.form, visit.account_id
+    typed, box_id = form.text("q")[:MAX_QUERY].strip(), form.number("d")
+    back = f"{visit.base}/recherche"
+    if form.has("oublier"):
+        await services.store.write(searches.forget, account, form.number("oublier"))
+        return redirect(visit, back, q=typed, d=box_id, **done("recherche-oubliee"))
+    if form.has("effacer"):
+        await services.store.write(searches.forget_recent, account)
+        return redirect(visit, back, **done("recherches-effacees"))
+    try:
+        await services.store.write(searches.save, account, form.text("nom") or typed[:60], typed, box_id)
+    except Refused:
+        return redirect(visit, back, q=typed, d=box_id, **done("recherche-refusee"))
+    return redirect(visit, back, q=typed, d=box_id, **done("recherche-gardee"))

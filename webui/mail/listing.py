@@ -1,0 +1,119 @@
+"""A folder's messages in the simplified interface, page by page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.store import webmail
+from mailserver.store.webmail import Edge, Line, Page
+from webui import frame
+from webui.forms import positive
+from webui.frame import DRAFTS, Folder, Frame, query_string, surround
+from webui.mail import maillist
+from webui.rendering import redirect
+from webui.visit import COMPLETE, Services, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class BoxView:
+    """Messages of one folder as `mail/rows.html` shows them."""
+
+    id: int
+    title: str
+    icon: str
+    use: str
+    outgoing: bool
+    open: str
+    """Address before a message's id."""
+    caption: str
+    back: str
+    """Where an action returns to: parameters of this page."""
+    lines: Sequence[Line]
+    targets: Sequence[Folder]
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page of a folder."""
+
+    frame: Frame
+    box: BoxView
+    unread: int
+    newer: str
+    older: str
+    all: bool
+    all_query: str
+    taken: str
+    emptiable: bool
+
+
+def box_view(visit: Visit, around: Frame, folder: Folder, lines: Sequence[Line], caption: str, back: str) -> BoxView:
+    """A folder's messages for `mail/rows.html`."""
+    opening = f"{visit.base}/ecrire/" if folder.use == DRAFTS else f"{visit.base}/message/"
+    targets = [other for other in around.folders if other.id != folder.id and other.use != DRAFTS]
+    return BoxView(
+        folder.id, folder.title, folder.icon, folder.use, folder.outgoing, opening, caption, back, lines, targets
+    )
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /dossier/{box}: a page of a folder; without a number INBOX."""
+    if visit.interface == COMPLETE:
+        return await maillist.show(services, visit)
+    box_id = int(visit.request.path_params.get("box", 0))
+    before, after = _edge(visit.query("avant")), _edge(visit.query("apres"))
+    size = visit.preferences.page_size
+    found = await services.store.read(webmail.page, visit.account_id, box_id, size, before=before, after=after)
+    if (before or after) and not found.lines:
+        return redirect(visit, f"{visit.base}/dossier/{found.box.id}")
+    return services.pages.answer(visit, "mail/list.html", list_page(visit, found))
+
+
+def list_page(visit: Visit, found: Page) -> ListPage:
+    """A page of messages with its links to newer and older ones."""
+    around = surround(visit, found.boxes, found.box.id)
+    folder = around.folder(found.box.id)
+    lines, size = found.lines, visit.preferences.page_size
+    first = _first_number(visit, found)
+    here = query_string(avant=visit.query("avant"), apres=visit.query("apres"), rang=visit.query("rang"))
+    newer = older = ""
+    if lines and found.newer:
+        rank = max(1, first - size)
+        newer = query_string(apres=f"{lines[0].date}.{lines[0].uid}", rang=rank) if rank > 1 else "debut=1"
+    if lines and found.older:
+        older = query_string(avant=f"{lines[-1].date}.{lines[-1].uid}", rang=first + len(lines))
+    every = visit.query("tout") == "1"
+    return ListPage(
+        around,
+        box_view(visit, around, folder, lines, _caption(visit, found, first), here),
+        found.box.unseen if folder.use != frame.TRASH else 0,
+        newer,
+        older,
+        every,
+        here if every else "&".join(filter(None, (here, "tout=1"))),
+        visit._("Liste de %(time)s") % {"time": visit.language.clock_time(visit.now)},
+        folder.use in (frame.TRASH, frame.JUNK) and found.box.messages > 0,
+    )
+
+
+def _caption(visit: Visit, found: Page, first: int) -> str:
+    number = visit.language.number
+    return visit._("Messages %(first)s à %(last)s sur %(total)s, du plus récent au plus ancien") % {
+        "first": number(first),
+        "last": number(min(found.box.messages, first + len(found.lines) - 1)),
+        "total": number(found.box.messages),
+    }
+
+
+def _first_number(visit: Visit, found: Page) -> int:
+    """Rank of the first message shown, for people only: the page itself is found by key."""
+    if not found.newer:
+        return 1
+    return max(1, min(positive(visit.query("rang")) or 1, found.box.messages))
+
+
+def _edge(text: str) -> Edge | None:
+    """`date.uid`, the key of a message at the edge of a page."""
+    date, _, uid = text.partition(".")
+    return Edge(positive(date), positive(uid)) if positive(uid) else None

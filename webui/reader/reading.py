@@ -1,0 +1,186 @@
+"""What a message is made of: its header for people, its attachments, its formatted version, its source.
+
+The page around it is `webui.reader.page`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.errors import Reason, Refused
+from mailserver.mime import Part, unpack
+from mailserver.mime.addresses import Mailbox, people
+from mailserver.mime.addresses import parse as parse_addresses
+from mailserver.mime.headers import as_text, fields
+from mailserver.store import webmail
+from mailserver.store.webmail import Stored, handling
+from webui import headers, plain, raster
+from webui.effort import computed
+from webui.forms import positive
+from webui.reader import cautions, htmlview, images, plaintext
+from webui.visit import Services, Visit
+
+TEXT_OCTETS = 4 * 1024 * 1024
+"""Of a message's octets, what its text is looked for in: text comes before attachments."""
+MAX_PEOPLE_SHOWN = 100
+INLINE_OCTETS = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in a header field, as shown."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An attachment."""
+
+    number: str
+    name: str
+    type: str
+    octets: int
+    preview: str = ""
+    """How it can be looked at here: `image`, `pdf`, `texte`; empty: only saved."""
+    danger: str = ""
+    """Its ending, when opening it may run something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Who, to whom, when, about what."""
+
+    subject: str
+    sender: Sequence[Person]
+    to: Sequence[Person]
+    cc: Sequence[Person]
+    bcc: Sequence[Person]
+    more: int
+    """Recipients that are not listed."""
+    date: float
+
+
+# ---------------------------------------------------------------------- parts of a message
+
+
+async def load(
+    services: Services, visit: Visit, *, upto: int | None = None, neighbours: bool = False
+) -> tuple[Stored, bytes]:
+    """The message of the address and its octets (no more than the first `upto`). Raises Refused(NOT_FOUND).
+
+    An address that names the mailbox, too, may be about a message of somebody else (`webui.mail.abroad`).
+    """
+    content_id = int(visit.request.path_params["message"])
+    if (box := visit.request.path_params.get("box")) is not None:
+        return await _load_reached(services, visit, int(box), content_id, upto)
+    hint = positive(visit.query("d"))
+    found = await services.store.read(webmail.stored, visit.account_id, content_id, hint, neighbours=neighbours)
+    folder = services.settings.data / "blobs"
+    return found, await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
+
+
+async def _load_reached(
+    services: Services, visit: Visit, box_id: int, content_id: int, upto: int | None
+) -> tuple[Stored, bytes]:
+    viewer = await services.sharing.viewer(visit.principal)
+    found, _ = await services.store.read(handling.reached, viewer, box_id, content_id)
+    folder = services.settings.data / "blobs"
+    return found, await services.store.read(webmail.octets, found.box.account_id, content_id, folder, upto)
+
+
+def letterhead(octets: bytes, root: Part, found: Stored) -> Letterhead:
+    """The header for people; at most MAX_PEOPLE_SHOWN of each field."""
+    lists = {name: addressed(octets, root, name) for name in ("from", "to", "cc", "bcc")}
+    more = sum(max(0, len(lists[name]) - MAX_PEOPLE_SHOWN) for name in ("to", "cc", "bcc"))
+    shown = {
+        name: [Person(plain.line(one.display, 200), plain.line(one.address, 320)) for one in entries[:MAX_PEOPLE_SHOWN]]
+        for name, entries in lists.items()
+    }
+    date = found.sent_at or found.date
+    return Letterhead(plain.line(found.subject), shown["from"], shown["to"], shown["cc"], shown["bcc"], more, date)
+
+
+def addressed(octets: bytes, root: Part, name: str) -> list[Mailbox]:
+    """The people in the fields of this name."""
+    return [
+        mailbox
+        for field in fields(octets, root.start, root.body)
+        if field.name == name
+        for mailbox in people(parse_addresses(as_text(octets[field.value : field.end])))
+    ]
+
+
+def pieces(root: Part) -> list[Piece]:
+    """The attachments, with the size they will have once decoded."""
+    found = []
+    for part in root.attachments():
+        octets = part.size * 57 // 78 if part.encoding == "base64" else part.size
+        name = plain.line(part.filename, 200) or f"piece-{part.number}"
+        found.append(
+            Piece(part.number, name, part.type, octets, preview_kind(part), cautions.danger(part.filename, part.type))
+        )
+    return found
+
+
+def preview_kind(part: Part) -> str:
+    """How an attachment can be looked at, by the type it claims; what it is shows when it is opened."""
+    if part.type in raster.TYPES or part.type == "image/jpg":
+        return "image"
+    if part.type == "application/pdf":
+        return "pdf"
+    # Not text/html and its like: they would show as source, and what people want is the page.
+    return "texte" if part.type in ("text/plain", "text/csv", "text/calendar", "text/markdown") else ""
+
+
+def inline(visit: Visit, message: int, root: Part) -> Callable[[str], str]:
+    """Where the part that a `cid:` names is served; empty for a name that no part has."""
+    box = visit.request.path_params.get("box")
+    place = f"{visit.base}/piece/{message}" if box is None else f"{visit.base}/partage/{box}/{message}/piece"
+    numbers = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
+
+    def address(name: str) -> str:
+        number = numbers.get(name)
+        return f"{place}/{number}?image=1" if number else ""
+
+    return address
+
+
+# ---------------------------------------------------------------------- what is not a page of ours
+
+
+async def body(services: Services, visit: Visit) -> Response:
+    """GET /corps/{id}: the formatted version, for the sandboxed frame; with `images=1`, remote pictures through us."""
+    found, octets = await load(services, visit)
+    root = unpack(found.parts)
+    _, formatted = plaintext.body_parts(root)
+    if formatted is None:
+        raise Refused(Reason.NOT_FOUND)
+    remote = images.signed(services, visit) if visit.query("images") == "1" else htmlview.nowhere
+    text = 3 * htmlview.MAX_OCTETS
+    source = await computed(formatted.size, formatted.text, octets, text)
+    cleaned = await computed(formatted.size, htmlview.clean, source, inline(visit, found.id, root), remote)
+    document = htmlview.document(cleaned.html, visit.language.code, visit._("Message mis en forme"))
+    return services.pages.html(visit, document, policy=headers.BODY_POLICY)
+
+
+async def piece(services: Services, visit: Visit) -> Response:
+    """GET /piece/{id}/{number}: an attachment to save, or (`image=1`) an inline picture to show."""
+    found, octets = await load(services, visit)
+    part = unpack(found.parts).find(visit.request.path_params["number"])
+    if part is None or part.is_multipart or not part.number:
+        raise Refused(Reason.NOT_FOUND)
+    data = await computed(part.size, part.content, octets)
+    if visit.query("image") == "1" and len(data) <= INLINE_OCTETS and (kind := raster.sniffed(data)):
+        return Response(data, headers=dict(headers.shown_image(visit.secure, kind)))
+    name = plain.line(part.filename, 200) or f"piece-{part.number}"
+    return Response(data, headers=headers.download(visit.secure, part.type, name))
+
+
+async def eml(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/eml: the message as it is stored."""
+    found, octets = await load(services, visit)
+    name = (found.subject or visit._("message")) + ".eml"
+    return Response(octets, headers=headers.download(visit.secure, "message/rfc822", name))
