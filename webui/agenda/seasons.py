@@ -1,6 +1,6 @@
 """School holidays by zone, and weeks A and B.
 
-Holidays come from `holidays.json` beside this module (zones A, B and C as the ministry published them), and from a file
+Holidays come from `holidays.json` beside this module (zones A, B and C until summer 2027), and from a file
 of the same form in the instance, `holidays.json` in its folder, whose zones replace ours or are added: Corsica and
 the overseas academies decide theirs each year. Dates are the first free day and the first school day; what is under
 the empty name counts for zones A, B and C.
