@@ -221,7 +221,7 @@ def main() -> None:
             sites += [one(url, login, password) for one in make]
     found: dict[tuple[str, str], list[Cost]] = defaultdict(list)
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser = launch(playwright, whole=True)
         for _ in range(given.runs):  # in turn: what else the machine does meets all of them
             for site in sites:
                 for step, cost in visit(browser, site, given.network).items():
