@@ -1,6 +1,6 @@
 """A message in a mailbox of somebody else, or of a function: read, and acted on by the rights one has there.
 
-What belongs to one's own mail (conversations, invitations, answers) is not offered. Its parts are `webui.reader.reading`'s.
+What belongs to one's own mail (conversations, invitations, answers) is not offered. `webui.reader.reading` reads it.
 """
 
 from collections.abc import Sequence
