@@ -35,7 +35,7 @@ from webui.visit import (
     Guest,
     Services,
     Visit,
-    cookie_name,
+    cookie,
 )
 
 GuestHandler = Callable[[Services, Guest], Awaitable[Response]]
@@ -48,7 +48,6 @@ EndedHandler = Callable[[Services, Guest, Session | None], Awaitable[Response]]
 
 AnyGuest = TypeVar("AnyGuest", bound=Guest)
 
-MAX_COOKIE = 100
 SLOW_SECONDS = 1.0
 """A form that arrives later than this after its head: the session is looked at again."""
 SET_UP = ("/compte/double-authentification", "/deconnexion")
@@ -71,6 +70,7 @@ class Doors:
     def __init__(self, services: Services, ended: EndedHandler) -> None:
         self._services = services
         self._ended = ended
+        self._spool = forms.Spool()
 
     def guest(self, handler: GuestHandler) -> Endpoint:
         """An endpoint for anybody."""
@@ -110,14 +110,16 @@ class Doors:
                     return Response(status_code=401) if visit.fragment else redirect(guest, elsewhere)
                 if guard is not None and (instead := await guard(self._services, visit)) is not None:
                     return instead
-                if request.method == "POST":
+                if request.method != "POST":
+                    return await handler(self._services, visit)
+                with self._spool.hold(request, visit.account_id, room):
                     visit = await self._with_form(visit, room)
                     if self._services.clock.monotonic() - began > SLOW_SECONDS:
                         return await self._late(handler, guest, visit, guard)
-                try:
-                    return await handler(self._services, visit)
-                finally:
-                    await visit.form.close()
+                    try:
+                        return await handler(self._services, visit)
+                    finally:
+                        await visit.form.close()
             except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
                 return faults.answer(self._services, guest, error)
 
@@ -129,7 +131,7 @@ class Doors:
         async def endpoint(request: Request) -> Response:
             guest = self.caller(request)
             try:
-                token_hash = self._services.keys.stored(guest.cookie(SESSION)[:MAX_COOKIE])
+                token_hash = self._services.keys.stored(guest.cookie(SESSION))
                 guest = await self._with_form(replace(guest, owner=session_owner(token_hash)), 0)
                 return await handler(self._services, guest)
             except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
@@ -177,8 +179,7 @@ class Doors:
     def caller(self, request: Request) -> Guest:
         """Whoever asks, as somebody who is not logged in."""
         services = self._services
-        secure = request.url.scheme == "https"
-        visitor = request.cookies.get(cookie_name(VISITOR, secure), "")[:MAX_COOKIE]
+        visitor = cookie(request, VISITOR)
         fresh = "" if visitor else services.keys.new_token()
         return Guest(
             request=request,
@@ -190,9 +191,8 @@ class Doors:
 
     def _language(self, request: Request, preferred: str) -> Language:
         """The person's setting, the address, the cookie, the browser, French: whichever comes first."""
-        secure = request.url.scheme == "https"
         asked = request.query_params.get("lang", "")
-        for code in (asked, preferred, request.cookies.get(cookie_name(LANGUAGE, secure), "")):
+        for code in (asked, preferred, cookie(request, LANGUAGE)):
             if code in SUPPORTED:
                 return self._services.languages[code]
         return self._services.languages[negotiate(request.headers.get("accept-language", ""))]
@@ -200,7 +200,7 @@ class Doors:
     async def _visit(self, request: Request, guest: Guest) -> tuple[Visit | None, Session | None]:
         """The person's visit; or None, and the session when its owner has been suspended, or the account closed."""
         services = self._services
-        token = guest.cookie(SESSION)[:MAX_COOKIE]
+        token = guest.cookie(SESSION)
         if not token:
             return None, None
         token_hash = services.keys.stored(token)
@@ -257,16 +257,15 @@ class Doors:
         return replace(guest, form=form)
 
     async def _ended_form(self, guest: Guest, room: int) -> Guest:
-        """What was posted after the session had ended.
+        """What was posted after the session had ended: without its files, which anybody might send.
 
         A form we did not write for that session keeps nothing but its text, which its sender may copy.
         """
         check_origin(guest.request)
-        token_hash = self._services.keys.stored(guest.cookie(SESSION)[:MAX_COOKIE])
-        form = await forms.read(guest.request, room)
+        token_hash = self._services.keys.stored(guest.cookie(SESSION))
+        form = await forms.read(guest.request, room, keep=False)
         if self._services.keys.is_mark(form.text(MARK), session_owner(token_hash)):
             return replace(guest, form=form)
-        await form.close()
         return replace(guest, form=Form({RESCUED: (form.text("texte"),)}))
 
 

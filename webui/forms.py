@@ -1,20 +1,29 @@
 """Posted forms, read within bounds: fields as text, files spooled to disk as they arrive."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 
 MAX_FIELDS = 300
 MAX_FILES = 20
 MAX_FIELD_OCTETS = 2 * 1024 * 1024
 """One field: the text of a long letter with what it quotes."""
 MAX_PLAIN_OCTETS = 4 * 1024 * 1024
-"""A form without files."""
+"""A form without files; and the fields beside files, which are held in memory."""
+BODY_SECONDS = 3600.0
+"""A form may take so long to arrive, however slow the line."""
+MAX_SPOOLED = 4 * 1024**3
+"""Octets of forms with files that one worker receives or works on at the same time: they are on the disk, in /tmp."""
+MAX_SPOOLED_EACH = 256 * 1024 * 1024
+"""The same of one account, unless it is one form alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class Form:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: tuple[UploadFile, ...] = ()
     oversize: bool = False
-    """The files held more than they may and were thrown away; the fields are whole."""
+    """There were files, and they were thrown away (they held more than they may); the fields are whole."""
 
     def text(self, name: str) -> str:
         """The first value of a field."""
@@ -63,38 +72,92 @@ def positive(text: str) -> int:
     return int(text)
 
 
-async def read(request: Request, max_file_octets: int = 0) -> Form:
+class Spool:
+    """What the forms with files take on the disk, in one worker: whoever posts without end does not fill it."""
+
+    def __init__(self) -> None:
+        self._octets: Counter[int] = Counter()
+
+    @contextmanager
+    def hold(self, request: Request, account_id: int, max_file_octets: int) -> Iterator[None]:
+        """Room for a form, from before it is read until it has been worked on. Raises Temporary: there is none."""
+        octets = _announced(request, _bound(max_file_octets)) if max_file_octets else 0
+        held = self._octets[account_id]
+        if self._octets.total() + octets > MAX_SPOOLED or (held and held + octets > MAX_SPOOLED_EACH):
+            raise Temporary("too many files are being received")
+        self._octets[account_id] += octets
+        try:
+            yield
+        finally:
+            self._octets[account_id] -= octets
+            if not self._octets[account_id]:
+                del self._octets[account_id]
+
+
+def _bound(max_file_octets: int) -> int:
+    """Octets of a body that are read at all."""
+    return MAX_PLAIN_OCTETS + 2 * max_file_octets
+
+
+def _announced(request: Request, bound: int) -> int:
+    """Octets of the body as announced; the bound when it is not. Raises Refused(TOO_BIG)."""
+    announced = request.headers.get("content-length", "")
+    if not announced.isascii() or not announced.isdigit():
+        return bound
+    if len(announced) > 18 or int(announced) > bound:
+        raise Refused(Reason.TOO_BIG)
+    return int(announced)
+
+
+async def read(request: Request, max_file_octets: int = 0, *, keep: bool = True) -> Form:
     """Read the posted form. `max_file_octets`: how much its files may hold together, 0 for no files at all.
 
-    Files somewhat over the bound are dropped and the text beside them is kept; a body far over it is not read.
-    Raises BadSyntax, Refused(TOO_BIG).
+    Files somewhat over the bound are dropped and the text beside them is kept; a body far over it is not read. With
+    `keep` false no file is kept, nor written anywhere. Raises BadSyntax, Refused(TOO_BIG).
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    bound = MAX_PLAIN_OCTETS + 2 * max_file_octets
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > bound:
-        raise Refused(Reason.TOO_BIG)
+    bound = _bound(max_file_octets if kind == "multipart/form-data" else 0)
+    _announced(request, bound)
     stream = _bounded(request, bound)
     parser: FormParser | MultiPartParser
     if kind == "multipart/form-data":
-        parser = MultiPartParser(
-            request.headers,
-            stream,
-            max_files=MAX_FILES if max_file_octets else 0,
-            max_fields=MAX_FIELDS,
-            max_part_size=MAX_FIELD_OCTETS,
-        )
+        parser = _Parts(request, stream, MAX_FILES if max_file_octets else 0, keep=keep)
     elif kind in ("application/x-www-form-urlencoded", ""):
         parser = FormParser(request.headers, stream, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS)
     else:
         raise BadSyntax("Unexpected kind of form")
     try:
-        parsed = await parser.parse()
+        async with asyncio.timeout(BODY_SECONDS):
+            parsed = await parser.parse()
+    except TimeoutError:
+        raise BadSyntax("The form took too long") from None
     except MultiPartException as error:
         raise BadSyntax(error.message) from None
     except ClientDisconnect:
         raise BadSyntax("The form did not arrive whole") from None
-    return _form(parsed.multi_items(), max_file_octets)
+    return _form(parsed.multi_items(), max_file_octets if keep else 0)
+
+
+class _Parts(MultiPartParser):
+    """Parts of which the fields are bounded together, too: three hundred of two megabytes would be in memory."""
+
+    def __init__(self, request: Request, stream: AsyncGenerator[bytes, None], max_files: int, *, keep: bool) -> None:
+        super().__init__(
+            request.headers, stream, max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS
+        )
+        self._keeps = keep
+        self._plain = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        file = self._current_part.file
+        if file is None:
+            self._plain += end - start
+            if self._plain > MAX_PLAIN_OCTETS:
+                raise MultiPartException("Too much in the fields")
+        elif not self._keeps:
+            file.size = (file.size or 0) + end - start
+            return
+        super().on_part_data(data, start, end)
 
 
 def _form(items: Sequence[tuple[str, str | UploadFile]], max_file_octets: int) -> Form:

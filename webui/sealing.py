@@ -32,4 +32,4 @@ def unseal(services: Services, guest: Guest, purpose: str, sealed: str) -> list[
 
 
 def _key(guest: Guest, purpose: str) -> str:
-    return f"{purpose} {guest.new_visitor or guest.cookie(VISITOR)[:100]}"
+    return f"{purpose} {guest.new_visitor or guest.cookie(VISITOR)}"

@@ -65,7 +65,7 @@ async def admit(services: Services, guest: Guest, principal: Principal, wish: Wi
 async def open_session(services: Services, guest: Guest, principal: Principal, lifetime: int, interface: str) -> str:
     """A new session instead of the browser's former one; its token."""
     token = services.keys.new_token()
-    former = guest.cookie(SESSION)[:100]
+    former = guest.cookie(SESSION)
     if former:
         await services.store.write(sessions.close, services.keys.stored(former))
     await services.store.write(

@@ -15,7 +15,6 @@ from webui.compose.letters import Letter, from_form
 from webui.visit import PARKED, SESSION, Guest, Services, drop_cookie, set_cookie
 
 PARKED_SECONDS = 30 * 60
-MAX_COOKIE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,13 @@ def is_letter(guest: Guest) -> bool:
 
 async def park(services: Services, guest: Guest) -> str:
     """Keep the posted letter for the ended session's owner; the browser's token, empty if the owner is unknown."""
-    former = services.keys.stored(guest.cookie(SESSION)[:MAX_COOKIE])
+    former = services.keys.stored(guest.cookie(SESSION))
     owner = await services.store.read(sessions.ended_owner, former)
     if owner is None:
         return ""
     letter = from_form(guest.form)
     token = services.keys.new_token()
-    octets = json.dumps({"letter": asdict(letter), "files": bool(guest.form.files)}).encode()
+    octets = json.dumps({"letter": asdict(letter), "files": guest.form.oversize}).encode()
     sealed = services.keys.seal(token, octets)
     await services.store.write(sessions.park, services.keys.stored(token), owner, PARKED_SECONDS, sealed)
     return token
@@ -52,7 +51,7 @@ def give(response: Response, guest: Guest, token: str) -> None:
 
 async def take(services: Services, guest: Guest, account_id: int) -> Parked | None:
     """The text parked from this browser for this person, which then waits no longer."""
-    token = guest.cookie(PARKED)[:MAX_COOKIE]
+    token = guest.cookie(PARKED)
     if not token:
         return None
     sealed = await services.store.write(sessions.take_parked, services.keys.stored(token), account_id)

@@ -82,7 +82,7 @@ def _portal(services: Services, guest: Guest, page: PortalPage, status: int = 20
 
 
 async def _open_session(services: Services, guest: Guest) -> Session | None:
-    token = guest.cookie(SESSION)[:100]
+    token = guest.cookie(SESSION)
     found = await services.store.read(sessions.find, services.keys.stored(token)) if token else None
     session = found[0] if found else None
     return session if session and session.current and session.state == State.ACTIVE else None

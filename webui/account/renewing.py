@@ -22,7 +22,7 @@ MAX_CODE = 40
 
 async def state(services: Services, guest: Guest) -> Response:
     """GET /session/etat: seconds until the browser's session ends, 0 for none. Asking does not prolong it."""
-    token = guest.cookie(SESSION)[:100]
+    token = guest.cookie(SESSION)
     found = await services.store.read(sessions.find, services.keys.stored(token)) if token else None
     left = 0
     if found is not None and found[0].current:
@@ -32,7 +32,7 @@ async def state(services: Services, guest: Guest) -> Response:
 
 async def renew(services: Services, guest: Guest) -> Response:
     """POST /session/renouveler: the same person's password (and code) for a new session; a fresh mark for the forms."""
-    former = await services.store.read(sessions.former, services.keys.stored(guest.cookie(SESSION)[:100]))
+    former = await services.store.read(sessions.former, services.keys.stored(guest.cookie(SESSION)))
     principal = await services.directory.by_account(former.account_id) if former else None
     if former is None or principal is None:
         text = guest._("Votre session est terminée depuis trop longtemps. Copiez votre texte, puis reconnectez-vous.")

@@ -32,7 +32,6 @@ FRESH_SECONDS = 5 * 60
 """Somebody who has just logged in has just proven both factors: they are not asked again (WCAG 3.3.7)."""
 PROOF = "console"
 CONFIRM = "/admin/confirmer"
-MAX_PROOF = 1000
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; report-uri /csp-rapport"
@@ -173,7 +172,7 @@ def _proven(services: Services, visit: Visit) -> tuple[int, bool]:
     """When this session proved both factors, if that still holds, else 0; True: it did so by logging in just now."""
     now, created = int(visit.now), visit.session.created
     try:
-        octets = services.keys.unseal(_bound(visit), base64.urlsafe_b64decode(visit.cookie(PROOF)[:MAX_PROOF]))
+        octets = services.keys.unseal(_bound(visit), base64.urlsafe_b64decode(visit.cookie(PROOF)))
     except (binascii.Error, ValueError):
         octets = None
     if octets is None:  # no proof yet, or that of an earlier session
