@@ -1,17 +1,23 @@
 """vCards line by line: what nobody changes comes out as it came in, and no text breaks a card."""
 
+import asyncio
 import base64
+import io
 import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from mailserver.addressbook import alike, contentlines, importing, rewriting, tables
+from mailserver.addressbook import alike, books, contentlines, importing, pictures, rewriting, tables
 from mailserver.addressbook import card as reading
-from mailserver.addressbook.books import measured
+from mailserver.addressbook.books import AddressBooks, measured
 from mailserver.addressbook.card import Card, Place, Value
 from mailserver.errors import Refused
+from mailserver.identity import State
+from mailserver.store import accounts, agendas
+from mailserver.store.transactions import Store, Tx
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80)
 LINES = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
@@ -136,3 +142,43 @@ def test_a_line_of_endless_parameters_is_none() -> None:
     most = contentlines.MAX_PARAMS
     lines = parsed(f"BEGIN:VCARD\nTEL{';CELL' * (most + 1)}:1\nTEL{';CELL' * most}:2\nEND:VCARD\n")
     assert [line.text for line in lines] == ["2"]
+
+
+def test_a_photo_of_endless_scans_is_not_drawn() -> None:
+    """Each scan of a progressive JPEG goes over every pixel: six megabytes of them keep a processor for minutes."""
+    out = io.BytesIO()
+    Image.new("RGB", (400, 400), "white").save(out, "JPEG", progressive=True)
+    octets = out.getvalue()
+    assert pictures.small(octets)
+    scan = octets[octets.rfind(b"\xff\xda") : -2]
+    with pytest.raises(ValueError, match="scans"):
+        pictures.small(octets[:-2] + scan * 100 + octets[-2:])
+
+
+def test_a_picture_of_endless_pixels_is_not_drawn() -> None:
+    out = io.BytesIO()
+    Image.new("1", (7000, 7000)).save(out, "PNG")
+    assert len(out.getvalue()) < 20_000
+    with pytest.raises(ValueError, match="picture"):
+        pictures.small(out.getvalue())
+
+
+@pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
+def test_what_is_remembered_of_books_is_bounded_by_what_it_takes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card may have a megabyte of members: so many cards says nothing."""
+    monkeypatch.setattr(books, "KEPT_OCTETS", 60_000)
+    kept = AddressBooks(store)
+
+    def account(tx: Tx, login: str) -> int:
+        made: int = accounts.create(tx, login, State.ACTIVE)
+        agendas.provision(tx, made)
+        return made
+
+    for number in range(6):
+        owner = store.write_now(account, f"prof{number}")
+        members = "".join(f"X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:{one}\r\n" for one in range(400))
+        card = f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u\r\nFN:Groupe\r\nN:;;;;\r\n{members}END:VCARD\r\n"
+        (lines,) = contentlines.cards(card)
+        asyncio.run(kept.put(owner, "contacts", "u.vcf", lines))
+        assert [one.card.full_name for one in store.read_now(kept.entries_of, owner)] == ["Groupe"]
+        assert 0 < kept._kept.octets <= 60_000

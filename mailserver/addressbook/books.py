@@ -6,8 +6,6 @@ collection has moved: the store stays the only truth, and a card is read once, n
 
 import asyncio
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,13 +18,15 @@ from mailserver.errors import Reason, Refused
 from mailserver.store import agenda_items, agendas
 from mailserver.store.agenda_items import NewItem
 from mailserver.store.agendas import ADDRESS_BOOK, DISPLAY_NAME
+from mailserver.store.memory import Memory
 from mailserver.store.transactions import Store, Tx
 
 MAX_TITLE = 100
 """Characters of a book's name."""
-KEPT_BOOKS = 500
-KEPT_CARDS = 100_000
-"""What the process remembers: about half a kilobyte each."""
+KEPT_OCTETS = 128 * 1024 * 1024
+"""What the process remembers of books, by what their texts and entries take."""
+ENTRY_OCTETS = 700
+"""What an entry takes besides its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Book:
     title: str
     cards: int
     modseq: int
+    octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Stored:
     card: Card
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
     modseq: int
     entries: dict[str, Entry]
@@ -81,8 +82,7 @@ class AddressBooks:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
-        self._guard = threading.Lock()
+        self._kept = Memory(KEPT_OCTETS)
 
     # ------------------------------------------------------------------ looking
 
@@ -113,10 +113,7 @@ class AddressBooks:
         return await self._store.ponder(account_id, _texts, account_id, name)
 
     def _read(self, tx: Tx, account_id: int, book: Book) -> dict[str, Entry]:
-        with self._guard:
-            kept = self._kept.get(book.id)
-            if kept is not None:
-                self._kept.move_to_end(book.id)
+        kept: _Kept | None = self._kept.get(book.id)
         if kept is not None and kept.modseq == book.modseq:
             return kept.entries
         before = kept.entries if kept is not None else {}
@@ -130,17 +127,8 @@ class AddressBooks:
                 fresh.append(row.href)
         for href, item in agenda_items.several(tx, account_id, book.id, fresh).items():
             entries[href] = _entry(book.name, href, item.etag, item.text or "")
-        self._keep(book, entries)
+        self._kept.put(book.id, _Kept(book.modseq, entries), book.octets + ENTRY_OCTETS * len(entries))
         return entries
-
-    def _keep(self, book: Book, entries: dict[str, Entry]) -> None:
-        with self._guard:
-            self._kept[book.id] = _Kept(book.modseq, entries)
-            self._kept.move_to_end(book.id)
-            total = sum(len(one.entries) for one in self._kept.values())
-            while len(self._kept) > 1 and (len(self._kept) > KEPT_BOOKS or total > KEPT_CARDS):
-                _, gone = self._kept.popitem(last=False)
-                total -= len(gone.entries)
 
     # ------------------------------------------------------------------ changing
 
@@ -245,7 +233,7 @@ def _books(tx: Tx, account_id: int) -> list[Book]:
 
 
 def _book(held: agendas.Collection) -> Book:
-    return Book(held.id, held.name, held.props.get(DISPLAY_NAME, "") or held.name, held.items, held.modseq)
+    return Book(held.id, held.name, held.props.get(DISPLAY_NAME, "") or held.name, held.items, held.modseq, held.octets)
 
 
 def _named(books: Sequence[Book], name: str) -> Book:

@@ -2,6 +2,7 @@
 (places, comments, a second file behind the picture) survives."""
 
 import io
+import threading
 
 from PIL import Image, ImageOps
 
@@ -9,8 +10,13 @@ MAX_OCTETS = 6 * 1024 * 1024
 """Of a file that is looked at."""
 MAX_PIXELS = 40_000_000
 """Of a picture that is decoded (decompression bomb)."""
+MAX_SCANS = 40
+"""Of a progressive JPEG, which has ten: an empty one is a few octets, and goes over every pixel all the same."""
 SIDE = 320
 """Pixels of the longer side afterwards."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Decoded pixels take a few hundred megabytes, whose ever they are."""
+_SCAN = b"\xff\xda"
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 
 
@@ -21,8 +27,10 @@ def small(octets: bytes) -> bytes:
     """
     if not octets or len(octets) > MAX_OCTETS:
         raise ValueError("no picture, or too large")
+    if octets.startswith(b"\xff\xd8") and octets.count(_SCAN) > MAX_SCANS:
+        raise ValueError("too many scans")
     try:
-        with Image.open(io.BytesIO(octets), formats=_FORMATS) as picture:
+        with _ONE_AT_A_TIME, Image.open(io.BytesIO(octets), formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError("too many pixels")
             picture.draft("RGB", (2 * SIDE, 2 * SIDE))

@@ -24,6 +24,9 @@ MAX_ITEM_OCTETS = 1024 * 1024
 """An event with its exceptions, or a contact with its photo."""
 MAX_COLLECTION_OCTETS = 32 * 1024 * 1024
 """A report may have to hold a whole collection in memory."""
+MAX_HOME_ITEMS = 50_000
+MAX_HOME_OCTETS = 128 * 1024 * 1024
+"""Of all collections of an account: a page shows all of its agendas, or the contacts of all of its books."""
 MAX_HREF = 500
 MAX_UID = 1000
 """Octets in UTF-8; both are keys of an index."""
@@ -225,6 +228,7 @@ def replace(tx: Tx, account_id: int, collection_id: int, props: Mapping[str, str
     size = sum(octets(new.text) for new in items)
     if len(items) > MAX_ITEMS or size > MAX_COLLECTION_OCTETS:
         raise Refused(Reason.LIMIT, "Too much for one collection")
+    _check_home(tx, held, len(items) - held.items, size - held.octets)
     wanted = {new.href for new in items}
     if len(wanted) != len(items) or len({new.uid for new in items}) != len(items):
         raise UidTaken
@@ -269,6 +273,15 @@ def _check(new: NewItem) -> None:
         raise Refused(Reason.TOO_BIG, "The item is too big")
 
 
+def _check_home(tx: Tx, held: Collection, items: int, growth: int) -> None:
+    """Raises Refused(LIMIT) when what is added is more than an account may have."""
+    if items <= 0 and growth <= 0:
+        return
+    there, size = agendas.held(tx, held.account_id)
+    if there + items > MAX_HOME_ITEMS or size + growth > MAX_HOME_OCTETS:
+        raise Refused(Reason.LIMIT, "The account has as many events and contacts as it may")
+
+
 def _row(tx: Tx, held: Collection, new: NewItem) -> dict[str, object]:
     return {
         "collection_id": held.id,
@@ -306,6 +319,7 @@ def _put(tx: Tx, held: Collection, new: NewItem, seen: Seen) -> None:
     growth = octets(new.text) - (int(row[2]) if row is not None else 0)
     if (row is None and held.items >= MAX_ITEMS) or held.octets + growth > MAX_COLLECTION_OCTETS:
         raise Refused(Reason.LIMIT, "The collection is full")
+    _check_home(tx, held, 1 if row is None else 0, growth)
     tx.run(_UNBURY if row is None else _REMOVE, collection=held.id, wanted=new.href)
     tx.many(_INSERT, [_row(tx, held, new)])
     agendas.advance(tx, held, items=1 if row is None else 0, octets=growth)

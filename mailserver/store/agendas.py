@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.store.schema.agendas import agenda_home, collection, item, item_gone
@@ -90,6 +90,11 @@ _ADVANCE = Statement(
         changed=bindparam("now"),
     )
 )
+_ROOM = Statement(
+    select(func.coalesce(func.sum(collection.c["items"]), 0), func.coalesce(func.sum(collection.c.octets), 0)).where(
+        collection.c.account_id == bindparam("account")
+    )
+)
 _HOME = Statement(select(agenda_home.c.created).where(agenda_home.c.account_id == bindparam("account")))
 _HOME_LOCK = Statement(
     select(agenda_home.c.collections).where(agenda_home.c.account_id == bindparam("account")).with_for_update()
@@ -123,6 +128,12 @@ def provisioned(tx: Tx, account_id: int) -> bool:
 def listing(tx: Tx, account_id: int) -> list[Collection]:
     """Every collection of the account, oldest first."""
     return [_collection(row) for row in tx.all(_LISTING, account=account_id)]
+
+
+def held(tx: Tx, account_id: int) -> tuple[int, int]:
+    """How many items all collections of the account hold, and their octets."""
+    items, size = tx.one(_ROOM, account=account_id) or (0, 0)
+    return int(items), int(size)
 
 
 def find(tx: Tx, account_id: int, name: str) -> Collection | None:

@@ -26,6 +26,9 @@ MAX_MEMBERS = 50_000
 MAX_DIRECTORY = 8 * 1024 * 1024
 """Octets of the list of members at the end of a zip file, which is read whole before anything is known of it."""
 MAX_MESSAGES = 100_000
+"""Of one import, those that are refused counted as well."""
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How members of zip files may be packed. Of the others one takes as much memory as its head says."""
 MAX_TOLD = 100
 """Refused messages that are told one by one."""
 BATCH = 20
@@ -53,6 +56,11 @@ class Report:
     refused: int = 0
     told: list[tuple[str, Why]] = field(default_factory=list)
     """The first refused ones: where they were found, and why."""
+
+    @property
+    def full(self) -> bool:
+        """True when no more is looked at: two gigabytes hold hundreds of millions of messages that are none."""
+        return self.refused >= MAX_MESSAGES
 
     def refuse(self, where: str, why: Why) -> None:
         self.refused += 1
@@ -136,6 +144,8 @@ def _single(where: str, octets: bytes, limit: int, report: Report) -> Iterator[_
 def _boxed(name: str, file: Source, limit: int, report: Report) -> Iterator[_Brought]:
     number = 0
     for number, found in enumerate(mbox.entries(file, limit), 1):
+        if report.full:
+            return
         where = f"{name}, {number}"
         if (not found.octets and found.size > limit) or len(found.octets) > limit:
             report.refuse(where, Why.TOO_BIG)
@@ -155,6 +165,8 @@ def _zipped(name: str, file: IO[bytes], limit: int, report: Report) -> Iterator[
                 report.refuse(name, Why.TOO_BIG)
                 return
             for member in members:
+                if report.full:
+                    return
                 yield from _member(f"{name}: {member.filename}", archive, member, limit, report)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, UnicodeError):
         # RuntimeError: it is encrypted; NotImplementedError: an uncommon compression.
@@ -164,6 +176,9 @@ def _zipped(name: str, file: IO[bytes], limit: int, report: Report) -> Iterator[
 def _member(
     where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int, report: Report
 ) -> Iterator[_Brought]:
+    if member.compress_type not in _PACKED:
+        report.refuse(where, Why.UNKNOWN_KIND)
+        return
     with archive.open(member) as inside:
         yield from _messages(where, _Bounded(inside, member.file_size), limit, report)
 

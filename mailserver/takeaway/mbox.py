@@ -22,6 +22,8 @@ _KEYWORD = re.compile(r"[$A-Za-z0-9_][A-Za-z0-9_$.-]{0,59}")
 MAX_LINE = 64 * 1024
 """Octets that are read at once: a longer line comes in pieces."""
 MAX_KEYWORDS = 20
+MAX_STATUS = 4000
+"""Octets that are read of a field with flags or keywords."""
 _X_STATUS = ((ANSWERED, "A"), (FLAGGED, "F"), (DRAFT, "T"), (DELETED, "D"))
 
 
@@ -74,27 +76,27 @@ def entries(file: Lines, limit: int) -> Iterator[Found]:
 
     Lines that `entry` quoted are as they were; what is before the first `From ` is no message.
     """
-    first, lines, size, before = b"", list[bytes](), 0, b"\n"
+    first, text, size, before = b"", bytearray(), 0, b"\n"
     while line := file.readline(MAX_LINE):
         if line.startswith(b"From ") and before in (b"\n", b"\r\n"):
             if first:
-                yield _found(first, lines, size, limit)
-            first, lines, size = line, [], 0
+                yield _found(first, text, size, limit)
+            first, text, size = line, bytearray(), 0
         elif first:
             size += len(line)
             if size <= limit:
-                lines.append(line[1:] if line.startswith(b">") and _FROM.match(line) else line)
+                text += line[1:] if line.startswith(b">") and _FROM.match(line) else line
             else:
-                lines.clear()
+                text.clear()
         before = line
     if first:
-        yield _found(first, lines, size, limit)
+        yield _found(first, text, size, limit)
 
 
-def _found(first: bytes, lines: list[bytes], size: int, limit: int) -> Found:
+def _found(first: bytes, read: bytearray, size: int, limit: int) -> Found:
     if size > limit:
         return Found(b"", size, 0, ())
-    text = b"".join(lines).replace(b"\r\n", b"\n")
+    text = bytes(read).replace(b"\r\n", b"\n")
     text = text.removesuffix(b"\n") if text.endswith(b"\n\n") else text  # the blank line before the next one
     header, blank, body = text.partition(b"\n\n")
     header += b"\n"
@@ -119,7 +121,7 @@ def _read_flags(header: bytes) -> tuple[str, ...]:
     """What `Status`, `X-Status`, `X-Keywords` and Thunderbird's `X-Mozilla-Keys` say."""
     kept: dict[str, str] = {}
     for found in _STATUS.finditer(header):
-        kept[found[1].decode("ascii").lower()] = found[2].decode("utf-8", "replace").strip()
+        kept[found[1].decode("ascii").lower()] = found[2][:MAX_STATUS].decode("utf-8", "replace").strip()
     flags = ["\\Seen"] if "R" in kept.get("status", "") else []
     letters = {"A": "\\Answered", "F": "\\Flagged", "T": "\\Draft"}
     flags += [flag for letter, flag in letters.items() if letter in kept.get("x-status", "")]

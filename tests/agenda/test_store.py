@@ -266,6 +266,27 @@ def test_bounds_on_items(store: Store, edupont: int, agenda: Collection, monkeyp
     assert refused.value.reason is Reason.LIMIT
 
 
+def test_bounds_on_all_collections_of_an_account(
+    store: Store, edupont: int, agenda: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page shows all of them: a hundred full ones would be three gigabytes in memory."""
+    monkeypatch.setattr(agenda_items, "MAX_HOME_ITEMS", 3)
+    other = store.write_now(agendas.create, edupont, "club", CALENDAR, {})
+    for where, name in ((agenda, "a"), (other, "b"), (other, "c")):
+        store.write_now(agenda_items.put, edupont, where.id, event(name), ANY)
+    for again in (agenda, other):
+        with pytest.raises(Refused) as refused:
+            store.write_now(agenda_items.put, edupont, again.id, event("d"), ANY)
+        assert refused.value.reason is Reason.LIMIT
+    with pytest.raises(Refused):
+        store.write_now(agenda_items.replace, edupont, agenda.id, {}, [event("x"), event("y")])
+    store.write_now(agenda_items.replace, edupont, agenda.id, {}, [event("x")])
+    monkeypatch.setattr(agenda_items, "MAX_HOME_OCTETS", store.read_now(agendas.held, edupont)[1])
+    with pytest.raises(Refused):
+        store.write_now(agenda_items.put, edupont, agenda.id, event("x", text="x" * 500), ANY)
+    store.write_now(agenda_items.remove, edupont, other.id, event("b").href, ANY)  # what makes room is always taken
+
+
 def test_bounds_on_properties(store: Store, edupont: int, agenda: Collection) -> None:
     for props in ({str(n): "" for n in range(101)}, {"D:displayname": "x" * 70_000}):
         with pytest.raises(Refused) as refused:

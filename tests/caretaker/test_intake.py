@@ -3,6 +3,7 @@
 import asyncio
 import io
 import struct
+import tracemalloc
 import zipfile
 from typing import IO
 
@@ -163,3 +164,46 @@ def test_entries_undo_what_entry_did(bodies: list[bytes], received: int) -> None
     found = list(mbox.entries(io.BytesIO(file), 1000))
     assert [one.octets for one in found] == sent
     assert all((one.received == received and one.flags == ("\\Seen", "$a")) or one.received == 0 for one in found)
+
+
+async def test_messages_that_are_none_are_not_looked_at_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two gigabytes of empty ones are hundreds of millions: most of an hour in a thread."""
+    monkeypatch.setattr(intake, "MAX_MESSAGES", 50)
+    person = await house.person()
+    report = await bring(house, person, "vide.mbox", b"From a\n\n" * 100_000)
+    assert (report.imported, report.refused) == (0, 50)
+    members = {f"a{number}_mbox": b"From a\n\n" * 40 for number in range(9)}
+    report = await bring(house, person, "vide.zip", zipped(**members))
+    assert (report.imported, report.refused) == (0, 50)
+
+
+def test_a_message_of_short_lines_takes_no_more_than_its_size() -> None:
+    """Each line was kept as an object of its own: twenty times the octets."""
+    octets = b"From a\nSubject: a\n\n" + b"ab\n" * 300_000
+    file = io.BytesIO(octets)
+    tracemalloc.start()
+    try:
+        (found,) = mbox.entries(file, 2_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(octets)
+    finally:
+        tracemalloc.stop()
+    assert found.octets.startswith(b"Subject: a\r\n\r\nab\r\nab\r\n")
+
+
+def test_a_field_of_endless_keywords_is_cut() -> None:
+    octets = b"From a\nX-Keywords: " + b"a " * 200_000 + b"\nSubject: a\n\nb\n"
+    (found,) = mbox.entries(io.BytesIO(octets), 2_000_000)
+    assert len(found.flags) == mbox.MAX_KEYWORDS
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+async def test_members_that_choose_how_much_memory_they_take_are_refused(house: House, kind: int) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", kind) as file:
+        file.writestr("a.eml", MAIL % 1)
+        file.writestr("b.eml", MAIL % 2, zipfile.ZIP_DEFLATED)
+    damaged = made.getvalue().replace(b"\x09\x04\x05\x00", b"\x09\x04\x05\x00\xff", 1)
+    for octets in (made.getvalue(), damaged):
+        report = await bring(house, await house.person(), "a.zip", octets)
+        assert report.refused == 1
+    assert report.told[0][1] in (Why.UNKNOWN_KIND, Why.DAMAGED)
