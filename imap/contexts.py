@@ -16,6 +16,7 @@ from imap.session import Session
 from imap.snapshot import Difference
 from imap.view import View
 from imap.wire import codes, found
+from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.found import Origin
 from imap.wire.responses import no
 from imap.wire.searching import Returns, SearchReturn, SortKey
@@ -42,6 +43,8 @@ class Context:
     """The result in its order."""
     everything: bool
     """A change of any message may move what others match: `*` is in it."""
+    items: tuple[FetchItem, ...] = ()
+    """What is told of new messages that come into the result (RFC 5465 section 7)."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class Contexts:
     """Those of one selected mailbox, by tag."""
 
     by_tag: dict[str, Context] = field(default_factory=dict)
+    wanted: dict[int, tuple[FetchItem, ...]] = field(default_factory=dict)
+    """What is to be told of new messages, by UID."""
 
     def leave(self, view: View, gone: Iterable[int]) -> bytes:
         """REMOVEFROM of expunged messages, while the view still numbers them."""
@@ -62,14 +67,23 @@ class Contexts:
         if not places:
             return b""
         moved = array("I", [snapshot.uids[place] for place in places])
+        new = frozenset(snapshot.uids[difference.known :])
         said: list[bytes] = []
         for tag, context in list(self.by_tag.items()):
             try:
-                said.append(await _follow(session, context, snapshot.uids if context.everything else moved))
+                line, came = await _follow(session, context, snapshot.uids if context.everything else moved)
+                said.append(line)
+                if context.items:
+                    self.wanted |= {uid: (*self.wanted.get(uid, ()), *context.items) for uid in came & new}
             except (Refused, Temporary):
                 del self.by_tag[tag]
                 said.append(refuse(tag, "The search can no longer be kept up"))
         return b"".join(said)
+
+    def to_fetch(self) -> dict[int, tuple[FetchItem, ...]]:
+        """What the searches want of new messages, by UID, since this was asked the last time."""
+        wanted, self.wanted = self.wanted, {}
+        return wanted
 
 
 def check_tag(session: Session, returns: Returns | None) -> None:
@@ -85,6 +99,7 @@ def follow(
     criterion: Criterion,
     places: Sequence[int],
     keys: tuple[SortKey, ...] = (),
+    items: tuple[FetchItem, ...] = (),
 ) -> bytes:
     """Keep a result up from now on, or say why not: NO [NOUPDATE] (RFC 5267 section 4.3.1)."""
     view = session.mailbox.view
@@ -97,8 +112,8 @@ def follow(
         return refuse(origin.tag, "Too many contexts")
     stars = any(isinstance(one, Uids) and any(STAR in ends for ends in one.ranges) for one in walk(criterion))
     uids = array("I", [view.snapshot.uids[place] for place in places])
-    by_tag[origin.tag] = Context(origin, fixed(view, criterion), keys, uids, stars)
-    return b""
+    by_tag[origin.tag] = Context(origin, fixed(view, criterion), keys, uids, stars, items)
+    return session.enable_condstore() if Attribute.MODSEQ in items else b""
 
 
 def cancel(session: Session, tags: Iterable[str]) -> bool:
@@ -125,8 +140,8 @@ def refuse(tag: str, why: str) -> bytes:
     return no(why, codes.no_update(tag)).encode()
 
 
-async def _follow(session: Session, context: Context, moved: "array[int]") -> bytes:
-    """What moved messages change in a result."""
+async def _follow(session: Session, context: Context, moved: "array[int]") -> tuple[bytes, set[int]]:
+    """What moved messages change in a result, and the UIDs of those that came into it."""
     view = session.mailbox.view
     snapshot = view.snapshot
     tested = And((Uids(tuple(ranges_of(moved))), context.criterion))
@@ -135,11 +150,11 @@ async def _follow(session: Session, context: Context, moved: "array[int]") -> by
     left = {uid for uid in moved if uid in known and uid not in matching}
     came = matching - known
     if not left and not came:
-        return b""
+        return b"", came
     if not context.keys:
         said = _removed(context, view, left)
         context.uids = array("I", sorted({*context.uids, *came}))
-        return said + found.added(context.origin, [(0, _names(context, view, sorted(came)))] if came else [])
+        return said + found.added(context.origin, [(0, _names(context, view, sorted(came)))] if came else []), came
     wanted = sorted((known - left) | came)
     places = array("I", [place for place in map(snapshot.index, wanted) if place is not None])
     order = array("I", [snapshot.uids[place] for place in await sort_places(session, places, context.keys)])
@@ -148,7 +163,8 @@ async def _follow(session: Session, context: Context, moved: "array[int]") -> by
     came &= there
     runs = _runs(order, came)
     context.uids = order
-    return said + found.added(context.origin, [(place, _names(context, view, uids)) for place, uids in runs])
+    added = found.added(context.origin, [(place, _names(context, view, uids)) for place, uids in runs])
+    return said + added, came
 
 
 def _removed(context: Context, view: View, lost: set[int]) -> bytes:

@@ -6,22 +6,19 @@ nothing moves.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
+from imap.standing import Standing, changed_names, look, unreadable
 from imap.wire import responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import StatusItem
-from imap.wire.fetch import FetchItem
 from imap.wire.notify import MESSAGE_EVENTS, Event, EventGroup, Events
 from imap.wire.searching import Scope
 from mailserver.changes import Changes
-from mailserver.store import access, mailboxes
+from mailserver.store import access
 from mailserver.store.access import Viewer
-from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
+from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.notices import DIRECTORY
-from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 
 MAX_LINES = 1000
@@ -29,38 +26,14 @@ MAX_LINES = 1000
 DIRECTORY_PAUSE = 1.0
 """Seconds that news of the directory wait for more of them: an import is a flood of them."""
 NOTHING: Events = frozenset()
-
-Fetching = Callable[[Any, Sequence[FetchItem], int], AsyncGenerator[bytes, None]]
-"""FETCH lines of a session's messages from a UID on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The mailboxes somebody may look up, by id and with the names they know them by; those they may read; what they
-    subscribed to."""
-
-    boxes: dict[int, Mailbox]
-    names: dict[int, str]
-    readable: frozenset[int]
-    subscribed: frozenset[str]
-
-
-def look(tx: Tx, viewer: Viewer) -> Standing:
-    """In a reader's thread."""
-    own = mailboxes.listing(tx, viewer.account_id)
-    others = access.listing(tx, viewer)
-    boxes = {box.id: box for box in own} | {reach.box.id: reach.box for reach in others}
-    names = {box.id: box.name for box in own} | {reach.box.id: reach.name for reach in others}
-    readable = [box.id for box in own] + [reach.box.id for reach in others if "r" in reach.rights]
-    return Standing(boxes, names, frozenset(readable), frozenset(mailboxes.subscriptions(tx, viewer.account_id)))
+ALL_NEW: Events = frozenset((Event.MESSAGE_NEW, Event.FLAG_CHANGE))
 
 
 class Notifier:
     """Of one session, from its first NOTIFY on. Without groups nothing is told at all (NOTIFY NONE)."""
 
-    def __init__(self, store: Store, changes: Changes, viewer: Viewer, standing: Standing, fetching: Fetching) -> None:
+    def __init__(self, store: Store, changes: Changes, viewer: Viewer, standing: Standing) -> None:
         self.groups: tuple[EventGroup, ...] = ()
-        self.fetching = fetching
         self.bells: list[Callable[[], None]] = []
         """Rung when there may be news."""
         self.moved = False
@@ -68,6 +41,8 @@ class Notifier:
         self._changes = changes
         self._account_id = viewer.account_id
         self._standing = standing
+        self._gone: dict[str, int] = {}
+        """Names that no mailbox has, with the one that had it the last time."""
         self._stops: dict[int, Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._watch()
@@ -149,6 +124,10 @@ class Notifier:
                 said.append(_status(name, box, items, modseq=modseq, utf8=utf8))
         return b"".join(said)
 
+    def unreadable(self, *, utf8: bool) -> bytes:
+        """LIST of the mailboxes of which events were asked that may not be read (section 3.1)."""
+        return unreadable(self._standing, self.wants, utf8)
+
     @property
     def due(self) -> bool:
         """There may be news that the client wants."""
@@ -165,10 +144,11 @@ class Notifier:
         if not self.due:
             return b""
         self.moved = False
-        before, after = self._standing, await self._store.read(look, viewer)
+        before = self._standing
+        after = await self._store.read(look, viewer, before.withheld.union(before.names))
         self._standing = after
         self._watch()
-        said = [*self._names(before, after, utf8), *self._subscriptions(before, after, utf8)]
+        said = changed_names(before, after, self.wants, utf8)
         said += self._messages(before, after, selected, condstore=condstore, utf8=utf8)
         if len(said) > MAX_LINES:
             self.groups = ()
@@ -176,38 +156,23 @@ class Notifier:
             return responses.ok("Too much has changed at once: nothing more is told", code).encode()
         return b"".join(said)
 
-    def _names(self, before: Standing, after: Standing, utf8: bool) -> Iterator[bytes]:
-        """MailboxName: made, renamed, removed, or no longer to be looked up (section 5.4)."""
-        for key, name in sorted(after.names.items(), key=lambda pair: pair[1]):
-            old = before.names.get(key)
-            if old == name or not any(self.wants(Event.MAILBOX_NAME, one, after) for one in (name, old) if one):
-                continue
-            attributes = ("\\Subscribed",) if name in after.subscribed else ()
-            yield responses.mailbox_line(name, attributes, old=old or "", utf8=utf8)
-        for key, name in sorted(before.names.items(), key=lambda pair: pair[1]):
-            if key not in after.names and self.wants(Event.MAILBOX_NAME, name, before):
-                yield responses.mailbox_line(name, ("\\NonExistent",), utf8=utf8)
-
-    def _subscriptions(self, before: Standing, after: Standing, utf8: bool) -> Iterator[bytes]:
-        """SubscriptionChange (section 5.5)."""
-        existing = frozenset(after.names.values())
-        for name in sorted(before.subscribed ^ after.subscribed):
-            subscribed = name in after.subscribed
-            if self.wants(Event.SUBSCRIPTION_CHANGE, name, after if subscribed else before):
-                attributes = ("\\Subscribed",) * subscribed + ("\\NonExistent",) * (name not in existing)
-                yield responses.mailbox_line(name, attributes, utf8=utf8)
-
     def _messages(
         self, before: Standing, after: Standing, selected: int, *, condstore: bool, utf8: bool
     ) -> Iterator[bytes]:
         """MessageNew, MessageExpunge and FlagChange of mailboxes that are not selected (sections 5.1 to 5.3)."""
+        self._gone.update((name, key) for name, key in before.keys.items() if name not in after.keys)
+        while len(self._gone) > MAX_LINES:
+            del self._gone[next(iter(self._gone))]
         for key, name in sorted(after.names.items(), key=lambda pair: pair[1]):
             if key == selected or key not in after.readable:
                 continue
             box = after.boxes[key]
             items: dict[StatusItem, None] = {}
             modseq = condstore
-            happened = _happened(before.boxes.get(key), box)
+            other = self._gone.pop(name, before.keys.get(name, key)) != key
+            happened = ALL_NEW if other else _happened(before.boxes.get(key), box)
+            if other and any(self.wants(event, name, after) for event in MESSAGE_EVENTS):
+                items[StatusItem.UIDVALIDITY] = None  # the name means another mailbox now (section 5.1)
             if any(self.wants(event, name, after) for event in happened - {Event.FLAG_CHANGE}):
                 items.update(dict.fromkeys((StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UNSEEN)))
             if Event.FLAG_CHANGE in happened and self.wants(Event.FLAG_CHANGE, name, after):
@@ -223,9 +188,7 @@ def _matches(group: EventGroup, name: str, subscribed: frozenset[str]) -> bool:
     match group.mailboxes.scope:
         case Scope.SELECTED:
             return False
-        case Scope.INBOXES:
-            return name == INBOX
-        case Scope.PERSONAL:
+        case Scope.INBOXES | Scope.PERSONAL:  # a person's rules may deliver into any of them (section 6.3)
             return not access.is_foreign(name)
         case Scope.SUBSCRIBED:
             return name in subscribed

@@ -4,7 +4,7 @@ import asyncio
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from imap.annotations import AnnotationNews
@@ -16,7 +16,8 @@ from imap.states import State, Turn
 from imap.view import View
 from imap.welcome import Welcome
 from imap.wire import codes, responses
-from imap.wire.fetch import Attribute
+from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.sets import ranges_of
 from mailserver.changes import Changes
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.folding import fold_login
@@ -85,6 +86,9 @@ class Updates(Protocol):
     async def catch_up(self, session: "Session", difference: Difference) -> bytes:
         """What else changed, said after EXISTS and FETCH."""
 
+    def to_fetch(self) -> dict[int, tuple[FetchItem, ...]]:
+        """What the searches want of new messages, by UID, since this was asked the last time."""
+
 
 @dataclass(slots=True)
 class Selected:
@@ -105,6 +109,8 @@ class Selected:
     """Messages came that NOTIFY did not want to be told of."""
     fetched: int = 0
     """The UID from which on messages are new to NOTIFY, which may want more of them than EXISTS."""
+    own: list[tuple[int, int]] = field(default_factory=list)
+    """Ranges of UIDs among those that the client itself brought in."""
 
     @property
     def owner(self) -> int:
@@ -361,6 +367,13 @@ class Session:
             return
         store, changes = self.services.store, self.services.changes
         self.annotation_news = AnnotationNews(store, changes, self.account_id, await store.read(annotations.latest))
+
+    def made(self, uidvalidity: int, uids: Iterable[int]) -> None:
+        """The client itself made these messages in the mailbox of this UIDVALIDITY: it needs not be told what is in
+        them (RFC 5465 section 5.2)."""
+        selected = self.selected
+        if selected is not None and selected.view.snapshot.uidvalidity == uidvalidity:
+            selected.own += ranges_of(uids)
 
     @contextmanager
     def watch(self) -> Iterator[asyncio.Event]:

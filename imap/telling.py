@@ -1,5 +1,6 @@
 """What a client is told unasked: its mailbox (RFC 3501 section 7), other mailboxes (NOTIFY), annotations."""
 
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -8,7 +9,7 @@ from imap.session import Ended, Selected, Session, recent
 from imap.snapshot import compare
 from imap.view import News, Told
 from imap.wire import codes, fetchlines, responses
-from imap.wire.fetch import Attribute
+from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import FlagNames
 from imap.wire.notify import MESSAGE_EVENTS, Event, Events
 from mailserver.errors import Refused
@@ -70,6 +71,8 @@ def _render(session: Session, news: News, names: FlagNames) -> bytes:
         said.append(responses.flags(news.names.every()))
     if news.flags:
         attributes = session.flag_attributes
+        if session.notifier is not None and not session.uid_only and Attribute.UID not in attributes:
+            attributes = (Attribute.UID, *attributes)  # RFC 5465 section 5.1
         rows = [_row(told, attributes, session.uid_only) for told in news.flags]
         said.append(fetchlines.lines(attributes, rows, names, uid_only=session.uid_only))
     return b"".join(said)
@@ -88,30 +91,54 @@ def standing(session: Session) -> bytes:
     return responses.ok(text, codes.number(codes.CodeName.HIGHESTMODSEQ, selected.view.heard)).encode()
 
 
-async def tell(session: Session, *, expunge: bool) -> AsyncGenerator[bytes, None]:
+Fetching = Callable[[Session, Sequence[FetchItem], Sequence[int]], AsyncGenerator[bytes, None]]
+"""FETCH lines of messages of the selected mailbox, by UID."""
+
+
+async def tell(session: Session, fetching: Fetching, *, expunge: bool) -> AsyncGenerator[bytes, None]:
     """Everything the client is to hear now: of its mailbox, of others (NOTIFY), of annotations. Raises Ended."""
     notifier, selected = session.notifier, session.selected
     said = await news(session, expunge=expunge)
-    first = 0
-    if selected is not None:  # the command itself may have counted new messages, too
-        first, selected.fetched = selected.fetched, selected.view.snapshot.uidnext
     if said:
         yield said
+    if selected is not None:
+        for items, uids in _new_messages(session, selected):
+            async with aclosing(fetching(session, items, uids)) as lines:
+                async for said in lines:
+                    yield said
     if notifier is None:
         said = await metadata_news(session)
         if said:
             yield said
         return
-    group = notifier.selected
-    if selected is not None and group is not None and group.items and selected.view.snapshot.uidnext > first:
-        async with aclosing(notifier.fetching(session, group.items, first)) as lines:
-            async for said in lines:
-                yield said
     mailbox_id = selected.shared.mailbox_id if selected is not None else 0
     said = await notifier.told(session.viewer, mailbox_id, condstore=session.condstore, utf8=session.utf8)
     said += await metadata_news(session)
     if said:
         yield said
+
+
+def _new_messages(session: Session, selected: Selected) -> list[tuple[tuple[FetchItem, ...], list[int]]]:
+    """What is wanted of which new messages: one FETCH for each, of all that NOTIFY and searches that are kept up ask,
+    behind EXISTS and ADDTO; not of what the client itself brought in (RFC 5465 section 5.2)."""
+    uids = selected.view.snapshot.uids
+    # From the last time on: the command itself may have counted new messages, too.
+    first, selected.fetched = selected.fetched, selected.view.snapshot.uidnext
+    own, selected.own = selected.own, []
+    group = session.notifier.selected if session.notifier is not None else None
+    asked = group.items if group is not None else ()
+    wanted = selected.updates.to_fetch() if selected.updates is not None else {}
+    if not asked and not wanted:
+        return []
+    found: list[tuple[tuple[FetchItem, ...], list[int]]] = []
+    for uid in uids[bisect_left(uids, first) :]:
+        items = tuple(dict.fromkeys((*asked, *wanted.get(uid, ()))))
+        if not items or any(low <= uid <= high for low, high in own):
+            continue
+        if not found or found[-1][0] != items:
+            found.append((items, []))
+        found[-1][1].append(uid)
+    return found
 
 
 async def metadata_news(session: Session) -> bytes:

@@ -166,7 +166,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
     session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
     last = b""  # the news and the tagged line are one write where they can be
     try:
-        async with aclosing(telling.tell(session, expunge=may_expunge(command))) as told:
+        async with aclosing(telling.tell(session, fetch.new_lines, expunge=may_expunge(command))) as told:
             async for octets in told:
                 if last:
                     yield last
@@ -184,7 +184,8 @@ async def push(session: Session) -> AsyncGenerator[bytes, None]:
     """What a client that used NOTIFY is told while no command runs (RFC 5465 section 3). Raises Ended."""
     group = session.notifier.selected if session.notifier is not None else None
     try:
-        async with aclosing(telling.tell(session, expunge=group is not None and not group.delayed)) as told:
+        expunge = group is not None and not group.delayed
+        async with aclosing(telling.tell(session, fetch.new_lines, expunge=expunge)) as told:
             async for octets in told:
                 yield octets
     except Ended:

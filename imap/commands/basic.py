@@ -8,6 +8,7 @@ import structlog
 
 from imap import telling
 from imap.capabilities import ENABLES
+from imap.commands.fetch import new_lines
 from imap.session import Session
 from imap.states import State, Turn
 from imap.welcome import PAUSE
@@ -203,7 +204,7 @@ async def idle(session: Session, command: commands.Idle) -> Outputs:
         try:
             while not line.done():
                 bell.clear()
-                async with aclosing(telling.tell(session, expunge=True)) as told:
+                async with aclosing(telling.tell(session, new_lines, expunge=True)) as told:
                     async for news in told:
                         yield news
                 await session.check_welcome()

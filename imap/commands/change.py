@@ -63,6 +63,7 @@ async def append(session: Session, command: commands.Append) -> Outputs:
             access.append, session.viewer, command.mailbox, batch, session.quota
         )
         unused += spare
+    session.made(appended[0].uidvalidity, [one.uid for one in appended])
     yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [one.uid for one in appended]))
 
 
@@ -230,6 +231,7 @@ async def copy(session: Session, command: commands.Copy) -> Outputs:
         session.quota,
         whole=not command.by_uid,
     )
+    session.made(copied.uidvalidity, copied.target_uids)
     yield ok("COPY completed", _copy_uid(copied))
 
 
@@ -250,6 +252,7 @@ async def move(session: Session, command: commands.Move) -> Outputs:
         session.quota,
         whole=not command.by_uid,
     )
+    session.made(copied.uidvalidity, copied.target_uids)
     code = _copy_uid(copied)
     if code is not None:
         yield ok("Moved", code).encode()

@@ -23,7 +23,7 @@ from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
 from imap.wire.responses import Reply, no, ok
-from imap.wire.sets import LARGEST, SequenceSet
+from imap.wire.sets import SequenceSet, ranges_of
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import access, messages
 from mailserver.store.statements import Row
@@ -91,10 +91,10 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
         yield output
 
 
-async def new_lines(session: Session, items: Sequence[FetchItem], first: int) -> AsyncGenerator[bytes, None]:
-    """What NOTIFY asked of new messages (RFC 5465 section 5.1): those of the selected mailbox from a UID on."""
+async def new_lines(session: Session, items: Sequence[FetchItem], uids: Sequence[int]) -> AsyncGenerator[bytes, None]:
+    """What is told unasked of new messages of the selected mailbox (RFC 5465 sections 5.2, 7)."""
     selected = session.mailbox
-    slices = selected.view.select(SequenceSet(((first, LARGEST),)), by_uid=True)
+    slices = selected.view.select(SequenceSet(tuple(ranges_of(uids))), by_uid=True)
     async for octets in _Answer(session, selected, items).lines(slices):
         yield octets
 

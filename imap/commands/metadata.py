@@ -1,6 +1,7 @@
 """METADATA (RFC 5464): GETMETADATA and SETMETADATA, for mailboxes and the server."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 
 from imap.session import Session
 from imap.wire import metadata as wire
@@ -12,28 +13,37 @@ from mailserver.store.access.annotations import MAX_VALUE, PRIVATE, SHARED, TooM
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
+ADMIN = "/shared/admin"
+"""How the server's administration is reached (section 3.2.1.1): nobody sets it."""
 VENDOR_LEVELS = 5
 """Of `/shared/vendor/TOKEN/NAME`, the empty one in front counted (section 3.2.1)."""
 
 
 async def get_metadata(session: Session, command: wire.GetMetadata) -> Outputs:
-    """RFC 5464 section 4.2: entries that exist, as deep as was asked; those too large are only counted."""
+    """RFC 5464 section 4.2: entries that exist, as deep as was asked; those too large are only counted. There is always
+    an answer: an entry of which nothing exists, nor below it where that was asked, has no value (NIL)."""
     await session.look_around()
     held = await session.services.store.read(annotations.get, session.viewer, command.mailbox)
+    if not command.mailbox:
+        held[ADMIN] = f"mailto:postmaster@{session.services.settings.domain}".encode("idna")
     found = {name: value for name, value in held.items() if _is_wanted(name, command)}
-    shown = {name: value for name, value in found.items() if command.max_size is None or len(value) <= command.max_size}
+    shown: dict[str, bytes | None] = {
+        name: value for name, value in found.items() if command.max_size is None or len(value) <= command.max_size
+    }
+    shown |= dict.fromkeys(entry for entry in command.entries if not any(map(partial(_covers, command, entry), found)))
     yield wire.metadata(command.mailbox, shown, session.utf8)
     left_out = max((len(value) for name, value in found.items() if name not in shown), default=None)
     yield ok("GETMETADATA completed", wire.long_entries(left_out) if left_out is not None else None)
 
 
 def _is_wanted(name: str, command: wire.GetMetadata) -> bool:
-    for wanted in command.entries:
-        if name == wanted:
-            return True
-        if name.startswith(wanted + "/") and name.count("/") - wanted.count("/") <= command.depth:
-            return True
-    return False
+    return any(_covers(command, wanted, name) for wanted in command.entries)
+
+
+def _covers(command: wire.GetMetadata, wanted: str, name: str) -> bool:
+    """Whether a name is the wanted one, or as far below it as the command says."""
+    below = name.startswith(wanted + "/") and name.count("/") - wanted.count("/") <= command.depth
+    return name == wanted or below
 
 
 async def set_metadata(session: Session, command: wire.SetMetadata) -> Outputs:
@@ -42,6 +52,8 @@ async def set_metadata(session: Session, command: wire.SetMetadata) -> Outputs:
     values = dict(command.values)
     for name, value in values.items():
         _check_name(name)
+        if name == ADMIN and not command.mailbox:
+            raise Refused(Reason.FORBIDDEN, "This entry is read-only")
         if value is not None and len(value) > MAX_VALUE:
             yield no("Value too large", wire.max_size(MAX_VALUE))
             return

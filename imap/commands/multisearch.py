@@ -20,12 +20,10 @@ from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import access, mailboxes, messages
 from mailserver.store import search as searching
 from mailserver.store.access import ALL, Reach, Viewer
-from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
+from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.statements import Tx
 
 Outputs = AsyncGenerator[bytes | Reply, None]
-
-_JUNK = "\\Junk"
 
 
 async def esearch(session: Session, command: MultiSearch) -> Outputs:
@@ -77,7 +75,9 @@ async def _here(session: Session, origin: Origin, command: MultiSearch) -> bytes
     if places or SearchReturn.SAVE in command.returns:
         said = await results.extended(session, origin, places, command.returns, command.partial, command.criterion)
     if SearchReturn.UPDATE in command.returns:
-        return (said if places else b"") + contexts.follow(session, origin, command.criterion, places)
+        return (said if places else b"") + contexts.follow(
+            session, origin, command.criterion, places, items=command.items
+        )
     return said if places else b""
 
 
@@ -135,13 +135,10 @@ def _within(source: MailboxFilter, reach: Reach, account_id: int, selected: int,
     match source.scope:
         case Scope.SELECTED:
             return box.id == selected
-        case Scope.PERSONAL:
+        case Scope.PERSONAL | Scope.INBOXES:  # a person's rules may deliver into any (RFC 5465 section 6.3)
             return box.account_id == account_id
         case Scope.SUBSCRIBED:
             return name in subscribed
-        case Scope.INBOXES:  # where mail is delivered without anybody's rule
-            inbox = name == INBOX or name.startswith(INBOX + SEPARATOR) or box.special_use == _JUNK
-            return box.account_id == account_id and inbox
         case Scope.MAILBOXES:
             return name in source.names
         case Scope.SUBTREE:

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator
 
-from imap.commands.fetch import new_lines
-from imap.notify import Notifier, look
+from imap.notify import Notifier
 from imap.session import Session
+from imap.standing import look
 from imap.wire import notify as wire
 from imap.wire.fetch import Attribute
 from imap.wire.notify import Event
@@ -24,7 +24,7 @@ async def notify(session: Session, command: wire.Notify) -> Outputs:
     if session.notifier is None:
         services = session.services
         standing = await services.store.read(look, session.viewer)
-        session.start_notifying(Notifier(services.store, services.changes, session.viewer, standing, new_lines))
+        session.start_notifying(Notifier(services.store, services.changes, session.viewer, standing))
     notifier = session.notifier
     assert notifier is not None
     if wire.events_of(command.groups) & _METADATA:
@@ -36,6 +36,7 @@ async def notify(session: Session, command: wire.Notify) -> Outputs:
     notifier.groups = command.groups
     if any(Attribute.MODSEQ in group.items for group in command.groups):
         yield session.enable_condstore()
+    yield notifier.unreadable(utf8=session.utf8)
     if command.status:
         yield notifier.statuses(selected, condstore=session.condstore, utf8=session.utf8)
     yield ok("NOTIFY completed")

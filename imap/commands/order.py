@@ -40,7 +40,7 @@ async def sort(session: Session, command: commands.Sort) -> Outputs:
         origin = Origin(session.tag, command.by_uid)
         yield await results.extended(session, origin, places, returns, command.partial, criterion)
         if SearchReturn.UPDATE in returns:
-            yield contexts.follow(session, origin, criterion, places, command.keys)
+            yield contexts.follow(session, origin, criterion, places, command.keys, command.items)
     yield results.completed(session, "SORT", by_uid=command.by_uid)
 
 

@@ -38,6 +38,7 @@ async def replace(session: Session, command: commands.Replace) -> Outputs:
             session.quota,
         )
         unused += spare
+    session.made(appended.uidvalidity, [appended.uid])
     yield ok("Replacement stored", codes.append_uid(appended.uidvalidity, [appended.uid])).encode()
     yield await telling.news(session, expunge=True)
     yield ok("REPLACE completed")

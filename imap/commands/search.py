@@ -51,7 +51,7 @@ async def search(session: Session, command: commands.Search) -> Outputs:
         origin = Origin(session.tag, command.by_uid)
         yield await results.extended(session, origin, places, returns, command.partial, criterion)
         if SearchReturn.UPDATE in returns:
-            yield contexts.follow(session, origin, criterion, places)
+            yield contexts.follow(session, origin, criterion, places, items=command.items)
     for output in bounds.ending(results.completed(session, "SEARCH", by_uid=command.by_uid), limit):
         yield output
 

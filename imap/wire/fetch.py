@@ -1,7 +1,7 @@
 """What FETCH asks for: attributes, body sections, partial ranges (RFC 3501 sections 6.4.5, 9; RFC 3516)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from imap.wire.grammar import Cursor
@@ -124,6 +124,11 @@ def items(cursor: Cursor) -> tuple[FetchItem, ...]:
         return macro
     cursor.position = start
     return (_item(cursor),)
+
+
+def quiet_items(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """What is to be told unasked of new messages (RFC 5465 sections 5.2, 7): nobody reads by it, no \\Seen is set."""
+    return tuple(item if isinstance(item, Attribute) else replace(item, peek=True) for item in items(cursor))
 
 
 def _item(cursor: Cursor) -> FetchItem:

@@ -48,7 +48,7 @@ def get_metadata(cursor: Cursor) -> GetMetadata:
     if not options and (cursor.sees_word(b"(MAXSIZE ") or cursor.sees_word(b"(DEPTH ")):
         _options(cursor, options)
         cursor.space()
-    return GetMetadata(mailbox, entries(cursor), options.get("MAXSIZE"), options.get("DEPTH", 0))
+    return GetMetadata(mailbox, _bare_entries(cursor), options.get("MAXSIZE"), options.get("DEPTH", 0))
 
 
 def _options(cursor: Cursor, found: dict[str, int]) -> None:
@@ -95,6 +95,14 @@ def entries(cursor: Cursor) -> tuple[str, ...]:
     if cursor.sees(b"("):
         return tuple(dict.fromkeys(cursor.items(lambda: entry(cursor), most=MAX_ENTRIES)))
     return (entry(cursor),)
+
+
+def _bare_entries(cursor: Cursor) -> tuple[str, ...]:
+    """Also several without parentheses, as in the examples of section 4.4.1."""
+    found = dict.fromkeys(entries(cursor))
+    while len(found) < MAX_ENTRIES and cursor.skip(b" "):
+        found[entry(cursor)] = None
+    return tuple(found)
 
 
 def entry(cursor: Cursor) -> str:

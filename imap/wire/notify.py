@@ -1,12 +1,12 @@
 """NOTIFY (RFC 5465): the command as a value, and its grammar (section 8)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from imap.wire import fetch, search
 from imap.wire.codes import Code, CodeName
-from imap.wire.fetch import Attribute, FetchItem
+from imap.wire.fetch import FetchItem
 from imap.wire.grammar import Cursor
 from imap.wire.searching import MailboxFilter, Scope
 from mailserver.errors import BadSyntax
@@ -110,13 +110,8 @@ def _event(cursor: Cursor, items: list[FetchItem], unknown: dict[str, None], sel
         if not selected:
             raise BadSyntax("Only of the selected mailbox messages are fetched")  # section 5.1
         cursor.space()
-        items += [_quietly(item) for item in fetch.items(cursor)]
+        items += fetch.quiet_items(cursor)
     return event
-
-
-def _quietly(item: FetchItem) -> FetchItem:
-    """A notification reads nothing: no \\Seen is set by it."""
-    return item if isinstance(item, Attribute) else replace(item, peek=True)
 
 
 def bad_event() -> Code:

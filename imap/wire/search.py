@@ -7,10 +7,13 @@ anything is searched.
 
 from collections.abc import Callable, Iterable
 
+from imap.wire import fetch
+from imap.wire.fetch import FetchItem
 from imap.wire.grammar import BadCharset, Cursor, utf8_text
 from imap.wire.searching import (
     SELECTED,
     CancelUpdate,
+    Items,
     MailboxFilter,
     MultiSearch,
     Partial,
@@ -212,8 +215,8 @@ MAX_NAMES = 1000
 def search(cursor: Cursor, by_uid: bool) -> Search:
     """The arguments of SEARCH, its space included."""
     cursor.space()
-    returns, partial = _returns(cursor)
-    return Search(_program(cursor, returns), by_uid, returns, partial)
+    returns, partial, items = _returns(cursor)
+    return Search(_program(cursor, returns), by_uid, returns, partial, items)
 
 
 def esearch(cursor: Cursor) -> MultiSearch:
@@ -225,9 +228,9 @@ def esearch(cursor: Cursor) -> MultiSearch:
         cursor.space()
         sources = tuple(cursor.items(lambda: mailbox_filter(cursor), most=MAX_NAMES))
         cursor.space()
-    returns, partial = _returns(cursor)
+    returns, partial, items = _returns(cursor)
     asked = frozenset((SearchReturn.ALL,)) if returns is None else returns
-    return MultiSearch(_program(cursor, asked), sources, asked, partial)
+    return MultiSearch(_program(cursor, asked), sources, asked, partial, items)
 
 
 def mailbox_filter(cursor: Cursor) -> MailboxFilter:
@@ -256,12 +259,12 @@ def cancel_update(cursor: Cursor) -> CancelUpdate:
 def sort(cursor: Cursor, by_uid: bool) -> Sort:
     """The arguments of SORT (RFC 5256 section 5)."""
     cursor.space()
-    returns, partial = _returns(cursor)
+    returns, partial, items = _returns(cursor)
     keys = _each_once(cursor.items(lambda: _sort_key(cursor), most=100))
     cursor.space()
     _charset(cursor, returns)
     cursor.space()
-    return Sort(keys, _Keys(cursor).all(), by_uid, returns, partial)
+    return Sort(keys, _Keys(cursor).all(), by_uid, returns, partial, items)
 
 
 def _each_once(keys: Iterable[SortKey]) -> tuple[SortKey, ...]:
@@ -297,26 +300,30 @@ def _program(cursor: Cursor, returns: Returns | None) -> Criterion:
     return _Keys(cursor).all()
 
 
-def _returns(cursor: Cursor) -> tuple[Returns | None, Partial | None]:
+def _returns(cursor: Cursor) -> tuple[Returns | None, Partial | None, Items]:
     """RETURN (...) and the space behind it (RFC 4731 section 3.1); `()` asks for ALL."""
     if not cursor.sees_word(b"RETURN ("):
-        return None, None
+        return None, None, ()
     cursor.word()
     cursor.space()
-    read = cursor.items(lambda: _return(cursor), empty=True, most=20)
+    items: dict[FetchItem, None] = {}
+    read = cursor.items(lambda: _return(cursor, items), empty=True, most=20)
     cursor.space()
     options = frozenset(option for option, _ in read)
     ranges = [partial for _, partial in read if partial is not None]
     if len(ranges) > 1 or (ranges and SearchReturn.ALL in options):
         raise BadSyntax("PARTIAL or ALL, and once")  # RFC 9394 section 3.1
-    return options or frozenset((SearchReturn.ALL,)), ranges[0] if ranges else None
+    return options or frozenset((SearchReturn.ALL,)), ranges[0] if ranges else None, tuple(items)
 
 
-def _return(cursor: Cursor) -> tuple[SearchReturn, Partial | None]:
+def _return(cursor: Cursor, items: dict[FetchItem, None]) -> tuple[SearchReturn, Partial | None]:
     try:
         option = SearchReturn(cursor.word())
     except ValueError:
         raise BadSyntax("Unknown return option") from None
+    if option is SearchReturn.UPDATE and (cursor.sees(b" (") or cursor.sees(b"(")):
+        cursor.skip(b" ")  # the grammar of RFC 5465 section 8 has none, the example of section 7 has one
+        items.update(dict.fromkeys(fetch.quiet_items(cursor)))
     if option is not SearchReturn.PARTIAL:
         return option, None
     cursor.space()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from imap.wire.fetch import FetchItem
 from mailserver.criteria import Criterion
 
 
@@ -19,12 +20,15 @@ class SearchReturn(Enum):
     SAVE = "SAVE"
     """RFC 5182 section 2.1."""
     UPDATE = "UPDATE"
-    """RFC 5267 section 4.3."""
+    """RFC 5267 section 4.3; may come with items to fetch."""
     CONTEXT = "CONTEXT"
     """RFC 5267 section 4.2: a hint, which changes nothing."""
 
 
 Returns = frozenset[SearchReturn]
+
+Items = tuple[FetchItem, ...]
+"""What is fetched of new messages that come into a result which is kept up (RFC 5465 section 7)."""
 
 Partial = tuple[int, int]
 """Results from the one to the other, counted from 1; negative: from the last, which is -1 (RFC 9394 section 4)."""
@@ -41,6 +45,7 @@ class Search:
     by_uid: bool = False
     returns: Returns | None = None
     partial: Partial | None = None
+    items: Items = ()
 
 
 class SortField(Enum):
@@ -74,6 +79,7 @@ class Sort:
     by_uid: bool = False
     returns: Returns | None = None
     partial: Partial | None = None
+    items: Items = ()
 
 
 class ThreadAlgorithm(Enum):
@@ -123,6 +129,7 @@ class MultiSearch:
     sources: tuple[MailboxFilter, ...] = SELECTED
     returns: Returns = frozenset((SearchReturn.ALL,))
     partial: Partial | None = None
+    items: Items = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def test_limits_are_told_and_nothing_is_half_set(store: Store) -> None:
                 b'SETMETADATA INBOX (/private/small "y" /private/large {%d+}\r\n%s)' % (len(value), value)
             )
             assert said == [f"NO [METADATA MAXSIZE {MAX_VALUE}] Value too large"]
-            assert await one.ok("GETMETADATA INBOX /private/small") == []
+            assert await one.ok("GETMETADATA INBOX /private/small") == ["* METADATA INBOX (/private/small NIL)"]
             for number in range(MAX_ENTRIES):
                 await one.ok(f'SETMETADATA INBOX (/private/key{number} "x")')
             said = await one.command('SETMETADATA INBOX (/private/key0 "changed" /private/another "x")')
@@ -56,10 +56,10 @@ def test_the_administration_speaks_for_the_server(store: Store) -> None:
             world.keeper.people["admin"] = replace(world.keeper.people["admin"], role=Role.ADMIN)
             admin, one = await world.session("admin"), await world.session("edupont")
             await one.ok("ENABLE METADATA")
-            await admin.ok(
-                'SETMETADATA "" (/shared/comment "Maintenance lundi" /shared/admin "mailto:dsi@ac-exemple.fr")'
-            )
-            assert await one.ok("NOOP") == ['* METADATA "" /shared/admin /shared/comment']
+            await admin.ok('SETMETADATA "" (/shared/comment "Maintenance lundi")')
+            assert await one.ok("NOOP") == ['* METADATA "" /shared/comment']
+            refused = await admin.command('SETMETADATA "" (/shared/admin "mailto:dsi@ac-exemple.fr")')
+            assert refused == ["NO [NOPERM] This entry is read-only"]
             assert await one.ok('GETMETADATA "" /shared/comment') == [
                 '* METADATA "" (/shared/comment "Maintenance lundi")'
             ]

@@ -41,11 +41,13 @@ def test_mailboxes_of_others_are_told_of(store: Store) -> None:
             assert await one.line() == b"* STATUS Fonctions/ce.0210006t/INBOX (MESSAGES 1 UIDNEXT 2 UNSEEN 1)"
             two = await world.session("mmartin")
             await two.ok("CREATE Fonctions/ce.0210006t/Inscriptions")
-            assert await one.line() == b'* LIST () "/" Fonctions/ce.0210006t/Inscriptions'
+            assert await one.line() == b'* LIST (\\HasNoChildren) "/" Fonctions/ce.0210006t/Inscriptions'
+            assert await one.line() == b'* LIST (\\NonExistent \\HasChildren) "/" Fonctions/ce.0210006t'
             await two.ok("SETACL INBOX edupont lr")
             await one.ok('NOTIFY SET (subtree "Partag&AOk-s" (MailboxName)) (selected (MessageNew MessageExpunge))')
             await two.ok("DELETEACL INBOX edupont")
-            assert await one.line() == b'* LIST (\\NonExistent) "/" Partag&AOk-s/mmartin/INBOX'
+            assert await one.line() == b'* LIST (\\NonExistent \\NoAccess) "/" Partag&AOk-s/mmartin/INBOX'
+            assert await one.line() == b'* LIST (\\NonExistent) "/" Partag&AOk-s/mmartin'
             await quiet(one)
 
     play(scene)
