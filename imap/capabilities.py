@@ -38,7 +38,7 @@ CAPABILITIES = (
     Capability("AUTH=SCRAM-SHA-256", 7677, "imap.commands.basic", BEFORE_LOGIN, lambda session: session.may_prove),
     Capability("ID", 2971, "imap.commands.basic"),
     Capability("ENABLE", 5161, "imap.commands.basic"),
-    Capability("IDLE", 2177, "imap.commands.basic"),
+    Capability("IDLE", 2177, "imap.commands.idling"),
     Capability(
         "COMPRESS=DEFLATE",
         4978,

@@ -1,21 +1,16 @@
-"""Commands about the session itself: CAPABILITY, ID, ENABLE, STARTTLS, LOGIN, AUTHENTICATE, NOOP, IDLE, LOGOUT."""
+"""Commands about the session itself: CAPABILITY, ID, ENABLE, STARTTLS, LOGIN, AUTHENTICATE, NOOP, LOGOUT."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 import structlog
 
-from imap import telling
 from imap.capabilities import ENABLES
-from imap.commands.fetch import new_lines
 from imap.session import Session
 from imap.states import State, Turn
-from imap.welcome import PAUSE
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bye, no, ok
-from imap.wire.syntax import ends_idle
 from mailserver import sasl, sasl_scram
 from mailserver.errors import BadSyntax
 from mailserver.identity import Principal
@@ -193,30 +188,3 @@ def _privacy_required() -> Reply:
 
 
 # ---------------------------------------------------------------------- waiting
-
-
-async def idle(session: Session, command: commands.Idle) -> Outputs:
-    """RFC 2177: news as they come, until DONE."""
-    yield responses.continuation("idling")
-    with session.watch() as bell:
-        line = session.connection.line()
-        line.add_done_callback(lambda _: bell.set())
-        try:
-            while not line.done():
-                bell.clear()
-                async with aclosing(telling.tell(session, new_lines, expunge=True)) as told:
-                    async for news in told:
-                        yield news
-                await session.check_welcome()
-                await _ring(bell, PAUSE if session.suspect else None)
-        finally:
-            line.cancel()  # no-op once it is there
-    if not ends_idle(line.result()):
-        raise BadSyntax("IDLE ends with DONE")
-    yield ok("IDLE completed")
-
-
-async def _ring(bell: asyncio.Event, seconds: float | None) -> None:
-    """Wait for the bell; not for ever while the account's state is still to be looked at."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(bell.wait(), seconds)
