@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from directory import issuing
 from directory.hashing import NO_PASSWORD, Kept
 from mailserver.address import parse
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
 from mailserver.proofs import Proofs, parse_date
@@ -56,14 +57,14 @@ def checked(person: NewPerson) -> NewPerson:
         raise Refused(Reason.INVALID, "a name is missing")
     birth_date = parse_date(person.birth_date) if person.birth_date else ""
     if person.birth_date and not birth_date:
-        raise Refused(Reason.INVALID, "birth_date: not a date")
+        raise Refused(Reason.INVALID, Cause("not-a-date", field="birth_date"))
     numen, ine, uai = (_code(text) for text in (person.numen, person.ine, person.uai))
     if numen and not issuing.is_numen(numen):
-        raise Refused(Reason.INVALID, "numen: not the shape of a NUMEN")
+        raise Refused(Reason.INVALID, Cause("not-numen"))
     if ine and not issuing.is_ine(ine):
-        raise Refused(Reason.INVALID, "ine: not the shape of an INE")
+        raise Refused(Reason.INVALID, Cause("not-ine"))
     if uai and not issuing.is_uai(uai):
-        raise Refused(Reason.INVALID, f"uai: {uai!r} is not the shape of a UAI")
+        raise Refused(Reason.INVALID, Cause("not-uai", field="uai", uai=uai))
     return dataclasses.replace(
         person,
         given_name=given_name,
@@ -86,7 +87,7 @@ def checked_change(wanted: PersonChange) -> PersonChange:
     """The same change, every field in its canonical form. Raises Refused(INVALID) naming the field."""
     uai = _code(wanted.uai) if wanted.uai is not None else None
     if uai and not issuing.is_uai(uai):
-        raise Refused(Reason.INVALID, f"uai: {uai!r} is not the shape of a UAI")
+        raise Refused(Reason.INVALID, Cause("not-uai", field="uai", uai=uai))
     return dataclasses.replace(
         wanted,
         given_name=_optional("given_name", wanted.given_name),
@@ -230,16 +231,16 @@ def role_of(text: str) -> Role:
         return Role(text.strip().lower())
     except ValueError:
         known = ", ".join(role.value for role in Role)
-        raise Refused(Reason.INVALID, f"role: {text.strip()[:MAX_TEXT]!r} is none of {known}") from None
+        raise Refused(Reason.INVALID, Cause("role-unknown", role=text.strip()[:MAX_TEXT], known=known)) from None
 
 
 def _text(field: str, text: str) -> str:
     """One line of bounded text with single spaces. Raises Refused(INVALID)."""
     clean = " ".join(text.split())
     if len(clean) > MAX_TEXT:
-        raise Refused(Reason.INVALID, f"{field}: longer than {MAX_TEXT} characters")
+        raise Refused(Reason.INVALID, Cause("text-too-long", field=field, most=MAX_TEXT))
     if not clean.isprintable():
-        raise Refused(Reason.INVALID, f"{field}: has characters that cannot be printed")
+        raise Refused(Reason.INVALID, Cause("text-unprintable", field=field))
     return clean
 
 
@@ -256,7 +257,7 @@ def checked_title(text: str) -> str:
     """`M.`, `Mme` or nothing. Raises Refused(INVALID)."""
     word = text.strip().lower()
     if word and word not in TITLES:
-        raise Refused(Reason.INVALID, f"title: {text.strip()[:20]!r} is neither M. nor Mme")
+        raise Refused(Reason.INVALID, Cause("not-title", title=text.strip()[:20]))
     return TITLES.get(word, "")
 
 
@@ -265,7 +266,7 @@ def _placed(held: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
     kept = affiliations.canonical(held)
     for one in kept:
         if one.uai and not issuing.is_uai(one.uai):
-            raise Refused(Reason.INVALID, f"{one.kind.value}: {one.uai!r} is not the shape of a UAI")
+            raise Refused(Reason.INVALID, Cause("not-uai", field=one.kind.value, uai=one.uai))
     return kept
 
 
@@ -282,4 +283,4 @@ def checked_recovery(text: str) -> str:
     try:
         return str(parse(text.strip()))
     except BadSyntax as error:
-        raise Refused(Reason.INVALID, f"recovery_address: {error}") from None
+        raise Refused(Reason.INVALID, Cause("recovery-address", error=str(error))) from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
+from mailserver.causes import Cause
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, strip_marks
 from mailserver.store import claims
@@ -138,7 +139,7 @@ def identifier(given_name: str, surname: str) -> str:
     given, family = slug(given_name), slug(surname)
     base = (given[:1] + family) if family else given
     if not base:
-        raise Refused(Reason.INVALID, "no identifier can be made from this name; give one")
+        raise Refused(Reason.INVALID, Cause("no-letter"))
     return base
 
 
@@ -186,7 +187,7 @@ def issue_address(tx: Tx, domain: str, given_name: str, surname: str, account_id
     """The address of a new name: one the person had before, or a free one. Raises Refused(INVALID | LIMIT)."""
     base = local_part(given_name, surname)
     if not base:
-        raise Refused(Reason.INVALID, "no address can be made from this name")
+        raise Refused(Reason.INVALID, Cause("no-address"))
 
     def free(number: int) -> bool:
         local = numbered(base, number)
@@ -199,16 +200,16 @@ def _given(login: str) -> str:
     """An identifier from outside, folded. Raises Refused(INVALID)."""
     folded = fold_login(login)
     if not is_login(folded):
-        raise Refused(Reason.INVALID, f"{login!r} cannot be an identifier")
+        raise Refused(Reason.INVALID, Cause("not-identifier", login=login))
     if is_reserved(folded) and folded not in GIVEN:
-        raise Refused(Reason.INVALID, f"{folded}: this name means a function, not a person")
+        raise Refused(Reason.INVALID, Cause("function-name", login=folded))
     return folded
 
 
 def _wanted(tx: Tx, domain: str, login: str) -> str:
     folded = _given(login)
     if not claims.is_free(tx, folded, f"{folded}@{domain}"):
-        raise Refused(Reason.CONFLICT, f"{folded}: this identifier is or was somebody's")
+        raise Refused(Reason.CONFLICT, Cause("identifier-taken", login=folded))
     return folded
 
 
@@ -240,7 +241,7 @@ def _first(free: Callable[[int], bool]) -> int:
     while not free(leap):
         taken, leap = leap, leap * 2
         if leap > MAX_NUMBER:
-            raise Refused(Reason.LIMIT, "too many homonyms")
+            raise Refused(Reason.LIMIT, Cause("too-many-homonyms"))
     while leap - taken > 1:
         middle = (taken + leap) // 2
         if free(middle):
@@ -371,7 +372,7 @@ class _Desk:
     def _address_only(self, wish: Wish) -> Issued:
         base = local_part(wish.given_name, wish.surname)
         if not base:
-            raise Refused(Reason.INVALID, "no address can be made from this name")
+            raise Refused(Reason.INVALID, Cause("no-address"))
 
         def free(number: int) -> bool:
             local = numbered(base, number)
@@ -389,7 +390,7 @@ class _Desk:
     def _wanted(self, login: str) -> str:
         folded = _given(login)
         if any(self._owner(name, "") is not None for name in (folded, f"{folded}@{self.domain}")):
-            raise Refused(Reason.CONFLICT, f"{folded}: this identifier is or was somebody's")
+            raise Refused(Reason.CONFLICT, Cause("identifier-taken", login=folded))
         return folded
 
     def _free_identifier(self, wish: Wish) -> str:
@@ -415,7 +416,7 @@ class _Desk:
             if misses == 2:
                 self._explore(base)
             if number > MAX_NUMBER:
-                raise Refused(Reason.LIMIT, "too many homonyms")
+                raise Refused(Reason.LIMIT, Cause("too-many-homonyms"))
         self.learned[hint] = number + 1
         return number
 

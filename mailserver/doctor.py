@@ -6,7 +6,6 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 import dns.exception
 import dns.resolver
@@ -15,6 +14,7 @@ from cryptography import x509
 from mailserver import workers
 from mailserver.dkim import dns_record
 from mailserver.errors import Temporary
+from mailserver.said import Said
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import migrate
 from mailserver.tls import server_context
@@ -30,17 +30,6 @@ class Grade(StrEnum):
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
-
-
-class Said(NamedTuple):
-    """The same in both languages."""
-
-    french: str
-    english: str
-
-    def to(self, language: str) -> str:
-        """In the language of this code, French first."""
-        return self.english if language == "en" else self.french
 
 
 NOTHING = Said("", "")

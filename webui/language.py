@@ -19,6 +19,9 @@ from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from mailserver.causes import Cause
+from mailserver.said import Said
+
 LOCALES = Path(__file__).parent / "locale"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -85,6 +88,11 @@ class Language:
         """The same for somebody in another time zone; an unknown or empty name changes nothing."""
         zone = _zone(name)
         return self if zone is None or zone == self.zone else replace(self, zone=zone)
+
+    def say(self, said: Said | Cause) -> str:
+        """A text that was made below the web in both languages."""
+        text = said.to(self.code)
+        return text if self.code == "en" else typeset(text)
 
     def day(self, moment: float) -> date:
         """The calendar day of a moment in the academy's zone."""

@@ -14,6 +14,8 @@ from directory.imports.recognition import identities
 from directory.imports.records import PersonRecord
 from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome
 from directory.issuing import Hints, Issued, Names, Wish
+from mailserver import causes
+from mailserver.causes import Cause
 from mailserver.errors import Refused
 from mailserver.folding import fold_login, search_key
 from mailserver.identity import Affiliation, Role, State, Tie
@@ -47,7 +49,7 @@ class Step:
     after: Known | None = None
     changed: tuple[str, ...] = ()
     """Fields of `Known` that `after` has otherwise."""
-    reason: str = ""
+    reason: Cause | None = None
     activates: bool = False
 
 
@@ -124,11 +126,11 @@ def _keys(source: str, wave: Sequence[Candidate]) -> Keys:
 # ---------------------------------------------------------------------- who
 
 
-def find(candidate: Candidate, answers: Answers) -> Known | str | None:
-    """The person a record is about; None: somebody new; a text: why nobody can say."""
+def find(candidate: Candidate, answers: Answers) -> Known | Cause | None:
+    """The person a record is about; None: somebody new; a cause: why nobody can say."""
     record, marks = candidate.record, candidate.marks
     if candidate.account_id:
-        return answers.by_id.get(candidate.account_id) or "the account is not there any more"
+        return answers.by_id.get(candidate.account_id) or Cause("account-gone")
     if candidate.place >= 0:
         alike = answers.by_like.get(like(candidate), ())
         return answers.by_id.get(alike[candidate.place]) if candidate.place < len(alike) else None
@@ -136,10 +138,10 @@ def find(candidate: Candidate, answers: Answers) -> Known | str | None:
     by_ine = answers.by_ine.get(marks.ine) if marks.ine else None
     by_numen = answers.by_numen.get(marks.numen) if marks.numen else None
     if by_ine is not None and by_numen is not None and by_ine.account_id != by_numen.account_id:
-        return "INE and NUMEN belong to two people"
+        return Cause("two-people")
     marked = by_ine or by_numen
     if by_key is not None and marked is not None and by_key.account_id != marked.account_id:
-        return f"{by_key.login}: this {'INE' if by_ine else 'NUMEN'} is another person's"
+        return Cause("ine-of-another" if by_ine else "numen-of-another", login=by_key.login)
     found = by_key or marked
     if found is None and record.login:
         found = answers.by_login.get(fold_login(record.login))
@@ -148,11 +150,11 @@ def find(candidate: Candidate, answers: Answers) -> Known | str | None:
             ("INE", marks.ine, found.ine if found else None),
         ):
             if found is not None and one is not None and other is not None and one != other:
-                return f"{found.login}: this identifier is of a person with another {name}"
+                return Cause("other-mark", login=found.login, mark=name)
     return found if found is not None else _described(candidate, answers)
 
 
-def _described(candidate: Candidate, answers: Answers) -> Known | str | None:
+def _described(candidate: Candidate, answers: Answers) -> Known | Cause | None:
     """Somebody known before their number in the export was: one of this name, birth date and school, and no other.
 
     People who were loaded from another file first are recognised so, where the files have no INE or NUMEN in common.
@@ -176,7 +178,7 @@ def _described(candidate: Candidate, answers: Answers) -> Known | str | None:
         and all(one is None or other is None or one == other for one, other in _both(marks, known))
     ]
     if len(found) > 1:
-        return f"{' and '.join(sorted(known.login for known in found))} have this name, birth date and school"
+        return Cause("described-twice", logins=", ".join(sorted(known.login for known in found)))
     return found[0] if found else None
 
 
@@ -213,7 +215,7 @@ def _drafts(view: View, terms: Terms, wave: Sequence[Candidate], answers: Answer
     touched: set[int] = set()
     for candidate in wave:
         found = find(candidate, answers)
-        if isinstance(found, str):
+        if isinstance(found, Cause):
             drafts.append(_Draft(_refused(candidate, None, found)))
             continue
         if found is not None:
@@ -230,7 +232,7 @@ def _draft(view: View, terms: Terms, candidate: Candidate, known: Known | None) 
     if known is None or not known.has_entry:
         return _arrival(terms, candidate, known)
     if known.is_closed:
-        return _Draft(_refused(candidate, known, f"{known.login}: the account is closed"))
+        return _Draft(_refused(candidate, known, Cause("closed", login=known.login)))
     key = candidate.record.source_key
     if (
         key
@@ -240,7 +242,7 @@ def _draft(view: View, terms: Terms, candidate: Candidate, known: Known | None) 
         and view.named_already(known.account_id)
     ):
         # Two numbers for one person: whichever came last would win, again and again.
-        return _Draft(_refused(candidate, known, f"{known.login}: is number {known.source_key} of this export too"))
+        return _Draft(_refused(candidate, known, Cause("numbered-twice", login=known.login, key=known.source_key)))
     return _difference(terms, candidate, known)
 
 
@@ -256,9 +258,9 @@ def _arrival(terms: Terms, candidate: Candidate, known: Known | None) -> _Draft:
     held = record.affiliations if terms.labels else tuple([_bare(one) for one in record.affiliations])
     given_name, surname = record.given_name or "", record.surname or ""
     if not (given_name or surname) or record.role is None:
-        return _Draft(_refused(candidate, known, "nobody known, and without a name or role nobody new"))
+        return _Draft(_refused(candidate, known, Cause("nobody-new")))
     if known is not None and (known.activated or (known.is_closed and known.provisioned)):
-        return _Draft(_refused(candidate, known, f"{known.login}: the account is closed"))
+        return _Draft(_refused(candidate, known, Cause("closed", login=known.login)))
     recovery = record.recovery_address or ""
     after = Known(
         account_id=known.account_id if known else 0,
@@ -288,7 +290,7 @@ def _arrival(terms: Terms, candidate: Candidate, known: Known | None) -> _Draft:
         affiliations=held,
     )
     wish = Wish(given_name, surname, record.login or "", known.account_id if known else 0)
-    return _Draft(Step(candidate, Outcome.CREATED, known, after, (), "", candidate.has_password), wish)
+    return _Draft(Step(candidate, Outcome.CREATED, known, after, (), None, candidate.has_password), wish)
 
 
 def _difference(terms: Terms, candidate: Candidate, known: Known) -> _Draft:
@@ -304,17 +306,17 @@ def _difference(terms: Terms, candidate: Candidate, known: Known) -> _Draft:
     activates = candidate.has_password and known.awaits
     if not new:
         return _Draft(
-            Step(candidate, Outcome.CHANGED if activates else Outcome.UNCHANGED, known, known, (), "", activates)
+            Step(candidate, Outcome.CHANGED if activates else Outcome.UNCHANGED, known, known, (), None, activates)
         )
     after = known._replace(**new)
     wish = None
     if not after.given_name and not after.surname:
-        return _Draft(_refused(candidate, known, f"{known.login}: the name would be gone"))
+        return _Draft(_refused(candidate, known, Cause("name-gone", login=known.login)))
     if "given_name" in new or "surname" in new:
         local = issuing.local_part(after.given_name, after.surname)
         if local != issuing.local_part(known.given_name, known.surname):
             wish = Wish(after.given_name, after.surname, "", known.account_id)
-    return _Draft(Step(candidate, Outcome.CHANGED, known, after, tuple(new), "", activates), wish)
+    return _Draft(Step(candidate, Outcome.CHANGED, known, after, tuple(new), None, activates), wish)
 
 
 def _new_values(candidate: Candidate, known: Known, labels: bool) -> dict[str, Any]:
@@ -372,7 +374,7 @@ def _ties(record: PersonRecord, known: Known, with_labels: bool) -> tuple[Affili
     return tuple(sorted(kept, key=lambda one: (_ORDER[one.kind], one.uai, one.code)))
 
 
-def _refused(candidate: Candidate, known: Known | None, reason: str) -> Step:
+def _refused(candidate: Candidate, known: Known | None, reason: Cause) -> Step:
     return Step(candidate, Outcome.REFUSED, known, known, (), reason)
 
 
@@ -403,7 +405,7 @@ def _with_names(terms: Terms, step: Step, answer: Issued | Refused | None) -> St
     if answer is None or after is None:
         return step
     if isinstance(answer, Refused):
-        return _refused(step.candidate, before, answer.text)
+        return _refused(step.candidate, before, causes.of(answer))
     if before is None:
         named = after._replace(login=answer.login, address=answer.address, aliases=" ".join(answer.aliases))
         return replace(step, after=named)

@@ -37,6 +37,8 @@ from directory.issuing import ClaimedNames, Hints, Names, keep_hints
 from directory.ldap.bulk import Add, Bulk, Change, Put, Remove, Replace
 from directory.ldap.pool import Pool
 from directory.tree import Person, Tree
+from mailserver import causes
+from mailserver.causes import Cause
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.folding import fold_login
 from mailserver.settings import Settings
@@ -68,9 +70,7 @@ def open_target(
     """
     section = settings.ldap
     if section is None or section.read_only:
-        raise Refused(
-            Reason.READ_ONLY_DIRECTORY, "the directory belongs to somebody else: its owner loads people there"
-        )
+        raise Refused(Reason.READ_ONLY_DIRECTORY, Cause("foreign-directory"))
     password = settings.secret(section.password_file).decode("utf-8") if section.password_file else ""
     pool = Pool(section, password)
     interval = sys.getswitchinterval()
@@ -213,7 +213,7 @@ class ExternalTarget:
             keep_hints(self._hints, hints)
             self._places.keep(new)
             return self._carried_out(run_id, done, joined)
-        raise Temporary("the directory changes faster than an import can follow")
+        raise Temporary(Cause("directory-in-motion"))
 
     def _foresee(self, tx: Tx, batch: Sequence[Candidate], joined: Joined) -> list[Step]:
         return decide(_Foresight(tx, joined), self._terms, batch, self._hints)[0]
@@ -268,7 +268,9 @@ class ExternalTarget:
         for account_id, reason in refused.items():
             log.warning("entry refused by the directory", account=account_id, reason=reason)
         told = [
-            replace(one, outcome=Outcome.REFUSED, reason=refused[one.account_id]) if one.account_id in refused else one
+            replace(one, outcome=Outcome.REFUSED, reason=causes.plain(refused[one.account_id]))
+            if one.account_id in refused
+            else one
             for one in results
         ]
         corrections: dict[str, int] = {}

@@ -14,6 +14,7 @@ from directory.imports.planning import Listener, Plan, Planner, Rules, Tally
 from directory.imports.records import Export
 from directory.imports.spelling import Encoding
 from directory.imports.target import Left, Outcome, Target
+from mailserver.causes import Cause
 from mailserver.errors import Reason, Refused
 from mailserver.proofs import Proofs
 from mailserver.store import audit, imports
@@ -108,11 +109,8 @@ class Intake:
         leaving = plan.tally.counts[Outcome.LEAVING]
         allowed = plan.of_source // SHARE if options.allow_leavers is None else options.allow_leavers
         if leaving > allowed:
-            raise Refused(
-                Reason.LIMIT,
-                f"{leaving} of the {plan.of_source} people of {self._terms.source} would leave, and {allowed} may: "
-                "is the export whole? If so, --allow-leavers says how many may leave, --yes that all may",
-            )
+            said = {"leaving": leaving, "people": plan.of_source, "source": self._terms.source, "allowed": allowed}
+            raise Refused(Reason.LIMIT, Cause("too-many-leave", **said))
 
     def apply(
         self, export: Export, files: str, plan: Plan, options: Options, listener: Listener, advance: Advance
@@ -186,17 +184,14 @@ def _finish(tx: Tx, origin: Origin, run: Run, counts: Mapping[Outcome, int], ear
 def _start_undoing(tx: Tx, run_id: int, oldest: int, anyway: bool) -> Run:
     run = imports.get(tx, run_id)
     if run is None:
-        raise Refused(Reason.NOT_FOUND, f"import {run_id}: no such run")
+        raise Refused(Reason.NOT_FOUND, Cause("no-run", run=run_id))
     if run.state is RunState.UNDONE:
-        raise Refused(Reason.CONFLICT, f"import {run_id} is taken back already")
+        raise Refused(Reason.CONFLICT, Cause("run-undone", run=run_id))
     if run.state is not RunState.UNDOING and (run.finished or run.at) < oldest:
-        raise Refused(Reason.CONFLICT, f"import {run_id} is too old to be taken back")
+        raise Refused(Reason.CONFLICT, Cause("run-too-old", run=run_id))
     later = 0 if anyway or run.state is RunState.UNDOING else imports.later(tx, run)
     if later:
-        raise Refused(
-            Reason.CONFLICT,
-            f"import {later} came after it: take that back first, or say --anyway to leave what both have changed",
-        )
+        raise Refused(Reason.CONFLICT, Cause("run-followed", later=later))
     imports.set_state(tx, run_id, RunState.UNDOING)
     return run
 

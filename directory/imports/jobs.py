@@ -18,7 +18,8 @@ from directory.imports.planning import Tally
 from directory.imports.records import Export, Fault, Remark
 from directory.imports.spelling import Encoding
 from directory.imports.target import Outcome, Result
-from mailserver import uploads
+from mailserver import causes, uploads
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax, Refused, Temporary
 from mailserver.settings import Settings
 from mailserver.store import jobs
@@ -34,6 +35,8 @@ SHOWN = 200
 """People of each kind that a result names."""
 MAX_LINES = 2000
 """Refused lines and remarks of a result; the counts go on."""
+MAX_REASON = 500
+"""Characters of one reason of a result."""
 TOLD_SECONDS = 1.0
 """Between two words about how far a job is."""
 
@@ -77,7 +80,7 @@ class Gathered:
 
     def result(self, done: Result) -> None:
         if done.outcome is Outcome.REFUSED:
-            self.fault(Fault(done.line, done.reason, None, done.file))
+            self.fault(Fault(done.line, done.why, None, done.file))
         elif done.outcome is not Outcome.UNCHANGED:
             kind = kind_of(done)
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
@@ -132,10 +135,10 @@ def carry_out(settings: Settings, store: Store, job: Job) -> None:
         with office.alone(settings):
             state, came_to = JobState.DONE, work(settings, store, job)
     except (Refused, Temporary, BadSyntax) as error:
-        state, came_to = JobState.FAILED, {"fault": str(getattr(error, "text", "") or error)[:2000]}
+        state, came_to = JobState.FAILED, {"fault": _said(causes.of(error))}
     except Exception as error:
         log.exception("a job failed", job=job.id)
-        state, came_to = JobState.FAILED, {"fault": type(error).__name__}
+        state, came_to = JobState.FAILED, {"fault": _said(Cause("defect", kind=type(error).__name__))}
     store.write_now(jobs.end, job.id, state, came_to)
 
 
@@ -146,7 +149,7 @@ def _origin(job: Job) -> Origin:
 def _upload(settings: Settings, job: Job) -> Path:
     path = uploads.find(settings, str(job.options.get("file", "")))
     if path is None:
-        raise BadSyntax("the file is not kept any more: send it again")
+        raise BadSyntax(Cause("file-gone"))
     return path
 
 
@@ -216,7 +219,7 @@ def _undo(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
     progress: Callable[[int], None] = _Progress(store, job, 0)
     with office.intake_of(settings, store, "", _origin(job), full=False) as intake:
         undone = intake.undo(run_id, oldest, progress)
-    left = [{"login": one.login, "reason": one.reason} for one in undone.left[:MAX_LINES]]
+    left = [{"login": one.login, **_said(one.reason)} for one in undone.left[:MAX_LINES]]
     return {"run": run_id, "looked_at": undone.looked_at, "left_count": undone.left_count, "left": left}
 
 
@@ -239,4 +242,9 @@ def _person(done: Result) -> dict[str, Any]:
 
 
 def _line(one: Fault | Remark) -> dict[str, Any]:
-    return {"line": one.number, "file": one.file, "reason": one.reason[:500]}
+    return {"line": one.number, "file": one.file, **_said(one.reason)}
+
+
+def _said(why: Cause) -> dict[str, Any]:
+    """Why, as a result keeps it: whoever reads it says it in their language."""
+    return (why if len(why) <= MAX_REASON else causes.plain(str(why)[:MAX_REASON])).facts

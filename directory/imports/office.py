@@ -17,6 +17,7 @@ from directory.imports.restoring import Ending
 from directory.imports.rows import CsvExport
 from directory.imports.spelling import Encoding
 from directory.imports.target import Target
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax, Temporary
 from mailserver.proofs import Proofs
 from mailserver.settings import Settings
@@ -39,11 +40,11 @@ def export_of(
         with aaf.open_export(paths, known, store.clock.now(), source or "aaf", full=full) as export:
             yield export
     elif any(path.is_dir() for path in paths):
-        raise BadSyntax("no AAF file here")
+        raise BadSyntax(Cause("no-aaf"))
     elif len(paths) == 1:
         yield CsvExport(paths[0], source or "csv", full=full, encoding=encoding)
     else:
-        raise BadSyntax("not AAF, and a CSV export is one file")
+        raise BadSyntax(Cause("csv-is-one"))
 
 
 @contextlib.contextmanager
@@ -81,7 +82,7 @@ def alone(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Temporary("another import of this instance is under way") from None
+            raise Temporary(Cause("another-import")) from None
         yield
     finally:
         os.close(lock)

@@ -16,6 +16,7 @@ from directory.imports.records import Departure, Export, Fault, Item, PersonReco
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
 from directory.imports.telling import result
 from directory.issuing import Hints, Names, keep_hints
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax
 from mailserver.folding import fold_login
 from mailserver.identity import State
@@ -214,13 +215,13 @@ class Planner:
 
     def _place(self, record: SchoolRecord | TermRecord, plan: Plan, listener: Listener) -> None:
         if len(plan.schools) + len(plan.terms) >= MAX_PLACES:
-            raise BadSyntax(f"more than {MAX_PLACES} schools, classes and groups")
+            raise BadSyntax(Cause("too-many-places", most=MAX_PLACES))
         fault = place_fault(record)
         if fault:
             plan.tally.counts[Outcome.REFUSED] += 1
             listener.fault(Fault(record.line, fault, None, record.file))
             return
-        wrong = uai_fault((record.uai,)) if record.uai else ""
+        wrong = uai_fault((record.uai,)) if record.uai else None
         if wrong and isinstance(record, SchoolRecord):
             listener.remark(Remark(record.line, wrong, record.file))
         if isinstance(record, SchoolRecord):

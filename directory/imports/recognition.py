@@ -7,6 +7,8 @@ from directory import issuing
 from directory.enrolment import MAX_TEXT, checked_recovery, checked_title
 from directory.imports.records import Fault, PersonRecord, SchoolRecord, TermRecord
 from directory.imports.target import Candidate
+from mailserver import causes
+from mailserver.causes import Cause
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
 from mailserver.identity import Affiliation
@@ -29,7 +31,7 @@ class Recogniser:
         try:
             return self._candidate(record)
         except Refused as refusal:
-            return Fault(record.line, refusal.text, self.identity(record), record.file)
+            return Fault(record.line, causes.of(refusal), self.identity(record), record.file)
 
     def identity(self, record: PersonRecord | None) -> PersonRecord | None:
         """What can be read of whom a faulty record is about: well-formed keys only."""
@@ -58,11 +60,11 @@ class Recogniser:
     def _candidate(self, record: PersonRecord) -> Candidate:
         numen, ine = _code(record.numen), _code(record.ine)
         if numen and not issuing.is_numen(numen):
-            raise _invalid("numen: not the shape of a NUMEN")
+            raise _invalid(Cause("not-numen"))
         if ine and not issuing.is_ine(ine):
-            raise _invalid("ine: not the shape of an INE")
+            raise _invalid(Cause("not-ine"))
         if len(record.source_key) > MAX_TEXT or not record.source_key.isprintable():
-            raise _invalid(f"the number in the export is longer than {MAX_TEXT} characters, or cannot be printed")
+            raise _invalid(Cause("key-too-long", most=MAX_TEXT))
         born = _iso(record.birth_date) if record.birth_date else ""
         login = record.login.strip() if record.login else None
         checked = PersonRecord(
@@ -114,27 +116,27 @@ def identities(candidate: Candidate) -> list[str]:
     return found
 
 
-def place_fault(record: SchoolRecord | TermRecord) -> str:
-    """What makes a school or a word of the vocabulary useless; empty: nothing."""
+def place_fault(record: SchoolRecord | TermRecord) -> Cause | None:
+    """What makes a school or a word of the vocabulary useless; None: nothing."""
     if record.uai and not issuing.is_uai(record.uai):
-        return f"uai: {record.uai[:20]!r} is not the shape of a UAI"
+        return Cause("not-uai", field="uai", uai=record.uai[:20])
     if isinstance(record, TermRecord):
         try:
             affiliations.canonical([Affiliation(record.kind, record.code, record.uai, record.label)])
         except Refused as refusal:
-            return refusal.text
+            return causes.of(refusal)
     elif len(record.source_key or "") > MAX_TEXT:
-        return f"the number of the structure is longer than {MAX_TEXT} characters"
-    return ""
+        return Cause("structure-key-too-long", most=MAX_TEXT)
+    return None
 
 
-def uai_fault(uais: Iterable[str]) -> str:
-    """What is wrong with the check letters of these; empty when nothing is."""
+def uai_fault(uais: Iterable[str]) -> Cause | None:
+    """What is wrong with the check letters of these; None when nothing is."""
     for uai in uais:
         letter = _letter(uai)
         if letter != uai[7]:
-            return f"uai: {uai} should end in {letter}"
-    return ""
+            return Cause("uai-letter", uai=uai, letter=letter)
+    return None
 
 
 def uais_of(record: PersonRecord) -> set[str]:
@@ -154,7 +156,7 @@ def _letter(uai: str) -> str:
 def _uai(text: str) -> str:
     uai = _code(text)
     if uai and not issuing.is_uai(uai):
-        raise _invalid(f"uai: {uai!r} is not the shape of a UAI")
+        raise _invalid(Cause("not-uai", field="uai", uai=uai))
     return uai
 
 
@@ -162,7 +164,7 @@ def _uai(text: str) -> str:
 def _iso(text: str) -> str:
     born = parse_date(text)
     if not born:
-        raise _invalid("birth_date: not a date")
+        raise _invalid(Cause("not-a-date", field="birth_date"))
     return born
 
 
@@ -177,9 +179,9 @@ def _text(name: str, text: str | None) -> str | None:
         return text
     clean = " ".join(text.split())
     if len(clean) > MAX_TEXT:
-        raise _invalid(f"{name}: longer than {MAX_TEXT} characters")
+        raise _invalid(Cause("text-too-long", field=name, most=MAX_TEXT))
     if not clean.isprintable():
-        raise _invalid(f"{name}: has characters that cannot be printed")
+        raise _invalid(Cause("text-unprintable", field=name))
     return clean
 
 
@@ -196,5 +198,5 @@ def checked_ties(held: tuple[Affiliation, ...]) -> tuple[Affiliation, ...]:
     return checked
 
 
-def _invalid(text: str) -> Refused:
-    return Refused(Reason.INVALID, text)
+def _invalid(why: Cause) -> Refused:
+    return Refused(Reason.INVALID, why)

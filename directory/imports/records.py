@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mailserver.causes import Cause
 from mailserver.identity import Affiliation, Role, Tie
 from mailserver.sasl import Secret
 
@@ -95,7 +96,7 @@ class Fault:
 
     number: int
     """Line in the file."""
-    reason: str
+    reason: Cause
     about: PersonRecord | None = None
     """Whom it is about as far as can be read (source_key, ine, numen, login): a faulty line must not make somebody
     a leaver. None: nobody knows."""
@@ -107,7 +108,7 @@ class Remark:
     """A line, used, that somebody should look at."""
 
     number: int
-    reason: str
+    reason: Cause
     file: str = ""
 
 

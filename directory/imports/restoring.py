@@ -12,6 +12,7 @@ from typing import Any
 
 from directory.imports import facts, places
 from directory.imports.target import Left, Outcome
+from mailserver.causes import Cause
 from mailserver.identity import Affiliation, State, Tie
 from mailserver.store import accounts, audit, claims, imports, roll, schools, vocabulary_entries
 from mailserver.store.accounts import Farewell
@@ -48,7 +49,7 @@ class Undoing:
     names_gone: list[str] = field(default_factory=list)
     events: list[tuple[Action, int, str]] = field(default_factory=list)
 
-    def leave(self, change: Change, who: str, reason: str) -> None:
+    def leave(self, change: Change, who: str, reason: Cause) -> None:
         self.fates[change.seq] = Fate.LEFT
         self.left.append(Left(who, reason))
 
@@ -57,7 +58,7 @@ class Undoing:
     def person(self, change: Change) -> None:
         known = self.now.get(change.account_id)
         if known is None or not known.has_entry:
-            self.leave(change, known.login if known else f"account {change.account_id}", "is gone already")
+            self.leave(change, known.login if known else f"account {change.account_id}", Cause("gone"))
         elif change.outcome == Outcome.CREATED.value:
             self._arrival(change, known)
         else:
@@ -65,10 +66,14 @@ class Undoing:
 
     def _arrival(self, change: Change, known: Known) -> None:
         if facts.seal(known) != change.after:
-            self.leave(change, known.login, "was changed since")
+            self.leave(change, known.login, Cause("changed-since"))
             return
         if known.state not in (State.PENDING.value, State.ACTIVE.value):
-            self.leave(change, known.login, f"is {known.state} since")
+            self.leave(
+                change,
+                known.login,
+                Cause("suspended-since" if known.state == State.SUSPENDED.value else "closed-since"),
+            )
             return
         if known.activated or known.provisioned:
             self.closed.append(known.account_id)
@@ -82,11 +87,12 @@ class Undoing:
     def _change(self, change: Change, known: Known) -> None:
         before, after = facts.load(change.before), facts.load(change.after)
         if known.is_closed:
-            self.leave(change, known.login, "is closed since")
+            self.leave(change, known.login, Cause("closed-since"))
             return
         other = sorted(name for name, value in after.items() if getattr(known, name) != value)
         if other or not after:
-            self.leave(change, known.login, f"changed since: {', '.join(other)}" if other else "was activated")
+            why = Cause("fields-changed-since", fields=tuple(other)) if other else Cause("activated-since")
+            self.leave(change, known.login, why)
             return
         self._back(known, before)
         self.fates[change.seq] = Fate.TAKEN_BACK
@@ -143,14 +149,14 @@ class Undoing:
         after = Facts(**json.loads(change.after))
         known = schools.get(self.tx, after.uai)
         if known is None or known.facts != after:
-            self.leave(change, after.uai, "was changed since")
+            self.leave(change, after.uai, Cause("changed-since"))
         elif change.before:
             schools.upsert(self.tx, [Facts(**json.loads(change.before))])
             self.fates[change.seq] = Fate.TAKEN_BACK
         elif roll.remove_school(self.tx, after.uai):
             self.fates[change.seq] = Fate.TAKEN_BACK
         else:
-            self.leave(change, after.uai, "has people")
+            self.leave(change, after.uai, Cause("has-people"))
 
     def term(self, change: Change) -> None:
         after = json.loads(change.after)
@@ -158,14 +164,14 @@ class Undoing:
         known = vocabulary_entries.get(self.tx, kind, uai, code)
         told = f"{kind.value} {uai}:{code}" if uai else f"{kind.value} {code}"
         if known is None or known.label != after["label"]:
-            self.leave(change, told, "was changed since")
+            self.leave(change, told, Cause("changed-since"))
         elif change.before:
             vocabulary_entries.rename(self.tx, kind, uai, code, json.loads(change.before)["label"])
             self.fates[change.seq] = Fate.TAKEN_BACK
         elif roll.remove_term(self.tx, kind, uai, code):
             self.fates[change.seq] = Fate.TAKEN_BACK
         else:
-            self.leave(change, told, "has people")
+            self.leave(change, told, Cause("has-people"))
 
 
 def take_back(tx: Tx, run_id: int, limit: int, origin: Origin, ending: Ending) -> tuple[int, list[Left]]:

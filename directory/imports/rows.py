@@ -12,6 +12,8 @@ from directory.enrolment import role_of
 from directory.imports import spelling
 from directory.imports.records import Fault, Item, PersonRecord, Remark
 from directory.imports.spelling import Encoding
+from mailserver import causes
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax, Refused
 from mailserver.identity import Affiliation, Tie
 from mailserver.sasl import Secret
@@ -69,7 +71,7 @@ class CsvExport:
                 encoding = spelling.detect(raw)
                 raw.seek(0)
                 if encoding is not Encoding.UTF_8:
-                    yield Remark(0, f"not UTF-8: read as {encoding.value}, as spreadsheets write it")
+                    yield Remark(0, Cause("read-as", encoding=encoding.value))
             # What is not of the encoding is refused line by line, so it must survive reading.
             file = io.TextIOWrapper(raw, encoding=encoding.codec, errors="surrogateescape", newline="")
             for number, item in enumerate(read(file, encoding)):
@@ -91,7 +93,7 @@ def read(file: TextIO, encoding: Encoding = Encoding.UTF_8) -> Iterator[PersonRe
     """
     header = file.readline(MAX_HEADER)
     if not header.strip():
-        raise BadSyntax("the file is empty")
+        raise BadSyntax(Cause("file-empty"))
     delimiter = max(",;\t", key=header.count)
     columns = _columns(next(csv.reader([header], delimiter=delimiter)))
     csv.field_size_limit(MAX_CELL)
@@ -104,7 +106,7 @@ def read(file: TextIO, encoding: Encoding = Encoding.UTF_8) -> Iterator[PersonRe
         except StopIteration:
             return
         except csv.Error as error:
-            yield Fault(number, f"not CSV: {error}")
+            yield Fault(number, Cause("not-csv", error=causes.of(error)))
             continue
         if any(cell and not cell.isspace() for cell in cells):
             yield _line(number, columns, cells, encoding)
@@ -129,7 +131,7 @@ class _Lines:
             return line
         while len(line) == MAX_LINE and line[-1] not in "\r\n":
             line = self._file.readline(MAX_LINE)
-        raise csv.Error(f"a line of more than {MAX_LINE} characters")
+        raise csv.Error(Cause("line-too-long", most=MAX_LINE))
 
 
 def _columns(names: Sequence[str]) -> tuple[str, ...]:
@@ -139,17 +141,21 @@ def _columns(names: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in columns if name not in COLUMNS]
     missing = [name for name in REQUIRED if name not in columns]
     if unknown:
-        raise BadSyntax(f"line 1: unknown column {unknown[0][:40]!r}; known are {', '.join(COLUMNS)}")
+        raise _bad_header(Cause("column-unknown", column=unknown[0][:40], known=", ".join(COLUMNS)))
     if missing:
-        raise BadSyntax(f"line 1: no column {missing[0]!r}")
+        raise _bad_header(Cause("column-missing", column=missing[0]))
     if len(set(columns)) != len(columns):
-        raise BadSyntax("line 1: a column is named twice")
+        raise _bad_header(Cause("column-twice"))
     return columns
+
+
+def _bad_header(why: Cause) -> BadSyntax:
+    return BadSyntax(Cause("at-line", line=1, why=why))
 
 
 def _line(number: int, columns: Sequence[str], cells: Sequence[str], encoding: Encoding) -> PersonRecord | Fault:
     if any(cells[len(columns) :]):
-        return Fault(number, f"{len(cells)} cells for {len(columns)} columns")
+        return Fault(number, Cause("cells", cells=len(cells), columns=len(columns)))
     # An empty cell says nothing.
     said = {name: cell for name, cell in zip(columns, cells, strict=False) if cell and not cell.isspace()}
     about = PersonRecord(number, numen=said.get("numen"), ine=said.get("ine"), login=said.get("login"))
@@ -158,7 +164,7 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str], encoding: E
         return Fault(number, misspelt, about)
     for name in REQUIRED:
         if name not in said:
-            return Fault(number, f"{name}: is empty", about)
+            return Fault(number, Cause("cell-empty", field=name), about)
     try:
         held, ties = _ties(said)
         return PersonRecord(
@@ -180,10 +186,8 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str], encoding: E
             ties,
             Secret(said["password"]) if "password" in said else None,
         )
-    except Refused as refusal:
-        return Fault(number, refusal.text, about)
-    except BadSyntax as error:
-        return Fault(number, str(error), about)
+    except (Refused, BadSyntax) as error:
+        return Fault(number, causes.of(error), about)
 
 
 def _hidden(cell: str | None) -> bool | None:
@@ -191,7 +195,7 @@ def _hidden(cell: str | None) -> bool | None:
         return None
     known = _YES.get(cell.strip().lower())
     if known is None:
-        raise BadSyntax(f"hidden: {cell.strip()[:20]!r} is neither yes nor no")
+        raise BadSyntax(Cause("not-yes-no", cell=cell.strip()[:20]))
     return known
 
 
@@ -218,6 +222,6 @@ def _cell(column: str, cell: str, own: str) -> tuple[Affiliation, ...]:
         uai, colon, code = place.rpartition(":")
         uai = uai.strip() if colon else own.strip()
         if not uai and kind is not Tie.FUNCTION:
-            raise BadSyntax(f"{column}: {code.strip()[:40]!r} is of no school; give the line's uai, or UAI:CODE")
+            raise BadSyntax(Cause("no-school", field=column, code=code.strip()[:40]))
         held.append(Affiliation(kind, code.strip(), uai, label.strip()))
     return tuple(held)

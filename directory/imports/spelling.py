@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 from typing import IO
 
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax
 
 MAX_LINE = 1 << 16
@@ -41,7 +42,7 @@ def detect(file: IO[bytes]) -> Encoding:
     first = True
     while line := file.readline(MAX_LINE):
         if first and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise BadSyntax("the file is UTF-16; save it as CSV UTF-8")
+            raise BadSyntax(Cause("utf-16"))
         if first and line.startswith(b"\xef\xbb\xbf"):
             return Encoding.UTF_8
         first = False
@@ -56,12 +57,14 @@ def detect(file: IO[bytes]) -> Encoding:
     return Encoding.WINDOWS_1252 if badly > well else Encoding.UTF_8
 
 
-def fault(text: str, encoding: Encoding) -> str:
-    """What is wrong with a line that was read with `surrogateescape`; empty: nothing."""
+def fault(text: str, encoding: Encoding) -> Cause | None:
+    """What is wrong with a line that was read with `surrogateescape`; None: nothing."""
     if text.isascii():
-        return ""
+        return None
     if _BROKEN.search(text):
-        return f"not {encoding.value.upper() if encoding is Encoding.UTF_8 else encoding.value}"
+        return Cause(
+            "not-of-encoding", encoding=encoding.value.upper() if encoding is Encoding.UTF_8 else encoding.value
+        )
     if _TWICE.search(text):
-        return "UTF-8 that was read as another encoding and saved again"
-    return ""
+        return Cause("encoded-twice")
+    return None

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from directory.imports.records import PersonRecord, SchoolRecord, TermRecord
 from directory.issuing import Names
+from mailserver.causes import Cause
 from mailserver.identity import Affiliation
 from mailserver.store.accounts import Marks
 from mailserver.store.roll import Description, Known, Like
@@ -135,7 +136,7 @@ class Result:
     login: str = ""
     address: str = ""
     name: str = ""
-    reason: str = ""
+    reason: Cause | None = None
     changed: tuple[str, ...] = ()
     """Names of what is otherwise now, in the words of `Known`."""
     elder: str = ""
@@ -144,6 +145,11 @@ class Result:
     file: str = ""
     details: tuple[Detail, ...] = ()
     """Of what changed, the readable part."""
+
+    @property
+    def why(self) -> Cause:
+        """Why it was refused."""
+        return self.reason or Cause("plain", text="")
 
     @property
     def moved(self) -> bool:
@@ -165,7 +171,7 @@ class Left:
     """A change that was not taken back, and why."""
 
     login: str
-    reason: str
+    reason: Cause
 
 
 class Target(Protocol):

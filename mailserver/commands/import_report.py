@@ -39,7 +39,7 @@ class Collector:
 
     def result(self, done: Result) -> None:
         if done.outcome is Outcome.REFUSED:
-            self.fault(Fault(done.line, done.reason, None, done.file))
+            self.fault(Fault(done.line, done.why, None, done.file))
             return
         if done.outcome is Outcome.UNCHANGED:
             return
@@ -139,7 +139,7 @@ def _facts(done: Result, kind: str) -> dict[str, object]:
 
 
 def _line(one: Fault | Remark) -> dict[str, object]:
-    return {"number": one.number, "reason": one.reason, **({"file": one.file} if one.file else {})}
+    return {"number": one.number, "reason": one.reason, **one.reason.facts, **({"file": one.file} if one.file else {})}
 
 
 def place(one: Fault | Remark) -> str:

@@ -95,7 +95,7 @@ def undo(
 
     undone = run(work)
     if as_json:
-        left = [{"login": one.login, "reason": one.reason} for one in undone.left]
+        left = [{"login": one.login, "reason": one.reason, **one.reason.facts} for one in undone.left]
         print(json.dumps({"run": number, "changes": undone.looked_at, "left": undone.left_count, "left_people": left}))
     else:
         for one in undone.left[:MAX_LINES]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import bindparam, delete, distinct, func, insert, select, update
 
+from mailserver.causes import Cause
 from mailserver.errors import Reason, Refused
 from mailserver.folding import code_key
 from mailserver.identity import Affiliation, Tie
@@ -54,14 +55,14 @@ def canonical(affiliations: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
             uai = code = uai or code
         label = " ".join(one.label.split())
         if not code:
-            raise Refused(Reason.INVALID, f"{one.kind.value}: a code is missing")
+            raise Refused(Reason.INVALID, Cause("code-missing", field=one.kind.value))
         if len(code) > MAX_CODE or len(label) > MAX_CODE or not label.isprintable():
-            raise Refused(Reason.INVALID, f"{one.kind.value}: a code or label is too long or cannot be printed")
+            raise Refused(Reason.INVALID, Cause("code-too-long", field=one.kind.value))
         if uai and not (uai.isascii() and uai.isalnum() and len(uai) <= MAX_UAI):
-            raise Refused(Reason.INVALID, f"{one.kind.value}: not a UAI")
+            raise Refused(Reason.INVALID, Cause("not-a-uai", field=one.kind.value))
         kept.setdefault((one.kind, uai, code), Affiliation(one.kind, code, uai, label))
     if len(kept) > MAX_TIES:
-        raise Refused(Reason.LIMIT, f"a person has at most {MAX_TIES} affiliations")
+        raise Refused(Reason.LIMIT, Cause("too-many-ties", most=MAX_TIES))
     return tuple(kept[key] for key in sorted(kept))
 
 

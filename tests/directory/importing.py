@@ -38,7 +38,7 @@ class Heard(Listener):
 
     def result(self, done: Result) -> None:
         if done.outcome is Outcome.REFUSED:
-            self.refused.append(Fault(done.line, done.reason))
+            self.refused.append(Fault(done.line, done.why))
         else:
             self.results.append(done)
 

@@ -20,6 +20,7 @@ from directory.imports.aaf.people import Vocabulary
 from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax
 from mailserver.identity import Role
 from tests.directory import aaf_generator
@@ -245,7 +246,7 @@ def test_entities_are_refused(declaration: str) -> None:
 
 def test_the_named_dtd_is_not_fetched_and_its_entities_are_unknown() -> None:
     text = file_of(person(1, sn="Caf@eacute;"), person(2)).replace(b"@", b"&")
-    assert requests_of(text)[0] == Unreadable(4, "unknown entity &eacute;", "Eleve", "1")
+    assert requests_of(text)[0] == Unreadable(4, Cause("unknown-entity", name="eacute"), "Eleve", "1")
     assert isinstance(requests_of(text)[1], Request)
 
 

@@ -453,6 +453,11 @@ ROWS = [
 ]
 
 
+def plain(text: str) -> str:
+    """Without the narrow spaces of French."""
+    return text.replace("\u202f", " ")
+
+
 def finished(console: Visitor, house: House, phone: Phone) -> str:
     """The page of the job that was begun, when it is over."""
     path = str(console.page and console.page.url).removeprefix(house.url)
@@ -475,6 +480,7 @@ def post_file(console: Visitor, house: House, phone: Phone, rows: list[str], **f
 def test_an_import_is_compared_applied_and_taken_back(house: House, console: Visitor, phone: Phone) -> None:
     text = post_file(console, house, phone, ROWS)
     assert "1 ligne refusée" in text
+    assert "« chanteur » n’est aucune de" in plain(text)
     assert "Importée" in text
     assert house.store.read_now(people.find, "nimportee") is None
     plan = str(console.page and console.page.url).removeprefix(house.url)
@@ -507,7 +513,26 @@ def test_a_file_that_is_none_says_so(house: House, console: Visitor, phone: Phon
     assert console.post("/admin/import", {}).status_code == 422
     console.post("/admin/import", {}, files={"fichier": ("x.csv", b"a,b\n1,2\n", "text/csv")})
     text = finished(console, house, phone)
-    assert "n’a pas pu aboutir" in text
+    assert "n’a pas pu aboutir : ligne 1 : la colonne « a » est inconnue" in plain(text)
+    page = str(console.page and console.page.url)
+    assert "unknown column &#39;a&#39;" in console.get(f"{page}?lang=en").text
+    console.get(f"{page}?lang=fr")
+
+
+def test_what_was_refused_is_taken_away_in_the_readers_language(house: House, console: Visitor, phone: Phone) -> None:
+    wrong_letter = f"Ida,Lettre,1980-02-03,teacher,,,{UAI[:7]}{'A' if UAI[7] != 'A' else 'B'},,,\n"
+    post_file(console, house, phone, ["=Sans,Rôle,1980-02-03,=chanteur,,,,,,\n", wrong_letter])
+    path = str(console.page and console.page.url)
+    french = plain(console.get(f"{path}/raisons.csv").content.decode("utf-8-sig")).splitlines()
+    assert french[0] == "Ligne;Fichier;Nature;Raison"
+    assert french[1].startswith("2;;refusée;role : « =chanteur » n’est aucune de")
+    assert f"devrait finir par {UAI[7]}" in french[2]
+    console.get(f"{path}?lang=en")
+    answer = console.get(f"{path}/raisons.csv")
+    assert "attachment" in answer.headers["content-disposition"]
+    english = answer.content.decode("utf-8-sig").splitlines()
+    assert english[1].startswith("2,,refused,\"role: '=chanteur' is none of")
+    console.get(f"{path}?lang=fr")
 
 
 # ---------------------------------------------------------------------- the record, the instance, what is told

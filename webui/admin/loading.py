@@ -20,12 +20,15 @@ from mailserver.store import imports, jobs
 from mailserver.store.imports import Run, RunState
 from mailserver.store.jobs import LOST_SECONDS, Job, JobState
 from webui.admin.jobs import start
+from webui.admin.reasons import Why, why, whys
 from webui.admin.surroundings import Top, moment, top
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
 MAX_OCTETS = 512 * 1024 * 1024
 LISTED = 20
+REFUSED_SHOWN, REMARKS_SHOWN = 500, 100
+"""On the page; all that the result has are in the file to download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class RunLine:
     run: Run
     at: str
     counts: str
+    state: str
     until: str
     """Until when it can be taken back; empty: not any more."""
     size: int
@@ -79,6 +83,12 @@ class JobPage:
     counted: tuple[tuple[str, int], ...]
     fields: Mapping[str, str]
     """The words for what changes of somebody."""
+    fault: Why
+    """Why the job failed."""
+    refused: tuple[Why, ...]
+    remarks: tuple[Why, ...]
+    left: tuple[Why, ...]
+    """What taking an import back has left as it is."""
 
 
 async def show(services: Services, visit: Visit, fault: str = "") -> Response:
@@ -155,6 +165,10 @@ async def job(services: Services, visit: Visit, fault: str = "") -> Response:
         and touched + int(counts.get("places", 0)) > 0,
         counted=_counted(visit, counts),
         fields=_field_words(visit),
+        fault=why(visit, result.get("fault", "")),
+        refused=whys(visit, result.get("refused", ())[:REFUSED_SHOWN]),
+        remarks=whys(visit, result.get("remarks", ())[:REMARKS_SHOWN]),
+        left=whys(visit, result.get("left", ())),
     )
     return services.pages.answer(visit, "admin/job.html", page, 422 if fault else 200)
 
@@ -209,7 +223,16 @@ def _run(services: Services, visit: Visit, run: Run) -> RunLine:
     until = (run.finished or run.at) + services.settings.accounts.undo_hours * 3600
     open_still = run.state in (RunState.DONE, RunState.APPLYING) and until > visit.now
     told = ", ".join(f"{text.lower()} : {number}" for text, number in _counted(visit, run.counts))
-    return RunLine(run, moment(visit, run.at), told, moment(visit, until) if open_still else "", _touched(run.counts))
+    _ = visit._
+    state = {
+        RunState.APPLYING: _("en cours, ou interrompu"),
+        RunState.DONE: _("appliqué"),
+        RunState.UNDOING: _("en cours d’annulation"),
+        RunState.UNDONE: _("annulé"),
+    }[run.state]
+    return RunLine(
+        run, moment(visit, run.at), told, state, moment(visit, until) if open_still else "", _touched(run.counts)
+    )
 
 
 def _touched(counts: Mapping[str, Any]) -> int:

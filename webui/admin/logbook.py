@@ -14,7 +14,7 @@ from mailserver.store.audit import Action, Event, Wanted
 from webui import headers
 from webui.admin.gate import origin
 from webui.admin.person import HistoryRow, action_words, row
-from webui.admin.surroundings import DAY, Top, begin_of, day_of, top
+from webui.admin.surroundings import DAY, Top, begin_of, day_of, plain_cell, top
 from webui.forms import positive
 from webui.visit import Services, Visit
 
@@ -134,12 +134,7 @@ async def _rows(services: Services, wanted: Wanted) -> AsyncIterator[bytes]:
 def _cells(one: Event) -> tuple[str, ...]:
     at = datetime.datetime.fromtimestamp(one.at, datetime.UTC).isoformat(timespec="seconds")
     cells = (str(one.id), at, one.actor, one.action.value, str(one.account_id), one.service, one.peer, one.detail)
-    return tuple(_plain(cell) for cell in cells)
-
-
-def _plain(cell: str) -> str:
-    """A spreadsheet must not take what somebody wrote for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return tuple(plain_cell(cell) for cell in cells)
 
 
 def _csv(rows: list[tuple[str, ...]]) -> bytes:

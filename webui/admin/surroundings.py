@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
+from mailserver import causes
 from mailserver.errors import Reason, Refused
 from webui.announcing import sentence
 from webui.forms import positive
@@ -69,6 +70,9 @@ def announced(visit: Visit) -> str:
 def words(visit: Visit, refusal: Refused) -> str:
     """Why an act was not done, for the person who wanted it."""
     _ = visit._
+    cause = causes.of(refusal)
+    if refusal.reason in (Reason.INVALID, Reason.LIMIT) and cause.name != "plain":
+        return _("Rien n’a été changé : %(why)s.") % {"why": visit.language.say(cause)}
     match refusal.reason:
         case Reason.CONFLICT:
             return _("Ce n’est plus possible dans l’état où c’est à présent. Rien n’a été changé.")
@@ -82,6 +86,11 @@ def words(visit: Visit, refusal: Refused) -> str:
             return _("L’annuaire appartient à quelqu’un d’autre : c’est là que cela se change.")
         case _:
             raise refusal
+
+
+def plain_cell(cell: str) -> str:
+    """A spreadsheet must not take what somebody wrote for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def moment(visit: Visit, seconds: int) -> str:

@@ -15,6 +15,8 @@ from directory.imports.aaf.people import Vocabulary
 from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Fault, Item, PersonRecord, Remark
+from mailserver import causes
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax
 
 READ = 1 << 18
@@ -82,14 +84,13 @@ class AafExport:
                     else:
                         yield from reading.read(file, part.name, advance)
                 except BadSyntax as error:
-                    raise BadSyntax(f"{part.name}: {error}") from None
+                    raise BadSyntax(Cause("in-file", file=part.name, why=causes.of(error))) from None
         yield from reading.remarks()
         yield from self._omissions()
 
     def _omissions(self) -> Iterator[Remark]:
         if any(part.complete for part in self._parts) and not self.full:
-            reason = "the export has not both staff and pupils complete: nobody is taken for a leaver"
-            yield Remark(0, reason)
+            yield Remark(0, Cause("not-whole"))
 
 
 class _Reading:
@@ -127,9 +128,9 @@ class _Reading:
     def remarks(self) -> Iterator[Remark]:
         """What is said once for the whole export."""
         for (category, name), count in self._unknown.most_common(MAX_UNKNOWN):
-            yield Remark(0, f"{category}: unknown attribute {name} passed over, {count} times")
+            yield Remark(0, Cause("attribute-passed-over", category=category, field=name, count=count))
         if self._parents:
-            yield Remark(0, f"{self._parents} parents counted, not imported: they have no accounts")
+            yield Remark(0, Cause("parents", count=self._parents))
 
     def _items(self, one: Request | Unreadable, file: str) -> Iterator[Item]:
         if isinstance(one, Unreadable):
@@ -139,7 +140,7 @@ class _Reading:
         self._look(family, one)
         match family:
             case Family.SCHOOLS if one.verb is Verb.DELETE:
-                yield Remark(one.line, f"structure {one.id}: a school is never removed by an import", file)
+                yield Remark(one.line, Cause("structure-stays", structure=one.id), file)
             case Family.SCHOOLS:
                 yield from self._words.structures.read(one, file)
             case Family.SUBJECTS:
@@ -151,7 +152,7 @@ class _Reading:
             case Family.PARENTS:
                 self._parents += 1
             case Family.UNKNOWN:
-                yield Fault(one.line, f"unknown category {one.category[:40]!r}", file=file)
+                yield Fault(one.line, Cause("unknown-category", category=one.category[:40]), file=file)
 
     def _look(self, family: Family, request: Request) -> None:
         known = _KNOWN.get(family)
@@ -171,6 +172,6 @@ class _Reading:
 def _unreadable(one: Unreadable, file: str) -> Fault | Remark:
     """A record of the wrong shape. Only one that may be about a person keeps others from being taken for leavers."""
     if FAMILIES.get(one.category.lower(), Family.UNKNOWN) in (Family.SCHOOLS, Family.SUBJECTS, Family.TRAININGS):
-        return Remark(one.line, f"{one.category} {one.id[:20]}: passed over: {one.reason}", file)
+        return Remark(one.line, Cause("passed-over", category=one.category, key=one.id[:20], why=one.reason), file)
     about = PersonRecord(line=one.line, source_key=number(one.id), file=file) if one.id else None
     return Fault(one.line, one.reason, about, file)

@@ -20,6 +20,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import IO, Protocol
 
+from mailserver import causes
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax
 
 MAX_PARTS = 20_000
@@ -101,7 +103,7 @@ class Part:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
                 yield file
         except _BROKEN as error:
-            raise BadSyntax(f"{self.name}: {error}") from None
+            raise _in_file(self.name, causes.of(error)) from None
 
 
 class Octets(Protocol):
@@ -161,9 +163,9 @@ def parts(paths: Sequence[Path]) -> Iterator[tuple[Part, ...]]:
     with ExitStack() as stack:
         found = [part for path in paths for part in _parts_of(path, stack)]
         if not found:
-            raise BadSyntax("no AAF file here")
+            raise BadSyntax(Cause("no-aaf"))
         if len(found) > MAX_PARTS:
-            raise BadSyntax(f"more than {MAX_PARTS} files")
+            raise BadSyntax(Cause("too-many-files", most=MAX_PARTS))
         yield tuple(sorted(found, key=lambda part: (part.family, part.name)))
 
 
@@ -202,7 +204,7 @@ def _zipped(path: Path, label: str) -> list[Part]:
         with zipfile.ZipFile(path) as archive:
             members = [one for one in archive.infolist() if one.filename.lower().endswith(".xml")]
             if len(members) > MAX_PARTS:
-                raise BadSyntax(f"{label}: more than {MAX_PARTS} files")
+                raise _in_file(label, Cause("too-many-files", most=MAX_PARTS))
             for one in members:
                 # zipfile itself stops at the size the directory of the archive gives.
                 _bounded(label, one.compress_size, one.file_size)
@@ -212,7 +214,7 @@ def _zipped(path: Path, label: str) -> list[Part]:
                     found.append(part)
     except (*_BROKEN, RuntimeError) as error:
         # RuntimeError: a member under a password.
-        raise BadSyntax(f"{label}: {error}") from None
+        raise _in_file(label, causes.of(error)) from None
     return found
 
 
@@ -230,7 +232,7 @@ def _tarred(path: Path, label: str, stack: ExitStack) -> list[Part]:
                 if source is None:
                     continue
                 if len(found) >= MAX_PARTS:
-                    raise BadSyntax(f"{label}: more than {MAX_PARTS} files")
+                    raise _in_file(label, Cause("too-many-files", most=MAX_PARTS))
                 start, head = spool.tell(), source.read(HEAD)
                 part = _part(f"{label}/{one.name}", head, one.size, path)
                 if part is not None:
@@ -239,11 +241,15 @@ def _tarred(path: Path, label: str, stack: ExitStack) -> list[Part]:
                     found.append(replace(part, spool=spool, start=start))
         spool.flush()
     except _BROKEN as error:
-        raise BadSyntax(f"{label}: {error}") from None
+        raise _in_file(label, causes.of(error)) from None
     return found
+
+
+def _in_file(name: str, why: Cause) -> BadSyntax:
+    return BadSyntax(Cause("in-file", file=name, why=why))
 
 
 def _bounded(label: str, packed: int, unpacked: int) -> None:
     """Archive bombs: a small file that fills the disk."""
     if unpacked > min(MAX_UNPACKED, packed * MAX_RATIO + _SLACK):
-        raise BadSyntax(f"{label}: grows more than {MAX_RATIO} times")
+        raise _in_file(label, Cause("archive-bomb", most=MAX_RATIO))

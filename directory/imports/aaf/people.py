@@ -19,6 +19,7 @@ from directory.imports.aaf.functions import (
 from directory.imports.aaf.requests import Request, Verb
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark
+from mailserver.causes import Cause
 from mailserver.identity import Affiliation, Role, Tie
 from mailserver.proofs import parse_date
 
@@ -101,27 +102,25 @@ def read(request: Request, words: Vocabulary, today: date, file: str) -> Iterato
     known = [(structure, words.structures.uai(structure)) for structure in _structures(request)]
     for structure, uai in known:
         if not uai:
-            yield Remark(request.line, f"ENTPersonStructRattach: structure {structure[:20]} is unknown", file)
+            yield Remark(request.line, Cause("structure-unknown", structure=structure[:20]), file)
     uais = [uai for _, uai in known if uai]
     if request.verb is Verb.MODIFY and "ENTPersonFonctions" not in values:
         for name in ("ENTAuxEnsClassesPrincipal", "ENTEnsFonctionDir"):
             if name in values:
-                yield Remark(
-                    request.line, f"{name}: without ENTPersonFonctions it waits for the next full export", file
-                )
+                yield Remark(request.line, Cause("waits-for-full", field=name), file)
     yield (_pupil if request.category == PUPIL else _staff)(request, key, uais, words, file)
 
 
-def _fault(request: Request) -> str:
-    """What makes a record useless; empty: nothing."""
+def _fault(request: Request) -> Cause | None:
+    """What makes a record useless; None: nothing."""
     values = request.values
     whole = request.verb is Verb.ADD
     for name in ("sn", "givenName"):
         # A modification that erases a name is refused too.
         if (whole or name in values) and not _first(values, name):
-            return f"{name}: is empty"
+            return Cause("cell-empty", field=name)
     born = _first(values, "ENTPersonDateNaissance")
-    return "ENTPersonDateNaissance: not a date" if born and not _iso(born) else ""
+    return Cause("not-a-date", field="ENTPersonDateNaissance") if born and not _iso(born) else None
 
 
 def _staff(request: Request, key: str, uais: Sequence[str], words: Vocabulary, file: str) -> PersonRecord:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from xml.parsers import expat
 
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax
 from mailserver.mime.text import unescape
 from mailserver.unicode import normalize
@@ -56,7 +57,7 @@ class Unreadable:
     """A record of the wrong shape: well-formed, but not what the DTD allows, or beyond a bound."""
 
     line: int
-    reason: str
+    reason: Cause
     category: str = ""
     id: str = ""
     """Whom it is about, as far as could be read."""
@@ -101,7 +102,7 @@ class RequestReader:
             self._since += len(block)
             self._parse(block, False)
             if self._since > MAX_RECORD + BLOCK:
-                raise BadSyntax(f"line {self._parser.CurrentLineNumber}: a record longer than {MAX_RECORD} octets")
+                raise self._broken(Cause("record-too-long", most=MAX_RECORD))
         ready, self._ready = self._ready, []
         return ready
 
@@ -115,15 +116,16 @@ class RequestReader:
         try:
             self._parser.Parse(block, last)
         except expat.ExpatError as error:
-            raise BadSyntax(f"line {error.lineno}: not XML: {expat.ErrorString(error.code)}") from None
+            raise self._broken(Cause("not-xml", error=expat.ErrorString(error.code)), error.lineno) from None
         except (LookupError, UnicodeError, ValueError) as error:
             # An encoding that Python does not know, or that has more than one octet a character.
-            raise BadSyntax(f"line {self._parser.CurrentLineNumber}: not XML: {error}") from None
+            raise self._broken(Cause("not-xml", error=str(error))) from None
 
     def _clear(self) -> None:
         """Ready for the next record."""
         self._line = 0
-        self._id = self._category = self._fault = ""
+        self._id = self._category = ""
+        self._fault: Cause | None = None
         self._values: dict[str, list[str]] = {}
         self._count = 0
         self._current: list[str] | None = None
@@ -134,30 +136,30 @@ class RequestReader:
 
     def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_internal_subset: bool) -> None:
         if name != ROOT:
-            raise BadSyntax(f"not an AAF file: its document type is {name[:MAX_NAME]!r}")
+            raise BadSyntax(Cause("not-aaf-type", name=name[:MAX_NAME]))
 
     def _entity(self, name: str, *declaration: object) -> None:
         # Billion laughs and external entities: nobody needs one here.
-        raise BadSyntax(f"line {self._parser.CurrentLineNumber}: declares the entity {name[:MAX_NAME]!r}")
+        raise self._broken(Cause("declares-entity", name=name[:MAX_NAME]))
 
     def _skipped(self, name: str, is_parameter_entity: bool) -> None:
         if not is_parameter_entity:
-            self._refuse(f"unknown entity &{name[:MAX_NAME]};")
+            self._refuse(Cause("unknown-entity", name=name[:MAX_NAME]))
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         depth = len(self._open)
         if depth >= MAX_DEPTH:
-            raise BadSyntax(f"line {self._parser.CurrentLineNumber}: elements nested deeper than {MAX_DEPTH}")
+            raise self._broken(Cause("too-deep", most=MAX_DEPTH))
         self._open.append(name)
         if depth == 0:
             if name != ROOT:
-                raise BadSyntax(f"not an AAF file: its root is <{name[:MAX_NAME]}>")
+                raise BadSyntax(Cause("not-aaf-root", name=name[:MAX_NAME]))
         elif depth == 1:
             self._line = self._parser.CurrentLineNumber
             if name not in _VERBS:
-                self._refuse(f"unknown request <{name[:MAX_NAME]}>")
+                self._refuse(Cause("unknown-request", name=name[:MAX_NAME]))
         elif self._open[-2] not in _PARENTS.get(name, ()):
-            self._refuse(f"<{name[:MAX_NAME]}> in <{self._open[-2][:MAX_NAME]}>")
+            self._refuse(Cause("misplaced", name=name[:MAX_NAME], around=self._open[-2][:MAX_NAME]))
         elif name in ("value", "id"):
             self._pieces, self._length = [], 0
         elif name in ("attr", "modification"):
@@ -167,9 +169,9 @@ class RequestReader:
         name = attributes.get("name", "")
         operation = attributes.get("operation", "replace")
         if not 0 < len(name) <= MAX_NAME:
-            self._refuse("an attribute without a name")
+            self._refuse(Cause("no-attribute-name"))
         elif operation != "replace":
-            self._refuse(f"{name}: unknown operation {operation[:MAX_NAME]!r}")
+            self._refuse(Cause("unknown-operation", field=name, operation=operation[:MAX_NAME]))
         else:
             self._current = self._values.setdefault(name, [])
 
@@ -178,7 +180,7 @@ class RequestReader:
             return
         self._length += len(text)
         if self._length > MAX_VALUE:
-            self._refuse(f"a value longer than {MAX_VALUE} characters")
+            self._refuse(Cause("value-too-long", most=MAX_VALUE))
             self._pieces = None
         else:
             self._pieces.append(text)
@@ -197,7 +199,7 @@ class RequestReader:
     def _keep(self, name: str, text: str) -> None:
         self._count += 1
         if self._count > MAX_VALUES:
-            self._refuse(f"more than {MAX_VALUES} values")
+            self._refuse(Cause("too-many-values", most=MAX_VALUES))
         elif name == "id":
             self._id = text
         elif self._open[2] == "operationalAttributes":
@@ -207,15 +209,19 @@ class RequestReader:
         elif text and self._current is not None:
             self._current.append(text)
 
-    def _refuse(self, reason: str) -> None:
+    def _broken(self, why: Cause, line: int = 0) -> BadSyntax:
+        """The file cannot be read on from this line."""
+        return BadSyntax(Cause("at-line", line=line or self._parser.CurrentLineNumber, why=why))
+
+    def _refuse(self, reason: Cause) -> None:
         """The first thing that is wrong with the record is the one to tell."""
         self._fault = self._fault or reason
 
     def _finished(self, name: str) -> Request | Unreadable:
         if not self._fault and not self._category:
-            self._refuse("without a category")
+            self._refuse(Cause("no-category"))
         if not self._fault and not self._id:
-            self._refuse("without an identifier")
+            self._refuse(Cause("no-identifier"))
         if self._fault:
             return Unreadable(self._line, self._fault, self._category, self._id)
         values = {attribute: tuple(found) for attribute, found in self._values.items()}

@@ -7,6 +7,7 @@ from directory.imports.aaf.functions import fields, number
 from directory.imports.aaf.requests import Request
 from directory.imports.records import Item, Remark, SchoolRecord, TermRecord
 from directory.issuing import is_uai
+from mailserver.causes import Cause
 from mailserver.identity import Tie
 
 ATTRIBUTES = frozenset(
@@ -64,7 +65,7 @@ class Structures:
         structure = number(_first(values, "ENTStructureJointure") or request.id)
         uai = "".join(said.split()).upper() or self.uai(structure)
         if not uai:
-            yield Remark(request.line, f"structure {structure[:20]} has no ENTStructureUAI: passed over", file)
+            yield Remark(request.line, Cause("structure-without-uai", structure=structure[:20]), file)
             return
         if not is_uai(uai):
             # Refused with its line by whoever checks records; people who name it have no school.
