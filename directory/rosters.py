@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from directory import standing
 from mailserver import selection
 from mailserver.address import parse
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import ListKind, MailingList, Policy, Roster, Writers
@@ -167,7 +168,7 @@ def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
     if kind is ListKind.FUNCTION:
         check_holders(tx, wanted.members)
         boxes.ensure(tx, wanted.address)
-    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{wanted.address}: made")
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-made", address=wanted.address))
 
 
 def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origin) -> None:
@@ -201,7 +202,9 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         *(["owners"] if wanted.owners is not None else []),
         *(["named writers"] if wanted.named is not None else []),
     ]
-    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: {', '.join(said) or 'nothing'}")
+    audit.record(
+        tx, origin, Action.LIST_CHANGED, 0, Cause("list-fields", address=address, fields=", ".join(said) or "nothing")
+    )
 
 
 def check_address(house: House, address: str) -> None:
@@ -295,7 +298,9 @@ def edit_checked(
     # What was put in before this rule may stand in another of our domains: both spellings go.
     unwanted = tuple(dict.fromkeys((*remove, *house.fold_all(remove))))
     done = edit(tx, house.fold(address), house.fold_all(add), unwanted)
-    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: {done[0]} members added, {done[1]} removed")
+    audit.record(
+        tx, origin, Action.LIST_CHANGED, 0, Cause("list-members", address=address, added=done[0], gone=done[1])
+    )
     return done
 
 
@@ -304,7 +309,7 @@ def delete(tx: Tx, address: str, origin: Origin | None = None) -> None:
     if not lists.remove(tx, fold_login(address)):
         raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
     if origin is not None:
-        audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{address}: deleted")
+        audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-deleted", address=address))
 
 
 # ---------------------------------------------------------------------- who receives

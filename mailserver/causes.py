@@ -4,9 +4,13 @@ A cause is made where something is decided; whoever shows it says it in the read
 servers and errors of the system have none of ours: they stay as they are.
 """
 
-from collections.abc import Mapping
+import re
+import string
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Self
 
+from mailserver.recorded import RECORDED
 from mailserver.sentences import NAMES, SENTENCES
 
 MAX_VALUE = 500
@@ -85,5 +89,63 @@ def _told(value: Any, language: str) -> Any:
     if isinstance(value, Cause):
         return value.to(language)
     if isinstance(value, tuple):
-        return ", ".join(NAMES[one].to(language) if one in NAMES else one for one in value)
+        return ", ".join(_named(one, language) for one in value)
     return value
+
+
+def _named(word: str, language: str) -> str:
+    """A name of ours, or a number of what has one: `12 created`."""
+    count, _, rest = word.rpartition(" ")
+    if rest in NAMES and (not count or count.isdecimal()):
+        return f"{count} {NAMES[rest].to(language)}".strip()
+    return word
+
+
+# ---------------------------------------------------------------------- kept as text
+
+
+_GAPS = {
+    **dict.fromkeys(("start", "end"), r"\d{9,11}|\d{4}-\d\d-\d\d|released"),
+    **dict.fromkeys(("run", "count", "added", "gone", "first", "last", "limit"), r"\d+"),
+    **dict.fromkeys(("sender", "recipient", "verdict", "verb", "domain", "error", "address"), r"\S+"),
+}
+_LISTS = frozenset(("fields", "counts", "sender", "recipient", "verdict", "verb"))
+"""Gaps that names of ours fill."""
+MAX_RECOGNISED = 2000
+"""Characters: a longer text is a stranger's."""
+
+
+def recognise(text: str) -> Cause | None:
+    """The sentence that a row keeps as text (`recorded`); None: it is none of ours."""
+    if not text or len(text) > MAX_RECOGNISED:
+        return None
+    if all(word in NAMES for word in text.replace(",", " ").split()):
+        return Cause("words", fields=tuple(text.replace(",", " ").split()))
+    for name, pattern in _patterns():
+        if (found := pattern.fullmatch(text)) is not None:
+            values = found.groupdict()
+            lists = {key: tuple(values[key].split(", ")) for key in _LISTS & values.keys()}
+            if all(_is_named(one) for key in lists for one in lists[key]):
+                return Cause(name, **values | lists)
+    return None
+
+
+def _is_named(word: str) -> bool:
+    count, _, rest = word.rpartition(" ")
+    return word in NAMES or (rest in NAMES and count.isdecimal())
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Those that say most first, by the length of what is not a gap."""
+    plain = sorted(RECORDED, key=lambda name: -len(re.sub(r"\{\w+\}", "", RECORDED[name].english)))
+    return tuple(
+        (name, re.compile("".join(_pieces(RECORDED[name].english)), re.S)) for name in plain if name != "words"
+    )
+
+
+def _pieces(template: str) -> Iterator[str]:
+    for text, gap, _, _ in string.Formatter().parse(template):
+        yield re.escape(text)
+        if gap:
+            yield f"(?P<{gap}>{_GAPS.get(gap, '.+')})"

@@ -4,9 +4,10 @@ A name is kept with results of jobs and written by `mailserver import --json`: i
 names and attributes (`given_name`, `ENTPersonJointure`) are those of the file, in both languages.
 """
 
+from mailserver.recorded import RECORDED, WORDS
 from mailserver.said import Said
 
-NAMES = {
+NAMES = WORDS | {
     "given_name": Said("prénom", "given_name"),
     "surname": Said("nom", "surname"),
     "role": Said("population", "role"),
@@ -37,7 +38,6 @@ NAMES = {
     "owners": Said("responsables", "owners"),
     "named writers": Said("personnes qui peuvent écrire", "named writers"),
     "addresses": Said("adresses", "addresses"),
-    "nothing": Said("rien", "nothing"),
 }
 """Names of ours that a list in a sentence may hold."""
 
@@ -244,4 +244,4 @@ _RUNS = {
     "has-people": Said("des personnes y sont", "has people"),
 }
 
-SENTENCES = {"plain": Said("{text}", "{text}")} | _FILES | _RECORDS | _PEOPLE | _REMARKS | _RUNS
+SENTENCES = {"plain": Said("{text}", "{text}")} | _FILES | _RECORDS | _PEOPLE | _REMARKS | _RUNS | RECORDED

@@ -10,6 +10,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
+from mailserver.causes import Cause
 from mailserver.errors import Temporary
 from mailserver.settings import Settings
 
@@ -60,9 +61,9 @@ class Router:
         found = [one for name in names[:MAX_EXCHANGERS] for one in await self._dialled(name)]
         others = [one for one in found if not self._is_own_port(one)]
         if found and not others:
-            raise NoRoute("5.4.6", f"Mail for {domain} would come back to us")
+            raise NoRoute("5.4.6", Cause("mail-loop", domain=domain))
         if not others:
-            raise Temporary(f"No address for the mail exchangers of {domain}")
+            raise Temporary(Cause("no-exchanger-address", domain=domain))
         return others[:MAX_TRIED]
 
     async def _mail_exchangers(self, domain: str) -> list[str]:
@@ -70,24 +71,24 @@ class Router:
         try:
             answer = await self._dns().resolve(domain, "MX", lifetime=DNS_SECONDS)
         except dns.resolver.NXDOMAIN:
-            raise NoRoute("5.1.2", f"The domain {domain} does not exist") from None
+            raise NoRoute("5.1.2", Cause("no-domain", domain=domain)) from None
         except dns.resolver.NoAnswer:
             if not await self._addresses(domain):
-                raise NoRoute("5.1.2", f"The domain {domain} has no mail server") from None
+                raise NoRoute("5.1.2", Cause("no-mail-server", domain=domain)) from None
             return [domain]
         except (dns.exception.DNSException, OSError) as error:
-            raise Temporary(f"Looking up {domain}: {type(error).__name__}") from None
+            raise Temporary(Cause("lookup-failed", domain=domain, error=type(error).__name__)) from None
         records = sorted((record.preference, record.exchange.to_text(omit_final_dot=True).lower()) for record in answer)
         return self._better_than_us(domain, records)
 
     def _better_than_us(self, domain: str, records: list[tuple[int, str]]) -> list[str]:
         """RFC 5321 section 5.1: only exchangers preferred to ourselves; RFC 7505: the null MX."""
         if [name for _, name in records] in ([""], ["."]):
-            raise NoRoute("5.1.10", f"The domain {domain} accepts no mail")
+            raise NoRoute("5.1.10", Cause("no-mail", domain=domain))
         own = min((preference for preference, name in records if name in self._ourselves), default=None)
         names = [name for preference, name in records if (own is None or preference < own) and name not in ("", ".")]
         if not names:
-            raise NoRoute("5.4.6", f"Mail for {domain} would come back to us")
+            raise NoRoute("5.4.6", Cause("mail-loop", domain=domain))
         return names
 
     async def _dialled(self, name: str) -> list[Exchanger]:

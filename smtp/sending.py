@@ -17,6 +17,7 @@ import aiosmtplib
 import structlog
 from aiosmtplib import SMTPException, SMTPHeloError, SMTPResponse
 
+from mailserver.causes import Cause
 from mailserver.store.spool import Addressee, Leased, Notify
 from smtp.routing import Exchanger
 
@@ -174,7 +175,7 @@ class _Transfer:
             self.verdicts = same_for_all(self._row, Result.FAILED, *missing, self._remote)
             return
         recipients = self._row.recipients
-        problem = "Connection lost"
+        problem: str = Cause("connection-lost")
         try:
             for start in range(0, len(recipients), RECIPIENTS):
                 await self._transaction(recipients[start : start + RECIPIENTS])
@@ -189,12 +190,12 @@ class _Transfer:
         """An extension this message cannot do without: nothing of it may be rewritten (signatures)."""
         supports = self._client.supports_extension
         if self._row.utf8 and not supports("smtputf8"):
-            return "5.6.7", "The server does not take internationalised addresses (SMTPUTF8)"
+            return "5.6.7", Cause("no-smtputf8")
         if self._eight_bit and not supports("8bitmime"):
-            return "5.6.3", "The server does not take 8-bit messages (8BITMIME)"
+            return "5.6.3", Cause("no-8bitmime")
         limit = self._client.esmtp_extensions.get("size", "")
         if limit.isdigit() and 0 < int(limit) < len(self._octets):
-            return "5.3.4", f"The message is larger than the server takes ({limit} octets)"
+            return "5.3.4", Cause("too-large-there", limit=limit)
         return None
 
     async def _transaction(self, group: Sequence[Addressee]) -> None:
@@ -250,7 +251,7 @@ class _Transfer:
         protocol = self._client.protocol
         transport = cast(asyncio.Transport, self._client.transport)
         if protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+            raise aiosmtplib.SMTPServerDisconnected(Cause("connection-lost"))
         patience = MESSAGE_SECONDS + len(self._octets) / SLOWEST
         answer = asyncio.ensure_future(protocol.read_response(timeout=patience))
         try:

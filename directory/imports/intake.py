@@ -162,7 +162,9 @@ class Intake:
 def _begin(tx: Tx, origin: Origin, plan: imports.Plan) -> tuple[Run, bool]:
     run, resumed = imports.begin(tx, origin.actor, plan)
     if not resumed:
-        audit.record(tx, origin, Action.IMPORTED, 0, f"import {run.id} of {plan.source} begins: {plan.files}")
+        audit.record(
+            tx, origin, Action.IMPORTED, 0, Cause("import-begins", run=run.id, source=plan.source, files=plan.files)
+        )
     return run, resumed
 
 
@@ -178,7 +180,7 @@ def _finish(tx: Tx, origin: Origin, run: Run, counts: Mapping[Outcome, int], ear
     whole[Outcome.REFUSED.value] = counts[Outcome.REFUSED]
     imports.set_state(tx, run.id, RunState.DONE, whole)
     told = ", ".join(f"{count} {name}" for name, count in sorted(whole.items()) if count)
-    audit.record(tx, origin, Action.IMPORTED, 0, f"import {run.id} is done: {told}")
+    audit.record(tx, origin, Action.IMPORTED, 0, Cause("import-done", run=run.id, counts=told))
 
 
 def _start_undoing(tx: Tx, run_id: int, oldest: int, anyway: bool) -> Run:
@@ -200,4 +202,4 @@ def _end_undoing(tx: Tx, origin: Origin, run_id: int) -> None:
     imports.set_state(tx, run_id, RunState.UNDONE)
     fates = imports.count_fates(tx, run_id)
     told = ", ".join(f"{count} {fate.value}" for fate, count in sorted(fates.items()))
-    audit.record(tx, origin, Action.IMPORT_UNDONE, 0, f"import {run_id}: {told}")
+    audit.record(tx, origin, Action.IMPORT_UNDONE, 0, Cause("import-undone", run=run_id, counts=told))

@@ -82,7 +82,7 @@ class Undoing:
             self.names_gone += [known.login, known.address, *known.aliases.split()]
             self.now[known.account_id] = known._replace(has_entry=False)
         self.fates[change.seq] = Fate.TAKEN_BACK
-        self.events.append((Action.IMPORT_UNDONE, known.account_id, f"import {self.run_id}: closed"))
+        self.events.append((Action.IMPORT_UNDONE, known.account_id, Cause("import-closed", run=self.run_id)))
 
     def _change(self, change: Change, known: Known) -> None:
         before, after = facts.load(change.before), facts.load(change.after)
@@ -97,7 +97,11 @@ class Undoing:
         self._back(known, before)
         self.fates[change.seq] = Fate.TAKEN_BACK
         self.events.append(
-            (Action.IMPORT_UNDONE, known.account_id, f"import {self.run_id}: {' '.join(sorted(before))}")
+            (
+                Action.IMPORT_UNDONE,
+                known.account_id,
+                Cause("import-undone", run=self.run_id, counts=", ".join(sorted(before))),
+            )
         )
 
     def _back(self, known: Known, before: dict[str, Any]) -> None:
@@ -133,7 +137,7 @@ class Undoing:
 
     def write_accounts(self, ending: Ending) -> None:
         """What was decided about accounts and names."""
-        tx, reason = self.tx, f"import {self.run_id} taken back"
+        tx, reason = self.tx, Cause("import-taken-back", run=self.run_id)
         if self.of_account:
             roll.set_accounts(tx, self.of_account)
         if self.withdrawn:

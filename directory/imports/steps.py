@@ -8,6 +8,7 @@ from typing import Any
 from directory.imports import facts
 from directory.imports.deciding import Step
 from directory.imports.target import Outcome
+from mailserver.causes import Cause
 from mailserver.store import claims, roll
 from mailserver.store.audit import Action
 from mailserver.store.imports import Change
@@ -96,7 +97,7 @@ def audit_rows(step: Step) -> list[tuple[Action, int, str]]:
         return [(Action.CLOSING_PLANNED, account_id, f"{day} {after.close_reason}")]
     rows: list[tuple[Action, int, str]] = []
     if "close_at" in step.changed:
-        rows.append((Action.CLOSING_CANCELLED, account_id, "named by the export again"))
+        rows.append((Action.CLOSING_CANCELLED, account_id, Cause("named-again")))
     told = sorted(set(step.changed) - {"close_at", "close_reason"})
     if told:
         rows.append((Action.CHANGED, account_id, " ".join(told)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from mailserver.causes import Cause
 from mailserver.clock import Clock
 from mailserver.errors import Refused, Temporary
 from mailserver.folding import fold_login
@@ -218,7 +219,7 @@ def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: 
     is_right = _is_right(standing, question, proofs)
     known = guesses.get(tx, (key,)).get(key)
     if known is not None and known.blocked_until > tx.now:
-        outcome = "too many questions"
+        outcome: str = Cause("too-many-questions")
     elif standing is None or not is_right:
         outcome = "wrong"
         waiting = throttle.wait(guesses.count(tx, key, limits.login_window), limits.login_failures, limits.login_window)
@@ -249,10 +250,10 @@ def _obstacle(tx: Tx, standing: Standing) -> str:
     if standing.state is not State.ACTIVE:
         return standing.state.value
     if not standing.recovery_address:
-        return "no private address"
+        return Cause("no-private-address")
     key = f"recovery codes {standing.id}"
     sent = guesses.get(tx, (key,)).get(key)
     if sent is not None and sent.failures >= CODES_AN_HOUR and sent.last > tx.now - HOUR:
-        return "too many codes"
+        return Cause("too-many-codes")
     guesses.count(tx, key, HOUR)
     return ""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import delete, insert, select
 
+from mailserver.causes import Cause
 from mailserver.identity import Population
 from mailserver.rules import Brake, Rules
 from mailserver.store import audit
@@ -54,7 +55,13 @@ def forbid(tx: Tx, origin: Origin, sender: Population, recipient: Population, *,
     if denied:
         tx.execute(insert(population_rule).values(sender=sender.value, recipient=recipient.value, verdict=DENY))
     verdict = "deny" if denied else "allow"
-    audit.record(tx, origin, Action.RULE_CHANGED, 0, f"{sender.value} -> {recipient.value}: {verdict}")
+    audit.record(
+        tx,
+        origin,
+        Action.RULE_CHANGED,
+        0,
+        Cause("rule", sender=sender.value, recipient=recipient.value, verdict=verdict),
+    )
     tx.changed(NOBODY, NEWS)
 
 
@@ -64,7 +71,7 @@ def set_table(tx: Tx, origin: Origin, name: str, denied: Iterable[tuple[Populati
     rows = [{"sender": one.value, "recipient": other.value, "verdict": DENY} for one, other in sorted(denied)]
     if rows:
         tx.execute(insert(population_rule), rows)
-    audit.record(tx, origin, Action.RULE_CHANGED, 0, f"preset {name}")
+    audit.record(tx, origin, Action.RULE_CHANGED, 0, Cause("rule-preset", name=name))
     tx.changed(NOBODY, NEWS)
 
 
@@ -80,7 +87,13 @@ def brake(tx: Tx, origin: Origin, population: Population, until: int, reason: st
             reason=reason[:MAX_REASON],
         )
     )
-    audit.record(tx, origin, Action.BRAKED, 0, f"{population.value} until {until or 'released'}: {reason}")
+    audit.record(
+        tx,
+        origin,
+        Action.BRAKED,
+        0,
+        Cause("rule-braked", sender=population.value, end=until or "released", reason=reason),
+    )
     tx.changed(NOBODY, NEWS)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
+from mailserver.causes import Cause
 from mailserver.store.audit import COLUMNS
 from mailserver.store.schema.audits import audit, audit_anchor
 from mailserver.store.statements import Row, Statement, Tx
@@ -118,7 +119,7 @@ def begin(tx: Tx, key: bytes) -> tuple[Head, Break | None]:
     kept = Head(int(row[0]), bytes(row[1]))
     if hmac.compare_digest(_anchor_mark(key, kept), bytes(row[2] or b"")):
         return kept, None
-    return kept, Break(kept.link, 0, "rows before this were removed, and not by the retention")
+    return kept, Break(kept.link, 0, Cause("rows-removed"))
 
 
 def check(tx: Tx, key: bytes, begin: Head, limit: int = BATCH) -> tuple[Head | None, Break | None]:
@@ -127,10 +128,10 @@ def check(tx: Tx, key: bytes, begin: Head, limit: int = BATCH) -> tuple[Head | N
     for row in rows:
         found = begin.link + 1
         if int(row[-2]) != found:
-            return None, Break(found, 0, f"rows {found} to {int(row[-2]) - 1} of the chain are missing")
+            return None, Break(found, 0, Cause("rows-gone", first=found, last=int(row[-2]) - 1))
         begin = Head(found, _mark(key, begin.seal, found, row[:-2]))
         if not hmac.compare_digest(begin.seal, bytes(row[-1])):
-            return None, Break(found, row[0], "the row, or the one before it, is not what was sealed")
+            return None, Break(found, row[0], Cause("row-altered"))
     return (begin, None) if rows else (None, None)
 
 

@@ -14,6 +14,7 @@ from mailserver.store.audit import Action, Event, Wanted
 from webui import headers
 from webui.admin.gate import origin
 from webui.admin.person import HistoryRow, action_words, row
+from webui.admin.reasons import told
 from webui.admin.surroundings import DAY, Top, begin_of, day_of, plain_cell, top
 from webui.forms import positive
 from webui.visit import Services, Visit
@@ -152,7 +153,7 @@ async def check(services: Services, visit: Visit) -> Response:
         end.link,
         end.seal.hex(),
         fault.link if fault is not None else 0,
-        fault.why if fault is not None else "",
+        told(visit, fault.why) if fault is not None else "",
         waiting,
     )
     return services.pages.answer(visit, "admin/log_verdict.html", page)

@@ -11,6 +11,7 @@ from mailserver.store.spool import Entry
 from mailserver.store.transactions import Tx
 from mailserver.store.waiting import State
 from webui.admin.gate import origin
+from webui.admin.reasons import told
 from webui.admin.surroundings import Top, done, stamp, top
 from webui.forms import positive
 from webui.rendering import redirect
@@ -124,5 +125,10 @@ def _line(visit: Visit, entry: Entry) -> Line:
     shown = ", ".join(entry.recipients[:5]) + (" …" if len(entry.recipients) > 5 else "")
     kept = entry.error in (spool.HELD, spool.BRAKED)
     return Line(
-        entry, shown, stamp(visit, entry.created), due, visit.language.size(entry.size), "" if kept else entry.error
+        entry,
+        shown,
+        stamp(visit, entry.created),
+        due,
+        visit.language.size(entry.size),
+        "" if kept else told(visit, entry.error),
     )

@@ -17,6 +17,7 @@ from mailserver.store.messages import Quota
 from mailserver.store.transactions import Tx
 from webui.account.agents import in_words
 from webui.admin.people import service
+from webui.admin.reasons import told
 from webui.admin.surroundings import Top, moment, stamp, top
 from webui.standing import role_words, state_words
 from webui.visit import Services, Visit
@@ -244,7 +245,12 @@ def row(visit: Visit, event: Event) -> HistoryRow:
     """A line of the record in words."""
     actor = visit._("la personne elle-même") if event.actor == "self" else event.actor
     return HistoryRow(
-        stamp(visit, event.at), actor, action_words(visit, event.action), event.service, event.peer, event.detail
+        stamp(visit, event.at),
+        actor,
+        action_words(visit, event.action),
+        event.service,
+        event.peer,
+        told(visit, event.detail),
     )
 
 

@@ -12,7 +12,7 @@ from mailserver import causes
 from mailserver.errors import Reason, Refused
 from mailserver.store import jobs
 from webui import headers
-from webui.admin.surroundings import plain_cell
+from webui.admin.surroundings import plain_cell, stamp
 from webui.visit import Services, Visit
 
 
@@ -43,6 +43,20 @@ def why(visit: Visit, kept: Mapping[str, Any] | str) -> Why:
 def whys(visit: Visit, kept: Iterable[Mapping[str, Any]]) -> tuple[Why, ...]:
     """Several."""
     return tuple(why(visit, one) for one in kept)
+
+
+def told(visit: Visit, text: str) -> str:
+    """What a row keeps as English text, in the reader's language where the sentence is ours."""
+    cause = causes.recognise(text) if visit.language.code != "en" else None
+    if cause is None:
+        return text
+    days = {key: _day(visit, cause.values[key]) for key in ("start", "end") if key in cause.values}
+    return visit.language.say(causes.Cause(cause.name, **{**cause.values, **days}))
+
+
+def _day(visit: Visit, kept: str) -> str:
+    """Seconds as rows keep them."""
+    return stamp(visit, int(kept)) if kept.isdecimal() else kept
 
 
 async def download(services: Services, visit: Visit) -> Response:

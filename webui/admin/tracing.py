@@ -1,6 +1,7 @@
 """What became of messages: found by sender, recipient or identifier within some days. Envelopes only."""
 
 import datetime
+import re
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -10,11 +11,13 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.traces import Step, Traced, Wanted
 from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
+from webui.admin.reasons import told
 from webui.admin.surroundings import DAY, Top, begin_of, day_of, stamp, top
 from webui.forms import positive
 from webui.visit import Services, Visit
 
 PER_PAGE = 100
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Line:
     step: str
     recipients: str
     size: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +106,11 @@ def _line(visit: Visit, one: Traced) -> Line:
     left = one.count - min(5, len(one.recipients))
     if left > 0:
         named += " " + visit.language.texts.ngettext("et %(n)s autre", "et %(n)s autres", left) % {"n": left}
-    return Line(one, stamp(visit, one.at), step, named, visit.language.size(one.size) if one.size else "–")
+    size = visit.language.size(one.size) if one.size else "–"
+    return Line(one, stamp(visit, one.at), step, named, size, _answer(visit, one.detail))
+
+
+def _answer(visit: Visit, detail: str) -> str:
+    """The status, and what was said: by another server as it said it, by us in the reader's language."""
+    status, space, said = detail.partition(" ")
+    return f"{status}{space}{told(visit, said)}" if _STATUS.fullmatch(status) else told(visit, detail)

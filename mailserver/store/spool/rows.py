@@ -7,6 +7,7 @@ from enum import IntFlag
 from sqlalchemy import bindparam, delete, select
 
 from mailserver.address import parse
+from mailserver.causes import Cause
 from mailserver.errors import BadSyntax
 from mailserver.store import collect
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
@@ -20,9 +21,9 @@ RETRY_NEWS = -2
 """The same for what an operator wants tried again at once."""
 NOBODY = -1
 """The account of those news."""
-BRAKED = "held: sending is suspended for the sender's population"
+BRAKED = Cause("held-by-brake")
 """The error of rows that the emergency brake holds."""
-HELD = "held: by an operator"
+HELD = Cause("held-by-operator")
 """The error of rows that wait until an operator names them to be tried again."""
 
 collect.also_held_by(queued, queued.c.content_id)

@@ -1,0 +1,126 @@
+"""Sentences of ours that rows keep as their English text: details of the audit, what became of an attempt to deliver.
+
+The record is sealed and read by other tools, so the text is what is kept; `causes.recognise` finds the sentence again
+for whoever reads it in another language.
+"""
+
+from mailserver.said import Said
+
+WORDS = {
+    # populations and states
+    "teacher": Said("enseignant", "teacher"),
+    "staff": Said("personnel", "staff"),
+    "pupil": Said("élève", "pupil"),
+    "secretariat": Said("secrétariat", "secretariat"),
+    "admin": Said("administration", "admin"),
+    "outside": Said("extérieur", "outside"),
+    "not-activated": Said("pas encore activé", "not-activated"),
+    "active": Said("actif", "active"),
+    "suspended": Said("suspendu", "suspended"),
+    "closed": Said("fermé", "closed"),
+    # logins, recovery, notices
+    "password-expired": Said("mot de passe expiré", "password-expired"),
+    "app-password": Said("mot de passe d’application exigé", "app-password"),
+    "recovery": Said("par le code de secours", "recovery"),
+    "code": Said("code à usage unique", "code"),
+    "wrong": Said("réponses fausses", "wrong"),
+    "closing": Said("de la fermeture", "closing"),
+    "renewal": Said("du mot de passe à renouveler", "renewal"),
+    "removed": Said("retirée", "removed"),
+    "withdrawn": Said("retiré", "withdrawn"),
+    "one": Said("une seule", "one"),
+    # the record, rules, imports
+    "exported": Said("emporté", "exported"),
+    "verified": Said("vérifié", "verified"),
+    "deny": Said("interdit", "deny"),
+    "allow": Said("permis", "allow"),
+    "retry": Said("relancer", "retry"),
+    "hold": Said("retenir", "hold"),
+    "drop": Said("jeter", "drop"),
+    "all": Said("tout", "all"),
+    "nothing": Said("rien", "nothing"),
+    "created": Said("créés", "created"),
+    "changed": Said("modifiés", "changed"),
+    "leaving": Said("partants", "leaving"),
+    "unchanged": Said("inchangés", "unchanged"),
+    "refused": Said("refusés", "refused"),
+    "places": Said("établissements et libellés", "places"),
+    "stands": Said("en vigueur", "stands"),
+    "taken-back": Said("repris", "taken-back"),
+    "left": Said("laissés", "left"),
+}
+
+RECORDED = {
+    # what became of an attempt
+    "held-by-operator": Said("retenu par un opérateur", "held: by an operator"),
+    "held-by-brake": Said(
+        "retenu : l’envoi est suspendu pour la population de l’expéditeur",
+        "held: sending is suspended for the sender's population",
+    ),
+    "mail-loop": Said("le courrier pour {domain} reviendrait ici", "Mail for {domain} would come back to us"),
+    "no-exchanger-address": Said(
+        "les serveurs de messagerie de {domain} n’ont pas d’adresse", "No address for the mail exchangers of {domain}"
+    ),
+    "no-domain": Said("le domaine {domain} n’existe pas", "The domain {domain} does not exist"),
+    "no-mail-server": Said(
+        "le domaine {domain} n’a pas de serveur de messagerie", "The domain {domain} has no mail server"
+    ),
+    "no-mail": Said("le domaine {domain} n’accepte pas de courrier", "The domain {domain} accepts no mail"),
+    "lookup-failed": Said("le DNS n’a rien dit de {domain} ({error})", "Looking up {domain}: {error}"),
+    "connection-lost": Said("la connexion s’est interrompue", "Connection lost"),
+    "no-smtputf8": Said(
+        "le serveur ne prend pas d’adresses internationales (SMTPUTF8)",
+        "The server does not take internationalised addresses (SMTPUTF8)",
+    ),
+    "no-8bitmime": Said(
+        "le serveur ne prend pas de messages de 8 bits (8BITMIME)",
+        "The server does not take 8-bit messages (8BITMIME)",
+    ),
+    "too-large-there": Said(
+        "le message est plus gros que ce que le serveur prend ({limit} octets)",
+        "The message is larger than the server takes ({limit} octets)",
+    ),
+    # the audit
+    "import-begins": Said("l’import {run} de {source} commence : {files}", "import {run} of {source} begins: {files}"),
+    "import-done": Said("l’import {run} est terminé : {counts}", "import {run} is done: {counts}"),
+    "import-undone": Said("import {run} : {counts}", "import {run}: {counts}"),
+    "import-closed": Said("import {run} : compte fermé", "import {run}: closed"),
+    "import-taken-back": Said("import {run} annulé", "import {run} taken back"),
+    "named-again": Said("nommé de nouveau par l’export", "named by the export again"),
+    "left-export": Said("n’est plus dans l’export {source}", "no longer in the export {source}"),
+    "planned-left": Said("{end} : n’est plus dans l’export {source}", "{end} no longer in the export {source}"),
+    "planned": Said("{end} : {reason}", "{end} {reason}"),
+    "list-made": Said("{address} : créée", "{address}: made"),
+    "list-deleted": Said("{address} : supprimée", "{address}: deleted"),
+    "list-renamed": Said("{address} : devient {name}", "{address}: is {name} now"),
+    "list-members": Said(
+        "{address} : {added} membres ajoutés, {gone} retirés", "{address}: {added} members added, {gone} removed"
+    ),
+    "list-fields": Said("{address} : {fields}", "{address}: {fields}"),
+    "quota-messages": Said("{count} messages", "{count} messages"),
+    "rule": Said("{sender} vers {recipient} : {verdict}", "{sender} -> {recipient}: {verdict}"),
+    "rule-preset": Said("modèle {name}", "preset {name}"),
+    "rule-braked": Said("{sender} jusqu’au {end} : {reason}", "{sender} until {end}: {reason}"),
+    "queue-all": Said("{verb} {count} : tout", "{verb} {count}: all"),
+    "queue-rows": Said("{verb} {count} : {rows}", "{verb} {count}: {rows}"),
+    "suspended-span": Said("du {start} au {end} : {reason}", "from {start} until {end} {reason}"),
+    "suspended-from": Said("dès le {start} : {reason}", "from {start} {reason}"),
+    "suspended-until": Said("jusqu’au {end} : {reason}", "until {end} {reason}"),
+    "too-many-questions": Said("trop de questions", "too many questions"),
+    "too-many-codes": Said("trop de codes", "too many codes"),
+    "no-private-address": Said("pas d’adresse de secours", "no private address"),
+    "code-sent": Said("code envoyé", "code sent"),
+    "identifier-sent": Said("identifiant envoyé", "identifier sent"),
+    "rows-gone": Said(
+        "les actes {first} à {last} de la chaîne manquent", "rows {first} to {last} of the chain are missing"
+    ),
+    "rows-removed": Said(
+        "les actes d’avant ont été supprimés, et pas par la durée de conservation",
+        "rows before this were removed, and not by the retention",
+    ),
+    "row-altered": Said(
+        "cet acte, ou celui d’avant, n’est pas ce qui a été scellé",
+        "the row, or the one before it, is not what was sealed",
+    ),
+    "words": Said("{fields}", "{fields}"),
+}
