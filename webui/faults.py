@@ -115,6 +115,10 @@ def _words(guest: Guest, status: int, reason: Reason | None) -> tuple[str, str]:
             _("C’est trop volumineux"),
             _("Ce que vous avez envoyé dépasse la taille permise. Rien n’a été enregistré."),
         ),
+        Reason.LIMIT: (
+            _("Une limite est atteinte"),
+            _("Cela dépasse ce qui est permis : demandez-en moins à la fois, ou supprimez ce qui ne sert plus."),
+        ),
         Reason.NO_SUCH_MAILBOX: (
             _("Ce dossier n’existe pas"),
             _("Il a peut-être été renommé ou supprimé."),

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mailserver.identity import Role
+from mailserver.store.access import annotations
 from mailserver.store.access.annotations import MAX_ENTRIES, MAX_VALUE
 from mailserver.store.transactions import Store
 from tests.imap.world import World, play
@@ -29,6 +32,27 @@ def test_limits_are_told_and_nothing_is_half_set(store: Store) -> None:
             for number in range(MAX_ENTRIES * 3):  # traces of removed entries are bounded, too
                 await one.ok(f'SETMETADATA Sent (/private/old{number} "x")')
                 await one.ok(f"SETMETADATA Sent (/private/old{number} NIL)")
+
+    play(scene)
+
+
+def test_all_entries_together_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five thousand mailboxes with a megabyte each would be read at once by LIST."""
+    monkeypatch.setattr(annotations, "MAX_OCTETS", 25_000)
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people("edupont", "mmartin")
+            one, other = await world.session("edupont"), await world.session("mmartin")
+            value = "x" * 10_000
+            for where in ("private", "shared"):
+                await one.ok(f'SETMETADATA INBOX (/{where}/a "{value}")'.encode())
+                await one.ok(f'SETMETADATA Sent (/{where}/a "{value}")'.encode())
+                for place in ("INBOX", "Sent", "Trash"):
+                    said = await one.command(f'SETMETADATA {place} (/{where}/b "{value}")'.encode())
+                    assert said == ["NO [METADATA TOOMANY] Too much in all entries together"]
+                await one.ok(f'SETMETADATA Sent (/{where}/a "{value}")'.encode())  # in place of what was there
+                await other.ok(f'SETMETADATA INBOX (/{where}/a "{value}")'.encode())
 
     play(scene)
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import access, audit, blobs, lists, mailboxes, messages
-from mailserver.store.access import boxes
+from mailserver.store.access import boxes, granting
 from mailserver.store.access.rights import parse, write
 from mailserver.store.audit import Action, Origin
 from mailserver.store.messages import NO_QUOTA, Quota
@@ -226,3 +226,23 @@ def test_a_box_made_again_has_its_mail(store: Store, edupont: int) -> None:
     assert store.read_now(access.listing, viewer(edupont, "edupont")) == []
     assert store.write_now(lambda tx: make_box(tx, edupont="read")) == box
     assert store.read_now(access.find, viewer(edupont, "edupont"), "Fonctions/ce.0210006t/INBOX").box.messages == 1
+
+
+def test_rights_that_are_given_are_bounded(
+    store: Store, edupont: int, mmartin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all mailboxes of an account, those that a new one has from above counted: a million would be a page's work."""
+    monkeypatch.setattr(granting, "MAX_ACCOUNT_ENTRIES", 5)
+    store.write_now(mailboxes.create, mmartin, "Classe")
+    for number in range(3):
+        grant(store, mmartin, "Classe", f"prof{number}", "lr")
+    me = viewer(mmartin, "mmartin")
+    assert refused(store.write_now, access.create, me, "Classe/6A") is Reason.LIMIT
+    grant(store, mmartin, "INBOX", "prof0", "lr")
+    grant(store, mmartin, "INBOX", "prof1", "lr")
+    identifier, rights = "prof2", parse("lr")
+    change = (access.change, me, "INBOX", identifier, "=", rights, ORIGIN)
+    assert refused(store.write_now, *change, negative=False) is Reason.LIMIT
+    grant(store, mmartin, "INBOX", "prof1", "lrs")  # one that is there changes
+    grant(store, mmartin, "INBOX", "prof1", "")
+    grant(store, mmartin, "INBOX", "prof2", "lr")

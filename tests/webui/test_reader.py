@@ -19,7 +19,7 @@ from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail
 from tests.webui.website import Website, page
 from webui.outside import Outside, is_public
-from webui.reader import cautions, lookalikes
+from webui.reader import cautions, lookalikes, reading
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 
@@ -568,3 +568,18 @@ def test_header_and_source_are_shown_as_text(house: House, at_home: Visitor, emm
         text = at_home.get(f"/s/message/{content}/{what}").text
         assert "&lt;b&gt;x" in text
         assert "<b>x</b>" not in text
+
+
+def test_ten_thousand_attachments_are_a_page(house: House, emma: Principal, at_home: Visitor) -> None:
+    """All of one name: the first are shown, all are in the archive, each under a name of its own."""
+    count = 5000
+    part = b'--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename="a.txt"\r\n\r\nx\r\n'
+    head = mail("Beaucoup").split(b"Content-Type")[0] + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    number = house.deliver(emma, head + part * count + b"--b--\r\n")
+    page = at_home.get(f"/s/message/{number}")
+    assert page.text.count("/piece/") == reading.MAX_PIECES
+    assert "5000 pièces jointes" in page.text.replace("\u202f", "")
+    assert f"et {count - reading.MAX_PIECES} autres" in page.text.replace("\u202f", "")
+    assert len(page.content) < 100_000
+    archive = zipfile.ZipFile(io.BytesIO(at_home.get(f"/s/message/{number}/pieces.zip").content))
+    assert len(set(archive.namelist())) == count

@@ -30,6 +30,8 @@ class AbroadPage:
     message: Stored
     head: reading.Letterhead
     pieces: Sequence[reading.Piece]
+    attached: int
+    """How many attachments there are."""
     body: Markup
     cut: bool
     has_formatted: bool
@@ -75,6 +77,7 @@ async def show(services: Services, visit: Visit) -> Response:
         found,
         reading.letterhead(octets, root, found),
         reading.pieces(root),
+        len(root.attachments()),
         Markup() if formatted else body,
         cut and not formatted,
         rich is not None,

@@ -111,7 +111,7 @@ async def archive(services: Services, visit: Visit) -> Response:
 
 def _zipped(octets: bytes, parts: Sequence[Part]) -> IO[bytes]:
     file = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 - closed by who sends it
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as made:
         for part in parts:
             how = zipfile.ZIP_STORED if part.type in _PACKED else zipfile.ZIP_DEFLATED
@@ -120,16 +120,22 @@ def _zipped(octets: bytes, parts: Sequence[Part]) -> IO[bytes]:
     return file
 
 
-def member_name(part: Part, taken: set[str]) -> str:
-    """A name in the archive: never a path, never one that an earlier attachment has."""
+def member_name(part: Part, taken: dict[str, int]) -> str:
+    """A name in the archive: never a path, never one that an earlier attachment has.
+
+    `taken`: the names so far, each with the number that was put behind it last: ten thousand of one name are named
+    without trying ten thousand numbers for each.
+    """
     kept = "".join(char for char in plain.line(part.filename, 150) if char.isprintable() and char not in '/\\:*?"<>|')
     name = kept.strip(". ") or f"piece-{part.number}"
     stem, dot, ending = name.rpartition(".")
-    number = 1
+    first = name.casefold()
+    number = taken.get(first, 1)
     while name.casefold() in taken:
         number += 1
         name = f"{stem} ({number}){dot}{ending}" if dot else f"{ending} ({number})"
-    taken.add(name.casefold())
+    taken[first] = number
+    taken.setdefault(name.casefold(), 1)
     return name
 
 

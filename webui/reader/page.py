@@ -91,6 +91,8 @@ class ReadPage:
     message: Stored
     head: reading.Letterhead
     pieces: Sequence[reading.Piece]
+    attached: int
+    """How many attachments there are."""
     seen: Seen
     has_formatted: bool
     formatted: bool
@@ -155,6 +157,7 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
         message=found,
         head=reading.letterhead(octets, root, found),
         pieces=reading.pieces(root),
+        attached=len(root.attachments()),
         seen=seen,
         has_formatted=formatted is not None,
         formatted=show_formatted,

@@ -24,6 +24,8 @@ from webui.visit import Services, Visit
 TEXT_OCTETS = 4 * 1024 * 1024
 """Of a message's octets, what its text is looked for in: text comes before attachments."""
 MAX_PEOPLE_SHOWN = 100
+MAX_PIECES = 100
+"""Attachments on one page; a message may bring ten thousand. All of them are in the archive."""
 INLINE_OCTETS = 10 * 1024 * 1024
 
 
@@ -114,9 +116,9 @@ def addressed(octets: bytes, root: Part, name: str) -> list[Mailbox]:
 
 
 def pieces(root: Part) -> list[Piece]:
-    """The attachments, with the size they will have once decoded."""
+    """The first attachments, with the size they will have once decoded."""
     found = []
-    for part in root.attachments():
+    for part in root.attachments()[:MAX_PIECES]:
         octets = part.size * 57 // 78 if part.encoding == "base64" else part.size
         name = plain.line(part.filename, 200) or f"piece-{part.number}"
         found.append(

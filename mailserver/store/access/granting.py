@@ -16,6 +16,8 @@ from mailserver.store.statements import Tx
 
 MAX_ENTRIES = 200
 """Identifiers in one mailbox's list."""
+MAX_ACCOUNT_ENTRIES = 20_000
+"""The same of all mailboxes of an account."""
 
 Entry = tuple[str, bool, Rights]
 """An identifier, whether its rights are taken away, and the rights."""
@@ -83,6 +85,8 @@ def change(
     if after:
         if len(held) >= MAX_ENTRIES and not before:
             raise Refused(Reason.LIMIT, "Too many identifiers have rights here")
+        if not before and _held(tx, box.account_id) >= MAX_ACCOUNT_ENTRIES:
+            raise Refused(Reason.LIMIT, "Too many rights were given")
         values = {
             "mailbox_id": box.id,
             "identifier": identifier,
@@ -95,6 +99,13 @@ def change(
     told(tx, box, identifier)
 
 
+def _held(tx: Tx, account_id: int) -> int:
+    """Entries of all lists of an account."""
+    theirs = select(mailbox.c.id).where(mailbox.c.account_id == account_id)
+    query = select(func.count()).select_from(mailbox_right).where(mailbox_right.c.mailbox_id.in_(theirs))
+    return int(tx.execute(query).scalar_one())
+
+
 def told(tx: Tx, box: Mailbox, identifier: str) -> None:
     """Whoever has the mailbox open, or may see it from now on, looks again."""
     tx.changed(box.account_id, box.id)
@@ -104,7 +115,14 @@ def told(tx: Tx, box: Mailbox, identifier: str) -> None:
 
 
 def inherit(tx: Tx, parent_id: int, child_id: int) -> None:
-    """A new mailbox has the rights of the one above it (section 1: the server's choice)."""
+    """A new mailbox has the rights of the one above it (section 1: the server's choice).
+
+    Raises Refused(LIMIT): the account would have given too many.
+    """
+    owner = tx.execute(select(mailbox.c.account_id).where(mailbox.c.id == parent_id)).scalar()
+    more = len(_entries(tx, parent_id))
+    if owner is not None and more and _held(tx, int(owner)) + more > MAX_ACCOUNT_ENTRIES:
+        raise Refused(Reason.LIMIT, "Too many rights were given")
     rows = select(
         func.coalesce(child_id, 0), mailbox_right.c.identifier, mailbox_right.c.negative, mailbox_right.c.rights
     ).where(mailbox_right.c.mailbox_id == parent_id)
