@@ -22,7 +22,8 @@ PIECE = 64 * 1024
 MAX_HEADER = 256 * 1024
 """Octets of a header that is worth canonicalising; a larger one goes unsigned."""
 
-_TRAILING = re.compile(rb"[ \t]+\r\n")
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++\r\n")
+"""Begins where blanks begin: tried from each of them, a line of blanks takes the square of its length."""
 _SPACE = re.compile(rb"[ \t]+")
 _ALGORITHM = b"rsa-sha256"
 _POLICY = CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import socket
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from agenda import application, dav, documents
 from mailserver.budget import Budget
-from mailserver.calendars import cleaning
+from mailserver.calendars import cleaning, transfer
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import agenda_items
 from tests.agenda.conftest import PASSWORD, Client, Door, contact, event
@@ -498,3 +499,21 @@ def test_charset_names_no_codec(client: Client) -> None:
 def test_strange_paths(client: Client, path: str) -> None:
     for method in ("GET", "PROPFIND", "PUT", "DELETE"):
         assert client.dav(method, path).status_code in (207, 200, 400, 403, 404, 409)
+
+
+def test_a_calendar_is_exported_in_the_memory_of_its_text() -> None:
+    """What is parsed of `CATEGORIES:a,a,a,…` takes a hundred times its octets: of a full agenda, gigabytes."""
+    flood = f"CATEGORIES:{'a,' * 30_000}b\r\n"
+    rows = [
+        agenda_items.Item(f"{number}.ics", str(number), "", "", "", 0, 0, 0, event(str(number), more=flood))
+        for number in range(20)
+    ]
+    tracemalloc.start()
+    try:
+        octets = transfer.pack("Cours", rows)
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
+    assert octets.startswith(b"BEGIN:VCALENDAR\r\n")
+    assert octets.endswith(b"END:VEVENT\r\nEND:VCALENDAR\r\n")
+    assert octets.count(b"BEGIN:VEVENT") == 20
