@@ -185,6 +185,3 @@ async def _enter(session: Session, principal: Principal, claimed: str) -> Reply:
 
 def _privacy_required() -> Reply:
     return no("Passwords are taken only under TLS", Code(CodeName.PRIVACYREQUIRED))
-
-
-# ---------------------------------------------------------------------- waiting
