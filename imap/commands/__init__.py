@@ -166,12 +166,14 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
         reply = _answer(error, type(command).__name__)
     session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
     last = b""  # the news and the tagged line are one write where they can be
+    # What SELECT tells is a whole: what came since then is told with the next command, or to whoever used NOTIFY now.
     try:
-        async with aclosing(telling.tell(session, fetch.new_lines, expunge=may_expunge(command))) as told:
-            async for octets in told:
-                if last:
-                    yield last
-                last = octets
+        if not (isinstance(command, c.Select) and session.notifier is None):
+            async with aclosing(telling.tell(session, fetch.new_lines, expunge=may_expunge(command))) as told:
+                async for octets in told:
+                    if last:
+                        yield last
+                    last = octets
         last += telling.standing(session)
     except Ended as end:
         yield last + farewell(session, end)

@@ -340,6 +340,40 @@ def test_what_was_said_in_clear_behind_starttls_is_forgotten(demo: Instance, ear
 # ---------------------------------------------------------------------- after login, over real sockets
 
 
+@pytest.mark.parametrize(
+    ("login", "start", "said"),
+    [
+        ("", b"a LOGIN mmartin {%d+}\r\n", b"a NO"),
+        ("", b"a NONSENSE {%d+}\r\n", b"a BAD"),
+        ("mmartin", b"a APPEND Drafts {%d+}\r\n", b"a OK"),
+        ("mmartin", b"a APPEND Drafts ~{%d+}\r\n", b"a OK"),
+        ("mmartin", b"a APPEND nowhere {%d+}\r\n", b"a NO"),
+        ("mmartin", b"a NONSENSE {%d+}\r\n", b"a BAD"),
+        ("mmartin", b"a SELECT INBOX {%d+}\r\n", b"a BAD"),
+        ("mmartin", b"a STATUS {%d+}\r\n", b"a BAD"),
+        ("mmartin", b"a SETMETADATA INBOX (/private/comment {%d+}\r\n", b"a BAD"),
+    ],
+    ids=["login", "stranger", "message", "binary", "nowhere", "nonsense", "too many", "name", "value"],
+)
+def test_octets_of_a_literal_are_never_commands(demo: Instance, login: str, start: bytes, said: bytes) -> None:
+    """Whether the command they belong to is taken, refused or none at all."""
+    inner = b"x1 CREATE Smuggled\r\nx2 LOGOUT\r\n"
+    client = Plain(demo.ports["imap"], login)
+    try:
+        client.send(start % len(inner) + inner + b"\r\nb NOOP\r\n")
+        heard = [client.line()]
+        while not heard[-1].startswith(b"b "):
+            heard.append(client.line())
+        assert heard[0].startswith(said)
+        assert heard[-1].startswith(b"b OK")
+        assert not [one for one in heard if one.startswith((b"x1", b"x2", b"* BYE"))]
+        if login:
+            client.send(b'c LIST "" Smuggled\r\n')
+            assert client.line().startswith(b"c OK")
+    finally:
+        client.close()
+
+
 def test_a_message_of_lines_like_its_boundary_is_as_fast_as_any(demo: Instance) -> None:
     """200,000 of them. What another server takes 45 s for."""
     head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n"
