@@ -113,6 +113,7 @@ class _Parser:
         """The boundary of each open entity; empty when it has none, or was closed."""
         self._boundaries: dict[bytes, list[int]] = {}
         """Boundary to the levels of `_open` it delimits, innermost last (some senders use one twice)."""
+        self._mark = b"\n--"
         self._parts = 0
         self._lines_left = MAX_HEADER_LINES
         self._blank = (-1, -1)
@@ -123,7 +124,7 @@ class _Parser:
         at = max(self._enter(None, 0).body - 1, 0)
         root = self._open[0]
         while self._boundaries:
-            at = octets.find(b"\n--", at)
+            at = octets.find(self._mark, at)
             if at < 0:
                 break
             end = octets.find(b"\n", at + 3)
@@ -211,7 +212,7 @@ class _Parser:
             self._blank = (blank.start(), blank.end()) if blank else (self._size, self._size)
         body = self._blank[1]
         if self._boundaries:
-            while (at := octets.find(b"\n--", at, body)) >= 0:
+            while (at := octets.find(self._mark, at, body)) >= 0:
                 end = octets.find(b"\n", at + 3)
                 if end < 0:
                     end = self._size
@@ -252,6 +253,7 @@ class _Parser:
             level = len(self._open) - 1
             self._boundaries.setdefault(boundary, []).append(level)
             self._marks[level] = boundary
+            self._look()
 
     def _forget(self, level: int) -> None:
         boundary, self._marks[level] = self._marks[level], b""
@@ -260,6 +262,11 @@ class _Parser:
             levels.remove(level)
             if not levels:
                 del self._boundaries[boundary]
+                self._look()
+
+    def _look(self) -> None:
+        """What delimiters begin with: all of it where one boundary is in force, so that lines like it cost nothing."""
+        self._mark = b"\n--" + (next(iter(self._boundaries)) if len(self._boundaries) == 1 else b"")
 
     def _close_above(self, level: int, at: int) -> None:
         """End every entity opened inside this level; the line end before a delimiter belongs to it (RFC 2046

@@ -51,6 +51,32 @@ def test_two_workers_share_one_mailbox(make_store: StoreMaker) -> None:
     play(scene)
 
 
+def test_select_tells_one_state_while_messages_come(sqlite_store: Store) -> None:
+    """Each SELECT has one EXISTS, also behind what vanished; what came meanwhile is told with the next command."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            one, two = await world.session(), await world.session(mailbox="INBOX")
+            await one.ok("ENABLE QRESYNC")
+            opened = "".join(await one.ok("SELECT INBOX"))
+            validity = re.findall(r"UIDVALIDITY (\d+)", opened)[0]
+
+            async def select(pause: float) -> list[str]:
+                await asyncio.sleep(pause)
+                return await one.ok(f"SELECT INBOX (QRESYNC ({validity} 1))")
+
+            for count in range(1, 41):
+                await two.ok("APPEND INBOX (\\Deleted)", literal=MESSAGE)
+                await two.ok("EXPUNGE")
+                said, _ = await asyncio.gather(select(count * 0.0005), two.ok("APPEND INBOX", literal=MESSAGE))
+                assert len([line for line in said if line.endswith(" EXISTS")]) == 1
+                if f"* {count} EXISTS" not in said:
+                    assert f"* {count} EXISTS" in await one.ok("NOOP")
+
+    play(scene)
+
+
 def test_expunge_takes_what_another_worker_has_just_marked(make_store: StoreMaker) -> None:
     """`OK STORE` in one worker, then EXPUNGE in another, whatever word of it has arrived there."""
 

@@ -350,7 +350,7 @@ def test_what_was_said_in_clear_behind_starttls_is_forgotten(demo: Instance, ear
         ("mmartin", b"a APPEND nowhere {%d+}\r\n", b"a NO"),
         ("mmartin", b"a NONSENSE {%d+}\r\n", b"a BAD"),
         ("mmartin", b"a SELECT INBOX {%d+}\r\n", b"a BAD"),
-        ("mmartin", b"a STATUS {%d+}\r\n", b"a BAD"),
+        ("mmartin", b"a STATUS {%d+}\r\n", b"a NO"),
         ("mmartin", b"a SETMETADATA INBOX (/private/comment {%d+}\r\n", b"a BAD"),
     ],
     ids=["login", "stranger", "message", "binary", "nowhere", "nonsense", "too many", "name", "value"],
@@ -374,6 +374,7 @@ def test_octets_of_a_literal_are_never_commands(demo: Instance, login: str, star
         client.close()
 
 
+@pytest.mark.alone
 def test_a_message_of_lines_like_its_boundary_is_as_fast_as_any(demo: Instance) -> None:
     """200,000 of them. What another server takes 45 s for."""
     head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n"

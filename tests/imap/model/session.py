@@ -262,9 +262,21 @@ class Session:
             if self.mirror is not None and not self.mirror.opening and verb not in LEAVING:
                 self.mirror.completed(verb, expunge=verb not in SILENT)
                 if self.mode.notify and self._filled is self.mirror and not self.mirror.complete and verb not in SILENT:
-                    raise Violation("NOTIFY did not tell of new messages what was asked of them")
+                    self._expect_own(self.mirror, [*said, response])
             self.ledger.count(verb)
             return Answer(response, said)
+
+    def _expect_own(self, mirror: Mirror, said: Sequence[Response]) -> None:
+        """NOTIFY tells of new messages what was asked, unless the session made them itself (RFC 5465 section 5.2):
+        those are only counted, and `fill` asks for them."""
+        made = 0
+        for response in said:
+            if isinstance(response, Status) and response.code in ("APPENDUID", "COPYUID"):
+                uidvalidity, *_, uids = response.arguments.split()
+                made += len(numbers(uids)) if int(uidvalidity) == mirror.uidvalidity else 0
+        if sum(slot.uid is None or slot.flags is None for slot in mirror.slots) > made:
+            raise Violation("NOTIFY did not tell of new messages what was asked of them")
+        self._filled = None
 
     # ------------------------------------------------------------------ hearing
 
