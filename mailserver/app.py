@@ -35,6 +35,7 @@ from mailserver.moderation import Moderation
 from mailserver.outbox import Outbox
 from mailserver.sealer import Sealer
 from mailserver.settings import Settings
+from mailserver.sharing import Sharing
 from mailserver.store import news
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
@@ -248,6 +249,13 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         directory=services.directory,
         delivery=services.delivery,
         submission=services.submission,
+        sharing=Sharing(
+            directory=services.directory,
+            store=services.store,
+            changes=services.changes,
+            clock=services.clock,
+            domain=services.settings.domain,
+        ),
         clock=services.clock,
     )
     sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)

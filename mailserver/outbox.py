@@ -22,7 +22,9 @@ from mailserver.notices.house import house_of
 from mailserver.notices.outbox import not_sent
 from mailserver.rules import Denied
 from mailserver.settings import Settings
+from mailserver.sharing import Sharing
 from mailserver.store import blobs, outbox
+from mailserver.store.access import Viewer
 from mailserver.store.outbox import Waiting
 from mailserver.store.spool import Notify, Target
 from mailserver.store.transactions import Store, Tx
@@ -66,12 +68,14 @@ class Outbox:
         directory: Directory,
         delivery: Delivery,
         submission: Submission,
+        sharing: Sharing,
         clock: Clock,
     ) -> None:
         self._store = store
         self._directory = directory
         self._delivery = delivery
         self._submission = submission
+        self._sharing = sharing
         self._clock = clock
         self._house = house_of(settings)
         self._folder = settings.data / "blobs"
@@ -127,17 +131,20 @@ class Outbox:
         if principal is None or principal.state is not State.ACTIVE:
             raise Refused(Reason.SUSPENDED)
         octets = await self._store.read(outbox.octets, waiting, self._folder)
+        viewer = await self._sharing.viewer(principal)
         if not terms.apart:
-            await self._submit(waiting, principal, octets, terms.recipients, copied=terms.copied)
+            await self._submit(waiting, principal, viewer, octets, terms.recipients, copied=terms.copied)
             return
         for place, one in enumerate(terms.recipients):
             alone = fields.addresses("To", [Correspondent("", one)]) + octets
-            await self._submit(waiting, principal, alone, (one,), copied=terms.copied or place > 0, copy=octets)
+            copied = terms.copied or place > 0
+            await self._submit(waiting, principal, viewer, alone, (one,), copied=copied, copy=octets)
 
     async def _submit(
         self,
         waiting: Waiting,
         principal: Principal,
+        viewer: Viewer,
         octets: bytes,
         recipients: Sequence[str],
         *,
@@ -152,8 +159,8 @@ class Outbox:
             [Target(one, notify) for one in recipients],
             octets,
             save_to_sent=terms.copy_box >= 0 and not copied,
-            copy=Copy(max(0, terms.copy_box), copy),
-            within=partial(outbox.departed, waiting=waiting, reached=tuple(recipients)),
+            copy=Copy(max(0, terms.copy_box), copy, viewer),
+            within=partial(outbox.departed, waiting=waiting, reached=tuple(recipients), viewer=viewer),
         )
 
     async def _put_off(self, waiting: Waiting, why: str, tell: bool) -> None:

@@ -7,7 +7,7 @@ the rest.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -26,7 +26,7 @@ from mailserver.routing import Route, Routing
 from mailserver.rules import Sender
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import blobs, mailboxes, messages, spool
-from mailserver.store.access import boxes
+from mailserver.store.access import Viewer, boxes
 from mailserver.store.flags import SEEN
 from mailserver.store.spool import Options, Target
 from mailserver.store.traces import Step, Trace
@@ -42,8 +42,10 @@ class Copy:
     """The sender's copy, where it differs from the message in Sent."""
 
     box: int = 0
-    """A mailbox of the sender; 0: Sent."""
+    """A mailbox of the sender; 0: Sent, of the functional box in whose name it goes if they may put something there."""
     octets: bytes = b""
+    viewer: Viewer | None = None
+    """The sender with their groups, where these are known."""
 
 
 class Submission:
@@ -151,7 +153,8 @@ class Submission:
         addresses = [one if isinstance(one, str) else one.address for one in recipients]
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
         lifetime = self._settings.outbound.lifetime
-        await self._commit(_Departure(parts, step, lifetime, tuple(named), copy.box if copy else 0, within), kept)
+        keeping = _keeping(principal, copy or Copy())
+        await self._commit(_Departure(parts, step, lifetime, tuple(named), keeping, within), kept)
         log.info(
             "submitted",
             id=name,
@@ -271,9 +274,8 @@ class _Departure:
     step: Trace
     lifetime: int
     named: tuple[int, ...]
-    """The functional boxes in whose name it goes: who sent it is put on record there, and the copy is theirs."""
-    copy_box: int
-    """A mailbox of the sender that the copy goes to instead, if it is still there."""
+    """The functional boxes in whose name it goes: who sent it is put on record there."""
+    copy: Copy
     within: Callable[[Tx], None] | None
 
     def unit(self, tx: Tx, sent: blobs.Prepared | None) -> list[str]:
@@ -288,14 +290,29 @@ class _Departure:
         _, unused, _ = deliver_parts(tx, self.parts, {}, self.lifetime, self.step)
         if sent is not None:
             sent_id, used = messages.store_content(tx, sent)
-            owner = self.named[0] if self.named else account_id
-            if self.copy_box and any(box.id == self.copy_box for box in mailboxes.listing(tx, account_id)):
-                messages.place(tx, account_id, self.copy_box, sent_id, sent.size, SEEN)
-            else:
-                messages.place(tx, owner, _sent_box(tx, owner), sent_id, sent.size, SEEN)
+            owner, box_id = self._copy_place(tx)
+            messages.place(tx, owner, box_id, sent_id, sent.size, SEEN)
             if sent.file is not None and not used:
                 unused.append(sent.file)
         return unused
+
+    def _copy_place(self, tx: Tx) -> tuple[int, int]:
+        """Whose copy it is and the mailbox it goes to: the one that was chosen, if it is still there; Sent of the
+        functional box in whose name it goes, so that its other holders see it; else the sender's own."""
+        account_id = self.step.account_id
+        if self.copy.box and any(box.id == self.copy.box for box in mailboxes.listing(tx, account_id)):
+            return account_id, self.copy.box
+        box_id = self.named[0] if self.named else 0
+        theirs = box_id and boxes.takes_copy(tx, self.copy.viewer or Viewer(account_id), box_id)
+        owner = box_id if theirs else account_id
+        return owner, _sent_box(tx, owner)
+
+
+def _keeping(principal: Principal | None, copy: Copy) -> Copy:
+    """The copy with who puts it somewhere."""
+    if copy.viewer is not None or principal is None:
+        return copy
+    return replace(copy, viewer=Viewer.of(principal.account_id, fold_login(principal.login)))
 
 
 def _rest(octets: bytes, written: Written) -> tuple[bytes, memoryview]:

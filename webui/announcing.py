@@ -79,6 +79,21 @@ def _letters(visit: Visit, count: int) -> dict[str, str]:
     ngettext = visit.language.texts.ngettext
     return {
         "envoye": _("Message envoyé."),
+        "envoye-boite": _(
+            "Message envoyé au nom de la boîte. La copie est dans les messages envoyés de la boîte : vos collègues la "
+            "voient."
+        ),
+        "envoye-soi": _("Message envoyé au nom de la boîte. La copie est dans vos messages envoyés."),
+        "part-boite": ngettext(
+            "Envoi au nom de la boîte dans %(n)s seconde ; la copie ira dans les messages envoyés de la boîte.",
+            "Envoi au nom de la boîte dans %(n)s secondes ; la copie ira dans les messages envoyés de la boîte.",
+            count,
+        ),
+        "part-soi": ngettext(
+            "Envoi au nom de la boîte dans %(n)s seconde ; la copie ira dans vos messages envoyés.",
+            "Envoi au nom de la boîte dans %(n)s secondes ; la copie ira dans vos messages envoyés.",
+            count,
+        ),
         "brouillon": _("Brouillon enregistré."),
         "part": ngettext("Envoi dans %(n)s seconde.", "Envoi dans %(n)s secondes.", count),
         "programme": _("Envoi programmé."),

@@ -67,6 +67,7 @@ def create(
     spoken = languages(settings.web.timezone)
     board = Noticeboard(store=store, clock=clock, changes=store.changes)
     books = AddressBooks(store)
+    sharing = Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain)
     services = Services(
         settings=settings,
         store=store,
@@ -86,7 +87,7 @@ def create(
         pages=Pages(_site(settings, assets), spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         board=board,
-        sharing=Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain),
+        sharing=sharing,
         outside=outside or Outside(),
         books=books,
         suggestions=Suggestions(settings=settings, store=store, directory=directory, books=books),
@@ -96,6 +97,7 @@ def create(
             directory=directory,
             delivery=delivery,
             submission=submission,
+            sharing=sharing,
             clock=clock,
         ),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),

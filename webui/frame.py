@@ -1,12 +1,14 @@
 """What surrounds every mail page: the folders with their counts, and the space used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from mailserver.store import mailboxes
-from mailserver.store.access import Reach
+from mailserver.errors import Reason, Refused
+from mailserver.store import access, mailboxes
+from mailserver.store.access import Reach, Rights, Viewer
 from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
+from mailserver.store.statements import Tx
 from webui.announcing import announcement
 from webui.forms import positive
 from webui.language import Language
@@ -36,8 +38,18 @@ class Folder:
     counted: str
     current: bool
     colour: str = ""
-    open: bool = True
-    """One may put something into it."""
+    owner: int = 0
+    """Whose account it is in."""
+    rights: Rights = access.ALL
+    holder: str = ""
+    """Whose it is, where it is of others."""
+    name: str = ""
+    """What it is called beside the other folders of the same holder."""
+
+    @property
+    def open(self) -> bool:
+        """One may put something into it."""
+        return "i" in self.rights
 
     @property
     def outgoing(self) -> bool:
@@ -48,6 +60,11 @@ class Folder:
     def own(self) -> bool:
         """True for a folder the person made."""
         return not self.use and self.icon == "folder"
+
+    @property
+    def foreign(self) -> bool:
+        """True for a mailbox of somebody else, or of a function."""
+        return bool(self.holder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +90,32 @@ class Frame:
     """What it would be again."""
     shared: tuple[Folder, ...] = ()
     """Mailboxes of others, where a page shows them."""
+    abroad: int = 0
+    """The mailbox of others that the page is about: a letter that is begun here begins there."""
+
+    @property
+    def all_folders(self) -> tuple[Folder, ...]:
+        """One's own and those of others."""
+        return (*self.folders, *self.shared)
+
+    @property
+    def holders(self) -> Mapping[str, Sequence[Folder]]:
+        """The mailboxes of others by whose they are."""
+        found: dict[str, list[Folder]] = {}
+        for folder in self.shared:
+            found.setdefault(folder.holder, []).append(folder)
+        return found
 
     def folder(self, mailbox_id: int) -> Folder:
-        """The folder of a mailbox that is in the list."""
-        return next(folder for folder in (*self.folders, *self.shared) if folder.id == mailbox_id)
+        """The folder of a mailbox that is in the list. Raises Refused(NO_SUCH_MAILBOX)."""
+        for folder in self.all_folders:
+            if folder.id == mailbox_id:
+                return folder
+        raise Refused(Reason.NO_SUCH_MAILBOX)
+
+    def targets(self, origin: Folder) -> list[Folder]:
+        """Where messages of a folder may be put."""
+        return [one for one in self.all_folders if one.id != origin.id and one.use != DRAFTS and one.open]
 
     def use(self, special_use: str) -> Folder | None:
         """The folder of a special use."""
@@ -126,21 +165,33 @@ def surround(
         closing,
         positive(visit.query("envoi")),
         positive(visit.query("brouillon")),
-        tuple(_shared(visit, reach, current) for reach in shared),
+        tuple(sorted((_shared(visit, reach, current) for reach in shared), key=_shared_rank)),
+        current if current in {reach.box.id for reach in shared} else 0,
     )
 
 
-async def surroundings(services: Services, visit: Visit) -> Frame:
-    """The frame of a page that is about no mailbox."""
-    return surround(visit, await services.store.read(mailboxes.listing, visit.account_id))
+async def surroundings(services: Services, visit: Visit, current: int = 0, query: str = "") -> Frame:
+    """The frame of a page, with the mailboxes of others one reaches; `current` 0: it is about no mailbox."""
+    viewer = await services.sharing.viewer(visit.principal)
+    boxes, shared = await services.store.read(reached, viewer)
+    return surround(visit, boxes, current, query, shared)
+
+
+def reached(tx: Tx, viewer: Viewer) -> tuple[list[Mailbox], list[Reach]]:
+    """Somebody's own mailboxes, and those of others that they may look up."""
+    return mailboxes.listing(tx, viewer.account_id), access.listing(tx, viewer)
 
 
 def _shared(visit: Visit, reach: Reach, current: int) -> Folder:
     """A mailbox of somebody else: named after them, then as they see it."""
-    label = reach.name.split(SEPARATOR)[1]
+    holder = reach.name.split(SEPARATOR)[1]
     own = folder(visit, reach.box, current)
-    path = f"{label} › {own.path}"
-    return replace(own, title=path, path=path, icon="users", depth=0, open="i" in reach.rights)
+    path = f"{holder} › {own.path}"
+    return replace(own, title=path, path=path, rights=reach.rights, holder=holder, name=own.title)
+
+
+def _shared_rank(folder: Folder) -> tuple[str, int, str]:
+    return (folder.holder, *_rank(folder))
 
 
 def _rank(folder: Folder) -> tuple[int, str]:
@@ -165,9 +216,8 @@ def folder(visit: Visit, box: Mailbox, current: int) -> Folder:
     )
     path = title if inbox or use else " › ".join(levels)
     depth = 0 if inbox or use else len(levels) - 1
-    return Folder(
-        box.id, title, path, icon, use, depth, count, counted, box.id == current, visit.preferences.colour(box.id)
-    )
+    colour, owner = visit.preferences.colour(box.id), box.account_id
+    return Folder(box.id, title, path, icon, use, depth, count, counted, box.id == current, colour, owner, name=title)
 
 
 def inbox_title(language: Language) -> str:

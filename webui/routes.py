@@ -33,7 +33,7 @@ from webui.agenda import routes as agenda
 from webui.compose import borrowing, departures, sending, suggesting, uploading, writing, writinghabits
 from webui.doors import Doors, Endpoint
 from webui.lists import moderating, owned, personal
-from webui.mail import abroad, acting, finding, folders, listing, shares, shortcuts, tagging
+from webui.mail import acting, finding, folders, listing, shares, shortcuts, tagging
 from webui.mail.flux import Flux
 from webui.mail.folderfiles import MAX_BROUGHT, FolderFiles
 from webui.mail.gathering import Gathering
@@ -185,7 +185,7 @@ def _mail(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence[Ba
         *_folders(doors, files, gathering),
         *_lists(doors),
         *reader.mail(doors),
-        *abroad.routes(doors),
+        *reader.abroad(doors),
         *_writing(doors),
         *_settings(doors),
     ]

@@ -6,6 +6,7 @@ will leave (without their date) and the draft that comes back.
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import collect, messages, sessions
+from mailserver.store.access import Viewer
 from mailserver.store.blobs import Prepared
 from mailserver.store.schema.mail import blob, content
 from mailserver.store.schema.writing import outbox
 from mailserver.store.statements import Statement, Tx
+from mailserver.store.webmail import handling
+from mailserver.store.webmail.choosing import Chosen
 from mailserver.store.webmail.drafting import drafts
 from mailserver.store.webmail.reading import uids_of
 
@@ -49,6 +53,8 @@ class Terms:
     """Reports of delivery wanted (`spool.Notify`)."""
     answers: int = 0
     forwards: tuple[int, ...] = ()
+    box: int = 0
+    """The mailbox of others where the messages lie that it answers or passes on; 0: they are one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +167,9 @@ def octets(tx: Tx, waiting: Waiting, folder: Path) -> bytes:
     return messages.join_octets(folder, bytes(row.header), row.octets and bytes(row.octets), row.file)
 
 
-def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str]) -> None:
-    """Within the unit that submits: these recipients have it. With the last one the letter is gone from here.
+def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str], viewer: Viewer) -> None:
+    """Within the unit that submits: these recipients have it. With the last one the letter is gone from here, and what
+    it answers or passes on is marked so, as far as its author (`viewer`) may.
 
     Raises Refused(CONFLICT) when it was called back or sent by somebody else: then that unit does nothing.
     """
@@ -179,6 +186,10 @@ def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str]) -> None:
     sessions.finish(tx, bytes(row.letter), waiting.account_id, SENT_REMEMBERED)
     seen = [(terms.answers, ("\\Answered",)), *((one, ("$Forwarded",)) for one in terms.forwards)]
     for content_id, flags in seen:
+        if terms.box and content_id:
+            with suppress(Refused):  # the right to may be gone: the letter leaves all the same
+                handling.mark(tx, viewer, terms.box, Chosen((content_id,)), 0, "+", flags)
+            continue
         for mailbox_id, uid in messages.find(tx, waiting.account_id, content_id) if content_id else ():
             messages.store_flags(tx, waiting.account_id, mailbox_id, [uid], "+", flags)
 

@@ -8,6 +8,8 @@ from mailserver.errors import Reason, Refused
 from mailserver.store.schema.sessions import search
 from mailserver.store.statements import Statement, Tx
 
+OTHERS, EVERYWHERE = -1, -2
+"""Instead of a mailbox's number: all that others share with the person, and that together with what is their own."""
 MAX_SAVED = 30
 MAX_RECENT = 10
 MAX_NAME = 60
@@ -23,7 +25,7 @@ class Search:
     """Empty for one of the last."""
     words: str
     mailbox_id: int
-    """0: in every folder."""
+    """0: in every folder of one's own; OTHERS, EVERYWHERE."""
 
 
 _COLUMNS = (search.c.id, search.c.name, search.c.words, search.c.mailbox_id)

@@ -25,6 +25,7 @@ from mailserver.login import Login
 from mailserver.outbox import Outbox
 from mailserver.sasl import Secret
 from mailserver.settings import FILE_NAME, Settings
+from mailserver.sharing import Sharing
 from mailserver.store import mailboxes, messages, migrate, sessions, spool
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.store.transactions import Store, Tx
@@ -134,6 +135,9 @@ class House:
             directory=self.directory,
             delivery=self.delivery,
             submission=self.submission,
+            sharing=Sharing(
+                directory=self.directory, store=self.store, changes=self.changes, clock=self.clock, domain=DOMAIN
+            ),
             clock=self.clock,
         )
 

@@ -8,7 +8,8 @@ import pytest
 from mailserver.criteria import Text
 from mailserver.identity import Principal
 from mailserver.store import searches, webmail
-from mailserver.store.webmail import searching
+from mailserver.store.access import Viewer
+from mailserver.store.webmail import Scope, searching
 from tests.webui.house import House, Visitor, mail
 from tests.webui.test_mail import rows
 
@@ -153,16 +154,16 @@ def test_a_huge_mailbox_is_searched_piece_by_piece(
     target = house.box(person, "Archive").id
     house.store.write_now(webmail.move, person.account_id, box.id, target, moved, (b"t" * 32, 9))
     blobs = house.store.blobs
-    read, account = house.store.read_now, person.account_id
-    whole = read(webmail.find_in, account, box.id, Text("suite"), 50, lambda: False, folder=blobs).groups[0]
+    read, viewer = house.store.read_now, Viewer(person.account_id)
+    whole = read(webmail.find_in, viewer, box.id, Text("suite"), 50, lambda: False, folder=blobs).groups[0]
     assert (whole.total, whole.reached, len(whole.lines)) == (30, 0, 30)
     seen, below = [], 0
     for _ in range(5):
-        part = read(webmail.find_in, account, box.id, Text("suite"), 50, lambda: True, folder=blobs, below=below)
+        part = read(webmail.find_in, viewer, box.id, Text("suite"), 50, lambda: True, folder=blobs, below=below)
         seen += [line.uid for line in part.groups[0].lines]
         below = part.groups[0].reached
     assert below == 0
     assert seen == [line.uid for line in whole.lines]
-    everywhere = read(webmail.find, account, Text("suite"), 50, lambda: True, folder=blobs)
+    everywhere = read(webmail.find, viewer, Scope.OWN, Text("suite"), 50, lambda: True, folder=blobs)
     assert everywhere.groups[0].reached
     assert [box.name for box in everywhere.unsearched] == ["Archive"]

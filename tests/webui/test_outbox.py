@@ -13,7 +13,7 @@ from mailserver.identity import ListKind, Principal
 from mailserver.mime import scan, unpack
 from mailserver.outbox import Outbox
 from mailserver.store import accounts, collect, lists, outbox, sessions
-from mailserver.store.access import boxes
+from mailserver.store.access import Viewer, boxes
 from mailserver.store.schema.spool import queued_recipient
 from mailserver.store.statements import Tx
 from tests.webui.house import House, Visitor
@@ -319,7 +319,8 @@ def test_copies_that_have_left_are_not_sent_again(
     assert waiting is not None
 
     def half(tx: Tx) -> None:
-        outbox.departed(tx, waiting=waiting, reached=waiting.terms.recipients[:1])
+        viewer = Viewer(person.account_id)
+        outbox.departed(tx, waiting=waiting, reached=waiting.terms.recipients[:1], viewer=viewer)
 
     house.store.write_now(half)
     with pytest.raises(Refused):

@@ -10,6 +10,8 @@ from mailserver.errors import Refused
 from mailserver.mime import unpack
 from mailserver.mime.compose import Attachment
 from mailserver.store import webmail
+from mailserver.store.access import Viewer
+from mailserver.store.webmail import Scope
 from webui.compose import enclosing, letterpage
 from webui.compose.drafts import keep, kept
 from webui.forms import positive
@@ -55,7 +57,8 @@ async def show(services: Services, visit: Visit) -> Response:
     found = await services.store.ponder(
         visit.account_id,
         webmail.find,
-        visit.account_id,
+        Viewer(visit.account_id),
+        Scope.OWN,
         criterion,
         MAX_MESSAGES,
         lambda: services.clock.monotonic() > until,

@@ -8,7 +8,7 @@ from mailserver.errors import Refused
 from mailserver.identity import ListKind
 from mailserver.mime.compose import Attachment
 from mailserver.mime.replies import correspondents
-from webui.compose import drafts, letters
+from webui.compose import letters, sources
 from webui.compose.letters import Letter
 from webui.compose.recipients import Field
 from webui.visit import Services, Visit
@@ -82,9 +82,10 @@ async def _strangers(services: Services, visit: Visit, letter: Letter, addresses
     if not outside:
         return []
     try:
-        octets, root = await drafts.message(services, visit, letter.answers, upto=0)
+        source = await sources.message(services, visit, letter.answers, letter.box, upto=0)
     except Refused:
         return []
+    octets, root = source.octets, source.root
     before = [one.address for name in ("From", "To", "Cc") for one in correspondents(octets, root, name)]
     if not before or not all(is_ours(services, address) for address in before):
         return []

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailserver.errors import Reason, Refused
-from mailserver.mime import Part, unpack
+from mailserver.mime import Part
 from mailserver.mime.compose import Attachment, NewMessage, build
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.replies import correspondents, thread
 from mailserver.store import messages, webmail
+from webui.compose import sources
 from webui.compose.letters import MAX_FORWARDS, MAX_TEXT, Letter, Quoted, addressees, author, listed, outgoing, plain
 from webui.effort import computed
 from webui.reader import plaintext
@@ -105,6 +106,7 @@ def _fields(visit: Visit, letter: Letter, *, draft: bool) -> list[tuple[str, str
         known = {
             "answers": letter.answers,
             "forwards": letter.forwards,
+            "box": letter.box,
             "quotes": letter.quotes,
             "key": letter.key,
             "sender": letter.sender,
@@ -128,21 +130,13 @@ async def _threading(services: Services, visit: Visit, letter: Letter) -> tuple[
     if not letter.answers:
         return "", ()
     try:
-        octets, root = await message(services, visit, letter.answers, upto=0)
+        source = await sources.message(services, visit, letter.answers, letter.box, upto=0)
     except Refused:
         return "", ()
-    return thread(octets, root)
+    return thread(source.octets, source.root)
 
 
 # ---------------------------------------------------------------------- kept, and read again
-
-
-async def message(services: Services, visit: Visit, content_id: int, *, upto: int | None = None) -> tuple[bytes, Part]:
-    """Octets and parts of a message of the person. Raises Refused(NOT_FOUND)."""
-    found = await services.store.read(webmail.stored, visit.account_id, content_id)
-    folder = services.settings.data / "blobs"
-    octets = await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
-    return octets, unpack(found.parts)
 
 
 async def keep(services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]) -> Letter:
@@ -161,8 +155,8 @@ async def keep(services: Services, visit: Visit, letter: Letter, attachments: Se
 
 async def kept(services: Services, visit: Visit, draft_id: int) -> Kept:
     """A draft of the person, also one that another program wrote. Raises Refused(NOT_FOUND)."""
-    octets, root = await message(services, visit, draft_id)
-    return await computed(len(octets), _kept, octets, root, draft_id)
+    source = await sources.message(services, visit, draft_id)
+    return await computed(len(source.octets), _kept, source.octets, source.root, draft_id)
 
 
 def _kept(octets: bytes, root: Part, draft_id: int) -> Kept:
@@ -189,6 +183,7 @@ def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
         receipt=bool(root.header(octets, "Disposition-Notification-To")),
         answers=_integer(known.get("answers")),
         forwards=tuple(map(_integer, _several(known.get("forwards")))),
+        box=max(0, _integer(known.get("box"))),
         quotes=known.get("quotes") is True,
         draft=draft_id,
         key=str(known.get("key", ""))[:64],

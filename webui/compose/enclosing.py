@@ -9,7 +9,7 @@ from mailserver.errors import Refused
 from mailserver.mime.compose import Attachment
 from mailserver.mime.headers import clean as clean_text
 from webui import headers
-from webui.compose import drafts, letters
+from webui.compose import drafts, letters, sources
 from webui.compose.letters import Letter
 from webui.forms import positive
 from webui.visit import Services, Visit
@@ -41,15 +41,18 @@ def pruned(letter: Letter, attachments: Sequence[Attachment]) -> list[Attachment
 
 
 async def added(services: Services, visit: Visit, letter: Letter) -> list[Attachment]:
-    """Files that came with the form, and what was ticked of the messages that are passed on."""
+    """Files that came with the form, and what was ticked of the messages that are passed on.
+
+    Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN) when one of these is not to be had any more.
+    """
     found = [await uploaded(file) for file in visit.form.files]
     for wanted in visit.form.every("reprise")[:MAX_TAKEN]:
         kind, _, number = wanted.partition(":")
         if kind == "eml" and positive(number) in letter.forwards:
-            found.append(await whole(services, visit, positive(number)))
+            found.append(await whole(services, visit, positive(number), letter.box))
     pieces = [one for one in visit.form.every("reprise")[:MAX_TAKEN] if not one.startswith("eml")]
     if pieces and letter.forwards:
-        found += await taken(services, visit, letter.forwards[0], pieces)
+        found += await taken(services, visit, letter.forwards[0], pieces, letter.box)
     return found
 
 
@@ -61,19 +64,21 @@ async def uploaded(file: UploadFile, content_id: str = "") -> Attachment:
     return Attachment(name or "piece-jointe", kind, await file.read(), shown)
 
 
-async def whole(services: Services, visit: Visit, content_id: int) -> Attachment:
-    """A message of the person as a file. Raises Refused(NOT_FOUND)."""
-    octets, root = await drafts.message(services, visit, content_id)
-    subject = root.header(octets, "Subject") or "message"
-    return Attachment(f"{subject[:100]}.eml", "message/rfc822", octets)
+async def whole(services: Services, visit: Visit, content_id: int, box_id: int) -> Attachment:
+    """A message as a file. Raises as `sources.message`."""
+    source = await sources.message(services, visit, content_id, box_id)
+    subject = source.root.header(source.octets, "Subject") or "message"
+    return Attachment(f"{subject[:100]}.eml", "message/rfc822", source.octets)
 
 
-async def taken(services: Services, visit: Visit, content_id: int, numbers: Sequence[str]) -> list[Attachment]:
-    """Attachments of a message of the person. Raises Refused(NOT_FOUND)."""
-    octets, root = await drafts.message(services, visit, content_id)
+async def taken(
+    services: Services, visit: Visit, content_id: int, numbers: Sequence[str], box_id: int = 0
+) -> list[Attachment]:
+    """Attachments of a message. Raises as `sources.message`."""
+    source = await sources.message(services, visit, content_id, box_id)
     wanted = set(numbers)
     return [
-        Attachment(part.filename or f"piece-{part.number}", part.type, part.content(octets))
-        for part in root.attachments()
+        Attachment(part.filename or f"piece-{part.number}", part.type, part.content(source.octets))
+        for part in source.root.attachments()
         if part.number in wanted
     ]

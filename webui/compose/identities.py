@@ -1,10 +1,13 @@
 """In whose name somebody may write: themselves, under any of their addresses, and their functional boxes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailserver.errors import Reason, Refused
+from mailserver.folding import fold_login
 from mailserver.mime.fields import Correspondent
 from mailserver.store.access import boxes
+from mailserver.store.access.boxes import Standing
 from webui.compose.letters import Letter
 from webui.visit import Services, Visit
 
@@ -18,6 +21,22 @@ class Identity:
     name: str
     address: str
     behalf: bool = False
+    box: bool = False
+    """It is a functional box's."""
+    keeps: bool = False
+    """What is sent in its name is kept in the box, where its other holders see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Somebody who answers a message, or writes from where they read."""
+
+    owns: Callable[[str], bool]
+    """Which addresses are theirs: an answer does not go there."""
+    sender: str = ""
+    """In whose name: the functional box's address, if they may; empty: their own."""
+    standing: Standing | None = None
+    """Before a mailbox of others."""
 
 
 async def identities(services: Services, visit: Visit) -> list[Identity]:
@@ -25,11 +44,29 @@ async def identities(services: Services, visit: Visit) -> list[Identity]:
     own = visit.principal
     found = [Identity("", own.name, own.address)]
     found += [Identity(alias, own.name, alias) for alias in own.aliases if alias.casefold() != own.address.casefold()]
-    for address in sorted(await services.store.read(boxes.sendable, visit.account_id)):
+    viewer = await services.sharing.viewer(visit.principal)
+    for address, keeps in sorted((await services.store.read(boxes.copies, viewer)).items()):
         name = await _name(services, address)
-        found.append(Identity(address, name, address))
-        found.append(Identity(f"{address} part", name, address, behalf=True))
+        found.append(Identity(address, name, address, box=True, keeps=keeps))
+        found.append(Identity(f"{address} part", name, address, behalf=True, box=True, keeps=keeps))
     return found
+
+
+async def answering(services: Services, visit: Visit, box_id: int) -> Answering:
+    """Who somebody is that writes from a mailbox; `box_id` 0: from their own mail.
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN), Temporary.
+    """
+    own = visit.principal
+    if not box_id:
+        return Answering(own.owns)
+    viewer = await services.sharing.viewer(own)
+    standing = await services.store.read(boxes.standing, viewer, box_id)
+    if not standing.sends:
+        return Answering(own.owns, standing=standing)
+    domains = {fold_login(domain) for domain in services.settings.domains}
+    theirs = {f"{standing.box.rpartition('@')[0]}@{domain}" for domain in domains}
+    return Answering(lambda address: own.owns(address) or fold_login(address) in theirs, standing.box, standing)
 
 
 async def correspondent(services: Services, visit: Visit, letter: Letter) -> Correspondent:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
+from mailserver.errors import Refused
 from mailserver.mime.compose import Attachment
 from mailserver.store import mailboxes, phrases
 from mailserver.store.mailboxes import Mailbox
@@ -16,7 +17,7 @@ from webui.compose import identities, letters, quoting
 from webui.compose.identities import Identity
 from webui.compose.letters import Enclosed, Letter
 from webui.compose.recipients import Field, Question, look
-from webui.frame import DRAFTS, Folder, Frame, surround
+from webui.frame import DRAFTS, Folder, Frame, surroundings
 from webui.reader import reading
 from webui.visit import COMPLETE, Services, Visit
 
@@ -63,6 +64,8 @@ class ComposePage:
     room: Room
     kept_at: str
     identities: Sequence[Identity]
+    notices: Sequence[str]
+    """In whose name the letter leaves and where its copy goes, where that is not as ever."""
     desk: Desk
     folders: Sequence[Folder]
     quote: str
@@ -101,7 +104,8 @@ async def answer(
     letter = letter if letter.key else replace(letter, key=services.keys.new_token())
     _ = visit._
     title = _("Répondre") if letter.answers else _("Transférer") if letter.forwards else _("Nouveau message")
-    around = surround(visit, found.boxes, current)
+    around = await surroundings(services, visit, letter.box if not letter.draft else current)
+    names = await identities.identities(services, visit)
     page = ComposePage(
         frame=around,
         title=title,
@@ -113,7 +117,8 @@ async def answer(
         faults=faults,
         room=room(services, visit, attachments),
         kept_at=visit.language.clock_time(visit.now) if letter.draft and visit.request.method == "POST" else "",
-        identities=await identities.identities(services, visit),
+        identities=names,
+        notices=await _notices(services, visit, letter, names),
         desk=found,
         folders=[folder for folder in around.folders if folder.use != DRAFTS] if visit.interface == COMPLETE else (),
         quote=await quoting.shown(services, visit, letter),
@@ -122,6 +127,32 @@ async def answer(
         options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
     )
     return services.pages.answer(visit, "mail/compose.html", page, status, headers.COMPOSE_POLICY)
+
+
+async def _notices(services: Services, visit: Visit, letter: Letter, names: Sequence[Identity]) -> list[str]:
+    """What is to be said about the sender of a letter, whatever else is chosen in the form."""
+    _ = visit._
+    said = []
+    try:
+        standing = (await identities.answering(services, visit, letter.box)).standing
+    except Refused:
+        standing = None
+        said.append(_("Vous n’avez plus accès au dossier où ce message a été commencé : rien n’en sera cité."))
+    if standing is not None and standing.box and not standing.sends:
+        text = _("Vous ne pouvez pas écrire au nom de %(box)s : ce message part en votre nom.")
+        said.append(text % {"box": standing.box})
+    elif standing is not None and not standing.box:
+        text = _("Ce message vient d’un dossier de %(owner)s : le vôtre part en votre nom.")
+        said.append(text % {"owner": standing.owner})
+    for one in names:
+        if one.box and not one.behalf:
+            text = (
+                _("Au nom de %(box)s, la copie va dans les messages envoyés de la boîte : vos collègues la voient.")
+                if one.keeps
+                else _("Au nom de %(box)s, la copie va dans vos messages envoyés : vous ne rangez rien dans la boîte.")
+            )
+            said.append(text % {"box": one.address})
+    return said
 
 
 def enclosed(attachments: Sequence[Attachment]) -> list[Enclosed]:

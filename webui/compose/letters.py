@@ -37,6 +37,8 @@ class Letter:
     """The message this one answers, 0 for none."""
     forwards: tuple[int, ...] = ()
     """The messages this one passes on."""
+    box: int = 0
+    """The mailbox of others where these lie, or where the letter was begun; 0: one's own mail."""
     quotes: bool = False
     """The message that is answered or passed on is quoted, by us, when the letter leaves."""
     draft: int = 0
@@ -97,6 +99,7 @@ def from_form(form: Form) -> Letter:
         receipt=form.has("accuse"),
         answers=form.number("repond"),
         forwards=numbers(form.text("transfere")),
+        box=form.number("boite"),
         quotes=form.has("citation"),
         draft=form.number("brouillon"),
         key=form.text("cle")[:64],

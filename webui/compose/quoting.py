@@ -5,17 +5,16 @@ quick and what other programs wrote does not come apart in an editor. "Modifier 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
 
 from mailserver.errors import Refused
 from mailserver.mime import Part
 from mailserver.mime.compose import Attachment
 from mailserver.mime.replies import quote
-from mailserver.store import webmail
-from mailserver.store.webmail import Stored
-from webui.compose import drafts
+from webui.compose import sources
 from webui.compose.letters import Letter, Quoted
+from webui.compose.sources import Source
 from webui.effort import computed
 from webui.reader import htmlview, plaintext, reading
 from webui.visit import Services, Visit
@@ -26,18 +25,9 @@ PICTURE_OCTETS = 2 * 1024 * 1024
 """Of one picture that is quoted along."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The quoted message."""
-
-    stored: Stored
-    octets: bytes
-    root: Part
-
-
 async def quoted(services: Services, visit: Visit, letter: Letter) -> Quoted | None:
     """What the letter quotes; None: nothing, or the message is not there any more."""
-    source = await _source(services, visit, letter.source, whole=bool(letter.html))
+    source = await _source(services, visit, letter)
     if source is None:
         return None
     return await computed(plaintext.weight(source.root), _quoted, visit, letter, source)
@@ -63,16 +53,14 @@ async def imported(services: Services, visit: Visit, letter: Letter) -> tuple[Le
     return replace(letter, quotes=False, text=text, html=html), found.pictures
 
 
-async def _source(services: Services, visit: Visit, content_id: int, *, whole: bool) -> Source | None:
-    if not content_id:
+async def _source(services: Services, visit: Visit, letter: Letter) -> Source | None:
+    if not letter.source:
         return None
-    upto = None if whole else reading.TEXT_OCTETS
+    upto = None if letter.html else reading.TEXT_OCTETS
     try:
-        stored = await services.store.read(webmail.stored, visit.account_id, content_id)
-        octets, root = await drafts.message(services, visit, content_id, upto=upto)
+        return await sources.message(services, visit, letter.source, letter.box, upto=upto)
     except Refused:
         return None
-    return Source(stored, octets, root)
 
 
 def _quoted(visit: Visit, letter: Letter, source: Source) -> Quoted:

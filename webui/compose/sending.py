@@ -16,13 +16,14 @@ from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from mailserver.rules import Denied
 from mailserver.store import blobs, messages, outbox, sessions, webmail
+from mailserver.store.access import boxes
 from mailserver.store.outbox import Terms
 from mailserver.store.spool import Notify
 from webui.announcing import done
 from webui.compose import drafts, identities, letterpage, quoting
 from webui.compose.checking import doubts
 from webui.compose.drafts import kept
-from webui.compose.letters import Letter, listed
+from webui.compose.letters import USUAL, Letter, listed
 from webui.compose.recipients import Field, merged, refusal_text, spoken
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect
@@ -132,7 +133,8 @@ async def _hold(
     if due:
         return redirect(visit, f"{visit.base}/envois", **done("programme"))
     if undo:
-        return redirect(visit, f"{visit.base}/", **done("part", undo), envoi=number, brouillon=letter.draft)
+        said = done(await _with_copy(services, visit, letter, "part"), undo)
+        return redirect(visit, await _home(services, visit, letter), **said, envoi=number, brouillon=letter.draft)
     await services.outbox.depart(number, tell=False)
     return await _sent_already(services, visit, letter, attachments)
 
@@ -145,6 +147,8 @@ async def _prepared(
     final = replace(letter, to=shown["a"], cc=shown["cc"], bcc=shown["cci"])
     sender = await identities.correspondent(services, visit, letter)
     quoted = await quoting.quoted(services, visit, letter)
+    if quoted is None and letter.box and letter.source:
+        raise Refused(Reason.NOT_FOUND, "the original")
     octets = await drafts.written(services, visit, final, attachments, sender, quoted, draft=False)
     if len(octets) > services.settings.limits.message_size:
         raise Refused(Reason.TOO_BIG)
@@ -156,6 +160,7 @@ async def _prepared(
         notify=int(Notify.SUCCESS | Notify.FAILURE | Notify.DELAY) if letter.delivery else 0,
         answers=letter.answers,
         forwards=letter.forwards,
+        box=letter.box,
     )
     # The date is the first field, on a line of its own: it is written when the letter leaves.
     return terms, octets.partition(b"\r\n")[2]
@@ -182,12 +187,33 @@ async def _sent_already(
         left = max(1, waiting.due - int(services.clock.now()))
         if waiting.planned:
             return redirect(visit, f"{visit.base}/envois", **done("programme"))
-        return redirect(visit, f"{visit.base}/", **done("part", left), envoi=waiting.id, brouillon=waiting.draft_id)
+        said = done(await _with_copy(services, visit, letter, "part"), left)
+        home = await _home(services, visit, letter)
+        return redirect(visit, home, **said, envoi=waiting.id, brouillon=waiting.draft_id)
     if await services.store.read(sessions.finished, mine, visit.account_id):
         await _forget_copy(services, visit, letter)
-        return redirect(visit, f"{visit.base}/", **done("envoye"))
+        said = done(await _with_copy(services, visit, letter, "envoye"))
+        return redirect(visit, await _home(services, visit, letter), **said)
     fault = visit._("Le message n’a pas été envoyé. Votre brouillon est gardé.")
     return await letterpage.answer(services, visit, letter, attachments, faults=[fault], status=409)
+
+
+async def _home(services: Services, visit: Visit, letter: Letter) -> str:
+    """Where one is when a letter has gone: in the mailbox of others that it was begun in, else at one's own."""
+    try:
+        await identities.answering(services, visit, letter.box)
+    except Refused:
+        return f"{visit.base}/"
+    return f"{visit.base}/dossier/{letter.box}" if letter.box else f"{visit.base}/"
+
+
+async def _with_copy(services: Services, visit: Visit, letter: Letter, word: str) -> str:
+    """What is announced: in the name of a functional box, also where the copy is."""
+    viewer = await services.sharing.viewer(visit.principal)
+    keeps = (await services.store.read(boxes.copies, viewer)).get(letter.sender)
+    if keeps is None or letter.copy != USUAL:
+        return word
+    return f"{word}-boite" if keeps else f"{word}-soi"
 
 
 async def _forget_copy(services: Services, visit: Visit, letter: Letter) -> None:
@@ -208,6 +234,9 @@ def refused(visit: Visit, refusal: Refused) -> str:
         Reason.SENDER_NOT_OWNED: _("Vous ne pouvez pas écrire avec cette adresse."),
         Reason.FORBIDDEN: _("Vous ne pouvez pas écrire avec cette adresse."),
         Reason.LIMIT: _("Trop de messages attendent déjà de partir."),
+        Reason.NOT_FOUND: _(
+            "Vous n’avez plus accès au message d’origine : il n’est plus cité. Relisez votre message, puis envoyez-le."
+        ),
         Reason.INVALID: _("Indiquez une date et une heure à venir, dans l’année."),
     }
     if refusal.reason in (Reason.NO_SUCH_RECIPIENT, Reason.OVER_QUOTA):

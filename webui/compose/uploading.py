@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from webui import headers
-from webui.compose import drafts, enclosing, letterpage, letters, writing
+from webui.compose import drafts, enclosing, letterpage, letters, sources, writing
 from webui.compose.drafts import keep, kept
 from webui.compose.letters import Letter, from_form
 from webui.reader import reading
@@ -98,9 +98,9 @@ async def _refusal(services: Services, visit: Visit, letter: Letter, refusal: Re
 async def picture(services: Services, visit: Visit) -> Response:
     """GET /ecrire/{draft}/image?cid=: a picture that the text of a draft shows."""
     wanted = visit.query("cid")
-    octets, root = await drafts.message(services, visit, int(visit.request.path_params["draft"]))
-    part = next((one for one in root.walk() if wanted and one.content_id == wanted and one.number), None)
-    content = part.content(octets) if part is not None and part.size <= 2 * reading.INLINE_OCTETS else b""
+    source = await sources.message(services, visit, int(visit.request.path_params["draft"]))
+    part = next((one for one in source.root.walk() if wanted and one.content_id == wanted and one.number), None)
+    content = part.content(source.octets) if part is not None and part.size <= 2 * reading.INLINE_OCTETS else b""
     if part is None or part.type not in headers.INLINE_TYPES or not content:
         raise Refused(Reason.NOT_FOUND)
     return Response(content, headers=headers.shown_image(visit.secure, part.type))

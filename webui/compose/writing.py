@@ -44,7 +44,11 @@ async def post(services: Services, visit: Visit) -> Response:
     if action.startswith("retirer:"):
         before = enclosing.without(before, action.removeprefix("retirer:"))
     letter, more = await _changed(services, visit, letter, action)
-    attachments = enclosing.pruned(letter, [*before, *await enclosing.added(services, visit, letter), *more])
+    try:
+        added = await enclosing.added(services, visit, letter)
+    except Refused:
+        return await _gone(services, visit, letter, before)
+    attachments = enclosing.pruned(letter, [*before, *added, *more])
     if sum(len(one.octets) for one in attachments) > services.attachment_octets or visit.form.oversize:
         return await _too_big(services, visit, letter, before)
     try:
@@ -109,6 +113,13 @@ async def _too_big(services: Services, visit: Visit, letter: Letter, before: Seq
     }
     letter = await keep(services, visit, letter, before)
     return await letterpage.answer(services, visit, letter, before, faults=[fault], status=413)
+
+
+async def _gone(services: Services, visit: Visit, letter: Letter, before: Sequence[Attachment]) -> Response:
+    """What was to be taken along is not to be had any more: the text is kept, and nothing is sent without it."""
+    fault = visit._("Le message d’origine n’est plus accessible : ses pièces jointes n’ont pas été ajoutées.")
+    letter = await keep(services, visit, letter, before)
+    return await letterpage.answer(services, visit, letter, before, faults=[fault], status=422)
 
 
 async def other_version(services: Services, visit: Visit, letter: Letter) -> int:

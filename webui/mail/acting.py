@@ -153,7 +153,7 @@ async def _target(services: Services, visit: Visit, order: Order, action: str) -
     if action == "deplacer":
         return visit.form.number("vers"), ((), ())
     if action == "desirable":
-        inbox = await services.store.read(mailboxes.get, visit.account_id, mailboxes.INBOX)
+        inbox = await services.store.read(handling.bin_of, order.viewer, order.box_id, "")
         return inbox.id, (["$NotJunk"], ["$Junk"])
     if action not in _USES:
         raise BadSyntax("No such action")
@@ -213,10 +213,9 @@ _ALONE: dict[str, _Handler] = {"copier": _copy, "reporter": _put_off, "masquer":
 async def _forward(services: Services, visit: Visit, order: Order) -> Response:
     """To a new letter that carries the messages as attachments."""
     owner, uids = await services.store.read(handling.chosen_messages, order.viewer, order.box_id, order.chosen)
-    if owner != visit.account_id:
-        raise Refused(Reason.CANNOT)
     lines = await services.store.read(webmail.lines, order.box_id, uids[:MAX_FORWARDED])
-    return redirect(visit, f"{visit.base}/ecrire", joindre=",".join(str(line.id) for line in lines))
+    box = 0 if owner == visit.account_id else order.box_id
+    return redirect(visit, f"{visit.base}/ecrire", joindre=",".join(str(line.id) for line in lines), boite=box)
 
 
 async def _erase(services: Services, visit: Visit, order: Order) -> Response:
@@ -229,10 +228,8 @@ async def _erase(services: Services, visit: Visit, order: Order) -> Response:
         count = await _all(step)
         return redirect(visit, return_address(visit, order.box_id), **done("effacer", count))
     viewer, box_id = order.viewer, order.box_id
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    shared = await services.store.read(access.listing, viewer)
     lines, count = await services.store.read(_to_erase, viewer, box_id, order.chosen)
-    around = surround(visit, boxes, box_id, shared=shared)
+    around = await surroundings(services, visit, box_id)
     view = visit.form.text("vue") if order.chosen.everything is not None else ""
     page = ErasePage(around, around.folder(box_id), lines, visit.form.text("retour"), count, view=view)
     return services.pages.answer(visit, "mail/erase.html", page)
@@ -338,7 +335,7 @@ def return_address(visit: Visit, box_id: int) -> str:
     base = visit.base
     if back.startswith("recherche?"):
         return f"{base}/{_plain(back)}"
-    if back.startswith("message/") and visit.form.text("faire") in ("suivre", "plussuivre"):
+    if back.startswith(("message/", "partage/")) and visit.form.text("faire") in ("suivre", "plussuivre"):
         return f"{base}/{_plain(back)}"
     if "=" in back and "/" not in back:
         return f"{base}/dossier/{box_id}?{_plain(back)}"

@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from mailserver.errors import Refused
 from mailserver.folding import strip_marks
-from mailserver.store import mailboxes, searches, webmail
-from mailserver.store.searches import Search
-from mailserver.store.webmail import Edge, Found, Group
+from mailserver.store import searches, webmail
+from mailserver.store.access import Viewer
+from mailserver.store.searches import EVERYWHERE, OTHERS, Search
+from mailserver.store.webmail import Edge, Found, Group, Scope
 from webui.announcing import done
 from webui.forms import positive
-from webui.frame import Frame, query_string, surround
+from webui.frame import Frame, query_string, surround, surroundings
 from webui.mail.labels import keywords
 from webui.mail.listing import BoxView, box_view
 from webui.mail.marking import mark
@@ -27,6 +28,9 @@ SECONDS = 2.0
 """After which a search says what it has found and where it can go on."""
 AROUND = 70
 """Characters shown on either side of a word."""
+MAX_UNSEARCHED = 50
+"""Folders offered one by one where the time did not last."""
+SCOPES = {0: Scope.OWN, OTHERS: Scope.OTHERS, EVERYWHERE: Scope.EVERYWHERE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class SearchPage:
     frame: Frame
     query: str
     folder: int
+    """Where it is searched: a mailbox, or one of `SCOPES`."""
     form: Mapping[str, str]
     results: Sequence[Results] = ()
     summary: str = ""
@@ -74,33 +79,40 @@ async def show(services: Services, visit: Visit) -> Response:
     """GET /recherche: by the field (`q`), or by the form beside it."""
     typed = _typed(visit)
     query = parse(typed, keywords(visit))
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
-    around = surround(visit, boxes, query=typed)
-    box_id = positive(visit.query("d")) or _named(around, query.folder)
+    around = await surroundings(services, visit, query=typed)
+    box_id = _where(visit.query("d")) or _named(around, query.folder)
     recent = await services.store.read(searches.recent, visit.account_id) if visit.preferences.remember_searches else ()
     if query.is_empty:
         page = SearchPage(around, typed, box_id, described(typed), recent=recent)
         return services.pages.answer(visit, "mail/search.html", page)
     before, below = _edge(visit.query("avant")), positive(visit.query("sous"))
-    found = await _find(services, visit, query, box_id, before, below)
+    viewer = await services.sharing.viewer(visit.principal)
+    found = await _find(services, viewer, query, box_id, visit.preferences.page_size, before, below)
     first = before is None and not below
     if first and visit.preferences.remember_searches:
         await services.store.write(searches.made, visit.account_id, typed, box_id)
-    excerpts = await _excerpts(services, visit, query, found)
+    excerpts = await _excerpts(services, viewer, query, found)
+    around = surround(visit, found.boxes, query=typed, shared=found.shared)
     page = SearchPage(
-        surround(visit, found.boxes, query=typed),
+        around,
         typed,
         box_id,
         described(typed),
         [_results(visit, around, typed, box_id, group, query, excerpts) for group in _in_order(around, found)],
         _summary(visit, found),
-        [(around.folder(box.id).path, query_string(q=typed, d=box.id)) for box in found.unsearched],
+        [(around.folder(box.id).path, query_string(q=typed, d=box.id)) for box in found.unsearched[:MAX_UNSEARCHED]],
         searched=True,
         first=first,
         recent=recent,
         saved=next((one for one in visit.searches if (one.words, one.mailbox_id) == (typed, box_id)), None),
     )
     return services.pages.answer(visit, "mail/search.html", page)
+
+
+def _where(text: str) -> int:
+    """The mailbox or the scope that an address or a form names; 0: one's own folders."""
+    scopes = {str(scope): scope for scope in SCOPES}
+    return scopes.get(text) or positive(text)
 
 
 def _typed(visit: Visit) -> str:
@@ -110,7 +122,7 @@ def _typed(visit: Visit) -> str:
 def _named(around: Frame, name: str) -> int:
     """The folder a search names, by the title people see or its path."""
     wanted = _folded(name)
-    named = (folder for folder in around.folders if wanted in (_folded(folder.title), _folded(folder.path)))
+    named = (folder for folder in around.all_folders if wanted in (_folded(folder.title), _folded(folder.path)))
     return next((folder.id for folder in named), 0) if wanted else 0
 
 
@@ -124,7 +136,9 @@ def _edge(text: str) -> Edge | None:
     return Edge(positive(date), positive(uid)) if positive(uid) else None
 
 
-async def _find(services: Services, visit: Visit, query: Query, box_id: int, before: Edge | None, below: int) -> Found:
+async def _find(
+    services: Services, viewer: Viewer, query: Query, box_id: int, size: int, before: Edge | None, below: int
+) -> Found:
     """Ask the store, in the threads of what takes long."""
     store, clock = services.store, services.clock
     until = clock.monotonic() + SECONDS
@@ -132,16 +146,21 @@ async def _find(services: Services, visit: Visit, query: Query, box_id: int, bef
     def enough() -> bool:
         return clock.monotonic() > until
 
-    account = visit.account_id
-    if not box_id:
+    if box_id in SCOPES:
         return await store.ponder(
-            account, webmail.find, account, query.criterion, GROUP_SIZE, enough, folder=store.blobs
+            viewer.account_id,
+            webmail.find,
+            viewer,
+            SCOPES[box_id],
+            query.criterion,
+            GROUP_SIZE,
+            enough,
+            folder=store.blobs,
         )
-    size = visit.preferences.page_size
     return await store.ponder(
-        account,
+        viewer.account_id,
         webmail.find_in,
-        account,
+        viewer,
         box_id,
         query.criterion,
         size,
@@ -152,16 +171,18 @@ async def _find(services: Services, visit: Visit, query: Query, box_id: int, bef
     )
 
 
-async def _excerpts(services: Services, visit: Visit, query: Query, found: Found) -> Mapping[int, str]:
+async def _excerpts(services: Services, viewer: Viewer, query: Query, found: Found) -> Mapping[int, str]:
     shown = [line for group in found.groups for line in group.lines]
     if not query.words or not shown:
         return {}
-    account, store = visit.account_id, services.store
-    return await store.ponder(account, webmail.excerpts, account, shown, query.words, AROUND, folder=store.blobs)
+    store = services.store
+    return await store.ponder(
+        viewer.account_id, webmail.excerpts, viewer, shown, query.words, AROUND, folder=store.blobs
+    )
 
 
 def _in_order(around: Frame, found: Found) -> list[Group]:
-    order = {folder.id: place for place, folder in enumerate(around.folders)}
+    order = {folder.id: place for place, folder in enumerate(around.all_folders)}
     groups = [group for group in found.groups if group.box.id in order]
     return sorted(groups, key=lambda group: order[group.box.id])
 
@@ -200,7 +221,7 @@ def _summary(visit: Visit, found: Found) -> str:
 async def keep(services: Services, visit: Visit) -> Response:
     """POST /recherche/garder: save this search beside the folders, or forget one, or all the last ones."""
     form, account = visit.form, visit.account_id
-    typed, box_id = form.text("q")[:MAX_QUERY].strip(), form.number("d")
+    typed, box_id = form.text("q")[:MAX_QUERY].strip(), _where(form.text("d"))
     back = f"{visit.base}/recherche"
     if form.has("oublier"):
         await services.store.write(searches.forget, account, form.number("oublier"))

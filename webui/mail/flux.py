@@ -1,7 +1,8 @@
 """News for the browser: counts of the folders, as a stream of events (WHATWG HTML, Server-sent events).
 
 A stream carries no mail: only how many messages each folder shows as new, and its next UID. Its first event is all of
-that, unless the browser has seen just this state (`Last-Event-ID`); then come the folders that moved. Streams are few:
+that, unless the browser has seen just this state (`Last-Event-ID`); then come the folders that moved, also those that
+others share; who has reached a mailbox since is told with the next sign of life. Streams are few:
 one a browser (the pages see to that), `PER_ACCOUNT` an account, a part of the connections in all.
 """
 
@@ -9,16 +10,17 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from starlette.responses import Response, StreamingResponse
 
+from mailserver.changes import Changes
 from mailserver.errors import Temporary
 from mailserver.identity import State
-from mailserver.store import mailboxes, sessions
+from mailserver.store import sessions
 from webui import frame, headers
 from webui.visit import Services, Visit
 
@@ -45,6 +47,8 @@ class _Told:
 
     boxes: Boxes
     name: str
+    owners: frozenset[int] = frozenset()
+    """Whose mailboxes they are."""
 
 
 class Flux:
@@ -83,7 +87,8 @@ class Flux:
         account_id = visit.account_id
         if self._is_full(account_id):  # of many that were let in at the same moment, the last ones end at once
             return
-        unsubscribe = services.store.changes.subscribe("account", account_id, moved.set)
+        watched = _Watched(services.store.changes, moved.set)
+        watched.only({account_id})
         self._open[account_id] += 1
         gone = asyncio.ensure_future(_gone(visit))
         began = looked = services.clock.monotonic()
@@ -101,9 +106,10 @@ class Flux:
                     looked = services.clock.monotonic()
                 if not news_came:
                     yield ": \n\n"
-                    continue
                 moved.clear()
                 told = await _look(services, visit)
+                if watched.only({account_id, *told.owners}):
+                    moved.set()  # what happened there between the two lines is not lost
                 news = {id_: box for id_, box in told.boxes.items() if known.boxes.get(id_) != box}
                 if told.name != known.name and news:
                     yield _event("dossiers", news, told.name)
@@ -113,7 +119,7 @@ class Flux:
             log.warning("stream ends: the store is out of reach", account=account_id)
         finally:
             gone.cancel()
-            unsubscribe()
+            watched.only(())
             self._open[account_id] -= 1
             if not self._open[account_id]:
                 del self._open[account_id]
@@ -129,6 +135,25 @@ class Flux:
         return moved.is_set() and not self._stopping.is_set() and not gone.done()
 
 
+class _Watched:
+    """The accounts whose changes a stream hears of: one's own, and whose mailboxes one reaches at the moment."""
+
+    def __init__(self, changes: Changes, callback: Callable[[], None]) -> None:
+        self._changes = changes
+        self._callback = callback
+        self._ends: dict[int, Callable[[], None]] = {}
+
+    def only(self, accounts: Iterable[int]) -> bool:
+        """Hear of these and no others; True when some are new."""
+        wanted = set(accounts)
+        for account_id in self._ends.keys() - wanted:
+            self._ends.pop(account_id)()
+        new = wanted - self._ends.keys()
+        for account_id in new:
+            self._ends[account_id] = self._changes.subscribe("account", account_id, self._callback)
+        return bool(new)
+
+
 async def _gone(visit: Visit) -> None:
     """Returns when the browser has closed the connection: nothing that is sent would say so."""
     while (await visit.request.receive())["type"] != "http.disconnect":
@@ -136,13 +161,16 @@ async def _gone(visit: Visit) -> None:
 
 
 async def _look(services: Services, visit: Visit) -> _Told:
-    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    viewer = await services.sharing.viewer(visit.principal)
+    own, shared = await services.store.read(frame.reached, viewer)
+    boxes = [*own, *(reach.box for reach in shared)]
     shown: dict[str, dict[str, int | str]] = {}
     for box in boxes:
         folder = frame.folder(visit, box, 0)
         shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext}
     text = json.dumps(shown, sort_keys=True)
-    return _Told(shown, hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
+    name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return _Told(shown, name, frozenset(reach.box.account_id for reach in shared))
 
 
 async def _is_open(services: Services, visit: Visit) -> bool:

@@ -1,16 +1,19 @@
 """A folder's messages in the simplified interface, page by page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from mailserver.store import webmail
+from mailserver.store import access, webmail
+from mailserver.store.access import Reach, Viewer
+from mailserver.store.statements import Tx
 from mailserver.store.webmail import Edge, Line, Page
 from webui import frame
 from webui.forms import positive
-from webui.frame import DRAFTS, Folder, Frame, query_string, surround
+from webui.frame import Folder, Frame, query_string, reached, surround
 from webui.mail import maillist
+from webui.mail.offers import offered, opening
 from webui.rendering import redirect
 from webui.visit import COMPLETE, Services, Visit
 
@@ -31,6 +34,8 @@ class BoxView:
     """Where an action returns to: parameters of this page."""
     lines: Sequence[Line]
     targets: Sequence[Folder]
+    offers: frozenset[str]
+    """What may be done (`webui.mail.offers`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,18 @@ class ListPage:
 
 def box_view(visit: Visit, around: Frame, folder: Folder, lines: Sequence[Line], caption: str, back: str) -> BoxView:
     """A folder's messages for `mail/rows.html`."""
-    opening = f"{visit.base}/ecrire/" if folder.use == DRAFTS else f"{visit.base}/message/"
-    targets = [other for other in around.folders if other.id != folder.id and other.use != DRAFTS]
     return BoxView(
-        folder.id, folder.title, folder.icon, folder.use, folder.outgoing, opening, caption, back, lines, targets
+        folder.id,
+        folder.title,
+        folder.icon,
+        folder.use,
+        folder.outgoing,
+        opening(visit, folder),
+        caption,
+        back,
+        lines,
+        around.targets(folder),
+        offered(around, folder),
     )
 
 
@@ -64,15 +77,28 @@ async def show(services: Services, visit: Visit) -> Response:
     box_id = int(visit.request.path_params.get("box", 0))
     before, after = _edge(visit.query("avant")), _edge(visit.query("apres"))
     size = visit.preferences.page_size
-    found = await services.store.read(webmail.page, visit.account_id, box_id, size, before=before, after=after)
+    viewer = await services.sharing.viewer(visit.principal)
+    found, shared = await services.store.read(_find, viewer, box_id, size, before, after)
     if (before or after) and not found.lines:
         return redirect(visit, f"{visit.base}/dossier/{found.box.id}")
-    return services.pages.answer(visit, "mail/list.html", list_page(visit, found))
+    return services.pages.answer(visit, "mail/list.html", list_page(visit, found, shared))
 
 
-def list_page(visit: Visit, found: Page) -> ListPage:
+def _find(
+    tx: Tx, viewer: Viewer, box_id: int, size: int, before: Edge | None, after: Edge | None
+) -> tuple[Page, list[Reach]]:
+    """A page of a mailbox, also of one that others share, with one's own mailboxes around it."""
+    boxes, shared = reached(tx, viewer)
+    owner = viewer.account_id
+    if any(one.box.id == box_id for one in shared):
+        owner, _ = access.require(tx, viewer, box_id, "r")
+    page = webmail.page(tx, owner, box_id, size, before=before, after=after)
+    return replace(page, boxes=boxes), shared
+
+
+def list_page(visit: Visit, found: Page, shared: Sequence[Reach]) -> ListPage:
     """A page of messages with its links to newer and older ones."""
-    around = surround(visit, found.boxes, found.box.id)
+    around = surround(visit, found.boxes, found.box.id, shared=shared)
     folder = around.folder(found.box.id)
     lines, size = found.lines, visit.preferences.page_size
     first = _first_number(visit, found)
@@ -93,7 +119,7 @@ def list_page(visit: Visit, found: Page) -> ListPage:
         every,
         here if every else "&".join(filter(None, (here, "tout=1"))),
         visit._("Liste de %(time)s") % {"time": visit.language.clock_time(visit.now)},
-        folder.use in (frame.TRASH, frame.JUNK) and found.box.messages > 0,
+        not folder.foreign and folder.use in (frame.TRASH, frame.JUNK) and found.box.messages > 0,
     )
 
 

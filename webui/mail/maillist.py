@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from mailserver.store import access, later, mailboxes, webmail
-from mailserver.store.access import Reach, Rights, Viewer
+from mailserver.store.access import Reach, Viewer
 from mailserver.store.flags import names
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.statements import Tx
 from mailserver.store.webmail import Item, Listed, Sort, View
 from webui import frame
-from webui.frame import DRAFTS, Folder, Frame, surround
+from webui.frame import Folder, Frame, reached, surround
 from webui.mail import moments, views
+from webui.mail.offers import offered, opening
 from webui.mail.views import FILTERS, Asked
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -79,9 +80,8 @@ class MailboxPage:
     targets: Sequence[Folder]
     labels: Sequence[Label]
     moments: Sequence[tuple[str, str]]
-    may: frozenset[str]
-    """Rights on the mailbox (RFC 4314)."""
-    own: bool
+    offers: frozenset[str]
+    """What may be done (`webui.mail.offers`)."""
     waits: bool
     """The mailbox of what was put off."""
     next_uid: int
@@ -97,7 +97,6 @@ class _Found:
     boxes: list[Mailbox]
     shared: list[Reach]
     box: Mailbox
-    rights: Rights
     keywords: tuple[str, ...]
     listed: Listed
     wakes: dict[int, int]
@@ -115,8 +114,7 @@ async def show(services: Services, visit: Visit) -> Response:
 
 
 def _find(tx: Tx, viewer: Viewer, box_id: int, wanted: Asked, visit: Visit, domain: str) -> _Found:
-    boxes = mailboxes.listing(tx, viewer.account_id)
-    shared = access.listing(tx, viewer)
+    boxes, shared = reached(tx, viewer)
     reach = next((one for one in shared if box_id and one.box.id == box_id), None)
     box = reach.box if reach else webmail.pick(boxes, box_id)
     if reach:
@@ -127,7 +125,7 @@ def _find(tx: Tx, viewer: Viewer, box_id: int, wanted: Asked, visit: Visit, doma
     uids = [item.line.uid for item in listed.items]
     wakes = later.wakes(tx, viewer.account_id, box.id, uids) if box.name == later.PLACE else {}
     keywords = mailboxes.keywords(tx, box.id)
-    return _Found(boxes, shared, box, reach.rights if reach else access.ALL, keywords, listed, wakes)
+    return _Found(boxes, shared, box, keywords, listed, wakes)
 
 
 def _view(visit: Visit, box: Mailbox, wanted: Asked, domain: str) -> View:
@@ -141,7 +139,7 @@ def _page(visit: Visit, found: _Found, wanted: Asked) -> MailboxPage:
     first = (wanted.page - 1) * size + 1
     last = first + len(found.listed.items) - 1
     known = {label.keyword.casefold(): label for label in labels(visit)}
-    own = found.box.account_id == visit.account_id
+    own = not folder.foreign
     every = visit.query("tout") == "1"
     here = wanted.query()
     return MailboxPage(
@@ -159,22 +157,15 @@ def _page(visit: Visit, found: _Found, wanted: Asked) -> MailboxPage:
         bool(wanted.filters or wanted.tag),
         every,
         here if every else f"{here}&tout=1",
-        [one for one in (*around.folders, *around.shared) if one.id != folder.id and one.use != DRAFTS and one.open],
+        around.targets(folder),
         list(known.values()),
         moments.choices(visit.language, visit.now) if own else (),
-        found.rights,
-        own,
+        offered(around, folder),
         found.box.name == later.PLACE and own,
         found.box.uidnext,
         own and folder.use in (frame.TRASH, frame.JUNK) and found.box.messages > 0,
-        _opening(visit, folder, own),
+        opening(visit, folder),
     )
-
-
-def _opening(visit: Visit, folder: Folder, own: bool) -> str:
-    if not own:
-        return f"{visit.base}/partage/{folder.id}/"
-    return f"{visit.base}/ecrire/" if folder.use == DRAFTS else f"{visit.base}/message/"
 
 
 def labels(visit: Visit) -> list[Label]:

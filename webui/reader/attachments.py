@@ -10,11 +10,11 @@ from starlette.responses import Response, StreamingResponse
 
 from mailserver.errors import Reason, Refused
 from mailserver.mime import Part, unpack
-from mailserver.store.webmail import Stored
 from webui import headers, plain, raster
 from webui.effort import computed
-from webui.frame import Frame, surround
+from webui.frame import Frame, surroundings
 from webui.reader import reading
+from webui.reader.place import Place, place
 from webui.visit import Services, Visit
 
 MAX_TEXT = 300_000
@@ -32,7 +32,7 @@ class PreviewPage:
     """An attachment, and those beside it."""
 
     frame: Frame
-    message: Stored
+    place: Place
     piece: reading.Piece
     kind: str
     """`image`, `pdf`, `texte`; empty when it is not what it says and cannot be shown."""
@@ -45,21 +45,20 @@ async def preview(services: Services, visit: Visit) -> Response:
     found, octets = await reading.load(services, visit)
     root = unpack(found.parts)
     all_pieces = [piece for piece in reading.pieces(root) if piece.preview]
-    place = next(
-        (at for at, piece in enumerate(all_pieces) if piece.number == visit.request.path_params["number"]), None
-    )
-    part = root.find(visit.request.path_params["number"])
-    if place is None or part is None:
+    number = visit.request.path_params["number"]
+    at = next((at for at, piece in enumerate(all_pieces) if piece.number == number), None)
+    part = root.find(number)
+    if at is None or part is None:
         raise Refused(Reason.NOT_FOUND)
-    piece = all_pieces[place]
+    piece = all_pieces[at]
     kind = piece.preview if await computed(part.size, _is_what_it_says, octets, part, piece.preview) else ""
     page = PreviewPage(
-        surround(visit, found.boxes, found.box.id),
-        found,
+        await surroundings(services, visit, found.box.id),
+        place(visit, found),
         piece,
         kind,
-        all_pieces[place - 1] if place else None,
-        all_pieces[place + 1] if place + 1 < len(all_pieces) else None,
+        all_pieces[at - 1] if at else None,
+        all_pieces[at + 1] if at + 1 < len(all_pieces) else None,
     )
     return services.pages.answer(visit, "mail/preview.html", page)
 

@@ -1,7 +1,7 @@
 """The rest of the conversation around a message: folded to a line each, or (`deplier=1`) as text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -10,8 +10,9 @@ from mailserver.store import webmail
 from mailserver.store.webmail import Line, Stored
 from webui import plain
 from webui.effort import computed
-from webui.frame import SENT, Folder, surround
-from webui.reader import plaintext
+from webui.frame import SENT, Folder, Frame, query_string
+from webui.mail.offers import opening
+from webui.reader import plaintext, reading
 from webui.visit import Services, Visit
 
 MAX_UNFOLDED = 20
@@ -28,6 +29,7 @@ class Turn:
     """One other message of the conversation."""
 
     line: Line
+    address: str
     sender: str
     preview: str
     folder: Folder
@@ -50,16 +52,18 @@ class Conversation:
         return len(self.above) + len(self.below) + 1
 
 
-async def around(services: Services, visit: Visit, found: Stored) -> Conversation:
-    """The conversation of a message; empty when the reader has turned conversations off."""
+async def around(services: Services, visit: Visit, found: Stored, frame: Frame) -> Conversation:
+    """The conversation of a message in the mailboxes of its owner that the reader may read; empty when they have turned
+    conversations off."""
     if not visit.preferences.conversations or not found.thread:
         return Conversation()
-    lines = await services.store.read(webmail.conversation, visit.account_id, found.thread)
-    folders = {folder.id: folder for folder in surround(visit, found.boxes).folders}
+    readable = [one for one in frame.all_folders if one.owner == found.box.account_id and "r" in one.rights]
+    folders = {folder.id: folder for folder in readable}
+    lines = await services.store.read(webmail.conversation, found.box.account_id, found.thread, folders.keys())
     unfold = visit.query("deplier") == "1"
     turns = [
         await _turn(services, visit, line, folders[line.mailbox_id], unfold=unfold and count < MAX_UNFOLDED)
-        for count, line in enumerate(line for line in lines if line.mailbox_id in folders)
+        for count, line in enumerate(lines)
         if line.id != found.id
     ]
     newer = [turn for turn in turns if (turn.line.date, turn.line.uid) > (found.date, found.uid)]
@@ -71,13 +75,12 @@ async def around(services: Services, visit: Visit, found: Stored) -> Conversatio
 
 async def _turn(services: Services, visit: Visit, line: Line, folder: Folder, *, unfold: bool) -> Turn:
     own = folder.use == SENT
-    sender = visit._("Vous") if own else plain.line(line.sender, 200)
-    turn = Turn(line, sender, plain.line(line.preview, 200), folder, own)
+    sender = visit._("Vous") if own and not folder.foreign else plain.line(line.sender, 200)
+    address = f"{opening(visit, folder)}{line.id}?{query_string(d=folder.id)}"
+    turn = Turn(line, address, sender, plain.line(line.preview, 200), folder, own)
     if not unfold:
         return turn
-    stored = await services.store.read(webmail.stored, visit.account_id, line.id)
-    blobs = services.settings.data / "blobs"
-    octets = await services.store.read(webmail.octets, visit.account_id, line.id, blobs, UNFOLDED_OCTETS)
+    stored, octets = await reading.load_from(services, visit, line.id, folder.id, upto=UNFOLDED_OCTETS)
     text = await computed(len(octets), plaintext.readable, octets, unpack(stored.parts))
     shown = plaintext.render(text[:MAX_UNFOLDED_TEXT], f"{visit.base}/ecrire?a=")
-    return Turn(line, sender, turn.preview, folder, own, shown, len(text) > MAX_UNFOLDED_TEXT)
+    return replace(turn, text=shown, cut=len(text) > MAX_UNFOLDED_TEXT)

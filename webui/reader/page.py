@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 from starlette.responses import Response
 
+from mailserver.errors import Reason, Refused
 from mailserver.mime import Part, replies, unpack
 from mailserver.store import acquaintances, webmail
 from mailserver.store.acquaintances import Acquaintance
 from mailserver.store.flags import SEEN
-from mailserver.store.webmail import Edge, Line, Stored
-from webui import frame
+from mailserver.store.webmail import Chosen, Edge, Line, Stored, handling
+from webui.compose import identities
 from webui.compose.letters import listed
 from webui.effort import computed
-from webui.frame import DRAFTS, JUNK, SENT, Folder, Frame, surround
+from webui.frame import DRAFTS, JUNK, SENT, Folder, Frame, surroundings
+from webui.mail.offers import offered
 from webui.reader import (
     badges,
     cautions,
@@ -31,6 +33,7 @@ from webui.reader import (
     unsubscribing,
 )
 from webui.reader.cautions import Evidence, Finding
+from webui.reader.place import Place, box_of, place
 from webui.reader.said import said
 from webui.rendering import redirect
 from webui.visit import COMPLETE, Services, Visit
@@ -66,6 +69,7 @@ class QuickReply:
 
     to: str
     subject: str
+    sender: str
     key: str
 
 
@@ -88,6 +92,9 @@ class ReadPage:
 
     frame: Frame
     folder: Folder
+    place: Place
+    offers: frozenset[str]
+    """What may be done (`webui.mail.offers`)."""
     message: Stored
     head: reading.Letterhead
     pieces: Sequence[reading.Piece]
@@ -101,16 +108,15 @@ class ReadPage:
     warnings: Sequence[Warned]
     badges: Sequence[badges.Badge]
     targets: Sequence[Folder]
-    list_query: str
     list_address: str
     reply: QuickReply
-    receipt: receipts.Note | None
-    invitation: invitations.Card | None
-    leaving: unsubscribing.Way | None
     conversation: conversations.Conversation
-    reports_phishing: bool
     said: str
     """What has just been done."""
+    receipt: receipts.Note | None = None
+    invitation: invitations.Card | None = None
+    leaving: unsubscribing.Way | None = None
+    reports_phishing: bool = False
     beside: Sequence[Line] = ()
     """The messages around it, in the complete interface."""
 
@@ -121,22 +127,36 @@ async def show(services: Services, visit: Visit) -> Response:
     `images=1` shows remote pictures this once.
     """
     found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS, neighbours=True)
-    if found.box.special_use == DRAFTS:
+    if found.box.special_use == DRAFTS and found.box.account_id == visit.account_id:
         return redirect(visit, f"{visit.base}/ecrire/{found.id}")
     if not found.flags & SEEN and "prefetch" not in visit.request.headers.get("sec-purpose", ""):
-        await services.store.write(webmail.flag, visit.account_id, found.box.id, [found.id], "+", ("\\Seen",))
-        found = await services.store.read(webmail.stored, visit.account_id, found.id, found.box.id, neighbours=True)
+        found = await _seen(services, visit, found)
     page = await _page(services, visit, found, octets)
     if visit.interface == COMPLETE and not visit.fragment:
         edge = Edge(found.date, found.uid)
-        beside = await services.store.read(webmail.around, visit.account_id, found.box.id, edge, BESIDE)
+        beside = await services.store.read(webmail.around, found.box.account_id, found.box.id, edge, BESIDE)
         page = replace(page, beside=beside)
     return services.pages.answer(visit, "mail/read.html", page)
 
 
+async def _seen(services: Services, visit: Visit, found: Stored) -> Stored:
+    """The message marked as read: for everybody there, by whoever may keep \\Seen (right "s")."""
+    viewer = await services.sharing.viewer(visit.principal)
+    try:
+        await services.store.write(handling.mark, viewer, found.box.id, Chosen((found.id,)), 0, "+", ("\\Seen",))
+    except Refused as refusal:
+        if refusal.reason is not Reason.FORBIDDEN:
+            raise
+        return found
+    return replace(found, flags=found.flags | SEEN)
+
+
 async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) -> ReadPage:
     root = unpack(found.parts)
+    at = place(visit, found)
     known = await services.store.read(acquaintances.acquaintance, visit.account_id, found.sender_address, found.id)
+    if at.foreign:  # whom the others know is not told
+        known = replace(known, first_time=False)
     _, formatted = plaintext.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     show_formatted = formatted is not None and wanted == "1"
@@ -145,15 +165,17 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
     through_us = show_formatted and (visit.query("images") == "1" or shown)
     remote = images.signed(services, visit) if through_us else htmlview.nowhere
     if show_formatted and formatted is not None:
-        inline = reading.inline(visit, found.id, root)
+        inline = reading.inline(visit, found, root)
         seen = await computed(formatted.size, _formatted, octets, formatted, inline, remote)
     else:
         seen = await computed(plaintext.weight(root), _plain, octets, root, f"{visit.base}/ecrire?a=")
-    around = surround(visit, found.boxes, found.box.id)
+    around = await surroundings(services, visit, found.box.id)
     folder = around.folder(found.box.id)
-    return ReadPage(
+    page = ReadPage(
         frame=around,
         folder=folder,
+        place=at,
+        offers=offered(around, folder),
         message=found,
         head=reading.letterhead(octets, root, found),
         pieces=reading.pieces(root),
@@ -161,20 +183,33 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
         seen=seen,
         has_formatted=formatted is not None,
         formatted=show_formatted,
-        pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, bool(found.sender_address)),
+        pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
         warnings=_warnings(services, visit, found, octets, root, seen, origin),
         badges=_badges(visit, found, origin, known),
-        targets=[other for other in around.folders if other.id != folder.id and other.use != DRAFTS],
-        list_query=frame.query_string(d=found.box.id),
+        targets=around.targets(folder),
         list_address=origin.list_address,
-        reply=_quick_reply(services, visit, octets, root),
-        receipt=await receipts.note(services, visit, found, octets, root),
-        invitation=await invitations.card(services, visit, found, octets, root),
-        leaving=unsubscribing.way(octets, root) if found.box.special_use not in (SENT, DRAFTS) else None,
-        conversation=await conversations.around(services, visit, found),
-        reports_phishing=bool(services.settings.web.phishing) and found.box.special_use != SENT,
+        reply=await _quick_reply(services, visit, octets, root),
+        conversation=await conversations.around(services, visit, found, around),
         said=said(visit),
     )
+    return page if at.foreign else await _personal(services, visit, page, octets, root)
+
+
+async def _personal(services: Services, visit: Visit, page: ReadPage, octets: bytes, root: Part) -> ReadPage:
+    """The page with what asks something of whoever the message came to: not of those who read along."""
+    found, sent = page.message, page.message.box.special_use == SENT
+    return replace(
+        page,
+        receipt=await receipts.note(services, visit, found, octets, root),
+        invitation=await invitations.card(services, visit, found, octets, root),
+        leaving=None if sent or found.box.special_use == DRAFTS else unsubscribing.way(octets, root),
+        reports_phishing=bool(services.settings.web.phishing) and not sent,
+    )
+
+
+def _lasting(at: Place, found: Stored) -> bool:
+    """Whether the pictures of the sender could be shown from now on: a choice about one's own mail."""
+    return bool(found.sender_address) and not at.foreign
 
 
 def _shows_pictures(visit: Visit, known: Acquaintance, origin: badges.Origin) -> bool:
@@ -238,9 +273,10 @@ def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquainta
     return badges.badges(origin, known.first_time, visit._)
 
 
-def _quick_reply(services: Services, visit: Visit, octets: bytes, root: Part) -> QuickReply:
-    answer = replies.reply(octets, root, visit.principal.owns)
-    return QuickReply(listed(answer.to), answer.subject, services.keys.new_token())
+async def _quick_reply(services: Services, visit: Visit, octets: bytes, root: Part) -> QuickReply:
+    author = await identities.answering(services, visit, box_of(visit))
+    answer = replies.reply(octets, root, author.owns)
+    return QuickReply(listed(answer.to), answer.subject, author.sender, services.keys.new_token())
 
 
 async def printable(services: Services, visit: Visit) -> Response:

@@ -19,6 +19,7 @@ from webui import headers, plain, raster
 from webui.effort import computed
 from webui.forms import positive
 from webui.reader import cautions, htmlview, images, plaintext
+from webui.reader.place import box_of, place
 from webui.visit import Services, Visit
 
 TEXT_OCTETS = 4 * 1024 * 1024
@@ -73,24 +74,26 @@ async def load(
 ) -> tuple[Stored, bytes]:
     """The message of the address and its octets (no more than the first `upto`). Raises Refused(NOT_FOUND).
 
-    An address that names the mailbox, too, may be about a message of somebody else (`webui.mail.abroad`).
+    An address that names the mailbox, too, may be about a message in a mailbox of others (`webui.reader.place`): then
+    also Refused(NO_SUCH_MAILBOX | FORBIDDEN).
     """
     content_id = int(visit.request.path_params["message"])
-    if (box := visit.request.path_params.get("box")) is not None:
-        return await _load_reached(services, visit, int(box), content_id, upto)
+    if box := box_of(visit):
+        return await load_from(services, visit, content_id, box, upto=upto)
     hint = positive(visit.query("d"))
     found = await services.store.read(webmail.stored, visit.account_id, content_id, hint, neighbours=neighbours)
     folder = services.settings.data / "blobs"
     return found, await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
 
 
-async def _load_reached(
-    services: Services, visit: Visit, box_id: int, content_id: int, upto: int | None
+async def load_from(
+    services: Services, visit: Visit, content_id: int, box_id: int, *, upto: int | None = None
 ) -> tuple[Stored, bytes]:
+    """The same of a message in a mailbox that the person may read. Raises as `load`."""
     viewer = await services.sharing.viewer(visit.principal)
-    found, _ = await services.store.read(handling.reached, viewer, box_id, content_id)
     folder = services.settings.data / "blobs"
-    return found, await services.store.read(webmail.octets, found.box.account_id, content_id, folder, upto)
+    found, octets, _ = await services.store.read(handling.read, viewer, box_id, content_id, folder, upto)
+    return found, octets
 
 
 def letterhead(octets: bytes, root: Part, found: Stored) -> Letterhead:
@@ -137,15 +140,13 @@ def preview_kind(part: Part) -> str:
     return "texte" if part.type in ("text/plain", "text/csv", "text/calendar", "text/markdown") else ""
 
 
-def inline(visit: Visit, message: int, root: Part) -> Callable[[str], str]:
+def inline(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:
     """Where the part that a `cid:` names is served; empty for a name that no part has."""
-    box = visit.request.path_params.get("box")
-    place = f"{visit.base}/piece/{message}" if box is None else f"{visit.base}/partage/{box}/{message}/piece"
     numbers = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
 
     def address(name: str) -> str:
         number = numbers.get(name)
-        return f"{place}/{number}?image=1" if number else ""
+        return f"{place(visit, found).file}{number}?image=1" if number else ""
 
     return address
 
@@ -163,7 +164,7 @@ async def body(services: Services, visit: Visit) -> Response:
     remote = images.signed(services, visit) if visit.query("images") == "1" else htmlview.nowhere
     text = 3 * htmlview.MAX_OCTETS
     source = await computed(formatted.size, formatted.text, octets, text)
-    cleaned = await computed(formatted.size, htmlview.clean, source, inline(visit, found.id, root), remote)
+    cleaned = await computed(formatted.size, htmlview.clean, source, inline(visit, found, root), remote)
     document = htmlview.document(cleaned.html, visit.language.code, visit._("Message mis en forme"))
     return services.pages.html(visit, document, policy=headers.BODY_POLICY)
 

@@ -32,6 +32,24 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
     ]
 
 
+def abroad(doors: Doors) -> Sequence[BaseRoute]:
+    """The same of a message in a mailbox of others, which its address names; without what is about one's own mail."""
+    visit = doors.visit
+    at = "/partage/{box:key}/{message:key}"
+    return [
+        Route(at, visit(page.show)),
+        Route(f"{at}/eml", visit(reading.eml)),
+        Route(f"{at}/source", visit(source.show)),
+        Route(f"{at}/entetes", visit(source.header)),
+        Route(f"{at}/imprimer", visit(page.printable)),
+        Route(f"{at}/pieces.zip", visit(attachments.archive)),
+        Route(f"{at}/apercu/{{number}}", visit(attachments.preview)),
+        Route(f"{at}/corps", visit(reading.body)),
+        Route(f"{at}/piece/{{number}}", visit(reading.piece)),
+        Route(f"{at}/piece/{{number}}/voir", visit(attachments.view)),
+    ]
+
+
 def shared(doors: Doors) -> Sequence[BaseRoute]:
     """What a signed address leads to, whichever interface wrote it."""
     return [Route(images.PATH, doors.visit(images.Pictures().show))]

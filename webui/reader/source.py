@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.mime import headers, unpack
-from mailserver.store.webmail import Stored
 from webui import plain
-from webui.frame import Frame, surround
+from webui.frame import Frame, surroundings
 from webui.reader import reading
+from webui.reader.place import Place, place
 from webui.visit import Services, Visit
 
 SOURCE_OCTETS = 256 * 1024
@@ -22,7 +22,7 @@ class SourcePage:
     """The message as octets, the beginning of it."""
 
     frame: Frame
-    message: Stored
+    place: Place
     subject: str
     source: str
     cut: bool
@@ -33,7 +33,7 @@ class HeaderPage:
     """The fields of the header in their order: names and decoded values."""
 
     frame: Frame
-    message: Stored
+    place: Place
     subject: str
     fields: Sequence[tuple[str, str]]
     cut: bool
@@ -43,8 +43,8 @@ async def show(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/source: header and body as they travelled."""
     found, octets = await reading.load(services, visit, upto=SOURCE_OCTETS)
     text = octets[:SOURCE_OCTETS].decode("utf-8", "replace").replace("\r\n", "\n")
-    around = surround(visit, found.boxes, found.box.id)
-    page = SourcePage(around, found, plain.line(found.subject), text, found.size > SOURCE_OCTETS)
+    around = await surroundings(services, visit, found.box.id)
+    page = SourcePage(around, place(visit, found), plain.line(found.subject), text, found.size > SOURCE_OCTETS)
     return services.pages.answer(visit, "mail/source.html", page)
 
 
@@ -59,6 +59,6 @@ async def header(services: Services, visit: Visit) -> Response:
         name = octets[one.start : one.value].split(b":")[0].decode("ascii", "replace").strip()
         value = headers.clean(headers.decode(octets[one.value : one.end]))
         fields.append((name, value[:MAX_VALUE]))
-    around = surround(visit, found.boxes, found.box.id)
-    page = HeaderPage(around, found, plain.line(found.subject), fields, len(fields) == MAX_FIELDS)
+    around = await surroundings(services, visit, found.box.id)
+    page = HeaderPage(around, place(visit, found), plain.line(found.subject), fields, len(fields) == MAX_FIELDS)
     return services.pages.answer(visit, "mail/header.html", page)

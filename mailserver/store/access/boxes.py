@@ -5,6 +5,8 @@ The box has an account that nobody can log in to: no entry, no password. Its hol
 of the roster (`rights.WORDS`); whoever is no longer on the roster reaches nothing from the next question on.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy import bindparam, insert, select, update
 
 from mailserver.errors import Reason, Refused
@@ -12,7 +14,7 @@ from mailserver.folding import fold_login
 from mailserver.identity import ListKind, State
 from mailserver.store import accounts, mailboxes
 from mailserver.store.access.acts import record
-from mailserver.store.access.reaching import Held, held_boxes
+from mailserver.store.access.reaching import held_boxes, require, rights_on
 from mailserver.store.access.rights import Viewer
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.schema.accounts import account
@@ -22,12 +24,19 @@ from mailserver.store.statements import Statement, Tx
 USUAL = "read write send"
 SEND = "send"
 """The word that lets a holder write in the box's name."""
+SENT = "\\Sent"
 
 _BOX = Statement(
     select(mailing_list.c.box_id).where(
         mailing_list.c.address == bindparam("address"), mailing_list.c.kind == ListKind.FUNCTION.value
     )
 )
+_ADDRESS = Statement(
+    select(mailing_list.c.address).where(
+        mailing_list.c.box_id == bindparam("box"), mailing_list.c.kind == ListKind.FUNCTION.value
+    )
+)
+_LOGIN = Statement(select(account.c.login).where(account.c.id == bindparam("account")))
 
 
 def ensure(tx: Tx, address: str) -> int:
@@ -70,8 +79,45 @@ def find(tx: Tx, address: str) -> int:
 
 def sendable(tx: Tx, account_id: int) -> dict[str, int]:
     """The boxes in whose name somebody may write today: address -> the box's account."""
-    held: list[Held] = held_boxes(tx, Viewer(account_id))
-    return {box.address: box.box_id for box in held if SEND in box.words}
+    return {box.address: box.box_id for box in held_boxes(tx, Viewer(account_id)) if SEND in box.words}
+
+
+def takes_copy(tx: Tx, viewer: Viewer, box_id: int) -> bool:
+    """Whether what somebody sends in a box's name is kept in its Sent: whether they may put something there."""
+    sent = mailboxes.by_use(tx, box_id, SENT)
+    if sent is not None:
+        return "i" in rights_on(tx, viewer, box_id, sent.id)
+    return any(box.box_id == box_id and "i" in box.rights for box in held_boxes(tx, viewer))
+
+
+def copies(tx: Tx, viewer: Viewer) -> dict[str, bool]:
+    """The boxes in whose name somebody may write today: address -> whether its Sent takes the copy."""
+    return {address: takes_copy(tx, viewer, box_id) for address, box_id in sendable(tx, viewer.account_id).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Somebody who reads in a mailbox of others and wants to write from there."""
+
+    owner: str
+    """Whose it is: a login, or the box's address."""
+    box: str
+    """The functional box's address; empty: it is a person's."""
+    sends: bool
+    """They may write in the box's name."""
+
+
+def standing(tx: Tx, viewer: Viewer, mailbox_id: int) -> Standing:
+    """In whose mailbox somebody reads, and whether they may write in its name.
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN).
+    """
+    owner, _ = require(tx, viewer, mailbox_id, "r")
+    row = tx.one(_ADDRESS, box=owner)
+    if row is not None:
+        return Standing(str(row[0]), str(row[0]), owner in sendable(tx, viewer.account_id).values())
+    known = tx.one(_LOGIN, account=owner)
+    return Standing(str(known[0]) if known else "", "", False)
 
 
 def sent(tx: Tx, account_id: int, box_ids: tuple[int, ...], name: str) -> None:

@@ -23,7 +23,7 @@ from mailserver.store.webmail.reading import (
     summaries,
     uids_of,
 )
-from mailserver.store.webmail.searching import Found, Group, excerpts, find, find_in
+from mailserver.store.webmail.searching import Found, Group, Scope, excerpts, find, find_in
 from mailserver.store.webmail.views import Item, Listed, Sort, View, listed
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Line",
     "Listed",
     "Page",
+    "Scope",
     "Sort",
     "Stored",
     "View",

@@ -1,5 +1,7 @@
 """The other messages of a conversation, in whatever folder they lie, the person's own answers among them."""
 
+from collections.abc import Collection
+
 from sqlalchemy import bindparam, select
 
 from mailserver.store.schema.mail import content, mailbox, message
@@ -20,12 +22,17 @@ _CONVERSATION = Statement(
 )
 
 
-def conversation(tx: Tx, account_id: int, thread: int) -> list[Line]:
-    """The messages of a conversation, newest first, each once; none for `thread` 0."""
+def conversation(tx: Tx, account_id: int, thread: int, within: Collection[int] | None = None) -> list[Line]:
+    """The messages of a conversation, newest first, each once; none for `thread` 0.
+
+    `within`: only those in these mailboxes of the account, which the caller has opened.
+    """
     if not thread:
         return []
     found: dict[int, Line] = {}
     for row in tx.all(_CONVERSATION, number=thread, account=account_id):
         line = Line(*row)
+        if within is not None and line.mailbox_id not in within:
+            continue
         found.setdefault(line.id, line)
     return list(found.values())

@@ -6,6 +6,7 @@ Rights are asked for in every unit (`store.access`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -19,7 +20,7 @@ from mailserver.store.schema.mail import content, message
 from mailserver.store.sessions import Undo
 from mailserver.store.statements import Tx
 from mailserver.store.webmail.choosing import BATCH, Chosen, next_uids
-from mailserver.store.webmail.reading import Stored, stored
+from mailserver.store.webmail.reading import Stored, octets, stored
 
 Marks = tuple[Sequence[str], Sequence[str]]
 """Flags to set and flags to clear."""
@@ -149,12 +150,20 @@ def reached(tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int) -> tuple[S
     return replace(found, boxes=[]), rights
 
 
+def read(
+    tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int, folder: Path, upto: int | None = None
+) -> tuple[Stored, bytes, Rights]:
+    """The same with its octets (no more than the first `upto`), on one snapshot. Raises as `reached`."""
+    found, rights = reached(tx, viewer, mailbox_id, content_id)
+    return found, octets(tx, found.box.account_id, content_id, folder, upto), rights
+
+
 def bin_of(tx: Tx, viewer: Viewer, mailbox_id: int, use: str) -> Mailbox:
-    """Where a mailbox's messages are put for a special use such as `\\Trash`: at its owner's, if one may put something
-    there, else at one's own. Raises Refused(NO_SUCH_MAILBOX)."""
+    """Where a mailbox's messages are put for a special use such as `\\Trash` ("": INBOX): at its owner's, if one may
+    put something there, else at one's own. Raises Refused(NO_SUCH_MAILBOX)."""
     owner, _ = access.require(tx, viewer, mailbox_id, "")
     for account_id in dict.fromkeys((owner, viewer.account_id)):
-        box = mailboxes.by_use(tx, account_id, use)
+        box = mailboxes.by_use(tx, account_id, use) if use else mailboxes.get(tx, account_id, mailboxes.INBOX)
         if box is not None and "i" in access.rights_on(tx, viewer, account_id, box.id):
             return box
     raise Refused(Reason.NO_SUCH_MAILBOX)

@@ -1,19 +1,24 @@
 """What a search found, newest first, for pages: a huge mailbox is searched piece by piece, the newest piece first.
 
+Of what others share only the mailboxes that may be read now are searched, each by the index of whose it is.
 These functions may take seconds: callers use `Store.ponder`. After each piece they ask `enough`, and answer with what
 there is when it says so; a later call goes on where that one ended.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from sqlalchemy import select
 
 from mailserver.criteria import And, Criterion, Uids
+from mailserver.errors import Refused
 from mailserver.mime.structure import unpack
 from mailserver.mime.text import body_text, fold
-from mailserver.store import mailboxes, messages, search
+from mailserver.store import access, mailboxes, messages, search
+from mailserver.store.access import Reach, Viewer
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, message
 from mailserver.store.statements import Tx
@@ -29,6 +34,15 @@ EXCERPT_OCTETS = 256 * 1024
 MAX_EXCERPTS = 25
 
 Enough = Callable[[], bool]
+
+
+class Scope(Enum):
+    """Which mailboxes are searched."""
+
+    OWN = "own"
+    OTHERS = "others"
+    """Those that others share, and those of functional boxes."""
+    EVERYWHERE = "everywhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,8 @@ class Found:
     """What a search found."""
 
     boxes: list[Mailbox]
+    """One's own mailboxes."""
+    shared: list[Reach]
     groups: list[Group]
     unsearched: list[Mailbox]
     """Mailboxes that there was no time for."""
@@ -57,7 +73,7 @@ class Found:
 
 def find_in(
     tx: Tx,
-    account_id: int,
+    viewer: Viewer,
     mailbox_id: int,
     criterion: Criterion,
     size: int,
@@ -70,29 +86,51 @@ def find_in(
     """Search one mailbox; a page of `size` messages, the newest or those older than `before`.
 
     `below`: only UIDs below this one, where an earlier search ended. `folder`: of blobs. Raises
-    Refused(NO_SUCH_MAILBOX).
+    Refused(NO_SUCH_MAILBOX | FORBIDDEN).
     """
-    boxes = mailboxes.listing(tx, account_id)
-    box = pick(boxes, mailbox_id)
-    uids, reached = _search(tx, account_id, box, criterion, folder, below or box.uidnext, enough)
-    return Found(boxes, [_group(tx, box, uids, size, before, reached)], [])
+    boxes, shared = mailboxes.listing(tx, viewer.account_id), access.listing(tx, viewer)
+    owner, _ = access.require(tx, viewer, mailbox_id, "r")
+    box = pick([*boxes, *(reach.box for reach in shared)], mailbox_id)
+    uids, reached = _search(tx, owner, box, criterion, folder, below or box.uidnext, enough)
+    return Found(boxes, shared, [_group(tx, box, uids, size, before, reached)], [])
 
 
-def find(tx: Tx, account_id: int, criterion: Criterion, size: int, enough: Enough, *, folder: Path) -> Found:
-    """Search every mailbox; the `size` newest messages of each where something was found."""
-    boxes = mailboxes.listing(tx, account_id)
-    if sum(box.messages for box in boxes) <= PIECE:
-        found = search.among(tx, account_id, boxes, criterion, folder)
-        return Found(boxes, [_group(tx, box, found[box.id], size, None, 0) for box in boxes if found[box.id]], [])
+def find(
+    tx: Tx, viewer: Viewer, scope: Scope, criterion: Criterion, size: int, enough: Enough, *, folder: Path
+) -> Found:
+    """Search every mailbox of a scope; the `size` newest messages of each where something was found."""
+    boxes, shared = mailboxes.listing(tx, viewer.account_id), access.listing(tx, viewer)
+    places: dict[int, list[Mailbox]] = {}
+    for box in boxes if scope is not Scope.OTHERS else ():
+        places.setdefault(viewer.account_id, []).append(box)
+    for reach in shared if scope is not Scope.OWN else ():
+        if "r" in reach.rights:
+            places.setdefault(reach.box.account_id, []).append(reach.box)
     groups: list[Group] = []
     unsearched: list[Mailbox] = []
-    for box in sorted((box for box in boxes if box.messages), key=lambda box: box.name != mailboxes.INBOX):
-        if groups and enough():
-            unsearched.append(box)
-            continue
-        uids, reached = _search(tx, account_id, box, criterion, folder, box.uidnext, enough)
-        groups.append(_group(tx, box, uids, size, None, reached))
-    return Found(boxes, [group for group in groups if group.total or group.reached], unsearched)
+    for owner, theirs in places.items():
+        full = sorted((box for box in theirs if box.messages), key=lambda box: box.name != mailboxes.INBOX)
+        if sum(box.messages for box in full) > PIECE:
+            units = [[box] for box in full]
+        else:
+            units = [full] if full else []
+        for unit in units:
+            if groups and enough():
+                unsearched.extend(unit)
+                continue
+            groups.extend(_groups(tx, owner, unit, criterion, size, enough, folder))
+    return Found(boxes, shared, [group for group in groups if group.total or group.reached], unsearched)
+
+
+def _groups(
+    tx: Tx, owner: int, unit: Sequence[Mailbox], criterion: Criterion, size: int, enough: Enough, folder: Path
+) -> list[Group]:
+    """What was found in mailboxes of one account: several small ones at once, or one of any size."""
+    if len(unit) == 1:
+        uids, reached = _search(tx, owner, unit[0], criterion, folder, unit[0].uidnext, enough)
+        return [_group(tx, unit[0], uids, size, None, reached)]
+    found = search.among(tx, owner, unit, criterion, folder)
+    return [_group(tx, box, found[box.id], size, None, 0) for box in unit]
 
 
 def _search(
@@ -155,7 +193,7 @@ def _order(edge: Edge) -> tuple[int, int]:
 
 
 def excerpts(
-    tx: Tx, account_id: int, shown: Sequence[Line], words: Sequence[str], around: int, *, folder: Path
+    tx: Tx, viewer: Viewer, shown: Sequence[Line], words: Sequence[str], around: int, *, folder: Path
 ) -> dict[int, str]:
     """For messages whose subject and preview have none of the words: the text around the first that its body has.
 
@@ -165,7 +203,9 @@ def excerpts(
     folded = [fold(word).strip() for word in words]
     folded = [word for word in folded if word]
     hidden = [line for line in shown if not any(word in fold(f"{line.subject}\n{line.preview}") for word in folded)]
-    ids = [line.id for line in hidden if messages.find(tx, account_id, line.id)][:MAX_EXCERPTS] if folded else []
+    owners = _owners(tx, viewer, {line.mailbox_id for line in hidden}) if folded else {}
+    ids = [line.id for line in hidden if line.mailbox_id in owners and _is_there(tx, owners[line.mailbox_id], line)]
+    ids = ids[:MAX_EXCERPTS]
     if not ids:
         return {}
     rows = tx.execute(
@@ -180,6 +220,19 @@ def excerpts(
         if cut := _cut(text, folded, around):
             found[int(row.id)] = cut
     return found
+
+
+def _owners(tx: Tx, viewer: Viewer, mailbox_ids: Iterable[int]) -> dict[int, int]:
+    """The mailboxes among these that somebody may read, with whose they are."""
+    found = {}
+    for mailbox_id in mailbox_ids:
+        with suppress(Refused):
+            found[mailbox_id], _ = access.require(tx, viewer, mailbox_id, "r")
+    return found
+
+
+def _is_there(tx: Tx, owner: int, line: Line) -> bool:
+    return any(mailbox_id == line.mailbox_id for mailbox_id, _ in messages.find(tx, owner, line.id))
 
 
 def _cut(text: str, folded: Sequence[str], around: int) -> str:

@@ -1,0 +1,37 @@
+"""The messages that a letter answers, quotes or passes on: one's own, or in a mailbox of others that one may read now.
+
+They are looked up each time they are needed, never remembered: a right that was withdrawn while somebody wrote is gone.
+"""
+
+from dataclasses import dataclass
+
+from mailserver.mime import Part, unpack
+from mailserver.store import webmail
+from mailserver.store.webmail import Stored
+from webui.reader import reading
+from webui.visit import Services, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A message: what is stored of it, its octets, its parts."""
+
+    stored: Stored
+    octets: bytes
+    root: Part
+
+
+async def message(
+    services: Services, visit: Visit, content_id: int, box_id: int = 0, *, upto: int | None = None
+) -> Source:
+    """A message of the person, or in the mailbox `box_id`; no more than its first `upto` octets.
+
+    Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN).
+    """
+    if box_id:
+        stored, octets = await reading.load_from(services, visit, content_id, box_id, upto=upto)
+    else:
+        stored = await services.store.read(webmail.stored, visit.account_id, content_id)
+        folder = services.settings.data / "blobs"
+        octets = await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
+    return Source(stored, octets, unpack(stored.parts))

@@ -1,0 +1,51 @@
+"""Where the message that is read lies: in one's own mail, or in a mailbox of somebody else or of a function.
+
+Both are read on the same pages. The address of the second names the mailbox, too, and everything is asked of it.
+"""
+
+from dataclasses import dataclass
+
+from mailserver.store.webmail import Stored
+from webui.frame import query_string
+from webui.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The addresses of a message's pages."""
+
+    box: int
+    """The mailbox, when it is of others; 0: one's own."""
+    opening: str
+    """Before the id of a message beside it."""
+    here: str
+    """The page of the message; those about it lie below."""
+    file: str
+    """Before the number of one of its attachments."""
+    body: str
+    """Its formatted version, for the frame."""
+    query: str
+    """Parameters that keep the folder it is read in."""
+    source: str
+    """What the address of a letter says behind the message's id."""
+
+    @property
+    def foreign(self) -> bool:
+        return bool(self.box)
+
+
+def box_of(visit: Visit) -> int:
+    """The mailbox of others that the address names; 0: it is about one's own mail."""
+    return int(visit.request.path_params.get("box", 0))
+
+
+def place(visit: Visit, found: Stored) -> Place:
+    """The place of the message that the address is about."""
+    base, box, query = visit.base, box_of(visit), query_string(d=found.box.id)
+    if box:
+        opening = f"{base}/partage/{box}/"
+        here = f"{opening}{found.id}"
+        return Place(box, opening, here, f"{here}/piece/", f"{here}/corps", query, f"&boite={box}")
+    opening = f"{base}/message/"
+    here = f"{opening}{found.id}"
+    return Place(0, opening, here, f"{base}/piece/{found.id}/", f"{base}/corps/{found.id}", query, "")
