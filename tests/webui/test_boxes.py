@@ -1,6 +1,7 @@
 """Functional boxes and shared folders, from reading to answering, in both interfaces: as a secretariat works there."""
 
 import re
+from collections.abc import Sequence
 from html import unescape
 
 import pytest
@@ -27,7 +28,7 @@ _counter: list[int] = []
 class Box:
     """A functional box with its holders."""
 
-    def __init__(self, house: House, **holders: set[str]) -> None:
+    def __init__(self, house: House, holders: dict[str, set[str]]) -> None:
         """`holders`: what each may do, by login."""
         _counter.append(0)
         self.house = house
@@ -36,10 +37,10 @@ class Box:
         where = rosters.House.of(house.settings)
         wanted = NewList(self.address, "Secrétariat du collège", members=(), kind=ListKind.FUNCTION)
         house.store.write_now(rosters.make, where, wanted, ORIGIN)
-        self.hold(**holders)
+        self.hold(holders)
         self.account = house.store.read_now(boxes.find, self.address)
 
-    def hold(self, gone: tuple[str, ...] = (), **holders: set[str]) -> None:
+    def hold(self, holders: dict[str, set[str]], gone: Sequence[str] = ()) -> None:
         where = rosters.House.of(self.house.settings)
         wanted = {f"{login}@{DOMAIN}": words for login, words in holders.items()}
         left = [f"{login}@{DOMAIN}" for login in gone]
@@ -121,7 +122,7 @@ def last(house: House, person: Principal) -> tuple[bytes, Part]:
 def test_box_is_in_the_column_and_opens(
     house: House, rose: Principal, browser: Visitor, base: str, zoe: Principal
 ) -> None:
-    box = Box(house, **{rose.login: FULL})
+    box = Box(house, {rose.login: FULL})
     content = question(box, zoe)
     browser.get(f"{base}/")
     assert f"<bdi>{box.label}</bdi>" in browser.text
@@ -139,7 +140,7 @@ def test_box_is_in_the_column_and_opens(
 
 
 def test_who_only_reads_is_offered_only_that(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
-    box = Box(house, **{rose.login: {"read"}})
+    box = Box(house, {rose.login: {"read"}})
     content = question(box, zoe)
     for path in (f"/s/dossier/{box.id()}", f"/m/dossier/{box.id()}", f"/s/partage/{box.id()}/{content}"):
         page = browser.get(path).text
@@ -150,7 +151,7 @@ def test_who_only_reads_is_offered_only_that(house: House, rose: Principal, brow
 
 
 def test_acting_stays_within_the_box(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
-    box = Box(house, **{rose.login: FULL})
+    box = Box(house, {rose.login: FULL})
     for place, action in (("Archive", "archiver"), ("Junk", "indesirable"), ("Trash", "supprimer")):
         content = question(box, zoe, action)
         browser.get(f"/s/dossier/{box.id()}")
@@ -166,7 +167,7 @@ def test_acting_stays_within_the_box(house: House, rose: Principal, browser: Vis
 
 
 def test_conversation_is_the_boxs_own(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
-    box = Box(house, **{rose.login: FULL})
+    box = Box(house, {rose.login: FULL})
     content = question(box, zoe)
     box.deliver(mail("Re: Certificat", more="References: <question@exemple.org>\r\n", body="Encore moi.\n"))
     house.deliver(rose, mail("Re: Certificat", more="References: <question@exemple.org>\r\n", body="À part.\n"))
@@ -183,7 +184,7 @@ def test_conversation_is_the_boxs_own(house: House, rose: Principal, browser: Vi
 def test_answer_in_the_name_of_the_box(
     house: House, rose: Principal, browser: Visitor, zoe: Principal, base: str
 ) -> None:
-    box = Box(house, **{rose.login: FULL})
+    box = Box(house, {rose.login: FULL})
     content = question(box, zoe)
     browser.get(f"{base}/ecrire?tous={content}&boite={box.id()}")
     said = unescape(browser.text)
@@ -213,7 +214,7 @@ def test_answer_in_the_name_of_the_box(
 def test_forwarding_encloses_what_the_box_has(
     house: House, rose: Principal, browser: Visitor, zoe: Principal, base: str
 ) -> None:
-    box = Box(house, **{rose.login: FULL})
+    box = Box(house, {rose.login: FULL})
     content = question(box, zoe)
     browser.get(f"{base}/ecrire?transferer={content}&boite={box.id()}")
     assert "demande.pdf" in browser.text
@@ -233,7 +234,7 @@ def test_forwarding_encloses_what_the_box_has(
 def test_who_may_not_send_in_its_name_answers_in_their_own(
     house: House, rose: Principal, browser: Visitor, zoe: Principal
 ) -> None:
-    box = Box(house, **{rose.login: {"read"}})
+    box = Box(house, {rose.login: {"read"}})
     content = question(box, zoe)
     browser.get(f"/s/ecrire?tous={content}&boite={box.id()}")
     assert f"Vous ne pouvez pas écrire au nom de {box.address}" in unescape(browser.text)
@@ -254,7 +255,7 @@ def test_who_may_not_send_in_its_name_answers_in_their_own(
 def test_copy_of_who_may_file_nothing_there_is_their_own(
     house: House, rose: Principal, browser: Visitor, zoe: Principal
 ) -> None:
-    box = Box(house, **{rose.login: {"read", "send"}})
+    box = Box(house, {rose.login: {"read", "send"}})
     content = question(box, zoe)
     browser.get(f"/s/ecrire?repondre={content}&boite={box.id()}")
     assert f"Au nom de {box.address}, la copie va dans vos messages envoyés" in unescape(browser.text)
@@ -284,7 +285,7 @@ def test_folder_of_a_person_is_answered_in_ones_own_name(
 def test_new_letter_begun_in_the_box_is_the_boxs(
     house: House, rose: Principal, browser: Visitor, zoe: Principal
 ) -> None:
-    box = Box(house, **{rose.login: FULL})
+    box = Box(house, {rose.login: FULL})
     browser.get(f"/m/ecrire?boite={box.id()}")
     browser.post("/m/ecrire", form(browser, a=zoe.address, objet="Rentrée"))
     octets, root = last(house, zoe)
@@ -297,7 +298,7 @@ def test_new_letter_begun_in_the_box_is_the_boxs(
 
 def test_rights_lost_while_one_writes(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
     """Between opening the form and sending: nothing of the box leaves, and what was typed is kept."""
-    box = Box(house, **{rose.login: FULL})
+    box = Box(house, {rose.login: FULL})
     content = question(box, zoe)
     browser.get(f"/s/ecrire?repondre={content}&boite={box.id()}")
     answer = form(browser)
@@ -305,7 +306,7 @@ def test_rights_lost_while_one_writes(house: House, rose: Principal, browser: Vi
     browser.get(f"/s/ecrire?transferer={content}&boite={box.id()}")
     forward = form(browser, a=zoe.address, reprise="2")
     before = len(house.subjects(zoe, "INBOX"))
-    box.hold(gone=(rose.login,))
+    box.hold({}, gone=[rose.login])
     said = browser.post("/s/ecrire", answer, page)
     assert said.status_code == 422
     assert "ne pouvez pas écrire avec cette adresse" in said.text
@@ -335,8 +336,8 @@ def test_rights_lost_while_one_writes(house: House, rose: Principal, browser: Vi
 @pytest.mark.parametrize("base", BASES)
 def test_search_by_scope(house: House, rose: Principal, browser: Visitor, zoe: Principal, base: str) -> None:
     mine = house.deliver(rose, mail("Certificat à moi"))
-    box = Box(house, **{rose.login: {"read"}})
-    other = Box(house, **{zoe.login: {"read"}})
+    box = Box(house, {rose.login: {"read"}})
+    other = Box(house, {zoe.login: {"read"}})
     theirs, hidden = question(box, zoe), question(other, zoe, "Certificat caché")
     own, shared = f"/message/{mine}?", f"/partage/{box.id()}/{theirs}?"
     for where, found in (("", {own}), ("-1", {shared}), ("-2", {own, shared}), (str(box.id()), {shared})):
@@ -349,14 +350,14 @@ def test_search_by_scope(house: House, rose: Principal, browser: Visitor, zoe: P
     assert "Chercher partout" in browser.get(f"{base}/recherche?q=introuvable").text
     page = browser.get(f"{base}/recherche?q=texte:certificat&d=-1").text
     assert "<mark>" in page
-    box.hold(gone=(rose.login,))
+    box.hold({}, gone=[rose.login])
     page = browser.get(f"{base}/recherche?q=certificat&d=-2").text
     assert shared not in page
     assert own in page
 
 
 def test_scope_is_kept_with_a_saved_search(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
-    box = Box(house, **{rose.login: {"read"}})
+    box = Box(house, {rose.login: {"read"}})
     content = question(box, zoe)
     browser.get("/s/recherche?q=certificat&d=-1")
     browser.post("/s/recherche/garder", {"q": "certificat", "d": "-1", "nom": "Certificats"})
@@ -367,17 +368,17 @@ def test_scope_is_kept_with_a_saved_search(house: House, rose: Principal, browse
 def test_results_of_a_box_are_acted_on_by_rights(
     house: House, rose: Principal, browser: Visitor, zoe: Principal
 ) -> None:
-    box = Box(house, **{rose.login: {"read"}})
+    box = Box(house, {rose.login: {"read"}})
     question(box, zoe)
     assert 'value="supprimer"' not in browser.get("/s/recherche?q=certificat&d=-1").text
-    box.hold(**{rose.login: FULL})
+    box.hold({rose.login: FULL})
     page = browser.get("/s/recherche?q=certificat&d=-1").text
     assert 'value="supprimer"' in page
 
 
 def test_letters_with_files_of_a_kind(house: House, rose: Principal, browser: Visitor) -> None:
     """Attachments of a formatted message in a box are served below its own address, pictures included."""
-    box = Box(house, **{rose.login: {"read"}})
+    box = Box(house, {rose.login: {"read"}})
     content = box.deliver(written(multipart(TEXT, file(b"un,deux\n", "text/csv")), subject="Tableau"))
     page = browser.get(f"/s/partage/{box.id()}/{content}").text
     links = browser.links(rf"/partage/{box.id()}/{content}/piece/")
