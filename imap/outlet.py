@@ -9,6 +9,8 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap.wire.deflate import Outflow
 
+HELD = 16 * 1024
+"""Octets from which no further ones are waited for: to copy them costs more than to write them apart."""
 REST_SECONDS = 1
 """Without output until a compressor's memory is given back."""
 DEFLATED_AT_ONCE = 256 * 1024
@@ -19,16 +21,33 @@ DEFLATED_AT_ONCE = 256 * 1024
 class Outlet:
     """The output of a connection. It is the transport's producer: so it hears when the buffer is full."""
 
-    __slots__ = ("_drained", "_loop", "_outflow", "_resting", "_sent", "transport", "writable")
+    __slots__ = (
+        "_drained",
+        "_filled",
+        "_flushing",
+        "_held",
+        "_held_octets",
+        "_loop",
+        "_outflow",
+        "_resting",
+        "_sent",
+        "transport",
+        "writable",
+    )
 
-    def __init__(self, transport: Any, drained: Callable[[], None]) -> None:
+    def __init__(self, transport: Any, filled: Callable[[], None], drained: Callable[[], None]) -> None:
         self.transport = transport
         """Twisted's: TCP, or TLS over it."""
         self.writable = asyncio.Event()
         """Set while the transport takes more."""
         self.writable.set()
+        self._filled = filled
         self._drained = drained
         self._loop = asyncio.get_running_loop()
+        self._held: list[bytes] = []
+        """What this step of the loop has said."""
+        self._held_octets = 0
+        self._flushing: asyncio.Handle | None = None
         self._outflow: Outflow | None = None
         self._resting: asyncio.TimerHandle | None = None
         self._sent = 0.0
@@ -44,7 +63,28 @@ class Outlet:
             await asyncio.sleep(0)
 
     def write(self, octets: bytes) -> None:
-        """Write whole pieces: nothing of them waits for more."""
+        """Write whole pieces: nothing of them waits for more than the end of this step of the loop.
+
+        What one step says leaves together. A write for each piece costs a call into the kernel, and wakes the peer once
+        more than it takes.
+        """
+        self._held.append(octets)
+        self._held_octets += len(octets)
+        if self._held_octets >= HELD:
+            self.flush()
+        elif self._flushing is None:
+            self._flushing = self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Hand what was written to the transport: before the connection changes, ends, or waits for the peer."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        if not self._held:
+            return
+        octets = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self._held.clear()
+        self._held_octets = 0
         if self._outflow is None:
             self.transport.write(octets)
         else:
@@ -53,10 +93,13 @@ class Outlet:
 
     def finish(self, octets: bytes) -> None:
         """Write the last piece of a compressed stream, or one in clear."""
+        self.flush()
         self.transport.write(octets if self._outflow is None else self._outflow.last(octets))
 
     def close(self) -> None:
         """The connection is gone."""
+        self._held.clear()
+        self.flush()
         if self._resting is not None:
             self._resting.cancel()
 
@@ -73,6 +116,7 @@ class Outlet:
 
     def start_deflate(self) -> None:
         """Compress what is said from now on."""
+        self.flush()
         self._outflow = Outflow()
 
     def end_deflate(self) -> None:
@@ -98,6 +142,7 @@ class Outlet:
 
     def pauseProducing(self) -> None:
         self.writable.clear()
+        self._filled()
 
     def resumeProducing(self) -> None:
         self._drained()

@@ -16,6 +16,7 @@ from twisted.internet import protocol
 from twisted.python.failure import Failure
 
 from imap import commands
+from imap.commands import prompt
 from imap.outlet import Outlet
 from imap.peers import is_loopback
 from imap.session import Ended, Services, Session
@@ -97,6 +98,8 @@ class Connection(protocol.Protocol):
         self._loop = asyncio.get_running_loop()
         self._framer = framing.Framer()
         self._input: asyncio.Future[None] | None = None
+        self._next: framing.Event | Tagged | None = None
+        """What was taken from the framer already, and is the task's to answer."""
         self._line: asyncio.Future[bytes] | None = None
         self._reading = True
         self._virgin = True
@@ -124,7 +127,7 @@ class Connection(protocol.Protocol):
 
     def connectionMade(self) -> None:
         self._out.setTcpNoDelay(True)
-        self._outlet = Outlet(self._out, self._drained)
+        self._outlet = Outlet(self._out, self._filled, self._drained)
         self._out.registerProducer(self._outlet, True)
         self.peer = getattr(self._out.getPeer(), "host", "")
         self.loopback = is_loopback(self.peer)
@@ -150,8 +153,8 @@ class Connection(protocol.Protocol):
         if self._line is not None:
             self._offer_line()
         elif self._input is not None:
-            if not self._input.done():
-                self._input.set_result(None)
+            if not self._input.done() and not self._answer_promptly(self._input):
+                self.stir()  # unless what was asked meanwhile has woken the task already
         elif self._reading and (self._framer.buffered > PIPELINE_OCTETS or self._inflow is not None):
             # Of compressed octets nobody knows how many they are: none are read beforehand.
             self._reading = False
@@ -166,6 +169,36 @@ class Connection(protocol.Protocol):
         if self._task is not None:
             self._task.cancel()
         self.session.close()
+
+    def _answer_promptly(self, waiting: "asyncio.Future[None]") -> bool:
+        """Answer what has come as far as nothing has to be waited for (`commands.prompt`); False: the task is to go on.
+
+        Called only while the task is `waiting` for input, so nothing else runs or writes.
+        """
+        if self._inflow is not None or self.door.stopping:
+            return False
+        began = monotonic()
+        while (event := self._framer.next()) is not None:
+            if not self._say_promptly(event) or waiting.done() or monotonic() - began > TURN_SECONDS:
+                return False
+            if not self._outlet.writable.is_set():
+                return False
+        self._outlet.flush()
+        return True
+
+    def _say_promptly(self, event: framing.Event) -> bool:
+        """Answer one command if that takes no waiting; else it is the task's to answer."""
+        self._next = event
+        if not isinstance(event, framing.CommandLine):
+            return False
+        with suppress(BadCommand):
+            self._next = self._parse(event)
+        octets = prompt.answer(self.session, self._next) if isinstance(self._next, Tagged) else None
+        if octets is None:
+            return False
+        self._next = None
+        self._outlet.write(octets)
+        return True
 
     # ------------------------------------------------------------------ the task
 
@@ -191,18 +224,16 @@ class Connection(protocol.Protocol):
                 self._outlet.write(responses.bye("The service is stopping").encode())
             self._lose()
 
-    async def _event(self) -> framing.Event:
+    async def _event(self) -> framing.Event | Tagged:
         """The next thing the peer said, whole. Raises Ended when the account is shut while the peer is silent."""
-        while (event := self._framer.next()) is None:
+        while (event := self._taken()) is None:
             if self._inflow is not None and await self._inflate_more():
                 continue
             self._read_on()
+            self._outlet.flush()
             self._input = self._loop.create_future()
             try:
-                async with asyncio.timeout(PAUSE if self.session.suspect else None):
-                    await self._input
-            except TimeoutError:
-                pass
+                await self._something()
             finally:
                 self._input = None
                 self._began = monotonic()
@@ -213,13 +244,29 @@ class Connection(protocol.Protocol):
                 await self._send(commands.push(self.session))
         return event
 
+    def _taken(self) -> framing.Event | Tagged | None:
+        """What waits to be answered."""
+        taken, self._next = self._next, None
+        return taken or self._framer.next()
+
+    async def _something(self) -> None:
+        """Wait for input, or for what else stirs; not for ever while the account is still to be looked at."""
+        assert self._input is not None
+        if not self.session.suspect:
+            await self._input
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._input, PAUSE)
+
     async def _look_again(self) -> None:
         """The account moved while nothing ran. A store out of reach ends no session: it is asked again later."""
         with suppress(Temporary):
             await self.session.check_welcome()
 
-    async def _respond(self, event: framing.Event) -> None:
+    async def _respond(self, event: framing.Event | Tagged) -> None:
         match event:
+            case Tagged():
+                await self._obey(event)
             case framing.LiteralWanted():
                 await self._say(responses.continuation())
                 return
@@ -227,26 +274,35 @@ class Connection(protocol.Protocol):
                 self._fault(fatal=event.fatal or (self._first and event.tag is None))
                 await self._say(responses.rejection(event))
             case framing.CommandLine():
-                await self._obey(event)
+                await self._read(event)
         self._first = False
         limit = FAULTS_BEFORE_LOGIN if self.session.state is State.NOT_AUTHENTICATED else FAULTS
         if self.session.faults > limit and self.session.state is not State.LOGOUT:
             await self._say(responses.bye("Too many errors").encode())
             self.session.close()
 
-    async def _obey(self, line: framing.CommandLine) -> None:
-        """Parse and run one command; the limits follow the session's state."""
-        before = self.session.state
+    def _parse(self, line: framing.CommandLine) -> Tagged:
+        return syntax.parse(line, utf8=self.session.utf8, charset="UTF8=ACCEPT" not in self.session.enabled)
+
+    async def _read(self, line: framing.CommandLine) -> None:
+        """Parse and answer one command."""
         try:
-            tagged: Tagged = syntax.parse(
-                line, utf8=self.session.utf8, charset="UTF8=ACCEPT" not in self.session.enabled
-            )
+            tagged = self._parse(line)
         except BadCommand as bad:
             if isinstance(bad, BadCharset) and bad.saves:
                 self.session.forget_result()
             self._fault(fatal=self._first and (bad.tag is None or bad.tag.upper() in FOREIGN))
             await self._say(responses.malformed(bad))
             return
+        said = prompt.answer(self.session, tagged)
+        if said is not None:
+            await self._say(said)
+        else:
+            await self._obey(tagged)
+
+    async def _obey(self, tagged: Tagged) -> None:
+        """Run one command; the limits follow the session's state."""
+        before = self.session.state
         await self._send(commands.run(self.session, tagged))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
             self._framer.limits = framing.after_login(self.door.services.settings.limits.message_size)
@@ -271,8 +327,6 @@ class Connection(protocol.Protocol):
         self._quiet_since = None
         await self._put(octets)
         if not self._outlet.writable.is_set():
-            self._since = self._loop.time()
-            self._watch_time()
             await self._outlet.writable.wait()
 
     def reassure(self) -> None:
@@ -292,6 +346,11 @@ class Connection(protocol.Protocol):
         else:
             await self._outlet.put(octets)
 
+    def _filled(self) -> None:
+        """The transport holds much: from now on the peer has to read."""
+        self._since = self._loop.time()
+        self._watch_time()
+
     def _drained(self) -> None:
         """The peer has read what the transport held."""
         self._since = max(self._since, self._loop.time())
@@ -301,6 +360,7 @@ class Connection(protocol.Protocol):
         if self._lost or self._leaving:
             return
         self._leaving = True
+        self._outlet.flush()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_SECONDS, self._out.abortConnection)
@@ -319,7 +379,7 @@ class Connection(protocol.Protocol):
     # ------------------------------------------------------------------ for the session
 
     def stir(self) -> None:
-        """The account moved: do not wait for the peer's next word to look at it."""
+        """Do not wait for the peer's next word: the account moved, or there is something to answer."""
         if self._input is not None and not self._input.done():
             self._input.set_result(None)
 
@@ -360,6 +420,7 @@ class Connection(protocol.Protocol):
         dropped = self._framer.drop()
         if dropped:
             log.warning("plain text behind STARTTLS dropped", peer=self.peer, octets=len(dropped))
+        self._outlet.flush()
         self._out.startTLS(self.door.tls)
         self._outlet.transport = self._out
         self.secure = True

@@ -14,6 +14,8 @@ from imap.wire.sets import SequenceSet, ranges_of
 from mailserver.store import tombstones
 from mailserver.store.transactions import Tx
 
+FEW = 200
+"""Removals that are told without waking a thread: one device catches up with another."""
 BLOCK = 512
 """Messages without a gap between them are passed over so many at once."""
 
@@ -28,17 +30,26 @@ async def vanished(session: Session, wanted: Ranges, since: int) -> AsyncGenerat
     ranges = [(low, min(high, last)) for low, high in wanted if low <= last]
     if not ranges or since >= view.snapshot.modseq:
         return
-    gone = await session.services.store.read(
-        _gone, selected.owner, selected.shared.mailbox_id, since, ranges, view.uids
-    )
-    for line in responses.vanished_earlier(gone):
+    store, asked = session.services.store, (selected.owner, selected.shared.mailbox_id, since, ranges, view.uids)
+    gone = await store.glance(_gone, *asked, FEW)
+    if gone is None:
+        gone = await store.read(_gone, *asked)
+    for line in responses.vanished_earlier(gone or ()):
         yield line
         await asyncio.sleep(0)
 
 
-def _gone(tx: Tx, account_id: int, mailbox_id: int, since: int, wanted: Ranges, here: Sequence[int]) -> Ranges:
-    """The removed UIDs among `wanted`: those removed since, or where that is forgotten all that are not `here`."""
-    left = tombstones.since(tx, account_id, mailbox_id, since, wanted[0][0], wanted[-1][1])
+def _gone(
+    tx: Tx, account_id: int, mailbox_id: int, since: int, wanted: Ranges, here: Sequence[int], most: int = 0
+) -> Ranges | None:
+    """The removed UIDs among `wanted`: those removed since, or where that is forgotten all that are not `here`.
+
+    `most`: None when it takes more than so many tombstones to find out.
+    """
+    limit = most + 1 if most else tombstones.ALL
+    left = tombstones.since(tx, account_id, mailbox_id, since, wanted[0][0], wanted[-1][1], limit)
+    if most and (left is None or len(left) > most):
+        return None
     if left is None:
         return list(absent(here, wanted))
     known = (uid for start, stop in SequenceSet(tuple(wanted)).slices(left) for uid in left[start:stop])

@@ -196,12 +196,17 @@ class Session:
         self.suspect = True
         self.connection.stir()
 
+    @property
+    def must_be_looked_at(self) -> bool:
+        """The account moved, and was not looked at a moment ago: `check_welcome` has something to do."""
+        return self.suspect and self.services.welcome.due(self.principal)
+
     async def check_welcome(self) -> None:
         """Raises Ended once the account was suspended or closed, or its password has changed, and Temporary.
 
         Costs nothing unless the account moved.
         """
-        if not self.suspect or not self.services.welcome.due(self.principal):
+        if not self.must_be_looked_at:
             return
         self.suspect = False
         try:

@@ -49,6 +49,16 @@ async def news(session: Session, *, expunge: bool) -> bytes:
     return said
 
 
+def silent(session: Session) -> bool:
+    """True when there is nothing to tell, and nothing that could be: asked without waiting, it may say no too often."""
+    selected = session.selected
+    if selected is None or session.notifier is not None or session.annotation_news is not None:
+        return False
+    shared, view = selected.shared, selected.view
+    told = not (selected.untold or selected.behind or view.ghosts or selected.updates)
+    return told and shared.snapshot is view.snapshot and shared.current()
+
+
 def _wanted(news: News, wanted: Events, selected: Selected) -> News:
     """Of the news those that NOTIFY asked for (RFC 5465 section 3); removals it left out are ghosts still."""
     if Event.MESSAGE_NEW not in wanted:

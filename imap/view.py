@@ -18,6 +18,8 @@ from mailserver.errors import BadSyntax
 
 LOT = 2000
 """Messages handled at once where nothing is read: about a millisecond, then the loop may turn."""
+STRETCH = 128
+"""Messages passed over at once where none of them has changed: what did is little, as a rule, and scattered."""
 MAX_RECENT_RANGES = 1000
 """Claims of \\Recent one session keeps apart; beyond it the oldest lose the flag (which is only a hint)."""
 
@@ -254,13 +256,18 @@ class View:
         """The messages among these that changed after a mod-sequence, as index ranges of one."""
         if since >= self.snapshot.modseq:
             return
-        for group in cut(slices, LOT):
-            lot = self.lot(group)
-            if max(lot.modseqs, default=0) <= since:
-                continue
-            for number, modseq in zip(lot.numbers, lot.modseqs, strict=True):
-                if modseq > since:
-                    yield number - 1, number
+        if self._ghosts:
+            for group in cut(slices, LOT):
+                lot = self.lot(group)
+                for number, modseq in zip(lot.numbers, lot.modseqs, strict=True):
+                    if modseq > since:
+                        yield number - 1, number
+            return
+        for start, stop in slices:
+            for first in range(start, stop, STRETCH):
+                modseqs = self.snapshot.modseqs[first : min(first + STRETCH, stop)]
+                if max(modseqs) > since:
+                    yield from ((place, place + 1) for place, modseq in enumerate(modseqs, first) if modseq > since)
 
     # ------------------------------------------------------------------ news
 

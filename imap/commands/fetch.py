@@ -16,7 +16,7 @@ from imap import bodies, bounds, international, resync, telling
 from imap.bodies import Bodies
 from imap.lots import column, flag_lines
 from imap.session import Selected, Session
-from imap.view import Lot, cut
+from imap.view import LOT, Lot, cut
 from imap.wire import blocks, codes, commands, fetchlines
 from imap.wire.blocks import Block
 from imap.wire.codes import Code, CodeName
@@ -91,6 +91,26 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
         yield output
 
 
+def at_once(session: Session, command: commands.Fetch) -> bytes | None:
+    """The lines of a FETCH that neither waits nor keeps the loop: what the snapshot knows of a lot of messages, what is
+    stored of FEW small ones. None when it is another; then nothing has happened. Raises as `fetch`.
+    """
+    selected = session.mailbox
+    view, since = selected.view, command.changed_since
+    asks_modseqs = since is not None or Attribute.MODSEQ in command.items
+    if command.vanished or command.partial is not None or (asks_modseqs and not session.condstore):
+        return None
+    if session.uid_only and not command.by_uid:
+        return None
+    slices = view.select(command.numbers, command.by_uid)
+    if bounds.count(slices) > session.most:
+        return None
+    if since is not None:
+        slices = list(view.changed(slices, since))
+    answer = _Answer(session, selected, command.items if session.uid_only else command.with_uid)
+    return answer.at_once(slices) if slices else b""
+
+
 async def new_lines(session: Session, items: Sequence[FetchItem], uids: Sequence[int]) -> AsyncGenerator[bytes, None]:
     """What is told unasked of new messages of the selected mailbox (RFC 5465 sections 5.2, 7)."""
     selected = session.mailbox
@@ -123,6 +143,32 @@ class _Answer:
         if self._sections:
             return self._with_sections(slices)
         return self._from_columns(slices) if self._columns else self._from_snapshot(slices)
+
+    def at_once(self, slices: Sequence[tuple[int, int]]) -> bytes | None:
+        """The lines of messages without ghosts among them, if that is little and takes no thread; else None."""
+        selected, count, store = self._selected, bounds.count(slices), self._session.services.store
+        if not self._sections and not self._columns:
+            if count > LOT:
+                return None
+            known = flag_lines(selected.view, slices, self._attributes, self._renderings, uid_only=self._uid_only)
+            return b"".join(known)
+        if count > FEW or self._utf8_columns or not store.near:
+            return None
+        lot = selected.view.lot(slices)
+        if self._sections and self._marks() and any(not mask & SEEN for mask in lot.flags):
+            return None
+        owner, mailbox_id = selected.owner, selected.shared.mailbox_id
+        if self._sections:
+            found = store.glance_now(
+                bodies.read_small, owner, mailbox_id, lot.uids, self._columns, self._sections, store.blobs
+            )
+        else:
+            rows = store.glance_now(messages.fetch_uids, owner, mailbox_id, ("uid", *self._columns), lot.uids)
+            found = Bodies([row[0] for row in rows], [row[1:] for row in rows], [[] for _ in rows], len(rows))
+        if found is None or len(found.uids) != len(lot.uids):
+            return None
+        said = b"".join(self._body_lines(lot, found, frozenset()))
+        return None if self.undecodable else said
 
     async def _from_snapshot(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         for lines in flag_lines(
@@ -214,10 +260,7 @@ class _Answer:
 
     async def _with_sections(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
-        selected, view = self._selected, self._selected.view
-        marks = (
-            not selected.read_only and "s" in selected.rights and any(not section.peek for section in self._sections)
-        )
+        view, marks = self._selected.view, self._marks()
         for group in cut(slices, BODY_ROWS):
             lot = view.lot(group)
             newly = await self._mark_seen(lot) if marks else frozenset()
@@ -240,6 +283,11 @@ class _Answer:
                 width = min(BODY_ROWS, found.done * 2)  # large messages: do not read rows only to put them back
                 for octets in self._body_lines(part, found, newly):
                     yield octets
+
+    def _marks(self) -> bool:
+        """Whether these sections set \\Seen."""
+        selected = self._selected
+        return not selected.read_only and "s" in selected.rights and any(not section.peek for section in self._sections)
 
     async def _mark_seen(self, lot: Lot) -> frozenset[int]:
         """Set \\Seen where it is missing; the UIDs (RFC 3501 section 6.4.5, BODY[])."""
@@ -274,7 +322,8 @@ class _Answer:
         if not found.uids:
             return
         part, lot = lot.uids, lot if len(lot.uids) == len(found.uids) else _keep(lot, set(found.uids))
-        if self._plain and newly.isdisjoint(found.uids) and found.whole(WHOLE):
+        worth_it = len(found.uids) > FEW and self._plain
+        if worth_it and newly.isdisjoint(found.uids) and found.whole(WHOLE):
             contents = cast("list[list[bytes]]", found.sections)
             lasting = self._lasting(lot, found.columns)
             block = blocks.make(self._attributes, lot.uids, lasting, self._sections, contents)

@@ -25,6 +25,9 @@ class Attribute(Enum):
     EMAILID = "EMAILID"
     THREADID = "THREADID"
 
+    __hash__ = object.__hash__
+    """Enum's own is written in Python; attributes are looked up for every line of an answer."""
+
 
 class SectionText(Enum):
     """Which text of a part (RFC 3501 section 9, section-text); a Section without one is the whole part."""

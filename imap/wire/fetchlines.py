@@ -61,8 +61,14 @@ def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames
     """
     if not rows:
         return b""
-    template = b"* %%d %b (%b)\r\n" % (NAMES[uid_only], b" ".join(FORMS[attribute] for attribute in attributes))
+    template = _opening(tuple(attributes), uid_only) + b")\r\n"
     return (template * len(rows)) % _values(attributes, rows, names)
+
+
+@lru_cache(maxsize=256)
+def _opening(attributes: tuple[Attribute, ...], uid_only: bool) -> bytes:
+    """A line's form up to its last attribute."""
+    return b"* %%d %b (%b" % (NAMES[uid_only], b" ".join(FORMS[attribute] for attribute in attributes))
 
 
 def _values(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames) -> tuple[int | bytes | str, ...]:
@@ -128,8 +134,7 @@ def with_sections(
     that the message has no such part, and is written as NIL. What cannot be decoded is left out, and of a message of
     which nothing else was asked there is no line (RFC 3516 section 4.3: the tagged NO tells).
     """
-    template = b"* %%d %b (%b" % (NAMES[uid_only], b" ".join(FORMS[attribute] for attribute in attributes))
-    head = template % _values(attributes, (row,), names)
+    head = _opening(tuple(attributes), uid_only) % _values(attributes, (row,), names)
     chunks: list[bytes] = []
     space = b" " if attributes else b""
     for section, octets in sections:

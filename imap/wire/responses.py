@@ -23,6 +23,7 @@ VANISHED_RANGES = 4000
 """Ranges on one VANISHED line: at most 88 KiB."""
 
 _TEXT_LIMIT = 400
+_PRINTABLE = bytes(octet if 32 <= octet < 127 else ord("?") for octet in range(256))
 
 
 class Condition(Enum):
@@ -92,8 +93,7 @@ def malformed(error: BadCommand) -> bytes:
 
 def _text(text: str) -> bytes:
     """Response text: printable ASCII on one line (RFC 3501 section 9, resp-text), never empty."""
-    octets = text[:_TEXT_LIMIT].encode("ascii", "replace")
-    return bytes(octet if 32 <= octet < 127 else 63 for octet in octets) or b"-"
+    return text[:_TEXT_LIMIT].encode("ascii", "replace").translate(_PRINTABLE) or b"-"
 
 
 def continuation(text: str = "OK") -> bytes:

@@ -16,6 +16,8 @@ KEPT = 50_000
 """Tombstones of one mailbox that stay; the line that tells them all is some 300 KiB long."""
 KEPT_SECONDS = 200 * 86_400
 """A summer holiday and a sick leave: longer than a phone lies in a drawer and is still expected to catch up quickly."""
+ALL = 1 << 31
+"""More than any mailbox has tombstones."""
 REMOVED = 2000
 """Rows that one unit removes."""
 
@@ -27,6 +29,7 @@ _SINCE = Statement(
         expunged.c.uid.between(bindparam("low"), bindparam("high")),
     )
     .order_by(expunged.c.uid)
+    .limit(bindparam("most"))
 )
 _NEXT = Statement(select(func.min(expunged.c.mailbox_id)).where(expunged.c.mailbox_id > bindparam("box")))
 _MANY = Statement(
@@ -55,15 +58,17 @@ _LAST = Statement(
 )
 
 
-def since(tx: Tx, account_id: int, mailbox_id: int, modseq: int, low: int, high: int) -> list[int] | None:
-    """The UIDs low..high that left after a mod-sequence, ascending; None: that is not remembered so far back.
+def since(
+    tx: Tx, account_id: int, mailbox_id: int, modseq: int, low: int, high: int, most: int = ALL
+) -> list[int] | None:
+    """The first `most` UIDs of low..high that left after a mod-sequence; None: that is not remembered so far back.
 
     Raises Refused(NO_SUCH_MAILBOX).
     """
     box = mailboxes.by_id(tx, account_id, mailbox_id)
     if modseq < box.expunged_floor:
         return None
-    return [row[0] for row in tx.all(_SINCE, box=mailbox_id, since=modseq, low=low, high=high)]
+    return [row[0] for row in tx.all(_SINCE, box=mailbox_id, since=modseq, low=low, high=high, most=most)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,8 +84,17 @@ class Store:
         On SQLite it runs at once, in the calling thread: two switches between threads cost more than the read. Once
         one was slow, because the disk had to be asked, readers' threads do it for a while. Raises Temporary.
         """
-        if not self._near.ready():
+        if not self.near:
             return await self.read(function, *args, **kwargs)
+        return self.glance_now(function, *args, **kwargs)
+
+    @property
+    def near(self) -> bool:
+        """True while `glance` runs at once: then the loop may call `glance_now`, which never waits for a thread."""
+        return self._near.ready()
+
+    def glance_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`glance`, when the store is `near`."""
         with self._near.timed():
             return self.read_now(function, *args, **kwargs)
 
