@@ -257,8 +257,8 @@ async def move(session: Session, command: commands.Move) -> Outputs:
     if code is not None:
         yield ok("Moved", code).encode()
     yield await telling.news(session, expunge=True)
-    reached = _reached(session, removed=bool(copied.source_uids))
-    for output in bounds.ending(ok("MOVE completed", reached), limit):
+    code = reached(session, removed=bool(copied.source_uids))
+    for output in bounds.ending(ok("MOVE completed", code), limit):
         yield output
 
 
@@ -306,11 +306,11 @@ async def expunge(session: Session, command: commands.Expunge) -> Outputs:
         if not removed:
             selected.shared.note()  # another one was faster: that is to be told, if word of it has arrived or not
     yield await telling.news(session, expunge=True)
-    for output in bounds.ending(ok("EXPUNGE completed", _reached(session, removed=bool(removed))), limit):
+    for output in bounds.ending(ok("EXPUNGE completed", reached(session, removed=bool(removed))), limit):
         yield output
 
 
-def _reached(session: Session, *, removed: bool) -> Code | None:
+def reached(session: Session, *, removed: bool) -> Code | None:
     """The mod-sequence up to which the client has now been told of everything, after a removal of its own."""
     if not removed or not session.condstore:
         return None

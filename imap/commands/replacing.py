@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from imap import telling
-from imap.commands.change import GONE, files_of, flag_names, prepare
+from imap.commands.change import GONE, files_of, flag_names, prepare, reached
 from imap.session import Session
 from imap.wire import codes, commands
 from imap.wire.responses import Reply, no, ok
@@ -41,4 +41,4 @@ async def replace(session: Session, command: commands.Replace) -> Outputs:
     session.made(appended.uidvalidity, [appended.uid])
     yield ok("Replacement stored", codes.append_uid(appended.uidvalidity, [appended.uid])).encode()
     yield await telling.news(session, expunge=True)
-    yield ok("REPLACE completed")
+    yield ok("REPLACE completed", reached(session, removed=True))  # as UID EXPUNGE (RFC 8508 section 4.5)
