@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailserver.mime import envelope, headers
-from mailserver.mime.addresses import parse, people
+from mailserver.mime.addresses import MAX_READ, parse, people
 from mailserver.mime.compose import NewMessage, Piece, envelope_fields, multipart, text_part
 from mailserver.mime.fields import Correspondent, field
 from mailserver.mime.structure import Part
@@ -45,14 +45,14 @@ def requested(octets: bytes, message: Part) -> Request | None:
     found: dict[str, list[str]] = {}
     for one in headers.fields(octets, message.start, message.body):
         if one.name in ("disposition-notification-to", "return-path", "auto-submitted", "precedence", "list-id"):
-            found.setdefault(one.name, []).append(headers.as_text(octets[one.value : one.end]))
+            found.setdefault(one.name, []).append(headers.as_text(octets[one.value : one.end])[:MAX_READ])
     if "disposition-notification-to" not in found or "list-id" in found:
         return None
     if found.get("auto-submitted", ["no"])[0].strip().lower() != "no":
         return None  # RFC 3834 section 2
     if found.get("precedence", [""])[0].strip().lower() in ("bulk", "list", "junk"):
         return None
-    asked = [one.address for value in found["disposition-notification-to"] for one in people(parse(value))]
+    asked = [one.address for value in found["disposition-notification-to"][:1] for one in people(parse(value))]
     if not asked:
         return None
     paths = [one.address for value in found.get("return-path", [])[:1] for one in people(parse(value))]

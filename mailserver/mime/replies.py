@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailserver.mime import envelope, headers
-from mailserver.mime.addresses import parse, people
+from mailserver.mime import addresses, envelope, headers
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.structure import Part
 
@@ -51,10 +50,8 @@ def reply(octets: bytes, message: Part, owns: Callable[[str], bool], *, everybod
 def correspondents(octets: bytes, message: Part, name: str) -> list[Correspondent]:
     """The people in a field of a message, each once."""
     found: dict[str, Correspondent] = {}
-    for field in headers.fields(octets, message.start, message.body):
-        if field.name == name.lower():
-            for mailbox in people(parse(headers.as_text(octets[field.value : field.end]))):
-                found.setdefault(mailbox.address.casefold(), Correspondent(mailbox.display, mailbox.address))
+    for mailbox in addresses.of(octets, message.start, message.body, name.lower()):
+        found.setdefault(mailbox.address.casefold(), Correspondent(mailbox.display, mailbox.address))
     return list(found.values())
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.mime import dates, headers
+from mailserver.mime import addresses, dates, headers
 from mailserver.mime.addresses import MAX_ADDRESSES, Mailbox, parse
 from mailserver.mime.headers import decode, decode_words, encode_words, fields, find, select
 
@@ -146,3 +146,14 @@ def test_dates_are_read_as_written(instant: int, offset: int) -> None:
     moment = dates.parse(dates.write(instant, offset))
     assert moment is not None
     assert moment.instant == instant
+
+
+def test_fields_are_read_for_a_page_to_a_bound() -> None:
+    """A megabyte of recipients, in one field or in thousands, kept the loop for seconds whenever it was looked at."""
+    one = b"To: " + b"a@b.fr, " * 100_000 + b"\r\n"
+    many = b"To: a@b.fr\r\n" * 100_000
+    for header in (one, many):
+        found = addresses.of(header, 0, len(header), "to")
+        assert 5000 < len(found) <= addresses.MAX_READ // len("a@b.f")
+    assert addresses.of(b"To: " + b"," * 1_000_000 + b"a@b.fr\r\n", 0, 1_000_012, "to") == []
+    assert [one.address for one in addresses.of(b"X: y\r\nCc: a@b.fr\r\n", 0, 18, "cc")] == ["a@b.fr"]

@@ -583,3 +583,16 @@ def test_ten_thousand_attachments_are_a_page(house: House, emma: Principal, at_h
     assert len(page.content) < 100_000
     archive = zipfile.ZipFile(io.BytesIO(at_home.get(f"/s/message/{number}/pieces.zip").content))
     assert len(set(archive.namelist())) == count
+
+
+@pytest.mark.parametrize("fill", [b",", b"a ", b'"', b"a@b.fr,"], ids=["commas", "words", "quotes", "addresses"])
+def test_endless_recipients_are_a_page(house: House, emma: Principal, at_home: Visitor, fill: bytes) -> None:
+    """They were read again and again on the loop: five seconds for one page."""
+    field = fill * (300_000 // len(fill))
+    head = b"".join(b"%s: %s\r\n" % (name, field) for name in (b"To", b"Cc", b"Reply-To"))
+    number = house.deliver(emma, b"From: a@exemple.org\r\nSubject: Sans fin\r\n" + head + b"\r\nx\r\n")
+    for path in (f"/s/message/{number}", f"/s/ecrire?repondre={number}"):
+        answer = at_home.get(path)
+        assert answer.status_code == 200
+        assert "Sans fin" in answer.text
+        assert len(answer.content) < 200_000

@@ -19,6 +19,7 @@ from mailserver.store.people import Entry
 from mailserver.store.selecting import Found
 from mailserver.store.transactions import Tx
 from mailserver.visibility import Seen, Viewer
+from webui.effort import computed
 from webui.visit import Services, Visit
 
 MAX_NAMES = 200
@@ -65,7 +66,7 @@ async def from_file(visit: Visit) -> list[str]:
     """The addresses in the file that was sent: a CSV of any kind, or a list of addresses."""
     file = next(iter(visit.form.files), None)
     octets = await file.read(MAX_FILE) if file is not None else b""
-    return membership.addresses_in(tables.decode(octets))
+    return await computed(len(octets), lambda: membership.addresses_in(tables.decode(octets)))
 
 
 def composed(visit: Visit) -> str:

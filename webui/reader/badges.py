@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mailserver.folding import fold_login
 from mailserver.mime import Part, headers
-from mailserver.mime.addresses import parse, people
+from mailserver.mime.addresses import MAX_READ, parse, people
 from webui import plain
 
 _DOOR = re.compile(r"(?:^|\s)by ([^\s;()]+)\s+with ([A-Z0-9]+)\s", re.IGNORECASE)
@@ -49,7 +49,7 @@ def origin(octets: bytes, message: Part, sender: str, domains: Sequence[str], na
     found: dict[str, str] = {}
     for one in headers.fields(octets, message.start, message.body):
         if one.name in ("received", "list-id", "list-post", "resent-from") and one.name not in found:
-            found[one.name] = headers.as_text(octets[one.value : one.end])
+            found[one.name] = headers.as_text(octets[one.value : one.end])[:MAX_READ]
     trace = found.get("received", "")
     door = _DOOR.search(trace)
     ours = door is not None and door[1].lower() == name.lower() and door[2].upper() in _AUTHENTICATED

@@ -102,7 +102,7 @@ def _sender(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
         yield Finding("nom-adresse", named.group(0), evidence.sender, grave=True)
     answers = [one.casefold() for one in evidence.answers]
     if answers and evidence.sender.casefold() not in answers and evidence.list_address.casefold() not in answers:
-        yield Finding("reponse", evidence.answers[0])
+        yield Finding("reponse", plain.line(evidence.answers[0], 320))
 
 
 def _links(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:

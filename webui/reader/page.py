@@ -3,7 +3,7 @@
 The same template part is the middle of a whole page, and alone the answer to the pane of the complete interface.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -151,6 +151,31 @@ async def _seen(services: Services, visit: Visit, found: Stored) -> Stored:
     return replace(found, flags=found.flags | SEEN)
 
 
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the header tells."""
+
+    letterhead: reading.Letterhead
+    origin: badges.Origin
+    answers: Sequence[str]
+    """Where answers are to go (Reply-To)."""
+    reply: replies.Answer
+    leaving: unsubscribing.Way | None
+
+
+def _header(
+    octets: bytes, root: Part, found: Stored, domains: Sequence[str], name: str, owns: Callable[[str], bool]
+) -> _Header:
+    """Read the header: pure, and long where it is."""
+    return _Header(
+        reading.letterhead(octets, root, found),
+        badges.origin(octets, root, found.sender_address, domains, name),
+        [one.address for one in reading.addressed(octets, root, "reply-to")],
+        replies.reply(octets, root, owns),
+        unsubscribing.way(octets, root) if found.box.special_use not in (SENT, DRAFTS) else None,
+    )
+
+
 async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) -> ReadPage:
     root = unpack(found.parts)
     at = place(visit, found)
@@ -160,7 +185,12 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
     _, formatted = plaintext.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     show_formatted = formatted is not None and wanted == "1"
-    origin = badges.origin(octets, root, found.sender_address, services.settings.domains, services.settings.name)
+    settings = services.settings
+    author = await identities.answering(services, visit, box_of(visit))
+    header = await computed(
+        root.body - root.start, _header, octets, root, found, settings.domains, settings.name, author.owns
+    )
+    origin = header.origin
     shown = found.box.special_use != JUNK and _shows_pictures(visit, known, origin)
     through_us = show_formatted and (visit.query("images") == "1" or shown)
     remote = images.signed(services, visit) if through_us else htmlview.nowhere
@@ -177,32 +207,34 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
         place=at,
         offers=offered(around, folder),
         message=found,
-        head=reading.letterhead(octets, root, found),
+        head=header.letterhead,
         pieces=reading.pieces(root),
         attached=len(root.attachments()),
         seen=seen,
         has_formatted=formatted is not None,
         formatted=show_formatted,
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
-        warnings=_warnings(services, visit, found, octets, root, seen, origin),
+        warnings=_warnings(services, visit, found, root, seen, header),
         badges=_badges(visit, found, origin, known),
         targets=around.targets(folder),
         list_address=origin.list_address,
-        reply=await _quick_reply(services, visit, octets, root),
+        reply=QuickReply(listed(header.reply.to), header.reply.subject, author.sender, services.keys.new_token()),
         conversation=await conversations.around(services, visit, found, around),
         said=said(visit),
     )
-    return page if at.foreign else await _personal(services, visit, page, octets, root)
+    return page if at.foreign else await _personal(services, visit, page, octets, root, header)
 
 
-async def _personal(services: Services, visit: Visit, page: ReadPage, octets: bytes, root: Part) -> ReadPage:
+async def _personal(
+    services: Services, visit: Visit, page: ReadPage, octets: bytes, root: Part, header: _Header
+) -> ReadPage:
     """The page with what asks something of whoever the message came to: not of those who read along."""
     found, sent = page.message, page.message.box.special_use == SENT
     return replace(
         page,
         receipt=await receipts.note(services, visit, found, octets, root),
         invitation=await invitations.card(services, visit, found, octets, root),
-        leaving=None if sent or found.box.special_use == DRAFTS else unsubscribing.way(octets, root),
+        leaving=header.leaving,
         reports_phishing=bool(services.settings.web.phishing) and not sent,
     )
 
@@ -241,18 +273,18 @@ def _warnings(
     services: Services,
     visit: Visit,
     found: Stored,
-    octets: bytes,
     root: Part,
     seen: Seen,
-    origin: badges.Origin,
+    header: _Header,
 ) -> list[Warned]:
     """What a careful reader would notice; nothing about what one has written oneself."""
     if found.box.special_use in (SENT, DRAFTS):
         return []
+    origin = header.origin
     evidence = Evidence(
         sender=found.sender_address,
         sender_name=found.sender,
-        answers=[one.address for one in reading.addressed(octets, root, "reply-to")],
+        answers=header.answers,
         list_address=origin.list_address,
         text=seen.text,
         lies=seen.lies,
@@ -271,12 +303,6 @@ def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquainta
     if found.box.special_use in (SENT, DRAFTS) or visit.principal.owns(found.sender_address):
         return []
     return badges.badges(origin, known.first_time, visit._)
-
-
-async def _quick_reply(services: Services, visit: Visit, octets: bytes, root: Part) -> QuickReply:
-    author = await identities.answering(services, visit, box_of(visit))
-    answer = replies.reply(octets, root, author.owns)
-    return QuickReply(listed(answer.to), answer.subject, author.sender, services.keys.new_token())
 
 
 async def printable(services: Services, visit: Visit) -> Response:

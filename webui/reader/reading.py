@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
-from mailserver.mime import Part, unpack
-from mailserver.mime.addresses import Mailbox, people
-from mailserver.mime.addresses import parse as parse_addresses
-from mailserver.mime.headers import as_text, fields
+from mailserver.mime import Part, addresses, unpack
+from mailserver.mime.addresses import Mailbox
 from mailserver.store import webmail
 from mailserver.store.webmail import Stored, handling
 from webui import headers, plain, raster
@@ -110,12 +108,7 @@ def letterhead(octets: bytes, root: Part, found: Stored) -> Letterhead:
 
 def addressed(octets: bytes, root: Part, name: str) -> list[Mailbox]:
     """The people in the fields of this name."""
-    return [
-        mailbox
-        for field in fields(octets, root.start, root.body)
-        if field.name == name
-        for mailbox in people(parse_addresses(as_text(octets[field.value : field.end])))
-    ]
+    return addresses.of(octets, root.start, root.body, name)
 
 
 def pieces(root: Part) -> list[Piece]:

@@ -12,6 +12,7 @@ from mailserver.store import webmail
 from mailserver.store.flags import known_mask
 from mailserver.store.webmail import Stored
 from webui import plain
+from webui.effort import computed
 from webui.frame import DRAFTS, JUNK, SENT, TRASH
 from webui.reader import reading
 from webui.reader.said import back
@@ -34,7 +35,7 @@ class Note:
 
 async def note(services: Services, visit: Visit, found: Stored, octets: bytes, root: Part) -> Note | None:
     """What to say; sends the receipt where the reader's setting says always and the request is plain."""
-    request = wanted(visit, found, octets, root)
+    request = await computed(root.body - root.start, wanted, visit, found, octets, root)
     if request is None or visit.preferences.receipts == NEVER:
         return None
     to = plain.line(request.to, 320)
