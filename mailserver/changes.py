@@ -32,6 +32,8 @@ class Changes:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscribers: dict[tuple[Kind, int], dict[int, Callable[[], None]]] = {}
         self._next = 0
+        self._awaited = 0
+        """Subscriptions to one account or mailbox."""
         self._generation: Callable[[], int] = lambda: 0
         self._catch_up: Callable[[], None] = lambda: None
         self._commits = 0
@@ -71,19 +73,22 @@ class Changes:
         self._next += 1
         token = self._next
         self._subscribers.setdefault((kind, key), {})[token] = callback
+        self._awaited += key > 0
 
         def unsubscribe() -> None:
             group = self._subscribers.get((kind, key))
-            if group is not None:
-                group.pop(token, None)
+            if group is not None and group.pop(token, None) is not None:
+                self._awaited -= key > 0
                 if not group:
                     del self._subscribers[kind, key]
 
         return unsubscribe
 
-    def watched(self) -> int:
-        """How many keys are subscribed."""
-        return len(self._subscribers)
+    @property
+    def awaited(self) -> bool:
+        """True while somebody waits for the news of an account or a mailbox: a session is there. What services keep for
+        all (keys that are no id: zero and below) can be a moment old."""
+        return self._awaited > 0
 
     def publish(self, changes: Collection[Change]) -> None:
         """Wake the subscribers; on the loop's thread only."""

@@ -113,3 +113,17 @@ def test_much_news_at_once_wakes_those_who_watch_and_nobody_else() -> None:
         changes.subscribe(kind, key, partial(woken.append, f"{kind} {key}"))
     changes.publish([Change(account, account) for account in range(5000)])
     assert woken == ["mailbox 5", "account 7"]
+
+
+def test_news_are_awaited_while_a_session_subscribes() -> None:
+    """What services keep for all has keys that are no id; a doubled stop counts once."""
+    changes = Changes()
+    changes.subscribe("account", 0, lambda: None)
+    changes.subscribe("mailbox", -1, lambda: None)
+    assert not changes.awaited
+    stops = [changes.subscribe("mailbox", 7, lambda: None), changes.subscribe("account", 7, lambda: None)]
+    stops[0]()
+    stops[0]()
+    assert changes.awaited
+    stops[1]()
+    assert not changes.awaited
