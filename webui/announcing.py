@@ -20,6 +20,12 @@ def announcement(visit: Visit) -> str:
     return sentence(visit, sentences, count)
 
 
+def departed(visit: Visit, announced: str) -> str:
+    """What is said of a letter that has left, when its departure was announced in these words."""
+    sentences = _letters(visit, 0)
+    return sentences.get(announced.replace("part", "envoye", 1), sentences["envoye"])
+
+
 def sentence(visit: Visit, sentences: Mapping[str, str], count: int) -> str:
     """The one that the address asks for, with its number: only our own words, never the address's."""
     found = sentences.get(visit.query("fait"), "")

@@ -113,6 +113,16 @@ def test_the_copy_of_what_the_web_sends_lies_in_the_box(house: House, box: str) 
     assert house.read(mailboxes.get, rose.account_id, "Sent").messages == 0
 
 
+def test_the_copy_of_who_may_file_nothing_there_is_their_own(house: House, box: str) -> None:
+    hold(house, box, rose="read send")
+    rose = house.people["rose"]
+    house.run(house.submission.submit(rose, box, [at("tom")], letter(box, at("tom")), save_to_sent=True))
+    assert counted(house, box, "Sent") == 0
+    assert house.read(mailboxes.get, rose.account_id, "Sent").messages == 1
+    owner = house.read(boxes.find, box)
+    assert [(act.actor_id, act.act) for act in house.read(access.acts, owner, 10)] == [(rose.account_id, "send")]
+
+
 def test_holders_come_and_go(house: House, box: str) -> None:
     rose = house.people["rose"].account_id
     (held,) = house.read(access.held_boxes, Viewer(rose))

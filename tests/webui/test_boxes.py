@@ -11,7 +11,7 @@ from directory.rosters import NewList
 from mailserver.deliver import Envelope
 from mailserver.identity import ListKind, Principal
 from mailserver.mime import Part, scan, unpack
-from mailserver.store import access, mailboxes, messages
+from mailserver.store import access, mailboxes, messages, sessions
 from mailserver.store.access import Viewer, boxes
 from mailserver.store.audit import Origin
 from mailserver.store.flags import names
@@ -84,11 +84,11 @@ def zoe(house: House) -> Principal:
     return house.person("Zoé", "Parent")
 
 
-def question(box: Box, zoe: Principal, subject: str = "Certificat") -> int:
+def question(box: Box, zoe: Principal, subject: str = "Certificat", name: str = "question") -> int:
     """A parent's message with an attachment, which others got, too."""
     head = (
         f"From: Zoé Parent <{zoe.address}>\r\nTo: {box.address}, autre@exemple.org\r\nSubject: {subject}\r\n"
-        "Date: Tue, 24 Nov 2026 10:20:00 +0100\r\nMessage-ID: <question@exemple.org>\r\n"
+        f"Date: Tue, 24 Nov 2026 10:20:00 +0100\r\nMessage-ID: <{name}@exemple.org>\r\n"
         'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
         '--b\r\nContent-Type: text/plain; charset="utf-8"\r\n\r\nPuis-je avoir un certificat ?\r\n'
         '--b\r\nContent-Type: application/pdf; name="demande.pdf"\r\nContent-Disposition: attachment; '
@@ -164,6 +164,38 @@ def test_acting_stays_within_the_box(house: House, rose: Principal, browser: Vis
     assert 'value="desirable"' in browser.get(f"/s/dossier/{box.id('Junk')}").text
     browser.post(f"/s/dossier/{box.id('Junk')}/agir", {"m": str(content), "faire": "desirable"})
     assert "désirable" in box.kept()
+
+
+def test_what_was_moved_in_the_box_is_put_back(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
+    box = Box(house, {rose.login: FULL})
+    content = question(box, zoe)
+    browser.get(f"/s/dossier/{box.id()}")
+    browser.post(f"/s/dossier/{box.id()}/agir", {"m": str(content), "faire": "indesirable"})
+    assert "$Junk" in box.kept("Junk")["Certificat"]
+    browser.post("/s/annuler", {"jeton": browser.field("jeton")})
+    assert "1 message remis à sa place" in browser.text
+    assert "$Junk" not in box.kept()["Certificat"]
+    browser.post(f"/s/dossier/{box.id()}/agir", {"m": str(content), "faire": "supprimer"})
+    token = browser.field("jeton")
+    assert f"{box.label} › Corbeille" in unescape(browser.get("/s/annuler").text)
+    box.hold({rose.login: {"read"}})
+    browser.post("/s/annuler", {"jeton": token})
+    assert "trop tard" in browser.text
+    assert "Certificat" in box.kept("Trash")
+
+
+def test_what_cannot_be_put_back_is_not_offered_to_be(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """Taken away for good from a mailbox one may put nothing into."""
+    content = house.deliver(marc, mail("À sens unique"))
+    owner, inbox = Viewer.of(marc.account_id, marc.login), house.box(marc, "INBOX").id
+    house.store.write_now(access.change, owner, "INBOX", rose.login, "=", frozenset("lrte"), ORIGIN, negative=False)
+    browser.get(f"/s/dossier/{inbox}")
+    browser.post(f"/s/dossier/{inbox}/agir", {"m": str(content), "faire": "supprimer"})
+    assert "1 message mis à la corbeille" in browser.text
+    assert 'name="jeton"' not in browser.text
+    assert house.subjects(rose, "Trash") == ["À sens unique"]
 
 
 def test_conversation_is_the_boxs_own(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
@@ -291,6 +323,28 @@ def test_new_letter_begun_in_the_box_is_the_boxs(
     octets, root = last(house, zoe)
     assert box.address in root.header(octets, "From")
     assert list(box.kept("Sent")) == ["Rentrée"]
+
+
+def test_copy_is_told_of_a_letter_that_waits(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
+    """It can still be called back: where the copy will be, and where it is once the letter has left."""
+    box = Box(house, {rose.login: FULL})
+    house.store.write_now(sessions.revise_preferences, rose.account_id, {"undo_send": 10})
+    content = question(box, zoe)
+    browser.get(f"/m/ecrire?repondre={content}&boite={box.id()}")
+    browser.post("/m/ecrire", form(browser))
+    assert "la copie ira dans les messages envoyés de la boîte" in browser.text
+    assert browser.page is not None
+    assert browser.page.url.path == f"/m/dossier/{box.id()}"
+    address = re.search(r'data-envoi="([^"]+)"', browser.text)
+    assert address
+    assert browser.get(unescape(address.group(1))).json()["etat"] == "attend"
+    house.clock.ahead += 11
+    house.run(house.outbox().round())
+    assert (
+        "La copie est dans les messages envoyés de la boîte" in browser.get(unescape(address.group(1))).json()["texte"]
+    )
+    assert list(box.kept("Sent")) == ["Re: Certificat"]
+    assert "\\Answered" in box.kept()["Certificat"]
 
 
 # ---------------------------------------------------------------------- rights that go meanwhile

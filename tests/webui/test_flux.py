@@ -15,7 +15,9 @@ import pytest
 from starlette.responses import StreamingResponse
 
 from mailserver.identity import Principal
-from mailserver.store import sessions
+from mailserver.store import access, sessions
+from mailserver.store.access import Viewer
+from mailserver.store.audit import Origin
 from tests.webui.house import House, Visitor, mail
 from webui.mail import flux
 
@@ -105,6 +107,35 @@ def test_a_stream_is_its_owner_s(house: House, browser: Visitor, person: Princip
         assert stream.is_silent()
     assert house.visitor().http.get("/flux").status_code == 401
     assert house.visitor().http.get("/flux/etat").status_code == 401
+
+
+def test_a_stream_tells_of_mailboxes_that_others_share(
+    house: House, browser: Visitor, person: Principal, marc: Principal
+) -> None:
+    inbox, owner = house.box(marc, "INBOX").id, Viewer.of(marc.account_id, marc.login)
+
+    def share(rights: str) -> None:
+        house.store.write_now(
+            access.change,
+            owner,
+            "INBOX",
+            person.login,
+            "=",
+            frozenset(rights),
+            Origin("self", "web"),
+            negative=False,
+        )
+
+    share("lr")
+    with listening(browser) as stream:
+        before = stream.next()["data"][str(inbox)]["n"]
+        house.deliver(marc, mail("Pour les deux"))
+        assert stream.next()["data"][str(inbox)]["n"] == before + 1
+        share("")
+        house.deliver(person, mail("Pour elle"))
+        assert str(inbox) not in stream.next()["data"]
+        house.deliver(marc, mail("Pour lui"))
+        assert stream.is_silent()
 
 
 def test_counts_can_be_asked_for(house: House, person: Principal, browser: Visitor) -> None:

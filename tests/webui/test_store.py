@@ -8,11 +8,13 @@ from sqlalchemy import insert, select
 from mailserver.errors import Reason, Refused
 from mailserver.preferences import Preferences
 from mailserver.store import accounts, blobs, mailboxes, messages, sessions, webmail
+from mailserver.store.access import Viewer
 from mailserver.store.messages import Quota
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.sessions import once, parked, session, undo
 from mailserver.store.sessions import Undo
 from mailserver.store.transactions import Store, Tx
+from mailserver.store.webmail import handling
 from tests.webui.house import mail
 
 Seconds = Callable[[int], None]
@@ -207,8 +209,8 @@ def test_message_knows_its_place(store: Store, emma: int, marc: int) -> None:
     with pytest.raises(Refused):
         store.read_now(webmail.stored, marc, middle)
     with pytest.raises(Refused):
-        store.write_now(webmail.undo_move, marc, token(1))
-    assert store.write_now(webmail.undo_move, emma, token(1)) == (found.box.id, 1)
+        store.write_now(handling.put_back, Viewer(marc), token(1), messages.NO_QUOTA)
+    assert store.write_now(handling.put_back, Viewer(emma), token(1), messages.NO_QUOTA) == (found.box.id, 1)
 
 
 def test_beginning_of_a_message_is_enough_for_its_text(store: Store, emma: int) -> None:

@@ -10,7 +10,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.store import mailboxes, outbox, webmail
 from mailserver.store.outbox import Waiting
 from webui import headers
-from webui.announcing import done
+from webui.announcing import departed, done
 from webui.compose.sending import moment, refused
 from webui.forms import positive
 from webui.frame import Frame, surroundings
@@ -70,7 +70,7 @@ async def change(services: Services, visit: Visit) -> Response:
 
 
 async def state(services: Services, visit: Visit) -> Response:
-    """GET /envois/{number}/etat: whether a letter still waits, has left, or is a draft again."""
+    """GET /envois/{number}/etat: whether a letter still waits, has left or is a draft again; `fait`: as announced."""
     number, draft = int(visit.request.path_params["number"]), positive(visit.query("brouillon"))
     waiting = await services.store.read(outbox.get, visit.account_id, number)
     what, text = "attend", ""
@@ -82,7 +82,9 @@ async def state(services: Services, visit: Visit) -> Response:
         )
         what = "brouillon" if back else "parti"
         text = (
-            visit._("Le message n’est pas parti : il est dans vos brouillons.") if back else visit._("Message envoyé.")
+            visit._("Le message n’est pas parti : il est dans vos brouillons.")
+            if back
+            else departed(visit, visit.query("fait"))
         )
     answer = {"etat": what, "texte": text, "adresse": f"{visit.base}/ecrire/{draft}" if what == "brouillon" else ""}
     return JSONResponse(answer, headers=headers.page(visit.secure))

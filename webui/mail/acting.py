@@ -135,14 +135,18 @@ async def _move(services: Services, visit: Visit, order: Order, action: str) -> 
     token = services.keys.new_token()
     undo = (services.keys.stored(token), UNDO_SECONDS)
     quota = Quota.of(services.settings.limits)
+    kept = ""
 
-    def step(after: int) -> Awaitable[Step]:
-        return services.store.write(
+    async def step(after: int) -> Step:
+        nonlocal kept
+        one = await services.store.write(
             handling.put, order.viewer, order.box_id, target, order.chosen, after, undo, marks, quota
         )
+        kept = token if one.undoable else kept
+        return one
 
     count = await _all(step)
-    return redirect(visit, back, **done(action, count, token if count else ""))
+    return redirect(visit, back, **done(action, count, kept))
 
 
 async def _target(services: Services, visit: Visit, order: Order, action: str) -> tuple[int, Marks]:
@@ -295,7 +299,7 @@ class UndoPage:
 async def last_acts(services: Services, visit: Visit) -> Response:
     """GET /annuler: what can still be taken back."""
     around = await surroundings(services, visit)
-    paths = {folder.id: folder.path for folder in around.folders}
+    paths = {folder.id: folder.path for folder in around.all_folders}
     found = []
     for token_hash, until, what in await services.store.read(sessions.undoable, visit.account_id, UNDO_SHOWN):
         count = len(what.uids)
@@ -320,7 +324,8 @@ async def undo(services: Services, visit: Visit) -> Response:
         act_id = b""
     token_hash = act_id or services.keys.stored(visit.form.text("jeton")[:100])
     try:
-        box_id, count = await services.store.write(webmail.undo_move, visit.account_id, token_hash)
+        viewer, quota = await services.sharing.viewer(visit.principal), Quota.of(services.settings.limits)
+        box_id, count = await services.store.write(handling.put_back, viewer, token_hash, quota)
     except Refused:
         return redirect(visit, f"{visit.base}/", **done("tard"))
     return redirect(visit, f"{visit.base}/dossier/{box_id}", **done("annuler", count))

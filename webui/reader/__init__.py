@@ -7,6 +7,9 @@
 * Whatever a message says is data. Addresses it names are followed only through `webui.outside`, by `images` and
   `unsubscribing`, and never before the reader has asked.
 * `attachments` shows one in a response that can run nothing; what is not on its short list is saved.
+* `place` is where the message lies: the same pages show one's own mail and that in a mailbox of others, whose address
+  names the mailbox, too (`/partage/BOX/MESSAGE`). What is about one's own mail (receipts, invitations, redirection,
+  unsubscribing, reports) is not there.
 * `conversations` are what stands around the message, `source` its octets, `passing` redirection and reports of
   phishing; `routes` the addresses, `said` what the page says was done.
 * What is sent for the reader (receipts, answers to invitations, redirections, reports of phishing, requests to be taken

@@ -4,7 +4,7 @@ Every function is scoped by account. A page is found by key (date, UID), never b
 costs what page 1 costs.
 """
 
-from mailserver.store.webmail.acting import empty, erase, flag, flag_once, move, undo_move
+from mailserver.store.webmail.acting import empty, erase, flag, flag_once, move
 from mailserver.store.webmail.bringing import append_new
 from mailserver.store.webmail.choosing import Chosen
 from mailserver.store.webmail.conversation import conversation
@@ -60,6 +60,5 @@ __all__ = [
     "stored",
     "summaries",
     "uids_of",
-    "undo_move",
     "version_of",
 ]

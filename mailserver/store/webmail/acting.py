@@ -56,18 +56,6 @@ def move(
     return len(uids)
 
 
-def undo_move(tx: Tx, account_id: int, token_hash: bytes) -> tuple[int, int]:
-    """Take a move back; the mailbox the messages are in again, and how many. Raises Refused(NOT_FOUND)."""
-    what = sessions.take_undo(tx, token_hash, account_id)
-    back = messages.move(tx, account_id, what.place_id, what.origin_id, list(what.uids))
-    uses = {box.id: box.special_use for box in mailboxes.listing(tx, account_id)}
-    if uses.get(what.place_id) == "\\Junk":
-        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$Junk"])
-    elif uses.get(what.origin_id) == "\\Junk":
-        messages.store_flags(tx, account_id, what.origin_id, back.target_uids, "-", ["$NotJunk"])
-    return what.origin_id, len(back.target_uids)
-
-
 def erase(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> int:
     """Remove messages for good; how many there were."""
     uids = uids_of(tx, account_id, mailbox_id, ids)

@@ -33,6 +33,8 @@ class Step:
     count: int
     last: int
     """The last UID it looked at; 0: there are no more."""
+    undoable: bool = False
+    """It is remembered, to be taken back."""
 
 
 def mark(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen, after: int, mode: str, flags: Sequence[str]) -> Step:
@@ -54,7 +56,7 @@ def put(
     marks: Marks,
     quota: Quota,
 ) -> Step:
-    """Move, set and clear `marks`; between own mailboxes it can be undone (token hash, seconds).
+    """Move, set and clear `marks`; it can be undone (token hash, seconds) by whoever may move them back.
 
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT).
     """
@@ -65,14 +67,38 @@ def put(
     target_owner, _ = access.require(tx, viewer, target_id, "i")
     if owner == target_owner == viewer.account_id:
         moved = messages.move(tx, owner, mailbox_id, target_id, uids)
-        _remember(tx, owner, undo, Undo(mailbox_id, target_id, tuple(moved.target_uids)), first=not after)
     else:
         name = _name(tx, viewer, target_id)
         moved = access.move(tx, viewer, mailbox_id, name, uids, quota, whole=False)
+    there, here = access.rights_on(tx, viewer, target_owner, target_id), access.rights_on(tx, viewer, owner, mailbox_id)
+    undoable = there >= frozenset("rte") and "i" in here
+    if undoable:
+        what = Undo(mailbox_id, target_id, tuple(moved.target_uids))
+        _remember(tx, viewer.account_id, undo, what, first=not after)
     for mode, flags in zip("+-", marks, strict=True):
         if flags and moved.target_uids:
             access.store_flags(tx, viewer, target_id, moved.target_uids, mode, flags)
-    return _step(uids)
+    return replace(_step(uids), undoable=undoable)
+
+
+def put_back(tx: Tx, viewer: Viewer, token_hash: bytes, quota: Quota) -> tuple[int, int]:
+    """Take a move back; the mailbox the messages are in again, and how many.
+
+    Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA): it is too late, or no longer permitted.
+    """
+    what = sessions.take_undo(tx, token_hash, viewer.account_id)
+    owner, _ = access.require(tx, viewer, what.place_id, "rte")
+    back_to, rights = access.require(tx, viewer, what.origin_id, "i")
+    if owner == back_to == viewer.account_id:
+        back = messages.move(tx, owner, what.place_id, what.origin_id, list(what.uids))
+    else:
+        name = _name(tx, viewer, what.origin_id)
+        back = access.move(tx, viewer, what.place_id, name, list(what.uids), quota, whole=False)
+    said = {"\\Junk": "$Junk"}.get(mailboxes.by_id(tx, owner, what.place_id).special_use)
+    said = said or {"\\Junk": "$NotJunk"}.get(mailboxes.by_id(tx, back_to, what.origin_id).special_use)
+    if said and back.target_uids and "w" in rights:
+        access.store_flags(tx, viewer, what.origin_id, back.target_uids, "-", [said])
+    return what.origin_id, len(back.target_uids)
 
 
 def duplicate(

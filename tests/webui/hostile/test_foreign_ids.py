@@ -15,7 +15,9 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.identity import Principal
 from mailserver.mime.headers import clean
-from mailserver.store import agenda_items, agendas, mailboxes, personal_lists
+from mailserver.store import access, agenda_items, agendas, mailboxes, personal_lists
+from mailserver.store.access import Viewer
+from mailserver.store.audit import Origin
 from mailserver.store.schema.agendas import item
 from mailserver.store.schema.mail import message
 from mailserver.store.schema.writing import outbox
@@ -207,7 +209,7 @@ def test_ids_of_others_are_refused_like_ids_of_nobody(
 
 
 def test_ids_in_forms_and_queries_are_refused_too(
-    house: House, stranger: Visitor, marc: Principal, hers: Mapping[str, str]
+    house: House, stranger: Visitor, marc: Principal, emma: Principal, hers: Mapping[str, str]
 ) -> None:
     """What is not in the path: messages ticked in one's own folder, folders to move to, messages to answer."""
     inbox = house.box(marc, "INBOX")
@@ -224,7 +226,67 @@ def test_ids_in_forms_and_queries_are_refused_too(
         theirs = stranger.http.get(f"/s/ecrire?{query}={hers['message']}")
         nobodys = stranger.http.get(f"/s/ecrire?{query}={NOBODY}")
         assert theirs.status_code == nobodys.status_code == 404, query
+    inner, inbox_of_hers = hers["box"], str(house.box(emma, "INBOX").id)
+    for query in ("repondre", "tous", "liste", "transferer", "joindre", "modifier", "a"):
+        for box in (inner, inbox_of_hers):
+            theirs = stranger.http.get(f"/s/ecrire?{query}={hers['message']}&boite={box}")
+            nobodys = stranger.http.get(f"/s/ecrire?{query}={NOBODY}&boite={NOBODY}")
+            assert theirs.status_code == nobodys.status_code == 404, (query, box)
+        assert stranger.http.get(f"/s/ecrire?{query}={hers['message']}&boite={inbox.id}").status_code != 500
+    for where in (inner, inbox_of_hers, NOBODY):
+        assert stranger.http.get(f"/s/recherche?q=secret&d={where}").status_code == 404
+    for where in ("-1", "-2", "-3", "partout"):
+        found = stranger.http.get(f"/s/recherche?q=objet:secret&d={where}")
+        assert found.status_code == 200
+        assert "Aucun résultat" in found.text
     assert stranger.http.get(f"/s/message/{own}?d={hers['box']}").status_code == 200
     stranger.http.get(f"/s/recherche?q=secret&d={hers['box']}")
     after = house.store.read_now(_state)
     assert [row for row in after[0] if row in before[0]] == before[0]
+
+
+def test_rights_that_are_gone_are_gone_in_every_form(
+    house: House, stranger: Visitor, marc: Principal, emma: Principal, hers: Mapping[str, str]
+) -> None:
+    """A mailbox one could read a moment ago: forms opened then, and every address, are as if it had never been."""
+    inbox, box = house.box(emma, "INBOX"), str(house.box(emma, "INBOX").id)
+    owner, origin = Viewer.of(emma.account_id, emma.login), Origin("self", "web")
+
+    def let(rights: str) -> None:
+        given = frozenset(rights)
+        house.store.write_now(access.change, owner, "INBOX", marc.login, "=", given, origin, negative=False)
+
+    let("lrswite")
+    at = f"/s/partage/{box}/{hers['message']}"
+    assert "secret" in stranger.http.get(at).text
+    page = stranger.http.get(f"/s/ecrire?transferer={hers['message']}&boite={box}").text
+    assert "secret" in page
+    key = re.search(r'name="cle" value="([^"]+)"', page)
+    mark = re.search(r'name="m_" value="([^"]+)"', page)
+    assert key
+    assert mark
+    let("")
+    before = house.store.read_now(_state)
+    for end in ("", "/eml", "/source", "/entetes", "/imprimer", "/pieces.zip", "/apercu/2", "/corps", "/piece/2"):
+        assert stranger.http.get(at + end).status_code == 404, end
+    for query in ("repondre", "tous", "liste", "transferer", "joindre", "modifier"):
+        assert stranger.http.get(f"/s/ecrire?{query}={hers['message']}&boite={box}").status_code == 404
+    form = {"m_": mark.group(1), "cle": key.group(1), "a": marc.address, "objet": "x", "texte": "x", "boite": box}
+    for source in ({"transfere": hers["message"]}, {"repond": hers["message"]}):
+        for taken in ({"citation": "on"}, {"reprise": "2"}, {"reprise": f"eml:{hers['message']}"}):
+            for deed in ("envoyer", "citer", "enregistrer", "verifier", "format:html"):
+                sent = {**form, **source, **taken, "faire": deed, "cle": f"{deed}{taken}{source}"[:60]}
+                answer = stranger.http.post("/s/ecrire", data=sent)
+                assert answer.status_code in (200, 303, 422), (source, taken, deed)
+                if answer.status_code == 303:
+                    answer = stranger.http.get(answer.headers["location"])
+                assert "secret" not in answer.text, (source, taken, deed)
+    for deed in ("lu", "supprimer", "archiver", "effacer", "transferer", "copier"):
+        form = {"m_": mark.group(1), "m": hers["message"], "faire": deed, "confirme": "1", "vers": box}
+        assert stranger.http.post(f"/s/dossier/{box}/agir", data=form).status_code == 404, deed
+    after = house.store.read_now(_state)
+    assert [row for row in after[0] if row[0] == inbox.id] == [row for row in before[0] if row[0] == inbox.id]
+    for name in ("INBOX", "Sent"):
+        assert not any("secret" in subject for subject in house.subjects(marc, name))
+        for place in range(len(house.subjects(marc, name))):
+            assert b"secret" not in house.octets(marc, name, place)
