@@ -89,13 +89,17 @@ def test_complete_with_script(house: House, chromium: Browser, rose: Principal, 
         page.locator("#texte").fill("Tout de suite.")
         watched.picture("boite-complet-reponse")
         page.get_by_role("button", name="Envoyer", exact=True).click()
-        expect(page.locator("#annonce")).to_contain_text("Message envoyé au nom de la boîte")
+        said = page.locator("#annonce, #dit").filter(has_text="Message envoyé au nom de la boîte")
+        expect(said).to_have_count(1)
         assert "Re: Urgent" in box.kept("Sent")
         assert "\\Answered" in box.kept()["Urgent"]
         page.locator(".courriels li:has-text('Urgent') input").check()
         page.get_by_role("button", name="Supprimer").first.click()
         expect(page.locator("#dit")).to_contain_text("1 message mis à la corbeille")
         assert "Urgent" in box.kept("Trash")
+        page.locator("#dit").get_by_role("button", name="Annuler").click()
+        expect(page.locator(".courriels a:has-text('Urgent')")).to_have_count(1)
+        assert "Urgent" in box.kept()
         assert watched.complaints == []
 
 
