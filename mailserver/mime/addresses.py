@@ -85,11 +85,12 @@ def of(octets: bytes, start: int, end: int, name: str) -> list[Mailbox]:
     """The people in the fields of this name of a header, for a page: as far as MAX_READ characters of them go."""
     found: list[Mailbox] = []
     room = MAX_READ
-    for one in headers.fields(octets, start, end):
-        if one.name == name and room > 0:
-            value = headers.as_text(octets[one.value : one.end])[:room]
-            room -= len(value)
-            found += people(parse(value))
+    for one in headers.named(octets, start, end, name):
+        value = headers.as_text(octets[one.value : one.end])[:room]
+        room -= len(value)
+        found += people(parse(value))
+        if room <= 0:
+            break
     return found
 
 

@@ -7,6 +7,7 @@ guessed, encoded words with spaces or without an end are taken as far as they ma
 import binascii
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailserver.mime import charsets, transfer
@@ -44,6 +45,23 @@ def fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
         at = found.end()
 
 
+def named(octets: bytes, start: int, end: int, *names: str) -> Iterator[Field]:
+    """The fields of these names (in lower case), as `fields` gives them, at the speed of a search: a header may have a
+    quarter of a million others."""
+    header = b"\n" + octets[start:end]
+    away = start - 1
+    for found in _of_names(names).finditer(header):
+        ended = found.end() + (header[found.end() : found.end() + 1] == b"\n")
+        name = found.group(1).decode("ascii").lower()
+        yield Field(name, away + found.start() + 1, away + found.start(2), away + ended)
+
+
+@lru_cache(maxsize=100)
+def _of_names(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    either = b"|".join(re.escape(name.encode("ascii")) for name in names)
+    return re.compile(rb"\n((?i:%b))[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % either)
+
+
 def select(octets: bytes, start: int, end: int, names: Iterable[str], *, exclude: bool = False) -> bytes:
     """The fields of these names (or all others), octet for octet, and the blank line that ends a header:
     HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 3501 section 6.4.5)."""
@@ -59,8 +77,7 @@ def select(octets: bytes, start: int, end: int, names: Iterable[str], *, exclude
 
 def find(octets: bytes, start: int, end: int, name: str) -> list[str]:
     """The decoded values of every field of this name, in order."""
-    lower = name.lower()
-    return [decode(octets[field.value : field.end]) for field in fields(octets, start, end) if field.name == lower]
+    return [decode(octets[field.value : field.end]) for field in named(octets, start, end, name.lower())]
 
 
 def unfold(raw: bytes) -> bytes:

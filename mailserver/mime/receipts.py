@@ -8,6 +8,9 @@ from mailserver.mime.compose import NewMessage, Piece, envelope_fields, multipar
 from mailserver.mime.fields import Correspondent, field
 from mailserver.mime.structure import Part
 
+_ASKED = ("disposition-notification-to", "return-path", "auto-submitted", "precedence", "list-id")
+MAX_SAID = 10
+"""Fields of one name that are looked at."""
 MAX_RETURNED = 32 * 1024
 """Octets of the original's header that go back with a receipt."""
 
@@ -43,16 +46,16 @@ class Receipt:
 def requested(octets: bytes, message: Part) -> Request | None:
     """The request a message carries; None when there is none, or it comes from a program that answers nobody."""
     found: dict[str, list[str]] = {}
-    for one in headers.fields(octets, message.start, message.body):
-        if one.name in ("disposition-notification-to", "return-path", "auto-submitted", "precedence", "list-id"):
-            found.setdefault(one.name, []).append(headers.as_text(octets[one.value : one.end])[:MAX_READ])
+    for one in headers.named(octets, message.start, message.body, *_ASKED):
+        if len(found.setdefault(one.name, [])) < MAX_SAID:
+            found[one.name].append(headers.as_text(octets[one.value : one.end])[:MAX_READ])
     if "disposition-notification-to" not in found or "list-id" in found:
         return None
     if found.get("auto-submitted", ["no"])[0].strip().lower() != "no":
         return None  # RFC 3834 section 2
     if found.get("precedence", [""])[0].strip().lower() in ("bulk", "list", "junk"):
         return None
-    asked = [one.address for value in found["disposition-notification-to"][:1] for one in people(parse(value))]
+    asked = [one.address for value in found["disposition-notification-to"][:2] for one in people(parse(value))]
     if not asked:
         return None
     paths = [one.address for value in found.get("return-path", [])[:1] for one in people(parse(value))]

@@ -71,10 +71,8 @@ def thread(octets: bytes, message: Part) -> tuple[str, tuple[str, ...]]:
 
 
 def _raw(octets: bytes, message: Part, name: str) -> bytes | None:
-    for field in headers.fields(octets, message.start, message.body):
-        if field.name == name:
-            return octets[field.value : field.end]
-    return None
+    found = next(headers.named(octets, message.start, message.body, name), None)
+    return octets[found.value : found.end] if found is not None else None
 
 
 # How programs write them: `Re:`, `RE :`, `Re[2]:`, `RÉ:`; `Fwd:`, `FW:`, `TR :` (French Outlook).

@@ -157,3 +157,13 @@ def test_fields_are_read_for_a_page_to_a_bound() -> None:
         assert 5000 < len(found) <= addresses.MAX_READ // len("a@b.f")
     assert addresses.of(b"To: " + b"," * 1_000_000 + b"a@b.fr\r\n", 0, 1_000_012, "to") == []
     assert [one.address for one in addresses.of(b"X: y\r\nCc: a@b.fr\r\n", 0, 18, "cc")] == ["a@b.fr"]
+
+
+PIECES = ("To", "to", "Cc", "X", ":", " :", "\t", " ", "\r\n", "\n", "\r\n ", "a", "é", "T", "ToTo", "-")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=25), st.integers(0, 5))
+def test_fields_of_names_are_those_among_all_fields(pieces: list[str], start: int) -> None:
+    octets = "".join(pieces).encode()
+    expected = [one for one in fields(octets, start, len(octets)) if one.name in ("to", "cc")]
+    assert list(headers.named(octets, start, len(octets), "to", "cc")) == expected

@@ -47,8 +47,8 @@ class Badge:
 def origin(octets: bytes, message: Part, sender: str, domains: Sequence[str], name: str) -> Origin:
     """Read a message's header. `name`: what our own doors call themselves in trace fields."""
     found: dict[str, str] = {}
-    for one in headers.fields(octets, message.start, message.body):
-        if one.name in ("received", "list-id", "list-post", "resent-from") and one.name not in found:
+    for one in headers.named(octets, message.start, message.body, "received", "list-id", "list-post", "resent-from"):
+        if one.name not in found:
             found[one.name] = headers.as_text(octets[one.value : one.end])[:MAX_READ]
     trace = found.get("received", "")
     door = _DOOR.search(trace)

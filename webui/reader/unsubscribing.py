@@ -59,8 +59,8 @@ class Way:
 def way(octets: bytes, root: Part) -> Way | None:
     """The best way a message names; None when it names none that can be taken."""
     found: dict[str, str] = {}
-    for one in headers.fields(octets, root.start, root.body):
-        if one.name in ("list-unsubscribe", "list-unsubscribe-post") and one.name not in found:
+    for one in headers.named(octets, root.start, root.body, "list-unsubscribe", "list-unsubscribe-post"):
+        if one.name not in found:
             found[one.name] = headers.as_text(octets[one.value : one.end])
     entries = _ENTRY.findall(found.get("list-unsubscribe", "")[: 4 * MAX_ADDRESS])[:10]
     page = next((entry for entry in entries if entry[:8].lower() == "https://" and _has_host(entry)), "")
