@@ -337,10 +337,15 @@ async def undo(services: Services, visit: Visit) -> Response:
 def return_address(visit: Visit, box_id: int) -> str:
     """Back to where the form was: the same page of the folder, a search, or a message. Never elsewhere."""
     back = visit.form.text("retour")
+    if back.startswith(("message/", "partage/")) and visit.form.text("faire") in ("suivre", "plussuivre"):
+        return f"{visit.base}/{_plain(back)}"
+    return list_address(visit, box_id, back)
+
+
+def list_address(visit: Visit, box_id: int, back: str) -> str:
+    """The list that `back` names as its forms do: the parameters of a page of the folder, or a search."""
     base = visit.base
     if back.startswith("recherche?"):
-        return f"{base}/{_plain(back)}"
-    if back.startswith(("message/", "partage/")) and visit.form.text("faire") in ("suivre", "plussuivre"):
         return f"{base}/{_plain(back)}"
     if "=" in back and "/" not in back:
         return f"{base}/dossier/{box_id}?{_plain(back)}"

@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from webui.doors import Doors
-from webui.reader import attachments, images, invitations, page, passing, reading, receipts, source, unsubscribing
+from webui.reader import (
+    attachments,
+    images,
+    invitations,
+    page,
+    passing,
+    printing,
+    reading,
+    receipts,
+    source,
+    unsubscribing,
+)
 
 
 def mail(doors: Doors) -> Sequence[BaseRoute]:
@@ -26,6 +37,8 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/message/{message:key}/rediriger", visit(passing.ask_redirect), methods=["GET"]),
         Route("/message/{message:key}/rediriger", visit(passing.send_on), methods=["POST"]),
         Route("/message/{message:key}/hameconnage", visit(passing.report_phishing), methods=["POST"]),
+        Route("/dossier/{box:key}/imprimer", visit(printing.show), methods=["GET"]),
+        Route("/dossier/{box:key}/imprimer", visit(printing.gather), methods=["POST"]),
         Route("/corps/{message:key}", visit(reading.body)),
         Route("/piece/{message:key}/{number}", visit(reading.piece)),
         Route("/piece/{message:key}/{number}/voir", visit(attachments.view)),

@@ -4,6 +4,8 @@
 import htmx from "htmx.org/dist/htmx.esm.js";
 import { announce, say, texts } from "./said.js";
 
+// No styles are carried from what is replaced to what replaces it: the policy refuses style attributes.
+htmx.config.defaultSettleDelay = 0;
 htmx.config.noSwap = [204, 304, "401", "403", "404", "409", "413", "429", "5xx"];
 
 function answered(event) {

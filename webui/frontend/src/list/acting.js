@@ -26,20 +26,39 @@ function pick() {
   return Boolean(current);
 }
 
+const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(invitation|accuse|images|desabonner|rediriger|hameconnage)$/;
+
+// What is answered to the message itself: it comes back in the pane, and says what was done.
+async function within(event, sent) {
+  const moves = sent.action.includes("/hameconnage");
+  const done = await fill("POST", sent.action, { event, source: sent, focus: true });
+  if (done && moves) load("GET", list().dataset.adresse);
+}
+
+// After what is done below a message, this list comes back.
+function back(sent) {
+  const place = sent.querySelector("[name=retour]");
+  if (place) place.value = new URL(list().dataset.adresse, location.href).search.slice(1) || "page=1";
+}
+
 document.addEventListener("submit", (event) => {
   const sent = event.target;
   const inList = sent === form() || sent.closest?.("#liste, .dit");
+  if (sent.closest?.("#lecteur") && WITHIN.test(new URL(sent.action, location.href).pathname)) {
+    event.preventDefault();
+    within(event, sent);
+    return;
+  }
   const inReader = sent.closest?.("#lecteur") && sent.matches(".agir, [action$='/agir']");
   if (!list() || event.submitter?.hasAttribute("data-direct") || !(inList || inReader)) return;
   const what = event.submitter?.value;
-  if (inReader && what === "effacer") return;
+  if (inReader) back(sent);
+  if (inReader && what === "effacer") return; // a page asks first, then leads back to this list
   event.preventDefault();
   if (inReader && ["suivre", "plussuivre"].includes(what)) {
     fill("POST", sent.action, { event, source: sent });
     return;
   }
-  const back = sent.querySelector("[name=retour]");
-  if (inReader && back) back.value = new URL(list().dataset.adresse, location.href).search.slice(1);
   const action = event.submitter?.getAttribute("formaction") ?? sent.action;
   load("POST", action, { event, source: sent });
 });

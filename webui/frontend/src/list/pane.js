@@ -1,8 +1,11 @@
 // A message opens in the pane beside the list; filters, orders and pages replace the list alone.
 
+import { keep, kept } from "../core/kept.js";
 import { announce, hasPane, list, load, reader } from "./place.js";
 
 const { htmx } = window;
+const MESSAGE = /^\/m\/(message|partage\/\d+)\/\d+$/;
+const WITHIN = /^\/m\/(message|partage\/\d+)\/\d+\/(rediriger|source|entetes|apercu\/[\d.]+)$/; // pages about one message
 
 // Put what an address answers into the pane; false when it answered with a fault, which is said elsewhere.
 export async function fill(method, address, { focus = false, event, source } = {}) {
@@ -27,6 +30,7 @@ async function read(link, how) {
   link.setAttribute("aria-current", "true");
   if (await fill("GET", link.getAttribute("href"), how)) {
     link.closest("li")?.classList.remove("n");
+    keep(list().dataset.adresse, link.id, link.pathname);
   } else {
     link.removeAttribute("aria-current");
     before?.setAttribute("aria-current", "true");
@@ -40,7 +44,10 @@ document.addEventListener("click", (event) => {
   if (link.matches(".courriels a") && hasPane() && /^\/m\/(message|partage)\//.test(link.pathname)) {
     event.preventDefault();
     read(link, { focus: event.detail === 0 });
-  } else if (link.matches("#lecteur a") && /^\/m\/(message|partage\/\d+)\/\d+$/.test(link.pathname) && !link.target) {
+  } else if (link.matches("#lecteur a") && WITHIN.test(link.pathname) && !link.target) {
+    event.preventDefault();
+    fill("GET", link.getAttribute("href"), { focus: true });
+  } else if (link.matches("#lecteur a") && MESSAGE.test(link.pathname) && !link.target) {
     event.preventDefault();
     const id = link.pathname.split("/").pop();
     const item = document.querySelector(`.courriels a[id="m${id}"]`);
@@ -57,6 +64,15 @@ document.addEventListener("click", (event) => {
   }
 });
 addEventListener("popstate", () => location.reload());
+
+// Open again the message that the address names: after a page that one came back from, or a reload.
+export function reopen() {
+  const id = location.hash.slice(1);
+  if (!/^m\d+$/.test(id) || !hasPane()) return;
+  const link = document.getElementById(id);
+  if (link?.matches(".courriels a")) read(link);
+  else if (kept()?.id === id) history.replaceState(null, "", location.pathname + location.search);
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !event.target.closest?.("#lecteur") || event.defaultPrevented) return;

@@ -4,9 +4,10 @@ import "./acting.js";
 import "./arrival.js";
 import "./dragging.js";
 import "./keys.js";
-import "./pane.js";
+import { reopen } from "./pane.js";
 import "./splitter.js";
 import { announce, dress } from "./place.js";
 
 dress();
 announce();
+reopen();
