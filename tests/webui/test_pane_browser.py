@@ -193,6 +193,9 @@ def test_what_the_pane_holds_is_accessible(house: House, chromium: Browser, read
         for box in page.locator("table.messages input").all()[:3]:
             box.check()
         watched.picture(f"simple-imprimer-{size}")
+        edge = page.get_by_role("button", name="Imprimer").bounding_box()
+        assert edge is not None
+        assert edge["x"] + edge["width"] <= page.evaluate("innerWidth")
         found += faults_of(page)
         page.get_by_role("button", name="Imprimer").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("3 messages à imprimer")

@@ -15,8 +15,9 @@ function lead() {
 function comeBack() {
   const found = kept();
   const said = new URLSearchParams(location.search);
-  if (!found?.answering || !document.getElementById("liste") || location.pathname !== "/m/" || !said.has("fait")) return;
+  if (!found?.answering || !document.getElementById("liste")) return;
   store({ ...found, answering: false });
+  if (location.pathname !== "/m/" || !said.has("fait")) return;
   const place = new URL(found.list, location.href);
   for (const [name, value] of said) place.searchParams.set(name, value);
   location.replace(`${place.pathname}${place.search}#${found.id}`);

@@ -1,0 +1,75 @@
+"""Several chosen messages on one page for paper: bounded, nothing remote, nothing of others."""
+
+import re
+
+import pytest
+
+from mailserver.identity import Principal
+from tests.webui.house import House, Visitor, mail
+from webui.reader.printing import MAX_MESSAGES
+
+_counter: list[int] = []
+
+
+@pytest.fixture
+def reader(house: House) -> Principal:
+    _counter.append(0)
+    return house.person("Paula", f"Papier-{len(_counter)}")
+
+
+@pytest.fixture
+def visitor(house: House, reader: Principal) -> Visitor:
+    made = house.visitor()
+    made.log_in(reader.login)
+    return made
+
+
+def asked(house: House, visitor: Visitor, reader: Principal, ids: list[int], base: str = "/s") -> str:
+    box = house.box(reader, "INBOX").id
+    visitor.get(f"{base}/dossier/{box}")
+    return visitor.post(f"{base}/dossier/{box}/imprimer", {"m": list(map(str, ids)), "retour": "page=1"}).text
+
+
+@pytest.mark.parametrize("base", ["/s", "/m"])
+def test_the_texts_of_all_on_one_page(house: House, visitor: Visitor, reader: Principal, base: str) -> None:
+    first = house.deliver(reader, mail("Premier", body="Texte du premier\n"))
+    hostile = mail("Second").split(b"Content-Type")[0] + (
+        b"Content-Type: text/html; charset=utf-8\r\n\r\n"
+        b"<script>alert(1)</script><p style='color:red'>Texte du second<img src=https://a.example/x.png onerror=x()>"
+    )
+    second = house.deliver(reader, hostile)
+    house.deliver(reader, mail("Pas choisi"))
+    text = asked(house, visitor, reader, [first, second], base)
+    assert re.findall(r"<h2[^>]*><bdi>([^<]*)", text) == ["Second", "Premier"]
+    assert "Texte du premier" in text
+    assert "Texte du second" in text
+    assert "Pas choisi" not in text
+    assert not re.search(r"<script|<iframe|<img|a\.example|style=", text)
+    assert f"{base}/dossier/{house.box(reader, 'INBOX').id}?page=1" in text
+
+
+def test_nothing_of_others_and_nothing_that_is_not_there(
+    house: House, visitor: Visitor, reader: Principal, marc: Principal
+) -> None:
+    mine = house.deliver(reader, mail("À moi"))
+    foreign = house.deliver(marc, mail("À Marc", body="Le secret de Marc\n"))
+    own, other = house.box(reader, "INBOX").id, house.box(marc, "INBOX").id
+    text = visitor.get(f"/s/dossier/{own}/imprimer?m={mine}-{foreign}-99999999-x").text
+    assert "À moi" in text
+    assert "Marc" not in text
+    assert "2 messages ne sont pas sur cette page" in text
+    assert visitor.http.get(f"/s/dossier/{other}/imprimer?m={foreign}").status_code == 404
+    assert visitor.http.get(f"/s/dossier/{own}/imprimer").status_code == 200
+
+
+def test_a_page_holds_a_bounded_number(house: House, visitor: Visitor, reader: Principal) -> None:
+    ids = [house.deliver(reader, mail(f"Lettre {number}")) for number in range(MAX_MESSAGES + 2)]
+    text = asked(house, visitor, reader, ids)
+    assert len(re.findall(r"<article", text)) == MAX_MESSAGES
+    assert "au plus 50 messages" in text
+    assert "Lettre 0<" not in text
+
+
+def test_nothing_chosen_is_said_in_the_list(house: House, visitor: Visitor, reader: Principal) -> None:
+    house.deliver(reader, mail("Seul"))
+    assert "Cochez" in asked(house, visitor, reader, []) or "coch" in visitor.text
