@@ -17,7 +17,7 @@ from imap.wire.searching import Scope
 from mailserver.changes import Changes
 from mailserver.store import access
 from mailserver.store.access import Viewer
-from mailserver.store.mailboxes import SEPARATOR, Mailbox
+from mailserver.store.mailboxes import Mailbox
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.transactions import Store
 
@@ -184,7 +184,6 @@ class Notifier:
 
 def _matches(group: EventGroup, name: str, subscribed: frozenset[str]) -> bool:
     """Whether a name is among the mailboxes of a group (section 6)."""
-    names = group.mailboxes.names
     match group.mailboxes.scope:
         case Scope.SELECTED:
             return False
@@ -192,12 +191,8 @@ def _matches(group: EventGroup, name: str, subscribed: frozenset[str]) -> bool:
             return not access.is_foreign(name)
         case Scope.SUBSCRIBED:
             return name in subscribed
-        case Scope.SUBTREE:
-            return any(name == one or name.startswith(one + SEPARATOR) for one in names)
-        case Scope.SUBTREE_ONE:
-            return any(name == one or name.rpartition(SEPARATOR)[0] == one for one in names)
-        case Scope.MAILBOXES:
-            return name in names
+        case Scope.SUBTREE | Scope.SUBTREE_ONE | Scope.MAILBOXES:
+            return group.mailboxes.holds(name)
 
 
 def _happened(old: Mailbox | None, new: Mailbox) -> Events:

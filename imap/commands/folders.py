@@ -9,7 +9,7 @@ from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
 from imap.wire.metadata import metadata
-from imap.wire.patterns import Matcher, matcher
+from imap.wire.patterns import Matcher, matcher, steps
 from imap.wire.responses import Reply, no, ok
 from imap.wire.rights import my_rights_line
 from mailserver import objectids
@@ -22,6 +22,8 @@ from mailserver.store.transactions import Tx
 
 TURN = 20
 """Names compared with up to a hundred patterns before the loop may turn."""
+MOST_STEPS = 10_000_000
+"""Letters of names that one LIST goes over, those of each pattern counted: seconds of the loop."""
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -143,6 +145,7 @@ async def list_(session: Session, command: commands.List) -> Outputs:
     noted = await _annotations(session, tree, command)
     selected = _selected(tree, command.select)
     parents = _all_above(selected) if ListSelect.RECURSIVEMATCH in command.select else frozenset()
+    _check_steps(command, selected | parents)
     shown = await _matching(matcher(command.reference, command.patterns), selected | parents)
     # RFC 5258 section 3.5: a parent is told of only for the sake of one that the client does not see itself.
     told = _all_above(selected - shown)
@@ -185,6 +188,12 @@ def _selected(tree: _Tree, select: frozenset[ListSelect]) -> frozenset[str]:
     return frozenset(name for name in names if name in tree.boxes and tree.boxes[name].special_use)
 
 
+def _check_steps(command: commands.List | commands.Lsub, names: Iterable[str]) -> None:
+    """Raises Refused(LIMIT) when comparing would keep the loop busy for more than seconds."""
+    if steps((command.reference + pattern for pattern in command.patterns), names) > MOST_STEPS:
+        raise Refused(Reason.LIMIT, "Too many patterns for so many mailboxes")
+
+
 async def _matching(matches: Matcher, names: Iterable[str]) -> frozenset[str]:
     """Those of the names that match."""
     found = set()
@@ -214,6 +223,7 @@ def _attributes(tree: _Tree, command: commands.List, name: str, box: Mailbox | N
 async def lsub(session: Session, command: commands.Lsub) -> Outputs:
     """RFC 3501 section 6.3.9: a `%` also shows the unsubscribed level above a subscribed name, \\Noselect."""
     tree = await _tree(session)
+    _check_steps(command, tree.subscribed)
     matches = matcher(command.reference, command.patterns)
     levelled = any("%" in pattern for pattern in command.patterns)
     hidden = (name for name in tree.subscribed if not matches(name)) if levelled else ()

@@ -20,7 +20,7 @@ from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import access, mailboxes, messages
 from mailserver.store import search as searching
 from mailserver.store.access import ALL, Reach, Viewer
-from mailserver.store.mailboxes import SEPARATOR, Mailbox
+from mailserver.store.mailboxes import Mailbox
 from mailserver.store.statements import Tx
 
 Outputs = AsyncGenerator[bytes | Reply, None]
@@ -139,9 +139,5 @@ def _within(source: MailboxFilter, reach: Reach, account_id: int, selected: int,
             return box.account_id == account_id
         case Scope.SUBSCRIBED:
             return name in subscribed
-        case Scope.MAILBOXES:
-            return name in source.names
-        case Scope.SUBTREE:
-            return any(name == top or name.startswith(top + SEPARATOR) for top in source.names)
-        case Scope.SUBTREE_ONE:
-            return any(name == top or name.rpartition(SEPARATOR)[0] == top for top in source.names)
+        case Scope.SUBTREE | Scope.SUBTREE_ONE | Scope.MAILBOXES:
+            return source.holds(name)

@@ -243,8 +243,8 @@ def mailbox_filter(cursor: Cursor) -> MailboxFilter:
         return MailboxFilter(scope)
     cursor.space()
     if cursor.sees(b"("):
-        return MailboxFilter(scope, tuple(cursor.items(cursor.mailbox, most=MAX_NAMES)))
-    return MailboxFilter(scope, (cursor.mailbox(),))
+        return MailboxFilter(scope, frozenset(cursor.items(cursor.mailbox, most=MAX_NAMES)))
+    return MailboxFilter(scope, frozenset((cursor.mailbox(),)))
 
 
 def cancel_update(cursor: Cursor) -> CancelUpdate:

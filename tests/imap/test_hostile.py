@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from imap import matching
+from imap.commands import folders
 from imap.wire.flags import FlagNames
 from imap.wire.framing import BEFORE_LOGIN
+from imap.wire.searching import MailboxFilter, Scope
 from mailserver.store import blobs
 from mailserver.store.transactions import Store
 from tests.harness import Instance, workers_of
@@ -221,6 +223,34 @@ def test_what_a_search_looks_at_is_bounded(sqlite_store: Store, search: bytes, m
             assert await client.ok("SEARCH 1:3 UNSEEN") == ["* SEARCH 1 2 3"]
 
     play(scene)
+
+
+def test_what_patterns_go_over_is_bounded(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred patterns of nothing but wildcards over thousands of long names kept the loop for minutes."""
+    monkeypatch.setattr(folders, "MOST_STEPS", 2000)
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session()
+            wild, plain = " ".join(["*a*e*i*"] * 90), " ".join(["Absent"] * 90 + ["INBOX"])
+            assert await client.command(f'LIST "" ({wild})') == ["NO [LIMIT] Too many patterns for so many mailboxes"]
+            assert len(await client.ok(f'LIST "" ({plain})')) == 1
+            assert await client.ok('LIST "" (% *)')
+
+    play(scene)
+
+
+def test_names_of_a_filter_cost_no_more_when_there_are_many() -> None:
+    names = frozenset(f"Classe/{number}" for number in range(30_000))
+    tree, children = MailboxFilter(Scope.SUBTREE, names), MailboxFilter(Scope.SUBTREE_ONE, names)
+    held = ("Classe/7", "Classe/7/a", "Classe/7/a/b")
+    for _ in range(2000):
+        assert [tree.holds(name) for name in held] == [True, True, True]
+        assert [children.holds(name) for name in held] == [True, True, False]
+    assert not any(tree.holds(name) or children.holds(name) for name in ("Classe", "Classe/x", "Classe/70000/a", "X"))
+    assert MailboxFilter(Scope.MAILBOXES, names).holds("Classe/7")
+    assert not MailboxFilter(Scope.MAILBOXES, names).holds("Classe/7/a")
 
 
 def test_or_finds_what_any_of_its_terms_finds(sqlite_store: Store) -> None:
