@@ -1,6 +1,6 @@
 """Octets in and out, TLS, timeouts, back-pressure, one command at a time: a Twisted protocol over `transport`.
 
-A connection has one task. It takes an event from the framer, runs the command, writes what it yields and
+A connection has one task. It takes an event from the inlet, runs the command, writes what it yields and
 waits while the peer does not read; meanwhile input waits in the framer and, when there is much of it, in the
 kernel. Nothing else writes.
 """
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from imap import commands
 from imap.commands import prompt
+from imap.inlet import Inlet
 from imap.outlet import Outlet
 from imap.peers import is_loopback
 from imap.session import Ended, Services, Session
@@ -24,9 +25,9 @@ from imap.states import State, Turn
 from imap.welcome import PAUSE
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Tagged
-from imap.wire.deflate import Damaged, Inflow
+from imap.wire.deflate import Damaged
 from imap.wire.grammar import BadCharset, BadCommand
-from mailserver.errors import BadSyntax, Temporary
+from mailserver.errors import Temporary
 
 log = structlog.get_logger("imap")
 
@@ -40,32 +41,14 @@ STALL_SECONDS = 300
 """With output the peer does not read."""
 LINGER_SECONDS = 10
 """From our goodbye to pulling the plug, if the peer does not let the connection end."""
-PIPELINE_OCTETS = 64 * 1024
-"""Input that may wait behind the running command; more stays in the kernel, and then with the peer."""
 PROGRESS_SECONDS = 10
 """In silence, until a client that waits is told that its command is still running (RFC 9585 section 4)."""
 FAULTS_BEFORE_LOGIN = 5
 FAULTS = 20
 """Commands in a row that may be answered BAD: whoever sends more is no mail client."""
 
-FOREIGN = frozenset(
-    (
-        "GET",
-        "POST",
-        "HEAD",
-        "PUT",
-        "DELETE",
-        "OPTIONS",
-        "TRACE",
-        "CONNECT",
-        "PATCH",
-        "PRI",
-        "EHLO",
-        "HELO",
-        "LHLO",
-        "MAIL",
-    )
-)
+HTTP = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "PRI"}
+FOREIGN = frozenset({*HTTP, "EHLO", "HELO", "LHLO", "MAIL"})
 """First words of other protocols. A browser made to post here would have its body run as commands."""
 
 
@@ -96,12 +79,9 @@ class Connection(protocol.Protocol):
         self.loopback = False
         self.session = Session(door.services, self)
         self._loop = asyncio.get_running_loop()
-        self._framer = framing.Framer()
         self._input: asyncio.Future[None] | None = None
         self._next: framing.Event | Tagged | None = None
-        """What was taken from the framer already, and is the task's to answer."""
-        self._line: asyncio.Future[bytes] | None = None
-        self._reading = True
+        """What was taken from the inlet already, and is the task's to answer."""
         self._virgin = True
         """Nothing was said yet."""
         self._first = True
@@ -110,7 +90,6 @@ class Connection(protocol.Protocol):
         self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._inflow: Inflow | None = None
         self._quiet_since: float | None = None
         """Since when a command has run without saying anything."""
         self._since = self._loop.time()
@@ -128,6 +107,7 @@ class Connection(protocol.Protocol):
     def connectionMade(self) -> None:
         self._out.setTcpNoDelay(True)
         self._outlet = Outlet(self._out, self._filled, self._drained)
+        self._inlet = Inlet(self._out, self._spoilt, self._damaged)
         self._out.registerProducer(self._outlet, True)
         self.peer = getattr(self._out.getPeer(), "host", "")
         self.loopback = is_loopback(self.peer)
@@ -146,24 +126,21 @@ class Connection(protocol.Protocol):
             # No command begins so, but a TLS handshake on the wrong port does, which has no line end to wait for.
             self._say_goodbye("This port begins without TLS")
             return
-        if self._inflow is None:
-            self._framer.feed(data)
-        elif not self._inflate(data):
+        dialogue = self._inlet.awaits_line
+        self._inlet.hear(data)
+        if dialogue:
             return
-        if self._line is not None:
-            self._offer_line()
-        elif self._input is not None:
+        if self._input is not None:
             if not self._input.done() and not self._answer_promptly(self._input):
                 self.stir()  # unless what was asked meanwhile has woken the task already
-        elif self._reading and (self._framer.buffered > PIPELINE_OCTETS or self._inflow is not None):
-            # Of compressed octets nobody knows how many they are: none are read beforehand.
-            self._reading = False
-            self._out.pauseProducing()
+        else:
+            self._inlet.hold_back()
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self._lost = True
         self.door.forget(self)
         self._outlet.close()
+        self._inlet.close()
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:
@@ -175,16 +152,18 @@ class Connection(protocol.Protocol):
 
         Called only while the task is `waiting` for input, so nothing else runs or writes.
         """
-        if self._inflow is not None or self.door.stopping:
+        if self.door.stopping:
             return False
         began = monotonic()
-        while (event := self._framer.next()) is not None:
+        with suppress(Damaged):  # the task meets it again
+            self._inlet.inflate()
+        while (event := self._inlet.next()) is not None:
             if not self._say_promptly(event) or waiting.done() or monotonic() - began > TURN_SECONDS:
                 return False
             if not self._outlet.writable.is_set():
                 return False
         self._outlet.flush()
-        return True
+        return not self._inlet.holds_more
 
     def _say_promptly(self, event: framing.Event) -> bool:
         """Answer one command if that takes no waiting; else it is the task's to answer."""
@@ -227,9 +206,10 @@ class Connection(protocol.Protocol):
     async def _event(self) -> framing.Event | Tagged:
         """The next thing the peer said, whole. Raises Ended when the account is shut while the peer is silent."""
         while (event := self._taken()) is None:
-            if self._inflow is not None and await self._inflate_more():
+            if self._inlet.inflate():
+                await asyncio.sleep(0)  # a bomb must not keep the loop
                 continue
-            self._read_on()
+            self._inlet.read_on()
             self._outlet.flush()
             self._input = self._loop.create_future()
             try:
@@ -247,7 +227,7 @@ class Connection(protocol.Protocol):
     def _taken(self) -> framing.Event | Tagged | None:
         """What waits to be answered."""
         taken, self._next = self._next, None
-        return taken or self._framer.next()
+        return taken or self._inlet.next()
 
     async def _something(self) -> None:
         """Wait for input, or for what else stirs; not for ever while the account is still to be looked at."""
@@ -305,8 +285,15 @@ class Connection(protocol.Protocol):
         before = self.session.state
         await self._send(commands.run(self.session, tagged))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
-            self._framer.limits = framing.after_login(self.door.services.settings.limits.message_size)
+            self._inlet.limit(framing.after_login(self.door.services.settings.limits.message_size))
             self._watch_time()
+
+    def _spoilt(self, line: framing.Rejected) -> None:
+        """A line of a dialogue was none."""
+        self._fault(fatal=line.fatal)
+
+    def _damaged(self) -> None:
+        self._say_goodbye("This is not DEFLATE")
 
     def _fault(self, *, fatal: bool) -> None:
         self.session.faults += FAULTS + 1 if fatal else 1
@@ -333,7 +320,7 @@ class Connection(protocol.Protocol):
         """Say that a command is still running that has said nothing for long (RFC 9585). An answer that has begun is
         left alone: a line in the middle of its literals would be taken for their octets."""
         quiet = self._quiet_since
-        if quiet is None or self._line is not None or self.session.state is State.NOT_AUTHENTICATED:
+        if quiet is None or self._inlet.awaits_line or self.session.state is State.NOT_AUTHENTICATED:
             return
         if self._loop.time() - quiet >= PROGRESS_SECONDS and self._outlet.writable.is_set():
             self._quiet_since = self._loop.time()
@@ -373,7 +360,7 @@ class Connection(protocol.Protocol):
 
     def stop(self) -> None:
         """The service ends: say so now unless a command is running, else after it."""
-        if self._input is not None or self._line is not None:
+        if self._input is not None or self._inlet.awaits_line:
             self._say_goodbye("The service is stopping")
 
     # ------------------------------------------------------------------ for the session
@@ -385,24 +372,7 @@ class Connection(protocol.Protocol):
 
     def line(self) -> "asyncio.Future[bytes]":
         """The next line of a dialogue within a command."""
-        waiter = self._line = self._loop.create_future()
-        self._offer_line()
-        if self._line is not None and self._inflow is not None:
-            self._loop.call_soon(self._inflate_line)
-        return waiter
-
-    def _offer_line(self) -> None:
-        waiter = self._line
-        if waiter is None or (line := self._framer.line()) is None:
-            return
-        self._line = None
-        if waiter.done():  # cancelled: nobody waits any more
-            return
-        if isinstance(line, framing.RawLine):
-            waiter.set_result(line.octets)
-        else:
-            waiter.set_exception(BadSyntax(line.text))
-            self._fault(fatal=line.fatal)
+        return self._inlet.line()
 
     def _take_turn(self, turn: Turn) -> None:
         """After the tagged OK."""
@@ -411,31 +381,30 @@ class Connection(protocol.Protocol):
             case Turn.TLS:
                 self._start_tls()
             case Turn.DEFLATE:
-                self._start_deflate()
+                self._inlet.start_deflate()
+                self._outlet.start_deflate()
             case Turn.STRANGER:
                 self._forget()
 
     def _start_tls(self) -> None:
         """What was read before is dropped: it was said in clear (STARTTLS injection)."""
-        dropped = self._framer.drop()
+        dropped = self._inlet.drop()
         if dropped:
             log.warning("plain text behind STARTTLS dropped", peer=self.peer, octets=len(dropped))
         self._outlet.flush()
         self._out.startTLS(self.door.tls)
-        self._outlet.transport = self._out
+        self._outlet.transport = self._inlet.transport = self._out
         self.secure = True
 
     def _forget(self) -> None:
         """A new session, as after the greeting (RFC 8437 section 3); the compression ends (section 4.1)."""
         self.session.close()
         self.session = Session(self.door.services, self)
-        self._framer.limits = framing.BEFORE_LOGIN
-        if self._inflow is not None:
-            dropped = self._framer.drop()  # it was said in the layer that is gone
+        self._inlet.limit(framing.BEFORE_LOGIN)
+        if self._inlet.compressed:
+            dropped = self._inlet.end_deflate()
             if dropped:
                 log.warning("commands behind UNAUTHENTICATE dropped", peer=self.peer, octets=len(dropped))
-            self._framer.feed(self._inflow.plain() if self._inflow.ended else b"")
-            self._inflow = None
             self._outlet.end_deflate()
         self._since = self._loop.time()
         self._watch_time()
@@ -450,56 +419,6 @@ class Connection(protocol.Protocol):
     def resting(self) -> bool:
         """A compressed connection that holds no compressor."""
         return self._outlet.resting
-
-    def _start_deflate(self) -> None:
-        """What was read before belongs to the compressed stream: the client may not say more in clear (section 3)."""
-        early = self._framer.drop()
-        self._inflow = Inflow()
-        self._outlet.start_deflate()
-        if early:
-            self._inflow.feed(early)
-
-    def _inflate(self, data: bytes) -> bool:
-        """Take compressed octets; False when they are damaged."""
-        assert self._inflow is not None
-        self._inflow.feed(data)
-        if self._input is None and self._line is None:
-            return True
-        try:
-            self._framer.feed(self._inflow.take(PIPELINE_OCTETS))
-        except Damaged:
-            self._say_goodbye("This is not DEFLATE")
-            return False
-        if self._line is not None:
-            self._loop.call_soon(self._inflate_line)
-        return True
-
-    async def _inflate_more(self) -> bool:
-        """Inflate the next portion of what waits; False when there is none. Raises Damaged."""
-        inflow = self._inflow
-        assert inflow is not None
-        if not inflow.waiting:
-            if inflow.ended:
-                raise Damaged
-            return False
-        self._framer.feed(inflow.take(PIPELINE_OCTETS))
-        await asyncio.sleep(0)  # a bomb must not keep the loop
-        return True
-
-    def _inflate_line(self) -> None:
-        """The same while a command waits for a line, a portion a turn of the loop."""
-        inflow = self._inflow
-        if self._line is None or inflow is None or self._lost:
-            return
-        if not inflow.waiting:
-            self._read_on()
-        elif self._inflate(b""):
-            self._offer_line()
-
-    def _read_on(self) -> None:
-        if not self._reading:
-            self._reading = True
-            self._out.resumeProducing()
 
     # ------------------------------------------------------------------ time
 

@@ -15,7 +15,7 @@ PARTS = (
     b"Subject: Deux\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nun\r\n--x\r\n"
     b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n--x--\r\n"
 )
-LARGE = b"Subject: Grand\r\n\r\n" + b"x" * 100_000 + b"\r\n"
+LARGE = b"Subject: Grand\r\n\r\n" + b"x" * 300_000 + b"\r\n"
 
 PROMPT = (
     "NOOP",
