@@ -1,6 +1,6 @@
 """What surrounds every mail page: the folders with their counts, and the space used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -20,6 +20,9 @@ _ORDER = ("", DRAFTS, SENT, ARCHIVE, JUNK, TRASH)
 _ICONS = {DRAFTS: "pencil", SENT: "send", ARCHIVE: "archive", JUNK: "flame", TRASH: "trash-2"}
 UNDO_SECONDS = 300
 NEARLY_FULL = 0.95
+MAX_SHARED = 200
+"""Mailboxes of others on a page, functional boxes first: who shares thousands with everybody fills nobody's pages.
+A search goes through all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,22 @@ class Frame:
 
 
 def surround(
-    visit: Visit, boxes: Sequence[Mailbox], current: int = 0, query: str = "", shared: Sequence[Reach] = ()
+    visit: Visit,
+    boxes: Sequence[Mailbox],
+    current: int = 0,
+    query: str = "",
+    shared: Sequence[Reach] = (),
+    needed: Collection[int] = (),
 ) -> Frame:
-    """The frame of a page about the mailbox `current`, 0 for none; `shared`: of others, to be shown beside."""
+    """The frame of a page about the mailbox `current`, 0 for none; `shared`: of others, to be shown beside, as many as
+    fit and those that are `needed`."""
     language = visit.language
     folders = sorted((folder(visit, box, current) for box in boxes), key=_rank)
+    shared = [
+        reach
+        for place, reach in enumerate(shared)
+        if place < MAX_SHARED or reach.box.id == current or reach.box.id in needed
+    ]
     used, quota = sum(box.octets for box in boxes), visit.principal.quota_bytes
     if quota:
         space = visit._("%(used)s utilisés sur %(quota)s") % {

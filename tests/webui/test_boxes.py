@@ -18,6 +18,7 @@ from mailserver.store.flags import names
 from tests.webui.hostile.envelopes import TEXT, file, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import DOMAIN, House, Visitor, mail
+from webui import frame
 
 ORIGIN = Origin("test", "test")
 BASES = ("/s", "/m")
@@ -263,6 +264,25 @@ def test_forwarding_encloses_what_the_box_has(
     assert b"Puis-je avoir un certificat" in octets
 
 
+def test_files_are_taken_from_messages_of_the_box(
+    house: House, rose: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    box = Box(house, {rose.login: FULL})
+    content = question(box, zoe)
+    browser.get(f"/s/ecrire?boite={box.id()}")
+    browser.post("/s/ecrire", form(browser, a=zoe.address, objet="Dossier", faire="depuis"))
+    assert browser.page is not None
+    assert f"{box.label} › Boîte de réception" in unescape(browser.text)
+    address, page = browser.page.url.path, browser.text
+    assert f'value="{box.id()}:{content}:2"' in page
+    box.hold({}, gone=[rose.login])
+    browser.post(address, {"prendre": f"{box.id()}:{content}:2"})
+    assert "demande.pdf" not in browser.text
+    box.hold({rose.login: FULL})
+    browser.post(f"{browser.page.url.path}/depuis", {"prendre": f"{box.id()}:{content}:2"})
+    assert "demande.pdf" in browser.text
+
+
 def test_who_may_not_send_in_its_name_answers_in_their_own(
     house: House, rose: Principal, browser: Visitor, zoe: Principal
 ) -> None:
@@ -408,6 +428,20 @@ def test_search_by_scope(house: House, rose: Principal, browser: Visitor, zoe: P
     page = browser.get(f"{base}/recherche?q=certificat&d=-2").text
     assert shared not in page
     assert own in page
+
+
+def test_pages_show_no_more_mailboxes_than_fit(
+    house: House, rose: Principal, browser: Visitor, zoe: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever shares thousands fills nobody's column; what a search finds there opens all the same."""
+    first, second = Box(house, {rose.login: FULL}), Box(house, {rose.login: FULL})
+    last_one = max(first, second, key=lambda box: box.label)
+    content = question(last_one, zoe)
+    monkeypatch.setattr(frame, "MAX_SHARED", 6)
+    assert f"<bdi>{last_one.label}</bdi>" not in browser.get("/s/").text
+    assert f"/partage/{last_one.id()}/{content}?" in browser.get("/s/recherche?q=certificat&d=-1").text
+    assert browser.get(f"/m/partage/{last_one.id()}/{content}").status_code == 200
+    assert f"<bdi>{last_one.label}</bdi>" in browser.get(f"/m/dossier/{last_one.id()}").text
 
 
 def test_scope_is_kept_with_a_saved_search(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:

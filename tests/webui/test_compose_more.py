@@ -370,7 +370,7 @@ def test_attachment_of_another_message(house: House, person: Principal, browser:
     ticked = re.search(r'name="prendre" value="([^"]+)"', browser.text)
     assert ticked
     path = str(browser.page.url.path) if browser.page else ""
-    browser.post(path, {"prendre": [ticked[1], f"{theirs}:2"]})
+    browser.post(path, {"prendre": [ticked[1], f"0:{theirs}:2"]})
     assert "notes.csv" in browser.text
     assert "secret.csv" not in browser.text
     send(browser)

@@ -1,4 +1,7 @@
-"""Attachments from another message: messages that have some, newest first or found by a search; tick, and go on."""
+"""Attachments from another message: messages that have some, newest first or found by a search; tick, and go on.
+
+One's own messages, and those in mailboxes of others that one may read.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,15 +10,13 @@ from starlette.responses import Response
 
 from mailserver.criteria import And, HasAttachment
 from mailserver.errors import Refused
-from mailserver.mime import unpack
 from mailserver.mime.compose import Attachment
 from mailserver.store import webmail
-from mailserver.store.access import Viewer
-from mailserver.store.webmail import Scope
-from webui.compose import enclosing, letterpage
+from mailserver.store.webmail import Line, Scope
+from webui.compose import enclosing, letterpage, sources
 from webui.compose.drafts import keep, kept
 from webui.forms import positive
-from webui.frame import Frame, surround
+from webui.frame import Folder, Frame, surround
 from webui.mail.query import MAX_QUERY, parse
 from webui.reader import reading
 from webui.rendering import redirect
@@ -31,10 +32,13 @@ SECONDS = 2.0
 class Lender:
     """A message with attachments."""
 
-    id: int
+    name: str
+    """The mailbox of others it is in (0: one's own) and its id, as the form says them."""
     subject: str
     sender: str
     date: str
+    place: str
+    """The mailbox, where it is of others."""
     pieces: Sequence[reading.Piece]
 
 
@@ -53,40 +57,53 @@ async def show(services: Services, visit: Visit) -> Response:
     draft = int(visit.request.path_params["draft"])
     typed = visit.query("q")[:MAX_QUERY]
     criterion = And((HasAttachment(), parse(typed).criterion))
+    viewer = await services.sharing.viewer(visit.principal)
     until = services.clock.monotonic() + SECONDS
     found = await services.store.ponder(
         visit.account_id,
         webmail.find,
-        Viewer(visit.account_id),
-        Scope.OWN,
+        viewer,
+        Scope.EVERYWHERE,
         criterion,
         MAX_MESSAGES,
         lambda: services.clock.monotonic() > until,
         folder=services.store.blobs,
     )
     lines = sorted((line for group in found.groups for line in group.lines), key=lambda line: line.date, reverse=True)
+    around = surround(visit, found.boxes, shared=found.shared, needed={group.box.id for group in found.groups})
     lenders: dict[int, Lender] = {}
     for line in lines:
         if line.id != draft and line.id not in lenders and len(lenders) < MAX_MESSAGES:
-            stored = await services.store.read(webmail.stored, visit.account_id, line.id)
-            pieces = reading.pieces(unpack(stored.parts))
-            date = visit.language.short_date(line.date, visit.now)
-            lenders[line.id] = Lender(line.id, line.subject, line.sender, date, pieces)
-    page = BorrowPage(surround(visit, found.boxes), draft, typed, list(lenders.values()))
+            lender = await _lender(services, visit, line, around.folder(line.mailbox_id))
+            if lender is not None:
+                lenders[line.id] = lender
+    page = BorrowPage(around, draft, typed, list(lenders.values()))
     return services.pages.answer(visit, "mail/borrow.html", page)
 
 
+async def _lender(services: Services, visit: Visit, line: Line, folder: Folder) -> Lender | None:
+    box = folder.id if folder.foreign else 0
+    try:
+        source = await sources.message(services, visit, line.id, box, upto=0)
+    except Refused:
+        return None  # it was removed meanwhile
+    date = visit.language.short_date(line.date, visit.now)
+    place = folder.path if folder.foreign else ""
+    return Lender(f"{box}:{line.id}", line.subject, line.sender, date, place, reading.pieces(source.root))
+
+
 async def take(services: Services, visit: Visit) -> Response:
-    """POST /ecrire/{draft}/depuis: the ticked attachments (`piece`, `message:number`) join the draft."""
+    """POST /ecrire/{draft}/depuis: the ticked attachments (`prendre`, `box:message:number`) join the draft."""
     draft = await kept(services, visit, int(visit.request.path_params["draft"]))
-    wanted: dict[int, list[str]] = {}
+    wanted: dict[tuple[int, int], list[str]] = {}
     for ticked in visit.form.every("prendre")[: enclosing.MAX_TAKEN]:
-        source, _, number = ticked.partition(":")
-        wanted.setdefault(positive(source), []).append(number)
+        box, _, rest = ticked.partition(":")
+        source, _, number = rest.partition(":")
+        wanted.setdefault((positive(box), positive(source)), []).append(number)
     added: list[Attachment] = []
-    for message, numbers in wanted.items():
+    for (box_id, message), numbers in wanted.items():
         try:
-            added += await enclosing.taken(services, visit, message, numbers)
+            added += await enclosing.taken(services, visit, message, numbers, box_id)
         except Refused:
             continue  # it was removed meanwhile
     attachments = [*draft.attachments, *added]

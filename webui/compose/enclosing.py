@@ -72,7 +72,7 @@ async def whole(services: Services, visit: Visit, content_id: int, box_id: int) 
 
 
 async def taken(
-    services: Services, visit: Visit, content_id: int, numbers: Sequence[str], box_id: int = 0
+    services: Services, visit: Visit, content_id: int, numbers: Sequence[str], box_id: int
 ) -> list[Attachment]:
     """Attachments of a message. Raises as `sources.message`."""
     source = await sources.message(services, visit, content_id, box_id)

@@ -92,7 +92,9 @@ async def show(services: Services, visit: Visit) -> Response:
     if first and visit.preferences.remember_searches:
         await services.store.write(searches.made, visit.account_id, typed, box_id)
     excerpts = await _excerpts(services, viewer, query, found)
-    around = surround(visit, found.boxes, query=typed, shared=found.shared)
+    unsearched = found.unsearched[:MAX_UNSEARCHED]
+    named = {box.id for box in (*(group.box for group in found.groups), *unsearched)}
+    around = surround(visit, found.boxes, query=typed, shared=found.shared, needed=named)
     page = SearchPage(
         around,
         typed,
@@ -100,7 +102,7 @@ async def show(services: Services, visit: Visit) -> Response:
         described(typed),
         [_results(visit, around, typed, box_id, group, query, excerpts) for group in _in_order(around, found)],
         _summary(visit, found),
-        [(around.folder(box.id).path, query_string(q=typed, d=box.id)) for box in found.unsearched[:MAX_UNSEARCHED]],
+        [(around.folder(box.id).path, query_string(q=typed, d=box.id)) for box in unsearched],
         searched=True,
         first=first,
         recent=recent,

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ HEARTBEAT_SECONDS = 25.0
 """Between two signs of life; the session is looked at as often."""
 GATHER_SECONDS = 0.3
 """Changes that come together are told together."""
+OTHERS_SECONDS = 1.0
+"""The same in mailboxes that others share: one that everybody reaches and that never rests costs no more than this."""
 STREAM_SECONDS = 3600.0
 """Then the browser connects anew by itself."""
 RETRY_MS = 5000
@@ -47,8 +49,8 @@ class _Told:
 
     boxes: Boxes
     name: str
-    owners: frozenset[int] = frozenset()
-    """Whose mailboxes they are."""
+    shared: frozenset[int] = frozenset()
+    """Those of them that are of others."""
 
 
 class Flux:
@@ -87,8 +89,8 @@ class Flux:
         account_id = visit.account_id
         if self._is_full(account_id):  # of many that were let in at the same moment, the last ones end at once
             return
-        watched = _Watched(services.store.changes, moved.set)
-        watched.only({account_id})
+        unsubscribe = services.store.changes.subscribe("account", account_id, moved.set)
+        watched = _Watched(services.store.changes, moved)
         self._open[account_id] += 1
         gone = asyncio.ensure_future(_gone(visit))
         began = looked = services.clock.monotonic()
@@ -108,7 +110,7 @@ class Flux:
                     yield ": \n\n"
                 moved.clear()
                 told = await _look(services, visit)
-                if watched.only({account_id, *told.owners}):
+                if watched.only(told.shared):
                     moved.set()  # what happened there between the two lines is not lost
                 news = {id_: box for id_, box in told.boxes.items() if known.boxes.get(id_) != box}
                 if told.name != known.name and news:
@@ -119,7 +121,8 @@ class Flux:
             log.warning("stream ends: the store is out of reach", account=account_id)
         finally:
             gone.cancel()
-            watched.only(())
+            unsubscribe()
+            watched.only(frozenset())
             self._open[account_id] -= 1
             if not self._open[account_id]:
                 del self._open[account_id]
@@ -136,22 +139,32 @@ class Flux:
 
 
 class _Watched:
-    """The accounts whose changes a stream hears of: one's own, and whose mailboxes one reaches at the moment."""
+    """The mailboxes of others whose changes a stream hears of: those that one reaches at the moment."""
 
-    def __init__(self, changes: Changes, callback: Callable[[], None]) -> None:
+    def __init__(self, changes: Changes, moved: asyncio.Event) -> None:
         self._changes = changes
-        self._callback = callback
+        self._moved = moved
         self._ends: dict[int, Callable[[], None]] = {}
+        self._told: asyncio.TimerHandle | None = None
 
-    def only(self, accounts: Iterable[int]) -> bool:
+    def only(self, boxes: frozenset[int]) -> bool:
         """Hear of these and no others; True when some are new."""
-        wanted = set(accounts)
-        for account_id in self._ends.keys() - wanted:
-            self._ends.pop(account_id)()
-        new = wanted - self._ends.keys()
-        for account_id in new:
-            self._ends[account_id] = self._changes.subscribe("account", account_id, self._callback)
+        for box_id in self._ends.keys() - boxes:
+            self._ends.pop(box_id)()
+        new = boxes - self._ends.keys()
+        for box_id in new:
+            self._ends[box_id] = self._changes.subscribe("mailbox", box_id, self._heard)
+        if not boxes and self._told is not None:
+            self._told.cancel()
         return bool(new)
+
+    def _heard(self) -> None:
+        if self._told is None:
+            self._told = asyncio.get_running_loop().call_later(OTHERS_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        self._told = None
+        self._moved.set()
 
 
 async def _gone(visit: Visit) -> None:
@@ -163,14 +176,14 @@ async def _gone(visit: Visit) -> None:
 async def _look(services: Services, visit: Visit) -> _Told:
     viewer = await services.sharing.viewer(visit.principal)
     own, shared = await services.store.read(frame.reached, viewer)
-    boxes = [*own, *(reach.box for reach in shared)]
+    others = [reach.box for reach in shared[: frame.MAX_SHARED]]
     shown: dict[str, dict[str, int | str]] = {}
-    for box in boxes:
+    for box in (*own, *others):
         folder = frame.folder(visit, box, 0)
         shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext}
     text = json.dumps(shown, sort_keys=True)
     name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    return _Told(shown, name, frozenset(reach.box.account_id for reach in shared))
+    return _Told(shown, name, frozenset(box.id for box in others))
 
 
 async def _is_open(services: Services, visit: Visit) -> bool:

@@ -29,6 +29,8 @@ PIECE = 50_000
 FEW = 5000
 """Up to this many found messages are put in order by themselves; of more the mailbox's own order is followed."""
 IN_LIST = 500
+MAX_GROUPS = 60
+"""Mailboxes where something was found, after which the rest is left for another search."""
 EXCERPT_OCTETS = 256 * 1024
 """Of one message, where words are looked for to show what stands around them."""
 MAX_EXCERPTS = 25
@@ -115,7 +117,7 @@ def find(
         else:
             units = [full] if full else []
         for unit in units:
-            if groups and enough():
+            if groups and (enough() or sum(group.total > 0 for group in groups) >= MAX_GROUPS):
                 unsearched.extend(unit)
                 continue
             groups.extend(_groups(tx, owner, unit, criterion, size, enough, folder))
