@@ -17,8 +17,8 @@ function comeBack() {
   const said = new URLSearchParams(location.search);
   if (!found?.answering || !document.getElementById("liste")) return;
   store({ ...found, answering: false });
-  if (location.pathname !== "/m/" || !said.has("fait")) return;
   const place = new URL(found.list, location.href);
+  if (!["/m/", place.pathname].includes(location.pathname) || !said.has("fait")) return;
   for (const [name, value] of said) place.searchParams.set(name, value);
   location.replace(`${place.pathname}${place.search}#${found.id}`);
 }
