@@ -118,7 +118,10 @@ class Preferences:
     """New messages are said on the page and in its title."""
     desktop: bool = _flag(False)
     """They are also shown by the device, where the browser was allowed to."""
+    desktop_shows: str = _one_of("objet", "expediteur", "nombre")
+    """What a notification of the device says: sender and subject, sender, or how many came."""
     sound: bool = _flag(False)
+    """With the device's own sound."""
 
     # Agenda
     day_begins: int = _one_of(8, 6, 7, 9, 10)

@@ -33,7 +33,7 @@ from webui.agenda import routes as agenda
 from webui.compose import borrowing, departures, sending, suggesting, uploading, writing, writinghabits
 from webui.doors import Doors, Endpoint
 from webui.lists import moderating, owned, personal
-from webui.mail import acting, finding, folders, listing, shares, shortcuts, tagging
+from webui.mail import acting, arriving, finding, folders, listing, shares, shortcuts, tagging
 from webui.mail.flux import Flux
 from webui.mail.folderfiles import MAX_BROUGHT, FolderFiles
 from webui.mail.gathering import Gathering
@@ -77,6 +77,7 @@ def everything(services: Services, doors: Doors, registry: CollectorRegistry, fl
         Route("/m/raccourcis", visit(shortcuts.save), methods=["POST"]),
         Route("/flux", visit(flux.listen)),
         Route("/flux/etat", visit(flux.state)),
+        Route("/flux/nouveaux", visit(arriving.tell)),
         Mount("/s", routes=_mail(doors, files, gathering)),
         Mount("/m", routes=_mail(doors, files, gathering)),
     ]

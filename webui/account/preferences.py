@@ -145,10 +145,16 @@ def _writing(visit: Visit) -> tuple[Setting, ...]:
 
 def _news(visit: Visit) -> tuple[Setting, ...]:
     _ = visit._
-    hint = _("Le navigateur demandera la permission.")
+    hint = _("Votre navigateur doit le permettre, et la messagerie être ouverte dans un onglet.")
+    shows = _options(
+        ("objet", _("l’expéditeur et l’objet")),
+        ("expediteur", _("l’expéditeur")),
+        ("nombre", _("leur nombre seulement")),
+    )
     return (
         Setting("announce", _("Dire l’arrivée de nouveaux messages dans la page"), complete_only=True),
         Setting("desktop", _("Les montrer aussi sur l’écran de l’appareil"), hint=hint, complete_only=True),
+        Setting("desktop_shows", _("Y montrer"), shows, complete_only=True),
         Setting("sound", _("Avec un son"), complete_only=True),
     )
 

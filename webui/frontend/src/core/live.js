@@ -1,6 +1,7 @@
 // News of the folders: one stream for all tabs of a browser. A lock elects the tab that listens; a channel tells the
 // others. Where there are no locks, or no stream is to be had, visible tabs ask once a minute.
 
+import { arrivals, note } from "./desktop.js";
 import { say, texts } from "./said.js";
 
 const POLL_MS = 60000;
@@ -58,7 +59,11 @@ function poll() {
 function listen() {
   return new Promise((done) => {
     source = new EventSource("/flux");
-    source.addEventListener("dossiers", (event) => tell(JSON.parse(event.data)));
+    source.addEventListener("dossiers", (event) => {
+      const boxes = JSON.parse(event.data);
+      if (texts.bureau) arrivals(boxes);
+      tell(boxes);
+    });
     source.addEventListener("session", () => {
       source.close();
       say(texts.session);
@@ -82,7 +87,10 @@ function begin() {
   else poll();
 }
 
-channel?.addEventListener("message", (event) => show(event.data));
+channel?.addEventListener("message", (event) => {
+  note(event.data);
+  show(event.data);
+});
 addEventListener("pageshow", (event) => {
   if (event.persisted) begin();
 });
