@@ -1,6 +1,7 @@
 """mbsync and the Cyrus SASL library log in by SCRAM-SHA-256; imported people have verifiers."""
 
 import imaplib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,11 @@ def brought(house: Instance, folder: Path, *people: str) -> None:
     house.command("import", "DIR", file, "--accept-passwords")
 
 
+def announced(house: Instance) -> bool:
+    with imaplib.IMAP4("127.0.0.1", house.ports["imap"], timeout=30) as client:
+        return "AUTH=SCRAM-SHA-256" in client.capabilities
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance that wants SCRAM from its first day on."""
@@ -29,6 +35,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         instance, folder, f"Émilie,Dupont,,teacher,,,,,edupont,{PASSWORD}", f"Marc,Été,,teacher,,,,,mete,€té-{PASSWORD}"
     )
     instance.start()
+    deadline = time.monotonic() + 30
+    while not announced(instance):  # a worker looks for accounts without a verifier when it has begun to serve
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     yield instance
     instance.stop()
 
@@ -60,8 +70,8 @@ def test_mbsync(house: Instance, tmp_path: Path, login: str, password: str, tls:
 
 
 def test_it_is_announced_before_login_only(house: Instance) -> None:
+    assert announced(house)
     with imaplib.IMAP4("127.0.0.1", house.ports["imap"], timeout=30) as client:
-        assert "AUTH=SCRAM-SHA-256" in client.capabilities
         client.login("edupont", PASSWORD)
         _, (said, *_) = client.capability()
         assert b"SCRAM" not in said
