@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from directory import rosters
 from directory.rosters import House as Lists
 from directory.rosters import NewList
+from mailserver.causes import Cause
 from mailserver.identity import ListKind, Principal, Role
 from mailserver.store import bulletins, jobs, measures, rules, schools
 from mailserver.store.audit import Origin
@@ -97,9 +98,12 @@ def _plan() -> dict[str, object]:
         "counts": {"created": 1, "changed": 1, "leaving": 2, "unchanged": 1540, "refused": 1, "places": 0},
         "kinds": {"arrives": 1, "moved": 1},
         "people": {"arrives": [{**person, "details": [], "elder": "", "changed": []}], "moved": [moved]},
-        "refused": [{"line": 12, "file": "", "reason": "uai: '0210006X' has a wrong check letter"}],
-        "refused_count": 1,
-        "remarks": [{"line": 3, "file": "", "reason": "numen: looks unusual"}],
+        "refused": [
+            {"line": 12, "file": "", **Cause("uai-letter", uai="0210006X", letter="E").facts},
+            {"line": 14, "file": "", "reason": "a result of before reasons were values"},
+        ],
+        "refused_count": 2,
+        "remarks": [{"line": 3, "file": "", **Cause("read-as", encoding="windows-1252").facts}],
         "remark_count": 1,
     }
 

@@ -193,7 +193,7 @@ def _facts(visit: Visit, account: Account, facts: _Facts) -> tuple[Fact, ...]:
         Fact(_("Établissement"), f"{facts.school} ({principal.uai})" if facts.school else principal.uai),
         Fact(_("Discipline"), principal.discipline),
         Fact(_("État"), f"{state_words(visit, standing.state)}, {moment(visit, standing.since)}"),
-        Fact(_("Motif"), standing.reason),
+        Fact(_("Motif"), told(visit, standing.reason)),
         Fact(_("Reçoit du courrier"), _("oui") if standing.may_receive and standing.state is State.SUSPENDED else ""),
         Fact(_("Dans les carnets d’adresses"), _("non, caché") if facts.hidden else ""),
         Fact(_("Créé"), moment(visit, standing.created)),

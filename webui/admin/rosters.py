@@ -218,9 +218,7 @@ async def box(services: Services, visit: Visit, fault: str = "") -> Response:
         "\n".join(owners),
         tuple(Holder(address, frozenset(said.split())) for address, said in holders),
         _rights(visit),
-        tuple(
-            ActRow(stamp(visit, one.at), login, one.act, one.mailbox, one.messages, one.detail) for one, login in acts
-        ),
+        tuple(_act_row(visit, one, login) for one, login in acts),
     )
     return services.pages.answer(visit, "admin/box.html", page, 422 if fault else 200)
 
@@ -229,6 +227,27 @@ def _rights(visit: Visit) -> tuple[tuple[str, str], ...]:
     _ = visit._
     told = {"read": _("lire"), "write": _("classer"), "manage": _("gérer"), "send": _("écrire en son nom")}
     return tuple((word, told[word]) for word in WORDS)
+
+
+def _act_row(visit: Visit, one: access.Act, login: str) -> ActRow:
+    """What somebody did in the box, in words; where to is an arrow in any language."""
+    _ = visit._
+    words = {
+        "append": _("dépôt"),
+        "copy in": _("copie reçue"),
+        "move out": _("déplacement"),
+        "replace": _("remplacement"),
+        "flags": _("marques"),
+        "expunge": _("effacement"),
+        "create": _("dossier créé"),
+        "delete": _("dossier supprimé"),
+        "rename": _("dossier renommé"),
+        "annotate": _("annotation"),
+        "send": _("envoi"),
+    }
+    to = one.act in ("move out", "rename") and one.detail.startswith("to ")
+    detail = f"→ {one.detail.removeprefix('to ')}" if to else one.detail
+    return ActRow(stamp(visit, one.at), login, words.get(one.act, one.act), one.mailbox, one.messages, detail)
 
 
 def _box_facts(tx: Tx, entry: ListEntry) -> tuple[tuple[str, ...], list[tuple[str, str]], list[tuple[access.Act, str]]]:
