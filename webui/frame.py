@@ -135,53 +135,54 @@ def surround(
 ) -> Frame:
     """The frame of a page about the mailbox `current`, 0 for none; `shared`: of others, to be shown beside, as many as
     fit and those that are `needed`."""
-    language = visit.language
     folders = sorted((folder(visit, box, current) for box in boxes), key=_rank)
-    shared = [
+    shown = [
         reach
         for place, reach in enumerate(shared)
         if place < MAX_SHARED or reach.box.id == current or reach.box.id in needed
     ]
     used, quota = sum(box.octets for box in boxes), visit.principal.quota_bytes
-    if quota:
-        space = visit._("%(used)s utilisés sur %(quota)s") % {
-            "used": language.size(used),
-            "quota": language.size(quota),
-        }
-    else:
-        space = visit._("%(used)s utilisés") % {"used": language.size(used)}
-    shortage = ""
-    if quota and used >= quota:
-        shortage = visit._("Votre boîte est pleine : vous ne recevez plus de messages.")
-    elif quota and used >= quota * NEARLY_FULL:
-        shortage = visit._("Votre boîte est presque pleine.")
-    renewal = ""
+    renewal = closing = ""
     if visit.renew_before:
         renewal = visit._("Votre mot de passe est à renouveler avant le %(date)s.") % {
-            "date": language.plain_date(visit.renew_before)
+            "date": visit.language.plain_date(visit.renew_before)
         }
-    closing = ""
     if visit.session.close_at:
         closing = visit._("Votre compte sera fermé le %(date)s.") % {
-            "date": language.plain_date(visit.session.close_at)
+            "date": visit.language.plain_date(visit.session.close_at)
         }
     return Frame(
         tuple(folders),
         applications(visit) if visit.interface == COMPLETE else (),
-        space,
+        _space(visit, used, quota),
         used,
         quota,
         query,
         announcement(visit),
         visit.query("annuler"),
-        shortage,
+        _shortage(visit, used, quota),
         renewal,
         closing,
         positive(visit.query("envoi")),
         positive(visit.query("brouillon")),
-        tuple(sorted((_shared(visit, reach, current) for reach in shared), key=_shared_rank)),
-        current if current in {reach.box.id for reach in shared} else 0,
+        tuple(sorted((_shared(visit, reach, current) for reach in shown), key=_shared_rank)),
+        current if current in {reach.box.id for reach in shown} else 0,
     )
+
+
+def _space(visit: Visit, used: int, quota: int) -> str:
+    size = visit.language.size
+    if quota:
+        return visit._("%(used)s utilisés sur %(quota)s") % {"used": size(used), "quota": size(quota)}
+    return visit._("%(used)s utilisés") % {"used": size(used)}
+
+
+def _shortage(visit: Visit, used: int, quota: int) -> str:
+    if quota and used >= quota:
+        return visit._("Votre boîte est pleine : vous ne recevez plus de messages.")
+    if quota and used >= quota * NEARLY_FULL:
+        return visit._("Votre boîte est presque pleine.")
+    return ""
 
 
 async def surroundings(services: Services, visit: Visit, current: int = 0, query: str = "") -> Frame:

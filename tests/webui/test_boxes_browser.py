@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mailserver.identity import Principal
+from tests.webui.boxes import FULL, Box, question
 from tests.webui.browser import SIZES, faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import House
-from tests.webui.test_boxes import FULL, Box, question
 
 pytestmark = pytest.mark.needs("chromium")
 

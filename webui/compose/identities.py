@@ -62,6 +62,8 @@ async def answering(services: Services, visit: Visit, box_id: int) -> Answering:
         return Answering(own.owns)
     viewer = await services.sharing.viewer(own)
     standing = await services.store.read(boxes.standing, viewer, box_id)
+    if fold_login(standing.owner) == fold_login(own.login):
+        return Answering(own.owns)
     if not standing.sends:
         return Answering(own.owns, standing=standing)
     domains = {fold_login(domain) for domain in services.settings.domains}

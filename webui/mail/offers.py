@@ -17,7 +17,7 @@ def opening(visit: Visit, folder: Folder) -> str:
 def offered(around: Frame, folder: Folder) -> frozenset[str]:
     """The buttons of a folder, by what they say (`webui.mail.acting`)."""
     may, use = folder.rights, folder.use
-    found = {"copier"} if use == DRAFTS else {"copier", "transferer"}
+    found = {"copier", "transferer"}
     if "s" in may and use != DRAFTS:
         found |= {"lu", "nonlu"}
     if "w" in may:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
 from mailserver.mime import Part, replies, unpack
-from mailserver.store import acquaintances, webmail
+from mailserver.store import access, acquaintances, webmail
 from mailserver.store.acquaintances import Acquaintance
 from mailserver.store.flags import SEEN
 from mailserver.store.webmail import Chosen, Edge, Line, Stored, handling
@@ -142,12 +141,10 @@ async def show(services: Services, visit: Visit) -> Response:
 async def _seen(services: Services, visit: Visit, found: Stored) -> Stored:
     """The message marked as read: for everybody there, by whoever may keep \\Seen (right "s")."""
     viewer = await services.sharing.viewer(visit.principal)
-    try:
-        await services.store.write(handling.mark, viewer, found.box.id, Chosen((found.id,)), 0, "+", ("\\Seen",))
-    except Refused as refusal:
-        if refusal.reason is not Reason.FORBIDDEN:
-            raise
+    _, rights = await services.store.read(access.require, viewer, found.box.id, "r")
+    if "s" not in rights:
         return found
+    await services.store.write(handling.mark, viewer, found.box.id, Chosen((found.id,)), 0, "+", ("\\Seen",))
     return replace(found, flags=found.flags | SEEN)
 
 
