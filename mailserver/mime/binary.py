@@ -78,6 +78,8 @@ def _same(one: bytes, old: Entity, other: bytes, new: Entity) -> bool:
         return False
     if old.children:
         return all(_same(one, a, other, b) for a, b in zip(old.children, new.children, strict=True))
+    if old.encoding == new.encoding:
+        return one[old.body : old.end] == other[new.body : new.end]
     return _content(one, old) == _content(other, new)
 
 

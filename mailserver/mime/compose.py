@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from mailserver.mime import dates
 from mailserver.mime.fields import MAX_LINE, Correspondent, addresses, field, parameters, structured
 
+_BLOCK = 57 * 4096
+"""Octets that become whole lines of base64 (57 each) at once: a large file is never there line by line in memory."""
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
 
@@ -192,6 +194,10 @@ def quoted_printable(octets: bytes) -> bytes:
 
 def base64(octets: bytes) -> bytes:
     """Base64 in lines of 76 characters."""
+    return b"".join([_base64_lines(octets[at : at + _BLOCK]) for at in range(0, len(octets), _BLOCK)])
+
+
+def _base64_lines(octets: bytes) -> bytes:
     one_line = binascii.b2a_base64(octets, newline=False)
     return b"".join(one_line[at : at + 76] + b"\r\n" for at in range(0, len(one_line), 76))
 
