@@ -7,7 +7,7 @@ stands anywhere else no legal message says the same.
 
 from collections.abc import Iterator, Sequence
 
-from mailserver.mime import compose, headers, parameters, parsing, transfer
+from mailserver.mime import compose, headers, parameters, parsing
 from mailserver.mime.parsing import Entity
 
 NUL = b"\0"
@@ -78,14 +78,11 @@ def _same(one: bytes, old: Entity, other: bytes, new: Entity) -> bool:
         return False
     if old.children:
         return all(_same(one, a, other, b) for a, b in zip(old.children, new.children, strict=True))
-    if old.encoding == new.encoding:
-        return one[old.body : old.end] == other[new.body : new.end]
-    return _content(one, old) == _content(other, new)
+    content = one[old.body : old.end]
+    if old.encoding != new.encoding:
+        content = compose.base64(content)
+    return content == other[new.body : new.end]
 
 
 def _kind(entity: Entity) -> Sequence[object]:
     return entity.main, entity.subtype, entity.parameters, entity.disposition
-
-
-def _content(octets: bytes, entity: Entity) -> bytes:
-    return transfer.decode(octets[entity.body : entity.end], entity.encoding)
