@@ -105,11 +105,11 @@ def _named(word: str, language: str) -> str:
 
 
 _GAPS = {
-    **dict.fromkeys(("start", "end"), r"\d{9,11}|\d{4}-\d\d-\d\d|released"),
-    **dict.fromkeys(("run", "count", "added", "gone", "first", "last", "limit"), r"\d+"),
-    **dict.fromkeys(("sender", "recipient", "verdict", "verb", "domain", "error", "address"), r"\S+"),
+    **dict.fromkeys(("start", "end"), r"0|\d{9,11}|\d{4}-\d\d-\d\d|released"),
+    **dict.fromkeys(("run", "count", "added", "gone", "first", "last", "limit", "number"), r"\d+"),
+    **dict.fromkeys(("sender", "recipient", "verdict", "verb", "domain", "error", "address", "kind"), r"\S+"),
 }
-_LISTS = frozenset(("fields", "counts", "sender", "recipient", "verdict", "verb"))
+_LISTS = frozenset(("fields", "counts", "sender", "recipient", "verdict", "verb", "kind"))
 """Gaps that names of ours fill."""
 MAX_RECOGNISED = 2000
 """Characters: a longer text is a stranger's."""

@@ -9,6 +9,7 @@ import asyncio
 
 import structlog
 
+from mailserver.causes import Cause
 from mailserver.clock import Clock
 from mailserver.deliver import UNPROVEN, Delivery, Envelope, Part, deliver_parts
 from mailserver.errors import Reason, Refused, Temporary
@@ -137,5 +138,7 @@ def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifeti
     """A message waits no more, and whoever is to get or to hear of it does: both or neither."""
     held.take(tx, waiting.id)
     unused = deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
-    audit.record(tx, origin, Action.LIST_CHANGED, 0, f"{waiting.list}: message {waiting.id} {what}")
+    audit.record(
+        tx, origin, Action.LIST_CHANGED, 0, Cause("list-message", address=waiting.list, number=waiting.id, verdict=what)
+    )
     return unused

@@ -22,6 +22,8 @@ WORDS = {
     "password-expired": Said("mot de passe expiré", "password-expired"),
     "app-password": Said("mot de passe d’application exigé", "app-password"),
     "recovery": Said("par le code de secours", "recovery"),
+    "announcement": Said("annonce", "announcement"),
+    "read-only": Said("lecture seule", "read-only"),
     "code": Said("code à usage unique", "code"),
     "wrong": Said("réponses fausses", "wrong"),
     "closing": Said("de la fermeture", "closing"),
@@ -32,6 +34,9 @@ WORDS = {
     # the record, rules, imports
     "exported": Said("emporté", "exported"),
     "verified": Said("vérifié", "verified"),
+    "approved": Said("accepté", "approved"),
+    "rejected": Said("refusé", "rejected"),
+    "expired": Said("expiré", "expired"),
     "deny": Said("interdit", "deny"),
     "allow": Said("permis", "allow"),
     "retry": Said("relancer", "retry"),
@@ -96,7 +101,15 @@ RECORDED = {
     "list-members": Said(
         "{address} : {added} membres ajoutés, {gone} retirés", "{address}: {added} members added, {gone} removed"
     ),
+    "list-message": Said("{address} : message {number} {verdict}", "{address}: message {number} {verdict}"),
     "list-fields": Said("{address} : {fields}", "{address}: {fields}"),
+    "bulletin-posted": Said(
+        "{number} publiée : {kind}, du {start} au {end} : {text}", "{number} posted: {kind}, {start} to {end}: {text}"
+    ),
+    "bulletin-revised": Said(
+        "{number} modifiée : {kind}, du {start} au {end} : {text}", "{number} revised: {kind}, {start} to {end}: {text}"
+    ),
+    "bulletin-withdrawn": Said("{number} retirée", "{number} withdrawn"),
     "quota-messages": Said("{count} messages", "{count} messages"),
     "rule": Said("{sender} vers {recipient} : {verdict}", "{sender} -> {recipient}: {verdict}"),
     "rule-preset": Said("modèle {name}", "preset {name}"),

@@ -54,6 +54,10 @@ RECORDS = [
     ("given_name surname", "prénom, nom"),
     ("liste@academie.example: 2 members added, 0 removed", "liste@academie.example : 2 membres ajoutés, 0 retirés"),
     ("retry 3: all", "relancer 3 : tout"),
+    (
+        "1 posted: announcement, 1795722182 to 0: Rentrée",
+        "1 publiée : annonce, du 1795722182 au 0 : Rentrée",
+    ),
     ("pupil -> outside: deny", "élève vers extérieur : interdit"),
     ("The domain a.example does not exist", "le domaine a.example n’existe pas"),
 ]
@@ -74,9 +78,22 @@ def test_what_others_say_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("name", [name for name in RECORDED if name != "words"])
 def test_every_kept_sentence_is_found_again(name: str) -> None:
     said = RECORDED[name]
-    words = {"start": "1790000000", "end": "1790000100", "source": "csv", "reason": "absence prévue", "files": "a.csv"}
-    numbers = dict.fromkeys(("run", "count", "added", "gone", "first", "last", "limit"), "12")
-    lists = {"fields": "surname", "counts": "3 created", "sender": "pupil", "recipient": "staff", "verdict": "deny"}
+    words = {
+        "start": "1790000000",
+        "end": "1790000100",
+        "source": "csv",
+        "reason": "absence prévue",
+        "files": "a.csv",
+    }
+    numbers = dict.fromkeys(("run", "count", "added", "gone", "first", "last", "limit", "number"), "12")
+    lists = {
+        "fields": "surname",
+        "counts": "3 created",
+        "sender": "pupil",
+        "recipient": "staff",
+        "verdict": "deny",
+        "kind": "closed",
+    }
     values = {gap: {**words, **numbers, **lists, "verb": "retry"}.get(gap, "a.example") for gap in gaps(said.english)}
     found = causes.recognise(Cause(name, **values))
     assert found is not None

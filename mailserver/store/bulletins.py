@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from sqlalchemy import delete, func, insert, select, update
 
+from mailserver.causes import Cause
 from mailserver.errors import Reason, Refused
 from mailserver.store import audit
 from mailserver.store.audit import Action, Origin
@@ -111,7 +112,7 @@ def post(tx: Tx, origin: Origin, draft: Draft) -> int:
         raise Refused(Reason.LIMIT)
     posted = tx.execute(insert(bulletin).values(**values, author=origin.actor, written=tx.now).returning(bulletin.c.id))
     number = int(posted.scalar_one())
-    _changed(tx, origin, f"{number} posted: {draft.kind.value}, {draft.begins} to {draft.ends}: {draft.fr}")
+    _changed(tx, origin, _told("bulletin-posted", number, draft))
     return number
 
 
@@ -119,14 +120,14 @@ def revise(tx: Tx, origin: Origin, number: int, draft: Draft) -> None:
     """Replace a bulletin. Raises Refused(NOT_FOUND | INVALID)."""
     if not tx.execute(update(bulletin).where(bulletin.c.id == number).values(**_values(draft, tx.now))).rowcount:
         raise Refused(Reason.NOT_FOUND)
-    _changed(tx, origin, f"{number} revised: {draft.kind.value}, {draft.begins} to {draft.ends}: {draft.fr}")
+    _changed(tx, origin, _told("bulletin-revised", number, draft))
 
 
 def withdraw(tx: Tx, origin: Origin, number: int) -> None:
     """Take a bulletin away; maintenance that lasts is over. Raises Refused(NOT_FOUND)."""
     if not tx.execute(delete(bulletin).where(bulletin.c.id == number)).rowcount:
         raise Refused(Reason.NOT_FOUND)
-    _changed(tx, origin, f"{number} withdrawn")
+    _changed(tx, origin, Cause("bulletin-withdrawn", number=number))
 
 
 def _values(draft: Draft, now: int) -> dict[str, str | int]:
@@ -143,6 +144,10 @@ def _values(draft: Draft, now: int) -> dict[str, str | int]:
         "fr": fr,
         "en": en,
     }
+
+
+def _told(name: str, number: int, draft: Draft) -> Cause:
+    return Cause(name, number=number, kind=draft.kind.value, start=draft.begins, end=draft.ends, text=draft.fr)
 
 
 def _changed(tx: Tx, origin: Origin, detail: str) -> None:
