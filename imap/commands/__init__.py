@@ -36,7 +36,7 @@ from imap.wire import notify as wire_notify
 from imap.wire import quota as wire_quota
 from imap.wire import rights as wire_rights
 from imap.wire.codes import Code, CodeName
-from imap.wire.responses import Reply, bad, bye, no
+from imap.wire.responses import Condition, Reply, bad, bye, no
 from mailserver.criteria import Numbers, walk
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.store.access import MissingTarget
@@ -164,7 +164,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
         return
     except Exception as error:  # noqa: BLE001 - the one funnel; what is not ours to expect is logged there
         reply = _answer(error, type(command).__name__)
-    session.faults = session.faults + 1 if reply.condition.value == b"BAD" else 0
+    session.faults = session.faults + 1 if reply.condition is Condition.BAD else 0
     last = b""  # the news and the tagged line are one write where they can be
     # What SELECT tells is a whole: what came since then is told with the next command, or to whoever used NOTIFY now.
     try:

@@ -7,8 +7,8 @@ from enum import Enum
 from imap.wire.sets import compact
 
 
-class CodeName(Enum):
-    """The codes this server uses."""
+class CodeName(bytes, Enum):
+    """The codes this server uses; each is the octets of its name (to ask an Enum for its value runs Python code)."""
 
     ALERT = b"ALERT"
     BADCHARSET = b"BADCHARSET"
@@ -82,8 +82,8 @@ class Code:
 
     def encode(self) -> bytes:
         if not self.arguments:
-            return b"[%s]" % self.name.value
-        return b"[%s %s]" % (self.name.value, self.arguments)
+            return b"[%s]" % self.name
+        return b"[%s %s]" % (self.name, self.arguments)
 
 
 def number(name: CodeName, value: int) -> Code:

@@ -26,7 +26,7 @@ _TEXT_LIMIT = 400
 _PRINTABLE = bytes(octet if 32 <= octet < 127 else ord("?") for octet in range(256))
 
 
-class Condition(Enum):
+class Condition(bytes, Enum):
     """How a command ended, or how the session stands (RFC 3501 section 7.1)."""
 
     OK = b"OK"
@@ -48,7 +48,7 @@ class Reply:
         """The line; without a tag it is untagged."""
         start = b"*" if tag is None else tag.encode("ascii")
         code = b"%s " % self.code.encode() if self.code else b""
-        return b"%s %s %s%s\r\n" % (start, self.condition.value, code, _text(self.text))
+        return b"%s %s %s%s\r\n" % (start, self.condition, code, _text(self.text))
 
 
 def ok(text: str, code: Code | None = None) -> Reply:
