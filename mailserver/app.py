@@ -151,6 +151,7 @@ async def _serve(settings: Settings, ready: int) -> None:
         await stack.enter_async_context(_news(services.store, services.changes))
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
+        await services.login.scram.open()
         doors = await start_doors(services, workers.bind(settings.listen, shared=True))
         if ready >= 0:
             os.write(ready, b".")

@@ -39,6 +39,13 @@ class Scram:
         self.ready = False
         """Every active account has a verifier: the mechanism may be announced."""
 
+    async def open(self) -> None:
+        """Look before anybody is greeted: a client that knows SCRAM only is let in from the first moment on."""
+        try:
+            await self.look()
+        except Temporary as error:
+            log.warning("scram not announced yet", why=str(error))
+
     async def run(self) -> None:
         """Keep `ready` right until cancelled."""
         heard = -1
