@@ -54,6 +54,11 @@ def counted(house: House, box: str, name: str = "INBOX") -> int:
     return house.read(lambda tx: mailboxes.get(tx, boxes.find(tx, box), name)).messages
 
 
+def sent(house: House, account_id: int) -> int:
+    """How many messages lie in somebody's Sent, which is made when it is first needed."""
+    return sum(one.messages for one in house.read(mailboxes.listing, account_id) if one.name == "Sent")
+
+
 def test_mail_is_stored_once_and_in_the_box(house: House, box: str) -> None:
     assert arrive(house, "parent@exemple.org", box) == {}
     assert send(house, "ines", box, at("rose")) == {}
@@ -108,17 +113,19 @@ def test_who_may_send_writes_in_its_name_and_is_on_record(house: House, box: str
 def test_the_copy_of_what_the_web_sends_lies_in_the_box(house: House, box: str) -> None:
     hold(house, box, rose="read write send")
     rose = house.people["rose"]
+    before = sent(house, rose.account_id)
     house.run(house.submission.submit(rose, box, [at("tom")], letter(box, at("tom")), save_to_sent=True))
     assert counted(house, box, "Sent") == 1
-    assert house.read(mailboxes.get, rose.account_id, "Sent").messages == 0
+    assert sent(house, rose.account_id) == before
 
 
 def test_the_copy_of_who_may_file_nothing_there_is_their_own(house: House, box: str) -> None:
     hold(house, box, rose="read send")
     rose = house.people["rose"]
+    before = sent(house, rose.account_id)
     house.run(house.submission.submit(rose, box, [at("tom")], letter(box, at("tom")), save_to_sent=True))
     assert counted(house, box, "Sent") == 0
-    assert house.read(mailboxes.get, rose.account_id, "Sent").messages == 1
+    assert sent(house, rose.account_id) == before + 1
     owner = house.read(boxes.find, box)
     assert [(act.actor_id, act.act) for act in house.read(access.acts, owner, 10)] == [(rose.account_id, "send")]
 

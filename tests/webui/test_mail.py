@@ -477,7 +477,6 @@ def test_store_functions_are_scoped(house: House, person: Principal, marc: Princ
         lambda: read(webmail.stored, person.account_id, content),
         lambda: read(webmail.octets, person.account_id, content, tmp_path),
         lambda: read(webmail.around, person.account_id, box.id, webmail.Edge(0, 1), 5),
-        lambda: read(webmail.summaries, person.account_id, box.id, [content]),
         lambda: write(webmail.erase, person.account_id, box.id, [content]),
         lambda: write(webmail.empty, person.account_id, box.id),
         lambda: write(webmail.flag, person.account_id, box.id, [content], "+", ["\\Seen"]),

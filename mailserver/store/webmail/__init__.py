@@ -20,7 +20,6 @@ from mailserver.store.webmail.reading import (
     page,
     pick,
     stored,
-    summaries,
     uids_of,
 )
 from mailserver.store.webmail.searching import Found, Group, Scope, excerpts, find, find_in
@@ -58,7 +57,6 @@ __all__ = [
     "pick",
     "replace_draft",
     "stored",
-    "summaries",
     "uids_of",
     "version_of",
 ]

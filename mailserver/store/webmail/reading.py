@@ -228,12 +228,6 @@ def octets(tx: Tx, account_id: int, content_id: int, folder: Path, upto: int | N
     return header + blobs.read_start(folder, row[1], row[2], max(0, upto - len(header)))
 
 
-def summaries(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> tuple[Mailbox, list[Line]]:
-    """The messages of these content ids in a mailbox, for a page that asks before it acts."""
-    box = mailboxes.by_id(tx, account_id, mailbox_id)
-    return box, lines(tx, box.id, uids_of(tx, account_id, mailbox_id, ids))
-
-
 def uids_of(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> list[int]:
     """UIDs of these content ids in a mailbox, ascending. Raises Refused(NO_SUCH_MAILBOX)."""
     mailboxes.by_id(tx, account_id, mailbox_id)
