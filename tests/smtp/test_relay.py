@@ -15,7 +15,7 @@ from mailserver import dkim as ours
 from mailserver import tls
 from mailserver.store import spool, traces
 from mailserver.store.schema.spool import queued
-from mailserver.store.spool import Notify, Target
+from mailserver.store.spool import Notify, Target, leasing
 from mailserver.store.traces import Step
 from mailserver.store.transactions import Tx
 from tests.smtp.conftest import HouseMaker
@@ -264,7 +264,7 @@ def test_a_worker_that_died_is_taken_over(make_house: HouseMaker, monkeypatch: p
     elsewhere = Elsewhere().start()
     house = make_house(outbound={"smarthost": elsewhere.target})
     submit(house, "x@ailleurs.fr")
-    monkeypatch.setattr(spool, "LEASE", 1)
+    monkeypatch.setattr(leasing, "LEASE", 1)
     assert len(house.store.write_now(spool.lease, 10)) == 1, "leased by a worker that will say no more"
     monkeypatch.undo()
     house.start_relay()
