@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.store import blobs, collect, messages, spool
-from mailserver.store.spool import Notify, Options, Target
+from mailserver.store.spool import Notify, Options, Target, leasing
 from mailserver.store.transactions import Store, Tx
 
 MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
@@ -50,7 +50,7 @@ def test_no_two_workers_get_one_row(make_store: Callable[[], Store]) -> None:
 
 
 def test_a_lease_runs_out_and_the_late_worker_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool, "LEASE", 0)
+    monkeypatch.setattr(leasing, "LEASE", 0)
     store.write_now(enqueue, "x@one.fr")
     (late,) = lease(store)
     (row,) = lease(store)
