@@ -51,7 +51,9 @@ def bind(listen: Listen, *, shared: bool) -> dict[str, socket.socket]:
     for name, port in ports(listen).items():
         address = "127.0.0.1" if name == "http" else listen.address
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        # Named, because asyncio sets TCP_NODELAY only where the protocol is: without, what follows the first part of
+        # an answer waits up to 40 ms for the peer's delayed acknowledgement.
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

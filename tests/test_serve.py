@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from mailserver.doctor import Grade, examine
-from mailserver.settings import load
+from mailserver.settings import Listen, load
+from mailserver.workers import bind, ports
 from tests.harness import Instance, environment, run_command, workers_of
 from tests.hatchery import ROOT
+from tests.ports import free_port
 
 
 @pytest.mark.alone
@@ -279,3 +281,11 @@ def two_workers(instance: Instance) -> Iterator[tuple[imaplib.IMAP4, imaplib.IMA
                 yield first, second
                 return
         raise AssertionError("the kernel never chose the other worker")
+
+
+def test_what_doors_write_leaves_at_once() -> None:
+    """asyncio sets TCP_NODELAY on the connections of a socket that names its protocol, and on no others."""
+    listen = Listen(**{name: free_port() for name in ports(Listen())})
+    for sock in bind(listen, shared=True).values():
+        with sock:
+            assert sock.proto == socket.IPPROTO_TCP

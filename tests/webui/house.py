@@ -250,7 +250,7 @@ def _outgoing(tx: Tx, folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _listening() -> socket.socket:
-    sock = socket.socket()
+    sock = socket.socket(proto=socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))
     sock.listen(100)

@@ -112,6 +112,20 @@ async def connections(house: House) -> int:
     return sum(len(one.server_state.connections) for one, _ in house.door._servers)
 
 
+def test_no_part_of_an_answer_waits_for_an_acknowledgement(own_house: House) -> None:
+    """With Nagle's algorithm the body of an answer would come 40 ms after its header, or a round trip later."""
+    with connect(own_house):
+        assert reached(lambda: own_house.run(connections(own_house)) == 1)
+        assert own_house.run(prompt(own_house)) == [True]
+
+
+async def prompt(house: House) -> list[bool]:
+    """Of each connection whether what is written leaves at once."""
+    found = [one.transport for door, _ in house.door._servers for one in door.server_state.connections]
+    sockets = [transport.get_extra_info("socket") for transport in found]
+    return [bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) for sock in sockets]
+
+
 def test_keep_alive_serves_several_requests(own_house: House) -> None:
     with connect(own_house) as sock:
         for _ in range(3):
