@@ -285,7 +285,7 @@ def two_workers(instance: Instance) -> Iterator[tuple[imaplib.IMAP4, imaplib.IMA
 
 def test_what_doors_write_leaves_at_once() -> None:
     """asyncio sets TCP_NODELAY on the connections of a socket that names its protocol, and on no others."""
-    listen = Listen(**{name: free_port() for name in ports(Listen())})
+    listen = Listen.model_validate({name: free_port() for name in ports(Listen())})
     for sock in bind(listen, shared=True).values():
         with sock:
             assert sock.proto == socket.IPPROTO_TCP
