@@ -59,8 +59,6 @@ def _installed(program: str) -> bool:
     if program == "postgresql":
         spoken = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout.lower()
         return "fr_fr.utf" in spoken and any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if program == "chromium" and not _installed("chromium-headless-shell"):
-        return False
     return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is not None
 
 

@@ -27,8 +27,9 @@ ARTEFACTS = Path(__file__).parent.parent / "artefacts" / "webui"
 
 
 def launch(playwright: Playwright, *, whole: bool = False) -> Browser:
-    """Chromium's engine, or the whole browser as people have it."""
-    return playwright.chromium.launch(executable_path=str(CHROMIUM if whole else ENGINE), args=FLAGS)
+    """Chromium's engine, or the whole browser as people have it, and where there is no engine by itself."""
+    path = CHROMIUM if whole or not ENGINE.exists() else ENGINE
+    return playwright.chromium.launch(executable_path=str(path), args=FLAGS)
 
 
 @dataclass
