@@ -51,6 +51,28 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+_counter: list[int] = []
+
+
+@pytest.fixture
+def rose(house: House) -> Principal:
+    """Somebody new, of an office."""
+    _counter.append(0)
+    return house.person("Rose", f"Bureau-{len(_counter)}")
+
+
+@pytest.fixture
+def person(rose: Principal) -> Principal:
+    """Whom a test is about; most modules have their own."""
+    return rose
+
+
+@pytest.fixture(scope="module")
+def zoe(house: House) -> Principal:
+    """Who writes to a school."""
+    return house.person("Zoé", "Parent")
+
+
 @pytest.fixture
 def visitor(house: House) -> Visitor:
     """Somebody at the door."""

@@ -14,27 +14,6 @@ from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor, mail
 from webui import frame
 
-_counter: list[int] = []
-
-
-@pytest.fixture
-def rose(house: House) -> Principal:
-    _counter.append(0)
-    return house.person("Rose", f"Bureau-{len(_counter)}")
-
-
-@pytest.fixture
-def browser(house: House, rose: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(rose.login)
-    return made
-
-
-@pytest.fixture(scope="module")
-def zoe(house: House) -> Principal:
-    return house.person("Zoé", "Parent")
-
-
 # ---------------------------------------------------------------------- finding one's way
 
 

@@ -11,27 +11,6 @@ from mailserver.store.access import Viewer
 from tests.webui.boxes import BASES, FULL, ORIGIN, Box, form, last, question
 from tests.webui.house import House, Visitor, mail
 
-_counter: list[int] = []
-
-
-@pytest.fixture
-def rose(house: House) -> Principal:
-    _counter.append(0)
-    return house.person("Rose", f"Bureau-{len(_counter)}")
-
-
-@pytest.fixture
-def browser(house: House, rose: Principal) -> Visitor:
-    made = house.visitor()
-    made.log_in(rose.login)
-    return made
-
-
-@pytest.fixture(scope="module")
-def zoe(house: House) -> Principal:
-    return house.person("Zoé", "Parent")
-
-
 # ---------------------------------------------------------------------- answering
 
 
