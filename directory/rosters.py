@@ -9,7 +9,7 @@ from mailserver.address import parse
 from mailserver.causes import Cause
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import fold_login
-from mailserver.identity import ListKind, MailingList, Policy, Roster, Writers
+from mailserver.identity import Answers, ListKind, MailingList, Policy, Roster, Writers
 from mailserver.selection import Selection
 from mailserver.settings import Settings
 from mailserver.store import audit, claims, lists, people, selecting
@@ -26,6 +26,8 @@ MAX_RECEIVERS = 50_000
 MAX_LISTS = 500
 """Lists within one list, however deep."""
 MAX_NAME = 200
+MAX_MOMENT = 4_102_444_800
+"""The year 2100, in seconds since 1970."""
 RESERVED = ("-bounces", "-owner")
 """Ends of addresses that lead to a list's owners."""
 ROLE_ADDRESSES = ("postmaster", "abuse")
@@ -82,6 +84,9 @@ class ListChange:
     owners: tuple[str, ...] | None = None
     named: tuple[str, ...] | None = None
     uai: str | None = None
+    answers: Answers | None = None
+    ends: int | None = None
+    """From when on it takes no more messages (seconds since 1970); 0: it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ class NewList:
     hidden_members: bool = False
     uai: str = ""
     kind: ListKind | None = None
+    answers: Answers = Answers.AUTHOR
+    ends: int = 0
 
 
 def canonical(address: str) -> str:
@@ -143,6 +150,7 @@ def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
     kind = wanted.kind or (ListKind.LIVING if wanted.query else ListKind.MANUAL)
     if (kind is ListKind.LIVING) != bool(wanted.query):
         raise Refused(Reason.INVALID, "a living list has a query, and only a living list has one")
+    _check_terms(kind, wanted.answers, wanted.ends)
     for group in (wanted.members, wanted.owners, wanted.named):
         check_known(tx, house, group)
     claims.take_for_function(tx, wanted.address)
@@ -158,6 +166,8 @@ def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
             "moderated": int(wanted.moderated),
             "hidden_members": int(wanted.hidden_members),
             "uai": wanted.uai.upper()[:8],
+            "answers": wanted.answers.value,
+            "ends": wanted.ends,
         },
     )
     lists.set_owners(tx, wanted.address, wanted.owners)
@@ -189,6 +199,11 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
         values["hidden_members"] = int(wanted.hidden_members)
     if wanted.uai is not None:
         values["uai"] = wanted.uai.upper()[:8]
+    if wanted.answers is not None:
+        values["answers"] = wanted.answers.value
+    if wanted.ends is not None:
+        values["ends"] = wanted.ends
+    _check_terms(entry.kind, wanted.answers or Answers.AUTHOR, wanted.ends or 0)
     if values:
         lists.change(tx, entry.address, values)
     if wanted.owners is not None:
@@ -212,6 +227,14 @@ def check_address(house: House, address: str) -> None:
     local, _, _ = address.rpartition("@")
     if not house.is_local(address) or local in ROLE_ADDRESSES or local.endswith(RESERVED):
         raise Refused(Reason.INVALID, f"{address}: no list can have this address")
+
+
+def _check_terms(kind: ListKind, answers: Answers, ends: int) -> None:
+    """A functional box is a mailbox: it sends no copies, and stands as long as the function."""
+    if kind is ListKind.FUNCTION and (answers is not Answers.AUTHOR or ends):
+        raise Refused(Reason.INVALID, "a functional box has neither an end nor another address for answers")
+    if not 0 <= ends < MAX_MOMENT:
+        raise Refused(Reason.INVALID, "a list ends before the year 2100")
 
 
 def _checked_name(name: str) -> str:

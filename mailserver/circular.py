@@ -2,7 +2,8 @@
 
 A list is a transaction of its own (RFC 5321 section 3.9.2): one stored copy for all its members, whose Return-Path is
 the list's address for reports and whose trace fields are the same for everybody. What stands below them is what
-arrived, octet by octet, so that signatures hold. Whoever the message was also addressed to in person keeps the copy
+arrived, octet by octet, so that signatures hold, except one that covers the absence of Reply-To where a list says where
+answers go (RFC 6376 section 5.4.2). Whoever the message was also addressed to in person keeps the copy
 without these fields: a list in Bcc shows nobody else that it is there.
 """
 
@@ -10,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from mailserver.folding import strip_marks
+from mailserver.identity import Answers
 from mailserver.mime.fields import field, structured
 from mailserver.mime.tracing import return_path
 
@@ -17,6 +19,8 @@ MAX_HEADER = 256 * 1024
 """Octets of a header in which a list looks for itself."""
 
 _OWN = re.compile(rb"^(?:list-id|x-loop)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+
+_REPLY_TO = re.compile(rb"^reply-to[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,12 @@ class Head:
     name: str
     announces: bool = False
     """Only its owners write to it."""
+    answers: Answers = Answers.AUTHOR
+
+    @property
+    def reply_to(self) -> str:
+        """The address that answers go to; empty: the author's."""
+        return {Answers.AUTHOR: "", Answers.LIST: self.address, Answers.OWNERS: self.owner}[self.answers]
 
     @property
     def bounces(self) -> str:
@@ -45,8 +55,11 @@ class Head:
 
 
 def copy(head: Head, octets: bytes) -> bytes:
-    """The list's copy of a stored message."""
-    return b"".join((return_path(head.bounces), fields(head), memoryview(octets)[_after_return_path(octets) :]))
+    """The list's copy of a stored message. Where its author wants answers goes before where the list does."""
+    said = _REPLY_TO.search(_header(octets)) if head.reply_to else None
+    answers = structured("Reply-To", [f"<{head.reply_to}>"]) if head.reply_to and said is None else b""
+    below = memoryview(octets)[_after_return_path(octets) :]
+    return b"".join((return_path(head.bounces), fields(head), answers, below))
 
 
 def fields(head: Head) -> bytes:
@@ -70,8 +83,7 @@ def _after_return_path(octets: bytes) -> int:
 
 def has_passed(address: str, octets: bytes) -> bool:
     """True when the message has been through this list before: it runs in a circle."""
-    end = octets.find(b"\r\n\r\n", 0, MAX_HEADER)
-    header = octets[: end + 2 if end >= 0 else MAX_HEADER]
+    header = _header(octets)
     lowered = address.encode("utf-8", "replace").lower()
     marks = (b"<" + lowered.replace(b"@", b".") + b">", lowered)
     for found in _OWN.finditer(header):
@@ -79,6 +91,11 @@ def has_passed(address: str, octets: bytes) -> bool:
         if marks[0] in text if text.startswith(b"list-id") else marks[1] in re.split(rb"[\s<>,:]+", text):
             return True
     return False
+
+
+def _header(octets: bytes) -> bytes:
+    end = octets.find(b"\r\n\r\n", 0, MAX_HEADER)
+    return octets[: end + 2 if end >= 0 else MAX_HEADER]
 
 
 def _with_suffix(address: str, suffix: str) -> str:

@@ -135,6 +135,14 @@ class Writers(StrEnum):
     OWNERS = "owners"
 
 
+class Answers(StrEnum):
+    """Where an answer to a message of a list goes, unless its author said so already."""
+
+    AUTHOR = "author"
+    LIST = "list"
+    OWNERS = "owners"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a list's owners decided about it."""
@@ -146,6 +154,9 @@ class Policy:
     """What others write waits for an owner."""
     hidden_members: bool = False
     """Only owners see who is in it."""
+    answers: Answers = Answers.AUTHOR
+    ended: int = 0
+    """Since when the list takes no more messages, of nobody (seconds since 1970); 0: it takes them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ RECORDED = {
         "{address} : {added} membres ajoutés, {gone} retirés", "{address}: {added} members added, {gone} removed"
     ),
     "list-message": Said("{address} : message {number} {verdict}", "{address}: message {number} {verdict}"),
+    "list-ending": Said("fin prochaine de {address}", "{address} ends soon"),
     "list-fields": Said("{address} : {fields}", "{address}: {fields}"),
     "bulletin-posted": Said(
         "{number} publiée : {kind}, du {start} au {end} : {text}", "{number} posted: {kind}, {start} to {end}: {text}"

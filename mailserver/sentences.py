@@ -35,6 +35,8 @@ NAMES = WORDS | {
     "writers": Said("qui peut écrire", "writers"),
     "moderated": Said("modération", "moderated"),
     "hidden_members": Said("membres cachés", "hidden_members"),
+    "answers": Said("où vont les réponses", "answers"),
+    "ends": Said("dernier jour", "ends"),
     "owners": Said("responsables", "owners"),
     "named writers": Said("personnes qui peuvent écrire", "named writers"),
     "addresses": Said("adresses", "addresses"),

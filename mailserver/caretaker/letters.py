@@ -6,15 +6,19 @@ import structlog
 
 from mailserver.caretaker.post import Post, each
 from mailserver.caretaker.states import ORIGIN
+from mailserver.causes import Cause
+from mailserver.circular import Head
 from mailserver.clock import Clock
 from mailserver.identity import Directory, Principal
 from mailserver.login import renewal
 from mailserver.notices import closing, passwords, welcome
+from mailserver.notices import lists as notes
 from mailserver.notices.house import House
 from mailserver.settings import Settings
-from mailserver.store import accounts, audit, caretaking, renewals
+from mailserver.store import accounts, audit, caretaking, lists, renewals
 from mailserver.store.accounts import Standing
 from mailserver.store.audit import Action
+from mailserver.store.lists import ListEntry
 from mailserver.store.renewals import Due
 from mailserver.store.transactions import Store, Tx
 
@@ -26,6 +30,8 @@ and no other server sees a flood."""
 NOTICES = 20
 """Notices of closings and renewals of one round."""
 DAY = 86400
+LIST_NOTICE = 14 * DAY
+"""How long before its end a list's owners are told."""
 TOKEN_OCTETS = 12
 
 
@@ -122,6 +128,27 @@ class Letters:
 
         if await self._post.send([principal.address, one.recovery_address], write, counts):
             log.info("renewal notice", account=one.account_id, number=count)
+
+    # ------------------------------------------------------------------ lists that end
+
+    async def endings(self) -> int:
+        """Tell the owners of lists that end within two weeks; how many lists were looked at."""
+        return await each(await self._store.read(lists.ending, LIST_NOTICE, NOTICES), self._ending)
+
+    async def _ending(self, entry: ListEntry) -> None:
+        what = notes.Ending(entry.address, entry.name, entry.ends)
+
+        def counts(tx: Tx) -> bool:
+            if not lists.told_of_end(tx, entry.address, entry.ends):
+                return False
+            audit.record(tx, ORIGIN, Action.NOTIFIED, 0, Cause("list-ending", address=entry.address))
+            return True
+
+        def write(to: str) -> bytes:
+            return notes.ending(self._house, what, to, token=self._token(), now=self._clock.now())
+
+        if await self._post.send([Head(entry.address, entry.name).owner], write, counts):
+            log.info("list ending notice", list=entry.address)
 
     # ------------------------------------------------------------------ shared
 

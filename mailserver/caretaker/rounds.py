@@ -110,11 +110,12 @@ class Caretaker:
     async def _slow_round(self) -> bool:
         """What is measured in days; False when there is more of it, for the next round."""
         told = await self._try("renewal notices", self._letters.renewal)
+        ending = await self._try("notices of lists that end", self._letters.endings)
         swept = await self._try("sweeping", self._sweep)
         await self._try("tombstones", self._forget)
         counted = await self._try("counters", self._count)
         forgotten = await self._try("traces", self._forget_traces)
-        is_done = told < NOTICES and swept < caretaking.SWEPT
+        is_done = told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED
 
     async def _sweep(self) -> int:

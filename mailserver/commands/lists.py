@@ -1,21 +1,23 @@
 """`mailserver list`: distribution lists. Those of an external directory are read; its owner changes them."""
 
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 
 from directory import rosters, standing
 from directory.rosters import House, ListChange, NewList
-from mailserver import selection
+from mailserver import days, selection
 from mailserver.app import make_directory
 from mailserver.commands.account import user
 from mailserver.commands.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
 from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.identity import ListKind, MailingList, Writers
+from mailserver.identity import Answers, ListKind, MailingList, Writers
 from mailserver.settings import Settings
 from mailserver.store import lists, messages, selecting
 from mailserver.store.audit import Origin
@@ -35,6 +37,7 @@ Named = Annotated[
 Query = Annotated[
     str, typer.Option(help="Makes a living list: who is found at delivery, `role=teacher uai=0210006T`; see README.")
 ]
+LastDay = Annotated[str, typer.Option(metavar="DAY", help="2027-06-30: after it the list takes no more messages.")]
 SHOWN = 50
 
 
@@ -51,6 +54,8 @@ def create(
     moderated: Annotated[bool, typer.Option("--moderated", help="What others write waits for an owner.")] = False,
     hidden_members: Annotated[bool, typer.Option("--hidden-members", help="Only owners see who is in it.")] = False,
     uai: Annotated[str, typer.Option(help="School whose list it is.")] = "",
+    answers: Annotated[Answers, typer.Option(help="Where answers go, unless the author said so.")] = Answers.AUTHOR,
+    last_day: LastDay = "",
     function: Annotated[bool, typer.Option("--function", help="A functional box, held by its members.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -68,11 +73,13 @@ def create(
         hidden_members=hidden_members,
         uai=uai,
         kind=ListKind.FUNCTION if function else None,
+        answers=answers,
+        ends=_end(settings, last_day),
     )
     house = House.of(settings)
     _write(settings, lambda tx: rosters.make(tx, house, wanted, _origin()))
     if as_json:
-        print(as_text(_read(settings, lambda tx: _facts(tx, house, wanted.address))))
+        print(as_text(_read(settings, lambda tx: _facts(tx, house, _zone(settings), wanted.address))))
     elif query:
         found = _read(settings, lambda tx: selecting.count(tx, selection.parse(query)))
         print(f"{wanted.address}: living list made; it finds {found} people now.")
@@ -102,14 +109,15 @@ def show(
         return
     whole = whole_address(settings, address)
     if settings.ldap is None:
-        facts = _read(settings, lambda tx: _facts(tx, house, whole))
+        facts = _read(settings, lambda tx: _facts(tx, house, _zone(settings), whole))
     else:
         facts = _foreign(_expanded(settings, whole))
     if as_json:
         print(as_text(facts))
         return
     print(f"{facts['address']}  {facts['name']}")
-    for key in ("kind", "query", "writers", "named_writers", "moderated", "hidden_members", "owners", "uai"):
+    keys = ("kind", "query", "writers", "named_writers", "moderated", "hidden_members", "owners", "uai", "answers")
+    for key in (*keys, "last_day"):
         value = facts.get(key)
         if value:
             print(f"  {key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}")
@@ -160,6 +168,9 @@ def set_(
     named: Annotated[list[str] | None, typer.Option("--writer", help="All named writers; may be repeated.")] = None,
     no_writer: Annotated[bool, typer.Option("--no-writer", help="Take every named writer away.")] = False,
     uai: Annotated[str | None, typer.Option(help="School whose list it is.")] = None,
+    answers: Annotated[Answers | None, typer.Option(help="Where answers go, unless the author said so.")] = None,
+    last_day: LastDay = "",
+    no_end: Annotated[bool, typer.Option("--no-end", help="It goes on: no last day.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Change what a list is; what is not named stays."""
@@ -175,10 +186,12 @@ def set_(
         owners=() if no_owner else _wholes(settings, owners) if owners else None,
         named=() if no_writer else _wholes(settings, named) if named else None,
         uai=uai,
+        answers=answers,
+        ends=0 if no_end else _end(settings, last_day) or None,
     )
     _write(settings, lambda tx: rosters.change(tx, house, whole, change, _origin()))
     if as_json:
-        print(as_text(_read(settings, lambda tx: _facts(tx, house, whole))))
+        print(as_text(_read(settings, lambda tx: _facts(tx, house, _zone(settings), whole))))
     else:
         print(f"{whole}: list changed.")
 
@@ -223,7 +236,7 @@ def preview(
 # ---------------------------------------------------------------------- what is shown
 
 
-def _facts(tx: Tx, house: House, address: str) -> dict[str, object]:
+def _facts(tx: Tx, house: House, zone: ZoneInfo, address: str) -> dict[str, object]:
     """Everything about a list, made or standing. Raises Refused(NOT_FOUND)."""
     entry = lists.get(tx, address)
     expanded = rosters.expand(tx, address, house)
@@ -242,6 +255,7 @@ def _facts(tx: Tx, house: House, address: str) -> dict[str, object]:
         box = {"holders": dict(lists.holders(tx, address)), "octets": octets, "messages": count}
     return {
         **asdict(entry),
+        "last_day": days.last(entry.ends, zone),
         **box,
         "owners": list(lists.owners(tx, entry)),
         "named_writers": list(lists.named_writers(tx, address)),
@@ -315,7 +329,8 @@ def _addresses(expanded: MailingList, limit: int) -> dict[str, object]:
 
 
 def _policy(entry: lists.ListEntry) -> str:
-    return f"writers: {entry.writers.value}{', moderated' if entry.moderated else ''}"
+    ended = ", ended" if entry.ended(time.time()) else ""
+    return f"writers: {entry.writers.value}{', moderated' if entry.moderated else ''}{ended}"
 
 
 def _texts(value: object) -> Sequence[str]:
@@ -374,6 +389,17 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
             return await work(store)
 
     return run(opened)
+
+
+def _zone(settings: Settings) -> ZoneInfo:
+    return ZoneInfo(settings.web.timezone)
+
+
+def _end(settings: Settings, day: str) -> int:
+    try:
+        return days.over(day, _zone(settings))
+    except BadSyntax as error:
+        fail(f"--last-day {error}")
 
 
 def _origin() -> Origin:

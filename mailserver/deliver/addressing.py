@@ -1,6 +1,8 @@
 """Who gets mail for an address, and whether its sender may write to them."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -43,6 +45,7 @@ class Addressing:
         self._clock = clock
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
         self._quota = messages.Quota.of(settings.limits)
+        self._zone = ZoneInfo(settings.web.timezone)
         self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
         self._rulebook = Rulebook(store=store, clock=clock, changes=changes)
         # A suspension, a new person or list counts for the next recipient, in every worker.
@@ -255,6 +258,8 @@ class Addressing:
         walk = Walk(rosters, sender)
         first = rosters[0]
         if not released and walk.way(first, "") is Way.CLOSED:
+            if first.policy.ended:
+                raise sentences.list_ended(datetime.fromtimestamp(first.policy.ended, self._zone).date())
             raise sentences.not_a_writer(first.policy.writers)
         if not released and walk.way(first, "") is Way.HELD:
             return Recipient(address, (), head=head_of(first), held=(first,))

@@ -67,4 +67,5 @@ class Walk:
 
 def head_of(roster: Roster) -> Head:
     """What the list's copies say of it."""
-    return Head(roster.address, roster.name, roster.policy.writers is Writers.OWNERS)
+    policy = roster.policy
+    return Head(roster.address, roster.name, policy.writers is Writers.OWNERS, policy.answers)

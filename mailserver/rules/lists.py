@@ -36,8 +36,10 @@ def passage(asked: Passage, sender: Sender | None) -> Way:
     moderated. `sender` None: the service itself.
 
     A list within another has its own policy, so that nobody enters by the back door; the outer list passes when it
-    is a named writer of the inner one.
+    is a named writer of the inner one. A list that has ended takes nothing, of nobody.
     """
+    if asked.policy.ended:
+        return Way.CLOSED
     if sender is None or _is_trusted(asked, sender):
         return Way.OPEN
     if not _may_write(asked, sender):

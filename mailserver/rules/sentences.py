@@ -1,5 +1,7 @@
 """Refusals as people read them: one sentence in French, the same in English."""
 
+from datetime import date
+
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import Population, Writers
 
@@ -61,6 +63,14 @@ def not_a_writer(writers: Writers) -> Denied:
     """The list's policy says no."""
     french, english = _WRITERS[writers]
     return Denied(f"À cette liste, seuls peuvent écrire {french}.", f"Only {english} may write to this list.")
+
+
+def list_ended(day: date) -> Denied:
+    """The list's time is over."""
+    return Denied(
+        f"Cette liste ne reçoit plus de messages depuis le {day:%d/%m/%Y}.",
+        f"This list takes no more messages since {day:%Y-%m-%d}.",
+    )
 
 
 def no_reports() -> Denied:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
-from mailserver.identity import ListKind, Policy, Writers
+from mailserver.identity import Answers, ListKind, Policy, Writers
 from mailserver.store import collect
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.schema.rosters import held_message, list_member, list_owner, list_writer, mailing_list
@@ -42,6 +42,13 @@ class ListEntry:
     uai: str = ""
     box_id: int = 0
     """Of a functional box: the account that owns its mailboxes."""
+    answers: Answers = Answers.AUTHOR
+    ends: int = 0
+    """From when on it takes no more messages (seconds since 1970); 0: nobody has said."""
+
+    def ended(self, now: float) -> int:
+        """Since when it takes no more messages; 0: it takes them."""
+        return self.ends if 0 < self.ends <= now else 0
 
 
 _ALL: Select[Any] = select(
@@ -57,6 +64,8 @@ _ALL: Select[Any] = select(
     mailing_list.c.hidden_members,
     mailing_list.c.uai,
     mailing_list.c.box_id,
+    mailing_list.c.answers,
+    mailing_list.c.ends,
 )
 _GET = Statement(_ALL.where(mailing_list.c.address == bindparam("address")))
 _MEMBERS = Statement(
@@ -122,7 +131,7 @@ def named_writers(tx: Tx, address: str) -> tuple[str, ...]:
 def policy(tx: Tx, entry: ListEntry) -> Policy:
     """What the owners decided."""
     named = frozenset(named_writers(tx, entry.address))
-    return Policy(entry.writers, named, entry.moderated, entry.hidden_members)
+    return Policy(entry.writers, named, entry.moderated, entry.hidden_members, entry.answers, entry.ended(tx.now))
 
 
 def containing(tx: Tx, addresses: Sequence[str]) -> list[str]:
@@ -156,6 +165,19 @@ def named(tx: Tx, words: Sequence[str], limit: int) -> list[ListEntry]:
     )
     rows = tx.execute(_ALL.where(*has).order_by(mailing_list.c.name_key, mailing_list.c.address).limit(limit))
     return [_entry(tuple(row)) for row in rows]
+
+
+def ending(tx: Tx, ahead: int, limit: int) -> list[ListEntry]:
+    """Lists that end within so many seconds and whose owners have not been told of it."""
+    near = mailing_list.c.ends.between(tx.now + 1, tx.now + ahead)
+    wanted = _ALL.where(near, mailing_list.c.told_of != mailing_list.c.ends)
+    return [_entry(tuple(row)) for row in tx.execute(wanted.order_by(mailing_list.c.ends).limit(limit))]
+
+
+def told_of_end(tx: Tx, address: str, ends: int) -> bool:
+    """The owners are told now; False when they have been, or when it ends at another time by now."""
+    mine = and_(mailing_list.c.address == address, mailing_list.c.ends == ends, mailing_list.c.told_of != ends)
+    return tx.execute(update(mailing_list).where(mine).values(told_of=ends)).rowcount == 1
 
 
 # ---------------------------------------------------------------------- writing
@@ -251,7 +273,7 @@ def _touch(tx: Tx, address: str) -> None:
 
 
 def _entry(row: tuple[Any, ...]) -> ListEntry:
-    address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id = row
+    address, name, owner, created, modified, kind, query, writers, moderated, hidden, uai, box_id, answers, ends = row
     return ListEntry(
         address=address,
         name=name,
@@ -265,4 +287,6 @@ def _entry(row: tuple[Any, ...]) -> ListEntry:
         hidden_members=bool(hidden),
         uai=uai,
         box_id=box_id,
+        answers=Answers(answers),
+        ends=ends,
     )

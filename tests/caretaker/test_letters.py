@@ -1,6 +1,9 @@
 """People are told in time, in both languages, once, and nothing secret."""
 
+from directory import rosters
+from directory.rosters import ListChange, NewList
 from mailserver.caretaker.letters import WELCOMES
+from mailserver.caretaker.states import ORIGIN
 from mailserver.identity import NewPerson, Role, State
 from mailserver.store import accounts
 from mailserver.store.audit import Action
@@ -135,3 +138,30 @@ async def test_renewal_notices(house: House) -> None:
     assert len(await house.inbox(person)) == 3
     await house.round(30 * DAY)
     assert len(await house.inbox(person)) == 3
+
+
+async def test_owners_are_told_two_weeks_before_their_list_ends(house: House) -> None:
+    """Once for each end, all of them, and nobody when it goes on."""
+    owners = [await house.person(), await house.person(surname="Martin")]
+    ends = int(house.clock.now()) + 30 * DAY
+    wanted = NewList("voyage@ac-exemple.fr", "Voyage à Rome", owners=tuple(one.address for one in owners), ends=ends)
+    where = rosters.House.of(house.settings)
+    await house.store.write(rosters.make, where, wanted, ORIGIN)
+    await house.round(15 * DAY)
+    assert await house.inbox(owners[0]) == []
+    await house.round(2 * DAY)
+    for owner in owners:
+        (notice,) = await house.inbox(owner)
+        text = text_of(notice)
+        assert "Voyage à Rome <voyage@ac-exemple.fr>" in text
+        assert "/m/liste/voyage%40ac-exemple.fr" in text
+        assert "jusqu'au" in text
+        assert "that day included" in text
+    await house.round(DAY)
+    assert len(await house.inbox(owners[0])) == 1
+    later = ListChange(ends=ends + 20 * DAY)
+    await house.store.write(rosters.change, where, wanted.address, later, ORIGIN)
+    await house.round(2 * DAY)
+    assert len(await house.inbox(owners[0])) == 1
+    await house.round(18 * DAY)
+    assert len(await house.inbox(owners[0])) == 2

@@ -1,9 +1,12 @@
 """A list's copy: its fields on top, the octets below untouched, and a list that recognises itself."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.circular import Head, copy, fields, has_passed
+from mailserver.identity import Answers
 
 HEAD = Head("chorale@ac-exemple.fr", "Chorale")
 
@@ -23,6 +26,19 @@ def test_a_name_cannot_break_out_of_its_field() -> None:
     made = fields(Head("a@b.fr", "Nom\r\nBcc: x@y.fr <z> é"))
     assert made.count(b"\r\n") == 4
     assert made.startswith(b"List-Id: Nom Bcc: x@y.fr z e <a.b.fr>\r\n")
+
+
+def test_a_list_says_where_answers_go_unless_the_author_has() -> None:
+    body = b"Subject: x\r\n\r\nReply-To: no field\r\n"
+    for answers, expected in (
+        (Answers.AUTHOR, b""),
+        (Answers.LIST, b"Reply-To: <chorale@ac-exemple.fr>\r\n"),
+        (Answers.OWNERS, b"Reply-To: <chorale-owner@ac-exemple.fr>\r\n"),
+    ):
+        head = replace(HEAD, answers=answers)
+        assert copy(head, body).endswith(fields(head) + expected + body)
+        for own in (b"Reply-To: a@b.fr\r\n", b"REPLY-TO :\r\n a@b.fr\r\n"):
+            assert copy(head, own + body).endswith(fields(head) + own + body)
 
 
 def test_a_list_recognises_itself_whole_and_nothing_else() -> None:

@@ -57,6 +57,13 @@ def test_a_lists_whole_life(academy: Instance) -> None:
     )
     changed = asked(academy, "list", "set", "DIR", "chorale", "--open", "--shown-members", "--no-owner", "--no-writer")
     assert (changed["owners"], changed["named_writers"], changed["moderated"]) == ([], [], False)
+    assert (changed["answers"], changed["last_day"]) == ("author", "")
+    set_ = asked(academy, "list", "set", "DIR", "chorale", "--answers", "list", "--last-day", "2026-07-03")
+    assert (set_["answers"], set_["last_day"], set_["ends"]) == ("list", "2026-07-03", 1_783_116_000)
+    assert "ended" in run(academy, "list", "show", "DIR").stdout
+    bad = run(academy, "list", "set", "DIR", "chorale", "--last-day", "demain")
+    assert (bad.exit_code, bad.stderr) == (2, "mailserver: --last-day demain: a day is written 2027-06-30\n")
+    assert asked(academy, "list", "set", "DIR", "chorale", "--no-end")["last_day"] == ""
     assert "chorale@ac-exemple.fr" in run(academy, "list", "show", "DIR").stdout
     assert asked(academy, "list", "delete", "DIR", "chorale") == {"address": "chorale@ac-exemple.fr", "deleted": True}
     assert run(academy, "list", "show", "DIR", "chorale").exit_code == 1

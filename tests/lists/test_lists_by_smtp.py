@@ -4,14 +4,21 @@ import re
 import shutil
 import smtplib
 from collections.abc import Iterator
+from datetime import datetime
+from email import message_from_bytes
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from mailserver.identity import ListKind, Writers
+from directory import rosters
+from directory.rosters import ListChange
+from mailserver.errors import Reason, Refused
+from mailserver.identity import Answers, ListKind, Writers
 from mailserver.store import lists, mailboxes, spool
 from mailserver.store.access import boxes
 from tests.lists.house import (
+    ORIGIN,
     UAI,
     arrive,
     at,
@@ -243,3 +250,38 @@ def test_a_moderated_list_holds_and_tells_its_owners(house: House) -> None:
     assert [entry.recipients for entry in queue(house)] == [("dehors@ailleurs.fr",)]
     assert send(house, "ines", address) == {}
     assert len(house.mail("tom")) == 1, "owners pass"
+
+
+def test_answers_go_where_the_owners_say(house: House) -> None:
+    address = make_list(house, "projet", [at("tom")], answers=Answers.LIST)
+    send(house, "ines", address)
+    own = b"From: x@exemple.org\r\nReply-To: secretariat@exemple.org\r\nSubject: Sortie\r\n\r\nTexte\r\n"
+    arrive(house, "x@exemple.org", address, octets=own)
+    first, second = (message_from_bytes(one) for one in house.mail("tom"))
+    assert first.get_all("Reply-To") == [f"<{address}>"]
+    assert second.get_all("Reply-To") == ["secretariat@exemple.org"]
+
+
+def test_a_list_that_has_ended_takes_nothing_of_nobody(house: House) -> None:
+    day = datetime(2026, 7, 4, tzinfo=ZoneInfo("Europe/Paris"))
+    address = make_list(house, "voyage", [at("tom"), at("ines")], owners=(at("ines"),), ends=int(day.timestamp()))
+    outer = make_list(house, "sorties", [address, at("lea")])
+    for refused in (send(house, "ines", address), arrive(house, "x@exemple.org", address)):
+        ((code, text),) = refused.values()
+        assert (code, text.decode()) == (
+            550,
+            "5.7.1 Cette liste ne recoit plus de messages depuis le 04/07/2026. / "
+            "This list takes no more messages since 2026-07-04.",
+        )
+    assert send(house, "ines", outer) == {}
+    assert (len(house.mail("tom")), len(house.mail("lea"))) == (0, 1), "nor through another list"
+    change = ListChange(ends=int(house.clock.now()) + 60)
+    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, change, ORIGIN)
+    assert send(house, "ines", address) == {}
+    assert len(house.mail("tom")) == 1
+
+
+def test_a_functional_box_does_not_end(house: House) -> None:
+    with pytest.raises(Refused) as refused:
+        make_list(house, "intendance", [at("rose")], kind=ListKind.FUNCTION, ends=4_000_000_000)
+    assert refused.value.reason is Reason.INVALID

@@ -335,6 +335,10 @@ def test_a_list_is_set_filled_and_deleted_by_its_number(house: House, console: V
     entry = house.store.read_now(lists.get, address)
     assert entry is not None
     assert (entry.name, entry.writers.value, entry.moderated) == ("Console d’essai", "owners", True)
+    console.post(path, {**form, "reponses": "list", "dernier_jour": "2026-07-03", "proprietaires": owner.address})
+    entry = house.store.read_now(lists.get, address)
+    assert entry is not None
+    assert (entry.answers.value, entry.ends) == ("list", 1_783_116_000)
     unknown = console.post(path, {**form, "proprietaires": f"nobody@{DOMAIN}"})
     assert unknown.status_code == 422
     assert "ne mène à personne" in unknown.text

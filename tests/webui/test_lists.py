@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from directory import rosters
 from directory.rosters import NewList
 from mailserver.deliver import Envelope
-from mailserver.identity import Principal, Role, Writers
+from mailserver.identity import Answers, Principal, Role, Writers
 from mailserver.rules import PRESETS, Sender
 from mailserver.store import held, lists, personal_lists, rules, schools
 from mailserver.store.audit import Origin
@@ -221,6 +221,18 @@ def test_an_owner_sets_policies_and_members(house: House, at_home: Visitor, emma
     assert entry is not None
     assert (entry.name, entry.writers, entry.moderated, entry.hidden_members) == ("Projet", Writers.MEMBERS, True, True)
     assert house.store.read_now(lists.members, address) == ("amie@ailleurs.fr", f"{emma.login}@{DOMAIN}")
+    at_home.post(f"/s/liste/{address}", {**form, "reponses": "owners", "dernier_jour": "2026-07-03"})
+    entry = house.store.read_now(lists.get, address)
+    assert entry is not None
+    assert (entry.answers, entry.ends) == (Answers.OWNERS, 1_783_116_000)
+    at_home.get(f"/s/liste/{address}")
+    assert "ne reçoit plus de messages depuis le 4 juillet 2026" in at_home.text
+    assert at_home.field("dernier_jour") == "2026-07-03"
+    at_home.get("/s/listes")
+    assert f"{address} – fermée" in at_home.text
+    at_home.get(f"/s/liste/{address}")
+    assert at_home.post(f"/s/liste/{address}", {**form, "dernier_jour": "hier"}).status_code == 422
+    assert "Le dernier jour n’est pas un jour" in at_home.text
     at_home.post(f"/s/liste/{address}", {**form, "membres": "fantome"})
     assert f"fantome@{DOMAIN} n’existe pas" in at_home.text
     at_home.get(f"/s/liste/{address}")

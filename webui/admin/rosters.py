@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from directory import rosters
 from directory.rosters import House, ListChange, NewList
-from mailserver.errors import Reason, Refused
+from mailserver import days
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import search_key
-from mailserver.identity import ListKind, Writers
+from mailserver.identity import Answers, ListKind, Writers
 from mailserver.store import access, accounts, lists, selecting
 from mailserver.store.access.rights import WORDS
 from mailserver.store.lists import ListEntry
@@ -52,6 +54,8 @@ class ListPage:
     members: tuple[str, ...]
     count: int
     writers: tuple[tuple[str, str], ...]
+    answers: tuple[tuple[str, str], ...]
+    last_day: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,10 @@ class BoxPage:
 
 def _house(services: Services) -> House:
     return House.of(services.settings)
+
+
+def _zone(services: Services) -> ZoneInfo:
+    return ZoneInfo(services.settings.web.timezone)
 
 
 async def show(services: Services, visit: Visit) -> Response:
@@ -153,6 +161,12 @@ async def one(services: Services, visit: Visit, fault: str = "") -> Response:
             (Writers.MEMBERS.value, _("les membres de la liste")),
             (Writers.OWNERS.value, _("les propriétaires seulement")),
         ),
+        (
+            (Answers.AUTHOR.value, _("à l’auteur du message")),
+            (Answers.LIST.value, _("à la liste")),
+            (Answers.OWNERS.value, _("à ses propriétaires")),
+        ),
+        days.last(entry.ends, _zone(services)),
     )
     return services.pages.answer(visit, "admin/list.html", page, 422 if fault else 200)
 
@@ -182,6 +196,8 @@ async def act(services: Services, visit: Visit) -> Response:
                     hidden_members=form.has("cachee"),
                     owners=_addresses(form.text("proprietaires")),
                     named=_addresses(form.text("nommes")),
+                    answers=Answers(form.text("reponses")) if form.has("reponses") else None,
+                    ends=days.over(form.text("dernier_jour").strip(), _zone(services)),
                 )
                 await services.store.write(rosters.change, house, entry.address, change, by)
             case "membres":
@@ -196,7 +212,7 @@ async def act(services: Services, visit: Visit) -> Response:
                 return redirect(visit, "/admin/listes", **done("liste-supprimee"))
             case _:
                 raise Refused(Reason.INVALID)
-    except ValueError:
+    except (ValueError, BadSyntax):
         return await one(services, visit, words(visit, Refused(Reason.INVALID)))
     except Refused as refusal:
         return await one(services, visit, words(visit, refusal))

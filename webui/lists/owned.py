@@ -5,14 +5,15 @@ and says whom a living one finds. To everybody else such a list is a page that d
 """
 
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from directory import rosters
 from directory.rosters import House, ListChange, NewList
-from mailserver import selection
-from mailserver.errors import Reason, Refused
-from mailserver.identity import ListKind, Role, Writers
+from mailserver import days, selection
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.identity import Answers, ListKind, Role, Writers
 from mailserver.rules import Denied
 from mailserver.store import held, lists
 from mailserver.store.audit import Origin
@@ -44,6 +45,7 @@ class Line:
 
     entry: ListEntry
     waiting: int
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Form:
     members: str = ""
     moderated: bool = False
     hidden_members: bool = False
+    answers: str = Answers.AUTHOR.value
+    last_day: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ class OwnedPage:
     waiting: int
     may_query: bool
     writers: tuple[tuple[str, str], ...]
+    answers: tuple[tuple[str, str], ...]
+    ended: str = ""
+    """Since when it takes no more messages."""
     preview: Preview | None = None
     fault: str = ""
     added: int | None = None
@@ -116,7 +123,7 @@ async def lines(services: Services, visit: Visit) -> tuple[Line, ...]:
         counts: dict[str, int] = {}
         for one in held.waiting(tx, [entry.address for entry in mine if entry.moderated]):
             counts[one.list] = counts.get(one.list, 0) + 1
-        return [Line(entry, counts.get(entry.address, 0)) for entry in mine]
+        return [Line(entry, counts.get(entry.address, 0), bool(entry.ended(tx.now))) for entry in mine]
 
     return tuple(await services.store.read(look))
 
@@ -124,6 +131,7 @@ async def lines(services: Services, visit: Visit) -> tuple[Line, ...]:
 async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]:
     """The list of the address, its form, and how many messages wait. Raises Refused(NOT_FOUND) for anybody else."""
     address = rosters.canonical(str(visit.request.path_params["address"]))
+    zone = _zone(services)
 
     def look(tx: Tx) -> tuple[ListEntry, Form, int] | None:
         entry = lists.get(tx, address)
@@ -142,6 +150,8 @@ async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]
             members="\n".join(lists.members(tx, address)),
             moderated=entry.moderated,
             hidden_members=entry.hidden_members,
+            answers=entry.answers.value,
+            last_day=days.last(entry.ends, zone),
         )
         return entry, form, len(held.waiting(tx, [address]))
 
@@ -171,7 +181,8 @@ async def change(services: Services, visit: Visit) -> Response:
         if action in _LOOKS:
             return await _look(services, visit, entry, form, waiting)
         house = House.of(services.settings)
-        await services.store.write(_save, house, entry, before, form, _wanted(form, entry), visit.origin)
+        wanted = _wanted(form, entry, _zone(services))
+        await services.store.write(_save, house, entry, before, form, wanted, visit.origin)
     except Refused as refusal:
         return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
     return redirect(visit, f"{visit.base}/liste/{entry.address}", **done("liste-gardee"))
@@ -212,7 +223,7 @@ def _save(tx: Tx, house: House, entry: ListEntry, before: Form, form: Form, want
     rosters.edit_checked(tx, house, entry.address, add, sorted(old - new.keys()), origin)
 
 
-def _wanted(form: Form, entry: ListEntry) -> ListChange:
+def _wanted(form: Form, entry: ListEntry, zone: ZoneInfo) -> ListChange:
     domain = entry.address.rpartition("@")[2]
     return ListChange(
         name=form.name,
@@ -222,7 +233,22 @@ def _wanted(form: Form, entry: ListEntry) -> ListChange:
         hidden_members=form.hidden_members,
         owners=tuple(_addresses(form.owners, domain)),
         named=tuple(_addresses(form.named, domain)),
+        answers=Answers(form.answers),
+        ends=_end(form, zone),
     )
+
+
+def _zone(services: Services) -> ZoneInfo:
+    """The house's: a list ends for everybody at the same time."""
+    return ZoneInfo(services.settings.web.timezone)
+
+
+def _end(form: Form, zone: ZoneInfo) -> int:
+    """When the list's last day is over; 0: it has none. Raises Refused(INVALID)."""
+    try:
+        return days.over(form.last_day, zone)
+    except BadSyntax as error:
+        raise Refused(Reason.INVALID, f"last day: {error}") from None
 
 
 # ---------------------------------------------------------------------- a new list
@@ -254,6 +280,8 @@ async def create(services: Services, visit: Visit) -> Response:
             named=tuple(_addresses(form.named, domain)),
             moderated=form.moderated,
             hidden_members=form.hidden_members,
+            answers=Answers(form.answers),
+            ends=_end(form, _zone(services)),
         )
         await services.store.write(rosters.make, House.of(services.settings), wanted, visit.origin)
     except Refused as refusal:
@@ -319,6 +347,12 @@ async def _answer(
         (Writers.MEMBERS.value, _("ses membres")),
         (Writers.OWNERS.value, _("ses propriétaires")),
     )
+    answers = (
+        (Answers.AUTHOR.value, _("à l’auteur du message")),
+        (Answers.LIST.value, _("à la liste")),
+        (Answers.OWNERS.value, _("à ses propriétaires")),
+    )
+    ended = entry.ended(visit.now) if entry is not None else 0
     page = OwnedPage(
         await surroundings(services, visit),
         entry,
@@ -326,6 +360,8 @@ async def _answer(
         waiting,
         may_make(services, visit),
         writers,
+        answers,
+        visit.language.plain_date(ended) if ended else "",
         preview,
         fault,
         added,
@@ -337,7 +373,7 @@ async def _answer(
 def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
     """What was posted; what this person may not set stays as it was."""
     form = visit.form
-    writers = form.text("qui")
+    writers, answers = form.text("qui"), form.text("reponses")
     return Form(
         name=" ".join(form.text("nom").split())[: rosters.MAX_NAME],
         address=before.address or form.text("adresse").strip()[:320],
@@ -348,6 +384,8 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         members=form.text("membres").replace("\r\n", "\n")[:MAX_TEXT] if not before.query else before.members,
         moderated=form.has("moderee"),
         hidden_members=form.has("caches"),
+        answers=answers if answers in set(Answers) else before.answers,
+        last_day=form.text("dernier_jour").strip()[:20],
     )
 
 
@@ -372,6 +410,8 @@ def _fault(visit: Visit, refusal: Refused) -> str:
     text = refusal.text
     if text.startswith("query: "):
         return _("La requête n’est pas comprise : %(why)s") % {"why": text.removeprefix("query: ")}
+    if text.startswith("last day: "):
+        return _("Le dernier jour n’est pas un jour : écrivez-le comme 2027-06-30.")
     match refusal.reason:
         case Reason.NO_SUCH_RECIPIENT:
             return _("%(address)s n’existe pas dans l’académie.") % {"address": text.partition(":")[0]}

@@ -32,10 +32,16 @@ mailing_list = Table(
     Column("box_id", BigInteger, nullable=False, server_default="0"),
     Column("created", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
+    Column("answers", String(8), nullable=False, server_default="author"),
+    Column("ends", BigInteger, nullable=False, server_default="0"),
+    Column("told_of", BigInteger, nullable=False, server_default="0"),
 )
 """`kind`: `manual` (members by hand), `living` (members are what `query` finds at delivery) or `function` (a
 functional box: members hold it by their function). `writers`: who may write to it. `uai`: whose list it is.
-`box_id`: the account that owns a functional box's mailboxes; 0: a list, or nothing was stored for it yet."""
+`box_id`: the account that owns a functional box's mailboxes; 0: a list, or nothing was stored for it yet. `answers`:
+where answers go. `ends`: from when on it takes no more messages; 0: nobody has said. `told_of`: the `ends` that its
+owners have been told of."""
+Index("ix_mailing_list_ends", mailing_list.c.ends)
 
 list_member = Table(
     "list_member",
