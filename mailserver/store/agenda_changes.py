@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 
-from mailserver.store import agenda_items
+from mailserver.store import agenda_reach
 from mailserver.store.agenda_items import NewItem, Seen
 from mailserver.store.schema.agendas import agenda_undo
 from mailserver.store.statements import Tx
@@ -43,18 +43,18 @@ class Former:
 def apply(tx: Tx, account_id: int, steps: Sequence[Step], token_hash: bytes = b"", seconds: int = 0) -> bool:
     """Take all steps, or none; with a token they can be taken back for a while. False: too big to be taken back.
 
-    Raises Refused(NOT_FOUND | CONFLICT | LIMIT | INVALID | TOO_BIG), UidTaken.
+    Raises Refused(NOT_FOUND | CONFLICT | LIMIT | INVALID | TOO_BIG | READ_ONLY | FORBIDDEN), UidTaken.
     """
     formers: list[Former] = []
     for step in steps:
         if token_hash:
-            old = agenda_items.get(tx, account_id, step.collection_id, step.href)
+            old = agenda_reach.get(tx, account_id, step.collection_id, step.href)
             left = step.new.etag if step.new is not None else None
             formers.append(Former(step.collection_id, step.href, left, old.text if old is not None else None))
         if step.new is None:
-            agenda_items.remove(tx, account_id, step.collection_id, step.href, step.seen)
+            agenda_reach.remove(tx, account_id, step.collection_id, step.href, step.seen)
         else:
-            agenda_items.put(tx, account_id, step.collection_id, step.new, step.seen)
+            agenda_reach.put(tx, account_id, step.collection_id, step.new, step.seen)
     return bool(token_hash) and _remember(tx, account_id, token_hash, formers, seconds)
 
 

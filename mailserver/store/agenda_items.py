@@ -199,22 +199,26 @@ def move(
     source: tuple[int, str],
     target: tuple[int, str],
     seen: tuple[Seen, Seen] = (ANY, ANY),
+    *,
+    target_account: int = 0,
 ) -> None:
-    """Move an item (collection id, href) to another place of the same account, over what is there.
+    """Move an item (collection id, href) to another place, of the same account unless another is named, over what is
+    there.
 
     Raises Refused(NOT_FOUND | CONFLICT | LIMIT | INVALID), UidTaken.
     """
     if source == target:
         return
-    for collection_id in sorted({source[0], target[0]}):  # always in this order: no deadlock
-        agendas.lock(tx, account_id, collection_id)
+    owners = {target[0]: target_account or account_id, source[0]: account_id}
+    for collection_id in sorted(owners):  # always in this order: no deadlock
+        agendas.lock(tx, owners[collection_id], collection_id)
     held = get(tx, account_id, *source)
     if held is None or held.text is None:
         raise Refused(Reason.NOT_FOUND, "No such item")
     _remove(tx, agendas.lock(tx, account_id, source[0]), source[1], seen[0])
     new = NewItem(target[1], held.uid, held.etag, held.kind, held.component, held.starts, held.ends, held.text)
     _check(new)
-    _put(tx, agendas.lock(tx, account_id, target[0]), new, seen[1])
+    _put(tx, agendas.lock(tx, owners[target[0]], target[0]), new, seen[1])
 
 
 def replace(tx: Tx, account_id: int, collection_id: int, props: Mapping[str, str], items: Sequence[NewItem]) -> None:

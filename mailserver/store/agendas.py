@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
-from mailserver.store.schema.agendas import agenda_home, collection, item, item_gone
+from mailserver.store.schema.agendas import agenda_home, collection, collection_grant, item, item_gone
 from mailserver.store.statements import Row, Statement, Tx
 
 MAX_COLLECTIONS = 100
@@ -61,7 +61,7 @@ class Collection:
         return frozenset(filter(None, self.props.get(COMPONENTS, "").split(",")))
 
 
-_COLUMNS = [
+COLUMNS = [
     collection.c[name]
     for name in (
         "id",
@@ -76,9 +76,10 @@ _COLUMNS = [
         "changed",
     )
 ]
-_COLLECTION = select(*_COLUMNS).where(collection.c.account_id == bindparam("account"))
+_COLLECTION = select(*COLUMNS).where(collection.c.account_id == bindparam("account"))
 _LISTING = Statement(_COLLECTION.order_by(collection.c.id))
 _BY_NAME = Statement(_COLLECTION.where(collection.c.name == bindparam("wanted")))
+_BY_ID = Statement(_COLLECTION.where(collection.c.id == bindparam("collection")))
 _LOCK = Statement(_COLLECTION.where(collection.c.id == bindparam("collection")).with_for_update())
 _ADVANCE = Statement(
     update(collection)
@@ -127,7 +128,7 @@ def provisioned(tx: Tx, account_id: int) -> bool:
 
 def listing(tx: Tx, account_id: int) -> list[Collection]:
     """Every collection of the account, oldest first."""
-    return [_collection(row) for row in tx.all(_LISTING, account=account_id)]
+    return [collection_of(row) for row in tx.all(_LISTING, account=account_id)]
 
 
 def held(tx: Tx, account_id: int) -> tuple[int, int]:
@@ -139,7 +140,13 @@ def held(tx: Tx, account_id: int) -> tuple[int, int]:
 def find(tx: Tx, account_id: int, name: str) -> Collection | None:
     """A collection by the name in its address."""
     row = tx.one(_BY_NAME, account=account_id, wanted=name)
-    return _collection(row) if row is not None else None
+    return collection_of(row) if row is not None else None
+
+
+def by_id(tx: Tx, account_id: int, collection_id: int) -> Collection | None:
+    """A collection of the account by its id."""
+    row = tx.one(_BY_ID, account=account_id, collection=collection_id)
+    return collection_of(row) if row is not None else None
 
 
 def create(tx: Tx, account_id: int, name: str, tag: str, props: Mapping[str, str]) -> Collection:
@@ -168,7 +175,9 @@ def describe(tx: Tx, account_id: int, collection_id: int, props: Mapping[str, st
 
 
 def drop(tx: Tx, account_id: int, collection_id: int, seen: int | None = None) -> None:
-    """Delete a collection with its items; `seen` is the modseq the caller saw, None for any.
+    """Delete a collection with its items, for whomever it is shared with too.
+
+    `seen` is the modseq the caller saw, None for any.
 
     Raises Refused(NOT_FOUND | CONFLICT).
     """
@@ -176,7 +185,7 @@ def drop(tx: Tx, account_id: int, collection_id: int, seen: int | None = None) -
     held = lock(tx, account_id, collection_id)
     if seen is not None and seen != held.modseq:
         raise Refused(Reason.CONFLICT, "The collection changed meanwhile")
-    for table in (item, item_gone):
+    for table in (item, item_gone, collection_grant):
         tx.execute(delete(table).where(table.c.collection_id == held.id))
     tx.execute(delete(collection).where(collection.c.id == held.id))
     tx.run(_HOME_COUNT, account=account_id, count=max(count - 1, 0))
@@ -188,7 +197,7 @@ def lock(tx: Tx, account_id: int, collection_id: int) -> Collection:
     row = tx.one(_LOCK, account=account_id, collection=collection_id)
     if row is None:
         raise Refused(Reason.NOT_FOUND, "No such collection")
-    return _collection(row)
+    return collection_of(row)
 
 
 def advance(tx: Tx, held: Collection, *, items: int, octets: int) -> None:
@@ -214,7 +223,8 @@ def octets(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _collection(row: Row) -> Collection:
+def collection_of(row: Row) -> Collection:
+    """A collection from a row that begins with COLUMNS."""
     return Collection(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5], row[6], row[7], row[8], row[9])
 
 

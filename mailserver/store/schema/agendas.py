@@ -94,3 +94,17 @@ agenda_undo = Table(
 )
 """What a change in the browser replaced: a JSON array of collection id, href, ETag it left, text there was before."""
 Index("ix_agenda_undo_account_id_expires", agenda_undo.c.account_id, agenda_undo.c.expires)
+
+collection_grant = Table(
+    "collection_grant",
+    metadata,
+    Column("collection_id", BigInteger, ForeignKey("collection.id"), primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("role", String(8), nullable=False),
+    Column("colour", String(16), nullable=False, server_default=""),
+    Column("granted", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Whom a collection is shared with. `account_id` is the one it is shared with, never its owner; `colour` the one they
+see it in, empty: the owner's."""
+Index("ix_collection_grant_account_id", collection_grant.c.account_id)
