@@ -6,8 +6,8 @@ Radicale speaks the protocol; what it stands on is ours. A request walks so:
   door), the address of the person's own tree, the body; then the request waits for its turn.
 * one of the worker's two heavy threads: `dav.Dav`, Radicale's WSGI application with our error table. Texts
   pass `mailserver.calendars.cleaning`, XML passes `documents.parse`, before any library sees them.
-* `storage` answers Radicale from `mailserver.store.agendas` and `agenda_items`; `access.OwnerOnly` says that a
-  person reaches the tree under their own identifier and nothing else.
+* `storage` and `shelf` answer Radicale from `mailserver.store.agenda_reach`; `rights.OwnTree` says that a person
+  reaches the tree under their own identifier and nothing else. What others share stands there, as `owner~name`.
 
 Rules:
 
@@ -21,6 +21,6 @@ Rules:
   a rule that never ends), and the CPU time of a request.
 * Radicale's own log is off: it quotes requests. One line a request is logged here, without content.
 
-Not here: scheduling (RFC 6638), sharing, LOCK. `calendar/` itself must never become a package: it would hide
+Not here: scheduling (RFC 6638), the sharing itself (whom with is chosen in `webui`), LOCK. `calendar/` itself must never become a package: it would hide
 the standard library's module.
 """

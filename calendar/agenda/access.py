@@ -1,13 +1,12 @@
-"""Who may come in, and where they may go: Basic authentication, and each person's own tree only."""
+"""Who may come in: Basic authentication."""
 
 import base64
 import binascii
 import ipaddress
 from typing import Final
 
-from radicale import pathutils, types
+from radicale import types
 from radicale.auth import BaseAuth
-from radicale.rights import BaseRights
 
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import Principal
@@ -83,20 +82,6 @@ class Authenticated(BaseAuth):
 
     def _login(self, login: str, password: str) -> str:
         return login
-
-
-class OwnerOnly(BaseRights):
-    """The root to read, one's own home to make collections in, one's own collections; nothing anywhere else."""
-
-    def authorization(self, user: str, user_groups: set[str], path: str) -> str:
-        parts = pathutils.strip_path(path).split("/")
-        if not user:
-            return ""
-        if parts == [""]:
-            return "R"
-        if parts[0] != user:
-            return ""
-        return {1: "RW", 2: "rw"}.get(len(parts), "")
 
 
 def is_loopback(peer: str) -> bool:

@@ -21,7 +21,7 @@ from radicale.log import logger as radicale_logger
 from agenda.access import LOGIN_KEY, RETRY_SECONDS, Denied, Gate
 from agenda.dav import MAX_BODY, MAX_ITEM_BODY, OPTIONS_HEADERS, Dav
 from agenda.documents import MAX_OCTETS as MAX_XML
-from agenda.storage import VISIT, Visit
+from agenda.visiting import VISIT, Visit
 from mailserver.budget import Budget
 from mailserver.errors import Temporary
 from mailserver.identity import Principal

@@ -11,9 +11,11 @@ import structlog
 from radicale import config, httputils, pathutils, types, xmlutils
 from radicale.app import Application
 
-from agenda import documents
-from agenda.access import Authenticated, OwnerOnly
-from agenda.storage import VISIT, Storage, UnsupportedComponent
+from agenda import documents, rights
+from agenda.access import Authenticated
+from agenda.shelf import UnsupportedComponent
+from agenda.storage import Storage
+from agenda.visiting import VISIT
 from mailserver.calendars import cleaning
 from mailserver.clock import Clock
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
@@ -57,7 +59,7 @@ def configuration(store: Store, realm: str) -> config.Configuration:
                 "validate_path_value": "none",  # control characters are refused all the same
             },
             "auth": {"type": Authenticated, "delay": "0", "realm": realm},
-            "rights": {"type": OwnerOnly},
+            "rights": {"type": lambda own: rights.OwnTree(own, store)},
             "storage": {"type": lambda own: Storage(own, store)},
             "web": {"type": "none"},
             "reporting": {"max_expand_occurrence": str(MAX_OCCURRENCES)},
@@ -237,12 +239,14 @@ class Dav(Application):
         return root
 
     def _xml_response(self, xml_content: ET.Element, request_info: "dict[str, object]") -> bytes:
-        """Add the person's mail addresses where Radicale knows only the principal (RFC 6638 section 2.4.1)."""
+        """Add the person's mail addresses where Radicale knows only the principal (RFC 6638 section 2.4.1), and say
+        what they may do in collections of others."""
         principal = VISIT.get().principal
         for element in xml_content.iter(_ADDRESS_SET):
             for address in (principal.address, *principal.aliases):
                 if len(element):  # a 404 stays empty
                     ET.SubElement(element, _HREF).text = f"mailto:{address}"
+        rights.tell_truly(xml_content)
         return super()._xml_response(xml_content, request_info)
 
 
