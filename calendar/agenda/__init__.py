@@ -21,6 +21,6 @@ Rules:
   a rule that never ends), and the CPU time of a request.
 * Radicale's own log is off: it quotes requests. One line a request is logged here, without content.
 
-Not here: scheduling (RFC 6638), the sharing itself (whom with is chosen in `webui`), LOCK. `calendar/` itself must never become a package: it would hide
-the standard library's module.
+Not here: scheduling (RFC 6638), the sharing itself (whom with is chosen in `webui`), LOCK. `calendar/` itself must
+never become a package: it would hide the standard library's module.
 """
