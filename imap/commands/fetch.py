@@ -35,6 +35,8 @@ ROWS = 400
 """Messages whose columns are read at once."""
 BODY_ROWS = 200
 """Messages whose octets are read at once, as long as they are small."""
+HEADER_ROWS = 500
+"""The same where only fields of headers are asked: each lot wakes a thread and the loop."""
 FEW = 4
 """Messages that are read without waking a thread, when they are small."""
 CHUNK = 64 * 1024
@@ -261,26 +263,27 @@ class _Answer:
     async def _with_sections(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
         view, marks = self._selected.view, self._marks()
-        for group in cut(slices, BODY_ROWS):
+        most = HEADER_ROWS if all(map(bodies.in_header, self._sections)) else BODY_ROWS
+        for group in cut(slices, most):
             lot = view.lot(group)
             newly = await self._mark_seen(lot) if marks else frozenset()
             if newly:
                 yield await telling.news(self._session, expunge=False)
                 lot = view.lot(group)
-            place, width = 0, BODY_ROWS
+            place, width = 0, most
             while place < len(lot.uids):
                 part = lot.part(place, place + width)
                 block = None if newly else self._kept(part.uids)
                 if block is not None:
                     place += len(block.uids)
-                    width = min(BODY_ROWS, len(block.uids) * 2)
+                    width = min(most, len(block.uids) * 2)
                     yield self._lines(block, part.part(0, len(block.uids)))
                     await asyncio.sleep(0)
                     continue
                 found = await self._read_bodies(part.uids)
                 self.missing += found.done - len(found.uids)
                 place += found.done
-                width = min(BODY_ROWS, found.done * 2)  # large messages: do not read rows only to put them back
+                width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
                 for octets in self._body_lines(part, found, newly):
                     yield octets
 
