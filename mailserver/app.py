@@ -22,6 +22,7 @@ import structlog
 import uvloop
 
 from mailserver import logs, workers
+from mailserver.bells import Bell
 from mailserver.caretaker import Caretaker
 from mailserver.changes import Changes
 from mailserver.clock import Clock, SystemClock
@@ -100,26 +101,26 @@ def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:
     return LdapDirectory(settings=settings, store=store, clock=clock)
 
 
-def run_indexer(settings: Settings, ready: int) -> None:
+def run_indexer(settings: Settings, ready: int, bell: Bell) -> None:
     """The whole life of the process that keeps the search index up; writes an octet to `ready` at once."""
     logs.configure(settings.log)
-    asyncio.run(_index(settings, ready))
+    asyncio.run(_index(settings, ready, bell))
 
 
-async def _index(settings: Settings, ready: int) -> None:
+async def _index(settings: Settings, ready: int, bell: Bell) -> None:
     stopping = _until_told()
     clock, changes = SystemClock(), Changes()
     store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, store.close)
-        await stack.enter_async_context(_news(store, changes))
+        await stack.enter_async_context(_news(store, changes, bell))
         await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
         if ready >= 0:
             os.write(ready, b".")
         await stopping.wait()
 
 
-def run_worker(settings: Settings, ready: int) -> None:
+def run_worker(settings: Settings, ready: int, bell: Bell) -> None:
     """One worker's whole life, in its own process; writes an octet to `ready` once every door listens."""
     logs.configure(settings.log)
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -132,12 +133,12 @@ def run_worker(settings: Settings, ready: int) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        loop.run_until_complete(_serve(settings, ready))
+        loop.run_until_complete(_serve(settings, ready, bell))
     finally:
         loop.close()
 
 
-async def _serve(settings: Settings, ready: int) -> None:
+async def _serve(settings: Settings, ready: int, bell: Bell) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy"))
     stopping = _until_told()
@@ -148,7 +149,7 @@ async def _serve(settings: Settings, ready: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, services.store.close)
         stack.push_async_callback(asyncio.to_thread, services.directory.close)
-        await stack.enter_async_context(_news(services.store, services.changes))
+        await stack.enter_async_context(_news(services.store, services.changes, bell))
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
         await services.login.scram.open()
@@ -278,10 +279,10 @@ def _until_told() -> asyncio.Event:
     return stopping
 
 
-def _news(store: Store, changes: Changes):  # type: ignore[no-untyped-def]
-    """Keep hearing of other processes' commits."""
-    carrier = news.carrier(store.backend, store.worker, changes)
-    changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up)
+def _news(store: Store, changes: Changes, bell: Bell):  # type: ignore[no-untyped-def]
+    """Keep hearing of other processes' commits, and telling them of ours."""
+    carrier = news.carrier(store.backend, store.worker, changes, bell)
+    changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
     return _task("news", carrier.run)
 
 

@@ -36,6 +36,7 @@ class Changes:
         """Subscriptions to one account or mailbox."""
         self._generation: Callable[[], int] = lambda: 0
         self._catch_up: Callable[[], None] = lambda: None
+        self._ring: Callable[[], None] = lambda: None
         self._commits = 0
         self._counting = threading.Lock()
 
@@ -44,11 +45,13 @@ class Changes:
         loop: asyncio.AbstractEventLoop,
         generation: Callable[[], int],
         catch_up: Callable[[], None] = lambda: None,
+        ring: Callable[[], None] = lambda: None,
     ) -> None:
-        """Bind to the loop that delivers, to the store's counter of commits, and to the carrier's `catch_up`."""
+        """Bind to the loop that delivers, the store's counter of commits, the carrier's `catch_up` and `ring`."""
         self._loop = loop
         self._generation = generation
         self._catch_up = catch_up
+        self._ring = ring
 
     def catch_up(self) -> None:
         """Wake at once whoever subscribed to something that was committed by now; microseconds if nothing was.
@@ -124,6 +127,9 @@ class Changes:
                 callback()
 
     def publish_soon(self, changes: Iterable[Change]) -> None:
-        """Publish from any thread. Without a loop (command line) nobody listens."""
+        """Publish what this process committed, to the others, too; from any thread. Without a loop (command line)
+        nobody listens here.
+        """
+        self._ring()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.publish, tuple(changes))

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from mailserver import bells
+from mailserver.bells import Bell
 from mailserver.errors import Temporary
 from mailserver.settings import Listen, Settings, SettingsError
 
@@ -108,8 +110,9 @@ class Work:
 
     name: str
     """At most 15 octets: what `ps -o comm` and `top` call it."""
-    run: Callable[[Settings, int], None]
-    """Its whole life; the number is the descriptor where it says that it is ready, or negative."""
+    run: Callable[[Settings, int, Bell], None]
+    """Its whole life; the number is the descriptor where it says that it is ready, or negative. The bell wakes it when
+    another process has committed."""
 
 
 class Supervisor:
@@ -122,6 +125,7 @@ class Supervisor:
         self._started: dict[int, float] = {}
         self._due: dict[int, float] = {}
         """Workers to start again, and when."""
+        self._bells = bells.hang(len(works))
         self._stopping = False
 
     def heed_signals(self) -> None:
@@ -144,6 +148,7 @@ class Supervisor:
                 self._tend()
         finally:
             self._end_children()
+            bells.take_down(self._bells)
             os.close(ready)
             os.close(lock)
         return 0
@@ -174,7 +179,7 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            self._works[index].run(self._settings, tell)
+            self._works[index].run(self._settings, tell, self._bells[index])
             code = 0
         except (CannotServe, SettingsError, Temporary, OSError) as problem:
             _tell_problem(tell, str(problem))

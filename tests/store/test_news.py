@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from mailserver import bells
 from mailserver.changes import Change, Changes, Kind
 from mailserver.store import news
 from mailserver.store.transactions import Store, Tx
@@ -46,6 +47,54 @@ async def test_news_reach_both_workers_once(pair: tuple[Store, Store]) -> None:
     await asyncio.sleep(0.1)
     assert sorted(heard) == ["here", "there"]
     assert there.changes.generation() != before
+
+
+async def test_a_ring_brings_news_without_polling(
+    make_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ring during the pause after a look is heard, too; and one that came before anybody listened."""
+    monkeypatch.setattr(news, "UNHEARD_SECONDS", 3600)
+    here, there = make_store(), make_store()
+    if here.backend.dialect != "sqlite":
+        return
+    ours, theirs = bells.hang(2)
+    loop = asyncio.get_running_loop()
+    carriers = [
+        news.carrier(store.backend, store.worker, store.changes, bell)
+        for store, bell in ((here, ours), (there, theirs))
+    ]
+    here.changes.attach(loop, carriers[0].generation, carriers[0].catch_up, carriers[0].ring)
+    heard: list[int] = []
+    there.changes.subscribe("mailbox", 7, lambda: heard.append(1))
+    await here.write(touch, 1, 7)
+    carrying = asyncio.create_task(carriers[1].run())
+    for number in range(2, 40):
+        async with asyncio.timeout(10):
+            while len(heard) < number - 1:
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(number % 4 * 0.003)
+        await here.write(touch, 1, 7)
+    carrying.cancel()
+    await asyncio.gather(carrying, return_exceptions=True)
+    carriers[0].close()
+    bells.take_down([ours, theirs])
+
+
+async def test_commits_of_processes_without_a_bell_are_seen_all_the_same(make_store: Callable[[], Store]) -> None:
+    command, worker = make_store(), make_store()
+    (bell,) = bells.hang(1)
+    carrier = news.carrier(worker.backend, worker.worker, worker.changes, bell)
+    worker.changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
+    heard = asyncio.Event()
+    worker.changes.subscribe("account", 3, heard.set)
+    carrying = asyncio.create_task(carrier.run())
+    await asyncio.sleep(0.3)
+    heard.clear()
+    await command.write(touch, 3, 0)
+    await asyncio.wait_for(heard.wait(), 10)
+    carrying.cancel()
+    await asyncio.gather(carrying, return_exceptions=True)
+    bells.take_down([bell])
 
 
 async def test_generation_moves_before_the_writer_is_answered(pair: tuple[Store, Store]) -> None:

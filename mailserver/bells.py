@@ -1,0 +1,57 @@
+"""How the processes of one supervisor wake each other at once: an eventfd for each, made before they are forked.
+
+A ring carries nothing and promises nothing: it says that looking is worth it now. Whoever hears none looks now and then
+by itself, so processes without bells (commands) may commit, too. A process that is killed leaves nothing behind: the
+supervisor holds the descriptors, and the one that takes its place goes on with the same.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """One process's bell, and those of the others."""
+
+    own: int
+    others: tuple[int, ...]
+
+    def ring(self) -> None:
+        """Wake the others. From any thread; it never waits, and costs half a microsecond each."""
+        for descriptor in self.others:
+            with suppress(BlockingIOError):  # nobody has listened for 2^64 rings
+                os.eventfd_write(descriptor, 1)
+
+    async def rung(self, seconds: float) -> None:
+        """Wait until somebody rang since the last time, at most so long."""
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not heard.done():
+                heard.set_result(None)
+
+        timer = loop.call_later(seconds, wake)
+        loop.add_reader(self.own, wake)
+        try:
+            await heard
+        finally:
+            loop.remove_reader(self.own)
+            timer.cancel()
+        with suppress(BlockingIOError):  # it was the time
+            os.eventfd_read(self.own)
+
+
+def hang(count: int) -> Sequence[Bell]:
+    """Bells for so many processes."""
+    descriptors = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(count)]
+    return [Bell(own, tuple(one for one in descriptors if one != own)) for own in descriptors]
+
+
+def take_down(bells: Sequence[Bell]) -> None:
+    """Close the descriptors."""
+    for bell in bells:
+        os.close(bell.own)
