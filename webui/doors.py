@@ -4,6 +4,7 @@
 but a page.
 """
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import State
 from mailserver.login import renewal
 from mailserver.preferences import Preferences
@@ -56,8 +57,8 @@ RENEW = ("/compte/mot-de-passe", "/deconnexion")
 """All that is open to somebody whose password has expired."""
 ALWAYS_OPEN = ("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics")
 """What maintenance does not close."""
-_WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/(?:ecrire|envois/))")
-"""What may be posted while nothing else may be changed: coming, going, writing and sending."""
+_WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/(?:ecrire|envois/|dossier/\d+/exporter$))")
+"""What may be posted while nothing may be changed: coming, going, writing, sending, and an export, which changes nothing."""
 RESCUED = "texte_rendu"
 """The only field of a form that belongs to nobody's session."""
 MARK = "m_"
@@ -164,7 +165,10 @@ class Doors:
             return None
         if request.method == "POST":
             check_origin(request)
-            guest = replace(guest, form=await forms.read(request, 0))
+            # Whatever was sent, and however much of it: the page is what its sender has to be told.
+            with contextlib.suppress(BadSyntax, Refused):
+                form = await forms.read(request, self._services.attachment_octets, keep=False)
+                guest = replace(guest, form=form)
         return faults.maintenance(self._services, guest, why)
 
     async def _leave(self, guest: Guest, why: Session | None) -> Response:

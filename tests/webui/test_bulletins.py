@@ -57,6 +57,13 @@ def test_closed_means_503_with_reason_and_end_but_for_the_state(house: House, at
     sent = at_home.post("/s/ecrire", {"faire": "envoyer", "texte": "Mon long texte", "a": "x@exemple.org"})
     assert sent.status_code == 503
     assert "Mon long texte" in sent.text
+    with_file = {"fichiers": ("note.txt", b"x" * 1000)}
+    house.clock.ahead = 2 * HOUR
+    at_home.get("/s/ecrire")
+    house.clock.ahead = 0
+    sent = at_home.post("/s/ecrire", {"faire": "envoyer", "texte": "Avec une pièce"}, files=with_file)
+    assert sent.status_code == 503
+    assert "Avec une pièce" in sent.text
     for path in ("/", "/s/", "/m/ecrire", "/compte", "/activation"):
         answer = at_home.get(path)
         assert answer.status_code == 503
@@ -77,6 +84,13 @@ def test_read_only_lets_people_read_write_and_send(house: House, at_home: Visito
     assert "Lecture seule jusqu’au" in page.text
     assert at_home.post("/s/dossiers", {"nom": "Zoologie"}).status_code == 503
     assert "Zoologie" not in at_home.get("/s/dossiers").text
+    (folder,) = set(at_home.links(r"^/s/dossier/\d+$")[:1])
+    for number in (1, 60):
+        at_home.get(f"{folder}/modifier")
+        files = {"fichiers": ("boite.mbox", b"From x\r\n" + b"x" * 1_000_000 * number)}
+        assert at_home.post(f"{folder}/importer", {}, files=files).status_code == 503
+    at_home.get(f"{folder}/modifier")
+    assert at_home.post(f"{folder}/exporter", {}).headers["content-type"] == "application/zip"
     at_home.get("/s/ecrire")
     form = {"faire": "enregistrer", "a": emma.address, "objet": "Note", "texte": "Gardé"}
     assert at_home.post("/s/ecrire", form).status_code == 200
