@@ -58,7 +58,7 @@ RENEW = ("/compte/mot-de-passe", "/deconnexion")
 ALWAYS_OPEN = ("/admin", "/etat", "/accessibilite", "/donnees-personnelles", "/mentions-legales", "/metrics")
 """What maintenance does not close."""
 _WRITABLE = re.compile(r"/(?:connexion|deconnexion|session/|[sm]/(?:ecrire|envois/|dossier/\d+/exporter$))")
-"""What may be posted while nothing may be changed: coming, going, writing, sending, and an export, which changes nothing."""
+"""What may be posted while nothing else may be changed: coming, going, writing, sending; exports change nothing."""
 RESCUED = "texte_rendu"
 """The only field of a form that belongs to nobody's session."""
 MARK = "m_"
