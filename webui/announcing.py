@@ -6,6 +6,8 @@ from webui.forms import positive
 from webui.visit import Visit
 
 MOST = 999_999
+LATEST = 4_102_444_800
+"""The year 2100, in seconds since 1970."""
 
 
 def done(what: str, count: int = 0, undo: str = "", where: int = 0) -> dict[str, str | int]:
@@ -29,7 +31,10 @@ def departed(visit: Visit, announced: str) -> str:
 def sentence(visit: Visit, sentences: Mapping[str, str], count: int) -> str:
     """The one that the address asks for, with its number: only our own words, never the address's."""
     found = sentences.get(visit.query("fait"), "")
-    return found % {"n": visit.language.number(count)} if found else ""
+    if not found:
+        return ""
+    moment = min(positive(visit.query("quand")), LATEST)
+    return found % {"n": visit.language.number(count), "moment": visit.language.long_date(moment)}
 
 
 def _messages(visit: Visit, count: int) -> dict[str, str]:
@@ -55,8 +60,8 @@ def _messages(visit: Visit, count: int) -> dict[str, str]:
         "suivre": ngettext("%(n)s message suivi.", "%(n)s messages suivis.", count),
         "plussuivre": ngettext("%(n)s message n’est plus suivi.", "%(n)s messages ne sont plus suivis.", count),
         "reporter": ngettext(
-            "%(n)s message reporté : il reviendra en son temps.",
-            "%(n)s messages reportés : ils reviendront en leur temps.",
+            "%(n)s message reporté : il reviendra le %(moment)s.",
+            "%(n)s messages reportés : ils reviendront le %(moment)s.",
             count,
         ),
         "quand": _("Choisissez un moment à venir pour reporter ces messages."),

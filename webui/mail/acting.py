@@ -192,7 +192,7 @@ async def _put_off(services: Services, visit: Visit, order: Order) -> Response:
         return services.store.write(handling.put_off, visit.account_id, order.box_id, order.chosen, after, until, undo)
 
     count = await _all(step)
-    return redirect(visit, back, **done("reporter", count, token if count else ""))
+    return redirect(visit, back, **done("reporter", count, token if count else ""), quand=until)
 
 
 async def _mute(services: Services, visit: Visit, order: Order) -> Response:
