@@ -136,7 +136,7 @@ class Preferences:
     """Whose school holidays are shown, a name of `webui.agenda.seasons`; empty: none."""
     week_a: int = _one_of(0, 1, 2)
     """Weeks of odd (1) or even (2) number are A, the others B; 0: weeks do not alternate."""
-    hidden_agendas: str = _text(2000)
+    hidden_agendas: str = _text(6000)
     """Ids of the collections that are not shown, separated by commas."""
 
     # Language and zone

@@ -81,6 +81,7 @@ def _messages(visit: Visit, count: int) -> dict[str, str]:
         "dossier-lu": ngettext("%(n)s message marqué comme lu.", "%(n)s messages marqués comme lus.", count),
         "partage": _("Partage enregistré."),
         "partage-retire": _("Partage retiré."),
+        "carnet-quitte": _("Ce carnet n’est plus parmi les vôtres."),
     }
 
 

@@ -1,4 +1,4 @@
-"""Somebody's address books: what is in them, by name, and every change of them.
+"""Somebody's address books, own and shared with them: what is in them, by name, and every change of them.
 
 What lists and suggestions need of each card is kept in memory and brought up to date from the ETags whenever the
 collection has moved: the store stays the only truth, and a card is read once, not once a page.
@@ -15,7 +15,8 @@ from mailserver.addressbook.card import Card
 from mailserver.addressbook.contentlines import Line
 from mailserver.calendars import reading as calendars
 from mailserver.errors import Reason, Refused
-from mailserver.store import agenda_items, agendas
+from mailserver.store import agenda_reach, agendas
+from mailserver.store.agenda_grants import Reach
 from mailserver.store.agenda_items import NewItem
 from mailserver.store.agendas import ADDRESS_BOOK, DISPLAY_NAME
 from mailserver.store.memory import Memory
@@ -39,6 +40,9 @@ class Book:
     cards: int
     modseq: int
     octets: int = 0
+    owner: str = ""
+    """The identifier of whoever shares it; empty: it is one's own."""
+    writable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,18 @@ class AddressBooks:
     # ------------------------------------------------------------------ looking
 
     async def books(self, account_id: int) -> list[Book]:
-        """The address books, oldest first; the first visit gives the first one."""
+        """The address books, own ones first, oldest first; the first visit gives the first one."""
         if not await self._store.read(agendas.provisioned, account_id):
             await self._store.write(agendas.provision, account_id)
         return await self._store.read(_books, account_id)
 
-    async def entries(self, account_id: int, name: str = "") -> list[Entry]:
-        """Every card of one book, or of all, in alphabetical order. Raises Refused(NOT_FOUND)."""
-        return await self._store.read(self.entries_of, account_id, name)
+    async def entries(self, account_id: int, name: str = "", *, own: bool = False) -> list[Entry]:
+        """Every card of one book, or of all, or of one's own, in alphabetical order. Raises Refused(NOT_FOUND)."""
+        return await self._store.read(self.entries_of, account_id, name, own=own)
 
-    def entries_of(self, tx: Tx, account_id: int, name: str = "") -> list[Entry]:
+    def entries_of(self, tx: Tx, account_id: int, name: str = "", *, own: bool = False) -> list[Entry]:
         """The same on a snapshot."""
-        books = _books(tx, account_id)
+        books = [one for one in _books(tx, account_id) if not (own and one.owner)]
         if name:
             books = [_named(books, name)]
         found = [entry for book in books for entry in self._read(tx, account_id, book).values()]
@@ -113,21 +117,21 @@ class AddressBooks:
         return await self._store.ponder(account_id, _texts, account_id, name)
 
     def _read(self, tx: Tx, account_id: int, book: Book) -> dict[str, Entry]:
-        kept: _Kept | None = self._kept.get(book.id)
+        kept: _Kept | None = self._kept.get((book.id, book.name))
         if kept is not None and kept.modseq == book.modseq:
             return kept.entries
         before = kept.entries if kept is not None else {}
         entries: dict[str, Entry] = {}
         fresh = []
-        for row in agenda_items.stamps(tx, account_id, book.id):
+        for row in agenda_reach.stamps(tx, account_id, book.id):
             held = before.get(row.href)
             if held is not None and held.etag == row.etag:
                 entries[row.href] = held
             else:
                 fresh.append(row.href)
-        for href, item in agenda_items.several(tx, account_id, book.id, fresh).items():
+        for href, item in agenda_reach.several(tx, account_id, book.id, fresh).items():
             entries[href] = _entry(book.name, href, item.etag, item.text or "")
-        self._kept.put(book.id, _Kept(book.modseq, entries), book.octets + ENTRY_OCTETS * len(entries))
+        self._kept.put((book.id, book.name), _Kept(book.modseq, entries), book.octets + ENTRY_OCTETS * len(entries))
         return entries
 
     # ------------------------------------------------------------------ changing
@@ -164,7 +168,7 @@ class AddressBooks:
         made = await self._store.write(
             agendas.create, account_id, f"contacts-{self._store.clock.token(8).hex()}", ADDRESS_BOOK, props
         )
-        return _book(made)
+        return _book(Reach(made))
 
     async def rename(self, account_id: int, name: str, title: str) -> None:
         """Give a book another name. Raises Refused(INVALID | NOT_FOUND)."""
@@ -178,7 +182,7 @@ class AddressBooks:
 def get(tx: Tx, account_id: int, name: str, href: str) -> Stored:
     """One card. Raises Refused(NOT_FOUND)."""
     book = _named(_books(tx, account_id), name)
-    item = agenda_items.get(tx, account_id, book.id, href)
+    item = agenda_reach.get(tx, account_id, book.id, href)
     if item is None:
         raise Refused(Reason.NOT_FOUND, "No such contact")
     lines = next(contentlines.cards(item.text or ""), [])
@@ -216,8 +220,8 @@ def _texts(tx: Tx, account_id: int, name: str) -> list[str]:
     books = _books(tx, account_id)
     texts = []
     for book in [_named(books, name)] if name else books:
-        hrefs = [row.href for row in agenda_items.stamps(tx, account_id, book.id)]
-        texts += [one.text or "" for one in agenda_items.several(tx, account_id, book.id, hrefs).values()]
+        hrefs = [row.href for row in agenda_reach.stamps(tx, account_id, book.id)]
+        texts += [one.text or "" for one in agenda_reach.several(tx, account_id, book.id, hrefs).values()]
     return texts
 
 
@@ -229,11 +233,15 @@ def _entry(book: str, href: str, etag: str, text: str) -> Entry:
 
 
 def _books(tx: Tx, account_id: int) -> list[Book]:
-    return [_book(one) for one in agendas.listing(tx, account_id) if one.tag == ADDRESS_BOOK]
+    return [_book(one) for one in agenda_reach.listing(tx, account_id) if one.held.tag == ADDRESS_BOOK]
 
 
-def _book(held: agendas.Collection) -> Book:
-    return Book(held.id, held.name, held.props.get(DISPLAY_NAME, "") or held.name, held.items, held.modseq, held.octets)
+def _book(reach: Reach) -> Book:
+    held = reach.held
+    title = held.props.get(DISPLAY_NAME, "") or held.name
+    return Book(
+        held.id, reach.name, title, held.items, held.modseq, held.octets, owner=reach.owner, writable=reach.writable
+    )
 
 
 def _named(books: Sequence[Book], name: str) -> Book:
@@ -244,13 +252,13 @@ def _named(books: Sequence[Book], name: str) -> Book:
 
 
 def _put(tx: Tx, account_id: int, name: str, new: NewItem, seen: str | None) -> None:
-    agenda_items.put(tx, account_id, _named(_books(tx, account_id), name).id, new, seen)
+    agenda_reach.put(tx, account_id, _named(_books(tx, account_id), name).id, new, seen)
 
 
 def _put_many(tx: Tx, account_id: int, name: str, new: Sequence[tuple[NewItem, str | None]]) -> None:
     book = _named(_books(tx, account_id), name)
     for item, seen in new:
-        agenda_items.put(tx, account_id, book.id, item, seen)
+        agenda_reach.put(tx, account_id, book.id, item, seen)
 
 
 def _merge(tx: Tx, account_id: int, name: str, kept: tuple[NewItem, str], gone: Sequence[tuple[str, str, str]]) -> None:
@@ -260,7 +268,7 @@ def _merge(tx: Tx, account_id: int, name: str, kept: tuple[NewItem, str], gone: 
 
 
 def _remove(tx: Tx, account_id: int, name: str, href: str, seen: str) -> None:
-    agenda_items.remove(tx, account_id, _named(_books(tx, account_id), name).id, href, seen)
+    agenda_reach.remove(tx, account_id, _named(_books(tx, account_id), name).id, href, seen)
 
 
 def _rename(tx: Tx, account_id: int, name: str, title: str) -> None:

@@ -420,7 +420,7 @@ def test_agendas_are_made_renamed_hidden_and_deleted(page: Visitor, client: Clie
     assert "Agenda créé" in page.text
     names = {str(one.get_display_name()) for one in client.http.principal().calendars()}
     assert "Collège" in names
-    address = page.links(r"/agenda/agendas/\d")[-1]
+    address = page.links(r"/agenda/agendas/\d+$")[-1]
     page.get(address)
     assert "/dav/" in page.text
     number = address.rpartition("/")[2]

@@ -40,7 +40,7 @@ async def ask_erase(services: Services, visit: Visit) -> Response:
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, key_of(visit.query("le")))
     draft, _shown, recurs = await read(visit, found)
-    if found.shelf.read_only:
+    if found.closed:
         raise Refused(Reason.READ_ONLY)
     view = view_of(visit, visit.query("vue"))
     fields = (("le", found.key), ("etag", found.row.etag), ("vue", view))
@@ -55,7 +55,7 @@ async def erase(services: Services, visit: Visit) -> Response:
     """POST /agenda/evenement/{item}/supprimer."""
     place = await keeping.desk(services, visit)
     found = await keeping.find(services, visit, place, key_of(visit.form.text("le")))
-    if found.shelf.read_only:
+    if found.closed:
         raise Refused(Reason.READ_ONLY)
     if visit.form.text("etag") != found.row.etag:
         raise Refused(Reason.CONFLICT)

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -65,6 +65,8 @@ async def show(services: Services, visit: Visit) -> Response:
     found = await keeping.find(services, visit, place, key_of(visit.query("le")))
     draft, shown, recurs = await read(visit, found)
     organizer = occurrences.organizer(shown)
+    if found.hidden:
+        draft = replace(draft, title=visit._("Occupé"))
     page = EventPage(
         place.frame,
         place,
@@ -78,7 +80,7 @@ async def show(services: Services, visit: Visit) -> Response:
         "" if draft.reminder < 0 else words.reminder(visit.language, draft.reminder),
         events.attendees(shown)[:500],
         organizer,
-        views.is_movable(visit, found.shelf, organizer),
+        not found.hidden and views.is_movable(visit, found.shelf, organizer),
         occurrences.first_text(shown, "STATUS").upper() == "CANCELLED",
         recurs,
         back_to(visit, view_of(visit, visit.query("vue")), draft.start.date()),
@@ -136,8 +138,8 @@ def _steps(found: Found, target: int, changed: editing.Changed) -> list[Step]:
 
 
 def check_own(visit: Visit, found: Found, shown: "Mapping[str, object]") -> None:
-    """Raises Refused(READ_ONLY) for an event that somebody else organizes."""
-    if not views.is_movable(visit, found.shelf, occurrences.organizer(shown)):
+    """Raises Refused(READ_ONLY) for an event that somebody else organizes, or keeps from the person."""
+    if found.hidden or not views.is_movable(visit, found.shelf, occurrences.organizer(shown)):
         raise Refused(Reason.READ_ONLY)
 
 

@@ -191,6 +191,7 @@ def _fault(visit: Visit, refused: Refused) -> str:
             "ou ne déplacez que cette occurrence."
         ),
         Reason.CONFLICT: _("Cet événement existe déjà dans l’agenda choisi."),
+        Reason.FORBIDDEN: _("Dans l’agenda de quelqu’un d’autre, un événement ne peut pas être privé."),
     }
     if refused.reason not in texts:
         raise refused

@@ -1,4 +1,4 @@
-"""Items behind the pages: found within the account, changed in a thread, stored under the ETag that was seen."""
+"""Items behind the pages: found within what the account reaches, changed in a thread, stored under the ETag seen."""
 
 import asyncio
 import base64
@@ -12,14 +12,16 @@ from weakref import WeakValueDictionary
 from mailserver.calendars import reading
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.provision import provision
-from mailserver.store import agenda_changes, agenda_items, agendas, mailboxes
+from mailserver.store import agenda_changes, agenda_grants, agenda_reach, agendas, mailboxes
 from mailserver.store.agenda_changes import Step
+from mailserver.store.agenda_grants import Reach
 from mailserver.store.agenda_items import MAX_HREF, Item
-from mailserver.store.agendas import Collection
+from mailserver.store.agenda_masks import is_private
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.transactions import Tx
 from webui.agenda.shelves import Shelf, arranged
 from webui.frame import Frame, surround
+from webui.granting import names_of
 from webui.visit import SIMPLE, Services, Visit
 
 P = ParamSpec("P")
@@ -32,7 +34,7 @@ _TURNS: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An event of the person, and the agenda it is in."""
+    """An event, and the agenda it is in."""
 
     shelf: Shelf
     row: Item
@@ -46,6 +48,16 @@ class Found:
     @property
     def text(self) -> str:
         return self.row.text or ""
+
+    @property
+    def hidden(self) -> bool:
+        """True for a private event of somebody else: its time alone is known."""
+        return bool(self.shelf.owner) and is_private(self.text)
+
+    @property
+    def closed(self) -> bool:
+        """True where the person may change nothing."""
+        return self.shelf.read_only or self.hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +99,17 @@ def home(visit: Visit) -> str:
 
 async def desk(services: Services, visit: Visit) -> Desk:
     """The surroundings and the agendas; an account that has none yet gets its first ones."""
-    boxes, collections = await services.store.read(_look, visit.account_id)
-    if not collections and not await services.store.read(agendas.provisioned, visit.account_id):
+    boxes, reaches, counts = await services.store.read(_look, visit.account_id)
+    if all(reach.owner for reach in reaches) and not await services.store.read(agendas.provisioned, visit.account_id):
         await services.store.write(provision, visit.account_id)
-        boxes, collections = await services.store.read(_look, visit.account_id)
-    return Desk(surround(visit, boxes), arranged(visit, collections))
+        boxes, reaches, counts = await services.store.read(_look, visit.account_id)
+    owners = await names_of(services, (reach.owner for reach in reaches))
+    return Desk(surround(visit, boxes), arranged(visit, reaches, owners, counts))
 
 
-def _look(tx: Tx, account_id: int) -> tuple[list[Mailbox], list[Collection]]:
-    return mailboxes.listing(tx, account_id), agendas.listing(tx, account_id)
+def _look(tx: Tx, account_id: int) -> tuple[list[Mailbox], list[Reach], dict[int, int]]:
+    boxes = mailboxes.listing(tx, account_id)
+    return boxes, agenda_reach.listing(tx, account_id), agenda_grants.counts(tx, account_id)
 
 
 def item_id(collection_id: int, href: str) -> str:
@@ -104,7 +118,7 @@ def item_id(collection_id: int, href: str) -> str:
 
 
 async def find(services: Services, visit: Visit, place: Desk, key: str) -> Found:
-    """The event an address names, within the account. Raises Refused(NOT_FOUND)."""
+    """The event an address names, within what the account reaches. Raises Refused(NOT_FOUND)."""
     number, _, encoded = str(visit.request.path_params["item"]).partition("-")
     if not number.isascii() or not number.isdigit() or len(number) > 18 or len(encoded) > 2 * MAX_HREF:
         raise Refused(Reason.NOT_FOUND)
@@ -113,7 +127,7 @@ async def find(services: Services, visit: Visit, place: Desk, key: str) -> Found
     except (binascii.Error, ValueError):
         raise Refused(Reason.NOT_FOUND) from None
     shelf = place.shelf(int(number))
-    row = await services.store.read(agenda_items.get, visit.account_id, shelf.id, href)
+    row = await services.store.read(agenda_reach.get, visit.account_id, shelf.id, href)
     if row is None or row.component != "VEVENT":
         raise Refused(Reason.NOT_FOUND, "No such event")
     return Found(shelf, row, key)
@@ -162,7 +176,7 @@ async def texts(
     missing: list[Shelf] = []
     for shelf in shelves:
         try:
-            found = await services.store.read(agenda_items.between, visit.account_id, shelf.id, start, end, "VEVENT")
+            found = await services.store.read(agenda_reach.between, visit.account_id, shelf.id, start, end, "VEVENT")
         except Refused:
             missing.append(shelf)
             continue

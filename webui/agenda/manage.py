@@ -6,11 +6,12 @@ from typing import Final
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import agendas, sessions
+from mailserver.store import agenda_grants, agendas, sessions
 from mailserver.store.agendas import CALENDAR, Collection
+from webui import granting
 from webui.agenda import keeping, seasons
 from webui.agenda.keeping import Desk, home
-from webui.agenda.shelves import MAX_NAME, PALETTE, Shelf, described, fresh
+from webui.agenda.shelves import MAX_NAME, PALETTE, Shelf, described, fresh, hex_of
 from webui.agenda.views import announcement
 from webui.pages import addresses
 from webui.rendering import redirect
@@ -97,8 +98,10 @@ async def one(services: Services, visit: Visit, **faults: str) -> Response:
 
 
 async def change(services: Services, visit: Visit) -> Response:
-    """POST /agenda/agendas/{shelf}: rename and colour, or delete with everything in it."""
+    """POST /agenda/agendas/{shelf}: rename and colour, or delete with everything in it; leave what others share."""
     held = await held_of(services, visit)
+    if held is None:
+        return await _change_received(services, visit)
     if visit.form.text("faire") == "supprimer":
         name = held.props.get(agendas.DISPLAY_NAME, "") or held.name
         if " ".join(visit.form.text("confirme").split()).casefold() != " ".join(name.split()).casefold():
@@ -114,14 +117,57 @@ async def change(services: Services, visit: Visit) -> Response:
     return redirect(visit, f"{home(visit)}/agendas", agenda="agenda-modifie", _at="annonce")
 
 
-async def held_of(services: Services, visit: Visit) -> Collection:
-    """The collection the address names, within the account, as it is kept. Raises Refused(NOT_FOUND)."""
+async def _change_received(services: Services, visit: Visit) -> Response:
+    """What others share has the colour that one likes, until one leaves it. Raises Refused(NOT_FOUND)."""
+    number = int(visit.request.path_params["shelf"])
+    if visit.form.text("faire") == "quitter":
+        await services.store.write(agenda_grants.leave, visit.account_id, number, visit.origin)
+        return redirect(visit, f"{home(visit)}/agendas", agenda="agenda-quitte", _at="annonce")
+    colour = hex_of(_typed(visit)[1])
+    await services.store.write(agenda_grants.paint, visit.account_id, number, colour)
+    return redirect(visit, f"{home(visit)}/agendas", agenda="agenda-modifie", _at="annonce")
+
+
+async def held_of(services: Services, visit: Visit) -> Collection | None:
+    """The collection the address names, if it is one of the account's own agendas, as it is kept."""
     wanted = int(visit.request.path_params["shelf"])
-    held = await services.store.read(agendas.listing, visit.account_id)
-    found = next((one for one in held if one.id == wanted and one.tag != agendas.ADDRESS_BOOK), None)
-    if found is None:
+    found = await services.store.read(agendas.by_id, visit.account_id, wanted)
+    return found if found is not None and found.tag != agendas.ADDRESS_BOOK else None
+
+
+@dataclass(frozen=True, slots=True)
+class SharePage:
+    """Who else sees one agenda, and a form to let others in."""
+
+    frame: object
+    desk: Desk
+    home: str
+    view: str
+    shelf: Shelf
+    sharing: granting.Sharing
+    done: str = ""
+
+
+async def shared(services: Services, visit: Visit, asked: granting.Asked = granting.NOTHING) -> Response:
+    """GET /agenda/agendas/{shelf}/partage."""
+    place = await keeping.desk(services, visit)
+    shelf = place.shelf(int(visit.request.path_params["shelf"]))
+    if not shelf.shareable:
+        raise Refused(Reason.NOT_FOUND, "Not one's own to share")
+    sharing = await granting.sharing(services, visit, shelf.id, asked)
+    page = SharePage(place.frame, place, home(visit), "", shelf, sharing, announcement(visit))
+    return services.pages.answer(visit, "agenda/share.html", page, 422 if asked.fault else 200)
+
+
+async def share(services: Services, visit: Visit) -> Response:
+    """POST /agenda/agendas/{shelf}/partage."""
+    held = await held_of(services, visit)
+    if held is None:
         raise Refused(Reason.NOT_FOUND, "No such agenda")
-    return found
+    asked, did = await granting.change(services, visit, held)
+    if asked is not None:
+        return await shared(services, visit, asked)
+    return redirect(visit, f"{home(visit)}/agendas/{held.id}/partage", agenda=did, _at="annonce")
 
 
 async def display(services: Services, visit: Visit) -> Response:

@@ -28,6 +28,8 @@ def complete(doors: Doors) -> Sequence[BaseRoute]:
         Route("/agendas", visit(manage.create), methods=["POST"]),
         Route("/agendas/{shelf:key}", visit(manage.one), methods=["GET"]),
         Route("/agendas/{shelf:key}", visit(manage.change), methods=["POST"]),
+        Route("/agendas/{shelf:key}/partage", visit(manage.shared), methods=["GET"]),
+        Route("/agendas/{shelf:key}/partage", visit(manage.share), methods=["POST"]),
         Route("/agendas/{shelf:key}/exporter", visit(transfer.export)),
         Route("/agendas/{shelf:key}/importer", visit(transfer.preview, files=True), methods=["POST"]),
         *_events(doors),

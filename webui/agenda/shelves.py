@@ -2,11 +2,12 @@
 
 import colorsys
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mailserver.store import agendas
+from mailserver.store import agenda_grants, agendas
+from mailserver.store.agenda_grants import Reach
 from mailserver.store.agendas import COLOUR, COMPONENTS, DISPLAY_NAME, Collection
 from webui.forms import positive
 from webui.visit import Visit
@@ -45,43 +46,67 @@ class Shelf:
     items: int
     modseq: int
     read_only: bool = False
-    """A subscription: what is in it comes from elsewhere."""
+    """A subscription: what is in it comes from elsewhere; or shared to be read."""
+    owner: str = ""
+    """The name of whoever shares it; empty: it is one's own."""
+    others: int = 0
+    """With how many people one shares it."""
+
+    @property
+    def label(self) -> str:
+        """Its name, and whose it is."""
+        return f"{self.name} ({self.owner})" if self.owner else self.name
+
+    @property
+    def shareable(self) -> bool:
+        """True for one's own, which others may be let into."""
+        return not self.owner and not self.read_only
 
 
-def arranged(visit: Visit, collections: Sequence[Collection]) -> tuple[Shelf, ...]:
-    """The calendars among the collections, oldest first, each with a letter of its own."""
+def arranged(
+    visit: Visit, reaches: Sequence[Reach], owners: Mapping[str, str], counts: Mapping[int, int]
+) -> tuple[Shelf, ...]:
+    """The calendars among the collections, own ones first, oldest first, each with a letter of its own.
+
+    `owners`: names by identifier; `counts`: with how many each is shared.
+    """
     hidden = {positive(number) for number in visit.preferences.hidden_agendas.split(",")}
     taken: set[str] = set()
     shelves: list[Shelf] = []
-    for held in collections:
+    for reach in reaches:
+        held = reach.held
         if held.tag not in (agendas.CALENDAR, agendas.SUBSCRIPTION):
             continue
         name = " ".join(held.props.get(DISPLAY_NAME, "").split())[:MAX_NAME] or held.name[:MAX_NAME]
-        letter = _letter(name, taken)
+        owner = owners.get(reach.owner, reach.owner)
+        letter = _letter(owner + name, taken)
         taken.add(letter)
         takes = held.components
         shelves.append(
             Shelf(
                 held.id,
-                held.name,
+                reach.name,
                 name,
-                nearest(held.props.get(COLOUR, "")),
+                nearest(reach.colour or held.props.get(COLOUR, "")),
                 letter,
                 held.id not in hidden,
                 not takes or EVENTS in takes,
                 TASKS in takes,
                 held.items,
                 held.modseq,
-                held.tag == agendas.SUBSCRIPTION,
+                held.tag == agendas.SUBSCRIPTION or not reach.writable,
+                owner,
+                counts.get(held.id, 0),
             )
         )
     return tuple(shelves)
 
 
 def _letter(name: str, taken: set[str]) -> str:
-    """The first letter of the name that no other agenda has; else a number."""
+    """The first letter, of the owner's name and of the agenda's, that no other agenda has; else a number."""
     own = [char.upper() for char in name if char.isalnum()]
-    numbers = (str(number) for number in range(1, agendas.MAX_COLLECTIONS + 1))
+    most = agendas.MAX_COLLECTIONS + agenda_grants.MAX_RECEIVED
+    numbers = (str(number) for number in range(1, most + 1))
     return next(mark for mark in (*own, *numbers) if mark not in taken)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mailserver.calendars import transfer
 from mailserver.calendars.transfer import MAX_FILE, Incoming, Parcel
 from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import agenda_changes, agenda_items
+from mailserver.store import agenda_changes, agenda_reach
 from mailserver.store.agenda_changes import Step
 from mailserver.store.agenda_items import Item
 from mailserver.store.transactions import Tx
@@ -60,7 +60,7 @@ async def export(services: Services, visit: Visit) -> Response:
     """GET /agenda/agendas/{shelf}/exporter: every event as one .ics file."""
     place = await keeping.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
-    rows = await services.store.read(agenda_items.between, visit.account_id, shelf.id, -(2**62), 2**62)
+    rows = await services.store.read(agenda_reach.between, visit.account_id, shelf.id, -(2**62), 2**62)
     octets = await keeping.computed(visit, transfer.pack, shelf.name, rows)
     fields = headers.download(visit.secure, "text/calendar", f"{shelf.name}.ics")
     fields["Content-Type"] = "text/calendar; charset=utf-8"
@@ -69,7 +69,8 @@ async def export(services: Services, visit: Visit) -> Response:
 
 async def preview(services: Services, visit: Visit) -> Response:
     """POST /agenda/agendas/{shelf}/importer: what the file holds; nothing is stored. Then the same, confirmed."""
-    held = await manage.held_of(services, visit)
+    place = await keeping.desk(services, visit)
+    shelf = place.shelf(int(visit.request.path_params["shelf"]))
     octets = await _octets(visit)
     try:
         if visit.form.oversize or len(octets) > MAX_FILE:
@@ -77,8 +78,6 @@ async def preview(services: Services, visit: Visit) -> Response:
         parcel = await keeping.computed(visit, transfer.unpack, octets)
     except (BadSyntax, Refused) as error:
         return await manage.one(services, visit, import_fault=_fault(visit, error))
-    place = await keeping.desk(services, visit)
-    shelf = place.shelf(held.id)
     if not shelf.events or shelf.read_only:
         raise Refused(Reason.READ_ONLY)
     here = await services.store.read(_known, visit.account_id, shelf.id)
@@ -112,7 +111,7 @@ async def _octets(visit: Visit) -> bytes:
 
 
 def _known(tx: Tx, account_id: int, collection_id: int) -> dict[str, Item]:
-    return {item.uid: item for item in agenda_items.stamps(tx, account_id, collection_id)}
+    return {item.uid: item for item in agenda_reach.stamps(tx, account_id, collection_id)}
 
 
 def _line(visit: Visit, incoming: Incoming, here: dict[str, Item]) -> Line:
@@ -152,6 +151,7 @@ def _fault(visit: Visit, error: Exception) -> str:
         Reason.TOO_BIG: _("Ce fichier est trop gros : 1,9 Mo au plus."),
         Reason.LIMIT: _("L’agenda est plein : une partie seulement a été importée."),
         Reason.INVALID: _("Ce fichier contient des dates ou des répétitions qui ne peuvent pas être gardées."),
+        Reason.FORBIDDEN: _("Dans l’agenda de quelqu’un d’autre, un événement ne peut pas être privé."),
         Reason.CONFLICT: _("L’agenda a changé pendant l’import. Recommencez : ce qui est déjà là sera reconnu."),
     }
     return texts.get(error.reason, _("Ce fichier ne peut pas être importé."))

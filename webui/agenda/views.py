@@ -240,15 +240,19 @@ def _column(
     first: int,
 ) -> Column:
     language = visit.language
+    busy = visit._("Occupé")
     laid = grid.lay(day, found, first, grid.WIDE_DAY if view == DAY_VIEW else grid.NARROW_DAY)
 
     def link(one: Occurrence, at: Place | None) -> Link:
         shelf = place.shelf(one.collection_id)
+        hidden = bool(shelf.owner) and one.private
         address = f"{home(visit)}/evenement/{keeping.item_id(one.collection_id, one.href)}"
         marks = [f"le={one.key}"] if one.key else []
         marks += [f"vue={view}"] if visit.interface != SIMPLE else []
         address += "?" + "&".join(marks) if marks else ""
-        return Link(one, shelf, address, words.hours(language, one, day), is_movable(visit, shelf, one.foreign), at)
+        movable = not hidden and is_movable(visit, shelf, one.foreign)
+        shown = replace(one, title=busy) if hidden else one
+        return Link(shown, shelf, address, words.hours(language, one, day), movable, at)
 
     whole = tuple(link(one, None) for one in laid.whole)
     if view in (LIST, MONTH):
@@ -362,6 +366,9 @@ def announcement(visit: Visit) -> str:
         "agenda-cree": _("Agenda créé."),
         "agenda-modifie": _("Agenda modifié."),
         "agenda-supprime": _("Agenda supprimé."),
+        "agenda-quitte": _("Cet agenda n’est plus parmi les vôtres."),
+        "partage": _("Partage enregistré."),
+        "partage-retire": _("Partage retiré."),
         "importe": visit.language.texts.ngettext(
             "%(n)s événement importé.", "%(n)s événements importés.", _number(visit)
         )

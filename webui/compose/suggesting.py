@@ -10,11 +10,14 @@ from webui import headers
 from webui.visit import Services, Visit
 
 MAX_FOUND = 8
+PERSONS = frozenset({Kind.RECENT, Kind.CONTACT, Kind.PERSON})
 
 
 async def find(services: Services, visit: Visit) -> Response:
-    """GET /destinataires?q=: at most MAX_FOUND."""
+    """GET /destinataires?q=: at most MAX_FOUND; with `gens`, only what may be a person of the academy."""
     found = await services.suggestions.people_matching(visit.principal, visit.query("q"), MAX_FOUND)
+    if visit.query("gens"):
+        found = [one for one in found if one.kind in PERSONS and one.internal and len(one.addresses) == 1]
     count = visit.language.texts.ngettext("%(n)s proposition", "%(n)s propositions", len(found)) % {"n": len(found)}
     answer = {
         "resultats": [_line(visit, one) for one in found],

@@ -1,4 +1,4 @@
-"""Contacts in the browser: one's own address books, the academy's directory, the latest correspondents.
+"""Contacts in the browser: own address books and those that others share, the directory, the latest correspondents.
 
 The cards are those that CardDAV serves. Every address works in both interfaces (`/contacts`, `/s/contacts`), every
 action is a form, and nothing here needs a script.
@@ -31,6 +31,8 @@ def routes(doors: Doors) -> Sequence[Route]:
         Route("/contacts/groupe", visit(groups.create), methods=["POST"]),
         Route("/contacts/carnets", visit(shelves.show), methods=["GET"]),
         Route("/contacts/carnets", visit(shelves.change), methods=["POST"]),
+        Route("/contacts/carnets/{shelf:key}/partage", visit(shelves.shared), methods=["GET"]),
+        Route("/contacts/carnets/{shelf:key}/partage", visit(shelves.share), methods=["POST"]),
         Route("/contacts/doublons", visit(shelves.alike_ones), methods=["GET"]),
         Route("/contacts/doublons", visit(shelves.merge), methods=["POST"]),
         Route("/contacts/importer", visit(transfer.show), methods=["GET"]),

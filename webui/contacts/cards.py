@@ -17,7 +17,7 @@ from webui import headers
 from webui.announcing import done
 from webui.contacts import editing, groups
 from webui.contacts.editing import Draft
-from webui.contacts.place import Around, address_of, around, home, initials, kinds
+from webui.contacts.place import Around, address_of, around, book_to_fill, home, initials, kinds
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -85,10 +85,11 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     members = [by_uid[uid] for uid in card.members if uid in by_uid] if card.is_group else []
     all_groups = [one for one in entries if one.card.is_group and one.book == stored.book.name]
     addresses = dict.fromkeys(one.card.emails[0].text for one in members if one.card.emails)
+    place = await around(services, visit, "contacts")
     page = CardPage(
         frame=await surroundings(services, visit),
-        around=await around(services, visit, "contacts"),
-        stored=stored,
+        around=place,
+        stored=replace(stored, book=place.titled(stored.book)),
         card=card,
         initials=initials(card.name),
         birthday=editing.shown_birthday(card.birthday),
@@ -132,7 +133,7 @@ async def create(services: Services, visit: Visit) -> Response:
     """POST /contacts/nouveau."""
     uid = str(uuid.uuid4())
     draft = editing.posted(visit, Card(uid=uid))
-    book = await _book_asked(services, visit)
+    book = (await book_to_fill(services, visit, visit.form.text("carnet")[:300])).name
     if draft.faults:
         return await _form(services, visit, draft, None, book=book)
     try:
@@ -149,6 +150,8 @@ async def create(services: Services, visit: Visit) -> Response:
 async def edit(services: Services, visit: Visit) -> Response:
     """GET /contacts/fiche/{book}/{href}/modifier."""
     stored = await _stored(services, visit)
+    if not stored.book.writable:
+        raise Refused(Reason.READ_ONLY)
     if stored.card.is_group:
         return redirect(visit, address_of(visit, stored.book.name, stored.href))
     return await _form(services, visit, editing.draft_of(visit, stored.card), stored)
@@ -238,17 +241,6 @@ def _action(visit: Visit) -> str:
 
 def _uid_of(href: str) -> str:
     return href.removesuffix(".vcf")
-
-
-async def _book_asked(services: Services, visit: Visit) -> str:
-    """The book that was chosen, the first one otherwise. Raises Refused(NOT_FOUND)."""
-    asked = visit.form.text("carnet")[:300]
-    books = await services.books.books(visit.account_id)
-    if asked:
-        return next((one.name for one in books if one.name == asked), books[0].name if books else "")
-    if not books:
-        raise Refused(Reason.NOT_FOUND)
-    return books[0].name
 
 
 async def _with_picture(visit: Visit, lines: Sequence[Line]) -> Sequence[Line]:

@@ -10,12 +10,11 @@ from starlette.responses import Response
 from mailserver.addressbook import rewriting
 from mailserver.addressbook.books import Entry, Stored, href_of
 from mailserver.addressbook.card import Card
-from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
 from webui.announcing import done
 from webui.compose.letters import commas
 from webui.contacts import editing
-from webui.contacts.place import Around, address_of, around
+from webui.contacts.place import Around, address_of, around, book_to_fill
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -49,11 +48,7 @@ async def begin(services: Services, visit: Visit, name: str = "", typed: str = "
 
 async def create(services: Services, visit: Visit) -> Response:
     """POST /contacts/groupe: a name, and contacts by name or address."""
-    books = await services.books.books(visit.account_id)
-    if not books:
-        raise Refused(Reason.NOT_FOUND)
-    asked = visit.form.text("carnet")
-    book = next((one for one in books if one.name == asked), books[0])
+    book = await book_to_fill(services, visit, visit.form.text("carnet"))
     uid = str(uuid.uuid4())
     draft = editing.posted_group(visit, Card(uid=uid))
     typed = visit.form.text("ajouter")[:MAX_TYPED]

@@ -1,11 +1,13 @@
 """Where the contacts are in the addresses of either interface, and what every page of theirs has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from mailserver.addressbook.books import Book, Entry
 from mailserver.addressbook.card import CELL, FAX, HOME, WORK
+from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
+from webui.granting import names_of
 from webui.visit import SIMPLE, Services, Visit
 
 PAGE = 50
@@ -29,6 +31,15 @@ class Around:
     """What the list is narrowed to."""
     group: str = ""
 
+    @property
+    def writable(self) -> tuple[Book, ...]:
+        """The books that contacts can be put into."""
+        return tuple(one for one in self.books if one.writable)
+
+    def titled(self, book: Book) -> Book:
+        """The same book, with whose it is in its title."""
+        return next((one for one in self.books if one.id == book.id), book)
+
 
 def home(visit: Visit) -> str:
     """The prefix of the contacts' addresses: the complete interface has them at the top."""
@@ -42,7 +53,7 @@ def address_of(visit: Visit, book: str, href: str) -> str:
 
 async def around(services: Services, visit: Visit, tab: str) -> Around:
     """The tabs, the books, and the groups and categories of what is in them."""
-    books = await services.books.books(visit.account_id)
+    books = await books_of(services, visit)
     entries = await services.books.entries(visit.account_id)
     categories = sorted({name for one in entries for name in one.card.categories}, key=search_key)
     return Around(
@@ -54,6 +65,24 @@ async def around(services: Services, visit: Visit, tab: str) -> Around:
         visit.query("carnet") if tab == "contacts" else "",
         visit.query("groupe") if tab == "contacts" else "",
     )
+
+
+async def books_of(services: Services, visit: Visit) -> list[Book]:
+    """The books of the person, own ones first; the title of what is shared says by whom."""
+    books = await services.books.books(visit.account_id)
+    names = await names_of(services, (one.owner for one in books))
+    return [
+        replace(one, title=f"{one.title} ({names.get(one.owner, one.owner)})") if one.owner else one for one in books
+    ]
+
+
+async def book_to_fill(services: Services, visit: Visit, asked: str) -> Book:
+    """The book that was chosen among those one may write in, the first of them otherwise. Raises Refused(NOT_FOUND)."""
+    books = [one for one in await books_of(services, visit) if one.writable]
+    found = next((one for one in books if one.name == asked), books[0] if books else None)
+    if found is None:
+        raise Refused(Reason.NOT_FOUND)
+    return found
 
 
 def kinds(visit: Visit) -> tuple[tuple[str, str], ...]:

@@ -1,13 +1,16 @@
-"""The books themselves: make, rename, delete; and contacts that may be one person, to be merged."""
+"""The books themselves: make, rename, delete, share, leave; and contacts that may be one person, to be merged."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from mailserver.addressbook import alike
-from mailserver.addressbook.books import MAX_TITLE, Entry
+from mailserver.addressbook.books import MAX_TITLE, Book, Entry
 from mailserver.errors import Reason, Refused
+from mailserver.store import agenda_grants, agendas
+from webui import granting
 from webui.announcing import done
 from webui.contacts.place import Around, address_of, around, home, initials
 from webui.frame import Frame, surroundings
@@ -24,8 +27,20 @@ class BooksPage:
 
     frame: Frame
     around: Around
+    others: Mapping[int, int]
+    """With how many people each is shared, by id."""
     limit: int = MAX_TITLE
     fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SharePage:
+    """Who else sees one book, and a form to let others in."""
+
+    frame: Frame
+    around: Around
+    shelf: Book
+    sharing: granting.Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,9 @@ class AlikePage:
 
 async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/carnets."""
-    page = BooksPage(await surroundings(services, visit), await around(services, visit, "carnets"), fault=fault)
+    others = await services.store.read(agenda_grants.counts, visit.account_id)
+    place = await around(services, visit, "carnets")
+    page = BooksPage(await surroundings(services, visit), place, others, fault=fault)
     return services.pages.answer(visit, "contacts/books.html", page, 422 if fault else 200)
 
 
@@ -68,6 +85,9 @@ async def change(services: Services, visit: Visit) -> Response:
                     return await show(services, visit, _("Cochez la case pour confirmer la suppression."))
                 await services.books.drop(account_id, name, form.number("version"))
                 return redirect(visit, f"{home(visit)}/carnets", **done("carnet-supprime"))
+            case "quitter":
+                await services.store.write(agenda_grants.leave, account_id, form.number("numero"), visit.origin)
+                return redirect(visit, f"{home(visit)}/carnets", **done("carnet-quitte"))
     except Refused as refusal:
         texts = {
             Reason.INVALID: _("Donnez un nom d’une à cent lettres."),
@@ -80,9 +100,39 @@ async def change(services: Services, visit: Visit) -> Response:
     return redirect(visit, f"{home(visit)}/carnets", **done("carnet-garde"))
 
 
+async def shared(services: Services, visit: Visit, asked: granting.Asked = granting.NOTHING) -> Response:
+    """GET /contacts/carnets/{shelf}/partage."""
+    book = await _own(services, visit)
+    sharing = await granting.sharing(services, visit, book.id, asked)
+    page = SharePage(await surroundings(services, visit), await around(services, visit, "carnets"), book, sharing)
+    return services.pages.answer(visit, "contacts/share.html", page, 422 if asked.fault else 200)
+
+
+async def share(services: Services, visit: Visit) -> Response:
+    """POST /contacts/carnets/{shelf}/partage."""
+    book = await _own(services, visit)
+    held = await services.store.read(agendas.by_id, visit.account_id, book.id)
+    if held is None:
+        raise Refused(Reason.NOT_FOUND)
+    asked, did = await granting.change(services, visit, held)
+    if asked is not None:
+        return await shared(services, visit, asked)
+    return redirect(visit, f"{home(visit)}/carnets/{book.id}/partage", **done(did))
+
+
+async def _own(services: Services, visit: Visit) -> Book:
+    """The book of one's own that the address names. Raises Refused(NOT_FOUND)."""
+    wanted = int(visit.request.path_params["shelf"])
+    books = await services.books.books(visit.account_id)
+    found = next((one for one in books if one.id == wanted and not one.owner), None)
+    if found is None:
+        raise Refused(Reason.NOT_FOUND, "No such address book")
+    return found
+
+
 async def alike_ones(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/doublons."""
-    entries = await services.books.entries(visit.account_id)
+    entries = await services.books.entries(visit.account_id, own=True)
     found = await asyncio.to_thread(alike.sets, entries)
     page = AlikePage(
         await surroundings(services, visit),

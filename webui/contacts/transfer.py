@@ -14,7 +14,7 @@ from mailserver.addressbook.importing import Candidate, Standing
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda_items import NewItem
 from webui import headers
-from webui.contacts.place import Around, around
+from webui.contacts.place import Around, around, book_to_fill
 from webui.frame import Frame, surroundings
 from webui.visit import Services, Visit
 
@@ -150,11 +150,7 @@ async def export(services: Services, visit: Visit) -> Response:
 
 
 async def _book(services: Services, visit: Visit) -> Book:
-    books = await services.books.books(visit.account_id)
-    found = next((one for one in books if one.name == visit.form.text("carnet")), books[0] if books else None)
-    if found is None:
-        raise Refused(Reason.NOT_FOUND)
-    return found
+    return await book_to_fill(services, visit, visit.form.text("carnet"))
 
 
 def _judged(octets: bytes, entries: Sequence[Entry]) -> tuple[list[Candidate], str]:

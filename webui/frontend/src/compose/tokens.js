@@ -118,7 +118,7 @@ export function tokens(desk, name) {
     asked?.abort();
     asked = new AbortController();
     try {
-      const query = new URLSearchParams({ q: input.value.trim() });
+      const query = new URLSearchParams({ ...desk.query, q: input.value.trim() });
       const response = await fetch(`${desk.base}/destinataires?${query}`, { signal: asked.signal });
       if (response.ok && response.headers.get("content-type")?.includes("json")) show(await response.json());
     } catch {
