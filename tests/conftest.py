@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
@@ -15,6 +16,9 @@ from mailserver.store import migrate
 from mailserver.store.transactions import Store
 from tests.harness import Instance
 from tests.postgres import Postgres
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -468,6 +468,7 @@ def test_a_wrong_password_of_our_own_is_temporary(home: Home, slapd: Slapd) -> N
     asyncio.run(scene())
 
 
+@pytest.mark.alone
 def test_unknown_logins_take_as_long_as_wrong_passwords(home: Home, slapd: Slapd) -> None:
     """Enumeration by time."""
 
@@ -475,18 +476,13 @@ def test_unknown_logins_take_as_long_as_wrong_passwords(home: Home, slapd: Slapd
         directory = home.directory()
         emma = await directory.add(EMMA)
         await directory.set_password(emma.account_id, Secret("Academie#2026"))
-        known = await timed(lambda: directory.authenticate("edupont", Secret("wrong")))
-        unknown = await timed(lambda: directory.authenticate("nobody", Secret("wrong")))
+        spans: dict[str, list[float]] = {"edupont": [], "nobody": []}
+        for _ in range(15):
+            for login, taken in spans.items():
+                began = time.monotonic()
+                await directory.authenticate(login, Secret("wrong"))
+                taken.append(time.monotonic() - began)
+        known, unknown = (min(taken) for taken in spans.values())  # what a busy machine adds is in every other one
         assert 0.5 < unknown / known < 2
 
     asyncio.run(scene())
-
-
-async def timed(work: Callable[[], Any]) -> float:
-    """The median of several runs."""
-    spent = []
-    for _ in range(7):
-        began = time.monotonic()
-        await work()
-        spent.append(time.monotonic() - began)
-    return sorted(spent)[3]

@@ -114,19 +114,17 @@ async def test_unicode_passwords_in_either_normal_form(directory: Directory, wri
     assert await directory.authenticate("edupont", Secret("E\u0301te\u0301-a\u0300-la-mer-1")) is not None
 
 
+@pytest.mark.alone
 async def test_unknown_logins_take_as_long(directory: Directory, writer: Directory) -> None:
     """Enumeration by time: what an unknown login costs is what a wrong password costs."""
     await add(writer, "Émilie", "Dupont")
-
-    async def median(login: str) -> float:
-        spans = []
-        for _ in range(7):
+    spans: dict[str, list[float]] = {"edupont": [], "nobody": []}
+    for _ in range(15):
+        for login, taken in spans.items():
             began = time.perf_counter()
             assert await directory.authenticate(login, Secret("wrong")) is None
-            spans.append(time.perf_counter() - began)
-        return sorted(spans)[3]
-
-    known, unknown = await median("edupont"), await median("nobody")
+            taken.append(time.perf_counter() - began)
+    known, unknown = (min(taken) for taken in spans.values())  # what a busy machine adds is in every other one
     assert 0.4 < unknown / known < 2.5
 
 

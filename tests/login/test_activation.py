@@ -1,7 +1,6 @@
 """From NUMEN or one-time code to a password of one's own; the provisional secret is dead then."""
 
 import asyncio
-import statistics
 import time
 
 import pytest
@@ -199,6 +198,7 @@ async def test_guessing_a_numen_is_throttled(gate: Gate) -> None:
     assert (await gate.refusal("jnouveau", NUMEN)).reason is Reason.THROTTLED
 
 
+@pytest.mark.alone
 async def test_wrong_proofs_take_the_same_time(gate: Gate) -> None:
     """Enumeration by time: nothing slow is compared here, so every failure is drawn out alike."""
     await gate.newcomer()
@@ -215,9 +215,9 @@ async def test_wrong_proofs_take_the_same_time(gate: Gate) -> None:
                 with pytest.raises(Refused):
                     await work
                 taken.append(time.perf_counter() - began)
-    medians = [statistics.median(taken) for taken in spans.values()]
-    assert min(medians) >= EVEN_SECONDS
-    assert max(medians) - min(medians) < 0.01
+    least = [min(taken) for taken in spans.values()]  # what a busy machine adds is in every other one
+    assert min(least) >= EVEN_SECONDS
+    assert max(least) < 1.4 * min(least)
 
 
 async def test_unknown_logins_fail_as_wrong_proofs_do(gate: Gate) -> None:

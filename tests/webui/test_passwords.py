@@ -3,7 +3,6 @@
 import email
 import email.policy
 import re
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -355,6 +354,7 @@ def test_the_second_factor_is_still_asked_for(house: House, visitor: Visitor) ->
     assert other.get("/s/").url.path == "/"
 
 
+@pytest.mark.alone
 def test_every_question_has_the_same_answer(house: House, ahead: Callable[[float], None]) -> None:
     """Enumeration by content and by time: known, unknown, wrong, without an address, waiting, suspended, closed, and
     throttled."""
@@ -395,8 +395,8 @@ def test_every_question_has_the_same_answer(house: House, ahead: Callable[[float
         ahead(3700)
     assert len(pages) == 1
     assert len(headers) == 1
-    medians = {name: statistics.median(taken) for name, taken in times.items()}
-    assert max(medians.values()) < 2 * min(medians.values()), medians
+    least = {name: min(taken) for name, taken in times.items()}  # what a busy machine adds is in every other one
+    assert max(least.values()) < 2 * min(least.values()), least
     assert not [to for to, _ in house.outgoing() if to in ("attente@exemple.org", "parti@exemple.org")]
 
 
