@@ -44,4 +44,4 @@ def test_cost_is_linear(marks: str, form: Form) -> None:
         normalize(form, "a" + marks * count)
         return time.process_time() - start
 
-    assert min(measure(40_000) for _ in range(3)) < 0.5
+    assert min(measure(40_000) for _ in range(3)) < 2

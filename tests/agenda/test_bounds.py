@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import select
 import socket
 import time
 import tracemalloc
@@ -16,6 +17,7 @@ from mailserver.calendars import cleaning, transfer
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import agenda_items
 from tests.agenda.conftest import PASSWORD, Client, Door, contact, event
+from tests.waiting import PATIENCE, until
 
 only_sqlite = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
 AGENDA = "/dav/edupont/agenda"
@@ -71,7 +73,7 @@ def test_rules_that_would_never_end(rule: str) -> None:
     with pytest.raises(Refused) as refused:
         cleaned(event("a", more=f"RRULE:{rule}\n"))
     assert refused.value.reason is Reason.INVALID
-    assert time.thread_time() - start < 2
+    assert time.thread_time() - start < 5
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_quadratic_time_lines() -> None:
         start = time.thread_time()
         with pytest.raises((Refused, BadSyntax)):
             cleaned(f"BEGIN:VCARD\n{line}\nEND:VCARD\n")
-        assert time.thread_time() - start < 1
+        assert time.thread_time() - start < 2
 
 
 def test_time_is_bounded_while_judging() -> None:
@@ -448,11 +450,10 @@ def test_request_that_computes_too_long(client: Client, monkeypatch: pytest.Monk
     assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 507
 
 
-@pytest.mark.alone
 @only_sqlite
 def test_slow_bodies_hold_no_thread(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many uploads that stop half-way; somebody else is served meanwhile; in the end they are told off."""
-    monkeypatch.setattr(application, "BODY_SECONDS", 1.0)
+    monkeypatch.setattr(application, "BODY_SECONDS", 60.0)
     credentials = base64.b64encode(f"edupont:{PASSWORD}".encode()).decode()
     head = (
         f"PUT {AGENDA}/a.ics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}\r\nContent-Length: 1000\r\n\r\n"
@@ -462,19 +463,26 @@ def test_slow_bodies_hold_no_thread(door: Door, monkeypatch: pytest.MonkeyPatch)
         for sock in slow:
             sock.sendall(head.encode() + b"BEGIN")
         with door.client("mmartin") as client:
-            began = time.monotonic()
             assert client.propfind("/dav/", "D:current-user-principal")
-            assert time.monotonic() - began < 0.9
+            assert select.select(slow, [], [], 0)[0] == [], "none of them has been answered yet"
         with door.client() as client:
-            assert client.dav("PROPFIND", "/dav/").status_code == 503  # one person cannot pile up requests
-        for sock in slow:
-            sock.settimeout(10)
-            assert b" 408 " in sock.recv(100)
+            until(lambda: client.dav("PROPFIND", "/dav/").status_code == 503)  # one person cannot pile up requests
     finally:
         for sock in slow:
             sock.close()
+    monkeypatch.setattr(application, "BODY_SECONDS", 0.5)
+    until(lambda: _told_off(door, head))
     with door.client() as client:
         assert client.dav("PROPFIND", "/dav/").status_code == 207
+
+
+def _told_off(door: Door, head: str) -> bool:
+    """Stop half-way; whether that is what the answer is about, and not that others of ours still wait."""
+    with socket.create_connection(("127.0.0.1", door.port), timeout=PATIENCE) as sock:
+        sock.sendall(head.encode() + b"BEGIN")
+        answer = sock.recv(100)
+    assert b" 408 " in answer or b" 503 " in answer
+    return b" 408 " in answer
 
 
 @only_sqlite

@@ -185,16 +185,15 @@ def test_ranges_are_cut_into_groups_of_a_size() -> None:
     assert list(cut([], 4)) == []
 
 
-@pytest.mark.alone
 def test_ghosts_are_found_among_many_ranges_without_looking_at_each() -> None:
     one = snapshot(*range(1, 20_001))
     view = View(one)
     view.renew(later(one, gone=tuple(range(2, 20_001, 2))), expunge=False)
     odd, even = ([(place, place + 1) for place in range(first, 20_000, 2)] for first in (0, 1))
-    start = time.perf_counter()
+    start = time.process_time()
     assert not view.has_ghosts(odd)
     assert view.has_ghosts(even)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 2
 
 
 def test_changes_since_the_highest_mod_sequence_are_none() -> None:

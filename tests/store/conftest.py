@@ -1,5 +1,7 @@
 """People without a directory: the store's tests need account rows only."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +10,7 @@ from sqlalchemy import insert
 from mailserver.store import mailboxes
 from mailserver.store.schema.accounts import account
 from mailserver.store.transactions import Store, Tx
+from tests.waiting import PATIENCE
 
 MakeAccount = Callable[[str], int]
 
@@ -16,6 +19,19 @@ def create_account(tx: Tx, login: str) -> int:
     row = tx.execute(insert(account).values(login=login, state="active", created=tx.now).returning(account.c.id)).one()
     mailboxes.provision(tx, row[0])
     return int(row[0])
+
+
+async def held(store: Store) -> tuple[asyncio.Task[None], threading.Event]:
+    """A unit that is being written until it may go on."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def unit(tx: Tx) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+
+    task = asyncio.create_task(store.write(unit))
+    assert await asyncio.to_thread(begun.wait, PATIENCE)
+    return task, go_on
 
 
 @pytest.fixture

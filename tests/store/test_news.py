@@ -10,19 +10,19 @@ from mailserver import bells
 from mailserver.changes import Change, Changes, Kind
 from mailserver.store import news
 from mailserver.store.transactions import Store, Tx
+from tests.waiting import becomes
 
 
 @pytest.fixture
 async def pair(make_store: Callable[[], Store]) -> AsyncIterator[tuple[Store, Store]]:
     """Two workers over one database, their carriers running."""
     stores = make_store(), make_store()
-    tasks = []
+    carriers = [news.carrier(store.backend, store.worker, store.changes) for store in stores]
     loop = asyncio.get_running_loop()
-    for store in stores:
-        carrier = news.carrier(store.backend, store.worker, store.changes)
+    for store, carrier in zip(stores, carriers, strict=True):
         store.changes.attach(loop, carrier.generation)
-        tasks.append(asyncio.create_task(carrier.run()))
-    await asyncio.sleep(0.3)
+    tasks = [asyncio.create_task(carrier.run()) for carrier in carriers]
+    await becomes(lambda: all(carrier.generation() for carrier in carriers))  # they listen
     yield stores
     for task in tasks:
         task.cancel()
@@ -36,15 +36,16 @@ def touch(tx: Tx, account_id: int, mailbox_id: int) -> None:
 async def test_news_reach_both_workers_once(pair: tuple[Store, Store]) -> None:
     here, there = pair
     heard: list[str] = []
-    woken = asyncio.Event()
+    later: set[str] = set()
     here.changes.subscribe("mailbox", 7, lambda: heard.append("here"))
     there.changes.subscribe("mailbox", 7, lambda: heard.append("there"))
-    there.changes.subscribe("mailbox", 7, woken.set)
     there.changes.subscribe("mailbox", 8, lambda: heard.append("other mailbox"))
+    here.changes.subscribe("mailbox", 9, lambda: later.add("here"))
+    there.changes.subscribe("mailbox", 9, lambda: later.add("there"))
     before = there.changes.generation()
     await here.write(touch, 1, 7)
-    await asyncio.wait_for(woken.wait(), 2)
-    await asyncio.sleep(0.1)
+    await here.write(touch, 1, 9)  # news come in the order of commits
+    await becomes(lambda: len(later) == 2)
     assert sorted(heard) == ["here", "there"]
     assert there.changes.generation() != before
 
@@ -108,8 +109,10 @@ async def test_generation_moves_before_the_writer_is_answered(pair: tuple[Store,
 async def test_failed_unit_publishes_nothing(pair: tuple[Store, Store]) -> None:
     here, _ = pair
     heard: list[int] = []
-    for store in pair:
+    later: set[int] = set()
+    for number, store in enumerate(pair):
         store.changes.subscribe("account", 5, lambda: heard.append(1))
+        store.changes.subscribe("account", 6, lambda number=number: later.add(number))  # type: ignore[misc]
 
     def fail(tx: Tx) -> None:
         tx.changed(5, 9)
@@ -117,8 +120,8 @@ async def test_failed_unit_publishes_nothing(pair: tuple[Store, Store]) -> None:
 
     with pytest.raises(ValueError):
         await here.write(fail)
-    await here.write(touch, 6, 10)
-    await asyncio.sleep(0.2)
+    await here.write(touch, 6, 10)  # news come in the order of commits
+    await becomes(lambda: len(later) == 2)
     assert heard == []
 
 
@@ -133,10 +136,7 @@ async def test_many_changes_in_one_unit(pair: tuple[Store, Store]) -> None:
             tx.changed(1, number)
 
     await here.write(touch_all)
-    deadline = asyncio.get_running_loop().time() + 3
-    while len(heard) < 1000 and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.02)
-    assert len(heard) == 1000
+    await becomes(lambda: len(heard) == 1000)
 
 
 async def test_lost_news_wake_everybody(make_store: Callable[[], Store]) -> None:

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from mailserver.store.transactions import PONDERING, Store, Tx
+from tests.waiting import PATIENCE, becomes
 
 
 async def test_one_account_never_takes_all_threads(store: Store) -> None:
@@ -14,13 +15,12 @@ async def test_one_account_never_takes_all_threads(store: Store) -> None:
 
     def long(tx: Tx, number: int) -> int:
         begun.append(number)
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
         return number
 
     first = [asyncio.create_task(store.ponder(1, long, number)) for number in range(8)]
     try:
-        while not begun:
-            await asyncio.sleep(0.01)
+        await becomes(lambda: begun)
         for number in range(2 * PONDERING):
             assert await store.ponder(2, lambda tx, number=number: number) == number  # type: ignore[misc]
             assert await store.read(lambda tx: "read") == "read"
@@ -31,20 +31,22 @@ async def test_one_account_never_takes_all_threads(store: Store) -> None:
 
 
 async def test_whoever_goes_away_counts_until_the_end(store: Store) -> None:
-    go, ended = threading.Event(), threading.Event()
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
 
     def long(tx: Tx) -> None:
-        assert go.wait(20)
+        begun.set()
+        assert go.wait(PATIENCE)
         ended.set()
 
     left = asyncio.create_task(store.ponder(1, long))
+    assert await asyncio.to_thread(begun.wait, PATIENCE)
     waiting = asyncio.create_task(store.ponder(1, lambda tx: ended.is_set()))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
         await left
     gone = asyncio.create_task(store.ponder(1, lambda tx: None))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     gone.cancel()
     assert not waiting.done()
     go.set()

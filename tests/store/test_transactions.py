@@ -19,6 +19,7 @@ from mailserver.errors import Temporary
 from mailserver.store import migrate
 from mailserver.store.schema.mail import orphan
 from mailserver.store.transactions import Store, Tx
+from tests.store.conftest import held
 from tests.waiting import PATIENCE, until
 
 
@@ -34,19 +35,6 @@ def numbers(tx: Tx) -> list[int]:
 def add_and_fail(tx: Tx, number: int) -> None:
     add(tx, number)
     raise ValueError("this unit fails")
-
-
-async def held(store: Store) -> tuple[asyncio.Task[None], threading.Event]:
-    """A unit that is being written until it may go on."""
-    begun, go_on = threading.Event(), threading.Event()
-
-    def unit(tx: Tx) -> None:
-        begun.set()
-        assert go_on.wait(PATIENCE)
-
-    task = asyncio.create_task(store.write(unit))
-    assert await asyncio.to_thread(begun.wait, PATIENCE)
-    return task, go_on
 
 
 async def test_one_failing_unit_spoils_no_other(store: Store) -> None:

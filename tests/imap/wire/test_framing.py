@@ -247,18 +247,22 @@ def test_large_literal_in_small_pieces_is_linear() -> None:
     command = framer.next()
     assert isinstance(command, CommandLine)
     assert command.literals == (b"x" * 16_000_000,)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5
 
 
 def test_many_pipelined_commands_are_linear() -> None:
-    framer = Framer(after_login(50_000_000))
-    framer.feed(b"a NOOP\r\n" * 100_000)
-    started = time.process_time()
-    count = 0
-    while framer.next() is not None:
-        count += 1
-    assert count == 100_000
-    assert time.process_time() - started < 3
+    def measure(count: int) -> float:
+        framer = Framer(after_login(50_000_000))
+        framer.feed(b"a NOOP\r\n" * count)
+        started = time.process_time()
+        for _ in range(count):
+            assert framer.next() is not None
+        took = time.process_time() - started
+        assert framer.next() is None
+        return took
+
+    few, many = (min(measure(count) for _ in range(3)) for count in (25_000, 100_000))
+    assert many < 9 * few
 
 
 PIECES = st.sampled_from(

@@ -154,4 +154,4 @@ def test_backtracking_bomb() -> None:
     matches = matcher("", ["*a" * 400 + "b", "%a" * 400 + "b"])
     started = time.process_time()
     assert not matches("a" * 1000)
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < 2

@@ -2,6 +2,8 @@
 
 import itertools
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -94,13 +96,25 @@ def test_compact_known() -> None:
     assert compact([1, 2, 3, 7]) == b"1:3,7"
 
 
+class Looked(Sequence[int]):
+    """The UIDs 1 to a million; counts how many were looked at."""
+
+    looks = 0
+
+    def __len__(self) -> int:
+        return 1_000_000
+
+    def __getitem__(self, place: Any) -> Any:
+        self.looks += 1
+        return range(1, 1_000_001)[place]
+
+
 def test_range_of_the_whole_world_costs_nothing() -> None:
-    started = time.process_time()
     numbers = SequenceSet.parse(b"1:4294967295,*:1,4294967295:1")
-    uids = range(1, 1_000_000)
-    assert numbers.slices(uids) == [(0, 999_999)]
+    uids = Looked()
+    assert numbers.slices(uids) == [(0, 1_000_000)]
+    assert 0 < uids.looks < 100
     assert numbers.numbers(10) == [(1, 10)]
-    assert time.process_time() - started < 0.05
 
 
 def test_range_bomb() -> None:
@@ -113,4 +127,4 @@ def test_largest_line_of_ranges_is_resolved_quickly() -> None:
     started = time.process_time()
     numbers = SequenceSet.parse(b",".join(b"%d" % n for n in range(20_000, 0, -2)))
     assert len(numbers.slices(range(1, 20_001))) == 10_000
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 2
