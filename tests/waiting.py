@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 PATIENCE = 60.0
 """Seconds: only what never happens is waited for so long."""
+FELT = 30.0
+"""Seconds within which a busy machine has felt at every door what an idle one feels there within five."""
 
 
 def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:

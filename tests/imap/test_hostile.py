@@ -19,19 +19,9 @@ from tests.harness import Instance, workers_of
 from tests.imap.bench_hostile import Client as Plain
 from tests.imap.bench_hostile import rss
 from tests.imap.test_bounds import fill
-from tests.imap.world import Client, World, play
+from tests.imap.world import World, play, turns
 
 MESSAGE = b"Subject: essai\r\n\r\ncorps\r\n"
-
-
-async def turns(other: Client, client: Client, end: bytes) -> int:
-    """How often another client is answered until the answer of this one has ended."""
-    count = 0
-    while end not in client.pending:
-        assert b" BAD " not in client.pending
-        await other.ok("NOOP")
-        count += 1
-    return count
 
 
 def test_pipelined_commands_leave_turns_to_others(sqlite_store: Store) -> None:

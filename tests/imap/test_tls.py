@@ -13,7 +13,8 @@ import pytest
 from tests.harness import Instance
 from tests.imap import dialogues
 from tests.imap.dialogues import Dialogue
-from tests.imap.world import PASSWORD, PATIENCE
+from tests.imap.world import PASSWORD
+from tests.waiting import PATIENCE
 
 FILES = [path for path in sorted(dialogues.FOLDER.glob("*.txt")) if path.stem not in ("authenticate", "scram")]
 """Those left out hold logins in base64 that cannot be exchanged for people of their own."""

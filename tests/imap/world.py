@@ -27,11 +27,10 @@ from mailserver.sharing import Sharing
 from mailserver.store import accounts, mailboxes, news
 from mailserver.store.schema.accounts import account
 from mailserver.store.transactions import Store, Tx
+from tests.waiting import PATIENCE
 
 PASSWORD = "Academie#2026"
 PEOPLE = ("edupont", "mmartin")
-PATIENCE = 20.0
-"""Seconds a test waits for an answer that should come at once."""
 
 
 def create_account(tx: Tx, login: str) -> int:
@@ -239,6 +238,16 @@ class Client:
         await self.greeting()
         await self.ok(f"LOGIN {login} {PASSWORD}")
         return self
+
+
+async def turns(other: Client, client: Client, end: bytes) -> int:
+    """How often another client is answered until the answer of this one has ended."""
+    count = 0
+    while end not in client.pending:
+        assert b" BAD " not in client.pending
+        await other.ok("NOOP")
+        count += 1
+    return count
 
 
 class World:

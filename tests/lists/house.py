@@ -63,7 +63,7 @@ def make_list(house: House, local: str, members: Sequence[str] = (), **changes: 
 @contextmanager
 def submitting(house: House, login: str) -> Iterator[smtplib.SMTP]:
     """A mail client of a person."""
-    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as client:
         client.starttls(context=tls_context())
         client.login(login, PASSWORD)
         yield client
@@ -86,7 +86,7 @@ def arrive(
     house: House, sender: str, *recipients: str, octets: bytes = b"", subject: str = "Bonjour"
 ) -> dict[str, tuple[int, bytes]]:
     """A message from outside; what was refused."""
-    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
         try:
             return client.sendmail(sender, list(recipients), octets or letter(sender, recipients[0], subject))
         except smtplib.SMTPRecipientsRefused as refused:

@@ -196,7 +196,7 @@ def test_an_owner_that_is_a_functional_box_is_told_in_its_mailbox(house: House) 
 
 def test_a_receipt_asked_for_in_the_name_of_a_list_reaches_nobody(house: House) -> None:
     address = make_list(house, "chorale", [at("tom")])
-    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
         client.ehlo()
         client.mail(address)
         client.rcpt(at("lea"), ["NOTIFY=SUCCESS"])

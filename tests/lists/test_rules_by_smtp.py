@@ -15,6 +15,7 @@ from tests.harness import Instance
 from tests.lists.house import ORIGIN, arrive, at, letter, make_list, populate, queue, send, submitting, without_mail
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
+from tests.waiting import FELT, until
 
 PUPIL, TEACHER, STAFF, OUTSIDE = Population
 
@@ -126,8 +127,9 @@ def test_a_brake_pulled_between_rcpt_and_data_holds(house: House) -> None:
 
 
 def test_a_brake_ends_by_itself(house: House) -> None:
-    brake(house, PUPIL, int(time.time()) + 1)
+    brake(house, PUPIL, int(time.time()) + 3600)
     assert send(house, "tom", at("ines")) != {}
+    brake(house, PUPIL, int(time.time()) + 1)
     time.sleep(1.1)
     assert send(house, "tom", at("ines")) == {}
 
@@ -141,7 +143,7 @@ def test_what_was_queued_is_held_and_leaves_after_the_release(make_house: Callab
         send(house, "ines", "y@ailleurs.fr", subject="prof")
         brake(house, PUPIL)
         house.start_relay()
-        _until(lambda: len(queue(house)) == 1)
+        until(lambda: len(queue(house)) == 1)
         assert [one.rcpt_tos for one in elsewhere.inbox.taken] == [["y@ailleurs.fr"]]
         (entry,) = queue(house)
         assert entry.error == spool.BRAKED
@@ -151,18 +153,11 @@ def test_what_was_queued_is_held_and_leaves_after_the_release(make_house: Callab
             spool.release(tx, PUPIL)
 
         house.store.write_now(release)
-        _until(lambda: queue(house) == [])
+        until(lambda: queue(house) == [])
         assert [one.rcpt_tos for one in elsewhere.inbox.taken][1:] == [["x@ailleurs.fr"]]
     finally:
         house.stop()
         elsewhere.stop()
-
-
-def _until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_personal_lists_obey_the_table(house: House) -> None:
@@ -174,8 +169,7 @@ def test_personal_lists_obey_the_table(house: House) -> None:
     assert at("lea").encode() in text
 
 
-@pytest.mark.alone
-def test_every_worker_feels_a_rule_within_five_seconds(fresh: Callable[..., Instance]) -> None:
+def test_every_worker_feels_a_rule_within_seconds(fresh: Callable[..., Instance]) -> None:
     instance = fresh("--demo")
     instance.start("--workers", "2")
 
@@ -184,20 +178,16 @@ def test_every_worker_feels_a_rule_within_five_seconds(fresh: Callable[..., Inst
 
     assert accepted() == {True}
     instance.command("rules", "set", "DIR", "outside", "pupil", "deny")
-    begun = time.monotonic()
-    while accepted() != {False}:
-        assert time.monotonic() - begun < 5
+    until(lambda: accepted() == {False}, FELT)
     instance.command("rules", "preset", "DIR", "open")
-    begun = time.monotonic()
-    while accepted() != {True}:
-        assert time.monotonic() - begun < 5
+    until(lambda: accepted() == {True}, FELT)
 
 
 def _accepts(instance: Instance) -> bool:
     """A connection of its own: the kernel chooses a worker."""
     import smtplib
 
-    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=60) as client:
         client.ehlo()
         client.mail("x@ailleurs.fr")
         return client.rcpt("skaci@ac-exemple.fr")[0] == 250

@@ -3,8 +3,7 @@
 import imaplib
 import json
 import smtplib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from tests.harness import Instance
+from tests.waiting import FELT, until
 
 PASSWORD = "comme on veut"
 
@@ -31,14 +31,6 @@ def person(instance: Instance, given_name: str, surname: str) -> str:
     made: dict[str, Any] = json.loads(instance.command("account", "create", "DIR", *named, "--json").stdout)
     instance.command("account", "passwd", "DIR", made["login"], stdin=f"{PASSWORD}\n")
     return str(made["login"])
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """States are felt within five seconds at every door."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def enters(instance: Instance, login: str, password: str = PASSWORD) -> bool:
@@ -85,20 +77,20 @@ def test_suspension_is_felt_by_logins_and_mail(served: Instance) -> None:
     assert enters(served, login)
     assert receives(served, f"{login}@ac-exemple.fr")[0] == 250
     served.command("account", "suspend", "DIR", login)
-    until(lambda: not enters(served, login))
-    until(lambda: receives(served, f"{login}@ac-exemple.fr")[1].startswith(b"5.2.1"))
+    until(lambda: not enters(served, login), FELT)
+    until(lambda: receives(served, f"{login}@ac-exemple.fr")[1].startswith(b"5.2.1"), FELT)
     served.command("account", "resume", "DIR", login)
-    until(lambda: enters(served, login))
+    until(lambda: enters(served, login), FELT)
     served.command("account", "delete", "DIR", login)
-    until(lambda: not enters(served, login))
-    until(lambda: receives(served, f"{login}@ac-exemple.fr")[0] == 550)
+    until(lambda: not enters(served, login), FELT)
+    until(lambda: receives(served, f"{login}@ac-exemple.fr")[0] == 550, FELT)
 
 
 def test_a_new_password_is_felt(served: Instance) -> None:
     login = person(served, "Anne", "Roy")
     assert enters(served, login)
     served.command("account", "passwd", "DIR", login, stdin="tout autre chose\n")
-    until(lambda: not enters(served, login))
+    until(lambda: not enters(served, login), FELT)
     assert enters(served, login, "tout autre chose")
 
 
@@ -106,4 +98,4 @@ def test_a_list_made_while_the_server_runs_receives(served: Instance) -> None:
     login = person(served, "Marc", "Petit")
     assert receives(served, "profs@ac-exemple.fr")[0] == 550
     served.command("list", "create", "DIR", "profs", "-m", login)
-    until(lambda: receives(served, "profs@ac-exemple.fr")[0] == 250)
+    until(lambda: receives(served, "profs@ac-exemple.fr")[0] == 250, FELT)

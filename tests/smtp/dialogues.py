@@ -29,7 +29,7 @@ from pathlib import Path
 from tests.smtp.house import PASSWORD, House
 
 FOLDER = Path(__file__).parent / "dialogues"
-SECONDS = 10
+SECONDS = 60
 _PATTERNS = {"<any>": ".*", "<more>": ".*", "<id>": "[0-9A-F]{16}"}
 
 

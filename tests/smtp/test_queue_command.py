@@ -11,7 +11,8 @@ from tests.harness import run_command
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import DOMAIN, House
-from tests.smtp.test_relay import submit, wait
+from tests.smtp.test_relay import submit
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def full(make_house: HouseMaker) -> House:
     house.start_relay()
     submit(house, "x@one.fr", "x@two.fr")
     submit(house, "y@three.fr")
-    wait(lambda: all(one.error for one in house.read(spool.show)))
+    until(lambda: all(one.error for one in house.read(spool.show)))
     return house
 
 
@@ -61,11 +62,11 @@ def test_retry_reaches_the_running_server(make_house: HouseMaker) -> None:
     house = make_house(outbound={"smarthost": elsewhere.target, "retry": (3600,)})
     house.start_relay()
     submit(house, "x@one.fr")
-    wait(lambda: [one.error for one in house.read(spool.show)] not in ([], [""]))
+    until(lambda: [one.error for one in house.read(spool.show)] not in ([], [""]))
     elsewhere.start()
     assert run_command("queue", "retry", house.settings.directory).stdout == "1 to be tried again.\n"
     house.store.write_now(spool.retry)  # the news of another process come by the carrier, which a house has not
-    wait(lambda: elsewhere.inbox.taken)
+    until(lambda: elsewhere.inbox.taken)
     elsewhere.stop()
 
 

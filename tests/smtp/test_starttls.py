@@ -12,7 +12,7 @@ from tests.smtp.house import DOMAIN, PASSWORD, House
 
 
 def test_smtplib_over_starttls(house: House) -> None:
-    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
         client.starttls(context=tls_context())
         client.sendmail("a@ailleurs.fr", [f"ada@{DOMAIN}"], b"Subject: x\r\n\r\nx\r\n")
     (octets,) = house.mail("ada")
@@ -21,7 +21,7 @@ def test_smtplib_over_starttls(house: House) -> None:
 
 
 def test_implicit_tls(house: House) -> None:
-    with smtplib.SMTP_SSL("127.0.0.1", house.ports["submissions"], timeout=5, context=tls_context()) as client:
+    with smtplib.SMTP_SSL("127.0.0.1", house.ports["submissions"], timeout=60, context=tls_context()) as client:
         client.login("ada", PASSWORD)
         client.sendmail(f"ada@{DOMAIN}", [f"bob@{DOMAIN}"], f"From: ada@{DOMAIN}\r\n\r\nx\r\n".encode())
     (octets,) = house.mail("bob")
@@ -32,7 +32,7 @@ def test_implicit_tls(house: House) -> None:
 @pytest.mark.parametrize("door", ["smtp", "submission"])
 def test_starttls_injection(house: House, door: str, injected: bytes) -> None:
     """Commands pipelined in the clear behind STARTTLS are forgotten (CVE-2011-0411)."""
-    with socket.create_connection(("127.0.0.1", house.ports[door]), 5) as plain:
+    with socket.create_connection(("127.0.0.1", house.ports[door]), 60) as plain:
         plain.recv(200)
         plain.sendall(b"EHLO bar.com\r\n")
         plain.recv(1000)
@@ -46,7 +46,7 @@ def test_starttls_injection(house: House, door: str, injected: bytes) -> None:
 
 
 def test_transaction_from_before_is_gone(house: House) -> None:
-    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
         client.ehlo("bar.com")
         client.docmd("MAIL FROM:<a@bar.com>")
         client.docmd(f"RCPT TO:<ada@{DOMAIN}>")
@@ -56,7 +56,7 @@ def test_transaction_from_before_is_gone(house: House) -> None:
 
 
 def test_garbage_instead_of_a_handshake_closes(house: House) -> None:
-    with socket.create_connection(("127.0.0.1", house.ports["smtp"]), 5) as plain:
+    with socket.create_connection(("127.0.0.1", house.ports["smtp"]), 60) as plain:
         plain.recv(200)
         plain.sendall(b"STARTTLS\r\n")
         assert plain.recv(1000).startswith(b"220 ")
@@ -77,7 +77,7 @@ def test_old_protocols_are_refused(house: House) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # that is the point
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    client = smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=5)
+    client = smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60)
     with pytest.raises((ssl.SSLError, OSError)):
         client.starttls(context=context)
     client.close()

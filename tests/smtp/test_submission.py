@@ -22,7 +22,7 @@ MESSAGE = f"From: Ada <{ADA}>\r\nTo: {BOB}\r\nSubject: x\r\n\r\nBonjour\r\n".enc
 @pytest.fixture
 def client(house: House) -> Iterator[smtplib.SMTP]:
     drop_queue(house)
-    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as one:
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as one:
         one.starttls(context=tls_context())
         one.login("ada", PASSWORD)
         yield one
@@ -148,7 +148,7 @@ def test_internationalised_recipient_is_marked(house: House, client: smtplib.SMT
 
 def test_suspension_is_felt_by_an_open_connection(make_house: HouseMaker) -> None:
     house = make_house()
-    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as client:
         client.starttls(context=tls_context())
         client.login("ada", PASSWORD)
         house.store.write_now(accounts.suspend, house.people["ada"].account_id, "test", False)
@@ -161,7 +161,7 @@ def test_suspension_is_felt_by_an_open_connection(make_house: HouseMaker) -> Non
 
 def test_suspension_is_felt_within_a_transaction(make_house: HouseMaker) -> None:
     house = make_house()
-    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as client:
         client.starttls(context=tls_context())
         client.login("ada", PASSWORD)
         assert client.mail(ADA)[0] == 250
@@ -172,7 +172,7 @@ def test_suspension_is_felt_within_a_transaction(make_house: HouseMaker) -> None
 
 def test_a_new_password_ends_open_submissions(make_house: HouseMaker) -> None:
     house = make_house()
-    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as client:
         client.starttls(context=tls_context())
         client.login("ada", PASSWORD)
         house.store.write_now(accounts.password_chosen, house.people["ada"].account_id)
@@ -182,7 +182,7 @@ def test_a_new_password_ends_open_submissions(make_house: HouseMaker) -> None:
 
 @pytest.mark.parametrize("login", ["gil", "luc", "nobody"])
 def test_who_may_not_log_in(house: House, login: str) -> None:
-    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", house.ports["submission"], timeout=60) as client:
         client.starttls(context=tls_context())
         with pytest.raises(smtplib.SMTPAuthenticationError) as caught:
             client.login(login, PASSWORD)

@@ -16,7 +16,7 @@ def swaks(house: House, door: str, *options: str) -> subprocess.CompletedProcess
         ["swaks", "--server", "127.0.0.1", "--port", str(house.ports[door]), "--ehlo", "bar.com", *options],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
 
 
