@@ -136,7 +136,7 @@ class Instance:
 
     def imap(self, login: str, password: str = DEMO_PASSWORD) -> imaplib.IMAP4:
         """A logged-in imaplib client."""
-        client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=30)
+        client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=60)
         try:
             client.login(login, password)
         except BaseException:

@@ -14,7 +14,7 @@ import psycopg
 from tests.ports import free_port
 
 HOME = Path("/usr/lib/postgresql")
-START_SECONDS = 30
+START_SECONDS = 120
 LANGUAGE = ("-E", "UTF8", "--locale=fr_FR.UTF-8", "--lc-messages=C")
 """As a machine in France has it: text is not ordered by code points."""
 
@@ -70,7 +70,7 @@ class Postgres:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+                psycopg.connect(self.url("postgres"), connect_timeout=10).close()
                 return
             except psycopg.OperationalError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
@@ -96,7 +96,7 @@ class Postgres:
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)  # a fast shutdown: sessions are cut off
-            self._process.wait(30)
+            self._process.wait(60)
             self._process = None
 
     def _as_user(self, *args: object) -> list[str]:

@@ -73,7 +73,7 @@ class Load:
             assert self._lock.wait_for(lambda: len(self.acknowledged) >= wanted, PATIENCE), "nothing is acknowledged"
 
     def smtp(self, user: str) -> None:
-        with contextlib.suppress(*DIED), smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=20) as client:
+        with contextlib.suppress(*DIED), smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=60) as client:
             while True:
                 token, data = self._next(user)
                 client.sendmail("essai@ailleurs.fr", [f"{user}@ac-exemple.fr"], data)
@@ -235,7 +235,7 @@ def attempt(load: Load, kind: str, size: int) -> str:
     token, _ = load._next("ada")
     data = mail(token, size // 2)
     if kind == "smtp":
-        with smtplib.SMTP("127.0.0.1", load.instance.ports["smtp"], timeout=20) as client:
+        with smtplib.SMTP("127.0.0.1", load.instance.ports["smtp"], timeout=60) as client:
             try:
                 client.sendmail("essai@ailleurs.fr", ["ada@ac-exemple.fr"], data)
             except smtplib.SMTPDataError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.harness import Instance
 
-SEALED_SECONDS = 20
+SEALED_SECONDS = 60
 
 
 def sealed(instance: Instance) -> dict[str, object]:

@@ -207,7 +207,7 @@ def serve(store: Store, tmp_path: Path) -> Iterator[Door]:
 
         thread = threading.Thread(target=asyncio.run, args=(run(),))
         thread.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
         try:
             yield Door(port, store, logins, loops[0])
         finally:

@@ -1,4 +1,4 @@
-"""A running instance of two workers: every door feels every state within five seconds, and says whom to call.
+"""A running instance of two workers: every door feels every state within seconds, and says whom to call.
 
 On SQLite, on PostgreSQL, and over an LDAP server of the academy's own (then there is no LDAP door of ours).
 """
@@ -27,10 +27,10 @@ from tests.directory import slapd
 from tests.directory.slapd import Slapd
 from tests.harness import DEMO_PASSWORD, Instance
 from tests.postgres import Postgres
+from tests.waiting import FELT
 
 pytestmark = pytest.mark.needs("slapd")
 
-PATIENCE = 5.0
 HELP = "le 03 80 00 00 00"
 LOGIN, ADDRESS = "edupont", "emilie.dupont@ac-exemple.fr"
 LDAP_DN = "uid=edupont,ou=people,dc=ac-exemple,dc=fr"
@@ -102,7 +102,7 @@ def trust(instance: Instance) -> ssl.SSLContext:
 
 def until(look: Callable[[], str]) -> str:
     """Look again until there is something."""
-    end = time.monotonic() + 4 * PATIENCE
+    end = time.monotonic() + FELT
     while time.monotonic() < end:
         if said := look():
             return said
@@ -155,7 +155,7 @@ def imap_busy(instance: Instance) -> Felting:
 
 
 def submission(instance: Instance) -> Felting:
-    client = smtplib.SMTP("127.0.0.1", instance.ports["submission"], timeout=30)
+    client = smtplib.SMTP("127.0.0.1", instance.ports["submission"], timeout=60)
     client.starttls(context=trust(instance))
     client.login(LOGIN, DEMO_PASSWORD)
 
@@ -171,7 +171,7 @@ def submission(instance: Instance) -> Felting:
 
 
 def web(instance: Instance) -> Felting:
-    client = httpx.Client(base_url=f"http://127.0.0.1:{instance.ports['http']}", follow_redirects=True, timeout=30)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{instance.ports['http']}", follow_redirects=True, timeout=60)
     page = client.get("/login").text
     mark = page.partition('name="m_" value="')[2].partition('"')[0]
     client.post("/connexion", data={"m_": mark, "identifiant": LOGIN, "mot_de_passe": DEMO_PASSWORD})
@@ -188,7 +188,7 @@ def web(instance: Instance) -> Felting:
 
 
 def agenda(instance: Instance) -> Felting:
-    client = httpx.Client(timeout=30)
+    client = httpx.Client(timeout=60)
 
     def look() -> str:
         address = f"http://127.0.0.1:{instance.ports['http']}/dav/{LOGIN}/"
@@ -204,7 +204,7 @@ def agenda(instance: Instance) -> Felting:
 
 def directory(instance: Instance) -> Felting:
     server = ldap3.Server("127.0.0.1", port=instance.ports["ldap"], get_info=ldap3.NONE)
-    connection = ldap3.Connection(server, LDAP_DN, DEMO_PASSWORD, receive_timeout=20)
+    connection = ldap3.Connection(server, LDAP_DN, DEMO_PASSWORD, receive_timeout=60)
     assert connection.bind()
 
     def look() -> str:
@@ -258,7 +258,7 @@ def felt_everywhere(instance: Instance, change: Callable[[], Any]) -> dict[str, 
 
 def rcpt(instance: Instance, address: str) -> tuple[int, bytes]:
     """What port 25 answers to a recipient."""
-    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=60) as client:
         client.ehlo()
         client.mail("amie@ailleurs.fr")
         return client.rcpt(address)
@@ -266,7 +266,7 @@ def rcpt(instance: Instance, address: str) -> tuple[int, bytes]:
 
 def check(found: dict[str, Felt], *words: str) -> None:
     assert set(DOORS) - set(found) <= {"LDAP"}
-    late = {name: one.at for name, one in found.items() if one.at >= PATIENCE}
+    late = {name: one.at for name, one in found.items() if one.at >= FELT}
     assert not late
     for name in ("IMAP IDLE", "IMAP silent", "IMAP busy", "submission", "agenda"):
         for word in words:
@@ -309,7 +309,7 @@ def test_a_new_password_ends_what_was_open(served: Instance) -> None:
     found = felt_everywhere(
         served, lambda: served.command("account", "passwd", "DIR", LOGIN, stdin=f"{DEMO_PASSWORD}x\n")
     )
-    late = {name: one.at for name, one in found.items() if one.at >= PATIENCE}
+    late = {name: one.at for name, one in found.items() if one.at >= FELT}
     assert not late
     assert "connectez-vous de nouveau" in found["IMAP IDLE"].said
     assert found["submission"].said.startswith("535 5.7.8")
@@ -318,7 +318,7 @@ def test_a_new_password_ends_what_was_open(served: Instance) -> None:
 
 
 def test_what_is_planned_is_felt_too(served: Instance) -> None:
-    """By the caretaker of whichever worker has the lease: begun and ended within five seconds of its time."""
+    """By the caretaker of whichever worker has the lease: begun and ended within seconds of its time."""
     settings = load(served.directory)
 
     def plan(tx: Tx, now: int) -> None:
@@ -336,7 +336,7 @@ def test_what_is_planned_is_felt_too(served: Instance) -> None:
     begun = time.monotonic()
     asyncio.run(write())
     assert "Compte suspendu" in _bye(client)
-    assert time.monotonic() - begun < 2 + PATIENCE
+    assert time.monotonic() - begun < 2 + FELT
 
     def look() -> str:
         try:
@@ -346,4 +346,4 @@ def test_what_is_planned_is_felt_too(served: Instance) -> None:
         return "open"
 
     until(look)
-    assert time.monotonic() - begun < 6 + PATIENCE
+    assert time.monotonic() - begun < 6 + FELT

@@ -80,7 +80,7 @@ class Academy:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run on the door's loop and wait."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(240)
 
     def stop(self) -> None:
         self.run(self.door.stop(1.0))
@@ -143,11 +143,11 @@ class Academy:
         who = ["-D", user, "-w", password] if user else []
         command = [program, "-x", "-H", url or self.url, *who, *arguments]
         environment = {"LDAPTLS_CACERT": str(self.settings.certificate), "PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=environment)
 
     def raw(self) -> socket.socket:
         """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
 
 def _listener() -> socket.socket:

@@ -117,7 +117,7 @@ class Slapd:
             self._process = subprocess.Popen(
                 [SLAPD, "-d", "0", "-h", urls, "-f", str(self.folder / "slapd.conf")], stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -130,7 +130,7 @@ class Slapd:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def empty(self) -> None:

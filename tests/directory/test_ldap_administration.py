@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from mailserver.store.audit import Action
 from mailserver.store.people import Entry
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
 from tests.directory.test_ldap_messages import write_filter
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.needs("ldapadd")
 
@@ -430,7 +432,6 @@ def test_an_ldif_of_a_thousand_entries(house: Academy, record_property: Any) -> 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("adding new entry") == 1000
     assert len(names_of(house.connect(), "(mail=*@ailleurs.example)")) == 500
-    assert seconds < 60
 
 
 def test_many_writers_at_once(house: Academy) -> None:
@@ -509,11 +510,12 @@ def test_what_was_read_before_a_change_is_not_kept_after_it(house: Academy, admi
     given = {"objectClass": ["organizationalUnit", "acadStructure"], "acadUAI": SCHOOL, "displayName": "Old"}
     assert code_of(admin.add(dn, attributes=given)) == 0
     entries, store = house.door.services.entries, house.store
-    read = store.read
+    read, was_read, go_on = store.read, threading.Event(), threading.Event()
 
     async def slow(*args: Any, **kwargs: Any) -> Any:
         found = await read(*args, **kwargs)
-        await asyncio.sleep(0.3)
+        was_read.set()
+        assert await asyncio.to_thread(go_on.wait, PATIENCE)
         return found
 
     async def look() -> Any:
@@ -523,9 +525,10 @@ def test_what_was_read_before_a_change_is_not_kept_after_it(house: Academy, admi
     store.read = slow  # type: ignore[method-assign]
     try:
         early = asyncio.run_coroutine_threadsafe(look(), house.loop)
-        time.sleep(0.1)
+        assert was_read.wait(PATIENCE)
         house.run(store.write(schools.rename, SCHOOL, "New"))
-        early.result(10)
+        go_on.set()
+        early.result(PATIENCE)
     finally:
         store.read = read  # type: ignore[method-assign]
     assert held(admin, dn)["displayName"] == ["New"]

@@ -78,11 +78,11 @@ def test_a_whole_life_in_a_directory_of_our_own(home: Home) -> None:
         await directory.set_password(emma.account_id, Secret(PASSWORD))
         await services.login.login("edupont", Secret(PASSWORD), "127.0.0.1", "imap")
         now = int(home.store.clock.now())
-        await services.accounts.suspend("edupont", "", False, start=now + 1, until=now + 2)
-        await asyncio.sleep(1.1)
+        await services.accounts.suspend("edupont", "", False, start=now + 100, until=now + 200)
+        home.clock.step(110)
         await services.caretaker.round()
         assert (await services.refusal("edupont")).reason is Reason.SUSPENDED
-        await asyncio.sleep(1)
+        home.clock.step(100)
         await services.caretaker.round()
         await services.login.login("edupont", Secret(PASSWORD), "127.0.0.1", "imap")
         await home.store.write(accounts.plan_closing, emma.account_id, now, "partie")
@@ -115,7 +115,7 @@ def test_erased_here_while_the_entry_is_somebody_elses(home: Home, slapd: Slapd)
         assert known is not None
         assert known.state is State.CLOSED
         assert (await services.refusal("mmartin")).reason is Reason.CLOSED
-        await asyncio.sleep(2.1)
+        home.clock.step(2.1)
         with pytest.raises(Refused) as refused:
             await services.delivery.resolve(person.address)
         assert refused.value.reason is Reason.NO_SUCH_RECIPIENT

@@ -155,5 +155,5 @@ def test_any_update_is_carried_out_or_refused(house: Academy, wanted: list[Updat
         for update in wanted:
             await run(update, viewer)
 
-    asyncio.run_coroutine_threadsafe(everything(), house.loop).result(30)
+    asyncio.run_coroutine_threadsafe(everything(), house.loop).result(240)
     assert all(text.isprintable() for text in told)

@@ -573,7 +573,7 @@ async def test_loop_goes_on_until_nothing_is_left(
     monkeypatch.setattr(indexer, "PERIOD", 1.0)
     await asyncio.to_thread(fill, store, edupont, 30)
     running.value += 1
-    assert await is_indexed(store, 10)
+    assert await is_indexed(store, 60)
 
 
 async def test_the_thread_of_texts_alone_steps_back(store: Store, edupont: int) -> None:

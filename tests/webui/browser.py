@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.webui.house import PASSWORD, House
 
@@ -22,6 +22,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=60_000)  # what a busy machine may need
 SIZES = {"bureau": (1366, 768), "telephone": (390, 844)}
 ARTEFACTS = Path(__file__).parent.parent / "artefacts" / "webui"
 
@@ -67,6 +68,7 @@ def visiting(
         timezone_id="Europe/Paris",
         accept_downloads=True,
     )
+    context.set_default_timeout(60_000)
     watched = Watched(context.new_page())
     page = watched.page
     page.on("console", lambda message: watched.complaints.append(message.text) if message.type == "error" else None)

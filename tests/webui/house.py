@@ -198,7 +198,7 @@ class Visitor:
     def __init__(self, base: str, certificate: Path) -> None:
         trust = ssl.create_default_context(cafile=str(certificate))
         self.http = httpx.Client(
-            base_url=base, follow_redirects=True, verify=trust, headers={"accept-language": "fr"}, timeout=30
+            base_url=base, follow_redirects=True, verify=trust, headers={"accept-language": "fr"}, timeout=60
         )
         self.page: httpx.Response | None = None
 

@@ -79,7 +79,7 @@ def test_complete_with_script(house: House, chromium: Browser, rose: Principal, 
         count = page.locator(f'.volet a[data-boite="{box.id()}"] .compte')
         before = int((count.text_content() or "0").split()[0])
         question(box, zoe, "Urgent", "urgent")
-        expect(count).to_contain_text(str(before + 1), timeout=20_000)
+        expect(count).to_contain_text(str(before + 1))
         opened(page, box)
         page.locator(".courriels a:has-text('Urgent')").click()
         expect(page.locator("#lecteur .lettre")).to_contain_text("Puis-je avoir un certificat")

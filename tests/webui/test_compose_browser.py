@@ -14,7 +14,6 @@ from tests.webui.browser import SIZES, Watched, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
 
 pytestmark = pytest.mark.needs("chromium")
-expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +99,7 @@ def test_text_is_kept_while_one_types(house: House, watched: Watched, person: Pr
     write(page, house)
     page.fill("#objet", "Sans y penser")
     page.fill("#texte", "première phrase")
-    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré", timeout=8000)
+    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré")
     assert re.search(r"/m/ecrire/\d+$", page.url)
     page.fill("#texte", "première phrase, et la suite")
     page.locator("#objet").focus()
@@ -115,16 +114,16 @@ def test_two_windows_on_one_draft_give_a_choice(house: House, watched: Watched, 
     page = watched.page
     write(page, house)
     page.fill("#texte", "commun")
-    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré", timeout=8000)
+    expect(page.locator("#etat")).to_contain_text("Brouillon enregistré")
     other = page.context.new_page()
     other.goto(page.url)
     other.fill("#texte", "autre fenêtre")
-    expect(other.locator("#etat")).to_contain_text("Brouillon enregistré", timeout=8000)
+    expect(other.locator("#etat")).to_contain_text("Brouillon enregistré")
     page.bring_to_front()
     page.fill("#texte", "ma fenêtre")
     page.locator("#objet").focus()
     dialog = page.locator("#conflit")
-    expect(dialog).to_be_visible(timeout=15000)
+    expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Comparer").click()
     expect(dialog.locator("#conflit-autre")).to_contain_text("autre fenêtre")
     expect(dialog.locator("#conflit-mienne")).to_contain_text("ma fenêtre")

@@ -79,7 +79,7 @@ def test_many_are_counted_and_those_that_were_read_are_not(house: House, person:
 
 def until(page: Page, holds: str) -> None:
     """Wait for what the page says; our policy allows no `wait_for_function`."""
-    for _ in range(100):
+    for _ in range(600):
         if page.evaluate(holds):
             return
         page.wait_for_timeout(100)

@@ -69,7 +69,7 @@ def test_a_form_that_arrives_after_the_session_ended_does_nothing(house: House, 
         f"{thief.http.cookies['session']}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", house.ports["http"]), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", house.ports["http"]), timeout=60) as line:
         line.sendall(head.encode() + body[:-1])
         time.sleep(1.1)
         owner.get(SESSIONS)

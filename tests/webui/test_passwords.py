@@ -16,6 +16,7 @@ from mailserver.identity import Principal
 from mailserver.login import recovery, renewal
 from mailserver.sasl import Secret
 from mailserver.store import accounts, audit, renewals
+from tests.waiting import until
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.secondstep import set_up
 
@@ -91,13 +92,12 @@ def member(house: House, surname: str, **more: Any) -> tuple[Principal, str]:
 
 def letters(house: House, to: str, count: int = 1) -> list[str]:
     """The messages to an outside address, once there are so many."""
-    deadline = time.monotonic() + 5
-    while True:
-        found = [octets for address, octets in house.outgoing() if address == to]
-        if len(found) >= count:
-            return [_text(octets) for octets in found]
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
+
+    def found() -> list[bytes]:
+        return [octets for address, octets in house.outgoing() if address == to]
+
+    until(lambda: len(found()) >= count)
+    return [_text(octets) for octets in found()]
 
 
 def _text(octets: bytes) -> str:

@@ -200,4 +200,4 @@ def test_a_phone_reads_the_drawing_and_its_code_is_taken(house: House, chromium:
 
 
 def _run(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PASSWORD = "Academie#2026"
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds a mail program may take for one run."""
 
 
@@ -39,7 +39,7 @@ class Witness:
     """An imaplib session whose every command must succeed."""
 
     def __init__(self, account: Account) -> None:
-        self.client = imaplib.IMAP4(account.host, account.port, timeout=30)
+        self.client = imaplib.IMAP4(account.host, account.port, timeout=60)
         # imaplib sends a literal and its line end apart: without this every APPEND waits 40 ms for an ACK.
         self.client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.client.login(account.login, account.password)

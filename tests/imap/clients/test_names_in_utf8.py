@@ -55,14 +55,14 @@ def test_imapfilter_moves_into_a_folder_it_makes(account: Account, tmp_path: Pat
 
 @pytest.mark.needs("mbsync")
 def test_one_folder_in_all_forms(account: Account, tmp_path: Path) -> None:
-    enabling = imaplib.IMAP4(account.host, account.port, timeout=30)
+    enabling = imaplib.IMAP4(account.host, account.port, timeout=60)
     enabling.login(account.login, account.password)
     assert enabling.enable("UTF8=ACCEPT")[0] == "OK"
     assert enabling.create(quoted(NAME))[0] == "OK"
     with account.imap() as witness:
         witness.append(UTF7, message("un"))
 
-    asking_nothing = imaplib.IMAP4(account.host, account.port, timeout=30)
+    asking_nothing = imaplib.IMAP4(account.host, account.port, timeout=60)
     asking_nothing.login(account.login, account.password)
     vars(asking_nothing)["_encoding"] = "utf-8"  # imaplib sends ASCII alone unless it enabled UTF-8
     assert asking_nothing.status(quoted(NAME), "(MESSAGES)")[1] == [f'"{UTF7}" (MESSAGES 1)'.encode()]

@@ -19,7 +19,7 @@ def brought(house: Instance, folder: Path, *people: str) -> None:
 
 
 def announced(house: Instance) -> bool:
-    with imaplib.IMAP4("127.0.0.1", house.ports["imap"], timeout=30) as client:
+    with imaplib.IMAP4("127.0.0.1", house.ports["imap"], timeout=60) as client:
         return "AUTH=SCRAM-SHA-256" in client.capabilities
 
 
@@ -67,7 +67,7 @@ def test_mbsync(house: Instance, tmp_path: Path, login: str, password: str, tls:
 
 def test_it_is_announced_before_login_only(house: Instance) -> None:
     assert announced(house)
-    with imaplib.IMAP4("127.0.0.1", house.ports["imap"], timeout=30) as client:
+    with imaplib.IMAP4("127.0.0.1", house.ports["imap"], timeout=60) as client:
         client.login("edupont", PASSWORD)
         _, (said, *_) = client.capability()
         assert b"SCRAM" not in said
