@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import socket
+import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -479,7 +480,8 @@ def test_unknown_logins_take_as_long_as_wrong_passwords(home: Home, slapd: Slapd
                 began = time.monotonic()
                 await directory.authenticate(login, Secret("wrong"))
                 taken.append(time.monotonic() - began)
-        known, unknown = (min(taken) for taken in spans.values())  # what a busy machine adds is in every other one
-        assert 0.5 < unknown / known < 2
+        # It imitates what it has seen of late: the middle of that, on a busy machine, is any of it.
+        known = spans["edupont"]
+        assert min(known) / 2 < statistics.median(spans["nobody"]) < 2 * max(known), spans
 
     asyncio.run(scene())

@@ -21,8 +21,9 @@ HALVES = (
 
 def waits(sock: socket.socket) -> bool:
     """Whether the server has kept this connection: nothing, or no BYE, has come of it."""
+    sock.setblocking(False)
     try:
-        said = sock.recv(4096, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+        said = sock.recv(4096)
     except BlockingIOError:
         return True
     return said != b"" and b"BYE" not in said
