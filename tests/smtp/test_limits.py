@@ -183,9 +183,9 @@ def test_octets_in_memory_are_bounded(house: House, monkeypatch: pytest.MonkeyPa
     one, other = wire(house), wire(house)
     for each in (one, other):
         ask(each, OPEN + b"DATA\r\n", 4)
-    one.send((b"x" * 70 + b"\r\n") * 3000)
+    one.send((b"x" * 70 + b"\r\n") * 4000)
     until(lambda: house.door.held > 200_000)
-    other.send((b"x" * 70 + b"\r\n") * 3000)
+    other.send((b"x" * 70 + b"\r\n") * 4000)
     assert ask(other, b".\r\n")[0].startswith("452 4.3.1")
     assert ask(one, b".\r\n")[0].startswith("250 2.0.0")
     assert ask(one, OPEN.partition(b"\r\n")[2] + b"DATA\r\nx\r\n.\r\n", 4)[-1].startswith("250 ")
