@@ -23,6 +23,7 @@ MAX_OCTETS = 256 * 1024
 MAX_ATTENDEES = 500
 MAX_LINE = 500
 MAX_DESCRIPTION = 4000
+MAX_COMMENT = 1000
 
 
 class Method(StrEnum):
@@ -31,6 +32,7 @@ class Method(StrEnum):
     REQUEST = "REQUEST"
     CANCEL = "CANCEL"
     REPLY = "REPLY"
+    COUNTER = "COUNTER"
 
 
 class Answer(StrEnum):
@@ -72,6 +74,8 @@ class Invitation:
     recurs: bool
     single: bool
     """It is about one occurrence of a recurring event (RECURRENCE-ID)."""
+    comment: str
+    """What the sender adds (RFC 5545 section 3.8.1.4)."""
     text: str
     """The whole message, cleaned."""
 
@@ -79,6 +83,15 @@ class Invitation:
         """The attendee who has one of these addresses."""
         wanted = {address.casefold() for address in addresses}
         return next((one for one in self.attendees if one.address.casefold() in wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Another time for an event: two aware datetimes, or two dates of which the second is the day after."""
+
+    start: datetime.date
+    end: datetime.date
+    comment: str = ""
 
 
 def read(octets: bytes) -> Invitation | None:
@@ -109,7 +122,7 @@ def _read(text: str, method: Method, events: list[Any]) -> Invitation:
         sequence=max(0, int(event.get("SEQUENCE", 0))),
         summary=_line(event.get("SUMMARY", "")),
         place=_line(event.get("LOCATION", "")),
-        description=str(event.get("DESCRIPTION", "")).replace("\r\n", "\n").strip()[:MAX_DESCRIPTION],
+        description=_words(event.get("DESCRIPTION", ""), MAX_DESCRIPTION),
         organizer=_attendee(event.get("ORGANIZER", "")),
         attendees=tuple(_attendee(one) for one in listed[:MAX_ATTENDEES]),
         start=start,
@@ -117,6 +130,7 @@ def _read(text: str, method: Method, events: list[Any]) -> Invitation:
         zone=str(zone)[:100],
         recurs="RRULE" in event or "RDATE" in event,
         single="RECURRENCE-ID" in event,
+        comment=_words(_first(event.get("COMMENT", "")), MAX_COMMENT),
         text=text,
     )
 
@@ -140,6 +154,15 @@ def _attendee(value: Any) -> Attendee:
     address = text[7:] if text[:7].lower() == "mailto:" else ""
     answer = str(params.get("PARTSTAT", "NEEDS-ACTION")).upper()
     return Attendee(_line(params.get("CN", "")), _line(address), answer[:30])
+
+
+def _first(value: object) -> object:
+    """Of a property that may stand several times."""
+    return value[0] if isinstance(value, list) else value
+
+
+def _words(value: object, most: int) -> str:
+    return str(value).replace("\r\n", "\n").strip()[:most]
 
 
 def _line(value: object) -> str:
@@ -189,6 +212,17 @@ def answered(stored: str, addresses: Iterable[str]) -> str:
     return ""
 
 
+def times(stored: str) -> tuple[datetime.date, datetime.date] | None:
+    """Start and end of a stored event; None when it does not say."""
+    calendar: Any = icalendar.Calendar.from_ical(stored)
+    try:
+        one = next(event for event in calendar.walk("VEVENT") if "RECURRENCE-ID" not in event)
+        start: datetime.date = one["DTSTART"].dt
+        return start, _end(one, start)
+    except (StopIteration, KeyError, ValueError, AttributeError, TypeError):
+        return None
+
+
 def sequence(stored: str) -> int:
     """SEQUENCE of a stored event."""
     calendar: Any = icalendar.Calendar.from_ical(stored)
@@ -216,11 +250,33 @@ def _mark(one: Any, addresses: Iterable[str], answer: Answer) -> bool:
 
 def reply(invitation: Invitation, name: str, address: str, answer: Answer, now: datetime.datetime) -> str:
     """The answer to an organizer (RFC 5546 section 3.2.3): this attendee alone, and what they say."""
+    return str(_said(invitation, Method.REPLY, name, address, answer, now).to_ical().decode("utf-8"))
+
+
+def counter(invitation: Invitation, name: str, address: str, proposal: Proposal, now: datetime.datetime) -> str:
+    """Another time, proposed to the organizer (RFC 5546 section 3.2.7); this attendee comes perhaps.
+
+    Of an invitation to one event or one occurrence: a series cannot be answered so.
+    """
+    said = _said(invitation, Method.COUNTER, name, address, Answer.MAYBE, now)
+    for one in said.walk("VEVENT"):
+        for key in ("DTSTART", "DTEND", "DURATION"):
+            one.pop(key, None)
+        one.add("DTSTART", proposal.start)
+        one.add("DTEND", proposal.end)
+        if proposal.comment:
+            one.add("COMMENT", proposal.comment)
+    return str(said.to_ical().decode("utf-8"))
+
+
+def _said(
+    invitation: Invitation, method: Method, name: str, address: str, answer: Answer, now: datetime.datetime
+) -> Any:
     source: Any = icalendar.Calendar.from_ical(invitation.text)
     answered: Any = icalendar.Calendar()
     answered.add("PRODID", f"-//mailserver//{__version__}//FR")
     answered.add("VERSION", "2.0")
-    answered.add("METHOD", "REPLY")
+    answered.add("METHOD", str(method))
     for zone in source.walk("VTIMEZONE"):
         answered.add_component(zone)
     for one in source.walk("VEVENT"):
@@ -234,4 +290,4 @@ def reply(invitation: Invitation, name: str, address: str, answer: Answer, now: 
         who.params["PARTSTAT"] = str(answer)
         said.add("ATTENDEE", who, encode=False)
         answered.add_component(said)
-    return str(answered.to_ical().decode("utf-8"))
+    return answered

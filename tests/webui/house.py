@@ -279,3 +279,16 @@ def template(folder: Path) -> Path:
     """An empty database with the schema of the day."""
     migrate.upgrade(f"sqlite:///{folder / 'mail.db'}", folder)
     return folder / "mail.db"
+
+
+def shown(house: House, visitor: Visitor, person: Principal, octets: bytes, query: str = "") -> str:
+    """The reader's page of a message that has just come."""
+    content = house.deliver(person, octets)
+    return visitor.get(f"/s/message/{content}{query}").text
+
+
+def opened(text: str) -> str:
+    """The id of the message that is open."""
+    found = re.search(r'name="m" value="(\d+)"', text)
+    assert found
+    return found.group(1)

@@ -67,6 +67,22 @@ def test_a_day_with_the_mouse(house: House, chromium: Browser, person: Principal
         assert watched.complaints == []
 
 
+def test_the_tools_of_a_long_message_stay_at_the_top_of_the_pane(
+    house: House, chromium: Browser, person: Principal
+) -> None:
+    house.deliver(person, mail("Très long", body="Une ligne\n" * 300))
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        page.click(item(page, "Très long"))
+        expect(page.locator("#lecteur .lettre")).to_contain_text("Une ligne")
+        page.evaluate("document.getElementById('lecteur').scrollTop = 2000")
+        pane, tools = page.locator("#lecteur").bounding_box(), page.locator("#lecteur .outils").bounding_box()
+        assert pane is not None
+        assert tools is not None
+        assert abs(pane["y"] - tools["y"]) < 1
+
+
 def test_a_day_with_the_keyboard_alone(house: House, chromium: Browser, person: Principal) -> None:
     with visiting(chromium, script=True) as watched:
         page = watched.page

@@ -14,9 +14,9 @@ from mailserver.identity import Principal
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import Hop, received
 from mailserver.preferences import Preferences, revise
-from mailserver.store import agenda_items, agendas, sessions
+from mailserver.store import sessions
 from tests.smtp.elsewhere import Names
-from tests.webui.house import House, Visitor, mail
+from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page
 from webui.outside import Outside, is_public
 from webui.reader import cautions, lookalikes, reading
@@ -57,19 +57,6 @@ def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, site:
 def watch(house: House) -> Principal:
     """Whoever is sent phishing."""
     return house.person("Veille", "Sécurité")
-
-
-def shown(house: House, visitor: Visitor, person: Principal, octets: bytes, query: str = "") -> str:
-    """The reader's page of a message that has just come."""
-    content = house.deliver(person, octets)
-    return visitor.get(f"/s/message/{content}{query}").text
-
-
-def opened(text: str) -> str:
-    """The id of the message that is open."""
-    found = re.search(r'name="m" value="(\d+)"', text)
-    assert found
-    return found.group(1)
 
 
 def choose(house: House, person: Principal, **changes: object) -> None:
@@ -445,92 +432,6 @@ def test_a_conversation_is_around_its_message(house: House, at_home: Visitor, em
     choose(house, emma, conversations=False)
     assert "fil-conversation" not in at_home.get(f"/s/message/{content}").text
     choose(house, emma)
-
-
-# ---------------------------------------------------------------------- invitations
-
-EVENT = (
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
-    "SEQUENCE:{sequence}\r\n"
-    "DTSTAMP:20261101T000000Z\r\nDTSTART:20261201T090000Z\r\nDTEND:20261201T100000Z\r\nSUMMARY:Conseil\r\n"
-    "LOCATION:Salle 12\r\nORGANIZER;CN=Marc:mailto:{organizer}\r\nATTENDEE;PARTSTAT={answer};"
-    "RSVP=TRUE:mailto:{attendee}\r\n"
-    "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\nDESCRIPTION:x\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
-)
-
-
-def itip(sender: str, method: str = "REQUEST", **fields: object) -> bytes:
-    values = {"uid": "u1@x", "sequence": 0, "organizer": sender, "answer": "NEEDS-ACTION", **fields}
-    calendar = EVENT.format(method=method, **values)
-    head = mail("Réunion", sender=f"Marc <{sender}>").split(b"Content-Type")[0].decode()
-    return f"{head}Content-Type: text/calendar; method={method}; charset=utf-8\r\n\r\n{calendar}".encode()
-
-
-def events(house: House, person: Principal) -> list[str]:
-    def read(tx) -> list[str]:  # type: ignore[no-untyped-def]
-        return [
-            item.text or ""
-            for one in agendas.listing(tx, person.account_id)
-            if one.tag == agendas.CALENDAR
-            for item in agenda_items.between(tx, person.account_id, one.id, 0, 4_000_000_000, "VEVENT")
-        ]
-
-    return house.store.read_now(read)
-
-
-def test_an_invitation_is_accepted_changed_and_cancelled(
-    house: House, at_home: Visitor, emma: Principal, marc: Principal
-) -> None:
-    text = shown(house, at_home, emma, itip(marc.address, attendee=emma.address))
-    content = opened(text)
-    assert "mardi 1 décembre 2026, 10:00 – 11:00" in text
-    assert "heure de Paris" in text
-    assert "Rien d’autre dans votre agenda" in text
-    text = at_home.post(f"/s/message/{content}/invitation", {"faire": "oui"}).text
-    assert "Réunion acceptée" in text
-    assert "Vous avez accepté" in text
-    stored = events(house, emma)
-    assert len(stored) == 1
-    assert "PARTSTAT=ACCEPTED" in stored[0]
-    assert "METHOD" not in stored[0]
-    assert "VALARM" not in stored[0]
-    reply = message_from_bytes(house.octets(marc, "INBOX"), policy=default)
-    part = next(one for one in reply.walk() if one.get_content_type() == "text/calendar")
-    assert part.get_param("method") == "REPLY"
-    assert "PARTSTAT=ACCEPTED" in part.get_content().replace("\r\n ", "")
-    meets = shown(house, at_home, emma, itip(marc.address, uid="u2@x", attendee=emma.address))
-    assert "Au même moment dans votre agenda" in meets
-    assert "Réunion refusée" in at_home.post(f"/s/message/{opened(meets)}/invitation", {"faire": "non"}).text
-    assert len(events(house, emma)) == 1
-    forged = shown(
-        house, at_home, emma, itip("x@evil.test", "CANCEL", organizer=marc.address, attendee=emma.address, sequence=1)
-    )
-    assert "n’a pas été envoyée par l’organisateur" in forged
-    assert at_home.post(f"/s/message/{opened(forged)}/invitation", {"faire": "retirer"}).status_code == 403
-    at_home.get("/s/")
-    cancelled = shown(house, at_home, emma, itip(marc.address, "CANCEL", attendee=emma.address, sequence=1))
-    assert (
-        "retirée de votre agenda"
-        in at_home.post(f"/s/message/{opened(cancelled)}/invitation", {"faire": "retirer"}).text
-    )
-    assert events(house, emma) == []
-
-
-def test_a_reply_is_noted_from_its_attendee_only(
-    house: House, at_home: Visitor, emma: Principal, marc: Principal
-) -> None:
-    mine = itip(marc.address, uid="u3@x", attendee=emma.address)
-    at_home.get("/s/")
-    content = opened(shown(house, at_home, emma, mine))
-    at_home.post(f"/s/message/{content}/invitation", {"faire": "peut-etre"})
-    assert "PARTSTAT=TENTATIVE" in events(house, emma)[-1]
-    false = shown(
-        house,
-        at_home,
-        emma,
-        itip("x@evil.test", "REPLY", uid="u3@x", organizer=emma.address, attendee=emma.address, answer="DECLINED"),
-    )
-    assert at_home.post(f"/s/message/{opened(false)}/invitation", {"faire": "noter"}).status_code == 403
 
 
 # ---------------------------------------------------------------------- the page

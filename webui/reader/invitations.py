@@ -24,11 +24,14 @@ from mailserver.store.webmail import Stored
 from webui import plain
 from webui.effort import computed
 from webui.frame import DRAFTS, SENT
+from webui.reader import counters
 from webui.reader import reading as messages
+from webui.reader.counters import Slot
 from webui.reader.said import back
 from webui.visit import Services, Visit
 
 MAX_CONFLICTS = 5
+OTHER_TIME = "horaire"
 CHOICES = {"oui": Answer.YES, "peut-etre": Answer.MAYBE, "non": Answer.NO}
 
 
@@ -45,7 +48,7 @@ class Card:
     """An invitation as it is shown."""
 
     kind: str
-    """`request`, `cancel`, `reply`."""
+    """`request`, `cancel`, `reply`, `counter`."""
     title: str
     when: str
     zone: str
@@ -69,6 +72,11 @@ class Card:
     """Of a reply: what the attendee says."""
     forged: bool
     """The message is not from the organizer it names (or, of a reply, not from the attendee)."""
+    comment: str
+    other_time: Slot | None
+    """What the form for another time begins with; None: none can be proposed."""
+    planned: str
+    """Of another time that is proposed: when the event is in the agenda."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,9 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
         in_agenda=held is not None,
         answer=answers.get(who.answer, "") if who else "",
         forged=_is_forged(invitation, found),
+        comment=invitation.comment,
+        other_time=counters.offered(visit, invitation),
+        planned=counters.planned(visit, held.text) if held and invitation.method is Method.COUNTER else "",
     )
 
 
@@ -136,7 +147,7 @@ def _person(who: invitations.Attendee) -> str:
 def _is_forged(invitation: Invitation, found: Stored) -> bool:
     """Whether the message comes from somebody else than it says: then nothing of it changes what is in the agenda."""
     expected = invitation.organizer.address
-    if invitation.method is Method.REPLY:
+    if invitation.method in (Method.REPLY, Method.COUNTER):
         expected = invitation.attendees[0].address if invitation.attendees else ""
     return found.sender_address.casefold() != expected.casefold()
 
@@ -204,8 +215,8 @@ async def answer(services: Services, visit: Visit) -> Response:
     if invitation is None:
         raise Refused(Reason.NOT_FOUND)
     action = visit.form.text("faire")
-    expected = {Method.REQUEST: set(CHOICES), Method.CANCEL: {"retirer"}, Method.REPLY: {"noter"}}
-    if action not in expected[invitation.method]:
+    expected = {Method.REQUEST: {*CHOICES, OTHER_TIME}, Method.CANCEL: {"retirer"}, Method.REPLY: {"noter"}}
+    if action not in expected.get(invitation.method, ()):
         raise BadSyntax("No such action")
     if invitation.method is not Method.REQUEST and _is_forged(invitation, found):
         raise Refused(Reason.FORBIDDEN)
@@ -239,12 +250,18 @@ async def _take(
         and invitations.organizer(held.text) != found.sender_address.casefold()
     ):
         raise Refused(Reason.FORBIDDEN)  # a stranger does not move what is in the agenda
+    if action == OTHER_TIME:
+        return await _propose(services, visit, invitation, held)
     chosen = CHOICES[action]
     if chosen is not Answer.NO:
         await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), chosen))
     elif held is not None:
         await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
-    sent = await _send(services, visit, invitation, chosen)
+    _ = visit._
+    words = {Answer.YES: _("Accepté"), Answer.MAYBE: _("Peut-être"), Answer.NO: _("Refusé")}
+    name, now = visit.principal.name, _now(services)
+    calendar = invitations.reply(invitation, name, _invited(visit, invitation), chosen, now)
+    sent = await _send(services, visit, invitation, Said(words[chosen], Method.REPLY, calendar))
     return action if sent else ("non-echec" if chosen is Answer.NO else "oui-echec")
 
 
@@ -269,18 +286,46 @@ def _put(tx: Tx, account_id: int, held: _Held | None, item: agenda_items.NewItem
     agenda_items.put(tx, account_id, collection.id, item, None)
 
 
-async def _send(services: Services, visit: Visit, invitation: Invitation, chosen: Answer) -> bool:
+async def _propose(services: Services, visit: Visit, invitation: Invitation, held: _Held | None) -> str:
+    """Another time: the reader comes perhaps until it is settled. What the reader is told."""
+    proposal = counters.proposed(visit, invitation) if counters.offered(visit, invitation) is not None else None
+    if proposal is None:
+        return "horaire-inconnu"
+    await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), Answer.MAYBE))
+    name, now = visit.principal.name, _now(services)
+    calendar = invitations.counter(invitation, name, _invited(visit, invitation), proposal, now)
+    start, end = (occurrences.moment(one, visit.language.zone) for one in (proposal.start, proposal.end))
+    when = visit.language.span(start, end, all_day=not isinstance(proposal.start, datetime.datetime))
+    said = Said(visit._("Autre horaire proposé"), Method.COUNTER, calendar, f"{when}\n\n{proposal.comment}".strip())
+    return OTHER_TIME if await _send(services, visit, invitation, said) else "oui-echec"
+
+
+def _now(services: Services) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(services.clock.now(), datetime.UTC)
+
+
+def _invited(visit: Visit, invitation: Invitation) -> str:
+    """The address by which the reader was invited."""
+    me = invitation.invited(_addresses(visit))
+    return me.address if me else visit.principal.address
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What goes to the organizer: in a word, in full, and for programs."""
+
+    word: str
+    method: Method
+    calendar: str
+    text: str = ""
+
+
+async def _send(services: Services, visit: Visit, invitation: Invitation, said: Said) -> bool:
     """The answer to the organizer, as RFC 6047 section 4 wants it; False when it could not leave."""
     to = invitation.organizer.address
-    me = invitation.invited(_addresses(visit))
     if not to or visit.principal.owns(to):
         return False
-    _ = visit._
-    words = {Answer.YES: _("Accepté"), Answer.MAYBE: _("Peut-être"), Answer.NO: _("Refusé")}
-    subject = f"{words[chosen]} : {plain.line(invitation.summary, 200)}"
-    now = datetime.datetime.fromtimestamp(services.clock.now(), datetime.UTC)
-    address = me.address if me else visit.principal.address
-    calendar = invitations.reply(invitation, visit.principal.name, address, chosen, now)
+    subject = f"{said.word} : {plain.line(invitation.summary, 200)}"
     head = NewMessage(
         author=Correspondent(visit.principal.name, visit.principal.address),
         date=services.clock.now(),
@@ -289,7 +334,8 @@ async def _send(services: Services, visit: Visit, invitation: Invitation, chosen
         subject=subject,
         zone=visit.language.offset(visit.now),
     )
-    content = compose.multipart("alternative", [compose.text_part(subject), _calendar_part(calendar)], head.message_id)
+    text = compose.text_part(f"{subject}\n\n{said.text}".strip())
+    content = compose.multipart("alternative", [text, _calendar_part(said)], head.message_id)
     octets = compose.envelope_fields(head) + b"MIME-Version: 1.0\r\n" + content.octets
     try:
         await services.submission.submit(visit.principal, visit.principal.address, (to,), octets)
@@ -298,7 +344,7 @@ async def _send(services: Services, visit: Visit, invitation: Invitation, chosen
     return True
 
 
-def _calendar_part(text: str) -> Piece:
-    pairs = [("charset", "utf-8"), ("method", "REPLY")]
+def _calendar_part(said: Said) -> Piece:
+    pairs = [("charset", "utf-8"), ("method", str(said.method))]
     header = parameters("Content-Type", "text/calendar", pairs) + b"Content-Transfer-Encoding: base64\r\n"
-    return Piece(header, compose.base64(text.encode("utf-8")))
+    return Piece(header, compose.base64(said.calendar.encode("utf-8")))

@@ -24,6 +24,8 @@ def said(visit: Visit) -> str:
         "oui": _("Réunion acceptée et inscrite à votre agenda ; la réponse est envoyée à l’organisateur."),
         "peut-etre": _("Réunion inscrite comme incertaine ; la réponse est envoyée à l’organisateur."),
         "non": _("Réunion refusée ; la réponse est envoyée à l’organisateur."),
+        "horaire": _("Autre horaire proposé à l’organisateur ; la réunion est inscrite comme incertaine."),
+        "horaire-inconnu": _("Rien n’est envoyé : indiquez un jour, un début et une fin."),
         "oui-echec": _("Réunion inscrite à votre agenda, mais la réponse n’a pas pu être envoyée à l’organisateur."),
         "non-echec": _("Réunion refusée, mais la réponse n’a pas pu être envoyée à l’organisateur."),
         "agenda-retire": _("La réunion annulée est retirée de votre agenda."),
