@@ -10,7 +10,7 @@ from mailserver.identity import Principal
 from tests.webui.browser import Watched, faults_of, log_in, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
-from tests.webui.test_reader import EVENT
+from tests.webui.test_invitations import EVENT
 
 pytestmark = pytest.mark.needs("chromium")
 
