@@ -125,9 +125,9 @@ def test_another_time_is_proposed_and_shown_to_the_organizer(
     assert event["DTSTART"].to_ical() == b"20261202T143000Z"
     assert event["DTEND"].to_ical() == b"20261202T153000Z"
     assert event["COMMENT"] == "Je suis\nen cours."
-    text = letter.get_body(("plain",))
-    assert text is not None
-    assert "mercredi 2 décembre 2026, 15:30 – 16:30" in text.get_content()
+    plain = letter.get_body(("plain",))
+    assert plain is not None
+    assert "mercredi 2 décembre 2026, 15:30 – 16:30" in plain.get_content()
     # The organizer's side: the same letter, in the box of somebody who has the event.
     at_home.get("/s/")
     itself = octets.replace(marc.address.encode(), emma.address.encode())
