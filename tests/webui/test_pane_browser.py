@@ -134,7 +134,7 @@ def test_pages_about_the_message_open_in_the_pane_and_lead_back(pane: Watched) -
 
 def test_a_quick_answer_comes_back_to_the_same_list_and_message(pane: Watched) -> None:
     page = pane.page
-    page.locator("#lecteur textarea").fill("Entendu.")
+    page.locator("#texte-rapide").fill("Entendu.")
     page.locator("#lecteur .reponse-rapide").get_by_role("button", name="Envoyer").click()
     expect(page.locator("#dit")).to_contain_text(re.compile("Annuler|Message envoyé"))
     expect(page.locator("#lecteur h2.sujet")).to_have_text(MEETING)
