@@ -29,7 +29,8 @@ AT_ONCE = 20
 TOLD_A_DAY = 100
 """Changes of rights of one account a day that are told by a message: nobody can fill mailboxes in our name."""
 DAY: Final = 86_400
-ROLES: Final = tuple(role.value for role in Role)
+FOR_BOOKS: Final = (Role.READ.value, Role.WRITE.value)
+FOR_AGENDAS: Final = (Role.TIMES.value, *FOR_BOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +62,32 @@ class Sharing:
 
     held: tuple[Held, ...]
     asked: Asked
-    roles: tuple[str, ...] = ROLES
+    roles: tuple[str, ...]
 
 
-async def names_of(services: Services, logins: Iterable[str]) -> dict[str, str]:
-    """People's names by their identifiers, of those whom the directory knows."""
-    names = {}
+async def people_of(services: Services, logins: Iterable[str]) -> dict[str, Principal]:
+    """People by their identifiers, those whom the directory knows."""
+    people = {}
     for login in {login for login in logins if login}:
         try:
             principal = await services.directory.find(login)
         except Temporary:
             continue
         if principal is not None:
-            names[login] = principal.name
-    return names
+            people[login] = principal
+    return people
 
 
-async def sharing(services: Services, visit: Visit, collection_id: int, asked: Asked) -> Sharing:
+async def sharing(
+    services: Services, visit: Visit, collection_id: int, asked: Asked, roles: tuple[str, ...]
+) -> Sharing:
     """What the page of a collection of one's own shows."""
     held = []
     for grant in await services.store.read(agenda_grants.grants, visit.account_id, collection_id):
         person = await services.directory.by_account(grant.account_id)
         name, address = (person.name, person.address) if person is not None else (grant.login, "")
         held.append(Held(grant.account_id, name, address, grant.role.value))
-    return Sharing(tuple(held), asked)
+    return Sharing(tuple(held), asked, roles)
 
 
 async def change(services: Services, visit: Visit, held: Collection) -> tuple[Asked | None, str]:
@@ -97,7 +100,7 @@ async def change(services: Services, visit: Visit, held: Collection) -> tuple[As
         return None, "partage-retire"
     typed = ", ".join(filter(None, [recipients.clean_recipients(form.text("qui")), *form.every("choix")[:AT_ONCE]]))
     role = form.text("role")
-    if role not in ROLES:
+    if role not in (FOR_BOOKS if held.tag == agendas.ADDRESS_BOOK else FOR_AGENDAS):
         raise Refused(Reason.INVALID)
     if not typed:
         return Asked("", role, _("Dites avec qui partager.")), ""
@@ -148,7 +151,7 @@ async def _let_in(services: Services, visit: Visit, held: Collection, person: Pr
     if len(lately) > TOLD_A_DAY:
         return
     book = held.tag == agendas.ADDRESS_BOOK
-    what = notices.Shared(visit.principal.name, visit.principal.address, book, role is Role.WRITE)
+    what = notices.Shared(visit.principal.name, visit.principal.address, book, notices.Use(role.value))
     octets = notices.build(
         house_of(services.settings), what, person, token=services.clock.token(12), now=services.clock.now()
     )

@@ -24,13 +24,20 @@ from mailserver.mime.fields import Correspondent
 from mailserver.provision import provision
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import accounts, agenda_items, agendas, schools
+from mailserver.store import accounts, agenda_grants, agenda_items, agendas, schools
+from mailserver.store.agenda_grants import Role
 from mailserver.store.audit import Origin
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 
 ORIGIN = Origin("demo", "console")
 HOLIDAYS = ("vacances", "Vacances scolaires", "#c2742fff")
+SHARED = (
+    ("mmartin", "agenda", "edupont", Role.READ),
+    ("edupont", "agenda", "rleroy", Role.WRITE),
+    ("rleroy", "contacts", "edupont", Role.READ),
+)
+"""What people share: owner, collection, with whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,8 @@ def _build(tx: Tx, plan: _Plan) -> dict[str, Person]:
     delivery.put(tx, post.placements(), plan.blobs)
     for login in people.OPEN:
         _fill_agendas(tx, plan.calendar, login, persons)
+    for owner, shelf, other, role in SHARED:
+        _share(tx, persons[owner].account_id, shelf, persons[other].account_id, role)
     return persons
 
 
@@ -175,6 +184,13 @@ def _fill_agendas(tx: Tx, calendar: Calendar, login: str, persons: Mapping[str, 
         suffix = ".vcf" if held.tag == agendas.ADDRESS_BOOK else ".ics"
         items = [reading.read(f"{number:02}{suffix}", text) for number, text in enumerate(texts, 1)]
         agenda_items.replace(tx, account_id, held.id, held.props, items)
+
+
+def _share(tx: Tx, account_id: int, shelf: str, other_id: int, role: Role) -> None:
+    held = agendas.find(tx, account_id, shelf)
+    if held is None:
+        raise RuntimeError(f"the collection {shelf} is missing")
+    agenda_grants.grant(tx, account_id, held.id, other_id, role, ORIGIN)
 
 
 def _accounts(persons: Mapping[str, Person]) -> list[DemoAccount]:

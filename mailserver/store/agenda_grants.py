@@ -30,6 +30,8 @@ SHAREABLE: Final = frozenset({agendas.CALENDAR, agendas.ADDRESS_BOOK})
 class Role(StrEnum):
     """What a grant lets its holder do."""
 
+    TIMES = "times"
+    """See when its owner is busy, of an agenda, and nothing else."""
     READ = "read"
     WRITE = "write"
     """Add, change and delete items as well; never the collection."""
@@ -64,7 +66,7 @@ class Reach:
     @property
     def writable(self) -> bool:
         """True where items may be put and removed."""
-        return self.role is not Role.READ
+        return self.role in (None, Role.WRITE)
 
 
 _GRANTED: Select[Any] = (
@@ -128,7 +130,8 @@ def grant(tx: Tx, account_id: int, collection_id: int, grantee_id: int, role: Ro
     Raises Refused(NOT_FOUND | INVALID | LIMIT).
     """
     held = agendas.lock(tx, account_id, collection_id)
-    if held.tag not in SHAREABLE or grantee_id == account_id:
+    unfit = role is Role.TIMES and held.tag != agendas.CALENDAR
+    if held.tag not in SHAREABLE or grantee_id == account_id or unfit:
         raise Refused(Reason.INVALID, "This cannot be shared")
     here = _row(collection_id, grantee_id)
     before = tx.execute(select(collection_grant.c.role).where(here)).scalar()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import agenda_grants, agenda_items, agendas
-from mailserver.store.agenda_grants import Reach
+from mailserver.store.agenda_grants import Reach, Role
 from mailserver.store.agenda_items import ANY, Delta, Item, NewItem, Seen
 from mailserver.store.agenda_masks import is_private, masked
 from mailserver.store.statements import Tx
@@ -137,7 +137,8 @@ def _masks(reach: Reach) -> bool:
 
 
 def _shown(reach: Reach, rows: Iterable[Item]) -> list[Item]:
-    return [masked(row) for row in rows] if _masks(reach) else list(rows)
+    times = reach.role is Role.TIMES
+    return [masked(row, always=times) for row in rows] if _masks(reach) else list(rows)
 
 
 def _check_item(tx: Tx, reach: Reach, href: str) -> None:

@@ -186,6 +186,18 @@ def test_private_events_show_their_time_alone(
     assert "Cardiologue" in (mine.text or "")
 
 
+def test_times_alone_are_shown_of_everything(store: Store, people: tuple[int, int, int], agenda: Collection) -> None:
+    emilie, marc, _ = people
+    store.write_now(agenda_items.put, emilie, agenda.id, item("o"))
+    store.write_now(agenda_grants.grant, emilie, agenda.id, marc, Role.TIMES, ORIGIN)
+    (shown,) = store.read_now(agenda_reach.stamps, marc, agenda.id)
+    assert f"SUMMARY:{BUSY}" in (shown.text or "")
+    assert "secret" not in (shown.text or "")
+    assert refusal(store, agenda_reach.put, marc, agenda.id, item("o")) is Reason.READ_ONLY
+    book = named(store, emilie, "contacts").id
+    assert refusal(store, agenda_grants.grant, emilie, book, marc, Role.TIMES, ORIGIN) is Reason.INVALID
+
+
 def test_nobody_else_changes_or_makes_private_events(
     store: Store, people: tuple[int, int, int], agenda: Collection
 ) -> None:

@@ -77,6 +77,7 @@ def test_shared_collections_are_in_the_home(door: Door, client: Client, marc: Cl
 @pytest.mark.parametrize(
     ("role", "privileges"),
     [
+        (Role.TIMES, {"read", "read-free-busy"}),
         (Role.READ, {"read", "read-free-busy"}),
         (Role.WRITE, {"read", "read-free-busy", "write-content", "bind", "unbind"}),
     ],
@@ -207,6 +208,26 @@ def test_private_events_are_busy_times_for_others(door: Door, client: Client, ma
     ]
     assert [one.status_code for one in refused] == [403] * len(refused)
     assert "Cardiologue" in client.get("/dav/edupont/agenda/p.ics").text
+
+
+def test_times_alone_over_http(door: Door, client: Client, marc: Client) -> None:
+    client.put_event("/dav/edupont/agenda/a.ics", event("a", "Conseil"))
+    share(door, client, Role.TIMES)
+    answer = marc.get(f"{THERE}a.ics")
+    assert "SUMMARY:Occupé" in answer.text
+    assert "Conseil" not in answer.text
+    assert marc.put_event(f"{THERE}a.ics", event("a"), If_Match=answer.headers["etag"]).status_code == 403
+
+
+def test_another_worker_knows_at_once(two_doors: tuple[Door, Door]) -> None:
+    first, second = two_doors
+    with first.client() as client, second.client("mmartin") as marc:
+        client.put_event("/dav/edupont/agenda/a.ics", event("a"))
+        assert marc.get(f"{THERE}a.ics").status_code == 404
+        shared = share(first, client, Role.WRITE)
+        assert marc.put_event(f"{THERE}b.ics", event("b")).status_code == 201
+        take_back(first, shared)
+        assert marc.get(f"{THERE}a.ics").status_code == 404
 
 
 def test_names_with_the_sign_of_shares_cannot_be_made(door: Door, client: Client) -> None:

@@ -230,6 +230,32 @@ def test_private_events_are_busy_for_others(two: Two) -> None:
     assert "Cardiologue" in two.hers.get(f"/agenda/semaine/{MONDAY}").text
 
 
+def test_times_alone_are_busy_for_others(two: Two) -> None:
+    event = two.put("Conseil")
+    at = f"/agenda/agendas/{two.agenda}/partage"
+    two.hers.get(at)
+    two.hers.post(at, {"qui": two.other.login, "role": "times"})
+    assert "horaires seuls" in two.hers.text
+    for path in (f"semaine/{MONDAY}", f"liste/{MONDAY}", f"evenement/{event}"):
+        two.his.get(f"/agenda/{path}")
+        assert "Occupé" in two.his.text, path
+        assert "Conseil" not in two.his.text.replace(event, ""), path
+    assert f"{two.owner.name} ne partage que les horaires" in two.his.text
+    assert two.his.get(f"/agenda/evenement/{event}/modifier").status_code == 403
+    at = f"/contacts/carnets/{two.book}/partage"
+    two.hers.get(at)
+    assert two.hers.post(at, {"qui": two.other.login, "role": "times"}).status_code == 422
+
+
+def test_a_writer_changes_what_the_owner_organizes(two: Two) -> None:
+    """And nothing that somebody else invited the owner to."""
+    hers = two.put("Sienne", f"ORGANIZER:mailto:{two.owner.address}\r\n")
+    foreign = two.put("Ailleurs", "ORGANIZER:mailto:chef@exemple.org\r\n")
+    two.share(two.agenda, Role.WRITE)
+    assert two.his.get(f"/agenda/evenement/{hers}/modifier").status_code == 200
+    assert two.his.get(f"/agenda/evenement/{foreign}/modifier").status_code == 403
+
+
 def test_the_simplified_interface_lists_and_makes(two: Two) -> None:
     two.put("Conseil")
     two.share(two.agenda, Role.WRITE)

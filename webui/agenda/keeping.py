@@ -21,7 +21,7 @@ from mailserver.store.mailboxes import Mailbox
 from mailserver.store.transactions import Tx
 from webui.agenda.shelves import Shelf, arranged
 from webui.frame import Frame, surround
-from webui.granting import names_of
+from webui.granting import people_of
 from webui.visit import SIMPLE, Services, Visit
 
 P = ParamSpec("P")
@@ -51,8 +51,8 @@ class Found:
 
     @property
     def hidden(self) -> bool:
-        """True for a private event of somebody else: its time alone is known."""
-        return bool(self.shelf.owner) and is_private(self.text)
+        """True for an event of somebody else of which the time alone is known."""
+        return self.shelf.times_only or (bool(self.shelf.owner) and is_private(self.text))
 
     @property
     def closed(self) -> bool:
@@ -103,7 +103,7 @@ async def desk(services: Services, visit: Visit) -> Desk:
     if all(reach.owner for reach in reaches) and not await services.store.read(agendas.provisioned, visit.account_id):
         await services.store.write(provision, visit.account_id)
         boxes, reaches, counts = await services.store.read(_look, visit.account_id)
-    owners = await names_of(services, (reach.owner for reach in reaches))
+    owners = await people_of(services, (reach.owner for reach in reaches))
     return Desk(surround(visit, boxes), arranged(visit, reaches, owners, counts))
 
 

@@ -154,7 +154,7 @@ async def shared(services: Services, visit: Visit, asked: granting.Asked = grant
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
     if not shelf.shareable:
         raise Refused(Reason.NOT_FOUND, "Not one's own to share")
-    sharing = await granting.sharing(services, visit, shelf.id, asked)
+    sharing = await granting.sharing(services, visit, shelf.id, asked, granting.FOR_AGENDAS)
     page = SharePage(place.frame, place, home(visit), "", shelf, sharing, announcement(visit))
     return services.pages.answer(visit, "agenda/share.html", page, 422 if asked.fault else 200)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mailserver.identity import Principal
 from mailserver.store import agenda_grants, agendas
-from mailserver.store.agenda_grants import Reach
+from mailserver.store.agenda_grants import Reach, Role
 from mailserver.store.agendas import COLOUR, COMPONENTS, DISPLAY_NAME, Collection
 from webui.forms import positive
 from webui.visit import Visit
@@ -49,6 +50,10 @@ class Shelf:
     """A subscription: what is in it comes from elsewhere; or shared to be read."""
     owner: str = ""
     """The name of whoever shares it; empty: it is one's own."""
+    addresses: frozenset[str] = frozenset()
+    """The owner's, folded: what they organize is theirs."""
+    times_only: bool = False
+    """Of what is in it the times alone are shown."""
     others: int = 0
     """With how many people one shares it."""
 
@@ -64,11 +69,11 @@ class Shelf:
 
 
 def arranged(
-    visit: Visit, reaches: Sequence[Reach], owners: Mapping[str, str], counts: Mapping[int, int]
+    visit: Visit, reaches: Sequence[Reach], owners: Mapping[str, Principal], counts: Mapping[int, int]
 ) -> tuple[Shelf, ...]:
     """The calendars among the collections, own ones first, oldest first, each with a letter of its own.
 
-    `owners`: names by identifier; `counts`: with how many each is shared.
+    `owners`: people by identifier; `counts`: with how many each is shared.
     """
     hidden = {positive(number) for number in visit.preferences.hidden_agendas.split(",")}
     taken: set[str] = set()
@@ -78,7 +83,8 @@ def arranged(
         if held.tag not in (agendas.CALENDAR, agendas.SUBSCRIPTION):
             continue
         name = " ".join(held.props.get(DISPLAY_NAME, "").split())[:MAX_NAME] or held.name[:MAX_NAME]
-        owner = owners.get(reach.owner, reach.owner)
+        principal = owners.get(reach.owner)
+        owner = principal.name if principal is not None else reach.owner
         letter = _letter(owner + name, taken)
         taken.add(letter)
         takes = held.components
@@ -96,10 +102,17 @@ def arranged(
                 held.modseq,
                 held.tag == agendas.SUBSCRIPTION or not reach.writable,
                 owner,
+                frozenset(one.casefold() for one in addresses_of(principal)),
+                reach.role is Role.TIMES,
                 counts.get(held.id, 0),
             )
         )
     return tuple(shelves)
+
+
+def addresses_of(principal: Principal | None) -> tuple[str, ...]:
+    """Every address of somebody."""
+    return (principal.address, *principal.aliases) if principal is not None else ()
 
 
 def _letter(name: str, taken: set[str]) -> str:

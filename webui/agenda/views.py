@@ -16,7 +16,7 @@ from webui.agenda import grid, keeping, seasons, words
 from webui.agenda.grid import More, Place
 from webui.agenda.keeping import Desk, home
 from webui.agenda.seasons import week_letter
-from webui.agenda.shelves import Shelf
+from webui.agenda.shelves import Shelf, addresses_of
 from webui.rendering import redirect
 from webui.visit import SIMPLE, Services, Visit
 
@@ -245,7 +245,7 @@ def _column(
 
     def link(one: Occurrence, at: Place | None) -> Link:
         shelf = place.shelf(one.collection_id)
-        hidden = bool(shelf.owner) and one.private
+        hidden = shelf.times_only or (bool(shelf.owner) and one.private)
         address = f"{home(visit)}/evenement/{keeping.item_id(one.collection_id, one.href)}"
         marks = [f"le={one.key}"] if one.key else []
         marks += [f"vue={view}"] if visit.interface != SIMPLE else []
@@ -279,9 +279,9 @@ def _column(
 
 
 def is_movable(visit: Visit, shelf: Shelf, organizer: str) -> bool:
-    """True for an event that is the person's own to change."""
-    own = {visit.principal.address, *visit.principal.aliases}
-    return not shelf.read_only and (not organizer or organizer.casefold() in {address.casefold() for address in own})
+    """True for an event that is the person's own to change, or that of whoever lets them write in the agenda."""
+    own = shelf.addresses | {address.casefold() for address in addresses_of(visit.principal)}
+    return not shelf.read_only and (not organizer or organizer.casefold() in own)
 
 
 # ---------------------------------------------------------------------- days

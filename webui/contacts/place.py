@@ -7,7 +7,7 @@ from mailserver.addressbook.books import Book, Entry
 from mailserver.addressbook.card import CELL, FAX, HOME, WORK
 from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
-from webui.granting import names_of
+from webui.granting import people_of
 from webui.visit import SIMPLE, Services, Visit
 
 PAGE = 50
@@ -70,7 +70,8 @@ async def around(services: Services, visit: Visit, tab: str) -> Around:
 async def books_of(services: Services, visit: Visit) -> list[Book]:
     """The books of the person, own ones first; the title of what is shared says by whom."""
     books = await services.books.books(visit.account_id)
-    names = await names_of(services, (one.owner for one in books))
+    people = await people_of(services, (one.owner for one in books))
+    names = {login: principal.name for login, principal in people.items()}
     return [
         replace(one, title=f"{one.title} ({names.get(one.owner, one.owner)})") if one.owner else one for one in books
     ]

@@ -103,7 +103,7 @@ async def change(services: Services, visit: Visit) -> Response:
 async def shared(services: Services, visit: Visit, asked: granting.Asked = granting.NOTHING) -> Response:
     """GET /contacts/carnets/{shelf}/partage."""
     book = await _own(services, visit)
-    sharing = await granting.sharing(services, visit, book.id, asked)
+    sharing = await granting.sharing(services, visit, book.id, asked, granting.FOR_BOOKS)
     page = SharePage(await surroundings(services, visit), await around(services, visit, "carnets"), book, sharing)
     return services.pages.answer(visit, "contacts/share.html", page, 422 if asked.fault else 200)
 
