@@ -110,6 +110,8 @@ class Preferences:
     signature: str = _text(MAX_SIGNATURE)
     rich: bool = _flag(False)
     """New messages begin formatted instead of plain."""
+    panel: bool = _flag(True)
+    """The complete interface opens letters over the page, where the window is wide enough."""
     undo_send: int = _one_of(10, 0, 5, 20, 30)
     """Seconds for which sending can be taken back."""
 

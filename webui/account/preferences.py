@@ -134,10 +134,12 @@ def _writing(visit: Visit) -> tuple[Setting, ...]:
     place = _options((False, _("au-dessus du message cité")), (True, _("en dessous")))
     kind = _options((False, _("texte simple")), (True, _("mise en forme")))
     seconds = visit._("%(n)s secondes")
+    where = _options((True, _("un panneau, par-dessus la liste")), (False, _("une page")))
     undo = _options((0, _("non")), *((n, seconds % {"n": n}) for n in (5, 10, 20, 30)))
     return (
         Setting("answer_below", _("Écrire ma réponse"), place),
         Setting("rich", _("Commencer un message en"), kind, complete_only=True),
+        Setting("panel", _("Écrire dans"), where, complete_only=True),
         Setting("undo_send", _("Pouvoir annuler un envoi pendant"), undo),
         Setting("signature", _("Signature"), length=MAX_SIGNATURE),
     )

@@ -30,10 +30,23 @@ async def save(services: Services, visit: Visit) -> Response:
     try:
         if before is None:
             raise Refused(Reason.CONFLICT)
-        attachments = enclosing.pruned(letter, enclosing.without(before, visit.form.text("retirer") or "none"))
-        return _kept(visit, services, await keep(services, visit, letter, attachments), attachments)
+        before = enclosing.without(before, visit.form.text("retirer") or "none")
+        taken = await _taken(services, visit, letter)
+        attachments = enclosing.pruned(letter, [*before, *taken])
+        letter = await keep(services, visit, letter, attachments)
+        return _kept(visit, services, letter, attachments, taken=bool(taken))
     except Refused as refusal:
         return await _refusal(services, visit, letter, refusal)
+
+
+async def _taken(services: Services, visit: Visit, letter: Letter) -> list[Attachment]:
+    """Files ticked of a message that is passed on: from the first save on they are the draft's, which opens again
+    without the message. What is not to be had, or too much, the form says when it is sent."""
+    try:
+        taken = await enclosing.added(services, visit, letter)
+    except Refused:
+        return []
+    return taken if sum(len(one.octets) for one in taken) <= services.attachment_octets else []
 
 
 async def add(services: Services, visit: Visit) -> Response:
@@ -54,7 +67,9 @@ async def add(services: Services, visit: Visit) -> Response:
         return await _refusal(services, visit, wanted, refusal)
 
 
-def _kept(visit: Visit, services: Services, letter: Letter, attachments: list[Attachment]) -> Response:
+def _kept(
+    visit: Visit, services: Services, letter: Letter, attachments: list[Attachment], *, taken: bool = False
+) -> Response:
     room = letterpage.room(services, visit, attachments)
     answer = {
         "brouillon": letter.draft,
@@ -63,6 +78,7 @@ def _kept(visit: Visit, services: Services, letter: Letter, attachments: list[At
         "attendre": SELDOM if room.used > HEAVY else OFTEN,
         "place": room.text,
         "occupe": room.used,
+        "repris": taken,
         "pieces": [
             {"numero": one.number, "nom": one.name, "taille": visit.language.size(one.octets)}
             for one in letterpage.enclosed(attachments)

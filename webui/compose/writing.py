@@ -23,14 +23,27 @@ from webui.visit import Services, Visit
 
 
 async def write(services: Services, visit: Visit) -> Response:
-    """GET /ecrire: a new letter, an answer (`repondre`, `tous`), or messages passed on (`transferer`, `joindre`)."""
+    """GET /ecrire: a new letter, an answer (`repondre`, `tous`), or messages passed on (`transferer`, `joindre`).
+
+    A panel that opens again names the letter's key (`cle`): what was kept meanwhile is the letter. Only our script can
+    ask so; a link from elsewhere does not choose by which name a letter is sent.
+    """
+    key = visit.query("cle")[:64] if visit.fragment else ""
+    if key and (found := await other_version(services, visit, Letter(key=key))):
+        return await _go_on(services, visit, found)
     letter, original = await beginnings.begin(services, visit)
-    return await letterpage.answer(services, visit, letter, original=original)
+    return await letterpage.answer(services, visit, replace(letter, key=key or letter.key), original=original)
 
 
 async def edit(services: Services, visit: Visit) -> Response:
-    """GET /ecrire/{draft}: go on with a draft."""
-    draft = await kept(services, visit, int(visit.request.path_params["draft"]))
+    """GET /ecrire/{draft}: go on with a draft; with `cle`, with its latest version."""
+    wanted = int(visit.request.path_params["draft"])
+    latest = await other_version(services, visit, Letter(key=visit.query("cle")[:64]))
+    return await _go_on(services, visit, latest or wanted)
+
+
+async def _go_on(services: Services, visit: Visit, draft_id: int) -> Response:
+    draft = await kept(services, visit, draft_id)
     return await letterpage.answer(services, visit, draft.letter, draft.attachments)
 
 

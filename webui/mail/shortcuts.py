@@ -52,6 +52,7 @@ def _groups(visit: Visit) -> tuple[tuple[str, tuple[Key, ...]], ...]:
                 Key("g i", _("Boîte de réception")),
                 Key("g a", _("Agenda")),
                 Key("g c", _("Contacts")),
+                Key("F6", _("Aller de la liste aux messages en cours d’écriture, et revenir")),
                 Key("?", _("Cette page")),
             ),
         ),

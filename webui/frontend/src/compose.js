@@ -1,5 +1,10 @@
 // The form of a letter, upgraded: recipients as tokens, files with progress, text that is kept while one writes, a question
 // over the page instead of a page, a session that is renewed in place. Everything here has a button that does it without.
+//
+// `begin` takes a form where it stands, its host: the page below, or one of the panels (panels.js). A host has `root`, where
+// the form's ids are found, each ending in `suffix`; `headers` of its requests; and what becomes of a letter there:
+// `memory` (under which name the tab remembers its text), `kept` (as which draft), `show` (another address), `go` (what was
+// done led elsewhere), `put` (the form again, with what is wrong; false where there is none).
 
 import { guard } from "./compose/session.js";
 import { keeping } from "./compose/saving.js";
@@ -7,14 +12,10 @@ import { tokens } from "./compose/tokens.js";
 import { uploads } from "./compose/uploads.js";
 import { sending } from "./compose/sending.js";
 
-let current = null;
-
-function begin() {
-  current?.end();
-  const form = document.querySelector("#lettre[data-base]");
-  if (!form) return;
+export function begin(form, host) {
   const desk = {
     form,
+    host,
     base: form.dataset.base,
     texts: JSON.parse(form.dataset.textes),
     life: new AbortController(),
@@ -27,15 +28,21 @@ function begin() {
     listen(target, type, act, options = {}) {
       target.addEventListener(type, act, { signal: this.life.signal, ...options });
     },
+    id(name) {
+      return name + host.suffix;
+    },
+    one(name) {
+      return host.root.querySelector(`[id="${name}${host.suffix}"]`);
+    },
     // By name alone: `form.elements` finds by id, too.
     field(name) {
       return form.querySelector(`[name="${name}"]`);
     },
     say(text) {
-      form.querySelector("#etat").textContent = text;
+      this.one("etat").textContent = text;
     },
     announce(text) {
-      document.querySelector("#annonces").textContent = text;
+      this.one("annonces").textContent = text;
     },
     // What changes the draft goes one after the other: each answer names the draft that the next one replaces.
     after(work) {
@@ -44,19 +51,56 @@ function begin() {
       return done;
     },
   };
-  current = desk;
   desk.post = guard(desk);
   document.documentElement.classList.add("avec-script");
   for (const name of ["a", "cc", "cci"]) tokens(desk, name);
-  const saving = keeping(desk);
-  uploads(desk, saving);
-  sending(desk, saving, begin);
+  desk.saving = keeping(desk);
+  uploads(desk, desk.saving);
+  sending(desk, desk.saving);
   const html = form.querySelector("textarea[name=html]");
   if (html && form.dataset.editeur) {
     import(form.dataset.editeur).then(({ mount }) => {
-      if (!desk.life.signal.aborted) desk.editor = mount(desk, html, saving);
+      if (!desk.life.signal.aborted) desk.editor = mount(desk, html, desk.saving);
     });
   }
+  return desk;
 }
 
-begin();
+let current = null;
+
+const page = {
+  root: document,
+  suffix: "",
+  headers: {},
+  memory: () => `${location.pathname}${location.search}`,
+  kept(desk, answer) {
+    history.replaceState(history.state, "", `${desk.base}/ecrire/${answer.brouillon}`);
+  },
+  show(address) {
+    location.assign(address);
+  },
+  go(response) {
+    location.assign(response.url + (response.url.includes("/ecrire/") ? "" : "#annonce"));
+  },
+  // Put in place of ours, so that nothing flickers and the focus is on it.
+  put(answer) {
+    const here = document.querySelector("main");
+    const fresh = answer.querySelector("main");
+    if (!fresh?.querySelector("#lettre")) {
+      document.documentElement.replaceChildren(...answer.documentElement.childNodes);
+      return false;
+    }
+    here.replaceChildren(...fresh.childNodes);
+    start();
+    here.querySelector("#faute, #precisions")?.focus();
+    return true;
+  },
+};
+
+function start() {
+  current?.end();
+  const form = document.querySelector("#lettre[data-base]");
+  if (form) current = begin(form, page);
+}
+
+start();

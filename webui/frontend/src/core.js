@@ -1,7 +1,8 @@
 // What every page of the complete interface loads: htmx, and what becomes of answers that are no content; news of the
-// folders; the keys that work everywhere; the way back to the message that was open.
+// folders; the keys that work everywhere; letters in panels; the way back to the message that was open.
 
 import "./core/answers.js";
+import "./core/opening.js";
 import "./core/back.js";
 import "./core/keys.js";
 import "./core/live.js";

@@ -17,11 +17,11 @@ const TOGGLES = {
 
 export function mount(desk, field, saving) {
   const { form, texts } = desk;
-  const plain = form.querySelector("#texte");
-  const bar = document.querySelector("#barre").content.firstElementChild.cloneNode(true);
+  const plain = desk.one("texte");
+  const bar = desk.one("barre").content.firstElementChild.cloneNode(true);
   const root = document.createElement("div");
-  Object.assign(root, { id: "editeur" });
-  for (const [name, value] of Object.entries({ role: "textbox", "aria-multiline": "true", "aria-labelledby": "texte-nom", spellcheck: "true" })) {
+  Object.assign(root, { id: desk.id("editeur"), className: "editeur" });
+  for (const [name, value] of Object.entries({ role: "textbox", "aria-multiline": "true", "aria-labelledby": desk.id("texte-nom"), spellcheck: "true" })) {
     root.setAttribute(name, value);
   }
   plain.hidden = true;
@@ -78,18 +78,18 @@ export function mount(desk, field, saving) {
 
   // One line asked over the page; null: it was closed.
   function ask(label, type, value) {
-    const dialog = document.querySelector("#question");
-    const body = dialog.querySelector("#question-corps");
+    const dialog = desk.one("question");
+    const body = desk.one("question-corps");
     const box = document.createElement("form");
     box.method = "dialog";
     const title = document.createElement("h2");
-    title.id = "question-titre";
+    title.id = desk.id("question-titre");
     const named = document.createElement("label");
-    named.htmlFor = "question-champ";
+    named.htmlFor = desk.id("question-champ");
     named.textContent = title.textContent = label;
     title.className = "vh";
     const input = document.createElement("input");
-    Object.assign(input, { id: "question-champ", type, value, maxLength: 2000 });
+    Object.assign(input, { id: desk.id("question-champ"), type, value, maxLength: 2000 });
     const yes = document.createElement("button");
     Object.assign(yes, { className: "principal", value: "ok", textContent: texts.valider });
     const no = document.createElement("button");
@@ -175,6 +175,6 @@ export function mount(desk, field, saving) {
     }
   });
   field.addEventListener("remplace", () => editor.setHTML(field.value));
-  form.querySelector("label[for=texte]").addEventListener("click", () => editor.focus());
+  desk.one("texte-nom").addEventListener("click", () => editor.focus());
   return { write };
 }

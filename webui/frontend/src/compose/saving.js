@@ -10,8 +10,9 @@ export function keeping(desk) {
   let wait = 10_000;
   let timer = 0;
   let beaconed = "";
+  let at = "";
 
-  const place = () => `lettre ${location.pathname}${location.search}`;
+  const place = () => `lettre ${desk.host.memory(desk)}`;
   const shown = () => {
     desk.editor?.write();
     return desk.field("texte").value;
@@ -24,14 +25,16 @@ export function keeping(desk) {
       if (desk.field(name)) values[name] = desk.field(name).value;
     }
     try {
-      sessionStorage.setItem(place(), JSON.stringify(values));
+      at = place();
+      sessionStorage.setItem(at, JSON.stringify(values));
     } catch {
       // No room: the server has it within seconds.
     }
   }
 
   function forget() {
-    sessionStorage.removeItem(place());
+    sessionStorage.removeItem(at || place());
+    at = "";
   }
 
   function restore() {
@@ -69,8 +72,18 @@ export function keeping(desk) {
     last = Date.now();
     desk.say(answer.texte);
     forget();
-    history.replaceState(history.state, "", `${desk.base}/ecrire/${answer.brouillon}`);
+    desk.one("jeter").hidden = false;
+    if (answer.repris) taken();
+    desk.host.kept(desk, answer);
     form.dispatchEvent(new CustomEvent("garde", { detail: answer }));
+  }
+
+  // Files of the message that is passed on are the draft's own now.
+  function taken() {
+    const offered = desk.one("reprises");
+    const focused = offered?.contains(document.activeElement);
+    offered?.remove();
+    if (focused) desk.one("piece").focus();
   }
 
   async function send(more, options) {
@@ -99,7 +112,7 @@ export function keeping(desk) {
     if (choice === "autre" && answer.autre) {
       desk.leaving = true;
       forget();
-      location.assign(`${desk.base}/ecrire/${answer.autre}`);
+      desk.host.show(`${desk.base}/ecrire/${answer.autre}`);
       return false;
     }
     desk.field("brouillon").value = answer.autre ?? "";
@@ -108,14 +121,14 @@ export function keeping(desk) {
   }
 
   function asked(answer) {
-    const dialog = document.querySelector("#conflit");
-    dialog.querySelector("#conflit-texte").textContent = answer.texte;
-    dialog.querySelector("#conflit-mienne").textContent = shown();
-    dialog.querySelector("#conflit-autre").textContent = answer.autre_texte ?? "";
-    for (const one of dialog.querySelectorAll("[value=autre], #conflit-comparer")) one.hidden = !answer.autre;
+    const dialog = desk.one("conflit");
+    desk.one("conflit-texte").textContent = answer.texte;
+    desk.one("conflit-mienne").textContent = shown();
+    desk.one("conflit-autre").textContent = answer.autre_texte ?? "";
+    for (const one of [dialog.querySelector("[value=autre]"), desk.one("conflit-comparer")]) one.hidden = !answer.autre;
     const both = dialog.querySelector(".deux-versions");
     both.hidden = true;
-    dialog.querySelector("#conflit-comparer").onclick = () => {
+    desk.one("conflit-comparer").onclick = () => {
       both.hidden = false;
     };
     dialog.showModal();

@@ -1,23 +1,19 @@
 // Sending: what the page would ask is asked over it; what it would say of a fault is put into it.
 
-export function sending(desk, saving, begin) {
-  const { form } = desk;
+export function sending(desk, saving) {
+  const { form, host } = desk;
 
   desk.listen(form, "submit", (event) => {
-    const action = event.submitter?.value ?? "enregistrer";
     event.preventDefault();
     desk.editor?.write();
-    go(action, event.submitter);
+    go(event.submitter, form.action, { faire: event.submitter?.value ?? "enregistrer" });
   });
 
-  async function go(action, button) {
+  async function go(button, address, fields) {
     if (button) button.disabled = true;
     form.setAttribute("aria-busy", "true");
     try {
-      await desk.after(async () => {
-        const response = await desk.post(form.action, { faire: action });
-        await arrived(response);
-      });
+      await desk.after(async () => arrived(await desk.post(address, fields)));
     } catch {
       desk.say(desk.texts.hors);
     } finally {
@@ -26,29 +22,34 @@ export function sending(desk, saving, begin) {
     }
   }
 
+  // What was done leads elsewhere; else there is a question, or the form again with what is wrong said on it.
   async function arrived(response) {
     if (response.redirected) {
       desk.leaving = true;
       saving.forget();
-      const at = response.url.includes("/ecrire/") ? "" : "#annonce";
-      location.assign(response.url + at);
+      host.go(response);
       return;
     }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const question = page.querySelector("#verification");
     if (question) ask(question);
-    else replace(page);
+    else {
+      saving.forget();
+      if (!host.put(page)) desk.leaving = true;
+    }
   }
 
   function ask(question) {
-    const dialog = document.querySelector("#question");
-    const body = dialog.querySelector("#question-corps");
+    const dialog = desk.one("question");
+    const body = desk.one("question-corps");
+    for (const one of question.querySelectorAll("[id]")) one.id = desk.id(one.id);
     body.replaceChildren(...question.childNodes);
     const sent = body.querySelector("form");
     desk.field("brouillon").value = sent.getAttribute("action").match(/\/(\d+)\/envoyer$/)[1];
-    sent.addEventListener("submit", () => {
-      desk.leaving = true;
-      saving.forget();
+    sent.addEventListener("submit", (event) => {
+      event.preventDefault();
+      dialog.close();
+      go(event.submitter, sent.action, new FormData(sent, event.submitter));
     });
     body.querySelector("[data-revenir]").addEventListener("click", (event) => {
       event.preventDefault();
@@ -56,20 +57,5 @@ export function sending(desk, saving, begin) {
     });
     dialog.showModal();
     body.querySelector("button.principal").focus();
-  }
-
-  // The same page with what is wrong said on it: put in place of ours, so that nothing flickers and the focus is on it.
-  function replace(page) {
-    const here = document.querySelector("main");
-    const fresh = page.querySelector("main");
-    if (!fresh?.querySelector("#lettre")) {
-      desk.leaving = true;
-      document.documentElement.replaceChildren(...page.documentElement.childNodes);
-      return;
-    }
-    saving.forget();
-    here.replaceChildren(...fresh.childNodes);
-    begin();
-    here.querySelector("#faute, #precisions")?.focus();
   }
 }

@@ -3,9 +3,10 @@
 const LOOK = 60_000;
 const SOON = 120;
 
+let asking = null; // once for all letters of a page: they share the session
+
 export function guard(desk) {
-  const dialog = document.querySelector("#session");
-  let asking = null;
+  const dialog = desk.one("session");
 
   // The form's fields, without its files and buttons.
   function fields(more = {}) {
@@ -18,9 +19,9 @@ export function guard(desk) {
 
   function ask() {
     asking ??= new Promise((resolve) => {
-      const password = dialog.querySelector("#session-mdp");
-      const code = dialog.querySelector("#session-code");
-      const fault = dialog.querySelector("#session-faute");
+      const password = desk.one("session-mdp");
+      const code = desk.one("session-code");
+      const fault = desk.one("session-faute");
       const before = document.activeElement;
       const submit = async (event) => {
         event.preventDefault();
@@ -47,7 +48,7 @@ export function guard(desk) {
         }
         fault.textContent = answer.texte ?? "";
         if (answer.code) {
-          dialog.querySelector("#session-code-champ").hidden = false;
+          desk.one("session-code-champ").hidden = false;
           code.focus();
         } else password.select();
       };
@@ -100,7 +101,7 @@ export function guard(desk) {
     for (;;) {
       const body = more instanceof FormData ? more : fields(more);
       body.set("m_", desk.field("m_").value);
-      const response = await fetch(path, { method: "POST", body, ...options });
+      const response = await fetch(path, { method: "POST", body, headers: desk.host.headers, ...options });
       if (response.status !== 401) return response;
       await ask();
     }

@@ -8,7 +8,8 @@ const ADDRESS = /<([^<>\s]+)>\s*$/;
 export function tokens(desk, name) {
   const { texts } = desk;
   const field = desk.field(name);
-  const label = desk.form.querySelector(`label[for="${name}"]`);
+  const id = desk.id(name);
+  const label = desk.form.querySelector(`label[for="${id}"]`);
   const box = element("div", "jetons");
   const list = element("ul");
   const input = element("input");
@@ -17,16 +18,16 @@ export function tokens(desk, name) {
   let asked = null;
   let timer = 0;
 
-  label.id = `${name}-nom`;
+  label.id = `${id}-nom`;
   field.removeAttribute("id");
   field.type = "hidden";
-  Object.assign(input, { id: name, type: "text", autocomplete: "off", spellcheck: false, maxLength: 60000 });
-  set(input, { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${name}-liste`,
+  Object.assign(input, { id, type: "text", autocomplete: "off", spellcheck: false, maxLength: 60000 });
+  set(input, { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${id}-liste`,
     autocapitalize: "none" });
   for (const one of ["aria-invalid", "aria-describedby"]) {
     if (field.hasAttribute(one)) input.setAttribute(one, field.getAttribute(one));
   }
-  set(options, { id: `${name}-liste`, role: "listbox", "aria-labelledby": label.id });
+  set(options, { id: `${id}-liste`, role: "listbox", "aria-labelledby": label.id });
   set(list, { role: "list", "aria-labelledby": label.id });
   options.hidden = true;
   list.hidden = true;
@@ -130,7 +131,7 @@ export function tokens(desk, name) {
     close();
     answer.resultats.forEach((one, place) => {
       const option = element("li");
-      set(option, { role: "option", id: `${name}-option-${place}`, "aria-selected": "false" });
+      set(option, { role: "option", id: `${id}-option-${place}`, "aria-selected": "false" });
       option.append(span("", one.nom), span("fin", [one.adresse, one.quoi].filter(Boolean).join(" – ")));
       if (one.externe) {
         const mark = element("em");

@@ -2,8 +2,8 @@
 
 export function uploads(desk, saving) {
   const { form, texts } = desk;
-  const list = form.querySelector("#liste-pieces");
-  const chooser = form.querySelector("#piece");
+  const list = desk.one("liste-pieces");
+  const chooser = desk.one("piece");
   const join = form.querySelector("button[value=joindre]");
   const limit = Number(form.dataset.limite);
   let used = Number(form.dataset.occupe);
@@ -40,7 +40,7 @@ export function uploads(desk, saving) {
   // What the draft holds, as the server last said; files on their way stay below.
   function draw(answer) {
     used = answer.occupe;
-    form.querySelector("#place").textContent = answer.place;
+    desk.one("place").textContent = answer.place;
     for (const item of list.querySelectorAll("li:not([data-envoi])")) item.remove();
     answer.pieces.toReversed().forEach((one) => {
       const item = row(one.nom);

@@ -23,5 +23,5 @@ document.addEventListener("htmx:response:error", answered);
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx) say(texts.reseau);
 });
-document.addEventListener("dire", (event) => say(event.detail));
+document.addEventListener("dire", (event) => say(...[event.detail].flat()));
 document.addEventListener("annonce", announce);

@@ -26,7 +26,7 @@ function comeBack() {
 comeBack();
 lead();
 document.addEventListener("click", (event) => {
-  if (event.target.closest?.("#lecteur a[href^='/m/ecrire']")) leave();
+  if (!event.defaultPrevented && event.target.closest?.("#lecteur a[href^='/m/ecrire']")) leave();
 });
 document.addEventListener("submit", (event) => {
   if (event.target.matches?.("#lecteur .reponse-rapide")) leave();

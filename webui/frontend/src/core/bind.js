@@ -14,7 +14,7 @@ export function bind(keys) {
   const bound = Object.entries(keys).map(([key, act]) => [
     key,
     (event) => {
-      if (isTyping(event) || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+      if (isTyping(event) || event.defaultPrevented || event.target.closest?.(".panneau") || document.querySelector("dialog[open]")) return;
       if (act(event) !== false) event.preventDefault();
     },
   ]);

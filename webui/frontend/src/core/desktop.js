@@ -1,6 +1,7 @@
 // Notifications of the device about new messages, where the person and the browser want them. Only the tab that listens
 // to the stream shows any, so a browser shows each once, and none while that tab has the person's attention.
 
+import { away } from "./away.js";
 import { texts } from "./said.js";
 
 const WIDE = 960;
@@ -32,7 +33,7 @@ function show({ titre, texte, message }) {
     focus();
     const address = !message ? "/m/" : innerWidth < WIDE ? `/m/message/${message}` : `/m/#m${message}`;
     // A list may be left; what is being written may not.
-    if (document.getElementById("liste") && location.pathname + location.hash !== address) location.assign(address);
+    if (document.getElementById("liste") && location.pathname + location.hash !== address) away(() => location.assign(address));
     else if (!document.getElementById("liste")) open(address, "_blank", "noopener");
   });
 }

@@ -1,8 +1,10 @@
 // The keys that work on every page.
 
+import { away } from "./away.js";
 import { bind } from "./bind.js";
+import { write } from "./opening.js";
 
-const go = (path) => () => location.assign(path);
+const go = (path) => () => away(() => location.assign(path));
 
 // The reader's own links, in the pane or on a page of its own.
 const follow = (what) => () => {
@@ -23,7 +25,7 @@ bind({
   },
   "Shift+?": go("/m/raccourcis"),
   "?": go("/m/raccourcis"),
-  c: go("/m/ecrire"),
+  c: () => write("/m/ecrire") || location.assign("/m/ecrire"),
   "g i": go("/m/"),
   "g a": go("/agenda"),
   "g c": go("/contacts"),

@@ -6,16 +6,18 @@ let timer = 0;
 
 export const texts = place?.dataset ?? {};
 
-// Say a text, or show nodes (a text and a form that undoes it). What has the pointer or the focus stays.
+// Say a text, or show nodes (a text and a form that undoes it). What has the pointer or the focus stays, and so does a
+// letter that can still be called back.
 export function say(...what) {
   if (!place || !what[0]) return;
-  place.replaceChildren(...what);
+  const waiting = [...place.querySelectorAll("[data-envoi]")].filter((one) => !what.includes(one));
+  place.replaceChildren(...waiting, ...what);
   clearTimeout(timer);
   timer = setTimeout(leave, SHOWN_MS);
 }
 
 function leave() {
-  if (place.matches(":hover, :focus-within")) timer = setTimeout(leave, 2000);
+  if (place.matches(":hover, :focus-within, :has([data-envoi])")) timer = setTimeout(leave, 2000);
   else place.replaceChildren();
 }
 

@@ -12,6 +12,10 @@ function waiting(boxes) {
 }
 
 document.addEventListener("dossiers", (event) => waiting(event.detail));
+// A letter was written over the list of drafts.
+document.addEventListener("brouillons", () => {
+  if (list() && "brouillons" in list().dataset) load("GET", list().dataset.adresse, { keep: false });
+});
 document.addEventListener("click", async (event) => {
   if (event.target.id !== "arrivee") return;
   if (await load("GET", list().dataset.adresse, { keep: false })) {

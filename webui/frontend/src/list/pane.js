@@ -1,5 +1,6 @@
 // A message opens in the pane beside the list; filters, orders and pages replace the list alone.
 
+import { away } from "../core/away.js";
 import { keep, kept } from "../core/kept.js";
 import { announce, hasPane, list, load, reader } from "./place.js";
 
@@ -63,7 +64,7 @@ document.addEventListener("click", (event) => {
     });
   }
 });
-addEventListener("popstate", () => location.reload());
+addEventListener("popstate", () => away(() => location.reload()));
 
 // Open again the message that the address names: after a page that one came back from, or a reload.
 export function reopen() {

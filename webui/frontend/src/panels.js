@@ -1,0 +1,301 @@
+// Letters in panels over the page, several at once, each with a form of its own (compose.js). Panels stand outside of what
+// is replaced on the page; a page that follows opens them again, from the drafts that this tab remembers.
+
+import { PARTIAL, parsed, rename, styles } from "./panels/fragment.js";
+import { keepFirst } from "./panels/leaving.js";
+import { regret, say, tell } from "./panels/said.js";
+import { fit, focusOut, grow, shrink, toggle, walk } from "./panels/places.js";
+
+const place = document.getElementById("panneaux");
+const KEY = "panneaux";
+const MOST = 3;
+const LETTER = /^\/m\/ecrire\/\d+$/;
+const panels = [];
+const asked = new Set();
+let count = 0;
+let restoring = false;
+
+// ------------------------------------------------------------------ opened
+
+// Open the letter of an address. `quiet`: it was open on the page before, and takes no focus.
+export async function open(address, { opener = null, quiet = false, state = "", origin = address } = {}) {
+  const draft = new URL(address, location.href).pathname.split("/")[3];
+  const already = panels.find((one) => draft && one.drafts.has(draft));
+  if (already) return toggle(already, false);
+  if (asked.has(address)) return;
+  asked.add(address);
+  try {
+    const response = await get(address);
+    const page = response.ok && (await parsed(response));
+    if (page && page.querySelector(".panneau-barre")) await put(page, { opener, quiet, state, origin });
+    else if (!quiet) location.assign(address);
+  } catch {
+    if (!quiet) regret("reseau");
+  } finally {
+    asked.delete(address);
+  }
+}
+
+// A session that has ended is renewed over the letters that are open, or else on the page itself.
+async function get(address) {
+  const response = await fetch(address, { headers: PARTIAL });
+  const post = panels.find((one) => one.desk)?.desk.post;
+  if (response.status !== 401 || !post) return response;
+  await post.ask();
+  return fetch(address, { headers: PARTIAL });
+}
+
+async function put(page, { opener, quiet, state, origin }) {
+  const [{ begin }] = await Promise.all([import(place.dataset.forme), styles(place.dataset.styles)]);
+  if (panels.length >= MOST && !(await close(panels[0]))) return;
+  count += 1;
+  const section = document.createElement("section");
+  const panel = { section, suffix: `-p${count}`, begin, opener, origin, desk: null, key: "", draft: "", drafts: new Set(), last: null };
+  section.className = "panneau";
+  section.setAttribute("role", "dialog");
+  section.setAttribute("aria-labelledby", `panneau-titre${panel.suffix}`);
+  panel.host = hosting(panel);
+  place.append(section);
+  panels.push(panel);
+  listen(panel);
+  fill(panel, page, quiet);
+  if (!quiet && !section.contains(document.activeElement)) focusIn(panel);
+  if (state === "grand") grow(panel, true);
+  else if (state === "reduit") shrink(panel, true);
+  fit(panels, panel);
+  keep();
+}
+
+function focusIn(panel) {
+  (panel.section.querySelector("textarea[autofocus]") ?? panel.title).focus();
+}
+
+// Put what the server answered into a panel: the form, or a page about it.
+function fill(panel, page, quiet = false) {
+  const { section, suffix } = panel;
+  tell(page);
+  page.querySelector("#annonce")?.remove();
+  if (quiet) for (const one of page.querySelectorAll("[autofocus]")) one.removeAttribute("autofocus");
+  rename(page.body, suffix);
+  const bar = page.querySelector(".panneau-barre");
+  const dialogs = page.querySelectorAll("dialog");
+  const body = document.createElement("div");
+  Object.assign(body, { id: `panneau-corps${suffix}`, className: "panneau-corps" });
+  if (bar && panel.bar) bar.remove();
+  else if (bar) panel.bar = bar;
+  panel.bar.remove();
+  for (const one of dialogs) one.remove();
+  body.append(...page.body.childNodes);
+  panel.desk?.end();
+  panel.desk = null;
+  section.replaceChildren(panel.bar, body, ...dialogs);
+  panel.title = section.querySelector(".panneau-titre");
+  const form = body.querySelector("form[data-base]");
+  if (!form) return;
+  panel.desk = panel.begin(form, panel.host);
+  note(panel);
+  name(panel);
+  form.addEventListener("input", () => name(panel));
+}
+
+function name(panel) {
+  panel.title.textContent = panel.desk.field("objet").value.trim() || panel.title.dataset.sans;
+}
+
+function note(panel) {
+  panel.key = panel.desk.field("cle").value;
+  panel.draft = panel.desk.field("brouillon").value;
+  if (!panel.draft) return;
+  panel.drafts.add(panel.draft);
+  panel.bar.querySelector("[data-geste=fenetre]").href = `/m/ecrire/${panel.draft}`;
+}
+
+// ------------------------------------------------------------------ what becomes of a letter here (see compose.js)
+
+function hosting(panel) {
+  return {
+    root: panel.section,
+    suffix: panel.suffix,
+    headers: PARTIAL,
+    memory: (desk) => desk.field("cle").value,
+    kept() {
+      note(panel);
+      keep();
+    },
+    show: (address) => turn(panel, address),
+    async go(response) {
+      const page = await parsed(response);
+      if (new URL(response.url).pathname.startsWith("/m/ecrire/")) return shown(panel, page);
+      remove(panel);
+      tell(page);
+    },
+    put(page) {
+      if (page.querySelector("#lettre")) {
+        fill(panel, page);
+        panel.section.querySelector(`[id="faute${panel.suffix}"], [id="precisions${panel.suffix}"]`)?.focus();
+        keep();
+      } else {
+        panel.desk.saving.touched();
+        regret();
+      }
+      return true;
+    },
+  };
+}
+
+// Another page in the panel; the focus stays where it was, or goes to the page's beginning.
+function shown(panel, page) {
+  const before = document.activeElement?.id;
+  fill(panel, page);
+  const again = before && document.getElementById(before);
+  const heading = panel.section.querySelector(".panneau-corps h1");
+  if (heading) heading.tabIndex = -1;
+  (again ?? heading ?? panel.title).focus();
+  keep();
+}
+
+async function turn(panel, address, options = {}) {
+  try {
+    const response = await fetch(address, { headers: PARTIAL, ...options });
+    if (response.ok && new URL(response.url).pathname.startsWith("/m/ecrire/")) shown(panel, await parsed(response));
+    else regret(response.status === 404 ? "parti" : "panne");
+  } catch {
+    regret("reseau");
+  }
+}
+
+// ------------------------------------------------------------------ closed
+
+function remove(panel) {
+  const inside = panel.section.contains(document.activeElement);
+  panel.desk?.end();
+  panels.splice(panels.indexOf(panel), 1);
+  panel.section.remove();
+  if (inside) focusOut(panel);
+  fit(panels);
+  keep();
+  document.dispatchEvent(new CustomEvent("brouillons"));
+}
+
+// The draft is kept, and that is said; a letter that nobody touched leaves none. False: it could not be kept.
+async function close(panel) {
+  if (panel.desk?.saving.isDirty() && !(await panel.desk.saving.save())) {
+    toggle(panel, false);
+    return false;
+  }
+  remove(panel);
+  if (panel.draft) say(place.dataset.garde);
+  return true;
+}
+
+async function detach(panel) {
+  if (panel.desk?.saving.isDirty() && !(await panel.desk.saving.save())) return;
+  const address = panel.draft ? `/m/ecrire/${panel.draft}` : panel.origin;
+  window.open(address, "_blank", "popup,noopener,width=960,height=800");
+  remove(panel);
+}
+
+// ------------------------------------------------------------------ remembered by this tab
+
+function keep() {
+  if (restoring) return;
+  const lettres = panels.map(({ key, draft, origin, section }) => ({ key, draft, origin, state: section.dataset.etat ?? "" }));
+  try {
+    if (lettres.length) sessionStorage.setItem(KEY, JSON.stringify({ qui: place.dataset.qui, lettres }));
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // No storage: they are in the drafts.
+  }
+}
+
+export async function restore() {
+  let found = null;
+  try {
+    found = JSON.parse(sessionStorage.getItem(KEY));
+  } catch {
+    // Not ours.
+  }
+  if (found?.qui !== place.dataset.qui || restoring) return;
+  restoring = true;
+  for (const { key, draft, origin, state } of found.lettres.slice(0, MOST)) {
+    const address = new URL(draft ? `/m/ecrire/${draft}` : origin, location.href);
+    address.searchParams.set("cle", key);
+    await open(address.href, { quiet: true, state, origin });
+  }
+  restoring = false;
+  keep();
+}
+
+// ------------------------------------------------------------------ what people do
+
+const GESTURES = {
+  reduire: (panel) => toggle(panel),
+  agrandir: (panel) => grow(panel),
+  fenetre: detach,
+  fermer: close,
+};
+
+function listen(panel) {
+  const { section } = panel;
+  section.addEventListener("click", (event) => {
+    const gesture = event.target.closest("[data-geste]");
+    if (gesture && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      Promise.resolve(GESTURES[gesture.dataset.geste](panel)).then(() => {
+        fit(panels, panel);
+        keep();
+      });
+      return;
+    }
+    if (event.target.closest(".panneau-barre") && section.dataset.etat === "reduit") {
+      toggle(panel, false);
+      fit(panels, panel);
+      keep();
+    }
+    const link = event.target.closest("a[href^='/m/ecrire/']");
+    if (!link || !LETTER.test(link.pathname) || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    turn(panel, link.href);
+  });
+  // Pages about the letter, such as attachments of other messages: they stay in the panel.
+  section.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method === "dialog") return;
+    event.preventDefault();
+    const { method, action } = event.target;
+    const fields = new FormData(event.target, event.submitter);
+    if (method === "get") turn(panel, `${action}?${new URLSearchParams(fields)}`);
+    else turn(panel, action, { method: "POST", body: fields });
+  });
+  section.addEventListener("focusin", (event) => {
+    panel.last = event.target;
+  });
+  section.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || section.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    shrink(panel, true);
+    focusOut(panel);
+    keep();
+  });
+}
+
+// A departure that was announced here is called back into a panel.
+document.addEventListener("submit", async (event) => {
+  if (!event.target.closest?.("#dit [data-envoi]")) return;
+  event.preventDefault();
+  const body = new FormData(event.target, event.submitter);
+  try {
+    const response = await fetch(event.target.action, { method: "POST", headers: PARTIAL, body });
+    if (!response.ok) return void regret();
+    const page = await parsed(response);
+    event.target.closest("[data-envoi]").remove();
+    const { pathname } = new URL(response.url);
+    if (LETTER.test(pathname)) await put(page, { quiet: false, state: "", opener: null, origin: pathname });
+    else tell(page);
+  } catch {
+    regret("reseau");
+  }
+});
+
+walk(panels);
+keepFirst(() => panels.filter((one) => one.desk?.saving.isDirty()).map((one) => one.desk.saving));
+addEventListener("resize", () => fit(panels));
