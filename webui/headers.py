@@ -8,10 +8,6 @@ PAGE_POLICY = (
     "connect-src 'self'; frame-src 'self'; form-action 'self'; manifest-src 'self'; worker-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; report-uri /csp-rapport"
 )
-COMPOSE_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' blob:").replace(
-    "style-src 'self'", "style-src 'self'; style-src-attr 'unsafe-inline'"
-)
-"""Where letters are written: what is pasted into an editor brings its styles, and its pictures come from memory."""
 BODY_POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"

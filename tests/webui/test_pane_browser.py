@@ -145,8 +145,10 @@ def test_a_quick_answer_comes_back_to_the_same_list_and_message(pane: Watched) -
 
 
 def test_coming_back_from_a_letter_or_print_shows_what_was_open(pane: Watched) -> None:
+    """From the page of a letter, too: where letters open in panels its address leads there still."""
     page = pane.page
-    page.locator("#lecteur").get_by_role("link", name="Transférer", exact=True).first.click()
+    link = page.locator("#lecteur").get_by_role("link", name="Transférer", exact=True).first
+    page.goto(f"{page.url.partition('/m/')[0]}{link.get_attribute('href')}")
     expect(page.locator("#objet")).to_be_visible()
     page.go_back()
     expect(page.locator("#lecteur h2.sujet")).to_have_text(MEETING)

@@ -12,7 +12,6 @@ from mailserver.store import mailboxes, phrases
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.phrases import Model, Signature
 from mailserver.store.statements import Tx
-from webui import headers
 from webui.compose import identities, letters, quoting
 from webui.compose.identities import Identity
 from webui.compose.letters import Enclosed, Letter
@@ -126,7 +125,7 @@ async def answer(
         earliest=datetime.fromtimestamp(visit.now + 120, visit.language.zone).strftime("%Y-%m-%dT%H:%M"),
         options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
     )
-    return services.pages.answer(visit, "mail/compose.html", page, status, headers.COMPOSE_POLICY)
+    return services.pages.answer(visit, "mail/compose.html", page, status)
 
 
 async def _notices(services: Services, visit: Visit, letter: Letter, names: Sequence[Identity]) -> list[str]:

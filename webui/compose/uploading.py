@@ -25,16 +25,17 @@ MAX_CID = 200
 
 async def save(services: Services, visit: Visit) -> Response:
     """POST /ecrire/garder: the text as it is now; 409 with the other version when the draft moved meanwhile."""
-    letter = from_form(visit.form)
+    posted = from_form(visit.form)
+    letter = await writing.resumed(services, visit, posted)
     before = await enclosing.stored(services, visit, letter)
     try:
         if before is None:
             raise Refused(Reason.CONFLICT)
         before = enclosing.without(before, visit.form.text("retirer") or "none")
-        taken = await _taken(services, visit, letter)
+        taken = [] if posted.draft != letter.draft else await _taken(services, visit, letter)
         attachments = enclosing.pruned(letter, [*before, *taken])
         letter = await keep(services, visit, letter, attachments)
-        return _kept(visit, services, letter, attachments, taken=bool(taken))
+        return _kept(visit, services, letter, attachments, taken=visit.form.has("reprise"))
     except Refused as refusal:
         return await _refusal(services, visit, letter, refusal)
 
@@ -52,6 +53,7 @@ async def _taken(services: Services, visit: Visit, letter: Letter) -> list[Attac
 async def add(services: Services, visit: Visit) -> Response:
     """POST /ecrire/piece: one file more for the draft; with `cid`, a picture for its text."""
     wanted = Letter(draft=visit.form.number("brouillon"), key=visit.form.text("cle")[:64])
+    wanted = await writing.resumed(services, visit, wanted)
     content_id = "".join(char for char in visit.form.text("cid")[:MAX_CID] if char.isalnum() or char in "-.@")
     try:
         before = await kept(services, visit, wanted.draft) if wanted.draft else drafts.Kept(wanted, ())

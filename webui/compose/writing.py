@@ -143,6 +143,11 @@ async def other_version(services: Services, visit: Visit, letter: Letter) -> int
     return await services.store.read(webmail.version_of, visit.account_id, mine)
 
 
+async def resumed(services: Services, visit: Visit, letter: Letter) -> Letter:
+    """A letter whose form did not hear that it is a draft already: the page was left while that was answered."""
+    return letter if letter.draft else replace(letter, draft=await other_version(services, visit, letter))
+
+
 async def _conflict(services: Services, visit: Visit, letter: Letter) -> Response:
     """The draft was sent, replaced or removed elsewhere: what was typed here is kept beside it, and not sent."""
     other = await other_version(services, visit, letter)

@@ -3,8 +3,12 @@
 import DOMPurify from "dompurify";
 import Squire from "squire-rte";
 
+// A page's policy lets no style attribute be parsed; styles that a script sets are the script's. So the attribute travels
+// by another name, and becomes styles when the elements are there.
+const STYLE = "data-style";
+const TAGGED = /(<[a-z][^<>]*?[\s"'/])style(?=\s*=)/gi;
 const ALLOWED = { FORBID_TAGS: ["style", "script", "form", "input", "button", "svg", "math", "iframe", "object", "video", "audio"],
-  FORBID_ATTR: ["class", "id", "srcset", "background"], ADD_ATTR: ["data-cid"], ALLOW_DATA_ATTR: false, RETURN_DOM_FRAGMENT: true,
+  FORBID_ATTR: ["class", "id", "srcset", "background"], ADD_ATTR: ["data-cid", STYLE], ADD_URI_SAFE_ATTR: [STYLE], ALLOW_DATA_ATTR: false, RETURN_DOM_FRAGMENT: true,
   WHOLE_DOCUMENT: false };
 const TOGGLES = {
   gras: ["b", "bold", "removeBold"],
@@ -14,6 +18,29 @@ const TOGGLES = {
   numeros: ["ol", "makeOrderedList", "removeList"],
   cite: ["blockquote", "increaseQuoteLevel", "decreaseQuoteLevel"],
 };
+
+function hide(html) {
+  return html.replace(TAGGED, `$1${STYLE}`);
+}
+
+function dress(root) {
+  for (const one of root.querySelectorAll(`[${STYLE}]`)) {
+    one.style.cssText = one.getAttribute(STYLE);
+    one.removeAttribute(STYLE);
+  }
+}
+
+// As Squire would, which copies attributes one by one.
+const RENAMED = { STRONG: "b", EM: "i", INS: "u", STRIKE: "s" };
+
+function simplify(root) {
+  for (const one of root.querySelectorAll(Object.keys(RENAMED).join())) {
+    const same = document.createElement(RENAMED[one.tagName]);
+    same.style.cssText = one.style.cssText;
+    same.append(...one.childNodes);
+    one.replaceWith(same);
+  }
+}
 
 export function mount(desk, field, saving) {
   const { form, texts } = desk;
@@ -28,6 +55,13 @@ export function mount(desk, field, saving) {
   plain.before(bar, root);
   form.classList.add("avec-editeur");
   const editor = new Squire(root, { blockTag: "DIV", sanitizeToDOMFragment: clean });
+  // What is undone comes back as text: its styles as above, its pictures from the draft as it is now.
+  const raw = editor._setRawHTML.bind(editor);
+  editor._setRawHTML = (html) => {
+    raw(hide(html).replace(/\/ecrire\/\d+\/image\?cid=/g, `/ecrire/${desk.field("brouillon").value}/image?cid=`));
+    dress(root);
+    return editor;
+  };
   const marker = document.createElement("input");
   Object.assign(marker, { type: "hidden", name: "editeur", value: "1" });
   form.append(marker);
@@ -38,11 +72,13 @@ export function mount(desk, field, saving) {
   }
 
   function clean(html) {
-    const fragment = DOMPurify.sanitize(html, ALLOWED);
+    const fragment = DOMPurify.sanitize(hide(html), ALLOWED);
+    dress(fragment);
+    simplify(fragment);
     for (const image of fragment.querySelectorAll("img")) {
       const own = /\/ecrire\/\d+\/image\?cid=([^&"]+)/.exec(image.getAttribute("src") ?? "");
       if (own) image.dataset.cid = decodeURIComponent(own[1]);
-      else if (!image.dataset.cid || !image.src.startsWith("blob:")) image.remove();
+      else image.remove();
     }
     return fragment;
   }
@@ -50,8 +86,7 @@ export function mount(desk, field, saving) {
   // What the form posts: pictures by their names as parts.
   function write() {
     // In a document that loads nothing: no browser knows `cid:`.
-    const copy = document.implementation.createHTMLDocument("").body;
-    copy.innerHTML = root.innerHTML;
+    const copy = document.implementation.createHTMLDocument("").importNode(root, true);
     for (const image of copy.querySelectorAll("img[data-cid]")) {
       image.setAttribute("src", `cid:${image.dataset.cid}`);
       image.removeAttribute("data-cid");
@@ -64,8 +99,9 @@ export function mount(desk, field, saving) {
     const cid = `${crypto.randomUUID()}@editeur`;
     const text = await ask(texts.alt, "text", "");
     if (text === null || !(await saving.upload(file, cid))) return;
-    const image = editor.insertImage(URL.createObjectURL(file), { alt: text, "data-cid": cid });
-    image.dataset.cid = cid;
+    // The draft has it: there is no other way to show it under the page's policy.
+    const address = `${desk.base}/ecrire/${desk.field("brouillon").value}/image?cid=${encodeURIComponent(cid)}`;
+    editor.insertImage(address, { alt: text }).dataset.cid = cid;
     changed();
   }
 

@@ -105,9 +105,12 @@ function name(panel) {
 function note(panel) {
   panel.key = panel.desk.field("cle").value;
   panel.draft = panel.desk.field("brouillon").value;
-  if (!panel.draft) return;
-  panel.drafts.add(panel.draft);
-  panel.bar.querySelector("[data-geste=fenetre]").href = `/m/ecrire/${panel.draft}`;
+  if (panel.draft) panel.drafts.add(panel.draft);
+  panel.bar.querySelector("[data-geste=fenetre]").href = addressOf(panel);
+}
+
+function addressOf({ draft, origin }) {
+  return draft ? `/m/ecrire/${draft}` : origin;
 }
 
 // ------------------------------------------------------------------ what becomes of a letter here (see compose.js)
@@ -150,7 +153,7 @@ function shown(panel, page) {
   const again = before && document.getElementById(before);
   const heading = panel.section.querySelector(".panneau-corps h1");
   if (heading) heading.tabIndex = -1;
-  (again ?? heading ?? panel.title).focus();
+  (again || heading || panel.title).focus();
   keep();
 }
 
@@ -167,7 +170,8 @@ async function turn(panel, address, options = {}) {
 // ------------------------------------------------------------------ closed
 
 function remove(panel) {
-  const inside = panel.section.contains(document.activeElement);
+  // A button that was pressed and is not to be pressed twice has lost the focus.
+  const inside = document.activeElement === document.body || panel.section.contains(document.activeElement);
   panel.desk?.end();
   panels.splice(panels.indexOf(panel), 1);
   panel.section.remove();
@@ -190,8 +194,7 @@ async function close(panel) {
 
 async function detach(panel) {
   if (panel.desk?.saving.isDirty() && !(await panel.desk.saving.save())) return;
-  const address = panel.draft ? `/m/ecrire/${panel.draft}` : panel.origin;
-  window.open(address, "_blank", "popup,noopener,width=960,height=800");
+  window.open(addressOf(panel), "_blank", "popup,noopener,width=960,height=800");
   remove(panel);
 }
 
@@ -218,7 +221,7 @@ export async function restore() {
   if (found?.qui !== place.dataset.qui || restoring) return;
   restoring = true;
   for (const { key, draft, origin, state } of found.lettres.slice(0, MOST)) {
-    const address = new URL(draft ? `/m/ecrire/${draft}` : origin, location.href);
+    const address = new URL(addressOf({ draft, origin }), location.href);
     address.searchParams.set("cle", key);
     await open(address.href, { quiet: true, state, origin });
   }
@@ -267,7 +270,7 @@ function listen(panel) {
     else turn(panel, action, { method: "POST", body: fields });
   });
   section.addEventListener("focusin", (event) => {
-    panel.last = event.target;
+    if (!panel.bar.contains(event.target)) panel.last = event.target;
   });
   section.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented || section.querySelector("dialog[open]")) return;

@@ -10,6 +10,7 @@ export function keeping(desk) {
   let wait = 10_000;
   let timer = 0;
   let beaconed = "";
+  let hidden = -1; // what had changed when the page was last hidden: it is sent once
   let at = "";
 
   const place = () => `lettre ${desk.host.memory(desk)}`;
@@ -163,10 +164,13 @@ export function keeping(desk) {
     if (dirty && last && Date.now() - last > FIRST) save();
   });
   desk.listen(document, "visibilitychange", () => {
-    if (document.hidden && dirty && !desk.leaving) save({}, { keepalive: true });
+    if (!document.hidden || !dirty || desk.leaving || hidden === changes) return;
+    hidden = changes;
+    save({}, { keepalive: true });
   });
   desk.listen(window, "pagehide", () => {
-    if (!dirty || desk.leaving) return;
+    if (!dirty || desk.leaving || hidden === changes) return;
+    hidden = changes;
     beaconed = shown();
     navigator.sendBeacon(`${desk.base}/ecrire/garder`, desk.post.fields());
   });

@@ -52,7 +52,7 @@ export function fit(panels, latest = null) {
 function enter(panel) {
   const { section, last, title } = panel;
   if (section.dataset.etat === "reduit") panel.bar.querySelector("[data-geste=reduire]").focus();
-  else if (last?.isConnected && last.getClientRects().length && !panel.bar.contains(last)) last.focus();
+  else if (last?.isConnected && last.getClientRects().length) last.focus();
   else title.focus();
 }
 
