@@ -1,5 +1,6 @@
 """Notifications of the device: what they may say, who shows them, and when."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,7 +103,8 @@ def test_one_notification_for_all_tabs_of_a_browser(house: House, chromium: Brow
         page.get_by_label("Les montrer aussi sur l’écran").check()
         page.get_by_role("button", name="Enregistrer").click()
         expect(page.locator("#permission span")).to_have_text("Ce navigateur permet les notifications.")
-        page.goto(f"{house.url}/m/")
+        with page.expect_response(re.compile(r"/flux(\?|$)")):
+            page.goto(f"{house.url}/m/")
         until(page, "navigator.locks.query().then(one => one.held.some(lock => lock.name === 'flux'))")
         other = page.context.new_page()
         other.goto(f"{house.url}/m/")

@@ -59,7 +59,7 @@ def outside(names: Names, site: Website) -> Outside:
         trust=site.trust,
         may_dial=lambda address: address == "127.0.0.1" or is_public(address),
         ports=frozenset({443, site.port}),
-        seconds=2,
+        seconds=5,
     )
 
 
@@ -156,7 +156,7 @@ async def test_time_and_size_are_bounded(outside: Outside, site: Website) -> Non
     for path in ("/slow", "/big", "/packed", "/head", "/short", "/noise"):
         with pytest.raises(Unreachable):
             await outside.get(host + path)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 100
 
 
 async def test_an_answer_in_crumbs_is_not_picked_up(outside: Outside, site: Website) -> None:
