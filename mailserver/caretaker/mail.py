@@ -1,8 +1,9 @@
 """What time does to mail: what was put off comes back, muted conversations stay quiet."""
 
-from mailserver.store import later, muting
+from mailserver.store import later, muting, retention
 from mailserver.store.transactions import Store
 
+CLEAR_UNITS = 200
 WAKE_UNITS = 50
 """Units of one round: then the others have their turn."""
 
@@ -16,6 +17,14 @@ async def wake(store: Store) -> int:
             break
         total += done
     return total
+
+
+async def clear(store: Store) -> int:
+    """Remove what lies in a mailbox longer than its owner keeps messages there; how many units did something."""
+    for count in range(CLEAR_UNITS):
+        if not await store.write(retention.clear):
+            return count
+    return CLEAR_UNITS
 
 
 async def silence(store: Store) -> int:

@@ -113,9 +113,11 @@ class Caretaker:
         ending = await self._try("notices of lists that end", self._letters.endings)
         swept = await self._try("sweeping", self._sweep)
         await self._try("tombstones", self._forget)
+        cleared = await self._try("folders that are cleared", lambda: mail.clear(self._store))
         counted = await self._try("counters", self._count)
         forgotten = await self._try("traces", self._forget_traces)
         is_done = told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
+        is_done = is_done and cleared < mail.CLEAR_UNITS
         return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED
 
     async def _sweep(self) -> int:

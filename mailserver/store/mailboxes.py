@@ -16,6 +16,7 @@ from mailserver.store import collect
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
 from mailserver.store.schema.sharing import annotation, mailbox_right
+from mailserver.store.schema.webmail import retention
 from mailserver.store.statements import Statement, Tx
 from mailserver.unicode import normalize
 
@@ -195,7 +196,7 @@ def remove(tx: Tx, account_id: int, name: str) -> int:
     box = get(tx, account_id, name)
     box = lock(tx, account_id, box.id)
     collect.note(tx, select(message.c.content_id).where(message.c.mailbox_id == box.id))
-    for table in (message, expunged, keyword, mailbox_right, annotation):
+    for table in (message, expunged, keyword, mailbox_right, annotation, retention):
         tx.execute(delete(table).where(table.c.mailbox_id == box.id))
     tx.execute(delete(mailbox).where(mailbox.c.id == box.id))
     tx.changed(account_id, box.id)

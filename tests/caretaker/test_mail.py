@@ -3,8 +3,9 @@
 import asyncio
 
 from mailserver.identity import Principal
-from mailserver.store import later, mailboxes, messages, webmail
+from mailserver.store import later, mailboxes, messages, retention, webmail
 from mailserver.store.access import Viewer
+from mailserver.store.messages import NO_QUOTA
 from mailserver.store.transactions import Tx
 from mailserver.store.webmail import Chosen, handling
 from tests.caretaker.conftest import DAY, House, Worker
@@ -88,3 +89,47 @@ async def test_muted_conversations_stay_quiet(house: House) -> None:
     await house.round(5)
     assert await house.store.read(_subjects, person.account_id, "INBOX") == ["Bruit", "Musique"]
     assert await house.store.read(_subjects, person.account_id, "Archive") == ["Re: Bruit"]
+
+
+async def test_a_folder_is_cleared_of_what_lies_there_too_long(house: House) -> None:
+    """By the time it came into the folder; flagged messages stay; sessions hear of it; others' folders rest."""
+    person = await house.person()
+    await house.enter()
+    for number in range(4):
+        await house.deliver(person.address, MAIL % (b"N%d" % number, number, b""))
+    account = person.account_id
+    inbox = await house.store.read(mailboxes.get, account, "INBOX")
+    trash = await house.store.read(mailboxes.get, account, "Trash")
+    await house.store.write(messages.move, account, inbox.id, trash.id, [1, 2])
+    await house.store.write(messages.store_flags, account, trash.id, [2], "+", ("\\Flagged",))
+    await house.store.write(retention.keep, account, trash.id, 30)
+    await house.round(29 * DAY)
+    assert await house.store.read(_subjects, account, "Trash") == ["N0", "N1"]
+    await house.store.write(messages.move, account, inbox.id, trash.id, [3])
+    before = await house.store.read(mailboxes.get, account, "Trash")
+    await house.round(DAY + 3600)
+    assert await house.store.read(_subjects, account, "Trash") == ["N1", "N2"]
+    after = await house.store.read(mailboxes.get, account, "Trash")
+    assert (after.messages, after.octets < before.octets, after.modseq > before.modseq) == (2, True, True)
+    changed = await house.store.read(messages.changed_since, account, trash.id, before.modseq, before.uidnext)
+    assert list(changed.vanished) == [1]
+    assert await house.store.read(_subjects, account, "INBOX") == ["N3"]
+    await house.round(400 * DAY)
+    assert await house.store.read(_subjects, account, "Trash") == ["N1"]
+
+
+async def test_a_large_folder_is_cleared_unit_by_unit(house: House) -> None:
+    person = await house.person()
+    await house.enter()
+    await house.deliver(person.address, MAIL % (b"Beaucoup", 1, b""))
+    account = person.account_id
+    inbox = await house.store.read(mailboxes.get, account, "INBOX")
+    trash = await house.store.read(mailboxes.get, account, "Trash")
+    for _ in range(2 * retention.AT_ONCE + 10):
+        await house.store.write(messages.copy, account, inbox.id, trash.id, [1], NO_QUOTA)
+    await house.store.write(retention.keep, account, trash.id, 7)
+    house.clock.step(8 * DAY)
+    done = [await house.store.write(retention.clear) for _ in range(4)]
+    assert done == [retention.AT_ONCE, retention.AT_ONCE, 10, 0]
+    await house.store.write(mailboxes.remove, account, "Trash")
+    assert await house.store.read(retention.of, account) == {}

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from mailserver.identity import Principal
-from mailserver.store import access, audit, mailboxes, sessions
+from mailserver.store import access, audit, mailboxes, messages, retention, sessions
 from mailserver.store.access import Viewer
 from mailserver.store.audit import Action, Wanted
 from tests.webui.house import House, Visitor, mail
@@ -69,6 +69,35 @@ def test_everything_is_marked_read_or_removed(house: House, person: Principal, b
     assert house.box(person, "INBOX").messages == 3
     assert "3 messages effacés" in change(browser, inbox, faire="vider", confirme="1")
     assert house.box(person, "INBOX").messages == 0
+
+
+def test_how_long_messages_stay_is_chosen_and_confirmed(house: House, person: Principal, browser: Visitor) -> None:
+    house.deliver(person, mail("Ancien"))
+    trash = house.box(person, "Trash")
+    house.store.write_now(messages.move, person.account_id, house.box(person, "INBOX").id, trash.id, [1])
+    change(browser, trash, faire="conserver", jours="30")
+    assert house.store.read_now(retention.of, person.account_id) == {trash.id: 30}
+    assert "messages gardés 30 jours" in browser.get("/s/dossiers").text.replace("\u202f", " ").replace("\xa0", " ")
+    change(browser, trash, faire="conserver", jours="0")
+    assert house.store.read_now(retention.of, person.account_id) == {}
+    house.clock.ahead = 31 * 86400
+    try:
+        browser.log_in(person.login)
+        asked = change(browser, trash, faire="conserver", jours="30")
+        assert "effacer définitivement 1 message plus ancien" in asked
+        assert house.store.read_now(retention.of, person.account_id) == {}, "nothing before it was confirmed"
+        browser.post(f"/s/dossier/{trash.id}/modifier", {"faire": "conserver", "jours": "30", "confirme": "1"})
+        assert house.store.read_now(retention.of, person.account_id) == {trash.id: 30}
+    finally:
+        house.clock.ahead = 0
+    browser.log_in(person.login)
+    inbox = house.box(person, "INBOX")
+    assert "Conservation" not in browser.get(f"/s/dossier/{inbox.id}/modifier").text
+    for box, days in ((inbox, "30"), (trash, "31")):
+        browser.get(f"/s/dossier/{box.id}/modifier")
+        answer = browser.post(f"/s/dossier/{box.id}/modifier", {"faire": "conserver", "jours": days, "confirme": "1"})
+        assert answer.status_code in {400, 403, 422}
+    assert house.store.read_now(retention.of, person.account_id) == {trash.id: 30}
 
 
 @pytest.mark.parametrize("name", ["INBOX", "Drafts", "Sent", "Trash", "Junk", "Archive"])

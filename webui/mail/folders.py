@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.preferences import TAG_COLOURS
-from mailserver.store import access, mailboxes, messages, sessions, webmail
+from mailserver.store import access, mailboxes, messages, retention, sessions, webmail
 from mailserver.store.access import Viewer
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.transactions import Tx
@@ -43,6 +43,8 @@ class Row:
     """Programs that ask for subscribed folders show it."""
     shared: int
     """How many others have rights in it."""
+    kept: str
+    """How long messages stay; empty: for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,27 @@ class FolderPage:
     """Folders it can be moved into."""
     parent: int
     colours: tuple[tuple[str, str], ...]
+    keeping: "Keeping | None"
+    """None where messages always stay."""
     fault: str
     typed: str
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long messages stay."""
+
+    days: int
+    """0: for ever."""
+    choices: tuple[tuple[int, str], ...]
+    asked: int = 0
+    """Messages that go at once when this is confirmed."""
+
+
 async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /dossiers: the list."""
-    listed, followed, shared = await services.store.read(_listing, visit.account_id)
+    listed, followed, shared, kept = await services.store.read(_listing, visit.account_id)
+    named = dict(_times(visit))
     boxes = {box.id: box for box in listed}
     around = surround(visit, listed)
     rows = tuple(
@@ -76,6 +92,7 @@ async def show(services: Services, visit: Visit, fault: str = "", typed: str = "
             boxes[folder.id].octets,
             boxes[folder.id].name in followed,
             shared.get(folder.id, 0),
+            named.get(kept[folder.id], "") if folder.id in kept else "",
         )
         for folder in around.folders
         if folder.id in boxes
@@ -84,9 +101,9 @@ async def show(services: Services, visit: Visit, fault: str = "", typed: str = "
     return services.pages.answer(visit, "mail/folders.html", page, 422 if fault else 200)
 
 
-def _listing(tx: Tx, account_id: int) -> tuple[list[Mailbox], set[str], dict[int, int]]:
-    boxes = mailboxes.listing(tx, account_id)
-    return boxes, mailboxes.subscriptions(tx, account_id), access.shared_with(tx, account_id)
+def _listing(tx: Tx, account_id: int) -> tuple[list[Mailbox], set[str], dict[int, int], dict[int, int]]:
+    boxes, kept = mailboxes.listing(tx, account_id), retention.of(tx, account_id)
+    return boxes, mailboxes.subscriptions(tx, account_id), access.shared_with(tx, account_id), kept
 
 
 async def create(services: Services, visit: Visit) -> Response:
@@ -100,10 +117,12 @@ async def create(services: Services, visit: Visit) -> Response:
     return redirect(visit, f"{visit.base}/dossiers", **done("cree"))
 
 
-async def one(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
-    """GET /dossier/{box}/modifier: one folder."""
+async def one(
+    services: Services, visit: Visit, fault: str = "", typed: str = "", asked: tuple[int, int] | None = None
+) -> Response:
+    """GET /dossier/{box}/modifier: one folder. `asked`: days to be confirmed, and how many messages would go."""
     box_id = int(visit.request.path_params["box"])
-    boxes, followed, _ = await services.store.read(_listing, visit.account_id)
+    boxes, followed, _, kept = await services.store.read(_listing, visit.account_id)
     box = webmail.pick(boxes, box_id)
     around = surround(visit, boxes, box_id)
     folder = around.folder(box_id)
@@ -126,6 +145,7 @@ async def one(services: Services, visit: Visit, fault: str = "", typed: str = ""
         places,
         next((other for other, name in names.items() if name == above), 0) if above else 0,
         colours(visit),
+        _keeping(visit, asked or (kept.get(box_id, 0), 0)) if retention.may_end(box) else None,
         fault,
         typed or folder.title,
     )
@@ -166,6 +186,8 @@ async def change(services: Services, visit: Visit) -> Response:
             return await _mark_read(services, visit, box)
         case "garder":
             return await _keep(services, visit, box)
+        case "conserver":
+            return await _retain(services, visit, box)
         case "renommer" | "supprimer":
             raise Refused(Reason.CANNOT)
     raise BadSyntax("No such action")
@@ -227,6 +249,34 @@ def _settle(tx: Tx, account_id: int, box: Mailbox, followed: bool, colour: str) 
     others = tuple(pair for pair in kept if pair[0] != box.id and pair[0] in there)
     chosen = ((box.id, colour),) if colour in TAG_COLOURS else ()
     sessions.revise_preferences(tx, account_id, {"colours": (*others, *chosen)})
+
+
+def _keeping(visit: Visit, asked: tuple[int, int]) -> Keeping:
+    return Keeping(asked[0], _times(visit), asked[1])
+
+
+def _times(visit: Visit) -> tuple[tuple[int, str], ...]:
+    """How long messages may be kept, with names."""
+    ngettext = visit.language.texts.ngettext
+    named = []
+    for days in retention.DAYS:
+        if days < 365:
+            text, count = ngettext("%(n)s jour", "%(n)s jours", days), days
+        else:
+            text, count = ngettext("%(n)s an", "%(n)s ans", days // 365), days // 365
+        named.append((days, text % {"n": count}))
+    return ((0, visit._("toujours")), *named)
+
+
+async def _retain(services: Services, visit: Visit, box: Mailbox) -> Response:
+    """How long messages stay; what is older already goes only when that was confirmed."""
+    days = visit.form.number("jours")
+    older = await services.store.read(retention.older, box.id, days) if days else 0
+    if older and not visit.form.has("confirme"):
+        fault = visit._("Rien n’est encore changé : confirmez l’effacement des messages plus anciens.")
+        return await one(services, visit, fault, asked=(days, older))
+    await services.store.write(retention.keep, visit.account_id, box.id, days)
+    return redirect(visit, f"{visit.base}/dossier/{box.id}/modifier", **done("reglages"))
 
 
 async def _below(services: Services, visit: Visit, parent_id: int, title: str) -> str:

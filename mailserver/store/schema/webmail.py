@@ -1,6 +1,6 @@
 """What people put off, and the conversations they do not want to hear of any more."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table
 
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.mail import Identity
@@ -19,6 +19,18 @@ snoozed = Table(
 """A message that waits in the mailbox `place_id` and goes back to `origin_id` when its time has come."""
 Index("ix_snoozed_until", snoozed.c.until)
 Index("ix_snoozed_account_id", snoozed.c.account_id)
+
+retention = Table(
+    "retention",
+    metadata,
+    Column("mailbox_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("looked", BigInteger, nullable=False),
+)
+"""Mailboxes whose messages are kept so many days only. `looked`: when the caretaker last cleared it."""
+Index("ix_retention_looked", retention.c.looked)
+Index("ix_retention_account_id", retention.c.account_id)
 
 muted = Table(
     "muted",
