@@ -27,6 +27,7 @@ from mailserver.store.schema.rosters import (
     personal_list_member,
 )
 from mailserver.store.schema.sharing import annotation, mailbox_act, mailbox_right
+from mailserver.store.schema.webmail import retention
 from mailserver.store.schema.writing import outbox
 from mailserver.store.statements import Tx
 
@@ -103,7 +104,7 @@ def _tombstones(tx: Tx, account_id: int) -> bool:
 
 def _mailboxes(tx: Tx, account_id: int) -> bool:
     boxes = select(mailbox.c.id).where(mailbox.c.account_id == account_id)
-    for table in (keyword, mailbox_right, annotation):
+    for table in (keyword, mailbox_right, annotation, retention):
         tx.execute(delete(table).where(table.c.mailbox_id.in_(boxes)))
     tx.execute(delete(mailbox_act).where(mailbox_act.c.owner_id == account_id))
     removed = tx.execute(delete(mailbox).where(mailbox.c.account_id == account_id)).rowcount

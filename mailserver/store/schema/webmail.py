@@ -23,7 +23,7 @@ Index("ix_snoozed_account_id", snoozed.c.account_id)
 retention = Table(
     "retention",
     metadata,
-    Column("mailbox_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("mailbox_id", BigInteger, ForeignKey("mailbox.id"), primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
     Column("days", Integer, nullable=False),
     Column("looked", BigInteger, nullable=False),
