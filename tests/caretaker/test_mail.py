@@ -112,7 +112,7 @@ async def test_a_folder_is_cleared_of_what_lies_there_too_long(house: House) -> 
     after = await house.store.read(mailboxes.get, account, "Trash")
     assert (after.messages, after.octets < before.octets, after.modseq > before.modseq) == (2, True, True)
     changed = await house.store.read(messages.changed_since, account, trash.id, before.modseq, before.uidnext)
-    assert list(changed.vanished) == [1]
+    assert changed.vanished == [1]
     assert await house.store.read(_subjects, account, "INBOX") == ["N3"]
     await house.round(400 * DAY)
     assert await house.store.read(_subjects, account, "Trash") == ["N1"]
