@@ -79,6 +79,8 @@ def test_every_screen_is_accessible(house: House, chromium: Browser, busy: Princ
         log_in(page, house, busy.login, "complet")
         for view in ("semaine", "jour", "mois", "liste"):
             page.goto(f"{house.url}/agenda/{view}/{MONDAY}")
+            if view in ("semaine", "liste"):  # short ones, too
+                expect(page.get_by_role("link", name="Rendez-vous parent")).to_be_visible()
             check(watched, f"agenda-{view}-{size}-light")
             if view in ("semaine", "mois"):
                 page.emulate_media(color_scheme="dark")
