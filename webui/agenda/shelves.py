@@ -87,13 +87,16 @@ def arranged(
         owner = principal.name if principal is not None else reach.owner
         letter = _letter(owner + name, taken)
         taken.add(letter)
+        colour = nearest(reach.colour or held.props.get(COLOUR, ""))
+        if reach.owner and not reach.colour:
+            colour = _apart_from(colour, [shelf.colour for shelf in shelves])
         takes = held.components
         shelves.append(
             Shelf(
                 held.id,
                 reach.name,
                 name,
-                nearest(reach.colour or held.props.get(COLOUR, "")),
+                colour,
                 letter,
                 held.id not in hidden,
                 not takes or EVENTS in takes,
@@ -108,6 +111,12 @@ def arranged(
             )
         )
     return tuple(shelves)
+
+
+def _apart_from(colour: str, others: Sequence[str]) -> str:
+    """A colour of the palette that the agendas before do not have, if there is one: nobody chose it for this reader."""
+    free = [name for name, _ in PALETTE if name not in others]
+    return colour if colour in free or not free else free[0]
 
 
 def addresses_of(principal: Principal | None) -> tuple[str, ...]:
