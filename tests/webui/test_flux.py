@@ -15,7 +15,7 @@ import pytest
 from starlette.responses import StreamingResponse
 
 from mailserver.identity import Principal
-from mailserver.store import access, sessions
+from mailserver.store import access, mailboxes, messages, sessions
 from mailserver.store.access import Viewer
 from mailserver.store.audit import Origin
 from tests.waiting import PATIENCE, until
@@ -101,6 +101,21 @@ def test_a_stream_tells_what_moves_and_nothing_twice(house: House, person: Princ
         assert stream.next()["data"][inbox]["n"] == 2  # what came in between
 
 
+def test_a_stream_tells_that_folders_came_went_or_were_renamed(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    account = person.account_id
+    with listening(browser) as stream:
+        stream.next()
+        made = house.store.write_now(mailboxes.create, account, "Voyage")
+        assert (stream.next()["event"], list(stream.next()["data"])) == ("places", [str(made.id)])
+        house.store.write_now(messages.rename, account, "Voyage", "Voyages")
+        assert stream.next()["event"] == "places"
+        house.store.write_now(mailboxes.remove, account, "Voyages")
+        assert stream.next()["event"] == "places"
+        assert stream.is_silent()
+
+
 def test_a_stream_is_its_owner_s(house: House, browser: Visitor, person: Principal, emma: Principal) -> None:
     with listening(browser) as stream:
         stream.next()
@@ -134,6 +149,7 @@ def test_a_stream_tells_of_mailboxes_that_others_share(
         assert stream.next()["data"][str(inbox)]["n"] == before + 1
         share("")
         house.deliver(person, mail("Pour elle"))
+        assert stream.next()["event"] == "places"
         assert str(inbox) not in stream.next()["data"]
         house.deliver(marc, mail("Pour lui"))
         assert stream.is_silent(flux.OTHERS_SECONDS + 0.6)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mailserver.identity import Principal
-from mailserver.store import messages, sessions
+from mailserver.store import mailboxes, messages, sessions
 from tests.webui.browser import Watched, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
 
@@ -262,6 +262,25 @@ def test_phones_show_many_messages_and_one_pane(house: House, chromium: Browser,
         assert sum(end <= rail for end in ends) >= 11
         page.click(item(page, "Suite 19"))
         expect(page.locator("h1.sujet")).to_have_text("Suite 19")
+
+
+def test_folders_that_others_make_are_in_the_column_at_once(house: House, chromium: Browser, person: Principal) -> None:
+    """In every tab of the browser, and what had the focus keeps it."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        enter(page, house, person)
+        other = page.context.new_page()
+        other.goto(page.url)
+        page.locator(".volet").get_by_role("link", name="Envoyés").focus()
+        house.store.write_now(mailboxes.create, person.account_id, "Voyage à Rome")
+        for tab in (page, other):
+            expect(tab.locator(".volet").get_by_role("link", name="Voyage à Rome")).to_be_visible()
+        expect(page.locator(".volet").get_by_role("link", name="Envoyés")).to_be_focused()
+        expect(page.locator(".volet a[aria-current]")).to_contain_text("Boîte de réception")
+        house.store.write_now(mailboxes.remove, person.account_id, "Voyage à Rome")
+        for tab in (page, other):
+            expect(tab.locator(".volet").get_by_role("link", name="Voyage à Rome")).to_have_count(0)
+        assert watched.complaints == []
 
 
 def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Principal) -> None:

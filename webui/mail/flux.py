@@ -2,8 +2,9 @@
 
 A stream carries no mail: only how many messages each folder shows as new, and its next UID. Its first event is all of
 that, unless the browser has seen just this state (`Last-Event-ID`); then come the folders that moved, also those that
-others share; who has reached a mailbox since is told with the next sign of life. Streams are few:
-one a browser (the pages see to that), `PER_ACCOUNT` an account, a part of the connections in all.
+others share, and that folders came, went or were renamed, for which the browser asks for their column anew; who has
+reached a mailbox since is told with the next sign of life. Streams are few: one a browser (the pages see to that),
+`PER_ACCOUNT` an account, a part of the connections in all.
 """
 
 import asyncio
@@ -51,6 +52,8 @@ class _Told:
     name: str
     shared: frozenset[int] = frozenset()
     """Those of them that are of others."""
+    places: frozenset[tuple[int, str]] = frozenset()
+    """Every folder with its name."""
 
 
 class Flux:
@@ -113,6 +116,8 @@ class Flux:
                 if watched.only(told.shared):
                     moved.set()  # what happened there between the two lines is not lost
                 news = {id_: box for id_, box in told.boxes.items() if known.boxes.get(id_) != box}
+                if known.places and told.places != known.places:
+                    yield _event("places", {}, told.name)
                 if told.name != known.name and news:
                     yield _event("dossiers", news, told.name)
                 known = told
@@ -183,7 +188,8 @@ async def _look(services: Services, visit: Visit) -> _Told:
         shown[str(box.id)] = {"n": folder.count, "t": folder.counted, "u": box.uidnext}
     text = json.dumps(shown, sort_keys=True)
     name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    return _Told(shown, name, frozenset(box.id for box in others))
+    places = frozenset((box.id, box.name) for box in (*own, *others))
+    return _Told(shown, name, frozenset(box.id for box in others), places)
 
 
 async def _is_open(services: Services, visit: Visit) -> bool:

@@ -1,10 +1,12 @@
 // News of the folders: one stream for all tabs of a browser. A lock elects the tab that listens; a channel tells the
 // others. Where there are no locks, or no stream is to be had, visible tabs ask once a minute.
 
+import { renew } from "./column.js";
 import { arrivals, note } from "./desktop.js";
 import { say, texts } from "./said.js";
 
 const POLL_MS = 60000;
+const PLACES = "places";
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("courrier") : null;
 let polling = 0;
 let source = null;
@@ -64,6 +66,10 @@ function listen() {
       if (texts.bureau) arrivals(boxes);
       tell(boxes);
     });
+    source.addEventListener(PLACES, () => {
+      renew();
+      channel?.postMessage(PLACES);
+    });
     source.addEventListener("session", () => {
       source.close();
       say(texts.session);
@@ -88,6 +94,10 @@ function begin() {
 }
 
 channel?.addEventListener("message", (event) => {
+  if (event.data === PLACES) {
+    renew();
+    return;
+  }
   note(event.data);
   show(event.data);
 });
