@@ -276,6 +276,62 @@ def test_script_keeps_one_draft_and_hears_of_others(house: House, person: Princi
     assert part(house.octets(person, "Drafts"), "text/plain").strip() == "deux"
 
 
+def test_form_that_did_not_hear_of_its_draft_goes_on_with_it(house: House, person: Principal, browser: Visitor) -> None:
+    """The page was left while the first save was answered: no second draft, no file twice."""
+    source = house.deliver(person, formatted())
+    browser.get(f"/m/ecrire?transferer={source}")
+    data = form(browser, objet="Quitté", reprise=re.findall(r'name="reprise" value="([^"]+)"', browser.text)[0])
+    first = kept(browser, **{**data, "texte": "un"}).json()
+    assert first["repris"]
+    again = kept(browser, **{**data, "texte": "un, deux"}).json()
+    assert again["repris"]
+    assert len(first["pieces"]) == len(again["pieces"]) == 1
+    assert house.subjects(person, "Drafts") == ["Quitté"]
+    assert part(house.octets(person, "Drafts"), "text/plain").strip() == "un, deux"
+    file = [("piece", ("a.txt", b"un", "text/plain"))]
+    assert len(kept(browser, "piece", file, cle=data["cle"]).json()["pieces"]) == 2
+    assert house.subjects(person, "Drafts") == ["Quitté"]
+
+
+def test_files_passed_on_that_are_too_many_stay_with_the_form(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    """The text is kept without them; sending says why."""
+    source = house.deliver(person, formatted())
+    browser.get(f"/m/ecrire?transferer={source}")
+    data = form(browser, reprise=re.findall(r'name="reprise" value="([^"]+)"', browser.text)[0])
+    room = int((house.settings.limits.message_size - 512 * 1024) / 1.37)
+    file = [("piece", ("a.bin", b"x" * room, "x/y"))]
+    full = kept(browser, "piece", file, cle=data["cle"]).json()
+    answer = kept(browser, **{**data, "texte": "gardé", "brouillon": str(full["brouillon"])})
+    assert answer.status_code == 200
+    assert not answer.json()["repris"]
+    assert [one["nom"] for one in answer.json()["pieces"]] == ["a.bin"]
+    again = {**data, "texte": "gardé", "brouillon": str(answer.json()["brouillon"]), "faire": "envoyer"}
+    assert browser.post("/m/ecrire", again).status_code == 413
+
+
+def test_letter_is_found_by_its_key(house: House, person: Principal, browser: Visitor) -> None:
+    """By our script alone: what a link says is not the name by which a letter is sent."""
+    browser.get("/m/ecrire")
+    data = form(browser, objet="Retrouvé", texte="un")
+    first = kept(browser, **data).json()
+    last = kept(browser, **{**data, "texte": "deux", "brouillon": str(first["brouillon"])}).json()
+    partial = {"HX-Request-Type": "partial"}
+    assert browser.get(f"/m/ecrire/{first['brouillon']}").status_code == 404
+    browser.get(f"/m/ecrire/{first['brouillon']}?cle={data['cle']}", headers=partial)
+    assert form(browser)["brouillon"] == str(last["brouillon"])
+    assert "<h1>" not in browser.text
+    assert "panneau-barre" in browser.text
+    browser.get(f"/m/ecrire?cle={data['cle']}", headers=partial)
+    assert form(browser)["texte"].strip() == "deux"
+    browser.get("/m/ecrire?cle=choisie", headers=partial)
+    assert browser.field("cle") == "choisie"
+    browser.get("/m/ecrire?cle=choisie")
+    assert browser.field("cle") != "choisie"
+    assert "panneau-barre" not in browser.text
+
+
 def test_script_sends_one_file_a_request(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
     browser.get("/m/ecrire")
     data = form(browser)

@@ -445,6 +445,35 @@ def test_password_is_asked_over_the_panels(house: House, watched: Watched, perso
     assert house.subjects(lise, "INBOX")[-2:] == ["Longue 1", "Longue 0"]
 
 
+def test_session_that_is_about_to_end_is_said_above_a_folded_panel(
+    house: House, watched: Watched, person: Principal
+) -> None:
+    page = watched.page
+    letter = write(page)
+    letter.get_by_role("button", name="Réduire").click()
+    left = page.evaluate("fetch('/session/etat').then((one) => one.json()).then((one) => one.reste)")
+    house.clock.ahead += left - 60
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(letter.get_by_role("alert")).to_contain_text("se termine dans moins de deux minutes")
+    watched.picture("panneau-bientot")
+    letter.get_by_role("button", name="Rester connecté").click()
+    expect(letter.get_by_role("alert")).to_have_count(0)
+    assert page.evaluate("fetch('/session/etat').then((one) => one.json()).then((one) => one.reste)") > 120
+
+
+def test_same_answer_opens_once(house: House, watched: Watched, person: Principal) -> None:
+    page = watched.page
+    page.click(".courriels a:has-text('Sujet 2')")
+    page.locator("#lecteur").get_by_role("link", name="Répondre", exact=True).first.click()
+    letter = panel(page, "Re: Sujet 2")
+    field(letter, "texte").fill("Douze.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    expect(field(letter, "texte")).to_have_value("Douze.")
+    expect(field(letter, "texte")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(1)
+
+
 def test_files_of_another_message(house: House, watched: Watched, person: Principal) -> None:
     """The page that offers them stays in the panel."""
     house.deliver(person, with_file())

@@ -3,6 +3,7 @@
 Answers are JSON. The form without its script does the same by its buttons.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from starlette.responses import JSONResponse, Response
@@ -27,27 +28,30 @@ async def save(services: Services, visit: Visit) -> Response:
     """POST /ecrire/garder: the text as it is now; 409 with the other version when the draft moved meanwhile."""
     posted = from_form(visit.form)
     letter = await writing.resumed(services, visit, posted)
+    again = letter.draft != posted.draft
     before = await enclosing.stored(services, visit, letter)
     try:
         if before is None:
             raise Refused(Reason.CONFLICT)
         before = enclosing.without(before, visit.form.text("retirer") or "none")
-        taken = [] if posted.draft != letter.draft else await _taken(services, visit, letter)
+        again = again and bool(before)  # by the form that did not hear of it
+        taken = [] if again else await _taken(services, visit, letter, before)
         attachments = enclosing.pruned(letter, [*before, *taken])
         letter = await keep(services, visit, letter, attachments)
-        return _kept(visit, services, letter, attachments, taken=visit.form.has("reprise"))
+        return _kept(visit, services, letter, attachments, taken=again or bool(taken))
     except Refused as refusal:
         return await _refusal(services, visit, letter, refusal)
 
 
-async def _taken(services: Services, visit: Visit, letter: Letter) -> list[Attachment]:
+async def _taken(services: Services, visit: Visit, letter: Letter, before: Sequence[Attachment]) -> list[Attachment]:
     """Files ticked of a message that is passed on: from the first save on they are the draft's, which opens again
-    without the message. What is not to be had, or too much, the form says when it is sent."""
+    without the message. What is not to be had, or too much, stays with the form, which says so when it is sent."""
     try:
         taken = await enclosing.added(services, visit, letter)
     except Refused:
         return []
-    return taken if sum(len(one.octets) for one in taken) <= services.attachment_octets else []
+    size = sum(len(one.octets) for one in (*before, *taken))
+    return taken if size <= services.attachment_octets else []
 
 
 async def add(services: Services, visit: Visit) -> Response:

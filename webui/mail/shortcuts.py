@@ -53,6 +53,7 @@ def _groups(visit: Visit) -> tuple[tuple[str, tuple[Key, ...]], ...]:
                 Key("g a", _("Agenda")),
                 Key("g c", _("Contacts")),
                 Key("F6", _("Aller de la liste aux messages en cours d’écriture, et revenir")),
+                Key(_("Échap"), _("Réduire le message en cours d’écriture, sans rien perdre")),
                 Key("?", _("Cette page")),
             ),
         ),

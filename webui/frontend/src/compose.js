@@ -3,8 +3,8 @@
 //
 // `begin` takes a form where it stands, its host: the page below, or one of the panels (panels.js). A host has `root`, where
 // the form's ids are found, each ending in `suffix`; `headers` of its requests; and what becomes of a letter there:
-// `memory` (under which name the tab remembers its text), `kept` (as which draft), `show` (another address), `go` (what was
-// done led elsewhere), `put` (the form again, with what is wrong; false where there is none).
+// `memory` (under which name the tab remembers its text), `kept` (as which draft), `show` (another address), `warn` (a
+// notice above it), `go` (what was done led elsewhere), `put` (the form again, with what is wrong; false: there is none).
 
 import { guard } from "./compose/session.js";
 import { keeping } from "./compose/saving.js";
@@ -78,6 +78,9 @@ const page = {
   },
   show(address) {
     location.assign(address);
+  },
+  warn(box) {
+    current.form.before(box);
   },
   go(response) {
     location.assign(response.url + (response.url.includes("/ecrire/") ? "" : "#annonce"));

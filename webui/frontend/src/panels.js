@@ -1,6 +1,7 @@
 // Letters in panels over the page, several at once, each with a form of its own (compose.js). Panels stand outside of what
 // is replaced on the page; a page that follows opens them again, from the drafts that this tab remembers.
 
+import { away } from "./core/away.js";
 import { PARTIAL, parsed, rename, styles } from "./panels/fragment.js";
 import { keepFirst } from "./panels/leaving.js";
 import { regret, say, tell } from "./panels/said.js";
@@ -20,17 +21,24 @@ let restoring = false;
 // Open the letter of an address. `quiet`: it was open on the page before, and takes no focus.
 export async function open(address, { opener = null, quiet = false, state = "", origin = address } = {}) {
   const draft = new URL(address, location.href).pathname.split("/")[3];
-  const already = panels.find((one) => draft && one.drafts.has(draft));
-  if (already) return toggle(already, false);
+  const already = panels.find((one) => (draft ? one.drafts.has(draft) : address.includes("?") && one.origin === address));
+  if (already) {
+    toggle(already, false);
+    fit(panels, already);
+    return keep();
+  }
   if (asked.has(address)) return;
   asked.add(address);
+  let response = null;
   try {
-    const response = await get(address);
+    response = await get(address);
     const page = response.ok && (await parsed(response));
     if (page && page.querySelector(".panneau-barre")) await put(page, { opener, quiet, state, origin });
-    else if (!quiet) location.assign(address);
+    else if (!quiet) away(() => location.assign(address));
   } catch {
-    if (!quiet) regret("reseau");
+    // The server was reached, but not what panels are made of: the page says more.
+    if (response && !quiet) away(() => location.assign(address));
+    else if (!quiet) regret("reseau");
   } finally {
     asked.delete(address);
   }
@@ -126,6 +134,7 @@ function hosting(panel) {
       keep();
     },
     show: (address) => turn(panel, address),
+    warn: (box) => panel.bar.after(box),
     async go(response) {
       const page = await parsed(response);
       if (new URL(response.url).pathname.startsWith("/m/ecrire/")) return shown(panel, page);

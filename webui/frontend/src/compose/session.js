@@ -90,7 +90,7 @@ export function guard(desk) {
       box.remove();
     });
     box.append(text, more);
-    desk.form.before(box);
+    desk.host.warn(box);
   }
   const timer = setInterval(look, LOOK);
   desk.life.signal.addEventListener("abort", () => clearInterval(timer));

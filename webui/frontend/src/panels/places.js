@@ -1,8 +1,9 @@
 // Where panels are: side by side at the lower right as far as they fit, the others as their title bars; one at a time large.
 
-const WIDTH = 556;
-const NARROW = 960;
-const RAIL = 76;
+// In the page's own measure (panels.css): of an open panel with its gap, and of the rail beside all.
+const WIDTH = 34.75;
+const RAIL = 5.75;
+const narrow = matchMedia("(max-width: 59.99rem)");
 let clock = 0;
 
 function set(panel, state) {
@@ -43,7 +44,8 @@ export function fit(panels, latest = null) {
   if (latest && latest.section.dataset.etat !== "reduit") latest.used = ++clock;
   const open = panels.filter((one) => one.section.dataset.etat !== "reduit").sort((a, b) => b.used - a.used);
   const large = open.some((one) => one.section.dataset.etat === "grand");
-  const room = large || innerWidth < NARROW ? 1 : Math.max(1, Math.floor((innerWidth - RAIL) / WIDTH));
+  const wide = innerWidth / parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const room = large || narrow.matches ? 1 : Math.max(1, Math.floor((wide - RAIL) / WIDTH));
   for (const one of open.slice(room)) shrink(one, true);
 }
 
