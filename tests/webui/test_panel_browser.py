@@ -119,7 +119,11 @@ def test_by_keyboard_alone(house: House, watched: Watched, person: Principal, li
     letter = panel(page, "Nouveau message")
     expect(letter.get_by_role("combobox", name="À", exact=True)).to_be_focused()
     page.keyboard.type(f"{lise.login},")
-    for _ in range(3):
+    press("Tab")
+    expect(letter.get_by_role("button", name="Cc, Cci")).to_be_focused()
+    press("Enter")
+    expect(letter.get_by_role("combobox", name="Cc", exact=True)).to_be_focused()
+    for _ in range(2):
         press("Tab")
     expect(field(letter, "objet")).to_be_focused()
     page.keyboard.type("Au clavier")

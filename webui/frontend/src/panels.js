@@ -245,6 +245,10 @@ const GESTURES = {
   agrandir: (panel) => grow(panel),
   fenetre: detach,
   fermer: close,
+  copies(panel) {
+    panel.section.querySelector(".copies").remove();
+    panel.section.querySelector(`[id="cc${panel.suffix}"]`).focus();
+  },
 };
 
 function listen(panel) {
