@@ -20,8 +20,10 @@ from mailserver.store.statements import Row, Statement, Tx
 
 MAX_GRANTS = 200
 """People one collection is shared with."""
-MAX_RECEIVED = 500
-"""Collections shared with one person: a client asks for each of them."""
+MAX_RECEIVED = 150
+"""Collections shared with one person: a client asks for each of them, and a form of the web names them all."""
+MAX_FROM_ONE = 20
+"""The same of one owner: nobody fills somebody else's home."""
 SEPARATOR: Final = "~"
 """Between the owner's identifier and a collection's name in the address others know it by."""
 SHAREABLE: Final = frozenset({agendas.CALENDAR, agendas.ADDRESS_BOOK})
@@ -140,7 +142,7 @@ def grant(tx: Tx, account_id: int, collection_id: int, grantee_id: int, role: Ro
     if before is not None:
         tx.execute(update(collection_grant).where(here).values(role=role.value))
     else:
-        _check_room(tx, collection_id, grantee_id)
+        _check_room(tx, held, grantee_id)
         values = {"collection_id": collection_id, "account_id": grantee_id, "role": role.value, "granted": tx.now}
         tx.execute(insert(collection_grant), values)
     _told(tx, held, grantee_id, origin, role.value)
@@ -179,14 +181,19 @@ def _reach(row: Row) -> Reach:
     return Reach(agendas.collection_of(row), login, Role(role), colour)
 
 
-def _check_room(tx: Tx, collection_id: int, grantee_id: int) -> None:
+def _check_room(tx: Tx, held: Collection, grantee_id: int) -> None:
     """Raises Refused(INVALID | LIMIT)."""
     if tx.execute(select(account.c.id).where(account.c.id == grantee_id)).scalar() is None:
         raise Refused(Reason.INVALID, "No such account")
     given = select(func.count()).select_from(collection_grant)
-    shared = tx.execute(given.where(collection_grant.c.collection_id == collection_id)).scalar_one()
-    taken = tx.execute(given.where(collection_grant.c.account_id == grantee_id)).scalar_one()
-    if shared >= MAX_GRANTS or taken >= MAX_RECEIVED:
+    theirs = collection_grant.c.account_id == grantee_id
+    owned = select(collection.c.id).where(collection.c.account_id == held.account_id)
+    full = (
+        (collection_grant.c.collection_id == held.id, MAX_GRANTS),
+        (theirs, MAX_RECEIVED),
+        (theirs & collection_grant.c.collection_id.in_(owned), MAX_FROM_ONE),
+    )
+    if any(tx.execute(given.where(which)).scalar_one() >= most for which, most in full):
         raise Refused(Reason.LIMIT, "Shared with too many, or too much shared with this person")
 
 

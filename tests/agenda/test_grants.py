@@ -151,9 +151,12 @@ def test_bounds_of_grants(
     store.write_now(agenda_grants.grant, emilie, agenda.id, marc, Role.READ, ORIGIN)
     assert refusal(store, agenda_grants.grant, emilie, agenda.id, zoe, Role.READ, ORIGIN) is Reason.LIMIT
     store.write_now(agenda_grants.grant, emilie, agenda.id, marc, Role.WRITE, ORIGIN)  # who has it already, has it
-    monkeypatch.setattr(agenda_grants, "MAX_RECEIVED", 1)
     other = named(store, emilie, "contacts").id
-    assert refusal(store, agenda_grants.grant, emilie, other, marc, Role.READ, ORIGIN) is Reason.LIMIT
+    for bound in ("MAX_RECEIVED", "MAX_FROM_ONE"):
+        with monkeypatch.context() as patch:
+            patch.setattr(agenda_grants, bound, 1)
+            assert refusal(store, agenda_grants.grant, emilie, other, marc, Role.READ, ORIGIN) is Reason.LIMIT
+    store.write_now(agenda_grants.grant, emilie, other, marc, Role.READ, ORIGIN)
 
 
 @pytest.mark.parametrize("kind", ["PRIVATE", "CONFIDENTIAL", "private", "X-SECRET"])

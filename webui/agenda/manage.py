@@ -176,7 +176,7 @@ async def display(services: Services, visit: Visit) -> Response:
     changes: dict[str, object] = {}
     if form.has("choix"):
         place = await keeping.desk(services, visit)
-        ticked = set(form.numbers("montrer", agendas.MAX_COLLECTIONS))
+        ticked = set(form.numbers("montrer", agendas.MAX_COLLECTIONS + agenda_grants.MAX_RECEIVED))
         hidden = [str(shelf.id) for shelf in place.shelves if shelf.events and shelf.id not in ticked]
         changes["hidden_agendas"] = ",".join(hidden)
     else:

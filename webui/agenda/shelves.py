@@ -3,7 +3,7 @@
 import colorsys
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mailserver.identity import Principal
@@ -76,41 +76,39 @@ def arranged(
     `owners`: people by identifier; `counts`: with how many each is shared.
     """
     hidden = {positive(number) for number in visit.preferences.hidden_agendas.split(",")}
-    taken: set[str] = set()
     shelves: list[Shelf] = []
     for reach in reaches:
-        held = reach.held
-        if held.tag not in (agendas.CALENDAR, agendas.SUBSCRIPTION):
-            continue
-        name = " ".join(held.props.get(DISPLAY_NAME, "").split())[:MAX_NAME] or held.name[:MAX_NAME]
-        principal = owners.get(reach.owner)
-        owner = principal.name if principal is not None else reach.owner
-        letter = _letter(owner + name, taken)
-        taken.add(letter)
-        colour = nearest(reach.colour or held.props.get(COLOUR, ""))
-        if reach.owner and not reach.colour:
-            colour = _apart_from(colour, [shelf.colour for shelf in shelves])
-        takes = held.components
-        shelves.append(
-            Shelf(
-                held.id,
-                reach.name,
-                name,
-                colour,
-                letter,
-                held.id not in hidden,
-                not takes or EVENTS in takes,
-                TASKS in takes,
-                held.items,
-                held.modseq,
-                held.tag == agendas.SUBSCRIPTION or not reach.writable,
-                owner,
-                frozenset(one.casefold() for one in addresses_of(principal)),
-                reach.role is Role.TIMES,
-                counts.get(held.id, 0),
-            )
-        )
+        if reach.held.tag in (agendas.CALENDAR, agendas.SUBSCRIPTION):
+            shelf = _shelf(reach, owners.get(reach.owner), shelves)
+            others = counts.get(shelf.id, 0)
+            shelves.append(replace(shelf, shown=shelf.id not in hidden, others=others))
     return tuple(shelves)
+
+
+def _shelf(reach: Reach, principal: Principal | None, before: Sequence[Shelf]) -> Shelf:
+    """One of them, beside those before."""
+    held, takes = reach.held, reach.held.components
+    name = " ".join(held.props.get(DISPLAY_NAME, "").split())[:MAX_NAME] or held.name[:MAX_NAME]
+    owner = principal.name if principal is not None else reach.owner
+    colour = nearest(reach.colour or held.props.get(COLOUR, ""))
+    if reach.owner and not reach.colour:
+        colour = _apart_from(colour, [shelf.colour for shelf in before])
+    return Shelf(
+        id=held.id,
+        path=reach.name,
+        name=name,
+        colour=colour,
+        letter=_letter(owner + name, {shelf.letter for shelf in before}),
+        shown=True,
+        events=not takes or EVENTS in takes,
+        tasks=TASKS in takes,
+        items=held.items,
+        modseq=held.modseq,
+        read_only=held.tag == agendas.SUBSCRIPTION or not reach.writable,
+        owner=owner,
+        addresses=frozenset(one.casefold() for one in addresses_of(principal)),
+        times_only=reach.role is Role.TIMES,
+    )
 
 
 def _apart_from(colour: str, others: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ if (form) {
       base: form.dataset.base,
       texts: JSON.parse(form.dataset.textes),
       query: { gens: "1" },
+      id: (name) => name,
       field: (name) => form.querySelector(`[name="${name}"]`),
       announce(text) {
         document.querySelector("#annonces").textContent = text;
