@@ -6,7 +6,7 @@ to the other. Copies and comparisons run over whole arrays in C: 100,000 message
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,8 +77,7 @@ def advance(
     """The next snapshot: `rows` are new or changed messages by UID, `vanished` UIDs that are gone."""
     uids, flags, modseqs = old.uids, old.flags, old.modseqs
     if vanished:
-        gone = set(vanished)
-        places = [place for place, uid in enumerate(uids) if uid in gone]
+        places = _places(uids, sorted(vanished))
         uids, flags, modseqs = (_without(column, places) for column in (uids, flags, modseqs))
     if rows:
         uids, flags, modseqs = _merge(uids, flags, modseqs, rows)
@@ -126,12 +125,24 @@ def _overwrite(uids: "array[int]", flags: "array[int]", modseqs: "array[int]", k
             flags[place], modseqs[place] = mask, modseq
 
 
+def _places(uids: "array[int]", chosen: Sequence[int]) -> list[int]:
+    """Where these ascending UIDs stand, as far as they are there."""
+    places: list[int] = []
+    place = 0
+    for uid in chosen:
+        place = bisect_left(uids, uid, place)
+        if place < len(uids) and uids[place] == uid:
+            places.append(place)
+    return places
+
+
 def _without(column: "array[int]", places: Sequence[int]) -> "array[int]":
     """A copy without the items at these ascending places."""
     kept = array(column.typecode)
     start = 0
     for place in places:
-        kept.extend(column[start:place])
+        if place > start:
+            kept.extend(column[start:place])
         start = place + 1
     kept.extend(column[start:])
     return kept
@@ -173,10 +184,24 @@ def compare(old: Snapshot, new: Snapshot, known: Collection[int] = ()) -> Differ
     count = len(old.uids)
     if new.uids is old.uids or new.uids[:count] == old.uids:
         return Difference([], count, _differing(old.modseqs, new.modseqs, count, known))
-    gone = sorted(set(old.uids).difference(new.uids))
-    lost = set(gone)
-    before = _without(old.modseqs, [place for place, uid in enumerate(old.uids) if uid in lost])
+    left = new.uids[: bisect_right(new.uids, old.uids[-1])]
+    head, tail = _alike(old.uids, left)
+    gone = sorted(set(old.uids[head : count - tail]).difference(left[head : len(left) - tail]))
+    before = _without(old.modseqs, _places(old.uids, gone))
     return Difference(gone, len(before), _differing(before, new.modseqs, len(before), known))
+
+
+def _alike(one: "array[int]", other: "array[int]") -> tuple[int, int]:
+    """How many items two columns share at their beginnings and, of the rest, at their ends; whole blocks only."""
+    room = min(len(one), len(other)) // _BLOCK * _BLOCK
+    head = tail = 0
+    while head < room and one[head : head + _BLOCK] == other[head : head + _BLOCK]:
+        head += _BLOCK
+    room -= head
+    last, final = len(one), len(other)
+    while tail < room and one[last - _BLOCK : last] == other[final - _BLOCK : final]:
+        tail, last, final = tail + _BLOCK, last - _BLOCK, final - _BLOCK
+    return head, tail
 
 
 def _differing(old: "array[int]", new: "array[int]", count: int, known: Collection[int]) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import cast
 
 from imap.wire.fetch import Attribute, Section
 from imap.wire.fetchlines import FORMS, NAMES, conversion
@@ -25,13 +26,14 @@ class Block:
     uids: "array[int]"
     changing: tuple[Attribute, ...]
     """The attributes of DYNAMIC that were asked for, in the order of the answer."""
-    pieces: tuple[list[bytes], ...]
-    """For each message what stands before, between and behind the values of `changing`."""
+    pieces: tuple[tuple[Sequence[bytes], ...], ...]
+    """What stands before, between and behind the values of `changing`: columns side by side, an item a message. Octets
+    of sections are columns of their own, and never copied but into the answer."""
 
     @property
     def octets(self) -> int:
         """About how much memory it takes."""
-        return sum(sum(map(len, column)) + 41 * len(column) for column in self.pieces)
+        return sum(sum(map(len, column)) + 41 * len(column) for group in self.pieces for column in group)
 
 
 def make(
@@ -47,24 +49,25 @@ def make(
     them. `contents` runs beside `uids`: the octets of each section, already cut to its partial range.
     """
     given = iter(columns)
-    pieces: list[list[bytes]] = []
+    pieces: list[tuple[Sequence[bytes], ...]] = []
     form, values = b"", list[Sequence[int | bytes | str]]()
     space = b""
     for attribute in attributes:
         if attribute in DYNAMIC:
             before, after = FORMS[attribute].split(b"%b" if attribute is Attribute.FLAGS else b"%d")
-            pieces.append(_filled(form + space + before, values, len(uids)))
+            pieces.append((_filled(form + space + before, values, len(uids)),))
             form, values = after, []
         else:
             form += space + FORMS[attribute]
             values.append(_converted(attribute, next(given)))
         space = b" "
     found = list(zip(*contents, strict=True)) or [()] * len(sections)
+    last: list[Sequence[bytes]] = []
     for section, octets in zip(sections, found, strict=True):
-        form += space + section.label.replace(b"%", b"%%") + b" {%d}\r\n%b"
-        values += [tuple(map(len, octets)), octets]
-        space = b" "
-    pieces.append(_filled(form + b")\r\n", values, len(uids)))
+        form += space + section.label.replace(b"%", b"%%") + b" {%d}\r\n"
+        last += [_filled(form, [*values, tuple(map(len, octets))], len(uids)), octets]
+        form, values, space = b"", [], b" "
+    pieces.append((*last, _filled(form + b")\r\n", values, len(uids))))
     return Block(uids, tuple(one for one in attributes if one in DYNAMIC), tuple(pieces))
 
 
@@ -77,6 +80,8 @@ def _filled(form: bytes, values: Sequence[Sequence[int | bytes | str]], count: i
     """`form` with each message's values."""
     if not values:
         return [form % ()] * count
+    if len(values) == 1 and count and isinstance(values[0][0], int):
+        return _spread(form, cast("Sequence[int]", values[0]))
     return [form % row for row in zip(*values, strict=True)]
 
 
@@ -93,9 +98,9 @@ def lines(
     form = b"* %%d %b (" % NAMES[uid_only]
     named = block.uids if uid_only else numbers
     heads = _heads(form, named) if isinstance(named, range) else _spread(form, named)
-    columns: list[Sequence[bytes]] = [heads, block.pieces[0]]
-    for attribute, piece in zip(block.changing, block.pieces[1:], strict=True):
-        columns += [names.spell_all(flags) if attribute is Attribute.FLAGS else _spread(b"%d", modseqs), piece]
+    columns: list[Sequence[bytes]] = [heads, *block.pieces[0]]
+    for attribute, group in zip(block.changing, block.pieces[1:], strict=True):
+        columns += [names.spell_all(flags) if attribute is Attribute.FLAGS else _spread(b"%d", modseqs), *group]
     return b"".join(chain.from_iterable(zip(*columns, strict=True)))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, literal, select
+from sqlalchemy import ColumnElement, Insert, Select, bindparam, delete, exists, literal, select
 
 from mailserver.store.schema.mail import blob, content, message, orphan
 from mailserver.store.statements import Statement, Tx
@@ -46,11 +46,16 @@ def also_removes(table: Any, column: ColumnElement[int]) -> None:
     _dependents.append((table, column))
 
 
+def noting(content_ids: Select[tuple[int]], now: ColumnElement[int]) -> Insert:
+    """The statement that notes these contents."""
+    chosen = content_ids.distinct().subquery()
+    return orphan.insert().from_select(["content_id", "since"], select(chosen.c.content_id, now))
+
+
 def note(tx: Tx, content_ids: Select[tuple[int]] | Sequence[int]) -> None:
     """Remember contents that may have lost their last appearance."""
     if isinstance(content_ids, Select):
-        chosen = content_ids.distinct().subquery()
-        tx.execute(orphan.insert().from_select(["content_id", "since"], select(chosen.c.content_id, literal(tx.now))))
+        tx.execute(noting(content_ids, literal(tx.now)))
     elif content_ids:
         now = tx.now
         tx.many(_NOTE_ONE, [{"content_id": number, "since": now} for number in content_ids])

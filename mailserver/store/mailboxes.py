@@ -82,6 +82,9 @@ _COLUMNS = (
 _ALL: Select[Any] = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account"))
 _BY_NAME = Statement(_ALL.where(mailbox.c.name == bindparam("name")))
 _BY_ID = Statement(_ALL.where(mailbox.c.id == bindparam("mailbox")))
+_IS_THERE = Statement(
+    select(mailbox.c.id).where(mailbox.c.account_id == bindparam("account"), mailbox.c.id == bindparam("mailbox"))
+)
 _LOCK = Statement(_ALL.where(mailbox.c.id == bindparam("mailbox")).with_for_update())
 _LIST = Statement(_ALL.order_by(mailbox.c.name))
 _BY_USE = Statement(_ALL.where(mailbox.c.special_use == bindparam("use")).order_by(mailbox.c.id).limit(1))
@@ -121,6 +124,12 @@ def by_id(tx: Tx, account_id: int, mailbox_id: int) -> Mailbox:
     if row is None:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
     return Mailbox(*row)
+
+
+def check(tx: Tx, account_id: int, mailbox_id: int) -> None:
+    """Raises Refused(NO_SUCH_MAILBOX) unless a mailbox is the account's."""
+    if tx.one(_IS_THERE, account=account_id, mailbox=mailbox_id) is None:
+        raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
 
 
 def by_ids(tx: Tx, mailbox_ids: Sequence[int]) -> list[Mailbox]:

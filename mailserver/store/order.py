@@ -30,7 +30,7 @@ def sort(
     Messages that compare equal keep the order of the mailbox, whatever descends (RFC 5256 BASE.6.4.SORT). Raises
     Refused(NO_SUCH_MAILBOX).
     """
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     name = ("sorted", mailbox_id, tuple(keys))
     known = tx.memory.get(name)
     if known is not None and known[0] == uids and known[1] == places:
@@ -95,7 +95,7 @@ def _of(
     tx: Tx, account_id: int, mailbox_id: int, uids: "array[int]", places: "array[int]", fields: Sequence[Field]
 ) -> tuple["array[int]", list[list[Any]]]:
     """The columns of some messages; those that are gone are left out."""
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     every = columns(tx, account_id, mailbox_id, uids, fields)
     known = array("I", [place for place in places if every[0][place] is not None])
     if len(known) == len(uids):

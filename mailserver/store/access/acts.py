@@ -102,7 +102,7 @@ def move(
         target_account=target.box.account_id,
         keep=changeable(target.rights),
     )
-    if moved.source_uids:
+    if moved.source_uids and owner != viewer.account_id:
         record(tx, viewer, owner, _name(tx, source_id), "move out", moved.source_uids, f"to {target.name}")
     return _copied(tx, viewer, target, moved, uids, whole)
 
@@ -184,7 +184,8 @@ def expunge(tx: Tx, viewer: Viewer, mailbox_id: int, uids: Sequence[int] | None 
     """EXPUNGE, as `messages.expunge`. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
     owner, _ = require(tx, viewer, mailbox_id, "e")
     done = messages.expunge(tx, owner, mailbox_id, uids)
-    record(tx, viewer, owner, _name(tx, mailbox_id), "expunge", done[1])
+    if owner != viewer.account_id:
+        record(tx, viewer, owner, _name(tx, mailbox_id), "expunge", done[1])
     return done
 
 

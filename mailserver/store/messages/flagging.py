@@ -24,6 +24,9 @@ def ensure_flags(tx: Tx, mailbox_id: int, wanted: Iterable[str]) -> int:
     wanted = tuple(wanted)
     if not wanted:
         return 0
+    mask, missing = known_mask(wanted, ())
+    if not missing:  # system flags only, as most clients set
+        return mask
     names = mailboxes.keywords(tx, mailbox_id)
     mask, missing = known_mask(wanted, names)
     if missing:  # two units that add keywords at once must not give them one bit

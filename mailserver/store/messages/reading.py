@@ -168,7 +168,7 @@ def fetch(
 
     Only the tables the columns need are joined. Raises Refused(NO_SUCH_MAILBOX).
     """
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     return tx.all(
         _fetch_statement(tuple(columns)),
         box=mailbox_id,
@@ -228,7 +228,7 @@ _OCTETS = Statement(
 
 def octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: Path) -> bytes:
     """The exact octets of a message. Raises Refused(NO_SUCH_MAILBOX | NOT_FOUND)."""
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     row = tx.one(_OCTETS, box=mailbox_id, uid=uid)
     if row is None:
         raise Refused(Reason.NOT_FOUND, "No such message")
@@ -251,6 +251,18 @@ _FIND = Statement(
 def find(tx: Tx, account_id: int, content_id: int) -> list[tuple[int, int]]:
     """(mailbox_id, uid) of every appearance of a content in the account: the web's addresses."""
     return [(int(row[0]), int(row[1])) for row in tx.all(_FIND, account=account_id, content=content_id)]
+
+
+_MARKED = Statement(
+    select(message.c.uid)
+    .where(message.c.mailbox_id == bindparam("box"), message.c.flags.op("&")(DELETED) != 0)
+    .order_by(message.c.uid)
+)
+
+
+def marked(tx: Tx, mailbox_id: int) -> list[int]:
+    """UIDs of the messages flagged \\Deleted, ascending. Not scoped: the caller has opened the mailbox."""
+    return [row[0] for row in tx.all(_MARKED, box=mailbox_id)]
 
 
 _DELETED = Statement(

@@ -64,6 +64,6 @@ def erase(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> int:
 
 def empty(tx: Tx, account_id: int, mailbox_id: int) -> int:
     """Remove everything in a mailbox for good; how many messages there were."""
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     uids = [row[0] for row in messages.state(tx, mailbox_id)]
     return len(messages.erase(tx, account_id, mailbox_id, uids)) if uids else 0

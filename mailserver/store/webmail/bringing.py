@@ -19,7 +19,7 @@ def append_new(tx: Tx, account_id: int, mailbox_id: int, brought: Sequence[New],
 
     Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
     """
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     new: dict[bytes, New] = {}
     spare: list[str] = []
     for one in brought:

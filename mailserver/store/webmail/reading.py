@@ -167,7 +167,7 @@ def page(
 
 def around(tx: Tx, account_id: int, mailbox_id: int, edge: Edge, each: int) -> list[Line]:
     """The message at an edge with up to `each` newer and `each` older ones, newest first."""
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     newer = tx.all(_NEWER, box=mailbox_id, date=edge.date, edge=edge.uid, top=each)
     older = tx.all(_OLDER, box=mailbox_id, date=edge.date, edge=edge.uid, top=each)
     return lines(tx, mailbox_id, [uid for _, uid in (*newer, *older)] + [edge.uid])
@@ -230,7 +230,7 @@ def octets(tx: Tx, account_id: int, content_id: int, folder: Path, upto: int | N
 
 def uids_of(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> list[int]:
     """UIDs of these content ids in a mailbox, ascending. Raises Refused(NO_SUCH_MAILBOX)."""
-    mailboxes.by_id(tx, account_id, mailbox_id)
+    mailboxes.check(tx, account_id, mailbox_id)
     if not ids:
         return []
     rows = tx.execute(
