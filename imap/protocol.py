@@ -6,6 +6,7 @@ kernel. Nothing else writes.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from time import monotonic
@@ -16,6 +17,7 @@ from twisted.internet import protocol
 from twisted.python.failure import Failure
 
 from imap import commands
+from imap.appends import AHEAD
 from imap.commands import prompt
 from imap.inlet import Inlet
 from imap.outlet import Outlet
@@ -24,7 +26,7 @@ from imap.session import Ended, Services, Session
 from imap.states import State, Turn
 from imap.welcome import PAUSE
 from imap.wire import codes, framing, responses, syntax
-from imap.wire.commands import Tagged
+from imap.wire.commands import Append, Tagged
 from imap.wire.deflate import Damaged
 from imap.wire.grammar import BadCharset, BadCommand
 from mailserver.errors import Temporary
@@ -82,6 +84,8 @@ class Connection(protocol.Protocol):
         self._input: asyncio.Future[None] | None = None
         self._next: framing.Event | Tagged | None = None
         """What was taken from the inlet already, and is the task's to answer."""
+        self._ahead: deque[Tagged] = deque()
+        """APPENDs before that, which may have begun."""
         self._virgin = True
         """Nothing was said yet."""
         self._first = True
@@ -226,6 +230,8 @@ class Connection(protocol.Protocol):
 
     def _taken(self) -> framing.Event | Tagged | None:
         """What waits to be answered."""
+        if self._ahead:
+            return self._ahead.popleft()
         taken, self._next = self._next, None
         return taken or self._inlet.next()
 
@@ -283,10 +289,24 @@ class Connection(protocol.Protocol):
     async def _obey(self, tagged: Tagged) -> None:
         """Run one command; the limits follow the session's state."""
         before = self.session.state
+        if isinstance(tagged.command, Append):
+            self._look_ahead()
         await self._send(commands.run(self.session, tagged))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
             self._inlet.limit(framing.after_login(self.door.services.settings.limits.message_size))
             self._watch_time()
+
+    def _look_ahead(self) -> None:
+        """Take the APPENDs that have come whole behind the one that runs (`imap.appends`)."""
+        while self._next is None and len(self._ahead) < AHEAD and (event := self._inlet.next()) is not None:
+            self._next = event
+            if isinstance(event, framing.CommandLine):
+                with suppress(BadCommand):  # it is answered in its turn
+                    self._next = self._parse(event)
+            if isinstance(self._next, Tagged) and isinstance(self._next.command, Append):
+                self._ahead.append(self._next)
+                self._next = None
+        self.session.appends.waiting = [tagged.command for tagged in self._ahead if isinstance(tagged.command, Append)]
 
     def _spoilt(self, line: framing.Rejected) -> None:
         """A line of a dialogue was none."""

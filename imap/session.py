@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from imap.annotations import AnnotationNews
+from imap.appends import Appends
 from imap.capabilities import CAPABILITIES
 from imap.notify import Notifier
 from imap.shelf import Shared, Shelf
@@ -139,6 +140,7 @@ class Session:
         """The account moved since its state was last looked at."""
         self.viewer = Viewer(0)
         """Who this is to lists of rights; only after login."""
+        self.appends = Appends()
         self._doubtful = False
         """Rights on the selected mailbox, which is another's, may have moved."""
         self._stop_doubting: list[Callable[[], None]] = []
@@ -404,6 +406,7 @@ class Session:
         """The connection is gone."""
         self.unselect()
         self.state = State.LOGOUT
+        self.appends.close()
         if self._stop_watching is not None:
             self._stop_watching()
             self._stop_watching = None

@@ -148,7 +148,8 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
             raise BadSyntax(f"Not allowed in the {session.state.value} state")
         if session.uid_only and speaks_of_numbers(command):
             raise UidRequired("Message numbers are not spoken once UIDONLY is enabled")
-        await session.check_welcome()
+        if not session.appends.begun(command):
+            await session.check_welcome()
         if entry.looks:
             yield await telling.news(session, expunge=False)
         async with aclosing(entry.function(session, command)) as outputs:

@@ -23,7 +23,7 @@ from mailserver.mime import binary
 from mailserver.store import access, blobs, packed
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
-from mailserver.store.messages import Copied
+from mailserver.store.messages import Appended, Copied
 from mailserver.store.transactions import Uncertain
 
 Outputs = AsyncGenerator[bytes | Reply, None]
@@ -50,21 +50,29 @@ async def append(session: Session, command: commands.Append) -> Outputs:
     An empty message is how a client gives the command up (RFC 3502 section 6.3.11).
     The answer carries APPENDUID (RFC 4315 section 3) and comes after the commit is on disk.
     """
+    appended = await session.appends.outcome(command, functools.partial(_append, session))
+    yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [one.uid for one in appended]))
+
+
+async def _append(session: Session, command: commands.Append) -> list[Appended]:
+    """Store the messages of one command, behind those of the commands before it."""
     if not all(message.octets for message in command.messages):
         raise Refused(Reason.INVALID, "An empty message: nothing is appended")
-    folder = session.services.store.blobs
+    store, folder = session.services.store, session.services.store.blobs
     batch: list[New] = []
     async with files_of(batch, folder) as unused:
-        for message in command.messages:
-            if batch:
-                await asyncio.sleep(0)  # many small messages must not keep the loop
-            batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
-        appended, spare = await session.services.store.write(
-            access.append, session.viewer, command.mailbox, batch, session.quota
-        )
+        async with session.appends.turn:
+            for message in command.messages:
+                if batch:
+                    await asyncio.sleep(0)  # many small messages must not keep the loop
+                batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
+            stored = store.begin(access.append, session.viewer, command.mailbox, batch, session.quota)
+            if not store.keeps_order:
+                await stored
+        appended, spare = await stored
         unused += spare
     session.made(appended[0].uidvalidity, [one.uid for one in appended])
-    yield ok("APPEND completed", codes.append_uid(appended[0].uidvalidity, [one.uid for one in appended]))
+    return appended
 
 
 async def prepare(octets: bytes, folder: Path) -> Prepared:

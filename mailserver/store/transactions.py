@@ -119,10 +119,21 @@ class Store:
         Cancelling the caller does not undo a unit that was already taken. Raises what the function raises;
         Temporary when the database is out of reach or full: nothing was kept (but see `Uncertain`).
         """
+        return await self.begin(function, *args, **kwargs)
+
+    def begin(
+        self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[T]":
+        """`write`, to be awaited later. Where the store `keeps_order`, units run in the order in which they begin."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
         self._writer.submit(Unit(function, args, kwargs, loop, waiter))
-        return await waiter
+        return waiter
+
+    @property
+    def keeps_order(self) -> bool:
+        """True when one writer runs all units of this process (SQLite), false when several do."""
+        return self.backend.dialect == "sqlite"
 
     def write_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same, blocking the calling thread (never the event loop's)."""
