@@ -154,13 +154,17 @@ async def _change_flags(
     uids, mode, names = view.uids_of(slices), MODES[command.action], flag_names(command.flags)
     write = session.services.store.write
     if command.unchanged_since is not None or view.ghosts or selected.owner != session.account_id:
-        modseq, _, modified = await write(
+        modseq, rows, modified = await write(
             access.store_flags, session.viewer, mailbox_id, uids, mode, names, command.unchanged_since
         )
+        if len(rows) + len(modified) < len(uids):
+            selected.shared.note()  # some are gone: that is to be told, if word of it has arrived or not
         return modseq, modified
     base = view.snapshot
     known = packed.Known(base.modseq, uids, base.flags_of(slices))
     done = await write(packed.flag, session.account_id, mailbox_id, known, mode, names)
+    if done.missing:
+        selected.shared.note()
     spelt, new = bits.known_mask(names, base.names.keywords)
     if done.known and done.modseq > base.modseq and not new:
         after = functools.partial(packed.apply, mode, spelt)

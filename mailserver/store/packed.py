@@ -55,12 +55,14 @@ class Known:
 class Flagged:
     """What a change of flags came to: its mod-sequence (0: nothing changed), and the mask of the flags that were named.
 
-    `known`: the messages were as the caller knew them, so it can tell what they are now.
+    `known`: the messages were as the caller knew them, so it can tell what they are now; else `missing` of them were
+    gone.
     """
 
     modseq: int
     mask: int
     known: bool
+    missing: int = 0
 
 
 def apply(mode: str, mask: int, flags: int) -> int:
@@ -76,8 +78,8 @@ def flag(tx: Tx, account_id: int, mailbox_id: int, known: Known, mode: str, name
     names = tuple(names)
     mask = messages.ensure_flags(tx, mailbox_id, names)
     if box.modseq != known.modseq:
-        modseq, _, _ = messages.store_flags(tx, account_id, mailbox_id, known.uids, mode, names)
-        return Flagged(modseq, mask, known=False)
+        modseq, left, _ = messages.store_flags(tx, account_id, mailbox_id, known.uids, mode, names)
+        return Flagged(modseq, mask, known=False, missing=len(known.uids) - len(left))
     after = {flags: apply(mode, mask, flags) for flags in set(known.flags)}
     changes = {flags for flags, new in after.items() if new != flags}
     if not changes:
