@@ -18,11 +18,10 @@ Rules:
 * Nothing here does input or output. Time and message ids of new messages are arguments.
 
 Modules: `headers` (fields as ranges, encoded words), `parameters` (RFC 2231), `addresses`, `dates`, `charsets`,
-`transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `text`: words
-for search, previews, and the form in which texts are compared;
-`foldedfields`: header fields in it; `casemap`, `subjects`, `sortkeys`: what messages are sorted and threaded by.
-`compose`, `reports`, `receipts`, `replies`, `tracing`: what is written; `binary`: what is written anew because it
-has NUL.
+`transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `text`: words for
+search, previews, and the form in which texts are compared; `foldedfields`: header fields in it; `listedfields`: those
+that lists show, as they are; `casemap`, `subjects`, `sortkeys`: what messages are sorted and threaded by. `compose`,
+`reports`, `receipts`, `replies`, `tracing`: what is written; `binary`: what is written anew because it has NUL.
 """
 
 from mailserver.mime.scanning import Scan, scan

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from mailserver.mime import dates, envelope, foldedfields, headers, parsing, render, structure, subjects, text
+from mailserver.mime import (
+    dates,
+    envelope,
+    foldedfields,
+    headers,
+    listedfields,
+    parsing,
+    render,
+    structure,
+    subjects,
+    text,
+)
 from mailserver.mime.addresses import Mailbox, people
 
 MAX_SUBJECT = 1000
@@ -44,6 +55,8 @@ class Scan:
     attachments: int
     search_fields: bytes | None
     """The lines of `foldedfields.KEPT`; None when only the header itself tells."""
+    listed_fields: bytes | None
+    """The fields of `listedfields.NAMES`, octet for octet; None likewise."""
 
 
 def scan(octets: bytes) -> Scan:
@@ -76,6 +89,7 @@ def scan(octets: bytes) -> Scan:
         preview=text.preview(octets, parts),
         attachments=len(parts.attachments()),
         search_fields=foldedfields.kept(fields, title) if plain else None,
+        listed_fields=listedfields.kept(octets[: root.body]),
     )
 
 

@@ -4,6 +4,7 @@ import string
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from imap import bodies
 from imap.commands import fetch
@@ -11,9 +12,10 @@ from imap.wire.commands import Fetch
 from imap.wire.fetch import Attribute, Section, SectionText
 from imap.wire.responses import Reply
 from imap.wire.sets import SequenceSet
-from mailserver.mime import headers
-from mailserver.store import blobs, messages
-from mailserver.store.transactions import Store
+from mailserver.mime import headers, listedfields
+from mailserver.store import blobs, mailboxes, messages
+from mailserver.store.schema.mail import content
+from mailserver.store.transactions import Store, Tx
 from tests.imap.world import World, play
 
 NAMES = ("subject", "From", "X-A", "Received", "x.+b")
@@ -31,7 +33,7 @@ ends = st.sampled_from([b"\r\n", b"\n"])
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.tuples(lines, ends), max_size=12),
-    st.lists(st.sampled_from(NAMES), min_size=1),
+    st.lists(st.sampled_from(NAMES), min_size=1) | st.just(["subject", "From", "X-TUID"]),
     st.booleans(),
     st.booleans(),
 )
@@ -45,6 +47,55 @@ def test_header_fields_agree_with_the_grammar_of_headers(
         header = header.rstrip(b"\r\n")
     expected = headers.select(header, 0, len(header), names, exclude=exclude)
     assert bodies.header_fields(tuple(names), exclude=exclude)(header) == expected
+    listed = listedfields.kept(header)
+    if listed is not None and not exclude and {name.lower().encode() for name in names} <= listedfields.NAMES:
+        assert bodies.header_fields(tuple(names), exclude=False)(listed) == expected
+
+
+def _forget_fields(tx: Tx) -> None:
+    tx.execute(update(content).values(listed_fields=None))
+
+
+def test_fields_of_lists_are_the_same_wherever_they_are_read(store: Store) -> None:
+    """Kept apart at delivery, too long to be kept, stored before they were kept, beside fields that are not kept."""
+    trace = b"Received: from a\r\n\tby b; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+    many = b", ".join(b"personne.%d@ac-exemple.fr" % number for number in range(200))
+    sent = [
+        trace + b"subject: a\r\nFrom: b\r\n c\r\nX-Other: d\r\nSubject : e\r\n\r\nBody\r\n",
+        trace + b"From: b\r\nTo: " + many + b"\r\n\r\nBody\r\n",
+        b"Subject: nul \0 here\r\n\r\nBody\r\n",
+        b"\r\nBody\r\n",
+        trace + b"To: a\r\n\r\n",
+    ]
+    asked = ("FROM SUBJECT TO", "From X-Other", "Received", "DATE")
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            inbox = await store.read(mailboxes.get, world.accounts["edupont"], "INBOX")
+            for octets in sent:
+                prepared = blobs.prepare(octets, store.blobs)
+                await store.write(messages.append, world.accounts["edupont"], inbox.id, prepared)
+            await client.ok("NOOP")
+
+            async def answers() -> list[bytes]:
+                said = []
+                for names in asked:
+                    client.send(b"f FETCH 1:* BODY.PEEK[HEADER.FIELDS (%b)]\r\n" % names.encode())
+                    said.append(await client.until(b"f OK FETCH completed\r\n"))
+                return said
+
+            kept = await answers()
+            for names, said in zip(asked, kept, strict=True):
+                for octets in sent:
+                    header = octets[: octets.index(b"\r\n\r\n") + 4] if b"\r\n\r\n" in octets else b"\r\n"
+                    expected = headers.select(header, 0, len(header), names.split()).replace(b"\0", b"?")
+                    assert b"{%d}\r\n%b)" % (len(expected), expected) in said
+            await store.write(_forget_fields)
+            assert await answers() == kept  # read anew: only what is asked for the third time is remembered
+
+    play(scene)
 
 
 def test_octets_of_one_read_are_bounded(sqlite_store: Store) -> None:

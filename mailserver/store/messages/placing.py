@@ -50,6 +50,7 @@ _CONTENT_KEYS = (
     "attachments",
     "search_fields",
     "thread",
+    "listed_fields",
 )
 
 _INSERT_CONTENT = {
@@ -118,6 +119,7 @@ def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
         attachments=scan.attachments,
         search_fields=scan.search_fields,
         thread=objectids.thread_number(scan.references or scan.in_reply_to or scan.message_id),
+        listed_fields=scan.listed_fields,
     )
     if row is None:
         return store_content(tx, prepared)

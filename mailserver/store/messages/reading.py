@@ -48,6 +48,7 @@ COLUMNS: dict[str, Any] = {
     ),
     "preview": content.c.preview,
     "attachments": content.c.attachments,
+    "listed": content.c.listed_fields,
     "header": blob.c.header,
     "octets": blob.c.octets,
     "file": blob.c.file,

@@ -3,7 +3,8 @@
 `content` holds what was computed once at delivery; `blob` the octets (the header apart, so that a list
 of messages never reads bodies); `message` is one appearance of a content in one mailbox. Flags are a bit
 mask: five system flags, then the mailbox's keywords in the order of `keyword.bit`.
-`content.search_fields`: the header fields that are searched most (`mime.foldedfields`); NULL: the header tells.
+`content.search_fields`: the header fields that are searched most (`mime.foldedfields`), `listed_fields`: those that
+mail programs show in lists (`mime.listedfields`); NULL: the header tells.
 """
 
 from sqlalchemy import (
@@ -91,6 +92,7 @@ content = Table(
     Column("indexed", SmallInteger, nullable=False, server_default="0"),
     Column("search_fields", LargeBinary),
     Column("thread", BigInteger, nullable=False, server_default="0"),
+    Column("listed_fields", LargeBinary),
     sqlite_autoincrement=True,
 )
 """`thread`: the conversation as a number (`mailserver.objectids.thread_number`)."""
