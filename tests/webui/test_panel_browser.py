@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from mailserver.identity import Principal
 from mailserver.mime import scan, unpack
-from mailserver.store import sessions
+from mailserver.store import phrases, sessions
+from mailserver.store.phrases import Model, Signature
 from tests.webui.browser import Watched, faults_of, log_in, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_compose_browser import PIXEL
@@ -447,6 +448,61 @@ def test_password_is_asked_over_the_panels(house: House, watched: Watched, perso
     letter.get_by_role("button", name="Envoyer", exact=True).click()
     expect(letter).to_have_count(0)
     assert house.subjects(lise, "INBOX")[-2:] == ["Longue 1", "Longue 0"]
+
+
+def test_models_signatures_and_forms_change_the_letter_in_its_panel(
+    house: House, watched: Watched, person: Principal
+) -> None:
+    """The buttons that bring the form again bring it to the panel; the focus stays on what was pressed."""
+    own = Model(0, person.account_id, "Convocation", "Conseil de classe", "Vous êtes convoqué.")
+    house.store.write_now(phrases.save_model, person.account_id, own)
+    house.store.write_now(phrases.save_signature, person.account_id, Signature(0, "Courte", "Paul P.", "", "new"))
+    page = watched.page
+    page.evaluate("window.same = true")
+    letter = write(page)
+    expect(field(letter, "texte")).to_have_value(re.compile("Paul P."))
+    letter.get_by_text("Modèles, signature, mise en forme").click()
+    letter.get_by_role("button", name="Insérer").click()
+    expect(field(letter, "objet")).to_have_value("Conseil de classe")
+    expect(field(letter, "texte")).to_have_value(re.compile("Vous êtes convoqué."))
+    letter.get_by_text("Modèles, signature, mise en forme").click()
+    letter.get_by_label("Signature", exact=True).select_option(label="aucune")
+    letter.get_by_role("button", name="Appliquer").click()
+    expect(field(letter, "texte")).not_to_have_value(re.compile("Paul P."))
+    letter.get_by_text("Modèles, signature, mise en forme").click()
+    letter.get_by_role("button", name="Mettre en forme").click()
+    expect(letter.get_by_role("toolbar", name="Mise en forme")).to_be_visible()
+    expect(letter.get_by_role("textbox", name="Texte")).to_contain_text("Vous êtes convoqué.")
+    assert page.evaluate("window.same")
+    assert house.subjects(person, "Drafts") == ["Conseil de classe"]
+    assert watched.complaints == []
+
+
+def test_file_on_its_way_is_waited_for(house: House, watched: Watched, person: Principal) -> None:
+    """A file that is dropped just before one closes the panel is in the draft."""
+    page = watched.page
+    letter = write(page)
+    field(letter, "objet").fill("Avec fichier")
+
+    def slowly(route: Route) -> None:
+        page.wait_for_timeout(700)
+        route.continue_()
+
+    page.route("**/ecrire/piece", slowly)
+    letter.locator("form.ecrire").evaluate(
+        """(form) => {
+            const data = new DataTransfer();
+            data.items.add(new File(["mardi"], "depot.txt", { type: "text/plain" }));
+            const how = { dataTransfer: data, bubbles: true, cancelable: true };
+            form.dispatchEvent(new DragEvent("dragover", how));
+            form.dispatchEvent(new DragEvent("drop", how));
+        }"""
+    )
+    letter.get_by_role("button", name="Fermer et garder le brouillon").click()
+    expect(letter).to_have_count(0)
+    assert house.subjects(person, "Drafts") == ["Avec fichier"]
+    assert b"depot.txt" in house.octets(person, "Drafts")
+    assert watched.complaints == []
 
 
 def test_session_that_is_about_to_end_is_said_above_a_folded_panel(

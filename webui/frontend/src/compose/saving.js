@@ -57,6 +57,11 @@ export function keeping(desk) {
     touched();
   }
 
+  // Text that is not kept yet, or files on their way.
+  function isDirty() {
+    return dirty || made.coming > 0;
+  }
+
   function touched() {
     dirty = true;
     changes += 1;
@@ -175,9 +180,10 @@ export function keeping(desk) {
     navigator.sendBeacon(`${desk.base}/ecrire/garder`, desk.post.fields());
   });
   desk.listen(window, "beforeunload", (event) => {
-    if (dirty && !desk.leaving) event.preventDefault();
+    if (isDirty() && !desk.leaving) event.preventDefault();
   });
   restore();
 
-  return { save, adopt, touched, forget, isDirty: () => dirty };
+  const made = { save, adopt, touched, forget, isDirty, coming: 0 };
+  return made;
 }

@@ -73,6 +73,7 @@ export function uploads(desk, saving) {
       return Promise.resolve(false);
     }
     coming += file.size;
+    saving.coming += 1;
     const bar = document.createElement("progress");
     bar.max = 1;
     bar.value = 0;
@@ -81,6 +82,7 @@ export function uploads(desk, saving) {
     item.append(bar, link(texts.annuler, file.name, () => request.abort()));
     return desk.after(() => send(file, cid, item, bar, request)).finally(() => {
       coming -= file.size;
+      saving.coming -= 1;
     });
   }
 
