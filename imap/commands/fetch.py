@@ -35,7 +35,7 @@ ROWS = 400
 """Messages whose columns are read at once."""
 BODY_ROWS = 200
 """Messages whose octets are read at once, as long as they are small."""
-HEADER_ROWS = 500
+HEADER_ROWS = 1000
 """The same where only fields of headers are asked: each lot wakes a thread and the loop."""
 FEW = 4
 """Messages that are read without waking a thread, when they are small."""
