@@ -52,6 +52,8 @@ class Ledger:
     """Messages whose removal was acknowledged or told to somebody."""
     uncertain: set[str] = field(default_factory=set)
     """Tokens whose APPEND was never answered: there, or not."""
+    strays: set[Key] = field(default_factory=set)
+    """Messages that are there by a command whose answer never came."""
     deleted_since: dict[Key, int] = field(default_factory=dict)
     """When \\Deleted was acknowledged; nobody has tried to take it away since."""
     own: dict[Key, dict[str, tuple[bool, int]]] = field(default_factory=dict)
@@ -200,20 +202,28 @@ class Ledger:
         alive = {look.uidvalidity for look in looks}
         there = {(look.uidvalidity, message.uid) for look in looks for message in look.messages}
         if unwanted := {key for key in (self.gone & self.promised) - self.doomed if not self._inherits(key)}:
-            raise Violation(f"removed, though nobody wanted that: {sorted(unwanted)}")
+            told = [(key, self.tokens[key], self.origins.get(key), self._flags_of(key)) for key in sorted(unwanted)]
+            raise Violation(f"removed, though nobody wanted that: {told}")
         lost = {key for key in self.promised - there - self.gone - self.doomed if key[0] in alive}
         if lost := {key for key in lost if not self._inherits(key)}:
             raise Violation(f"lost: {sorted((key, self.tokens[key]) for key in lost)}")
         if back := there & self.gone:
             raise Violation(f"removed, but there: {sorted(back)}")
         self.gone |= {key for key in self.promised - there if key[0] in alive}
+        self.strays |= there - self.promised
         self.promised |= there
 
     def _inherits(self, key: Key | None) -> bool:
-        """Whether a message may have come as \\Deleted."""
+        """Whether a message may have come as \\Deleted: from one that was marked, or by a COPY that nobody heard of."""
         while key is not None and key not in self.doomed:
+            if key in self.strays or key not in self.promised:
+                return True
             key = self.origins.get(key)
         return key is not None
+
+    def _flags_of(self, key: Key) -> list[tuple[int, list[str]]]:
+        """What sessions were told of a message's flags, by mod-sequence."""
+        return [(told[2], sorted(flags)) for told, flags in sorted(self.observed.items()) if told[:2] == key]
 
     def _check_counters(self, look: Look) -> None:
         uidnext, modseq = self.counters.get(look.uidvalidity, (0, 0))
