@@ -142,7 +142,7 @@ def imap_busy(instance: Instance) -> Felting:
     client.select("INBOX")
 
     def look() -> str:
-        client.send(b"f FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)\r\n")
+        client.send(b"f UID FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)\r\n")  # no mistake in an empty mailbox either
         while line := client.readline():
             if line.startswith(b"* BYE"):
                 client.shutdown()
