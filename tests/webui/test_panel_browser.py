@@ -76,6 +76,12 @@ def field(letter: Locator, name: str) -> Locator:
     return letter.locator(f"[name={name}]")
 
 
+def formatted(letter: Locator) -> Locator:
+    """The editor, once it stands in the place of the plain field."""
+    expect(letter.get_by_role("toolbar", name="Mise en forme")).to_be_visible()
+    return letter.get_by_role("textbox", name="Texte")
+
+
 def to(letter: Locator, recipient: str) -> None:
     letter.get_by_role("combobox", name="À", exact=True).fill(f"{recipient},")
 
@@ -566,7 +572,7 @@ def test_formatted_letter_under_the_policy_of_every_page(
     first, letter = write(page), write(page)
     to(letter, lise.login)
     field(letter, "objet").fill("En forme")
-    editor = letter.get_by_role("textbox", name="Texte")
+    editor = formatted(letter)
     editor.click()
     page.keyboard.type("Voici ")
     letter.get_by_role("button", name="Gras").click()
@@ -680,7 +686,7 @@ def test_every_state_is_accessible(
         letter = write(page)
         to(letter, "lise.moreau@ac-exemple.fr, ailleurs@exemple.org")
         field(letter, "objet").fill("Conseil de classe")
-        letter.get_by_role("textbox", name="Texte").click()
+        formatted(letter).click()
         page.keyboard.type("Chère Lise,")
         third = write(page)
         third.get_by_role("button", name="Réduire").click()

@@ -59,9 +59,13 @@ export function begin(form, host) {
   sending(desk, desk.saving);
   const html = form.querySelector("textarea[name=html]");
   if (html && form.dataset.editeur) {
-    import(form.dataset.editeur).then(({ mount }) => {
-      if (!desk.life.signal.aborted) desk.editor = mount(desk, html, desk.saving);
-    });
+    const plain = desk.one("texte");
+    plain.readOnly = true; // what is typed before the editor stands there would not be in it
+    import(form.dataset.editeur)
+      .then(({ mount }) => {
+        if (!desk.life.signal.aborted) desk.editor = mount(desk, html, desk.saving);
+      })
+      .catch(() => { plain.readOnly = false; }); // without the editor the plain field is the letter
   }
   return desk;
 }
