@@ -12,9 +12,9 @@ attribute types and the distinguished names below it, and deploy/mailserver.sche
 a real LDAP server.
 
 `issuing` makes identifiers and addresses, `enrolment` makes and changes people with them, `hashing` keeps
-their passwords, `rosters` the lists, `standing` those that are there without being made; `imports` reads what HR
-exports; `lifecycle` is what consoles do to an account, over either directory; `secretariat`, `letters`, `handover`
-and `membership` are what a school's secretariat and people see and do. The README has the map.
+their passwords, `rosters` the lists, `receivers` who is in them, `standing` those that are there without being made;
+`imports` reads what HR exports; `lifecycle` is what consoles do to an account, over either directory; `secretariat`,
+`letters`, `handover` and `membership` are what a school's secretariat and people see and do. The README has the map.
 
 Which facts live where. Names, addresses, identifier, school, function and password are the directory's.
 Account state, claims on identifiers and addresses, keyed hashes of NUMEN, INE and birth date, quotas and

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from directory import rosters, standing
+from directory import receivers, standing
 from directory.rosters import ROLE_ADDRESSES, House
 from mailserver import selection
 from mailserver.errors import BadSyntax
@@ -66,8 +66,8 @@ def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
 
 
 def outlook(tx: Tx, house: House, address: str) -> Outlook:
-    """Who a list comes to. At most what one message may come to is looked at (`rosters.walk`)."""
-    walked = rosters.walk(tx, house, address)
+    """Who a list comes to. At most what one message may come to is looked at (`receivers.walk`)."""
+    walked = receivers.walk(tx, house, address)
     accounts = dict.fromkeys(account for one in walked for account in one.accounts)
     others = dict.fromkeys(member for one in walked for member in one.others)
     lost = dangling(tx, house, others)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from directory import enrolment, rosters
+from directory import enrolment, receivers, rosters
 from directory.enrolment import Academy
 from directory.hashing import Kept, Passwords
 from mailserver import visibility
@@ -115,12 +115,12 @@ class EmbeddedDirectory:
     async def expand(self, address: str) -> MailingList | None:
         """A distribution list, lists within it replaced by their members."""
         name = self._name(address)
-        return await self._store.read(rosters.expand, name, self._house) if "@" in name else None
+        return await self._store.read(receivers.expand, name, self._house) if "@" in name else None
 
     async def rosters(self, address: str) -> Sequence[Roster]:
         """The list of this address and every list within it, members as they are now."""
         name = self._name(address)
-        return await self._store.read(rosters.walk, self._house, name) if "@" in name else ()
+        return await self._store.read(receivers.walk, self._house, name) if "@" in name else ()
 
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         """People each word of the text is found in, by name, identifier or address, as far as the viewer sees them."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from directory import rosters, standing
+from directory import receivers, rosters, standing
 from directory.rosters import House, ListChange, NewList
 from mailserver import days, selection
 from mailserver.app import make_directory
@@ -239,7 +239,7 @@ def preview(
 def _facts(tx: Tx, house: House, zone: ZoneInfo, address: str) -> dict[str, object]:
     """Everything about a list, made or standing. Raises Refused(NOT_FOUND)."""
     entry = lists.get(tx, address)
-    expanded = rosters.expand(tx, address, house)
+    expanded = receivers.expand(tx, address, house)
     if entry is None:
         if expanded is None:
             raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
@@ -298,7 +298,7 @@ def _preview_of_list(settings: Settings, address: str, limit: int) -> dict[str, 
         query = entry.query if entry is not None else _standing_query(tx, house, address)
         if query:
             return _preview(tx, query, limit)
-        expanded = rosters.expand(tx, address, house)
+        expanded = receivers.expand(tx, address, house)
         if expanded is None:
             raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
         return _addresses(expanded, limit)

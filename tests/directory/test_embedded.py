@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from directory import rosters
+from directory import receivers, rosters
 from directory.hashing import MAX_WAITING, Passwords
 from directory.lifecycle import Accounts
 from directory.people import MAX_FOUND, REMEMBERED_SECONDS, EmbeddedDirectory
@@ -160,7 +160,7 @@ def test_lists_that_contain_one_another_end(store: Store) -> None:
         addresses = [f"{member}@{DOMAIN}" for member in members]
         store.write_now(rosters.create, f"{name}@{DOMAIN}", name, "", addresses)
     for name in "abc":
-        found = store.read_now(rosters.expand, f"{name}@{DOMAIN}")
+        found = store.read_now(receivers.expand, f"{name}@{DOMAIN}")
         assert found is not None
         assert sorted(found.members) == [f"x@{DOMAIN}", f"y@{DOMAIN}", f"z@{DOMAIN}"]
 
@@ -169,11 +169,11 @@ def test_nesting_and_width_of_lists_are_bounded(store: Store, monkeypatch: pytes
     for number in range(20):
         addresses = [f"l{number + 1}@{DOMAIN}", f"p{number}@{DOMAIN}"]
         store.write_now(rosters.create, f"l{number}@{DOMAIN}", "", "", addresses)
-    found = store.read_now(rosters.expand, f"l0@{DOMAIN}")
+    found = store.read_now(receivers.expand, f"l0@{DOMAIN}")
     assert found is not None
-    assert len(found.members) == rosters.MAX_NESTING
-    monkeypatch.setattr(rosters, "MAX_RECEIVERS", 3)
-    found = store.read_now(rosters.expand, f"l0@{DOMAIN}")
+    assert len(found.members) == receivers.MAX_NESTING
+    monkeypatch.setattr(receivers, "MAX_RECEIVERS", 3)
+    found = store.read_now(receivers.expand, f"l0@{DOMAIN}")
     assert found is not None
     assert len(found.members) == 3
     monkeypatch.setattr(lists, "MAX_MEMBERS", 4)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from directory import rosters, standing
+from directory import receivers, rosters, standing
 from directory.people import EmbeddedDirectory
 from directory.rosters import House, ListChange, NewList
 from mailserver.errors import Reason, Refused
@@ -145,14 +145,14 @@ async def test_a_list_walks_to_people_lists_and_others(store: Store, people: dic
     await store.write(
         make, "tout", ["ada@ac-autre.fr", at("vivante"), f"4b.{COLLEGE}@{DOMAIN}".lower(), "x@ailleurs.fr", at("abuse")]
     )
-    head, standing_one, living = await store.read(rosters.walk, HOUSE, at("tout"))
+    head, standing_one, living = await store.read(receivers.walk, HOUSE, at("tout"))
     assert head.accounts == (people["ada"],)
     assert set(head.inner) == {at("vivante"), f"4b.{COLLEGE.lower()}@{DOMAIN}"}
     assert set(head.others) == {"x@ailleurs.fr", at("abuse")}
     assert set(living.accounts) == {people["dan"], people["eve"]}
     assert standing_one.accounts == (people["dan"],)
     assert standing_one.policy.writers is Writers.PERSONNEL
-    expanded = await store.read(rosters.expand, at("tout"), HOUSE)
+    expanded = await store.read(receivers.expand, at("tout"), HOUSE)
     assert expanded is not None
     assert len(expanded.members) == 5
 
@@ -169,7 +169,7 @@ async def test_standing_lists_by_name(store: Store, people: dict[str, int]) -> N
     for local in ("eleves", f"5c.{COLLEGE.lower()}", "eleves.0999999z", f"a.b.c.{COLLEGE.lower()}"):
         assert await store.read(standing.find, local) is None
     off = House((DOMAIN,), standing=False)
-    assert await store.read(rosters.walk, off, f"eleves.{COLLEGE}@{DOMAIN}") == []
+    assert await store.read(receivers.walk, off, f"eleves.{COLLEGE}@{DOMAIN}") == []
 
 
 async def test_what_a_list_may_not_be(store: Store, people: dict[str, int]) -> None:
