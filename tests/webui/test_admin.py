@@ -339,6 +339,11 @@ def test_a_list_is_set_filled_and_deleted_by_its_number(house: House, console: V
     entry = house.store.read_now(lists.get, address)
     assert entry is not None
     assert (entry.answers.value, entry.ends) == ("list", 1_783_116_000)
+    assert console.post(path, {**form, "dernier_jour": "demain", "proprietaires": ""}).status_code == 422
+    console.post(path, {**form, "proprietaires": owner.address})
+    entry = house.store.read_now(lists.get, address)
+    assert entry is not None
+    assert (entry.answers.value, entry.ends) == ("list", 1_783_116_000), "what a form does not have stays"
     unknown = console.post(path, {**form, "proprietaires": f"nobody@{DOMAIN}"})
     assert unknown.status_code == 422
     assert "ne mène à personne" in unknown.text

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from directory import rosters
 from directory.rosters import House, ListChange, NewList
-from mailserver import days
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
 from mailserver.identity import Answers, ListKind, Writers
 from mailserver.store import access, accounts, lists, selecting
@@ -18,6 +16,7 @@ from mailserver.store.lists import ListEntry
 from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
 from webui.admin.surroundings import Top, done, stamp, top, words
+from webui.lists import terms
 from webui.paging import numbered
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -94,10 +93,6 @@ def _house(services: Services) -> House:
     return House.of(services.settings)
 
 
-def _zone(services: Services) -> ZoneInfo:
-    return ZoneInfo(services.settings.web.timezone)
-
-
 async def show(services: Services, visit: Visit) -> Response:
     """GET /admin/listes."""
     return await _overview(services, visit, boxes=False)
@@ -161,12 +156,8 @@ async def one(services: Services, visit: Visit, fault: str = "") -> Response:
             (Writers.MEMBERS.value, _("les membres de la liste")),
             (Writers.OWNERS.value, _("les propriétaires seulement")),
         ),
-        (
-            (Answers.AUTHOR.value, _("à l’auteur du message")),
-            (Answers.LIST.value, _("à la liste")),
-            (Answers.OWNERS.value, _("à ses propriétaires")),
-        ),
-        days.last(entry.ends, _zone(services)),
+        terms.answer_choices(visit),
+        terms.last_day(services, entry),
     )
     return services.pages.answer(visit, "admin/list.html", page, 422 if fault else 200)
 
@@ -197,7 +188,7 @@ async def act(services: Services, visit: Visit) -> Response:
                     owners=_addresses(form.text("proprietaires")),
                     named=_addresses(form.text("nommes")),
                     answers=Answers(form.text("reponses")) if form.has("reponses") else None,
-                    ends=days.over(form.text("dernier_jour").strip(), _zone(services)),
+                    ends=terms.end(services, form.text("dernier_jour").strip()) if form.has("dernier_jour") else None,
                 )
                 await services.store.write(rosters.change, house, entry.address, change, by)
             case "membres":
@@ -212,7 +203,7 @@ async def act(services: Services, visit: Visit) -> Response:
                 return redirect(visit, "/admin/listes", **done("liste-supprimee"))
             case _:
                 raise Refused(Reason.INVALID)
-    except (ValueError, BadSyntax):
+    except ValueError:
         return await one(services, visit, words(visit, Refused(Reason.INVALID)))
     except Refused as refusal:
         return await one(services, visit, words(visit, refusal))

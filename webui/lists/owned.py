@@ -5,14 +5,13 @@ and says whom a living one finds. To everybody else such a list is a page that d
 """
 
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from directory import rosters
 from directory.rosters import House, ListChange, NewList
-from mailserver import days, selection
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver import selection
+from mailserver.errors import Reason, Refused
 from mailserver.identity import Answers, ListKind, Role, Writers
 from mailserver.rules import Denied
 from mailserver.store import held, lists
@@ -24,7 +23,7 @@ from webui.announcing import done
 from webui.compose.letters import commas
 from webui.compose.recipients import spoken
 from webui.frame import Frame, surroundings
-from webui.lists import foreseen
+from webui.lists import foreseen, terms
 from webui.lists.foreseen import Preview
 from webui.rendering import redirect
 from webui.standing import role_choices
@@ -131,7 +130,6 @@ async def lines(services: Services, visit: Visit) -> tuple[Line, ...]:
 async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]:
     """The list of the address, its form, and how many messages wait. Raises Refused(NOT_FOUND) for anybody else."""
     address = rosters.canonical(str(visit.request.path_params["address"]))
-    zone = _zone(services)
 
     def look(tx: Tx) -> tuple[ListEntry, Form, int] | None:
         entry = lists.get(tx, address)
@@ -151,7 +149,7 @@ async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]
             moderated=entry.moderated,
             hidden_members=entry.hidden_members,
             answers=entry.answers.value,
-            last_day=days.last(entry.ends, zone),
+            last_day=terms.last_day(services, entry),
         )
         return entry, form, len(held.waiting(tx, [address]))
 
@@ -181,7 +179,7 @@ async def change(services: Services, visit: Visit) -> Response:
         if action in _LOOKS:
             return await _look(services, visit, entry, form, waiting)
         house = House.of(services.settings)
-        wanted = _wanted(form, entry, _zone(services))
+        wanted = _wanted(services, form, entry)
         await services.store.write(_save, house, entry, before, form, wanted, visit.origin)
     except Refused as refusal:
         return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
@@ -223,7 +221,7 @@ def _save(tx: Tx, house: House, entry: ListEntry, before: Form, form: Form, want
     rosters.edit_checked(tx, house, entry.address, add, sorted(old - new.keys()), origin)
 
 
-def _wanted(form: Form, entry: ListEntry, zone: ZoneInfo) -> ListChange:
+def _wanted(services: Services, form: Form, entry: ListEntry) -> ListChange:
     domain = entry.address.rpartition("@")[2]
     return ListChange(
         name=form.name,
@@ -234,21 +232,8 @@ def _wanted(form: Form, entry: ListEntry, zone: ZoneInfo) -> ListChange:
         owners=tuple(_addresses(form.owners, domain)),
         named=tuple(_addresses(form.named, domain)),
         answers=Answers(form.answers),
-        ends=_end(form, zone),
+        ends=terms.end(services, form.last_day),
     )
-
-
-def _zone(services: Services) -> ZoneInfo:
-    """The house's: a list ends for everybody at the same time."""
-    return ZoneInfo(services.settings.web.timezone)
-
-
-def _end(form: Form, zone: ZoneInfo) -> int:
-    """When the list's last day is over; 0: it has none. Raises Refused(INVALID)."""
-    try:
-        return days.over(form.last_day, zone)
-    except BadSyntax as error:
-        raise Refused(Reason.INVALID, f"last day: {error}") from None
 
 
 # ---------------------------------------------------------------------- a new list
@@ -281,7 +266,7 @@ async def create(services: Services, visit: Visit) -> Response:
             moderated=form.moderated,
             hidden_members=form.hidden_members,
             answers=Answers(form.answers),
-            ends=_end(form, _zone(services)),
+            ends=terms.end(services, form.last_day),
         )
         await services.store.write(rosters.make, House.of(services.settings), wanted, visit.origin)
     except Refused as refusal:
@@ -347,11 +332,6 @@ async def _answer(
         (Writers.MEMBERS.value, _("ses membres")),
         (Writers.OWNERS.value, _("ses propriétaires")),
     )
-    answers = (
-        (Answers.AUTHOR.value, _("à l’auteur du message")),
-        (Answers.LIST.value, _("à la liste")),
-        (Answers.OWNERS.value, _("à ses propriétaires")),
-    )
     ended = entry.ended(visit.now) if entry is not None else 0
     page = OwnedPage(
         await surroundings(services, visit),
@@ -360,7 +340,7 @@ async def _answer(
         waiting,
         may_make(services, visit),
         writers,
-        answers,
+        terms.answer_choices(visit),
         visit.language.plain_date(ended) if ended else "",
         preview,
         fault,
@@ -385,7 +365,7 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         moderated=form.has("moderee"),
         hidden_members=form.has("caches"),
         answers=answers if answers in set(Answers) else before.answers,
-        last_day=form.text("dernier_jour").strip()[:20],
+        last_day=form.text("dernier_jour").strip()[:20] if form.has("dernier_jour") else before.last_day,
     )
 
 
@@ -410,7 +390,7 @@ def _fault(visit: Visit, refusal: Refused) -> str:
     text = refusal.text
     if text.startswith("query: "):
         return _("La requête n’est pas comprise : %(why)s") % {"why": text.removeprefix("query: ")}
-    if text.startswith("last day: "):
+    if text.startswith(terms.LAST_DAY):
         return _("Le dernier jour n’est pas un jour : écrivez-le comme 2027-06-30.")
     match refusal.reason:
         case Reason.NO_SUCH_RECIPIENT:
