@@ -9,6 +9,7 @@ from mailserver.identity import Principal
 from mailserver.store import mailboxes, messages, sessions
 from tests.webui.browser import Watched, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
+from webui.mail import flux
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -281,6 +282,19 @@ def test_folders_that_others_make_are_in_the_column_at_once(house: House, chromi
         for tab in (page, other):
             expect(tab.locator(".volet").get_by_role("link", name="Voyage à Rome")).to_have_count(0)
         assert watched.complaints == []
+
+
+def test_folders_made_while_nobody_listened_are_in_the_column(
+    house: House, chromium: Browser, person: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream has ended; the next one begins five seconds later."""
+    monkeypatch.setattr(flux, "STREAM_SECONDS", 0.0)
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        with page.expect_request_finished(lambda request: request.url.endswith("/flux")):
+            enter(page, house, person)
+        house.store.write_now(mailboxes.create, person.account_id, "Entre deux")
+        expect(page.locator(".volet").get_by_role("link", name="Entre deux")).to_be_visible(timeout=30_000)
 
 
 def test_budget_of_the_first_inbox(house: House, chromium: Browser, person: Principal) -> None:

@@ -77,7 +77,10 @@ function listen() {
     source.addEventListener("error", () => {
       if (source.readyState === EventSource.CLOSED) poll();
     });
+    let opened = false;
     source.addEventListener("open", () => {
+      if (opened) renew(); // folders may have come and gone while nobody listened
+      opened = true;
       clearInterval(polling);
       polling = 0;
     });
