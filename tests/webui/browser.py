@@ -1,12 +1,13 @@
 """A real Chromium, and what is watched while it visits."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect
 
 from tests.webui.house import PASSWORD, House
 
@@ -33,6 +34,19 @@ def launch(playwright: Playwright, *, whole: bool = False) -> Browser:
     return playwright.chromium.launch(executable_path=str(path), args=FLAGS)
 
 
+def photograph(page: Page, path: Path, *, whole: bool = False) -> None:
+    """A picture of a page; Chromium is asked again when its compositor had no frame to give, as when starved."""
+    for patience in (0.5, 2, 5):
+        try:
+            page.screenshot(path=path, full_page=whole)
+            return
+        except Error as error:
+            if "Unable to capture screenshot" not in error.message:
+                raise
+            time.sleep(patience)
+    page.screenshot(path=path, full_page=whole)
+
+
 @dataclass
 class Watched:
     """A page, and every complaint of the browser about it."""
@@ -41,10 +55,10 @@ class Watched:
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
-    def picture(self, name: str) -> None:
-        """Keep a picture for people to look at."""
+    def picture(self, name: str, *, whole: bool = False) -> None:
+        """Keep a picture for people to look at: what the screen shows, or the whole page."""
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=ARTEFACTS / f"{name}.png")
+        photograph(self.page, ARTEFACTS / f"{name}.png", whole=whole)
 
     def note_refusals(self) -> None:
         """From the next page on, what our policy refuses is a complaint, also where the browser would say nothing."""

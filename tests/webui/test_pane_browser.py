@@ -184,7 +184,7 @@ def test_what_the_pane_holds_is_accessible(house: House, chromium: Browser, read
         page.click(f".courriels a:has-text('{MEETING}')")
         expect(page.locator(".sujet")).to_have_text(MEETING)
         watched.picture(f"volet-{size}")
-        page.screenshot(path=f"tests/artefacts/webui/volet-entier-{size}.png", full_page=True)
+        watched.picture(f"volet-entier-{size}", whole=True)
         found = faults_of(page)
         page.locator("#autres summary").click()
         page.get_by_role("link", name="Rediriger", exact=True).click()

@@ -61,7 +61,7 @@ def test_axe_finds_nothing(
             page.evaluate("for (const d of document.querySelectorAll('.lecture details')) d.open = true")
             watched.picture(f"lecteur-{name}-{size}-{scheme}")
             if name == "forme" and scheme == "light":
-                page.screenshot(path=f"tests/artefacts/webui/lecteur-entier-{size}.png", full_page=True)
+                watched.picture(f"lecteur-entier-{size}", whole=True)
             found[name] = faults_of(page)
         assert {name: faults for name, faults in found.items() if faults} == {}
 

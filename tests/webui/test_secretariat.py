@@ -145,7 +145,7 @@ def test_in_a_real_browser(house: House, chromium: Browser, rose: Principal, siz
         assert person is not None
         for path in ("/secretariat", f"/secretariat/journal?etablissement={TILLEULS}"):
             page.goto(house.url + path)
-            page.screenshot(path=tmp_path / f"secretariat-{size}{len(path)}.png", full_page=False)
+            watched.picture(f"secretariat-{'journal' if 'journal' in path else 'gens'}-{size}")
             assert faults_of(page) == [], path
         page.goto(f"{house.url}/secretariat?q=Num%C3%A9ro+050")
         page.check("input[name=compte]")

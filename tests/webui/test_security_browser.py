@@ -11,7 +11,7 @@ from passlib.totp import TOTP  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
 from mailserver.identity import Principal, Role
-from tests.webui.browser import Watched, faults_of, log_in, overflow, visiting
+from tests.webui.browser import Watched, faults_of, log_in, overflow, photograph, visiting
 from tests.webui.house import PASSWORD, House
 
 pytestmark = pytest.mark.needs("chromium")
@@ -188,7 +188,7 @@ def test_a_phone_reads_the_drawing_and_its_code_is_taken(house: House, chromium:
         page.goto(f"{house.url}{FACTOR}")
         page.fill("#actuel", PASSWORD)
         page.get_by_role("button", name="Commencer").click()
-        page.screenshot(path=tmp_path / "screen.png")
+        photograph(page, tmp_path / "screen.png")
         seen = urlsplit(_run("zbarimg", "-q", "--raw", str(tmp_path / "screen.png")))
         assert (seen.scheme, seen.netloc) == ("otpauth", "totp")
         fields = parse_qs(seen.query)
