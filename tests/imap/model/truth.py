@@ -79,7 +79,11 @@ def differences(session: Session, looks: list[Look]) -> str:
     by_name = {one.name: one for one in looks}
     for name, told in session.statuses.items():
         found = by_name.get(name)
-        if found is None or name.startswith(VOLATILE) or (mirror and mirror.uidvalidity == found.uidvalidity):
+        if (
+            found is None
+            or name.startswith(VOLATILE)
+            or (mirror is not None and mirror.uidvalidity == found.uidvalidity)
+        ):
             continue  # whoever did not ask for MailboxName is not told that a name stands for another mailbox
         real = {"MESSAGES": len(found.messages), "UIDNEXT": found.uidnext, "UIDVALIDITY": found.uidvalidity}
         if any(item in told and int(told[item]) != value for item, value in real.items()):
