@@ -219,11 +219,12 @@ def _field_name(cursor: Cursor) -> bytes:
 
 
 def _partial(cursor: Cursor) -> tuple[int | None, int | None]:
+    """Where a part of a section begins and how long it may be: numbers of 63 bits (RFC 9051 section 9, partial)."""
     if not cursor.skip(b"<"):
         return None, None
-    start = cursor.number()
+    start = cursor.number64()
     cursor.expect(b".")
-    length = cursor.nz_number()
+    length = cursor.nz_number64()
     cursor.expect(b">")
     return start, length
 

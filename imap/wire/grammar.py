@@ -45,7 +45,7 @@ _MONTHS = {
 }
 
 MAX_NUMBER64 = 0x7FFF_FFFF_FFFF_FFFF
-"""The largest mod-sequence (RFC 7162 section 7, mod-sequence-value: 63 bits)."""
+"""63 bits: mod-sequences (RFC 7162 section 7), sizes and places in messages (RFC 9051 section 9, number64)."""
 MAX_KEYWORD = 100
 """Octets of a keyword's name."""
 MAX_NAMES = 64 * 1024
@@ -254,10 +254,10 @@ class Cursor:
         return value
 
     def nz_number(self) -> int:
-        value = self.number()
-        if not value:
-            raise BadSyntax("Number is zero")
-        return value
+        return _not_zero(self.number())
+
+    def nz_number64(self) -> int:
+        return _not_zero(self.number64())
 
     def sequence_set(self) -> SequenceSet:
         found = self.match(_SEQUENCE_SET)
@@ -349,6 +349,12 @@ class Cursor:
             return names.decode(octets, self.utf8)
         except names.BadName:
             return None
+
+
+def _not_zero(value: int) -> int:
+    if not value:
+        raise BadSyntax("Number is zero")
+    return value
 
 
 def _month(name: bytes) -> int:

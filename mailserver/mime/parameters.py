@@ -1,7 +1,7 @@
 """`Content-Type` and `Content-Disposition`: value, parameters, and their RFC 2231 forms."""
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from mailserver.mime import charsets, headers
 
@@ -24,6 +24,8 @@ _TOKEN = re.compile(r"\s*+\"?([^\s;\",]++)")
 _PARAMETER = re.compile(
     r"(?:;|(?<!\s)\s)\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]++|\\.)*+)\"?|([^;\"]*+))", re.DOTALL
 )
+_ATTRIBUTE_CHARS = "!#$&+-.^_`{|}~"
+"""What stays as it is beside letters and digits when a value is percent-encoded (RFC 2231 section 7)."""
 _CONTINUED = re.compile(r"([^*]++)(?:\*(\d{1,3}))?(\*)?")
 
 
@@ -62,6 +64,50 @@ def _parameters(value: str, at: int) -> Raw:
         if len(pairs) == MAX_PARAMETERS:
             break
     return pairs
+
+
+def joined(raw: Raw) -> Raw:
+    """Parameters with their continuations as one (RFC 2231 section 6), where the first piece stood.
+
+    That is `name`, or `name*` when a piece is percent-encoded. Pieces behind a gap stay as they are, and so do all of a
+    name that is there in another form, too: which one counts is the reader's choice.
+    """
+    if not any("*" in name for name, _ in raw):
+        return raw
+    named = dict(reversed(raw))  # of two equal names the first counts
+    merged: dict[str, tuple[str, str]] = {}
+    gone: set[str] = set()
+    for name in dict.fromkeys(name.partition("*")[0] for name in named):
+        pieces = _pieces(named, name)
+        if pieces and name not in named and f"{name}*" not in named:
+            merged[pieces[0]] = _merge(name, [(piece, named[piece]) for piece in pieces])
+            gone.update(pieces)
+    found: Raw = []
+    for name, value in raw:
+        if name in merged:
+            found.append(merged.pop(name))
+        elif name not in gone:
+            found.append((name, value))
+    return found
+
+
+def _pieces(named: dict[str, str], name: str) -> list[str]:
+    """The names of the pieces of a continued parameter, in order up to the first gap."""
+    found: list[str] = []
+    while True:
+        plain = f"{name}*{len(found)}"
+        piece = next((one for one in (plain, plain + "*") if one in named), None)
+        if piece is None:
+            return found
+        found.append(piece)
+
+
+def _merge(name: str, pieces: list[tuple[str, str]]) -> tuple[str, str]:
+    """One parameter of several pieces; what is not percent-encoded becomes so when another piece is."""
+    if not any(piece.endswith("*") for piece, _ in pieces):
+        return name, "".join(value for _, value in pieces)
+    text = "".join(value if piece.endswith("*") else quote(value, safe=_ATTRIBUTE_CHARS) for piece, value in pieces)
+    return f"{name}*", text if pieces[0][0].endswith("*") else f"''{text}"
 
 
 def decode(raw: Raw) -> dict[str, str]:

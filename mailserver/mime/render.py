@@ -1,7 +1,7 @@
 """BODY and BODYSTRUCTURE (RFC 3501 section 7.4.2) of a tree of entities, written once at delivery.
 
-Types, subtypes, parameter names, encodings and dispositions are written in lower case; parameter values
-as they stand in the header, RFC 2231 forms included: clients join and decode those themselves.
+Types, subtypes, parameter names, encodings and dispositions are written in lower case; parameter values as they stand
+in the header, but for continuations, which are joined (RFC 2231 section 6). Clients decode charsets themselves.
 """
 
 from mailserver.mime import envelope, headers, parameters
@@ -60,7 +60,7 @@ def _multipart(entity: Entity, basic: list[str], extended: list[str], spell: Quo
 def _parameters(raw: parameters.Raw, spell: Quote) -> str:
     if not raw:
         return "NIL"
-    return f"({' '.join([f'{spell(name)} {spell(value)}' for name, value in raw])})"
+    return f"({' '.join([f'{spell(name)} {spell(value)}' for name, value in parameters.joined(raw)])})"
 
 
 def _extension(entity: Entity, spell: Quote) -> str:

@@ -102,7 +102,7 @@ def test_label_asked_again_is_the_same_section() -> None:
         b"BODY[]<0.0>",
         b"BODY[]<1>",
         b"BODY[]<1.>",
-        b"BODY[]<4294967296.1>",
+        b"BODY[]<9223372036854775808.1>",
         b"BODY []",
         b"ENVELOPE[]",
         b"RFC822[]",

@@ -109,7 +109,7 @@ def test_known_key(octets: bytes, value: Criterion) -> None:
         b"ON 30-Feb-1994",
         b'ON "1-Feb-1994',
         b"LARGER -1",
-        b"LARGER 4294967296",
+        b"LARGER 9223372036854775808",
         b"0",
         b'MODSEQ "/flags/x" some 1',
         b'MODSEQ "x" all 1',
