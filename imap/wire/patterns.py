@@ -35,14 +35,7 @@ def _matcher(pattern: str) -> Matcher:
         return lambda name: True
     if "*" not in pattern and "%" not in pattern:
         return lambda name: name == pattern
-    exact = _Automaton(pattern)
-    inbox = _Automaton(pattern.upper())
-
-    def matches(name: str) -> bool:
-        # INBOX matches in whatever case the pattern spells it (RFC 3501 section 6.3.8).
-        return exact.accepts(name) or (name == "INBOX" and inbox.accepts(name))
-
-    return matches
+    return _Automaton(pattern).accepts
 
 
 def _collapse(pattern: str) -> str:
@@ -57,12 +50,16 @@ def _collapse(pattern: str) -> str:
 
 
 class _Automaton:
-    """State i: the first i letters of the pattern are matched. No two wildcards are neighbours."""
+    """State i: the first i letters of the pattern are matched. No two wildcards are neighbours.
 
-    __slots__ = ("_advance", "_final", "_stay", "_stay_in_level", "_wild")
+    INBOX matches in whatever case the pattern spells it (RFC 3501 section 6.3.8), as the first level of a name, too.
+    """
+
+    __slots__ = ("_advance", "_final", "_inbox", "_stay", "_stay_in_level", "_wild")
 
     def __init__(self, pattern: str) -> None:
         self._advance: dict[str, int] = {}
+        self._inbox: dict[str, int] = {}
         self._stay = self._wild = 0
         for place, letter in enumerate(pattern):
             if letter in "*%":
@@ -70,16 +67,23 @@ class _Automaton:
                 self._stay |= (letter == "*") << place
             else:
                 self._advance[letter] = self._advance.get(letter, 0) | 1 << place
+                capital = letter.upper()
+                self._inbox[capital] = self._inbox.get(capital, 0) | 1 << place
         self._stay_in_level = self._wild
         self._final = 1 << len(pattern)
 
     def accepts(self, name: str) -> bool:
-        states = 1
-        states |= (states & self._wild) << 1
-        for letter in name:
+        states = 1 | (self._wild & 1) << 1
+        if name[:5] == "INBOX" and name[5:6] in ("", SEPARATOR):
+            states = self._run(states, "INBOX", self._inbox)
+            name = name[5:]
+        return bool(self._run(states, name, self._advance) & self._final)
+
+    def _run(self, states: int, letters: str, advance: dict[str, int]) -> int:
+        for letter in letters:
             stay = self._stay if letter == SEPARATOR else self._stay_in_level
-            states = (states & self._advance.get(letter, 0)) << 1 | states & stay
+            states = (states & advance.get(letter, 0)) << 1 | states & stay
             if not states:
-                return False
+                break
             states |= (states & self._wild) << 1
-        return bool(states & self._final)
+        return states
