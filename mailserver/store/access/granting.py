@@ -23,15 +23,15 @@ Entry = tuple[str, bool, Rights]
 """An identifier, whether its rights are taken away, and the rights."""
 
 
-def owner_name(tx: Tx, box: Mailbox) -> str:
-    """The identifier of a mailbox's owner: a login, or a functional box's address."""
-    return str(tx.execute(select(account.c.login).where(account.c.id == box.account_id)).scalar_one())
+def owner_name(tx: Tx, account_id: int) -> str:
+    """The identifier of the owner of mailboxes: a login, or a functional box's address."""
+    return str(tx.execute(select(account.c.login).where(account.c.id == account_id)).scalar_one())
 
 
 def entries(tx: Tx, viewer: Viewer, name: str) -> list[Entry]:
     """GETACL: the owner first. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
     reach = find(tx, viewer, name, "a")
-    return [(owner_name(tx, reach.box), False, ALL), *_entries(tx, reach.box.id)]
+    return [(owner_name(tx, reach.box.account_id), False, ALL), *_entries(tx, reach.box.id)]
 
 
 def _entries(tx: Tx, mailbox_id: int) -> list[Entry]:
@@ -57,7 +57,7 @@ def always(tx: Tx, viewer: Viewer, name: str, identifier: str) -> Rights:
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN).
     """
     reach = find(tx, viewer, name, "a")
-    return ALL if identifier == owner_name(tx, reach.box) else NONE
+    return ALL if identifier == owner_name(tx, reach.box.account_id) else NONE
 
 
 def change(
@@ -69,7 +69,7 @@ def change(
     """
     box = find(tx, viewer, name, "a").box
     mailboxes.lock(tx, box.account_id, box.id)
-    if identifier == owner_name(tx, box):
+    if identifier == owner_name(tx, box.account_id):
         if negative or (mode == "=" and rights != ALL) or (mode == "-" and rights):
             raise Refused(Reason.CANNOT, "The owner always has every right")
         return

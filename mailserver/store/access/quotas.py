@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mailserver.errors import Reason, Refused
 from mailserver.store import accounts, messages
 from mailserver.store.access.granting import owner_name
-from mailserver.store.access.reaching import find, listing
+from mailserver.store.access.reaching import find, is_foreign, listing
 from mailserver.store.access.rights import Viewer
 from mailserver.store.messages import NO_QUOTA, Quota
 from mailserver.store.statements import Tx
@@ -26,9 +26,11 @@ class Root:
 
 
 def of_mailbox(tx: Tx, viewer: Viewer, name: str, default: Quota) -> Root:
-    """The root of a mailbox that somebody may read. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
-    box = find(tx, viewer, name, "r").box
-    return _root(tx, owner_name(tx, box), box.account_id, default)
+    """The root of a mailbox that somebody may read, or of one that they would make by this name (RFC 9208 section
+    4.1.2: it need not exist). Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN).
+    """
+    account_id = find(tx, viewer, name, "r").box.account_id if is_foreign(name) else viewer.account_id
+    return _root(tx, owner_name(tx, account_id), account_id, default)
 
 
 def by_name(tx: Tx, viewer: Viewer, name: str, default: Quota) -> Root:
