@@ -296,6 +296,24 @@ def test_recipients_are_recognised_or_asked_about(house: House, browser: Visitor
     assert "plusieurs" not in browser.text
 
 
+def test_a_letter_is_looked_at_before_it_leaves(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """What is shown is what would leave: names recognised, text as it is, the original quoted."""
+    content = house.deliver(person, mail("Question", body="Qui vient <demain> ?\n"))
+    browser.get(f"/s/ecrire?repondre={content}")
+    written = form(browser, cc=zoe.login, texte="Moi.\n\nEt <b>Zoé</b>.", faire="apercu")
+    seen = browser.post("/s/ecrire", written).text.partition('class="apercu"')[2].partition("</section>")[0]
+    assert f"<dd>Zoé Leroy &lt;{zoe.address}&gt;" in seen
+    assert "Moi.\n\nEt &lt;b&gt;Zoé&lt;/b&gt;." in seen
+    assert "Qui vient &lt;demain&gt; ?" in seen
+    assert form(browser)["texte"] == "Moi.\n\nEt <b>Zoé</b>."
+    assert (house.subjects(person, "Sent"), house.subjects(person, "Drafts")) == ([], ["Re: Question"])
+    browser.post("/s/ecrire", form(browser, cc="Personne Dutout", faire="apercu"))
+    assert "apercu" not in browser.text.partition("<form class=")[0]
+    assert "n’est pas dans l’annuaire" in browser.text
+
+
 @pytest.mark.parametrize("typed", ["pas une adresse", "a@b@c", "x@", "<script>@x", "a" * 400])
 def test_bad_recipient_stops_the_letter(house: House, person: Principal, browser: Visitor, typed: str) -> None:
     browser.get("/s/ecrire")

@@ -74,6 +74,8 @@ class ComposePage:
     """The first moment a letter may be planned for, as the form has it."""
     options: bool
     """Something beyond the usual is chosen: the options are open."""
+    preview: bool
+    """The letter is shown above the form as it will be read."""
 
 
 def desk(tx: Tx, account_id: int) -> Desk:
@@ -96,6 +98,7 @@ async def answer(
     faults: Sequence[str] = (),
     other: int = 0,
     status: int = 200,
+    preview: bool = False,
 ) -> Response:
     """The form as a page, with what has to be said about it."""
     found = await services.store.read(desk, visit.account_id)
@@ -124,6 +127,7 @@ async def answer(
         other=other,
         earliest=datetime.fromtimestamp(visit.now + 120, visit.language.zone).strftime("%Y-%m-%dT%H:%M"),
         options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
+        preview=preview,
     )
     return services.pages.answer(visit, "mail/compose.html", page, status)
 
@@ -201,12 +205,20 @@ async def with_choices(services: Services, visit: Visit, letter: Letter) -> Lett
 
 
 async def checked(
-    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], status: int = 200
+    services: Services,
+    visit: Visit,
+    letter: Letter,
+    attachments: Sequence[Attachment],
+    status: int = 200,
+    *,
+    preview: bool = False,
 ) -> Response:
-    """The form again with every recipient recognised, or the questions that are left."""
+    """The form again with every recipient recognised, or the questions that are left; `preview`: the letter above."""
     fields = await fields_of(services, visit, letter)
     questions = [(name, question) for name, field in fields.items() for question in field.questions]
     shown = replace(letter, to=fields["a"].text, cc=fields["cc"].text, bcc=fields["cci"].text)
+    if preview:
+        return await answer(services, visit, shown, attachments, questions=questions, preview=not questions)
     faults = []
     if not any(field.people or field.questions for field in fields.values()):
         faults.append(visit._("Indiquez au moins un destinataire."))

@@ -80,7 +80,7 @@ async def _changed(
     services: Services, visit: Visit, letter: Letter, action: str
 ) -> tuple[Letter, Sequence[Attachment]]:
     """The letter with what the button changes in it, and pictures that come with that."""
-    if action == "verifier":
+    if action in ("verifier", "apercu"):
         return await letterpage.with_choices(services, visit, letter), ()
     if action == "citer":
         return await quoting.imported(services, visit, letter)
@@ -106,8 +106,8 @@ async def _act(
         return await _abandon(services, visit, letter)
     if action in ("envoyer", "planifier"):
         return await sending.send(services, visit, letter, attachments)
-    if action == "verifier":
-        return await letterpage.checked(services, visit, letter, attachments)
+    if action in ("verifier", "apercu"):
+        return await letterpage.checked(services, visit, letter, attachments, preview=action == "apercu")
     address = f"{visit.base}/ecrire/{letter.draft}"
     if action == "depuis":
         return redirect(visit, f"{address}/depuis")
