@@ -15,7 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -120,11 +120,17 @@ class Language:
         if moment <= 0:
             return self.texts.gettext("date inconnue")
         when = datetime.fromtimestamp(moment, self.zone)
-        return format_datetime(when, "EEEE d MMMM y, HH:mm", locale=self.locale)
+        return f"{self.written(when.date(), 'EEEE d MMMM y')}, {when:%H:%M}"
 
     def plain_date(self, moment: float) -> str:
         """`24 novembre 2026`."""
-        return format_date(datetime.fromtimestamp(moment, self.zone), "d MMMM y", locale=self.locale)
+        return self.written(self.day(moment), "d MMMM y")
+
+    def written(self, day: date, pattern: str) -> str:
+        """A day by a pattern of CLDR; in French the first of a month is `1er`, which CLDR has not."""
+        if day.day == 1 and self.code == "fr":
+            pattern = pattern.replace("d", "d'er'")
+        return format_date(day, pattern, locale=self.locale)
 
     def clock_time(self, moment: float) -> str:
         """`14:32`."""
@@ -133,9 +139,9 @@ class Language:
     def span(self, start: datetime, end: datetime, *, all_day: bool = False) -> str:
         """`mardi 24 novembre 2026, 14:00 – 15:30`; of whole days, the days. Both are aware, `end` excluded."""
         day = "EEEE d MMMM y"
-        first = format_date(start.date(), day, locale=self.locale)
+        first = self.written(start.date(), day)
         last_day = (end - timedelta(days=1)).date() if all_day and end > start else end.date()
-        last = format_date(last_day, day, locale=self.locale)
+        last = self.written(last_day, day)
         if all_day:
             return first if last_day <= start.date() else f"{first} – {last}"
         if end <= start:

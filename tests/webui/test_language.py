@@ -135,6 +135,9 @@ def test_dates_in_lists_are_short_and_in_the_academy_zone() -> None:
     for when, fr, en in cases:
         assert (french.short_date(when, now), english.short_date(when, now)) == (fr, en)
     assert french.long_date(moment(2026, 11, 24, 10, 48)) == "mardi 24 novembre 2026, 11:48"
+    first = moment(2026, 12, 1, 10, 48)
+    assert french.long_date(first) == "mardi 1er décembre 2026, 11:48"
+    assert (french.plain_date(first), english.plain_date(first)) == ("1er décembre 2026", "1 December 2026")
     assert french.offset(now) == 3600
     assert french.offset(moment(2026, 7, 1)) == 7200
 

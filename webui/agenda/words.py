@@ -31,12 +31,12 @@ def now(visit: Visit) -> datetime.datetime:
 
 def long_day(language: Language, day: datetime.date) -> str:
     """`mardi 24 novembre 2026`."""
-    return format_date(day, "EEEE d MMMM y", locale=language.locale)
+    return language.written(day, "EEEE d MMMM y")
 
 
 def full_day(language: Language, day: datetime.date) -> str:
     """`mardi 24 novembre`."""
-    return format_date(day, "EEEE d MMMM", locale=language.locale)
+    return language.written(day, "EEEE d MMMM")
 
 
 def short_day(language: Language, day: datetime.date) -> str:
@@ -58,14 +58,12 @@ def month(language: Language, day: datetime.date) -> str:
 def days_between(language: Language, first: datetime.date, last: datetime.date) -> str:
     """`23 – 27 novembre 2026`, `30 novembre – 4 décembre 2026`."""
     if first.year != last.year:
-        begin = format_date(first, "d MMMM y", locale=language.locale)
+        begin = language.written(first, "d MMMM y")
     elif first.month != last.month:
-        begin = format_date(first, "d MMMM", locale=language.locale)
-    elif language.code == "fr":
-        begin = str(first.day)
+        begin = language.written(first, "d MMMM")
     else:
-        begin = format_date(first, "d", locale=language.locale)
-    return f"{begin} – {format_date(last, 'd MMMM y', locale=language.locale)}"
+        begin = language.written(first, "d")
+    return f"{begin} – {language.written(last, 'd MMMM y')}"
 
 
 def hour(language: Language, when: datetime.datetime) -> str:
