@@ -258,7 +258,7 @@ def check_known(tx: Tx, house: House, addresses: Sequence[str]) -> None:
             continue
         base, plus, _ = local.partition("+")
         if not (plus and people.find(tx, f"{base}@{house.domain}")):
-            raise Refused(Reason.NO_SUCH_RECIPIENT, f"{address}: nobody here has this address")
+            raise Refused(Reason.NO_SUCH_RECIPIENT, Cause("address-nobody", address=address))
 
 
 def edit(tx: Tx, address: str, add: Sequence[str], remove: Sequence[str]) -> tuple[int, int]:

@@ -43,6 +43,9 @@ NAMES = WORDS | {
 }
 """Names of ours that a list in a sentence may hold."""
 
+_PLACES = {
+    "address-nobody": Said("l’adresse {address} ne mène à personne ici", "{address}: nobody here has this address"),
+}
 _FILES = {
     "file-empty": Said("le fichier est vide", "the file is empty"),
     "file-gone": Said(
@@ -246,4 +249,4 @@ _RUNS = {
     "has-people": Said("des personnes y sont", "has people"),
 }
 
-SENTENCES = {"plain": Said("{text}", "{text}")} | _FILES | _RECORDS | _PEOPLE | _REMARKS | _RUNS | RECORDED
+SENTENCES = {"plain": Said("{text}", "{text}")} | _PLACES | _FILES | _RECORDS | _PEOPLE | _REMARKS | _RUNS | RECORDED

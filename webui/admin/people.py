@@ -71,6 +71,8 @@ class NewPage:
     top: Top
     form: dict[str, str]
     roles: tuple[tuple[str, str], ...]
+    faults: dict[str, str]
+    """By field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +181,22 @@ def _roles(visit: Visit) -> tuple[tuple[str, str], ...]:
 # ---------------------------------------------------------------------- a new one
 
 _FIELDS = ("given_name", "surname", "role", "birth_date", "numen", "ine", "uai", "discipline", "login")
+_NEEDED = ("given_name", "surname", "role")
 
 
 async def begin(services: Services, visit: Visit, form: dict[str, str] | None = None, fault: str = "") -> Response:
     """GET /admin/comptes/nouveau."""
-    page = NewPage(top(visit, "comptes", fault), form or dict.fromkeys(_FIELDS, ""), _roles(visit))
+    faults = {name: visit._("À remplir.") if form and not form[name] else "" for name in _NEEDED}
+    page = NewPage(top(visit, "comptes", fault), form or dict.fromkeys(_FIELDS, ""), _roles(visit), faults)
     return services.pages.answer(visit, "admin/person_new.html", page, 422 if fault else 200)
 
 
 async def create(services: Services, visit: Visit) -> Response:
     """POST /admin/comptes/nouveau: the account, and the code of its first connection."""
     form = {name: visit.form.text(name).strip()[:200] for name in _FIELDS}
-    if form["role"] not in {role.value for role in Role} or not form["given_name"] or not form["surname"]:
+    if form["role"] not in {role.value for role in Role}:
+        form["role"] = ""
+    if not all(form[name] for name in _NEEDED):
         return await begin(services, visit, form, visit._("Le prénom, le nom et la population sont nécessaires."))
     person = NewPerson(
         form["given_name"],

@@ -71,7 +71,7 @@ def words(visit: Visit, refusal: Refused) -> str:
     """Why an act was not done, for the person who wanted it."""
     _ = visit._
     cause = causes.of(refusal)
-    if refusal.reason in (Reason.INVALID, Reason.LIMIT) and cause.name != "plain":
+    if refusal.reason in (Reason.INVALID, Reason.LIMIT, Reason.NO_SUCH_RECIPIENT) and cause.name != "plain":
         return _("Rien n’a été changé : %(why)s.") % {"why": visit.language.say(cause)}
     match refusal.reason:
         case Reason.CONFLICT:
