@@ -280,6 +280,7 @@ def test_previews_and_the_archive(house: House, at_home: Visitor, emma: Principa
     text = shown(house, at_home, emma, octets + b"--b--\r\n")
     content = opened(text)
     assert text.count("Aperçu") == 5
+    assert re.findall(r"– <bdi>(\w+)</bdi></small>", text) == ["TXT", "PNG", "PNG", "PDF", "HTML", "PNG"]
     view = at_home.http.get(f"/s/piece/{content}/1/voir")
     assert view.headers["content-type"] == "text/plain; charset=utf-8"
     assert "sandbox" in view.headers["content-security-policy"]

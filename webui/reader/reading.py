@@ -23,6 +23,7 @@ from webui.visit import Services, Visit
 TEXT_OCTETS = 4 * 1024 * 1024
 """Of a message's octets, what its text is looked for in: text comes before attachments."""
 MAX_PEOPLE_SHOWN = 100
+MAX_ENDING = 5
 MAX_PIECES = 100
 """Attachments on one page; a message may bring ten thousand. All of them are in the archive."""
 INLINE_OCTETS = 10 * 1024 * 1024
@@ -48,6 +49,12 @@ class Piece:
     """How it can be looked at here: `image`, `pdf`, `texte`; empty: only saved."""
     danger: str = ""
     """Its ending, when opening it may run something."""
+
+    @property
+    def kind(self) -> str:
+        """What people call it, by the ending that their computer goes by; else the type it claims."""
+        ending = self.name.rpartition(".")[2]
+        return ending.upper() if ending != self.name and ending.isalnum() and len(ending) <= MAX_ENDING else self.type
 
 
 @dataclass(frozen=True, slots=True)
