@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from mailserver.identity import Role
 from webui.visit import Visit
 
+_ELSEWHERE = (("/m/liste/", "/m/listes"), ("/compte", "/m/reglages"))
+"""Pages whose address does not begin like their application's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -29,7 +32,8 @@ def applications(visit: Visit) -> tuple[Application, ...]:
     if visit.principal.role in (Role.SECRETARIAT, Role.ADMIN):
         known.append((_("Secrétariat"), "/secretariat", "printer"))
     if visit.principal.role is Role.ADMIN:
-        known.append((_("Administration"), "/admin", "shield"))
+        known.append((_("Console"), "/admin", "shield"))
     path = visit.request.url.path
-    current = max((address for _title, address, _icon in known if path.startswith(address)), key=len, default="")
+    places = [(address, address) for _title, address, _icon in known] + list(_ELSEWHERE)
+    current = max((one for one in places if path.startswith(one[0])), key=lambda one: len(one[0]), default=("", ""))[1]
     return tuple(Application(title, address, icon, address == current) for title, address, icon in known)
