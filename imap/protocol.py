@@ -159,8 +159,9 @@ class Connection(protocol.Protocol):
         if self.door.stopping:
             return False
         began = monotonic()
-        with suppress(Damaged):  # the task meets it again
-            self._inlet.inflate()
+        if self._inlet.compressed:
+            with suppress(Damaged):  # the task meets it again
+                self._inlet.inflate()
         while (event := self._inlet.next()) is not None:
             if not self._say_promptly(event) or waiting.done() or monotonic() - began > TURN_SECONDS:
                 return False
@@ -170,13 +171,18 @@ class Connection(protocol.Protocol):
         return not self._inlet.holds_more
 
     def _say_promptly(self, event: framing.Event) -> bool:
-        """Answer one command if that takes no waiting; else it is the task's to answer."""
+        """Answer one command if that takes no waiting, or ask for its literal; else it is the task's to answer."""
+        if type(event) is framing.LiteralWanted:
+            self._outlet.write(responses.continuation())
+            return True
         self._next = event
         if not isinstance(event, framing.CommandLine):
             return False
-        with suppress(BadCommand):
+        try:
             self._next = self._parse(event)
-        octets = prompt.answer(self.session, self._next) if isinstance(self._next, Tagged) else None
+        except BadCommand:
+            return False
+        octets = prompt.answer(self.session, self._next)
         if octets is None:
             return False
         self._next = None
@@ -241,8 +247,11 @@ class Connection(protocol.Protocol):
         if not self.session.suspect:
             await self._input
             return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._input, PAUSE)
+        alarm = self._loop.call_later(PAUSE, self.stir)
+        try:
+            await self._input
+        finally:
+            alarm.cancel()
 
     async def _look_again(self) -> None:
         """The account moved while nothing ran. A store out of reach ends no session: it is asked again later."""

@@ -1,7 +1,9 @@
 """How workers hear of each other's commits.
 
 SQLite: each commit leaves one `news` row, and whoever committed rings (`mailserver.bells`); a worker then, and now and
-then by itself, asks `PRAGMA data_version` (3 µs) and reads the rows it has not seen. PostgreSQL: NOTIFY inside the
+then by itself, asks `PRAGMA data_version` and reads the rows it has not seen. Whoever must know at once that nothing
+has happened (each command of IMAP) looks at the counts of rings; what processes without a bell commit waits for the
+worker's own look. PostgreSQL: NOTIFY inside the
 transaction, which arrives in commit order. A lost stretch (a worker that slept too long, a broken connection) wakes
 everybody: the woken ask the store what changed, so too much news costs time, never truth.
 """
@@ -100,6 +102,8 @@ class SqliteCarrier:
         """What `generation` answers: moves with `data_version`, and with each new connection."""
         self._caught_up = -1
         """The generation up to which news have been read."""
+        self._heard: bytes | None = None
+        """The counts of rings when they were read."""
         self._connection: sqlite3.Connection | None = None
         self._seen: int = self._ask("SELECT coalesce(max(id), 0) FROM news")[0][0]
 
@@ -117,22 +121,29 @@ class SqliteCarrier:
         return self._told
 
     def catch_up(self) -> None:
+        heard = self._bell.heard() if self._bell is not None else None
+        if heard is None or heard != self._heard:
+            self._heard = heard if self._look() else None
+
+    def _look(self) -> bool:
+        """Read what was committed; False: it could not be read now."""
         now = self.generation()
         if now == self._caught_up:
-            return
+            return True
         try:
             self._read()
         except sqlite3.Error as error:
             log.warning("reading news again soon", error=brief(error))
             self._reset()
-        else:
-            self._caught_up = now
+            return False
+        self._caught_up = now
+        return True
 
     async def run(self) -> None:
         try:
             while True:
                 await self._wait()
-                self.catch_up()
+                self._look()
         finally:
             self.close()
 

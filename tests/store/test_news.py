@@ -176,3 +176,28 @@ def test_news_are_awaited_while_a_session_subscribes() -> None:
     assert changes.awaited
     stops[1]()
     assert not changes.awaited
+
+
+async def test_who_asks_at_once_sees_what_a_neighbour_has_acknowledged(make_store: Callable[[], Store]) -> None:
+    """By the counts of rings: nobody has to wait for the carrier's look."""
+    here, there = make_store(), make_store()
+    if here.backend.dialect != "sqlite":
+        return
+    hung = bells.hang(2)
+    carriers = [
+        news.carrier(store.backend, store.worker, store.changes, bell)
+        for store, bell in zip((here, there), hung, strict=True)
+    ]
+    for store, carrier in zip((here, there), carriers, strict=True):
+        store.changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
+    heard: list[int] = []
+    there.changes.subscribe("mailbox", 7, lambda: heard.append(1))
+    there.changes.catch_up()
+    for number in range(1, 20):
+        await here.write(touch, 1, 7)
+        there.changes.catch_up()
+        there.changes.catch_up()
+        assert len(heard) == number
+    for carrier in carriers:
+        carrier.close()
+    bells.take_down(hung)
