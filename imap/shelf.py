@@ -12,10 +12,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from imap.renderings import Renderings
-from imap.snapshot import Snapshot, advance, pack
+from imap.snapshot import Snapshot, advance
 from imap.wire.flags import DELETED, FlagNames
 from mailserver.changes import Changes
-from mailserver.store import access, mailboxes, messages
+from mailserver.store import access, mailboxes, messages, states
 from mailserver.store.access import Rights, Viewer
 from mailserver.store.transactions import Store, Tx
 
@@ -66,8 +66,7 @@ def _as_known(base: Snapshot | None, box: mailboxes.Mailbox) -> _CaughtUp | None
 def _read(tx: Tx, box: mailboxes.Mailbox) -> Snapshot:
     """The whole mailbox."""
     names = FlagNames(mailboxes.keywords(tx, box.id))
-    columns = pack(messages.state(tx, box.id))
-    return Snapshot(box.id, box.uidvalidity, box.uidnext, box.modseq, box.recent, names, *columns)
+    return Snapshot(box.id, box.uidvalidity, box.uidnext, box.modseq, box.recent, names, *states.read(tx, box))
 
 
 class Shared:

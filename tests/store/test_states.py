@@ -1,0 +1,43 @@
+"""A mailbox as arrays is what its rows say."""
+
+import random
+
+from mailserver.store import messages, states
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.transactions import Store, Tx
+from tests.store.test_messages import box_of, fill
+
+
+def check(tx: Tx, box: Mailbox) -> int:
+    """How many messages it has."""
+    columns = states.read(tx, box)
+    assert [column.typecode for column in columns] == ["I", "Q", "Q"]
+    assert list(zip(*columns, strict=True)) == messages.state(tx, box.id)
+    return len(columns[0])
+
+
+def test_columns_are_the_rows(store: Store, edupont: int) -> None:
+    """Of nothing, one, many alike; with gaps at either end and between; with flags and mod-sequences that differ."""
+    chance = random.Random(7)
+    assert store.read_now(check, box_of(store, edupont)) == 0
+    fill(store, edupont, 1)
+    assert store.read_now(check, box_of(store, edupont)) == 1
+    fill(store, edupont, 29, first=1)
+    box = box_of(store, edupont)
+    left = store.read_now(check, box)
+    assert left == 30
+    highest = "k30", "k31"  # bits beyond 32
+    store.write_now(messages.store_flags, edupont, box.id, [30], "+", [f"k{number}" for number in range(32)])
+    for _ in range(12):
+        uids = sorted(chance.sample(range(1, 31), 9))
+        flags = [("\\Seen",), ("\\Seen", "\\Flagged"), ("\\Answered", *highest)][chance.randrange(3)]
+        store.write_now(messages.store_flags, edupont, box.id, uids, chance.choice("+-="), flags)
+        assert store.read_now(check, box_of(store, edupont)) == 30
+    for gone in ([1, 2], [30], [9, 10, 14], list(range(3, 29))):
+        store.write_now(messages.store_flags, edupont, box.id, gone, "+", ("\\Deleted",))
+        store.write_now(messages.expunge, edupont, box.id)
+        left = store.read_now(check, box_of(store, edupont))
+    assert left == 1
+    fill(store, edupont, 3, first=40)
+    store.write_now(messages.store_flags, edupont, box.id, None, "=", ("\\Seen",))
+    assert store.read_now(check, box_of(store, edupont)) == 4
