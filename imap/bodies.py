@@ -45,7 +45,11 @@ class Bodies:
 
     def whole(self, limit: int) -> bool:
         """True when no section is missing, nor larger than `limit`."""
-        return all(isinstance(octets, bytes) and len(octets) < limit for found in self.sections for octets in found)
+        for found in self.sections:
+            for octets in found:
+                if not isinstance(octets, bytes) or len(octets) >= limit:
+                    return False
+        return True
 
 
 def read(
@@ -61,7 +65,9 @@ def read(
 
     UIDs that are gone have no entry. Raises Refused(NO_SUCH_MAILBOX | LIMIT).
     """
-    return _cut_out(_rows(tx, account_id, mailbox_id, uids, names, sections), uids, len(names), sections, folder)
+    needed = _needed(sections)
+    rows = _rows(tx, account_id, mailbox_id, uids, names, needed)
+    return _cut_out(rows, uids, len(names), sections, needed, folder)
 
 
 def read_small(
@@ -74,20 +80,19 @@ def read_small(
     folder: Path,
 ) -> Bodies | None:
     """`read`, when the messages are SMALL together and in the database, which is in memory; else None."""
-    rows = _rows(tx, account_id, mailbox_id, uids, (*names, "size"), sections)
     place, needed = 1 + len(names), _needed(sections)
+    rows = _rows(tx, account_id, mailbox_id, uids, (*names, "size"), needed)
     if sum(row[place] for row in rows) > SMALL:
         return None
     if "file" in needed and any(row[place + 1 + needed.index("file")] is not None for row in rows):
         return None
     without = [row[:place] + row[place + 1 :] for row in rows]
-    return _cut_out(without, uids, len(names), sections, folder)
+    return _cut_out(without, uids, len(names), sections, needed, folder)
 
 
 def _rows(
-    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], names: Sequence[str], sections: tuple[Section, ...]
+    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], names: Sequence[str], needed: tuple[str, ...]
 ) -> list[Row]:
-    needed = _needed(sections)
     rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", *names, *needed), uids)
     if needed != LISTED:
         return rows
@@ -96,9 +101,15 @@ def _rows(
     return [row if row[-1] is not None else (*row[:-1], blobs.expand(frames[row[0]])) for row in rows]
 
 
-def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, sections: tuple[Section, ...], folder: Path) -> Bodies:
-    """Sections of rows of UID, `columns` columns and frames."""
-    needed = _needed(sections)
+def _cut_out(
+    rows: list[Row],
+    uids: Sequence[int],
+    columns: int,
+    sections: tuple[Section, ...],
+    needed: tuple[str, ...],
+    folder: Path,
+) -> Bodies:
+    """Sections of rows of UID, `columns` columns and the frames they need."""
     stop = 1 + columns
     if needed == LISTED and len(sections) == 1 and sum(len(row[-1]) for row in rows) <= BUDGET:
         choose = _chooser(sections[0])

@@ -30,6 +30,9 @@ PERIOD = 1.0
 """Seconds between two looks for work."""
 PAUSE = 0.02
 """Seconds between two steps, in which the store is left to others."""
+GATHERING = 0.5
+"""The same when nothing but what just came in is waiting: while mail pours in, a step for each dozen messages would
+cost twice as much, and its commits would hold up those of whoever brings them."""
 NICENESS = 10
 """Steps of scheduling priority below the workers (nice(2)): a tenth of a busy core, all of an idle one."""
 
@@ -42,6 +45,7 @@ class Indexer:
         self._clock = clock
         self._changes = changes
         self._folder = store.data / "blobs"
+        self._pause = PAUSE
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=_step_back)
 
     async def run(self) -> None:
@@ -61,7 +65,7 @@ class Indexer:
         steps = 0
         while await self.step():
             steps += 1
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
         log.debug("indexed", steps=steps)
         await self._store.write(index.release_lease, self._store.worker)
 
@@ -69,6 +73,7 @@ class Indexer:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
         or another machine's indexer has the lease."""
         sources = await self._store.read(index.pending, index.BATCH)
+        self._pause = GATHERING if 0 < len(sources) < index.BATCH else PAUSE
         if sources:
             texts = await self._aside(self._texts, sources)
             for unit in index.units(texts):

@@ -6,6 +6,7 @@ dict) of plain values to the driver. `Tx.execute` is the ordinary Core path for 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
@@ -21,16 +22,19 @@ Row = tuple[Any, ...]
 class _Compiled:
     """Text and parameter order of a statement on one dialect."""
 
-    __slots__ = ("constants", "order", "text")
+    __slots__ = ("_pick", "constants", "order", "text")
 
     def __init__(self, text: str, order: tuple[str, ...] | None, constants: dict[str, Any]) -> None:
         self.text = text
         self.order = order
         self.constants = constants
+        self._pick = itemgetter(*order) if order is not None and len(order) > 1 else None
 
     def bind(self, params: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
         if self.constants:
             params = {**self.constants, **params}
+        if self._pick is not None:
+            return cast("Sequence[Any]", self._pick(params))
         if self.order is None:
             return params
         return [params[name] for name in self.order]
