@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from imap.session import Session
 from imap.view import View
 from imap.wire import found
-from imap.wire.codes import Code, CodeName
 from imap.wire.found import Origin
-from imap.wire.responses import Reply, ok
 from imap.wire.searching import Partial, Returns, SearchReturn
 from mailserver.criteria import Criterion, mentions_modseq
 from mailserver.errors import Refused, Temporary
@@ -87,10 +85,3 @@ def saving(view: View | None, returns: Returns | None) -> Iterator[None]:
         if view is not None and returns is not None and SearchReturn.SAVE in returns:
             view.saved = array("I")
         raise
-
-
-def completed(session: Session, what: str, *, by_uid: bool) -> Reply:
-    """How the command ends: with a hint when another session expunged what this one still counts (RFC 2180)."""
-    if session.mailbox.view.ghosts and not by_uid:
-        return ok(f"{what} completed", Code(CodeName.EXPUNGEISSUED))
-    return ok(f"{what} completed")

@@ -6,7 +6,7 @@ ends with one `Reply`. It raises domain errors; `run` turns them into tagged rep
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -132,7 +132,8 @@ CODES: dict[Reason, CodeName] = {
 }
 """Reason -> response code (RFC 5530); a reason that cannot come up here has none."""
 
-SILENT = (c.Fetch, c.Store, c.Search, c.Sort, c.Thread)
+SEARCHES = (c.Search, c.Sort, c.Thread)
+SILENT = (c.Fetch, c.Store, *SEARCHES)
 """RFC 3501 section 7.4.1: no EXPUNGE during these, unless they speak of UIDs."""
 
 
@@ -176,12 +177,22 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
                         yield last
                     last = octets
         last += telling.standing(session)
+        reply = _hint(session, command, reply)
     except Ended as end:
         yield last + farewell(session, end)
         return
     except Exception as error:  # noqa: BLE001 - the command is done: what cannot be told now is told next time
         _answer(error, "news")
     yield last + reply.encode(tagged.tag)
+
+
+def _hint(session: Session, command: c.Command, reply: Reply) -> Reply:
+    """A search says so when another session expunged, before or meanwhile, what this one still counts (RFC 5530 section
+    3, EXPUNGEISSUED; RFC 2180 section 4.3): it is not among what was found."""
+    found = isinstance(command, SEARCHES) and reply.condition is Condition.OK and reply.code is None
+    if found and not may_expunge(command) and session.mailbox.view.ghosts:
+        return replace(reply, code=Code(CodeName.EXPUNGEISSUED))
+    return reply
 
 
 async def push(session: Session) -> AsyncGenerator[bytes, None]:

@@ -14,7 +14,7 @@ from imap.ordering import sort_places, sorted_line, threads_line
 from imap.session import Session
 from imap.wire import commands, found
 from imap.wire.found import Origin
-from imap.wire.responses import Reply
+from imap.wire.responses import Reply, ok
 from imap.wire.searching import SearchReturn
 from mailserver.criteria import mentions_modseq
 
@@ -31,7 +31,7 @@ async def sort(session: Session, command: commands.Sort) -> Outputs:
         found_places = array("I", await find(session, criterion))
         if returns is None and not mentions_modseq(criterion):
             yield await sorted_line(session, found_places, command.keys, by_uid=command.by_uid)
-            yield results.completed(session, "SORT", by_uid=command.by_uid)
+            yield ok("SORT completed")
             return
         places = await sort_places(session, found_places, command.keys)
     if returns is None:
@@ -41,7 +41,7 @@ async def sort(session: Session, command: commands.Sort) -> Outputs:
         yield await results.extended(session, origin, places, returns, command.partial, criterion)
         if SearchReturn.UPDATE in returns:
             yield contexts.follow(session, origin, criterion, places, command.keys, command.items)
-    yield results.completed(session, "SORT", by_uid=command.by_uid)
+    yield ok("SORT completed")
 
 
 async def thread(session: Session, command: commands.Thread) -> Outputs:
@@ -50,4 +50,4 @@ async def thread(session: Session, command: commands.Thread) -> Outputs:
         yield session.enable_condstore()
     places = await find(session, command.criterion)
     yield await threads_line(session, array("I", places), command.algorithm, by_uid=command.by_uid)
-    yield results.completed(session, "THREAD", by_uid=command.by_uid)
+    yield ok("THREAD completed")

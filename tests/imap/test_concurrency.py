@@ -6,6 +6,7 @@ import fcntl
 import random
 import re
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -133,6 +134,34 @@ def writers_held(store: Store) -> Iterator[None]:
     with open(store.backend.lock_file, "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.mark.parametrize("search", ["SEARCH", "SORT (ARRIVAL) UTF-8", "SEARCH RETURN (ALL)"])
+def test_a_search_says_that_messages_went_meanwhile(sqlite_store: Store, search: str) -> None:
+    """RFC 5530 section 3: what was expunged while it ran is not found, and the client still counts it."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            one = await world.session(mailbox="INBOX")
+            for _ in range(3):
+                await one.ok("APPEND INBOX", literal=MESSAGE)
+            two = await world.session(mailbox="INBOX")
+            end = threading.Event()  # the account's turn to search is taken until then
+            busy = asyncio.create_task(sqlite_store.ponder(world.accounts["edupont"], lambda tx: end.wait(PATIENCE)))
+            waiting = asyncio.create_task(one.command(f"{search} BODY corps"))
+            await asyncio.sleep(0)
+            await two.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
+            await two.ok("EXPUNGE")
+            assert not waiting.done()
+            end.set()
+            *said, last = await waiting
+            await busy
+            assert last.startswith("OK [EXPUNGEISSUED]")
+            assert re.search(r"(SEARCH|SORT) 1 3$|ALL 1,3$", said[0])
+            assert "* 2 EXPUNGE" in await one.ok("NOOP")
+
+    play(scene)
 
 
 def test_sqlite_workers_know_each_others_commits_at_once(sqlite_store: Store) -> None:
