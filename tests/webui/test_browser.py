@@ -259,7 +259,7 @@ COLOURFUL = ("portail", "liste", "liste-cochee", "lecture", "ecrire", "lecture-c
 
 def _addresses(house: House, person: Principal) -> dict[str, str]:
     inbox = house.box(person, "INBOX")
-    page = house.store.read_now(webmail.page, person.account_id, inbox.id, 3)
+    page = house.store.read_now(webmail.page, inbox, 3)
     places = {
         "formatted": page.lines[0].id,
         "message": page.lines[1].id,

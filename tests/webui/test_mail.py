@@ -473,7 +473,7 @@ def test_store_functions_are_scoped(house: House, person: Principal, marc: Princ
     box = house.box(marc, "INBOX")
     read, write = house.store.read_now, house.store.write_now
     for attempt in (
-        lambda: read(webmail.page, person.account_id, box.id, 10),
+        lambda: webmail.pick(read(mailboxes.listing, person.account_id), box.id),
         lambda: read(webmail.stored, person.account_id, content),
         lambda: read(webmail.octets, person.account_id, content, tmp_path),
         lambda: read(webmail.around, person.account_id, box.id, webmail.Edge(0, 1), 5),

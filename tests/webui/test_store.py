@@ -1,5 +1,6 @@
 """The web's own rows and its pages of mailboxes, on both engines."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -175,11 +176,12 @@ def test_pages_walk_a_mailbox_without_gap_or_overlap(store: Store, emma: int) ->
     """Equal dates, dates out of order: every message once, newest first, both ways."""
     dates = [100, 300, 200, 200, 200, 50, 300, 400, 1, 200]
     fill(store, emma, dates)
+    box = store.read_now(mailboxes.get, emma, "INBOX")
     seen: list[tuple[int, int]] = []
     edge = None
     pages = 0
     while True:
-        page = store.read_now(webmail.page, emma, 0, 3, before=edge)
+        page = store.read_now(webmail.page, box, 3, before=edge)
         seen += [(line.date, line.uid) for line in page.lines]
         pages += 1
         assert page.newer is (edge is not None)
@@ -188,11 +190,32 @@ def test_pages_walk_a_mailbox_without_gap_or_overlap(store: Store, emma: int) ->
         edge = webmail.Edge(page.lines[-1].date, page.lines[-1].uid)
     assert seen == sorted(zip(dates, range(1, 11), strict=True), reverse=True)
     assert pages == 4
-    back = store.read_now(webmail.page, emma, 0, 3, after=webmail.Edge(*seen[6]))
+    back = store.read_now(webmail.page, box, 3, after=webmail.Edge(*seen[6]))
     assert [(line.date, line.uid) for line in back.lines] == seen[3:6]
     assert back.newer
-    around = store.read_now(webmail.around, emma, back.box.id, webmail.Edge(*seen[4]), 2)
+    around = store.read_now(webmail.around, emma, box.id, webmail.Edge(*seen[4]), 2)
     assert [(line.date, line.uid) for line in around] == seen[2:7]
+
+
+def test_the_first_page_follows_what_comes_and_goes(store: Store, emma: int) -> None:
+    """Where the newest begin is remembered: it holds for dates out of order and for removals."""
+    chance = random.Random(5)
+    dates: dict[int, int] = {}
+    for _ in range(60):
+        uidnext = store.read_now(mailboxes.get, emma, "INBOX").uidnext
+        new = [chance.choice((chance.randint(1, 50), uidnext)) for _ in range(chance.randint(0, 4))]
+        fill(store, emma, new)
+        dates |= dict(zip(range(uidnext, uidnext + len(new)), new, strict=True))
+        gone = sorted(chance.sample(sorted(dates)[-8:], min(len(dates), 8))[: chance.choice((0, 0, 1, 5))])
+        box = store.read_now(mailboxes.get, emma, "INBOX")
+        store.write_now(messages.erase, emma, box.id, gone)
+        for uid in gone:
+            del dates[uid]
+        box = store.read_now(mailboxes.get, emma, "INBOX")
+        page = store.read_now(webmail.page, box, 3)
+        newest = sorted(((date, uid) for uid, date in dates.items()), reverse=True)
+        assert [(line.date, line.uid) for line in page.lines] == newest[:3]
+        assert page.older is (len(newest) > 3)
 
 
 def test_message_knows_its_place(store: Store, emma: int, marc: int) -> None:

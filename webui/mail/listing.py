@@ -1,12 +1,13 @@
 """A folder's messages in the simplified interface, page by page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from mailserver.store import access, webmail
 from mailserver.store.access import Reach, Viewer
+from mailserver.store.mailboxes import Mailbox
 from mailserver.store.statements import Tx
 from mailserver.store.webmail import Edge, Line, Page
 from webui import frame
@@ -53,6 +54,15 @@ class ListPage:
     emptiable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One snapshot of what a page needs."""
+
+    boxes: list[Mailbox]
+    shared: list[Reach]
+    page: Page
+
+
 def box_view(visit: Visit, around: Frame, folder: Folder, lines: Sequence[Line], caption: str, back: str) -> BoxView:
     """A folder's messages for `mail/rows.html`."""
     return BoxView(
@@ -78,27 +88,26 @@ async def show(services: Services, visit: Visit) -> Response:
     before, after = _edge(visit.query("avant")), _edge(visit.query("apres"))
     size = visit.preferences.page_size
     viewer = await services.sharing.viewer(visit.principal)
-    found, shared = await services.store.read(_find, viewer, box_id, size, before, after)
-    if (before or after) and not found.lines:
-        return redirect(visit, f"{visit.base}/dossier/{found.box.id}")
-    return services.pages.answer(visit, "mail/list.html", list_page(visit, found, shared))
+    found = await services.store.read(_find, viewer, box_id, size, before, after)
+    if (before or after) and not found.page.lines:
+        return redirect(visit, f"{visit.base}/dossier/{found.page.box.id}")
+    return services.pages.answer(visit, "mail/list.html", _page(visit, found))
 
 
-def _find(
-    tx: Tx, viewer: Viewer, box_id: int, size: int, before: Edge | None, after: Edge | None
-) -> tuple[Page, list[Reach]]:
+def _find(tx: Tx, viewer: Viewer, box_id: int, size: int, before: Edge | None, after: Edge | None) -> _Found:
     """A page of a mailbox, also of one that others share, with one's own mailboxes around it."""
     boxes, shared = reached(tx, viewer)
-    owner = viewer.account_id
-    if any(one.box.id == box_id for one in shared):
-        owner, _ = access.require(tx, viewer, box_id, "r")
-    page = webmail.page(tx, owner, box_id, size, before=before, after=after)
-    return replace(page, boxes=boxes), shared
+    reach = next((one for one in shared if box_id and one.box.id == box_id), None)
+    if reach:
+        access.require(tx, viewer, box_id, "r")
+    box = reach.box if reach else webmail.pick(boxes, box_id)
+    return _Found(boxes, shared, webmail.page(tx, box, size, before=before, after=after))
 
 
-def list_page(visit: Visit, found: Page, shared: Sequence[Reach]) -> ListPage:
+def _page(visit: Visit, listed: _Found) -> ListPage:
     """A page of messages with its links to newer and older ones."""
-    around = surround(visit, found.boxes, found.box.id, shared=shared)
+    found = listed.page
+    around = surround(visit, listed.boxes, found.box.id, shared=listed.shared)
     folder = around.folder(found.box.id)
     lines, size = found.lines, visit.preferences.page_size
     first = _first_number(visit, found)

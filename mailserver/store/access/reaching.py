@@ -21,7 +21,7 @@ from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.rosters import list_member, mailing_list
 from mailserver.store.schema.sharing import mailbox_right
-from mailserver.store.statements import Statement, Tx
+from mailserver.store.statements import ManyStatement, Row, Statement, Tx
 
 OTHERS, FUNCTIONS = mailboxes.RESERVED
 MAX_SHARED = 5000
@@ -140,8 +140,8 @@ def rights_on(tx: Tx, viewer: Viewer, owner: int, mailbox_id: int) -> Rights:
         return ALL
     given = [held.rights for held in held_boxes(tx, viewer) if held.box_id == owner]
     taken: list[Rights] = []
-    for row in _rows(tx, viewer, [mailbox_id]):
-        (taken if row.negative else given).append(frozenset(row.rights))
+    for _, negative, rights in _rows(tx, viewer, mailbox_id):
+        (taken if negative else given).append(frozenset(rights))
     return NONE.union(*given) - NONE.union(*taken)
 
 
@@ -162,17 +162,17 @@ def listing(tx: Tx, viewer: Viewer) -> list[Reach]:
     boxes = {box.id: box for owner in held for box in mailboxes.listing(tx, owner)}
     given: dict[int, Rights] = {box.id: held[box.account_id].rights for box in boxes.values()}
     taken: dict[int, Rights] = {}
-    for row in _rows(tx, viewer, None):
-        side = taken if row.negative else given
-        side[row.mailbox_id] = side.get(row.mailbox_id, NONE) | frozenset(row.rights)
+    for mailbox_id, negative, rights in _rows(tx, viewer, 0):
+        side = taken if negative else given
+        side[mailbox_id] = side.get(mailbox_id, NONE) | frozenset(rights)
     missing = [mailbox_id for mailbox_id in given if mailbox_id not in boxes][:MAX_SHARED]
     boxes.update((box.id, box) for box in mailboxes.by_ids(tx, missing))
     names = prefixes(tx, {box.account_id for box in boxes.values() if box.account_id != viewer.account_id})
     found = []
     for box in boxes.values():
-        rights = given[box.id] - taken.get(box.id, NONE)
-        if "l" in rights and box.account_id in names:
-            found.append(Reach(box, names[box.account_id] + box.name, rights))
+        held_rights = given[box.id] - taken.get(box.id, NONE)
+        if "l" in held_rights and box.account_id in names:
+            found.append(Reach(box, names[box.account_id] + box.name, held_rights))
     return sorted(found, key=lambda reach: reach.name)[:MAX_SHARED]
 
 
@@ -190,17 +190,20 @@ def prefixes(tx: Tx, owners: Iterable[int]) -> dict[int, str]:
     return found
 
 
-_ROWS: Select[Any] = select(
-    mailbox_right.c.mailbox_id, mailbox_right.c.identifier, mailbox_right.c.negative, mailbox_right.c.rights
+_ROWS: Select[Any] = (
+    select(mailbox_right.c.mailbox_id, mailbox_right.c.negative, mailbox_right.c.rights)
+    .order_by(mailbox_right.c.mailbox_id)
+    .limit(4 * MAX_SHARED)
 )
+_EVERY_ROW = ManyStatement(_ROWS, mailbox_right.c.identifier)
+_ROWS_OF = ManyStatement(_ROWS.where(mailbox_right.c.mailbox_id == bindparam("mailbox")), mailbox_right.c.identifier)
 
 
-def _rows(tx: Tx, viewer: Viewer, mailbox_ids: list[int] | None) -> list[Any]:
-    """The rows of lists of rights that speak of somebody; None: of every mailbox."""
-    query = _ROWS.where(mailbox_right.c.identifier.in_(viewer.identifiers))
-    if mailbox_ids is not None:
-        query = query.where(mailbox_right.c.mailbox_id.in_(mailbox_ids))
-    return list(tx.execute(query.order_by(mailbox_right.c.mailbox_id).limit(4 * MAX_SHARED)))
+def _rows(tx: Tx, viewer: Viewer, mailbox_id: int) -> list[Row]:
+    """Mailbox, negative or not, and rights: what lists of rights say of somebody; mailbox 0: of every mailbox."""
+    if mailbox_id:
+        return _ROWS_OF.rows(tx, viewer.identifiers, mailbox=mailbox_id)
+    return _EVERY_ROW.rows(tx, viewer.identifiers)
 
 
 def groups(tx: Tx) -> list[str]:

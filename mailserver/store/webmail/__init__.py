@@ -1,7 +1,7 @@
 """What the web shows of mailboxes: pages of messages newest first, and messages named by their content.
 
-Every function is scoped by account. A page is found by key (date, UID), never by counting rows, so that page 100
-costs what page 1 costs.
+Every function is scoped by account, or takes a mailbox that its caller has opened. A page is found by key (date, UID),
+never by counting rows, so that page 100 costs what page 1 costs.
 """
 
 from mailserver.store.webmail.acting import empty, erase, flag, flag_once, move

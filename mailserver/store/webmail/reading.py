@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.statements import Row, Statement, Tx
+from mailserver.store.statements import ManyStatement, Row, Statement, Tx
 
 MAX_CHOSEN = 200
 """Messages of one action: what fits on the largest page, and some."""
+MORE = 1000
+"""UIDs that a mailbox grows by before it is looked through again for where its newest messages begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,8 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a mailbox and the account's folders, on one snapshot."""
+    """One page of a mailbox."""
 
-    boxes: list[Mailbox]
     box: Mailbox
     lines: list[Line]
     newer: bool
@@ -93,6 +94,12 @@ LINE_COLUMNS = (
     content.c.attachments,
     message.c.mailbox_id,
 )
+_LINES = ManyStatement(
+    select(*LINE_COLUMNS)
+    .join(content, content.c.id == message.c.content_id)
+    .where(message.c.mailbox_id == bindparam("box")),
+    message.c.uid,
+)
 _IN_BOX = message.c.mailbox_id == bindparam("box")
 _BEFORE = (message.c.internal_date < bindparam("date")) | (
     (message.c.internal_date == bindparam("date")) & (message.c.uid < bindparam("edge"))
@@ -109,6 +116,8 @@ def _keys(*conditions: object) -> "Select[tuple[int, int]]":
 
 
 _FIRST = Statement(_keys().order_by(*_NEWEST_FIRST))
+_FROM = Statement(_keys(message.c.uid >= bindparam("low")).order_by(*_NEWEST_FIRST))
+_LATEST_BELOW = Statement(select(func.max(message.c.internal_date)).where(_IN_BOX, message.c.uid < bindparam("low")))
 _OLDER = Statement(_keys(_BEFORE).order_by(*_NEWEST_FIRST))
 _NEWER = Statement(_keys(_AFTER).order_by(*_OLDEST_FIRST))
 _OLDER_ID = Statement(select(message.c.content_id).where(_IN_BOX, _BEFORE).order_by(*_NEWEST_FIRST).limit(1))
@@ -141,15 +150,11 @@ _OCTETS = Statement(select(blob.c.header, blob.c.octets, blob.c.file).where(blob
 # ---------------------------------------------------------------------- reading
 
 
-def page(
-    tx: Tx, account_id: int, mailbox_id: int, size: int, *, before: Edge | None = None, after: Edge | None = None
-) -> Page:
+def page(tx: Tx, box: Mailbox, size: int, *, before: Edge | None = None, after: Edge | None = None) -> Page:
     """A page of a mailbox: the newest messages, those older than an edge, or those newer than one.
 
-    `mailbox_id` 0 is INBOX. Raises Refused(NO_SUCH_MAILBOX).
+    Not scoped: the caller has opened the mailbox.
     """
-    boxes = mailboxes.listing(tx, account_id)
-    box = pick(boxes, mailbox_id)
     if after is not None:
         keys = tx.all(_NEWER, box=box.id, date=after.date, edge=after.uid, top=size + 1)[::-1]
         newer, older = len(keys) > size, True
@@ -159,10 +164,30 @@ def page(
         newer, older = True, len(keys) > size
         keys = keys[:size]
     else:
-        keys = tx.all(_FIRST, box=box.id, top=size + 1)
+        keys = _newest(tx, box, size + 1)
         newer, older = False, len(keys) > size
         keys = keys[:size]
-    return Page(boxes, box, lines(tx, box.id, [uid for _, uid in keys]), newer, older)
+    return Page(box, lines(tx, box.id, [uid for _, uid in keys]), newer, older)
+
+
+def _newest(tx: Tx, box: Mailbox, count: int) -> list[Row]:
+    """Date and UID of the newest messages, newest first.
+
+    Mail mostly arrives in the order of its dates, so the newest have the highest UIDs. What is remembered is one UID
+    and the latest date of the messages below it: no message is ever put there, and dates do not change, so none below
+    will ever be later. As long as enough messages above it are not older than that, nothing below is looked at.
+    """
+    name = ("newest", box.id, box.uidvalidity)
+    low, latest, until = tx.memory.get(name) or (0, 0, 0)
+    if box.uidnext <= until:
+        keys = tx.all(_FROM, box=box.id, low=low, top=count)
+        if len(keys) == count and keys[-1][0] >= latest:
+            return keys
+    keys = tx.all(_FIRST, box=box.id, top=2 * count)  # some to spare: messages go
+    low = min((uid for _, uid in keys), default=1)
+    found = tx.one(_LATEST_BELOW, box=box.id, low=low)
+    tx.memory.put(name, (low, found[0] or 0 if found else 0, box.uidnext + MORE), 0)
+    return keys[:count]
 
 
 def around(tx: Tx, account_id: int, mailbox_id: int, edge: Edge, each: int) -> list[Line]:
@@ -175,16 +200,9 @@ def around(tx: Tx, account_id: int, mailbox_id: int, edge: Edge, each: int) -> l
 
 def lines(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> list[Line]:
     """The messages of these UIDs, newest first. Not scoped: the caller has opened the mailbox."""
-    if not uids:
-        return []
-    rows = tx.execute(
-        select(*LINE_COLUMNS)
-        .join(content, content.c.id == message.c.content_id)
-        .where(message.c.mailbox_id == mailbox_id, message.c.uid.in_(uids))
-        .order_by(*_NEWEST_FIRST)
-    )
-    found: list[Row] = [tuple(row) for row in rows]
-    return [Line(*row) for row in found]
+    found = [Line(*row) for row in _LINES.rows(tx, uids, box=mailbox_id)]
+    found.sort(key=lambda line: (line.date, line.uid), reverse=True)
+    return found
 
 
 def pick(boxes: Sequence[Mailbox], mailbox_id: int) -> Mailbox:
