@@ -124,6 +124,22 @@ def _tick(page: Page, subject: str) -> None:
     page.get_by_role("checkbox", name=subject, exact=True).check()
 
 
+@pytest.mark.parametrize("interface", ["simple", "complet"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_what_was_done_is_seen(house: House, chromium: Browser, lived_in: Principal, interface: str, size: str) -> None:
+    """Above a long list the page scrolls to the announcement: it stands below the bar at the top, not behind it."""
+    with visiting(chromium, size=size) as watched:
+        page = watched.page
+        log_in(page, house, lived_in.login, interface)
+        page.locator("main input[name=m]").first.check()
+        page.get_by_role("button", name="Non lu", exact=True).click()
+        expect(page.locator("#annonce")).to_contain_text("marqué comme non lu")
+        said, bar = page.locator("#annonce").bounding_box(), page.locator("header.tete").bounding_box()
+        assert said is not None
+        assert bar is not None
+        assert said["y"] >= bar["y"] + bar["height"]
+
+
 def test_activation_with_numen(house: House, chromium: Browser) -> None:
     """First connection: the NUMEN at the login page, a weak password refused rule by rule, a good one taken."""
     person = house.person("Jeanne", "Nouveau", password="", numen="21E2600123ABC")
