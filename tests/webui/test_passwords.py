@@ -355,6 +355,19 @@ def test_the_second_factor_is_still_asked_for(house: House, visitor: Visitor) ->
 
 
 @pytest.mark.alone
+@pytest.mark.parametrize("path", ["/initialiser", "/identifiant"])
+def test_a_birth_date_that_means_no_day_is_asked_for_again(visitor: Visitor, path: str) -> None:
+    """It tells nothing of anybody, and waiting for a code that was never sent would."""
+    visitor.get(path)
+    fields = {"identifiant": "edupont", "numero": "21E2600123ABC", "naissance": "hier"}
+    answer = visitor.post(path, fields)
+    assert answer.status_code == 422
+    assert 'id="naissance-faute">Cette date n’a pas été comprise' in answer.text
+    assert visitor.field("naissance") == "hier"
+    assert "21E2600123ABC" not in answer.text
+    assert visitor.post(path, {**fields, "naissance": "1er avril 1980"}).status_code == 200
+
+
 def test_every_question_has_the_same_answer(house: House, ahead: Callable[[float], None]) -> None:
     """Enumeration by content and by time: known, unknown, wrong, without an address, waiting, suspended, closed, and
     throttled."""

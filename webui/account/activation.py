@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
+from mailserver.login import dates
 from mailserver.login.provisional import Proof
 from mailserver.sasl import Secret
 from webui import sealing
@@ -32,6 +33,7 @@ class IdentityPage:
     login: str = ""
     birth_date: str = ""
     fault: str = ""
+    date_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,15 @@ class _Claim:
     def seal(self, services: Services, guest: Guest) -> str:
         values = (self.login, self.proof, self.birth_date, self.interface)
         return sealing.seal(services, guest, PURPOSE, values, SECONDS)
+
+
+def date_fault(guest: Guest, typed: str) -> str:
+    """What is wrong with a birth date that means no day at all; it tells nothing of anybody."""
+    try:
+        understood = not typed or any(dates.meant(typed))
+    except dates.TooMany:
+        understood = True
+    return "" if understood else guest._("Cette date n’a pas été comprise. Écrivez-la comme 31/03/1980.")
 
 
 async def show(services: Services, guest: Guest) -> Response:
@@ -111,7 +122,7 @@ async def _refused(services: Services, guest: Guest, claim: _Claim, refusal: Ref
         "Ces renseignements ne permettent pas d’activer un compte. Il est peut-être déjà actif : connectez-vous, ou "
         "demandez un code au secrétariat de votre établissement."
     )
-    page = IdentityPage(claim.login, claim.birth_date, fault)
+    page = IdentityPage(claim.login, claim.birth_date, fault, date_fault(guest, claim.birth_date))
     return services.pages.answer(guest, "portal/activation.html", page, 403)
 
 

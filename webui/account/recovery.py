@@ -12,7 +12,7 @@ from mailserver.identity import Principal
 from mailserver.login.recovery import Question
 from mailserver.sasl import Secret
 from webui import sealing
-from webui.account.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface
+from webui.account.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface, date_fault
 from webui.account.entrance import Wish, enter, suspended, wait_text, waiting_seconds
 from webui.account.password import MAX_PASSWORD, ChoosePage, choose_page
 from webui.visit import Guest, Services
@@ -30,6 +30,8 @@ class AskPage:
     """The directory belongs to somebody else: its owner gives passwords."""
     login: str = ""
     fault: str = ""
+    birth_date: str = ""
+    date_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class IdentifierPage:
 
     asked: bool = False
     fault: str = ""
+    birth_date: str = ""
+    date_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,17 @@ async def ask(services: Services, guest: Guest) -> Response:
     """POST /initialiser: always the same page."""
     form = guest.form
     login = form.text("identifiant").strip()[:MAX_LOGIN]
-    question = Question(
-        login or "-", form.text("naissance").strip()[:MAX_DATE], Secret(form.text("numero").strip()[:MAX_PROOF])
-    )
+    birth_date = form.text("naissance").strip()[:MAX_DATE]
+    if wrong := date_fault(guest, birth_date):
+        asking = AskPage(services.directory.read_only, login, birth_date=birth_date, date_fault=wrong)
+        return services.pages.answer(guest, "portal/reset.html", asking, 422)
+    question = Question(login or "-", birth_date, Secret(form.text("numero").strip()[:MAX_PROOF]))
     try:
         await services.recovery.ask(question, guest.peer)
     except Refused as refusal:
         # The peer's own pace: it says nothing of any account.
         seconds = waiting_seconds(refusal)
-        page = AskPage(services.directory.read_only, login, wait_text(guest, seconds))
+        page = AskPage(services.directory.read_only, login, wait_text(guest, seconds), birth_date)
         response = services.pages.answer(guest, "portal/reset.html", page, 429)
         response.headers["Retry-After"] = str(seconds)
         return response
@@ -83,11 +89,14 @@ async def ask_identifier(services: Services, guest: Guest) -> Response:
     """POST /identifiant: always the same page, whoever exists."""
     form = guest.form
     birth_date, number = form.text("naissance").strip()[:MAX_DATE], form.text("numero").strip()[:MAX_PROOF]
+    if wrong := date_fault(guest, birth_date):
+        asking = IdentifierPage(birth_date=birth_date, date_fault=wrong)
+        return services.pages.answer(guest, "portal/identifier.html", asking, 422)
     try:
         await services.recovery.ask(Question("", birth_date, Secret(number)), guest.peer)
     except Refused as refusal:
         seconds = waiting_seconds(refusal)
-        page = IdentifierPage(fault=wait_text(guest, seconds))
+        page = IdentifierPage(fault=wait_text(guest, seconds), birth_date=birth_date)
         response = services.pages.answer(guest, "portal/identifier.html", page, 429)
         response.headers["Retry-After"] = str(seconds)
         return response
