@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import structlog
 import uvicorn
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -52,6 +53,11 @@ class Door:
     def __init__(self, servers: Sequence[tuple["_Server", "asyncio.Task[None]"]], application: app.Front) -> None:
         self._servers = servers
         self._application = application
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """Every address of the pages."""
+        return self._application.routes
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let answers under way end within `grace` seconds, cut the rest."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,9 +118,11 @@ def narrow(page: Page) -> Iterator[None]:
     page.set_viewport_size(size)
 
 
-def faults_of(page: Page) -> list[str]:
-    """What axe-core finds, and a page that is too wide. axe needs a browser with scripts and without our policy."""
-    results = Axe().run(page, options={"resultTypes": ["violations"], "iframes": False})
+def faults_of(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe-core finds, by all its rules or these alone, and a page that is too wide. axe needs a browser with
+    scripts and without our policy."""
+    options = {"resultTypes": ["violations"], "iframes": False, **({"runOnly": list(rules)} if rules else {})}
+    results = Axe().run(page, options=options)
     faults = [
         f"{fault['id']} ({fault['impact']}): {[node['html'][:120] for node in fault['nodes'][:3]]}"
         for fault in results.response["violations"]
