@@ -29,11 +29,13 @@ from mailserver.clock import Clock, SystemClock
 from mailserver.collector import Collector
 from mailserver.deliver import Delivery
 from mailserver.errors import Temporary
+from mailserver.feeds import Feeds
 from mailserver.identity import Directory
 from mailserver.indexer import Indexer
 from mailserver.login import Login
 from mailserver.moderation import Moderation
 from mailserver.outbox import Outbox
+from mailserver.outside import Outside
 from mailserver.sealer import Sealer
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
@@ -268,6 +270,7 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "moderation": moderation.run,
         "sealer": sealer.run,
         "outbox": outbox.run,
+        "feeds": Feeds(store=services.store, outside=Outside(), clock=services.clock).run,
     }
     return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
 

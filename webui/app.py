@@ -17,6 +17,7 @@ from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
+from mailserver.feeds import Feeds
 from mailserver.identity import Directory
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
@@ -25,6 +26,7 @@ from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
 from mailserver.noticeboard import Noticeboard
 from mailserver.outbox import Outbox
+from mailserver.outside import Outside
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.store.messages import Quota
@@ -37,7 +39,6 @@ from webui.doors import Doors
 from webui.keys import Keys
 from webui.language import languages
 from webui.mail.flux import Flux
-from webui.outside import Outside
 from webui.rendering import Pages, Site
 from webui.visit import Services
 
@@ -60,9 +61,10 @@ def create(
 ) -> "Front":
     """The whole web interface. `dav` serves `/dav/` and its discovery; `registry` is what `/metrics` shows.
 
-    `outside` fetches what messages name; by default from the public internet.
+    `outside` fetches what messages name and people subscribe to; by default from the public internet.
     """
     keys = Keys(settings.secret("hmac"), clock)
+    outside = outside or Outside()
     assets = Assets()
     spoken = languages(settings.web.timezone)
     board = Noticeboard(store=store, clock=clock, changes=store.changes)
@@ -88,7 +90,8 @@ def create(
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         board=board,
         sharing=sharing,
-        outside=outside or Outside(),
+        outside=outside,
+        feeds=Feeds(store=store, outside=outside, clock=clock),
         books=books,
         suggestions=Suggestions(settings=settings, store=store, directory=directory, books=books),
         outbox=Outbox(

@@ -23,12 +23,12 @@ from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
 from mailserver.login import Login
+from mailserver.outside import Outside
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from mailserver.tls import server_context
 from webui import app
-from webui.outside import Outside
 from webui.visit import is_loopback
 
 log = structlog.get_logger("webui")

@@ -13,6 +13,7 @@ from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
+from mailserver.feeds import Feeds
 from mailserver.identity import Directory, Principal
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
@@ -21,6 +22,7 @@ from mailserver.login.telling import Telling
 from mailserver.moderation import Moderation
 from mailserver.noticeboard import Noticeboard
 from mailserver.outbox import Outbox
+from mailserver.outside import Outside
 from mailserver.preferences import Preferences
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
@@ -33,7 +35,6 @@ from webui.assets import Assets
 from webui.forms import Form
 from webui.keys import Keys
 from webui.language import Language
-from webui.outside import Outside
 
 if TYPE_CHECKING:
     from webui.rendering import Pages
@@ -65,6 +66,7 @@ class Services:
     pages: "Pages"
     moderation: Moderation
     outside: Outside
+    feeds: Feeds
     board: Noticeboard
     sharing: Sharing
     books: AddressBooks

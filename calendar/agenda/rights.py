@@ -1,4 +1,5 @@
-"""Where somebody may go: each person's own tree only; what others share with them stands in it (RFC 3744)."""
+"""Where somebody may go: each person's own tree only; what others share with them, and what they subscribe to, stands
+in it (RFC 3744)."""
 
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Final
@@ -48,13 +49,15 @@ class OwnTree(BaseRights):
         return {1: "RW", 2: OWN}.get(len(parts), "")
 
     def _shared(self, name: str) -> str:
-        """What may be done with a collection whose name looks shared; with one that is not there as with one's own:
-        looking for it finds nothing."""
+        """What may be done with a collection whose name no client makes; with one that is not there as with one's
+        own: looking for it finds nothing."""
         visit = VISIT.get()
         if name not in visit.rights:
             reach = self._store.read_now(agenda_reach.find, visit.principal.account_id, name)
-            own = reach is None or not reach.owner
-            visit.rights[name] = OWN if own else WRITER if reach is not None and reach.writable else READER
+            if reach is None or (reach.writable and not reach.owner):
+                visit.rights[name] = OWN
+            else:
+                visit.rights[name] = WRITER if reach.writable else READER
         return visit.rights[name]
 
 

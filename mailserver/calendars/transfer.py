@@ -2,7 +2,7 @@
 
 import datetime
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,10 +41,15 @@ class Parcel:
     """Components that are no events."""
     refused: int
     """Events that cannot be stored."""
+    name: str = ""
+    """What the file calls itself."""
 
 
-def unpack(octets: bytes) -> Parcel:
-    """The events of a file, those of one UID together. Raises BadSyntax, Refused(TOO_BIG | INVALID | LIMIT)."""
+def unpack(octets: bytes, prepare: Callable[[Any], None] | None = None) -> Parcel:
+    """The events of a file, those of one UID together; `prepare` may change each before it is stored.
+
+    Raises BadSyntax, Refused(TOO_BIG | INVALID | LIMIT).
+    """
     budget = Budget()
     text = cleaning.clean(octets, budget)
     try:
@@ -57,6 +62,8 @@ def unpack(octets: bytes) -> Parcel:
     for part in calendar.subcomponents:
         if part.name == "VEVENT":
             uid = str(part.get("UID", "")) or hashlib.sha256(part.to_ical()).hexdigest()
+            if prepare is not None:
+                prepare(part)
             groups.setdefault(uid, []).append(part)
         elif part.name != "VTIMEZONE":
             other += 1
@@ -68,7 +75,8 @@ def unpack(octets: bytes) -> Parcel:
             made.append(_incoming(uid, events, zones_of))
         except (BadSyntax, Refused, ValueError, TypeError, KeyError, AttributeError, LookupError):
             refused += 1
-    return Parcel(tuple(made), other, refused)
+    name = " ".join(str(calendar.get("X-WR-CALNAME", "")).split())[:MAX_TITLES]
+    return Parcel(tuple(made), other, refused, name)
 
 
 def _incoming(uid: str, events: list[Any], zones_of: dict[str, Any]) -> Incoming:

@@ -68,7 +68,7 @@ class Reach:
     @property
     def writable(self) -> bool:
         """True where items may be put and removed."""
-        return self.role in (None, Role.WRITE)
+        return self.role in (None, Role.WRITE) and not self.held.source
 
 
 _GRANTED: Select[Any] = (
@@ -132,7 +132,7 @@ def grant(tx: Tx, account_id: int, collection_id: int, grantee_id: int, role: Ro
     Raises Refused(NOT_FOUND | INVALID | LIMIT).
     """
     held = agendas.lock(tx, account_id, collection_id)
-    unfit = role is Role.TIMES and held.tag != agendas.CALENDAR
+    unfit = (role is Role.TIMES and held.tag != agendas.CALENDAR) or bool(held.source)
     if held.tag not in SHAREABLE or grantee_id == account_id or unfit:
         raise Refused(Reason.INVALID, "This cannot be shared")
     here = _row(collection_id, grantee_id)

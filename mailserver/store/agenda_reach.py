@@ -119,7 +119,7 @@ def move(
 def _reach_to_write(tx: Tx, account_id: int, collection_id: int) -> Reach:
     reach = require(tx, account_id, collection_id)
     if not reach.writable:
-        raise Refused(Reason.READ_ONLY, "This is shared with you to be read")
+        raise Refused(Reason.READ_ONLY, "What is in it is not yours to change")
     return reach
 
 

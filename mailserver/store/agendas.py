@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
-from mailserver.store.schema.agendas import agenda_home, collection, collection_grant, item, item_gone
+from mailserver.store.schema.agendas import agenda_feed, agenda_home, collection, collection_grant, item, item_gone
 from mailserver.store.statements import Row, Statement, Tx
 
 MAX_COLLECTIONS = 100
@@ -54,6 +54,8 @@ class Collection:
     items: int
     octets: int
     changed: int
+    source: str
+    """The web address it is filled from; empty: by people."""
 
     @property
     def components(self) -> frozenset[str]:
@@ -74,6 +76,7 @@ COLUMNS = [
         "items",
         "octets",
         "changed",
+        "source",
     )
 ]
 _COLLECTION = select(*COLUMNS).where(collection.c.account_id == bindparam("account"))
@@ -185,7 +188,7 @@ def drop(tx: Tx, account_id: int, collection_id: int, seen: int | None = None) -
     held = lock(tx, account_id, collection_id)
     if seen is not None and seen != held.modseq:
         raise Refused(Reason.CONFLICT, "The collection changed meanwhile")
-    for table in (item, item_gone, collection_grant):
+    for table in (item, item_gone, collection_grant, agenda_feed):
         tx.execute(delete(table).where(table.c.collection_id == held.id))
     tx.execute(delete(collection).where(collection.c.id == held.id))
     tx.run(_HOME_COUNT, account=account_id, count=max(count - 1, 0))
@@ -225,7 +228,7 @@ def octets(text: str) -> int:
 
 def collection_of(row: Row) -> Collection:
     """A collection from a row that begins with COLUMNS."""
-    return Collection(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5], row[6], row[7], row[8], row[9])
+    return Collection(row[0], row[1], row[2], row[3], json.loads(row[4]), *row[5:11])
 
 
 def _lock_home(tx: Tx, account_id: int) -> int:

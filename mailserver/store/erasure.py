@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 from mailserver.store import accounts, claims, collect, words
 from mailserver.store.notices import moved
 from mailserver.store.schema import metadata
-from mailserver.store.schema.agendas import collection, collection_grant, item, item_gone
+from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
 from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
 from mailserver.store.schema.people import affiliation, claim, person, person_word
 from mailserver.store.schema.rosters import (
@@ -198,7 +198,8 @@ _APART: Final = (mailbox, subscription, collection, held_message, outbox)
 
 def _collections(tx: Tx, account_id: int) -> bool:
     mine = select(collection.c.id).where(collection.c.account_id == account_id)
-    tx.execute(delete(collection_grant).where(collection_grant.c.collection_id.in_(mine)))
+    for table in (collection_grant, agenda_feed):
+        tx.execute(delete(table).where(table.c.collection_id.in_(mine)))
     removed = tx.execute(delete(collection).where(collection.c.account_id == account_id)).rowcount
     tx.changed(account_id, 0)
     return bool(removed)

@@ -23,6 +23,7 @@ from mailserver.deliver import Delivery, Envelope
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.outbox import Outbox
+from mailserver.outside import Outside
 from mailserver.sasl import Secret
 from mailserver.settings import FILE_NAME, Settings
 from mailserver.sharing import Sharing
@@ -32,7 +33,6 @@ from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
 from mailserver.tls import make_certificate
 from webui import server
-from webui.outside import Outside
 
 T = TypeVar("T")
 PASSWORD = "Academie#2026"

@@ -13,12 +13,12 @@ import pytest
 from mailserver.identity import Principal
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import Hop, received
+from mailserver.outside import Outside, is_public
 from mailserver.preferences import Preferences, revise
 from mailserver.store import sessions
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page
-from webui.outside import Outside, is_public
 from webui.reader import cautions, lookalikes, reading
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50

@@ -1,15 +1,16 @@
 """Agendas: make, rename, colour, delete, show and hide; and how the pages look."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import agenda_grants, agendas, sessions
+from mailserver.store import agenda_feeds, agenda_grants, agendas, sessions
 from mailserver.store.agendas import CALENDAR, Collection
 from webui import granting
-from webui.agenda import keeping, seasons
+from webui.agenda import feeding, keeping, seasons
 from webui.agenda.keeping import Desk, home
 from webui.agenda.shelves import MAX_NAME, PALETTE, Shelf, described, fresh, hex_of
 from webui.agenda.views import announcement
@@ -29,9 +30,11 @@ class ShelvesPage:
     home: str
     view: str
     colours: tuple[tuple[str, str], ...]
+    feeds: Mapping[int, feeding.Told]
     name: str = ""
     colour: str = COLOURS[0]
     fault: str = ""
+    asked: feeding.Asked = feeding.NOTHING
     done: str = ""
 
 
@@ -48,17 +51,33 @@ class ShelfPage:
     colours: tuple[tuple[str, str], ...]
     name: str
     colour: str
+    feed: feeding.Told | None
+    done: str = ""
     fault: str = ""
     erase_fault: str = ""
     import_fault: str = ""
 
 
-async def show(services: Services, visit: Visit, name: str = "", fault: str = "") -> Response:
+async def show(
+    services: Services, visit: Visit, name: str = "", fault: str = "", asked: feeding.Asked = feeding.NOTHING
+) -> Response:
     """GET /agenda/agendas."""
     place = await keeping.desk(services, visit)
-    colour = visit.form.text("couleur") or COLOURS[0]
-    page = ShelvesPage(place.frame, place, home(visit), "", _colours(visit), name, colour, fault, announcement(visit))
-    return services.pages.answer(visit, "agenda/shelves.html", page, 422 if fault else 200)
+    feeds = await services.store.read(agenda_feeds.listing, visit.account_id)
+    page = ShelvesPage(
+        place.frame,
+        place,
+        home(visit),
+        "",
+        _colours(visit),
+        {number: feeding.told(visit, feed) for number, feed in feeds.items()},
+        name,
+        "" if asked.fault else visit.form.text("couleur") or COLOURS[0],
+        fault,
+        asked,
+        announcement(visit),
+    )
+    return services.pages.answer(visit, "agenda/shelves.html", page, 422 if fault or asked.fault else 200)
 
 
 async def create(services: Services, visit: Visit) -> Response:
@@ -80,6 +99,7 @@ async def one(services: Services, visit: Visit, **faults: str) -> Response:
     """GET /agenda/agendas/{shelf}."""
     place = await keeping.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
+    feeds = await services.store.read(agenda_feeds.listing, visit.account_id) if shelf.subscribed else {}
     at = addresses(services.settings)
     port = f":{at.https}" if at.https != 443 else ""
     page = ShelfPage(
@@ -92,6 +112,8 @@ async def one(services: Services, visit: Visit, **faults: str) -> Response:
         _colours(visit),
         visit.form.text("nom") or shelf.name,
         visit.form.text("couleur") or shelf.colour,
+        feeding.told(visit, feeds[shelf.id]) if shelf.id in feeds else None,
+        announcement(visit),
         **faults,
     )
     return services.pages.answer(visit, "agenda/shelf.html", page, 422 if faults else 200)
@@ -102,6 +124,9 @@ async def change(services: Services, visit: Visit) -> Response:
     held = await held_of(services, visit)
     if held is None:
         return await _change_received(services, visit)
+    if held.source and visit.form.text("faire") == "desabonner":
+        await services.store.write(agendas.drop, visit.account_id, held.id)
+        return redirect(visit, f"{home(visit)}/agendas", agenda="desabonne", _at="annonce")
     if visit.form.text("faire") == "supprimer":
         name = held.props.get(agendas.DISPLAY_NAME, "") or held.name
         if " ".join(visit.form.text("confirme").split()).casefold() != " ".join(name.split()).casefold():
@@ -194,9 +219,14 @@ async def display(services: Services, visit: Visit) -> Response:
     return redirect(visit, back if back.startswith(f"{home(visit)}/") and len(back) < 100 else home(visit))
 
 
-def _typed(visit: Visit) -> tuple[str, str]:
+def colour_of(visit: Visit) -> str:
+    """The colour that was chosen, of the palette."""
     colour = visit.form.text("couleur")
-    return " ".join(visit.form.text("nom").split())[:MAX_NAME], colour if colour in COLOURS else COLOURS[0]
+    return colour if colour in COLOURS else COLOURS[0]
+
+
+def _typed(visit: Visit) -> tuple[str, str]:
+    return " ".join(visit.form.text("nom").split())[:MAX_NAME], colour_of(visit)
 
 
 def _colours(visit: Visit) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Mount, Route
 
 from webui.agenda import acting, event, form, manage, transfer, views
+from webui.agenda.subscribing import Subscribing
 from webui.doors import Doors
 
 
@@ -20,16 +21,18 @@ def everything(doors: Doors) -> Sequence[BaseRoute]:
 
 def complete(doors: Doors) -> Sequence[BaseRoute]:
     """Under `/agenda`."""
-    visit = doors.visit
+    visit, subscribing = doors.visit, Subscribing()
     return [
         Route("/", visit(views.index)),
         Route("/affichage", visit(manage.display), methods=["POST"]),
         Route("/agendas", visit(manage.show), methods=["GET"]),
         Route("/agendas", visit(manage.create), methods=["POST"]),
+        Route("/abonnements", visit(subscribing.subscribe), methods=["POST"]),
         Route("/agendas/{shelf:key}", visit(manage.one), methods=["GET"]),
         Route("/agendas/{shelf:key}", visit(manage.change), methods=["POST"]),
         Route("/agendas/{shelf:key}/partage", visit(manage.shared), methods=["GET"]),
         Route("/agendas/{shelf:key}/partage", visit(manage.share), methods=["POST"]),
+        Route("/agendas/{shelf:key}/actualiser", visit(subscribing.refresh), methods=["POST"]),
         Route("/agendas/{shelf:key}/exporter", visit(transfer.export)),
         Route("/agendas/{shelf:key}/importer", visit(transfer.preview, files=True), methods=["POST"]),
         *_events(doors),

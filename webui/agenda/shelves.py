@@ -47,7 +47,7 @@ class Shelf:
     items: int
     modseq: int
     read_only: bool = False
-    """A subscription: what is in it comes from elsewhere; or shared to be read."""
+    """What is in it comes from elsewhere; or it is shared to be read."""
     owner: str = ""
     """The name of whoever shares it; empty: it is one's own."""
     addresses: frozenset[str] = frozenset()
@@ -56,6 +56,8 @@ class Shelf:
     """Of what is in it the times alone are shown."""
     others: int = 0
     """With how many people one shares it."""
+    subscribed: bool = False
+    """True when it is filled from a web address."""
 
     @property
     def label(self) -> str:
@@ -108,6 +110,7 @@ def _shelf(reach: Reach, principal: Principal | None, before: Sequence[Shelf]) -
         owner=owner,
         addresses=frozenset(one.casefold() for one in addresses_of(principal)),
         times_only=reach.role is Role.TIMES,
+        subscribed=bool(held.source),
     )
 
 

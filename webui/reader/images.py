@@ -15,11 +15,11 @@ import structlog
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
+from mailserver.outside import MAX_ADDRESS, Unreachable
 from mailserver.store import acquaintances, webmail
 from mailserver.store.memory import Memory
 from webui import headers, raster
 from webui.forms import positive
-from webui.outside import MAX_ADDRESS, Unreachable
 from webui.reader.said import back
 from webui.visit import Services, Visit
 

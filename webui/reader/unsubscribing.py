@@ -16,9 +16,9 @@ from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.mime import Part, compose, headers, unpack
 from mailserver.mime.compose import NewMessage
 from mailserver.mime.fields import Correspondent
+from mailserver.outside import MAX_ADDRESS, Unreachable
 from webui import plain
 from webui.compose.letters import author
-from webui.outside import MAX_ADDRESS, Unreachable
 from webui.reader import reading
 from webui.reader.said import back
 from webui.visit import Services, Visit

@@ -45,11 +45,13 @@ collection = Table(
     Column("items", Integer, nullable=False, server_default="0"),
     Column("octets", BigInteger, nullable=False, server_default="0"),
     Column("changed", BigInteger, nullable=False),
+    Column("source", Text, nullable=False, server_default=""),
     UniqueConstraint("account_id", "name"),
     sqlite_autoincrement=True,
 )
 """`name` is the segment of its address; `props` a JSON object of texts; below `floor` the history of
-what went was forgotten, so older tokens are refused."""
+what went was forgotten, so older tokens are refused. `source` is the web address an agenda is filled from; empty:
+by people."""
 
 item = Table(
     "item",
@@ -108,3 +110,20 @@ collection_grant = Table(
 """Whom a collection is shared with. `account_id` is the one it is shared with, never its owner; `colour` the one they
 see it in, empty: the owner's."""
 Index("ix_collection_grant_account_id", collection_grant.c.account_id)
+
+agenda_feed = Table(
+    "agenda_feed",
+    metadata,
+    Column("collection_id", BigInteger, ForeignKey("collection.id"), primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("refreshed", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("failures", SmallInteger, nullable=False, server_default="0"),
+    Column("fault", String(16), nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+"""State of the agendas that have a `source`. `digest` is the SHA-256 of what was there last; `refreshed` when it was
+fetched, `due` when it is again; `failures` in a row since, the last for this `fault`."""
+Index("ix_agenda_feed_due", agenda_feed.c.due)
+Index("ix_agenda_feed_account_id", agenda_feed.c.account_id)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from mailserver.outside import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly
-from webui.outside import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 

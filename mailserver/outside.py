@@ -1,11 +1,11 @@
-"""Fetching from the outside world on a reader's behalf, without ever reaching the inside one.
+"""Fetching from the outside world on a person's behalf, without ever reaching the inside one.
 
-Mail names addresses that its author chose: of pictures, and of pages that end a subscription. Whoever follows them
-from within the academy's network could be led to a router, a database or a cloud's metadata (server-side request
-forgery). So: https only, host names only, port 443 only; the name is resolved once, by our own query and not by the
-machine's hosts file; one private address among the answers refuses all of them; the connection goes to the very
-address that was judged, with the certificate checked against the name; each redirect starts over. No cookies, no
-referrer, no credentials, nothing that tells who reads. Time and size are bounded.
+Mail names addresses that its author chose: of pictures, and of pages that end a subscription; people name those of
+agendas they subscribe to. Whoever follows them from within the academy's network could be led to a router, a database
+or a cloud's metadata (server-side request forgery). So: https only, host names only, port 443 only; the name is
+resolved once, by our own query and not by the machine's hosts file; one private address among the answers refuses all
+of them; the connection goes to the very address that was judged, with the certificate checked against the name; each
+redirect starts over. No cookies, no referrer, no credentials, nothing that tells who reads. Time and size are bounded.
 """
 
 import asyncio
@@ -57,6 +57,10 @@ _GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 class Unreachable(Exception):
     """The address may not be fetched, or could not be; the text says why, for the log."""
+
+
+class TooBig(Unreachable):
+    """There is more at the address than was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,7 @@ async def _talk(
         elif isinstance(event, h11.Data):
             octets += event.data
             if len(octets) > limit:
-                raise Unreachable("too big")
+                raise TooBig("too big")
         elif isinstance(event, h11.EndOfMessage):
             return Answer(status, media_type, bytes(octets)), onward
         elif not isinstance(event, h11.InformationalResponse):
