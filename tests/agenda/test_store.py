@@ -4,13 +4,15 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import agenda_items, agendas
+from mailserver.store import agenda_feeds, agenda_items, agendas
+from mailserver.store.agenda_feeds import Feed
 from mailserver.store.agenda_items import ANY, NewItem, UidTaken
 from mailserver.store.agendas import CALENDAR, Collection
 from mailserver.store.schema.accounts import account
+from mailserver.store.schema.agendas import agenda_feed
 from mailserver.store.transactions import Store, Tx
 
 
@@ -292,3 +294,43 @@ def test_bounds_on_properties(store: Store, edupont: int, agenda: Collection) ->
         with pytest.raises(Refused) as refused:
             store.write_now(agendas.describe, edupont, agenda.id, props)
         assert refused.value.reason is Reason.LIMIT
+
+
+def subscribed(store: Store, account_id: int, number: int) -> int:
+    source = f"https://edt.example.org/{number}.ics"
+    items = [event(f"cours-{number}")]
+    return store.write_now(agenda_feeds.subscribe, account_id, str(number), {}, source, b"d" * 32, items)
+
+
+def test_each_feed_that_is_due_has_one_worker(make_store: Callable[[], Store]) -> None:
+    """Three processes claim at once; none of the feeds is fetched twice, none is left."""
+    stores = [make_store() for _ in range(3)]
+    account_id = stores[0].write_now(create_account, "abonne")
+    numbers = {subscribed(stores[0], account_id, number) for number in range(9)}
+    stores[0].write_now(lambda tx: tx.execute(update(agenda_feed).values(due=0)))
+    taken: list[Feed] = []
+    barrier = threading.Barrier(len(stores))
+
+    def work(store: Store) -> None:
+        barrier.wait()
+        while (feed := store.write_now(agenda_feeds.claim)) is not None:
+            taken.append(feed)
+
+    threads = [threading.Thread(target=work, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(feed.collection_id for feed in taken) == sorted(numbers)
+    assert not stores[0].read_now(agenda_feeds.is_due)
+
+
+def test_a_feed_that_ended_meanwhile_is_not_filled(store: Store, edupont: int) -> None:
+    number = subscribed(store, edupont, 1)
+    feed = store.read_now(agenda_feeds.find, edupont, number)
+    store.write_now(agendas.drop, edupont, number)
+    with pytest.raises(Refused) as refused:
+        store.write_now(agenda_feeds.fill, feed, b"e" * 32, [event("autre")])
+    assert refused.value.reason is Reason.NOT_FOUND
+    store.write_now(agenda_feeds.fail, feed, "unreachable")
+    assert store.read_now(agenda_feeds.listing, edupont) == {}

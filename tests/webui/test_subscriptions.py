@@ -74,7 +74,7 @@ class Reader:
     def subscribe(self, path: str, name: str = "", scheme: str = "https", host: str = "edt.example.org") -> str:
         self.browser.get("/agenda/agendas")
         typed = f"{scheme}://{host}:{self.site.port}{path}"
-        self.browser.post("/agenda/abonnements", {"adresse": typed, "titre": name, "couleur": "vert"})
+        self.browser.post("/agenda/abonnements", {"adresse": typed, "titre": name})
         return self.browser.text
 
     def feed(self) -> Feed:

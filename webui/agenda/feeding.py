@@ -28,7 +28,6 @@ class Asked:
 
     address: str = ""
     name: str = ""
-    colour: str = ""
     fault: str = ""
 
 

@@ -72,7 +72,7 @@ async def show(
         _colours(visit),
         {number: feeding.told(visit, feed) for number, feed in feeds.items()},
         name,
-        "" if asked.fault else visit.form.text("couleur") or COLOURS[0],
+        visit.form.text("couleur") or COLOURS[0],
         fault,
         asked,
         announcement(visit),
@@ -219,14 +219,9 @@ async def display(services: Services, visit: Visit) -> Response:
     return redirect(visit, back if back.startswith(f"{home(visit)}/") and len(back) < 100 else home(visit))
 
 
-def colour_of(visit: Visit) -> str:
-    """The colour that was chosen, of the palette."""
-    colour = visit.form.text("couleur")
-    return colour if colour in COLOURS else COLOURS[0]
-
-
 def _typed(visit: Visit) -> tuple[str, str]:
-    return " ".join(visit.form.text("nom").split())[:MAX_NAME], colour_of(visit)
+    colour = visit.form.text("couleur")
+    return " ".join(visit.form.text("nom").split())[:MAX_NAME], colour if colour in COLOURS else COLOURS[0]
 
 
 def _colours(visit: Visit) -> tuple[tuple[str, str], ...]:

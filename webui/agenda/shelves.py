@@ -116,8 +116,12 @@ def _shelf(reach: Reach, principal: Principal | None, before: Sequence[Shelf]) -
 
 def _apart_from(colour: str, others: Sequence[str]) -> str:
     """A colour of the palette that the agendas before do not have, if there is one: nobody chose it for this reader."""
-    free = [name for name, _ in PALETTE if name not in others]
-    return colour if colour in free or not free else free[0]
+    return colour if colour not in others else unused(others, colour)
+
+
+def unused(others: Sequence[str], otherwise: str = PALETTE[0][0]) -> str:
+    """The first colour of the palette that these do not have; else the other one."""
+    return next((name for name, _ in PALETTE if name not in others), otherwise)
 
 
 def addresses_of(principal: Principal | None) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from mailserver.errors import Reason, Refused, Temporary
 from mailserver.feeds import Fault, Unfit, address
 from mailserver.outside import MAX_ADDRESS
 from mailserver.store import agenda_feeds
-from webui.agenda import feeding, manage
+from webui.agenda import feeding, keeping, manage
 from webui.agenda.feeding import Asked
 from webui.agenda.keeping import home
-from webui.agenda.shelves import MAX_NAME, fresh
+from webui.agenda.shelves import MAX_NAME, fresh, unused
 from webui.rendering import redirect
 from webui.turns import Turns
 from webui.visit import Services, Visit
@@ -30,13 +30,15 @@ class Subscribing:
         """POST /agenda/abonnements."""
         form = visit.form
         name = " ".join(form.text("titre").split())[:MAX_NAME]
-        asked = Asked(form.text("adresse")[:MAX_ADDRESS], name, manage.colour_of(visit))
+        asked = Asked(form.text("adresse")[:MAX_ADDRESS], name)
         try:
             source = address(asked.address)
             with self._turns.hold(visit.account_id):
                 found = await services.feeds.look(source)
             title = name or (found.parcel.name if found.parcel is not None else "") or visit._("Agenda abonné")
-            await services.feeds.subscribe(visit.account_id, source, found, fresh(title[:MAX_NAME], asked.colour))
+            place = await keeping.desk(services, visit)
+            props = fresh(title[:MAX_NAME], unused([shelf.colour for shelf in place.shelves]))
+            await services.feeds.subscribe(visit.account_id, source, found, props)
         except Unfit as unfit:
             return await self._again(services, visit, asked, feeding.sentence(visit, unfit.fault))
         except Temporary:
