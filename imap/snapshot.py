@@ -154,7 +154,8 @@ def reflag(old: Snapshot, slices: Sequence[tuple[int, int]], after: Callable[[in
     for start, stop in slices:
         part = flags[start:stop]
         new = {mask: after(mask) for mask in set(part)}
-        flags[start:stop] = array("Q", map(new.__getitem__, part))
+        same = set(new.values())
+        flags[start:stop] = array("Q", same) * len(part) if len(same) == 1 else array("Q", map(new.__getitem__, part))
         if all(mask != changed for mask, changed in new.items()):
             modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
             continue

@@ -76,6 +76,8 @@ class FlagNames:
     def spell_all(self, masks: Sequence[int]) -> list[bytes]:
         """`spell` for many: a mailbox knows few combinations."""
         spelt = {mask: self.spell(mask) for mask in set(masks)}
+        if len(spelt) == 1:
+            return [*spelt.values()] * len(masks)
         return list(map(spelt.__getitem__, masks))
 
     def _names_of(self, mask: int) -> bytes:
