@@ -216,7 +216,7 @@ def remove(tx: Tx, account_id: int, name: str) -> int:
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     """Rename a mailbox and everything below it (RFC 3501 section 6.3.5); INBOX is `messages.rename`'s business.
 
-    Raises Refused(NO_SUCH_MAILBOX | MAILBOX_EXISTS | INVALID).
+    Raises Refused(NO_SUCH_MAILBOX | MAILBOX_EXISTS | CANNOT | INVALID).
     """
     old = canonical(old)
     new = _free_name(new)
@@ -228,7 +228,9 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
         raise Refused(Reason.CANNOT, "INBOX keeps its name; see messages.rename")
     moving = {name: new + name[len(old) :] for name in boxes if name == old or name.startswith(old + SEPARATOR)}
     staying = boxes.keys() - moving.keys()
-    if new in boxes or new.startswith(old + SEPARATOR) or staying & set(moving.values()):
+    if new.startswith(old + SEPARATOR):
+        raise Refused(Reason.CANNOT, "A mailbox cannot move below itself")
+    if new in boxes or staying & set(moving.values()):
         raise Refused(Reason.MAILBOX_EXISTS, "Mailbox already exists")
     for target in moving.values():
         check_name(target)
