@@ -65,7 +65,7 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
         return places
     wanted = And(tuple([rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]))
     store = session.services.store
-    return await store.ponder(
+    found: Places = await store.ponder(
         session.account_id,
         _among,
         selected.owner,
@@ -75,6 +75,8 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
         snapshot.uids,
         places,
     )
+    selected.shared.note()  # what is gone there may not have been heard of here; the news behind the answer look
+    return found
 
 
 def _among(
