@@ -344,7 +344,7 @@ def test_script_sends_one_file_a_request(house: House, person: Principal, browse
         brouillon=str(first["brouillon"]),
     ).json()
     assert [one["nom"] for one in both["pieces"]] == ["a.txt", "b.txt"]
-    assert "Mo une fois codés" in both["place"]
+    assert " sur 4\xa0Mo" in both["place"]
     less = kept(browser, **{**data, "brouillon": str(both["brouillon"]), "retirer": both["pieces"][0]["numero"]}).json()
     assert [one["nom"] for one in less["pieces"]] == ["b.txt"]
     room = house.settings.limits.message_size

@@ -166,12 +166,11 @@ def enclosed(attachments: Sequence[Attachment]) -> list[Enclosed]:
 
 
 def room(services: Services, visit: Visit, attachments: Sequence[Attachment]) -> Room:
-    """How much there is room for: files grow by a third when they travel, and so does what the reader is told."""
+    """How much there is room for: files grow by a third when they travel, so it is less than a message may have."""
     used = sum(len(one.octets) for one in attachments)
-    text = visit._("%(used)s sur %(limit)s (%(whole)s une fois codés)") % {
+    text = visit._("%(used)s sur %(limit)s") % {
         "used": visit.language.size(used),
         "limit": visit.language.size(services.attachment_octets),
-        "whole": visit.language.size(services.settings.limits.message_size),
     }
     return Room(text, used, services.attachment_octets)
 
