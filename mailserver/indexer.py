@@ -30,7 +30,7 @@ PERIOD = 1.0
 """Seconds between two looks for work."""
 PAUSE = 0.02
 """Seconds between two steps, in which the store is left to others."""
-GATHERING = 0.5
+GATHERING = 0.2
 """The same when nothing but what just came in is waiting: while mail pours in, a step for each dozen messages would
 cost twice as much, and its commits would hold up those of whoever brings them."""
 NICENESS = 10
