@@ -102,11 +102,8 @@ class Secretariat:
         return [school for school in found if school is not None]
 
     async def school(self, viewer: Principal, uai: str) -> School:
-        """One of them; unnamed, the only one. Raises Refused(FORBIDDEN | NOT_FOUND); another's school is not found."""
-        schools = await self.schools(viewer)
-        if not uai and len(schools) == 1:
-            return schools[0]
-        for school in schools:
+        """One of them. Raises Refused(FORBIDDEN | NOT_FOUND); another's school is not found."""
+        for school in await self.schools(viewer):
             if school.uai == uai.upper():
                 return school
         raise Refused(Reason.NOT_FOUND, f"{uai}: no such school")

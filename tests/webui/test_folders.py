@@ -43,7 +43,7 @@ def test_a_folder_moves_with_what_it_contains(house: House, person: Principal, b
     assert {"Classes/3e B", "Classes/3e B/Parents"} <= house.store.read_now(mailboxes.subscriptions, person.account_id)
     inner = house.box(person, "Classes/3e B/Parents")
     answer = change(browser, third, faire="renommer", nom="3e B", dans=str(inner.id))
-    assert "porte déjà ce nom" in answer
+    assert "dans un dossier qu’il contient" in answer
     change(browser, third, faire="renommer", nom="3e B", dans="")
     assert "3e B/Parents" in names(house, person)
 

@@ -43,7 +43,7 @@ def test_an_invitation_is_accepted_changed_and_cancelled(
 ) -> None:
     text = shown(house, at_home, emma, itip(marc.address, attendee=emma.address))
     content = opened(text)
-    assert "mardi 1 décembre 2026, 10:00 – 11:00" in text
+    assert "mardi 1er décembre 2026, 10:00 – 11:00" in text
     assert "heure de Paris" in text
     assert "Rien d’autre dans votre agenda" in text
     text = at_home.post(f"/s/message/{content}/invitation", {"faire": "oui"}).text
@@ -134,7 +134,7 @@ def test_another_time_is_proposed_and_shown_to_the_organizer(
     text = shown(house, at_home, emma, itself)
     assert "Un participant propose un autre horaire" in text
     assert "mercredi 2 décembre 2026, 15:30 – 16:30" in text
-    assert "mardi 1 décembre 2026, 10:00 – 11:00" in text
+    assert "mardi 1er décembre 2026, 10:00 – 11:00" in text
     assert "en cours." in text
     assert 'value="oui"' not in text
     at_home.get("/s/")

@@ -312,6 +312,7 @@ def _fault(visit: Visit, refusal: Refused) -> str:
     _ = visit._
     texts = {
         Reason.MAILBOX_EXISTS: _("Un dossier porte déjà ce nom."),
+        Reason.CANNOT: _("Un dossier ne peut pas aller dans un dossier qu’il contient."),
         Reason.INVALID: _("Donnez un nom d’une à cent lettres, sans barre oblique."),
         Reason.LIMIT: _("Vous avez trop de dossiers."),
     }

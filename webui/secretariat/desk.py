@@ -18,7 +18,7 @@ from mailserver.store.schools import School
 from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect
-from webui.secretariat.people import Choice, office_of
+from webui.secretariat.people import Choice, office_of, school_of
 from webui.standing import role_words
 from webui.visit import Services, Visit
 
@@ -69,7 +69,7 @@ class MovesPage:
 async def boxes(services: Services, visit: Visit, fault: str = "", uai: str = "") -> Response:
     """GET /secretariat/boites."""
     _, office = visit._, office_of(services)
-    school = await office.school(visit.principal, uai or visit.query("etablissement"))
+    school = await school_of(office, visit, uai)
     found, others = await office.boxes(visit.principal, school.uai)
     people: tuple[Choice, ...] = ()
     if any(box.may_hand_over for box in found):
@@ -105,7 +105,7 @@ async def hand_over(services: Services, visit: Visit) -> Response:
 async def moves(services: Services, visit: Visit) -> Response:
     """GET /secretariat/mouvements?depuis=2026-09-01."""
     office = office_of(services)
-    school = await office.school(visit.principal, visit.query("etablissement"))
+    school = await school_of(office, visit)
     zone = ZoneInfo(services.settings.web.timezone)
     try:
         day = datetime.date.fromisoformat(visit.query("depuis")[:10])

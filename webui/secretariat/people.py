@@ -109,6 +109,13 @@ class LogRow:
     login: str
 
 
+async def school_of(office: Secretariat, visit: Visit, uai: str = "") -> School:
+    """The school of the address; of whoever has one only, that one. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+    asked = uai or visit.query("etablissement")
+    schools = await office.schools(visit.principal) if not asked else []
+    return await office.school(visit.principal, schools[0].uai if len(schools) == 1 else asked)
+
+
 # ---------------------------------------------------------------------- the list
 
 
@@ -198,7 +205,7 @@ async def print_letters(services: Services, visit: Visit) -> Response:
 async def ask_renewal(services: Services, visit: Visit) -> Response:
     """GET /secretariat/code/{account}: what a new code means, before it is given."""
     office = office_of(services)
-    school = await office.school(visit.principal, visit.query("etablissement"))
+    school = await school_of(office, visit)
     account_id = int(visit.request.path_params["account"])
     members = await office.people(visit.principal, school.uai)
     member = next((one for one in members if one.principal.account_id == account_id), None)
@@ -236,7 +243,7 @@ def _document(visit: Visit, printed: Printed, name: str) -> Response:
 async def show_log(services: Services, visit: Visit) -> Response:
     """GET /secretariat/journal: the letters and codes of a school."""
     office = office_of(services)
-    school = await office.school(visit.principal, visit.query("etablissement"))
+    school = await school_of(office, visit)
     logged = await office.log(visit.principal, school.uai)
     rows = tuple(_row(visit, one) for one in logged)
     return services.pages.answer(
