@@ -18,7 +18,7 @@ from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_contacts_browser import put
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(900)]  # sixty pages, each in four looks
 
 UAI = "0580001X"
 Looks = Sequence[tuple[str, str]]
