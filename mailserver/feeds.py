@@ -19,7 +19,7 @@ import structlog
 from mailserver.calendars import transfer
 from mailserver.calendars.transfer import Parcel
 from mailserver.clock import Clock
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.outside import MAX_ADDRESS, Outside, TooBig, Unreachable
 from mailserver.store import agenda_feeds
 from mailserver.store.agenda_feeds import Feed
@@ -90,6 +90,8 @@ class Feeds:
         self._store = store
         self._outside = replace(outside, seconds=max(outside.seconds, SECONDS))
         self._clock = clock
+        self._reading = asyncio.Lock()
+        """Whoever parses: the worker's few threads for heavy work are not all taken by agendas."""
 
     async def run(self) -> None:
         """Look at what is due until cancelled; workers share it by claims."""
@@ -105,13 +107,23 @@ class Feeds:
 
     async def _lane(self) -> int:
         count = 0
-        while await self._store.read(agenda_feeds.is_due):
-            feed = await self._store.write(agenda_feeds.claim)
-            if feed is None:
-                break
-            await self.refresh(feed)
-            count += 1
+        try:
+            while (feed := await self._next()) is not None:
+                count += 1
+                try:
+                    await self.refresh(feed)
+                except Temporary:
+                    raise
+                except Exception:  # the others have their turn; this one is claimed, and looked at again later
+                    log.exception("agenda's refreshing failed", account=feed.account_id, agenda=feed.collection_id)
+        except Temporary as error:
+            log.warning("agendas wait", why=str(error))
         return count
+
+    async def _next(self) -> Feed | None:
+        if not await self._store.read(agenda_feeds.is_due):  # asked first: to write costs more
+            return None
+        return await self._store.write(agenda_feeds.claim)
 
     async def refresh(self, feed: Feed) -> Fault | None:
         """Fetch one feed and keep what came; why nothing did, if so. Raises Temporary."""
@@ -146,8 +158,11 @@ class Feeds:
         digest = hashlib.sha256(answer.octets).digest()
         if digest == known:
             return Found(digest, None)
+        if answer.octets.upper().count(b"BEGIN:VEVENT") > MAX_EVENTS:  # before a second of CPU is spent on each 1,000
+            raise Unfit(Fault.TOO_BIG)
         try:
-            parcel = await asyncio.to_thread(transfer.unpack, answer.octets, _quieten)
+            async with self._reading:
+                parcel = await asyncio.to_thread(transfer.unpack, answer.octets, _quieten)
         except (BadSyntax, Refused):
             raise Unfit(Fault.NOT_CALENDAR) from None
         if len(parcel.events) > MAX_EVENTS:

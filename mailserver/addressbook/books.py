@@ -14,7 +14,7 @@ from mailserver.addressbook import contentlines
 from mailserver.addressbook.card import Card
 from mailserver.addressbook.contentlines import Line
 from mailserver.calendars import reading as calendars
-from mailserver.errors import Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import agenda_reach, agendas
 from mailserver.store.agenda_grants import Reach
 from mailserver.store.agenda_items import NewItem
@@ -205,7 +205,7 @@ def measured(href: str, lines: Sequence[Line]) -> NewItem:
     text = contentlines.write(lines)
     try:
         judged = calendars.read(href, text)
-    except Exception:  # noqa: BLE001 - vobject raises whatever it stumbles over
+    except (BadSyntax, Refused):
         raise Refused(Reason.INVALID, "A card that cannot be read") from None
     etag = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
     return replace(judged, etag=etag, text=text)

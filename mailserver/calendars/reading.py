@@ -7,7 +7,7 @@ from radicale.item import filter as radicale_filter
 
 from mailserver.budget import Budget
 from mailserver.calendars import cleaning
-from mailserver.errors import Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda_items import NewItem
 from mailserver.store.agendas import ADDRESS_BOOK, CALENDAR
 
@@ -18,13 +18,18 @@ REHEARSED = 3
 
 
 def read(href: str, text: str) -> NewItem:
-    """An iCalendar object or a vCard under a name. Raises BadSyntax, Refused, ValueError."""
-    components = radicale.item.read_components(cleaning.clean(text.encode(), Budget()))
-    tag = CALENDAR if components and components[0].name == "VCALENDAR" else ADDRESS_BOOK
-    radicale.item.check_and_sanitize_items(components, MAX_OCCURRENCES, tag=tag)
-    item = radicale.item.Item(collection_path="", vobject_item=components[0])
-    item.prepare()
-    return measured(href, item)
+    """An iCalendar object or a vCard under a name. Raises BadSyntax, Refused."""
+    try:
+        components = radicale.item.read_components(cleaning.clean(text.encode(), Budget()))
+        tag = CALENDAR if components and components[0].name == "VCALENDAR" else ADDRESS_BOOK
+        radicale.item.check_and_sanitize_items(components, MAX_OCCURRENCES, tag=tag)
+        item = radicale.item.Item(collection_path="", vobject_item=components[0])
+        item.prepare()
+        return measured(href, item)
+    except (BadSyntax, Refused):
+        raise
+    except Exception as error:  # vobject raises whatever it stumbles over
+        raise BadSyntax("This cannot be read") from error
 
 
 def measured(href: str, item: radicale.item.Item) -> NewItem:

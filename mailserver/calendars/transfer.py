@@ -62,8 +62,6 @@ def unpack(octets: bytes, prepare: Callable[[Any], None] | None = None) -> Parce
     for part in calendar.subcomponents:
         if part.name == "VEVENT":
             uid = str(part.get("UID", "")) or hashlib.sha256(part.to_ical()).hexdigest()
-            if prepare is not None:
-                prepare(part)
             groups.setdefault(uid, []).append(part)
         elif part.name != "VTIMEZONE":
             other += 1
@@ -72,6 +70,9 @@ def unpack(octets: bytes, prepare: Callable[[Any], None] | None = None) -> Parce
     for uid, events in groups.items():
         budget.check()
         try:
+            if prepare is not None:
+                for event in events:
+                    prepare(event)
             made.append(_incoming(uid, events, zones_of))
         except (BadSyntax, Refused, ValueError, TypeError, KeyError, AttributeError, LookupError):
             refused += 1

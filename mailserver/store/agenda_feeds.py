@@ -97,7 +97,7 @@ def subscribe(
     Raises Refused(CONFLICT) for an address that one fills an agenda from already, Refused(LIMIT | TOO_BIG | INVALID).
     """
     mine = collection.c.account_id == account_id
-    agendas.provision(tx, account_id)
+    # First, because it makes two of one person take turns: what is counted below cannot change meanwhile.
     made = agendas.create(tx, account_id, f"{MARK}{token}", CALENDAR, props)
     if tx.execute(select(collection.c.id).where(mine, collection.c.source == source)).first() is not None:
         raise Refused(Reason.CONFLICT, "An agenda is filled from this address already")

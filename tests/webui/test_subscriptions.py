@@ -140,6 +140,14 @@ def test_the_address_is_kept_off_the_list_and_never_asked_twice(reader: Reader) 
     assert len(reader.house.store.read_now(agendas.listing, reader.person.account_id)) == 4
 
 
+def test_an_event_that_nobody_can_read_does_not_spoil_the_others(reader: Reader) -> None:
+    broken = b"BEGIN:VEVENT\r\nUID:x\r\nDTSTART:20261123T080000Z\r\nCREATED:hier\r\nSUMMARY:Casse\r\nEND:VEVENT\r\n"
+    octets = calendar("Maths").replace(b"END:VCALENDAR", broken + b"END:VCALENDAR")
+    reader.site.answers["/casse.ics"] = page(octets, "text/calendar")
+    assert "Abonnement enregistré" in reader.subscribe("/casse.ics")
+    assert reader.titles() == {"Maths"}
+
+
 REFUSED = {
     "/nulle-part.ics": "Il n’y a rien à cette adresse",
     "/page.html": "pas d’agenda au format iCalendar",
