@@ -7,7 +7,7 @@ import pytest
 
 from mailserver.outside import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
 from tests.smtp.elsewhere import Names
-from tests.webui.website import Website, page, slowly
+from tests.webui.website import Website, page, slowly, world
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 
@@ -50,17 +50,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Website]:
 
 @pytest.fixture
 def outside(names: Names, site: Website) -> Outside:
-    """The public internet, of which one machine happens to be this one."""
     names.known["images.example.org", "A"] = ["127.0.0.1"]
     names.known["other.example.org", "A"] = ["127.0.0.1"]
     site.answers["/a.png"] = page(PNG)
-    return Outside(
-        resolver=names.resolver(),
-        trust=site.trust,
-        may_dial=lambda address: address == "127.0.0.1" or is_public(address),
-        ports=frozenset({443, site.port}),
-        seconds=5,
-    )
+    return world(names, site)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""Every page that a link leads to, in all four looks: light and dark, at a desk and on a phone.
+"""Every page that a link leads to, in its looks: light and dark, at a desk and on a phone; those of the simplified
+interface light at a desk and dark on a phone.
 
 The pages are found by following links from where one begins, one page for each route; what no link leads to is listed
 here, so that a new route is looked at or named.

@@ -13,12 +13,11 @@ import pytest
 from mailserver.identity import Principal
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import Hop, received
-from mailserver.outside import Outside, is_public
 from mailserver.preferences import Preferences, revise
 from mailserver.store import sessions
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
-from tests.webui.website import Website, page
+from tests.webui.website import Website, page, world
 from webui.reader import cautions, lookalikes, reading
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
@@ -35,17 +34,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Website]:
 def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, site: Website) -> Iterator[House]:
     names = Names()
     names.known["images.example.org", "A"] = ["127.0.0.1"]
-    outside = Outside(
-        resolver=names.resolver(),
-        trust=site.trust,
-        may_dial=lambda address: address == "127.0.0.1" or is_public(address),
-        ports=frozenset({443, site.port}),
-        seconds=3,
-    )
     made = House(
         tmp_path_factory.mktemp("house"),
         sqlite_template,
-        outside,
+        world(names, site, seconds=3),
         web={"academy": "Académie d’Exemple", "phishing": "veille.securite@ac-exemple.fr"},
     )
     yield made

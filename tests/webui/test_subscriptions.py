@@ -11,14 +11,14 @@ import pytest
 from mailserver.errors import Refused
 from mailserver.feeds import MAX_EVENTS, Feeds
 from mailserver.identity import Principal
-from mailserver.outside import Outside, is_public
+from mailserver.outside import Outside
 from mailserver.store import accounts, agenda_feeds, agenda_grants, agenda_items, agendas, erasure
 from mailserver.store.agenda_feeds import Feed
 from mailserver.store.agenda_grants import Role
 from mailserver.store.audit import Origin
 from tests.smtp.elsewhere import Names
 from tests.webui.house import PASSWORD, House, Visitor
-from tests.webui.website import Website, page
+from tests.webui.website import Website, page, world
 
 HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//EDT//FR\r\nX-WR-CALNAME:Emploi du temps 4e B\r\n"
 EVENT = (
@@ -42,16 +42,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Website]:
 
 @pytest.fixture(scope="module")
 def outside(site: Website) -> Iterator[Outside]:
-    """The public internet, of which one machine happens to be this one."""
     names = Names()
     names.known["edt.example.org", "A"] = ["127.0.0.1"]
     names.known["dedans.example.org", "A"] = ["10.0.0.7"]
-    yield Outside(
-        resolver=names.resolver(),
-        trust=site.trust,
-        may_dial=lambda address: address == "127.0.0.1" or is_public(address),
-        ports=frozenset({443, site.port}),
-    )
+    yield world(names, site)
     names.stop()
 
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailserver.outside import SECONDS, Outside, is_public
 from mailserver.tls import make_certificate
+from tests.smtp.elsewhere import Names
 
 Answer = Callable[[ssl.SSLSocket], None]
 
@@ -69,6 +71,17 @@ def _whole(request: bytes) -> bool:
     head, found, body = request.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
     return bool(found) and len(body) >= int(length[1] if length else 0)
+
+
+def world(names: Names, site: Website, seconds: float = SECONDS) -> Outside:
+    """The public internet, of which one machine happens to be this one."""
+    return Outside(
+        resolver=names.resolver(),
+        trust=site.trust,
+        may_dial=lambda address: address == "127.0.0.1" or is_public(address),
+        ports=frozenset({443, site.port}),
+        seconds=seconds,
+    )
 
 
 def page(octets: bytes, media_type: str = "image/png", status: str = "200 OK", more: str = "") -> bytes:
