@@ -127,8 +127,9 @@ class Changes:
                 callback()
 
     def publish_soon(self, changes: Iterable[Change]) -> None:
-        """Publish what this process committed, to the others, too; from any thread. Without a loop (command line)
-        nobody listens here.
+        """Publish what this process committed, to the others, too; from the thread that committed.
+
+        Without a loop (command line) nobody listens here.
         """
         self._ring()
         if self._loop is not None and not self._loop.is_closed():

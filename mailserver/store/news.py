@@ -75,7 +75,7 @@ class Carrier(Protocol):
         """Carry until cancelled."""
 
     def ring(self) -> None:
-        """Tell the others that something was committed, where the commit itself does not; from any thread."""
+        """Tell the others that something was committed, where the commit itself does not; from the writer's thread."""
 
     def close(self) -> None:
         """Let go of what `catch_up` opened; `run` does it by itself."""
