@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from imap.welcome import PAUSE
-from mailserver.store import accounts
+from mailserver import bells
+from mailserver.store import accounts, news
 from mailserver.store.transactions import Store
 from tests.imap.world import Client, World, play, turns
 from tests.waiting import PATIENCE, becomes
@@ -164,12 +165,48 @@ def test_a_search_says_that_messages_went_meanwhile(sqlite_store: Store, search:
     play(scene)
 
 
+@contextlib.contextmanager
+def another_process(store: Store) -> Iterator[Store]:
+    """The same database, opened by somebody who rings no bell, as commands on the command line are."""
+    other = Store(store.url, store.data, store.clock, type(store.changes)(), readers=1)
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("search", ["SEARCH", "SORT (ARRIVAL) UTF-8", "SEARCH RETURN (ALL)"])
+def test_a_search_says_what_went_before_word_of_it_came(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, search: str
+) -> None:
+    """RFC 5530 section 3: the store no longer has it, the client counts it, the worker has not heard of it."""
+    monkeypatch.setattr(news, "UNHEARD_SECONDS", PATIENCE)
+
+    async def scene() -> None:
+        bell, _ = bells.hang(2)
+        with another_process(sqlite_store) as store:
+            async with World(sqlite_store, bell=bell) as one, World(store) as two:
+                await one.people()
+                two.know(one)
+                near = await one.session(mailbox="INBOX")
+                for _ in range(3):
+                    await near.ok("APPEND INBOX", literal=MESSAGE)
+                far = await two.session(mailbox="INBOX")
+                await far.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
+                await far.ok("EXPUNGE")
+                *said, last = await near.command(f"{search} BODY corps")
+                assert last.startswith("OK [EXPUNGEISSUED]")
+                assert re.search(r"(SEARCH|SORT) 1 3$|ALL 1,3$", said[0])
+                assert "* 2 EXPUNGE" in await near.ok("NOOP")
+
+    play(scene)
+
+
 def test_sqlite_workers_know_each_others_commits_at_once(sqlite_store: Store) -> None:
     """`OK` in one worker, then any command in another: no moment between the two."""
 
     async def scene() -> None:
-        other = Store(sqlite_store.url, sqlite_store.data, sqlite_store.clock, type(sqlite_store.changes)(), readers=1)
-        try:
+        with another_process(sqlite_store) as other:
             async with World(sqlite_store) as one, World(other) as two:
                 await one.people()
                 two.know(one)
@@ -177,8 +214,6 @@ def test_sqlite_workers_know_each_others_commits_at_once(sqlite_store: Store) ->
                 for count in range(1, 6):
                     await near.ok("APPEND INBOX", literal=MESSAGE)
                     assert f"* {count} EXISTS" in await far.ok("NOOP")
-        finally:
-            await asyncio.to_thread(other.close)
 
     play(scene)
 

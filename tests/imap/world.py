@@ -16,6 +16,7 @@ from imap.session import Services
 from imap.shelf import Shelf
 from imap.welcome import Welcome
 from mailserver import sasl_scram
+from mailserver.bells import Bell
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, Role, Roster, State
 from mailserver.login import staying
@@ -253,8 +254,11 @@ async def turns(other: Client, client: Client, end: bytes) -> int:
 class World:
     """One worker: a store and its IMAP door."""
 
-    def __init__(self, store: Store, *, message_size: int = 10_000_000, **limits: int) -> None:
+    def __init__(
+        self, store: Store, *, message_size: int = 10_000_000, bell: Bell | None = None, **limits: int
+    ) -> None:
         self.store = store
+        self._bell = bell
         self.settings = Settings(
             domain="ac-exemple.fr",
             hostname="mail.ac-exemple.fr",
@@ -273,7 +277,7 @@ class World:
         self.accounts: dict[str, int] = {}
 
     async def __aenter__(self) -> "World":
-        carrier = news.carrier(self.store.backend, self.store.worker, self.store.changes)
+        carrier = news.carrier(self.store.backend, self.store.worker, self.store.changes, self._bell)
         self.store.changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up)
         self._carrying = asyncio.create_task(carrier.run())
         return self
