@@ -5,7 +5,7 @@ reads only the header's frame, which is kept apart from the body.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -65,9 +65,11 @@ def read(
 
     UIDs that are gone have no entry. Raises Refused(NO_SUCH_MAILBOX | LIMIT).
     """
-    needed = _needed(sections)
-    rows = _rows(tx, account_id, mailbox_id, uids, names, needed)
-    return _cut_out(rows, uids, len(names), sections, needed, folder)
+    plan = _plan(sections)
+    rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", *names, *plan.needed), uids)
+    if plan.needed == LISTED:
+        rows = _completed(tx, account_id, mailbox_id, rows)
+    return _cut_out(rows, uids, len(names), plan, folder)
 
 
 def read_small(
@@ -80,49 +82,40 @@ def read_small(
     folder: Path,
 ) -> Bodies | None:
     """`read`, when the messages are SMALL together and in the database, which is in memory; else None."""
-    place, needed = 1 + len(names), _needed(sections)
-    rows = _rows(tx, account_id, mailbox_id, uids, (*names, "size"), needed)
-    if sum(row[place] for row in rows) > SMALL:
+    plan = _plan(sections)
+    rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", *names, *plan.needed, "size"), uids)
+    if plan.needed == LISTED:
+        if any(row[-2] is None for row in rows):
+            return None
+    elif sum([row[-1] for row in rows]) > SMALL:
         return None
-    if "file" in needed and any(row[place + 1 + needed.index("file")] is not None for row in rows):
+    if plan.file and any(row[plan.file + len(names)] is not None for row in rows):
         return None
-    without = [row[:place] + row[place + 1 :] for row in rows]
-    return _cut_out(without, uids, len(names), sections, needed, folder)
+    return _cut_out(rows, uids, len(names), plan, folder)
 
 
-def _rows(
-    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], names: Sequence[str], needed: tuple[str, ...]
-) -> list[Row]:
-    rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", *names, *needed), uids)
-    if needed != LISTED:
-        return rows
+def _completed(tx: Tx, account_id: int, mailbox_id: int, rows: list[Row]) -> list[Row]:
+    """Rows that end with the fields of lists, read from the header where they are not kept apart."""
     lacking = [row[0] for row in rows if row[-1] is None]
+    if not lacking:
+        return rows
     frames: dict[int, bytes] = dict(messages.fetch_uids(tx, account_id, mailbox_id, ("uid", "header"), lacking))
     return [row if row[-1] is not None else (*row[:-1], blobs.expand(frames[row[0]])) for row in rows]
 
 
-def _cut_out(
-    rows: list[Row],
-    uids: Sequence[int],
-    columns: int,
-    sections: tuple[Section, ...],
-    needed: tuple[str, ...],
-    folder: Path,
-) -> Bodies:
+def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, plan: "_Plan", folder: Path) -> Bodies:
     """Sections of rows of UID, `columns` columns and the frames they need."""
     stop = 1 + columns
-    if needed == LISTED and len(sections) == 1 and sum(len(row[-1]) for row in rows) <= BUDGET:
-        choose = _chooser(sections[0])
-        chosen = [[choose(row[-1])] for row in rows]
+    if plan.choose is not None and sum(len(row[stop]) for row in rows) <= BUDGET:
+        chosen = [[plan.choose(row[stop])] for row in rows]
         return Bodies([row[0] for row in rows], [row[1:stop] for row in rows], chosen, len(uids))
-    cutters = _cutters(sections)
     room = BUDGET
     found: list[list[Octets]] = []
     for row in rows:
         if room <= 0:
             break
-        source = _Source(row[stop:], needed, folder)
-        found.append([cut(source) for cut in cutters])
+        source = _Source(row[stop:], plan.needed, folder)
+        found.append([cut(source) for cut in plan.cutters])
         room -= source.cost
     done = len(uids) if len(found) == len(rows) else uids.index(rows[len(found)][0])
     read = rows[: len(found)]
@@ -138,7 +131,6 @@ def in_header(section: Section) -> bool:
     )
 
 
-@lru_cache(maxsize=256)
 def _is_listed(section: Section) -> bool:
     """True when the fields that are kept apart are all it takes (`mime.listedfields`)."""
     if section.part or section.text is not SectionText.HEADER_FIELDS or len(section.label) > FEW_NAMES:
@@ -234,9 +226,36 @@ _PLACES: dict[SectionText | None, structure.Section] = {
 }
 
 
-def _cutters(sections: Iterable[Section]) -> list[Cutter]:
-    """How to cut each of these sections out of a message; what clients ask for all day is remembered."""
-    return [_known(section) if len(section.label) <= FEW_NAMES else _cutter(section) for section in sections]
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How sections are cut out of messages."""
+
+    needed: tuple[str, ...]
+    """The columns that hold them."""
+    cutters: tuple[Cutter, ...]
+    choose: Callable[[bytes], Octets] | None
+    """For a single section of fields that are kept apart: lists of thousands of messages ask for it, and there is
+    nothing to open."""
+    file: int
+    """Where the file's name stands in a row that begins with the UID; 0: it is not needed."""
+
+
+def _plan(sections: tuple[Section, ...]) -> _Plan:
+    """What clients ask all day is remembered."""
+    return _remembered(sections) if sum(len(section.label) for section in sections) <= FEW_NAMES else _made(sections)
+
+
+def _made(sections: tuple[Section, ...]) -> _Plan:
+    needed = _needed(sections)
+    return _Plan(
+        needed,
+        tuple(map(_cutter, sections)),
+        _chooser(sections[0]) if needed == LISTED and len(sections) == 1 else None,
+        1 + needed.index("file") if "file" in needed else 0,
+    )
+
+
+_remembered = lru_cache(maxsize=256)(_made)
 
 
 def _cutter(section: Section) -> Cutter:
@@ -254,13 +273,8 @@ def _cutter(section: Section) -> Cutter:
     return cut
 
 
-_known = lru_cache(maxsize=256)(_cutter)
-
-
-@lru_cache(maxsize=256)
 def _chooser(section: Section) -> Callable[[bytes], Octets]:
-    """`_cutter` for fields that are kept apart: lists of thousands of messages ask for them, and there is nothing to
-    open."""
+    """`_cutter` for fields that are kept apart."""
     choose = header_fields(section.fields, exclude=False)
     part = slice(section.start, None if section.start is None else section.start + (section.length or 0))
     if section.start is None:

@@ -95,7 +95,7 @@ class Store:
 
     def glance_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`glance`, when the store is `near`."""
-        with self._near.timed():
+        with self._near:
             return self.read_now(function, *args, **kwargs)
 
     def read_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

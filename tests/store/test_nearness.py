@@ -25,7 +25,7 @@ def test_a_slow_disk_sends_questions_to_the_threads(tmp_path: Path) -> None:
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     nearness = Nearness(local=True)
     assert nearness.ready()
-    with nearness.timed():
+    with nearness:
         os.read(descriptor, 1 << 20)
         time.sleep(2 * SLOW_SECONDS)
     os.close(descriptor)
@@ -34,7 +34,7 @@ def test_a_slow_disk_sends_questions_to_the_threads(tmp_path: Path) -> None:
 
 def test_a_busy_machine_alone_does_not() -> None:
     nearness = Nearness(local=True)
-    with nearness.timed():
+    with nearness:
         time.sleep(2 * SLOW_SECONDS)
     assert nearness.ready()
 

@@ -169,14 +169,17 @@ def fetch(
 
     Only the tables the columns need are joined. Raises Refused(NO_SUCH_MAILBOX).
     """
-    mailboxes.check(tx, account_id, mailbox_id)
-    return tx.all(
+    rows = tx.all(
         _fetch_statement(tuple(columns)),
+        account=account_id,
         box=mailbox_id,
         low=low,
         high=high,
         top=limit if limit >= 0 else 1 << 31,
     )
+    if not rows:
+        mailboxes.check(tx, account_id, mailbox_id)
+    return rows
 
 
 def fetch_uids(tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str], uids: Sequence[int]) -> list[Row]:
@@ -184,6 +187,8 @@ def fetch_uids(tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str],
     assert columns[0] == "uid"
     if not uids:
         return []
+    if len(uids) == uids[-1] - uids[0] + 1:
+        return fetch(tx, account_id, mailbox_id, columns, uids[0], uids[-1])
     if len(uids) * 2 >= uids[-1] - uids[0]:
         wanted = set(uids)
         return [row for row in fetch(tx, account_id, mailbox_id, columns, uids[0], uids[-1]) if row[0] in wanted]
@@ -202,7 +207,7 @@ def _fetch_statement(columns: tuple[str, ...]) -> Statement:
     if found is None:
         chosen = [COLUMNS[name] for name in columns]
         tables = {_COMPUTED.get(name, getattr(COLUMNS[name], "table", None)) for name in columns}
-        source: Any = message
+        source: Any = message.join(mailbox, mailbox.c.id == message.c.mailbox_id)
         if content in tables:
             source = source.join(content, content.c.id == message.c.content_id)
         if blob in tables:
@@ -211,6 +216,7 @@ def _fetch_statement(columns: tuple[str, ...]) -> Statement:
             select(*chosen)
             .select_from(source)
             .where(
+                mailbox.c.account_id == bindparam("account"),
                 message.c.mailbox_id == bindparam("box"),
                 message.c.uid.between(bindparam("low"), bindparam("high")),
             )
