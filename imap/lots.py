@@ -6,6 +6,7 @@ A lot bounds the memory of an answer and the time it keeps the loop.
 from collections.abc import Iterable, Iterator, Sequence
 
 from imap.renderings import Renderings
+from imap.snapshot import Snapshot
 from imap.view import LOT, Lot, View, cut
 from imap.wire import blocks
 from imap.wire.fetch import Attribute
@@ -32,23 +33,25 @@ def flag_lines(
     without: Iterable[int] = (),
     *,
     uid_only: bool = False,
+    snapshot: Snapshot | None = None,
 ) -> Iterator[bytes]:
     """FETCH lines of attributes of KNOWN, a lot at a time; messages with the UIDs `without` are left out.
 
-    `uid_only`: UIDFETCH lines (RFC 9586).
+    `uid_only`: UIDFETCH lines (RFC 9586). `snapshot`: one with the messages of the view's, to be told of instead of it.
     """
+    told = snapshot or view.snapshot
     attributes, left_out = tuple(attributes), frozenset(without)
     for group in cut(slices, LOT):
-        lot = view.lot(group)
+        lot = view.lot(group, told)
         if left_out:
             lot = lot.keep(place for place, uid in enumerate(lot.uids) if uid not in left_out)
         if not lot.uids:
             continue
-        question = view.snapshot.mailbox_id, attributes, lot.uids[0], len(lot.uids)
+        question = told.mailbox_id, attributes, lot.uids[0], len(lot.uids)
         block = renderings.find(question, lot.uids)
         if block is None:
             lasting = [lot.uids for attribute in attributes if attribute not in blocks.DYNAMIC]
             block = blocks.make(attributes, lot.uids, lasting)
             if len(lot.uids) >= WORTH_KEEPING:
                 renderings.offer(question, block)
-        yield blocks.lines(block, lot.numbers, lot.flags, lot.modseqs, view.snapshot.names, uid_only=uid_only)
+        yield blocks.lines(block, lot.numbers, lot.flags, lot.modseqs, told.names, uid_only=uid_only)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from imap.wire.flags import SEEN, FlagNames
+from mailserver.store.flags import stretches
 
 Row = Sequence[int]
 """(uid, flags, modseq), as the store gives them."""
@@ -152,17 +153,28 @@ def reflag(old: Snapshot, slices: Sequence[tuple[int, int]], after: Callable[[in
     """The next snapshot when only flags changed: `after` tells them from those before, for messages in `slices`."""
     flags, modseqs = old.flags[:], old.modseqs[:]
     for start, stop in slices:
-        part = flags[start:stop]
-        new = {mask: after(mask) for mask in set(part)}
-        same = set(new.values())
-        flags[start:stop] = array("Q", same) * len(part) if len(same) == 1 else array("Q", map(new.__getitem__, part))
-        if all(mask != changed for mask, changed in new.items()):
-            modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
-            continue
-        for place, mask in enumerate(part, start):
-            if new[mask] != mask:
-                modseqs[place] = modseq
+        for low, high, same in stretches(old.flags[start:stop]):
+            if same is None:
+                _reflag(flags, modseqs, range(start + low, start + high), after, modseq)
+            elif (new := after(same)) != same:
+                flags[start + low : start + high] = array("Q", (new,)) * (high - low)
+                modseqs[start + low : start + high] = array("Q", (modseq,)) * (high - low)
     return replace(old, flags=flags, modseqs=modseqs, modseq=modseq)
+
+
+def _reflag(
+    flags: "array[int]", modseqs: "array[int]", places: range, after: Callable[[int], int], modseq: int
+) -> None:
+    """Change the flags at these places, and the mod-sequences of those that change."""
+    part = flags[places.start : places.stop]
+    new = {mask: after(mask) for mask in set(part)}
+    flags[places.start : places.stop] = array("Q", map(new.__getitem__, part))
+    if all(mask != changed for mask, changed in new.items()):
+        modseqs[places.start : places.stop] = array("Q", (modseq,)) * len(places)
+        return
+    for place, mask in zip(places, part, strict=True):
+        if new[mask] != mask:
+            modseqs[place] = modseq
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +228,8 @@ def _differing(old: "array[int]", new: "array[int]", count: int, known: Collecti
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
         before, after = old[start:stop], new[start:stop]
-        if before != after and not any(after.count(value) == stop - start for value in known):
-            pairs = enumerate(zip(before, after, strict=True), start)
-            found += [place for place, (one, other) in pairs if one != other and other not in known]
+        if before == after or (after[0] in known and after == array("Q", after[:1]) * (stop - start)):
+            continue
+        pairs = enumerate(zip(before, after, strict=True), start)
+        found += [place for place, (one, other) in pairs if one != other and other not in known]
     return found

@@ -229,9 +229,12 @@ class View:
 
     # ------------------------------------------------------------------ lots
 
-    def lot(self, slices: Sequence[tuple[int, int]]) -> "Lot":
-        """What is known of the messages in these ascending index ranges; ghosts are left out."""
-        snapshot = self.snapshot
+    def lot(self, slices: Sequence[tuple[int, int]], snapshot: Snapshot | None = None) -> "Lot":
+        """What is known of the messages in these ascending index ranges; ghosts are left out.
+
+        `snapshot`: one that has the messages of ours.
+        """
+        snapshot = snapshot or self.snapshot
         columns = (snapshot.uids, snapshot.flags, snapshot.modseqs)
         numbers: Sequence[int]
         if self._ghosts:

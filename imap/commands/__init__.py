@@ -27,6 +27,7 @@ from imap.commands import (
     rights,
     search,
     selection,
+    storing,
 )
 from imap.session import Ended, Session
 from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
@@ -93,7 +94,7 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Append: Entry(AFTER_LOGIN, change.append),
     c.Replace: Entry(IN_MAILBOX, replacing.replace),
     c.Expunge: Entry(IN_MAILBOX, change.expunge),
-    c.Store: Entry(IN_MAILBOX, change.store),
+    c.Store: Entry(IN_MAILBOX, storing.store),
     c.Copy: Entry(IN_MAILBOX, change.copy),
     c.Move: Entry(IN_MAILBOX, change.move),
     c.Fetch: Entry(IN_MAILBOX, fetch.fetch, looks=True),

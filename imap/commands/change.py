@@ -1,26 +1,22 @@
-"""Commands that change mailboxes: APPEND, STORE, COPY, MOVE, EXPUNGE, and their UIDPLUS answers."""
+"""Commands that change mailboxes: APPEND, COPY, MOVE, EXPUNGE, and their UIDPLUS answers."""
 
 import asyncio
 import functools
 from array import array
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from imap import bounds, telling
-from imap.lots import flag_lines
 from imap.session import Selected, Session
-from imap.snapshot import Snapshot, reflag
-from imap.view import LOT, View, cut
 from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import StoreAction
-from imap.wire.fetch import Attribute
-from imap.wire.flags import DELETED, RECENT, Flags
+from imap.wire.flags import DELETED, Flags
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.mime import binary
-from mailserver.store import access, blobs, packed
+from mailserver.store import access, blobs
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
 from mailserver.store.messages import Appended, Copied
@@ -113,113 +109,6 @@ async def files_of(batch: Sequence[New], folder: Path) -> AsyncGenerator[list[st
 def flag_names(flags: Flags) -> tuple[str, ...]:
     """What a client named, as the store takes it."""
     return (*bits.names(flags.system, ()), *flags.keywords)
-
-
-# ---------------------------------------------------------------------- STORE
-
-
-async def store(session: Session, command: commands.Store) -> Outputs:
-    """RFC 3501 section 6.4.6; UNCHANGEDSINCE by RFC 7162 section 3.1.3; lost messages by RFC 2180 section 4.2."""
-    selected = session.writable()
-    view, before = selected.view, selected.view.snapshot
-    if command.unchanged_since is not None:
-        yield session.enable_condstore()
-    slices, limit = bounds.last(view, view.select(command.numbers, command.by_uid), session.most)
-    uids = view.uids_of(slices)
-    modified: list[int] = []
-    if uids:
-        modseq, modified = await _change_flags(session, selected, slices, command)
-        if modseq:
-            view.answered(modseq)
-        yield await telling.news(session, expunge=False)
-        attributes = session.flag_attributes
-        if command.by_uid and not session.condstore and not session.uid_only:
-            attributes = (Attribute.UID, *attributes)
-        told: Iterable[tuple[int, int]] = slices
-        if command.silent:
-            told = _to_tell(view, before, slices, command, modseq, modseqs=session.condstore)
-        kept = session.services.shelf.renderings
-        for lines in flag_lines(view, told, attributes, kept, modified, uid_only=session.uid_only):
-            yield lines
-            await asyncio.sleep(0)
-    for output in bounds.ending(_stored(view, slices, command, modified), limit):
-        yield output
-
-
-async def _change_flags(
-    session: Session, selected: Selected, slices: Slices, command: commands.Store
-) -> tuple[int, list[int]]:
-    """Change the flags; the mod-sequence of that (0: nothing changed), and the UIDs UNCHANGEDSINCE kept from it."""
-    view, mailbox_id = selected.view, selected.shared.mailbox_id
-    uids, mode, names = view.uids_of(slices), MODES[command.action], flag_names(command.flags)
-    write = session.services.store.write
-    if command.unchanged_since is not None or view.ghosts or selected.owner != session.account_id:
-        modseq, rows, modified = await write(
-            access.store_flags, session.viewer, mailbox_id, uids, mode, names, command.unchanged_since
-        )
-        if len(rows) + len(modified) < len(uids):
-            selected.shared.note()  # some are gone: that is to be told, if word of it has arrived or not
-        return modseq, modified
-    base = view.snapshot
-    known = packed.Known(base.modseq, uids, base.flags_of(slices))
-    done = await write(packed.flag, session.account_id, mailbox_id, known, mode, names)
-    if done.missing:
-        selected.shared.note()
-    spelt, new = bits.known_mask(names, base.names.keywords)
-    if done.known and done.modseq > base.modseq and not new:
-        after = functools.partial(packed.apply, mode, spelt)
-        selected.shared.replace(base, reflag(base, slices, after, done.modseq))
-    return done.modseq, []
-
-
-def _stored(view: View, slices: Slices, command: commands.Store, modified: Sequence[int]) -> Reply:
-    """How STORE ends."""
-    lost = not command.by_uid and view.has_ghosts(slices)
-    if lost and not (command.silent and view.uids_of(slices)):
-        return no("Some of the messages have been deleted", GONE)
-    if modified:
-        named = modified if command.by_uid else [view.number(uid) for uid in modified]
-        return ok("Some messages were changed meanwhile", codes.modified(named))
-    return ok("STORE completed")
-
-
-def _to_tell(
-    view: View,
-    before: Snapshot,
-    slices: Slices,
-    command: commands.Store,
-    modseq: int,
-    *,
-    modseqs: bool,
-) -> Iterator[tuple[int, int]]:
-    """Of the messages of a .SILENT STORE, those the client must hear of all the same, as index ranges.
-
-    Their flags are not what it expects, because somebody else changed them too (RFC 3501 section 6.4.6); or it
-    wants to know the new mod-sequence (RFC 7162 section 3.1.3). Whom others changed last the news have told of, unless
-    that brought back the flags from before the command.
-    """
-    snapshot = view.snapshot
-    if not modseqs and snapshot.modseq == before.modseq + bool(modseq):
-        return  # nobody else changed anything
-    mask, _ = bits.known_mask(flag_names(command.flags), snapshot.names.keywords)
-    for group in cut(slices, LOT):
-        lot = view.lot(group)
-        for number, uid, flags, changed in zip(lot.numbers, lot.uids, lot.flags, lot.modseqs, strict=True):
-            place = before.index(uid)
-            old, last = (before.flags[place], before.modseqs[place]) if place is not None else (0, 0)
-            unexpected = flags & ~RECENT != _expected(old, command.action, mask)
-            if changed == modseq:
-                wanted = modseqs or unexpected
-            else:
-                wanted = not modseqs and changed != last and unexpected and flags & ~RECENT == old
-            if wanted:
-                yield number - 1, number
-
-
-def _expected(flags: int, action: StoreAction, mask: int) -> int:
-    if action is StoreAction.ADD:
-        return flags | mask
-    return flags & ~mask if action is StoreAction.REMOVE else mask
 
 
 # ---------------------------------------------------------------------- COPY and MOVE

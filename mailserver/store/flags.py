@@ -1,6 +1,8 @@
 """Flags as a bit mask: five system flags, then a mailbox's keywords in the order they were first used."""
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
 SYSTEM = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
@@ -9,6 +11,7 @@ FIRST_KEYWORD_BIT = len(SYSTEM)
 MAX_KEYWORDS = 62 - FIRST_KEYWORD_BIT
 """Keywords of one mailbox: the mask is a signed 64-bit integer on both engines."""
 MAX_KEYWORD_LENGTH = 100
+_STRETCH = 512
 
 
 def names(mask: int, keywords: Sequence[str]) -> tuple[str, ...]:
@@ -32,3 +35,25 @@ def known_mask(wanted: Iterable[str], keywords: Sequence[str]) -> tuple[int, lis
         else:
             missing.setdefault(folded, name)
     return mask, list(missing.values())
+
+
+def stretches(values: "array[int]") -> Iterator[tuple[int, int, int | None]]:
+    """An array in ranges, each with the value that all of it has, if there is one.
+
+    Of a mailbox thousands of neighbours have the same flags, which is seen at the speed of memcmp.
+    """
+    for start in range(0, len(values), _STRETCH):
+        part = values[start : start + _STRETCH]
+        same = part == array(values.typecode, part[:1]) * len(part)
+        yield start, start + len(part), part[0] if same else None
+
+
+def census(masks: "array[int]") -> Counter[int]:
+    """How often each mask occurs."""
+    found: Counter[int] = Counter()
+    for start, stop, same in stretches(masks):
+        if same is None:
+            found.update(masks[start:stop])
+        else:
+            found[same] += stop - start
+    return found

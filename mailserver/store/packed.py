@@ -4,14 +4,14 @@ The caller's state is only taken while the mailbox's mod-sequence, read under it
 nothing can have moved in between, so nothing is read again.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, ColumnElement, bindparam, update
 
 from mailserver.store import mailboxes, messages
-from mailserver.store.flags import SEEN
+from mailserver.store.flags import SEEN, census
 from mailserver.store.schema.mail import mailbox, message
 from mailserver.store.statements import Statement, Tx
 
@@ -47,8 +47,8 @@ class Known:
     """Messages as somebody saw them when the mailbox's mod-sequence was `modseq`; `uids` ascend."""
 
     modseq: int
-    uids: Sequence[int]
-    flags: Sequence[int]
+    uids: "array[int]"
+    flags: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,27 @@ def apply(mode: str, mask: int, flags: int) -> int:
     return flags & ~mask if mode == "-" else mask
 
 
-def flag(tx: Tx, account_id: int, mailbox_id: int, known: Known, mode: str, names: Iterable[str]) -> Flagged:
-    """Change flags (RFC 3501 section 6.4.6), like `messages.store_flags`. Raises Refused."""
+def flag(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    known: Known,
+    mode: str,
+    names: Iterable[str],
+    begun: Callable[[], object] = lambda: None,
+) -> Flagged:
+    """Change flags (RFC 3501 section 6.4.6), like `messages.store_flags`. Raises Refused.
+
+    `begun` is called when the long part begins, in which the interpreter is free.
+    """
     box = mailboxes.lock(tx, account_id, mailbox_id)
     names = tuple(names)
     mask = messages.ensure_flags(tx, mailbox_id, names)
     if box.modseq != known.modseq:
         modseq, left, _ = messages.store_flags(tx, account_id, mailbox_id, known.uids, mode, names)
         return Flagged(modseq, mask, known=False, missing=len(known.uids) - len(left))
-    after = {flags: apply(mode, mask, flags) for flags in set(known.flags)}
+    counts = census(known.flags)
+    after = {flags: apply(mode, mask, flags) for flags in counts}
     changes = {flags for flags, new in after.items() if new != flags}
     if not changes:
         return Flagged(0, mask, known=True)
@@ -88,12 +100,12 @@ def flag(tx: Tx, account_id: int, mailbox_id: int, known: Known, mode: str, name
         uids: Sequence[int] = known.uids
     else:
         uids = [uid for uid, flags in zip(known.uids, known.flags, strict=True) if flags in changes]
-    counts = Counter(known.flags)
     unseen = sum(((flags & SEEN) - (after[flags] & SEEN)) * counts[flags] for flags in changes)
     modseq = box.modseq + 1
     ranges = [(uids[0], uids[-1])] if len(uids) == box.messages else messages.ranges(uids)
     value = ~mask if mode == "-" else mask
     rows = [{"box": mailbox_id, "low": low, "high": high, "mask": value, "now": modseq} for low, high in ranges]
+    begun()
     tx.many(_SETTING[mode], rows)
     tx.run(_COUNTING, box=mailbox_id, now=modseq, more=unseen)
     tx.changed(account_id, mailbox_id)

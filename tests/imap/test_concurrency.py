@@ -14,7 +14,7 @@ import pytest
 
 from imap.welcome import PAUSE
 from mailserver import bells
-from mailserver.store import accounts, news
+from mailserver.store import accounts, messages, news
 from mailserver.store.transactions import Store
 from tests.imap.world import Client, World, play, turns
 from tests.waiting import PATIENCE, becomes
@@ -283,6 +283,34 @@ def test_a_suspended_account_is_shown_out(sqlite_store: Store) -> None:
             for client in (idle, silent):
                 assert b"* BYE [CONTACTADMIN] Compte suspendu depuis le" in await client.closed()
             await other.ok("NOOP")
+
+    play(scene)
+
+
+@pytest.mark.parametrize("count", [3, 600])
+def test_a_store_behind_the_change_of_another_tells_what_became_of_both(store: Store, count: int) -> None:
+    """The answer of a STORE is made while the database works; not of what the worker knew when it was asked."""
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            await client.ok(b"APPEND INBOX" + b" {%d+}\r\n%s" % (len(MESSAGE), MESSAGE) * count)
+            await client.ok("NOOP")
+            account, shared = world.accounts["edupont"], client.connection.session.mailbox.shared
+            waits = store.begin(messages.store_flags, account, shared.mailbox_id, [2], "+", ("\\Flagged",))
+            if not store.keeps_order:
+                await waits
+            said = await client.ok("STORE 1:* +FLAGS (\\Seen)")
+            told = [line for line in said if " FETCH " in line]
+            seen, flags = "\\Seen", {2: "\\Seen \\Flagged"}
+            assert told == [
+                f"* {number} FETCH (FLAGS ({flags.get(number, seen)} \\Recent))" for number in range(1, count + 1)
+            ]
+            await waits
+            assert await client.ok("NOOP") == []
+            assert await client.ok("SEARCH SEEN") == ["* SEARCH " + " ".join(map(str, range(1, count + 1)))]
+            assert await client.ok("SEARCH FLAGGED") == ["* SEARCH 2"]
 
     play(scene)
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap.snapshot import Snapshot, advance, compare, pack
+from imap.snapshot import Snapshot, advance, compare, pack, reflag
 from imap.view import NOTHING, View, cut
 from imap.wire.flags import DELETED, FLAGGED, RECENT, SEEN, FlagNames
 from imap.wire.sets import SequenceSet
 from mailserver.errors import BadSyntax
+from mailserver.store.flags import census
 
 
 def snapshot(*uids: int, modseq: int = 1, flags: int = 0) -> Snapshot:
@@ -209,6 +210,33 @@ def test_large_differences_are_found_in_every_block() -> None:
     two = later(one, [(uid, SEEN, 2) for uid in touched])
     assert [place + 1 for place in compare(one, two).changed] == touched
     assert list(one.flags) == [0] * 5000
+
+
+runs = st.lists(
+    st.tuples(st.sampled_from([0, SEEN, FLAGGED, SEEN | FLAGGED]), st.sampled_from([1, 3, 500, 512, 700])), max_size=6
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(runs, st.tuples(st.integers(0, 3000), st.integers(0, 3000)), st.sampled_from([SEEN, FLAGGED]), st.booleans())
+def test_long_runs_of_equal_flags_change_like_single_messages(
+    lengths: list[tuple[int, int]], ends: tuple[int, int], mask: int, adds: bool
+) -> None:
+    flags = [mask for mask, length in lengths for _ in range(length)]
+    old = Snapshot(1, 7, len(flags) + 1, 5, 1, FlagNames(), *pack([(uid, one, 5) for uid, one in enumerate(flags, 1)]))
+    low, high = min(*ends, len(flags)), min(max(ends), len(flags))
+
+    def after(one: int) -> int:
+        return one | mask if adds else one & ~mask
+
+    new = reflag(old, [(low, high)], after, 6)
+    expected = flags[:low] + [after(one) for one in flags[low:high]] + flags[high:]
+    assert list(new.flags) == expected
+    changed = [place for place, one in enumerate(flags) if expected[place] != one]
+    assert [place for place, modseq in enumerate(new.modseqs) if modseq == 6] == changed
+    assert compare(old, new).changed == changed
+    assert compare(old, new, {6}).changed == []
+    assert census(new.flags) == {one: expected.count(one) for one in set(expected)}
 
 
 def test_advance_overwrites_a_run_and_single_messages_alike() -> None:
