@@ -25,6 +25,8 @@ class Appends:
     def __init__(self) -> None:
         self.waiting: Sequence[Append] = ()
         """What stands behind the command that runs."""
+        self.open_to = b""
+        """A mailbox as the client spells it, that was looked at and has taken every message since."""
         self.turn = asyncio.Lock()
         """Whose message is being made ready: units are handed to the store in order."""
         self._begun: dict[int, asyncio.Task[list[Appended]]] = {}
@@ -37,14 +39,17 @@ class Appends:
     async def outcome(self, command: Append, store: Storing) -> list[Appended]:
         """Store what a command brings, unless that has begun, and begin with those behind it. Raises as `store`."""
         begun = self._begun.get(id(command))
-        if begun is None and not self.waiting:
-            return await store(command)
-        for one in (command, *self.waiting):
-            if id(one) not in self._begun:
-                task = self._begun[id(one)] = asyncio.ensure_future(store(one))
-                task.add_done_callback(_heard)
         try:
+            if begun is None and not self.waiting:
+                return await store(command)
+            for one in (command, *self.waiting):
+                if id(one) not in self._begun:
+                    task = self._begun[id(one)] = asyncio.ensure_future(store(one))
+                    task.add_done_callback(_heard)
             return await self._begun[id(command)]
+        except BaseException:
+            self.open_to = b""
+            raise
         finally:
             self._begun.pop(id(command), None)
 

@@ -74,6 +74,10 @@ class Inlet:
         """The next event, of what is inflated."""
         return self._framer.next()
 
+    def decline(self) -> bool:
+        """Give up the command whose literal the last event wants; False: it comes unasked (`Framer.decline`)."""
+        return (self._inflow is None or not self._inflow.waiting) and self._framer.decline()
+
     @property
     def awaits_line(self) -> bool:
         """True while a command waits for a line."""

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from imap import commands
 from imap.appends import AHEAD
-from imap.commands import prompt
+from imap.commands import beforehand, prompt
 from imap.inlet import Inlet
 from imap.outlet import Outlet
 from imap.peers import is_loopback
@@ -172,10 +172,13 @@ class Connection(protocol.Protocol):
 
     def _say_promptly(self, event: framing.Event) -> bool:
         """Answer one command if that takes no waiting, or ask for its literal; else it is the task's to answer."""
+        self._next = event
         if type(event) is framing.LiteralWanted:
+            if not beforehand.is_plain(self.session, event):
+                return False
+            self._next = None
             self._outlet.write(responses.continuation())
             return True
-        self._next = event
         if not isinstance(event, framing.CommandLine):
             return False
         try:
@@ -263,8 +266,11 @@ class Connection(protocol.Protocol):
             case Tagged():
                 await self._obey(event)
             case framing.LiteralWanted():
-                await self._say(responses.continuation())
-                return
+                refused = await self._refusal(event)
+                if refused is None:
+                    await self._say(responses.continuation())
+                    return
+                await self._obey(refused)
             case framing.Rejected():
                 self._fault(fatal=event.fatal or (self._first and event.tag is None))
                 await self._say(responses.rejection(event))
@@ -275,6 +281,15 @@ class Connection(protocol.Protocol):
         if self.session.faults > limit and self.session.state is not State.LOGOUT:
             await self._say(responses.bye("Too many errors").encode())
             self.session.close()
+
+    async def _refusal(self, wanted: framing.LiteralWanted) -> Tagged | None:
+        """What is to be run instead of a command whose literal the client need not send."""
+        if wanted.begun is None or beforehand.is_plain(self.session, wanted):
+            return None
+        with suppress(BadCommand):  # it is answered when it is complete
+            refused = await beforehand.refusal(self.session, self._parse(wanted.begun), wanted)
+            return refused if refused is not None and self._inlet.decline() else None
+        return None
 
     def _parse(self, line: framing.CommandLine) -> Tagged:
         return syntax.parse(line, utf8=self.session.utf8, charset="UTF8=ACCEPT" not in self.session.enabled)
@@ -300,6 +315,8 @@ class Connection(protocol.Protocol):
         before = self.session.state
         if isinstance(tagged.command, Append):
             self._look_ahead()
+        elif isinstance(tagged.command, beforehand.UNSETTLING):
+            self.session.appends.open_to = b""
         await self._send(commands.run(self.session, tagged))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
             self._inlet.limit(framing.after_login(self.door.services.settings.limits.message_size))

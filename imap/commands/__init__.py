@@ -14,6 +14,7 @@ import structlog
 from imap import telling
 from imap.commands import (
     basic,
+    beforehand,
     change,
     fetch,
     folders,
@@ -93,6 +94,7 @@ TABLE: dict[type[c.Command], Entry] = {
     wire_rights.MyRights: Entry(AFTER_LOGIN, rights.my_rights),
     c.Append: Entry(AFTER_LOGIN, change.append),
     c.Replace: Entry(IN_MAILBOX, replacing.replace),
+    c.Unwanted: Entry(AFTER_LOGIN, beforehand.unwanted),
     c.Expunge: Entry(IN_MAILBOX, change.expunge),
     c.Store: Entry(IN_MAILBOX, storing.store),
     c.Copy: Entry(IN_MAILBOX, change.copy),

@@ -282,6 +282,13 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwanted:
+    """An APPEND or REPLACE that is refused before its message was sent, by what came before that."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     """RFC 2177. The line that ends it comes from `Framer.line` and is checked by `syntax.ends_idle`."""
 
@@ -403,6 +410,7 @@ Command = (
     | rights.ListRights
     | rights.MyRights
     | Append
+    | Unwanted
     | Replace
     | Idle
     | notify.Notify

@@ -75,6 +75,8 @@ class LiteralWanted:
     """The client waits for `+` before it sends `size` octets."""
 
     size: int
+    begun: "CommandLine | None" = None
+    """What came before it of an APPEND or REPLACE, with nothing in its place: it may be refused by that already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,14 @@ class Framer:
             octets = octets[taken:]
         if octets:
             self._buffer += octets
+
+    def decline(self) -> bool:
+        """Give up the command whose literal was not asked for yet; False: octets have come unasked. They are to be
+        taken as the literal, because they would be run as commands otherwise."""
+        if self.buffered or self._body is not None:
+            return False
+        self._start_command()
+        return True
 
     def drop(self) -> bytes:
         """Throw away everything unread, where the meaning of octets changes; returns it. Plain text pipelined behind
@@ -327,7 +337,8 @@ class Framer:
             command = CommandLine(b"".join((*self._text, line)), tuple(self._literals))
             self._start_command()
             return command
-        refusal = self._literal_refused(marker, line)
+        appends = _APPEND.match(self._text[0] if self._text else line) is not None
+        refusal = self._literal_refused(marker, line, appends)
         if refusal is not None:
             self._throw_away(refusal)
             return self._refused_literal(refusal, marker)
@@ -335,13 +346,15 @@ class Framer:
         self._text += (line, b"\r\n")
         self._size += size
         self._missing = size
-        return None if marker[2] else LiteralWanted(size)
+        if marker[2]:
+            return None
+        begun = CommandLine(b"".join(self._text), (*self._literals, b"")) if appends else None
+        return LiteralWanted(size, begun)
 
-    def _literal_refused(self, marker: re.Match[bytes], line: bytes) -> Rejected | None:
+    def _literal_refused(self, marker: re.Match[bytes], line: bytes, appends: bool) -> Rejected | None:
         """Which limit the announced literal breaks, if any."""
         limits = self.limits
         tag = self._tag_of(line)
-        appends = _APPEND.match(self._text[0] if self._text else line) is not None
         most = limits.append if appends else limits.literal
         if len(marker[1]) > _LONGEST_SIZE or int(marker[1]) > most:
             return Rejected(tag, f"Literal too large; at most {most} octets", too_big=True)

@@ -29,6 +29,7 @@ from tests.imap.world import PASSWORD, Client, Pencil, World
 
 FOLDER = Path(__file__).parent / "dialogues"
 _LINE = re.compile(r"(?:(\w+)-)?([CS]):(?: (.*)|)$")
+_ASKS = re.compile(r"\{\d+\}$")
 _PATTERN = re.compile(r"<(any|number|(\w+)=number|=(\w+))>")
 
 
@@ -202,15 +203,18 @@ def _expression(text: str, known: dict[str, str]) -> str:
 
 
 def _pipeline(lines: list[Line]) -> list[Line]:
-    """Bring what the client says forward, up to where it must wait for `+` or for a number it will repeat."""
+    """Bring what the client says forward, up to where it must wait for a number it will repeat, or for `+`, in place of
+    which its command may be refused."""
     said: list[Line] = []
     heard: list[Line] = []
+    asked = False
     for line in lines:
         if line.said_by_client and "<=" not in line.text:
             said.append(line)
+            asked = asked or _ASKS.search(line.text) is not None
             continue
         heard.append(line)
-        if line.said_by_client or line.text.startswith("+"):
+        if line.said_by_client or line.text.startswith("+") or (asked and " NO " in line.text):
             said += heard
-            heard = []
+            heard, asked = [], False
     return said + heard

@@ -78,3 +78,59 @@ async def test_a_client_that_goes_away_disturbs_nobody(store: Store) -> None:
         assert len(subjects) == len(set(subjects))
         assert {"Subject: m0", "Subject: m1", "Subject: m2"} <= set(subjects)
         await other.ok("APPEND INBOX", literal=message(99))
+
+
+async def test_a_message_that_comes_unasked_is_not_run_as_commands(store: Store) -> None:
+    """The mailbox is not there, and the client did not wait to be asked for the octets: they are still a message."""
+    async with World(store) as world:
+        await world.people()
+        client = await world.session(mailbox="INBOX")
+        octets = b"p2 DELETE Archive\r\n"
+        start = b"p1 APPEND Absent {%d}\r\n" % len(octets)
+        for cut in (1, len(octets)):
+            client.send(start + octets[:cut])
+            assert await client.line() == b"+ OK"
+            client.send(octets[cut:] + b"\r\np3 NOOP\r\n")
+            assert (await client.line()).startswith(b"p1 NO [TRYCREATE]")
+            assert await client.line() == b"p3 OK NOOP completed"
+
+
+async def test_a_message_is_refused_in_its_turn(store: Store) -> None:
+    """Behind those that were sent with it; what they bring along counts."""
+    async with World(store) as world:
+        await world.people()
+        client = await world.session()
+        octets = [appending(number, b"INBOX", message(number)) for number in range(5)]
+        client.send(b"".join(octets) + b"p5 CREATE There\r\np6 APPEND There {3}\r\n")
+        said = (await client.until(b"+ OK\r\n")).split(b"\r\n")
+        assert [line[:6] for line in said[:-1]] == [b"p%d OK " % number for number in range(6)]
+        client.send(b"abc\r\n" + b"".join(octets) + b"p5 DELETE There\r\np6 APPEND There {3}\r\n")
+        assert (await client.line()).startswith(b"p6 OK")
+        said = (await client.until(b"p6 NO [TRYCREATE]")).split(b"\r\n")
+        assert [line[:6] for line in said[:-1]] == [b"p%d OK " % number for number in range(6)]
+
+
+async def test_many_messages_for_one_mailbox_are_asked_for_as_they_come(store: Store) -> None:
+    """A large one is looked at each time."""
+    async with World(store) as world:
+        await world.people()
+        client, other = await world.session(), await world.session()
+        await client.ok("CREATE There")
+
+        async def offer(size: int) -> bytes:
+            client.send(b"p APPEND There {%d}\r\n" % size)
+            said = await client.line()
+            if said == b"+ OK":
+                client.send(b"x" * size + b"\r\n")
+                said += await client.line()
+            return said
+
+        assert (await offer(10)).startswith(b"+ OKp OK")
+        assert (await offer(100_000)).startswith(b"+ OKp OK")
+        await other.ok("DELETE There")
+        assert (await offer(100_000)).startswith(b"p NO [TRYCREATE]")
+        await other.ok("CREATE There")
+        assert (await offer(10)).startswith(b"+ OKp OK")
+        await other.ok("DELETE There")
+        assert (await offer(10)).startswith(b"+ OKp NO [TRYCREATE]")
+        assert (await offer(10)).startswith(b"p NO [TRYCREATE]")

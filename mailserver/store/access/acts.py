@@ -52,9 +52,8 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     Flags that the rights do not let one set are left out (RFC 4314 section 4).
     Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT).
     """
-    reach = _target(tx, viewer, name)
+    reach = appendable(tx, viewer, name, sum(prepared.size for prepared, _, _ in batch), len(batch), quota)
     box, owner, keep = reach.box, reach.box.account_id, changeable(reach.rights)
-    messages.check_quota(tx, owner, quota, sum(prepared.size for prepared, _, _ in batch), len(batch))
     appended: list[Appended] = []
     unused: list[str] = []
     for prepared, flags, received in batch:
@@ -67,12 +66,19 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     return appended, unused
 
 
+def appendable(tx: Tx, viewer: Viewer, name: str, octets: int, count: int, quota: Quota) -> Reach:
+    """The mailbox that takes so many messages of so many octets in all. Raises as `append`."""
+    reach = destination(tx, viewer, name)
+    messages.check_quota(tx, reach.box.account_id, quota, octets, count)
+    return reach
+
+
 def copy(
     tx: Tx, viewer: Viewer, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
 ) -> Copied:
     """COPY; `whole`: a message that is gone refuses all of it. Raises Refused as `append`, and NOT_FOUND."""
     owner, _ = require(tx, viewer, source_id, "r")
-    target = _target(tx, viewer, name)
+    target = destination(tx, viewer, name)
     copied = messages.copy(
         tx,
         owner,
@@ -91,7 +97,7 @@ def move(
 ) -> Copied:
     """MOVE: a COPY, and an EXPUNGE of what was copied (RFC 6851 section 3.3 asks for both commands' rights)."""
     owner, _ = require(tx, viewer, source_id, "rte")
-    target = _target(tx, viewer, name)
+    target = destination(tx, viewer, name)
     moved = messages.move(
         tx,
         owner,
@@ -117,7 +123,7 @@ def replace(
     """
     prepared, flags, received = new
     owner, _ = require(tx, viewer, source_id, "te")
-    target = _target(tx, viewer, name)
+    target = destination(tx, viewer, name)
     box, receiver = target.box, target.box.account_id
     content_id, fresh = messages.store_content(tx, prepared)
     boxes = {source_id: owner, box.id: receiver}
@@ -138,7 +144,7 @@ def replace(
     return appended, [prepared.file] if prepared.file is not None and not fresh else []
 
 
-def _target(tx: Tx, viewer: Viewer, name: str) -> Reach:
+def destination(tx: Tx, viewer: Viewer, name: str) -> Reach:
     """The mailbox to put something into; one's own that is missing may be made (RFC 3501 section 6.3.11)."""
     try:
         return find(tx, viewer, name, "i")

@@ -222,7 +222,30 @@ def test_limits_change_at_login() -> None:
     framer.feed(b"a APPEND x {5000}\r\nb APPEND x {5000}\r\n")
     assert isinstance(framer.next(), Rejected)
     framer.limits = after_login(10_000)
-    assert framer.next() == LiteralWanted(5000)
+    assert framer.next() == LiteralWanted(5000, CommandLine(b"b APPEND x {5000}\r\n", (b"",)))
+
+
+def test_a_command_may_be_given_up_before_its_literal_is_asked_for() -> None:
+    framer = Framer(SMALL)
+    framer.feed(b"a APPEND x {2+}\r\nyz {5}\r\n")
+    assert framer.next() == LiteralWanted(5, CommandLine(b"a APPEND x {2+}\r\n {5}\r\n", (b"yz", b"")))
+    assert framer.decline()
+    framer.feed(b"b UID REPLACE 4 x {5}\r\n")
+    assert framer.next() == LiteralWanted(5, CommandLine(b"b UID REPLACE 4 x {5}\r\n", (b"",)))
+    assert framer.decline()
+    framer.feed(b"c NOOP\r\n")
+    assert framer.next() == CommandLine(b"c NOOP")
+
+
+def test_a_literal_that_comes_unasked_is_no_command() -> None:
+    framer = Framer(SMALL)
+    framer.feed(b"a APPEND x {8}\r\n")
+    assert isinstance(framer.next(), LiteralWanted)
+    framer.feed(b"b")
+    assert not framer.decline()
+    framer.feed(b" NOOP\r\n\r\nc NOOP\r\n")
+    assert framer.next() == CommandLine(b"a APPEND x {8}\r\n", (b"b NOOP\r\n",))
+    assert framer.next() == CommandLine(b"c NOOP")
 
 
 def test_longest_id_of_a_stranger_fits_and_nothing_longer() -> None:
