@@ -221,6 +221,14 @@ def test_a_ledger_knows_what_must_be_gone() -> None:
         made.check(look())
 
 
+def test_a_ledger_tells_what_it_knows_of_a_removal_that_nobody_wanted() -> None:
+    made = ledger()
+    made.note(1, [2], "4.1 STORE 2 +FLAGS (\\Seen)")
+    made.vanished(1, [2])
+    with pytest.raises(Violation, match=r"nobody wanted.*'b', False, .*4\.1 STORE 2"):
+        made.check(look(A))
+
+
 def test_a_uid_is_given_once() -> None:
     with pytest.raises(Violation):
         ledger().made(1, [2], ["c"], frozenset())

@@ -28,6 +28,10 @@ def _appended(answer: Answer) -> tuple[int, list[int]]:
     return int(uidvalidity), numbers(uids)
 
 
+def _note(session: Session, uidvalidity: int, uids: list[int], what: str) -> None:
+    session.ledger.note(uidvalidity, uids, f"{session.who} {what}".strip())
+
+
 async def append(session: Session) -> None:
     tokens = [new_token() for _ in range(session.random.choice((1, 1, 2, 3)))]
     flags, target = some_flags(session, 2), somewhere(session)
@@ -38,6 +42,7 @@ async def append(session: Session) -> None:
         return
     uidvalidity, uids = _appended(answer)
     session.ledger.made(uidvalidity, uids, tokens, flags)
+    _note(session, uidvalidity, uids, f"APPEND {sorted(flags)}")
     mirror = session.mirror
     if mirror is not None and mirror.uidvalidity == uidvalidity and mirror.uidnext:
         await session.fill()
@@ -72,6 +77,7 @@ async def store(session: Session) -> None:
         if isinstance(response, Fetched) and response.flags is not None:
             told.add(session.uid_of(response) or 0)
 
+    _note(session, mirror.uidvalidity, uids, f"{prefix}STORE {named} {spelled}")
     answer = await session.command(f"{prefix}STORE", f"{named} {spelled}", allow=("EXPUNGEISSUED",), hook=hear)
     kept = {number for code in answer.codes("MODIFIED") for number in numbers(code)}
     if not prefix:
@@ -146,6 +152,7 @@ async def _transfer(session: Session, verb: str) -> None:
     session.at_stake.update(session.ledger.tokens[mirror.uidvalidity, uid] for uid in uids)
     if verb == "MOVE":
         session.ledger.will_remove(mirror.uidvalidity, uids)
+    _note(session, mirror.uidvalidity, uids, f"{prefix}{verb} {named} {target}")
     answer = await session.command(f"{prefix}{verb}", f"{named} {target}", allow=(*MISSING, "EXPUNGEISSUED"))
     codes = answer.codes("COPYUID")
     if not answer.ok:
@@ -180,6 +187,7 @@ async def expunge(session: Session) -> None:
         if not uids:
             return
     pending = session.ledger.will_expunge(mirror.uidvalidity, uids)
+    _note(session, mirror.uidvalidity, uids, f"{verb} {rest}")
     answer = await session.command(verb, rest)
     session.ledger.expunged(pending)
     for key in pending:
@@ -199,6 +207,7 @@ async def replace(session: Session) -> None:
     prefix, named, uids = named_by(session, slots)
     flags = some_flags(session, 1)
     session.ledger.will_remove(mirror.uidvalidity, uids)
+    _note(session, mirror.uidvalidity, uids, f"{prefix}REPLACE {named}")
     session.at_stake.add(token)
     rest = f"{named} {somewhere(session)} ({' '.join(sorted(flags))}) {{}}"
     answer = await session.command(f"{prefix}REPLACE", rest, message(token), allow=(*MISSING, "EXPUNGEISSUED", ""))
@@ -206,6 +215,7 @@ async def replace(session: Session) -> None:
         return
     uidvalidity, made = _appended(answer)
     session.ledger.made(uidvalidity, made, [token], flags)
+    _note(session, uidvalidity, made, f"REPLACE {sorted(flags)}")
     session.ledger.gone.add((mirror.uidvalidity, uids[0]))
     if mirror.find(uids[0]) is not None:
         raise Violation(f"REPLACE completed, but {uids[0]} was not told to be gone")

@@ -3,8 +3,8 @@
 Messages are known by (UIDVALIDITY, UID). A clock that ticks at every call tells what was over before what began.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.imap.model.mirror import RECENT, lasting
@@ -74,11 +74,19 @@ class Ledger:
     unanswered: Counter[str] = field(default_factory=Counter)
     """Commands that may have been carried out, though their answer never came."""
     counters: dict[int, tuple[int, int]] = field(default_factory=dict)
+    history: defaultdict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What was asked and told of each message, for a complaint that one session's words do not explain."""
     counts: dict[str, int] = field(default_factory=dict)
 
     def tick(self) -> int:
         self.clock += 1
         return self.clock
+
+    def note(self, uidvalidity: int, uids: Iterable[int], what: str) -> None:
+        """Something was asked or told of these messages."""
+        now = self.tick()
+        for uid in uids:
+            self.history[uidvalidity, uid].append(f"{now} {what}")
 
     def count(self, what: str, number: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + number
@@ -202,8 +210,9 @@ class Ledger:
         alive = {look.uidvalidity for look in looks}
         there = {(look.uidvalidity, message.uid) for look in looks for message in look.messages}
         if unwanted := {key for key in (self.gone & self.promised) - self.doomed if not self._inherits(key)}:
-            told = [(key, self.tokens[key], self.origins.get(key), self._flags_of(key)) for key in sorted(unwanted)]
-            raise Violation(f"removed, though nobody wanted that: {told}")
+            raise Violation(
+                f"removed, though nobody wanted that: {[self._known(key, there) for key in sorted(unwanted)]}"
+            )
         lost = {key for key in self.promised - there - self.gone - self.doomed if key[0] in alive}
         if lost := {key for key in lost if not self._inherits(key)}:
             raise Violation(f"lost: {sorted((key, self.tokens[key]) for key in lost)}")
@@ -221,9 +230,14 @@ class Ledger:
             key = self.origins.get(key)
         return key is not None
 
-    def _flags_of(self, key: Key) -> list[tuple[int, list[str]]]:
-        """What sessions were told of a message's flags, by mod-sequence."""
-        return [(told[2], sorted(flags)) for told, flags in sorted(self.observed.items()) if told[:2] == key]
+    def _known(self, key: Key | None, there: Container[Key]) -> list[object]:
+        """All that is known of a message, and of what it was copied from: whether it is there, its flags by
+        mod-sequence as sessions were told them, its history."""
+        if key is None:
+            return []
+        flags = [(told[2], sorted(flags)) for told, flags in sorted(self.observed.items()) if told[:2] == key]
+        known = [key, self.tokens.get(key), key in there, flags, self.history[key]]
+        return [*known, *self._known(self.origins.get(key), there)]
 
     def _check_counters(self, look: Look) -> None:
         uidnext, modseq = self.counters.get(look.uidvalidity, (0, 0))

@@ -309,6 +309,7 @@ class Session:
         """Compare with what the others have heard."""
         if mirror.removed:
             self.ledger.vanished(mirror.uidvalidity, mirror.removed)
+            self.ledger.note(mirror.uidvalidity, mirror.removed, f"{self.who} was told that it is gone")
             mirror.removed.clear()
         if not isinstance(response, Fetched):
             return

@@ -46,6 +46,7 @@ async def leave_mailbox(session: Session) -> None:
     uids = [] if mirror.read_only else mirror.uids
     verb = session.random.choice(("CLOSE", "UNSELECT"))
     pending = session.ledger.will_expunge(mirror.uidvalidity, uids if verb == "CLOSE" else [])
+    session.ledger.note(mirror.uidvalidity, uids if verb == "CLOSE" else (), f"{session.who} CLOSE")
     await session.command(verb)
     session.ledger.expunged(pending)
     session.forget()
