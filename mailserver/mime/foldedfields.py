@@ -19,11 +19,12 @@ MAX_HEADER = 64 * 1024
 """Octets of a header whose lines are kept; of longer ones the scan may not read all that a search reads."""
 
 _FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_TANGLED = re.compile(rb"\(|\s@|@\s|<[^<>\s]*+\s")
+_TANGLED = re.compile(rb"\(|@(?:(?<=\s@)|\s)|<[^<>\s]*+\s")
 """What may stand inside an address as it is written, and does not in the address."""
 _BETWEEN = re.compile(rb"[\s<>(),:;\"]+")
 """What stands between addresses as they are written."""
-_CODED = re.compile(rb"=\?|[^\t\n\r -~]")
+_PLAIN = bytes((9, 10, 13, *range(32, 127)))
+"""Octets that need no decoding, but in encoded words."""
 
 
 def value(name: bytes, raw: bytes) -> bytes:
@@ -33,7 +34,8 @@ def value(name: bytes, raw: bytes) -> bytes:
     `a@example.org`: addresses that are written with comments or blanks inside are found in both forms.
     """
     raw = raw[: headers.MAX_VALUE]
-    folded = decoded(headers.decode(raw)) if _CODED.search(raw) else b" ".join(raw.lower().split())
+    coded = b"=?" in raw or raw.translate(None, _PLAIN)
+    folded = decoded(headers.decode(raw)) if coded else b" ".join(raw.lower().split())
     if name not in ADDRESSED or not is_tangled(raw):
         return folded
     plain = dict.fromkeys(fold(one.address).encode("utf-8", "replace") for one in addresses.parse(headers.as_text(raw)))

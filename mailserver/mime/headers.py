@@ -136,7 +136,10 @@ def decode_words(text: str) -> str:
 def _word_octets(encoding: str, text: str) -> bytes:
     raw = text.encode("utf-8", "replace")
     if encoding in "Bb":
-        return transfer.decode_base64(raw)
+        try:
+            return binascii.a2b_base64(raw, strict_mode=True)  # nearly always
+        except binascii.Error:
+            return transfer.decode_base64(raw)
     return binascii.a2b_qp(raw, header=True)
 
 

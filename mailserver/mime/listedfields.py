@@ -4,7 +4,7 @@ A header is mostly traces and signatures. Whoever asks for these fields of ten t
 few lines kept here, without a header being expanded and searched.
 """
 
-import re
+from collections.abc import Iterable
 
 NAMES = frozenset(
     b"from to cc bcc sender reply-to subject date message-id in-reply-to references newsgroups"
@@ -20,13 +20,13 @@ MAX_KEPT = 2000
 MAX_HEADER = 64 * 1024
 """Octets of a header that is looked at for them."""
 
-_FIELD = re.compile(rb"\n(([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+)")
 
+def kept(header: bytes, written: Iterable[tuple[bytes, bytes, bytes]]) -> bytes | None:
+    """These fields in the order in which they stand, each with its line end; None when only the header itself tells.
 
-def kept(header: bytes) -> bytes | None:
-    """These fields in the order in which they stand, each with its line end; None when only the header itself tells."""
+    `written`: every field of the header, its name and its value (`parsing.Written`).
+    """
     if len(header) > MAX_HEADER or not header.endswith(b"\n"):
         return None
-    chosen = [field for field, name in _FIELD.findall(b"\n" + header) if name.lower() in NAMES]
-    made = b"\n".join([*chosen, b""])
+    made = b"\n".join([*[field for field, name, _ in written if name.lower() in NAMES], b""])
     return made if len(made) <= MAX_KEPT else None

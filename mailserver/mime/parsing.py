@@ -11,6 +11,7 @@ Nothing raises. What breaks a rule is read as far as it makes sense:
 """
 
 import re
+from collections.abc import Sequence
 
 from mailserver.mime import envelope, headers, parameters
 from mailserver.mime.addresses import Mailbox
@@ -31,7 +32,9 @@ MAX_HEADER_LINES = 200_000
 MAX_BOUNDARY = 256
 """Octets of a delimiter line that are compared (RFC 2046 section 5.1.1 allows 70)."""
 
-_FIELDS = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_FIELDS = re.compile(rb"\n(([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+))")
+Written = tuple[bytes, bytes, bytes]
+"""A field as it stands there, without its last LF; its name; its value."""
 _BLANK = re.compile(rb"\n\r?\n")
 _PART_FIELDS = frozenset(
     (
@@ -68,6 +71,7 @@ class Entity:
         "repeats",
         "start",
         "subtype",
+        "written",
     )
 
     def __init__(self, start: int) -> None:
@@ -85,6 +89,8 @@ class Entity:
         """None for a part that is no message."""
         self.repeats = False
         """One of the fields that matter stands there twice."""
+        self.written: Sequence[Written] = ()
+        """Every field of a whole message's header."""
         self.children: list[Entity] = []
 
     @property
@@ -187,7 +193,10 @@ class _Parser:
         wanted = _MESSAGE_FIELDS if is_message else _PART_FIELDS
         fields = entity.fields
         repeated: dict[bytes, list[bytes]] = {}
-        for name, value in _FIELDS.findall(block):
+        found = _FIELDS.findall(block)
+        if not start:
+            entity.written = found
+        for _, name, value in found:
             name = name.lower()
             if name in wanted:
                 if name not in fields:

@@ -89,7 +89,7 @@ def scan(octets: bytes) -> Scan:
         preview=text.preview(octets, parts),
         attachments=len(parts.attachments()),
         search_fields=foldedfields.kept(fields, title) if plain else None,
-        listed_fields=listedfields.kept(octets[: root.body]),
+        listed_fields=listedfields.kept(octets[: root.body], root.written),
     )
 
 

@@ -6,7 +6,6 @@ import re
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
-_BEFORE_BREAK = (b" \r", b" \n", b"\t\r", b"\t\n")
 _IDENTITY = frozenset(("", "7bit", "8bit", "binary"))
 _UU = frozenset(("x-uuencode", "uuencode", "x-uue"))
 _PIECE = 1 << 20
@@ -31,9 +30,15 @@ def decode(octets: bytes, encoding: str) -> bytes:
 
 def decode_quoted(octets: bytes) -> bytes:
     """Quoted-printable (RFC 2045 section 6.7); what is not an escape stays, blanks at a line end do not (rule 3)."""
-    if any(blank in octets for blank in _BEFORE_BREAK) or octets.endswith((b" ", b"\t")):
+    if _blank_before_break(octets):
         octets = _TRAILING_BLANKS.sub(b"", octets)
     return binascii.a2b_qp(octets)
+
+
+def _blank_before_break(octets: bytes) -> bool:
+    if b" \r" in octets or b" \n" in octets or octets.endswith((b" ", b"\t")):
+        return True
+    return b"\t" in octets and (b"\t\r" in octets or b"\t\n" in octets)
 
 
 def decode_base64(octets: bytes) -> bytes:

@@ -12,7 +12,7 @@ from imap.wire.commands import Fetch
 from imap.wire.fetch import Attribute, Section, SectionText
 from imap.wire.responses import Reply
 from imap.wire.sets import SequenceSet
-from mailserver.mime import headers, listedfields
+from mailserver.mime import headers, listedfields, parsing
 from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.schema.mail import content
 from mailserver.store.transactions import Store, Tx
@@ -47,7 +47,8 @@ def test_header_fields_agree_with_the_grammar_of_headers(
         header = header.rstrip(b"\r\n")
     expected = headers.select(header, 0, len(header), names, exclude=exclude)
     assert bodies.header_fields(tuple(names), exclude=exclude)(header) == expected
-    listed = listedfields.kept(header)
+    root = parsing.parse(header)
+    listed = listedfields.kept(header, root.written) if root.body == len(header) else None
     if listed is not None and not exclude and {name.lower().encode() for name in names} <= listedfields.NAMES:
         assert bodies.header_fields(tuple(names), exclude=False)(listed) == expected
 
