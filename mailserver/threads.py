@@ -4,7 +4,7 @@ Messages are numbered from 0 in mailbox order; numbers from there on are dummies
 not there. Hostile references cost time in proportion to their number: see MAX_LINKS and STEPS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 MAX_LINKS = 2_000_000
@@ -26,9 +26,9 @@ class Forest:
     children: dict[int, list[int]]
 
 
-def by_subject(dates: Sequence[int], subjects: Sequence[str]) -> Forest:
+def by_subject(dates: Sequence[int], subjects: Sequence[Hashable]) -> Forest:
     """ORDEREDSUBJECT: messages with one base subject, the first of them above all others."""
-    threads: dict[str, list[int]] = {}
+    threads: dict[Hashable, list[int]] = {}
     for message in _by_date(dates):
         threads.setdefault(subjects[message], []).append(message)
     groups = threads.values()
@@ -37,7 +37,7 @@ def by_subject(dates: Sequence[int], subjects: Sequence[str]) -> Forest:
     )
 
 
-def by_references(links: Links, dates: Sequence[int], subjects: Sequence[str], replies: Sequence[bool]) -> Forest:
+def by_references(links: Links, dates: Sequence[int], subjects: Sequence[Hashable], replies: Sequence[bool]) -> Forest:
     """REFERENCES. `subjects` are collated base subjects; `replies` says which had marks of a reply or forward."""
     count = len(links)
     rank = [0] * count
@@ -50,11 +50,15 @@ def by_references(links: Links, dates: Sequence[int], subjects: Sequence[str], r
     def first(node: int) -> int:
         return node if node < count else children[node][0]
 
-    roots.sort(key=lambda node: rank[first(node)])
+    def sort(roots: list[int]) -> None:
+        plain = max(roots, default=0) < count
+        roots.sort(key=rank.__getitem__ if plain else lambda node: rank[first(node)])
+
+    sort(roots)
     roots = _gather(count, roots, children, [subjects[first(node)] for node in roots], replies)
     for siblings in children.values():
         siblings.sort(key=rank.__getitem__)
-    roots.sort(key=lambda node: rank[first(node)])
+    sort(roots)
     return Forest(count, roots, children)
 
 
@@ -176,10 +180,10 @@ def _tops(count: int, parents: Sequence[int]) -> list[int]:
 
 
 def _gather(
-    count: int, roots: list[int], children: dict[int, list[int]], subjects: Sequence[str], replies: Sequence[bool]
+    count: int, roots: list[int], children: dict[int, list[int]], subjects: Sequence[Hashable], replies: Sequence[bool]
 ) -> list[int]:
     """Step 5: threads with the same subject become one. `subjects` are those of the roots."""
-    table: dict[str, int] = {}
+    table: dict[Hashable, int] = {}
     for root, subject in zip(roots, subjects, strict=True):
         if not subject:
             continue

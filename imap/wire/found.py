@@ -123,6 +123,9 @@ def thread(roots: Sequence[int], children: Mapping[int, Sequence[int]], numbers:
     said: list[bytes] = []
     waiting: list[int | bytes] = []
     for root in roots:
+        if root < count and root not in children:
+            said.append(b"(%d)" % numbers[root])
+            continue
         waiting += (b")", root, b"(")
         while waiting:
             node = waiting.pop()

@@ -10,6 +10,8 @@ _BLOB = r"\[[^\[\]]*+\]\s*+"
 _LEADER = re.compile(rf"\s++|(?:{_BLOB})*+(?:re|fwd?)\s*+(?:{_BLOB})?:", re.IGNORECASE)
 _FIRST_BLOB = re.compile(_BLOB)
 _FORWARDED = re.compile(r"\[fwd:(.*)\]\Z", re.IGNORECASE | re.DOTALL)
+_PLAIN = ("re:", "fw:", "fwd:")
+"""What nearly all subjects of replies and forwards begin with."""
 
 
 def base_subject(subject: str) -> str:
@@ -19,7 +21,7 @@ def base_subject(subject: str) -> str:
 
 def is_reply_or_forward(subject: str) -> bool:
     """Whether the extraction removed a mark of a reply or of a forward (RFC 5256 BASE.6.4.THREAD)."""
-    return _reduce(subject)[1]
+    return subject[:4].lower().startswith(_PLAIN) or _reduce(subject)[1]
 
 
 def _reduce(subject: str) -> tuple[str, bool]:

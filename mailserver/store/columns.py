@@ -5,17 +5,20 @@ never stale, and what is new is read when it is first asked for. The memory boun
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from mailserver.mime import sortkeys
-from mailserver.mime.casemap import collate
+from mailserver.mime.casemap import collate_all
 from mailserver.mime.sortkeys import Role
 from mailserver.mime.subjects import is_reply_or_forward
 from mailserver.store import messages
 from mailserver.store.statements import Tx
+
+PORTION = 8192
+"""Messages whose values are read in one step, in which the engine works and no other thread waits for it."""
 
 
 class Field(Enum):
@@ -26,7 +29,7 @@ class Field(Enum):
     DATE = "DATE"
     """When it was sent, in seconds; when it came, if it does not say (RFC 5256 section 2.2)."""
     SUBJECT = "SUBJECT"
-    """The base subject, collated."""
+    """The base subject, collated, in UTF-8; so are names and addresses."""
     FROM = "FROM"
     TO = "TO"
     CC = "CC"
@@ -38,12 +41,17 @@ class Field(Enum):
     """The subject has a mark of a reply or forward."""
 
 
+NUMBERS = frozenset({Field.ARRIVAL, Field.SIZE, Field.DATE})
+_ROOM = 100
+"""Octets of a value in a list, beside what it consists of."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """How a column is made of the store's."""
+    """How a column is made of the store's, whole columns of them."""
 
     names: tuple[str, ...]
-    make: Callable[..., Any]
+    make: Callable[..., Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,14 @@ class _Column:
     values: list[Any]
 
 
-def _links(own: str, in_reply_to: str, references: str) -> "array[int]":
+def _links(own: Sequence[str], in_reply_to: Sequence[str], references: Sequence[str]) -> "list[array[int]]":
+    return [
+        _link(*ids) if ids[1] or ids[2] else array("q", (_number(ids[0]) if ids[0] else 0,))
+        for ids in zip(own, in_reply_to, references, strict=True)
+    ]
+
+
+def _link(own: str, in_reply_to: str, references: str) -> "array[int]":
     """RFC 5256 BASE.6.4.THREAD: References, else the first id of In-Reply-To, which must look like one.
 
     Ids become the process's own keyed hashes of 64 bits: nobody can make two collide.
@@ -72,24 +87,38 @@ def _number(message_id: str) -> int:
     return hash(message_id) or 1
 
 
+def _collated(texts: Iterable[str]) -> list[bytes]:
+    """Texts as they compare; what is the same is made, and held, once."""
+    texts = list(texts)
+    distinct = list(dict.fromkeys(texts))
+    made = dict(zip(distinct, collate_all(distinct), strict=True))
+    return [made[text] for text in texts]
+
+
+def _replies(subjects: Sequence[str]) -> list[bool]:
+    return [subject != "" and is_reply_or_forward(subject) for subject in subjects]
+
+
+def _as_they_are(values: Sequence[int]) -> Sequence[int]:
+    return values
+
+
 def _address(role: Role, read: Callable[[bytes, Role], str]) -> _Source:
-    return _Source(("envelope",), lambda envelope: collate(read(envelope, role)))
+    return _Source(("envelope",), lambda envelopes: _collated(read(envelope, role) for envelope in envelopes))
 
 
 _SOURCES: dict[Field, _Source] = {
-    Field.ARRIVAL: _Source(("internal_date",), int),
-    Field.SIZE: _Source(("size",), int),
-    Field.DATE: _Source(("sent_at", "internal_date"), lambda sent, came: sent or came),
-    Field.SUBJECT: _Source(("base_subject",), collate),
+    Field.ARRIVAL: _Source(("internal_date",), _as_they_are),
+    Field.SIZE: _Source(("size",), _as_they_are),
+    Field.DATE: _Source(("date",), _as_they_are),
+    Field.SUBJECT: _Source(("base_subject",), _collated),
     Field.FROM: _address(Role.FROM, sortkeys.mailbox),
     Field.TO: _address(Role.TO, sortkeys.mailbox),
     Field.CC: _address(Role.CC, sortkeys.mailbox),
     Field.DISPLAYFROM: _address(Role.FROM, sortkeys.display),
     Field.DISPLAYTO: _address(Role.TO, sortkeys.display),
     Field.LINKS: _Source(("message_id", "in_reply_to", "refs"), _links),
-    Field.REPLY: _Source(
-        ("subject", "base_subject"), lambda subject, base: subject != base and is_reply_or_forward(subject)
-    ),
+    Field.REPLY: _Source(("marked_subject",), _replies),
 }
 
 
@@ -109,7 +138,7 @@ def columns(tx: Tx, account_id: int, mailbox_id: int, uids: "array[int]", fields
             column = held[field]
             values = column.values + made[len(column.uids) - first :]
             held[field] = _Column(uids, values)
-            tx.memory.put(("column", mailbox_id, field), held[field], _octets(values))
+            tx.memory.put(("column", mailbox_id, field), held[field], _octets(field, values))
     return [held[field].values for field in fields]
 
 
@@ -137,30 +166,28 @@ def _read(
 ) -> dict[Field, list[Any]]:
     """The values of several fields, in one pass over the rows."""
     names = list(dict.fromkeys(name for field in fields for name in _SOURCES[field].names))
-    rows = messages.fetch(tx, account_id, mailbox_id, ("uid", *names), uids[0], uids[-1])
-    by_uid = {row[0]: row for row in rows} if len(rows) != len(uids) else None
-    if by_uid is not None:
-        nothing: tuple[Any, ...] = ()
-        rows = [by_uid.get(uid, nothing) for uid in uids]
-    found: dict[Field, list[Any]] = {}
-    for field in fields:
-        source = _SOURCES[field]
-        places = [names.index(name) + 1 for name in source.names]
-        make = source.make
-        if len(places) == 1:
-            place = places[0]
-            found[field] = [make(row[place]) if row else None for row in rows]
-        else:
-            found[field] = [make(*[row[place] for place in places]) if row else None for row in rows]
+    found: dict[Field, list[Any]] = {field: [] for field in fields}
+    for start in range(0, len(uids), PORTION):
+        wanted = uids[start : start + PORTION]
+        there, values = messages.fetch_columns(tx, account_id, mailbox_id, names, wanted[0], wanted[-1])
+        by_name = dict(zip(names, values, strict=True))
+        for field, made in found.items():
+            source = _SOURCES[field]
+            made.extend(_beside(wanted, there, source.make(*[by_name[name] for name in source.names])))
     return found
 
 
-def _octets(values: Sequence[Any]) -> int:
+def _beside(wanted: "array[int]", there: "array[int]", values: Sequence[Any]) -> Sequence[Any]:
+    """Values of messages that are there, brought beside those that are wanted."""
+    if there == wanted:
+        return values
+    by_uid = dict(zip(there, values, strict=True))
+    return [by_uid.get(uid) for uid in wanted]
+
+
+def _octets(field: Field, values: Sequence[Any]) -> int:
     """About the room that values take."""
-    size = 60 * len(values)
-    for value in values:
-        if isinstance(value, str):
-            size += len(value) if value.isascii() else 4 * len(value)
-        elif isinstance(value, array):
-            size += 8 * len(value) + 40
-    return size
+    room = _ROOM * len(values)
+    if field in NUMBERS or field is Field.REPLY:
+        return room
+    return room + (8 if field is Field.LINKS else 1) * sum(map(len, filter(None, values)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailserver import threads
 from mailserver.store import mailboxes
-from mailserver.store.columns import Field, columns
+from mailserver.store.columns import NUMBERS, Field, columns
 from mailserver.store.statements import Tx
 from mailserver.threads import Forest
 
@@ -37,16 +37,27 @@ def sort(
         return known[2]  # type: ignore[no-any-return]
     order: list[int] = list(places)
     for field, descending in reversed(keys):
-        ranks = _ranks(tx, account_id, mailbox_id, uids, field)
-        order = [place for place in order if ranks[place] != _GONE]
-        _sort(order, ranks.__getitem__, descending)
+        numbers, gone = _numbers(tx, account_id, mailbox_id, uids, field)
+        order = [place for place in order if numbers[place] != gone]
+        _sort(order, numbers.__getitem__, descending)
     made = array("I", order)
     tx.memory.put(name, (uids, places, made), 12 * len(uids))
     return made
 
 
+def _numbers(
+    tx: Tx, account_id: int, mailbox_id: int, uids: "array[int]", field: Field
+) -> tuple[Sequence[int], int | None]:
+    """For every message a number, which compare as the values of the field do; and what stands for one of a message
+    that is no more."""
+    if field not in NUMBERS:
+        return _ranks(tx, account_id, mailbox_id, uids, field), _GONE
+    (values,) = columns(tx, account_id, mailbox_id, uids, (field,))
+    return values, None
+
+
 def _ranks(tx: Tx, account_id: int, mailbox_id: int, uids: "array[int]", field: Field) -> "array[int]":
-    """For every message a number; they compare as the values of the field do."""
+    """The places of values among all of the field; of texts they compare faster than the texts."""
     name = ("ranks", mailbox_id, field)
     known = tx.memory.get(name)
     if known is not None and known[0] == uids:

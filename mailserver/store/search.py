@@ -12,10 +12,11 @@ one line; what is searched does not reach from one field into the next.
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import overload
 
 from sqlalchemy import bindparam, select
 
@@ -53,7 +54,7 @@ from mailserver.criteria import (
 from mailserver.mime import dates
 from mailserver.mime.structure import unpack
 from mailserver.mime.text import fold
-from mailserver.store import mailboxes
+from mailserver.store import mailboxes, states
 from mailserver.store.flags import known_mask
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import content, message
@@ -79,11 +80,6 @@ _ROWS = Statement(
         message.c.size,
         message.c.saved,
     )
-    .where(message.c.mailbox_id == bindparam("mailbox"))
-    .order_by(message.c.uid)
-)
-_PAIRS = Statement(
-    select(message.c.uid, message.c.content_id)
     .where(message.c.mailbox_id == bindparam("mailbox"))
     .order_by(message.c.uid)
 )
@@ -129,7 +125,7 @@ def among(
     costly = sorted(filter(_is_costly, terms), key=lambda term: not _leaves(term))
     cheap = [term for term in terms if not _is_costly(term)]
     read = _pairs if all(isinstance(one, _BY_PAIRS) for one in walk(criterion)) else _rows
-    rows: dict[int, list[Row]] = {}
+    rows: dict[int, Sequence[Row]] = {}
     tests: dict[int, _Tests] = {}
     for box in boxes:
         here = read(tx, box)
@@ -138,7 +134,7 @@ def among(
             here = _that_meet(made.test(term), here, budget)
         rows[box.id] = here
     if costly:
-        wanted = {row[CONTENT] for here in rows.values() for row in here}
+        wanted = set().union(*map(_contents, rows.values()))
         leaves = [leaf for term in costly for leaf in _leaves(term)]
         hits = Texts(tx, account_id, folder, leaves, budget).find(wanted)
         for mailbox_id, here in rows.items():
@@ -149,12 +145,12 @@ def among(
                 if found is None:
                     here = _that_meet(made.test(term), here, budget)
                 else:
-                    here = [row for row in here if row[CONTENT] in found] if found else []
+                    here = _having(here, found)
             rows[mailbox_id] = here
     return {mailbox_id: [row[UID] for row in here] for mailbox_id, here in rows.items()}
 
 
-def _that_meet(test: "Test", rows: list[Row], budget: Budget) -> list[Row]:
+def _that_meet(test: "Test", rows: Sequence[Row], budget: Budget) -> list[Row]:
     """The rows that meet one term, which may be a tree of a thousand."""
     budget.check()
     if len(rows) <= TESTED:
@@ -180,21 +176,52 @@ def _is_costly(criterion: Criterion) -> bool:
     return any(isinstance(one, Header | Body | Text | AttachmentNamed) for one in walk(criterion))
 
 
-def _rows(tx: Tx, box: Mailbox) -> list[Row]:
+def _rows(tx: Tx, box: Mailbox) -> Sequence[Row]:
     return tx.all(_ROWS, mailbox=box.id)
 
 
-def _pairs(tx: Tx, box: Mailbox) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class _Pairs(Sequence[Row]):
+    """Rows up to CONTENT, which are made when they are looked at."""
+
+    uids: "array[int]"
+    contents: "array[int]"
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __iter__(self) -> Iterator[Row]:
+        return zip(self.uids, self.contents, strict=True)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return list(zip(self.uids[place], self.contents[place], strict=True))
+        return self.uids[place], self.contents[place]
+
+
+def _pairs(tx: Tx, box: Mailbox) -> Sequence[Row]:
     """Rows up to CONTENT. UIDs are only ever added at the end, and gone ones never come back: as long as the next
     one and the number of messages are the same, so are the rows."""
     state = (box.uidvalidity, box.uidnext, box.messages)
     known = tx.memory.get(("pairs", box.id))
     if known is not None and known[0] == state:
-        return list(zip(known[1], known[2], strict=True))
-    rows = tx.all(_PAIRS, mailbox=box.id)
-    columns = [array("q", [row[place] for row in rows]) for place in (UID, CONTENT)]
-    tx.memory.put(("pairs", box.id), (state, *columns), _PAIR_OCTETS * len(rows))
+        return known[1]  # type: ignore[no-any-return]
+    rows = _Pairs(*states.contents(tx, box))
+    tx.memory.put(("pairs", box.id), (state, rows), _PAIR_OCTETS * len(rows))
     return rows
+
+
+def _contents(rows: Sequence[Row]) -> Iterable[int]:
+    return rows.contents if isinstance(rows, _Pairs) else [row[CONTENT] for row in rows]
+
+
+def _having(rows: Sequence[Row], found: Set[int]) -> list[Row]:
+    """The rows of these contents."""
+    return [row for row in rows if row[CONTENT] in found] if found else []
 
 
 def _leaves(criterion: Criterion) -> list[Textual]:

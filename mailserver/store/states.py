@@ -1,40 +1,61 @@
-"""The state of a whole mailbox as arrays: what a session that selects it holds.
+"""The state of a whole mailbox as arrays: what a session that selects it holds, and what a search begins with.
 
-Read row by row a message takes 0.8 microseconds, most of it for Python's objects. SQLite joins a column to one text
-instead, without the interpreter; where the text says the same of all messages nothing of it is parsed, and UIDs
-without gaps are not even read.
+SQLite joins a column to one text (`store.joined`). Where the text says the same of all messages nothing of it is
+parsed, and UIDs without gaps are not even read.
 """
 
-import json
 from array import array
+from collections.abc import Iterable, Sequence
 from operator import add
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, select
 
 from mailserver.store import messages
+from mailserver.store.joined import in_order, numbers, numbers_of, same
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import message
-from mailserver.store.statements import Statement, Tx
+from mailserver.store.statements import Row, Statement, Tx
 
 Columns: TypeAlias = "tuple[array[int], array[int], array[int]]"
 """UIDs, ascending; flags and mod-sequences beside them."""
+Pairs: TypeAlias = "tuple[array[int], array[int]]"
+"""UIDs, ascending; the contents beside them."""
 
 _HERE = message.c.mailbox_id == bindparam("box")
 _FIRST = Statement(select(message.c.uid).where(_HERE).order_by(message.c.uid).limit(1))
 _LAST = Statement(select(message.c.uid).where(_HERE).order_by(message.c.uid.desc()).limit(1))
+_PAIRS = Statement(select(message.c.uid, message.c.content_id).where(_HERE).order_by(message.c.uid))
 
 
-def _texts(*, uids: bool) -> Statement:
-    """Flags, mod-sequences less UIDs and, if wanted, UIDs: each column as one text."""
-    # The bound, which is none, keeps SQLite from forgetting the order.
-    rows = select(message.c.uid, message.c.flags, message.c.modseq).where(_HERE).order_by(message.c.uid).limit(-1)
-    inner = rows.subquery()
-    columns = [inner.c.flags, inner.c.modseq - inner.c.uid, *([inner.c.uid] if uids else [])]
-    return Statement(select(*[func.group_concat(column) for column in columns]))
+class _Texts:
+    """Columns of a mailbox, by UID, each as one text; once without the UIDs, once with them behind."""
+
+    def __init__(self, *columns: ColumnElement[int]) -> None:
+        named = [column.label(f"column{place}") for place, column in enumerate((*columns, message.c.uid))]
+        self._dense, self._sparse = (
+            Statement(
+                select(*map(numbers_of, in_order(select(*some).where(_HERE).order_by(message.c.uid)).subquery().c))
+            )
+            for some in (named[:-1], named)
+        )
+
+    def read(self, tx: Tx, box: Mailbox) -> tuple[Sequence[int], Row]:
+        """The UIDs and the texts; no texts of an empty mailbox."""
+        first, last = tx.one(_FIRST, box=box.id), tx.one(_LAST, box=box.id)
+        if first is None or last is None:
+            return (), ()
+        if last[0] - first[0] + 1 == box.messages:
+            row = tx.one(self._dense, box=box.id)
+            assert row is not None
+            return range(first[0], last[0] + 1), row
+        row = tx.one(self._sparse, box=box.id)
+        assert row is not None
+        return numbers(row[-1]), row[:-1]
 
 
-_DENSE, _SPARSE = _texts(uids=False), _texts(uids=True)
+_STATES = _Texts(message.c.flags, message.c.modseq - message.c.uid)
+_CONTENTS = _Texts(message.c.content_id - message.c.uid)
 
 
 def read(tx: Tx, box: Mailbox) -> Columns:
@@ -43,33 +64,32 @@ def read(tx: Tx, box: Mailbox) -> Columns:
         rows = messages.state(tx, box.id)
         uids, flags, modseqs = zip(*rows, strict=True) if rows else ((), (), ())
         return array("I", uids), array("Q", flags), array("Q", modseqs)
-    first, last = tx.one(_FIRST, box=box.id), tx.one(_LAST, box=box.id)
-    if first is None or last is None:
+    known, texts = _STATES.read(tx, box)
+    if not texts:
         return array("I"), array("Q"), array("Q")
-    if last[0] - first[0] + 1 == box.messages:
-        row = tx.one(_DENSE, box=box.id)
-        known = array("I", range(first[0], last[0] + 1))
-    else:
-        row = tx.one(_SPARSE, box=box.id)
-        assert row is not None
-        known = array("I", _numbers(row[2]))
-    assert row is not None
-    same = _same(row[1], len(known))
-    moved = map(same.__add__, known) if same is not None else map(add, _numbers(row[1]), known)
-    return known, _flags(row[0], len(known)), array("Q", moved)
+    return array("I", known), _flags(texts[0], len(known)), array("Q", _beyond(texts[1], known))
+
+
+def contents(tx: Tx, box: Mailbox) -> Pairs:
+    """What each message of a mailbox contains. Not scoped either."""
+    if tx.dialect != "sqlite":
+        rows = tx.all(_PAIRS, box=box.id)
+        uids, ids = zip(*rows, strict=True) if rows else ((), ())
+        return array("I", uids), array("q", ids)
+    known, texts = _CONTENTS.read(tx, box)
+    return array("I", known), array("q", _beyond(texts[0], known) if texts else ())
 
 
 def _flags(text: str, count: int) -> "array[int]":
-    same = _same(text, count)
-    return array("Q", _numbers(text)) if same is None else array("Q", (same,)) * count
+    flags = same(text, count)
+    return array("Q", numbers(text)) if flags is None else array("Q", (flags,)) * count
 
 
-def _same(text: str, count: int) -> int | None:
-    """The number that a text repeats so many times, if that is all it says."""
-    first = text[: text.find(",")] if "," in text else text
-    return int(first) if len(text) == (len(first) + 1) * count - 1 and text == ",".join([first] * count) else None
-
-
-def _numbers(text: str) -> list[int]:
-    """The numbers of a text; JSON's reader is the fastest there is."""
-    return cast("list[int]", json.loads(f"[{text}]"))
+def _beyond(text: str, uids: Sequence[int]) -> Iterable[int]:
+    """Numbers of which a text says what they are more than the UIDs beside them."""
+    more = same(text, len(uids))
+    if more is None:
+        return map(add, numbers(text), uids)
+    if isinstance(uids, range):
+        return range(uids.start + more, uids.stop + more)
+    return map(more.__add__, uids)

@@ -16,6 +16,7 @@ from mailserver.mime import foldedfields
 from mailserver.mime.text import MAX_TEXT, fold
 from mailserver.store import blobs, index
 from mailserver.store.fieldtexts import FieldTexts
+from mailserver.store.keptlines import KeptLines, lines_of
 from mailserver.store.statements import Tx
 from mailserver.store.vocabulary import Fragment, fragments, is_exact
 
@@ -63,14 +64,6 @@ class Needle:
         """The folded values of the criterion's field in a header as it was sent."""
         assert self.lines is not None
         return [sent.value(*line.span(1)) for line in self.lines.finditer(sent.lower)]
-
-    def kept_values(self, lines: bytes) -> tuple[bytes, ...]:
-        """The same in the lines that the scan kept."""
-        at = lines.find(self.kept)
-        if at < 0:
-            return ()
-        start = at + len(self.kept)
-        return (lines[start : lines.index(b"\n", start)],)
 
     def holds_field(self, sent: "SentHeader") -> bool:
         """Whether a header as it was sent meets the criterion about one field."""
@@ -146,6 +139,7 @@ class Texts:
         self._needles = [needle(leaf) for leaf in leaves]
         self._hits: dict[Textual, set[int]] = {leaf: set() for leaf in leaves}
         self._doubts: dict[Needle, set[int]] = {one: set() for one in self._needles}
+        self._lines: list[KeptLines] | None = None
 
     def find(self, wanted: set[int]) -> dict[Textual, set[int]]:
         """For each criterion, which of these contents meet it. Raises Refused(LIMIT) when the time is used up."""
@@ -213,17 +207,19 @@ class Texts:
             return set(wanted)
         if one.lines is None:
             return set()
-        known: FieldTexts | None = self._tx.memory.get(self._name(one))
-        doubts = set(wanted) if known is None else self._settle(one, wanted, known)
-        if not one.kept:
-            return doubts
-        if len(doubts) > REMEMBERED:
-            return self._remember(one, doubts)
-        for content_id, lines in index.kept_fields(self._tx, sorted(doubts)):
-            if lines is not None:
-                doubts.discard(content_id)
-                if any(one.text in value for value in one.kept_values(lines)):
-                    self._hits[one.leaf].add(content_id)
+        doubts = self._beyond_lines(one, wanted) if one.kept else set(wanted)
+        known: FieldTexts | None = self._tx.memory.get(self._name(one)) if doubts else None
+        return doubts if known is None else self._settle(one, doubts, known)
+
+    def _beyond_lines(self, one: Needle, wanted: set[int]) -> set[int]:
+        """Take what the kept lines tell; of which contents nothing was kept."""
+        if self._lines is None:
+            self._lines = lines_of(self._tx, self._account_id, wanted)
+        doubts: set[int] = set()
+        for part in self._lines:
+            self._budget.check()
+            self._hits[one.leaf].update(wanted.intersection(part.find(one.text, one.kept)))
+            doubts |= part.without & wanted
         return doubts
 
     def _remember(self, one: Needle, doubts: set[int]) -> set[int]:
@@ -243,12 +239,7 @@ class Texts:
 
     def _values(self, one: Needle, content_ids: Sequence[int]) -> Iterator[tuple[int, Sequence[bytes]]]:
         """The folded values of a criterion's field in each of these contents."""
-        left = content_ids
-        if one.kept:
-            rows = index.kept_fields(self._tx, content_ids)
-            yield from ((content_id, one.kept_values(lines)) for content_id, lines in rows if lines is not None)
-            left = [content_id for content_id, lines in rows if lines is None]
-        for batch in _batches(left):
+        for batch in _batches(content_ids):
             for content_id, frame in index.headers(self._tx, batch):
                 yield content_id, one.values(SentHeader(blobs.expand(frame)))
 

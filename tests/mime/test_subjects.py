@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.mime.casemap import collate
+from mailserver.mime.casemap import collate, collate_all
 from mailserver.mime.subjects import base_subject, is_reply_or_forward
 
 
@@ -76,3 +76,17 @@ def test_accents_count_and_order_is_by_code_point() -> None:
     words = ["zoo", "école", "Eze", "ecole", "Œuvre", "abc", "ABD", "éa", ""]
     assert sorted(words, key=collate) == ["", "abc", "ABD", "ecole", "Eze", "éa", "école", "zoo", "Œuvre"]
     assert collate("e") != collate("é")
+
+
+def test_many_collate_as_each() -> None:
+    """Every character, few and many different ones at once; and those that become what others are."""
+    every = [chr(code) for code in range(0x30000)]
+    for size in (7, 60, 1000):
+        for start in range(0, len(every), size * (50 if size < 1000 else 7)):
+            some = [f"a{one}b{one}" for one in every[start : start + size]]
+            assert collate_all(some) == [collate(one).encode("utf-8", "surrogatepass") for one in some]
+    odd = ["", "été", "ETE\u0301", "e\u0301 é", "\U0001d6fc", "αβ \U0001d6fc", "ß", "ǆ ǅ", "a\0b", "\0", "ŉ", "ª"]
+    for one in odd:
+        for other in odd:
+            assert collate_all([one, other, one]) == [collate(text).encode() for text in (one, other, one)]
+    assert collate_all([]) == []

@@ -4,11 +4,15 @@ import random
 from array import array
 from typing import Any
 
+import pytest
+from sqlalchemy import update
+
 from mailserver.errors import Refused
 from mailserver.mime.casemap import collate
 from mailserver.mime.subjects import base_subject
 from mailserver.store import columns, messages, order
 from mailserver.store.columns import Field
+from mailserver.store.schema.mail import content
 from mailserver.store.transactions import Store
 from tests.store.test_search import inbox, put
 
@@ -61,7 +65,10 @@ KEYS = [
 ]
 
 
-def test_sorted_like_plainly_sorted_rows_while_mail_comes_and_goes(store: Store, edupont: int) -> None:
+def test_sorted_like_plainly_sorted_rows_while_mail_comes_and_goes(
+    store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "PORTION", 5)
     rng = random.Random(7)
     box = inbox(store, edupont)
     for round_ in range(4):
@@ -122,3 +129,35 @@ def test_other_accounts_are_out_of_reach(store: Store, edupont: int, mmartin: in
             assert found is None
         else:
             assert list(made) == found
+
+
+def test_columns_are_those_of_the_rows(store: Store, edupont: int) -> None:
+    """With gaps and without, of nothing, of texts with what stands between the texts."""
+    box = inbox(store, edupont)
+    rng = random.Random(5)
+    names = ["subject", "date", "envelope", "size", "marked_subject", "refs"]
+
+    def check(low: int, high: int) -> int:
+        uids, values = store.read_now(messages.fetch_columns, edupont, box, names, low, high)
+        rows = store.read_now(messages.fetch, edupont, box, ["uid", *names], low, high)
+        assert [(uid, *row) for uid, *row in zip(uids, *values, strict=True)] == rows
+        return len(rows)
+
+    assert check(1, 10) == 0
+    for number in range(20):
+        put(store, edupont, box, letter(rng, number))
+    put(store, edupont, box, "Subject: Aé\r\nDate: Sun, 7 Feb 2106 06:28:15 +0000\r\n\r\n".encode())
+    assert [check(1, 21), check(1, 30), check(4, 9), check(21, 21), check(22, 30)] == [21, 21, 6, 1, 0]
+    store.write_now(messages.erase, edupont, box, [2, 3, 11])
+    assert [check(1, 21), check(4, 9), check(2, 3), check(2, 4)] == [18, 6, 0, 1]
+    if store.backend.dialect == "sqlite":  # PostgreSQL's texts have no such character
+        store.write_now(lambda tx: tx.execute(update(content).where(content.c.id == 5).values(subject="a\0b")))
+        assert [check(1, 21), check(5, 5)] == [18, 1]
+
+
+def test_what_was_sent_in_2106_is_there(store: Store, edupont: int) -> None:
+    """The last second of 32 bits is a date like any other, and so is the last before 1970."""
+    box = inbox(store, edupont)
+    for day in ("Sun, 7 Feb 2106 06:28:15", "Wed, 31 Dec 1969 23:59:59", "Tue, 14 Nov 2023 00:00:00"):
+        put(store, edupont, box, f"Date: {day} +0000\r\n\r\n".encode())
+    assert sorted_uids(store, edupont, box, uids_of(store, box), (Field.DATE, False)) == [2, 3, 1]

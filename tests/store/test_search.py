@@ -45,7 +45,7 @@ from mailserver.mime import dates, scan, unpack
 from mailserver.mime.compose import base64, quoted_printable
 from mailserver.mime.fields import Correspondent, addresses, field
 from mailserver.mime.text import body_text, fold, header_text
-from mailserver.store import blobs, collect, index, mailboxes, messages, search, vocabulary
+from mailserver.store import blobs, collect, index, keptlines, mailboxes, messages, search, vocabulary
 from mailserver.store import texts as textual
 from mailserver.store.memory import ENTRY, Memory
 from mailserver.store.schema.mail import content
@@ -124,6 +124,9 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "UNIT_TEXTS", 7)
     monkeypatch.setattr(index, "MAX_TEXTS", 64)
     monkeypatch.setattr(textual, "REMEMBERED", 12)
+    monkeypatch.setattr(keptlines, "REMEMBERED", 12)
+    monkeypatch.setattr(keptlines, "PORTION", 13)
+    monkeypatch.setattr(keptlines, "FEW", 3)
 
 
 # ---------------------------------------------------------------------- against a naive scan

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, bindparam, case, func, select
+from sqlalchemy import FromClause, Table, bindparam, case, func, select
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import blobs, mailboxes
@@ -46,6 +46,8 @@ COLUMNS: dict[str, Any] = {
         (content.c.in_reply_to != "", content.c.in_reply_to),
         else_=content.c.message_id,
     ),
+    "marked_subject": case((content.c.subject == content.c.base_subject, ""), else_=content.c.subject),
+    "date": case((content.c.sent_at != 0, content.c.sent_at), else_=message.c.internal_date),
     "preview": content.c.preview,
     "attachments": content.c.attachments,
     "listed": content.c.listed_fields,
@@ -54,8 +56,9 @@ COLUMNS: dict[str, Any] = {
     "file": blob.c.file,
 }
 """What `fetch` can return. `header` and `octets` are frames: see `blobs.expand` and `octets`; `thread` is what
-`objectids.thread_id` takes."""
-_COMPUTED: dict[str, Table] = {"thread": content}
+`objectids.thread_id` takes, `date` when it was sent, or else came, `marked_subject` the
+subject unless it is its base."""
+_COMPUTED: dict[str, Table] = {"thread": content, "date": content, "marked_subject": content}
 """The table of what is no plain column."""
 
 
@@ -205,16 +208,9 @@ def _fetch_statement(columns: tuple[str, ...]) -> Statement:
     """One compiled statement per set of columns; the sets are few (they come from our own doors)."""
     found = _fetch_statements.get(columns)
     if found is None:
-        chosen = [COLUMNS[name] for name in columns]
-        tables = {_COMPUTED.get(name, getattr(COLUMNS[name], "table", None)) for name in columns}
-        source: Any = message.join(mailbox, mailbox.c.id == message.c.mailbox_id)
-        if content in tables:
-            source = source.join(content, content.c.id == message.c.content_id)
-        if blob in tables:
-            source = source.join(blob, blob.c.content_id == message.c.content_id)
         found = _fetch_statements[columns] = Statement(
-            select(*chosen)
-            .select_from(source)
+            select(*[COLUMNS[name] for name in columns])
+            .select_from(source(columns, message.join(mailbox, mailbox.c.id == message.c.mailbox_id)))
             .where(
                 mailbox.c.account_id == bindparam("account"),
                 message.c.mailbox_id == bindparam("box"),
@@ -223,6 +219,17 @@ def _fetch_statement(columns: tuple[str, ...]) -> Statement:
             .order_by(message.c.uid)
             .limit(bindparam("top"))
         )
+    return found
+
+
+def source(columns: Sequence[str], messages: FromClause = message) -> FromClause:
+    """The tables that these columns are in, joined to the messages."""
+    tables = {_COMPUTED.get(name, getattr(COLUMNS[name], "table", None)) for name in columns}
+    found = messages
+    if content in tables:
+        found = found.join(content, content.c.id == message.c.content_id)
+    if blob in tables:
+        found = found.join(blob, blob.c.content_id == message.c.content_id)
     return found
 
 

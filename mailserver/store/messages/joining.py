@@ -1,0 +1,78 @@
+"""Columns of a mailbox's messages, whole: what sorting and threading read of every message."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, func, select
+
+from mailserver.store import mailboxes
+from mailserver.store.joined import in_order, numbers, numbers_of, split, texts_of
+from mailserver.store.messages.reading import COLUMNS, fetch, source
+from mailserver.store.schema.mail import message
+from mailserver.store.statements import Row, Statement, Tx
+
+Values = list[Sequence[Any]]
+"""Column by column."""
+
+_statements: dict[tuple[str, ...], Statement] = {}
+
+
+def fetch_columns(
+    tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str], low: int, high: int
+) -> "tuple[array[int], Values]":
+    """The UIDs low..high that are there, ascending, and these columns (of `message` and `content`) beside them.
+
+    Raises Refused(NO_SUCH_MAILBOX).
+    """
+    mailboxes.check(tx, account_id, mailbox_id)
+    if tx.dialect == "sqlite":
+        found = _joined(tx, mailbox_id, tuple(columns), low, high)
+        if found is not None:
+            return found
+    rows = fetch(tx, account_id, mailbox_id, ("uid", *columns), low, high)
+    uids, *values = zip(*rows, strict=True) if rows else ((),) * (1 + len(columns))
+    return array("I", uids), list(values)
+
+
+def _joined(
+    tx: Tx, mailbox_id: int, columns: tuple[str, ...], low: int, high: int
+) -> "tuple[array[int], Values] | None":
+    """The same of texts that SQLite joins; None if a value has what stands between values."""
+    bounds = {"box": mailbox_id, "low": low, "high": high}
+    row = tx.one(_statement(columns), **bounds)
+    assert row is not None
+    count, *texts = row
+    if not count:
+        return array("I"), [()] * len(columns)
+    uids = range(low, high + 1) if count == high - low + 1 else _numbers(tx.one(_statement(("uid",)), **bounds))
+    values: Values = []
+    for name, text in zip(columns, texts, strict=True):
+        made = numbers(text) if isinstance(COLUMNS[name].type, Integer) else split(text, count)
+        if made is None:
+            return None
+        values.append(made)
+    return array("I", uids), values
+
+
+def _numbers(row: Row | None) -> list[int]:
+    return numbers(row[-1]) if row is not None else []
+
+
+def _statement(columns: tuple[str, ...]) -> Statement:
+    """One compiled statement per set of columns, as in `reading`."""
+    known = _statements.get(columns)
+    if known is None:
+        rows = (
+            select(*[COLUMNS[name].label(f"column{place}") for place, name in enumerate(columns)])
+            .select_from(source(columns))
+            .where(
+                message.c.mailbox_id == bindparam("box"),
+                message.c.uid.between(bindparam("low"), bindparam("high")),
+            )
+            .order_by(message.c.uid)
+        )
+        found = in_order(rows).subquery()
+        joined = [numbers_of(one) if isinstance(one.type, Integer) else texts_of(one) for one in found.c]
+        known = _statements[columns] = Statement(select(func.count(), *joined).select_from(found))
+    return known
