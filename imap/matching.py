@@ -6,14 +6,14 @@ what needs texts or dates goes to `store.search` in one question, about the mess
 
 import asyncio
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
 from imap.session import Session
 from imap.view import View
 from imap.wire.flags import FIRST_KEYWORD, SYSTEM_BITS
-from imap.wire.sets import SequenceSet, ranges_of
+from imap.wire.sets import SequenceSet, batched, ranges_of
 from mailserver.criteria import (
     All,
     And,
@@ -38,6 +38,9 @@ BUSY = 5000
 
 MOST_LOOKED = 50_000_000
 """Messages looked at for one search, those of each key counted: two seconds or so of the loop."""
+
+RANGES = 100
+"""Ranges of a set that are looked up at once; one costs as much as a hundred messages."""
 
 FEW = 16
 """So small a part of the messages is looked up one by one."""
@@ -168,6 +171,12 @@ class _Known:
             case Not(term) if not isinstance(term, Flag):
                 without = await self.match(term, places)
                 return await self._without(places, without)
+            case Recent():
+                return await self._within(_recent(self._view), places)
+            case Numbers():
+                return await self._within(_uids_of(self._view, criterion), places)
+            case Uids():
+                return await self._within(criterion, places)
             case _:
                 await self._turn(len(places))
                 return self._leaf(criterion, places)
@@ -217,12 +226,6 @@ class _Known:
             case ModSeq(value):
                 modseqs = snapshot.modseqs
                 return [place for place in places if modseqs[place] >= value]
-            case Numbers():
-                return self._within(_uids_of(self._view, criterion), places)
-            case Recent():
-                return self._within(_recent(self._view), places)
-            case Uids():
-                return self._within(criterion, places)
         raise AssertionError(criterion)
 
     def _bit(self, name: str) -> int:
@@ -236,9 +239,22 @@ class _Known:
                 return 1 << bit
         return 0
 
-    def _within(self, uids: Uids, places: Places) -> Places:
+    async def _within(self, uids: Uids, places: Places) -> Places:
         """The messages in these UID ranges."""
+        known = self._snapshot.uids
         found: list[int] = []
-        for start, stop in SequenceSet(uids.ranges).slices(self._snapshot.uids):
-            found.extend(places[bisect_left(places, start) : bisect_left(places, stop)])
+        await self._turn(len(places))
+        for some in batched(SequenceSet(uids.ranges).normal(known[-1] if known else 0), RANGES):
+            await self._turn(100 * len(some))
+            for low, high in some:
+                start, stop = bisect_left(known, low), bisect_right(known, high)
+                if start < stop:
+                    found.extend(places[_before(places, start) : _before(places, stop)])
         return found
+
+
+def _before(places: Places, place: int) -> int:
+    """How many of these places stand before one; those of a whole mailbox are not looked through."""
+    if isinstance(places, range) and places.step == 1:
+        return min(max(place - places.start, 0), len(places))
+    return bisect_left(places, place)

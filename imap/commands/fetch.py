@@ -264,6 +264,8 @@ class _Answer:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
         view, marks = self._selected.view, self._marks()
         most = HEADER_ROWS if all(map(bodies.in_header, self._sections)) else BODY_ROWS
+        # The names of the sections stand in the answer for each message.
+        most = min(most, 1 + WHOLE // (1 + sum(len(section.label) for section in self._sections)))
         for group in cut(slices, most):
             lot = view.lot(group)
             newly = await self._mark_seen(lot) if marks else frozenset()

@@ -46,8 +46,9 @@ def test_pipelined_commands_leave_turns_to_others(sqlite_store: Store) -> None:
         b" ".join([b"UNSEEN", b"NOT FLAGGED", b"1:*"] * 240),
         b" ".join(b"NOT 1:%d" % (n * 6) for n in range(1, 450)),
         b" ".join(b"OR MODSEQ %d UNSEEN" % n for n in range(300)),
+        b",".join(b"%d" % n for n in range(1, 20_000, 2)),
     ],
-    ids=["or", "or nothing", "not", "keys", "sets", "pairs"],
+    ids=["or", "or nothing", "not", "keys", "sets", "pairs", "ranges"],
 )
 def test_towers_of_keys_leave_turns_to_others(sqlite_store: Store, search: bytes) -> None:
     async def scene() -> None:
@@ -146,6 +147,33 @@ def test_a_message_is_not_named_a_thousand_times(sqlite_store: Store) -> None:
 HEAD = (
     b"Subject: a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 )
+
+
+def test_long_names_of_fields_are_not_said_of_a_thousand_messages_at_once(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stand in the answer for each message, so few messages make much of it, which would keep the loop."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
+            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 300)
+            client = await world.session(mailbox="INBOX")
+            names = " ".join(f"X-{number}" for number in range(600))
+            sections = " ".join(f"BODY.PEEK[HEADER.FIELDS ({names} Y{number})]" for number in range(10))
+            write, sizes = client.transport.write, [0]
+
+            def measured(octets: bytes) -> None:
+                sizes.append(len(octets))
+                write(octets)
+
+            monkeypatch.setattr(client.transport, "write", measured)
+            assert await client.ok(f"FETCH 1:* ({sections})")
+            assert sum(sizes) > 300 * len(sections)
+            assert max(sizes) < 1024 * 1024
+
+    play(scene)
 
 
 def test_small_sections_are_taken_by_the_hundred(sqlite_store: Store) -> None:
