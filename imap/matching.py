@@ -39,6 +39,9 @@ BUSY = 5000
 MOST_LOOKED = 50_000_000
 """Messages looked at for one search, those of each key counted: two seconds or so of the loop."""
 
+STRETCH = 20_000
+"""Messages looked at in one go: a millisecond or so."""
+
 RANGES = 100
 """Ranges of a set that are looked up at once; one costs as much as a hundred messages."""
 
@@ -177,9 +180,10 @@ class _Known:
                 return await self._within(_uids_of(self._view, criterion), places)
             case Uids():
                 return await self._within(criterion, places)
+            case All():
+                return places
             case _:
-                await self._turn(len(places))
-                return self._leaf(criterion, places)
+                return await self._by_stretch(criterion, places)
 
     async def _any(self, terms: Sequence[Criterion], places: Places) -> Places:
         """Those that meet one of the terms: each is asked about what those before it left over."""
@@ -212,11 +216,21 @@ class _Known:
             self._since = 0
             await asyncio.sleep(0)
 
+    async def _by_stretch(self, criterion: Criterion, places: Places) -> Places:
+        """A criterion that is looked up in each message: of many a stretch, then the loop may turn."""
+        if len(places) <= STRETCH:
+            await self._turn(len(places))
+            return self._leaf(criterion, places)
+        found: list[int] = []
+        for start in range(0, len(places), STRETCH):
+            some = places[start : start + STRETCH]
+            await self._turn(len(some))
+            found.extend(self._leaf(criterion, some))
+        return found
+
     def _leaf(self, criterion: Criterion, places: Places) -> Places:
         snapshot = self._snapshot
         match criterion:
-            case All():
-                return places
             case Flag(name):
                 bit, flags = self._bit(name), snapshot.flags
                 return [place for place in places if flags[place] & bit] if bit else ()

@@ -272,7 +272,12 @@ def test_names_of_a_filter_cost_no_more_when_there_are_many() -> None:
     assert not MailboxFilter(Scope.MAILBOXES, names).holds("Classe/7/a")
 
 
-def test_or_finds_what_any_of_its_terms_finds(sqlite_store: Store) -> None:
+@pytest.mark.parametrize("stretch", [matching.STRETCH, 2], ids=["at once", "by stretch"])
+def test_or_finds_what_any_of_its_terms_finds(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, stretch: int
+) -> None:
+    monkeypatch.setattr(matching, "STRETCH", stretch)
+
     async def scene() -> None:
         async with World(sqlite_store) as world:
             await world.people()
@@ -290,6 +295,7 @@ def test_or_finds_what_any_of_its_terms_finds(sqlite_store: Store) -> None:
                 "OR NOT SEEN NOT FLAGGED": "1 2 3 4 5 6",
                 "NOT ALL": "",
                 "OR KEYWORD none UNDRAFT 3": "3",
+                "UNKEYWORD none SEEN UNKEYWORD k3": "1 5",
             }.items():
                 assert await client.ok(f"SEARCH {keys}") == [f"* SEARCH {found}".rstrip()], keys
 
