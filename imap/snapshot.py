@@ -8,7 +8,7 @@ to the other. Copies and comparisons run over whole arrays in C: 100,000 message
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from imap.wire.flags import SEEN, FlagNames
 from mailserver.store.flags import stretches
@@ -16,6 +16,8 @@ from mailserver.store.flags import stretches
 Row = Sequence[int]
 """(uid, flags, modseq), as the store gives them."""
 
+PEAK = 128
+"""Messages of a block."""
 _BLOCK = 512
 """Items compared at once when looking for differences."""
 
@@ -33,6 +35,7 @@ class Snapshot:
     uids: "array[int]"
     flags: "array[int]"
     modseqs: "array[int]"
+    _peaks: dict[int, int] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -51,10 +54,19 @@ class Snapshot:
 
     def first_unseen(self) -> int | None:
         """Index of the first message without \\Seen."""
-        for place, mask in enumerate(self.flags):
-            if not mask & SEEN:
-                return place
+        for start, stop, same in stretches(self.flags):
+            if same is None or not same & SEEN:
+                for place in range(start, stop):
+                    if not self.flags[place] & SEEN:
+                        return place
         return None
+
+    def peak(self, block: int) -> int:
+        """The highest mod-sequence of a block of PEAK messages: whoever looks for changes passes most blocks over."""
+        known = self._peaks.get(block)
+        if known is None:
+            known = self._peaks[block] = max(self.modseqs[block * PEAK : (block + 1) * PEAK])
+        return known
 
 
 def pack(rows: Sequence[Row]) -> "tuple[array[int], array[int], array[int]]":

@@ -11,15 +11,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from imap.snapshot import Difference, Snapshot, compare
+from imap.snapshot import PEAK, Difference, Snapshot, compare
 from imap.wire.flags import RECENT, FlagNames
 from imap.wire.sets import SequenceSet, ranges_of
 from mailserver.errors import BadSyntax
 
 LOT = 2000
 """Messages handled at once where nothing is read: about a millisecond, then the loop may turn."""
-STRETCH = 128
-"""Messages passed over at once where none of them has changed: what did is little, as a rule, and scattered."""
 MAX_RECENT_RANGES = 1000
 """Claims of \\Recent one session keeps apart; beyond it the oldest lose the flag (which is only a hint)."""
 
@@ -266,11 +264,12 @@ class View:
                     if modseq > since:
                         yield number - 1, number
             return
+        modseqs, peak = self.snapshot.modseqs, self.snapshot.peak
         for start, stop in slices:
-            for first in range(start, stop, STRETCH):
-                modseqs = self.snapshot.modseqs[first : min(first + STRETCH, stop)]
-                if max(modseqs) > since:
-                    yield from ((place, place + 1) for place, modseq in enumerate(modseqs, first) if modseq > since)
+            for block in range(start // PEAK, -(-stop // PEAK)):
+                if peak(block) > since:
+                    places = range(max(start, block * PEAK), min(stop, (block + 1) * PEAK))
+                    yield from ((place, place + 1) for place in places if modseqs[place] > since)
 
     # ------------------------------------------------------------------ news
 

@@ -95,14 +95,8 @@ def _describe(session: Session, selected: Selected) -> bytes:
     unseen = snapshot.first_unseen()
     if unseen is not None and not session.uid_only and not session.rev2:  # it is a message number
         said.append(responses.ok("First unseen", codes.number(CodeName.UNSEEN, unseen + 1)).encode())
-    for name, value in (
-        (CodeName.UIDVALIDITY, snapshot.uidvalidity),
-        (CodeName.UIDNEXT, snapshot.uidnext),
-        (CodeName.HIGHESTMODSEQ, snapshot.modseq),
-    ):
-        said.append(responses.ok("Mailbox state", codes.number(name, value)).encode())
-    identifier = codes.mailbox_id(objectids.mailbox_id(snapshot.uidvalidity))
-    said.append(responses.ok("Mailbox identifier", identifier).encode())
+    identifier = objectids.mailbox_id(snapshot.uidvalidity)
+    said.append(responses.mailbox_state(snapshot.uidvalidity, snapshot.uidnext, snapshot.modseq, identifier))
     return b"".join(said)
 
 

@@ -18,8 +18,6 @@ class CodeName(bytes, Enum):
     READ_ONLY = b"READ-ONLY"
     READ_WRITE = b"READ-WRITE"
     TRYCREATE = b"TRYCREATE"
-    UIDNEXT = b"UIDNEXT"
-    UIDVALIDITY = b"UIDVALIDITY"
     UNSEEN = b"UNSEEN"
     # RFC 4315 (UIDPLUS)
     APPENDUID = b"APPENDUID"
@@ -87,7 +85,7 @@ class Code:
 
 
 def number(name: CodeName, value: int) -> Code:
-    """UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ: a code with one number."""
+    """UNSEEN, HIGHESTMODSEQ: a code with one number."""
     return Code(name, b"%d" % value)
 
 

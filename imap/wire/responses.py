@@ -26,6 +26,14 @@ _TEXT_LIMIT = 400
 _PRINTABLE = bytes(octet if 32 <= octet < 127 else ord("?") for octet in range(256))
 
 
+_MAILBOX_STATE = (
+    b"* OK [UIDVALIDITY %d] Mailbox state\r\n"
+    b"* OK [UIDNEXT %d] Mailbox state\r\n"
+    b"* OK [HIGHESTMODSEQ %d] Mailbox state\r\n"
+    b"* OK [MAILBOXID (%b)] Mailbox identifier\r\n"
+)
+
+
 class Condition(bytes, Enum):
     """How a command ended, or how the session stands (RFC 3501 section 7.1)."""
 
@@ -104,6 +112,11 @@ def continuation(text: str = "OK") -> bytes:
 def challenge(octets: bytes = b"") -> bytes:
     """`+` and a SASL challenge in base64 (RFC 3501 section 6.2.2)."""
     return b"+ %s\r\n" % b64encode(octets)
+
+
+def mailbox_state(uidvalidity: int, uidnext: int, modseq: int, identifier: str) -> bytes:
+    """A mailbox's numbers, for SELECT (RFC 3501 section 7.1, RFC 7162 section 3.1.2.1, RFC 8474 section 4.2)."""
+    return _MAILBOX_STATE % (uidvalidity, uidnext, modseq, identifier.encode("ascii"))
 
 
 def capability(capabilities: Iterable[str]) -> bytes:

@@ -27,7 +27,7 @@ def test_status_responses() -> None:
 
 def test_response_codes() -> None:
     said = [
-        codes.number(CodeName.UIDNEXT, 7),
+        codes.number(CodeName.UNSEEN, 7),
         codes.capability(["IMAP4rev1", "ID"]),
         codes.permanent_flags(NAMES.every(star=True)),
         codes.bad_charset(),
@@ -36,7 +36,7 @@ def test_response_codes() -> None:
         codes.modified([7, 9]),
     ]
     assert [code.encode() for code in said] == [
-        b"[UIDNEXT 7]",
+        b"[UNSEEN 7]",
         b"[CAPABILITY IMAP4rev1 ID]",
         b"[PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded work \\*)]",
         b"[BADCHARSET (US-ASCII UTF-8)]",
