@@ -4,15 +4,16 @@ Runs in the store's reader threads. Where parts begin and end was computed at de
 reads only the header's frame, which is kept apart from the body.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from imap import fields
 from imap.wire.fetch import Coding, Octets, Section, SectionText, Unknown
 from mailserver.errors import Reason, Refused
-from mailserver.mime import headers, listedfields, structure, transfer
+from mailserver.mime import structure, transfer
 from mailserver.store import blobs, messages
 from mailserver.store.statements import Row
 from mailserver.store.transactions import Tx
@@ -22,15 +23,10 @@ BUDGET = 2 * 1024 * 1024
 TIMES = 4
 """How often one command may name the octets of a message, BUDGET besides: a thousand sections of fifty megabytes each
 would be held at once."""
-FEW_NAMES = 2048
-"""Octets of names of header fields that are worth an expression: a megabyte of them takes seconds to compile."""
 SMALL = 256 * 1024
 """Octets that are expanded in a fraction of a millisecond (seen: 0.2 ms for 150 KB, where a thread takes 0.5 more)."""
 LISTED = ("listed",)
 """The columns of what shows lists: no header is expanded."""
-NUL = b"\0"
-INSTEAD = b"?"
-"""What a string shows for NUL, which it cannot hold (RFC 9051 section 4.3.1): as long, so that all sizes stay true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +90,21 @@ def read_small(
     return _cut_out(rows, uids, len(names), plan, folder)
 
 
+def read_fields(
+    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], names: Sequence[str], section: Section
+) -> tuple[Sequence[int], list[Sequence[Any]]] | None:
+    """UIDs, columns `names` and a section that `fields.is_listed` of messages with these ascending UIDs, side by side.
+
+    UIDs that are gone have no entry. None when `read` is to be asked: the fields of one are not kept apart. Raises
+    Refused(NO_SUCH_MAILBOX).
+    """
+    found, columns = messages.fetch_columns_of(tx, account_id, mailbox_id, (*names, "listed"), uids)
+    if None in columns[-1]:
+        return None
+    columns[-1] = fields.many_chooser(section)(columns[-1])
+    return found, columns
+
+
 def _completed(tx: Tx, account_id: int, mailbox_id: int, rows: list[Row]) -> list[Row]:
     """Rows that end with the fields of lists, read from the header where they are not kept apart."""
     lacking = [row[0] for row in rows if row[-1] is None]
@@ -131,16 +142,9 @@ def in_header(section: Section) -> bool:
     )
 
 
-def _is_listed(section: Section) -> bool:
-    """True when the fields that are kept apart are all it takes (`mime.listedfields`)."""
-    if section.part or section.text is not SectionText.HEADER_FIELDS or len(section.label) > FEW_NAMES:
-        return False
-    return all(name.lower().encode("ascii") in listedfields.NAMES for name in section.fields)
-
-
 def _needed(sections: tuple[Section, ...]) -> tuple[str, ...]:
     """The columns that hold these sections."""
-    if all(map(_is_listed, sections)):
+    if all(map(fields.is_listed, sections)):
         return LISTED
     names = ["header"]
     if not all(in_header(section) for section in sections):
@@ -242,7 +246,11 @@ class _Plan:
 
 def _plan(sections: tuple[Section, ...]) -> _Plan:
     """What clients ask all day is remembered."""
-    return _remembered(sections) if sum(len(section.label) for section in sections) <= FEW_NAMES else _made(sections)
+    return (
+        _remembered(sections)
+        if sum(len(section.label) for section in sections) <= fields.FEW_NAMES
+        else _made(sections)
+    )
 
 
 def _made(sections: tuple[Section, ...]) -> _Plan:
@@ -250,7 +258,7 @@ def _made(sections: tuple[Section, ...]) -> _Plan:
     return _Plan(
         needed,
         tuple(map(_cutter, sections)),
-        _chooser(sections[0]) if needed == LISTED and len(sections) == 1 else None,
+        fields.chooser(sections[0]) if needed == LISTED and len(sections) == 1 else None,
         1 + needed.index("file") if "file" in needed else 0,
     )
 
@@ -265,21 +273,12 @@ def _cutter(section: Section) -> Cutter:
     else:
         cut = _part(section) if section.part else _of_message(section)
     if section.fields:
-        cut = _fields(cut, section)
+        cut = _fields_of(cut, section)
     if section.coding is Coding.KEPT:
         cut = _shown(cut)
     if section.start is not None and section.length is not None:
         return _partial(cut, section.start, section.start + section.length)
     return cut
-
-
-def _chooser(section: Section) -> Callable[[bytes], Octets]:
-    """`_cutter` for fields that are kept apart."""
-    choose = header_fields(section.fields, exclude=False)
-    part = slice(section.start, None if section.start is None else section.start + (section.length or 0))
-    if section.start is None:
-        return lambda fields: choose(fields.replace(NUL, INSTEAD))
-    return lambda fields: choose(fields.replace(NUL, INSTEAD))[part]
 
 
 def _of_message(section: Section) -> Cutter:
@@ -313,9 +312,9 @@ def _decoded(section: Section) -> Cutter:
     return cut if number else _Source.whole
 
 
-def _fields(inner: Cutter, section: Section) -> Cutter:
+def _fields_of(inner: Cutter, section: Section) -> Cutter:
     """HEADER.FIELDS and HEADER.FIELDS.NOT: field by field, octet for octet."""
-    choose = header_fields(section.fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
+    choose = fields.header_fields(section.fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
 
     def cut(source: _Source) -> Octets:
         header = inner(source)
@@ -324,31 +323,14 @@ def _fields(inner: Cutter, section: Section) -> Cutter:
     return cut
 
 
-def header_fields(names: Sequence[str], *, exclude: bool) -> Callable[[bytes], bytes]:
-    """`mime.headers.select` for the same names over many headers, in one regular expression where there are few."""
-    if exclude or sum(map(len, names)) > FEW_NAMES:
-        return lambda header: headers.select(header, 0, len(header), names, exclude=exclude)
-    asked = [name.encode("ascii") for name in names]
-    pattern = b"|".join(map(re.escape, asked))
-    initials = re.escape(bytes({octet for name in asked for octet in (name[:1].lower() + name[:1].upper())}))
-    # The line end before a field makes the search jump from line to line, at the speed of memchr, and one look at the
-    # first letter passes over most lines.
-    chosen = re.compile(rb"\n((?=[%b])(?i:%b)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+)" % (initials, pattern))
-
-    def choose(header: bytes) -> bytes:
-        if not header.endswith(b"\n"):
-            return headers.select(header, 0, len(header), names)
-        return b"\n".join([*chosen.findall(b"\n" + header), b"\r\n"])
-
-    return choose
-
-
 def _shown(inner: Cutter) -> Cutter:
     """Without NUL, for what is not BINARY. APPEND takes none that this would meet; what damaged files brought does."""
 
     def cut(source: _Source) -> Octets:
         octets = inner(source)
-        return octets.replace(NUL, INSTEAD) if isinstance(octets, bytes) and NUL in octets else octets
+        return (
+            octets.replace(fields.NUL, fields.INSTEAD) if isinstance(octets, bytes) and fields.NUL in octets else octets
+        )
 
     return cut
 

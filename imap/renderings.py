@@ -54,7 +54,7 @@ class Renderings:
         self.octets -= before
         if octets > LARGEST:
             return
-        self._blocks[question] = block, octets
+        self._blocks[question] = block.joined(), octets
         self.octets += octets
         while self.octets > LIMIT:
             _, (_, gone) = self._blocks.popitem(last=False)

@@ -1,61 +1,23 @@
 """FETCH and UID FETCH (RFC 3501 section 6.4.5; MODSEQ, CHANGEDSINCE, VANISHED: RFC 7162 sections 3.1.4, 3.2.6;
 EMAILID and THREADID: RFC 8474 section 5; SAVEDATE: RFC 8514; PREVIEW: RFC 8970; BINARY: RFC 3516; UIDFETCH: RFC 9586).
 
-Three ways, by what is asked: the snapshot alone; rendered columns, a range of rows a lot; body sections, a
-few megabytes a lot. A message that another session expunged meanwhile is left out and the command ends with
-NO [EXPUNGEISSUED] (RFC 2180 section 4.1.2), unless it spoke of UIDs, where such are passed over in silence.
+Of messages that another session expunged meanwhile nothing is said, and the command ends with NO [EXPUNGEISSUED]
+(RFC 2180 section 4.1.2), unless it spoke of UIDs, where such are passed over in silence.
 """
 
-import asyncio
-from array import array
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import cast
+from collections.abc import AsyncGenerator, Sequence
 
-from imap import bodies, bounds, international, resync, telling
-from imap.bodies import Bodies
-from imap.lots import column, flag_lines
-from imap.session import Selected, Session
-from imap.view import LOT, Lot, cut
-from imap.wire import blocks, codes, commands, fetchlines
-from imap.wire.blocks import Block
+from imap import bounds, resync
+from imap.answer import Answer
+from imap.session import Session
+from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
-from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
-from imap.wire.flags import SEEN
+from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.responses import Reply, no, ok
 from imap.wire.sets import SequenceSet, ranges_of
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import access, messages
-from mailserver.store.statements import Row
+from mailserver.errors import BadSyntax
 
 Outputs = AsyncGenerator[bytes | Reply, None]
-Slices = Iterable[tuple[int, int]]
-
-ROWS = 400
-"""Messages whose columns are read at once."""
-BODY_ROWS = 200
-"""Messages whose octets are read at once, as long as they are small."""
-HEADER_ROWS = 1000
-"""The same where only fields of headers are asked: each lot wakes a thread and the loop."""
-FEW = 4
-"""Messages that are read without waking a thread, when they are small."""
-CHUNK = 64 * 1024
-"""Octets from which a section is handed on uncopied, among messages that are told of one by one."""
-WHOLE = 512 * 1024
-"""Octets up to which sections are told of all together."""
-
-COLUMNS = {
-    Attribute.INTERNALDATE: "internal_date",
-    Attribute.RFC822_SIZE: "size",
-    Attribute.ENVELOPE: "envelope",
-    Attribute.BODY: "body",
-    Attribute.BODYSTRUCTURE: "bodystructure",
-    Attribute.SAVEDATE: "saved",
-    Attribute.PREVIEW: "preview",
-    Attribute.EMAILID: "hash",
-    Attribute.THREADID: "thread",
-}
-"""Attributes that are columns of the store."""
 
 
 async def fetch(session: Session, command: commands.Fetch) -> Outputs:
@@ -79,7 +41,7 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
         every = command.numbers.normal(view.snapshot.uidnext - 1)
         async for lines in resync.vanished(session, every, command.changed_since):
             yield lines
-    answer = _Answer(session, selected, command.items if session.uid_only else command.with_uid)
+    answer = Answer(session, selected, command.items if session.uid_only else command.with_uid)
     async for octets in answer.lines(wanted):
         yield octets
     if answer.missing:
@@ -109,7 +71,7 @@ def at_once(session: Session, command: commands.Fetch) -> bytes | None:
         return None
     if since is not None:
         slices = list(view.changed(slices, since))
-    answer = _Answer(session, selected, command.items if session.uid_only else command.with_uid)
+    answer = Answer(session, selected, command.items if session.uid_only else command.with_uid)
     return answer.at_once(slices) if slices else b""
 
 
@@ -117,255 +79,5 @@ async def new_lines(session: Session, items: Sequence[FetchItem], uids: Sequence
     """What is told unasked of new messages of the selected mailbox (RFC 5465 sections 5.2, 7)."""
     selected = session.mailbox
     slices = selected.view.select(SequenceSet(tuple(ranges_of(uids))), by_uid=True)
-    async for octets in _Answer(session, selected, items).lines(slices):
+    async for octets in Answer(session, selected, items).lines(slices):
         yield octets
-
-
-class _Answer:
-    """The lines of one FETCH.
-
-    `missing` counts messages that turned out to be gone; `undecodable` says that a part was left out (RFC 3516
-    section 4.3).
-    """
-
-    def __init__(self, session: Session, selected: Selected, items: Sequence[FetchItem]) -> None:
-        self._session = session
-        self._uid_only = session.uid_only
-        self._selected = selected
-        self._attributes = tuple(item for item in items if isinstance(item, Attribute))
-        self._sections = tuple(item for item in items if isinstance(item, Section))
-        self._columns = tuple(COLUMNS[item] for item in self._attributes if item in COLUMNS)
-        self._utf8_columns = international.places(self._columns) if session.utf8 else ()
-        self._plain = all(section.coding is Coding.KEPT for section in self._sections)
-        self._renderings = session.services.shelf.renderings
-        self.missing = 0
-        self.undecodable = False
-
-    def lines(self, slices: Slices) -> AsyncGenerator[bytes, None]:
-        if self._sections:
-            return self._with_sections(slices)
-        return self._from_columns(slices) if self._columns else self._from_snapshot(slices)
-
-    def at_once(self, slices: Sequence[tuple[int, int]]) -> bytes | None:
-        """The lines of messages without ghosts among them, if that is little and takes no thread; else None."""
-        selected, count, store = self._selected, bounds.count(slices), self._session.services.store
-        if not self._sections and not self._columns:
-            if count > LOT:
-                return None
-            known = flag_lines(selected.view, slices, self._attributes, self._renderings, uid_only=self._uid_only)
-            return b"".join(known)
-        if count > FEW or self._utf8_columns or not store.near:
-            return None
-        lot = selected.view.lot(slices)
-        if self._sections and self._marks() and any(not mask & SEEN for mask in lot.flags):
-            return None
-        owner, mailbox_id = selected.owner, selected.shared.mailbox_id
-        if self._sections:
-            found = store.glance_now(
-                bodies.read_small, owner, mailbox_id, lot.uids, self._columns, self._sections, store.blobs
-            )
-        else:
-            rows = store.glance_now(messages.fetch_uids, owner, mailbox_id, ("uid", *self._columns), lot.uids)
-            found = Bodies([row[0] for row in rows], [row[1:] for row in rows], [[] for _ in rows], len(rows))
-        if found is None or len(found.uids) != len(lot.uids):
-            return None
-        said = b"".join(self._body_lines(lot, found, frozenset()))
-        return None if self.undecodable else said
-
-    async def _from_snapshot(self, slices: Slices) -> AsyncGenerator[bytes, None]:
-        for lines in flag_lines(
-            self._selected.view, slices, self._attributes, self._renderings, uid_only=self._uid_only
-        ):
-            yield lines
-            await asyncio.sleep(0)
-
-    # ------------------------------------------------------------------ columns
-
-    async def _from_columns(self, slices: Slices) -> AsyncGenerator[bytes, None]:
-        view = self._selected.view
-        for group in cut(slices, ROWS):
-            lot = view.lot(group)
-            block = self._kept(lot.uids)
-            if block is None:
-                rows = await self._read_columns(lot.uids)
-                if len(rows) != len(lot.uids):
-                    self.missing += len(lot.uids) - len(rows)
-                    lot = _keep(lot, {row[0] for row in rows})
-                block = blocks.make(self._attributes, lot.uids, self._lasting(lot, [row[1:] for row in rows]))
-                self._offer(lot.uids, block)
-            else:
-                await asyncio.sleep(0)
-            yield self._lines(block, lot)
-
-    def _question(self, uids: "array[int]") -> tuple[object, ...]:
-        """What is asked about these messages, as `Renderings` know it."""
-        first = uids[0] if uids else 0
-        asked = self._attributes, self._sections, self._session.utf8
-        return (self._selected.shared.mailbox_id, asked, first, len(uids))
-
-    def _kept(self, uids: "array[int]") -> Block | None:
-        return self._renderings.find(self._question(uids), uids)
-
-    def _offer(self, uids: "array[int]", block: Block) -> None:
-        """Keep a block of the first of these messages for the next time."""
-        if len(block.uids) > FEW and block.uids == uids[: len(block.uids)]:
-            length = sum(section.octets for section in self._sections)
-            self._renderings.offer(self._question(uids), block, length)
-
-    def _lines(self, block: Block, lot: Lot) -> bytes:
-        """The lines of a block, which is about all messages of the lot."""
-        names = self._selected.view.snapshot.names
-        return blocks.lines(block, lot.numbers, lot.flags, lot.modseqs, names, uid_only=self._uid_only)
-
-    async def _read_columns(self, uids: Sequence[int]) -> list[Row]:
-        session, mailbox_id = self._session, self._selected.shared.mailbox_id
-        names = ("uid", *self._columns)
-        store = session.services.store
-        read = store.glance if len(uids) <= FEW else store.read
-        try:
-            rows = await read(messages.fetch_uids, self._selected.owner, mailbox_id, names, uids)
-            if not self._utf8_columns:
-                return rows
-            shown = await self._in_utf8([row[0] for row in rows], [row[1:] for row in rows])
-            return [(row[0], *columns) for row, columns in zip(rows, shown, strict=True)]
-        except Refused as refusal:
-            if refusal.reason is Reason.NO_SUCH_MAILBOX:  # deleted meanwhile: the news will say so
-                return []
-            raise
-
-    async def _in_utf8(self, uids: Sequence[int], rows: list[Row]) -> list[Row]:
-        """Columns of these messages as a session that takes UTF-8 shall see them."""
-        where = self._utf8_columns
-        suspects = international.suspects(uids, rows, where)
-        if not suspects:
-            return rows
-        store = self._session.services.store
-        shown = await store.read(
-            international.read, self._selected.owner, self._selected.shared.mailbox_id, suspects, where, store.blobs
-        )
-        return [
-            international.put(row, shown[uid], where) if uid in shown else row
-            for uid, row in zip(uids, rows, strict=True)
-        ]
-
-    def _lasting(self, lot: Lot, rows: Sequence[Row]) -> list[Sequence[int | bytes | str]]:
-        """The values of each attribute that never changes, of all messages of the lot: `rows` are their columns."""
-        read = iter(zip(*rows, strict=True)) if rows else iter([()] * len(self._columns))
-        lasting = (item for item in self._attributes if item not in blocks.DYNAMIC)
-        return [next(read) if item in COLUMNS else lot.uids for item in lasting]
-
-    def _named(self, lot: Lot) -> Sequence[int]:
-        """The messages of a lot as an answer names them."""
-        return lot.uids if self._uid_only else lot.numbers
-
-    # ------------------------------------------------------------------ sections
-
-    async def _with_sections(self, slices: Slices) -> AsyncGenerator[bytes, None]:
-        """\\Seen is set, and told, unless every section was asked with PEEK."""
-        view, marks = self._selected.view, self._marks()
-        most = HEADER_ROWS if all(map(bodies.in_header, self._sections)) else BODY_ROWS
-        # The names of the sections stand in the answer for each message.
-        most = min(most, 1 + WHOLE // (1 + sum(len(section.label) for section in self._sections)))
-        for group in cut(slices, most):
-            lot = view.lot(group)
-            newly = await self._mark_seen(lot) if marks else frozenset()
-            if newly:
-                yield await telling.news(self._session, expunge=False)
-                lot = view.lot(group)
-            place, width = 0, most
-            while place < len(lot.uids):
-                part = lot.part(place, place + width)
-                block = None if newly else self._kept(part.uids)
-                if block is not None:
-                    place += len(block.uids)
-                    width = min(most, len(block.uids) * 2)
-                    yield self._lines(block, part.part(0, len(block.uids)))
-                    await asyncio.sleep(0)
-                    continue
-                found = await self._read_bodies(part.uids)
-                self.missing += found.done - len(found.uids)
-                place += found.done
-                width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
-                for octets in self._body_lines(part, found, newly):
-                    yield octets
-
-    def _marks(self) -> bool:
-        """Whether these sections set \\Seen."""
-        selected = self._selected
-        return not selected.read_only and "s" in selected.rights and any(not section.peek for section in self._sections)
-
-    async def _mark_seen(self, lot: Lot) -> frozenset[int]:
-        """Set \\Seen where it is missing; the UIDs (RFC 3501 section 6.4.5, BODY[])."""
-        unseen = array("I", [uid for uid, mask in zip(lot.uids, lot.flags, strict=True) if not mask & SEEN])
-        if not unseen:
-            return frozenset()
-        session, selected = self._session, self._selected
-        modseq, _, _ = await session.services.store.write(
-            access.store_flags, session.viewer, selected.shared.mailbox_id, unseen, "+", ("\\Seen",)
-        )
-        if modseq:
-            selected.view.answered(modseq)
-        return frozenset(unseen)
-
-    async def _read_bodies(self, uids: Sequence[int]) -> Bodies:
-        session, mailbox_id = self._session, self._selected.shared.mailbox_id
-        store = session.services.store
-        wanted = (self._selected.owner, mailbox_id, uids, self._columns, self._sections, store.blobs)
-        try:
-            found = await store.glance(bodies.read_small, *wanted) if len(uids) <= FEW else None
-            found = found if found is not None else await store.read(bodies.read, *wanted)
-            if not self._utf8_columns:
-                return found
-            return replace(found, columns=await self._in_utf8(found.uids, found.columns))
-        except Refused as refusal:
-            if refusal.reason is Reason.NO_SUCH_MAILBOX:
-                return Bodies([], [], [], len(uids))
-            raise
-
-    def _body_lines(self, lot: Lot, found: Bodies, newly: frozenset[int]) -> Iterator[bytes]:
-        """The lines of these messages: small ones at once, large ones with their octets as they are."""
-        if not found.uids:
-            return
-        part, lot = lot.uids, lot if len(lot.uids) == len(found.uids) else _keep(lot, set(found.uids))
-        worth_it = len(found.uids) > FEW and self._plain
-        if worth_it and newly.isdisjoint(found.uids) and found.whole(WHOLE):
-            contents = cast("list[list[bytes]]", found.sections)
-            lasting = self._lasting(lot, found.columns)
-            block = blocks.make(self._attributes, lot.uids, lasting, self._sections, contents)
-            self._offer(part, block)
-            yield self._lines(block, lot)
-            return
-        names = self._selected.view.snapshot.names
-        held: list[bytes] = []
-        for place, uid in enumerate(found.uids):
-            attributes = self._told_with(uid in newly)
-            row = self._body_row(lot, place, attributes, found.columns[place])
-            sections = list(zip(self._sections, found.sections[place], strict=True))
-            self.undecodable = self.undecodable or Unknown.CTE in found.sections[place]
-            for piece in fetchlines.with_sections(attributes, row, sections, names, uid_only=self._uid_only):
-                if len(piece) >= CHUNK:
-                    yield b"".join(held)
-                    held.clear()
-                    yield piece
-                else:
-                    held.append(piece)
-        yield b"".join(held)
-
-    def _told_with(self, newly_seen: bool) -> tuple[Attribute, ...]:
-        """The attributes of a message; its flags are told when the FETCH itself changed them."""
-        if not newly_seen:
-            return self._attributes
-        more = self._session.flag_attributes
-        return self._attributes + tuple(item for item in more if item not in self._attributes)
-
-    def _body_row(
-        self, lot: Lot, place: int, attributes: Sequence[Attribute], columns: Row
-    ) -> tuple[int | bytes | str, ...]:
-        read = iter(columns)
-        values = (next(read) if item in COLUMNS else column(lot, item)[place] for item in attributes)
-        return (self._named(lot)[place], *values)
-
-
-def _keep(lot: Lot, uids: set[int]) -> Lot:
-    """The messages of a lot that have these UIDs."""
-    return lot.keep(place for place, uid in enumerate(lot.uids) if uid in uids)

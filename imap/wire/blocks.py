@@ -17,6 +17,8 @@ from imap.wire.flags import FlagNames
 
 DYNAMIC = frozenset({Attribute.FLAGS, Attribute.MODSEQ})
 """What a message's line says that changes."""
+_SPLIT = {item: tuple(form.replace(b"%d", b"%b").split(b"%b")) for item, form in FORMS.items()}
+"""What stands before and behind a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Block:
         """About how much memory it takes."""
         return sum(sum(map(len, column)) + 41 * len(column) for group in self.pieces for column in group)
 
+    def joined(self) -> "Block":
+        """The same, each group of columns made one: worth it for what is said again and again."""
+        groups = tuple((list(map(b"".join, zip(*group, strict=True))),) for group in self.pieces)
+        return Block(self.uids, self.changing, groups)
+
 
 def make(
     attributes: Sequence[Attribute],
@@ -46,43 +53,81 @@ def make(
     """The block of these messages.
 
     `columns`: the values of each attribute that is not of DYNAMIC, in the order asked, as `fetchlines.lines` takes
-    them. `contents` runs beside `uids`: the octets of each section, already cut to its partial range.
+    them. `contents`: the same of each section, already cut to its partial range.
     """
     given = iter(columns)
     pieces: list[tuple[Sequence[bytes], ...]] = []
-    form, values = b"", list[Sequence[int | bytes | str]]()
+    group = _Group(len(uids))
     space = b""
     for attribute in attributes:
         if attribute in DYNAMIC:
             before, after = FORMS[attribute].split(b"%b" if attribute is Attribute.FLAGS else b"%d")
-            pieces.append((_filled(form + space + before, values, len(uids)),))
-            form, values = after, []
+            group.text(space + before)
+            pieces.append(group.end())
+            group.text(after)
         else:
-            form += space + FORMS[attribute]
-            values.append(_converted(attribute, next(given)))
+            before, after = _SPLIT[attribute]
+            group.text(space + before)
+            group.values(_converted(attribute, next(given)))
+            group.text(after)
         space = b" "
-    found = list(zip(*contents, strict=True)) or [()] * len(sections)
-    last: list[Sequence[bytes]] = []
-    for section, octets in zip(sections, found, strict=True):
-        form += space + section.label.replace(b"%", b"%%") + b" {%d}\r\n"
-        last += [_filled(form, [*values, tuple(map(len, octets))], len(uids)), octets]
-        form, values, space = b"", [], b" "
-    pieces.append((*last, _filled(form + b")\r\n", values, len(uids))))
+    for section, octets in zip(sections, contents, strict=True):
+        group.text(space + section.label + b" {")
+        group.values(tuple(map(len, octets)))
+        group.text(b"}\r\n")
+        group.values(octets)
+        space = b" "
+    group.text(b")\r\n")
+    pieces.append(group.end())
     return Block(uids, tuple(one for one in attributes if one in DYNAMIC), tuple(pieces))
 
 
-def _converted(attribute: Attribute, values: Sequence[int | bytes | str]) -> Sequence[int | bytes | str]:
+class _Group:
+    """Columns of octets between two values that change: numbers are written out, octets stay as they are."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._columns: list[Sequence[bytes]] = []
+        self._form = b""
+        """What stands before the next value."""
+        self._numbers: list[Sequence[int]] = []
+
+    def text(self, octets: bytes) -> None:
+        """The same octets in each line."""
+        self._form += octets.replace(b"%", b"%%")
+
+    def values(self, values: Sequence[int] | Sequence[bytes]) -> None:
+        """A value of each line."""
+        if self._count and isinstance(values[0], int):
+            self._form += b"%d"
+            self._numbers.append(cast("Sequence[int]", values))
+        else:
+            self._fill()
+            self._columns.append(cast("Sequence[bytes]", values))
+
+    def end(self) -> tuple[Sequence[bytes], ...]:
+        """The columns so far; the next ones begin a new group."""
+        self._fill()
+        columns, self._columns = tuple(self._columns), []
+        return columns
+
+    def _fill(self) -> None:
+        """Make a column of what stands before the next octets."""
+        form, numbers = self._form, self._numbers
+        self._form, self._numbers = b"", []
+        if not numbers:
+            self._columns.append([form % ()] * self._count)
+        elif len(numbers) == 1:
+            self._columns.append(_spread(form, numbers[0]))
+        else:
+            self._columns.append([form % row for row in zip(*numbers, strict=True)])
+
+
+def _converted(attribute: Attribute, values: Sequence[int | bytes | str]) -> Sequence[int] | Sequence[bytes]:
     convert = conversion(attribute)
-    return values if convert is None else tuple(map(convert, values))
-
-
-def _filled(form: bytes, values: Sequence[Sequence[int | bytes | str]], count: int) -> list[bytes]:
-    """`form` with each message's values."""
-    if not values:
-        return [form % ()] * count
-    if len(values) == 1 and count and isinstance(values[0][0], int):
-        return _spread(form, cast("Sequence[int]", values[0]))
-    return [form % row for row in zip(*values, strict=True)]
+    if convert is None:
+        return cast("Sequence[int] | Sequence[bytes]", values)
+    return list(map(convert, values))
 
 
 def lines(

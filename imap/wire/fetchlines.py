@@ -46,10 +46,13 @@ def _day(days: int) -> bytes:
     return b"%2d-%b-%04d" % (day, _MONTHS[month - 1], year)
 
 
+_MINUTES = [b"%02d:%02d" % divmod(minute, 60) for minute in range(24 * 60)]
+
+
 def date_time(seconds: int) -> bytes:
     """A date-time in UTC, quoted (RFC 3501 section 9, date-time)."""
-    days, rest = divmod(seconds, _DAY)
-    return b'"%b %02d:%02d:%02d +0000"' % (_day(days), rest // 3600, rest // 60 % 60, rest % 60)
+    rest = seconds % _DAY
+    return b'"%b %b:%02d +0000"' % (_day(seconds // _DAY), _MINUTES[rest // 60], rest % 60)
 
 
 def lines(attributes: Sequence[Attribute], rows: Sequence[Row], names: FlagNames, *, uid_only: bool = False) -> bytes:

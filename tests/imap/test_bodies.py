@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from imap import bodies
+from imap import bodies, fields
 from imap.commands import fetch
 from imap.wire.commands import Fetch
 from imap.wire.fetch import Attribute, Section, SectionText
@@ -46,11 +46,35 @@ def test_header_fields_agree_with_the_grammar_of_headers(
     if not ended:
         header = header.rstrip(b"\r\n")
     expected = headers.select(header, 0, len(header), names, exclude=exclude)
-    assert bodies.header_fields(tuple(names), exclude=exclude)(header) == expected
+    assert fields.header_fields(tuple(names), exclude=exclude)(header) == expected
     root = parsing.parse(header)
     listed = listedfields.kept(header, root.written) if root.body == len(header) else None
     if listed is not None and not exclude and {name.lower().encode() for name in names} <= listedfields.NAMES:
-        assert bodies.header_fields(tuple(names), exclude=False)(listed) == expected
+        assert fields.header_fields(tuple(names), exclude=False)(listed) == expected
+
+
+def _listed(header: bytes) -> bytes:
+    kept = listedfields.kept(header or b"\n", parsing.parse(header + b"\r\n").written)
+    assert kept is not None
+    return kept
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(lines, st.just(b"\r\n")), max_size=6), min_size=1, max_size=6),
+    st.lists(st.sampled_from(["subject", "FROM", "to", "Date"]), min_size=1, unique=True),
+    st.sampled_from([(None, None), (0, 5), (3, 100)]),
+)
+@example([[(b"\0", b"\r\n")], [(b"Subject: \0", b"\r\n"), (b"\0From: a", b"\r\n")], []], ["subject"], (None, None))
+@example([[], [], [(b"Subject: a", b"\r\n")]], ["subject"], (None, None))
+@example([[(b"Subject: a", b"\r\n")], []], ["FROM"], (None, None))
+def test_fields_of_many_headers_are_those_of_each(
+    messages: list[list[tuple[bytes, bytes]]], names: list[str], part: tuple[int | None, int | None]
+) -> None:
+    texts = [_listed(b"".join(line + end for line, end in pieces)) for pieces in messages]
+    section = Section((), SectionText.HEADER_FIELDS, tuple(names), *part, label=b"BODY[X]")
+    assert fields.is_listed(section)
+    assert fields.many_chooser(section)(texts) == [fields.chooser(section)(text) for text in texts]
 
 
 def _forget_fields(tx: Tx) -> None:

@@ -238,7 +238,7 @@ def test_an_unexpected_error_does_not_leak_its_text(sqlite_store: Store, caplog:
             def broken(*arguments: object) -> None:
                 raise RuntimeError("secret detail")
 
-            with patched(messages, fetch_uids=broken):
+            with patched(messages, fetch_uids=broken, fetch_columns_of=broken):
                 *_, last = await client.command("FETCH 1 ENVELOPE")
             assert last == "NO [SERVERBUG] Internal error"
             await client.ok("FETCH 1 ENVELOPE")

@@ -1,6 +1,6 @@
 """What a worker keeps of its answers never shows: every answer is as it would be the first time."""
 
-from imap.commands.fetch import FEW
+from imap.answer import FEW
 from mailserver.store.transactions import Store
 from tests.imap.world import World, play
 

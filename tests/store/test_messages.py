@@ -100,6 +100,36 @@ def test_another_account_reaches_nothing(store: Store, edupont: int, mmartin: in
     assert store.read_now(messages.find, mmartin, one.content_id) == []
 
 
+def test_columns_say_what_rows_say(store: Store, edupont: int, mmartin: int, folder: Path) -> None:
+    """Whether they are joined by the database or not: holes, empty values, values that are not there, NUL in them."""
+    box = box_of(store, edupont)
+    fill(store, edupont, 60)
+    strange = [b"\r\nBody\r\n", b"Subject: a\0b\r\n\r\n", b"To: " + b"x@y.fr, " * 400 + b"z@y.fr\r\n\r\n"]
+    for octets in strange[:1]:
+        store.write_now(messages.append, edupont, box.id, blobs.prepare(octets, folder))
+    fill(store, edupont, 20, first=60)
+    store.write_now(messages.store_flags, edupont, box.id, [3, 4, 50], "+", ["\\Deleted"])
+    store.write_now(messages.expunge, edupont, box.id)
+    asked = ("internal_date", "size", "envelope", "bodystructure", "listed"), ("envelope", "subject"), ("listed",)
+
+    def agree(uids: list[int]) -> None:
+        for names in asked:
+            rows = store.read_now(messages.fetch_uids, edupont, box.id, ("uid", *names), uids)
+            found, columns = store.read_now(messages.fetch_columns_of, edupont, box.id, names, uids)
+            assert [(uid, *values) for uid, *values in zip(found, *columns, strict=True)] == rows
+
+    chosen = [list(range(1, 82)), list(range(1, 82, 2)), [1, 80, 5000], list(range(200, 300)), [], [61]]
+    for uids in chosen:
+        agree(uids)
+    for octets in strange[1:]:
+        store.write_now(messages.append, edupont, box.id, blobs.prepare(octets, folder))
+        agree(list(range(1, 90)))
+    for who, where in ((mmartin, box.id), (edupont, 999_999)):
+        with pytest.raises(Refused) as refused:
+            store.read_now(messages.fetch_columns_of, who, where, ("size",), range(1, 80))
+        assert refused.value.reason is Reason.NO_SUCH_MAILBOX
+
+
 def test_flags_modes_and_unchanged_since(store: Store, edupont: int) -> None:
     fill(store, edupont, 3)
     box = box_of(store, edupont)

@@ -10,7 +10,7 @@ On PostgreSQL rows are locked in this order, so that units that meet do not dead
 
 from mailserver.store.messages.copying import Copied, copy, move, rename
 from mailserver.store.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
-from mailserver.store.messages.joining import fetch_columns
+from mailserver.store.messages.joining import fetch_columns, fetch_columns_of
 from mailserver.store.messages.placing import Appended, append, inboxes, place, place_many, store_content
 from mailserver.store.messages.quotas import NO_QUOTA, Quota, check_quota, quota, room, set_message_quota, usage
 from mailserver.store.messages.reading import (
@@ -51,6 +51,7 @@ __all__ = [
     "expunge",
     "fetch",
     "fetch_columns",
+    "fetch_columns_of",
     "fetch_uids",
     "find",
     "inboxes",

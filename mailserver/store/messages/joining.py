@@ -2,18 +2,24 @@
 
 from array import array
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Column, Integer, bindparam, func, literal, select
 
 from mailserver.store import mailboxes
 from mailserver.store.joined import in_order, numbers, numbers_of, split, texts_of
-from mailserver.store.messages.reading import COLUMNS, fetch, source
+from mailserver.store.messages.reading import COLUMNS, fetch, fetch_uids, source
 from mailserver.store.schema.mail import message
 from mailserver.store.statements import Row, Statement, Tx
 
 Values = list[Sequence[Any]]
 """Column by column."""
+
+FEW = 32
+"""Messages that are read sooner row by row."""
+_BINARY = frozenset({"hash", "header", "octets"})
+"""Columns whose octets may be any."""
 
 _statements: dict[tuple[str, ...], Statement] = {}
 
@@ -35,16 +41,35 @@ def fetch_columns(
     return array("I", uids), list(values)
 
 
+def fetch_columns_of(
+    tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str], uids: Sequence[int]
+) -> "tuple[Sequence[int], Values]":
+    """The same of messages with these ascending UIDs, dense or sparse."""
+    few = len(uids) < FEW or len(uids) * 2 < uids[-1] - uids[0]
+    if few or not _BINARY.isdisjoint(columns):
+        rows = fetch_uids(tx, account_id, mailbox_id, ("uid", *columns), uids)
+        found, *read = zip(*rows, strict=True) if rows else ((),) * (1 + len(columns))
+        return found, list(read)
+    there, values = fetch_columns(tx, account_id, mailbox_id, columns, uids[0], uids[-1])
+    if len(there) == len(uids) or len(there) == 0:
+        return there, values
+    wanted = set(uids)
+    chosen = [uid in wanted for uid in there]
+    return array("I", compress(there, chosen)), [list(compress(column, chosen)) for column in values]
+
+
 def _joined(
     tx: Tx, mailbox_id: int, columns: tuple[str, ...], low: int, high: int
 ) -> "tuple[array[int], Values] | None":
-    """The same of texts that SQLite joins; None if a value has what stands between values."""
+    """The same of texts that SQLite joins; None if a value has what stands between values, or is none."""
     bounds = {"box": mailbox_id, "low": low, "high": high}
     row = tx.one(_statement(columns), **bounds)
     assert row is not None
-    count, *texts = row
+    count, lacking, *texts = row
     if not count:
         return array("I"), [()] * len(columns)
+    if lacking:
+        return None
     uids = range(low, high + 1) if count == high - low + 1 else _numbers(tx.one(_statement(("uid",)), **bounds))
     values: Values = []
     for name, text in zip(columns, texts, strict=True):
@@ -74,5 +99,12 @@ def _statement(columns: tuple[str, ...]) -> Statement:
         )
         found = in_order(rows).subquery()
         joined = [numbers_of(one) if isinstance(one.type, Integer) else texts_of(one) for one in found.c]
-        known = _statements[columns] = Statement(select(func.count(), *joined).select_from(found))
+        nullable = [found.c[f"column{place}"] for place, name in enumerate(columns) if _may_lack(COLUMNS[name])]
+        lacking = sum((func.count() - func.count(one) for one in nullable), literal(0))
+        known = _statements[columns] = Statement(select(func.count(), lacking, *joined).select_from(found))
     return known
+
+
+def _may_lack(column: Any) -> bool:
+    """Whether a column has NULL in places."""
+    return isinstance(column, Column) and bool(column.nullable)

@@ -19,7 +19,7 @@ HEADER = Section(label=b"BODY[HEADER.FIELDS (X%Y)]", peek=True)
 
 def test_what_stands_around_what_changes() -> None:
     asked = (Attribute.UID, Attribute.FLAGS, Attribute.RFC822_SIZE, Attribute.MODSEQ)
-    block = blocks.make(asked, array("I", [7, 9]), [[7, 9], [100, 2000]], (BODY,), [[b"a\0%d"], [b""]])
+    block = blocks.make(asked, array("I", [7, 9]), [[7, 9], [100, 2000]], (BODY,), [[b"a\0%d", b""]])
     assert blocks.lines(block, [1, 3], [SEEN, ANSWERED | 1 << 6], [5, 6], NAMES) == (
         b"* 1 FETCH (UID 7 FLAGS (\\Seen) RFC822.SIZE 100 MODSEQ (5) BODY[] {4}\r\na\0%d)\r\n"
         b"* 3 FETCH (UID 9 FLAGS (\\Answered projet) RFC822.SIZE 2000 MODSEQ (6) BODY[] {0}\r\n)\r\n"
@@ -51,9 +51,12 @@ def test_as_one_by_one(data: st.DataObject, asked: list[Attribute], uid_only: bo
     sections = data.draw(st.lists(st.sampled_from([BODY, HEADER]), unique=True, min_size=not asked))
     contents = [[data.draw(st.binary(max_size=9)) for _ in sections] for _ in range(count)]
     lasting = [columns[one] for one in asked if one not in blocks.DYNAMIC]
-    block = blocks.make(asked, array("I", columns[Attribute.UID]), lasting, sections, contents)
+    aside = [[row[place] for row in contents] for place in range(len(sections))]
+    block = blocks.make(asked, array("I", columns[Attribute.UID]), lasting, sections, aside)
     numbers = range(1, count + 1)
     found = blocks.lines(block, numbers, columns[Attribute.FLAGS], columns[Attribute.MODSEQ], NAMES, uid_only=uid_only)
+    flags, modseqs = columns[Attribute.FLAGS], columns[Attribute.MODSEQ]
+    assert found == blocks.lines(block.joined(), numbers, flags, modseqs, NAMES, uid_only=uid_only)
     named = columns[Attribute.UID] if uid_only else numbers
     single = [
         piece
