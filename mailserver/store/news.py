@@ -45,16 +45,16 @@ NOTIFY_CHANGES = 200
 """Changes in one NOTIFY: its payload must stay under 8,000 octets."""
 
 _PAIR = struct.Struct("<qq")
-_INSERT = Statement(insert(news).returning(news.c.id), keys=("worker", "changes"))
+_INSERT = Statement(insert(news), keys=("worker", "changes"))
 
 
 def record(tx: Tx, worker: int, changes: Sequence[Change]) -> None:
     """Leave word of a commit for the other workers, inside the commit itself."""
     if tx.dialect == "sqlite":
         packed = b"".join(_PAIR.pack(change.account_id, change.mailbox_id) for change in changes)
-        row = tx.one(_INSERT, worker=worker, changes=packed)
-        if row is not None and row[0] % 1000 == 0:
-            tx.execute(delete(news).where(news.c.id <= row[0] - KEPT))
+        key = tx.key(_INSERT, worker=worker, changes=packed)
+        if key is not None and key % 1000 == 0:
+            tx.execute(delete(news).where(news.c.id <= key - KEPT))
         return
     for start in range(0, len(changes), NOTIFY_CHANGES):
         part = changes[start : start + NOTIFY_CHANGES]

@@ -153,6 +153,18 @@ class Tx:
         self._cursor.execute(compiled.text, compiled.bind(params))
         return int(self._cursor.rowcount)
 
+    def key(self, statement: Statement, **params: Any) -> int | None:
+        """The key that the engine gave the row of an INSERT; None when there was a conflict, and nothing to do.
+
+        On PostgreSQL the statement has a RETURNING; SQLite tells by itself, at less cost.
+        """
+        compiled = statement.compiled(self._connection)
+        self._cursor.execute(compiled.text, compiled.bind(params))
+        if self.dialect == "sqlite":
+            return int(self._cursor.lastrowid) if self._cursor.rowcount > 0 else None
+        row = self._cursor.fetchone()
+        return int(row[0]) if row is not None else None
+
     def many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run once per row of parameters, in one driver call."""
         compiled = statement.compiled(self._connection)

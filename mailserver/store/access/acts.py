@@ -54,14 +54,15 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     """
     reach = appendable(tx, viewer, name, sum(prepared.size for prepared, _, _ in batch), len(batch), quota)
     box, owner, keep = reach.box, reach.box.account_id, changeable(reach.rights)
-    appended: list[Appended] = []
-    unused: list[str] = []
-    for prepared, flags, received in batch:
-        content_id, new = messages.store_content(tx, prepared)
-        if not new and prepared.file is not None:
-            unused.append(prepared.file)
-        mask = messages.ensure_flags(tx, box.id, permitted(flags, keep))
-        appended.append(messages.place(tx, owner, box.id, content_id, prepared.size, mask, received))
+    stored = messages.store_contents(tx, [prepared for prepared, _, _ in batch])
+    unused = [one.file for (one, _, _), (_, new) in zip(batch, stored, strict=True) if not new and one.file is not None]
+    wanted = [permitted(flags, keep) for _, flags, _ in batch]
+    masks = {flags: messages.ensure_flags(tx, box.id, flags) for flags in dict.fromkeys(wanted)}
+    placings = [
+        messages.Placing(content_id, prepared.size, masks[flags], received)
+        for (prepared, _, received), (content_id, _), flags in zip(batch, stored, wanted, strict=True)
+    ]
+    appended = messages.place_batch(tx, owner, box.id, placings)
     record(tx, viewer, owner, box.name, "append", [one.uid for one in appended])
     return appended, unused
 

@@ -11,7 +11,17 @@ On PostgreSQL rows are locked in this order, so that units that meet do not dead
 from mailserver.store.messages.copying import Copied, copy, move, rename
 from mailserver.store.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
 from mailserver.store.messages.joining import fetch_columns, fetch_columns_of
-from mailserver.store.messages.placing import Appended, append, inboxes, place, place_many, store_content
+from mailserver.store.messages.placing import (
+    Appended,
+    Placing,
+    append,
+    inboxes,
+    place,
+    place_batch,
+    place_many,
+    store_content,
+    store_contents,
+)
 from mailserver.store.messages.quotas import NO_QUOTA, Quota, check_quota, quota, room, set_message_quota, usage
 from mailserver.store.messages.reading import (
     CHUNK,
@@ -39,6 +49,7 @@ __all__ = [
     "Appended",
     "Changed",
     "Copied",
+    "Placing",
     "Quota",
     "append",
     "changed_since",
@@ -60,6 +71,7 @@ __all__ = [
     "move",
     "octets",
     "place",
+    "place_batch",
     "place_many",
     "quota",
     "ranges",
@@ -68,6 +80,7 @@ __all__ = [
     "set_message_quota",
     "state",
     "store_content",
+    "store_contents",
     "store_flags",
     "usage",
 ]

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, insert, literal, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver import objectids
 from mailserver.errors import Reason, Refused
@@ -27,6 +28,15 @@ class Appended:
     uid: int
     modseq: int
     content_id: int
+
+
+class Placing(NamedTuple):
+    """A stored content that is to appear in a mailbox; `internal_date` in epoch seconds, None: now."""
+
+    content_id: int
+    size: int
+    mask: int = 0
+    internal_date: int | None = None
 
 
 _CONTENT_KEYS = (
@@ -54,7 +64,7 @@ _CONTENT_KEYS = (
 )
 
 _INSERT_CONTENT = {
-    "sqlite": Statement(insert(content).returning(content.c.id), keys=_CONTENT_KEYS),
+    "sqlite": Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=_CONTENT_KEYS),
     # Two workers may store the same content at once: the second waits for the first, then finds it.
     "postgresql": Statement(
         postgresql.insert(content).on_conflict_do_nothing(index_elements=["hash"]).returning(content.c.id),
@@ -74,15 +84,15 @@ MESSAGE_COLUMNS = ("mailbox_id", "uid", "content_id", "flags", "modseq", "intern
 
 INSERT_MESSAGE = Statement(insert(message), keys=MESSAGE_COLUMNS)
 
-_MINT_ONE = Statement(
+_MINT = Statement(
     update(mailbox)
     .where(mailbox.c.id == bindparam("box"), mailbox.c.account_id == bindparam("account"))
     .values(
-        uidnext=mailbox.c.uidnext + 1,
-        modseq=mailbox.c.modseq + 1,
-        messages=mailbox.c.messages + 1,
+        uidnext=mailbox.c.uidnext + bindparam("more", type_=BigInteger),
+        modseq=mailbox.c.modseq + bindparam("more", type_=BigInteger),
+        messages=mailbox.c.messages + bindparam("more", type_=BigInteger),
         unseen=mailbox.c.unseen + bindparam("unread", type_=BigInteger),
-        octets=mailbox.c.octets + bindparam("size_", type_=BigInteger),
+        octets=mailbox.c.octets + bindparam("sizes", type_=BigInteger),
     )
     .returning(mailbox.c.uidnext, mailbox.c.modseq, mailbox.c.uidvalidity)
 )
@@ -93,11 +103,29 @@ def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
 
     When it was there already, `prepared.file` is unused: the caller removes it after the commit.
     """
-    row = tx.one(_FIND_CONTENT, hash=prepared.hash)
-    if row is not None:
-        return int(row[0]), False
+    (stored,) = store_contents(tx, [prepared])
+    return stored
+
+
+def store_contents(tx: Tx, batch: Iterable[Prepared]) -> list[tuple[int, bool]]:
+    """The same of several."""
+    stored: list[tuple[int, bool]] = []
+    blobs: list[dict[str, Any]] = []
+    for one in batch:
+        content_id, new = _store_row(tx, one)
+        stored.append((content_id, new))
+        if new:
+            blobs.append({"content_id": content_id, "header": one.header, "octets": one.octets, "file": one.file})
+    if blobs:
+        tx.many(_INSERT_BLOB, blobs)
+    return stored
+
+
+def _store_row(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
+    """The content's row alone."""
     scan = prepared.scan
-    row = tx.one(
+    # Nearly every content is new: it is looked for only when it turns out to be there.
+    key = tx.key(
         _INSERT_CONTENT[tx.dialect],
         hash=prepared.hash,
         size=prepared.size,
@@ -121,10 +149,12 @@ def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
         thread=objectids.thread_number(scan.references or scan.in_reply_to or scan.message_id),
         listed_fields=scan.listed_fields,
     )
-    if row is None:
-        return store_content(tx, prepared)
-    tx.run(_INSERT_BLOB, content_id=row[0], header=prepared.header, octets=prepared.octets, file=prepared.file)
-    return int(row[0]), True
+    if key is not None:
+        return key, True
+    row = tx.one(_FIND_CONTENT, hash=prepared.hash)
+    if row is None:  # the collector took it away in between
+        return _store_row(tx, prepared)
+    return int(row[0]), False
 
 
 def append(
@@ -156,24 +186,44 @@ def place(
     internal_date: int | None = None,
 ) -> Appended:
     """One more appearance of a stored content, with the flags of `mask`. Raises Refused(NO_SUCH_MAILBOX)."""
-    row = tx.one(_MINT_ONE, box=mailbox_id, account=account_id, unread=0 if mask & SEEN else 1, size_=size)
+    (placed,) = place_batch(tx, account_id, mailbox_id, [Placing(content_id, size, mask, internal_date)])
+    return placed
+
+
+def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placing]) -> list[Appended]:
+    """`place` of several, in this order, each with a mod-sequence of its own."""
+    more = len(batch)
+    row = tx.one(
+        _MINT,
+        box=mailbox_id,
+        account=account_id,
+        more=more,
+        unread=sum(not one.mask & SEEN for one in batch),
+        sizes=sum(one.size for one in batch),
+    )
     if row is None:
         raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
-    uidnext, modseq, uidvalidity = row
+    uidnext, last, uidvalidity = row
     now = tx.now
-    tx.run(
+    numbered = list(zip(range(uidnext - more, uidnext), range(last - more + 1, last + 1), batch, strict=True))
+    tx.many(
         INSERT_MESSAGE,
-        mailbox_id=mailbox_id,
-        uid=uidnext - 1,
-        content_id=content_id,
-        flags=mask,
-        modseq=modseq,
-        internal_date=now if internal_date is None else internal_date,
-        saved=now,
-        size=size,
+        [
+            {
+                "mailbox_id": mailbox_id,
+                "uid": uid,
+                "content_id": one.content_id,
+                "flags": one.mask,
+                "modseq": modseq,
+                "internal_date": now if one.internal_date is None else one.internal_date,
+                "saved": now,
+                "size": one.size,
+            }
+            for uid, modseq, one in numbered
+        ],
     )
     tx.changed(account_id, mailbox_id)
-    return Appended(mailbox_id, uidvalidity, uidnext - 1, modseq, content_id)
+    return [Appended(mailbox_id, uidvalidity, uid, modseq, one.content_id) for uid, modseq, one in numbered]
 
 
 _INBOXES = select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX)
