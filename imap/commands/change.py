@@ -6,6 +6,7 @@ from array import array
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 
 from imap import bounds, telling
 from imap.session import Selected, Session
@@ -27,6 +28,9 @@ Outputs = AsyncGenerator[bytes | Reply, None]
 MODES = {StoreAction.REPLACE: "=", StoreAction.ADD: "+", StoreAction.REMOVE: "-"}
 
 Slices = Sequence[tuple[int, int]]
+
+PREPARING_SECONDS = 0.003
+"""The messages of one command are made ready without the loop turning: a dozen small ones."""
 
 GONE = Code(CodeName.EXPUNGEISSUED)
 New = tuple[Prepared, tuple[str, ...], int | None]
@@ -58,9 +62,11 @@ async def _append(session: Session, command: commands.Append) -> list[Appended]:
     batch: list[New] = []
     async with files_of(batch, folder) as unused:
         async with session.appends.turn:
+            began = monotonic()
             for message in command.messages:
-                if batch:
-                    await asyncio.sleep(0)  # many small messages must not keep the loop
+                if monotonic() - began > PREPARING_SECONDS:
+                    await asyncio.sleep(0)
+                    began = monotonic()
                 batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
             stored = store.begin(access.append, session.viewer, command.mailbox, batch, session.quota)
             if not store.keeps_order:

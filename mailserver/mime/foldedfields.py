@@ -25,6 +25,8 @@ _BETWEEN = re.compile(rb"[\s<>(),:;\"]+")
 """What stands between addresses as they are written."""
 _PLAIN = bytes((9, 10, 13, *range(32, 127)))
 """Octets that need no decoding, but in encoded words."""
+_LOWER = bytes(32 if octet in b"\t\n\r" else octet for octet in bytes(range(256)).lower())
+_SPACES = re.compile(rb"  +")
 
 
 def value(name: bytes, raw: bytes) -> bytes:
@@ -35,7 +37,7 @@ def value(name: bytes, raw: bytes) -> bytes:
     """
     raw = raw[: headers.MAX_VALUE]
     coded = b"=?" in raw or raw.translate(None, _PLAIN)
-    folded = decoded(headers.decode(raw)) if coded else b" ".join(raw.lower().split())
+    folded = decoded(headers.decode(raw)) if coded else _SPACES.sub(b" ", raw.translate(_LOWER)).strip(b" ")
     if name not in ADDRESSED or not is_tangled(raw):
         return folded
     plain = dict.fromkeys(fold(one.address).encode("utf-8", "replace") for one in addresses.parse(headers.as_text(raw)))

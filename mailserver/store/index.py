@@ -25,7 +25,7 @@ from mailserver.store.vocabulary import MAX_TEXTS, Places, Reader, Segment, Word
 
 BATCH = 256
 """Contents whose texts are made in one go."""
-UNIT_TEXTS = 64
+UNIT_TEXTS = 128
 UNIT_OCTETS = 512 * 1024
 """Texts and their octets that one unit writes."""
 SEGMENT_MINIMUM = 64
@@ -187,6 +187,14 @@ def units(texts: Sequence[Packed]) -> Iterator[list[Packed]]:
 
 _INSERT_TEXT = Statement(insert(search_text), keys=("content_id", "header", "body"))
 _MARK = Statement(update(content).where(content.c.id == bindparam("content")).values(indexed=1))
+_THERE = ManyStatement(select(content.c.id).where(UNINDEXED).with_for_update(key_share=True), content.c.id)
+_HOLDERS = ManyStatement(
+    select(mailbox.c.account_id, func.count())
+    .select_from(message.join(mailbox, mailbox.c.id == message.c.mailbox_id))
+    .group_by(mailbox.c.account_id)
+    .limit(bindparam("most")),
+    message.c.content_id,
+)
 _WAIT = Statement(
     update(search_account)
     .where(search_account.c.account_id == bindparam("account"))
@@ -199,19 +207,11 @@ def save_texts(tx: Tx, worker: int, texts: Sequence[Packed]) -> bool:
     if not take_lease(tx, worker):
         return False
     ids = [one.content_id for one in texts]
-    there = select(content.c.id).where(content.c.id.in_(ids), UNINDEXED).with_for_update(key_share=True)
-    alive = {row[0] for row in tx.execute(there)}
+    alive = {row[0] for row in _THERE.rows(tx, ids)}
     rows = [one for one in texts if one.content_id in alive]
     tx.many(_INSERT_TEXT, [{"content_id": one.content_id, "header": one.header, "body": one.body} for one in rows])
     tx.many(_MARK, [{"content": one.content_id} for one in rows])
-    holders = (
-        select(mailbox.c.account_id, func.count())
-        .select_from(message.join(mailbox, mailbox.c.id == message.c.mailbox_id))
-        .where(message.c.content_id.in_(alive))
-        .group_by(mailbox.c.account_id)
-        .limit(COUNTED_ACCOUNTS)
-    )
-    counts = [tuple(row) for row in tx.execute(holders)]
+    counts = _HOLDERS.rows(tx, list(alive), most=COUNTED_ACCOUNTS)
     if counts:
         tx.insert_ignore(search_account, [{"account_id": account, "waiting": 0} for account, _ in counts])
         tx.many(_WAIT, [{"account": account, "more": count} for account, count in counts])

@@ -1,10 +1,10 @@
 """The writer: units, the groups they are committed in, and what becomes of both when something fails."""
 
 import asyncio
-import collections
 import contextlib
 import fcntl
 import os
+import queue
 import random
 import threading
 import time
@@ -97,8 +97,9 @@ class Writer:
         self._sessions = sessions
         self._worker = worker
         self._publish = publish
-        self._waiting: collections.deque[Unit] = collections.deque()
-        self._condition = threading.Condition()
+        self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        """Units, and for each thread a last None."""
+        self._submitting = threading.Lock()
         self._closed = False
         self._lock: int | None = None
         if backend.lock_file is not None:
@@ -113,19 +114,19 @@ class Writer:
 
     def submit(self, unit: Unit) -> None:
         """Queue a unit. Raises Temporary when closed or when too many wait."""
-        with self._condition:
+        with self._submitting:
             if self._closed:
                 raise Temporary("The service is stopping")
-            if len(self._waiting) >= MAX_WAITING:
+            if self._waiting.qsize() >= MAX_WAITING:
                 raise Temporary("Too much work waits for the disk")
-            self._waiting.append(unit)
-            self._condition.notify()
+            self._waiting.put(unit)
 
     def close(self) -> None:
         """Write what waits, then end the threads."""
-        with self._condition:
+        with self._submitting:
             self._closed = True
-            self._condition.notify_all()
+        for _ in self._threads:
+            self._waiting.put(None)
         for thread in self._threads:
             thread.join()
         if self._lock is not None:
@@ -135,11 +136,11 @@ class Writer:
     # ------------------------------------------------------------------ one thread's life
 
     def _run(self) -> None:
-        while self._wait():
-            group: list[Unit] = []
+        while (first := self._waiting.get()) is not None:
+            group = [first]
             try:
                 with self._turn():
-                    group = self._take()
+                    group = self._take(first)
                     if group:
                         self._run_group(group)
             except Exception as error:  # a defect of ours; the thread must live on, and nobody wait for ever
@@ -147,15 +148,6 @@ class Writer:
                 for unit in group:
                     unit.fail(error)
             self._answer(group)
-
-    def _wait(self) -> bool:
-        """Sleep until there is work; False when closed and everything is written."""
-        with self._condition:
-            while not self._waiting:
-                if self._closed:
-                    return False
-                self._condition.wait()
-            return True
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -169,15 +161,19 @@ class Writer:
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
-    def _take(self) -> list[Unit]:
-        """What waits, up to the size of a group, without units that nobody waits for any more."""
-        group: list[Unit] = []
-        with self._condition:
-            while self._waiting and len(group) < self._group_limit:
-                unit = self._waiting.popleft()
-                if not unit.waiter.cancelled():
-                    group.append(unit)
-        return group
+    def _take(self, first: Unit) -> list[Unit]:
+        """This unit and what waits behind it, up to the size of a group, without units that nobody waits for any more.
+
+        Only a thread that is alone takes more than one, so what it sees waiting is there to be had.
+        """
+        group = [first]
+        while len(group) < self._group_limit and self._waiting.qsize():
+            unit = self._waiting.get()
+            if unit is None:
+                self._waiting.put(None)
+                break
+            group.append(unit)
+        return [unit for unit in group if not unit.waiter.cancelled()]
 
     def _answer(self, group: list[Unit]) -> None:
         """Publish and settle every waiter, with one wake-up per loop."""

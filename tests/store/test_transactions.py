@@ -108,7 +108,7 @@ def test_sqlite_rolls_back_released_savepoints(tmp_path: Path) -> None:
         threads = [threading.Thread(target=store.write_now, args=unit) for unit in ((add, 1), (lose_transaction,))]
         for thread in threads:
             thread.start()
-        until(lambda: len(store._writer._waiting) == 2)
+        until(lambda: store._writer._waiting.qsize() == 2)
         gate.set()
         for thread in (blocker, *threads):
             thread.join(PATIENCE)
