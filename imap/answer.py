@@ -8,7 +8,7 @@ is left out and counted.
 import asyncio
 from array import array
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -67,6 +67,33 @@ class _Begun:
     lot: Lot
     block: Block | None
     reading: "asyncio.Task[Columns | None] | None"
+
+
+class _Ahead:
+    """The octets of the messages that come next, read while the lines before them are said."""
+
+    def __init__(self, read: Callable[["array[int]"], Coroutine[Any, Any, Bodies]]) -> None:
+        self._read = read
+        self._uids = array("I")
+        self._reading: asyncio.Task[Bodies] | None = None
+
+    def start(self, uids: "array[int]") -> None:
+        """Read these."""
+        self.stop()
+        self._uids, self._reading = uids, asyncio.create_task(self._read(uids))
+
+    async def get(self, uids: "array[int]") -> Bodies:
+        """What was read of these messages, or is read now."""
+        if self._reading is None or self._uids != uids:
+            return await self._read(uids)
+        reading, self._reading = self._reading, None
+        return await reading
+
+    def stop(self) -> None:
+        """Nobody waits for it any more."""
+        if self._reading is not None:
+            self._reading.cancel()
+        self._reading = None
 
 
 class Answer:
@@ -248,28 +275,46 @@ class Answer:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
         view, marks = self._selected.view, self._marks()
         most = self._lot(HEADER_ROWS if all(map(bodies.in_header, self._sections)) else BODY_ROWS)
-        for group in cut(slices, most):
-            lot = view.lot(group)
-            newly = await self._mark_seen(lot) if marks else frozenset()
-            if newly:
-                yield await telling.news(self._session, expunge=False)
-                lot = view.lot(group)
-            place, width = 0, most
-            while place < len(lot.uids):
-                part = lot.part(place, place + width)
-                block = None if newly else self._kept(part.uids)
-                if block is not None:
-                    place += len(block.uids)
-                    width = min(most, len(block.uids) * 2)
-                    yield self._lines(block, part.part(0, len(block.uids)))
-                    await asyncio.sleep(0)
-                    continue
-                found = await self._read_bodies(part.uids)
-                self.missing += found.done - len(found.uids)
-                place += found.done
-                width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
-                for octets in self._body_lines(part, found, newly):
+        groups = cut(slices, most)
+        group = next(groups, None)
+        ahead = _Ahead(self._read_bodies)
+        try:
+            while group is not None:
+                here, group = group, next(groups, None)
+                lot = view.lot(here)
+                newly = await self._mark_seen(lot) if marks else frozenset()
+                if newly:
+                    yield await telling.news(self._session, expunge=False)
+                    lot = view.lot(here)
+                behind = view.lot(group).uids if group is not None else array("I")
+                async for octets in self._sections_of(lot, newly, most, behind, ahead):
                     yield octets
+        finally:
+            ahead.stop()
+
+    async def _sections_of(
+        self, lot: Lot, newly: frozenset[int], most: int, behind: "array[int]", ahead: "_Ahead"
+    ) -> AsyncGenerator[bytes, None]:
+        """The lines of a lot; the messages `behind` it come next."""
+        place, width = 0, most
+        while place < len(lot.uids):
+            part = lot.part(place, place + width)
+            block = None if newly else self._kept(part.uids)
+            if block is not None:
+                place += len(block.uids)
+                width = min(most, len(block.uids) * 2)
+                yield self._lines(block, part.part(0, len(block.uids)))
+                await asyncio.sleep(0)
+                continue
+            found = await ahead.get(part.uids)
+            self.missing += found.done - len(found.uids)
+            place += found.done
+            width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
+            following = lot.uids[place : place + width] or behind
+            if len(following) > FEW and found.done > 1 and self._kept(following) is None:
+                ahead.start(following)
+            for octets in self._body_lines(part, found, newly):
+                yield octets
 
     def _marks(self) -> bool:
         """Whether these sections set \\Seen."""
@@ -289,7 +334,7 @@ class Answer:
             selected.view.answered(modseq)
         return frozenset(unseen)
 
-    async def _read_bodies(self, uids: Sequence[int]) -> Bodies:
+    async def _read_bodies(self, uids: "array[int]") -> Bodies:
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
         store = session.services.store
         wanted = (self._selected.owner, mailbox_id, uids, self._columns, self._sections, store.blobs)
