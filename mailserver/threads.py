@@ -44,22 +44,23 @@ def by_references(links: Links, dates: Sequence[int], subjects: Sequence[Hashabl
     for place, message in enumerate(_by_date(dates)):
         rank[message] = place
     roots, children = _prune(count, _link(links))
-    for siblings in children.values():
-        siblings.sort(key=rank.__getitem__)
-
-    def first(node: int) -> int:
-        return node if node < count else children[node][0]
-
-    def sort(roots: list[int]) -> None:
-        plain = max(roots, default=0) < count
-        roots.sort(key=rank.__getitem__ if plain else lambda node: rank[first(node)])
-
-    sort(roots)
-    roots = _gather(count, roots, children, [subjects[first(node)] for node in roots], replies)
-    for siblings in children.values():
-        siblings.sort(key=rank.__getitem__)
-    sort(roots)
+    _sort(count, roots, children, rank)
+    firsts = [root if root < count else children[root][0] for root in roots]
+    roots = _gather(count, roots, children, [subjects[first] for first in firsts], replies)
+    _sort(count, roots, children, rank)
     return Forest(count, roots, children)
+
+
+def _sort(count: int, roots: list[int], children: dict[int, list[int]], rank: list[int]) -> None:
+    """Siblings by their ranks, dummies by those of their first children; the ranks of dummies are added."""
+    for siblings in children.values():
+        if len(siblings) > 1:
+            siblings.sort(key=rank.__getitem__)
+    rank.extend([0] * (max(roots, default=0) + 1 - len(rank)))
+    for root in roots:
+        if root >= count:
+            rank[root] = rank[children[root][0]]
+    roots.sort(key=rank.__getitem__)
 
 
 def _by_date(dates: Sequence[int]) -> list[int]:
@@ -76,20 +77,22 @@ def _link(links: Links) -> list[int]:
             nodes.setdefault(ids[0], message)
     most = _most(links)
     tree = _Tree(count)
+    parents = tree.parents
     for message, ids in enumerate(links):
         previous = -1
-        for one in ids[max(1, len(ids) - most) :]:
-            node = nodes.get(one)
-            if node is None:
-                node = nodes[one] = tree.add()
-            if previous >= 0 and tree.parents[node] < 0:
-                tree.link(node, previous)
-            previous = node
-        if tree.parents[message] != previous:
+        if len(ids) > 1:
+            for one in ids[max(1, len(ids) - most) :]:
+                node = nodes.get(one)
+                if node is None:
+                    node = nodes[one] = tree.add()
+                if previous >= 0 and parents[node] < 0:
+                    tree.link(node, previous)
+                previous = node
+        if parents[message] != previous:
             tree.cut(message)
             if previous >= 0:
                 tree.link(message, previous)
-    return tree.parents
+    return parents
 
 
 def _most(links: Links) -> int:

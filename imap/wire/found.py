@@ -121,25 +121,28 @@ def thread(roots: Sequence[int], children: Mapping[int, Sequence[int]], numbers:
     """
     count = len(numbers)
     said: list[bytes] = []
-    waiting: list[int | bytes] = []
     for root in roots:
-        if root < count and root not in children:
+        if root not in children:
             said.append(b"(%d)" % numbers[root])
             continue
-        waiting += (b")", root, b"(")
+        waiting = [root]
         while waiting:
             node = waiting.pop()
-            if isinstance(node, bytes):
-                said.append(node)
+            if node == _CLOSE:
+                said.append(b")")
                 continue
+            said.append(b"(")
+            while node < count and len(below := children.get(node, ())) == 1:
+                said.append(b"%d " % numbers[node])
+                node = below[0]
             below = children.get(node, ())
             if node < count:
-                said.append(b"%d" % numbers[node])
-                if below:
-                    said.append(b" ")
-                if len(below) == 1:
-                    waiting.append(below[0])
-                    continue
-            for child in reversed(below):
-                waiting += (b")", child, b"(")
+                said.append(b"%d " % numbers[node] if below else b"%d)" % numbers[node])
+            if below:
+                waiting.append(_CLOSE)
+                waiting.extend(reversed(below))
     return b"* THREAD%s\r\n" % (b" " + b"".join(said) if said else b"")
+
+
+_CLOSE = -1
+"""Instead of a node: everything below one was said."""

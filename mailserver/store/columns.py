@@ -62,9 +62,9 @@ class _Column:
     values: list[Any]
 
 
-def _links(own: Sequence[str], in_reply_to: Sequence[str], references: Sequence[str]) -> "list[array[int]]":
+def _links(own: Sequence[str], in_reply_to: Sequence[str], references: Sequence[str]) -> list[Sequence[int]]:
     return [
-        _link(*ids) if ids[1] or ids[2] else array("q", (_number(ids[0]) if ids[0] else 0,))
+        _link(*ids) if ids[1] or ids[2] else (_number(ids[0]) if ids[0] else 0,)
         for ids in zip(own, in_reply_to, references, strict=True)
     ]
 

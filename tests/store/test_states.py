@@ -2,10 +2,14 @@
 
 import random
 
+import pytest
+
 from mailserver.store import messages, states
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.transactions import Store, Tx
 from tests.store.test_messages import box_of, fill
+
+_PLAIN = str.maketrans("[], ", "____")
 
 
 def check(tx: Tx, box: Mailbox) -> int:
@@ -16,8 +20,11 @@ def check(tx: Tx, box: Mailbox) -> int:
     return len(columns[0])
 
 
-def test_columns_are_the_rows(store: Store, edupont: int) -> None:
-    """Of nothing, one, many alike; with gaps at either end and between; with flags and mod-sequences that differ."""
+@pytest.mark.parametrize("few", [32, 3])
+def test_columns_are_the_rows(store: Store, edupont: int, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of nothing, one, many alike; with gaps at either end and between; with flags and mod-sequences that differ in
+    few messages, or in many."""
+    monkeypatch.setattr(states, "_FEW", few)
     chance = random.Random(7)
     assert store.read_now(check, box_of(store, edupont)) == 0
     fill(store, edupont, 1)
@@ -28,6 +35,9 @@ def test_columns_are_the_rows(store: Store, edupont: int) -> None:
     assert left == 30
     highest = "k30", "k31"  # bits beyond 32
     store.write_now(messages.store_flags, edupont, box.id, [30], "+", [f"k{number}" for number in range(32)])
+    for uids in ([30], [4, 5], [1], None, [7], [1, 30], None):  # few of them; all together
+        store.write_now(messages.store_flags, edupont, box.id, uids, "+", (f"x{uids}".translate(_PLAIN),))
+        assert store.read_now(check, box_of(store, edupont)) == 30
     for _ in range(12):
         uids = sorted(chance.sample(range(1, 31), 9))
         flags = [("\\Seen",), ("\\Seen", "\\Flagged"), ("\\Answered", *highest)][chance.randrange(3)]
