@@ -29,23 +29,25 @@ _PATTERNS = {role: re.compile(_START + (_LIST + b" ") * role.value + _FIRST) for
 
 def mailbox(envelope: bytes, role: Role) -> str:
     """addr-mailbox of the first address (RFC 5256 BASE.6.4.SORT); empty when there is none."""
-    return _first(envelope, role)[1]
+    return _text(_first(envelope, role)[1])
 
 
 def display(envelope: bytes, role: Role) -> str:
     """What people see of the first address: its name, else the address (RFC 5957 section 3)."""
     name, local, domain = _first(envelope, role)
-    if name:
-        return name
-    return f"{local}@{domain}" if local and domain else local
+    shown = _text(name)
+    if shown:
+        return shown
+    person, host = _text(local), _text(domain)
+    return f"{person}@{host}" if person and host else person
 
 
-def _first(envelope: bytes, role: Role) -> tuple[str, str, str]:
-    """Name, mailbox and host of the first address, decoded; empty for NIL."""
+def _first(envelope: bytes, role: Role) -> tuple[bytes, bytes, bytes]:
+    """Name, mailbox and host of the first address as they are written there."""
     found = _PATTERNS[role].match(envelope)
     if found is None or found[1] is None:
-        return "", "", ""
-    name, local, domain = (_text(octets) for octets in found.groups())
+        return b"NIL", b"NIL", b"NIL"
+    name, local, domain = found.groups()
     return name, local, domain
 
 
