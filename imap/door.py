@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from imap import protocol
+from imap import conversation
 from imap.peers import Peers
 from imap.protocol import Connection
 from imap.session import Services
@@ -115,7 +115,7 @@ class Door:
         """Take a new connection in; the text of its refusal, or nothing."""
         self._connections.add(connection)
         if self._ticking is None:
-            self._ticking = asyncio.get_running_loop().call_later(protocol.PROGRESS_SECONDS / 4, self._tick)
+            self._ticking = asyncio.get_running_loop().call_later(conversation.PROGRESS_SECONDS / 4, self._tick)
         refusal = self._peers.admit(connection.peer)
         return "The service is stopping" if self.stopping else refusal
 
@@ -125,7 +125,7 @@ class Door:
         for connection in self._connections:
             connection.reassure()
         if self._connections and not self.stopping:
-            self._ticking = asyncio.get_running_loop().call_later(protocol.PROGRESS_SECONDS / 4, self._tick)
+            self._ticking = asyncio.get_running_loop().call_later(conversation.PROGRESS_SECONDS / 4, self._tick)
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 
-from imap import protocol
+from imap import conversation
 from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.transactions import Store, Tx
 from tests.imap.test_protocol import patched
@@ -106,7 +106,7 @@ def test_a_command_that_waits_says_that_it_still_works(sqlite_store: Store) -> N
 
     async def scene() -> None:
         lock = os.open(str(sqlite_store.backend.lock_file), os.O_RDWR)
-        with patched(protocol, PROGRESS_SECONDS=0.02):
+        with patched(conversation, PROGRESS_SECONDS=0.02):
             async with World(sqlite_store) as world:
                 client = await crowded(world, 2)
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -130,7 +130,7 @@ def test_a_command_that_waits_says_that_it_still_works(sqlite_store: Store) -> N
 def test_a_tag_that_would_end_the_code_is_not_told(sqlite_store: Store) -> None:
     async def scene() -> None:
         lock = os.open(str(sqlite_store.backend.lock_file), os.O_RDWR)
-        with patched(protocol, PROGRESS_SECONDS=0.02):
+        with patched(conversation, PROGRESS_SECONDS=0.02):
             async with World(sqlite_store) as world:
                 client = await crowded(world, 2)
                 fcntl.flock(lock, fcntl.LOCK_EX)

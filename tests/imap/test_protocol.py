@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from imap import protocol
+from imap.conversation import FAULTS, FAULTS_BEFORE_LOGIN
 from imap.door import Tls
 from imap.inlet import PIPELINE_OCTETS
 from imap.peers import is_loopback, network
-from imap.protocol import FAULTS, FAULTS_BEFORE_LOGIN
 from mailserver import tls
 from mailserver.store import mailboxes, messages
 from mailserver.store.schema.mail import subscription
