@@ -1,7 +1,7 @@
 """Header fields as they are searched: `name: value` a line, the value folded (`text.fold`) and in UTF-8."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from mailserver.mime import addresses, headers
 from mailserver.mime.text import MAX_TEXT, fold
@@ -57,12 +57,11 @@ def decoded(text: str) -> bytes:
 
 def lines(header: bytes) -> bytes:
     """All fields of a header, each between line feeds."""
-    return b"\n" + b"".join([b"%b: %b\n" % (name, value(name, raw)) for name, raw in _named(header)])
-
-
-def _named(header: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names in small letters and raw values."""
-    return ((name.lower(), raw) for name, raw in _FIELD.findall(b"\n" + header[:MAX_TEXT]))
+    made = [b"\n"]
+    for name, raw in _FIELD.findall(b"\n" + header[:MAX_TEXT]):
+        name = name.lower()
+        made += (name, b": ", value(name, raw), b"\n")
+    return b"".join(made)
 
 
 def kept(fields: Mapping[bytes, bytes], subject: str) -> bytes | None:

@@ -18,12 +18,15 @@ _PREVIEW_PLAIN = 1600
 _PREVIEW_HTML = 16 * 1024
 
 # A blank between words must stand wherever a browser would break the line.
-_BLOCKS = re.compile(
-    "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|fieldset|fig(?:ure|caption)|footer|form"
-    "|h[1-6r]|header|html|img|input|label|legend|li|main|nav|[ou]l|option|p|pre|section|select|summary|t(?:able|body|d|h|r)"
-    "|textarea|tfoot|thead|title"
+_BLOCK_NAMES = (
+    "address article aside blockquote body br caption center dd details div dl dt fieldset figcaption figure footer"
+    " form h1 h2 h3 h4 h5 h6 header hr html img input label legend li main nav ol option p pre section select summary"
+    " table tbody td textarea tfoot th thead title tr ul"
 )
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
 _UNSEEN = frozenset(("script", "style", "title", "template", "noframes"))
+_BREAKS = _BLOCKS - _UNSEEN | {f"/{name}" for name in _BLOCKS}
+"""Tags without attributes that only break the line: most of them."""
 _TAG_NAME = re.compile(r"/?([A-Za-z][A-Za-z0-9]*)")
 
 
@@ -92,7 +95,10 @@ def html_to_text(source: str) -> str:
                 continue
             out.append(text)
             continue
-        _, closed, text = piece.partition(">")
+        tag, closed, text = piece.partition(">")
+        if tag in _BREAKS:
+            out += ("\n", text)
+            continue
         name = _TAG_NAME.match(piece)
         if name is None and not piece.startswith(("!", "?", "/")):
             out.append("<" + piece)  # `a < b`
@@ -102,7 +108,7 @@ def html_to_text(source: str) -> str:
             if tag in _UNSEEN and not piece.startswith("/"):
                 unseen = tag
                 continue
-            if _BLOCKS.fullmatch(tag):
+            if tag in _BLOCKS:
                 out.append("\n")
         out.append(text)
     return unescape("".join(out))

@@ -1,5 +1,7 @@
 """Rights on mailboxes of others, in every unit that asks for them (RFC 4314)."""
 
+import random
+
 import pytest
 from sqlalchemy import select
 
@@ -8,6 +10,7 @@ from mailserver.store import access, audit, blobs, lists, mailboxes, messages
 from mailserver.store.access import boxes, granting
 from mailserver.store.access.rights import parse, write
 from mailserver.store.audit import Action, Origin
+from mailserver.store.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.messages import NO_QUOTA, Quota
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.sharing import mailbox_right
@@ -109,6 +112,33 @@ def test_what_comes_in_has_only_permitted_flags_and_the_owners_quota(store: Stor
     assert [row[1] for row in store.read_now(messages.state, box.id)] == [1, 1]
     assert store.read_now(mailboxes.get, mmartin, "Archive").unseen == 0
     assert store.read_now(mailboxes.get, edupont, "INBOX").messages == 0
+
+
+def test_what_comes_at_once_is_numbered_in_its_order_and_stored_once(store: Store, edupont: int) -> None:
+    """A content that came before, one that stands there twice, and one large enough for a file."""
+    me, folder = viewer(edupont, "edupont"), store.data / "blobs"
+    fill(store, edupont, 1)
+    octets = [mail(0), mail(1), mail(2, 400_000), mail(1), mail(2, 400_000)]
+    octets[2] = octets[4] = octets[2] + random.Random(1).randbytes(300_000)
+    flags: list[tuple[str, ...]] = [(), ("\\Seen",), ("Neu", "\\Flagged"), (), ("Neu",)]
+    batch = [
+        (blobs.prepare(one, folder), each, 1000 + at) for at, (one, each) in enumerate(zip(octets, flags, strict=True))
+    ]
+    before = store.read_now(mailboxes.get, edupont, "INBOX")
+    appended, unused = store.write_now(access.append, me, "INBOX", batch, NO_QUOTA)
+    assert [one.uid for one in appended] == [2, 3, 4, 5, 6]
+    assert [one.modseq for one in appended] == list(range(before.modseq + 1, before.modseq + 6))
+    ids = [one.content_id for one in appended]
+    assert ids[1] == ids[3] != ids[0] != ids[2] == ids[4]
+    assert unused == [batch[4][0].file]
+    rows = store.read_now(
+        messages.fetch_uids, edupont, before.id, ("uid", "flags", "internal_date", "size"), range(2, 7)
+    )
+    assert [row[1] for row in rows] == [0, SEEN, FLAGGED | 1 << FIRST_KEYWORD_BIT, 0, 1 << FIRST_KEYWORD_BIT]
+    assert [row[2:4] for row in rows] == [(1000 + at, len(one)) for at, one in enumerate(octets)]
+    after = store.read_now(mailboxes.get, edupont, "INBOX")
+    assert (after.messages, after.unseen) == (before.messages + 5, before.unseen + 4)
+    assert after.octets == before.octets + sum(map(len, octets))
 
 
 def test_groups_and_negative_rights(store: Store, edupont: int, mmartin: int) -> None:
