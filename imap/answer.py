@@ -7,10 +7,9 @@ is left out and counted.
 
 import asyncio
 from array import array
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, Generic, TypeVar, cast
 
 from imap import bodies, bounds, international, telling
 from imap.bodies import Bodies
@@ -30,10 +29,10 @@ Slices = Iterable[tuple[int, int]]
 Columns = tuple[Sequence[int], list[Sequence[Any]]]
 """UIDs, and columns beside them."""
 
+T = TypeVar("T")
+
 ROWS = 400
 """Messages whose columns are read at once."""
-AHEAD = 1
-"""Lots that are read while one is said."""
 BODY_ROWS = 200
 """Messages whose octets are read at once, as long as they are small."""
 HEADER_ROWS = 1000
@@ -59,30 +58,20 @@ COLUMNS = {
 """Attributes that are columns of the store."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A lot whose lines come next: they are known, or read, or (few messages) to be read."""
+class _Ahead(Generic[T]):
+    """What is stored of the messages that come next, read while the lines before them are said."""
 
-    group: Slices
-    lot: Lot
-    block: Block | None
-    reading: "asyncio.Task[Columns | None] | None"
-
-
-class _Ahead:
-    """The octets of the messages that come next, read while the lines before them are said."""
-
-    def __init__(self, read: Callable[["array[int]"], Coroutine[Any, Any, Bodies]]) -> None:
+    def __init__(self, read: Callable[["array[int]"], Coroutine[Any, Any, T]]) -> None:
         self._read = read
         self._uids = array("I")
-        self._reading: asyncio.Task[Bodies] | None = None
+        self._reading: asyncio.Task[T] | None = None
 
     def start(self, uids: "array[int]") -> None:
         """Read these."""
         self.stop()
         self._uids, self._reading = uids, asyncio.create_task(self._read(uids))
 
-    async def get(self, uids: "array[int]") -> Bodies:
+    async def get(self, uids: "array[int]") -> T:
         """What was read of these messages, or is read now."""
         if self._reading is None or self._uids != uids:
             return await self._read(uids)
@@ -161,47 +150,42 @@ class Answer:
         return min(most, 1 + WHOLE // (1 + sum(len(section.label) for section in self._sections)))
 
     async def _from_columns(self, slices: Slices) -> AsyncGenerator[bytes, None]:
-        """The next lot is read while the one before is said."""
         view = self._selected.view
-        waiting: deque[_Begun] = deque()
+        groups = cut(slices, self._lot(ROWS))
+        group = next(groups, None)
+        ahead = _Ahead(self._read)
         try:
-            for group in cut(slices, self._lot(ROWS)):
-                waiting.append(self._begin(group, view.lot(group)))
-                if len(waiting) > AHEAD:
-                    async for octets in self._finish(waiting.popleft()):
+            while group is not None:
+                here, group = group, next(groups, None)
+                lot = view.lot(here)
+                block = self._kept(lot.uids)
+                found = await ahead.get(lot.uids) if block is None else None
+                self._read_on(ahead, view.lot(group).uids if group is not None else array("I"))
+                if found is not None:
+                    yield self._from_read(lot, *found)
+                elif block is not None:
+                    yield self._lines(block, lot)
+                    await asyncio.sleep(0)
+                else:  # it takes more than columns
+                    async for octets in self._with_sections(here):
                         yield octets
-            while waiting:
-                async for octets in self._finish(waiting.popleft()):
-                    yield octets
         finally:
-            for begun in waiting:
-                if begun.reading is not None:
-                    begun.reading.cancel()
+            ahead.stop()
 
-    def _begin(self, group: Slices, lot: Lot) -> "_Begun":
-        block = self._kept(lot.uids)
-        few = len(lot.uids) <= FEW
-        return _Begun(group, lot, block, None if block or few else asyncio.create_task(self._read(lot.uids)))
+    def _from_read(self, lot: Lot, uids: Sequence[int], columns: list[Sequence[Any]]) -> bytes:
+        """The lines of a lot whose columns were read of the messages that are there."""
+        if len(uids) != len(lot.uids):
+            self.missing += len(lot.uids) - len(uids)
+            lot = _keep(lot, set(uids))
+        sections = columns[len(self._columns) :]
+        block = blocks.make(self._attributes, lot.uids, self._lasting(lot, columns), self._sections, sections)
+        self._offer(lot.uids, block)
+        return self._lines(block, lot)
 
-    async def _finish(self, begun: "_Begun") -> AsyncGenerator[bytes, None]:
-        lot, block = begun.lot, begun.block
-        if block is None:
-            found = await (begun.reading or self._read(lot.uids))
-            if found is None:  # it takes more than columns
-                async for octets in self._with_sections(begun.group):
-                    yield octets
-                return
-            uids, columns = found
-            if len(uids) != len(lot.uids):
-                self.missing += len(lot.uids) - len(uids)
-                lot = _keep(lot, set(uids))
-            sections = columns[len(self._columns) :]
-            lasting = self._lasting(lot, columns)
-            block = blocks.make(self._attributes, lot.uids, lasting, self._sections, sections)
-            self._offer(begun.lot.uids, block)
-        else:
-            await asyncio.sleep(0)
-        yield self._lines(block, lot)
+    def _read_on(self, ahead: "_Ahead[Any]", uids: "array[int]") -> None:
+        """Read what comes next, if that is worth a thread."""
+        if len(uids) > FEW and self._kept(uids) is None:
+            ahead.start(uids)
 
     def _question(self, uids: "array[int]") -> tuple[object, ...]:
         """What is asked about these messages, as `Renderings` know it."""
@@ -223,7 +207,7 @@ class Answer:
         names = self._selected.view.snapshot.names
         return blocks.lines(block, lot.numbers, lot.flags, lot.modseqs, names, uid_only=self._uid_only)
 
-    async def _read(self, uids: Sequence[int]) -> Columns | None:
+    async def _read(self, uids: "array[int]") -> Columns | None:
         """UIDs, columns, and the section if there is one; None when that takes more than columns."""
         store, wanted = self._session.services.store, (self._selected.owner, self._selected.shared.mailbox_id)
         try:
@@ -293,7 +277,7 @@ class Answer:
             ahead.stop()
 
     async def _sections_of(
-        self, lot: Lot, newly: frozenset[int], most: int, behind: "array[int]", ahead: "_Ahead"
+        self, lot: Lot, newly: frozenset[int], most: int, behind: "array[int]", ahead: "_Ahead[Bodies]"
     ) -> AsyncGenerator[bytes, None]:
         """The lines of a lot; the messages `behind` it come next."""
         place, width = 0, most
@@ -310,9 +294,8 @@ class Answer:
             self.missing += found.done - len(found.uids)
             place += found.done
             width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
-            following = lot.uids[place : place + width] or behind
-            if len(following) > FEW and found.done > 1 and self._kept(following) is None:
-                ahead.start(following)
+            if found.done > 1:  # the next message may be as large as this one
+                self._read_on(ahead, lot.uids[place : place + width] or behind)
             for octets in self._body_lines(part, found, newly):
                 yield octets
 
