@@ -23,6 +23,7 @@ from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
 from mailserver.errors import Reason, Refused
 from mailserver.store import access, messages
+from mailserver.store.messages import LIGHT
 from mailserver.store.statements import Row
 
 Slices = Iterable[tuple[int, int]]
@@ -149,9 +150,9 @@ class Answer:
         """How many messages to deal with at once: the names of the sections stand in the answer for each."""
         return min(most, 1 + WHOLE // (1 + sum(len(section.label) for section in self._sections)))
 
-    async def _from_columns(self, slices: Slices) -> AsyncGenerator[bytes, None]:
+    async def _from_columns(self, slices: Slices, most: int = ROWS) -> AsyncGenerator[bytes, None]:
         view = self._selected.view
-        groups = cut(slices, self._lot(ROWS))
+        groups = cut(slices, self._lot(most))
         group = next(groups, None)
         ahead = _Ahead(self._read)
         try:
@@ -160,14 +161,15 @@ class Answer:
                 lot = view.lot(here)
                 block = self._kept(lot.uids)
                 found = await ahead.get(lot.uids) if block is None else None
-                self._read_on(ahead, view.lot(group).uids if group is not None else array("I"))
+                await self._read_on(ahead, view.lot(group).uids if group is not None else array("I"))
                 if found is not None:
                     yield self._from_read(lot, *found)
                 elif block is not None:
                     yield self._lines(block, lot)
-                    await asyncio.sleep(0)
-                else:  # it takes more than columns
-                    async for octets in self._with_sections(here):
+                else:  # it takes more than columns, or there is too much in them
+                    async for octets in (
+                        self._with_sections(here) if self._sections else self._from_columns(here, LIGHT)
+                    ):
                         yield octets
         finally:
             ahead.stop()
@@ -182,10 +184,11 @@ class Answer:
         self._offer(lot.uids, block)
         return self._lines(block, lot)
 
-    def _read_on(self, ahead: "_Ahead[Any]", uids: "array[int]") -> None:
+    async def _read_on(self, ahead: "_Ahead[Any]", uids: "array[int]") -> None:
         """Read what comes next, if that is worth a thread."""
         if len(uids) > FEW and self._kept(uids) is None:
             ahead.start(uids)
+        await asyncio.sleep(0)  # the reading begins, and others have their turn
 
     def _question(self, uids: "array[int]") -> tuple[object, ...]:
         """What is asked about these messages, as `Renderings` know it."""
@@ -208,7 +211,7 @@ class Answer:
         return blocks.lines(block, lot.numbers, lot.flags, lot.modseqs, names, uid_only=self._uid_only)
 
     async def _read(self, uids: "array[int]") -> Columns | None:
-        """UIDs, columns, and the section if there is one; None when that takes more than columns."""
+        """UIDs, columns, and the section if there is one; None when that takes more than columns, or is too much."""
         store, wanted = self._session.services.store, (self._selected.owner, self._selected.shared.mailbox_id)
         try:
             if self._sections:
@@ -295,7 +298,7 @@ class Answer:
             place += found.done
             width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
             if found.done > 1:  # the next message may be as large as this one
-                self._read_on(ahead, lot.uids[place : place + width] or behind)
+                await self._read_on(ahead, lot.uids[place : place + width] or behind)
             for octets in self._body_lines(part, found, newly):
                 yield octets
 

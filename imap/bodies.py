@@ -95,12 +95,13 @@ def read_fields(
 ) -> tuple[Sequence[int], list[Sequence[Any]]] | None:
     """UIDs, columns `names` and a section that `fields.is_listed` of messages with these ascending UIDs, side by side.
 
-    UIDs that are gone have no entry. None when `read` is to be asked: the fields of one are not kept apart. Raises
-    Refused(NO_SUCH_MAILBOX).
+    UIDs that are gone have no entry. None when it is too much, or the fields of one are not kept apart: then `read` is
+    to be asked. Raises Refused(NO_SUCH_MAILBOX).
     """
-    found, columns = messages.fetch_columns_of(tx, account_id, mailbox_id, (*names, "listed"), uids)
-    if None in columns[-1]:
+    read = messages.fetch_columns_of(tx, account_id, mailbox_id, (*names, "listed"), uids, complete=True)
+    if read is None or None in read[1][-1]:
         return None
+    found, columns = read
     columns[-1] = fields.many_chooser(section)(columns[-1])
     return found, columns
 

@@ -204,3 +204,25 @@ def test_sections_of_the_header_do_not_read_the_body(sqlite_store: Store) -> Non
     source = bodies._Source(frames, ("header", "octets", "file"), sqlite_store.data)
     assert bodies._cutter(Section(text=SectionText.HEADER))(source) == b"Subject: x\r\n\r\n"
     assert bodies._needed((Section(text=SectionText.HEADER),)) == ("header",)
+
+
+def test_envelopes_of_any_length_are_told(store: Store) -> None:
+    """Also when they are too much to be read at once."""
+    to = b", ".join(b"p%d@x.fr" % number for number in range(4000))
+    letters = [b"Subject: n%d\r\nTo: %b\r\nCc: %b\r\n\r\nBody\r\n" % (number, to, to) for number in range(50)]
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            batch = b"".join(b" {%d+}\r\n%b" % (len(letter), letter) for letter in letters)
+            client.send(b"a APPEND INBOX" + batch + b"\r\n")
+            assert b"a OK" in await client.until(b"APPEND completed\r\n")
+            said = [line for line in await client.ok("FETCH 1:* (RFC822.SIZE ENVELOPE)") if " FETCH " in line]
+            assert len(said) == len(letters)
+            for number, line in enumerate(said, 1):
+                (alone,) = await client.ok(f"FETCH {number} (RFC822.SIZE ENVELOPE)")
+                same = line == alone and f'"n{number - 1}"' in line
+                assert same, number
+
+    play(scene)

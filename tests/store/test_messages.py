@@ -9,6 +9,7 @@ import pytest
 from mailserver.errors import Reason, Refused
 from mailserver.store import blobs, collect, mailboxes, messages
 from mailserver.store.flags import DELETED, FLAGGED, MAX_KEYWORDS, SEEN
+from mailserver.store.messages.joining import HEAVY
 from mailserver.store.transactions import Store, Tx
 
 
@@ -115,7 +116,9 @@ def test_columns_say_what_rows_say(store: Store, edupont: int, mmartin: int, fol
     def agree(uids: list[int]) -> None:
         for names in asked:
             rows = store.read_now(messages.fetch_uids, edupont, box.id, ("uid", *names), uids)
-            found, columns = store.read_now(messages.fetch_columns_of, edupont, box.id, names, uids)
+            read = store.read_now(messages.fetch_columns_of, edupont, box.id, names, uids)
+            assert read is not None
+            found, columns = read
             assert [(uid, *values) for uid, *values in zip(found, *columns, strict=True)] == rows
 
     chosen = [list(range(1, 82)), list(range(1, 82, 2)), [1, 80, 5000], list(range(200, 300)), [], [61]]
@@ -128,6 +131,22 @@ def test_columns_say_what_rows_say(store: Store, edupont: int, mmartin: int, fol
         with pytest.raises(Refused) as refused:
             store.read_now(messages.fetch_columns_of, who, where, ("size",), range(1, 80))
         assert refused.value.reason is Reason.NO_SUCH_MAILBOX
+
+
+def test_columns_that_are_too_much_at_once_are_asked_for_in_few(store: Store, edupont: int, folder: Path) -> None:
+    """An envelope may take half a megabyte: nobody makes a worker hold hundreds of them."""
+    to = b"To: " + b", ".join(b"p%d@x.fr" % number for number in range(4000)) + b"\r\n"
+    box = box_of(store, edupont)
+    for number in range(80):
+        octets = b"Message-ID: <%d@x.fr>\r\n" % number + to + to.replace(b"To", b"Cc") + b"\r\nBody\r\n"
+        store.write_now(messages.append, edupont, box.id, blobs.prepare(octets, folder))
+    uids, names = range(1, 81), ("size", "envelope", "bodystructure")
+    sizes = [len(row[1]) for row in store.read_now(messages.fetch, edupont, box.id, ("uid", "envelope"))]
+    assert sum(sizes) > HEAVY > sum(sizes[: messages.LIGHT])
+    assert store.read_now(messages.fetch_columns_of, edupont, box.id, names, uids) is None
+    few = store.read_now(messages.fetch_columns_of, edupont, box.id, names, uids[: messages.LIGHT])
+    assert few is not None
+    assert list(few[0]) == list(uids[: messages.LIGHT])
 
 
 def test_flags_modes_and_unchanged_since(store: Store, edupont: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import Any
 
-from sqlalchemy import Column, Integer, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Integer, LargeBinary, bindparam, case, func, literal, select
 
 from mailserver.store import mailboxes
 from mailserver.store.joined import in_order, numbers, numbers_of, split, texts_of
@@ -18,6 +18,14 @@ Values = list[Sequence[Any]]
 
 FEW = 32
 """Messages that are read sooner row by row."""
+LIGHT = 16
+"""Messages that may be read at once, however much of them is asked."""
+HEAVY = 8 * 1024 * 1024
+"""Octets of columns that are too much to be read at once."""
+LONG = 32 * 1024
+"""Octets of a value that is not joined."""
+PART = 64
+"""Messages that are read row by row before it is looked how much they are."""
 _BINARY = frozenset({"hash", "header", "octets"})
 """Columns whose octets may be any."""
 
@@ -42,15 +50,21 @@ def fetch_columns(
 
 
 def fetch_columns_of(
-    tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str], uids: Sequence[int]
-) -> "tuple[Sequence[int], Values]":
-    """The same of messages with these ascending UIDs, dense or sparse."""
+    tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str], uids: Sequence[int], *, complete: bool = False
+) -> "tuple[Sequence[int], Values] | None":
+    """The same of messages with these ascending UIDs, dense or sparse.
+
+    None when that is too much to be read at once, which it never is of LIGHT messages: what is rendered of one takes a
+    kilobyte as a rule and a megabyte at worst. `complete`: None, too, when a value is none.
+    """
     few = len(uids) < FEW or len(uids) * 2 < uids[-1] - uids[0]
-    if few or not _BINARY.isdisjoint(columns):
-        rows = fetch_uids(tx, account_id, mailbox_id, ("uid", *columns), uids)
-        found, *read = zip(*rows, strict=True) if rows else ((),) * (1 + len(columns))
-        return found, list(read)
-    there, values = fetch_columns(tx, account_id, mailbox_id, columns, uids[0], uids[-1])
+    if tx.dialect != "sqlite" or few or not _BINARY.isdisjoint(columns):
+        return _from_rows(tx, account_id, mailbox_id, columns, uids)
+    mailboxes.check(tx, account_id, mailbox_id)
+    found = _joined(tx, mailbox_id, tuple(columns), uids[0], uids[-1])
+    if found is None:
+        return None if complete else _from_rows(tx, account_id, mailbox_id, columns, uids)
+    there, values = found
     if len(there) == len(uids) or len(there) == 0:
         return there, values
     wanted = set(uids)
@@ -58,10 +72,25 @@ def fetch_columns_of(
     return array("I", compress(there, chosen)), [list(compress(column, chosen)) for column in values]
 
 
+def _from_rows(
+    tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str], uids: Sequence[int]
+) -> "tuple[Sequence[int], Values] | None":
+    rows: list[Row] = []
+    room = HEAVY
+    for start in range(0, len(uids), PART):
+        read = fetch_uids(tx, account_id, mailbox_id, ("uid", *columns), uids[start : start + PART])
+        room -= sum(len(value) for row in read for value in row if isinstance(value, bytes))
+        if room < 0 and len(uids) > LIGHT:
+            return None
+        rows += read
+    found, *values = zip(*rows, strict=True) if rows else ((),) * (1 + len(columns))
+    return found, list(values)
+
+
 def _joined(
     tx: Tx, mailbox_id: int, columns: tuple[str, ...], low: int, high: int
 ) -> "tuple[array[int], Values] | None":
-    """The same of texts that SQLite joins; None if a value has what stands between values, or is none."""
+    """The same of texts that SQLite joins; None if a value is none, or LONG, or has what stands between values."""
     bounds = {"box": mailbox_id, "low": low, "high": high}
     row = tx.one(_statement(columns), **bounds)
     assert row is not None
@@ -89,7 +118,7 @@ def _statement(columns: tuple[str, ...]) -> Statement:
     known = _statements.get(columns)
     if known is None:
         rows = (
-            select(*[COLUMNS[name].label(f"column{place}") for place, name in enumerate(columns)])
+            select(*[_short(COLUMNS[name]).label(f"column{place}") for place, name in enumerate(columns)])
             .select_from(source(columns))
             .where(
                 message.c.mailbox_id == bindparam("box"),
@@ -99,12 +128,15 @@ def _statement(columns: tuple[str, ...]) -> Statement:
         )
         found = in_order(rows).subquery()
         joined = [numbers_of(one) if isinstance(one.type, Integer) else texts_of(one) for one in found.c]
-        nullable = [found.c[f"column{place}"] for place, name in enumerate(columns) if _may_lack(COLUMNS[name])]
-        lacking = sum((func.count() - func.count(one) for one in nullable), literal(0))
+        lacking = sum((func.count() - func.count(one) for one in found.c if _is_octets(one)), literal(0))
         known = _statements[columns] = Statement(select(func.count(), lacking, *joined).select_from(found))
     return known
 
 
-def _may_lack(column: Any) -> bool:
-    """Whether a column has NULL in places."""
-    return isinstance(column, Column) and bool(column.nullable)
+def _is_octets(column: ColumnElement[Any]) -> bool:
+    return isinstance(column.type, LargeBinary)
+
+
+def _short(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column, its LONG octets left out; whether octets are LONG is known without reading them."""
+    return case((func.length(column) <= LONG, column)) if _is_octets(column) else column
