@@ -7,9 +7,9 @@ is left out and counted.
 
 import asyncio
 from array import array
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 
 from imap import bodies, bounds, international, telling
 from imap.bodies import Bodies
@@ -29,8 +29,6 @@ from mailserver.store.statements import Row
 Slices = Iterable[tuple[int, int]]
 Columns = tuple[Sequence[int], list[Sequence[Any]]]
 """UIDs, and columns beside them."""
-
-T = TypeVar("T")
 
 ROWS = 400
 """Messages whose columns are read at once."""
@@ -57,33 +55,6 @@ COLUMNS = {
     Attribute.THREADID: "thread",
 }
 """Attributes that are columns of the store."""
-
-
-class _Ahead(Generic[T]):
-    """What is stored of the messages that come next, read while the lines before them are said."""
-
-    def __init__(self, read: Callable[["array[int]"], Coroutine[Any, Any, T]]) -> None:
-        self._read = read
-        self._uids = array("I")
-        self._reading: asyncio.Task[T] | None = None
-
-    def start(self, uids: "array[int]") -> None:
-        """Read these."""
-        self.stop()
-        self._uids, self._reading = uids, asyncio.create_task(self._read(uids))
-
-    async def get(self, uids: "array[int]") -> T:
-        """What was read of these messages, or is read now."""
-        if self._reading is None or self._uids != uids:
-            return await self._read(uids)
-        reading, self._reading = self._reading, None
-        return await reading
-
-    def stop(self) -> None:
-        """Nobody waits for it any more."""
-        if self._reading is not None:
-            self._reading.cancel()
-        self._reading = None
 
 
 class Answer:
@@ -152,27 +123,21 @@ class Answer:
 
     async def _from_columns(self, slices: Slices, most: int = ROWS) -> AsyncGenerator[bytes, None]:
         view = self._selected.view
-        groups = cut(slices, self._lot(most))
-        group = next(groups, None)
-        ahead = _Ahead(self._read)
-        try:
-            while group is not None:
-                here, group = group, next(groups, None)
-                lot = view.lot(here)
-                block = self._kept(lot.uids)
-                found = await ahead.get(lot.uids) if block is None else None
-                await self._read_on(ahead, view.lot(group).uids if group is not None else array("I"))
-                if found is not None:
-                    yield self._from_read(lot, *found)
-                elif block is not None:
-                    yield self._lines(block, lot)
-                else:  # it takes more than columns, or there is too much in them
-                    async for octets in (
-                        self._with_sections(here) if self._sections else self._from_columns(here, LIGHT)
-                    ):
-                        yield octets
-        finally:
-            ahead.stop()
+        for group in cut(slices, self._lot(most)):
+            lot = view.lot(group)
+            block = self._kept(lot.uids)
+            if block is not None:
+                yield self._lines(block, lot)
+                await asyncio.sleep(0)
+                continue
+            found = await self._read(lot.uids)
+            if found is not None:
+                yield self._from_read(lot, *found)
+                continue
+            # It takes more than columns, or there is too much in them.
+            again = self._with_sections(group) if self._sections else self._from_columns(group, LIGHT)
+            async for octets in again:
+                yield octets
 
     def _from_read(self, lot: Lot, uids: Sequence[int], columns: list[Sequence[Any]]) -> bytes:
         """The lines of a lot whose columns were read of the messages that are there."""
@@ -183,12 +148,6 @@ class Answer:
         block = blocks.make(self._attributes, lot.uids, self._lasting(lot, columns), self._sections, sections)
         self._offer(lot.uids, block)
         return self._lines(block, lot)
-
-    async def _read_on(self, ahead: "_Ahead[Any]", uids: "array[int]") -> None:
-        """Read what comes next, if that is worth a thread."""
-        if len(uids) > FEW and self._kept(uids) is None:
-            ahead.start(uids)
-        await asyncio.sleep(0)  # the reading begins, and others have their turn
 
     def _question(self, uids: "array[int]") -> tuple[object, ...]:
         """What is asked about these messages, as `Renderings` know it."""
@@ -262,45 +221,28 @@ class Answer:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
         view, marks = self._selected.view, self._marks()
         most = self._lot(HEADER_ROWS if all(map(bodies.in_header, self._sections)) else BODY_ROWS)
-        groups = cut(slices, most)
-        group = next(groups, None)
-        ahead = _Ahead(self._read_bodies)
-        try:
-            while group is not None:
-                here, group = group, next(groups, None)
-                lot = view.lot(here)
-                newly = await self._mark_seen(lot) if marks else frozenset()
-                if newly:
-                    yield await telling.news(self._session, expunge=False)
-                    lot = view.lot(here)
-                behind = view.lot(group).uids if group is not None else array("I")
-                async for octets in self._sections_of(lot, newly, most, behind, ahead):
+        for group in cut(slices, most):
+            lot = view.lot(group)
+            newly = await self._mark_seen(lot) if marks else frozenset()
+            if newly:
+                yield await telling.news(self._session, expunge=False)
+                lot = view.lot(group)
+            place, width = 0, most
+            while place < len(lot.uids):
+                part = lot.part(place, place + width)
+                block = None if newly else self._kept(part.uids)
+                if block is not None:
+                    place += len(block.uids)
+                    width = min(most, len(block.uids) * 2)
+                    yield self._lines(block, part.part(0, len(block.uids)))
+                    await asyncio.sleep(0)
+                    continue
+                found = await self._read_bodies(part.uids)
+                self.missing += found.done - len(found.uids)
+                place += found.done
+                width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
+                for octets in self._body_lines(part, found, newly):
                     yield octets
-        finally:
-            ahead.stop()
-
-    async def _sections_of(
-        self, lot: Lot, newly: frozenset[int], most: int, behind: "array[int]", ahead: "_Ahead[Bodies]"
-    ) -> AsyncGenerator[bytes, None]:
-        """The lines of a lot; the messages `behind` it come next."""
-        place, width = 0, most
-        while place < len(lot.uids):
-            part = lot.part(place, place + width)
-            block = None if newly else self._kept(part.uids)
-            if block is not None:
-                place += len(block.uids)
-                width = min(most, len(block.uids) * 2)
-                yield self._lines(block, part.part(0, len(block.uids)))
-                await asyncio.sleep(0)
-                continue
-            found = await ahead.get(part.uids)
-            self.missing += found.done - len(found.uids)
-            place += found.done
-            width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
-            if found.done > 1:  # the next message may be as large as this one
-                await self._read_on(ahead, lot.uids[place : place + width] or behind)
-            for octets in self._body_lines(part, found, newly):
-                yield octets
 
     def _marks(self) -> bool:
         """Whether these sections set \\Seen."""
