@@ -34,8 +34,8 @@ Slices = Sequence[tuple[int, int]]
 
 MANY = 500
 """Messages from which the answer is made while the database works: it takes a millisecond or more."""
-FORESEEN = 50_000
-"""Messages whose lines may wait for the commit: two megabytes."""
+FORESEEN = 2 * 1024 * 1024
+"""Octets of lines that may wait for the commit: of fifty thousand messages, or of fewer with long keywords."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +162,13 @@ async def _foresee(
     """The mailbox when the change is the next thing that happens to it."""
     snapshot = reflag(view.snapshot, slices, after, view.snapshot.modseq + 1)
     lines: list[bytes] = []
-    if not command.silent and bounds.count(slices) <= FORESEEN:
+    if not command.silent:
         attributes, kept = _attributes(session, command), session.services.shelf.renderings
+        room = FORESEEN
         for block in flag_lines(view, slices, attributes, kept, uid_only=session.uid_only, snapshot=snapshot):
+            room -= len(block)
+            if room < 0:  # they are made anew, one lot after the other, while the peer reads
+                return _Foreseen(snapshot, ())
             lines.append(block)
             await asyncio.sleep(0)
     return _Foreseen(snapshot, lines)

@@ -5,11 +5,12 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imap import matching
-from imap.commands import folders
+from imap.commands import folders, storing
 from imap.wire.flags import FlagNames
 from imap.wire.framing import BEFORE_LOGIN
 from imap.wire.searching import MailboxFilter, Scope
@@ -55,10 +56,10 @@ def test_towers_of_keys_leave_turns_to_others(sqlite_store: Store, search: bytes
         async with World(sqlite_store) as world:
             await world.people()
             prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
-            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 3000)
+            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 6000)
             client, other = await world.session(mailbox="INBOX"), await world.session("mmartin")
             client.send(b"a SEARCH " + search + b"\r\n")
-            assert await turns(other, client, b"\r\na ") > 5
+            assert await turns(other, client, b"\r\na ") > 10
             assert b"\r\na OK" in client.pending
 
     play(scene)
@@ -172,6 +173,35 @@ def test_long_names_of_fields_are_not_said_of_a_thousand_messages_at_once(
             assert await client.ok(f"FETCH 1:* ({sections})")
             assert sum(sizes) > 300 * len(sections)
             assert max(sizes) < 1024 * 1024
+
+    play(scene)
+
+
+def test_what_a_store_says_does_not_wait_for_its_commit_in_memory(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flags may be kilobytes a message: a worker would hold hundreds of megabytes of them beforehand."""
+    held: list[int] = []
+    foresee = storing._foresee
+
+    async def noted(*asked: Any) -> Any:
+        foreseen = await foresee(*asked)
+        held.append(sum(map(len, foreseen.lines)))
+        return foreseen
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
+            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 3000)
+            client = await world.session(mailbox="INBOX")
+            keywords = " ".join(f"{number:0100}" for number in range(40))
+            await client.ok(f"STORE 1:* +FLAGS.SILENT ({keywords})")
+            monkeypatch.setattr(storing, "_foresee", noted)
+            said = await client.ok("STORE 1:* +FLAGS (\\Seen)")
+            assert sum(map(len, said)) > 4 * storing.FORESEEN
+            assert len([line for line in said if " FETCH " in line and "\\Seen" in line]) == 3000
+            assert held == [0]
 
     play(scene)
 
