@@ -93,8 +93,35 @@ class Lenient(SMTP):
 
 
 class _Controller(Controller):
+    """aiosmtpd stops its loop before the connections under way are closed, which leaks them; this one ends them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._met: list[SMTP] = []
+
     def factory(self) -> SMTP:
-        return Lenient(self.handler, **self.SMTP_kwargs)
+        self._met.append(Lenient(self.handler, **self.SMTP_kwargs))
+        return self._met[-1]
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._end_connections(), self.loop).result(10)
+        super().stop(no_assert)
+
+    async def _end_connections(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
+        for sock in self.server.sockets:
+            self.loop.remove_reader(sock.fileno())
+        await _turns()  # what was accepted becomes a connection, which it cannot once the server is closed
+        for one in self._met:
+            if one.transport is not None:
+                one.transport.close()
+        await _turns()  # TLS ends, then TCP below it
+
+
+async def _turns() -> None:
+    """Let the loop do what is due, and what comes of that."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 class Elsewhere:
