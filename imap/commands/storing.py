@@ -23,6 +23,7 @@ from imap.wire.commands import StoreAction
 from imap.wire.fetch import Attribute
 from imap.wire.flags import RECENT
 from imap.wire.responses import Reply, no, ok
+from mailserver.criteria import STAR
 from mailserver.store import access, packed
 from mailserver.store import flags as bits
 
@@ -32,6 +33,8 @@ MODES = {StoreAction.REPLACE: "=", StoreAction.ADD: "+", StoreAction.REMOVE: "-"
 
 Slices = Sequence[tuple[int, int]]
 
+EVERY = ((1, STAR),)
+"""`1:*`."""
 MANY = 500
 """Messages from which the answer is made while the database works: it takes a millisecond or more."""
 FORESEEN = 2 * 1024 * 1024
@@ -63,7 +66,7 @@ async def store(session: Session, command: commands.Store) -> Outputs:
     view, before = selected.view, selected.view.snapshot
     if command.unchanged_since is not None:
         yield session.enable_condstore()
-    slices, limit = bounds.last(view, view.select(command.numbers, command.by_uid), session.most)
+    slices, limit = bounds.last(view, _wanted(view, command), session.most)
     uids = view.uids_of(slices)
     change = _Change(0)
     if uids:
@@ -79,6 +82,17 @@ async def store(session: Session, command: commands.Store) -> Outputs:
             await asyncio.sleep(0)
     for output in bounds.ending(_stored(view, slices, command, change.modified), limit):
         yield output
+
+
+def _wanted(view: View, command: commands.Store) -> Slices:
+    """The messages that the client means.
+
+    Tolerated beyond RFC 3501 section 9, where `*` is nothing a client may say of an empty mailbox: `1:*` there is no
+    message. Thunderbird does not count its own expunges, and "Empty Trash" said twice would show people BAD.
+    """
+    if not view and command.numbers.ranges == EVERY:
+        return []
+    return view.select(command.numbers, command.by_uid)
 
 
 def _lines(
