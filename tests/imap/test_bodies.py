@@ -2,6 +2,7 @@
 
 import string
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
@@ -14,6 +15,7 @@ from imap.wire.responses import Reply
 from imap.wire.sets import SequenceSet
 from mailserver.mime import headers, listedfields, parsing
 from mailserver.store import blobs, mailboxes, messages
+from mailserver.store.messages import HEAVY, LIGHT
 from mailserver.store.schema.mail import content
 from mailserver.store.transactions import Store, Tx
 from tests.imap.world import World, play
@@ -206,23 +208,52 @@ def test_sections_of_the_header_do_not_read_the_body(sqlite_store: Store) -> Non
     assert bodies._needed((Section(text=SectionText.HEADER),)) == ("header",)
 
 
-def test_envelopes_of_any_length_are_told(store: Store) -> None:
-    """Also when they are too much to be read at once."""
+def crowded(letters: int) -> bytes:
+    """An APPEND of so many letters to thousands of people each."""
     to = b", ".join(b"p%d@x.fr" % number for number in range(4000))
-    letters = [b"Subject: n%d\r\nTo: %b\r\nCc: %b\r\n\r\nBody\r\n" % (number, to, to) for number in range(50)]
+    texts = [b"Subject: n%d\r\nTo: %b\r\nCc: %b\r\n\r\nBody\r\n" % (number, to, to) for number in range(letters)]
+    return b"a APPEND INBOX" + b"".join(b" {%d+}\r\n%b" % (len(text), text) for text in texts) + b"\r\n"
+
+
+@pytest.mark.parametrize("items", ["(RFC822.SIZE ENVELOPE)", "(ENVELOPE BINARY.PEEK[])"])
+def test_envelopes_of_any_length_are_told(store: Store, items: str) -> None:
+    """Also when they are too much to be read at once."""
 
     async def scene() -> None:
         async with World(store) as world:
             await world.people()
             client = await world.session(mailbox="INBOX")
-            batch = b"".join(b" {%d+}\r\n%b" % (len(letter), letter) for letter in letters)
-            client.send(b"a APPEND INBOX" + batch + b"\r\n")
+            client.send(crowded(50))
             assert b"a OK" in await client.until(b"APPEND completed\r\n")
-            said = [line for line in await client.ok("FETCH 1:* (RFC822.SIZE ENVELOPE)") if " FETCH " in line]
-            assert len(said) == len(letters)
+            said = [line for line in await client.ok(f"FETCH 1:* {items}") if " FETCH " in line]
+            assert len(said) == 50
             for number, line in enumerate(said, 1):
-                (alone,) = await client.ok(f"FETCH {number} (RFC822.SIZE ENVELOPE)")
+                alone = (await client.ok(f"FETCH {number} {items}"))[0]
                 same = line == alone and f'"n{number - 1}"' in line
                 assert same, number
+
+    play(scene)
+
+
+def test_envelopes_beside_sections_are_read_a_few_at_a_time(sqlite_store: Store) -> None:
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            client = await world.session(mailbox="INBOX")
+            client.send(crowded(80))
+            assert b"a OK" in await client.until(b"APPEND completed\r\n")
+            account = world.accounts["edupont"]
+            box = sqlite_store.read_now(mailboxes.get, account, "INBOX")
+            sections, uids = (Section(text=SectionText.TEXT, peek=True),), range(1, 81)
+            found = sqlite_store.read_now(
+                bodies.read, account, box.id, uids, ("envelope",), sections, sqlite_store.blobs
+            )
+            held = sum(len(columns[0]) for columns in found.columns)
+            assert 0 < found.done < len(uids)
+            assert held < HEAVY * (1 + LIGHT / found.done)
+            rest = sqlite_store.read_now(
+                bodies.read, account, box.id, uids[found.done :], (), sections, sqlite_store.blobs
+            )
+            assert rest.done == len(uids) - found.done, "where nothing is rendered the octets alone count"
 
     play(scene)

@@ -9,7 +9,7 @@ import pytest
 from mailserver.errors import Reason, Refused
 from mailserver.store import blobs, collect, mailboxes, messages
 from mailserver.store.flags import DELETED, FLAGGED, MAX_KEYWORDS, SEEN
-from mailserver.store.messages.joining import HEAVY
+from mailserver.store.messages import HEAVY
 from mailserver.store.transactions import Store, Tx
 
 

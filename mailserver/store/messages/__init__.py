@@ -10,7 +10,7 @@ On PostgreSQL rows are locked in this order, so that units that meet do not dead
 
 from mailserver.store.messages.copying import Copied, copy, move, rename
 from mailserver.store.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
-from mailserver.store.messages.joining import LIGHT, fetch_columns, fetch_columns_of
+from mailserver.store.messages.joining import HEAVY, LIGHT, fetch_columns, fetch_columns_of
 from mailserver.store.messages.placing import (
     Appended,
     Placing,
@@ -44,6 +44,7 @@ from mailserver.store.messages.removing import erase, expunge
 __all__ = [
     "CHUNK",
     "COLUMNS",
+    "HEAVY",
     "LIGHT",
     "MAX_UID",
     "NO_QUOTA",
