@@ -21,6 +21,7 @@ from imap.inlet import Inlet
 from imap.outlet import Outlet
 from imap.session import Ended, Services, Session
 from imap.states import State, Turn
+from imap.turnstile import Turnstile
 from imap.welcome import PAUSE
 from imap.wire import codes, framing, responses, syntax
 from imap.wire.commands import Append, Tagged
@@ -47,6 +48,7 @@ class House(Protocol):
     """What a conversation knows of the door."""
 
     services: Services
+    turnstile: Turnstile
     stopping: bool
 
 
@@ -83,6 +85,7 @@ class Conversation:
         "_loop",
         "_next",
         "_outlet",
+        "_queues",
         "_quiet_since",
         "session",
     )
@@ -102,6 +105,8 @@ class Conversation:
         """APPENDs before that, which may have begun."""
         self._first = True
         """The first command is still to come, or is running."""
+        self._queues = False
+        """It waits at the turnstile."""
         self._quiet_since: float | None = None
         """Since when a command has run without saying anything."""
         self._began = monotonic()
@@ -114,10 +119,20 @@ class Conversation:
 
     def heard(self) -> None:
         """Something has come in."""
-        if self._input is None:
+        if self._input is None or self._queues:
             self._inlet.hold_back()
-        elif not self._input.done() and not self._answer_promptly(self._input):
-            self.stir()  # unless what was asked meanwhile has woken the task already
+        elif not self._input.done():
+            self._queues = True
+            self._connection.door.turnstile.enter(self._step)
+
+    def _step(self) -> bool:
+        """It is this client's turn. False: the task goes on with it."""
+        self._queues = False
+        waiting = self._input
+        if waiting is None or waiting.done() or self._answer_promptly(waiting):
+            return True
+        self.stir()  # unless what was asked meanwhile has woken the task already
+        return False
 
     def stir(self) -> None:
         """Do not wait for the peer's next word: the account moved, or there is something to answer."""

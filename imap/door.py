@@ -20,6 +20,7 @@ from imap.protocol import Connection
 from imap.session import Services
 from imap.shelf import Shelf
 from imap.transport import Bridge
+from imap.turnstile import Turnstile
 from imap.welcome import Welcome
 from mailserver.changes import Changes
 from mailserver.identity import Directory
@@ -90,6 +91,7 @@ class Door:
     def __init__(self, services: Services, tls: Tls | None) -> None:
         self.services = services
         self.tls = tls
+        self.turnstile = Turnstile()
         self.stopping = False
         self._ports: list[asyncio.Server] = []
         self._ticking: asyncio.TimerHandle | None = None

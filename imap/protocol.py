@@ -16,6 +16,7 @@ from imap.outlet import Outlet
 from imap.peers import is_loopback
 from imap.session import Services, Session
 from imap.states import State, Turn
+from imap.turnstile import Turnstile
 from imap.wire import codes, framing, responses
 
 log = structlog.get_logger("imap")
@@ -34,6 +35,7 @@ class Doorkeeper(Protocol):
     """What a connection knows of the door it came in by."""
 
     services: Services
+    turnstile: Turnstile
     stopping: bool
 
     @property
