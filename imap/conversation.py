@@ -123,19 +123,17 @@ class Conversation:
             self._inlet.hold_back()
         elif not self._input.done():
             self._queues = True
-            self._connection.door.turnstile.enter(self._step)
+            self._connection.door.turnstile.enter(self)
 
-    def _step(self) -> bool:
-        """It is this client's turn. False: the task goes on with it."""
-        self._queues = False
+    def answer_now(self) -> bool:
+        """It is this client's turn at the turnstile. False: its task is to go on, when it is the task's turn."""
         waiting = self._input
-        if waiting is None or waiting.done() or self._answer_promptly(waiting):
-            return True
-        self.stir()  # unless what was asked meanwhile has woken the task already
-        return False
+        self._queues = not (waiting is None or waiting.done() or self._answer_promptly(waiting))
+        return not self._queues
 
     def stir(self) -> None:
         """Do not wait for the peer's next word: the account moved, or there is something to answer."""
+        self._queues = False
         if self._input is not None and not self._input.done():
             self._input.set_result(None)
 

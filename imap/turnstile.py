@@ -3,18 +3,28 @@
 Between two turns of the loop sockets are looked at and other doors are served. Without this, a hundred commands that
 came together would all run before any of that, and a message that arrives by SMTP, one step a turn, would wait for
 hundreds of them.
+
+What is answered without waiting goes before what takes a task: it is short, and has a share of each turn that it
+cannot exceed.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
-SLICE_SECONDS = 0.002
-"""What is answered at once, by all clients together, until the loop turns."""
+SLICE_SECONDS = 0.001
+"""What is answered without waiting, to all clients together, until the loop turns."""
 
-Step = Callable[[], bool]
-"""Serves one client. False: it is not served yet, its task was woken for that."""
+
+class Asking(Protocol):
+    """A client that has said something."""
+
+    def answer_now(self) -> bool:
+        """Answer if that takes no waiting; False: its task is to be woken."""
+
+    def stir(self) -> None:
+        """Wake its task."""
 
 
 class Turnstile:
@@ -22,30 +32,38 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Step] = deque()
+        self._new: deque[Asking] = deque()
+        """Clients whose words nobody has looked at."""
+        self._tasks: deque[Asking] = deque()
+        """Clients whose tasks are to be woken."""
         self._turning = False
         """`_turn` will be called when the loop has turned."""
-        self._full = False
-        """Enough was done until then."""
+        self._woken = False
+        """One task was woken in this turn: it runs in the next, and nobody knows for how long."""
         self._until = 0.0
+        """The end of this turn's slice."""
 
-    def enter(self, step: Step) -> None:
-        """Take this step now if there is nobody before, else as soon as it is due."""
+    def enter(self, client: Asking) -> None:
+        """Serve this client now if there is time and nobody before, else as soon as that is so."""
         if not self._turning:
             self._begin()
+        if self._new or monotonic() > self._until:
+            self._new.append(client)
+        elif not client.answer_now():
+            self._call(client)
+        if not self._turning:
             self._turn_later()
-        if self._full or self._waiting:
-            self._waiting.append(step)
-        else:
-            self._take(step)
 
     def _begin(self) -> None:
-        self._full = False
+        self._woken = False
         self._until = monotonic() + SLICE_SECONDS
 
-    def _take(self, step: Step) -> None:
-        # A task that was woken runs when the loop turns, and nobody knows for how long.
-        self._full = not step() or monotonic() > self._until
+    def _call(self, client: Asking) -> None:
+        if self._woken:
+            self._tasks.append(client)
+        else:
+            self._woken = True
+            client.stir()
 
     def _turn_later(self) -> None:
         self._turning = True
@@ -55,8 +73,12 @@ class Turnstile:
         self._turning = False
         self._begin()
         try:
-            while self._waiting and not self._full:
-                self._take(self._waiting.popleft())
+            if self._tasks:
+                self._call(self._tasks.popleft())
+            while self._new and monotonic() < self._until:
+                client = self._new.popleft()
+                if not client.answer_now():
+                    self._call(client)
         finally:
-            if self._waiting:
+            if self._new or self._tasks:
                 self._turn_later()
