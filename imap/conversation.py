@@ -128,7 +128,12 @@ class Conversation:
     def answer_now(self) -> bool:
         """It is this client's turn at the turnstile. False: its task is to go on, when it is the task's turn."""
         waiting = self._input
-        self._queues = not (waiting is None or waiting.done() or self._answer_promptly(waiting))
+        self._queues = False
+        if waiting is None or waiting.done():  # the task has what there is
+            return True
+        self._queues = not self._answer_promptly(waiting)
+        if not self._queues:
+            self._inlet.read_on()  # the rest of a literal, perhaps, which was held back meanwhile
         return not self._queues
 
     def stir(self) -> None:
