@@ -126,7 +126,7 @@ class Conversation:
             self._connection.door.turnstile.enter(self)
 
     def answer_now(self) -> bool:
-        """It is this client's turn at the turnstile. False: its task is to go on, when it is the task's turn."""
+        """It is this client's turn at the turnstile. False: it stays there until its task may `go_on`."""
         waiting = self._input
         self._queues = False
         if waiting is None or waiting.done():  # the task has what there is
@@ -136,9 +136,16 @@ class Conversation:
             self._inlet.read_on()  # the rest of a literal, perhaps, which was held back meanwhile
         return not self._queues
 
-    def stir(self) -> None:
-        """Do not wait for the peer's next word: the account moved, or there is something to answer."""
+    def go_on(self) -> None:
+        """It is the task's turn."""
         self._queues = False
+        self.stir()
+
+    def stir(self) -> None:
+        """Do not wait for the peer's next word: the account moved, or there is something to answer.
+
+        Whoever waits at the turnstile keeps the place there, once.
+        """
         if self._input is not None and not self._input.done():
             self._input.set_result(None)
 

@@ -4,8 +4,7 @@ Between two turns of the loop sockets are looked at and other doors are served. 
 came together would all run before any of that, and a message that arrives by SMTP, one step a turn, would wait for
 hundreds of them.
 
-What is answered without waiting goes before what takes a task: it is short, and has a share of each turn that it
-cannot exceed.
+What is answered without waiting goes before what takes a task: it is short, and has its share of each turn.
 """
 
 import asyncio
@@ -14,16 +13,17 @@ from time import monotonic
 from typing import Protocol
 
 SLICE_SECONDS = 0.001
-"""What is answered without waiting, to all clients together, until the loop turns."""
+"""When it has passed, nobody further is answered without waiting until the loop turns. The last one may take longer:
+what one client pipelined has a bound of its own (`conversation.TURN_SECONDS`)."""
 
 
 class Asking(Protocol):
     """A client that has said something."""
 
     def answer_now(self) -> bool:
-        """Answer if that takes no waiting; False: its task is to be woken."""
+        """Answer if that takes no waiting; False: its task is to `go_on`."""
 
-    def stir(self) -> None:
+    def go_on(self) -> None:
         """Wake its task."""
 
 
@@ -63,7 +63,7 @@ class Turnstile:
             self._tasks.append(client)
         else:
             self._woken = True
-            client.stir()
+            client.go_on()
 
     def _turn_later(self) -> None:
         self._turning = True
