@@ -15,7 +15,7 @@ from imap.wire.fetch import Coding, Octets, Section, SectionText, Unknown
 from mailserver.errors import Reason, Refused
 from mailserver.mime import structure, transfer
 from mailserver.store import blobs, messages
-from mailserver.store.messages import HEAVY, LIGHT
+from mailserver.store.messages import LIGHT
 from mailserver.store.statements import Row
 from mailserver.store.transactions import Tx
 
@@ -60,32 +60,20 @@ def read(
     sections: tuple[Section, ...],
     folder: Path,
 ) -> Bodies:
-    """Columns `names` and `sections` of messages with these ascending UIDs, until BUDGET is used up.
+    """Columns `names` and `sections` of messages with these ascending UIDs, until BUDGET is used up, or there is much
+    in the columns.
 
     UIDs that are gone have no entry. Raises Refused(NO_SUCH_MAILBOX | LIMIT).
     """
     plan = _plan(sections)
-    rows, uids = _rows(tx, account_id, mailbox_id, ("uid", *names, *plan.needed), uids)
+    columns = ("uid", *names, *plan.needed)
+    if RENDERED.isdisjoint(columns):
+        rows = messages.fetch_uids(tx, account_id, mailbox_id, columns, uids)
+    else:
+        rows, uids, _ = messages.fetch_some(tx, account_id, mailbox_id, columns, uids, LIGHT)
     if plan.needed == LISTED:
         rows = _completed(tx, account_id, mailbox_id, rows)
     return _cut_out(rows, uids, len(names), plan, folder)
-
-
-def _rows(
-    tx: Tx, account_id: int, mailbox_id: int, names: Sequence[str], uids: Sequence[int]
-) -> tuple[list[Row], Sequence[int]]:
-    """Rows of the first of these messages, and their UIDs: all, unless too much was rendered of them to be held."""
-    if RENDERED.isdisjoint(names):
-        return messages.fetch_uids(tx, account_id, mailbox_id, names, uids), uids
-    rows: list[Row] = []
-    held = 0
-    for start in range(0, len(uids), LIGHT):
-        part = messages.fetch_uids(tx, account_id, mailbox_id, names, uids[start : start + LIGHT])
-        held += sum([len(value) for row in part for value in row if isinstance(value, bytes)])
-        rows += part
-        if held > HEAVY:
-            return rows, uids[: start + LIGHT]
-    return rows, uids
 
 
 def read_small(

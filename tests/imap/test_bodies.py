@@ -18,7 +18,7 @@ from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.messages import HEAVY, LIGHT
 from mailserver.store.schema.mail import content
 from mailserver.store.transactions import Store, Tx
-from tests.imap.world import World, play
+from tests.imap.world import Client, World, play
 
 NAMES = ("subject", "From", "X-A", "Received", "x.+b")
 
@@ -208,11 +208,15 @@ def test_sections_of_the_header_do_not_read_the_body(sqlite_store: Store) -> Non
     assert bodies._needed((Section(text=SectionText.HEADER),)) == ("header",)
 
 
-def crowded(letters: int) -> bytes:
-    """An APPEND of so many letters to thousands of people each."""
+async def crowded(world: World, letters: int) -> Client:
+    """Somebody who looks at so many letters to thousands of people each."""
     to = b", ".join(b"p%d@x.fr" % number for number in range(4000))
     texts = [b"Subject: n%d\r\nTo: %b\r\nCc: %b\r\n\r\nBody\r\n" % (number, to, to) for number in range(letters)]
-    return b"a APPEND INBOX" + b"".join(b" {%d+}\r\n%b" % (len(text), text) for text in texts) + b"\r\n"
+    await world.people()
+    client = await world.session(mailbox="INBOX")
+    client.send(b"a APPEND INBOX" + b"".join(b" {%d+}\r\n%b" % (len(text), text) for text in texts) + b"\r\n")
+    assert b"a OK" in await client.until(b"APPEND completed\r\n")
+    return client
 
 
 @pytest.mark.parametrize("items", ["(RFC822.SIZE ENVELOPE)", "(ENVELOPE BINARY.PEEK[])"])
@@ -221,10 +225,7 @@ def test_envelopes_of_any_length_are_told(store: Store, items: str) -> None:
 
     async def scene() -> None:
         async with World(store) as world:
-            await world.people()
-            client = await world.session(mailbox="INBOX")
-            client.send(crowded(50))
-            assert b"a OK" in await client.until(b"APPEND completed\r\n")
+            client = await crowded(world, 50)
             said = [line for line in await client.ok(f"FETCH 1:* {items}") if " FETCH " in line]
             assert len(said) == 50
             for number, line in enumerate(said, 1):
@@ -238,10 +239,7 @@ def test_envelopes_of_any_length_are_told(store: Store, items: str) -> None:
 def test_envelopes_beside_sections_are_read_a_few_at_a_time(sqlite_store: Store) -> None:
     async def scene() -> None:
         async with World(sqlite_store) as world:
-            await world.people()
-            client = await world.session(mailbox="INBOX")
-            client.send(crowded(80))
-            assert b"a OK" in await client.until(b"APPEND completed\r\n")
+            await crowded(world, 80)
             account = world.accounts["edupont"]
             box = sqlite_store.read_now(mailboxes.get, account, "INBOX")
             sections, uids = (Section(text=SectionText.TEXT, peek=True),), range(1, 81)

@@ -10,7 +10,7 @@ On PostgreSQL rows are locked in this order, so that units that meet do not dead
 
 from mailserver.store.messages.copying import Copied, copy, move, rename
 from mailserver.store.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
-from mailserver.store.messages.joining import HEAVY, LIGHT, fetch_columns, fetch_columns_of
+from mailserver.store.messages.joining import HEAVY, LIGHT, fetch_columns, fetch_columns_of, fetch_some
 from mailserver.store.messages.placing import (
     Appended,
     Placing,
@@ -65,6 +65,7 @@ __all__ = [
     "fetch",
     "fetch_columns",
     "fetch_columns_of",
+    "fetch_some",
     "fetch_uids",
     "find",
     "inboxes",

@@ -72,17 +72,31 @@ def fetch_columns_of(
     return array("I", compress(there, chosen)), [list(compress(column, chosen)) for column in values]
 
 
+def fetch_some(
+    tx: Tx, account_id: int, mailbox_id: int, names: Sequence[str], uids: Sequence[int], step: int
+) -> tuple[list[Row], Sequence[int], int]:
+    """Rows of the first of these messages, the UIDs that were looked for, and the octets in them: all of them, unless
+    HEAVY was exceeded on the way, about which it is asked after each `step` messages.
+
+    Raises Refused(NO_SUCH_MAILBOX).
+    """
+    rows: list[Row] = []
+    held = 0
+    for start in range(0, len(uids), step):
+        read = fetch_uids(tx, account_id, mailbox_id, names, uids[start : start + step])
+        held += sum([len(value) for row in read for value in row if isinstance(value, bytes)])
+        rows += read
+        if held > HEAVY:
+            return rows, uids[: start + step], held
+    return rows, uids, held
+
+
 def _from_rows(
     tx: Tx, account_id: int, mailbox_id: int, columns: Sequence[str], uids: Sequence[int]
 ) -> "tuple[Sequence[int], Values] | None":
-    rows: list[Row] = []
-    room = HEAVY
-    for start in range(0, len(uids), PART):
-        read = fetch_uids(tx, account_id, mailbox_id, ("uid", *columns), uids[start : start + PART])
-        room -= sum(len(value) for row in read for value in row if isinstance(value, bytes))
-        if room < 0 and len(uids) > LIGHT:
-            return None
-        rows += read
+    rows, _, held = fetch_some(tx, account_id, mailbox_id, ("uid", *columns), uids, PART)
+    if held > HEAVY and len(uids) > LIGHT:
+        return None
     found, *values = zip(*rows, strict=True) if rows else ((),) * (1 + len(columns))
     return found, list(values)
 
