@@ -21,7 +21,7 @@ def fill(tx: Tx, account: int, prepared: blobs.Prepared, count: int) -> None:
 
 
 async def crowded(world: World, count: int = MOST + 3) -> Client:
-    """A session in an INBOX of so many messages, of a server that works on 1,000 at once."""
+    """A session in an INBOX of so many messages."""
     await world.people()
     prepared = blobs.prepare(MESSAGE, world.store.blobs)
     await world.store.write(fill, world.accounts["edupont"], prepared, count)

@@ -14,12 +14,11 @@ from imap.commands import folders, storing
 from imap.wire.flags import FlagNames
 from imap.wire.framing import BEFORE_LOGIN
 from imap.wire.searching import MailboxFilter, Scope
-from mailserver.store import blobs
 from mailserver.store.transactions import Store
 from tests.harness import Instance, workers_of
 from tests.imap.bench_hostile import Client as Plain
 from tests.imap.bench_hostile import rss
-from tests.imap.test_bounds import fill
+from tests.imap.test_bounds import crowded
 from tests.imap.test_crowd import waits
 from tests.imap.world import World, play, turns
 
@@ -54,10 +53,7 @@ def test_pipelined_commands_leave_turns_to_others(sqlite_store: Store) -> None:
 def test_towers_of_keys_leave_turns_to_others(sqlite_store: Store, search: bytes) -> None:
     async def scene() -> None:
         async with World(sqlite_store) as world:
-            await world.people()
-            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
-            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 6000)
-            client, other = await world.session(mailbox="INBOX"), await world.session("mmartin")
+            client, other = await crowded(world, 6000), await world.session("mmartin")
             client.send(b"a SEARCH " + search + b"\r\n")
             assert await turns(other, client, b"\r\na ") > 10
             assert b"\r\na OK" in client.pending
@@ -100,10 +96,7 @@ def test_long_searches_of_one_account_leave_threads_to_everybody(sqlite_store: S
 
     async def scene() -> None:
         async with World(sqlite_store) as world:
-            await world.people()
-            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
-            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 5000)
-            crowd = [await world.session(mailbox="INBOX") for _ in range(8)]
+            crowd = [await crowded(world, 5000), *[await world.session(mailbox="INBOX") for _ in range(7)]]
             other = await world.session("mmartin", mailbox="INBOX")
             await other.ok("APPEND INBOX", literal=MESSAGE)
             for client in crowd:
@@ -157,10 +150,7 @@ def test_long_names_of_fields_are_not_said_of_a_thousand_messages_at_once(
 
     async def scene() -> None:
         async with World(sqlite_store) as world:
-            await world.people()
-            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
-            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 300)
-            client = await world.session(mailbox="INBOX")
+            client = await crowded(world, 300)
             names = " ".join(f"X-{number}" for number in range(600))
             sections = " ".join(f"BODY.PEEK[HEADER.FIELDS ({names} Y{number})]" for number in range(10))
             write, sizes = client.transport.write, [0]
@@ -191,10 +181,7 @@ def test_what_a_store_says_does_not_wait_for_its_commit_in_memory(
 
     async def scene() -> None:
         async with World(sqlite_store) as world:
-            await world.people()
-            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
-            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 3000)
-            client = await world.session(mailbox="INBOX")
+            client = await crowded(world, 3000)
             keywords = " ".join(f"{number:0100}" for number in range(40))
             await client.ok(f"STORE 1:* +FLAGS.SILENT ({keywords})")
             monkeypatch.setattr(storing, "_foresee", noted)
@@ -223,10 +210,7 @@ def test_questions_as_long_as_may_be_are_not_remembered(sqlite_store: Store) -> 
 
     async def scene() -> None:
         async with World(sqlite_store) as world:
-            await world.people()
-            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
-            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 10)
-            client = await world.session(mailbox="INBOX")
+            client = await crowded(world, 10)
 
             async def ask(number: int) -> None:
                 names = " ".join(f"{number:030}{other:030}" for other in range(900))
@@ -263,10 +247,7 @@ def test_what_a_search_looks_at_is_bounded(sqlite_store: Store, search: bytes, m
 
     async def scene() -> None:
         async with World(sqlite_store) as world:
-            await world.people()
-            prepared = blobs.prepare(MESSAGE, sqlite_store.blobs)
-            await sqlite_store.write(fill, world.accounts["edupont"], prepared, 100)
-            client = await world.session(mailbox="INBOX")
+            client = await crowded(world, 100)
             *_, last = await client.command(b"SEARCH " + search)
             assert last == "NO [LIMIT] The search needs too much computing"
             assert await client.ok("SEARCH 1:3 UNSEEN") == ["* SEARCH 1 2 3"]
