@@ -13,7 +13,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.identity import State
 from mailserver.login import renewal
 from mailserver.preferences import Preferences
@@ -72,6 +72,7 @@ class Doors:
         self._services = services
         self._ended = ended
         self._spool = forms.Spool()
+        self._memory = forms.Memory()
 
     def guest(self, handler: GuestHandler) -> Endpoint:
         """An endpoint for anybody."""
@@ -81,9 +82,11 @@ class Doors:
             try:
                 if (stopped := await self._stopped(guest)) is not None:
                     return stopped
-                if request.method == "POST":
-                    guest = await self._with_form(guest, 0)
-                return await handler(self._services, guest)
+                if request.method != "POST":
+                    return await handler(self._services, guest)
+                with self._memory.hold(forms.GUEST) as held:
+                    guest = await self._with_form(guest, held, 0, forms.MAX_GUEST_OCTETS)
+                    return await handler(self._services, guest)
             except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
                 return faults.answer(self._services, guest, error)
 
@@ -103,9 +106,11 @@ class Doors:
                 began = self._services.clock.monotonic()
                 visit, why = await self._visit(request, guest)
                 if visit is None:
-                    if request.method == "POST":
-                        guest = await self._ended_form(guest, room)
-                    return await self._leave(guest, why)
+                    if request.method != "POST":
+                        return await self._leave(guest, why)
+                    with self._memory.hold(forms.GUEST) as held:
+                        guest = await self._ended_form(guest, held, room)
+                        return await self._leave(guest, why)
                 if (elsewhere := _detour(visit)) is not None:
                     # A pane does not show the other page: the script asks for the whole one, which leads there.
                     return Response(status_code=401) if visit.fragment else redirect(guest, elsewhere)
@@ -113,8 +118,9 @@ class Doors:
                     return instead
                 if request.method != "POST":
                     return await handler(self._services, visit)
-                with self._spool.hold(request, visit.account_id, room):
-                    visit = await self._with_form(visit, room)
+                account_id = visit.account_id
+                with self._spool.hold(request, account_id, room), self._memory.hold(account_id) as held:
+                    visit = await self._with_form(visit, held, room)
                     if self._services.clock.monotonic() - began > SLOW_SECONDS:
                         return await self._late(handler, guest, visit, guard)
                     try:
@@ -133,8 +139,10 @@ class Doors:
             guest = self.caller(request)
             try:
                 token_hash = self._services.keys.stored(guest.cookie(SESSION))
-                guest = await self._with_form(replace(guest, owner=session_owner(token_hash)), 0)
-                return await handler(self._services, guest)
+                guest = replace(guest, owner=session_owner(token_hash))
+                with self._memory.hold(forms.GUEST) as held:
+                    guest = await self._with_form(guest, held, 0, forms.MAX_GUEST_OCTETS)
+                    return await handler(self._services, guest)
             except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
                 return faults.answer(self._services, guest, error)
 
@@ -166,9 +174,9 @@ class Doors:
         if request.method == "POST":
             check_origin(request)
             # Whatever was sent, and however much of it: the page is what its sender has to be told.
-            with contextlib.suppress(BadSyntax, Refused):
-                form = await forms.read(request, self._services.attachment_octets, keep=False)
-                guest = replace(guest, form=form)
+            with contextlib.suppress(BadSyntax, Refused, Temporary), self._memory.hold(forms.GUEST) as held:
+                form = await forms.read(request, held, self._services.attachment_octets, keep=False)
+                return faults.maintenance(self._services, replace(guest, form=form), why)
         return faults.maintenance(self._services, guest, why)
 
     async def _leave(self, guest: Guest, why: Session | None) -> Response:
@@ -251,23 +259,25 @@ class Doors:
 
     # ------------------------------------------------------------------ what is posted
 
-    async def _with_form(self, guest: AnyGuest, room: int) -> AnyGuest:
+    async def _with_form(
+        self, guest: AnyGuest, held: forms.Held, room: int, plain: int = forms.MAX_PLAIN_OCTETS
+    ) -> AnyGuest:
         """The same with its form. Raises Refused(FORBIDDEN) when it was not written by us for this browser."""
         check_origin(guest.request)
-        form = await forms.read(guest.request, room)
+        form = await forms.read(guest.request, held, room, max_plain_octets=plain)
         if not self._services.keys.is_mark(form.text(MARK), guest.owner):
             await form.close()
             raise Refused(Reason.FORBIDDEN)
         return replace(guest, form=form)
 
-    async def _ended_form(self, guest: Guest, room: int) -> Guest:
+    async def _ended_form(self, guest: Guest, held: forms.Held, room: int) -> Guest:
         """What was posted after the session had ended: without its files, which anybody might send.
 
         A form we did not write for that session keeps nothing but its text, which its sender may copy.
         """
         check_origin(guest.request)
         token_hash = self._services.keys.stored(guest.cookie(SESSION))
-        form = await forms.read(guest.request, room, keep=False)
+        form = await forms.read(guest.request, held, room, keep=False)
         if self._services.keys.is_mark(form.text(MARK), session_owner(token_hash)):
             return replace(guest, form=form)
         return replace(guest, form=Form({RESCUED: (form.text("texte"),)}))

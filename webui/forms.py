@@ -18,8 +18,24 @@ MAX_FIELD_OCTETS = 2 * 1024 * 1024
 """One field: the text of a long letter with what it quotes."""
 MAX_PLAIN_OCTETS = 4 * 1024 * 1024
 """A form without files; and the fields beside files, which are held in memory."""
+MAX_GUEST_OCTETS = 64 * 1024
+"""A form of somebody who is not logged in: a name, a password, a few words."""
 BODY_SECONDS = 3600.0
 """A form may take so long to arrive, however slow the line."""
+GUEST_SECONDS = 120.0
+"""A form of somebody who is not logged in."""
+SMALL_OCTETS = 16 * 1024
+"""Of each form in memory these are not counted: whoever fills the room for large forms keeps nobody from logging in."""
+MAX_HELD_GUESTS = 32 * 1024 * 1024
+"""Octets of larger forms in the memory of one worker, of everybody who is not logged in together."""
+MAX_HELD_EACH = 32 * 1024 * 1024
+"""The same of one account."""
+MAX_HELD = 256 * 1024 * 1024
+"""The same of all."""
+FILE_IN_MEMORY = 64 * 1024
+"""Octets of a file that comes with a form until it moves to the disk."""
+GUEST = 0
+"""Whose forms those are that nobody who is logged in sent."""
 MAX_SPOOLED = 4 * 1024**3
 """Octets of forms with files that one worker receives or works on at the same time: they are on the disk, in /tmp."""
 MAX_SPOOLED_EACH = 256 * 1024 * 1024
@@ -94,9 +110,52 @@ class Spool:
                 del self._octets[account_id]
 
 
-def _bound(max_file_octets: int) -> int:
+class Memory:
+    """What the fields of forms take in one worker, from their arrival until they have been worked on."""
+
+    def __init__(self) -> None:
+        self._octets: Counter[int] = Counter()
+
+    @contextmanager
+    def hold(self, account_id: int) -> Iterator["Held"]:
+        """The room of one form of an account, or of `GUEST`."""
+        held = Held(self, account_id)
+        try:
+            yield held
+        finally:
+            self._octets[account_id] -= held.counted
+            if not self._octets[account_id]:
+                del self._octets[account_id]
+
+    def take(self, account_id: int, octets: int) -> None:
+        """Count octets. Raises Temporary: there is no room."""
+        most = MAX_HELD_EACH if account_id else MAX_HELD_GUESTS
+        if self._octets[account_id] + octets > most or self._octets.total() + octets > MAX_HELD:
+            raise Temporary("too many forms are being received")
+        self._octets[account_id] += octets
+
+
+class Held:
+    """What one form takes."""
+
+    def __init__(self, memory: Memory, account_id: int) -> None:
+        self._memory = memory
+        self._octets = 0
+        self.account_id = account_id
+        self.counted = 0
+
+    def add(self, octets: int) -> None:
+        """So many octets more are in memory. Raises Temporary."""
+        self._octets += octets
+        more = max(0, self._octets - SMALL_OCTETS) - self.counted
+        if more:
+            self._memory.take(self.account_id, more)
+            self.counted += more
+
+
+def _bound(max_file_octets: int, max_plain_octets: int = MAX_PLAIN_OCTETS) -> int:
     """Octets of a body that are read at all."""
-    return MAX_PLAIN_OCTETS + 2 * max_file_octets
+    return max_plain_octets + 2 * max_file_octets
 
 
 def _announced(request: Request, bound: int) -> int:
@@ -109,25 +168,35 @@ def _announced(request: Request, bound: int) -> int:
     return int(announced)
 
 
-async def read(request: Request, max_file_octets: int = 0, *, keep: bool = True) -> Form:
-    """Read the posted form. `max_file_octets`: how much its files may hold together, 0 for no files at all.
+async def read(
+    request: Request,
+    held: Held,
+    max_file_octets: int = 0,
+    *,
+    max_plain_octets: int = MAX_PLAIN_OCTETS,
+    keep: bool = True,
+) -> Form:
+    """Read the posted form; `held` counts what it takes in memory.
+
+    `max_plain_octets`: the bound of all but its files; `max_file_octets`: of those together, 0 for no files at all.
 
     Files somewhat over the bound are dropped and the text beside them is kept; a body far over it is not read. With
-    `keep` false no file is kept, nor written anywhere. Raises BadSyntax, Refused(TOO_BIG).
+    `keep` false no file is kept, nor written anywhere. Raises BadSyntax, Refused(TOO_BIG), Temporary.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    bound = _bound(max_file_octets if kind == "multipart/form-data" else 0)
+    bound = _bound(max_file_octets if kind == "multipart/form-data" else 0, max_plain_octets)
     _announced(request, bound)
-    stream = _bounded(request, bound)
     parser: FormParser | MultiPartParser
     if kind == "multipart/form-data":
-        parser = _Parts(request, stream, MAX_FILES if max_file_octets else 0, keep=keep)
+        parts = _bounded(request, bound)
+        parser = _Parts(request, parts, MAX_FILES if max_file_octets else 0, held, keep=keep)
     elif kind in ("application/x-www-form-urlencoded", ""):
-        parser = FormParser(request.headers, stream, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS)
+        pairs = _bounded(request, bound, held)
+        parser = FormParser(request.headers, pairs, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS)
     else:
         raise BadSyntax("Unexpected kind of form")
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS if held.account_id else GUEST_SECONDS):
             parsed = await parser.parse()
     except TimeoutError:
         raise BadSyntax("The form took too long") from None
@@ -141,10 +210,15 @@ async def read(request: Request, max_file_octets: int = 0, *, keep: bool = True)
 class _Parts(MultiPartParser):
     """Parts of which the fields are bounded together, too: three hundred of two megabytes would be in memory."""
 
-    def __init__(self, request: Request, stream: AsyncGenerator[bytes, None], max_files: int, *, keep: bool) -> None:
+    spool_max_size = FILE_IN_MEMORY
+
+    def __init__(
+        self, request: Request, stream: AsyncGenerator[bytes, None], max_files: int, held: Held, *, keep: bool
+    ) -> None:
         super().__init__(
             request.headers, stream, max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS
         )
+        self._held = held
         self._keeps = keep
         self._plain = 0
 
@@ -154,6 +228,7 @@ class _Parts(MultiPartParser):
             self._plain += end - start
             if self._plain > MAX_PLAIN_OCTETS:
                 raise MultiPartException("Too much in the fields")
+            self._held.add(end - start)
         elif not self._keeps:
             file.size = (file.size or 0) + end - start
             return
@@ -178,11 +253,13 @@ def _form(items: Sequence[tuple[str, str | UploadFile]], max_file_octets: int) -
     return Form(fields, tuple(files))
 
 
-async def _bounded(request: Request, bound: int) -> AsyncGenerator[bytes, None]:
-    """The body, no more of it than the bound: a length may be wrong or missing (chunked)."""
+async def _bounded(request: Request, bound: int, held: Held | None = None) -> AsyncGenerator[bytes, None]:
+    """The body, no more of it than the bound: a length may be wrong or missing (chunked). `held` counts all of it."""
     total = 0
     async for chunk in request.stream():
         total += len(chunk)
         if total > bound:
             raise Refused(Reason.TOO_BIG)
+        if held is not None:
+            held.add(len(chunk))
         yield chunk

@@ -1,8 +1,6 @@
 """The HTTP doors: one uvicorn server per socket on the loop of the whole service.
 
-uvicorn bounds neither the size of a request's header, nor the time it may take to arrive, nor the connections of
-one peer. `BoundedProtocol` does (slow-header and endless-header attacks), refuses a body that goes on after its
-answer, and cuts whoever stops reading: an export under way is one of few, a stream as well.
+What one connection may send and hold is the `http_connection`'s.
 """
 
 import asyncio
@@ -10,13 +8,11 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from socket import socket
-from typing import Any, ClassVar
 
 import structlog
 import uvicorn
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
@@ -29,18 +25,10 @@ from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from mailserver.tls import server_context
 from webui import app
-from webui.visit import is_loopback
+from webui.http_connection import BoundedProtocol
 
 log = structlog.get_logger("webui")
 
-MAX_HEADER = 64 * 1024
-"""Octets of a request's line and header fields."""
-HEADER_SECONDS = 15.0
-"""From the first octet (or the connection) until the header is complete."""
-IDLE_BODY_SECONDS = 60.0
-"""Between two pieces of a request's body."""
-STALL_SECONDS = 60.0
-"""A peer that does not take what we hold for it (some ten kilobytes) in this time is cut."""
 KEEP_ALIVE_SECONDS = 30
 TICK_SECONDS = 1.0
 IGNORED_FACTOR = 4
@@ -100,114 +88,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on the header, on time, on peers, on who does not read and on what follows an answer."""
-
-    per_peer: ClassVar[int] = 0
-    max_ignored: ClassVar[int] = 0
-    """Octets of a body that may still come once the answer is out; then the connection ends."""
-    peers: ClassVar[Counter[str]] = Counter()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._header_octets = 0
-        self._in_header = True
-        self._ignored = 0
-        self._deadline: asyncio.TimerHandle | None = None
-        self._stalled: asyncio.TimerHandle | None = None
-        self._peer = ""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        host = self.client[0] if self.client else ""
-        if self.per_peer and host and not is_loopback(host):
-            if self.peers[host] >= self.per_peer:
-                log.warning("too many connections of one peer", peer=host)
-                transport.abort()
-                return
-            self._peer = host
-            self.peers[host] += 1
-        self._watch(HEADER_SECONDS)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._unwatch()
-        self._flowing()
-        if self._peer:
-            self.peers[self._peer] -= 1
-            if not self.peers[self._peer]:
-                del self.peers[self._peer]
-            self._peer = ""
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            if self._in_header:
-                if self._deadline is None:
-                    self._watch(HEADER_SECONDS)
-            else:
-                self._ignored += len(data)
-                if self._ignored > self.max_ignored:
-                    self.transport.abort()
-                    return
-        if self._in_header:
-            self._header_octets += len(data)
-        super().data_received(data)
-        if self._in_header and self._header_octets > MAX_HEADER:
-            self.transport.abort()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_header = True
-        self._header_octets = 0
-        self._ignored = 0
-
-    def on_headers_complete(self) -> None:
-        self._in_header = False
-        self._watch(IDLE_BODY_SECONDS)
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._watch(IDLE_BODY_SECONDS)
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._unwatch()
-        self._in_header = True
-        self._header_octets = 0
-        super().on_message_complete()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._flowing()
-        self._stalled = self.loop.call_later(STALL_SECONDS, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        self._flowing()
-        super().resume_writing()
-
-    def _flowing(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
-
-    def _watch(self, seconds: float) -> None:
-        self._unwatch()
-        self._deadline = self.loop.call_later(seconds, self._late)
-
-    def _unwatch(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _late(self) -> None:
-        """A body that is not read because we are busy is not the peer's fault: reading was paused by us."""
-        self._deadline = None
-        if self.flow is not None and self.flow.read_paused and not self._in_header:
-            self._watch(IDLE_BODY_SECONDS)
-        else:
-            self.transport.abort()
 
 
 async def start(

@@ -10,15 +10,15 @@ import pytest
 
 from tests.waiting import PATIENCE, until
 from tests.webui.house import House
-from webui import server
+from webui import http_connection
 
 
 @pytest.fixture
 def own_house(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """Impatient, so that a test need not wait."""
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.4)
-    monkeypatch.setattr(server, "IDLE_BODY_SECONDS", 0.4)
-    monkeypatch.setattr(server, "STALL_SECONDS", 0.4)
+    monkeypatch.setattr(http_connection, "HEADER_SECONDS", 0.4)
+    monkeypatch.setattr(http_connection, "IDLE_BODY_SECONDS", 0.4)
+    monkeypatch.setattr(http_connection, "STALL_SECONDS", 0.4)
     made = House(tmp_path / "house", sqlite_template)
     yield made
     made.close()
@@ -65,7 +65,7 @@ def test_trickle_does_not_extend_the_deadline(own_house: House) -> None:
 
 
 def test_endless_header_is_cut(own_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEADER_SECONDS", 60)
+    monkeypatch.setattr(http_connection, "HEADER_SECONDS", 60)
     with connect(own_house) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         assert cut_while_sending(sock, b"X-Filler: " + b"a" * 1000 + b"\r\n", 0.001)
