@@ -14,6 +14,7 @@ from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import Principal
 from mailserver.notices import sharing as notices
 from mailserver.notices.house import house_of
+from mailserver.rules import Denied
 from mailserver.store import agenda_grants, agendas, audit
 from mailserver.store.agenda_grants import Role
 from mailserver.store.agendas import Collection
@@ -118,6 +119,8 @@ async def change(services: Services, visit: Visit, held: Collection) -> tuple[As
     try:
         for person in people:
             await _let_in(services, visit, held, person, Role(role))
+    except Denied as denied:
+        return Asked(typed, role, recipients.spoken(visit, denied)), ""
     except Refused as refusal:
         if refusal.reason is Reason.INVALID:
             return Asked(typed, role, _("Vous ne pouvez pas partager avec vous-même.")), ""

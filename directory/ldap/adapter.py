@@ -202,7 +202,8 @@ class LdapDirectory:
 
     def _seen(self, person: Person) -> Seen:
         names_held = (fold_login(address) for address in (person.address, *person.aliases))
-        return Seen(fold_login(person.login), person.account_id, tuple(name for name in names_held if name))
+        held = tuple(name for name in names_held if name)
+        return Seen(fold_login(person.login), person.account_id, held, person.role.population)
 
     async def _number(self, people: Sequence[KnownPerson], standings: Mapping[str, Standing]) -> None:
         """Write the numbers of new accounts into their entries, where these are ours to write."""

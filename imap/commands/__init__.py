@@ -41,6 +41,7 @@ from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Condition, Reply, bad, bye, no
 from mailserver.criteria import Numbers, walk
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.rules import Denied
 from mailserver.store.access import MissingTarget
 
 log = structlog.get_logger("imap")
@@ -247,6 +248,8 @@ def _answer(error: Exception, what: str) -> Reply:
             return no(text, Code(CodeName.TRYCREATE))
         case change.UnknownEncoding(text=text):
             return no(text, Code(CodeName.UNKNOWN_CTE))
+        case Denied(english=text):  # the text of a response is ASCII (RFC 3501 section 9)
+            return no(text, Code(CodeName.NOPERM))
         case Refused(reason=reason, text=text):
             code = CODES.get(reason)
             return no(text, Code(code) if code else None)

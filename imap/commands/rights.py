@@ -65,11 +65,15 @@ async def get_acl(session: Session, command: wire.GetAcl) -> Outputs:
 
 
 async def list_rights(session: Session, command: wire.ListRights) -> Outputs:
-    """RFC 4314 section 3.4: the owner has every right always, others may be given each for itself."""
+    """RFC 4314 section 3.4: the owner has every right always; others may be given those that the rules leave."""
     await session.look_around()
     identifier = await session.services.sharing.identifier(command.identifier)
     always = await session.services.store.read(access.always, session.viewer, command.mailbox, identifier)
-    optional = "" if always else wire.RIGHTS
+    optional = (
+        ""
+        if always
+        else write(await session.services.store.read(access.grantable, session.viewer, command.mailbox, identifier))
+    )
     yield wire.listed_rights(command.mailbox, command.identifier, write(always), optional, session.utf8)
     yield ok("LISTRIGHTS completed")
 

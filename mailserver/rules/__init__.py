@@ -4,6 +4,7 @@
     lists       a list's policy: open, held for its owners, closed   passage
     sentences   a refusal in French and in English                   Denied, Braked
     presets     whole tables under a name                            PRESETS
+    sharing     what may be shared with whom                         sharing, may_share_widely
 
 Rules:
 * Every path that sends asks: SMTP and LMTP at RCPT and again when the message is whole, submission and web at RCPT
@@ -23,6 +24,7 @@ from mailserver.rules.decisions import Brake, Rules, Sender, check, check_brake
 from mailserver.rules.lists import Passage, Way, passage
 from mailserver.rules.presets import PRESETS
 from mailserver.rules.sentences import Braked, Denied
+from mailserver.rules.sharing import Sharing, may_share_widely, sharing
 
 __all__ = [
     "PRESETS",
@@ -32,8 +34,11 @@ __all__ = [
     "Passage",
     "Rules",
     "Sender",
+    "Sharing",
     "Way",
     "check",
     "check_brake",
+    "may_share_widely",
     "passage",
+    "sharing",
 ]

@@ -17,6 +17,14 @@ _OBJECTS = {
     Population.STAFF: ("aux personnels administratifs", "administrative staff"),
     Population.OUTSIDE: ("à l’extérieur de l’académie", "people outside the academy"),
 }
+_WITH = {
+    Population.PUPIL: ("avec les élèves", "with pupils"),
+    Population.TEACHER: ("avec les enseignants", "with teachers"),
+    Population.STAFF: ("avec les personnels administratifs", "with administrative staff"),
+    Population.OUTSIDE: ("avec l’extérieur de l’académie", "with people outside the academy"),
+}
+_SOMEBODY = ("Les personnes dont le rôle n’est pas connu", "People whose role is not known")
+_WITH_SOMEBODY = ("avec des personnes dont le rôle n’est pas connu", "with people whose role is not known")
 _WRITERS = {
     Writers.ANYONE: ("tout le monde", "anybody"),
     Writers.HOUSE: ("les personnes de l’académie", "people of the academy"),
@@ -48,6 +56,21 @@ def may_not_write(sender: Population, recipient: Population) -> Denied:
     """The table of populations says no."""
     french = f"{_SUBJECTS[sender][0]} ne peuvent pas écrire {_OBJECTS[recipient][0]}."
     return Denied(french, f"{_SUBJECTS[sender][1]} may not write to {_OBJECTS[recipient][1]}.")
+
+
+def may_not_share(owner: Population | None, reader: Population | None) -> Denied:
+    """The table of populations keeps one from sharing with the other."""
+    french, english = _SUBJECTS[owner] if owner else _SOMEBODY
+    whom = _WITH[reader] if reader else _WITH_SOMEBODY
+    return Denied(f"{french} ne peuvent pas partager ainsi {whom[0]}.", f"{english} may not share this way {whom[1]}.")
+
+
+def may_not_share_widely() -> Denied:
+    """Sharing with everybody or with a list is for the administration."""
+    return Denied(
+        "Seuls les personnels administratifs peuvent partager avec tout le monde ou avec une liste.",
+        "Only administrative staff may share with everybody or with a list.",
+    )
 
 
 def may_not_send(population: Population) -> Denied:

@@ -1,19 +1,22 @@
 """Whom an agenda or address book is shared with, and what is shared with somebody.
 
 Only the owner shares. Nothing has to be accepted: what is shared with somebody appears among theirs, and they may
-leave it. What a grant lets its holder do with the items is `agenda_reach`.
+leave it. What a grant lets its holder do with the items is `agenda_reach`. What the rules between populations forbid
+does not count, whenever it was given.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
+from mailserver.rules import Sharing
 from mailserver.store import agendas, audit
 from mailserver.store.agendas import Collection
 from mailserver.store.audit import Action, Origin
+from mailserver.store.populations import Ties, check_sharing
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.agendas import collection, collection_grant
 from mailserver.store.statements import Row, Statement, Tx
@@ -87,20 +90,40 @@ _ONE = Statement(_GRANTED.where(collection_grant.c.collection_id == bindparam("c
 
 def received(tx: Tx, account_id: int) -> list[Reach]:
     """What others share with somebody, by owner."""
-    return [_reach(row) for row in tx.all(_RECEIVED, viewer=account_id)]
+    return _counting(tx, account_id, [_reach(row) for row in tx.all(_RECEIVED, viewer=account_id)])
 
 
 def named(tx: Tx, account_id: int, name: str) -> Reach | None:
     """What is shared with somebody under a name `owner~collection`."""
     login, separator, inner = name.partition(SEPARATOR)
     row = tx.one(_NAMED, viewer=account_id, login=login, wanted=inner) if separator else None
-    return _reach(row) if row is not None else None
+    return _if_counting(tx, account_id, row)
 
 
 def one(tx: Tx, account_id: int, collection_id: int) -> Reach | None:
     """The collection of this id, if it is shared with somebody."""
-    row = tx.one(_ONE, viewer=account_id, collection=collection_id)
-    return _reach(row) if row is not None else None
+    return _if_counting(tx, account_id, tx.one(_ONE, viewer=account_id, collection=collection_id))
+
+
+def _if_counting(tx: Tx, account_id: int, row: Row | None) -> Reach | None:
+    return next(iter(_counting(tx, account_id, [_reach(row)])), None) if row is not None else None
+
+
+def _counting(tx: Tx, account_id: int, reached: list[Reach]) -> list[Reach]:
+    """What the rules between populations leave of what is shared with somebody."""
+    if not reached:
+        return []
+    ties = Ties(tx, account_id, dict.fromkeys(reach.held.account_id for reach in reached))
+    found = []
+    for reach in reached:
+        match ties.with_reader(reach.held.account_id):
+            case Sharing.CHANGING:
+                found.append(reach)
+            case Sharing.READING:
+                found.append(replace(reach, role=Role.READ) if reach.role is Role.WRITE else reach)
+            case Sharing.NOTHING:
+                continue
+    return found
 
 
 def grants(tx: Tx, account_id: int, collection_id: int) -> list[Grant]:
@@ -129,12 +152,13 @@ def counts(tx: Tx, account_id: int) -> dict[int, int]:
 def grant(tx: Tx, account_id: int, collection_id: int, grantee_id: int, role: Role, origin: Origin) -> bool:
     """Share a collection of the account with somebody, or change their role; True when they did not have it before.
 
-    Raises Refused(NOT_FOUND | INVALID | LIMIT).
+    Raises Refused(NOT_FOUND | INVALID | LIMIT), Denied.
     """
     held = agendas.lock(tx, account_id, collection_id)
     unfit = (role is Role.TIMES and held.tag != agendas.CALENDAR) or bool(held.source)
     if held.tag not in SHAREABLE or grantee_id == account_id or unfit:
         raise Refused(Reason.INVALID, "This cannot be shared")
+    check_sharing(tx, (account_id,), grantee_id, Sharing.CHANGING if role is Role.WRITE else Sharing.READING)
     here = _row(collection_id, grantee_id)
     before = tx.execute(select(collection_grant.c.role).where(here)).scalar()
     if before == role:
@@ -157,10 +181,10 @@ def revoke(tx: Tx, account_id: int, collection_id: int, grantee_id: int, origin:
 
 def leave(tx: Tx, account_id: int, collection_id: int, origin: Origin) -> None:
     """Somebody does not want any more what is shared with them. Raises Refused(NOT_FOUND)."""
-    reach = one(tx, account_id, collection_id)
-    if reach is None:
+    row = tx.one(_ONE, viewer=account_id, collection=collection_id)
+    if row is None:
         raise Refused(Reason.NOT_FOUND, "No such collection")
-    _end(tx, reach.held, account_id, origin, "left")
+    _end(tx, _reach(row).held, account_id, origin, "left")
 
 
 def paint(tx: Tx, account_id: int, collection_id: int, colour: str) -> None:

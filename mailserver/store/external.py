@@ -6,12 +6,12 @@ are claimed, so that nothing of ours is issued over them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy import func, insert, select, update
 
-from mailserver.identity import State
+from mailserver.identity import Population, State
 from mailserver.store import accounts, claims, roll
 from mailserver.store.accounts import Mark, Marks, Standing
 from mailserver.store.notices import moved
@@ -32,16 +32,23 @@ class Seen:
     number: int
     """Our account number in the entry; 0: none."""
     addresses: tuple[str, ...]
+    population: Population | None = None
+    """None: the entry is not looked at for it."""
 
 
 def known(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
     """The accounts of these people by login. Left out are those that `adopt` has to look at first."""
     found: dict[str, Standing] = {}
     for start in range(0, len(people), BATCH):
-        numbers = {one.login: one.number for one in people[start : start + BATCH]}
-        standings = accounts.by_logins(tx, list(numbers))
-        found.update({login: one for login, one in standings.items() if numbers[login] in (0, one.id)})
+        part = {one.login: one for one in people[start : start + BATCH]}
+        standings = accounts.by_logins(tx, list(part))
+        found.update({login: one for login, one in standings.items() if _is_current(part[login], one)})
     return found
+
+
+def _is_current(seen: Seen, standing: Standing) -> bool:
+    """The row says what the entry says."""
+    return seen.number in (0, standing.id) and seen.population in (None, standing.population)
 
 
 def adopt(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
@@ -56,11 +63,20 @@ def adopt(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
         if standing is None:
             log.error("entry carries the number of another account", login=one.login, number=one.number)
             continue
-        found[one.login] = standing
+        found[one.login] = _placed(tx, standing, one.population)
         for name in (one.login, *one.addresses):
             values = {"name": name, "account_id": standing.id, "live": 1, "since": tx.now}
             tx.insert_ignore(claim, values)
     return found
+
+
+def _placed(tx: Tx, standing: Standing, population: Population | None) -> Standing:
+    """The account with its population as the entry says it now."""
+    if population in (None, standing.population):
+        return standing
+    tx.execute(update(account).where(account.c.id == standing.id).values(population=population))
+    tx.changed(standing.id, 0)
+    return replace(standing, population=population)
 
 
 def unfinished(tx: Tx, base: str, marks: Marks, source: tuple[str, str]) -> list[tuple[int, str]]:

@@ -39,6 +39,11 @@ def load(tx: Tx) -> Rules:
     return Rules(denied, {brake.population: brake for brake in brakes(tx)})
 
 
+def table(tx: Tx) -> Rules:
+    """The table of populations alone."""
+    return Rules(frozenset((Population(one), Population(other)) for one, other in tx.all(_DENIED)))
+
+
 def brakes(tx: Tx) -> list[Brake]:
     """The brakes that are on."""
     found = [Brake(Population(row[0]), *row[1:]) for row in tx.all(_BRAKES)]

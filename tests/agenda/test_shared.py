@@ -10,10 +10,15 @@ from typing import Any, cast
 
 import pytest
 from caldav import DAVClient
+from sqlalchemy import insert, update
 
-from mailserver.store import agenda_grants, agendas
+from mailserver.identity import Population
+from mailserver.rules import PRESETS, Denied
+from mailserver.store import agenda_grants, agendas, rules
 from mailserver.store.agenda_grants import Role
 from mailserver.store.audit import Origin
+from mailserver.store.schema.people import person
+from mailserver.store.transactions import Tx
 from tests.agenda.conftest import NAMESPACES, PASSWORD, Client, Door, contact, event
 
 pytestmark = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
@@ -309,3 +314,38 @@ def test_vdirsyncer_discovers_what_is_shared(
     (here / f"neu{suffix}").write_text(event("neu", "De Marc") if kind == "caldav" else contact("neu", "De Marc"))
     run("sync")
     assert "De Marc" in client.get(f"/dav/edupont/{name}/").text
+
+
+def enrol(tx: Tx, account_id: int, role: str) -> None:
+    names = dict.fromkeys(("given_name", "surname", "address", "given_key", "surname_key", "name_key"), "x")
+    row = {"account_id": account_id, "role": role, "created": tx.now, "modified": tx.now}
+    tx.execute(insert(person).values(**names, **row))
+
+
+def test_the_rules_between_populations_hold_for_what_was_shared_before(
+    door: Door, client: Client, marc: Client
+) -> None:
+    """A later preset ends what a pupil shares with a pupil; one way lets the reader read and change nothing."""
+    held = share(door, client, Role.WRITE)
+    emilie, other = (door.logins.people[login].account_id for login in ("edupont", "mmartin"))
+    for account_id in (emilie, other):
+        door.store.write_now(enrol, account_id, "pupil")
+    client.put_event("/dav/edupont/agenda/a.ics", event("a"))
+    assert marc.put_event(f"{THERE}b.ics", event("b")).status_code == 201
+    supervised = PRESETS["pupils-supervised"]
+    door.store.write_now(rules.set_table, ORIGIN, "pupils-supervised", supervised)
+    assert marc.get(f"{THERE}a.ics").status_code == 404
+    assert marc.put_event(f"{THERE}c.ics", event("c")).status_code in (403, 404, 409)
+    assert THERE not in marc.propfind("/dav/mmartin/", "D:displayname", depth=1)
+    with pytest.raises(Denied):
+        door.store.write_now(agenda_grants.grant, emilie, held, other, Role.READ, ORIGIN)
+    door.store.write_now(_teach, other)
+    door.store.write_now(rules.set_table, ORIGIN, "one way", frozenset({(Population.TEACHER, Population.PUPIL)}))
+    assert marc.get(f"{THERE}a.ics").status_code == 200
+    assert marc.put_event(f"{THERE}c.ics", event("c")).status_code == 403
+    with pytest.raises(Denied):
+        door.store.write_now(agenda_grants.grant, emilie, held, other, Role.WRITE, ORIGIN)
+
+
+def _teach(tx: Tx, account_id: int) -> None:
+    tx.execute(update(person).where(person.c.account_id == account_id).values(role="teacher"))

@@ -5,13 +5,13 @@ import asyncio
 from sqlalchemy import insert
 
 from imap.welcome import PAUSE
-from mailserver.identity import Roster
+from mailserver.identity import Role, Roster
 from mailserver.store import access, blobs, lists, mailboxes, messages
 from mailserver.store.access import boxes
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.schema.people import claim
 from mailserver.store.transactions import Store, Tx
-from tests.imap.world import Client, World, play
+from tests.imap.world import Client, World, enrol, play
 
 BOX = "ce.0210006t@ac-exemple.fr"
 NAME = "Fonctions/ce.0210006t/INBOX"
@@ -128,6 +128,7 @@ def test_groups_are_lists_of_the_directory(store: Store) -> None:
             await world.people()
             mmartin = world.accounts["mmartin"]
             world.keeper.lists[GROUP] = [Roster(GROUP, "Enseignants", accounts=(mmartin,))]
+            await store.write(enrol, world.accounts["edupont"], Role.STAFF)
             owner = await world.session("edupont", "INBOX")
             await owner.ok("SETACL INBOX $enseignants.0219801p lr")
             assert f"* ACL INBOX edupont lrswipkxteacd ${GROUP} lr" in await owner.ok("GETACL INBOX")

@@ -27,6 +27,7 @@ from mailserver.settings import Limits, Settings
 from mailserver.sharing import Sharing
 from mailserver.store import accounts, mailboxes, news
 from mailserver.store.schema.accounts import account
+from mailserver.store.schema.people import person
 from mailserver.store.transactions import Store, Tx
 from tests.waiting import PATIENCE
 
@@ -38,6 +39,13 @@ def create_account(tx: Tx, login: str) -> int:
     row = tx.execute(insert(account).values(login=login, state="active", created=tx.now).returning(account.c.id)).one()
     mailboxes.provision(tx, row[0])
     return int(row[0])
+
+
+def enrol(tx: Tx, account_id: int, role: Role) -> None:
+    """A row of the embedded directory, which says what somebody is."""
+    names = dict.fromkeys(("given_name", "surname", "address", "given_key", "surname_key", "name_key"), "x")
+    row = {"account_id": account_id, "role": role.value, "created": tx.now, "modified": tx.now}
+    tx.execute(insert(person).values(**names, **row))
 
 
 class NoScram:

@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
+from mailserver.rules import Denied, may_share_widely
 from mailserver.store import access, mailboxes, webmail
 from mailserver.store.access import ANYONE, GROUP, Rights, Viewer
 from mailserver.store.access.rights import WORDS, write
 from webui.announcing import done
+from webui.compose.recipients import spoken
 from webui.frame import Folder, Frame, surround
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -42,6 +44,8 @@ class SharesPage:
     shares: Sequence[Share]
     fault: str
     typed: str
+    with_lists: bool
+    """Whoever sees the page may share with lists."""
 
 
 async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
@@ -52,7 +56,8 @@ async def show(services: Services, visit: Visit, fault: str = "", typed: str = "
     entries = await services.store.read(access.entries, viewer, box.name)
     shares = [await _share(services, visit, *entry) for entry in entries[1:]]
     around = surround(visit, boxes, box.id)
-    page = SharesPage(around, around.folder(box.id), shares, fault, typed)
+    with_lists = may_share_widely(visit.principal.role.population)
+    page = SharesPage(around, around.folder(box.id), shares, fault, typed, with_lists)
     return services.pages.answer(visit, "mail/shares.html", page, 422 if fault else 200)
 
 
@@ -84,6 +89,8 @@ async def change(services: Services, visit: Visit) -> Response:
         if identifier == fold_login(visit.principal.login):
             return await show(services, visit, visit._("Ce dossier est déjà à vous."), typed)
         await _set(services, visit, box.name, identifier, WORDS[role])
+    except Denied as denied:
+        return await show(services, visit, spoken(visit, denied), typed)
     except Refused as refusal:
         if refusal.reason is Reason.LIMIT:
             return await show(services, visit, visit._("Ce dossier est déjà partagé avec trop de monde."), typed)

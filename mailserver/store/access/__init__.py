@@ -23,7 +23,7 @@ from mailserver.store.access.acts import (
     store_flags,
 )
 from mailserver.store.access.folders import create, remove, rename, subscribe
-from mailserver.store.access.granting import always, change, entries, mine, named, shared_with
+from mailserver.store.access.granting import always, change, entries, grantable, mine, named, shared_with
 from mailserver.store.access.reaching import (
     FUNCTIONS,
     OTHERS,
@@ -64,6 +64,7 @@ __all__ = [
     "entries",
     "expunge",
     "find",
+    "grantable",
     "groups",
     "held_boxes",
     "is_foreign",

@@ -1,14 +1,18 @@
 """Lists of rights: reading them, and changing what others may do in a mailbox (RFC 4314 section 3)."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, func, insert, select
 
 from mailserver.errors import Reason, Refused
+from mailserver.rules import Sharing
 from mailserver.store import audit, mailboxes
-from mailserver.store.access.reaching import find, prefixes
-from mailserver.store.access.rights import ALL, NONE, TELLING, Rights, Viewer, write
+from mailserver.store.access.reaching import MAX_FROM_ONE, MAX_SHARED, find, prefixes
+from mailserver.store.access.rights import ALL, NONE, READING, TELLING, Rights, Viewer, is_wide, within, write
 from mailserver.store.audit import Action, Origin
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.notices import DIRECTORY
+from mailserver.store.populations import check_sharing, check_wide_sharing, limit, wide_sharers
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.sharing import mailbox_right
@@ -18,6 +22,8 @@ MAX_ENTRIES = 200
 """Identifiers in one mailbox's list."""
 MAX_ACCOUNT_ENTRIES = 20_000
 """The same of all mailboxes of an account."""
+MAX_READERS = 200
+"""Identifiers that all mailboxes of an account are shared with: each of these readers is shown their names."""
 
 Entry = tuple[str, bool, Rights]
 """An identifier, whether its rights are taken away, and the rights."""
@@ -65,7 +71,8 @@ def change(
 ) -> None:
     """SETACL and DELETEACL: mode "=" sets, "+" adds, "-" removes; no rights left: no entry left.
 
-    The identifier is one that `mailserver.sharing` knows. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT).
+    The identifier is one that `mailserver.sharing` knows. Giving asks the rules between populations; taking back does
+    not. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT), Denied.
     """
     box = find(tx, viewer, name, "a").box
     mailboxes.lock(tx, box.account_id, box.id)
@@ -73,6 +80,8 @@ def change(
         if negative or (mode == "=" and rights != ALL) or (mode == "-" and rights):
             raise Refused(Reason.CANNOT, "The owner always has every right")
         return
+    if rights and not negative and mode != "-":
+        _check_giving(tx, viewer, box, identifier, rights)
     held = {(one, taken): had for one, taken, had in _entries(tx, box.id)}
     before = held.get((identifier, negative), NONE)
     after = rights if mode == "=" else before | rights if mode == "+" else before - rights
@@ -85,8 +94,8 @@ def change(
     if after:
         if len(held) >= MAX_ENTRIES and not before:
             raise Refused(Reason.LIMIT, "Too many identifiers have rights here")
-        if not before and _held(tx, box.account_id) >= MAX_ACCOUNT_ENTRIES:
-            raise Refused(Reason.LIMIT, "Too many rights were given")
+        if not before:
+            _check_room(tx, box.account_id, (identifier,))
         values = {
             "mailbox_id": box.id,
             "identifier": identifier,
@@ -99,11 +108,62 @@ def change(
     told(tx, box, identifier)
 
 
-def _held(tx: Tx, account_id: int) -> int:
-    """Entries of all lists of an account."""
-    theirs = select(mailbox.c.id).where(mailbox.c.account_id == account_id)
-    query = select(func.count()).select_from(mailbox_right).where(mailbox_right.c.mailbox_id.in_(theirs))
-    return int(tx.execute(query).scalar_one())
+def _check_giving(tx: Tx, viewer: Viewer, box: Mailbox, identifier: str, rights: Rights) -> None:
+    """The rules bind the owner, and whoever gives in the owner's name. Raises Denied."""
+    givers = dict.fromkeys((box.account_id, viewer.account_id))
+    if is_wide(identifier):
+        check_wide_sharing(tx, givers)
+        return
+    reader = _account(tx, identifier)
+    if reader is not None:
+        check_sharing(tx, givers, reader, Sharing.READING if rights <= READING else Sharing.CHANGING)
+
+
+def grantable(tx: Tx, viewer: Viewer, name: str, identifier: str) -> Rights:
+    """LISTRIGHTS: the rights that may be given to an identifier in a mailbox (RFC 4314 section 3.7).
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN).
+    """
+    box = find(tx, viewer, name, "a").box
+    givers = (box.account_id, viewer.account_id)
+    if is_wide(identifier):
+        return ALL if wide_sharers(tx, givers) == set(givers) else NONE
+    reader = _account(tx, identifier)
+    return ALL if reader is None else within(ALL, limit(tx, givers, reader))
+
+
+def _account(tx: Tx, identifier: str) -> int | None:
+    """The account that an identifier stands for; None: everybody, a group, or nobody who is left."""
+    found = tx.execute(select(account.c.id).where(account.c.login == identifier)).scalar()
+    return int(found) if found is not None else None
+
+
+def _check_room(tx: Tx, account_id: int, identifiers: Sequence[str]) -> None:
+    """Room for one more mailbox of an account for each of these identifiers. Raises Refused(LIMIT)."""
+    ours = mailbox.c.account_id == account_id
+    counted = select(func.count()).select_from(mailbox_right.join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id))
+    readers = select(func.count(mailbox_right.c.identifier.distinct())).select_from(
+        mailbox_right.join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id)
+    )
+    held = mailbox_right.c.identifier.in_(identifiers)
+    new = len(identifiers) - int(tx.execute(readers.where(ours, held)).scalar_one())
+    if int(tx.execute(counted.where(ours)).scalar_one()) + len(identifiers) > MAX_ACCOUNT_ENTRIES:
+        raise Refused(Reason.LIMIT, "Too many rights were given")
+    if new and int(tx.execute(readers.where(ours)).scalar_one()) + new > MAX_READERS:
+        raise Refused(Reason.LIMIT, "Mailboxes are shared with too many")
+    for column, most, where in (
+        (mailbox_right.c.identifier, MAX_FROM_ONE, held & ours),
+        (mailbox_right.c.identifier, MAX_SHARED, held),
+    ):
+        full = (
+            select(column)
+            .join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id)
+            .where(where)
+            .group_by(column)
+            .having(func.count() >= most)
+        )
+        if tx.execute(full.limit(1)).first() is not None:
+            raise Refused(Reason.LIMIT, "Too many mailboxes are shared with this identifier")
 
 
 def told(tx: Tx, box: Mailbox, identifier: str) -> None:
@@ -120,9 +180,9 @@ def inherit(tx: Tx, parent_id: int, child_id: int) -> None:
     Raises Refused(LIMIT): the account would have given too many.
     """
     owner = tx.execute(select(mailbox.c.account_id).where(mailbox.c.id == parent_id)).scalar()
-    more = len(_entries(tx, parent_id))
-    if owner is not None and more and _held(tx, int(owner)) + more > MAX_ACCOUNT_ENTRIES:
-        raise Refused(Reason.LIMIT, "Too many rights were given")
+    identifiers = list(dict.fromkeys(one for one, _, _ in _entries(tx, parent_id)))
+    if owner is not None and identifiers:
+        _check_room(tx, int(owner), identifiers)
     rows = select(
         func.coalesce(child_id, 0), mailbox_right.c.identifier, mailbox_right.c.negative, mailbox_right.c.rights
     ).where(mailbox_right.c.mailbox_id == parent_id)

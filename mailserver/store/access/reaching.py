@@ -3,19 +3,23 @@
 One's own have their own names and every right. Those of other people stand below `Partagés/LOGIN`, those of
 functional boxes below `Fonctions/NAME` (RFC 2342: other users' and shared namespaces). Who may not look a mailbox up
 hears that there is none (RFC 4314 section 6).
+
+A list of rights says what its owner wants. What the rules between populations forbid does not count, whenever it was
+given; nor does what is given to everybody or to a list by anybody but the administration.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, case, select
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import ListKind
 from mailserver.store import mailboxes
-from mailserver.store.access.rights import ALL, NONE, WORDS, Rights, Viewer
+from mailserver.store.access.rights import ALL, ANYONE, GROUP, NONE, WORDS, Rights, Viewer, is_wide, within
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
+from mailserver.store.populations import Ties, wide_sharers
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.people import claim
@@ -24,8 +28,12 @@ from mailserver.store.schema.sharing import mailbox_right
 from mailserver.store.statements import ManyStatement, Row, Statement, Tx
 
 OTHERS, FUNCTIONS = mailboxes.RESERVED
+_IS_GROUP = (mailbox_right.c.identifier >= GROUP) & (mailbox_right.c.identifier < "%")
+"""The sign behind "$" is "%"."""
 MAX_SHARED = 5000
-"""Mailboxes of others that one person is shown."""
+"""Mailboxes of others that one person is shown: those that were shared with themselves first, then those of lists."""
+MAX_FROM_ONE = 200
+"""The same of one person by lists of rights: nobody fills somebody else's listing."""
 IN_LIST = 500
 
 
@@ -140,9 +148,35 @@ def rights_on(tx: Tx, viewer: Viewer, owner: int, mailbox_id: int) -> Rights:
         return ALL
     given = [held.rights for held in held_boxes(tx, viewer) if held.box_id == owner]
     taken: list[Rights] = []
-    for _, negative, rights in _rows(tx, viewer, mailbox_id):
-        (taken if negative else given).append(frozenset(rights))
+    for entry in _counting(tx, viewer, _rows(tx, viewer, mailbox_id)):
+        (taken if entry.negative else given).append(entry.rights)
     return NONE.union(*given) - NONE.union(*taken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a list of rights says of somebody, as far as it counts."""
+
+    mailbox_id: int
+    owner: int
+    negative: bool
+    rights: Rights
+
+
+def _counting(tx: Tx, viewer: Viewer, rows: Sequence[Row]) -> list[_Entry]:
+    """Rows of lists of rights with what the rules between populations leave; what is taken away always counts."""
+    if not rows:
+        return []
+    ties = Ties(tx, viewer.account_id, dict.fromkeys(row[4] for row in rows))
+    found = []
+    for mailbox_id, identifier, negative, rights, owner in rows:
+        kept = frozenset(rights)
+        if not negative:
+            counts = not is_wide(identifier) or ties.widely(owner)
+            kept = within(kept, ties.with_reader(owner)) if counts else NONE
+        if kept:
+            found.append(_Entry(mailbox_id, owner, bool(negative), kept))
+    return found
 
 
 def held_boxes(tx: Tx, viewer: Viewer) -> list[Held]:
@@ -162,9 +196,15 @@ def listing(tx: Tx, viewer: Viewer) -> list[Reach]:
     boxes = {box.id: box for owner in held for box in mailboxes.listing(tx, owner)}
     given: dict[int, Rights] = {box.id: held[box.account_id].rights for box in boxes.values()}
     taken: dict[int, Rights] = {}
-    for mailbox_id, negative, rights in _rows(tx, viewer, 0):
-        side = taken if negative else given
-        side[mailbox_id] = side.get(mailbox_id, NONE) | frozenset(rights)
+    shown: dict[int, set[int]] = {}
+    for entry in _counting(tx, viewer, _rows(tx, viewer, 0)):
+        of_owner = shown.setdefault(entry.owner, set())
+        if not entry.negative and entry.mailbox_id not in boxes:
+            if len(of_owner) >= MAX_FROM_ONE and entry.mailbox_id not in of_owner:
+                continue
+            of_owner.add(entry.mailbox_id)
+        side = taken if entry.negative else given
+        side[entry.mailbox_id] = side.get(entry.mailbox_id, NONE) | entry.rights
     missing = [mailbox_id for mailbox_id in given if mailbox_id not in boxes][:MAX_SHARED]
     boxes.update((box.id, box) for box in mailboxes.by_ids(tx, missing))
     names = prefixes(tx, {box.account_id for box in boxes.values() if box.account_id != viewer.account_id})
@@ -173,7 +213,7 @@ def listing(tx: Tx, viewer: Viewer) -> list[Reach]:
         held_rights = given[box.id] - taken.get(box.id, NONE)
         if "l" in held_rights and box.account_id in names:
             found.append(Reach(box, names[box.account_id] + box.name, held_rights))
-    return sorted(found, key=lambda reach: reach.name)[:MAX_SHARED]
+    return sorted(found[:MAX_SHARED], key=lambda reach: reach.name)
 
 
 def prefixes(tx: Tx, owners: Iterable[int]) -> dict[int, str]:
@@ -191,8 +231,15 @@ def prefixes(tx: Tx, owners: Iterable[int]) -> dict[int, str]:
 
 
 _ROWS: Select[Any] = (
-    select(mailbox_right.c.mailbox_id, mailbox_right.c.negative, mailbox_right.c.rights)
-    .order_by(mailbox_right.c.mailbox_id)
+    select(
+        mailbox_right.c.mailbox_id,
+        mailbox_right.c.identifier,
+        mailbox_right.c.negative,
+        mailbox_right.c.rights,
+        mailbox.c.account_id,
+    )
+    .join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id)
+    .order_by(case((mailbox_right.c.identifier == ANYONE, 2), (_IS_GROUP, 1), else_=0), mailbox_right.c.mailbox_id)
     .limit(4 * MAX_SHARED)
 )
 _EVERY_ROW = ManyStatement(_ROWS, mailbox_right.c.identifier)
@@ -200,14 +247,22 @@ _ROWS_OF = ManyStatement(_ROWS.where(mailbox_right.c.mailbox_id == bindparam("ma
 
 
 def _rows(tx: Tx, viewer: Viewer, mailbox_id: int) -> list[Row]:
-    """Mailbox, negative or not, and rights: what lists of rights say of somebody; mailbox 0: of every mailbox."""
+    """Mailbox, identifier, negative or not, rights, and owner: what lists of rights say of somebody.
+
+    Mailbox 0: of every mailbox, their own identifier first, then those of groups, then everybody's.
+    """
     if mailbox_id:
         return _ROWS_OF.rows(tx, viewer.identifiers, mailbox=mailbox_id)
     return _EVERY_ROW.rows(tx, viewer.identifiers)
 
 
 def groups(tx: Tx) -> list[str]:
-    """Every group that some list of rights names: whose membership matters at all."""
-    first = mailbox_right.c.identifier >= "$"
-    rows = tx.execute(select(mailbox_right.c.identifier).where(first, mailbox_right.c.identifier < "%").distinct())
-    return sorted(row[0] for row in rows)
+    """Every group that some list of rights names and that counts: whose membership matters at all."""
+    rows = tx.execute(
+        select(mailbox_right.c.identifier, mailbox.c.account_id)
+        .join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id)
+        .where(_IS_GROUP)
+        .distinct()
+    ).all()
+    able = wide_sharers(tx, {row.account_id for row in rows})
+    return sorted({row.identifier for row in rows if row.account_id in able})

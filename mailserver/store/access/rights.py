@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.errors import BadSyntax
+from mailserver.rules import Sharing
 from mailserver.store.flags import DELETED, SEEN
 
 Rights = frozenset[str]
@@ -16,6 +17,8 @@ _OBSOLETE = {"c": "kx", "d": "te"}
 """RFC 2086's rights and what they stand for here (RFC 4314 section 2.1.1)."""
 CHANGING: Rights = frozenset("istew")
 """Whoever has none of them finds the mailbox read-only (section 4)."""
+READING: Rights = frozenset("lr")
+"""What lets somebody read and leave no trace that its owner would read."""
 TELLING: Rights = frozenset("lrikxa")
 """Whoever has one of them may ask for their rights (section 4, MYRIGHTS)."""
 
@@ -57,6 +60,18 @@ def write(rights: Rights) -> str:
     """Rights in one order; the obsolete ones stand behind those that they stand for (section 2.1.1)."""
     said = "".join(letter for letter in ORDER if letter in rights)
     return said + "".join(old for old, meant in _OBSOLETE.items() if rights & frozenset(meant))
+
+
+def is_wide(identifier: str) -> bool:
+    """True for everybody and for groups: rights that reach people whom nobody named."""
+    return identifier == ANYONE or identifier.startswith(GROUP)
+
+
+def within(rights: Rights, sharing: Sharing) -> Rights:
+    """Those of these rights that the rules between populations leave."""
+    if sharing is Sharing.CHANGING:
+        return rights
+    return rights & READING if sharing is Sharing.READING else NONE
 
 
 def changeable(rights: Rights) -> int:

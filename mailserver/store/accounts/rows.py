@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select, update
 
 from mailserver.errors import Reason, Refused
-from mailserver.identity import State
+from mailserver.identity import Population, State
 from mailserver.store.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.rosters import mailing_list
@@ -91,6 +91,8 @@ class Standing:
     suspended_before: State | None
     """Of an account that was closed while it was suspended: the state before the suspension."""
     suspended_reason: str
+    population: Population | None
+    """Of a person of an external directory, as it was last seen there."""
 
 
 _ALL: Select[Any] = select(
@@ -131,6 +133,7 @@ _ALL: Select[Any] = select(
     account.c.suspended_before,
     account.c.suspended_reason,
     account.c.renew_by,
+    account.c.population,
 )
 _GET = Statement(_ALL.where(account.c.id == bindparam("account_id")))
 _BY_LOGIN = Statement(_ALL.where(account.c.login == bindparam("login")))
@@ -228,4 +231,5 @@ def _standing(row: Row) -> Standing:
         erased=row[33],
         suspended_before=State(row[34]) if row[34] else None,
         suspended_reason=row[35],
+        population=Population(row[37]) if row[37] else None,
     )

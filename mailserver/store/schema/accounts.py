@@ -52,6 +52,7 @@ account = Table(
     Column("erased", BigInteger, nullable=False, server_default="0"),
     Column("suspended_before", String(16), nullable=False, server_default=""),
     Column("suspended_reason", Text, nullable=False, server_default=""),
+    Column("population", String(8), nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 """`quota` -1: the setting's; 0: none. `state_before`: where a suspended or closed account goes back to.
@@ -69,7 +70,8 @@ account answers its mail until `reply_until` (INBOX up to `answered_uid` is done
 `erased` on, until `erase_at` is 0 again. `state_reason` is that of the suspension,
 planned or present, or of the closing that was; `close_reason` that of the closing to come. An account that is closed
 while it is suspended keeps the suspension's terms: `suspend_until`, `may_receive`, and in `suspended_before` and
-`suspended_reason` what the closing overwrites."""
+`suspended_reason` what the closing overwrites. `population`: of a person whose entry lives in an external directory,
+as it was last seen there; empty: not seen yet, or the row of `person` says it."""
 Index("ix_account_numen", account.c.numen)
 Index("ix_account_ine", account.c.ine)
 Index("ix_account_source", account.c.source, account.c.source_key)
