@@ -91,7 +91,8 @@ class NewList:
     owners: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     query: str = ""
-    writers: Writers = Writers.ANYONE
+    writers: Writers | None = None
+    """None: people of the house for a living list and for a school's, anybody for others and for functional boxes."""
     named: tuple[str, ...] = ()
     moderated: bool = False
     hidden_members: bool = False
@@ -155,7 +156,7 @@ def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
         {
             "kind": kind.value,
             "query": checked_query(wanted.query) if wanted.query else "",
-            "writers": wanted.writers.value,
+            "writers": (wanted.writers or _usual_writers(kind, wanted.uai)).value,
             "moderated": int(wanted.moderated),
             "hidden_members": int(wanted.hidden_members),
             "uai": wanted.uai.upper()[:8],
@@ -172,6 +173,11 @@ def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
         check_holders(tx, wanted.members)
         boxes.ensure(tx, wanted.address)
     audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-made", address=wanted.address))
+
+
+def _usual_writers(kind: ListKind, uai: str) -> Writers:
+    """Who writes to a new list of which nobody has said it: lists of classes and schools take mail from the house."""
+    return Writers.HOUSE if kind is ListKind.LIVING or (kind is ListKind.MANUAL and uai) else Writers.ANYONE
 
 
 def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origin) -> None:

@@ -11,16 +11,23 @@ import dns.exception
 import dns.resolver
 from cryptography import x509
 
+from directory.rosters import House
 from mailserver import workers
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.deliver import exposure
 from mailserver.dkim import dns_record
 from mailserver.errors import Temporary
 from mailserver.said import Said
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import migrate
+from mailserver.store.transactions import Store
 from mailserver.tls import server_context
 
 DNS_SECONDS = 4.0
 EXPIRY_WARNING_DAYS = 21
+MAX_LISTS = 50
+"""Named one by one."""
 SECRETS = ("hmac", "ldap-admin")
 
 
@@ -59,6 +66,7 @@ SUBJECTS = {
     "disk": Said("disque", "disk"),
     "ports": Said("ports", "ports"),
     "directory": Said("annuaire", "directory"),
+    "lists": Said("listes", "lists"),
     "dns": Said("DNS", "DNS"),
 }
 
@@ -70,7 +78,7 @@ def _plain(text: str) -> Said:
 
 def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
     """Every finding, most fundamental first."""
-    looks: list[Callable[[Settings], Iterator[Finding]]] = [_secrets, _certificate, _database, _ports, _ldap]
+    looks: list[Callable[[Settings], Iterator[Finding]]] = [_secrets, _certificate, _database, _ports, _ldap, _lists]
     if dns_too:
         looks.append(_dns)
     yield Finding(
@@ -222,6 +230,37 @@ def _ldap(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("directory", Grade.OK, Said(f"{settings.ldap.url} répond", f"{settings.ldap.url} answers"))
+
+
+def _lists(settings: Settings) -> Iterator[Finding]:
+    """Lists that take mail from outside for people whom a rule keeps from it."""
+    try:
+        if settings.ldap is not None or not migrate.is_current(settings.database_url, settings.data):
+            return
+        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1)
+        try:
+            found = store.read_now(exposure.exposed, House.of(settings))
+        finally:
+            store.close()
+    except (Temporary, OSError):
+        return  # the look at the database has said so
+    for one in found[:MAX_LISTS]:
+        count = sum(one.members.values())
+        who = " ".join(population.value for population in one.members)
+        yield Finding(
+            "lists",
+            Grade.WARNING,
+            Said(
+                f"{one.address} accepte les messages de l’extérieur, et une règle en protège {count} membres ({who}) : "
+                "ils ne les reçoivent pas",
+                f"{one.address} takes mail from outside, and a rule keeps {count} of its members from it ({who}): "
+                "they do not get it",
+            ),
+            _plain(f"mailserver list set {settings.directory} {one.address} --writers house"),
+        )
+    if len(found) > MAX_LISTS:
+        more = len(found) - MAX_LISTS
+        yield Finding("lists", Grade.WARNING, Said(f"et {more} autres listes", f"and {more} more lists"))
 
 
 def _dns(settings: Settings) -> Iterator[Finding]:

@@ -49,7 +49,12 @@ def create(
     owners: Owners = None,
     members: Members = None,
     query: Query = "",
-    writers: Annotated[Writers, typer.Option(help="Who may write to it.")] = Writers.ANYONE,
+    writers: Annotated[
+        Writers | None,
+        typer.Option(
+            help="Who may write to it; anyone, or house for a living list and for a school's.", show_default=False
+        ),
+    ] = None,
     named: Named = None,
     moderated: Annotated[bool, typer.Option("--moderated", help="What others write waits for an owner.")] = False,
     hidden_members: Annotated[bool, typer.Option("--hidden-members", help="Only owners see who is in it.")] = False,

@@ -9,11 +9,12 @@ import structlog
 from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.deliver.envelope import UNPROVEN, Recipient
+from mailserver.deliver.reachable import Reachable, shielded
 from mailserver.deliver.walking import Walk, head_of
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Directory, ListKind, Population, Principal, Roster, State
 from mailserver.rulebook import Rulebook
-from mailserver.rules import Rules, Sender, Way, check, check_brake, sentences
+from mailserver.rules import Denied, Rules, Sender, Way, check, check_brake, sentences
 from mailserver.settings import Settings
 from mailserver.store import accounts, messages
 from mailserver.store.access import boxes
@@ -48,6 +49,7 @@ class Addressing:
         self._zone = ZoneInfo(settings.web.timezone)
         self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
         self._rulebook = Rulebook(store=store, clock=clock, changes=changes)
+        self._reachable = Reachable(store=store, clock=clock)
         # A suspension, a new person or list counts for the next recipient, in every worker.
         changes.subscribe("account", DIRECTORY, self._answers.clear)
 
@@ -257,29 +259,44 @@ class Addressing:
                 raise sentences.no_reports()
         walk = Walk(rosters, sender)
         first = rosters[0]
-        if not released and walk.way(first, "") is Way.CLOSED:
+        way = Way.OPEN if released else walk.way(first, "")
+        if way is Way.CLOSED:
             if first.policy.ended:
                 raise sentences.list_ended(datetime.fromtimestamp(first.policy.ended, self._zone).date())
             raise sentences.not_a_writer(first.policy.writers)
-        if not released and walk.way(first, "") is Way.HELD:
+        if way is Way.HELD and (sender is None or not shielded(rules, sender.population)):
             return Recipient(address, (), head=head_of(first), held=(first,))
-        if first.box:  # its mail is its own: no copies, and no trace of a list
-            return Recipient(address, (first.box,), room=await self._store.read(messages.room, first.box, self._quota))
         walk.enter(first)
         if len(walk.accounts) > MAX_MEMBERS:
             raise sentences.too_large(MAX_MEMBERS)
-        accounts, remote = await self._individuals(first.address, walk.others)
-        if remote and sender is not None and not rules.allows(sender.population, Population.OUTSIDE):
-            log.info("list members outside left out", list=first.address, count=len(remote))
-            if not accounts and not walk.accounts:
-                check(rules, sender, Population.OUTSIDE, 0, now)
-            remote = {}
+        accounts, remote = await self._members(first, walk, rules, sender)
+        if way is Way.HELD:
+            return Recipient(address, (), head=head_of(first), held=(first,))
+        if first.box:  # its mail is its own: no copies, and no trace of a list
+            return Recipient(address, (first.box,), room=await self._store.read(messages.room, first.box, self._quota))
         if walk.closed:
             log.info("lists within a list left out", list=first.address, closed=walk.closed)
-        everybody = walk.accounts | accounts
-        if not everybody and not remote and not walk.held:
+        if not accounts and not remote and not walk.held:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "The list has no member who can receive")
-        return Recipient(address, tuple(everybody), tuple(remote), head=head_of(first), held=tuple(walk.held))
+        return Recipient(address, tuple(accounts), tuple(remote), head=head_of(first), held=tuple(walk.held))
+
+    async def _members(
+        self, first: Roster, walk: Walk, rules: Rules, sender: Sender | None
+    ) -> tuple[dict[int, None], dict[str, None]]:
+        """Members whom the sender may write to: accounts, and addresses elsewhere. Raises Denied: nobody is left."""
+        named, remote = await self._individuals(first.address, walk.others)
+        denied: Denied | None = None
+        if remote and sender is not None and not rules.allows(sender.population, Population.OUTSIDE):
+            log.info("list members outside left out", list=first.address, count=len(remote))
+            denied, remote = sentences.may_not_write(sender.population, Population.OUTSIDE), {}
+        accounts: dict[int, None] = {}
+        try:
+            accounts = await self._reachable.of(first.address, walk.accounts | named, rules, sender)
+        except Denied as refusal:
+            denied = refusal
+        if denied is not None and not accounts and not remote and not walk.held:
+            raise denied
+        return accounts, remote
 
 
 def _is_role(address: str) -> bool:

@@ -7,12 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.identity import Population
+from mailserver.doctor import Grade, examine
+from mailserver.identity import ListKind, Population, Writers
 from mailserver.rules import PRESETS
 from mailserver.store import personal_lists, rules, spool
 from mailserver.store.transactions import Tx
 from tests.harness import Instance
-from tests.lists.house import ORIGIN, arrive, at, letter, make_list, populate, queue, send, submitting, without_mail
+from tests.lists.house import (
+    ORIGIN,
+    UAI,
+    arrive,
+    at,
+    letter,
+    make_list,
+    moderation,
+    populate,
+    queue,
+    send,
+    submitting,
+    waiting,
+    without_mail,
+)
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
 from tests.waiting import FELT, until
@@ -91,15 +106,79 @@ def test_postmaster_stays_open_to_all(house: House) -> None:
     assert arrive(house, "x@ailleurs.fr", at("abuse")) == {}
 
 
-def test_lists_members_here_are_the_lists_business_and_those_outside_are_not(house: House) -> None:
+def test_the_table_binds_members_of_lists(house: House) -> None:
     preset(house, "pupils-supervised")
-    address = make_list(house, "mixte", [at("lea"), "amie@ailleurs.fr"])
-    assert send(house, "tom", address) == {}
-    assert len(house.mail("lea")) == 1
+    mixed = make_list(house, "mixte", [at("lea"), at("ines"), at("tom"), "amie@ailleurs.fr"])
+    assert send(house, "tom", mixed) == {}
+    assert [len(house.mail(one)) for one in ("lea", "ines", "tom")] == [0, 1, 1]
     assert queue(house) == []
+    assert arrive(house, "x@ailleurs.fr", mixed) == {}
+    assert [len(house.mail(one)) for one in ("lea", "ines", "tom")] == [0, 2, 1]
+    assert send(house, "ines", mixed) == {}
+    assert [len(house.mail(one)) for one in ("lea", "ines", "tom")] == [1, 3, 2]
     only_outside = make_list(house, "dehors", ["amie@ailleurs.fr"])
     assert only_outside in send(house, "tom", only_outside)
     assert send(house, "ines", only_outside) == {}
+
+
+def test_a_list_of_people_whom_a_rule_protects_is_refused_at_rcpt(house: House) -> None:
+    preset(house, "pupils-inside")
+    by_hand = make_list(house, "eleves.4b", [at("lea"), at("tom")], named=("parent@ailleurs.fr",))
+    living = make_list(house, "les-eleves", query="role=pupil", writers=Writers.ANYONE)
+    outer = make_list(house, "tout", [living])
+    moderated = make_list(house, "moderee", [at("lea")], moderated=True, owners=(at("ines"),))
+    for sender in ("parent@ailleurs.fr", at("ines")):
+        for address in (by_hand, living, outer, moderated):
+            code, text = arrive(house, sender, address)[address]
+            assert (code, text[:5]) == (550, b"5.7.1"), address
+            assert b"may not write to pupils" in text
+    assert waiting(house) == [], "nothing is held for an owner who may not let it pass"
+    assert send(house, "ines", by_hand, living, outer) == {}
+    assert house.mail("lea") != []
+
+
+def test_an_owners_approval_does_not_change_who_sent(house: House) -> None:
+    make_list(house, "debat", [at("lea"), at("paul")], moderated=True, owners=(at("ines"),))
+    assert arrive(house, "x@ailleurs.fr", at("debat")) == {}
+    preset(house, "pupils-inside")
+    (one,) = waiting(house)
+    assert house.run(moderation(house).approve(one.id, ORIGIN)) == 1
+    assert (len(house.mail("lea")), len(house.mail("paul"))) == (0, 1)
+
+
+def test_a_functional_box_counts_as_staff(house: House) -> None:
+    box = make_list(house, "ce.0210006t", [at("rose")], kind=ListKind.FUNCTION)
+    assert arrive(house, "x@ailleurs.fr", box) == {}
+    preset(house, "inside")
+    assert arrive(house, "x@ailleurs.fr", box)[box][0] == 550
+    assert send(house, "tom", box) == {}
+
+
+def test_new_lists_of_classes_and_schools_take_mail_from_the_house(house: House) -> None:
+    living = make_list(house, "vivante", query="role=pupil")
+    of_school = make_list(house, "du-lycee", [at("lea")], uai=UAI)
+    by_hand = make_list(house, "a-la-main", [at("lea")])
+    refused = arrive(house, "x@ailleurs.fr", living, of_school, by_hand)
+    assert set(refused) == {living, of_school}
+    assert send(house, "tom", living, of_school) == {}
+
+
+def test_check_names_lists_that_take_mail_from_outside_for_whom_a_rule_protects(house: House) -> None:
+    open_list = make_list(house, "ouverte", [at("lea"), at("tom"), at("ines")])
+    make_list(house, "fermee", [at("lea")], writers=Writers.HOUSE)
+    named = make_list(house, "nommee", [at("lea")], writers=Writers.HOUSE, named=("parent@ailleurs.fr",))
+    make_list(house, "des-profs", [at("ines")])
+    outer = make_list(house, "autour", [at("fermee"), open_list])
+
+    def warnings() -> list[str]:
+        found = examine(house.settings, dns_too=False)
+        return [one.text.english for one in found if one.subject == "lists" and one.grade is Grade.WARNING]
+
+    assert warnings() == []
+    preset(house, "pupils-inside")
+    said = warnings()
+    assert [one.partition(" ")[0] for one in said] == sorted([open_list, named, outer])
+    assert "a rule keeps 2 of its members from it (pupil)" in next(one for one in said if one.startswith(open_list))
 
 
 def test_the_brake_stops_a_population_whoever_it_writes_to(house: House) -> None:

@@ -54,7 +54,7 @@ class Form:
     name: str = ""
     address: str = ""
     query: str = ""
-    writers: str = Writers.ANYONE.value
+    writers: str = Writers.HOUSE.value
     named: str = ""
     owners: str = ""
     members: str = ""

@@ -48,7 +48,7 @@ class Lists:
                 owners=_owners(desk, values),
                 members=tuple(dict.fromkeys((*_members(desk, values), *holders))),
                 query=_first(values, "acadListQuery"),
-                writers=_writers(values),
+                writers=_writers(values) if values.get("acadListWriters") else None,
                 moderated=_is_true(values, "acadListModerated"),
                 hidden_members=_is_true(values, "acadListHidden"),
                 uai=_first(values, "acadUAI"),
