@@ -1,7 +1,9 @@
 """Accounts behind the entries of an LDAP server, on both engines."""
 
-from mailserver.identity import State
-from mailserver.store import accounts, claims, external
+from dataclasses import replace
+
+from mailserver.identity import Role, State
+from mailserver.store import accounts, claims, external, populations
 from mailserver.store.external import Seen
 from mailserver.store.transactions import Store
 
@@ -46,3 +48,14 @@ def test_names_seen_in_the_directory_are_claimed(store: Store) -> None:
     assert set(store.read_now(claims.live_names, made.id)) == {"emma", "emma@ac-exemple.fr", "e.d@ac-exemple.fr"}
     store.write_now(external.adopt, [seen("marc", 0, "e.d@ac-exemple.fr")])
     assert store.read_now(claims.owner, "e.d@ac-exemple.fr") == made.id
+
+
+def test_the_population_is_what_the_entry_said_last(store: Store) -> None:
+    made = store.write_now(external.adopt, [seen("emma")])["emma"]
+    assert (made.population, store.read_now(populations.of_accounts, [made.id])) == (None, {})
+    for role in (Role.PUPIL, Role.TEACHER):
+        now = replace(seen("emma"), population=role.population)
+        assert store.read_now(external.known, [now]) == {}, "the row says something else"
+        store.write_now(external.adopt, [now])
+        assert store.read_now(external.known, [now])["emma"].population is role.population
+        assert store.read_now(populations.of_accounts, [made.id]) == {made.id: role.population}

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.store import access, audit, blobs, lists, mailboxes, messages
@@ -12,6 +12,7 @@ from mailserver.store.access.rights import parse, write
 from mailserver.store.audit import Action, Origin
 from mailserver.store.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.messages import NO_QUOTA, Quota
+from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.sharing import mailbox_right
 from mailserver.store.transactions import Store, Tx
@@ -141,8 +142,13 @@ def test_what_comes_at_once_is_numbered_in_its_order_and_stored_once(store: Stor
     assert after.octets == before.octets + sum(map(len, octets))
 
 
+def of_the_administration(tx: Tx, account_id: int) -> None:
+    tx.execute(update(account).where(account.c.id == account_id).values(population="staff"))
+
+
 def test_groups_and_negative_rights(store: Store, edupont: int, mmartin: int) -> None:
     group = "$enseignants.0219801p@ac-exemple.fr"
+    store.write_now(of_the_administration, mmartin)
     grant(store, mmartin, "INBOX", group, "lrs")
     grant(store, mmartin, "INBOX", "edupont", "s", negative=True)
     grant(store, mmartin, "Archive", "anyone", "lr")
