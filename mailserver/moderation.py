@@ -16,6 +16,7 @@ from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import Directory
 from mailserver.mime.tracing import return_path
 from mailserver.notices import house, moderation
+from mailserver.provenance import Door, Provenance
 from mailserver.rules import Sender
 from mailserver.settings import Settings
 from mailserver.store import audit, blobs, held, spool
@@ -69,7 +70,8 @@ class Moderation:
         await self._delivery.check_brake(sender, (recipient,))
         octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
         options = Options(account_id=waiting.account_id, population=waiting.population.value)
-        parts = await self._delivery.parts(Envelope(waiting.reverse_path, (recipient,), sender), octets, options)
+        envelope = Envelope(waiting.reverse_path, (recipient,), sender, door=Provenance.stored(waiting.door, 0, 0).door)
+        parts = await self._delivery.parts(envelope, octets, options)
         await self._commit("approved", waiting, parts, origin)
         count = len({account for part in parts if not part.only_if_held for account in part.accounts})
         log.info("approved", list=waiting.list, held=held_id, accounts=count)
@@ -124,7 +126,8 @@ class Moderation:
         now = self._clock.now()
         octets = moderation.decided(self._house, what, principal.address, token=self._clock.token(12), now=now)
         prepared = await self._delivery.prepare(return_path("") + octets)
-        return [Part(prepared, "", recipient.accounts, recipient.remote)]
+        service = Provenance(Door.SERVICE)
+        return [Part(prepared, "", recipient.accounts, recipient.remote, provenance=service)]
 
     async def _commit(self, what: str, waiting: Held, parts: list[Part], origin: Origin) -> None:
         lifetime = self._settings.outbound.lifetime

@@ -22,6 +22,7 @@ from mailserver.identity import Directory, Principal, State
 from mailserver.mime import compose, dates, fields
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import return_path
+from mailserver.provenance import Door, Provenance
 from mailserver.routing import Route, Routing
 from mailserver.rules import Sender
 from mailserver.settings import Settings, SettingsError
@@ -138,7 +139,7 @@ class Submission:
         )
         header = completed_header(octets, written, added)
         top = (return_path(reverse_path), trace or self._own_trace(name, now))
-        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves)
+        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves and not resent)
         kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
         options = Options(
             name=name,
@@ -148,7 +149,8 @@ class Submission:
             envid=envid,
             utf8=_needs_utf8(reverse_path, route, header if utf8 else b""),
         )
-        envelope = Envelope(reverse_path, route.local, Sender.person(principal) if principal else None)
+        door = Door.SERVICE if principal is None else Door.RESENT if resent else Door.SUBMISSION
+        envelope = Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, door=door)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
         addresses = [one if isinstance(one, str) else one.address for one in recipients]
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
@@ -166,10 +168,18 @@ class Submission:
         )
         return name
 
-    async def resend(self, principal: Principal, recipients: Sequence[Correspondent], octets: bytes) -> str:
+    async def resend(
+        self, principal: Principal, recipients: Sequence[Correspondent], octets: bytes, provenance: Provenance
+    ) -> str:
         """Pass a received message on as it is (RFC 5322 section 3.6.6), in the open: its author stays, and the fields
-        on top say who sends it again. Raises as `submit`.
+        on top say who sends it again.
+
+        Its author proves nothing here, so it leaves unsigned: what its own signature covers still stands below the
+        new fields. Raises as `submit`, and Refused(CANNOT) for what no door delivered: nobody but whoever put it there
+        says that its author wrote it.
         """
+        if not provenance.delivered:
+            raise Refused(Reason.CANNOT, "Only a message that was received can be passed on as it is")
         head = resent_fields(
             Correspondent(principal.name, principal.address),
             recipients,
@@ -195,7 +205,9 @@ class Submission:
         top = (return_path(""), self._own_trace(name, now))
         header = completed_header(octets, written, b"")
         whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves)
-        return await self._delivery.parts(Envelope("", route.local), whole, Options(name=name), route.remote)
+        return await self._delivery.parts(
+            Envelope("", route.local, door=Door.SERVICE), whole, Options(name=name), route.remote
+        )
 
     async def _current(self, principal: Principal) -> Principal:
         """The person as the directory knows them now: a login of an hour ago does not outlive a suspension."""
@@ -291,7 +303,7 @@ class _Departure:
         if sent is not None:
             sent_id, used = messages.store_content(tx, sent)
             owner, box_id = self._copy_place(tx)
-            messages.place(tx, owner, box_id, sent_id, sent.size, SEEN)
+            messages.place(tx, owner, box_id, sent_id, sent.size, SEEN, provenance=Provenance(Door.KEPT, account_id))
             if sent.file is not None and not used:
                 unused.append(sent.file)
         return unused

@@ -6,6 +6,7 @@ from mailserver.clock import Clock
 from mailserver.deliver import Delivery, Envelope, Recipient
 from mailserver.errors import Reason, Refused
 from mailserver.mime.tracing import return_path
+from mailserver.provenance import Door
 from mailserver.settings import Settings
 from mailserver.store.spool import new_name
 from smtp import policy
@@ -62,7 +63,8 @@ class Exchange:
         whole = content.octets(return_path(mail.reverse_path), field)
         recipients = tuple(one.recipient for one in transaction.recipients if one.recipient is not None)
         sender = self._delivery.outsider(mail.reverse_path)
-        delivered = await self._delivery.deliver(Envelope(mail.reverse_path, recipients, sender, name), whole)
+        envelope = Envelope(mail.reverse_path, recipients, sender, name, Door.LMTP if self.is_lmtp else Door.SMTP)
+        delivered = await self._delivery.deliver(envelope, whole)
         log.info(
             "delivered",
             id=name,

@@ -15,9 +15,10 @@ import structlog
 
 from mailserver.changes import Changes
 from mailserver.clock import Clock
-from mailserver.deliver import Delivery, Recipient, deliver_unit
+from mailserver.deliver import Delivery, Part, Recipient, deliver_parts
 from mailserver.errors import Temporary
 from mailserver.mime.reports import Action, Fate
+from mailserver.provenance import Door, Provenance
 from mailserver.settings import Settings
 from mailserver.store import spool, traces
 from mailserver.store.blobs import Prepared
@@ -257,9 +258,11 @@ def conclude_unit(
     """Settle a row, deliver the reports and trace it: all or nothing, so that no crash doubles or loses one."""
     if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
         return
-    for report in reports:
-        to = report.recipient
-        deliver_unit(tx, report.prepared, to.accounts, {}, "", to.remote, lifetime)
+    parts = [
+        Part(one.prepared, "", one.recipient.accounts, one.recipient.remote, provenance=Provenance(Door.SERVICE))
+        for one in reports
+    ]
+    deliver_parts(tx, parts, {}, lifetime)
     for step in steps:
         traces.record(tx, step)
 

@@ -12,6 +12,7 @@ from mailserver.mime import reports
 from mailserver.mime.compose import message_id
 from mailserver.mime.reports import Action, Fate, Report
 from mailserver.mime.tracing import return_path
+from mailserver.provenance import Door
 from mailserver.settings import Settings
 from smtp.framing import Content
 from smtp.session import Transaction
@@ -44,7 +45,7 @@ class Reporter:
         """Send one report about these recipients. Raises Temporary."""
         written = await self.write(reverse_path, fates, original, envid=envid, arrival=arrival)
         if written is not None:
-            await self._delivery.deliver(Envelope("", (written.recipient,)), written.octets)
+            await self._delivery.deliver(Envelope("", (written.recipient,), door=Door.SERVICE), written.octets)
 
     async def write(
         self,

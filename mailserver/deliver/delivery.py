@@ -18,6 +18,7 @@ from mailserver.errors import Reason, Refused, Temporary
 from mailserver.identity import Directory, Population, Roster
 from mailserver.mime.tracing import return_path
 from mailserver.notices import house, moderation
+from mailserver.provenance import Door, Provenance
 from mailserver.rules import Sender
 from mailserver.settings import Settings
 from mailserver.store import blobs
@@ -85,10 +86,11 @@ class Delivery(Addressing):
         holding = list({roster.address: roster for one in lists for roster in one.held}.values())
         holds, keys = self._holds(envelope, holding) if holding else ((), [])
         parts: list[Part] = []
+        provenance = envelope.provenance
         if accounts or elsewhere or holds or not lists:
             prepared = await self.prepare(octets)
             reached = tuple(elsewhere.values())
-            parts.append(Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds))
+            parts.append(Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds, provenance))
             for roster, key in zip(holding, keys, strict=True):
                 parts.append(await self._notice(roster, key, prepared))
         for one in lists:
@@ -102,7 +104,8 @@ class Delivery(Addressing):
             await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
             copy = await self.prepare(circular.copy(one.head, octets))
             plain = replace(options, ret="", envid="")
-            parts.append(Part(copy, one.head.bounces, members, remote, plain))
+            sent_on = replace(provenance, through_list=True)
+            parts.append(Part(copy, one.head.bounces, members, remote, plain, provenance=sent_on))
         return parts
 
     def _holds(self, envelope: Envelope, holding: Sequence[Roster]) -> tuple[tuple[Hold, ...], list[str]]:
@@ -118,6 +121,7 @@ class Delivery(Addressing):
                 sender.population,
                 expires,
                 self.moderation_token(key),
+                envelope.door,
             )
             for roster, key in zip(holding, keys, strict=True)
         )
@@ -144,7 +148,14 @@ class Delivery(Addressing):
         octets = moderation.waiting(self._house, what, head.owner, token=self._clock.token(12), now=now)
         owners = await self._owned(head.owner, roster.owners)
         whole = return_path("") + octets
-        return Part(await self.prepare(whole), "", owners.accounts, owners.remote, only_if_held=roster.address)
+        return Part(
+            await self.prepare(whole),
+            "",
+            owners.accounts,
+            owners.remote,
+            provenance=Provenance(Door.SERVICE),
+            only_if_held=roster.address,
+        )
 
     @contextlib.asynccontextmanager
     async def discarding(self, *prepared: blobs.Prepared | None) -> AsyncIterator[None]:

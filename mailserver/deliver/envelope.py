@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mailserver.circular import Head
 from mailserver.identity import Population, Roster
+from mailserver.provenance import UNKNOWN, Door, Provenance
 from mailserver.rules import Sender
 from mailserver.store import blobs
 from mailserver.store.held import Hold
@@ -42,6 +43,13 @@ class Envelope:
     """None: the service itself."""
     name: str = ""
     """The identifier told to whoever handed it over; empty: nobody was told one."""
+    door: Door = Door.SMTP
+    """Which door took it; without a word of it, the one where nobody proves anything."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What is kept of where it came from."""
+        return Provenance(self.door, self.sender.account_id if self.sender else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +73,6 @@ class Part:
     targets: tuple[Target | str, ...] = ()
     options: Options = PLAIN
     holds: tuple[Hold, ...] = ()
+    provenance: Provenance = UNKNOWN
     only_if_held: str = ""
     """A notice to the owners of this list: not placed where so many wait already that nobody is told of each."""

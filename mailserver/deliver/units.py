@@ -1,9 +1,10 @@
 """What one transaction of the store does for a message: its content, its appearances, its queue rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mailserver.deliver.envelope import Part
 from mailserver.errors import Temporary
+from mailserver.provenance import Provenance
 from mailserver.provision import provision
 from mailserver.store import blobs, held, messages, spool, traces
 from mailserver.store.traces import Trace
@@ -30,7 +31,7 @@ def deliver_parts(
             unused += [file] if file is not None else []
             continue
         inboxes = {account: known[account] for account in part.accounts if account in known}
-        content_id, used, placed = deliver_unit(tx, part.prepared, part.accounts, inboxes, "", (), lifetime)
+        content_id, used, placed = deliver_unit(tx, part.prepared, part.accounts, inboxes, part.provenance)
         first = first or content_id
         unused += [file] if file is not None and not used else []
         targets.update(placed)
@@ -49,17 +50,15 @@ def deliver_unit(
     prepared: blobs.Prepared,
     accounts: Sequence[int],
     known: dict[int, int],
-    reverse_path: str,
-    remote: Iterable[str],
-    lifetime: int,
+    provenance: Provenance,
 ) -> tuple[int, bool, dict[int, int]]:
-    """One content, one appearance in each account's INBOX, one queue row per remote domain.
+    """One content, one appearance in each account's INBOX.
 
     Returns the content's id, whether `prepared` became it, and the INBOX of each account.
     """
     content_id, used = messages.store_content(tx, prepared)
     if len(accounts) == 1 and accounts[0] in known:
-        messages.place(tx, accounts[0], known[accounts[0]], content_id, prepared.size)
+        messages.place(tx, accounts[0], known[accounts[0]], content_id, prepared.size, provenance=provenance)
         targets = known
     else:
         targets = messages.inboxes(tx, accounts)
@@ -69,8 +68,5 @@ def deliver_unit(
                 targets.update(messages.inboxes(tx, [account_id]))
             if account_id not in targets:  # nothing may be acknowledged that nobody gets
                 raise Temporary("An account has no INBOX")
-        messages.place_many(tx, targets, content_id, prepared.size)
-    remote = tuple(remote)
-    if remote:
-        spool.enqueue(tx, content_id, reverse_path, remote, lifetime=lifetime)
+        messages.place_many(tx, targets, content_id, prepared.size, provenance)
     return content_id, used, targets

@@ -13,6 +13,7 @@ from mailserver.mime import compose
 from mailserver.mime.compose import NewMessage
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import Hop, received, return_path
+from mailserver.provenance import Door, Provenance
 from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.statements import Tx
 
@@ -44,6 +45,7 @@ class Placement:
     octets: bytes
     flags: tuple[str, ...]
     date: int
+    provenance: Provenance
 
 
 class Post:
@@ -67,16 +69,18 @@ class Post:
             author = self._persons.get(letter.author)
             octets = compose.build(self._message(letter, date), bcc=letter.draft)
             if letter.draft and author is not None:
-                yield Placement(author.account_id, "Drafts", octets, ("\\Draft", "\\Seen"), date)
+                written = Provenance(Door.APPENDED, author.account_id)
+                yield Placement(author.account_id, "Drafts", octets, ("\\Draft", "\\Seen"), date, written)
                 continue
             if author is not None:
-                yield Placement(author.account_id, "Sent", octets, ("\\Seen",), date)
+                kept = Provenance(Door.KEPT, author.account_id)
+                yield Placement(author.account_id, "Sent", octets, ("\\Seen",), date, kept)
+            came = Provenance(Door.SMTP) if author is None else Provenance(Door.SUBMISSION, author.account_id)
             traced = self._trace(letter, date) + octets
             for login in self._receivers(letter):
                 person = self._persons[login]
-                yield Placement(
-                    person.account_id, self._folder(letter, login), traced, self._flags(letter, login), date
-                )
+                folder, flags = self._folder(letter, login), self._flags(letter, login)
+                yield Placement(person.account_id, folder, traced, flags, date, came)
 
     # ------------------------------------------------------------------ content
 
@@ -203,7 +207,7 @@ def put(tx: Tx, placements: Iterable[Placement], folder: Path) -> int:
             contents[one.octets] = (messages.store_content(tx, prepared)[0], prepared.size)
         content_id, size = contents[one.octets]
         mask = messages.ensure_flags(tx, boxes[key], one.flags)
-        messages.place(tx, one.account_id, boxes[key], content_id, size, mask, one.date)
+        messages.place(tx, one.account_id, boxes[key], content_id, size, mask, one.date, one.provenance)
         count += 1
     return count
 

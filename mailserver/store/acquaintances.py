@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, or_, select
 
+from mailserver.provenance import Door
 from mailserver.store.schema.mail import content, mailbox, message
 from mailserver.store.schema.sessions import picture_sender
 from mailserver.store.statements import Statement, Tx
@@ -38,7 +39,11 @@ _KNOWN = Statement(
     select(message.c.uid)
     .join(_BY_SENDER, _BY_SENDER.c.id == message.c.content_id)
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
-    .where(mailbox.c.account_id == bindparam("account"))
+    .where(
+        mailbox.c.account_id == bindparam("account"),
+        # What somebody else put into a mailbox makes nobody known to its owner.
+        or_(message.c.door != int(Door.APPENDED), message.c.door_account == bindparam("account")),
+    )
     .limit(1)
 )
 

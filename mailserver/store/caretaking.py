@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, or_, select, update
 
 from mailserver.identity import State
+from mailserver.provenance import DELIVERED
 from mailserver.store import blobs, imports, later, mailboxes
 from mailserver.store.schema.accounts import account, auto_reply, caretaker_lease
 from mailserver.store.schema.factors import pending_recovery
@@ -152,6 +153,10 @@ def _answering(now: int) -> ColumnElement[bool]:
     return and_(account.c.reply_until > NEVER, account.c.reply_until > now, account.c.state == State.CLOSED.value)
 
 
+_DELIVERED = message.c.door.in_(sorted(map(int, DELIVERED)))
+"""Whose Return-Path is ours: what somebody merely put there would have us write to whom they like."""
+
+
 def arrivals(tx: Tx, limit: int) -> list[Arrived]:
     """Messages in the INBOX of closed accounts that may want an answer, oldest first in each."""
     boxes = tx.execute(
@@ -166,7 +171,7 @@ def arrivals(tx: Tx, limit: int) -> list[Arrived]:
         owner, done, since, box, uidnext = tuple(row)
         rows = tx.execute(
             select(message.c.uid, message.c.content_id)
-            .where(message.c.mailbox_id == box, message.c.uid > done, message.c.saved >= since)
+            .where(message.c.mailbox_id == box, message.c.uid > done, message.c.saved >= since, _DELIVERED)
             .order_by(message.c.uid)
             .limit(ANSWERED_AT_ONCE)
         )

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, func, insert, select
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Population
+from mailserver.provenance import Door
 from mailserver.store import collect
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import held_message, mailing_list
@@ -29,6 +30,7 @@ class Hold:
     population: Population
     expires: int
     token: bytes
+    door: Door = Door.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Held:
     reverse_path: str
     account_id: int
     population: Population
+    door: int
+    """Which door took it (`mailserver.provenance`)."""
     held: int
     expires: int
     sender: str
@@ -52,7 +56,7 @@ class Held:
 
 _COLUMNS = (
     *(held_message.c.id, held_message.c.list, mailing_list.c.name, held_message.c.content_id),
-    *(held_message.c.reverse_path, held_message.c.account_id, held_message.c.population),
+    *(held_message.c.reverse_path, held_message.c.account_id, held_message.c.population, held_message.c.door),
     *(held_message.c.held, held_message.c.expires),
     *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
 )
@@ -63,7 +67,7 @@ _ALL = (
 )
 _INSERT = Statement(
     insert(held_message),
-    keys=("list", "content_id", "reverse_path", "account_id", "population", "held", "expires", "token"),
+    keys=("list", "content_id", "reverse_path", "account_id", "population", "door", "held", "expires", "token"),
 )
 _WAITING = Statement(select(func.count()).where(held_message.c.list == bindparam("list")))
 _TAKE = Statement(
@@ -84,6 +88,7 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
         reverse_path=wanted.reverse_path,
         account_id=wanted.account_id,
         population=wanted.population.value,
+        door=int(wanted.door),
         held=tx.now,
         expires=wanted.expires,
         token=wanted.token,

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
+from mailserver.provenance import Door, Provenance
 from mailserver.store import collect, messages, sessions
 from mailserver.store.access import Viewer
 from mailserver.store.blobs import Prepared
@@ -213,7 +214,8 @@ def reopen(tx: Tx, waiting: Waiting) -> bool:
         return False
     box = drafts(tx, waiting.account_id)
     mask = messages.ensure_flags(tx, box.id, ("\\Draft", "\\Seen"))
-    messages.place(tx, waiting.account_id, box.id, waiting.draft_id, waiting.size, mask)
+    written = Provenance(Door.APPENDED, waiting.account_id)
+    messages.place(tx, waiting.account_id, box.id, waiting.draft_id, waiting.size, mask, provenance=written)
     _drop(tx, waiting)
     sessions.release(tx, bytes(row.letter), waiting.account_id)
     return True

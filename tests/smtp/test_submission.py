@@ -9,6 +9,9 @@ import pytest
 
 from mailserver import dkim as ours
 from mailserver.errors import Reason, Refused
+from mailserver.mime.fields import Correspondent
+from mailserver.provenance import Door as ProvenanceDoor
+from mailserver.provenance import Provenance
 from mailserver.store import accounts, spool
 from mailserver.store.spool import Notify, Target
 from tests.smtp.conftest import HouseMaker
@@ -104,6 +107,33 @@ def test_signature_verifies(house: House, client: smtplib.SMTP) -> None:
     assert not dkim.verify(sent.replace(b"fin", b"nif"), dnsfunc=dns)
     assert not dkim.verify(sent.replace(b"Subject: x", b"Subject: y"), dnsfunc=dns)
     assert not dkim.verify(b"From: other@x.fr\r\n" + sent, dnsfunc=dns), "a second From is not covered"
+
+
+def test_what_is_passed_on_is_never_signed_as_its_authors(house: House) -> None:
+    """Neither as the author's, who may be forged, nor as anybody's; who passes it on is the envelope's sender."""
+    drop_queue(house)
+    received = b"From: Le recteur <recteur@ac-exemple.fr>\r\nSubject: x\r\n\r\nPromotion\r\n"
+    to = [Correspondent("", "x@ailleurs.fr")]
+    house.run(house.submission.resend(house.people["ada"], to, received, Provenance(ProvenanceDoor.SMTP)))
+    (entry,) = queue(house)
+    octets = octets_of(house, entry)
+    assert b"dkim-signature" not in octets.lower()
+    assert octets.endswith(received)
+    assert b"Resent-From: Ada Essai <ada.essai@ac-exemple.fr>\r\n" in octets
+    assert entry.sender == "ada.essai@ac-exemple.fr"
+    drop_queue(house)
+
+
+@pytest.mark.parametrize("door", [ProvenanceDoor.UNKNOWN, ProvenanceDoor.APPENDED, ProvenanceDoor.KEPT])
+def test_only_what_a_door_delivered_is_passed_on_as_it_is(house: House, door: ProvenanceDoor) -> None:
+    drop_queue(house)
+    ada = house.people["ada"]
+    with pytest.raises(Refused) as refused:
+        house.run(
+            house.submission.resend(ada, [Correspondent("", "x@y.fr")], MESSAGE, Provenance(door, ada.account_id))
+        )
+    assert refused.value.reason is Reason.CANNOT
+    assert queue(house) == []
 
 
 def test_dsn_parameters_reach_the_queue(house: House, client: smtplib.SMTP) -> None:

@@ -91,7 +91,7 @@ async def _reply_list(services: Services, visit: Visit, start: Start) -> Beginni
     """To the address where a list takes messages (RFC 2369 section 3.4); where there is none, to everybody."""
     letter, original = await _answer(services, visit, start, everybody=True)
     source = await _source(services, visit, start, 0)
-    address = origin(source.octets, source.root, "", services.settings.domains, "").list_address
+    address = origin(source.octets, source.root, "", services.settings.domains, source.stored.provenance).list_address
     return (replace(letter, to=clean_recipients(address), cc="") if address else letter), original
 
 

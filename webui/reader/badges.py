@@ -1,6 +1,7 @@
-"""Where a message comes from, as far as we know it ourselves: from the trace our own door wrote on top of it.
+"""Where a message comes from, in words: by the door that took it, which the store knows (`mailserver.provenance`).
 
-Everything below the first trace field is the sender's to write, so it proves nothing.
+The header proves nothing: whoever may put a message into a mailbox may write any trace field. What it says of a list
+is shown as a list's of ours only where one of ours sent it.
 """
 
 import re
@@ -9,29 +10,61 @@ from dataclasses import dataclass
 
 from mailserver.folding import fold_login
 from mailserver.mime import Part, headers
-from mailserver.mime.addresses import MAX_READ, parse, people
+from mailserver.mime.addresses import MAX_READ
+from mailserver.provenance import Door, Provenance
 from webui import plain
 
-_DOOR = re.compile(r"(?:^|\s)by ([^\s;()]+)\s+with ([A-Z0-9]+)\s", re.IGNORECASE)
-"""Who took it, and how, in a trace field (RFC 5321 section 4.4). Not the `with` of a comment about TLS before it."""
 _ANGLE = re.compile(r"<([^<>]*)>")
-_AUTHENTICATED = frozenset({"HTTP", "ESMTPA", "ESMTPSA", "UTF8SMTPA", "UTF8SMTPSA"})
-"""Protocols of our own doors for people who have logged in (RFC 3848); HTTP is the web's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What is known of where a message comes from."""
 
+    provenance: Provenance
     internal: bool
     """Its author's address is of the academy."""
-    verified: bool
-    """Somebody logged in to send it, so the address is theirs."""
-    traced: bool
-    """It came through a door; a copy of what one wrote oneself did not."""
     list_name: str
+    """What the header calls the list; of a list of ours, only if that list sent it."""
     list_address: str
-    resent_by: str
+    resent_by: str = ""
+    """Whoever of ours passed it on as it is."""
+
+    @property
+    def verified(self) -> bool:
+        """Somebody logged in to send it, so the address is theirs."""
+        return self.internal and self.provenance.verified
+
+    @property
+    def claimed(self) -> bool:
+        """It says it is from the academy, and is known not to have been sent by whoever it names."""
+        return self.internal and self.provenance.door in (Door.SMTP, Door.LMTP, Door.RESENT, Door.APPENDED)
+
+    def is_put_by_other(self, reader: int) -> bool:
+        """Somebody else than this account put it into the mailbox: it never came by mail."""
+        return self.provenance.door is Door.APPENDED and self.provenance.account_id != reader
+
+    def is_suspect(self, reader: int) -> bool:
+        """It claims an address of the academy, and neither this reader nor a colleague named here brought it."""
+        if self.provenance.door is Door.APPENDED:
+            return self.internal and self.is_put_by_other(reader)
+        return self.claimed and self.provenance.door is not Door.RESENT
+
+
+def is_credible(provenance: Provenance, sender: str, domains: Sequence[str], reader: int) -> bool:
+    """Whether a message may be taken as its author's by this reader's account.
+
+    An address of the academy is believed of what was sent after a login only; one outside as far as anybody there can
+    be, and of nothing that somebody else put into the mailbox.
+    """
+    if provenance.door is Door.APPENDED:
+        return provenance.account_id == reader
+    return provenance.verified or provenance.door is Door.SERVICE or not is_internal(sender, domains)
+
+
+def is_internal(sender: str, domains: Sequence[str]) -> bool:
+    """Whether an address is of the academy."""
+    return fold_login(sender).rpartition("@")[2] in {domain.lower() for domain in domains}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +77,45 @@ class Badge:
     title: str
 
 
-def origin(octets: bytes, message: Part, sender: str, domains: Sequence[str], name: str) -> Origin:
-    """Read a message's header. `name`: what our own doors call themselves in trace fields."""
+def origin(octets: bytes, message: Part, sender: str, domains: Sequence[str], provenance: Provenance) -> Origin:
+    """Read what a message's header says of lists, beside what is known."""
     found: dict[str, str] = {}
-    for one in headers.named(octets, message.start, message.body, "received", "list-id", "list-post", "resent-from"):
+    for one in headers.named(octets, message.start, message.body, "list-id", "list-post"):
         if one.name not in found:
             found[one.name] = headers.as_text(octets[one.value : one.end])[:MAX_READ]
-    trace = found.get("received", "")
-    door = _DOOR.search(trace)
-    ours = door is not None and door[1].lower() == name.lower() and door[2].upper() in _AUTHENTICATED
-    verified = ours and "resent-from" not in found
-    internal = fold_login(sender).rpartition("@")[2] in {domain.lower() for domain in domains}
-    resent = people(parse(found.get("resent-from", "")))
+    ours = {domain.lower() for domain in domains}
     post = _ANGLE.search(found.get("list-post", ""))
+    name, identifier = _list_name(headers.decode_words(found.get("list-id", "")))
+    address = post.group(1).removeprefix("mailto:").partition("?")[0] if post else ""
+    claims = (address.rpartition("@")[2].lower(), identifier.lower())
+    believed = provenance.through_list or not any(_names(claim, domain) for claim in claims for domain in ours)
     return Origin(
-        internal,
-        internal and verified,
-        bool(trace),
-        plain.line(_list_name(headers.decode_words(found.get("list-id", ""))), 80),
-        post.group(1).removeprefix("mailto:").partition("?")[0] if post else "",
-        plain.line(resent[0].address, 200) if resent else "",
+        provenance,
+        is_internal(sender, domains),
+        plain.line(name or identifier, 80) if believed else "",
+        address if believed else "",
     )
 
 
-def _list_name(value: str) -> str:
-    """The description of a List-Id (RFC 2919 section 2), else its identifier."""
+def _names(claim: str, domain: str) -> bool:
+    return claim == domain or claim.endswith(f".{domain}")
+
+
+def _list_name(value: str) -> tuple[str, str]:
+    """The description and the identifier of a List-Id (RFC 2919 section 2)."""
     found = _ANGLE.search(value)
     words = value[: found.start()].strip(' "\t') if found else value.strip()
-    return words or (found.group(1) if found else "")
+    return words, found.group(1).strip() if found else words
 
 
-def badges(origin: Origin, first_time: bool, _: Callable[[str], str]) -> list[Badge]:
-    """The words shown beside the sender."""
+def badges(origin: Origin, first_time: bool, reader: int, _: Callable[[str], str]) -> list[Badge]:
+    """The words shown beside the sender, to the reader with this account."""
     shown = []
     if origin.verified:
         shown.append(Badge("bon", _("interne vérifié"), _("Envoyé depuis un compte de l’académie, après connexion.")))
-    elif origin.internal and origin.traced:
+    elif origin.internal and origin.provenance.door is Door.SERVICE:
+        shown.append(Badge("bon", _("service"), _("Écrit par le service de messagerie.")))
+    elif origin.claimed:
         shown.append(
             Badge("attention", _("interne non vérifié"), _("L’adresse est de l’académie, l’envoi ne l’est pas."))
         )
@@ -87,6 +123,10 @@ def badges(origin: Origin, first_time: bool, _: Callable[[str], str]) -> list[Ba
         shown.append(Badge("neutre", _("externe"), _("Vient d’une adresse hors de l’académie.")))
     if first_time and not origin.verified:
         shown.append(Badge("attention", _("première fois"), _("Vous n’aviez aucun message de cette adresse.")))
+    if origin.is_put_by_other(reader):
+        shown.append(
+            Badge("attention", _("déposé"), _("Mis dans ce dossier par quelqu’un : ce n’est pas un message reçu."))
+        )
     if origin.list_name:
         shown.append(Badge("neutre", _("liste : %(name)s") % {"name": origin.list_name}, _("Diffusé par une liste.")))
     if origin.resent_by:

@@ -10,10 +10,12 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from mailserver.mime import Part, replies, unpack
+from mailserver.provenance import Door
 from mailserver.store import access, acquaintances, webmail
 from mailserver.store.acquaintances import Acquaintance
 from mailserver.store.flags import SEEN
 from mailserver.store.webmail import Chosen, Edge, Line, Stored, handling
+from webui import plain
 from webui.compose import identities
 from webui.compose.letters import listed
 from webui.effort import computed
@@ -160,13 +162,11 @@ class _Header:
     leaving: unsubscribing.Way | None
 
 
-def _header(
-    octets: bytes, root: Part, found: Stored, domains: Sequence[str], name: str, owns: Callable[[str], bool]
-) -> _Header:
+def _header(octets: bytes, root: Part, found: Stored, domains: Sequence[str], owns: Callable[[str], bool]) -> _Header:
     """Read the header: pure, and long where it is."""
     return _Header(
         reading.letterhead(octets, root, found),
-        badges.origin(octets, root, found.sender_address, domains, name),
+        badges.origin(octets, root, found.sender_address, domains, found.provenance),
         [one.address for one in reading.addressed(octets, root, "reply-to")],
         replies.reply(octets, root, owns),
         unsubscribing.way(octets, root) if found.box.special_use not in (SENT, DRAFTS) else None,
@@ -184,11 +184,11 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
     show_formatted = formatted is not None and wanted == "1"
     settings = services.settings
     author = await identities.answering(services, visit, box_of(visit))
-    header = await computed(
-        root.body - root.start, _header, octets, root, found, settings.domains, settings.name, author.owns
-    )
+    header = await computed(root.body - root.start, _header, octets, root, found, settings.domains, author.owns)
+    if found.provenance.door is Door.RESENT:
+        header = replace(header, origin=replace(header.origin, resent_by=await _resender(services, found)))
     origin = header.origin
-    shown = found.box.special_use != JUNK and _shows_pictures(visit, known, origin)
+    shown = found.box.special_use != JUNK and _shows_pictures(services, visit, found, known, origin)
     through_us = show_formatted and (visit.query("images") == "1" or shown)
     remote = images.signed(services, visit) if through_us else htmlview.nowhere
     if show_formatted and formatted is not None:
@@ -241,10 +241,25 @@ def _lasting(at: Place, found: Stored) -> bool:
     return bool(found.sender_address) and not at.foreign
 
 
-def _shows_pictures(visit: Visit, known: Acquaintance, origin: badges.Origin) -> bool:
-    """Whether remote pictures are shown without being asked for; in junk they never are."""
+async def _resender(services: Services, found: Stored) -> str:
+    """The address of whoever passed a message on; empty: they are gone."""
+    who = await services.directory.by_account(found.provenance.account_id)
+    return plain.line(who.address, 200) if who is not None else ""
+
+
+def _shows_pictures(
+    services: Services, visit: Visit, found: Stored, known: Acquaintance, origin: badges.Origin
+) -> bool:
+    """Whether remote pictures are shown without being asked for; in junk they never are.
+
+    A choice about a sender holds for what may be taken as theirs: who borrows their address learns nothing.
+    """
     chosen = visit.preferences.images
-    return known.shows_pictures or chosen == "toujours" or (chosen == "internes" and origin.verified)
+    if chosen == "toujours" or (chosen == "internes" and origin.verified):
+        return True
+    domains = services.settings.domains
+    credible = badges.is_credible(found.provenance, found.sender_address, domains, visit.account_id)
+    return known.shows_pictures and credible
 
 
 def _plain(octets: bytes, root: Part, compose: str) -> Seen:
@@ -282,14 +297,14 @@ def _warnings(
         sender=found.sender_address,
         sender_name=found.sender,
         answers=header.answers,
-        list_address=origin.list_address,
+        list_address=origin.list_address if origin.provenance.through_list else "",
         text=seen.text,
         lies=seen.lies,
         hosts=cautions.hosts(seen.links),
         files=cautions.attached(root.attachments()),
     )
     noticed = cautions.findings(evidence, services.settings.domains)
-    if origin.internal and origin.traced and not origin.verified and not origin.resent_by:
+    if origin.is_suspect(visit.account_id):
         noticed.insert(0, Finding("non-verifie", grave=True))
     if found.box.special_use == JUNK:
         noticed.append(Finding("indesirable"))
@@ -299,7 +314,7 @@ def _warnings(
 def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquaintance) -> list[badges.Badge]:
     if found.box.special_use in (SENT, DRAFTS) or visit.principal.owns(found.sender_address):
         return []
-    return badges.badges(origin, known.first_time, visit._)
+    return badges.badges(origin, known.first_time, visit.account_id, visit._)
 
 
 async def printable(services: Services, visit: Visit) -> Response:

@@ -9,6 +9,7 @@ from mailserver.errors import Reason, Refused, Temporary
 from mailserver.mime import compose
 from mailserver.mime.compose import Attachment, NewMessage
 from mailserver.mime.fields import Correspondent
+from mailserver.mime.replies import forward_subject
 from mailserver.rules import Denied
 from mailserver.store import mailboxes, webmail
 from mailserver.store.webmail import Stored
@@ -33,6 +34,8 @@ class RedirectPage:
     message: Stored
     subject: str
     to: str
+    as_it_is: bool
+    """Else it goes within a letter of the reader's own."""
     questions: Sequence[Question] = ()
     fault: str = ""
 
@@ -49,12 +52,13 @@ def _asked(
     services: Services, visit: Visit, found: Stored, to: str, questions: Sequence[Question] = (), fault: str = ""
 ) -> Response:
     around = surround(visit, found.boxes, found.box.id)
-    page = RedirectPage(around, found, plain.line(found.subject), to, questions, fault)
+    page = RedirectPage(around, found, plain.line(found.subject), to, found.provenance.delivered, questions, fault)
     return services.pages.answer(visit, "mail/redirect.html", page, 422 if questions or fault else 200)
 
 
 async def send_on(services: Services, visit: Visit) -> Response:
-    """POST /message/{id}/rediriger: the message goes on, its author and text untouched."""
+    """POST /message/{id}/rediriger: a message that was received goes on, its author and text untouched; anything else
+    goes within a letter of whoever sends it."""
     found, octets = await reading.load(services, visit)
     if found.box.special_use == DRAFTS:
         raise Refused(Reason.CANNOT)
@@ -68,13 +72,36 @@ async def send_on(services: Services, visit: Visit) -> Response:
         fault = "" if field.questions else visit._("Indiquez au moins un destinataire.")
         return _asked(services, visit, found, field.text, field.questions, fault)
     try:
-        await services.submission.resend(visit.principal, field.people, octets)
+        await _pass(services, visit, found, field.people, octets)
     except Denied as denied:
         return _asked(services, visit, found, field.text, fault=spoken(visit, denied))
     except Refused as refusal:
         fault = refusal_text(visit, refusal, refusal.text.partition(":")[0])
         return _asked(services, visit, found, field.text, fault=fault)
     return back(visit, found.id, found.box.id, "redirige")
+
+
+async def _pass(
+    services: Services, visit: Visit, found: Stored, people: Sequence[Correspondent], octets: bytes
+) -> None:
+    """Raises as `Submission.submit`."""
+    if found.provenance.delivered:
+        await services.submission.resend(visit.principal, people, octets, found.provenance)
+        return
+    subject = plain.line(found.subject, 200)
+    message = NewMessage(
+        author=author(visit.principal),
+        date=services.clock.now(),
+        message_id=compose.message_id(services.clock.token(12), services.settings.domain),
+        to=tuple(people),
+        subject=forward_subject(subject),
+        text=visit._("Le message joint était dans ma boîte ; il est transmis tel que je l’ai."),
+        attachments=(Attachment(f"{subject[:100] or 'message'}.eml", "message/rfc822", octets),),
+        zone=visit.language.offset(visit.now),
+    )
+    letter = await computed(len(octets), compose.build, message)
+    addresses = [one.address for one in people]
+    await services.submission.submit(visit.principal, visit.principal.address, addresses, letter, save_to_sent=True)
 
 
 async def report_phishing(services: Services, visit: Visit) -> Response:

@@ -15,6 +15,7 @@ from webui import plain
 from webui.effort import computed
 from webui.frame import DRAFTS, JUNK, SENT, TRASH
 from webui.reader import reading
+from webui.reader.badges import is_credible
 from webui.reader.said import back
 from webui.visit import Services, Visit
 
@@ -40,9 +41,20 @@ async def note(services: Services, visit: Visit, found: Stored, octets: bytes, r
         return None
     to = plain.line(request.to, 320)
     prefetched = "prefetch" in visit.request.headers.get("sec-purpose", "")
-    if visit.preferences.receipts == ALWAYS and request.plain and not prefetched:
+    plainly = request.plain and _is_authors(services, visit, found, request)
+    if visit.preferences.receipts == ALWAYS and plainly and not prefetched:
         return Note(to, ask=False, sent=await _send(services, visit, found, octets, root, request, automatic=True))
     return Note(to, ask=True, sent=False)
+
+
+def _is_authors(services: Services, visit: Visit, found: Stored, request: receipts.Request) -> bool:
+    """Whether the receipt goes to who wrote the message, as far as that is known: then it may leave unasked.
+
+    The return path counts where one of our doors wrote it. For anybody else the reader decides (RFC 8098 section 2.1).
+    """
+    domains = services.settings.domains
+    credible = is_credible(found.provenance, found.sender_address, domains, visit.account_id)
+    return found.provenance.delivered and credible and request.to.casefold() == found.sender_address.casefold()
 
 
 def wanted(visit: Visit, found: Stored, octets: bytes, root: Part) -> receipts.Request | None:

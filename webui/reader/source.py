@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.mime import headers, unpack
+from mailserver.provenance import Door
+from mailserver.store.webmail import Stored
 from webui import plain
 from webui.frame import Frame, surroundings
 from webui.reader import reading
@@ -37,6 +39,8 @@ class HeaderPage:
     subject: str
     fields: Sequence[tuple[str, str]]
     cut: bool
+    told: str
+    """Which of them can be believed."""
 
 
 async def show(services: Services, visit: Visit) -> Response:
@@ -60,5 +64,19 @@ async def header(services: Services, visit: Visit) -> Response:
         value = headers.clean(headers.decode(octets[one.value : one.end]))
         fields.append((name, value[:MAX_VALUE]))
     around = await surroundings(services, visit, found.box.id)
-    page = HeaderPage(around, place(visit, found), plain.line(found.subject), fields, len(fields) == MAX_FIELDS)
+    page = HeaderPage(
+        around, place(visit, found), plain.line(found.subject), fields, len(fields) == MAX_FIELDS, _told(visit, found)
+    )
     return services.pages.answer(visit, "mail/header.html", page)
+
+
+def _told(visit: Visit, found: Stored) -> str:
+    """What is known of who wrote the fields; empty: nothing."""
+    if found.provenance.delivered:
+        return visit._(
+            "Les champs les plus hauts sont écrits par notre service ; ce qui est sous le premier « Received » vient "
+            "de l’expéditeur."
+        )
+    if found.provenance.door is Door.UNKNOWN:
+        return ""
+    return visit._("Ce message a été mis dans ce dossier sans passer par le courrier : ses champs ne prouvent rien.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 
 from mailserver.errors import Reason, Refused
+from mailserver.provenance import Door, Provenance
 from mailserver.store import mailboxes, messages
 from mailserver.store.access.reaching import Reach, check, find, is_foreign, require
 from mailserver.store.access.rights import Viewer, changeable
@@ -58,8 +59,9 @@ def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota
     unused = [one.file for (one, _, _), (_, new) in zip(batch, stored, strict=True) if not new and one.file is not None]
     wanted = [permitted(flags, keep) for _, flags, _ in batch]
     masks = {flags: messages.ensure_flags(tx, box.id, flags) for flags in dict.fromkeys(wanted)}
+    brought = Provenance(Door.APPENDED, viewer.account_id)
     placings = [
-        messages.Placing(content_id, prepared.size, masks[flags], received)
+        messages.Placing(content_id, prepared.size, masks[flags], received, brought)
         for (prepared, _, received), (content_id, _), flags in zip(batch, stored, wanted, strict=True)
     ]
     appended = messages.place_batch(tx, owner, box.id, placings)
@@ -138,7 +140,8 @@ def replace(
     elif prepared.size > old[0][1]:
         messages.check_quota(tx, owner, quota, prepared.size - old[0][1])
     mask = messages.ensure_flags(tx, box.id, permitted(flags, changeable(target.rights)))
-    appended = messages.place(tx, receiver, box.id, content_id, prepared.size, mask, received)
+    brought = Provenance(Door.APPENDED, viewer.account_id)
+    appended = messages.place(tx, receiver, box.id, content_id, prepared.size, mask, received, brought)
     messages.erase(tx, owner, source_id, [uid])
     record(tx, viewer, receiver, box.name, "append", [appended.uid])
     record(tx, viewer, owner, _name(tx, source_id), "replace", [uid])

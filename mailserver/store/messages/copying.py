@@ -40,7 +40,7 @@ def copy(
     target_account: int | None = None,
     keep: int = -1,
 ) -> Copied:
-    """Copy messages with flags and dates (RFC 3501 section 6.4.7); uids ascending, None: all.
+    """Copy messages with flags, dates and provenance (RFC 3501 section 6.4.7); uids ascending, None: all.
 
     `target_account` owns the target (None: the source's owner); `quota` is the setting's, None: nobody asks.
     `keep`: the flags that the copies may have, as a mask whose sign stands for keywords (RFC 4314 section 4).
@@ -157,6 +157,9 @@ def _copy_range(tx: Tx, source_id: int, target: Mailbox, low: int, high: int, mo
             message.c.internal_date,
             literal(tx.now, BigInteger),
             message.c.size,
+            message.c.door,
+            message.c.door_account,
+            message.c.through_list,
         )
         .where(message.c.mailbox_id == source_id, message.c.uid.between(low, high))
         .order_by(message.c.uid)
@@ -173,7 +176,7 @@ def _copy_rows(
     modseq: int,
     translate: dict[int, int] | None,
 ) -> None:
-    columns = ("uid", "content_id", "flags", "internal_date", "size")
+    columns = ("uid", "content_id", "flags", "internal_date", "size", "door", "door_account", "through_list")
     rows = fetch_uids(tx, account_id, source_id, columns, uids)
     now = tx.now
     tx.many(
@@ -188,7 +191,10 @@ def _copy_rows(
                 "internal_date": date,
                 "saved": now,
                 "size": size,
+                "door": door,
+                "door_account": door_account,
+                "through_list": through_list,
             }
-            for place, (_, content_id, mask, date, size) in enumerate(rows)
+            for place, (_, content_id, mask, date, size, door, door_account, through_list) in enumerate(rows)
         ],
     )

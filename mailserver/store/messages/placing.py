@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, insert, literal, select, update
+from sqlalchemy import BigInteger, SmallInteger, bindparam, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver import objectids
 from mailserver.errors import Reason, Refused
+from mailserver.provenance import UNKNOWN, Provenance
 from mailserver.store import mailboxes
 from mailserver.store.blobs import Prepared
 from mailserver.store.flags import SEEN
@@ -37,6 +38,7 @@ class Placing(NamedTuple):
     size: int
     mask: int = 0
     internal_date: int | None = None
+    provenance: Provenance = UNKNOWN
 
 
 _CONTENT_KEYS = (
@@ -80,7 +82,10 @@ _FIND_CONTENT = Statement(
 
 _INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "file"))
 
-MESSAGE_COLUMNS = ("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size")
+MESSAGE_COLUMNS = (
+    *("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"),
+    *("door", "door_account", "through_list"),
+)
 
 INSERT_MESSAGE = Statement(insert(message), keys=MESSAGE_COLUMNS)
 
@@ -165,6 +170,7 @@ def append(
     flags: Iterable[str] = (),
     internal_date: int | None = None,
     quota: Quota | None = None,
+    provenance: Provenance = UNKNOWN,
 ) -> Appended:
     """Store a message in one mailbox. `internal_date` in epoch seconds, default now; `quota`: the setting's, or None.
 
@@ -173,7 +179,7 @@ def append(
     check_quota(tx, account_id, quota, prepared.size, 1)
     content_id, _ = store_content(tx, prepared)
     mask = ensure_flags(tx, mailbox_id, flags)
-    return place(tx, account_id, mailbox_id, content_id, prepared.size, mask, internal_date)
+    return place(tx, account_id, mailbox_id, content_id, prepared.size, mask, internal_date, provenance)
 
 
 def place(
@@ -184,9 +190,10 @@ def place(
     size: int,
     mask: int = 0,
     internal_date: int | None = None,
+    provenance: Provenance = UNKNOWN,
 ) -> Appended:
     """One more appearance of a stored content, with the flags of `mask`. Raises Refused(NO_SUCH_MAILBOX)."""
-    (placed,) = place_batch(tx, account_id, mailbox_id, [Placing(content_id, size, mask, internal_date)])
+    (placed,) = place_batch(tx, account_id, mailbox_id, [Placing(content_id, size, mask, internal_date, provenance)])
     return placed
 
 
@@ -218,6 +225,9 @@ def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placin
                 "internal_date": now if one.internal_date is None else one.internal_date,
                 "saved": now,
                 "size": one.size,
+                "door": int(one.provenance.door),
+                "door_account": one.provenance.account_id,
+                "through_list": int(one.provenance.through_list),
             }
             for uid, modseq, one in numbered
         ],
@@ -239,7 +249,7 @@ def inboxes(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
     return found
 
 
-def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int) -> None:
+def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int, provenance: Provenance = UNKNOWN) -> None:
     """One new unseen appearance in each mailbox of `targets` (account_id -> mailbox_id), by sets.
 
     Mailboxes that are gone are passed over; `inboxes` in the same unit rules that out.
@@ -270,6 +280,9 @@ def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int) -> N
             literal(now, BigInteger),
             literal(now, BigInteger),
             literal(size, BigInteger),
+            literal(int(provenance.door), SmallInteger),
+            literal(provenance.account_id, BigInteger),
+            literal(int(provenance.through_list), SmallInteger),
         ).where(here)
         tx.execute(insert(message).from_select(MESSAGE_COLUMNS, rows))
     for account_id, mailbox_id in targets.items():

@@ -126,8 +126,12 @@ message = Table(
     Column("internal_date", BigInteger, nullable=False),
     Column("saved", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("door", SmallInteger, nullable=False, server_default="0"),
+    Column("door_account", BigInteger, nullable=False, server_default="0"),
+    Column("through_list", SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
+"""`door`, `door_account`, `through_list`: where it came from (`mailserver.provenance`)."""
 Index("ix_message_content_id_mailbox_id", message.c.content_id, message.c.mailbox_id)
 
 expunged = Table(

@@ -84,6 +84,7 @@ held_message = Table(
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("token", LargeBinary(32), nullable=False),
+    Column("door", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 """Messages to a moderated list that wait for one of its owners. `account_id`: who sent it; 0: from outside.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 
+from mailserver.provenance import Door, Provenance
 from mailserver.store import mailboxes, messages
 from mailserver.store.blobs import Prepared
 from mailserver.store.messages import Quota
@@ -29,12 +30,13 @@ def append_new(tx: Tx, account_id: int, mailbox_id: int, brought: Sequence[New],
         else:
             new[prepared.hash] = one
     messages.check_quota(tx, account_id, quota, sum(one[0].size for one in new.values()), len(new))
+    provenance = Provenance(Door.APPENDED, account_id)
     # Contents before the mailbox: the order in which rows are locked (`store.messages`).
     stored = [(messages.store_content(tx, one[0]), one) for one in new.values()]
     for (content_id, fresh), (prepared, flags, received) in stored:
         mask = messages.ensure_flags(tx, mailbox_id, flags)
         came = received or prepared.scan.sent_at or None
-        messages.place(tx, account_id, mailbox_id, content_id, prepared.size, mask, came)
+        messages.place(tx, account_id, mailbox_id, content_id, prepared.size, mask, came, provenance)
         spare += [] if fresh else _file(prepared)
     return len(new), spare
 

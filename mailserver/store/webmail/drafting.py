@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from mailserver.errors import Reason, Refused
+from mailserver.provenance import Door, Provenance
 from mailserver.store import mailboxes, messages
 from mailserver.store.blobs import Prepared
 from mailserver.store.mailboxes import Mailbox
@@ -21,7 +22,9 @@ def replace_draft(tx: Tx, account_id: int, old_id: int, prepared: Prepared, quot
     old = uids_of(tx, account_id, box.id, [old_id]) if old_id else []
     if old_id and not old:
         raise Refused(Reason.CONFLICT)
-    appended = messages.append(tx, account_id, box.id, prepared, ("\\Draft", "\\Seen"), quota=quota)
+    written = Provenance(Door.APPENDED, account_id)
+    flags = ("\\Draft", "\\Seen")
+    appended = messages.append(tx, account_id, box.id, prepared, flags, quota=quota, provenance=written)
     if old:
         messages.erase(tx, account_id, box.id, [uid for uid in old if uid != appended.uid])
     return appended.content_id

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Select, bindparam, func, select
 
 from mailserver.errors import Reason, Refused
+from mailserver.provenance import Provenance
 from mailserver.store import blobs, mailboxes, messages
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, mailbox, message
@@ -79,6 +80,7 @@ class Stored:
     parts: bytes
     thread: int
     """Its conversation, 0 for none."""
+    provenance: Provenance
 
 
 LINE_COLUMNS = (
@@ -138,6 +140,9 @@ _STORED = Statement(
         content.c.attachments,
         content.c.parts,
         content.c.thread,
+        message.c.door,
+        message.c.door_account,
+        message.c.through_list,
     )
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
     .join(content, content.c.id == message.c.content_id)
@@ -229,7 +234,8 @@ def stored(tx: Tx, account_id: int, content_id: int, mailbox_id: int = 0, *, nei
         edge = {"box": box.id, "date": row[3], "edge": row[1]}
         newer = _number(tx.one(_NEWER_ID, **edge))
         older = _number(tx.one(_OLDER_ID, **edge))
-    return Stored(boxes, box, newer, older, mailboxes.keywords(tx, box.id), content_id, *row[1:])
+    values = (*row[1:-3], Provenance.stored(*row[-3:]))
+    return Stored(boxes, box, newer, older, mailboxes.keywords(tx, box.id), content_id, *values)
 
 
 def octets(tx: Tx, account_id: int, content_id: int, folder: Path, upto: int | None = None) -> bytes:
