@@ -104,8 +104,14 @@ class Outbox:
         raised with the reason. One that cannot leave now stays, and is tried again.
         """
         waiting = await self._store.write(outbox.take, number)
-        if waiting is None:
-            return False
+        return waiting is not None and await self._depart(waiting, tell=tell)
+
+    async def depart_early(self, number: int, account_id: int) -> bool:
+        """The same before its time, for its author. False: another is at it, it was called back, or it waits on."""
+        waiting = await self._store.write(outbox.take_early, number, account_id)
+        return waiting is not None and await self._depart(waiting, tell=True)
+
+    async def _depart(self, waiting: Waiting, *, tell: bool) -> bool:
         try:
             await self._send(waiting)
         except Refused as refusal:
@@ -118,10 +124,10 @@ class Outbox:
             await self._put_off(waiting, str(error), tell)
             return False
         except Exception:
-            log.exception("letter failed to leave", letter=number)
+            log.exception("letter failed to leave", letter=waiting.id)
             await self._put_off(waiting, "defect", tell)
             return False
-        log.info("letter left", letter=number, account=waiting.account_id)
+        log.info("letter left", letter=waiting.id, account=waiting.account_id)
         return True
 
     async def _send(self, waiting: Waiting) -> None:

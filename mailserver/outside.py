@@ -113,7 +113,7 @@ class Outside:
                 answer, onward = await self._exchange(place, "GET", [("Accept", accept)], b"", limit)
                 if answer.status not in _REDIRECTS or not onward:
                     return answer
-                address = urljoin(address, onward)
+                address = _onward(address, onward)
             raise Unreachable("too many redirects")
 
     async def post(self, address: str, body: bytes, media_type: str) -> int:
@@ -137,8 +137,10 @@ class Outside:
             raise Unreachable("https only, without credentials")
         if port not in self.ports:
             raise Unreachable("port")
-        path = parts.path or "/"
-        target = _ascii(path) + (f"?{_ascii(parts.query)}" if parts.query else "")
+        try:
+            target = _ascii(parts.path or "/") + (f"?{_ascii(parts.query)}" if parts.query else "")
+        except UnicodeEncodeError:  # half of a surrogate pair
+            raise Unreachable("not an address") from None
         return _Place(_name(host), port, target)
 
     async def _addresses(self, host: str) -> list[str]:
@@ -169,7 +171,7 @@ class Outside:
         reader, writer = await self._connect(place)
         try:
             return await _talk(reader, writer, place, method, fields, body, limit)
-        except (OSError, h11.RemoteProtocolError, EOFError) as error:
+        except (OSError, h11.ProtocolError, EOFError) as error:
             raise Unreachable(f"answer: {type(error).__name__}") from None
         finally:
             writer.transport.abort()
@@ -182,7 +184,7 @@ class Outside:
                 return await asyncio.open_connection(
                     address, place.port, ssl=self.trust, server_hostname=place.host, limit=_CHUNK
                 )
-            except (OSError, ssl.CertificateError) as error:
+            except (OSError, ssl.CertificateError, UnicodeError) as error:
                 trouble = type(error).__name__
         raise Unreachable(f"dialling: {trouble}")
 
@@ -238,6 +240,16 @@ async def _talk(
         elif not isinstance(event, h11.InformationalResponse):
             raise Unreachable("cut off")
     raise Unreachable("in too many pieces")
+
+
+def _onward(address: str, location: str) -> str:
+    """Where an answer sends us on (RFC 9110 section 10.2.2), to be judged as any address. Raises Unreachable."""
+    if len(location) > MAX_ADDRESS:
+        raise Unreachable("not an address")
+    try:
+        return urljoin(address, location)
+    except ValueError:  # such as an unfinished IPv6 literal
+        raise Unreachable("sent on to what is no address") from None
 
 
 def _name(host: str) -> str:

@@ -1,9 +1,13 @@
 """Fetching for a reader: what must never be reached, with real name answers, real TLS and real sockets."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mailserver.outside import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
 from tests.smtp.elsewhere import Names
@@ -187,3 +191,88 @@ async def test_a_post_follows_nothing(outside: Outside, site: Website) -> None:
     address = f"https://images.example.org:{site.port}/leave"
     assert await outside.post(address, b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded") == 302
     assert len(site.asked) == 1
+
+
+NOWHERE = (
+    *("https://[", "//[", "https://[::1", "https://]", "https://[x]/", "//[::1]]/", "https://", "https:", "//"),
+    *("https://images.example.org:port/", "https://images.example.org:-1/", "https://images.example.org:99999/"),
+    *(
+        "https://u:p@images.example.org/",
+        "https://images.example.org\\@x/",
+        "https://\xe9\xe9\xe9/",
+        "https://\xad.\xad/",
+    ),
+    *("https://a..b/", "https://.images.example.org/", "https://-.-/", "https://xn--.org/", "https://xn--a.b/", "\x01"),
+    "https://" + "a" * 70 + ".org/",
+    "https://images.example.org/" + "x" * 5000,
+)
+"""What a Location may hold that leads nowhere."""
+
+
+@pytest.mark.parametrize("location", NOWHERE)
+async def test_a_redirect_to_nowhere_is_unreachable(outside: Outside, site: Website, location: str) -> None:
+    """Whatever a stranger's answer names: the fetcher's own error and no other."""
+    head = f"HTTP/1.1 302 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+    site.answers["/on"] = head.encode("latin-1")
+    with pytest.raises(Unreachable):
+        await outside.get(f"https://images.example.org:{site.port}/on")
+    assert await outside.post(f"https://images.example.org:{site.port}/on", b"x=1", "text/plain") == 302
+
+
+_PIECES = st.sampled_from(
+    [
+        "https:",
+        "//",
+        "/",
+        "[",
+        "]",
+        ":",
+        "@",
+        "%",
+        ".",
+        "..",
+        "::1",
+        "443",
+        "xn--",
+        "é",
+        "。",
+        "a",
+        "org",
+        "?",
+        "#",
+        "\\",
+        "",
+    ]
+)
+_LOCATIONS = st.one_of(
+    st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40),
+    st.lists(_PIECES, max_size=12).map("".join).filter(lambda text: "。" not in text),
+)
+_ADDRESSES = st.one_of(
+    st.text(max_size=40).map("https://".__add__),
+    st.text(st.characters(codec=None), max_size=20).map("https://images.example.org/".__add__),
+    st.lists(_PIECES, max_size=12).map("".join).map("https://".__add__),
+)
+_QUIETLY = settings(
+    max_examples=300,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@_QUIETLY
+@given(location=_LOCATIONS)
+def test_no_redirect_raises_anything_else(outside: Outside, site: Website, location: str) -> None:
+    head = f"HTTP/1.1 307 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+    site.answers["/fuzz"] = head.encode("latin-1")
+    with contextlib.suppress(Unreachable):
+        asyncio.run(outside.get(f"https://images.example.org:{site.port}/fuzz"))
+
+
+@_QUIETLY
+@given(address=_ADDRESSES)
+def test_no_address_raises_anything_else(strict: Outside, address: str) -> None:
+    with contextlib.suppress(Unreachable):
+        asyncio.run(strict.get(address))

@@ -19,7 +19,10 @@ def announcement(visit: Visit) -> str:
     """The sentence for what the address says was done; empty for nothing."""
     count = min(positive(visit.query("n")), MOST)
     sentences = _messages(visit, count) | _letters(visit, count) | _shelves(visit) | _account(visit, count)
-    return sentence(visit, sentences, count)
+    found = sentence(visit, sentences, count)
+    if found and visit.query("autre") and visit.query("fait") in _letters(visit, count):
+        found += " " + visit._("Une autre version, modifiée ailleurs, reste dans vos brouillons.")
+    return found
 
 
 def departed(visit: Visit, announced: str) -> str:
@@ -111,6 +114,10 @@ def _letters(visit: Visit, count: int) -> dict[str, str]:
         "programme": _("Envoi programmé."),
         "rappele": _("Envoi annulé : votre message est de nouveau un brouillon."),
         "parti": _("Il est trop tard : le message est parti."),
+        "n-attend-plus": _(
+            "Il est trop tard : ce message n’attend plus. Il est parti, ou de nouveau dans vos brouillons."
+        ),
+        "deja-rappele": _("L’envoi était déjà annulé : votre message est dans vos brouillons."),
         "ecriture": _("Signatures et modèles enregistrés."),
         "abandon": _("Brouillon mis à la corbeille."),
         "retrouve": _("Votre texte est là : relisez-le, puis envoyez-le."),

@@ -8,9 +8,10 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from enum import Enum
 from pathlib import Path
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.provenance import Door, Provenance
@@ -56,6 +57,8 @@ class Terms:
     forwards: tuple[int, ...] = ()
     box: int = 0
     """The mailbox of others where the messages lie that it answers or passes on; 0: they are one's own."""
+    version: str = ""
+    """The fingerprint of just these words, in hex: who posts others by the same form sends another letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Waiting:
     due: int
     planned: bool
     attempts: int
+    letter: bytes
+    """The claim of its form: what has become of it is known by it when it waits no more."""
     terms: Terms
     subject: str
     shown: str
@@ -84,6 +89,7 @@ _COLUMNS = (
     outbox.c.due,
     outbox.c.planned,
     outbox.c.attempts,
+    outbox.c.letter,
     outbox.c.terms,
     content.c.subject,
     content.c.recipients,
@@ -114,10 +120,11 @@ def hold(
     quota: messages.Quota,
     *,
     planned: bool,
-) -> tuple[int, bool]:
+) -> tuple[int, bool] | None:
     """Take a draft out of Drafts and let it wait until `due`; its number, and whether `final.file` is used.
 
-    Raises Refused(CONFLICT) when the draft is not there any more or this letter waits or has left already,
+    None: the draft is not there any more, replaced or removed by somebody else; nothing is done.
+    Raises Refused(CONFLICT) when this letter waits or has left already,
     Refused(LIMIT): too many wait, or they and the mailbox hold more together than the mailbox may.
     """
     waiting, size = tx.one(_COUNT, account=account_id) or (0, 0)
@@ -128,10 +135,13 @@ def hold(
             messages.check_quota(tx, account_id, quota, size, waiting)
         except Refused:
             raise Refused(Reason.LIMIT, "the letters that wait are too large") from None
+    if not sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):
+        raise Refused(Reason.CONFLICT, "this letter has left already")
     box = drafts(tx, account_id)
     uids = uids_of(tx, account_id, box.id, [draft_id])
-    if not uids or not sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):
-        raise Refused(Reason.CONFLICT, "this letter has left already")
+    if not uids:
+        sessions.release(tx, letter, account_id)
+        return None
     content_id, used = messages.store_content(tx, final)
     values = {
         "account_id": account_id,
@@ -155,9 +165,21 @@ def due(tx: Tx) -> list[int]:
 
 def take(tx: Tx, number: int) -> Waiting | None:
     """Be the worker that sends a letter, for LEASE seconds; None: another is, or it is gone."""
-    mine = (outbox.c.id == number, outbox.c.due <= tx.now, outbox.c.taken <= tx.now)
-    taken = update(outbox).where(*mine).values(taken=tx.now + LEASE, attempts=outbox.c.attempts + 1)
-    return _one(tx, outbox.c.id == number) if tx.execute(taken).rowcount else None
+    return _take(tx, number, outbox.c.due <= tx.now)
+
+
+def take_early(tx: Tx, number: int, account_id: int) -> Waiting | None:
+    """The same before its time, for its author who wants it sent now: its time is put forward and it is taken in one
+    unit, so that nobody has it in between."""
+    return _take(tx, number, outbox.c.account_id == account_id)
+
+
+def _take(tx: Tx, number: int, condition: ColumnElement[bool]) -> Waiting | None:
+    mine = (outbox.c.id == number, outbox.c.taken <= tx.now, condition)
+    sooner = case((outbox.c.due > tx.now, tx.now), else_=outbox.c.due)
+    values = {"taken": tx.now + LEASE, "attempts": outbox.c.attempts + 1, "due": sooner}
+    taken = tx.execute(update(outbox).where(*mine).values(values)).rowcount
+    return _one(tx, outbox.c.id == number) if taken else None
 
 
 def octets(tx: Tx, waiting: Waiting, folder: Path) -> bytes:
@@ -185,6 +207,8 @@ def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str], viewer: Viewer
         return
     _drop(tx, waiting)
     sessions.finish(tx, bytes(row.letter), waiting.account_id, SENT_REMEMBERED)
+    if terms.version:
+        sessions.claim(tx, bytes.fromhex(terms.version), waiting.account_id, SENT_REMEMBERED)
     seen = [(terms.answers, ("\\Answered",)), *((one, ("$Forwarded",)) for one in terms.forwards)]
     for content_id, flags in seen:
         if terms.box and content_id:
@@ -195,8 +219,24 @@ def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str], viewer: Viewer
             messages.store_flags(tx, waiting.account_id, mailbox_id, [uid], "+", flags)
 
 
+class Fate(Enum):
+    """What has become of a letter."""
+
+    WAITS = "waits"
+    LEFT = "left"
+    DRAFT = "draft"
+    """It was called back, or could not leave."""
+
+
+def fate(tx: Tx, waiting: Waiting) -> Fate:
+    """What has become of a letter that waited."""
+    if _one(tx, outbox.c.id == waiting.id, outbox.c.account_id == waiting.account_id) is not None:
+        return Fate.WAITS
+    return Fate.LEFT if sessions.finished(tx, waiting.letter, waiting.account_id) else Fate.DRAFT
+
+
 def call_back(tx: Tx, account_id: int, number: int) -> int:
-    """The letter is a draft again; the draft's content id. Raises Refused(NOT_FOUND): it has left.
+    """The letter is a draft again; the draft's content id. Raises Refused(NOT_FOUND): it waits no more.
 
     One that has reached some of its recipients already cannot be called back any more.
     """
@@ -267,7 +307,7 @@ def _one(tx: Tx, *where: object) -> Waiting | None:
 
 
 def _waiting(row: tuple[object, ...]) -> Waiting:
-    number, account, content_id, draft, moment, planned, attempts, terms, subject, shown, size = row
+    number, account, content_id, draft, moment, planned, attempts, letter, terms, subject, shown, size = row
     return Waiting(
         number,  # type: ignore[arg-type]
         account,  # type: ignore[arg-type]
@@ -276,6 +316,7 @@ def _waiting(row: tuple[object, ...]) -> Waiting:
         moment,  # type: ignore[arg-type]
         bool(planned),
         attempts,  # type: ignore[arg-type]
+        bytes(letter),  # type: ignore[call-overload]
         _terms(str(terms)),
         subject,  # type: ignore[arg-type]
         shown,  # type: ignore[arg-type]

@@ -242,14 +242,15 @@ def test_draft_is_one_message_replaced(house: House, person: Principal, browser:
 
 
 def test_stale_draft_is_a_conflict_and_nothing_is_lost(house: House, person: Principal, browser: Visitor) -> None:
-    """Two windows on one draft: the second save is refused and kept apart (409)."""
+    """Two windows on one draft: the second save is refused and kept apart (409); what is sent leaves
+    (`test_sent_letters`)."""
     browser.get("/s/ecrire")
     browser.post("/s/ecrire", form(browser, objet="Deux fenêtres", texte="début", faire="enregistrer"))
     stale = form(browser)
     page = browser.text
     browser.post("/s/ecrire", form(browser, texte="première fenêtre", faire="enregistrer"))
     answer = browser.post(
-        "/s/ecrire", {**stale, "texte": "seconde fenêtre", "faire": "envoyer", "a": "x@y.fr"}, page=page
+        "/s/ecrire", {**stale, "texte": "seconde fenêtre", "faire": "enregistrer", "a": "x@y.fr"}, page=page
     )
     assert answer.status_code == 409
     assert "modifié, envoyé ou supprimé" in answer.text

@@ -231,6 +231,75 @@ def test_call_back_and_departure_at_once_do_one_of_the_two(
     assert house.subjects(person, "Drafts") == ["Ou bien"]
 
 
+@pytest.mark.parametrize("turn", range(8))
+def test_sent_now_and_called_back_together(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, turn: int
+) -> None:
+    """Sent now and called back in two windows at the same moment: one of them is first, and both pages say which."""
+    subject = f"Ensemble {turn}"
+    when = datetime.fromtimestamp(house.clock.now() + 86400, PARIS)
+    browser.get("/s/ecrire")
+    data = form(browser, a=zoe.login, objet=subject, texte="x", faire="planifier", quand=f"{when:%Y-%m-%dT%H:%M}")
+    browser.post("/s/ecrire", data)
+    address = f"/s/envois/{number_of(house, person)}"
+    fields = {"m_": browser.field("m_"), "brouillon": browser.field("brouillon")}
+    start = threading.Barrier(2)
+    said: dict[str, str] = {}
+
+    def press(what: str) -> None:
+        start.wait()
+        said[what] = browser.http.post(address, data={**fields, "faire": what}).text
+
+    threads = [threading.Thread(target=press, args=(what,)) for what in ("maintenant", "annuler")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    left = received(house, zoe, subject)
+    assert house.subjects(person, "Drafts") == ([] if left else [subject])
+    assert house.store.read_now(outbox.count, person.account_id) == 0
+    if left:
+        assert "Message envoyé" in said["maintenant"]
+        assert "le message est parti" in said["annuler"]
+    else:
+        assert "nvoi annulé" in said["maintenant"] or "déjà annulé" in said["maintenant"]
+        assert "Envoi annulé" in said["annuler"]
+        assert "Message envoyé" not in said["maintenant"]
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_page_of_letters_that_is_old_tells_the_truth(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, left: bool
+) -> None:
+    """Its letter has left, or is a draft again, by another window: each button says so."""
+    subject = f"Vieille page {left}"
+    when = datetime.fromtimestamp(house.clock.now() + 86400, PARIS)
+    browser.get("/s/ecrire")
+    data = form(browser, a=zoe.login, objet=subject, texte="x", faire="planifier", quand=f"{when:%Y-%m-%dT%H:%M}")
+    browser.post("/s/ecrire", data)
+    address, page = f"/s/envois/{number_of(house, person)}", browser.text
+    fields = {"brouillon": browser.field("brouillon")}
+    browser.post(address, {**fields, "faire": "maintenant" if left else "annuler"})
+    for button in ("maintenant", "annuler", "planifier"):
+        answer = browser.post(address, {**fields, "faire": button, "quand": f"{when:%Y-%m-%dT%H:%M}"}, page=page)
+        assert ("le message est parti" if left else "déjà annulé") in answer.text
+        assert "Message envoyé" not in answer.text
+    assert received(house, zoe, subject) == left
+
+
+def test_a_letter_that_is_on_its_way_is_not_announced_as_sent(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """While a worker has it, it has neither left nor stayed."""
+    write(browser, a=zoe.login, objet="En chemin", texte="x")
+    house.clock.ahead += 11
+    assert house.store.write_now(outbox.take, number_of(house, person)) is not None
+    answer = browser.post(f"/s/envois/{number_of(house, person)}", {"faire": "maintenant"})
+    assert answer.status_code == 409
+    assert "en train de partir" in answer.text
+    assert received(house, zoe, "En chemin") == 0
+
+
 def test_content_of_a_waiting_letter_is_not_collected(
     house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
 ) -> None:

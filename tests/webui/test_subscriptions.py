@@ -234,6 +234,17 @@ def test_what_fails_keeps_what_was_there_and_is_tried_less_and_less(reader: Read
     assert (reader.titles(), reader.feed().failures) == ({"Latin"}, 0)
 
 
+def test_a_redirect_to_nowhere_is_a_failure_like_others(reader: Reader, feeds: Feeds) -> None:
+    """A stranger's answer that names no address is noted once, and asked less and less."""
+    reader.site.answers["/nulle-part"] = page(calendar("Ici"), "text/calendar")
+    reader.subscribe("/nulle-part")
+    reader.site.answers["/nulle-part"] = page(b"", status="302 x", more="Location: https://[\r\n")
+    reader.house.clock.ahead += reader.feed().due - reader.house.clock.now() + 1
+    _refresh_all(reader.house, feeds)
+    assert (reader.feed().fault, reader.feed().failures) == ("unreachable", 1)
+    assert reader.titles() == {"Ici"}
+
+
 def test_clients_read_it_and_are_told_that_they_may_not_write(reader: Reader) -> None:
     reader.subscribe("/edt.ics")
     name = reader.held().name

@@ -14,7 +14,9 @@ from mailserver.mime.compose import Attachment
 from mailserver.store import webmail
 from mailserver.store.webmail import Line, Scope
 from webui.compose import enclosing, letterpage, sources
-from webui.compose.drafts import keep, kept
+from webui.compose.drafts import Kept, keep, kept
+from webui.compose.letters import Letter
+from webui.compose.writing import other_version
 from webui.forms import positive
 from webui.frame import Folder, Frame, surround
 from webui.mail.query import MAX_QUERY, parse
@@ -48,13 +50,15 @@ class BorrowPage:
 
     frame: Frame
     draft: int
+    key: str
+    """By which the draft is found when its number has changed meanwhile."""
     query: str
     lenders: Sequence[Lender]
 
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /ecrire/{draft}/depuis?q=."""
-    draft = int(visit.request.path_params["draft"])
+    draft = await _draft(services, visit, visit.query("cle"))
     typed = visit.query("q")[:MAX_QUERY]
     criterion = And((HasAttachment(), parse(typed).criterion))
     viewer = await services.sharing.viewer(visit.principal)
@@ -73,12 +77,20 @@ async def show(services: Services, visit: Visit) -> Response:
     around = surround(visit, found.boxes, shared=found.shared, needed={group.box.id for group in found.groups})
     lenders: dict[int, Lender] = {}
     for line in lines:
-        if line.id != draft and line.id not in lenders and len(lenders) < MAX_MESSAGES:
+        if line.id != draft.letter.draft and line.id not in lenders and len(lenders) < MAX_MESSAGES:
             lender = await _lender(services, visit, line, around.folder(line.mailbox_id))
             if lender is not None:
                 lenders[line.id] = lender
-    page = BorrowPage(around, draft, typed, list(lenders.values()))
+    page = BorrowPage(around, draft.letter.draft, draft.letter.key, typed, list(lenders.values()))
     return services.pages.answer(visit, "mail/borrow.html", page)
+
+
+async def _draft(services: Services, visit: Visit, key: str) -> Kept:
+    """The draft of the address, or what it has become. Raises Refused(NOT_FOUND)."""
+    number = int(visit.request.path_params["draft"])
+    if not await services.store.read(webmail.is_draft, visit.account_id, number):
+        number = await other_version(services, visit, Letter(key=key[:64])) or number
+    return await kept(services, visit, number)
 
 
 async def _lender(services: Services, visit: Visit, line: Line, folder: Folder) -> Lender | None:
@@ -94,7 +106,7 @@ async def _lender(services: Services, visit: Visit, line: Line, folder: Folder) 
 
 async def take(services: Services, visit: Visit) -> Response:
     """POST /ecrire/{draft}/depuis: the ticked attachments (`prendre`, `box:message:number`) join the draft."""
-    draft = await kept(services, visit, int(visit.request.path_params["draft"]))
+    draft = await _draft(services, visit, visit.form.text("cle"))
     wanted: dict[tuple[int, int], list[str]] = {}
     for ticked in visit.form.every("prendre")[: enclosing.MAX_TAKEN]:
         box, _, rest = ticked.partition(":")

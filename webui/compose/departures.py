@@ -7,8 +7,8 @@ from datetime import datetime
 from starlette.responses import JSONResponse, Response
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes, outbox, webmail
-from mailserver.store.outbox import Waiting
+from mailserver.store import outbox, webmail
+from mailserver.store.outbox import Fate, Waiting
 from webui import headers
 from webui.announcing import departed, done
 from webui.compose.sending import moment, refused
@@ -51,22 +51,47 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
 
 
 async def change(services: Services, visit: Visit) -> Response:
-    """POST /envois/{number}: call it back (`annuler`), send it now (`maintenant`), another time (`planifier`)."""
+    """POST /envois/{number}: call it back (`annuler`), send it now (`maintenant`), another time (`planifier`).
+
+    Of two of these at once one is first: the other one's page says what that has made of the letter.
+    """
     number, wanted = int(visit.request.path_params["number"]), visit.form.text("faire")
+    waiting = await services.store.read(outbox.get, visit.account_id, number)
+    if waiting is None:
+        return redirect(visit, f"{visit.base}/", **done(await _ended(services, visit)))
     try:
         if wanted == "planifier":
             await services.store.write(outbox.plan, visit.account_id, number, moment(visit, visit.form.text("quand")))
             return redirect(visit, f"{visit.base}/envois", **done("programme"))
         if wanted == "maintenant":
-            await services.store.write(outbox.plan, visit.account_id, number, int(services.clock.now()))
-            await services.outbox.depart(number)
-            return redirect(visit, f"{visit.base}/", **done("envoye"))
+            await services.outbox.depart_early(number, visit.account_id)
+            return await _became(services, visit, waiting)
         draft = await services.store.write(outbox.call_back, visit.account_id, number)
         return redirect(visit, f"{visit.base}/ecrire/{draft}", **done("rappele"))
     except Refused as refusal:
         if refusal.reason is Reason.NOT_FOUND:
-            return redirect(visit, f"{visit.base}/", **done("parti"))
+            return await _became(services, visit, waiting)
         return await _page(services, visit, refused(visit, refusal), 422)
+
+
+async def _became(services: Services, visit: Visit, waiting: Waiting) -> Response:
+    """What is told of a letter that somebody acted on: what has become of it, whoever was first."""
+    fate = await services.store.read(outbox.fate, waiting)
+    if fate is Fate.WAITS:
+        fault = visit._("Ce message est en train de partir, ou n’a pas pu partir pour l’instant : il sera réessayé.")
+        return await _page(services, visit, fault, 409)
+    if fate is Fate.DRAFT:
+        return redirect(visit, f"{visit.base}/ecrire/{waiting.draft_id}", **done("rappele"))
+    return redirect(visit, f"{visit.base}/", **done("parti" if visit.form.text("faire") != "maintenant" else "envoye"))
+
+
+async def _ended(services: Services, visit: Visit) -> str:
+    """What is said of a letter that waited no more when the button was pressed, by the draft that its page names."""
+    draft = visit.form.number("brouillon")
+    if not draft:
+        return "n-attend-plus"
+    back = await services.store.read(webmail.is_draft, visit.account_id, draft)
+    return "deja-rappele" if back else "parti"
 
 
 async def state(services: Services, visit: Visit) -> Response:
@@ -75,11 +100,7 @@ async def state(services: Services, visit: Visit) -> Response:
     waiting = await services.store.read(outbox.get, visit.account_id, number)
     what, text = "attend", ""
     if waiting is None:
-        boxes = await services.store.read(mailboxes.listing, visit.account_id)
-        drafts = next((box for box in boxes if box.special_use == "\\Drafts"), None)
-        back = drafts is not None and bool(
-            await services.store.read(webmail.uids_of, visit.account_id, drafts.id, [draft] if draft else [])
-        )
+        back = bool(draft) and await services.store.read(webmail.is_draft, visit.account_id, draft)
         what = "brouillon" if back else "parti"
         text = (
             visit._("Le message n’est pas parti : il est dans vos brouillons.")

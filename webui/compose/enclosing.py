@@ -5,11 +5,10 @@ from dataclasses import replace
 
 from starlette.datastructures import UploadFile
 
-from mailserver.errors import Refused
 from mailserver.mime.compose import Attachment
 from mailserver.mime.headers import clean as clean_text
 from webui import headers
-from webui.compose import drafts, letters, sources
+from webui.compose import letters, sources
 from webui.compose.letters import Letter
 from webui.forms import positive
 from webui.visit import Services, Visit
@@ -18,19 +17,26 @@ MAX_TAKEN = 100
 """Pieces of other messages taken along at once."""
 
 
-async def stored(services: Services, visit: Visit, letter: Letter) -> list[Attachment] | None:
-    """What the draft holds already; None when the draft is not there any more."""
-    if not letter.draft:
-        return []
-    try:
-        return list((await drafts.kept(services, visit, letter.draft)).attachments)
-    except Refused:
-        return None
-
-
 def without(attachments: Sequence[Attachment], number: str) -> list[Attachment]:
     """All but the one of this number."""
     return [one for place, one in enumerate(attachments) if str(place) != number]
+
+
+def new(added: Sequence[Attachment], before: Sequence[Attachment]) -> list[Attachment]:
+    """What of `added` the draft does not hold: a form that is posted twice brings its files twice."""
+    held = {(one.name, one.octets) for one in before}
+    return [one for one in added if (one.name, one.octets) not in held]
+
+
+def changed(visit: Visit, before: Sequence[Attachment]) -> str:
+    """What is to be asked when the draft holds more or fewer files than the form showed (`pieces`); empty: nothing."""
+    files = [one.name for one in before if not one.content_id]
+    if not visit.form.has("pieces") or visit.form.number("pieces") == len(files):
+        return ""
+    if not files:
+        return visit._("Les pièces jointes de ce message ne sont plus là : il partira sans elles.")
+    text = visit._("Les pièces jointes de ce message ont changé dans une autre fenêtre. Il partira avec : %(names)s.")
+    return text % {"names": ", ".join(files)}
 
 
 def pruned(letter: Letter, attachments: Sequence[Attachment]) -> list[Attachment]:

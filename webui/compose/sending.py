@@ -6,25 +6,28 @@ leaves at once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
+from mailserver.errors import Reason, Refused, Temporary
 from mailserver.mime.compose import Attachment
 from mailserver.rules import Denied
 from mailserver.store import blobs, messages, outbox, sessions, webmail
 from mailserver.store.access import boxes
+from mailserver.store.blobs import Prepared
 from mailserver.store.outbox import Terms
 from mailserver.store.spool import Notify
 from webui.announcing import done
-from webui.compose import drafts, identities, letterpage, quoting
-from webui.compose.checking import doubts
+from webui.compose import drafts, enclosing, identities, letterpage, quoting, versions
+from webui.compose.checking import Doubts, doubts
 from webui.compose.drafts import kept
-from webui.compose.letters import USUAL, Letter, listed
+from webui.compose.letters import USUAL, Letter, from_form, listed
 from webui.compose.recipients import Field, merged, refusal_text, spoken
+from webui.compose.versions import Located
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import Services, Visit
@@ -45,43 +48,67 @@ class ConfirmPage:
     many: bool
     when: str
     """The planned time as the form has it; empty: now."""
+    files: int
+    """Attachments that the letter has."""
 
 
 async def confirm(services: Services, visit: Visit) -> Response:
-    """POST /ecrire/{draft}/envoyer: the answer of the page that asked."""
-    draft = await kept(services, visit, int(visit.request.path_params["draft"]))
-    letter, choice = draft.letter, visit.form.text("faire")
+    """POST /ecrire/{draft}/envoyer: the answer of the page that asked. It carries the whole letter, so that what
+    was asked about leaves, whatever has become of its draft meanwhile."""
+    number = int(visit.request.path_params["draft"])
+    if visit.form.has("cle"):
+        posted = replace(from_form(visit.form), draft=number)
+        located = await versions.locate_to_send(services, visit, posted)
+    else:
+        draft = await kept(services, visit, number)
+        located = Located(draft.letter, draft.attachments)
+    letter, choice = located.letter, visit.form.text("faire")
     if choice == "cci":
         everybody = ", ".join(filter(None, (letter.to, letter.cc, letter.bcc)))
         letter = replace(letter, to="", cc="", bcc=everybody)
     if choice == "separes":
         letter = replace(letter, apart=True)
-    if letter != draft.letter:
-        letter = await drafts.keep(services, visit, letter, draft.attachments)
-    return await send(services, visit, letter, draft.attachments, asked=True)
+    changed = enclosing.changed(visit, located.attachments) if located.moved else ""
+    letter = await versions.keep(services, visit, letter, located.attachments)
+    return await send(services, visit, letter, located.attachments, asked=True, question=changed)
 
 
 async def send(
-    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], *, asked: bool = False
+    services: Services,
+    visit: Visit,
+    letter: Letter,
+    attachments: Sequence[Attachment],
+    *,
+    asked: bool = False,
+    question: str = "",
 ) -> Response:
-    """Send a letter that is kept as a draft, unless something about it must be asked or put right first."""
+    """Send a letter that is kept as a draft, unless something about it must be asked or put right first.
+
+    `question`: one more thing to ask, also when all others are answered (`asked`).
+    """
     try:
         due = planned(visit)
         fields = await letterpage.fields_of(services, visit, letter)
         if any(field.questions for field in fields.values()) or not any(field.people for field in fields.values()):
             return await letterpage.checked(services, visit, letter, attachments, 422)
-        if not asked:
-            found = await doubts(services, visit, letter, fields, attachments)
-            if found.sentences:
-                when = visit.form.text("quand") if due else ""
-                page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, when)
-                return services.pages.answer(visit, "mail/confirm.html", page)
+        found = Doubts() if asked else await doubts(services, visit, letter, fields, attachments)
+        sentences = [*found.sentences, *filter(None, [question])]
+        if sentences:
+            return await _ask(services, visit, letter, attachments, replace(found, sentences=tuple(sentences)))
         return await _hold(services, visit, letter, attachments, fields, due)
     except Refused as refusal:
-        if refusal.reason is Reason.CONFLICT:
-            return await _sent_already(services, visit, letter, attachments)
         fault = refused(visit, refusal)
         return await letterpage.answer(services, visit, letter, attachments, faults=[fault], status=422)
+
+
+async def _ask(
+    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment], found: Doubts
+) -> Response:
+    """The page that asks; its form is the whole letter."""
+    when = visit.form.text("quand") if planned(visit) else ""
+    files = len(letterpage.enclosed(attachments))
+    page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, when, files)
+    return services.pages.answer(visit, "mail/confirm.html", page)
 
 
 def planned(visit: Visit) -> int:
@@ -117,26 +144,53 @@ async def _hold(
     final = await services.delivery.prepare(octets)
     at = due or int(services.clock.now()) + undo
     async with services.delivery.discarding(final):
-        number, used = await services.store.write(
-            outbox.hold,
-            visit.account_id,
-            claim(services, letter),
-            letter.draft,
-            final,
-            terms,
-            at,
-            messages.Quota.of(services.settings.limits),
-            planned=bool(due),
-        )
+        letter, number, used = await _taken(services, visit, letter, attachments, final, terms, at, planned=bool(due))
     if not used and final.file is not None:
         await asyncio.to_thread(blobs.remove_file, services.settings.data / "blobs", final.file)
+    if not number:
+        return await _sent_already(services, visit, letter, attachments)
+    other = {"autre": 1} if await versions.diverge(services, visit, letter) else {}
     if due:
-        return redirect(visit, f"{visit.base}/envois", **done("programme"))
+        return redirect(visit, f"{visit.base}/envois", **done("programme"), **other)
     if undo:
         said = done(await _with_copy(services, visit, letter, "part"), undo)
-        return redirect(visit, await _home(services, visit, letter), **said, envoi=number, brouillon=letter.draft)
+        home = await _home(services, visit, letter)
+        return redirect(visit, home, **said, **other, envoi=number, brouillon=letter.draft)
     await services.outbox.depart(number, tell=False)
-    return await _sent_already(services, visit, letter, attachments)
+    return await _sent_already(services, visit, letter, attachments, other)
+
+
+async def _taken(
+    services: Services,
+    visit: Visit,
+    letter: Letter,
+    attachments: Sequence[Attachment],
+    final: Prepared,
+    terms: Terms,
+    at: int,
+    *,
+    planned: bool,
+) -> tuple[Letter, int, bool]:
+    """The letter out of the drafts, its number in the outbox (0: it has left by this form already), whether its file
+    is used. A save of the same draft that was faster is overtaken: what its author sends, leaves.
+
+    Raises Refused(LIMIT | OVER_QUOTA | TOO_BIG), Temporary.
+    """
+    quota, mine = messages.Quota.of(services.settings.limits), claim(services, letter)
+    for _ in range(versions.TRIES):
+        try:
+            held = await services.store.write(
+                outbox.hold, visit.account_id, mine, letter.draft, final, terms, at, quota, planned=planned
+            )
+        except Refused as refusal:
+            if refusal.reason is not Reason.CONFLICT:
+                raise
+            return letter, 0, False
+        if held is not None:
+            return letter, *held
+        letter = (await versions.locate_to_send(services, visit, letter)).letter
+        letter = await versions.keep(services, visit, letter, attachments)
+    raise Temporary("The draft is being changed elsewhere")
 
 
 async def _prepared(
@@ -161,6 +215,7 @@ async def _prepared(
         answers=letter.answers,
         forwards=letter.forwards,
         box=letter.box,
+        version=versions.fingerprint(services, letter, attachments).hex(),
     )
     # The date is the first field, on a line of its own: it is written when the letter leaves.
     return terms, octets.partition(b"\r\n")[2]
@@ -172,9 +227,17 @@ def claim(services: Services, letter: Letter) -> bytes:
 
 
 async def _sent_already(
-    services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]
+    services: Services,
+    visit: Visit,
+    letter: Letter,
+    attachments: Sequence[Attachment],
+    other: Mapping[str, int] = MappingProxyType({}),
 ) -> Response:
-    """The letter is on its way, or the button was pressed twice: wait for it, and say what became of it."""
+    """The letter is on its way, or the button was pressed twice: wait for it, and say what became of it.
+
+    What has left may be another version of it: then nobody is told that this one did.
+    """
+    version = versions.fingerprint(services, letter, attachments)
     deadline = services.clock.monotonic() + TWICE_SECONDS
     mine = claim(services, letter)
     while True:
@@ -182,6 +245,8 @@ async def _sent_already(
         if waiting is None or waiting.due > services.clock.now() or services.clock.monotonic() > deadline:
             break
         await asyncio.sleep(0.1)
+    if waiting is not None and waiting.terms.version not in ("", version.hex()):
+        return await _ask_again(services, visit, letter, attachments)
     if waiting is not None:
         await _forget_copy(services, visit, letter)
         left = max(1, waiting.due - int(services.clock.now()))
@@ -191,11 +256,21 @@ async def _sent_already(
         home = await _home(services, visit, letter)
         return redirect(visit, home, **said, envoi=waiting.id, brouillon=waiting.draft_id)
     if await services.store.read(sessions.finished, mine, visit.account_id):
+        if await services.store.read(sessions.finished, version, visit.account_id) is None:
+            return await _ask_again(services, visit, letter, attachments)
         await _forget_copy(services, visit, letter)
         said = done(await _with_copy(services, visit, letter, "envoye"))
-        return redirect(visit, await _home(services, visit, letter), **said)
+        return redirect(visit, await _home(services, visit, letter), **said, **other)
     fault = visit._("Le message n’a pas été envoyé. Votre brouillon est gardé.")
     return await letterpage.answer(services, visit, letter, attachments, faults=[fault], status=409)
+
+
+async def _ask_again(services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]) -> Response:
+    """Another version of this letter has left: this one is a letter of its own, if its author wants it sent, too."""
+    letter = replace(letter, key=services.keys.new_token())
+    letter = await versions.keep(services, visit, letter, attachments)
+    text = visit._("Une autre version de ce message est déjà partie, ou attend de partir. Celle-ci ne l’est pas.")
+    return await _ask(services, visit, letter, attachments, Doubts((text,)))
 
 
 async def _home(services: Services, visit: Visit, letter: Letter) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from webui import headers
-from webui.compose import drafts, enclosing, letterpage, letters, sources, writing
+from webui.compose import drafts, enclosing, letterpage, letters, sources, versions, writing
 from webui.compose.drafts import keep, kept
 from webui.compose.letters import Letter, from_form
 from webui.reader import reading
@@ -29,11 +29,12 @@ async def save(services: Services, visit: Visit) -> Response:
     posted = from_form(visit.form)
     letter = await writing.resumed(services, visit, posted)
     again = letter.draft != posted.draft
-    before = await enclosing.stored(services, visit, letter)
+    located = await versions.locate(services, visit, letter)
     try:
-        if before is None:
+        if located is None:
             raise Refused(Reason.CONFLICT)
-        before = enclosing.without(before, visit.form.text("retirer") or "none")
+        letter, again = located.letter, again or located.moved
+        before = enclosing.without(located.attachments, visit.form.text("retirer") or "none")
         again = again and bool(before)  # by the form that did not hear of it
         taken = [] if again else await _taken(services, visit, letter, before)
         attachments = enclosing.pruned(letter, [*before, *taken])

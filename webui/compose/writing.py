@@ -14,7 +14,7 @@ from mailserver.mime.compose import Attachment
 from mailserver.store import mailboxes, webmail
 from webui.account import parking
 from webui.announcing import done
-from webui.compose import beginnings, drafts, enclosing, letterpage, letters, quoting, sending, signing
+from webui.compose import beginnings, drafts, enclosing, letterpage, letters, quoting, sending, signing, versions
 from webui.compose.drafts import keep, kept
 from webui.compose.letters import Letter, from_form
 from webui.forms import positive
@@ -49,23 +49,27 @@ async def _go_on(services: Services, visit: Visit, draft_id: int) -> Response:
 
 async def post(services: Services, visit: Visit) -> Response:
     """POST /ecrire: keep the letter as a draft, then do what the button said."""
-    letter = from_form(visit.form)
     action = visit.form.text("faire")
-    before = await enclosing.stored(services, visit, letter)
-    if before is None:
-        return await _conflict(services, visit, letter)
+    sends = action in ("envoyer", "planifier")
+    find = versions.locate_to_send if sends else versions.locate
+    located = await find(services, visit, from_form(visit.form))
+    if located is None:
+        return await _conflict(services, visit, from_form(visit.form))
+    before: Sequence[Attachment] = located.attachments
     if action.startswith("retirer:"):
         before = enclosing.without(before, action.removeprefix("retirer:"))
-    letter, more = await _changed(services, visit, letter, action)
+    letter, more = await _changed(services, visit, located.letter, action)
     try:
         added = await enclosing.added(services, visit, letter)
     except Refused:
         return await _gone(services, visit, letter, before)
+    if located.moved:
+        added = enclosing.new(added, before)
     attachments = enclosing.pruned(letter, [*before, *added, *more])
     if sum(len(one.octets) for one in attachments) > services.attachment_octets or visit.form.oversize:
         return await _too_big(services, visit, letter, before)
     try:
-        letter = await keep(services, visit, letter, attachments)
+        letter = await (versions.keep if sends else keep)(services, visit, letter, attachments)
     except Refused as refusal:
         if refusal.reason is Reason.CONFLICT:
             return await _conflict(services, visit, letter)
@@ -73,6 +77,9 @@ async def post(services: Services, visit: Visit) -> Response:
             fault = visit._("Votre boîte est pleine : le brouillon n’a pas pu être enregistré.")
             return await letterpage.answer(services, visit, letter, before, faults=[fault], status=507)
         raise
+    if sends:
+        changed = enclosing.changed(visit, before) if located.moved else ""
+        return await sending.send(services, visit, letter, attachments, question=changed)
     return await _act(services, visit, letter, attachments, action)
 
 
@@ -104,8 +111,6 @@ async def _act(
     """What the button wants done with a letter that is kept."""
     if action == "abandonner":
         return await _abandon(services, visit, letter)
-    if action in ("envoyer", "planifier"):
-        return await sending.send(services, visit, letter, attachments)
     if action in ("verifier", "apercu"):
         return await letterpage.checked(services, visit, letter, attachments, preview=action == "apercu")
     address = f"{visit.base}/ecrire/{letter.draft}"
@@ -140,7 +145,7 @@ async def other_version(services: Services, visit: Visit, letter: Letter) -> int
     if not letter.key:
         return 0
     mine = drafts.message_id(services, letter)
-    return await services.store.read(webmail.version_of, visit.account_id, mine)
+    return next(iter(await services.store.read(webmail.versions_of, visit.account_id, mine, 1)), 0)
 
 
 async def resumed(services: Services, visit: Visit, letter: Letter) -> Letter:
@@ -174,8 +179,7 @@ async def _abandon(services: Services, visit: Visit, letter: Letter) -> Response
 
 async def restore(services: Services, visit: Visit, form: parking.Parked) -> int:
     """Make a draft of text that was parked when the session ended; its id. Never sends it."""
-    letter = form.letter
-    before = await enclosing.stored(services, visit, letter)
-    if before is None:
-        letter, before = replace(letter, draft=0, key=""), []
-    return (await keep(services, visit, letter, before)).draft
+    located = await versions.locate(services, visit, form.letter)
+    if located is None:
+        located = versions.Located(replace(form.letter, draft=0, key=""), ())
+    return (await keep(services, visit, located.letter, located.attachments)).draft

@@ -8,7 +8,7 @@ from mailserver.store.webmail.acting import empty, erase, flag, flag_once, move
 from mailserver.store.webmail.bringing import append_new
 from mailserver.store.webmail.choosing import Chosen
 from mailserver.store.webmail.conversation import conversation
-from mailserver.store.webmail.drafting import drafts, replace_draft, version_of
+from mailserver.store.webmail.drafting import drafts, is_draft, replace_draft, versions_of
 from mailserver.store.webmail.reading import (
     Edge,
     Line,
@@ -49,6 +49,7 @@ __all__ = [
     "find_in",
     "flag",
     "flag_once",
+    "is_draft",
     "lines",
     "listed",
     "move",
@@ -58,5 +59,5 @@ __all__ = [
     "replace_draft",
     "stored",
     "uids_of",
-    "version_of",
+    "versions_of",
 ]

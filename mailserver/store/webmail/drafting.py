@@ -39,16 +39,22 @@ def drafts(tx: Tx, account_id: int) -> Mailbox:
     return box
 
 
-def version_of(tx: Tx, account_id: int, message_id: str) -> int:
-    """The newest draft with this message id; 0: there is none."""
+def is_draft(tx: Tx, account_id: int, content_id: int) -> bool:
+    """Whether a message of this content is in the folder of drafts."""
+    box = mailboxes.by_use(tx, account_id, "\\Drafts")
+    return box is not None and bool(uids_of(tx, account_id, box.id, [content_id]))
+
+
+def versions_of(tx: Tx, account_id: int, message_id: str, limit: int) -> list[int]:
+    """Content ids of the drafts with this message id, the newest first, at most `limit`."""
     box = mailboxes.by_use(tx, account_id, "\\Drafts")
     if box is None:
-        return 0
-    row = tx.execute(
+        return []
+    rows = tx.execute(
         select(message.c.content_id)
         .join(content, content.c.id == message.c.content_id)
         .where(message.c.mailbox_id == box.id, content.c.message_id == message_id)
         .order_by(message.c.uid.desc())
-        .limit(1)
-    ).first()
-    return int(row[0]) if row is not None else 0
+        .limit(limit)
+    )
+    return [int(row[0]) for row in rows]

@@ -4,7 +4,7 @@
 // `begin` takes a form where it stands, its host: the page below, or one of the panels (panels.js). A host has `root`, where
 // the form's ids are found, each ending in `suffix`; `headers` of its requests; and what becomes of a letter there:
 // `memory` (under which name the tab remembers its text), `kept` (as which draft), `show` (another address), `warn` (a
-// notice above it), `go` (what was done led elsewhere), `put` (the form again, with what is wrong; false: there is none).
+// notice above it), `go` (what was done led elsewhere), `put` (the form again, with what is wrong).
 
 import { guard } from "./compose/session.js";
 import { keeping } from "./compose/saving.js";
@@ -92,15 +92,9 @@ const page = {
   // Put in place of ours, so that nothing flickers and the focus is on it.
   put(answer) {
     const here = document.querySelector("main");
-    const fresh = answer.querySelector("main");
-    if (!fresh?.querySelector("#lettre")) {
-      document.documentElement.replaceChildren(...answer.documentElement.childNodes);
-      return false;
-    }
-    here.replaceChildren(...fresh.childNodes);
+    here.replaceChildren(...answer.querySelector("main").childNodes);
     start();
     here.querySelector("#faute, #precisions")?.focus();
-    return true;
   },
 };
 

@@ -142,15 +142,9 @@ function hosting(panel) {
       tell(page);
     },
     put(page) {
-      if (page.querySelector("#lettre")) {
-        fill(panel, page);
-        panel.section.querySelector(`[id="faute${panel.suffix}"], [id="precisions${panel.suffix}"]`)?.focus();
-        keep();
-      } else {
-        panel.desk.saving.touched();
-        regret();
-      }
-      return true;
+      fill(panel, page);
+      panel.section.querySelector(`[id="faute${panel.suffix}"], [id="precisions${panel.suffix}"]`)?.focus();
+      keep();
     },
   };
 }

@@ -66,7 +66,7 @@ export function keeping(desk) {
     dirty = true;
     changes += 1;
     remember();
-    if (timer) return;
+    if (timer || desk.life.signal.aborted) return;
     const due = last ? Math.max(FIRST, last + wait - Date.now()) : FIRST;
     timer = setTimeout(save, due);
   }
@@ -74,6 +74,7 @@ export function keeping(desk) {
   function adopt(answer) {
     desk.field("brouillon").value = answer.brouillon;
     desk.field("cle").value = answer.cle;
+    desk.field("pieces").value = answer.pieces.length;
     wait = answer.attendre * 1000;
     last = Date.now();
     desk.say(answer.texte);
@@ -92,6 +93,14 @@ export function keeping(desk) {
     if (focused) desk.one("piece").focus();
   }
 
+  // The letter was posted whole, to be sent: what it said when `before` was counted needs no save of its own any more.
+  function posted(before) {
+    if (changes !== before) return;
+    clearTimeout(timer);
+    timer = 0;
+    dirty = false;
+  }
+
   async function send(more, options) {
     const before = changes;
     const response = await desk.post(`${desk.base}/ecrire/garder`, more, options);
@@ -108,6 +117,7 @@ export function keeping(desk) {
   }
 
   async function conflict(answer, more) {
+    if (made.sending && !more.retirer) return false; // the letter as it stands is about to leave, beside the other version
     const theirs = (answer.autre_texte ?? "").trim();
     if (answer.autre && (theirs === beaconed.trim() || theirs === shown().trim())) {
       // Ours, kept by the page as it was hidden: nobody was there to hear the answer.
@@ -147,7 +157,7 @@ export function keeping(desk) {
     clearTimeout(timer);
     timer = 0;
     return desk.after(async () => {
-      if (desk.leaving) return true;
+      if (desk.leaving || (made.sending && !more.retirer)) return true;
       try {
         return await send(more, options);
       } catch {
@@ -159,13 +169,16 @@ export function keeping(desk) {
     });
   }
 
+  // Another form stands in this one's place: it keeps the letter from now on.
+  desk.life.signal.addEventListener("abort", () => clearTimeout(timer));
   desk.listen(form, "input", (event) => {
     if (event.target.type !== "file" && !event.target.matches("[role=combobox]")) touched();
   });
   desk.listen(form, "change", (event) => {
     if (event.target.type !== "file" && !event.target.matches("[role=combobox]")) touched();
   });
-  desk.listen(form, "focusout", () => {
+  desk.listen(form, "focusout", (event) => {
+    if (event.relatedTarget?.type === "submit") return; // what it posts is the whole letter
     if (dirty && last && Date.now() - last > FIRST) save();
   });
   desk.listen(document, "visibilitychange", () => {
@@ -184,6 +197,6 @@ export function keeping(desk) {
   });
   restore();
 
-  const made = { save, adopt, touched, forget, isDirty, coming: 0 };
+  const made = { save, adopt, touched, forget, isDirty, taken, posted, count: () => changes, coming: 0, failures: 0, sending: false };
   return made;
 }

@@ -12,18 +12,27 @@ export function sending(desk, saving) {
   async function go(button, address, fields) {
     if (button) button.disabled = true;
     form.setAttribute("aria-busy", "true");
+    const failures = saving.failures;
+    saving.sending = true;
     try {
-      await desk.after(async () => arrived(await desk.post(address, fields)));
+      await desk.after(async () => {
+        // A file that was on its way when the button was pressed did not arrive: its author decides what then.
+        if (saving.failures !== failures) return void desk.say(desk.texts.manque);
+        const before = saving.count();
+        return arrived(await desk.post(address, fields), before);
+      });
     } catch {
       desk.say(desk.texts.hors);
     } finally {
+      saving.sending = false;
       form.removeAttribute("aria-busy");
       if (button) button.disabled = false;
     }
   }
 
-  // What was done leads elsewhere; else there is a question, or the form again with what is wrong said on it.
-  async function arrived(response) {
+  // What was done leads elsewhere; else there is a question, or the form again with what is wrong said on it. Of any other
+  // answer (the server is busy, or broken) nothing is shown in place of the letter: it stays, to be sent again.
+  async function arrived(response, before) {
     if (response.redirected) {
       desk.leaving = true;
       saving.forget();
@@ -32,10 +41,15 @@ export function sending(desk, saving) {
     }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const question = page.querySelector("#verification");
-    if (question) ask(question);
-    else {
+    if (question) {
+      saving.posted(before);
+      ask(question);
+    } else if (page.querySelector("#lettre")) {
       saving.forget();
-      if (!host.put(page)) desk.leaving = true;
+      host.put(page);
+    } else {
+      saving.touched();
+      desk.say(desk.texts.refus);
     }
   }
 
@@ -45,7 +59,8 @@ export function sending(desk, saving) {
     for (const one of question.querySelectorAll("[id]")) one.id = desk.id(one.id);
     body.replaceChildren(...question.childNodes);
     const sent = body.querySelector("form");
-    desk.field("brouillon").value = sent.getAttribute("action").match(/\/(\d+)\/envoyer$/)[1];
+    for (const name of ["brouillon", "cle", "pieces"]) desk.field(name).value = sent.elements[name].value;
+    saving.taken();
     sent.addEventListener("submit", (event) => {
       event.preventDefault();
       dialog.close();

@@ -100,6 +100,7 @@ export function uploads(desk, saving) {
         desk.announce(texts.joint.replace("{nom}", file.name));
         return true;
       }
+      saving.failures += 1;
       refuse(item, answer?.texte ?? texts.echec.replace("{nom}", file.name));
       return false;
     }
