@@ -240,10 +240,12 @@ def call_back(tx: Tx, account_id: int, number: int) -> int:
 
     One that has reached some of its recipients already cannot be called back any more.
     """
-    waiting = _one(tx, outbox.c.id == number, outbox.c.account_id == account_id)
-    if waiting is None or waiting.terms.copied:
+    mine = (outbox.c.id == number, outbox.c.account_id == account_id)
+    # Locked before it is looked at: on PostgreSQL the unit that submits it may commit in between.
+    tx.execute(select(outbox.c.id).where(*mine).with_for_update())
+    waiting = _one(tx, *mine)
+    if waiting is None or waiting.terms.copied or not reopen(tx, waiting):
         raise Refused(Reason.NOT_FOUND)
-    reopen(tx, waiting)
     return waiting.draft_id
 
 
