@@ -30,13 +30,14 @@ def _are_listed(section: Section) -> bool:
 
 
 def header_fields(names: Sequence[str], *, exclude: bool) -> Callable[[bytes], bytes]:
-    """`mime.headers.select` for the same names over many headers, in one regular expression where there are few."""
+    """`mime.headers.select` for the same names over many headers, in one regular expression where there are few names,
+    and the header is not so long that every field of it should not be an object at once."""
     if exclude or sum(map(len, names)) > FEW_NAMES:
         return lambda header: headers.select(header, 0, len(header), names, exclude=exclude)
     chosen = _pattern(names)
 
     def choose(header: bytes) -> bytes:
-        if not header.endswith(b"\n"):
+        if not header.endswith(b"\n") or len(header) > headers.WINDOW:
             return headers.select(header, 0, len(header), names)
         return b"\n".join([*chosen.findall(b"\n" + header), b"\r\n"])
 

@@ -7,11 +7,8 @@ copied: it may be large.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.mime import addresses, dates, fields, headers
+from mailserver.mime import addresses, dates, fields, headerbound, headers
 from mailserver.mime.fields import Correspondent
-
-MAX_FIELDS = 10_000
-"""Fields of a header that are looked at."""
 
 DROPPED = frozenset(("bcc", "resent-bcc", "return-path"))
 """Blind copies stay blind; the return path is written by who delivers (RFC 5321 section 4.4)."""
@@ -22,10 +19,8 @@ class Written:
     """The fields of a message that its submission depends on."""
 
     authors: tuple[str, ...]
-    """Addresses of From; an unreadable one is empty."""
-    senders: tuple[str, ...]
-    """Addresses of Sender."""
-    from_fields: int
+    """Addresses of From, read leniently; an unreadable one is empty."""
+    has_from: bool
     has_date: bool
     has_message_id: bool
     dropped: tuple[tuple[int, int], ...]
@@ -41,29 +36,20 @@ class Written:
 
 
 def read(octets: bytes) -> Written:
-    """Look a message over. One that begins with no field is all body."""
-    found = octets.find(b"\r\n\r\n")
-    end = len(octets) if found < 0 else found + 2
+    """Look a message over. One whose header has no field at all is all body."""
+    end = headerbound.end(octets, len(octets))
     authors: list[str] = []
-    senders: list[str] = []
     dropped: list[tuple[int, int]] = []
     names: set[str] = set()
-    from_fields = 0
-    for count, field in enumerate(headers.fields(octets, 0, end)):
-        if count >= MAX_FIELDS:
-            break
+    for field in headers.fields(octets, 0, end):
         names.add(field.name)
         if field.name == "from":
-            from_fields += 1
             authors += _addresses(octets[field.value : field.end])
-        elif field.name == "sender":
-            senders += _addresses(octets[field.value : field.end])
         elif field.name in DROPPED:
             dropped.append((field.start, field.end))
     return Written(
         tuple(authors),
-        tuple(senders),
-        from_fields,
+        "from" in names,
         "date" in names,
         "message-id" in names,
         tuple(dropped),
@@ -97,6 +83,8 @@ def completed_header(octets: bytes, written: Written, added: bytes) -> bytes:
         kept.append(octets[at:start])
         at = end
     kept.append(octets[at : written.header_end])
+    if written.header_end > at and not octets.endswith(b"\n", at, written.header_end):
+        kept.append(b"\r\n")  # the message ends with its header, and that without a line end
     return b"".join(kept)
 
 
@@ -107,6 +95,6 @@ def missing_fields(written: Written, *, author: bytes, message_id: str, now: flo
         out.append(f"Date: {dates.write(now)}\r\n".encode())
     if not written.has_message_id:
         out.append(f"Message-ID: {message_id}\r\n".encode())
-    if not written.from_fields:
+    if not written.has_from:
         out.append(author)
     return b"".join(out)

@@ -85,6 +85,9 @@ class Limits(_Section):
     connections_per_peer: int = Field(default=50, ge=1)
     """From one address; loopback is exempt."""
     header_size: int = Field(default=1024 * 1024, ge=4096)
+    """Of a message's header, whichever way it comes."""
+    header_fields: int = Field(default=10_000, ge=100)
+    """Fields of it."""
     quota: int = Field(default=5 * 1024**3, ge=0)
     """Octets of mail per account unless set on the account; 0: none."""
     quota_messages: int = Field(default=0, ge=0)

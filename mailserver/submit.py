@@ -16,10 +16,10 @@ from mailserver.clock import Clock
 from mailserver.completion import Written, completed_header, missing_fields, read, resent_fields
 from mailserver.deliver import Delivery, Envelope, Part, deliver_parts
 from mailserver.dkim import Signer
-from mailserver.errors import Reason, Refused
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.folding import fold_login
 from mailserver.identity import Directory, Principal, State
-from mailserver.mime import compose, dates, fields
+from mailserver.mime import compose, dates, fields, headerbound, originators
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.tracing import return_path
 from mailserver.provenance import Door, Provenance
@@ -122,12 +122,10 @@ class Submission:
         Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
         recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), Temporary.
         """
-        written = read(octets)
-        named: dict[int, None] = {}
         if principal is not None:
             principal = await self._current(principal)
-            named = await self._in_whose_name(principal, reverse_path, written, resent=resent)
         self._check_limits(recipients, octets)
+        written = read(octets)
         route = await self.routing.route(principal, recipients)
         now = self._clock.now()
         name = name or spool.new_name(self._clock)
@@ -139,6 +137,7 @@ class Submission:
         )
         header = completed_header(octets, written, added)
         top = (return_path(reverse_path), trace or self._own_trace(name, now))
+        named = await self._in_whose_name(principal, reverse_path, b"".join((*top, header)), resent=resent)
         whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves and not resent)
         kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
         options = Options(
@@ -187,6 +186,7 @@ class Submission:
             compose.message_id(self._clock.token(12), self._settings.domain),
         )
         to = [one.address for one in recipients]
+        headerbound.check_start(octets)
         return await self.submit(principal, principal.address, to, head + octets, resent=True)
 
     async def post(self, to: str, octets: bytes) -> None:
@@ -217,29 +217,38 @@ class Submission:
         return current
 
     async def _in_whose_name(
-        self, principal: Principal, reverse_path: str, written: Written, *, resent: bool
+        self, principal: Principal | None, reverse_path: str, header: bytes, *, resent: bool
     ) -> dict[int, None]:
         """The functional boxes in whose name it goes, the author's first (RFC 6409 section 6.1).
 
         What the envelope and readers see as the sender must be this person, or a box that they may send for; the
-        author of what is `resent` may be anybody. Raises Refused(SENDER_NOT_OWNED | FORBIDDEN), Temporary.
+        author of what is `resent` may be anybody. `header` is what leaves, with every field that we add.
+        Raises Refused(SENDER_NOT_OWNED | FORBIDDEN), Temporary.
         """
+        if principal is None:
+            return {}
         senders = [reverse_path] if reverse_path else []
         envelope = await self._boxes(principal, senders, Reason.SENDER_NOT_OWNED)
         if resent:
             return envelope
-        if written.from_fields > 1:
-            raise Refused(Reason.FORBIDDEN, "More than one From field")
-        authors = await self._boxes(principal, (*written.authors, *written.senders), Reason.FORBIDDEN)
+        try:
+            who = originators.read(header)
+        except BadSyntax as error:
+            raise Refused(Reason.FORBIDDEN, str(error)) from None
+        authors = await self._boxes(principal, who.all, Reason.FORBIDDEN)
         return authors | envelope
 
     def _check_limits(self, recipients: Sequence[str | Target], octets: bytes) -> None:
+        """Raises Refused(INVALID | TOO_MANY_RECIPIENTS | TOO_BIG)."""
+        limits = self._settings.limits
         if not recipients:
             raise Refused(Reason.INVALID, "No recipient")
-        if len(recipients) > self._settings.limits.recipients:
+        if len(recipients) > limits.recipients:
             raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
-        if len(octets) > self._settings.limits.message_size:
+        if len(octets) > limits.message_size:
             raise Refused(Reason.TOO_BIG, "Message too big")
+        headerbound.check(octets, limits.header_size, limits.header_fields)
+        headerbound.check_start(octets)
 
     def _author(self, principal: Principal | None) -> bytes:
         """From for a message that has none."""

@@ -16,7 +16,8 @@ from imap.wire.commands import StoreAction
 from imap.wire.flags import DELETED, Flags
 from imap.wire.responses import Reply, no, ok
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.mime import binary
+from mailserver.mime import binary, headerbound
+from mailserver.settings import Limits
 from mailserver.store import access, blobs
 from mailserver.store import flags as bits
 from mailserver.store.blobs import Prepared
@@ -67,7 +68,8 @@ async def _append(session: Session, command: commands.Append) -> list[Appended]:
                 if monotonic() - began > PREPARING_SECONDS:
                     await asyncio.sleep(0)
                     began = monotonic()
-                batch.append((await prepare(message.octets, folder), flag_names(message.flags), message.received))
+                prepared = await prepare(message.octets, folder, session.services.settings.limits)
+                batch.append((prepared, flag_names(message.flags), message.received))
             stored = store.begin(access.append, session.viewer, command.mailbox, batch, session.quota)
             if not store.keeps_order:
                 await stored
@@ -77,8 +79,9 @@ async def _append(session: Session, command: commands.Append) -> list[Appended]:
     return appended
 
 
-async def prepare(octets: bytes, folder: Path) -> Prepared:
-    """A message ready to be stored, without NUL (RFC 3516 section 4.4). Raises UnknownEncoding."""
+async def prepare(octets: bytes, folder: Path, limits: Limits) -> Prepared:
+    """A message ready to be stored, without NUL (RFC 3516 section 4.4). Raises Refused(TOO_BIG), UnknownEncoding."""
+    headerbound.check(octets, limits.header_size, limits.header_fields)
     if binary.NUL in octets:
         octets = await asyncio.to_thread(_textual, octets)
     if blobs.is_quick(octets):

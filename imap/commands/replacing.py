@@ -26,7 +26,8 @@ async def replace(session: Session, command: commands.Replace) -> Outputs:
         yield no("The message to replace does not exist", GONE if slices else None)
         return
     folder = session.services.store.blobs
-    new = (await prepare(message.octets, folder), flag_names(message.flags), message.received)
+    prepared = await prepare(message.octets, folder, session.services.settings.limits)
+    new = (prepared, flag_names(message.flags), message.received)
     async with files_of([new], folder) as unused:
         appended, spare = await session.services.store.write(
             access.replace,

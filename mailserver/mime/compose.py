@@ -78,8 +78,8 @@ def build(message: NewMessage, *, bcc: bool = False) -> bytes:
 def envelope_fields(message: NewMessage, *, bcc: bool = False) -> bytes:
     """The fields that say who, to whom, when and what about."""
     lists: list[tuple[str, tuple[Correspondent, ...]]] = [
-        ("From", (message.author,)),
-        ("Sender", (message.sender,) if message.sender else ()),
+        ("From", (_plain_name(message.author),)),
+        ("Sender", (_plain_name(message.sender),) if message.sender else ()),
         ("Reply-To", message.reply_to),
         ("To", message.to),
         ("Cc", message.cc),
@@ -98,6 +98,14 @@ def envelope_fields(message: NewMessage, *, bcc: bool = False) -> bytes:
     out.append(field("Subject", message.subject))
     out += [field(name, value) for name, value in message.more]
     return b"".join(out)
+
+
+def _plain_name(author: Correspondent) -> Correspondent:
+    """The author without angle brackets in the name, which `originators` refuses."""
+    return author._replace(name=author.name.translate(_NO_BRACKETS))
+
+
+_NO_BRACKETS = dict.fromkeys(map(ord, "<>\ufe64\ufe65\uff1c\uff1e"), " ")
 
 
 def _content(message: NewMessage) -> Piece:

@@ -15,8 +15,17 @@ from mailserver.mime import charsets, transfer
 MAX_VALUE = 1024 * 1024
 """Octets of one field's value that are looked at."""
 
+MAX_HEADER = 2 * 1024 * 1024
+"""Octets of one header that are read for fields: what doors take is less (`headerbound`), but the header of a message
+within a message, or one from before that bound, may have any size."""
+
+WINDOW = 128 * 1024
+"""Octets of a header of which every field is an object at once."""
+
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
+_NAMED_FIELD = re.compile(rb"^(([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?)", re.MULTILINE)
 _LINE = re.compile(rb"[^\n]*+\n?")
+_LINE_OF_FIELD = re.compile(rb"\n(?![ \t])")
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([BbQq])\?([^?]*+(?:\?(?!=)[^?]*+){0,9})\?=")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
@@ -32,7 +41,9 @@ class Field(NamedTuple):
 
 
 def fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
-    """The fields of a header in the order they stand; lines that are no field are passed over."""
+    """The fields of a header, as far as MAX_HEADER goes, in the order they stand; lines that are no field are passed
+    over."""
+    end = min(end, start + MAX_HEADER)
     at = start
     while at < end:
         found = _FIELD.match(octets, at, end)
@@ -48,7 +59,7 @@ def fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
 def named(octets: bytes, start: int, end: int, *names: str) -> Iterator[Field]:
     """The fields of these names (in lower case), as `fields` gives them, at the speed of a search: a header may have a
     quarter of a million others."""
-    header = b"\n" + octets[start:end]
+    header = b"\n" + octets[start : min(end, start + MAX_HEADER)]
     away = start - 1
     for found in _of_names(names).finditer(header):
         ended = found.end() + (header[found.end() : found.end() + 1] == b"\n")
@@ -64,20 +75,38 @@ def _of_names(names: tuple[str, ...]) -> re.Pattern[bytes]:
 
 def select(octets: bytes, start: int, end: int, names: Iterable[str], *, exclude: bool = False) -> bytes:
     """The fields of these names (or all others), octet for octet, and the blank line that ends a header:
-    HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 3501 section 6.4.5)."""
-    wanted = {name.lower() for name in names}
-    chosen = [
-        octets[field.start : field.end] for field in fields(octets, start, end) if (field.name in wanted) != exclude
-    ]
-    if chosen and not chosen[-1].endswith(b"\n"):
-        chosen.append(b"\r\n")
-    chosen.append(b"\r\n")
-    return b"".join(chosen)
+    HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 3501 section 6.4.5). As far as MAX_HEADER goes."""
+    wanted = {name.lower().encode("utf-8", "replace") for name in names}
+    chosen = bytearray()
+    for piece in windows(octets, start, end):
+        fields = _NAMED_FIELD.findall(piece)
+        chosen += b"".join([field for field, name in fields if (name.lower() in wanted) != exclude])
+    if chosen and not chosen.endswith(b"\n"):
+        chosen += b"\r\n"
+    chosen += b"\r\n"
+    return bytes(chosen)
+
+
+def windows(octets: bytes, start: int, end: int) -> Iterator[bytes]:
+    """A header, as far as MAX_HEADER goes, in pieces that begin where a field may: what each field of one costs as an
+    object is then bounded, however many there are."""
+    end = min(end, start + MAX_HEADER)
+    while start < end:
+        line = _LINE_OF_FIELD.search(octets, start + WINDOW, end) if end - start > WINDOW else None
+        stop = line.end() if line is not None else end
+        yield octets[start:stop]
+        start = stop
 
 
 def find(octets: bytes, start: int, end: int, name: str) -> list[str]:
     """The decoded values of every field of this name, in order."""
     return [decode(octets[field.value : field.end]) for field in named(octets, start, end, name.lower())]
+
+
+def first(octets: bytes, start: int, end: int, name: str) -> str:
+    """The decoded value of the first field of this name; empty when there is none."""
+    field = next(named(octets, start, end, name.lower()), None)
+    return decode(octets[field.value : field.end]) if field is not None else ""
 
 
 def unfold(raw: bytes) -> bytes:

@@ -23,7 +23,7 @@ MAX_DEPTH = 100
 MAX_PARTS = 10_000
 """Entities of one message."""
 
-MAX_HEADER = 2 * 1024 * 1024
+MAX_HEADER = headers.MAX_HEADER
 """Octets of one header that are read for fields."""
 
 MAX_HEADER_LINES = 200_000

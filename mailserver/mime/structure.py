@@ -158,7 +158,7 @@ class Part:
 
     def header(self, octets: bytes, name: str) -> str:
         """The first field of this name in the part's header, decoded; empty when there is none."""
-        return next(iter(headers.find(octets, self.start, self.body, name)), "")
+        return headers.first(octets, self.start, self.body, name)
 
 
 def build(root: Entity) -> Part:

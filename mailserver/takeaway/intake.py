@@ -14,7 +14,8 @@ from enum import Enum
 from typing import IO, Protocol
 
 from mailserver.errors import Refused, Temporary
-from mailserver.mime import binary
+from mailserver.mime import binary, headerbound
+from mailserver.settings import Limits
 from mailserver.store import blobs, webmail
 from mailserver.store.blobs import Prepared
 from mailserver.store.messages import Quota
@@ -40,6 +41,7 @@ class Why(Enum):
     """Why something was not imported."""
 
     TOO_BIG = "too big"
+    HEADER = "header too big"
     NO_MESSAGE = "no message"
     DAMAGED = "damaged"
     UNKNOWN_KIND = "unknown kind of file"
@@ -87,13 +89,14 @@ class _Brought:
 
 
 def bring(
-    store: Store, account_id: int, mailbox_id: int, files: Sequence[tuple[str, IO[bytes]]], limit: int, quota: Quota
+    store: Store, account_id: int, mailbox_id: int, files: Sequence[tuple[str, IO[bytes]]], limits: Limits, quota: Quota
 ) -> Report:
-    """Import these files, each with its name. Blocking: for a thread. Messages above `limit` octets are refused.
+    """Import these files, each with its name. Blocking: for a thread. Messages beyond the limits are refused.
 
     Raises Refused(NO_SUCH_MAILBOX), Temporary: what was imported by then stays.
     """
     report = Report()
+    limit = limits.message_size
     batch: list[_Brought] = []
     taken = 0
     for name, file in files:
@@ -107,12 +110,24 @@ def bring(
             if taken > MAX_MESSAGES:
                 report.refuse(name, Why.TOO_MANY)
                 break
+            if not _bounded(one, limits, report):
+                continue
             batch.append(one)
             if len(batch) == BATCH or sum(len(had.octets) for had in batch) > limit:
                 _store(store, account_id, mailbox_id, batch, quota, report)
                 batch.clear()
     _store(store, account_id, mailbox_id, batch, quota, report)
     return report
+
+
+def _bounded(one: _Brought, limits: Limits, report: Report) -> bool:
+    """Whether the header of a message is one that every door takes."""
+    try:
+        headerbound.check(one.octets, limits.header_size, limits.header_fields)
+    except Refused:
+        report.refuse(one.where, Why.HEADER)
+        return False
+    return True
 
 
 def _messages(name: str, file: Source, limit: int, report: Report) -> Iterator[_Brought]:

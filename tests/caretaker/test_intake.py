@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mailserver.identity import Principal
 from mailserver.mime import binary
+from mailserver.settings import Limits
 from mailserver.store import mailboxes, messages
 from mailserver.store.flags import FIRST_KEYWORD_BIT, SEEN
 from mailserver.store.messages import NO_QUOTA, Quota
@@ -21,6 +22,7 @@ from mailserver.takeaway.intake import Report, Why
 from tests.caretaker.conftest import House
 
 LIMIT = 100_000
+LIMITS = Limits(message_size=LIMIT)
 MAIL = b"From: a@exemple.org\r\nSubject: %d\r\nDate: Tue, 24 Nov 2026 10:20:00 +0100\r\n\r\nBonjour\r\nFrom ici\r\n"
 
 
@@ -28,7 +30,7 @@ async def bring(house: House, person: Principal, name: str, octets: bytes, quota
     await house.store.write(mailboxes.provision, person.account_id)
     box = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
     files: list[tuple[str, IO[bytes]]] = [(name, io.BytesIO(octets))]
-    return await asyncio.to_thread(intake.bring, house.store, person.account_id, box.id, files, LIMIT, quota)
+    return await asyncio.to_thread(intake.bring, house.store, person.account_id, box.id, files, LIMITS, quota)
 
 
 def zipped(**members: bytes) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailserver.errors import Reason, Refused
-from mailserver.mime import Part
+from mailserver.mime import Part, headerbound
 from mailserver.mime.compose import Attachment, NewMessage, build
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.replies import correspondents, thread
@@ -71,7 +71,10 @@ async def written(
         zone=visit.language.offset(visit.now),
     )
     size = len(text) + len(html) + sum(len(one.octets) for one in everything)
-    return await computed(size, build, message, bcc=True)
+    octets = await computed(size, build, message, bcc=True)
+    limits = services.settings.limits
+    headerbound.check(octets, limits.header_size, limits.header_fields)
+    return octets
 
 
 def message_id(services: Services, letter: Letter) -> str:

@@ -70,7 +70,7 @@ class FolderFiles:
                     visit.account_id,
                     box_id,
                     [(file.filename or "?", file.file) for file in form.files],
-                    limits.message_size,
+                    limits,
                     Quota.of(limits),
                 )
             log.info("messages imported", account=visit.account_id, imported=report.imported, refused=report.refused)
@@ -86,6 +86,7 @@ def _why(visit: Visit, why: Why) -> str:
     _ = visit._
     return {
         Why.TOO_BIG: _("trop volumineux"),
+        Why.HEADER: _("en-tête trop volumineux"),
         Why.NO_MESSAGE: _("ce n’est pas un message"),
         Why.DAMAGED: _("fichier endommagé ou chiffré"),
         Why.UNKNOWN_KIND: _("ce genre de fichier n’est pas importé"),

@@ -1,0 +1,120 @@
+"""Who a message says it is from, read by the letter of RFC 5322 section 3.6.2, its obsolete syntax left out.
+
+Readers of mail differ in what they make of a broken header: the first address in angle brackets, the last one, what
+stands before a comment. A message of this house is therefore taken only when all of them show the same author:
+
+* each line of the header is a field or continues one, and fields of which there may be one stand there once;
+* From, Sender, Resent-From and Resent-Sender hold plain mailboxes: no group, no route, no address without a domain, no
+  blank within an address, one comment at the end of a mailbox at most;
+* angle brackets stand around addresses only: in no quoted string, comment or encoded word, and in no other shape of
+  theirs (RFC 5321 knows one, Unicode has several);
+* of Unicode, no blanks, controls or invisible characters.
+
+Pure. The lenient reading of what others wrote is `mailserver.mime.addresses`.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from mailserver.errors import BadSyntax
+from mailserver.mime import headers
+from mailserver.unicode import normalize
+
+MAX_VALUE = 16 * 1024
+"""Octets of a field that names originators."""
+MAX_MAILBOXES = 50
+"""Mailboxes of one field."""
+
+ONCE = frozenset(
+    ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references")
+)
+"""Fields that a header has once at most (RFC 5322 section 3.6)."""
+_RESENT = ("resent-from", "resent-sender")
+
+_WELL_FORMED = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
+_ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]"
+_WORD = rf'(?:{_ATEXT}++|"(?:[^"\\<>]|\\["\\])*+")'
+_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\-\u0080-\U0010ffff]*[A-Za-z0-9\u0080-\U0010ffff])?"
+_ADDRESS = rf"{_ATEXT}++(?:\.{_ATEXT}++)*+@{_LABEL}(?:\.{_LABEL})*+"
+_MAILBOX = re.compile(
+    rf"[ \t]*+(?:(?:{_WORD}(?:[ \t]*+{_WORD})*+)?[ \t]*+<({_ADDRESS})>|({_ADDRESS}))[ \t]*+"
+    r"(?:\([^()<>@\\,:;\"]*+\)[ \t]*+)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Originators:
+    """Addresses as they are written."""
+
+    authors: tuple[str, ...]
+    """From."""
+    senders: tuple[str, ...]
+    """Sender."""
+    resenders: tuple[str, ...]
+    """Resent-From and Resent-Sender of every block."""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.authors, *self.senders, *self.resenders)
+
+
+def read(header: bytes) -> Originators:
+    """The originators of a header, which is its fields with their line ends. Raises BadSyntax with what is wrong."""
+    if _WELL_FORMED.fullmatch(header) is None:
+        raise BadSyntax("The header has a line that is neither a field nor the continuation of one")
+    found: dict[str, list[str]] = {"from": [], "sender": [], **{name: [] for name in _RESENT}}
+    seen: set[str] = set()
+    for field in headers.named(header, 0, len(header), *ONCE, *_RESENT):
+        if header[field.value - 2 : field.value - 1] in (b" ", b"\t"):
+            raise BadSyntax(f"A blank stands before the colon of {field.name.title()}")
+        if field.name in ONCE and field.name in seen:
+            raise BadSyntax(f"More than one {field.name.title()} field")
+        seen.add(field.name)
+        if field.name in found:
+            found[field.name] += mailboxes(field.name.title(), header[field.value : field.end])
+    if not found["from"]:
+        raise BadSyntax("The message has no author")
+    if len(found["sender"]) > 1:
+        raise BadSyntax("Sender: more than one mailbox")
+    if len(found["from"]) > 1 and not found["sender"]:
+        raise BadSyntax("A message with several authors needs a Sender field")
+    resenders = [*found["resent-from"], *found["resent-sender"]]
+    return Originators(tuple(found["from"]), tuple(found["sender"]), tuple(resenders))
+
+
+def mailboxes(name: str, raw: bytes) -> list[str]:
+    """The addresses of a mailbox-list (RFC 5322 section 3.4), at least one. `name` is the field's, for the error.
+
+    Raises BadSyntax.
+    """
+    text = _text(name, raw)
+    found: list[str] = []
+    at = 0
+    while True:
+        mailbox = _MAILBOX.match(text, at)
+        if mailbox is None or text[mailbox.end() : mailbox.end() + 1] not in ("", ","):
+            raise BadSyntax(f"{name}: not a list of mailboxes; a name with other characters than letters needs quotes")
+        found.append(mailbox[1] or mailbox[2])
+        at = mailbox.end() + 1
+        if at > len(text):
+            return found
+        if len(found) == MAX_MAILBOXES:
+            raise BadSyntax(f"{name}: too many mailboxes")
+
+
+def _text(name: str, raw: bytes) -> str:
+    """The value in one line. Raises BadSyntax for characters that readers take for something else."""
+    if len(raw) > MAX_VALUE:
+        raise BadSyntax(f"{name}: too long")
+    try:
+        text = headers.unfold(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadSyntax(f"{name}: neither ASCII nor UTF-8") from None
+    if any(character not in " \t" and unicodedata.category(character)[0] in "ZC" for character in text):
+        raise BadSyntax(f"{name}: a control character, an invisible one, or another blank than space and tab")
+    brackets = text.count("<"), text.count(">")
+    shown = normalize("NFKC", headers.decode_words(text))
+    if (shown.count("<"), shown.count(">")) != brackets:
+        raise BadSyntax(f"{name}: angle brackets within a name")
+    return text

@@ -1,0 +1,74 @@
+"""The strict reading of authors: what it takes is what every reader shows."""
+
+from email import message_from_string, policy
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mailserver.errors import BadSyntax
+from mailserver.mime import addresses, compose, headers, originators
+from mailserver.mime.compose import NewMessage
+from mailserver.mime.fields import Correspondent
+
+ME, OTHER = "me@a.fr", "recteur@a.fr"
+
+WORDS = (
+    f'{ME} {OTHER} <{ME}> <{OTHER}> < > ( ) " \\ , ; : @ . Jean é \u00a0 \uff1c \uff20'
+    " =?utf-8?Q?=3Crecteur=40a.fr=3E?= =?utf-8?Q?a=40b=2C?="
+).split(" ")
+pieces = st.lists(st.sampled_from([*WORDS, " ", "\t", "\r\n "]) | st.text(max_size=3), max_size=9).map("".join)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(pieces)
+@example(f"Jean <{ME}>")
+@example(f'"Dupont, Jean" <{ME}>, {OTHER} (le recteur)')
+@example(f'"a\\"" <{ME}>')
+def test_what_is_taken_is_what_every_reader_shows(value: str) -> None:
+    raw = b" " + value.encode("utf-8", "replace") + b"\r\n"
+    try:
+        found = originators.mailboxes("From", raw)
+    except BadSyntax:
+        return
+    text = headers.as_text(raw)
+    assert [one.address for one in addresses.people(addresses.parse(text))] == found
+    header = message_from_string(f"From: {text}\n\n", policy=policy.default)
+    assert [one.addr_spec for one in header["From"].addresses] == found
+    if "<" in text:
+        assert text.partition("<")[2].partition(">")[0] in found
+        assert text.rpartition("<")[2].partition(">")[0] in found
+    decoded = headers.decode_words(text)
+    assert decoded.count("<") == text.count("<")
+
+
+names = st.text(max_size=30) | st.sampled_from(
+    ["<recteur@a.fr>", "\uff1crecteur@a.fr\uff1e", "a, b", 'l\'"autre"', "M. D"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(names, names)
+def test_what_we_write_ourselves_is_taken(author: str, sender: str) -> None:
+    """Whatever people, boxes and lists are called."""
+    message = NewMessage(
+        author=Correspondent(author, ME),
+        sender=Correspondent(sender, OTHER),
+        date=0.0,
+        message_id="<1@a.fr>",
+        to=(Correspondent(author, OTHER),),
+        subject=sender,
+        text="x",
+    )
+    header = compose.envelope_fields(message)
+    found = originators.read(header)
+    assert (found.authors, found.senders) == ((ME,), (OTHER,))
+
+
+@pytest.mark.parametrize("size", [10_000, 16_000])
+def test_long_fields_cost_no_more_than_their_length(size: int) -> None:
+    for piece in ("a", "-", "a.", '"a" ', "(", "\\", "a@", "<", "a-"):
+        for start in ("", f"{ME}, ", "a@", '"'):
+            value = (start + piece * size)[:16_000]
+            with pytest.raises(BadSyntax):
+                originators.mailboxes("From", value.encode() + b"!<\r\n")
