@@ -4,6 +4,7 @@ from email import message_from_bytes
 from email.policy import default
 
 import icalendar
+import pytest
 
 from mailserver.identity import Principal
 from mailserver.store import agenda_items, agendas
@@ -26,6 +27,13 @@ def itip(sender: str, method: str = "REQUEST", **fields: object) -> bytes:
     return f"{head}Content-Type: text/calendar; method={method}; charset=utf-8\r\n\r\n{calendar}".encode()
 
 
+def invited(house: House, visitor: Visitor, author: Principal, person: Principal, octets: bytes) -> str:
+    """The reader's page of an invitation that its author has submitted."""
+    house.run(house.submission.submit(author, author.address, (person.address,), octets))
+    visitor.get("/s/")
+    return visitor.get(visitor.links(r"/s/message/\d+")[0]).text
+
+
 def events(house: House, person: Principal) -> list[str]:
     def read(tx) -> list[str]:  # type: ignore[no-untyped-def]
         return [
@@ -41,7 +49,7 @@ def events(house: House, person: Principal) -> list[str]:
 def test_an_invitation_is_accepted_changed_and_cancelled(
     house: House, at_home: Visitor, emma: Principal, marc: Principal
 ) -> None:
-    text = shown(house, at_home, emma, itip(marc.address, attendee=emma.address))
+    text = invited(house, at_home, marc, emma, itip(marc.address, attendee=emma.address))
     content = opened(text)
     assert "mardi 1er décembre 2026, 10:00 – 11:00" in text
     assert "heure de Paris" in text
@@ -58,7 +66,7 @@ def test_an_invitation_is_accepted_changed_and_cancelled(
     part = next(one for one in reply.walk() if one.get_content_type() == "text/calendar")
     assert part.get_param("method") == "REPLY"
     assert "PARTSTAT=ACCEPTED" in part.get_content().replace("\r\n ", "")
-    meets = shown(house, at_home, emma, itip(marc.address, uid="u2@x", attendee=emma.address))
+    meets = invited(house, at_home, marc, emma, itip(marc.address, uid="u2@x", attendee=emma.address))
     assert "Au même moment dans votre agenda" in meets
     assert "Réunion refusée" in at_home.post(f"/s/message/{opened(meets)}/invitation", {"faire": "non"}).text
     assert len(events(house, emma)) == 1
@@ -68,7 +76,7 @@ def test_an_invitation_is_accepted_changed_and_cancelled(
     assert "n’a pas été envoyée par l’organisateur" in forged
     assert at_home.post(f"/s/message/{opened(forged)}/invitation", {"faire": "retirer"}).status_code == 403
     at_home.get("/s/")
-    cancelled = shown(house, at_home, emma, itip(marc.address, "CANCEL", attendee=emma.address, sequence=1))
+    cancelled = invited(house, at_home, marc, emma, itip(marc.address, "CANCEL", attendee=emma.address, sequence=1))
     assert (
         "retirée de votre agenda"
         in at_home.post(f"/s/message/{opened(cancelled)}/invitation", {"faire": "retirer"}).text
@@ -81,7 +89,7 @@ def test_a_reply_is_noted_from_its_attendee_only(
 ) -> None:
     mine = itip(marc.address, uid="u3@x", attendee=emma.address)
     at_home.get("/s/")
-    content = opened(shown(house, at_home, emma, mine))
+    content = opened(invited(house, at_home, marc, emma, mine))
     at_home.post(f"/s/message/{content}/invitation", {"faire": "peut-etre"})
     assert "PARTSTAT=TENTATIVE" in events(house, emma)[-1]
     false = shown(
@@ -97,7 +105,7 @@ def test_another_time_is_proposed_and_shown_to_the_organizer(
     house: House, at_home: Visitor, emma: Principal, marc: Principal
 ) -> None:
     """The attendee comes perhaps until it is settled; the organizer sees what was planned and what is proposed."""
-    content = opened(shown(house, at_home, emma, itip(marc.address, uid="u4@x", attendee=emma.address)))
+    content = opened(invited(house, at_home, marc, emma, itip(marc.address, uid="u4@x", attendee=emma.address)))
     path = f"/s/message/{content}/invitation"
     assert at_home.field("jour") == "2026-12-01"
     assert (at_home.field("debut"), at_home.field("fin")) == ("10:00", "11:00")
@@ -150,20 +158,18 @@ def test_no_other_time_for_a_series_nor_for_oneself(
     weekly = itip(marc.address, uid="u5@x", attendee=emma.address).replace(b"SUMMARY", b"RRULE:FREQ=WEEKLY\r\nSUMMARY")
     own = itip(marc.address, uid="u6@x", organizer=emma.address, attendee=marc.address)
     for octets in (weekly, own):
-        at_home.get("/s/")
-        text = shown(house, at_home, emma, octets)
+        text = invited(house, at_home, marc, emma, octets)
         assert "Proposer un autre horaire" not in text
         path = f"/s/message/{opened(text)}/invitation"
         typed = {"faire": "horaire", "jour": "2026-12-02", "debut": "15:30", "fin": "16:30"}
-        assert "Rien n’est envoyé" in at_home.post(path, typed).text
+        assert "rien n’est envoyé" in at_home.post(path, typed).text.lower()
 
 
 def test_another_day_for_whole_days(house: House, at_home: Visitor, emma: Principal, marc: Principal) -> None:
     days = itip(marc.address, uid="u7@x", attendee=emma.address)
     days = days.replace(b"DTSTART:20261201T090000Z", b"DTSTART;VALUE=DATE:20261201")
     days = days.replace(b"DTEND:20261201T100000Z", b"DTEND;VALUE=DATE:20261203")
-    at_home.get("/s/")
-    content = opened(shown(house, at_home, emma, days))
+    content = opened(invited(house, at_home, marc, emma, days))
     assert (at_home.field("jour"), at_home.field("dernier_jour")) == ("2026-12-01", "2026-12-02")
     path = f"/s/message/{content}/invitation"
     typed = {"faire": "horaire", "jour": "2026-12-07", "dernier_jour": "2026-12-08"}
@@ -174,3 +180,68 @@ def test_another_day_for_whole_days(house: House, at_home: Visitor, emma: Princi
     (event,) = icalendar.Calendar.from_ical(part.get_content()).walk("VEVENT")
     assert event["DTSTART"].to_ical() == b"20261207"
     assert event["DTEND"].to_ical() == b"20261209"
+
+
+# ---------------------------------------------------------------------- an organizer who is not the author
+
+FRIEND, STRANGER = "amie@ailleurs.example", "x@evil.test"
+
+
+@pytest.mark.parametrize(
+    ("choice", "said", "kept"),
+    [("oui", "aucune réponse ne lui est envoyée", 1), ("peut-etre", "aucune réponse", 1), ("non", "rien n’est", 0)],
+)
+def test_no_answer_goes_to_an_organizer_who_did_not_write(
+    house: House, rose: Principal, browser: Visitor, choice: str, said: str, kept: int
+) -> None:
+    """A stranger who names somebody makes nobody write to them; what one notes for oneself stays one's own."""
+    waiting = house.outgoing()
+    text = shown(house, browser, rose, itip(STRANGER, uid="v1@x", organizer=FRIEND, attendee=rose.address))
+    assert "aucune réponse ne lui sera envoyée" in text
+    assert "Proposer un autre horaire" not in text
+    path = f"/s/message/{opened(text)}/invitation"
+    assert said in browser.post(path, {"faire": choice}).text
+    typed = {"faire": "horaire", "jour": "2026-12-02", "debut": "15:30", "fin": "16:30"}
+    browser.post(path, typed)
+    assert house.outgoing() == waiting
+    assert len(events(house, rose)) == kept
+
+
+def test_an_address_of_the_academy_is_an_organizer_only_after_a_login(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    before = len(house.subjects(marc, "INBOX"))
+    text = shown(house, browser, rose, itip(marc.address, uid="v2@x", attendee=rose.address))
+    assert (
+        "aucune réponse ne lui est envoyée"
+        in browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"}).text
+    )
+    assert len(house.subjects(marc, "INBOX")) == before
+
+
+def test_an_organizer_outside_who_wrote_is_answered(house: House, rose: Principal, browser: Visitor) -> None:
+    text = shown(house, browser, rose, itip(FRIEND, uid="v3@x", attendee=rose.address))
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    assert house.outgoing()[-1][0] == FRIEND
+
+
+def test_a_stranger_who_knows_its_uid_changes_no_event(
+    house: House, rose: Principal, browser: Visitor, marc: Principal
+) -> None:
+    """Who organizes a message is not who organizes the event that is in the agenda."""
+    text = invited(house, browser, marc, rose, itip(marc.address, uid="v4@x", attendee=rose.address))
+    browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "oui"})
+    (before,) = events(house, rose)
+    waiting = house.outgoing()
+    for method, choice in (("REQUEST", "oui"), ("REQUEST", "non"), ("CANCEL", "retirer")):
+        browser.get("/s/")
+        text = shown(house, browser, rose, itip(STRANGER, method, uid="v4@x", attendee=rose.address, sequence=5))
+        answer = browser.post(f"/s/message/{opened(text)}/invitation", {"faire": choice}, page=browser.get("/s/").text)
+        assert "votre agenda n’est pas modifié" in answer.text
+        assert events(house, rose) == [before]
+    reply = itip(STRANGER, "REPLY", uid="v4@x", organizer=rose.address, attendee=STRANGER, answer="DECLINED")
+    text = shown(house, browser, rose, reply)
+    answer = browser.post(f"/s/message/{opened(text)}/invitation", {"faire": "noter"}, page=browser.get("/s/").text)
+    assert "votre agenda n’est pas modifié" in answer.text
+    assert events(house, rose) == [before]
+    assert house.outgoing() == waiting

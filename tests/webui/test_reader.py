@@ -18,7 +18,7 @@ from mailserver.store import sessions
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
-from webui.reader import cautions, lookalikes, reading
+from webui.reader import cautions, lookalikes, reading, unsubscribing
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 
@@ -361,19 +361,6 @@ def test_lists_are_left_by_mail_or_by_one_click(house: House, at_home: Visitor, 
     site.asked.clear()
     assert "désabonnement envoyée" in at_home.post(f"/s/message/{content}/desabonner", {}).text
     assert site.asked[0].startswith(b"POST /leave ")
-    content = opened(
-        shown(
-            house,
-            at_home,
-            emma,
-            mail("Lettre", more="List-Unsubscribe: <mailto:out@liste.example?subject=stop%0d%0aBcc:%20x@y.z>\r\n"),
-        )
-    )
-    assert "désabonnement envoyée" in at_home.post(f"/s/message/{content}/desabonner", {}).text
-    to, octets = house.outgoing()[-1]
-    assert to == "out@liste.example"
-    assert b"Subject: stop Bcc: x@y.z\r\n" in octets
-    assert b"\nBcc" not in octets
     inside = f"List-Unsubscribe: <https://127.0.0.1:{site.port}/leave>\r\n{post}"
     content = opened(shown(house, at_home, emma, mail("Dedans", more=inside)))
     site.asked.clear()
@@ -382,6 +369,55 @@ def test_lists_are_left_by_mail_or_by_one_click(house: House, at_home: Visitor, 
     content = opened(shown(house, at_home, emma, mail("Page", more=f"List-Unsubscribe: <{address}>\r\n")))
     assert f'href="{address}" target="_blank"' in at_home.text
     assert at_home.post(f"/s/message/{content}/desabonner", {}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "subject"),
+    [
+        ("", "unsubscribe"),
+        ("subject=unsubscribe", "unsubscribe"),
+        ("subject=Je%20d%C3%A9missionne&body=Je%20d%C3%A9missionne", "unsubscribe"),
+        ("subject=demission", "unsubscribe"),
+        ("subject=" + "9" * 65, "unsubscribe"),
+        ("subject=stop%0d%0aBcc:%20x@y.z", "unsubscribe"),
+        ("subject=a1+b=c._-", "unsubscribe a1+b=c._-"),
+        ("subject=Unsubscribe%20a1&cc=y@z.example&bcc=y@z.example&to=y@z.example&from=y@z.example", "unsubscribe a1"),
+    ],
+)
+def test_what_leaves_a_list_unread_says_our_own_sentence(
+    house: House, rose: Principal, browser: Visitor, asked: str, subject: str
+) -> None:
+    """In the person's name no stranger says anything; the copy is in Sent."""
+    more = f"List-Unsubscribe: <mailto:out@liste.example?{asked}>\r\n"
+    content = opened(shown(house, browser, rose, mail("Lettre", more=more)))
+    before = len(house.outgoing())
+    assert "désabonnement envoyée" in browser.post(f"/s/message/{content}/desabonner", {}).text
+    ((to, octets),) = house.outgoing()[before:]
+    assert to == "out@liste.example"
+    letter = message_from_bytes(octets, policy=default)
+    assert (letter["Subject"], letter["To"], letter["Cc"], letter["Bcc"]) == (subject, to, None, None)
+    assert letter.get_content().replace("\r\n", "\n") == unsubscribing.SENTENCE
+    assert house.subjects(rose, "Sent")[-1:] == [subject]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "mailto:marc.martin@ac-exemple.fr?subject=x",
+        "mailto:marc.martin@AC-Exemple.FR",
+        "mailto:marc.martin%40ac-exemple%2Efr",
+        "mailto:marc.martin@ac-exemple%E3%80%82fr",
+        "mailto:marc@[127.0.0.1]",
+        "mailto:a@liste.example,b@liste.example",
+        "https://ac-exemple.fr/moderation/x",
+        "https://AC-exemple.fr./moderation/x",
+    ],
+)
+def test_nobody_of_this_house_is_written_to_unread(house: House, rose: Principal, browser: Visitor, named: str) -> None:
+    more = f"List-Unsubscribe: <{named}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    text = shown(house, browser, rose, mail("Piège", more=more))
+    assert "Se désabonner" not in text
+    assert browser.post(f"/s/message/{opened(text)}/desabonner", {}).status_code == 404
 
 
 # ---------------------------------------------------------------------- conversations

@@ -26,6 +26,7 @@ from webui.effort import computed
 from webui.frame import DRAFTS, SENT
 from webui.reader import counters
 from webui.reader import reading as messages
+from webui.reader.badges import is_credible
 from webui.reader.counters import Slot
 from webui.reader.said import back
 from webui.visit import Services, Visit
@@ -105,6 +106,7 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
     answers = {str(answer): name for name, answer in CHOICES.items()}
     mine = invitations.answered(held.text, _addresses(visit)) if held else ""
     who = invitation.attendees[0] if invitation.attendees else None
+    forged = _is_forged(services, visit, invitation, found)
     return Card(
         kind=invitation.method.lower(),
         title=plain.line(invitation.summary) or visit._("(sans titre)"),
@@ -122,9 +124,9 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
         outdated=held is not None and invitations.sequence(held.text) > invitation.sequence,
         in_agenda=held is not None,
         answer=answers.get(who.answer, "") if who else "",
-        forged=_is_forged(invitation, found),
+        forged=forged,
         comment=invitation.comment,
-        other_time=counters.offered(visit, invitation),
+        other_time=None if forged else counters.offered(visit, invitation),
         planned=counters.planned(visit, held.text) if held and invitation.method is Method.COUNTER else "",
     )
 
@@ -144,12 +146,19 @@ def _person(who: invitations.Attendee) -> str:
     return f"{name} <{address}>" if name and name != address else address
 
 
-def _is_forged(invitation: Invitation, found: Stored) -> bool:
-    """Whether the message comes from somebody else than it says: then nothing of it changes what is in the agenda."""
+def _author(services: Services, visit: Visit, found: Stored) -> str:
+    """The address of the message's author, folded; empty where it cannot be taken as theirs."""
+    credible = is_credible(found.provenance, found.sender_address, services.settings.domains, visit.account_id)
+    return found.sender_address.casefold() if credible else ""
+
+
+def _is_forged(services: Services, visit: Visit, invitation: Invitation, found: Stored) -> bool:
+    """Whether the message comes from somebody else than it says: then nothing is sent to whom it names, and nothing of
+    it changes what is in the agenda."""
     expected = invitation.organizer.address
     if invitation.method in (Method.REPLY, Method.COUNTER):
         expected = invitation.attendees[0].address if invitation.attendees else ""
-    return found.sender_address.casefold() != expected.casefold()
+    return not expected or _author(services, visit, found) != expected.casefold()
 
 
 def _addresses(visit: Visit) -> tuple[str, ...]:
@@ -218,16 +227,29 @@ async def answer(services: Services, visit: Visit) -> Response:
     expected = {Method.REQUEST: {*CHOICES, OTHER_TIME}, Method.CANCEL: {"retirer"}, Method.REPLY: {"noter"}}
     if action not in expected.get(invitation.method, ()):
         raise BadSyntax("No such action")
-    if invitation.method is not Method.REQUEST and _is_forged(invitation, found):
+    if invitation.method is not Method.REQUEST and _is_forged(services, visit, invitation, found):
         raise Refused(Reason.FORBIDDEN)
     held = await services.store.read(_held, visit.account_id, invitation.uid)
     if held is not None and invitations.sequence(held.text) > invitation.sequence:
         return back(visit, found.id, found.box.id, "agenda-perime")
+    if held is not None and not _may_change(services, visit, found, invitation, held):
+        return back(visit, found.id, found.box.id, "agenda-autrui")
     try:
         done = await _take(services, visit, found, invitation, held, action)
     except (Refused, ValueError, BadSyntax):
         return back(visit, found.id, found.box.id, "agenda-echec")
     return back(visit, found.id, found.box.id, done)
+
+
+def _may_change(services: Services, visit: Visit, found: Stored, invitation: Invitation, held: _Held) -> bool:
+    """Whether the message may change this event: its organizer changes and cancels it, and who organizes it notes answers.
+
+    A stranger who knows its UID moves nothing.
+    """
+    organizer = invitations.organizer(held.text)
+    if invitation.method is Method.REPLY:
+        return organizer in {address.casefold() for address in _addresses(visit)}
+    return bool(organizer) and organizer == _author(services, visit, found)
 
 
 async def _take(
@@ -244,19 +266,16 @@ async def _take(
             raise Refused(Reason.NOT_FOUND)
         await _store(services, visit, held, invitation.uid, text)
         return "agenda-note"
-    if (
-        held is not None
-        and _is_forged(invitation, found)
-        and invitations.organizer(held.text) != found.sender_address.casefold()
-    ):
-        raise Refused(Reason.FORBIDDEN)  # a stranger does not move what is in the agenda
+    forged = _is_forged(services, visit, invitation, found)
     if action == OTHER_TIME:
-        return await _propose(services, visit, invitation, held)
+        return "organisateur-autre" if forged else await _propose(services, visit, invitation, held)
     chosen = CHOICES[action]
     if chosen is not Answer.NO:
         await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), chosen))
     elif held is not None:
         await services.store.write(agenda_items.remove, visit.account_id, held.collection_id, held.href, held.etag)
+    if forged:
+        return "organisateur-autre" if chosen is Answer.NO else "organisateur-autre-note"
     _ = visit._
     words = {Answer.YES: _("Accepté"), Answer.MAYBE: _("Peut-être"), Answer.NO: _("Refusé")}
     name, now = visit.principal.name, _now(services)

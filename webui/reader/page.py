@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from mailserver.mime import Part, replies, unpack
 from mailserver.provenance import Door
+from mailserver.settings import Settings
 from mailserver.store import access, acquaintances, webmail
 from mailserver.store.acquaintances import Acquaintance
 from mailserver.store.flags import SEEN
@@ -162,14 +163,16 @@ class _Header:
     leaving: unsubscribing.Way | None
 
 
-def _header(octets: bytes, root: Part, found: Stored, domains: Sequence[str], owns: Callable[[str], bool]) -> _Header:
+def _header(octets: bytes, root: Part, found: Stored, settings: Settings, owns: Callable[[str], bool]) -> _Header:
     """Read the header: pure, and long where it is."""
     return _Header(
         reading.letterhead(octets, root, found),
-        badges.origin(octets, root, found.sender_address, domains, found.provenance),
+        badges.origin(octets, root, found.sender_address, settings.domains, found.provenance),
         [one.address for one in reading.addressed(octets, root, "reply-to")],
         replies.reply(octets, root, owns),
-        unsubscribing.way(octets, root) if found.box.special_use not in (SENT, DRAFTS) else None,
+        unsubscribing.way(octets, root, unsubscribing.own_names(settings))
+        if found.box.special_use not in (SENT, DRAFTS)
+        else None,
     )
 
 
@@ -184,7 +187,7 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
     show_formatted = formatted is not None and wanted == "1"
     settings = services.settings
     author = await identities.answering(services, visit, box_of(visit))
-    header = await computed(root.body - root.start, _header, octets, root, found, settings.domains, author.owns)
+    header = await computed(root.body - root.start, _header, octets, root, found, settings, author.owns)
     if found.provenance.door is Door.RESENT:
         header = replace(header, origin=replace(header.origin, resent_by=await _resender(services, found)))
     origin = header.origin

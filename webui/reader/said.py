@@ -31,6 +31,14 @@ def said(visit: Visit) -> str:
         "agenda-retire": _("La réunion annulée est retirée de votre agenda."),
         "agenda-note": _("La réponse du participant est notée dans votre agenda."),
         "agenda-perime": _("Cette invitation est dépassée : une version plus récente est dans votre agenda."),
+        "agenda-autrui": _("Cette réunion est à quelqu’un d’autre : votre agenda n’est pas modifié."),
+        "organisateur-autre": _(
+            "L’invitation nomme comme organisateur quelqu’un qui n’a pas envoyé ce message : rien n’est envoyé."
+        ),
+        "organisateur-autre-note": _(
+            "L’invitation nomme comme organisateur quelqu’un qui n’a pas envoyé ce message : aucune réponse ne lui est "
+            "envoyée. C’est noté dans votre agenda."
+        ),
         "agenda-echec": _("L’agenda n’a pas pu prendre cette réunion : ses dates ne conviennent pas."),
     }
     return sentences.get(visit.query("dit"), "")

@@ -1,12 +1,15 @@
 """Leaving a list from the message it sent: the ways it names itself (RFC 2369, RFC 8058), taken only when asked to.
 
-By mail it is a letter of the reader's own; by one click, a POST of ours that says nothing of the reader beyond what the
-address itself says. A page where one has to click is only ever offered as a link.
+Nobody reads what leaves so, thus it never says a stranger's words. By mail it is a sentence of ours in the reader's
+name, with at most the mark by which the list knows them, to one address that is not of this house; its copy is in
+Sent. By one click it is a POST of ours that says nothing of the reader beyond what the address itself says. A page
+where one has to click is only ever offered as a link.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import structlog
 from starlette.responses import Response
@@ -17,7 +20,7 @@ from mailserver.mime import Part, compose, headers, unpack
 from mailserver.mime.compose import NewMessage
 from mailserver.mime.fields import Correspondent
 from mailserver.outside import MAX_ADDRESS, Unreachable
-from webui import plain
+from mailserver.settings import Settings
 from webui.compose.letters import author
 from webui.reader import reading
 from webui.reader.said import back
@@ -25,19 +28,30 @@ from webui.visit import Services, Visit
 
 log = structlog.get_logger("webui")
 
-MAX_SUBJECT = 200
-MAX_BODY = 2000
+MAX_HEADERS = 20
+"""Header fields of a `mailto:` that are looked at."""
+WORD = "unsubscribe"
+SENTENCE = (
+    "Demande de désabonnement : merci de retirer mon adresse de votre liste de diffusion.\n\n"
+    "Request to unsubscribe: please remove my address from your mailing list.\n"
+)
+_MARK = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9._=+-]{1,64}")
+"""A list's mark for a reader; it has a digit, for words in the reader's name are ours."""
 _ENTRY = re.compile(r"<\s*([^<>\s]{1,4000})\s*>")
 _ONE_CLICK = "list-unsubscribe=one-click"
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a `mailto:` asks to be written (RFC 6068)."""
+    """The letter for a `mailto:` (RFC 6068)."""
 
     to: str
-    subject: str
-    body: str
+    mark: str
+    """By which the list knows the reader; empty: it says none."""
+
+    @property
+    def subject(self) -> str:
+        return f"{WORD} {self.mark}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +70,67 @@ class Way:
         return self.letter.to if self.letter else urlsplit(self.one_click or self.page).hostname or ""
 
 
-def way(octets: bytes, root: Part) -> Way | None:
-    """The best way a message names; None when it names none that can be taken."""
+def way(octets: bytes, root: Part, own: Collection[str]) -> Way | None:
+    """The best way a message names; None when it names none that can be taken.
+
+    `own`: the names of this house, lower case: nothing is sent there.
+    """
     found: dict[str, str] = {}
     for one in headers.named(octets, root.start, root.body, "list-unsubscribe", "list-unsubscribe-post"):
         if one.name not in found:
             found[one.name] = headers.as_text(octets[one.value : one.end])
     entries = _ENTRY.findall(found.get("list-unsubscribe", "")[: 4 * MAX_ADDRESS])[:10]
-    page = next((entry for entry in entries if entry[:8].lower() == "https://" and _has_host(entry)), "")
+    page = next((entry for entry in entries if entry[:8].lower() == "https://" and _is_elsewhere(entry, own)), "")
     if page and _ONE_CLICK in found.get("list-unsubscribe-post", "").replace(" ", "").lower():
         return Way(one_click=page)
-    letters = (letter(entry) for entry in entries if entry[:7].lower() == "mailto:")
+    letters = (letter(entry, own) for entry in entries if entry[:7].lower() == "mailto:")
     if (first := next(filter(None, letters), None)) is not None:
         return Way(letter=first)
     return Way(page=page) if page else None
 
 
-def letter(mailto: str) -> Letter | None:
-    """The letter a `mailto:` asks for: one recipient, a subject, a text. Everything else it says is left out."""
+def letter(mailto: str, own: Collection[str]) -> Letter | None:
+    """The letter a `mailto:` gives rise to, to its one address; None where that is ours, a literal, or none.
+
+    Of all else that it says, only a mark alone in its subject, or behind the word that asks, is kept.
+    """
     target, _, query = mailto[7:].partition("?")
     try:
-        to = str(address.parse(unquote(target)))
-        asked = {name.lower(): values[0] for name, values in parse_qs(query, max_num_fields=20).items()}
-    except (BadSyntax, ValueError):
+        to = address.parse(unquote(target))
+    except BadSyntax:
         return None
-    subject = plain.line(headers.clean(asked.get("subject", "")), MAX_SUBJECT)
-    return Letter(to, subject or "unsubscribe", asked.get("body", "")[:MAX_BODY])
+    if to.domain in own or to.domain.startswith("["):
+        return None
+    subject = ""
+    for header in query.split("&")[:MAX_HEADERS]:
+        name, _, value = header.partition("=")
+        if name.lower() == "subject":
+            subject = unquote(value)
+            break
+    words = subject.split()
+    if words and words[0].lower() == WORD:
+        words = words[1:]
+    return Letter(str(to), words[0] if len(words) == 1 and _MARK.fullmatch(words[0]) else "")
 
 
-def _has_host(entry: str) -> bool:
+def own_names(settings: Settings) -> frozenset[str]:
+    """The domains and hosts of this house."""
+    host = urlsplit(settings.public_url).hostname or ""
+    return frozenset(name.lower() for name in (*settings.domains, settings.name, host) if name)
+
+
+def _is_elsewhere(entry: str, own: Collection[str]) -> bool:
     try:
-        return bool(urlsplit(entry).hostname)
+        host = (urlsplit(entry).hostname or "").rstrip(".").lower()
     except ValueError:
         return False
+    return bool(host) and host not in own
 
 
 async def leave(services: Services, visit: Visit) -> Response:
     """POST /message/{id}/desabonner. Raises Refused(NOT_FOUND) where the message names no way of its own."""
     found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS)
-    chosen = way(octets, unpack(found.parts))
+    chosen = way(octets, unpack(found.parts), own_names(services.settings))
     if chosen is None or chosen.page:
         raise Refused(Reason.NOT_FOUND)
     try:
@@ -118,7 +154,8 @@ async def _write(services: Services, visit: Visit, wanted: Letter) -> None:
         message_id=compose.message_id(services.clock.token(12), services.settings.domain),
         to=(Correspondent("", wanted.to),),
         subject=wanted.subject,
-        text=wanted.body or wanted.subject,
+        text=SENTENCE,
         zone=visit.language.offset(visit.now),
     )
-    await services.submission.submit(visit.principal, visit.principal.address, (wanted.to,), compose.build(message))
+    own = visit.principal.address
+    await services.submission.submit(visit.principal, own, (wanted.to,), compose.build(message), save_to_sent=True)
