@@ -242,7 +242,7 @@ async def answer(services: Services, visit: Visit) -> Response:
 
 
 def _may_change(services: Services, visit: Visit, found: Stored, invitation: Invitation, held: _Held) -> bool:
-    """Whether the message may change this event: its organizer changes and cancels it, and who organizes it notes answers.
+    """Whether the message may change this event: its organizer changes and cancels it, and notes the answers.
 
     A stranger who knows its UID moves nothing.
     """
