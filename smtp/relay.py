@@ -33,7 +33,6 @@ log = structlog.get_logger("relay")
 
 POLL_SECONDS = 5.0
 """The queue is looked at this often even when no news comes."""
-HEARTBEAT_SECONDS = spool.LEASE / 3
 STOP_SECONDS = 1.0
 """For attempts under way when the service stops; what is not done by then is given back."""
 DOWN_SECONDS = 30.0
@@ -61,12 +60,17 @@ class Relay:
         clock: Clock,
         changes: Changes,
         resolver: dns.asyncresolver.Resolver | None = None,
+        lease: int = spool.LEASE,
     ) -> None:
+        """`lease`: seconds after which other workers take over what this one has not spoken of; it does three times
+        as often.
+        """
         self._settings = settings
         self._outbound = settings.outbound
         self._store = store
         self._clock = clock
         self._changes = changes
+        self._lease = lease
         self._router = Router(settings, resolver)
         self._courier = Courier(settings.name, settings.outbound.timeout)
         self._delivery = delivery
@@ -109,7 +113,7 @@ class Relay:
             wait = due - self._clock.now()
             if wait > 0:
                 return min(POLL_SECONDS, max(wait, 0.05))
-            for row in await self._store.write(spool.lease, room):
+            for row in await self._store.write(spool.lease, room, self._lease):
                 task = asyncio.create_task(self._work(row))
                 self._active[task] = row
                 task.add_done_callback(self._done)
@@ -127,11 +131,11 @@ class Relay:
     async def _beat(self) -> None:
         """Keep the leases of attempts under way."""
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(self._lease / 3)
             held = [(row.id, row.lease) for row in self._active.values()]
             if held:
                 with contextlib.suppress(Temporary):
-                    await self._store.write(spool.renew, held)
+                    await self._store.write(spool.renew, held, self._lease)
 
     async def _give_back(self) -> None:
         """Stop: a moment for what is nearly done, the rest is due again at once."""

@@ -10,7 +10,9 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from tests.hatchery import ROOT, Hatched, Hatchery
 from tests.ports import free_port
@@ -52,7 +54,7 @@ class Instance:
         self.directory = directory
         self.ports: dict[str, int] = {}
         self.log = directory.with_suffix(".log")
-        self._process: Hatched | None = None
+        self._process: Hatched | subprocess.Popen[bytes] | None = None
 
     def init(self, *options: str) -> str:
         """`mailserver init`, then give every door a free port; what init printed."""
@@ -88,14 +90,18 @@ class Instance:
         """`mailserver serve` in the background; returns when it announced that every door is open."""
         said = self.directory.with_suffix(".out")
         with open(self.log, "ab") as log, open(said, "wb") as out, open(os.devnull) as nothing:
-            words = ["serve", str(self.directory), *options]
-            self._process = hatchery.spawn(words, environment(), nothing, out, log)
+            self._process = self._launch(["serve", str(self.directory), *options], nothing, out, log)
         deadline = time.monotonic() + START_SECONDS
         while "Ctrl-C" not in said.read_text():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 problem = f"the server did not start:\n{said.read_text()}\n{self.log.read_text()[-4000:]}"
                 raise AssertionError(problem)
             time.sleep(0.02)
+
+    def _launch(
+        self, words: Sequence[str], given: IO[str], out: IO[bytes], log: IO[bytes]
+    ) -> "Hatched | subprocess.Popen[bytes]":
+        return hatchery.spawn(list(words), environment(), given, out, log)
 
     @property
     def pid(self) -> int:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ LANGUAGE = ("-E", "UTF8", "--locale=fr_FR.UTF-8", "--lc-messages=C")
 class Postgres:
     """Makes, starts and stops a cluster in `folder`; it refuses root, so root becomes `postgres`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, before: Sequence[str] = (), *, durable: bool = False) -> None:
+        """`before`: words that run the server's command, as strace does; `durable`: it syncs what it commits."""
         found = sorted(HOME.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
         if not found:
             raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
         self._bin = found[-1].parent
         self._folder = folder
+        self._before = before
+        self._fsync = "on" if durable else "off"
         self.port = free_port()
         self.template = "template1"
         self._user = "postgres"
@@ -49,6 +53,7 @@ class Postgres:
         """Start the server of a cluster that is there; again after `stop`."""
         self._process = subprocess.Popen(
             self._as_user(
+                *self._before,
                 self._bin / "postgres",
                 "-D",
                 self._folder / "cluster",
@@ -61,7 +66,7 @@ class Postgres:
                 "-c",
                 "max_connections=200",
                 "-c",
-                "fsync=off",
+                f"fsync={self._fsync}",
             ),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

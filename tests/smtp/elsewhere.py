@@ -35,6 +35,8 @@ class Inbox:
         self.hold = threading.Event()
         """Cleared: DATA waits for it."""
         self.hold.set()
+        self.breaks: dict[str, int] = {}
+        """`MAIL`, `DATA` or `QUIT` -> the connection breaks there once so many messages were taken."""
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
@@ -47,6 +49,7 @@ class Inbox:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.said.append(f"MAIL {address or '<>'} {' '.join(options)}".strip())
+        await self._break(server, "MAIL")
         if "MAIL" in self.answers:
             return self.answers["MAIL"]
         envelope.mail_from = address or "<>"
@@ -67,7 +70,19 @@ class Inbox:
             return self.answers["DATA"]
         self.taken.append(envelope)
         self.tls.append(session.ssl is not None)
+        await self._break(server, "DATA")
         return "250 2.0.0 taken"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        await self._break(server, "QUIT")
+        return "221 2.0.0 Bye"
+
+    async def _break(self, server: SMTP, command: str) -> None:
+        if len(self.taken) < self.breaks.get(command, len(self.taken) + 1):
+            return
+        assert server.transport is not None
+        server.transport.abort()
+        await asyncio.Event().wait()  # aiosmtpd cancels who serves a connection that is gone
 
     @property
     def octets(self) -> list[bytes]:

@@ -12,7 +12,7 @@ import uvloop
 from directory.people import EmbeddedDirectory
 from mailserver import instance
 from mailserver.changes import Changes
-from mailserver.clock import SystemClock
+from mailserver.clock import Clock, SystemClock
 from mailserver.deliver import Delivery
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
@@ -47,7 +47,8 @@ def make_instance(folder: Path) -> Path:
 class House:
     """Start, use, stop. Methods are called from the test's thread."""
 
-    def __init__(self, directory: Path, **changes: Any) -> None:
+    def __init__(self, directory: Path, *, clock: Clock | None = None, **changes: Any) -> None:
+        self.clock = clock or SystemClock()
         base = Settings(domain=DOMAIN, directory=directory)
         self.settings = Settings.model_validate({**base.model_dump(), **changes, "directory": directory})
         self.loop = uvloop.new_event_loop()
@@ -64,12 +65,11 @@ class House:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     async def _start(self) -> None:
-        clock = SystemClock()
+        clock = self.clock
         changes = Changes()
         self.store = Store(self.settings.database_url, self.settings.data, clock, changes, readers=2)
         changes.attach(asyncio.get_running_loop(), lambda: 0)
         self.changes = changes
-        self.clock = clock
         self.directory = EmbeddedDirectory(settings=self.settings, store=self.store, clock=clock)
         self.login = Login(
             settings=self.settings, store=self.store, directory=self.directory, clock=clock, changes=changes

@@ -14,7 +14,7 @@ from mailserver import dkim as ours
 from mailserver import tls
 from mailserver.store import spool, traces
 from mailserver.store.schema.spool import queued
-from mailserver.store.spool import Notify, Target, leasing
+from mailserver.store.spool import Notify, Target
 from mailserver.store.traces import Step
 from mailserver.store.transactions import Tx
 from tests.smtp.conftest import HouseMaker
@@ -249,13 +249,11 @@ def test_restart_continues_and_a_stop_gives_back(make_house: HouseMaker) -> None
     elsewhere.stop()
 
 
-def test_a_worker_that_died_is_taken_over(make_house: HouseMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_died_is_taken_over(make_house: HouseMaker) -> None:
     elsewhere = Elsewhere().start()
     house = make_house(outbound={"smarthost": elsewhere.target})
     submit(house, "x@ailleurs.fr")
-    monkeypatch.setattr(leasing, "LEASE", 1)
-    assert len(house.store.write_now(spool.lease, 10)) == 1, "leased by a worker that will say no more"
-    monkeypatch.undo()
+    assert len(house.store.write_now(spool.lease, 10, 1)) == 1, "leased by a worker that will say no more"
     house.start_relay()
     until(lambda: elsewhere.inbox.taken)
     elsewhere.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.store import blobs, collect, messages, spool
-from mailserver.store.spool import Notify, Options, Target, leasing
+from mailserver.store.spool import Notify, Options, Target
 from mailserver.store.transactions import Store, Tx
 
 MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
@@ -19,8 +19,8 @@ def enqueue(tx: Tx, *targets: Target | str, octets: bytes = MESSAGE) -> int:
     return spool.enqueue(tx, content_id, "a@b.fr", targets, lifetime=LIFETIME, options=Options(name="A" * 16))
 
 
-def lease(store: Store, limit: int = 100) -> list[spool.Leased]:
-    return store.write_now(spool.lease, limit)
+def lease(store: Store, limit: int = 100, seconds: int = spool.LEASE) -> list[spool.Leased]:
+    return store.write_now(spool.lease, limit, seconds)
 
 
 def test_a_row_for_each_domain(store: Store) -> None:
@@ -49,10 +49,9 @@ def test_no_two_workers_get_one_row(make_store: Callable[[], Store]) -> None:
     assert lease(stores[1]) == []
 
 
-def test_a_lease_runs_out_and_the_late_worker_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leasing, "LEASE", 0)
+def test_a_lease_runs_out_and_the_late_worker_changes_nothing(store: Store) -> None:
     store.write_now(enqueue, "x@one.fr")
-    (late,) = lease(store)
+    (late,) = lease(store, seconds=0)
     (row,) = lease(store)
     assert (late.attempts, row.attempts) == (1, 2)
     assert late.lease != row.lease

@@ -18,7 +18,6 @@ from sqlalchemy import select
 from agenda import application
 from directory.people import EmbeddedDirectory
 from mailserver.changes import Changes
-from mailserver.clock import SystemClock
 from mailserver.deliver import Delivery, Envelope
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
@@ -32,21 +31,12 @@ from mailserver.store.schema.spool import queued, queued_domain, queued_recipien
 from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
 from mailserver.tls import make_certificate
+from tests.clocks import MovingClock
 from webui import server
 
 T = TypeVar("T")
 PASSWORD = "Academie#2026"
 DOMAIN = "ac-exemple.fr"
-
-
-class MovingClock(SystemClock):
-    """The real clock, which a test can put forward."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.ahead
 
 
 class House:

@@ -96,8 +96,8 @@ def next_due(tx: Tx) -> int | None:
     return None if row is None or row[0] is None else int(row[0])
 
 
-def lease(tx: Tx, limit: int) -> list[Leased]:
-    """Take up to `limit` due rows for this worker. Two workers never get the same row.
+def lease(tx: Tx, limit: int, seconds: int = LEASE) -> list[Leased]:
+    """Take up to `limit` due rows for this worker and so many seconds. Two workers never get the same row.
 
     What a population on the brake has sent is put off instead, and lives as much longer.
     """
@@ -110,7 +110,7 @@ def lease(tx: Tx, limit: int) -> list[Leased]:
             _hold(tx, number, due, brake.until)
             continue
         token = int.from_bytes(tx.clock.token(6), "big") or 1
-        if tx.run(_TAKE, row=number, seen=due, until=now + LEASE, token=token):
+        if tx.run(_TAKE, row=number, seen=due, until=now + seconds, token=token):
             taken.append(_leased(tx, number))
     return taken
 
@@ -149,10 +149,10 @@ def _leased(tx: Tx, number: int) -> Leased:
     )
 
 
-def renew(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:
-    """Extend leases, given as (row, lease), that are still held."""
+def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> None:
+    """Let leases, given as (row, lease), that are still held last so many seconds from now."""
     for row, token in leases:
-        tx.run(_RENEW, row=row, token=token, until=tx.now + LEASE)
+        tx.run(_RENEW, row=row, token=token, until=tx.now + seconds)
 
 
 def give_back(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:

@@ -1,0 +1,30 @@
+"""Clocks that a test puts forward."""
+
+from mailserver.clock import SystemClock
+
+
+class MovingClock(SystemClock):
+    """The real clock, which a test can put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+
+class StandingClock(SystemClock):
+    """Time stands still until a test moves it: however slow the machine is, nothing runs out meanwhile."""
+
+    def __init__(self) -> None:
+        self._now = super().now()
+
+    def now(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def step(self, seconds: float) -> None:
+        """Let so much time pass at once."""
+        self._now += seconds

@@ -1,0 +1,158 @@
+"""The relay at the wrong moment: long transfers, connections that break, rows that go, servers that say odd things."""
+
+import smtplib
+from collections.abc import Iterator
+
+import pytest
+
+from mailserver.store import accounts, spool, traces
+from mailserver.store.traces import Step
+from tests.clocks import StandingClock
+from tests.smtp.conftest import HouseMaker
+from tests.smtp.elsewhere import Elsewhere, Names
+from tests.smtp.house import DOMAIN, House
+from tests.smtp.test_relay import queue, report_in, submit
+from tests.waiting import until
+
+BOB = f"bob@{DOMAIN}"
+LEASE = 3
+
+
+@pytest.fixture
+def first() -> Iterator[Elsewhere]:
+    """The exchanger that is tried first."""
+    elsewhere = Elsewhere(address="127.0.0.9").start()
+    yield elsewhere
+    elsewhere.stop()
+
+
+@pytest.fixture
+def second(first: Elsewhere) -> Iterator[Elsewhere]:
+    elsewhere = Elsewhere(port=first.port).start()
+    yield elsewhere
+    elsewhere.stop()
+
+
+@pytest.fixture
+def names() -> Iterator[Names]:
+    server = Names()
+    server.known = {
+        ("ailleurs.fr", "MX"): ["10 first.fr.", "20 second.fr."],
+        ("first.fr", "A"): ["127.0.0.9"],
+        ("second.fr", "A"): ["127.0.0.1"],
+    }
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def house(make_house: HouseMaker, names: Names, first: Elsewhere, second: Elsewhere) -> House:
+    """Its mail for ailleurs.fr goes to the first exchanger, or else to the second; it comes again after ten minutes."""
+    made = make_house(clock=StandingClock(), outbound={"port": first.port, "retry": (600,), "concurrency": 1})
+    made.start_relay(resolver=names.resolver(), lease=LEASE)
+    return made
+
+
+def is_put_off(house: House) -> bool:
+    """The one row that waits was tried once."""
+    return [(one.attempts, one.sending) for one in queue(house)] == [(1, False)]
+
+
+def clock_of(house: House) -> StandingClock:
+    assert isinstance(house.clock, StandingClock)
+    return house.clock
+
+
+def test_a_transfer_longer_than_the_lease_leaves_once(house: House, first: Elsewhere) -> None:
+    clock = clock_of(house)
+    first.inbox.hold.clear()
+    submit(house, "x@ailleurs.fr")
+    until(lambda: len(first.inbox.said) == 3)
+    for _ in range(LEASE):
+        clock.step(LEASE - 1)
+        until(lambda: house.read(spool.next_due) == int(clock.now()) + LEASE)
+    first.inbox.hold.set()
+    until(lambda: not queue(house))
+    assert len(first.inbox.taken) == 1
+
+
+def test_what_the_operator_has_dropped_is_not_reported(house: House, first: Elsewhere) -> None:
+    """The row goes while it is being sent: whatever became of it is nobody's news any more."""
+    first.inbox.hold.clear()
+    first.inbox.answers = {"DATA": "554 5.7.1 No"}
+    name = submit(house, "x@ailleurs.fr")
+    until(lambda: len(first.inbox.said) == 3)
+    assert house.store.write_now(spool.drop, [one.id for one in queue(house)]) == 1
+    first.inbox.hold.set()
+    submit(house, "y@ailleurs.fr")  # its turn comes once the first attempt is over
+    until(lambda: house.mail("ada"))
+    (report,) = house.mail("ada")
+    assert "y@ailleurs.fr" in report_in(report)[1]
+    rows = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient="x@ailleurs.fr"), 10).rows
+    assert [one.step for one in rows if one.name == name] == [Step.SUBMITTED]
+
+
+def test_whoever_has_the_content_may_have_taken_it(house: House, first: Elsewhere, second: Elsewhere) -> None:
+    """The connection breaks after the final dot: the other exchanger of the domain does not get the message as well."""
+    first.inbox.breaks = {"DATA": 1}
+    submit(house, "x@ailleurs.fr")
+    until(lambda: is_put_off(house))
+    assert (len(first.inbox.taken), len(second.inbox.taken)) == (1, 0)
+
+
+def test_a_quit_that_is_not_answered_changes_nothing(house: House, first: Elsewhere, second: Elsewhere) -> None:
+    first.inbox.breaks = {"QUIT": 1}
+    submit(house, "x@ailleurs.fr")
+    until(lambda: not queue(house))
+    assert (len(first.inbox.taken), len(second.inbox.taken)) == (1, 0)
+
+
+def test_a_break_between_two_groups_of_recipients(house: House, first: Elsewhere) -> None:
+    """Who got the message does not get it again."""
+    first.inbox.breaks = {"MAIL": 1}
+    everybody = [f"x{number}@ailleurs.fr" for number in range(150)]
+    submit(house, *everybody)
+    until(lambda: is_put_off(house))
+    (taken,) = first.inbox.taken
+    assert [*taken.rcpt_tos, *queue(house)[0].recipients] == everybody
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ("521 5.7.1 We take no mail", "5.7.1"),
+        ("503 5.5.1 Not now", "5.5.1"),
+        ("550 2.1.5 No such user", "5.0.0"),
+        ("554 4.7.0 Never", "5.0.0"),
+    ],
+)
+def test_the_first_digit_decides(house: House, first: Elsewhere, answer: str, status: str) -> None:
+    """RFC 5321 section 4.2.1: every 5xx is final; a status of another class is not the report's (RFC 3464, 2.3.4)."""
+    first.inbox.answers = {"x@ailleurs.fr": answer}
+    submit(house, "x@ailleurs.fr")
+    until(lambda: house.mail("ada"))
+    assert f"Status: {status}\n" in report_in(house.mail("ada")[0])[1].replace("\r\n", "\n")
+    assert queue(house) == []
+
+
+def test_a_domain_that_is_down_is_not_dialled_for_each_message(house: House, names: Names) -> None:
+    """Until the operator wants another try."""
+    names.known["first.fr", "A"] = names.known["second.fr", "A"] = ["127.0.0.10"]
+    submit(house, "x@ailleurs.fr")
+    until(lambda: is_put_off(house))
+    asked = len(names.asked)
+    submit(house, "y@ailleurs.fr")
+    until(lambda: [(one.attempts, one.sending) for one in queue(house)] == [(1, False)] * 2)
+    assert len(names.asked) == asked
+    house.store.write_now(spool.retry)
+    until(lambda: len(names.asked) > asked)
+
+
+def test_a_suspension_is_news_to_what_is_remembered(house: House) -> None:
+    """What was found out about a recipient a moment ago is forgotten, not believed for its time."""
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+        client.ehlo("mx.exemple.org")
+        client.mail("x@exemple.org")
+        assert client.rcpt(BOB)[0] == 250
+        house.store.write_now(accounts.suspend, house.people["bob"].account_id, "test", False)
+        assert client.rcpt(BOB)[0] == 550

@@ -1,0 +1,61 @@
+"""PostgreSQL commits, and its answer is lost: nobody knows, so nothing is done twice and nothing is undone."""
+
+import random
+import shutil
+import smtplib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cutting import Cutter
+from tests.postgres import Postgres
+from tests.smtp.house import DOMAIN, House
+
+BOB = f"bob@{DOMAIN}"
+
+pytestmark = pytest.mark.needs("postgresql")
+
+
+@pytest.fixture(scope="module")
+def cutter(postgres: Postgres) -> Iterator[Cutter]:
+    url = postgres.create(postgres.template)
+    one = Cutter(url)
+    yield one
+    one.stop()
+    postgres.drop(url)
+
+
+@pytest.fixture(scope="module")
+def house(instance_template: Path, tmp_path_factory: pytest.TempPathFactory, cutter: Cutter) -> Iterator[House]:
+    directory = tmp_path_factory.mktemp("unknown") / "dir"
+    shutil.copytree(instance_template, directory)
+    made = House(directory, database={"url": cutter.url})
+    yield made
+    made.stop()
+
+
+def message(octets: int) -> bytes:
+    """So many octets that nothing compresses: many of them are kept in a file of their own."""
+    body = random.Random(octets).randbytes(octets).hex()
+    lines = "\r\n".join(body[start : start + 72] for start in range(0, len(body), 72))
+    return f"From: x@exemple.org\r\nSubject: {octets}\r\n\r\n{lines}\r\n".encode()
+
+
+@pytest.mark.parametrize("size", [100, 150_000])
+def test_a_delivery_whose_commit_is_unknown(house: House, cutter: Cutter, size: int) -> None:
+    house.empty()
+    octets = message(size)
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+        client.ehlo("mx.exemple.org")
+        client.mail("x@exemple.org")
+        assert client.rcpt(BOB)[0] == 250
+        cutter.arm()
+        code, text = client.data(octets)
+    assert cutter.cut.is_set()
+    assert (code, text[:5]) == (451, b"4.3.0"), "nobody knows whether it is there: its sender comes again"
+    (stored,) = house.mail("bob")
+    assert stored.endswith(octets), "what was committed is whole"
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+        assert client.sendmail("x@exemple.org", [BOB], octets) == {}, "and the house works on"
+    assert len(house.mail("bob")) == 2
