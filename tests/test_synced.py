@@ -5,7 +5,6 @@ which a client asked and was answered.
 """
 
 import contextlib
-import imaplib
 import os
 import random
 import re

@@ -150,6 +150,7 @@ class Doors:
 
     async def _late(self, handler: VisitHandler, guest: Guest, before: Visit, guard: Guard | None) -> Response:
         """A form that took its time, perhaps on purpose: whose session ended meanwhile does nothing any more."""
+        guest = replace(guest, now=self._services.clock.now())
         visit, why = await self._visit(guest.request, guest)
         if visit is None:
             return await self._leave(replace(guest, form=before.form), why)

@@ -231,6 +231,20 @@ def test_many_at_a_time_are_as_one_after_the_other(had: set[str], batches: list[
         quick.update({name: 1 for one in issued if one is not None for name in one.names})
 
 
+@pytest.mark.parametrize("renamed_first", [False, True])
+def test_a_new_person_and_a_new_name_of_one_batch_share_no_address(store: Store, renamed_first: bool) -> None:
+    """The names that a batch has given out are taken, though nobody has claimed them yet."""
+    known = enrol(store, "Jeanne", "Ancien")
+    both = [Wish("Jeanne", "Martin"), Wish("Jeanne", "Martin", account_id=known.account_id), Wish("Jeanne", "Martin")]
+    if renamed_first:
+        both.reverse()
+        both[0], both[1] = both[1], both[0]
+    answers, _ = store.read_now(lambda tx: issuing.issue_many(issuing.ClaimedNames(tx), DOMAIN, both, {}))
+    issued = [one.address for one in answers if isinstance(one, Issued)]
+    assert len(issued) == 3
+    assert set(issued) == {f"jeanne.martin{number}@{DOMAIN}" for number in ("", 1, 2)}
+
+
 def test_homonyms_by_the_thousand_cost_one_question() -> None:
     names = Given()
     hints: issuing.Hints = {}

@@ -35,7 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--list", action="store_true", help="name the faults of the catalogue (default)")
     parser.add_argument("--run", action="store_true", help="put each into a copy and run its tests")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="faults whose name begins so")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="faults whose name begins so")
     parser.add_argument("--tests", nargs="+", default=[], metavar="TEST", help="these tests instead of their own")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="so many faults by chance instead")
     parser.add_argument("--seed", type=int, default=1, help="the chance of --random")

@@ -110,6 +110,35 @@ def test_who_may_send_writes_in_its_name_and_is_on_record(house: House, box: str
         client.sendmail(box, [at("tom")], letter(box, at("tom")))
 
 
+def test_its_name_at_another_domain_is_not_its_address(house: House, box: str) -> None:
+    hold(house, box, rose="read write send")
+    elsewhere = box.replace(DOMAIN, "ailleurs.fr")
+    with submitting(house, "rose") as client:
+        assert client.mail(elsewhere)[0] == 553
+        assert client.mail(at("rose"))[0] == 250
+        assert client.rcpt(at("tom"))[0] == 250
+        assert client.data(letter(elsewhere, at("tom")))[0] == 550
+    assert house.mail("tom") == []
+
+
+def test_a_right_that_goes_while_a_message_is_sent(house: House, box: str) -> None:
+    """Between the question whether rose may write in the box's name and the commit: nothing leaves, nothing is kept."""
+    hold(house, box, rose="read write send")
+    rose = house.people["rose"]
+
+    def meanwhile(tx: Tx) -> None:
+        lists.set_rights(tx, box, {at("rose"): "read write"})
+
+    sending = house.submission.submit(
+        rose, box, [at("tom")], letter(box, at("tom")), save_to_sent=True, within=meanwhile
+    )
+    with pytest.raises(Refused) as refusal:
+        house.run(sending)
+    assert refusal.value.reason is Reason.FORBIDDEN
+    assert house.mail("tom") == []
+    assert counted(house, box, "Sent") == 0
+
+
 def test_the_copy_of_what_the_web_sends_lies_in_the_box(house: House, box: str) -> None:
     hold(house, box, rose="read write send")
     rose = house.people["rose"]

@@ -1,6 +1,7 @@
 """Rules between populations and the emergency brake, felt at every door that sends."""
 
 import shutil
+import smtplib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -205,6 +206,26 @@ def test_a_brake_pulled_between_rcpt_and_data_holds(house: House) -> None:
     assert house.mail("ines") == []
 
 
+@pytest.mark.parametrize(
+    ("recipients", "answer"),
+    [(("ines",), 451), (("postmaster", "ines"), 451), (("list",), 451), (("postmaster",), 250)],
+)
+def test_a_brake_pulled_while_a_message_comes_from_outside(
+    house: House, recipients: tuple[str, ...], answer: int
+) -> None:
+    """After RCPT was answered: who is not postmaster alone waits at the other side."""
+    address = make_list(house, "mixte", [at("ines")])
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+        client.ehlo("mx.ailleurs.fr")
+        client.mail("x@ailleurs.fr")
+        for one in recipients:
+            assert client.rcpt(address if one == "list" else at(one))[0] == 250
+        brake(house, OUTSIDE)
+        code, text = client.data(letter("x@ailleurs.fr", at("ines")))
+    assert (code, text[:5] == b"4.7.1") == (answer, answer == 451)
+    assert house.mail("ines") == []
+
+
 def test_a_brake_ends_by_itself(house: House) -> None:
     brake(house, PUPIL, int(time.time()) + 3600)
     assert send(house, "tom", at("ines")) != {}
@@ -264,8 +285,6 @@ def test_every_worker_feels_a_rule_within_seconds(fresh: Callable[..., Instance]
 
 def _accepts(instance: Instance) -> bool:
     """A connection of its own: the kernel chooses a worker."""
-    import smtplib
-
     with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=60) as client:
         client.ehlo()
         client.mail("x@ailleurs.fr")

@@ -2,7 +2,7 @@
 
 import re
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dkim  # type: ignore[import-untyped]
 import pytest
@@ -208,6 +208,19 @@ def test_a_new_password_ends_open_submissions(make_house: HouseMaker) -> None:
         house.store.write_now(accounts.password_chosen, house.people["ada"].account_id)
         code, text = client.mail(ADA)
         assert (code, text[:5]) == (535, b"5.7.8")
+
+
+@pytest.mark.parametrize("state", [accounts.suspend, accounts.close])
+def test_a_login_of_before_sends_nothing(make_house: HouseMaker, state: Callable[..., object]) -> None:
+    """Whatever door the message came by: the account's state is asked for when it leaves."""
+    house = make_house()
+    more = (False,) if state is accounts.suspend else ()
+    house.store.write_now(state, house.people["ada"].account_id, "test", *more)
+    with pytest.raises(Refused) as caught:
+        submit(house, BOB, "x@ailleurs.fr")
+    assert caught.value.reason is Reason.SUSPENDED
+    assert house.mail("bob") == []
+    assert queue(house) == []
 
 
 @pytest.mark.parametrize("login", ["gil", "luc", "nobody"])

@@ -62,6 +62,33 @@ def test_rename_takes_children_along(store: Store, edupont: int) -> None:
         store.write_now(messages.rename, edupont, "x", "x/y/z")
 
 
+def tree(store: Store, account: int, *wanted: str) -> None:
+    for name in wanted:
+        store.write_now(mailboxes.create, account, name)
+
+
+def test_a_tree_that_cannot_be_renamed_stays_whole(store: Store, edupont: int) -> None:
+    """Names that are taken or too long below the new one count as the new one itself."""
+    tree(store, edupont, "a/x/1234", "b/x/1234")
+    store.write_now(mailboxes.remove, edupont, "b")
+    before = names(store, edupont)
+    for new, reason in (
+        ("b", Reason.MAILBOX_EXISTS),
+        ("a/y", Reason.CANNOT),
+        ("a/x/y", Reason.CANNOT),
+        ("n" * 995, Reason.INVALID),
+        ("/".join("n" * 19), Reason.INVALID),
+        ("Partagés/mmartin/a", Reason.CANNOT),
+        ("Fonctions/a", Reason.CANNOT),
+        ("Partagés", Reason.CANNOT),
+        ("Inbox", Reason.MAILBOX_EXISTS),
+    ):
+        with pytest.raises(Refused) as refused:
+            store.write_now(messages.rename, edupont, "a", new)
+        assert refused.value.reason is reason, new
+        assert names(store, edupont) == before, new
+
+
 def test_rename_inbox_moves_its_messages(store: Store, edupont: int) -> None:
     fill(store, edupont, 3)
     store.write_now(messages.rename, edupont, "inbox", "Ancien")

@@ -104,6 +104,18 @@ def test_no_box_is_taken_that_somebody_else_manages(
     assert office.get(f"/secretariat/boites?etablissement={LYCEE}").status_code == 404
 
 
+@pytest.mark.parametrize("role", [Role.PUPIL, Role.TEACHER])
+def test_a_forged_post_gives_no_pupil_a_box(house: House, office: Visitor, rose: Principal, role: Role) -> None:
+    """The form does not offer pupils; whoever writes it by hand gets no further."""
+    address = box(house, f"vie.{role.value}", TILLEULS, {rose.address: {"read", "manage"}})
+    person = house.person("Nina", f"Forgée-{role.value}", role, uai=TILLEULS)
+    office.get(f"/secretariat/boites?etablissement={TILLEULS}")
+    change = {"etablissement": TILLEULS, "boite": address, "personne": str(person.account_id)}
+    is_pupil = role is Role.PUPIL
+    assert office.post("/secretariat/boites", change).status_code == (404 if is_pupil else 200)
+    assert (person.address in held_by(house, address)) is not is_pupil
+
+
 def test_the_only_school_need_not_be_named(office: Visitor) -> None:
     for page in ("boites", "mouvements", "journal"):
         assert office.get(f"/secretariat/{page}").status_code == 200, page

@@ -1,0 +1,114 @@
+"""What happens between two looks: the collector beside a delivery, a rule that moves while rules are read."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mailserver.identity import Population
+from mailserver.rulebook import Rulebook
+from mailserver.store import blobs, collect, mailboxes, messages, rules
+from mailserver.store.audit import Origin
+from mailserver.store.transactions import Store, Tx
+from tests.clocks import StandingClock
+from tests.store.conftest import create_account
+from tests.store.test_messages import mail
+from tests.waiting import PATIENCE, until
+
+ORIGIN = Origin("test", "test")
+FOR_EVER = 1 << 40
+READERS = 2
+"""Of the stores that `make_store` opens."""
+
+
+class Unit:
+    """A unit of another process, which commits when it may; its result afterwards."""
+
+    def __init__(self, store: Store, function: Callable[..., Any], *args: Any, held: bool = False) -> None:
+        self._store = store
+        self._function = function
+        self._args = args
+        self._done, self._go_on = threading.Event(), threading.Event()
+        if not held:
+            self._go_on.set()
+        self.result: Any = None
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+        if held:
+            assert self._done.wait(PATIENCE)
+
+    def _work(self) -> None:
+        self.result = self._store.write_now(self._unit)
+
+    def _unit(self, tx: Tx) -> Any:
+        result = self._function(tx, *self._args)
+        self._done.set()
+        assert self._go_on.wait(PATIENCE)
+        return result
+
+    @property
+    def is_held_up(self) -> bool:
+        """It waits for another's lock. On SQLite the second writer does before it begins."""
+        if self._store.keeps_order:
+            return True
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return bool(self._store.read_now(lambda tx: tx._cursor.execute(query).fetchone()[0]))
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    def end(self) -> None:
+        """Let it commit, and wait for that."""
+        self._go_on.set()
+        self._thread.join(PATIENCE)
+        assert self.is_over
+        assert self.result is not None, "the unit failed"
+
+
+def put(tx: Tx, account_id: int, prepared: blobs.Prepared) -> int:
+    return messages.append(tx, account_id, mailboxes.get(tx, account_id, "INBOX").id, prepared).uid
+
+
+@pytest.mark.parametrize("collector_is_first", [False, True])
+@pytest.mark.parametrize("size", [0, 150_000])
+def test_a_content_that_is_collected_is_delivered_again(
+    make_store: Callable[[], Store], collector_is_first: bool, size: int
+) -> None:
+    """The last appearance of a content went; the collector and a delivery of the same content meet over it."""
+    store, other = make_store(), make_store()
+    account = store.write_now(create_account, "edupont")
+    inbox = store.read_now(mailboxes.get, account, "INBOX")
+    octets = mail(1) + random.Random(1).randbytes(size).hex().encode() + b"\r\n"
+    store.write_now(put, account, blobs.prepare(octets, store.blobs))
+    store.write_now(messages.erase, account, inbox.id, [1])
+    delivery = (store, put, account, blobs.prepare(octets, store.blobs))
+    collection = (other, collect.collect, FOR_EVER)
+    first = Unit(*(collection if collector_is_first else delivery), held=True)
+    second = Unit(*(delivery if collector_is_first else collection))
+    until(lambda: second.is_held_up or second.is_over)
+    first.end()
+    second.end()
+    for file in (first if collector_is_first else second).result[1]:
+        blobs.remove_file(store.blobs, file)
+    assert store.read_now(messages.octets, account, inbox.id, 2, store.blobs) == octets
+
+
+async def test_rules_that_were_read_before_a_change_are_not_kept(store: Store) -> None:
+    """The brake is pulled after the rules were read and before they are believed: the next question reads again."""
+    store.changes.attach(asyncio.get_running_loop(), lambda: 0)
+    book = Rulebook(store=store, clock=StandingClock(), changes=store.changes)
+    asking = asyncio.create_task(book.rules())
+    await asyncio.sleep(0)
+    # Once every reader is here the question, which came before, was read; this loop has not heard of it yet.
+    everybody = threading.Barrier(READERS + 1)
+    others = [asyncio.create_task(store.read(lambda _: everybody.wait(PATIENCE))) for _ in range(READERS)]
+    await asyncio.sleep(0)
+    everybody.wait(PATIENCE)
+    store.write_now(rules.brake, ORIGIN, Population.PUPIL, 0, "essai")
+    assert (await asking).brakes == {}
+    assert set((await book.rules()).brakes) == {Population.PUPIL}
+    await asyncio.gather(*others)
