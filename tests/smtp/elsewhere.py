@@ -80,7 +80,7 @@ class Inbox:
     async def _break(self, server: SMTP, command: str) -> None:
         if len(self.taken) < self.breaks.get(command, len(self.taken) + 1):
             return
-        assert server.transport is not None
+        assert isinstance(server.transport, asyncio.Transport)
         server.transport.abort()
         await asyncio.Event().wait()  # aiosmtpd cancels who serves a connection that is gone
 

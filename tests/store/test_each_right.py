@@ -71,8 +71,9 @@ def rename(at: Place) -> object:
 
 
 def remove(at: Place) -> object:
-    at.store.write_now(access.remove, at.me, SOURCE)
-    return make(at.store, at.owner)
+    removed = at.store.write_now(access.remove, at.me, SOURCE)
+    make(at.store, at.owner)
+    return removed
 
 
 def give(at: Place) -> object:

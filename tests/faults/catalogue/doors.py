@@ -96,7 +96,8 @@ FAULTS = (
         "imap-authenticate-in-clear",
         "AUTHENTICATE is taken in the clear from another machine.",
         "imap/commands/basic.py",
-        "    if not session.may_log_in:\n        yield _privacy_required()\n        return\n    if command.mechanism ==",
+        "    if not session.may_log_in:\n        yield _privacy_required()\n        return\n"
+        "    if command.mechanism ==",
         "    if command.mechanism ==",
         ("tests/imap/test_tls.py",),
     ),
