@@ -23,7 +23,7 @@ from mailserver.criteria import (
     Smaller,
     Text,
 )
-from tests.webui.house import MovingClock
+from tests.clocks import MovingClock
 from webui import headers
 from webui.compose.recipients import entries
 from webui.forms import positive
