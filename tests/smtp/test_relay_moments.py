@@ -115,6 +115,9 @@ def test_a_break_between_two_groups_of_recipients(house: House, first: Elsewhere
     until(lambda: is_put_off(house))
     (taken,) = first.inbox.taken
     assert [*taken.rcpt_tos, *queue(house)[0].recipients] == everybody
+    rows = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient="@ailleurs.fr"), 10).rows
+    told = {one.step: set(one.recipients) for one in rows}
+    assert told[Step.SENT].isdisjoint(told[Step.DEFERRED]), "nor is anybody told that it waits"
 
 
 @pytest.mark.parametrize(
