@@ -118,6 +118,15 @@ class Outbound(_Section):
     timeout: int = Field(default=120, ge=1)
 
 
+class Smtp(_Section):
+    """What other servers may do, at the exchange and over LMTP."""
+
+    own_domain_from_outside: Literal["refuse", "accept"] = "refuse"
+    """Mail whose sender (MAIL FROM) or author (From) is in one of our domains, from a peer that is no relay."""
+    relays: tuple[Annotated[str, AfterValidator(_check_network)], ...] = ("127.0.0.0/8", "::1/128")
+    """Networks of peers that pass on what people of the house wrote elsewhere, and look after who may."""
+
+
 class LdapDirectory(_Section):
     """An external LDAP directory."""
 
@@ -236,6 +245,7 @@ class Settings(_Section):
     database: Database = Database()
     limits: Limits = Limits()
     outbound: Outbound = Outbound()
+    smtp: Smtp = Smtp()
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
     web: Web = Web()

@@ -22,7 +22,7 @@ CAPABILITIES = (
     Capability("SMTPUTF8", "RFC 6531", "smtp.grammar"),
     Capability("ENHANCEDSTATUSCODES", "RFC 2034", "smtp.replies"),
     Capability("CHUNKING", "RFC 3030", "smtp.framing"),
-    Capability("DSN", "RFC 3461", "smtp.reporting"),
+    Capability("DSN", "RFC 3461", "smtp.reporting", submission_only=True),
     Capability("STARTTLS", "RFC 3207", "smtp.connection", under_tls=False),
     Capability("AUTH", "RFC 4954", "smtp.authentication", before_tls=False, submission_only=True),
 )

@@ -3,7 +3,7 @@
 import structlog
 
 from mailserver.clock import Clock
-from mailserver.deliver import Delivery, Envelope, Recipient
+from mailserver.deliver import Delivery, Envelope, Recipient, is_role
 from mailserver.errors import Reason, Refused
 from mailserver.mime.tracing import return_path
 from mailserver.provenance import Door
@@ -12,7 +12,7 @@ from mailserver.store.spool import new_name
 from smtp import policy
 from smtp.framing import Content
 from smtp.grammar import Mail, Rcpt
-from smtp.reporting import Reporter
+from smtp.own_domain import OwnDomain
 from smtp.roles import received_field
 from smtp.session import Client, Transaction
 
@@ -20,7 +20,11 @@ log = structlog.get_logger("smtp")
 
 
 class Exchange:
-    """Takes mail for our domains from anybody, and relays for nobody."""
+    """Takes mail for our domains from anybody, and relays for nobody.
+
+    It never reports success, whatever NOTIFY says: the reverse-path of who proves nothing may be anybody's, and DSN is
+    not announced here, so that a server which was asked for a report writes it itself (RFC 3461 section 5.2.2).
+    """
 
     is_submission = False
 
@@ -29,7 +33,6 @@ class Exchange:
         *,
         settings: Settings,
         delivery: Delivery,
-        reporter: Reporter,
         clock: Clock,
         is_lmtp: bool = False,
     ) -> None:
@@ -37,11 +40,11 @@ class Exchange:
         self.is_lmtp = is_lmtp
         self._settings = settings
         self._delivery = delivery
-        self._reporter = reporter
+        self._own_domain = OwnDomain(settings)
         self._clock = clock
 
     async def check_sender(self, client: Client, mail: Mail) -> None:
-        """Anybody may write to us."""
+        """Anybody may write to us. Who claims to be one of us is told at RCPT: `postmaster@` and `abuse@` stay open."""
 
     async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
         """One of ours. Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Denied, Temporary."""
@@ -49,6 +52,8 @@ class Exchange:
             raise Refused(Reason.RELAY_DENIED, "Relaying refused")
         mail = transaction.mail
         assert mail is not None
+        if not is_role(rcpt.forward_path):
+            self._own_domain.check_path(client.address, mail.reverse_path)
         sender = self._delivery.outsider(mail.reverse_path)
         return await self._delivery.resolve(rcpt.forward_path, mail.size, sender)
 
@@ -56,7 +61,9 @@ class Exchange:
         """Deliver; returns once it is on disk. Raises Refused(LOOP | TOO_BIG), Denied, Temporary."""
         mail = transaction.mail
         assert mail is not None
-        policy.check(content, self._settings.limits)
+        header = policy.check(content, self._settings.limits)
+        if not all(is_role(one.rcpt.forward_path) for one in transaction.recipients):
+            await self._own_domain.check_authors(client.address, header)
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
@@ -74,5 +81,4 @@ class Exchange:
             accounts=delivered.accounts,
             size=content.size,
         )
-        await self._reporter.confirm(transaction, content, now)
         return name

@@ -45,8 +45,8 @@ async def start(
         settings=settings, delivery=delivery, submission=submission, login=login, reporter=reporter, clock=clock
     )
     roles: dict[str, Role] = {
-        "smtp": Exchange(settings=settings, delivery=delivery, reporter=reporter, clock=clock),
-        "lmtp": Exchange(settings=settings, delivery=delivery, reporter=reporter, clock=clock, is_lmtp=True),
+        "smtp": Exchange(settings=settings, delivery=delivery, clock=clock),
+        "lmtp": Exchange(settings=settings, delivery=delivery, clock=clock, is_lmtp=True),
         "submission": submissions,
         IMPLICIT_TLS: submissions,
     }

@@ -11,6 +11,7 @@ Modules: `envelope` (the values), `addressing` (who gets it), `walking` (through
 `units` (what one transaction of the store does).
 """
 
+from mailserver.deliver.addressing import is_role
 from mailserver.deliver.delivery import Delivery
 from mailserver.deliver.envelope import UNPROVEN, Delivered, Envelope, Part, Recipient
 from mailserver.deliver.units import deliver_parts, deliver_unit
@@ -26,4 +27,5 @@ __all__ = [
     "Recipient",
     "deliver_parts",
     "deliver_unit",
+    "is_role",
 ]

@@ -80,7 +80,7 @@ class Addressing:
             return found
         if sender is not None and answer.population is not None:
             check(rules, sender, answer.population, answer.accounts[0], self._clock.now())
-        elif sender is not None and not _is_role(address):
+        elif sender is not None and not is_role(address):
             check_brake(rules, sender, self._clock.now())
         if answer.room is not None and size > answer.room:
             raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
@@ -100,7 +100,7 @@ class Addressing:
             return
         rules = await self._rulebook.rules()
         given = tuple(recipients)
-        if rules.brakes and not (given and all(_is_role(one.address) for one in given)):
+        if rules.brakes and not (given and all(is_role(one.address) for one in given)):
             check_brake(rules, sender, self._clock.now())
 
     async def released(self, address: str, sender: Sender | None) -> Recipient:
@@ -299,5 +299,5 @@ class Addressing:
         return accounts, remote
 
 
-def _is_role(address: str) -> bool:
+def is_role(address: str) -> bool:
     return address.partition("@")[0].casefold() in ROLE_ADDRESSES

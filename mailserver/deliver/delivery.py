@@ -23,7 +23,7 @@ from mailserver.rules import Sender
 from mailserver.settings import Settings
 from mailserver.store import blobs
 from mailserver.store.held import Hold
-from mailserver.store.spool import Options, Target
+from mailserver.store.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.traces import Step, Trace
 from mailserver.store.transactions import Store, Uncertain
 
@@ -81,7 +81,9 @@ class Delivery(Addressing):
                 raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
             lists = [one for one in lists if one not in passed]
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
-        elsewhere: dict[str, Target | str] = {address: address for one in direct for address in one.remote}
+        # Who proved nothing hears of a failure, of nothing else: a report may come to somebody who never wrote to us.
+        notify = Notify.FAILURE if envelope.sender and not envelope.sender.account_id else DEFAULT_NOTIFY
+        elsewhere: dict[str, Target] = {address: Target(address, notify) for one in direct for address in one.remote}
         elsewhere.update((target.address, target) for target in targets)
         holding = list({roster.address: roster for one in lists for roster in one.held}.values())
         holds, keys = self._holds(envelope, holding) if holding else ((), [])
@@ -100,7 +102,7 @@ class Delivery(Addressing):
             if not members and not remote:
                 continue
             accounts.update(dict.fromkeys(members))
-            elsewhere.update(dict.fromkeys(remote, ""))
+            elsewhere.update((address, Target(address)) for address in remote)
             await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
             copy = await self.prepare(circular.copy(one.head, octets))
             plain = replace(options, ret="", envid="")

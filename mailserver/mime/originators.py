@@ -17,14 +17,17 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from mailserver.address import check_domain
 from mailserver.errors import BadSyntax
-from mailserver.mime import headers
+from mailserver.mime import addresses, headers
 from mailserver.unicode import normalize
 
 MAX_VALUE = 16 * 1024
 """Octets of a field that names originators."""
 MAX_MAILBOXES = 50
 """Mailboxes of one field."""
+MAX_SHOWN = 320
+"""Characters of an address in a refusal."""
 
 ONCE = frozenset(
     ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references")
@@ -118,3 +121,39 @@ def _text(name: str, raw: bytes) -> str:
     if (shown.count("<"), shown.count(">")) != brackets:
         raise BadSyntax(f"{name}: angle brackets within a name")
     return text
+
+
+def claimed(header: bytes, domains: frozenset[str]) -> str:
+    """An address in one of these domains (in small letters) that some reader shows as an author; empty: none does.
+
+    `header` is what others wrote, so every reading of it counts: each From field, ours, the one that decodes encoded
+    words before it looks for addresses, and those that take what stands in the first or the last angle brackets.
+    """
+    for field in headers.named(header, 0, len(header), "from"):
+        value = headers.as_text(header[field.value : field.end])
+        decoded = headers.decode_words(value)
+        if not _may_name(decoded, domains):
+            continue
+        for text in dict.fromkeys((value, decoded)):
+            found = addresses.people(addresses.parse(text[: addresses.MAX_READ]))
+            first, last = text.partition("<")[2].partition(">")[0], text.rpartition("<")[2].partition(">")[0]
+            for address in (*(one.address for one in found), first, last):
+                if _domain(address) in domains:
+                    return headers.clean(address.strip())[:MAX_SHOWN]
+    return ""
+
+
+def _may_name(text: str, domains: frozenset[str]) -> bool:
+    """False when no reading of a text can lead to these domains, as nearly always."""
+    if not text.isascii() or "(" in text or "\\" in text or '"' in text.rpartition("@")[2]:
+        return True
+    squeezed = "".join(text.split()).casefold()
+    return any(domain in squeezed for domain in domains)
+
+
+def _domain(address: str) -> str:
+    domain = "".join(address.rpartition("@")[2].split()).rstrip(".")
+    try:
+        return check_domain(domain)
+    except BadSyntax:
+        return domain.casefold()

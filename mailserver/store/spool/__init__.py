@@ -10,6 +10,7 @@ from mailserver.store.spool.leasing import HOLD, LEASE, give_back, lease, next_d
 from mailserver.store.spool.operating import HELD_UNTIL, drop, find, release, retry, show
 from mailserver.store.spool.rows import (
     BRAKED,
+    DEFAULT_NOTIFY,
     ERROR_LENGTH,
     HELD,
     NEWS,
@@ -24,6 +25,7 @@ from mailserver.store.spool.rows import (
 
 __all__ = [
     "BRAKED",
+    "DEFAULT_NOTIFY",
     "ERROR_LENGTH",
     "HELD",
     "HELD_UNTIL",

@@ -1,0 +1,58 @@
+"""Who may say from outside that a message is from a domain of ours, before anybody can prove it.
+
+People of the house log in at submission; what comes by the exchange or LMTP with our domain as its sender or author is
+a forgery, unless a relay of the academy passes it on (`[smtp]` in the settings).
+"""
+
+import asyncio
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from mailserver.folding import fold_login
+from mailserver.mime import originators
+from mailserver.rules import Denied
+from mailserver.settings import Settings
+
+QUICK_HEADER = 32 * 1024
+"""Octets of a header that the event loop may look through itself."""
+
+
+class OwnDomain:
+    """The rule of one instance."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._domains = frozenset(domain.casefold() for domain in settings.domains)
+        self._refuses = settings.smtp.own_domain_from_outside == "refuse"
+        self._relays = tuple(ip_network(network) for network in settings.smtp.relays)
+
+    def check_path(self, peer: str, reverse_path: str) -> None:
+        """May this peer send with this envelope sender? The null one is nobody's. Raises Denied."""
+        domain = fold_login(reverse_path).rpartition("@")[2]
+        if domain in self._domains and self._binds(peer):
+            raise _denied(reverse_path)
+
+    async def check_authors(self, peer: str, header: bytes) -> None:
+        """May this peer send a message with this header? Raises Denied."""
+        if not self._binds(peer):
+            return
+        if len(header) <= QUICK_HEADER:
+            claimed = originators.claimed(header, self._domains)
+        else:
+            claimed = await asyncio.to_thread(originators.claimed, header, self._domains)
+        if claimed:
+            raise _denied(claimed)
+
+    def _binds(self, peer: str) -> bool:
+        """False for a relay of the academy, and for a peer on this machine that has no address (a Unix socket)."""
+        if not self._refuses or not peer:
+            return False
+        address = ip_address(peer.partition("%")[0])
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return not any(address in network for network in self._relays)
+
+
+def _denied(address: str) -> Denied:
+    return Denied(
+        f"{address} : une adresse de notre domaine n’écrit pas depuis un autre serveur.",
+        f"{address}: an address of our own domain does not write from another server.",
+    )
