@@ -53,8 +53,7 @@ class EmbeddedDirectory:
         self.academy = Academy(settings.domain, Proofs(settings.secret("hmac")))
         self.passwords = Passwords(verifiers=Verifiers.wanted(settings))
         self._aliases = frozenset(settings.aliases)
-        self._quota = settings.limits.quota
-        self._house = rosters.House.of(settings)
+        self._settings = settings
         self._store = store
         self._clock = clock
         self._remembered: dict[str, _Remembered] = {}
@@ -115,12 +114,12 @@ class EmbeddedDirectory:
     async def expand(self, address: str) -> MailingList | None:
         """A distribution list, lists within it replaced by their members."""
         name = self._name(address)
-        return await self._store.read(receivers.expand, name, self._house) if "@" in name else None
+        return await self._store.read(receivers.expand, name, rosters.House.of(self._settings)) if "@" in name else None
 
     async def rosters(self, address: str) -> Sequence[Roster]:
         """The list of this address and every list within it, members as they are now."""
         name = self._name(address)
-        return await self._store.read(receivers.walk, self._house, name) if "@" in name else ()
+        return await self._store.read(receivers.walk, rosters.House.of(self._settings), name) if "@" in name else ()
 
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         """People each word of the text is found in, by name, identifier or address, as far as the viewer sees them."""
@@ -170,7 +169,7 @@ class EmbeddedDirectory:
         return f"{local}@{self.academy.domain}" if at and domain in self._aliases else folded
 
     def _principal(self, entry: Entry) -> Principal:
-        return entry.principal(self._quota)
+        return entry.principal(self._settings.limits.quota)
 
 
 def keep_password(tx: Tx, account_id: int, kept: Kept) -> None:

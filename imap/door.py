@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from socket import socket
 from typing import Any, cast
 
@@ -28,6 +27,7 @@ from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.store.transactions import Store
+from mailserver.tls import Certificate, Pair
 
 log = structlog.get_logger("imap")
 
@@ -50,39 +50,30 @@ class Connections(Factory):
 
 @implementer(interfaces.IOpenSSLServerConnectionCreator)
 class Tls:
-    """Server connections with the instance's certificate, read again when it was renewed."""
+    """Server connections with the instance's certificate of the moment, for pyOpenSSL."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self._files = certificate, key
-        self._read: tuple[float, ...] = ()
-        self._context: SSL.Context | None = None
-        self._current()
+    def __init__(self, certificate: Certificate) -> None:
+        self._certificate = certificate
+        self._pair = certificate.current()
+        self._context = _context(self._pair)
 
     def serverConnectionForTLS(self, _protocol: object) -> SSL.Connection:
         """What Twisted asks for each connection."""
-        return SSL.Connection(self._current(), None)
+        pair = self._certificate.current()
+        if pair is not self._pair:
+            self._context, self._pair = _context(pair), pair
+        return SSL.Connection(self._context, None)
 
-    def _current(self) -> SSL.Context:
-        """The context of the files as they are; the one before while they cannot be used (half renewed)."""
-        try:
-            now = tuple(path.stat().st_mtime for path in self._files)
-            if self._context is None or now != self._read:
-                self._context, self._read = self._load(), now
-        except (OSError, SSL.Error):
-            if self._context is None:
-                raise
-            log.exception("certificate cannot be read, the one before stays")
-        return self._context
 
-    def _load(self) -> SSL.Context:
-        certificate, key = self._files
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-        context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
-        context.use_certificate_chain_file(str(certificate))
-        context.use_privatekey_file(str(key))
-        return context
+def _context(pair: Pair) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
+    with pair.as_files() as (chain, key):
+        context.use_certificate_chain_file(chain)
+        context.use_privatekey_file(key)
+    return context
 
 
 class Door:
@@ -159,14 +150,14 @@ async def start(
     changes: Changes,
     login: Login,
     directory: Directory,
+    certificate: Certificate,
     sockets: Mapping[str, socket],
 ) -> Door:
     """Open the door on its sockets, which listen already."""
-    tls = Tls(settings.certificate, settings.private_key) if settings.certificate.exists() else None
     welcome = Welcome(login, store.clock)
     sharing = Sharing(directory=directory, store=store, changes=changes, clock=store.clock, domain=settings.domain)
     shelf = Shelf(store, changes)
-    services = Services(settings, store, changes, shelf, login, tls is not None, welcome, sharing)
-    door = Door(services, tls)
+    services = Services(settings, store, changes, shelf, login, True, welcome, sharing)
+    door = Door(services, Tls(certificate))
     await door.listen(sockets)
     return door

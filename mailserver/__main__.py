@@ -1,5 +1,7 @@
 """Entry point of `mailserver` and `python -m mailserver`: mounts the command families."""
 
+import os
+
 import typer
 
 from mailserver import __version__
@@ -80,7 +82,8 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Whatever a command writes, its owner alone may read."""
+    os.umask(0o077)
     app()
 
 

@@ -42,6 +42,8 @@ from mailserver.sharing import Sharing
 from mailserver.store import news
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
+from mailserver.tls import Certificate
+from mailserver.workers import Life
 
 log = structlog.get_logger("app")
 
@@ -73,6 +75,7 @@ class Services:
     login: Login
     delivery: Delivery
     submission: Submission
+    certificate: Certificate
 
 
 def build(settings: Settings) -> Services:
@@ -89,7 +92,8 @@ def build(settings: Settings) -> Services:
     submission = Submission(
         settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=changes
     )
-    return Services(settings, clock, changes, store, directory, login, delivery, submission)
+    certificate = Certificate(settings.certificate, settings.private_key)
+    return Services(settings, clock, changes, store, directory, login, delivery, submission, certificate)
 
 
 def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:
@@ -103,28 +107,29 @@ def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:
     return LdapDirectory(settings=settings, store=store, clock=clock)
 
 
-def run_indexer(settings: Settings, ready: int, bell: Bell) -> None:
-    """The whole life of the process that keeps the search index up; writes an octet to `ready` at once."""
-    logs.configure(settings.log)
-    asyncio.run(_index(settings, ready, bell))
+def run_indexer(life: Life) -> None:
+    """The whole life of the process that keeps the search index up; it is ready at once."""
+    logs.configure(life.settings.log)
+    asyncio.run(_index(life))
 
 
-async def _index(settings: Settings, ready: int, bell: Bell) -> None:
+async def _index(life: Life) -> None:
     stopping = _until_told()
-    clock, changes = SystemClock(), Changes()
+    _reload_when_told(life, lambda: None)
+    settings, clock, changes = life.settings, SystemClock(), Changes()
     store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, store.close)
-        await stack.enter_async_context(_news(store, changes, bell))
+        await stack.enter_async_context(_news(store, changes, life.bell))
+        await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
-        if ready >= 0:
-            os.write(ready, b".")
+        _say_ready(life)
         await stopping.wait()
 
 
-def run_worker(settings: Settings, ready: int, bell: Bell) -> None:
-    """One worker's whole life, in its own process; writes an octet to `ready` once every door listens."""
-    logs.configure(settings.log)
+def run_worker(life: Life) -> None:
+    """One worker's whole life, in its own process; it is ready once every door listens."""
+    logs.configure(life.settings.log)
     sys.setswitchinterval(SWITCH_INTERVAL)
     raise_file_limit()
     loop = uvloop.new_event_loop()
@@ -135,29 +140,30 @@ def run_worker(settings: Settings, ready: int, bell: Bell) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        loop.run_until_complete(_serve(settings, ready, bell))
+        loop.run_until_complete(_serve(life))
     finally:
         loop.close()
 
 
-async def _serve(settings: Settings, ready: int, bell: Bell) -> None:
+async def _serve(life: Life) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy"))
     stopping = _until_told()
     from twisted.internet import reactor
 
     reactor.startRunning(installSignalHandlers=False)
-    services = build(settings)
+    services = build(life.settings)
+    _reload_when_told(life, services.certificate.reload)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, services.store.close)
         stack.push_async_callback(asyncio.to_thread, services.directory.close)
-        await stack.enter_async_context(_news(services.store, services.changes, bell))
+        await stack.enter_async_context(_news(services.store, services.changes, life.bell))
+        await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
         await services.login.scram.open()
-        doors = await start_doors(services, workers.bind(settings.listen, shared=True))
-        if ready >= 0:
-            os.write(ready, b".")
+        doors = await start_doors(services, workers.bind(services.settings.listen, shared=True))
+        _say_ready(life)
         await stopping.wait()
         log.info("stopping")
         await asyncio.gather(*(door.stop(DOOR_GRACE) for door in doors))
@@ -191,6 +197,7 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
             login=services.login,
             delivery=services.delivery,
             submission=services.submission,
+            certificate=services.certificate,
             sockets=sockets,
         ),
         await imap.door.start(
@@ -199,10 +206,16 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
             changes=changes,
             login=services.login,
             directory=services.directory,
+            certificate=services.certificate,
             sockets=sockets,
         ),
         await directory.server.start(
-            settings=settings, store=store, directory=services.directory, login=services.login, sockets=sockets
+            settings=settings,
+            store=store,
+            directory=services.directory,
+            login=services.login,
+            certificate=services.certificate,
+            sockets=sockets,
         ),
         await webui.server.start(
             settings=settings,
@@ -214,6 +227,7 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
             delivery=services.delivery,
             submission=services.submission,
             dav=dav,
+            certificate=services.certificate,
             sockets=sockets,
         ),
     ]
@@ -280,6 +294,17 @@ def _until_told() -> asyncio.Event:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     return stopping
+
+
+def _reload_when_told(life: Life, renew_certificate: Callable[[], object]) -> None:
+    """Take over at SIGHUP what can be, also at one that came meanwhile: the supervisor had it blocked."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, life.reload.follow, renew_certificate)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+
+def _say_ready(life: Life) -> None:
+    if life.ready >= 0:
+        os.write(life.ready, b".")
 
 
 def _news(store: Store, changes: Changes, bell: Bell):  # type: ignore[no-untyped-def]

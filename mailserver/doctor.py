@@ -12,7 +12,7 @@ import dns.resolver
 from cryptography import x509
 
 from directory.rosters import House
-from mailserver import workers
+from mailserver import permissions, workers
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.deliver import exposure
@@ -22,9 +22,10 @@ from mailserver.said import Said
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import migrate
 from mailserver.store.transactions import Store
-from mailserver.tls import server_context
+from mailserver.tls import read_pair
 
 DNS_SECONDS = 4.0
+FILES_NAMED = 8
 EXPIRY_WARNING_DAYS = 21
 MAX_LISTS = 50
 """Named one by one."""
@@ -61,6 +62,7 @@ class Finding:
 SUBJECTS = {
     "settings": Said("réglages", "settings"),
     "secrets": Said("secrets", "secrets"),
+    "files": Said("fichiers", "files"),
     "tls": Said("TLS", "TLS"),
     "database": Said("base de données", "database"),
     "disk": Said("disque", "disk"),
@@ -78,7 +80,15 @@ def _plain(text: str) -> Said:
 
 def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
     """Every finding, most fundamental first."""
-    looks: list[Callable[[Settings], Iterator[Finding]]] = [_secrets, _certificate, _database, _ports, _ldap, _lists]
+    looks: list[Callable[[Settings], Iterator[Finding]]] = [
+        _secrets,
+        _files,
+        _certificate,
+        _database,
+        _ports,
+        _ldap,
+        _lists,
+    ]
     if dns_too:
         looks.append(_dns)
     yield Finding(
@@ -122,18 +132,37 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             )
 
 
+def _files(settings: Settings) -> Iterator[Finding]:
+    """Secrets apart, which are looked at one by one."""
+    secrets = settings.directory / "secrets"
+    found = [(path, mode) for path, mode in permissions.too_open(settings.directory) if path.parent != secrets]
+    if not found:
+        text = Said("les fichiers ne sont lisibles que par leur propriétaire", "files are readable by their owner only")
+        yield Finding("files", Grade.OK, text)
+        return
+    names = ", ".join(str(path.relative_to(settings.directory)) for path, _ in found[:FILES_NAMED])
+    more = "" if len(found) <= FILES_NAMED else " …"
+    key_is_open = any(path == settings.private_key and mode & 0o007 for path, mode in found)
+    yield Finding(
+        "files",
+        Grade.PROBLEM if key_is_open else Grade.WARNING,
+        Said(f"ouverts à d’autres ({len(found)}) : {names}{more}", f"open to others ({len(found)}): {names}{more}"),
+        _plain(f"chmod -R go= {settings.directory}"),
+    )
+
+
 def _certificate(settings: Settings) -> Iterator[Finding]:
     try:
-        server_context(settings.certificate, settings.private_key)
-        certificate = x509.load_pem_x509_certificate(settings.certificate.read_bytes())
-    except (OSError, ValueError) as error:
+        pair = read_pair(settings.certificate, settings.private_key)
+    except SettingsError as error:
         yield Finding(
             "tls",
             Grade.PROBLEM,
-            _plain(f"{settings.certificate}: {error}"),
+            _plain(str(error)),
             Said("mettez un certificat PEM et sa clé dans tls/", "put a PEM certificate and its key in tls/"),
         )
         return
+    certificate = x509.load_pem_x509_certificate(pair.chain)
     days = (certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)).days
     if days < EXPIRY_WARNING_DAYS:
         grade = Grade.PROBLEM if days < 0 else Grade.WARNING
@@ -141,7 +170,7 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
             "tls",
             grade,
             Said(f"le certificat expire dans {days} jours", f"the certificate ends in {days} days"),
-            Said("renouvelez-le et redémarrez", "renew it and restart"),
+            Said("renouvelez-le : le service le relit seul", "renew it: the service reads it again by itself"),
         )
     elif certificate.issuer == certificate.subject:
         yield Finding(

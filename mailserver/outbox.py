@@ -79,7 +79,7 @@ class Outbox:
         self._clock = clock
         self._house = house_of(settings)
         self._folder = settings.data / "blobs"
-        self._lifetime = settings.outbound.lifetime
+        self._outbound = settings.outbound
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -180,7 +180,7 @@ class Outbox:
         """The letter is a draft again and its author has a notice, as one unit; False: it was called back."""
         parts: list[Part] = await self._notice(waiting, refusal) if tell else []
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            done, unused = await self._store.write(_reopen_unit, waiting, parts, self._lifetime)
+            done, unused = await self._store.write(_reopen_unit, waiting, parts, self._outbound.lifetime)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         return done

@@ -40,7 +40,7 @@ class Routing:
     def __init__(self, *, settings: Settings, store: Store, delivery: Delivery) -> None:
         self._store = store
         self._delivery = delivery
-        self._most = settings.limits.recipients
+        self._limits = settings.limits
         self._domain = settings.domain
         self._domains = frozenset(domain.lower() for domain in settings.domains)
 
@@ -61,7 +61,7 @@ class Routing:
                 raise denied.about(target.address) from None
             except Refused as refusal:
                 raise Refused(refusal.reason, f"{target.address}: {refusal.text}") from None
-        if len(local) + len(remote) > self._most:
+        if len(local) + len(remote) > self._limits.recipients:
             raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
         return Route(tuple(local), tuple(remote))
 

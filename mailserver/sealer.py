@@ -79,7 +79,6 @@ class Sealer:
         self._key = sealing.chain_key(settings.secret("hmac"))
         self._settings = settings
         self._file = settings.data / WITNESS
-        self._kept_seconds = settings.audit.retention_days * DAY
         self._store = store
         self._clock = clock
         self._changes = changes
@@ -120,7 +119,7 @@ class Sealer:
     async def trim(self) -> int:
         """Remove rows beyond the retention; how many."""
         total = 0
-        before = int(self._clock.now()) - self._kept_seconds
+        before = int(self._clock.now()) - self._settings.audit.retention_days * DAY
         while True:
             count, fault = await self._store.write(sealing.trim, self._key, before)
             if fault is not None:

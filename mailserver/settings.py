@@ -2,9 +2,14 @@
 
 Every model is frozen and refuses unknown names, so that a misspelt setting is an error with its place,
 never a silent default. Sizes are octets, times are seconds.
+
+A running service takes changed settings over (`Settings.adopt`, at SIGHUP): sections stay the objects that they are and
+get new values. So a section may be kept, its values are read where they are used.
 """
 
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,6 +18,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 FILE_NAME = "mailserver.toml"
+
+AT_START = (
+    *("domain", "hostname", "aliases", "workers", "dkim_selector", "listen", "database", "ldap", "login"),
+    "web.timezone",
+)
+"""Settings, and sections of them, that a running service cannot change: addresses of people, rows and open ports hang
+on them."""
 
 
 class SettingsError(Exception):
@@ -241,20 +253,20 @@ class Settings(_Section):
     """Further domains that are ours."""
     workers: int = Field(default=0, ge=0, le=64)
     """0: one per core."""
-    listen: Listen = Listen()
-    database: Database = Database()
-    limits: Limits = Limits()
-    outbound: Outbound = Outbound()
-    smtp: Smtp = Smtp()
+    listen: Listen = Field(default_factory=Listen)
+    database: Database = Field(default_factory=Database)
+    limits: Limits = Field(default_factory=Limits)
+    outbound: Outbound = Field(default_factory=Outbound)
+    smtp: Smtp = Field(default_factory=Smtp)
     ldap: LdapDirectory | None = None
     """None: the embedded directory."""
-    web: Web = Web()
-    passwords: Passwords = Passwords()
-    login: LoginSettings = LoginSettings()
-    accounts: Accounts = Accounts()
-    audit: Audit = Audit()
-    lists: Lists = Lists()
-    log: Log = Log()
+    web: Web = Field(default_factory=Web)
+    passwords: Passwords = Field(default_factory=Passwords)
+    login: LoginSettings = Field(default_factory=LoginSettings)
+    accounts: Accounts = Field(default_factory=Accounts)
+    audit: Audit = Field(default_factory=Audit)
+    lists: Lists = Field(default_factory=Lists)
+    log: Log = Field(default_factory=Log)
     dkim_selector: str = "s1"
     directory: Path = Path()
     """The instance's folder; not written in the file."""
@@ -265,6 +277,20 @@ class Settings(_Section):
         if self.login.scram and self.ldap is not None:
             raise ValueError("login.scram works with the embedded directory only, not with [ldap]")
         return self
+
+    def adopt(self, others: "Settings") -> "Changed":
+        """Take over the values of `others` that can change while the service runs; what was taken and what was not."""
+        taken, left = [], []
+        for path, section, name, value in _values(others):
+            held = getattr(self, section) if section else self
+            if getattr(held, name) == value:
+                continue
+            if any(path == fixed or path.startswith(f"{fixed}.") for fixed in AT_START):
+                left.append(path)
+            else:
+                held.__dict__[name] = value  # frozen for everybody else
+                taken.append(path)
+        return Changed(tuple(taken), tuple(left))
 
     @property
     def name(self) -> str:
@@ -310,6 +336,26 @@ class Settings(_Section):
             return path.read_bytes().rstrip(b"\n")
         except OSError as error:
             raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of settings that were written anew; `section.name` of each."""
+
+    taken: tuple[str, ...]
+    left: tuple[str, ...]
+    """These need a restart."""
+
+
+def _values(settings: Settings) -> Iterator[tuple[str, str, str, object]]:
+    """Path, section, name and value of each setting; without a section, and those of `ldap` together, at the top."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, _Section) and name != "ldap":
+            for inner in type(value).model_fields:
+                yield f"{name}.{inner}", name, inner, getattr(value, inner)
+        elif name != "directory":
+            yield name, "", name, value
 
 
 def load(directory: Path) -> Settings:

@@ -1,4 +1,4 @@
-"""The supervisor: checks that the instance can be served, forks its processes, keeps them running.
+"""The supervisor: checks that the instance can be served, forks its processes, keeps them running, reloads them.
 
 Identical workers serve, one more process indexes. Each worker binds every port with SO_REUSEPORT and the
 kernel spreads connections. SO_REUSEPORT would also let a second instance in, so the supervisor first binds
@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +25,20 @@ from types import FrameType
 from mailserver import bells
 from mailserver.bells import Bell
 from mailserver.errors import Temporary
+from mailserver.reload import Reload
 from mailserver.settings import Listen, Settings, SettingsError
+from mailserver.watchdog import Heartbeat, Watchdog
 
 STOP_SECONDS = 4.0
 """Grace for workers before they are killed: Ctrl-C ends within five seconds."""
-RESTART_SECONDS = 1.0
+STEADY_SECONDS = 10.0
+"""A process that ended sooner counts as one that cannot work: the next one waits."""
+RESTART_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""How long, after each of them in turn; then as the last."""
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (*STOP_SIGNALS, signal.SIGHUP)
 PROBLEM = b"!"
 """Precedes a line of text where a worker that is ready writes one octet."""
 PIPE_OCTETS = 4096
@@ -105,18 +112,32 @@ def hold(directory: Path) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Life:
+    """What a process is given by its supervisor."""
+
+    settings: Settings
+    ready: int
+    """The descriptor where it says that it is ready, or negative."""
+    bell: Bell
+    """Wakes it when another process has committed."""
+    heartbeat: Heartbeat
+    """It beats as long as the event loop turns."""
+    reload: Reload
+    """What it does at SIGHUP, which is blocked until it listens to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What a process does."""
 
     name: str
     """At most 15 octets: what `ps -o comm` and `top` call it."""
-    run: Callable[[Settings, int, Bell], None]
-    """Its whole life; the number is the descriptor where it says that it is ready, or negative. The bell wakes it when
-    another process has committed."""
+    run: Callable[[Life], None]
+    """From its fork to its end."""
 
 
 class Supervisor:
-    """Forks workers, restarts the ones that die, stops all of them on SIGTERM or SIGINT."""
+    """Forks workers, restarts those that die or freeze, reloads them on SIGHUP, stops them on SIGTERM or SIGINT."""
 
     def __init__(self, settings: Settings, works: Sequence[Work]) -> None:
         self._settings = settings
@@ -125,13 +146,18 @@ class Supervisor:
         self._started: dict[int, float] = {}
         self._due: dict[int, float] = {}
         """Workers to start again, and when."""
+        self._early_ends: Counter[int] = Counter()
         self._bells = bells.hang(len(works))
+        self._watchdog = Watchdog(len(works))
+        self._reload = Reload(settings)
         self._stopping = False
+        self._reloading = False
 
     def heed_signals(self) -> None:
-        """From now on SIGTERM and SIGINT only say that `run` is to end: nothing is cut in the middle."""
+        """From now on signals only say what `run` is to do next: nothing is cut in the middle."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._hang_up)
 
     def run(self, on_ready: Callable[[], None]) -> int:
         """Serve until told to stop; the exit code. Raises CannotServe."""
@@ -149,6 +175,7 @@ class Supervisor:
         finally:
             self._end_children()
             bells.take_down(self._bells)
+            self._watchdog.close()
             os.close(ready)
             os.close(lock)
         return 0
@@ -156,15 +183,19 @@ class Supervisor:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
+    def _hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        self._reloading = True
+
     def _fork(self, index: int, tell: int = -1) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
         # A signal must not reach the child while it still has our handler, which would swallow it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self._watchdog.begin(index)
         child = os.fork()
         if child:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             self._children[child] = index
             self._started[index] = time.monotonic()
             return
@@ -179,7 +210,9 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            self._works[index].run(self._settings, tell, self._bells[index])
+            self._works[index].run(
+                Life(self._settings, tell, self._bells[index], self._watchdog.heartbeat(index), self._reload)
+            )
             code = 0
         except (CannotServe, SettingsError, Temporary, OSError) as problem:
             _tell_problem(tell, str(problem))
@@ -219,20 +252,44 @@ class Supervisor:
         return None if index is None else (index, os.waitstatus_to_exitcode(status))
 
     def _tend(self) -> None:
-        """Note workers that ended; start those anew whose time has come, not at once if they live too short."""
+        """Reload; note workers that ended, end those that do not answer, start anew those whose time has come."""
+        if self._reloading:
+            self._reloading = False
+            self._take_over()
         ended = self._reap()
         now = time.monotonic()
         if ended is not None:
             index, code = ended
-            name = self._works[index].name
-            print(f"mailserver: {name} {index} ended ({code}), starting another", file=sys.stderr)
-            quick = now - self._started[index] < RESTART_SECONDS
-            self._due[index] = now + RESTART_SECONDS if quick else now
+            wait = self._pause(index, now)
+            again = f"starting another in {wait:.0f} s" if wait else "starting another"
+            print(f"mailserver: {self._works[index].name} {index} ended ({code}), {again}", file=sys.stderr)
+            self._due[index] = now + wait
+        for child, why in self._watchdog.look(self._children, now):
+            index = self._children[child]
+            print(f"mailserver: {self._works[index].name} {index} {why}, it is ended", file=sys.stderr)
+            os.kill(child, signal.SIGKILL)
         for index in [index for index, due in self._due.items() if due <= now]:
             del self._due[index]
             self._fork(index)
         if ended is None:
             time.sleep(0.1)
+
+    def _pause(self, index: int, now: float) -> float:
+        """Seconds until a worker is started again: none, or longer and longer when it lives too short."""
+        if now - self._started[index] >= STEADY_SECONDS:
+            del self._early_ends[index]
+            return 0.0
+        pause = RESTART_SECONDS[min(self._early_ends[index], len(RESTART_SECONDS) - 1)]
+        self._early_ends[index] += 1
+        return pause
+
+    def _take_over(self) -> None:
+        """What SIGHUP asks for, here and in every process; without the terminal that it came from, the end."""
+        if self._reload.has_lost_terminal():
+            self._stopping = True
+            return
+        self._reload.tell()
+        _signal_all(self._children, signal.SIGHUP)
 
     def _end_children(self) -> None:
         _signal_all(self._children, signal.SIGTERM)

@@ -122,8 +122,17 @@ class Connection(SMTP):
             self._say(replies.STOPPING)
             self._wake()
 
+    def end_now(self) -> None:
+        """The service stops and cannot wait: a message that has not ended is not taken, and its sender keeps it."""
+        if self._waiter is None or not self._in_message:
+            self.abort()
+            return
+        self._cut = True
+        self._say(replies.STOPPING)
+        self._wake()
+
     def abort(self) -> None:
-        """Cut the connection."""
+        """Cut the connection without a word."""
         if self.transport is not None:
             cast(asyncio.Transport, self.transport).abort()
 

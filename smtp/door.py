@@ -12,6 +12,9 @@ from smtp import replies
 HELD_OCTETS = 512 * 1024 * 1024
 """Message octets in memory of all connections together; beyond it messages are deferred (memory exhaustion)."""
 
+GOODBYE_SECONDS = 0.5
+"""For the last words to peers whose messages came too slowly for a stop."""
+
 
 class Member(Protocol):
     """A connection, as the door sees it."""
@@ -19,8 +22,11 @@ class Member(Protocol):
     def end_soon(self) -> None:
         """End after the command under way."""
 
+    def end_now(self) -> None:
+        """End now; who is in the middle of a message is told that it was not taken."""
+
     def abort(self) -> None:
-        """End now."""
+        """Cut the connection without a word."""
 
 
 class Door:
@@ -68,18 +74,27 @@ class Door:
             self._empty.set()
 
     async def stop(self, grace: float) -> None:
-        """Stop listening, let commands under way end, close the rest after `grace` seconds."""
+        """Stop listening, let commands and messages under way end, tell and close the rest after `grace` seconds."""
         self.stopping = True
         for server in self._servers:
             server.close()
         for member in list(self._members):
             member.end_soon()
-        try:
-            async with asyncio.timeout(grace):
-                await self._empty.wait()
-        except TimeoutError:
+        if not await self._is_empty(grace):
+            for member in list(self._members):
+                member.end_now()
+            await self._is_empty(GOODBYE_SECONDS)
             for member in list(self._members):
                 member.abort()
+
+    async def _is_empty(self, seconds: float) -> bool:
+        """True once everybody is gone, False after so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 def _is_loopback(address: str) -> bool:

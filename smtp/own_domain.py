@@ -5,7 +5,8 @@ a forgery, unless a relay of the academy passes it on (`[smtp]` in the settings)
 """
 
 import asyncio
-from ipaddress import IPv6Address, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from mailserver.folding import fold_login
 from mailserver.mime import originators
@@ -21,8 +22,7 @@ class OwnDomain:
 
     def __init__(self, settings: Settings) -> None:
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
-        self._refuses = settings.smtp.own_domain_from_outside == "refuse"
-        self._relays = tuple(ip_network(network) for network in settings.smtp.relays)
+        self._settings = settings.smtp
 
     def check_path(self, peer: str, reverse_path: str) -> None:
         """May this peer send with this envelope sender? The null one is nobody's. Raises Denied."""
@@ -43,12 +43,17 @@ class OwnDomain:
 
     def _binds(self, peer: str) -> bool:
         """False for a relay of the academy, and for a peer on this machine that has no address (a Unix socket)."""
-        if not self._refuses or not peer:
+        if self._settings.own_domain_from_outside != "refuse" or not peer:
             return False
         address = ip_address(peer.partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        return not any(address in network for network in self._relays)
+        return not any(address in network for network in _networks(self._settings.relays))
+
+
+@lru_cache(maxsize=2)
+def _networks(written: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(network) for network in written)
 
 
 def _denied(address: str) -> Denied:

@@ -72,7 +72,7 @@ class Relay:
         self._changes = changes
         self._lease = lease
         self._router = Router(settings, resolver)
-        self._courier = Courier(settings.name, settings.outbound.timeout)
+        self._courier = Courier(settings.name, settings.outbound)
         self._delivery = delivery
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
         self._folder: Path = settings.data / "blobs"

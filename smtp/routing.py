@@ -46,12 +46,13 @@ class Router:
     def __init__(self, settings: Settings, resolver: dns.asyncresolver.Resolver | None = None) -> None:
         self._settings = settings
         self._resolver = resolver
-        self._routes = {domain.lower(): target for domain, target in settings.outbound.routes.items()}
         self._ourselves = {settings.name.lower(), *(domain.lower() for domain in settings.domains)}
 
     async def exchangers(self, domain: str) -> list[Exchanger]:
         """Whom to dial, best first. Raises NoRoute, Temporary."""
-        fixed = self._routes.get(domain) or self._settings.outbound.smarthost
+        outbound = self._settings.outbound
+        routes = {name.lower(): target for name, target in outbound.routes.items()}
+        fixed = routes.get(domain) or outbound.smarthost
         if fixed:
             name, port = _host_and_port(fixed)
             return [Exchanger(name, address, port) for address in await _local_addresses(name)]

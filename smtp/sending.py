@@ -18,6 +18,7 @@ import structlog
 from aiosmtplib import SMTPException, SMTPHeloError, SMTPResponse
 
 from mailserver.causes import Cause
+from mailserver.settings import Outbound
 from mailserver.store.spool import Addressee, Leased, Notify
 from smtp.routing import Exchanger
 
@@ -71,9 +72,9 @@ class Unreachable(Exception):
 class Courier:
     """Hands messages over. One per worker."""
 
-    def __init__(self, name: str, timeout: float) -> None:
+    def __init__(self, name: str, outbound: Outbound) -> None:
         self._name = name
-        self._timeout = timeout
+        self._outbound = outbound
         # Opportunistic: whoever can read the wire can also remove the offer, so a certificate proves nothing here.
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls.check_hostname = False
@@ -116,12 +117,12 @@ class Courier:
             hostname=exchanger.address,
             port=exchanger.port,
             local_hostname=self._name,
-            timeout=self._timeout,
+            timeout=self._outbound.timeout,
             start_tls=False,
             tls_context=self._tls,
         )
         try:
-            await client.connect(timeout=min(CONNECT_SECONDS, self._timeout))
+            await client.connect(timeout=min(CONNECT_SECONDS, self._outbound.timeout))
             await _greet(client)
             if encrypt and client.supports_extension("starttls"):
                 await self._encrypt(client, exchanger.name)

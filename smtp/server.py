@@ -5,14 +5,14 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 
-from mailserver import tls
 from mailserver.changes import Changes
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
 from mailserver.login import Login
-from mailserver.settings import Settings, SettingsError
+from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
+from mailserver.tls import Certificate
 from smtp.conversation import Conversation
 from smtp.door import Door
 from smtp.exchange import Exchange
@@ -32,13 +32,11 @@ async def start(
     login: Login,
     delivery: Delivery,
     submission: Submission,
+    certificate: Certificate,
     sockets: Mapping[str, socket.socket],
 ) -> Door:
-    """Listen on the sockets named smtp, lmtp, submission and submissions. Raises SettingsError."""
-    try:
-        context = tls.server_context(settings.certificate, settings.private_key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"{settings.certificate}: {error}") from None
+    """Listen on the sockets named smtp, lmtp, submission and submissions."""
+    context = certificate.context
     clock = store.clock
     reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
     submissions = Submissions(

@@ -28,7 +28,7 @@ def test_the_example_is_complete_and_true() -> None:
         if name == "directory":
             continue
         assert name in shown, name
-        section = LdapDirectory if name == "ldap" else type(field.default)
+        section = LdapDirectory if name == "ldap" else field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             assert set(shown[name]) == set(section.model_fields), name
 

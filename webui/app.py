@@ -107,7 +107,7 @@ def create(
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)
-    flux = Flux(settings.limits.connections)
+    flux = Flux(settings.limits)
     starlette = Starlette(
         routes=routes.everything(services, doors, registry, flux),
         exception_handlers={HTTPException: _fault_page(services, doors)},
@@ -118,9 +118,8 @@ def create(
 def _site(settings: Settings, assets: Assets) -> Site:
     """What every page says of the instance."""
     return Site(
-        academy=settings.web.academy,
+        web=settings.web,
         domain=settings.domain,
-        help_contact=settings.web.help_contact,
         icons=assets.icons,
         favicon=assets.url("icon.svg"),
         version=__version__,

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mailserver.settings import Limits
 from webui.visit import is_loopback
 
 log = structlog.get_logger("webui")
@@ -34,6 +35,9 @@ IDLE_BODY_SECONDS = 60.0
 """Between two pieces of a request's body."""
 STALL_SECONDS = 60.0
 """A peer that does not take what we hold for it (some ten kilobytes) in this time is cut."""
+IGNORED_FACTOR = 4
+"""Times the largest message that a body may go on for once its answer is out, then the connection ends: a browser reads
+the answer only once it has sent all."""
 REFUSAL_SECONDS = 1.0
 """From a refusal to the end of the connection: the peer may read why. What it sends meanwhile is thrown away."""
 
@@ -41,13 +45,13 @@ REFUSAL_SECONDS = 1.0
 class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 with bounds on header, framing, time, peers, on who does not read and on what follows an answer."""
 
-    per_peer: ClassVar[int] = 0
-    max_ignored: ClassVar[int] = 0
-    """Octets of a body that may still come once the answer is out; then the connection ends."""
+    limits: ClassVar[Limits] = Limits()
+    """Those of the moment."""
     peers: ClassVar[Counter[str]] = Counter()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.limit_concurrency = self.limits.connections
         self._header_octets = 0
         self._in_header = True
         self._fields = 0
@@ -65,8 +69,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         host = self.client[0] if self.client else ""
-        if self.per_peer and host and not is_loopback(host):
-            if self.peers[host] >= self.per_peer:
+        if host and not is_loopback(host):
+            if self.peers[host] >= self.limits.connections_per_peer:
                 log.warning("too many connections of one peer", peer=host)
                 transport.abort()
                 return
@@ -118,7 +122,7 @@ class BoundedProtocol(HttpToolsProtocol):
                     self._watch(HEADER_SECONDS)
             else:
                 self._ignored += len(piece)
-                if self._ignored > self.max_ignored:
+                if self._ignored > IGNORED_FACTOR * self.limits.message_size:
                     self.transport.abort()
                     return
         if self._in_header:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from mailserver.noticeboard import Noticeboard
+from mailserver.settings import Web
 from webui import headers
 from webui.assets import Assets
 from webui.keys import Keys
@@ -30,12 +31,19 @@ LEVEL = 6
 class Site:
     """Facts of the instance that every page may show."""
 
-    academy: str
+    web: Web
     domain: str
-    help_contact: str
     icons: str
     favicon: str
     version: str
+
+    @property
+    def academy(self) -> str:
+        return self.web.academy
+
+    @property
+    def help_contact(self) -> str:
+        return self.web.help_contact
 
 
 class Pages:

@@ -23,7 +23,7 @@ from mailserver.outside import Outside
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
-from mailserver.tls import server_context
+from mailserver.tls import Certificate
 from webui import app
 from webui.http_connection import BoundedProtocol
 
@@ -31,8 +31,6 @@ log = structlog.get_logger("webui")
 
 KEEP_ALIVE_SECONDS = 30
 TICK_SECONDS = 1.0
-IGNORED_FACTOR = 4
-"""Times the largest message that a refused body may go on for: a browser reads the answer only once it has sent all."""
 
 
 class Door:
@@ -102,6 +100,7 @@ async def start(
     submission: Submission,
     dav: ASGIApp | None = None,
     outside: Outside | None = None,
+    certificate: Certificate,
     sockets: Mapping[str, socket],
 ) -> Door:
     """Serve the web interface on the sockets `http` (loopback) and `https` that there are (`dav`, `outside`: `app`)."""
@@ -119,16 +118,12 @@ async def start(
     protocol = type(
         "Protocol",
         (BoundedProtocol,),
-        {
-            "per_peer": settings.limits.connections_per_peer,
-            "peers": Counter(),
-            "max_ignored": IGNORED_FACTOR * settings.limits.message_size,
-        },
+        {"limits": settings.limits, "peers": Counter()},
     )
     servers = []
     for name, sock in sockets.items():
         if name in ("http", "https"):
-            config = _config(application, protocol, settings, tls=name == "https")
+            config = _config(application, protocol, settings, certificate if name == "https" else None)
             server = _Server(config)
             servers.append((server, asyncio.create_task(server.serve([sock]), name=f"webui {name}")))
     while not all(server.started for server, _ in servers):
@@ -139,7 +134,9 @@ async def start(
     return Door(servers, application)
 
 
-def _config(application: ASGIApp, protocol: type[asyncio.Protocol], settings: Settings, *, tls: bool) -> uvicorn.Config:
+def _config(
+    application: ASGIApp, protocol: type[asyncio.Protocol], settings: Settings, certificate: Certificate | None
+) -> uvicorn.Config:
     config = uvicorn.Config(
         application,
         http=protocol,
@@ -154,6 +151,6 @@ def _config(application: ASGIApp, protocol: type[asyncio.Protocol], settings: Se
         limit_concurrency=settings.limits.connections,
     )
     config.load()
-    if tls:
-        config.ssl = server_context(settings.certificate, settings.private_key)
+    if certificate is not None:
+        config.ssl = certificate.context
     return config

@@ -22,7 +22,7 @@ from mailserver.login import Login
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
 from mailserver.store.transactions import Store
-from mailserver.tls import server_context
+from mailserver.tls import Certificate
 
 ADMINISTRATOR_SECRET = "ldap-admin"  # noqa: S105 - the name of a file, not its content
 BACKLOG = 512
@@ -31,9 +31,9 @@ BACKLOG = 512
 class Door:
     """The LDAP listeners of one worker."""
 
-    def __init__(self, settings: Settings, services: Services) -> None:
+    def __init__(self, settings: Settings, services: Services, certificate: Certificate) -> None:
         self.services = services
-        self.context = server_context(settings.certificate, settings.private_key)
+        self.context = certificate.context
         self._limits: Limits = settings.limits
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -104,15 +104,21 @@ def peer_of(transport: asyncio.Transport) -> Peer:
 
 
 async def start(
-    *, settings: Settings, store: Store, directory: Directory, login: Login, sockets: Mapping[str, socket.socket]
+    *,
+    settings: Settings,
+    store: Store,
+    directory: Directory,
+    login: Login,
+    certificate: Certificate,
+    sockets: Mapping[str, socket.socket],
 ) -> Door:
     """Open the embedded directory's LDAP door on the sockets 'ldap' and 'ldaps'.
 
     With an external directory there is nothing here to serve: the sockets are closed again.
-    Raises SettingsError, OSError or ssl.SSLError when a file of the instance cannot be used.
+    Raises SettingsError when a file of the instance cannot be used.
     """
     tree = Tree(settings.ldap_base, settings.domain)
-    entries = Entries(store, tree, settings.web.academy)
+    entries = Entries(store, tree, settings.web)
     secret = Secret(settings.secret(ADMINISTRATOR_SECRET).decode("utf-8"))
     binder = Binder(tree, login, Administrator(secret, store, settings.limits))
     keeper = directory.passwords if isinstance(directory, EmbeddedDirectory) else Passwords()
@@ -126,7 +132,7 @@ async def start(
         Updater(tree, store, settings, keeper),
         PasswordModify(store, login, binder, keeper),
     )
-    door = Door(settings, services)
+    door = Door(settings, services, certificate)
     for name, tls in (("ldap", False), ("ldaps", True)):
         sock = sockets.get(name)
         if sock is None:

@@ -32,6 +32,7 @@ from directory.tree import (
 from mailserver import visibility
 from mailserver.folding import search_key
 from mailserver.identity import Affiliation
+from mailserver.settings import Web
 from mailserver.store import affiliations, contacts, people, schools, vocabulary_entries
 from mailserver.store.conditions import Condition, Equals, Everything, Field, Nothing, both, visible
 from mailserver.store.statements import Tx
@@ -101,10 +102,10 @@ Found = AsyncGenerator[tuple[Position, Entry] | People, None]
 class Entries:
     """The tree as entries, read from the store."""
 
-    def __init__(self, store: Store, tree: Tree, academy: str) -> None:
+    def __init__(self, store: Store, tree: Tree, web: Web) -> None:
         self._store = store
         self._tree = tree
-        self._academy = academy
+        self._web = web
         self._groups = Groups(store, tree)
         self._schools: _Schools | None = None
         self._eyes: dict[str, visibility.Viewer] = {}
@@ -172,7 +173,7 @@ class Entries:
             held = await self._groups.any()
         else:
             held = leaf is None or await self._store.read(_holds_any, leaf)
-        entry = self._tree.fixed(kind, self._academy, held)
+        entry = self._tree.fixed(kind, self._web.academy, held)
         if heard == self._heard:
             self._standing[kind] = entry
         return entry

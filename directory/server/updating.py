@@ -36,8 +36,7 @@ class Updater:
         self._tree = tree
         self._store = store
         self._academy = Academy(settings.domain, Proofs(settings.secret("hmac")))
-        self._house = House.of(settings)
-        self._terms = settings.accounts
+        self._settings = settings
         self._keeper = keeper
 
     async def run(self, request: Request, update: Update, viewer: Viewer, origin: Origin) -> list[Control]:
@@ -86,7 +85,7 @@ class Updater:
         return units.delete(self._desk(tx, origin), asked, update, WRITERS)
 
     def _desk(self, tx: Tx, origin: Origin) -> Desk:
-        return Desk(tx, self._tree, self._academy, self._house, self._terms, origin)
+        return Desk(tx, self._tree, self._academy, House.of(self._settings), self._settings.accounts, origin)
 
     # ------------------------------------------------------------------ passwords, hashed before the unit
 

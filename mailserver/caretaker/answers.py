@@ -32,7 +32,7 @@ class Answers:
     def __init__(
         self, *, settings: Settings, store: Store, directory: Directory, post: Post, house: House, clock: Clock
     ) -> None:
-        self._text = settings.accounts.reply_text
+        self._accounts = settings.accounts
         self._store = store
         self._directory = directory
         self._post = post
@@ -52,7 +52,9 @@ class Answers:
             return
         header = await self._store.read(caretaking.header, one.content_id)
         message = unpack(scan(header).parts)
-        gone = away.Gone(principal.name, principal.address, _addresses(principal), standing.auto_reply or self._text)
+        gone = away.Gone(
+            principal.name, principal.address, _addresses(principal), standing.auto_reply or self._accounts.reply_text
+        )
         sender = away.sender_to_answer(header, message, gone)
 
         def counts(tx: Tx) -> bool:

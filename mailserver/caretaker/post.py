@@ -34,7 +34,7 @@ class Post:
     """Sends the caretaker's notices."""
 
     def __init__(self, *, settings: Settings, store: Store, delivery: Delivery, submission: Submission) -> None:
-        self._lifetime = settings.outbound.lifetime
+        self._outbound = settings.outbound
         self._folder = settings.data / "blobs"
         self._store = store
         self._delivery = delivery
@@ -53,7 +53,7 @@ class Post:
             except Refused as refusal:
                 log.info("notice not deliverable", why=refusal.reason.value)
         async with self._delivery.discarding(*(part.prepared for part in parts)):
-            sent, unused = await self._store.write(_unit, parts, counts, self._lifetime)
+            sent, unused = await self._store.write(_unit, parts, counts, self._outbound.lifetime)
         for file in unused:
             await asyncio.to_thread(blobs.remove_file, self._folder, file)
         return sent

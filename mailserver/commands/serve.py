@@ -11,7 +11,7 @@ from mailserver.commands.shared import InstanceDir, fail, settings_of
 from mailserver.errors import Temporary
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import migrate
-from mailserver.tls import server_context
+from mailserver.tls import read_pair
 
 
 def serve(
@@ -41,10 +41,7 @@ def preflight(settings: Settings) -> None:
     Raises SettingsError, Temporary, OSError that says which file.
     """
     settings.secret("hmac")
-    try:
-        server_context(settings.certificate, settings.private_key)
-    except OSError as error:  # of the ssl module too, which names no file
-        raise SettingsError(f"{settings.certificate} and {settings.private_key.name}: {error.strerror}") from None
+    read_pair(settings.certificate, settings.private_key)
     migrate.upgrade(settings.database_url, settings.data)
 
 

@@ -45,7 +45,6 @@ class Addressing:
         self._directory = directory
         self._clock = clock
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
-        self._quota = messages.Quota.of(settings.limits)
         self._zone = ZoneInfo(settings.web.timezone)
         self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
         self._rulebook = Rulebook(store=store, clock=clock, changes=changes)
@@ -176,7 +175,7 @@ class Addressing:
             raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
         if principal.state is State.SUSPENDED and not principal.may_receive:
             raise Refused(Reason.SUSPENDED, "This account is suspended")
-        return await self._store.read(messages.room, principal.account_id, self._quota)
+        return await self._store.read(messages.room, principal.account_id, messages.Quota.of(self._settings.limits))
 
     async def _role(self, address: str) -> Recipient:
         admins = await self._directory.administrators()
@@ -273,7 +272,8 @@ class Addressing:
         if way is Way.HELD:
             return Recipient(address, (), head=head_of(first), held=(first,))
         if first.box:  # its mail is its own: no copies, and no trace of a list
-            return Recipient(address, (first.box,), room=await self._store.read(messages.room, first.box, self._quota))
+            quota = messages.Quota.of(self._settings.limits)
+            return Recipient(address, (first.box,), room=await self._store.read(messages.room, first.box, quota))
         if walk.closed:
             log.info("lists within a list left out", list=first.address, closed=walk.closed)
         if not accounts and not remote and not walk.held:

@@ -97,14 +97,13 @@ class Factors:
         self._store = store
         self._clock = clock
         self._proofs = proofs
-        self._roles = frozenset(settings.passwords.second_factor)
+        self._settings = settings
         key = hmac.digest(settings.secret("hmac"), b"totp secrets", hashlib.sha256).hex()
-        issuer = settings.web.academy.replace(":", " ")
-        self._generator = TOTP.using(issuer=issuer, secrets={"1": key}, encrypt_cost=SEALING_COST)
+        self._generator = TOTP.using(secrets={"1": key}, encrypt_cost=SEALING_COST)
 
     def required(self, principal: Principal) -> bool:
         """True when the person's role needs a second factor in the web interface."""
-        return principal.role.value in self._roles
+        return principal.role.value in self._settings.passwords.second_factor
 
     async def is_on(self, account_id: int) -> bool:
         """True when the person's password alone does not open the web interface."""
@@ -122,14 +121,18 @@ class Factors:
         generator = self._generator(key=self._clock.token(SECRET_OCTETS), format="raw")
         if not await self._store.write(factors.begin, principal.account_id, generator.to_json(encrypt=True)):
             raise Refused(Reason.CONFLICT, "a second factor is on already")
-        return _setup(generator, principal)
+        return self._setup(generator, principal)
 
     async def waiting(self, principal: Principal) -> Setup | None:
         """The secret that waits for its first code."""
         factor = await self._store.read(factors.get, principal.account_id)
         if factor is None or factor.confirmed:
             return None
-        return _setup(self._generator.from_json(factor.sealed), principal)
+        return self._setup(self._generator.from_json(factor.sealed), principal)
+
+    def _setup(self, generator: TOTP, principal: Principal) -> Setup:
+        issuer = self._settings.web.academy.replace(":", " ")
+        return Setup(str(generator.pretty_key()), str(generator.to_uri(label=principal.address, issuer=issuer)))
 
     async def confirm(self, principal: Principal, answer: Secret, origin: Origin) -> tuple[str, ...]:
         """Switch on: the generator shows the right code. The recovery codes, which are told once.
@@ -195,10 +198,6 @@ class Factors:
         except TokenError:
             return _Answer()
         return _Answer(counter=int(match.counter))
-
-
-def _setup(generator: TOTP, principal: Principal) -> Setup:
-    return Setup(str(generator.pretty_key()), str(generator.to_uri(label=principal.address)))
 
 
 def _state(tx: Tx, account_id: int) -> tuple[Factor | None, int]:

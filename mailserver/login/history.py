@@ -17,9 +17,13 @@ class History:
     """Keeps and compares. One per process."""
 
     def __init__(self, passwords: Passwords, store: Store) -> None:
-        self._number = passwords.history if passwords.profile == "academie" else 0
+        self._passwords = passwords
         self._store = store
         self._hasher = Hasher(THREADS)
+
+    @property
+    def _number(self) -> int:
+        return self._passwords.history if self._passwords.profile == "academie" else 0
 
     def close(self) -> None:
         """Stop the thread."""

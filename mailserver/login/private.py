@@ -39,7 +39,7 @@ class PrivateAddresses:
 
     def __init__(self, *, settings: Settings, store: Store, clock: Clock, post: Post) -> None:
         self._domains = settings.domains
-        self._minutes = settings.accounts.recovery_minutes
+        self._accounts = settings.accounts
         self._house = house_of(settings)
         self._store = store
         self._clock = clock
@@ -57,10 +57,11 @@ class PrivateAddresses:
         """
         wanted = self._checked(text)
         code = new_code(self._clock)
-        expires = int(self._clock.now()) + self._minutes * 60
+        minutes = self._accounts.recovery_minutes
+        expires = int(self._clock.now()) + minutes * 60
         await self._store.write(_propose, principal.account_id, wanted, self._proofs.confirmation(code), expires)
         token, now = self._clock.token(MESSAGE_ID_OCTETS), self._clock.now()
-        letter = passwords.confirmation(self._house, wanted, code, self._minutes, token=token, now=now)
+        letter = passwords.confirmation(self._house, wanted, code, minutes, token=token, now=now)
         await self._post(wanted, letter)
         log.info("private address proposed", account=principal.account_id)
         return wanted

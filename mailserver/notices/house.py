@@ -23,14 +23,31 @@ _MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The service as its notices name it."""
+    """The service as its notices name it, by the settings of the moment."""
 
-    domain: str
-    academy: str
-    url: str
-    help: tuple[str, str]
-    """In French, in English."""
-    zone: ZoneInfo
+    settings: Settings
+
+    @property
+    def domain(self) -> str:
+        return self.settings.domain
+
+    @property
+    def academy(self) -> str:
+        return self.settings.web.academy
+
+    @property
+    def url(self) -> str:
+        return self.settings.public_url
+
+    @property
+    def help(self) -> tuple[str, str]:
+        """Whom to call, in French and in English."""
+        contact = self.settings.web.help_contact
+        return (contact, contact) if contact else HELP
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.settings.web.timezone)
 
     def jour(self, moment: int) -> str:
         """`24 novembre 2026`."""
@@ -53,14 +70,7 @@ class House:
 
 def house_of(settings: Settings) -> House:
     """The house of an instance."""
-    contact = settings.web.help_contact
-    return House(
-        domain=settings.domain,
-        academy=settings.web.academy,
-        url=settings.public_url,
-        help=(contact, contact) if contact else HELP,
-        zone=ZoneInfo(settings.web.timezone),
-    )
+    return House(settings)
 
 
 def notice(

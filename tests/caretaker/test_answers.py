@@ -14,6 +14,7 @@ from mailserver.mime.scanning import scan
 from mailserver.mime.structure import Part, unpack
 from mailserver.notices import away
 from mailserver.notices import house as house_
+from mailserver.settings import Accounts
 from tests.caretaker.conftest import DAY, House, text_of
 
 ADDRESS = "emilie.dupont@ac-exemple.fr"
@@ -169,7 +170,8 @@ async def test_two_caretakers_answer_once(house: House) -> None:
 
 
 async def test_the_text_of_the_settings(house: House) -> None:
-    house.worker.caretaker._answers._text = "Fermé. / Closed."
+    changed = house.settings.model_copy(update={"accounts": Accounts(reply_text="Fermé. / Closed.")})
+    assert house.settings.adopt(changed).taken == ("accounts.reply_text",)
     await closed(house)
     await house.deliver(ADDRESS, letter())
     await house.round()

@@ -43,7 +43,7 @@ from mailserver.store.conditions import Everything
 from mailserver.store.roll import Known
 from mailserver.store.schools import Facts
 from mailserver.store.transactions import Store, Tx
-from mailserver.tls import make_certificate, write_secret
+from mailserver.tls import Certificate, make_certificate, write_secret
 from tests.directory import slapd
 from tests.directory.slapd import Slapd
 
@@ -215,7 +215,14 @@ async def serve(folder: Path) -> None:
     login = Login(settings=settings, store=store, directory=adapter, clock=clock, changes=changes)
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
-    await directory.server.start(settings=settings, store=store, directory=adapter, login=login, sockets={"ldap": sock})
+    await directory.server.start(
+        settings=settings,
+        store=store,
+        directory=adapter,
+        login=login,
+        certificate=Certificate(settings.certificate, settings.private_key),
+        sockets={"ldap": sock},
+    )
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)  # as mailserver.app does

@@ -24,7 +24,7 @@ from mailserver.sasl import Secret
 from mailserver.settings import Limits, LoginSettings, Settings
 from mailserver.store import people, schools
 from mailserver.store.transactions import Store
-from mailserver.tls import make_certificate, write_secret
+from mailserver.tls import Certificate, make_certificate, write_secret
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ class Academy:
                 store=self.store,
                 directory=self.directory,
                 login=self.login,
+                certificate=Certificate(self.settings.certificate, self.settings.private_key),
                 sockets=self._sockets,
             )
         )

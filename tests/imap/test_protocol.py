@@ -313,7 +313,7 @@ def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
 ) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     tls.make_certificate(certificate, key, ["mail.ac-exemple.fr"], datetime.now(UTC))
-    context = Tls(certificate, key)
+    context = Tls(tls.Certificate(certificate, key))
     first = context.serverConnectionForTLS(None).get_context()
     assert context.serverConnectionForTLS(None).get_context() is first
     certificate.write_text("half")

@@ -22,6 +22,7 @@ from mailserver.settings import Settings
 from mailserver.store import accounts, blobs, lists, mailboxes, messages
 from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
+from mailserver.tls import Certificate
 from smtp import server
 from smtp.door import Door
 from smtp.relay import Relay
@@ -99,6 +100,7 @@ class House:
             login=self.login,
             delivery=self.delivery,
             submission=self.submission,
+            certificate=Certificate(self.settings.certificate, self.settings.private_key),
             sockets=self.sockets,
         )
 

@@ -293,7 +293,7 @@ def test_large_message_leaves_in_pieces(make_house: HouseMaker) -> None:
 
 def test_tls_is_taken_where_it_is_offered(make_house: HouseMaker) -> None:
     house = make_house()
-    context = tls.server_context(house.settings.certificate, house.settings.private_key)
+    context = tls.read_pair(house.settings.certificate, house.settings.private_key).context
     elsewhere = Elsewhere(tls=context).start()
     other = make_house("other", outbound={"smarthost": elsewhere.target})
     other.start_relay()

@@ -30,7 +30,7 @@ from mailserver.store import mailboxes, messages, migrate, sessions, spool
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Submission
-from mailserver.tls import make_certificate
+from mailserver.tls import Certificate, make_certificate
 from tests.clocks import MovingClock
 from webui import server
 
@@ -92,6 +92,7 @@ class House:
                 login=self.login,
                 delivery=self.delivery,
                 submission=self.submission,
+                certificate=Certificate(self.settings.certificate, self.settings.private_key),
                 sockets=self.sockets,
                 outside=outside,
                 dav=application.create(settings=self.settings, store=self.store, login=self.login),

@@ -15,6 +15,7 @@ import pytest
 from starlette.responses import StreamingResponse
 
 from mailserver.identity import Principal
+from mailserver.settings import Limits
 from mailserver.store import access, mailboxes, messages, sessions
 from mailserver.store.access import Viewer
 from mailserver.store.audit import Origin
@@ -213,7 +214,7 @@ def test_streams_that_come_at_the_same_moment_are_bounded(house: House, browser:
     gate = asyncio.Event()
 
     async def rush() -> int:
-        bounded = flux.Flux(300)
+        bounded = flux.Flux(Limits(connections=300))
         services: Any = SimpleNamespace(store=house.store, clock=house.clock)
         visit: Any = SimpleNamespace(
             account_id=1, secure=True, request=SimpleNamespace(headers={}, receive=gate.wait, query_params={})

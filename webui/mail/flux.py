@@ -21,6 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from mailserver.changes import Changes
 from mailserver.errors import Temporary
 from mailserver.identity import State
+from mailserver.settings import Limits
 from mailserver.store import sessions
 from webui import frame, headers
 from webui.visit import Services, Visit
@@ -59,9 +60,9 @@ class _Told:
 class Flux:
     """The streams of one worker."""
 
-    def __init__(self, connections: int) -> None:
-        """`connections`: how many this worker takes in all."""
-        self._most = max(1, connections // SHARE)
+    def __init__(self, limits: Limits) -> None:
+        """`limits` say how many connections this worker takes in all."""
+        self._limits = limits
         self._open: Counter[int] = Counter()
         self._stopping = asyncio.Event()
 
@@ -85,7 +86,7 @@ class Flux:
         )
 
     def _is_full(self, account_id: int) -> bool:
-        return self._open[account_id] >= PER_ACCOUNT or self._open.total() >= self._most
+        return self._open[account_id] >= PER_ACCOUNT or self._open.total() >= max(1, self._limits.connections // SHARE)
 
     async def _events(self, services: Services, visit: Visit) -> AsyncGenerator[str, None]:
         moved = asyncio.Event()

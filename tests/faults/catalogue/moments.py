@@ -87,8 +87,8 @@ FAULTS = (
         "brake-passed-with-postmaster",
         "Who writes to postmaster@ too writes to everybody during a brake.",
         "mailserver/deliver/addressing.py",
-        "not (given and all(_is_role(one.address) for one in given))",
-        "not (given and any(_is_role(one.address) for one in given))",
+        "not (given and all(is_role(one.address) for one in given))",
+        "not (given and any(is_role(one.address) for one in given))",
         ("tests/lists/test_rules_by_smtp.py",),
     ),
     Fault(
