@@ -105,6 +105,29 @@ def test_who_no_longer_holds_a_box_is_out_within_seconds(store: Store) -> None:
     play(scene)
 
 
+def test_move_takes_the_right_to_expunge(store: Store) -> None:
+    """RFC 6851 section 3.3: whoever may flag \\Deleted, and not expunge, takes nothing away."""
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await world.people()
+            owner = world.accounts["mmartin"]
+            await letter(world, owner)
+            keeper = await world.session("mmartin")
+            await keeper.ok("SETACL INBOX edupont lrswit")
+            one = await world.session("edupont", "Partag&AOk-s/mmartin/INBOX")
+            await one.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+            for command in ("MOVE 1 Archive", "UID MOVE 1 Archive", "UID EXPUNGE 1", "EXPUNGE"):
+                assert (await one.command(command))[-1].startswith("NO [NOPERM]"), command
+            assert (await store.read(mailboxes.get, owner, "INBOX")).messages == 1
+            assert (await store.read(mailboxes.get, world.accounts["edupont"], "Archive")).messages == 0
+            await keeper.ok("SETACL INBOX edupont +e")
+            await one.ok("MOVE 1 Archive")
+            assert (await store.read(mailboxes.get, owner, "INBOX")).messages == 0
+
+    play(scene)
+
+
 def test_what_is_written_is_judged_when_it_is_written(store: Store) -> None:
     """A right that went a moment ago is gone, however recently the session looked."""
 

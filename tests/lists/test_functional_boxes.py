@@ -88,6 +88,20 @@ def test_policies_and_quota_hold_for_a_box(house: House, box: str) -> None:
     assert send(house, "paul", box)[box][0] in (452, 552)
 
 
+def test_what_is_announced_too_large_for_a_box_is_refused_at_once(house: House, box: str) -> None:
+    """RFC 1870 section 6.1: before the octets travel."""
+    assert arrive(house, "parent@exemple.org", box) == {}
+    owner = house.read(boxes.find, box)
+    house.store.write_now(accounts.set_quota, owner, house.read(messages.usage, owner)[0] + 5000)
+    with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
+        client.ehlo("mx.exemple.org")
+        client.mail("parent@exemple.org", ["SIZE=6000"])
+        assert client.rcpt(box)[0] in (452, 552)
+        client.rset()
+        client.mail("parent@exemple.org", ["SIZE=4000"])
+        assert client.rcpt(box)[0] == 250
+
+
 def test_who_may_send_writes_in_its_name_and_is_on_record(house: House, box: str) -> None:
     hold(house, box, rose="read write send", paul="read")
     with submitting(house, "rose") as client:

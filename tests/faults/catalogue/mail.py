@@ -33,7 +33,7 @@ FAULTS = (
         "mailserver/deliver/addressing.py",
         "return standing is not None and standing.reply_until > self._clock.now()",
         "return standing is not None and standing.reply_until > 0",
-        ("tests/caretaker/test_mail.py",),
+        ("tests/caretaker/test_answers.py",),
     ),
     Fault(
         "suspension-is-not-news",

@@ -129,7 +129,7 @@ FAULTS = (
         "mailserver/store/access/acts.py",
         'require(tx, viewer, source_id, "rte")',
         'require(tx, viewer, source_id, "rt")',
-        ("tests/store/test_access.py",),
+        ("tests/store/test_each_right.py", "tests/imap/test_sharing.py"),
     ),
     Fault(
         "pupil-gets-a-box",
