@@ -14,6 +14,7 @@ from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.store import migrate
 from mailserver.store.transactions import Store
+from tests.cutting import Cutter
 from tests.harness import Instance
 from tests.postgres import Postgres
 
@@ -83,6 +84,16 @@ def postgres() -> Iterator[Postgres]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="module")
+def cutter(postgres: Postgres) -> Iterator[Cutter]:
+    """Before a database of its own with our schema."""
+    url = postgres.create(postgres.template)
+    one = Cutter(url)
+    yield one
+    one.stop()
+    postgres.drop(url)
 
 
 @pytest.fixture(scope="session")

@@ -50,9 +50,11 @@ class Unit:
     error: BaseException | None = None
     changes: tuple[Change, ...] = ()
 
-    def fail(self, error: BaseException) -> None:
-        """Nothing of it survives."""
-        self.result, self.error, self.changes = None, error, ()
+    def fail(self, error: BaseException, *, uncertain: bool = False) -> None:
+        """Nothing of it survives; `uncertain`: or all of it, so whoever watches is told to look."""
+        self.result, self.error = None, error
+        if not uncertain:
+            self.changes = ()
 
     def settle(self) -> None:
         """Answer; on the loop's thread for asyncio waiters."""
@@ -218,7 +220,7 @@ class Writer:
                 return
             except _Failed as failure:
                 log.warning("unit failed with its transaction", attempt=attempt + 1, error=str(failure))
-                unit.fail(failure.answer())
+                unit.fail(failure.answer(), uncertain=failure.uncertain)
                 if not failure.again:
                     return
                 time.sleep(FIRST_PAUSE * 2**attempt * (0.5 + random.random()))  # noqa: S311 - no secret

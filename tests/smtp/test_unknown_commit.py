@@ -9,21 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.cutting import Cutter
-from tests.postgres import Postgres
 from tests.smtp.house import DOMAIN, House
 
 BOB = f"bob@{DOMAIN}"
 
 pytestmark = pytest.mark.needs("postgresql")
-
-
-@pytest.fixture(scope="module")
-def cutter(postgres: Postgres) -> Iterator[Cutter]:
-    url = postgres.create(postgres.template)
-    one = Cutter(url)
-    yield one
-    one.stop()
-    postgres.drop(url)
 
 
 @pytest.fixture(scope="module")

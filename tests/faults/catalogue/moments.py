@@ -12,12 +12,28 @@ FAULTS = (
         ("tests/smtp/test_unknown_commit.py",),
     ),
     Fault(
+        "unknown-commit-is-no-news",
+        "Sessions of the worker whose commit is unknown do not see what was committed.",
+        "mailserver/store/writing.py",
+        "        if not uncertain:\n            self.changes = ()",
+        "        self.changes = ()",
+        ("tests/imap/test_unknown_commit.py",),
+    ),
+    Fault(
         "unknown-commit-loses-file",
         "Of a delivery whose commit is unknown the file is removed, and the committed row names nothing.",
         "mailserver/deliver/delivery.py",
         "        except Uncertain:\n            raise\n        except",
         "        except",
         ("tests/smtp/test_unknown_commit.py",),
+    ),
+    Fault(
+        "unknown-commit-loses-appended-file",
+        "Of an APPEND whose commit is unknown the file is removed, and the committed row names nothing.",
+        "imap/commands/change.py",
+        "    except Uncertain:  # the collector finds out whether they are needed\n        raise\n    except",
+        "    except",
+        ("tests/imap/test_unknown_commit.py",),
     ),
     Fault(
         "lease-not-renewed",
