@@ -269,6 +269,18 @@ def test_personal_lists_obey_the_table(house: House) -> None:
     assert at("lea").encode() in text
 
 
+def test_a_personal_list_leads_nobody_outside_who_may_not_go_there(house: House) -> None:
+    tom = house.people["tom"].account_id
+    house.store.write_now(personal_lists.create, tom, "dehors", ["amie@ailleurs.fr", at("ines")])
+    preset(house, "pupils-supervised")
+    address = "tom+liste.dehors@ac-exemple.fr"
+    code, text = send(house, "tom", address)[address]
+    assert (code, text[:5]) == (550, b"5.7.1")
+    assert b"amie@ailleurs.fr" in text
+    assert queue(house) == []
+    assert house.mail("ines") == []
+
+
 def test_every_worker_feels_a_rule_within_seconds(fresh: Callable[..., Instance]) -> None:
     instance = fresh("--demo")
     instance.start("--workers", "2")

@@ -9,11 +9,13 @@ import pytest
 
 from mailserver import dkim as ours
 from mailserver.errors import Reason, Refused
+from mailserver.provision import provision
 from mailserver.mime.fields import Correspondent
 from mailserver.provenance import Door as ProvenanceDoor
 from mailserver.provenance import Provenance
-from mailserver.store import accounts, spool
+from mailserver.store import accounts, mailboxes, spool
 from mailserver.store.spool import Notify, Target
+from mailserver.submit import Copy
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House
@@ -249,6 +251,21 @@ def test_copy_in_sent_keeps_blind_copies(house: House) -> None:
     assert b"Bcc" not in received
     assert f"\r\nReceived: by ac-exemple.fr with HTTP id {name};".encode() in received
     assert [one.name for one in queue(house)] == [name]
+
+
+def test_the_copy_goes_into_no_mailbox_of_somebody_else(house: House) -> None:
+    """A form may name any mailbox: what is not the sender's is passed over, and the copy lies in Sent."""
+    eve = house.people["eve"].account_id
+    for name in ("ada", "eve"):
+        house.store.write_now(provision, house.people[name].account_id)
+    theirs = house.read(mailboxes.get, eve, "INBOX").id
+    own = house.read(mailboxes.get, house.people["ada"].account_id, "Archive").id
+    for box_id in (theirs, own, 1 << 40):
+        house.run(
+            house.submission.submit(house.people["ada"], ADA, [BOB], MESSAGE, save_to_sent=True, copy=Copy(box_id))
+        )
+    assert house.mail("eve") == []
+    assert [len(house.mail("ada", name)) for name in ("Sent", "Archive")] == [2, 1]
 
 
 @pytest.mark.parametrize(
