@@ -9,10 +9,10 @@ import pytest
 
 from mailserver import dkim as ours
 from mailserver.errors import Reason, Refused
-from mailserver.provision import provision
 from mailserver.mime.fields import Correspondent
 from mailserver.provenance import Door as ProvenanceDoor
 from mailserver.provenance import Provenance
+from mailserver.provision import provision
 from mailserver.store import accounts, mailboxes, spool
 from mailserver.store.spool import Notify, Target
 from mailserver.submit import Copy
