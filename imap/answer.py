@@ -21,7 +21,7 @@ from imap.wire import blocks, fetchlines
 from imap.wire.blocks import Block
 from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
 from imap.wire.flags import SEEN
-from mailserver.errors import Reason, Refused
+from mailserver.errors import DamagedDatabase, Reason, Refused
 from mailserver.store import access, messages
 from mailserver.store.messages import LIGHT
 from mailserver.store.statements import Row
@@ -60,7 +60,8 @@ COLUMNS = {
 class Answer:
     """The lines of one FETCH.
 
-    `missing` counts messages that turned out to be gone; `undecodable` says that a part was left out (RFC 3516
+    `missing` counts messages that turned out to be gone; `damaged` has the numbers (UIDs under UIDONLY) of those whose
+    octets cannot be read; `undecodable` says that a part was left out (RFC 3516
     section 4.3).
     """
 
@@ -76,6 +77,7 @@ class Answer:
         self._renderings = session.services.shelf.renderings
         self.missing = 0
         self.undecodable = False
+        self.damaged: list[int] = []
 
     def lines(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         if self._sections and (len(self._sections) > 1 or not is_listed(self._sections[0]) or self._marks()):
@@ -103,7 +105,7 @@ class Answer:
         else:
             rows = store.glance_now(messages.fetch_uids, owner, mailbox_id, ("uid", *self._columns), lot.uids)
             found = Bodies([row[0] for row in rows], [row[1:] for row in rows], [[] for _ in rows], len(rows))
-        if found is None or len(found.uids) != len(lot.uids):
+        if found is None or len(found.uids) != len(lot.uids):  # gone, or damaged: the other way tells
             return None
         said = b"".join(self._body_lines(lot, found, frozenset()))
         return None if self.undecodable else said
@@ -238,7 +240,8 @@ class Answer:
                     await asyncio.sleep(0)
                     continue
                 found = await self._read_bodies(part.uids)
-                self.missing += found.done - len(found.uids)
+                self.missing += found.done - len(found.uids) - len(found.damaged)
+                self.damaged += [self._named(part)[part.uids.index(uid)] for uid in found.damaged]
                 place += found.done
                 width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
                 for octets in self._body_lines(part, found, newly):
@@ -272,6 +275,9 @@ class Answer:
             if not self._utf8_columns:
                 return found
             return replace(found, columns=await self._in_utf8(found.uids, found.columns))
+        except DamagedDatabase:
+            # One message at a time tells which of them lies on a page that cannot be read.
+            return await self._read_bodies(uids[:1]) if len(uids) > 1 else Bodies([], [], [], 1, (uids[0],))
         except Refused as refusal:
             if refusal.reason is Reason.NO_SUCH_MAILBOX:
                 return Bodies([], [], [], len(uids))

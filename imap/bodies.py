@@ -10,14 +10,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from imap import fields
 from imap.wire.fetch import Coding, Octets, Section, SectionText, Unknown
-from mailserver.errors import Reason, Refused
+from mailserver.errors import Damaged, Reason, Refused
 from mailserver.mime import structure, transfer
 from mailserver.store import blobs, messages
 from mailserver.store.messages import LIGHT
 from mailserver.store.statements import Row
 from mailserver.store.transactions import Tx
+
+log = structlog.get_logger("imap")
 
 BUDGET = 2 * 1024 * 1024
 """Octets read at once; a larger message comes alone."""
@@ -41,6 +45,8 @@ class Bodies:
     sections: list[list[Octets]]
     done: int
     """How many of the UIDs asked about were dealt with: at least one."""
+    damaged: tuple[int, ...] = ()
+    """UIDs of messages whose octets cannot be read; they have no entry."""
 
     def whole(self, limit: int) -> bool:
         """True when no section is missing, nor larger than `limit`."""
@@ -120,26 +126,43 @@ def _completed(tx: Tx, account_id: int, mailbox_id: int, rows: list[Row]) -> lis
     if not lacking:
         return rows
     frames: dict[int, bytes] = dict(messages.fetch_uids(tx, account_id, mailbox_id, ("uid", "header"), lacking))
-    return [row if row[-1] is not None else (*row[:-1], blobs.expand(frames[row[0]])) for row in rows]
+    return [row if row[-1] is not None else (*row[:-1], _expanded(frames[row[0]])) for row in rows]
+
+
+def _expanded(frame: bytes) -> bytes | Damaged:
+    """A header, or why there is none: that concerns its message alone."""
+    try:
+        return blobs.expand(frame)
+    except Damaged as error:
+        return error
 
 
 def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, plan: "_Plan", folder: Path) -> Bodies:
     """Sections of rows of UID, `columns` columns and the frames they need."""
     stop = 1 + columns
-    if plan.choose is not None and sum(len(row[stop]) for row in rows) <= BUDGET:
+    is_whole = plan.choose is None or not any(isinstance(row[stop], Damaged) for row in rows)
+    if plan.choose is not None and is_whole and sum(len(row[stop]) for row in rows) <= BUDGET:
         chosen = [[plan.choose(row[stop])] for row in rows]
         return Bodies([row[0] for row in rows], [row[1:stop] for row in rows], chosen, len(uids))
     room = BUDGET
     found: list[list[Octets]] = []
+    read: list[Row] = []
+    damaged: list[int] = []
     for row in rows:
         if room <= 0:
             break
         source = _Source(row[stop:], plan.needed, folder)
-        found.append([cut(source) for cut in plan.cutters])
+        try:
+            found.append([cut(source) for cut in plan.cutters])
+        except Damaged as error:
+            log.error("message is damaged", uid=row[0], why=error.fault)
+            damaged.append(row[0])
+        else:
+            read.append(row)
         room -= source.cost
-    done = len(uids) if len(found) == len(rows) else uids.index(rows[len(found)][0])
-    read = rows[: len(found)]
-    return Bodies([row[0] for row in read], [row[1:stop] for row in read], found, done)
+    tried = len(read) + len(damaged)
+    done = len(uids) if tried == len(rows) else uids.index(rows[tried][0])
+    return Bodies([row[0] for row in read], [row[1:stop] for row in read], found, done, tuple(damaged))
 
 
 def in_header(section: Section) -> bool:
@@ -209,6 +232,8 @@ class _Source:
     def _read_header(self) -> bytes:
         if self._header is None:
             # Of the fields that are kept apart the others are left out already, which choosing does not notice.
+            if isinstance(self._frames[0], Damaged):
+                raise self._frames[0]
             self._header = self._frames[0] if self._names == LISTED else blobs.expand(self._frames[0])
             self.read += len(self._header)
         return self._header

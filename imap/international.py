@@ -7,7 +7,7 @@ the stored form of such a message always shows one of the marks, which says litt
 from collections.abc import Sequence
 from pathlib import Path
 
-from mailserver.errors import Reason, Refused
+from mailserver.errors import Damaged, Reason, Refused
 from mailserver.mime.scanning import international
 from mailserver.store import blobs, messages
 from mailserver.store.statements import Row
@@ -43,21 +43,24 @@ def read(
     header_is_enough = all(index == 0 for _, index in where)
     found: dict[int, Shown] = {}
     for uid in uids:
-        if header_is_enough:
-            rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", "header"), [uid])
-            octets = blobs.expand(rows[0][1]) if rows else b""
-        else:
-            octets = _whole(tx, account_id, mailbox_id, uid, folder)
+        try:
+            octets = _octets(tx, account_id, mailbox_id, uid, folder, header=header_is_enough)
+        except Damaged:
+            continue  # what was rendered at delivery is there
         if not octets.isascii() or b"message/global" in octets.lower():
             found[uid] = international(octets)
     return found
 
 
-def _whole(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: Path) -> bytes:
+def _octets(tx: Tx, account_id: int, mailbox_id: int, uid: int, folder: Path, *, header: bool) -> bytes:
+    """The header alone, or the message; empty when it is gone meanwhile."""
+    if header:
+        rows = messages.fetch_uids(tx, account_id, mailbox_id, ("uid", "header"), [uid])
+        return blobs.expand(rows[0][1]) if rows else b""
     try:
         return messages.octets(tx, account_id, mailbox_id, uid, folder)
     except Refused as refusal:
-        if refusal.reason is Reason.NOT_FOUND:  # gone meanwhile
+        if refusal.reason is Reason.NOT_FOUND:
             return b""
         raise
 

@@ -43,6 +43,8 @@ class Reason(Enum):
     """The object moved since it was read."""
     INVALID = "invalid"
     """Well-formed, but a value is not acceptable; the text says which."""
+    DAMAGED = "damaged"
+    """What is stored of this one object is damaged or lost; others are not."""
     READ_ONLY_DIRECTORY = "read-only-directory"
     """The directory belongs to somebody else: its owner changes it."""
 
@@ -60,9 +62,26 @@ class Refused(Exception):
         self.text = text or reason.value
 
 
+class Damaged(Refused):
+    """What was stored is not what is read: an object costs itself, never those beside it."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(Reason.DAMAGED, "This message is damaged in the storage")
+        self.fault = fault
+        """What was found, for the log."""
+
+
 class Temporary(Exception):
     """Try again later: a resource is out of reach. The text is safe to send back."""
 
 
 class NoRoom(Temporary):
     """The same because the disk is full: the peer may try again when its operators have made room."""
+
+
+class DamagedDatabase(Temporary):
+    """Pages of the database are damaged: what lies on others can be read. A writer is told to come again."""
+
+
+class NotThere(Temporary):
+    """A database, key or folder of the instance is missing, or belongs to another: nothing is made in its stead."""

@@ -16,7 +16,7 @@ import structlog
 from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery, Part, Recipient, deliver_parts
-from mailserver.errors import Temporary
+from mailserver.errors import Damaged, Temporary
 from mailserver.mime.reports import Action, Fate
 from mailserver.provenance import Door, Provenance
 from mailserver.settings import Settings
@@ -154,8 +154,14 @@ class Relay:
     async def _work(self, row: Leased) -> None:
         """One attempt and its consequences."""
         try:
-            octets = _without_return_path(await self._store.read(spool.octets, row.content_id, self._folder))
-            verdicts = await self._attempt(row, octets)
+            try:
+                octets = _without_return_path(await self._store.read(spool.octets, row.content_id, self._folder))
+            except Damaged as error:
+                # Never sent as it is. It waits: its file may come back from a backup before its time is over.
+                log.error("queued message is damaged", id=row.name, content=row.content_id, why=error.fault)
+                octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", error.text)
+            else:
+                verdicts = await self._attempt(row, octets)
             await self._conclude(row, verdicts, octets)
         except Temporary as error:
             log.warning("attempt not recorded, the lease will run out", id=row.name, why=str(error))

@@ -114,6 +114,7 @@ CODES: dict[Reason, tuple[int, str]] = {
     Reason.CONFLICT: (451, "4.3.0"),
     Reason.INVALID: (554, "5.6.0"),
     Reason.READ_ONLY_DIRECTORY: (554, "5.3.0"),
+    Reason.DAMAGED: (451, "4.3.0"),
 }
 """The only place where a reason becomes an SMTP code."""
 

@@ -38,6 +38,7 @@ STATUS = {
     Reason.CONFLICT: 409,
     Reason.INVALID: 422,
     Reason.READ_ONLY_DIRECTORY: 403,
+    Reason.DAMAGED: 500,
 }
 RETRY_SECONDS = 60
 MAX_RETRY_SECONDS = 3600
@@ -118,6 +119,13 @@ def _words(guest: Guest, status: int, reason: Reason | None) -> tuple[str, str]:
         Reason.LIMIT: (
             _("Une limite est atteinte"),
             _("Cela dépasse ce qui est permis : demandez-en moins à la fois, ou supprimez ce qui ne sert plus."),
+        ),
+        Reason.DAMAGED: (
+            _("Ce message est abîmé"),
+            _(
+                "Ce qui en est conservé ne peut plus être lu. Vos autres messages n’en souffrent pas ; prévenez "
+                "l’assistance, qui a peut-être une sauvegarde."
+            ),
         ),
         Reason.NO_SUCH_MAILBOX: (
             _("Ce dossier n’existe pas"),

@@ -133,6 +133,7 @@ CODES: dict[Reason, CodeName] = {
     Reason.FORBIDDEN: CodeName.NOPERM,
     Reason.CONFLICT: CodeName.INUSE,
     Reason.INVALID: CodeName.CANNOT,
+    Reason.DAMAGED: CodeName.CORRUPTION,
 }
 """Reason -> response code (RFC 5530); a reason that cannot come up here has none."""
 

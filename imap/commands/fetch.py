@@ -3,6 +3,7 @@ EMAILID and THREADID: RFC 8474 section 5; SAVEDATE: RFC 8514; PREVIEW: RFC 8970;
 
 Of messages that another session expunged meanwhile nothing is said, and the command ends with NO [EXPUNGEISSUED]
 (RFC 2180 section 4.1.2), unless it spoke of UIDs, where such are passed over in silence.
+Messages that are damaged in the storage are left out, too, and named by NO [CORRUPTION] (RFC 5530).
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -14,8 +15,11 @@ from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.responses import Reply, no, ok
-from imap.wire.sets import SequenceSet, ranges_of
+from imap.wire.sets import SequenceSet, ranges_of, spell
 from mailserver.errors import BadSyntax
+
+TOLD_RANGES = 100
+"""Ranges of damaged messages that a reply names."""
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -49,10 +53,18 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     reply = ok("FETCH completed")
     if not command.by_uid and (answer.missing or view.has_ghosts(slices)):
         reply = no("Some of the messages no longer exist", Code(CodeName.EXPUNGEISSUED))
+    elif answer.damaged:
+        reply = no(_damaged(answer.damaged), Code(CodeName.CORRUPTION))
     elif answer.undecodable:
         reply = no("Some parts have a transfer encoding unknown here", Code(CodeName.UNKNOWN_CTE))
     for output in bounds.ending(reply, limit):
         yield output
+
+
+def _damaged(numbers: Sequence[int]) -> str:
+    """Which messages of the set have no line."""
+    shown = spell(list(ranges_of(numbers))[:TOLD_RANGES]).decode()
+    return f"Damaged in the storage, and left out: {shown}; tell your administrator"
 
 
 def at_once(session: Session, command: commands.Fetch) -> bytes | None:

@@ -16,6 +16,7 @@ from mailserver.commands.shared import AsJson, InstanceDir, fail, settings_of
 from mailserver.store import messages
 from mailserver.takeaway import archive
 from mailserver.takeaway.archive import Progress as Step
+from mailserver.takeaway.folder import LOST_NAME
 
 MODE = 0o600
 """Somebody's mail: for the eyes of who asked for it."""
@@ -27,7 +28,10 @@ def export(
     output: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Where to write it; must not exist.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write everything an account holds into a zip file: mail, agendas, contacts, profile. Closed accounts too."""
+    """Write everything an account holds into a zip file: mail, agendas, contacts, profile. Closed accounts too.
+
+    Exit code 1: some messages are damaged in the storage; the file names them and has all others.
+    """
     settings = settings_of(directory)
     if output.exists():
         fail(f"{output}: there is such a file already")
@@ -46,11 +50,14 @@ def export(
         "file": str(output),
         "messages": last.messages,
         "octets": output.stat().st_size,
+        "damaged": last.damaged,
     }
     if as_json:
         print(json.dumps(told, ensure_ascii=False))
     else:
         print(f"{told['login']}: {last.messages} messages in {output}")
+    if last.damaged:
+        fail(f"{last.damaged} messages are damaged and left out: {LOST_NAME} in the file names them", 1)
 
 
 def _write(desk: Desk, account: Account, output: Path, expected: int) -> Step:

@@ -1,5 +1,10 @@
 """Message octets: once per content hash, zstd frames, small ones in the database, large ones as files.
 
+Each frame ends with a checksum of what is in it (RFC 8878 section 3.1.1), which expanding it compares: octets that the
+disk changed are never handed on (`Damaged`). Frames of older versions have none; `mailserver check --deep` compares
+those with the hash of their content. What the collector took away lies in `quarantine/` for some days; a read that
+misses a file looks for it there and puts it back.
+
 `prepare` does all the work that needs no transaction (scan, hash, compress, write and sync the file), so
 that a unit only inserts rows. A file has a random name of its own and is never rewritten: when the same
 content turns out to be stored already the new file is simply removed, and collecting an old one cannot
@@ -15,10 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
 import zstandard
 
-from mailserver.errors import NoRoom, Temporary
+from mailserver.errors import Damaged, NoRoom, Temporary
 from mailserver.mime import Scan, scan
+
+log = structlog.get_logger("store")
 
 INLINE_OCTETS = 128 * 1024
 """Compressed bodies up to this size live in the database: they share the commit's one sync, where a file needs two
@@ -34,8 +42,14 @@ compress instead of 8, for a fifth more room (seen: 170 octets of a message of 1
 QUICK_OCTETS = 32 * 1024
 QUICK_HEADER = 8 * 1024
 QUICK_PARTS = 100
+SHOWN_OCTETS = 16 * 1024 * 1024
+"""A body of this size expands in some 15 ms."""
 MAX_OCTETS = 1 << 31
 """Bound on what a frame may decompress to: rows are ours, but a damaged one must not eat the memory."""
+QUARANTINE = "quarantine"
+"""Folder of files that the collector took away, beside the shelves they lay on."""
+CHECKED_AT, CHECKED_BIT = 4, 0b100
+"""Where a frame says that a checksum ends it: behind its magic number."""
 
 _local = threading.local()
 
@@ -108,7 +122,10 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def remove_file(folder: Path, name: str) -> None:
-    """Remove a file that no row names any more; a missing one is fine."""
+    """Remove a file that this process wrote and that no row was given; a missing one is fine.
+
+    What lies there already, and may have been named once, goes by `quarantine.put`.
+    """
     with contextlib.suppress(FileNotFoundError):
         (folder / name).unlink()
 
@@ -119,26 +136,43 @@ def compress(octets: bytes | memoryview) -> bytes:
 
 
 def expand(frame: bytes) -> bytes:
-    """Decompress one frame of ours."""
-    return _decompressor().decompress(frame, max_output_size=MAX_OCTETS)
+    """Decompress one frame of ours. Raises Damaged."""
+    if unpacked_size(frame) > MAX_OCTETS:
+        raise Damaged("a frame that claims too many octets")
+    try:
+        return _decompressor().decompress(frame, max_output_size=MAX_OCTETS)
+    except zstandard.ZstdError as error:
+        raise Damaged("a frame that does not expand") from error
 
 
 def unpacked_size(frame: bytes) -> int:
-    """How many octets are in one frame of ours."""
-    return zstandard.frame_content_size(frame)
+    """How many octets are in one frame of ours. Raises Damaged."""
+    try:
+        return zstandard.frame_content_size(frame)
+    except zstandard.ZstdError as error:
+        raise Damaged("not a frame") from error
+
+
+def is_checked(frame: bytes) -> bool:
+    """Whether a frame has a checksum (RFC 8878 section 3.1.1.1.1.5); those of older versions have none."""
+    return len(frame) > CHECKED_AT and bool(frame[CHECKED_AT] & CHECKED_BIT)
 
 
 def read_body(folder: Path, octets: bytes | None, file: str | None) -> bytes:
-    """What follows the header, from the row or its file."""
+    """What follows the header, from the row or its file. Raises Damaged, Temporary."""
     if octets is None:
         if file is None:
             return b""
-        octets = (folder / file).read_bytes()
+        octets = _read_file(folder, file)
     return expand(octets)
 
 
 def read_start(folder: Path, octets: bytes | None, file: str | None, size: int) -> bytes:
-    """The first `size` octets of what follows the header: the text of a message, without its attachments."""
+    """The first `size` octets of what follows the header: the text of a message, without its attachments.
+
+    Of a large body only its beginning is read, which no checksum covers: for an index, never to be handed on as the
+    message (`read_shown`). Raises Damaged, Temporary.
+    """
     if octets is None and file is None:
         return b""
     if octets is not None and unpacked_size(octets) <= 2 * size:
@@ -146,8 +180,71 @@ def read_start(folder: Path, octets: bytes | None, file: str | None, size: int) 
     with contextlib.ExitStack() as stack:
         frame: bytes | BinaryIO = octets or b""
         if file is not None and octets is None:
-            frame = stack.enter_context(open(folder / file, "rb"))
-        return stack.enter_context(_decompressor().stream_reader(frame)).read(size)
+            frame = stack.enter_context(_open_file(folder, file))
+        try:
+            return stack.enter_context(_decompressor().stream_reader(frame)).read(size)
+        except zstandard.ZstdError as error:
+            raise Damaged("a frame that does not expand") from error
+        except OSError as error:
+            raise _translated(error, folder, file or "") from error
+
+
+def read_shown(folder: Path, octets: bytes | None, file: str | None, size: int) -> bytes:
+    """`read_start` for people: checked like a whole body, unless that is so large that a page would wait for it.
+
+    Raises Damaged, Temporary.
+    """
+    if octets is not None:
+        return expand(octets)[:size]
+    if file is None:
+        return b""
+    frame = _read_file(folder, file)
+    if unpacked_size(frame) <= SHOWN_OCTETS:
+        return expand(frame)[:size]
+    return read_start(folder, frame, None, size)
+
+
+def _read_file(folder: Path, name: str) -> bytes:
+    with _open_file(folder, name) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise _translated(error, folder, name) from error
+
+
+def _open_file(folder: Path, name: str) -> BinaryIO:
+    """The file, taken back from quarantine if it is there. Raises Damaged when it is lost, Temporary."""
+    for _ in range(2):
+        try:
+            return open(folder / name, "rb")  # noqa: SIM115 - the caller closes it
+        except FileNotFoundError:
+            if not restore_file(folder, name):
+                break
+        except OSError as error:
+            raise _translated(error, folder, name) from error
+    try:  # another process may have put it back meanwhile
+        return open(folder / name, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise _translated(error, folder, name) from error
+
+
+def restore_file(folder: Path, name: str) -> bool:
+    """Put a file back that is in quarantine; False when it is not there."""
+    try:
+        (folder / name).parent.mkdir(exist_ok=True)
+        os.rename(folder / QUARANTINE / name, folder / name)
+    except OSError:
+        return False
+    log.warning("file taken back from quarantine: a row names it", file=name)
+    return True
+
+
+def _translated(error: OSError, folder: Path, name: str) -> Damaged | Temporary:
+    """A file that is gone or cannot be read costs its message; a folder that is gone is an outage."""
+    if error.errno == errno.EIO or (error.errno == errno.ENOENT and folder.is_dir()):
+        log.error("file of a message cannot be read", file=name, why=error.strerror)
+        return Damaged("the file is lost" if error.errno == errno.ENOENT else "the disk cannot read it")
+    return Temporary("The disk is out of reach")
 
 
 def _sync_folder(path: Path) -> None:
@@ -164,7 +261,9 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
         held = _local.compressors = {}
     found = held.get(level)
     if found is None:
-        found = held[level] = zstandard.ZstdCompressor(level=level, write_content_size=True)
+        found = held[level] = zstandard.ZstdCompressor(
+            level=level, write_content_size=True, write_checksum=True
+        )
     return found
 
 

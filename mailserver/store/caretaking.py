@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, or_, select, update
 
+from mailserver.errors import Damaged
 from mailserver.identity import State
 from mailserver.provenance import DELIVERED
 from mailserver.store import blobs, imports, later, mailboxes
@@ -181,9 +182,12 @@ def arrivals(tx: Tx, limit: int) -> list[Arrived]:
 
 
 def header(tx: Tx, content_id: int) -> bytes:
-    """The header of a message, trace fields on top; empty when it is gone meanwhile."""
+    """The header of a message, trace fields on top; empty when it is gone meanwhile, or damaged."""
     row = tx.execute(select(blob.c.header).where(blob.c.content_id == content_id)).first()
-    return blobs.expand(row.header) if row is not None else b""
+    try:
+        return blobs.expand(row.header) if row is not None else b""
+    except Damaged:
+        return b""  # whatever it was, it gets no answer
 
 
 def answered(tx: Tx, arrived: Arrived) -> bool:

@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mailserver.errors import NoRoom, Temporary
+from mailserver.errors import DamagedDatabase, NoRoom, Temporary
 
 SQLITE_READER_CACHE_KIB = 8 * 1024
 SQLITE_WRITER_CACHE_KIB = 32 * 1024
@@ -123,7 +123,11 @@ def translate(error: BaseException) -> BaseException:
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
             return NoRoom("No room on the disk")
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return DamagedDatabase("The database is damaged")
         return Temporary("The database is out of reach") if code in SQLITE_TEMPORARY else error
+    if isinstance(cause, psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted):
+        return DamagedDatabase("The database is damaged")
     if isinstance(cause, psycopg.errors.DiskFull):
         return NoRoom("No room on the disk")
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction):

@@ -9,19 +9,23 @@ index decides how fast an answer is, never which.
 What costs CPU (`extract`, `assemble`) needs no transaction; a unit only moves rows and is over in milliseconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, null, or_, select, update
 
+from mailserver.errors import Damaged
 from mailserver.mime import Part, foldedfields, text, unpack
 from mailserver.store import blobs, collect, vocabulary
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import UNINDEXED, search_account, search_lease, search_segment, search_text
 from mailserver.store.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.vocabulary import MAX_TEXTS, Places, Reader, Segment, Words
+
+log = structlog.get_logger("indexer")
 
 BATCH = 256
 """Contents whose texts are made in one go."""
@@ -149,12 +153,21 @@ def extract(folder: Path, source: Row, *, header: bool = True) -> Texts:
     content_id, parts, head_frame, octets, file = source
     root = unpack(parts)
     # Of a body alone only the offsets matter.
-    head = blobs.expand(head_frame) if header else bytes(root.body)
+    head = _read(content_id, blobs.expand, head_frame) if header else bytes(root.body)
     size = _text_end(root) - len(head)
-    body = blobs.read_start(folder, octets, file, size) if size > 0 else b""
+    body = _read(content_id, blobs.read_start, folder, octets, file, size) if size > 0 else b""
     whole = head + body
     words = text.fold(text.body_text(whole, root))
     return Texts(content_id, foldedfields.lines(head) if header else b"", words.encode("utf-8", "replace"))
+
+
+def _read(content_id: int, read: Callable[..., bytes], *args: Any) -> bytes:
+    """What is left of a message that is damaged: nothing, so that the others are still indexed."""
+    try:
+        return read(*args)
+    except Damaged as error:
+        log.error("message is damaged: its text is not indexed", content=content_id, why=error.fault)
+        return b""
 
 
 def _text_end(root: Part) -> int:

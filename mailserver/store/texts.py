@@ -10,8 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from mailserver.budget import Budget
 from mailserver.criteria import Body, Header, Text
+from mailserver.errors import Damaged
 from mailserver.mime import foldedfields
 from mailserver.mime.text import MAX_TEXT, fold
 from mailserver.store import blobs, index
@@ -19,6 +22,8 @@ from mailserver.store.fieldtexts import FieldTexts
 from mailserver.store.keptlines import KeptLines, lines_of
 from mailserver.store.statements import Tx
 from mailserver.store.vocabulary import Fragment, fragments, is_exact
+
+log = structlog.get_logger("store")
 
 CHUNK = 500
 """Contents of one IN list."""
@@ -196,7 +201,7 @@ class Texts:
                 self._budget.check()
         for batch in _batches(unread):
             for content_id, frame in index.headers(self._tx, batch):
-                sent = SentHeader(blobs.expand(frame))
+                sent = SentHeader(_expanded(frame))
                 memory.put(("sent header", content_id), sent, sent.octets)
                 self._compare_fields(needles, content_id, sent)
                 self._budget.check()
@@ -241,7 +246,7 @@ class Texts:
         """The folded values of a criterion's field in each of these contents."""
         for batch in _batches(content_ids):
             for content_id, frame in index.headers(self._tx, batch):
-                yield content_id, one.values(SentHeader(blobs.expand(frame)))
+                yield content_id, one.values(SentHeader(_expanded(frame)))
 
     def _compare_fields(self, needles: Sequence[Needle], content_id: int, sent: SentHeader) -> None:
         for one in needles:
@@ -255,7 +260,7 @@ class Texts:
             without = set(batch)
             for content_id, header, body in index.stored_texts(self._tx, batch, header=with_header):
                 without.discard(content_id)
-                texts = index.Texts(content_id, blobs.expand(header) if header is not None else b"", blobs.expand(body))
+                texts = index.Texts(content_id, _expanded(header) if header is not None else b"", _expanded(body))
                 self._compare(needles, texts)
             for source in index.sources(self._tx, sorted(without)) if without else ():
                 with self._budget.paused():  # nobody has indexed it yet
@@ -267,6 +272,15 @@ class Texts:
         for one in needles:
             if texts.content_id in self._doubts[one] and one.holds(texts.header, texts.body):
                 self._hits[one.leaf].add(texts.content_id)
+
+
+def _expanded(frame: bytes) -> bytes:
+    """Nothing is found in what is damaged; the search goes on."""
+    try:
+        return blobs.expand(frame)
+    except Damaged as error:
+        log.error("a stored text is damaged: nothing is found in it", why=error.fault)
+        return b""
 
 
 def _batches(content_ids: Sequence[int]) -> Iterable[Sequence[int]]:

@@ -24,6 +24,7 @@ Ce fichier contient tout ce que votre compte de messagerie {login} renferme, au 
 
 - profil.json : qui vous êtes pour la messagerie, et vos réglages.
 - messages/ : un fichier mbox par dossier ; Thunderbird les importe (module ImportExportTools NG).
+  S'il y en avait d'abîmés dans le stockage, MESSAGES-ABIMES.txt les nomme.
 - agendas/ : un fichier .ics par agenda ; tous les agendas les importent.
 - contacts/ : un fichier .vcf par carnet d'adresses ; tous les carnets les importent.
 
@@ -33,6 +34,7 @@ This file holds everything in your mail account {login}, as of {day}.
 
 - profil.json: who you are to the mail service, and your settings.
 - messages/: one mbox file per folder; Thunderbird imports them (add-on ImportExportTools NG).
+  If some were damaged in the storage, MESSAGES-ABIMES.txt names them.
 - agendas/: one .ics file per calendar; every calendar program imports them.
 - contacts/: one .vcf file per address book; every address book imports them.
 """
@@ -44,6 +46,8 @@ class Progress:
 
     messages: int
     octets: int
+    damaged: int = 0
+    """Messages that could not be read; the archive names them."""
 
 
 def stream(
@@ -65,6 +69,7 @@ class _Archive:
         self._now = time.gmtime(store.clock.now())[:6]
         self._zip = Zip(self._now)
         self._messages = self._octets = 0
+        self._losses = folder.Losses()
 
     def pieces(self) -> Iterator[bytes]:
         boxes = self._store.read_now(mailboxes.listing, self._account_id)
@@ -73,9 +78,10 @@ class _Archive:
         self._zip.add("profil.json", self._profile(boxes))
         for box in boxes:
             yield from self._mailbox(box)
+        self._losses.put(self._zip)
         for collection in self._store.read_now(agendas.listing, self._account_id):
             yield from self._collection(collection)
-        self._told(Progress(self._messages, self._octets))
+        self._told(Progress(self._messages, self._octets, len(self._losses.lines)))
         yield self._zip.close()
 
     # ------------------------------------------------------------------ parts
@@ -106,7 +112,7 @@ class _Archive:
 
     def _mailbox(self, box: Mailbox) -> Iterator[bytes]:
         name = f"messages/{path(box.name)}"
-        yield from folder.write(self._store, self._zip, self._account_id, box, name, self._count)
+        yield from folder.write(self._store, self._zip, self._account_id, box, name, self._losses, self._count)
 
     def _count(self, octets: int) -> None:
         self._messages += 1

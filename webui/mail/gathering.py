@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from mailserver.errors import Refused
+from mailserver.errors import Damaged, Refused
 from mailserver.store import mailboxes, messages
 from mailserver.store.access import Viewer
 from mailserver.store.transactions import Store, Tx
@@ -26,6 +26,12 @@ AT_ONCE = 2
 """Files that one worker makes at the same time: each keeps a thread busy."""
 MAX_MESSAGES = 20_000
 MAX_NAME = 80
+STAND_IN = (
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nSubject: message abime\r\n\r\n"
+    "Ce message est abîmé dans le stockage du service et n'a pas pu être emporté.\r\n"
+    "This message is damaged in the service's storage and could not be taken along.\r\n"
+).encode()
+"""In the place of a message that cannot be read."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
@@ -74,6 +80,8 @@ def _message(tx: Tx, owner: int, box_id: int, uid: int, folder: Path) -> _Messag
     rows = messages.fetch_uids(tx, owner, box_id, ("uid", "internal_date", "flags", "subject"), [uid])
     try:
         octets = messages.octets(tx, owner, box_id, uid, folder) if rows else b""
+    except Damaged:
+        octets = STAND_IN
     except Refused:
         return None
     if not rows:

@@ -249,7 +249,7 @@ def octets(tx: Tx, account_id: int, content_id: int, folder: Path, upto: int | N
     if upto is None:
         return messages.join_octets(folder, *row)
     header = blobs.expand(row[0])
-    return header + blobs.read_start(folder, row[1], row[2], max(0, upto - len(header)))
+    return header + blobs.read_shown(folder, row[1], row[2], max(0, upto - len(header)))
 
 
 def uids_of(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int]) -> list[int]:
