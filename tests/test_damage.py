@@ -1,0 +1,132 @@
+"""Real damage to real files: a message that is damaged or lost costs itself, and whoever asks is told."""
+
+import imaplib
+import random
+import re
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Instance
+
+LARGE = 300_000
+PAGE = 4096
+
+
+def mail(number: int, size: int) -> bytes:
+    body = random.Random(number).randbytes(size // 2).hex()
+    lines = "\r\n".join(body[start : start + 72] for start in range(0, len(body), 72))
+    return f"From: a@ailleurs.fr\r\nSubject: numero-{number}\r\n\r\n{lines}\r\n".encode()
+
+
+SIZES = (700, LARGE, 700, LARGE, 700, LARGE, 700)
+
+
+def fill(instance: Instance, login: str = "edupont") -> list[bytes]:
+    """A folder of messages of which some lie in files of their own."""
+    sent = [mail(number, size) for number, size in enumerate(SIZES, 1)]
+    with instance.imap(login) as client:
+        client.create("Preuves")
+        for octets in sent:
+            assert client.append("Preuves", None, None, octets)[0] == "OK"
+    return sent
+
+
+def fetched(client: imaplib.IMAP4, numbers: str = "1:*") -> tuple[str, str, dict[int, bytes]]:
+    """Condition and text of FETCH BODY.PEEK[], and the messages it gave."""
+    kind, data = client._simple_command("FETCH", numbers, "(BODY.PEEK[])")  # type: ignore[attr-defined]
+    given = client.untagged_responses.pop("FETCH", [])
+    found = {int(part[0].split()[0]): part[1] for part in given if isinstance(part, tuple)}
+    return kind, " ".join(part.decode() for part in data if isinstance(part, bytes)), found
+
+
+def blob_rows(instance: Instance) -> dict[int, tuple[int, str | None]]:
+    """Number of each of our messages -> content id and file."""
+    with closing(sqlite3.connect(instance.directory / "data" / "mail.db")) as database:
+        rows = database.execute(
+            "SELECT c.subject, c.id, b.file FROM content c JOIN blob b ON b.content_id = c.id"
+            " WHERE c.subject LIKE 'numero-%'"
+        ).fetchall()
+    return {int(row[0].removeprefix("numero-")): (row[1], row[2]) for row in rows}
+
+
+def overwrite(path: Path, at: int, octets: bytes) -> None:
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(octets)
+
+
+def change_row(instance: Instance, content_id: int) -> None:
+    """Flip bits in the middle of an inline body, where the disk might have."""
+    path = instance.directory / "data" / "mail.db"
+    with closing(sqlite3.connect(path)) as database:
+        (frame,) = database.execute("SELECT octets FROM blob WHERE content_id = ?", (content_id,)).fetchone()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = path.read_bytes()
+    at = whole.find(frame)
+    assert at > 0
+    overwrite(path, at + len(frame) // 2, bytes([frame[len(frame) // 2] ^ 0x55]))
+
+
+@pytest.fixture
+def damaged(fresh: Callable[..., Instance]) -> tuple[Instance, list[bytes]]:
+    """Message 2 is changed in the middle of its file, 4 is lost, 5 is changed in its row."""
+    instance = fresh("--demo")
+    instance.start("--workers", "1")
+    sent = fill(instance)
+    instance.stop()
+    rows = blob_rows(instance)
+    blobs = instance.directory / "data" / "blobs"
+    for number in (2, 4):
+        assert rows[number][1] is not None
+    file = blobs / str(rows[2][1])
+    middle = file.stat().st_size // 2
+    overwrite(file, middle, bytes(octet ^ 0xFF for octet in file.read_bytes()[middle : middle + 8]))
+    (blobs / str(rows[4][1])).unlink()
+    change_row(instance, rows[5][0])
+    instance.start("--workers", "1")
+    return instance, sent
+
+
+def test_fetch_answers_the_others_and_names_the_damaged(damaged: tuple[Instance, list[bytes]]) -> None:
+    instance, sent = damaged
+    with instance.imap("edupont") as client:
+        client.select("Preuves", readonly=True)
+        kind, said, found = fetched(client)
+        assert kind == "NO"
+        assert sorted(found) == [1, 3, 6, 7]
+        for number, octets in found.items():
+            assert octets == sent[number - 1]
+        for number in (2, 4, 5):  # one alone
+            kind, said, found = fetched(client, str(number))
+            assert (kind, found) == ("NO", {})
+            assert "[CORRUPTION]" in said
+            assert str(number) in said
+        kind, said, found = fetched(client, "6")
+        assert kind == "OK"
+        assert client.search(None, "TEXT", "numero-3")[0] == "OK"
+        assert client.noop()[0] == "OK"
+    assert "Traceback" not in instance.log_text()
+    assert "message is damaged" in instance.log_text()
+
+
+def test_an_export_goes_on_and_names_them(damaged: tuple[Instance, list[bytes]], tmp_path: Path) -> None:
+    instance, _ = damaged
+    output = tmp_path / "tout.zip"
+    result = instance.command("account", "export", "DIR", "edupont", output, check=False)
+    assert result.returncode == 1
+    assert "3 messages are damaged" in result.stderr
+    with zipfile.ZipFile(output) as archive:
+        names = archive.namelist()
+        told = archive.read("MESSAGES-ABIMES.txt").decode()
+        mbox = archive.read("messages/Preuves.mbox")
+    assert "profil.json" in names
+    for number in (2, 4, 5):
+        assert f"numero-{number}" in told
+    kept = [str(message_from_bytes(part)["Subject"]) for part in re.split(rb"(?m)^From MAILER-DAEMON .*\n", mbox)[1:]]
+    assert kept == ["numero-1", "numero-3", "numero-6", "numero-7"]
