@@ -24,6 +24,7 @@ from mailserver.commands import (
     rules,
     serve,
     states,
+    storage,
 )
 
 app = typer.Typer(
@@ -64,6 +65,7 @@ app.add_typer(moderating.app, name="list", help="Distribution lists and function
 app.add_typer(bulletins.app, name="bulletins", help="Announcements and maintenance of the web interface.")
 app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")
 app.add_typer(outgoing.app, name="queue", help="Outgoing mail.")
+app.add_typer(storage.app, name="storage", help="What an operator decides about stored mail and its upkeep.")
 app.command("check")(check.check)
 app.command("job", hidden=True)(job.job)
 

@@ -17,10 +17,11 @@ from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.deliver import exposure
 from mailserver.dkim import dns_record
-from mailserver.errors import Temporary
+from mailserver.errors import NotThere, Temporary
+from mailserver.instance import place_of
 from mailserver.said import Said
 from mailserver.settings import Settings, SettingsError
-from mailserver.store import migrate
+from mailserver.store import opening
 from mailserver.store.transactions import Store
 from mailserver.tls import read_pair
 
@@ -189,7 +190,11 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
-        current = migrate.is_current(settings.database_url, settings.data)
+        current = opening.look(place_of(settings))
+    except NotThere as error:
+        # It says itself what to do.
+        yield Finding("database", Grade.PROBLEM, _plain(str(error)))
+        return
     except (Temporary, OSError) as error:
         yield Finding(
             "database",
@@ -218,9 +223,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    try:
-        os.close(workers.hold(settings.directory))
-    except workers.CannotServe:
+    if workers.is_served(settings.directory):
         yield Finding("ports", Grade.OK, Said("l’instance tourne", "the instance is running"))
         return
     try:

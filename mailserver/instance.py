@@ -1,21 +1,29 @@
 """A new instance on disk: settings file, secrets, certificate, database."""
 
 import datetime
+import json
 import secrets
 from pathlib import Path
 
 from mailserver.dkim import new_key
-from mailserver.settings import FILE_NAME, Settings, load
-from mailserver.store import migrate
+from mailserver.settings import FILE_NAME, Settings, SettingsError, load
+from mailserver.store import opening
+from mailserver.store.opening import Place
 from mailserver.tls import make_certificate, write_secret
 
 HMAC_BYTES = 32
 HOST_LABELS = ("mail", "imap", "smtp", "ldap", "webmail", "autoconfig", "mta-sts")
 
 
-def create(directory: Path, domain: str) -> Settings:
-    """Make everything a server needs except people. Raises FileExistsError when DIR holds an instance already."""
+def create(directory: Path, domain: str, database: str = "") -> Settings:
+    """Make everything a server needs except people; the database at this URL, or a file of its own.
+
+    Where `database` is the one that the settings of an instance name, which has no mail yet, it alone is made. Raises
+    FileExistsError when DIR holds an instance already, or the database a schema; OSError, SettingsError, Temporary.
+    """
     if (directory / FILE_NAME).exists():
+        if database:
+            return _make_database(directory, database)
         raise FileExistsError(17, "an instance is here already", str(directory / FILE_NAME))
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
@@ -33,14 +41,35 @@ def create(directory: Path, domain: str) -> Settings:
         datetime.datetime.now(datetime.UTC),
     )
     # Last, so that a folder with this file is a whole instance.
-    (directory / FILE_NAME).write_text(settings_text(domain), encoding="utf-8")
+    (directory / FILE_NAME).write_text(settings_text(domain, database), encoding="utf-8")
     settings = load(directory)
-    migrate.upgrade(settings.database_url, settings.data)
+    opening.make(place_of(settings))
     return settings
 
 
-def settings_text(domain: str) -> str:
+def _make_database(directory: Path, database: str) -> Settings:
+    settings = load(directory)
+    if settings.database_url != database:
+        raise SettingsError(
+            f"{directory / FILE_NAME}: [database] url is not the database of --database; write it there"
+        )
+    opening.make(place_of(settings))
+    return settings
+
+
+def place_of(settings: Settings) -> Place:
+    """Where the mail of an instance is."""
+    return Place(settings.database_url, settings.data, settings.directory)
+
+
+def open_database(settings: Settings) -> None:
+    """Bring an instance's database up to date; it is there, and its own. Raises NotThere, OSError, Temporary."""
+    opening.open_instance(place_of(settings))
+
+
+def settings_text(domain: str, database: str = "") -> str:
     """The commented settings file of a new instance; every setting that is not written has its default."""
+    chosen = f"\n[database]\nurl = {json.dumps(database)}\n" if database else ""
     return f"""# Settings of this mail service. Everything has a default; deploy/mailserver.toml explains each one.
 domain = "{domain}"
 
@@ -59,4 +88,4 @@ address = "127.0.0.1"
 
 [web]
 academy = "{domain}"
-"""
+{chosen}"""

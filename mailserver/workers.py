@@ -111,6 +111,21 @@ def hold(directory: Path) -> int:
     return descriptor
 
 
+def is_served(directory: Path) -> bool:
+    """Whether a supervisor has the instance's lock. Makes nothing."""
+    try:
+        descriptor = os.open(directory / "data" / "serve.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Life:
     """What a process is given by its supervisor."""

@@ -79,7 +79,7 @@ def postgres() -> Iterator[Postgres]:
         server.start()
         try:
             url = server.create()
-            migrate.upgrade(url, Path())
+            migrate.create(url, Path())
             server.template = url.rsplit("/", 1)[1]
             yield server
         finally:
@@ -100,7 +100,7 @@ def cutter(postgres: Postgres) -> Iterator[Cutter]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite database with our schema."""
     folder = tmp_path_factory.mktemp("template")
-    migrate.upgrade(f"sqlite:///{folder / 'mail.db'}", folder)
+    migrate.create(f"sqlite:///{folder / 'mail.db'}", folder)
     return folder / "mail.db"
 
 

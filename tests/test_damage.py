@@ -39,7 +39,7 @@ def fill(instance: Instance, login: str = "edupont") -> list[bytes]:
 
 def fetched(client: imaplib.IMAP4, numbers: str = "1:*") -> tuple[str, str, dict[int, bytes]]:
     """Condition and text of FETCH BODY.PEEK[], and the messages it gave."""
-    kind, data = client._simple_command("FETCH", numbers, "(BODY.PEEK[])")  # type: ignore[attr-defined]
+    kind, data = client._simple_command("FETCH", numbers, "(BODY.PEEK[])")
     given = client.untagged_responses.pop("FETCH", [])
     found = {int(part[0].split()[0]): part[1] for part in given if isinstance(part, tuple)}
     return kind, " ".join(part.decode() for part in data if isinstance(part, bytes)), found

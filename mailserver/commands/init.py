@@ -11,10 +11,10 @@ from directory.people import EmbeddedDirectory
 from mailserver import instance
 from mailserver.address import check_domain
 from mailserver.commands.shared import AsJson, fail, open_store, run
-from mailserver.errors import BadSyntax
+from mailserver.errors import BadSyntax, Temporary
 from mailserver.identity import NewPerson, Role
 from mailserver.proofs import new_code
-from mailserver.settings import Settings
+from mailserver.settings import Settings, SettingsError
 from mailserver.store import accounts
 
 DEMO_DOMAIN = "ac-exemple.fr"
@@ -25,14 +25,22 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make the instance in.")],
     domain: Annotated[str, typer.Option(help="Mail domain of the academy.")] = DEMO_DOMAIN,
     demo: Annotated[bool, typer.Option("--demo", help="Fill it with a demo academy.")] = False,
+    database: Annotated[
+        str, typer.Option(help="URL of an empty PostgreSQL database; nothing: SQLite, in a file of DIR.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make an instance: settings, keys, self-signed certificate, database. Asks nothing."""
+    """Make an instance: settings, keys, self-signed certificate, database. Asks nothing.
+
+    With --database and a DIR whose settings name that database already, and which has no mail, only the database.
+    """
     try:
         domain = check_domain(domain)
-        settings = instance.create(directory, domain)
+        settings = instance.create(directory, domain, database)
     except BadSyntax as error:
         fail(f"--domain: {error}")
+    except (SettingsError, Temporary) as error:
+        fail(str(error))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
     code = run(lambda: _administrator(settings))

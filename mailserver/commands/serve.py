@@ -9,8 +9,8 @@ import typer
 from mailserver import app, logs, workers
 from mailserver.commands.shared import InstanceDir, fail, settings_of
 from mailserver.errors import Temporary
+from mailserver.instance import open_database
 from mailserver.settings import Settings, SettingsError
-from mailserver.store import migrate
 from mailserver.tls import read_pair
 
 
@@ -38,11 +38,12 @@ def serve(
 def preflight(settings: Settings) -> None:
     """Find what would stop every worker, and bring the database up to date.
 
-    Raises SettingsError, Temporary, OSError that says which file.
+    Raises SettingsError, Temporary (NotThere: the database is missing, or another instance's), OSError that says which
+    file.
     """
     settings.secret("hmac")
     read_pair(settings.certificate, settings.private_key)
-    migrate.upgrade(settings.database_url, settings.data)
+    open_database(settings)
 
 
 def announce(settings: Settings) -> None:

@@ -12,8 +12,8 @@ import typer
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.errors import Refused, Temporary
+from mailserver.instance import open_database
 from mailserver.settings import Settings, SettingsError, load
-from mailserver.store import migrate
 from mailserver.store.transactions import Store
 
 T = TypeVar("T")
@@ -38,8 +38,8 @@ def settings_of(directory: Path) -> Settings:
 
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The instance's store, its schema brought up to date."""
-    await asyncio.to_thread(migrate.upgrade, settings.database_url, settings.data)
+    """The instance's store, its schema brought up to date. Raises NotThere when the database is not the instance's."""
+    await asyncio.to_thread(open_database, settings)
     store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1, writers=1)
     try:
         yield store

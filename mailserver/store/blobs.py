@@ -216,14 +216,14 @@ def _open_file(folder: Path, name: str) -> BinaryIO:
     """The file, taken back from quarantine if it is there. Raises Damaged when it is lost, Temporary."""
     for _ in range(2):
         try:
-            return open(folder / name, "rb")  # noqa: SIM115 - the caller closes it
+            return open(folder / name, "rb")
         except FileNotFoundError:
             if not restore_file(folder, name):
                 break
         except OSError as error:
             raise _translated(error, folder, name) from error
     try:  # another process may have put it back meanwhile
-        return open(folder / name, "rb")  # noqa: SIM115
+        return open(folder / name, "rb")
     except OSError as error:
         raise _translated(error, folder, name) from error
 
@@ -261,9 +261,7 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
         held = _local.compressors = {}
     found = held.get(level)
     if found is None:
-        found = held[level] = zstandard.ZstdCompressor(
-            level=level, write_content_size=True, write_checksum=True
-        )
+        found = held[level] = zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=True)
     return found
 
 

@@ -8,6 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -66,7 +67,8 @@ def connect(url: str, data: Path) -> Backend:
     """Make the engine for a database URL (`sqlite:///path` or `postgresql://…`). Connects lazily."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"check_same_thread": False}, **_ENGINE)
+        # A file that is gone (a disk that was not mounted) is never made anew by looking for it.
+        engine = create_engine(parsed, creator=lambda: open_file(parsed.database or "", "rw"), **_ENGINE)
         event.listen(engine, "connect", _prepare_sqlite)
         return Backend(engine, "BEGIN", "BEGIN IMMEDIATE", data / "write.lock")
     if parsed.drivername == "postgresql":
@@ -76,6 +78,19 @@ def connect(url: str, data: Path) -> Backend:
     return Backend(
         engine, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED", None
     )
+
+
+def open_file(path: str, mode: str) -> sqlite3.Connection:
+    """A SQLite database: `ro`, `rw`, or `rwc`, which alone makes one. Raises sqlite3.OperationalError.
+
+    Read-only leaves no trace: where no process has the database open and none left a log of its commits behind, SQLite
+    is told that nothing will change, and makes no files beside it. Of a database whose process was killed it rebuilds
+    the index of that log (`-shm`), which holds nothing of its own.
+    """
+    options = f"mode={mode}"
+    if mode == "ro" and not Path(f"{path}-wal").exists():
+        options += "&immutable=1"
+    return sqlite3.connect(f"file:{quote(path)}?{options}", uri=True, check_same_thread=False)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -10,44 +10,56 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, ProgrammingError
 
 from mailserver.errors import Temporary
-from mailserver.store.engines import POSTGRESQL_OPTIONS, brief
+from mailserver.store.engines import POSTGRESQL_OPTIONS, brief, open_file
 
 ADVISORY_LOCK = 0x6D61696C
 """PostgreSQL advisory lock that one migration holds."""
 
 
-def upgrade(url: str, data: Path) -> None:
-    """Run every missing revision. Idempotent. Raises OSError, and Temporary when the database cannot be used."""
-    with _refusals(url), _connection(url, data) as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+def create(url: str, data: Path) -> None:
+    """Make the schema in a database that has none; the file, too, on SQLite. What is there already is left as it is.
+
+    Only `mailserver init` may. Raises OSError, and Temporary when the database cannot be used.
+    """
+    with refusals(url), locked(url, data, making=True) as connection:
+        upgrade_over(connection)
 
 
-def is_current(url: str, data: Path) -> bool:
-    """True when the database has exactly the newest revision. Raises OSError, Temporary."""
-    with _refusals(url), _connection(url, data) as connection:
-        heads = set(ScriptDirectory.from_config(_config()).get_heads())
-        return set(MigrationContext.configure(connection).get_current_heads()) == heads
+def upgrade_over(connection: Connection) -> None:
+    """Run every missing revision over a connection of `locked`."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+
+
+def revisions(connection: Connection) -> set[str]:
+    """What the database says of itself; empty: it has no schema of ours."""
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def newest() -> set[str]:
+    """What this version wants."""
+    return set(ScriptDirectory.from_config(_config()).get_heads())
 
 
 @contextlib.contextmanager
-def _refusals(url: str) -> Iterator[None]:
+def refusals(url: str) -> Iterator[None]:
     """One line that names the database instead of the driver's errors. Defects of ours stay what they are."""
     try:
         yield
     except (DatabaseError, InterfaceError, ArgumentError, NoSuchModuleError) as error:
         if isinstance(error, ProgrammingError):
             raise
-        raise Temporary(f"the database {_shown(url)} cannot be used: {brief(error)}") from error
+        raise Temporary(f"the database {shown(url)} cannot be used: {brief(error)}") from error
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
+    """A database for people: without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
@@ -61,11 +73,14 @@ def _config() -> Config:
 
 
 @contextlib.contextmanager
-def _connection(url: str, data: Path) -> Iterator[Connection]:
+def locked(url: str, data: Path, *, making: bool = False) -> Iterator[Connection]:
+    """A connection that one process at a time has: whoever migrates. A file is made only for `making`.
+
+    Raises OSError, and what the driver raises.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=POSTGRESQL_OPTIONS)
-        with engine.connect() as connection:
+        with _postgresql(parsed) as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
             connection.commit()
             try:
@@ -74,17 +89,45 @@ def _connection(url: str, data: Path) -> Iterator[Connection]:
                 connection.rollback()
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
                 connection.commit()
-        engine.dispose()
         return
-    data.mkdir(parents=True, exist_ok=True)
     lock = os.open(data / "migrate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        engine = create_engine(parsed)
-        try:
-            with engine.connect() as connection:
-                yield connection
-        finally:
-            engine.dispose()
+        with _sqlite(parsed, "rwc" if making else "rw") as connection:
+            yield connection
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """A connection that changes nothing, not even a file beside the database. Raises what the driver raises."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        with _postgresql(parsed) as connection:
+            connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+            connection.commit()
+            yield connection
+        return
+    with _sqlite(parsed, "ro") as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def _postgresql(parsed: URL) -> Iterator[Connection]:
+    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=POSTGRESQL_OPTIONS)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def _sqlite(parsed: URL, mode: str) -> Iterator[Connection]:
+    engine = create_engine(parsed, creator=lambda: open_file(parsed.database or "", mode))
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()

@@ -91,7 +91,7 @@ async def measure(name: str, port: int, method: str, path: str, body: str) -> No
 
 async def main(count: int, folder: Path) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(HEAVY_THREADS))
-    migrate.upgrade(f"sqlite:///{folder / 'mail.db'}", folder)
+    migrate.create(f"sqlite:///{folder / 'mail.db'}", folder)
     store = Store(f"sqlite:///{folder / 'mail.db'}", folder, SystemClock(), Changes())
     logins: Any = Logins()
     account_id = await store.write(accounts.create, "edupont", State.ACTIVE)

@@ -187,7 +187,7 @@ def bench_import(folder: Path, count: int, url: str, limit: float, server: Slapd
     if url:
         text = (directory / "mailserver.toml").read_text()
         (directory / "mailserver.toml").write_text(f'{text}\n[database]\nurl = "{url}"\n')
-        migrate.upgrade(url, directory / "data")
+        migrate.create(url, directory / "data")
     url = url or f"sqlite:///{directory / 'data' / 'mail.db'}"
     whole, some, changed = folder / "people.csv", folder / "some.csv", folder / "changed.csv"
     write(whole, people(count))
@@ -219,7 +219,7 @@ def bench_import(folder: Path, count: int, url: str, limit: float, server: Slapd
 def bench_issuing(folder: Path, url: str, total: int = 2000) -> None:
     """Identifiers per second: each is a whole account in a unit of its own, committed and synced."""
     url = url or f"sqlite:///{folder / 'issuing.db'}"
-    migrate.upgrade(url, folder)
+    migrate.create(url, folder)
     academy = Academy("ac-exemple.fr", Proofs(b"k" * 32))
     lines = [(line[0], line[1]) for line in itertools.islice(people(330_000), total)]
     store = Store(url, folder, SystemClock(), Changes(), readers=1, writers=4)

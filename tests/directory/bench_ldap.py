@@ -132,7 +132,7 @@ def instance(folder: Path) -> Settings:
 
 def fill_ours(folder: Path, count: int) -> None:
     settings = instance(folder)
-    migrate.upgrade(settings.database_url, settings.data)
+    migrate.create(settings.database_url, settings.data)
     store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1)
     started, batch = time.perf_counter(), list[Known]()
     for known in invented(count, random.Random(7)):

@@ -42,7 +42,7 @@ class Bench:
     def __init__(self, folder: Path, people: int) -> None:
         write_secret(folder / "secrets" / "hmac", b"k" * 32)
         settings = Settings(domain="ac-exemple.fr", directory=folder)
-        migrate.upgrade(settings.database_url, settings.data)
+        migrate.create(settings.database_url, settings.data)
         self.clock = SystemClock()
         changes = Changes()
         self.store = Store(settings.database_url, settings.data, self.clock, changes, readers=4, writers=1)

@@ -347,7 +347,7 @@ def instance_of(folder: Path, postgres: bool) -> Iterator[tuple[Instance, Store]
         if server is not None:
             server.start()
             url = server.create()
-            migrate.upgrade(url, data)
+            migrate.create(url, data)
             instance.configure(f'[database]\nurl = "{url}"\n')
         people = folder / "people.csv"
         people.write_text(PEOPLE.format(DEMO_PASSWORD))

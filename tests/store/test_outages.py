@@ -43,7 +43,7 @@ def cluster() -> Iterator[Postgres]:
 @pytest.fixture
 def on_postgresql(cluster: Postgres, tmp_path: Path) -> Iterator[Store]:
     url = cluster.create()
-    migrate.upgrade(url, tmp_path)
+    migrate.create(url, tmp_path)
     store = Store(url, tmp_path, SystemClock(), Changes(), readers=2, writers=2)
     yield store
     store.close()
@@ -88,7 +88,7 @@ async def test_sessions_that_were_cut_off_are_not_noticed(cluster: Postgres, on_
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> Iterator[Store]:
     url = f"sqlite:///{tmp_path / 'mail.db'}"
-    migrate.upgrade(url, tmp_path)
+    migrate.create(url, tmp_path)
     store = Store(url, tmp_path, SystemClock(), Changes(), readers=1)
     yield store
     store.close()

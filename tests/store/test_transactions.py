@@ -85,7 +85,7 @@ async def test_nothing_is_visible_before_commit(make_store: Callable[[], Store])
 
 def test_sqlite_rolls_back_released_savepoints(tmp_path: Path) -> None:
     """A group that fails as a whole leaves nothing, and its units run again one by one."""
-    migrate.upgrade(f"sqlite:///{tmp_path}/mail.db", tmp_path)
+    migrate.create(f"sqlite:///{tmp_path}/mail.db", tmp_path)
     store = Store(f"sqlite:///{tmp_path}/mail.db", tmp_path, SystemClock(), Changes())
     runs: list[int] = []
     begun, gate = threading.Event(), threading.Event()
@@ -136,7 +136,7 @@ async def test_closed_store_refuses_units(make_store: Callable[[], Store]) -> No
 
 async def test_units_that_wait_share_one_commit(tmp_path: Path) -> None:
     """SQLite: everything that queued while one group was being written is committed together."""
-    migrate.upgrade(f"sqlite:///{tmp_path}/mail.db", tmp_path)
+    migrate.create(f"sqlite:///{tmp_path}/mail.db", tmp_path)
     store = Store(f"sqlite:///{tmp_path}/mail.db", tmp_path, SystemClock(), Changes())
     statements: list[str] = []
     try:
@@ -189,7 +189,7 @@ def test_four_writers_do_not_starve_each_other(tmp_path: Path) -> None:
     Counted in commits of others between asking and being served, which is the same on a slow machine.
     """
     url = f"sqlite:///{tmp_path}/mail.db"
-    migrate.upgrade(url, tmp_path)
+    migrate.create(url, tmp_path)
     context = multiprocessing.get_context("spawn")
     passed: multiprocessing.Queue[list[int]] = context.Queue()
     turn, start = context.Value("q", 0), context.Barrier(4)

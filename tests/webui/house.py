@@ -268,7 +268,7 @@ def mail(
 
 def template(folder: Path) -> Path:
     """An empty database with the schema of the day."""
-    migrate.upgrade(f"sqlite:///{folder / 'mail.db'}", folder)
+    migrate.create(f"sqlite:///{folder / 'mail.db'}", folder)
     return folder / "mail.db"
 
 

@@ -24,7 +24,7 @@ def _database(wanted: bool) -> Iterator[str]:
         server.start()
         try:
             url = server.create()
-            migrate.upgrade(url, Path())
+            migrate.create(url, Path())
             yield url
         finally:
             server.stop()
