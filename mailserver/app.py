@@ -40,6 +40,7 @@ from mailserver.sealer import Sealer
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.store import news
+from mailserver.store.proportion import Terms
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from mailserver.tls import Certificate
@@ -244,7 +245,14 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         clock=services.clock,
         changes=services.changes,
     )
-    collector = Collector(store=services.store, clock=services.clock, folder=services.settings.data / "blobs")
+    storage = services.settings.storage
+    collector = Collector(
+        store=services.store,
+        clock=services.clock,
+        folder=services.settings.data / "blobs",
+        terms=Terms(storage.collection_percent, storage.collection_floor, storage.stray_floor),
+        quarantine_days=storage.quarantine_days,
+    )
     caretaker = Caretaker(
         settings=services.settings,
         store=services.store,

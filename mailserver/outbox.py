@@ -29,6 +29,7 @@ from mailserver.store.outbox import Waiting
 from mailserver.store.spool import Notify, Target
 from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Copy, Submission
+from mailserver.upkeep import Upkeep
 
 log = structlog.get_logger("outbox")
 
@@ -77,6 +78,7 @@ class Outbox:
         self._submission = submission
         self._sharing = sharing
         self._clock = clock
+        self._upkeep = Upkeep(store, clock)
         self._house = house_of(settings)
         self._folder = settings.data / "blobs"
         self._outbound = settings.outbound
@@ -88,8 +90,13 @@ class Outbox:
             await asyncio.sleep(PERIOD)
 
     async def round(self) -> int:
-        """Let everything leave whose time has come; how many letters were looked at."""
+        """Let everything leave whose time has come; how many letters were looked at.
+
+        What only a jump of the clock made due stays.
+        """
         due = await self._store.read(outbox.due)
+        if due and not await self._upkeep.may_go_on():
+            due = await self._store.read(outbox.due_beyond_doubt)
         for number in due:
             try:
                 await self.depart(number)

@@ -17,6 +17,7 @@ from mailserver.store import sealing
 from mailserver.store.sealing import Break, Head
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
+from mailserver.upkeep import Upkeep
 
 log = structlog.get_logger("audit")
 
@@ -84,6 +85,7 @@ class Sealer:
         self._changes = changes
         self._told = -TOLD_SECONDS
         self._trimmed = -TRIM_SECONDS
+        self._upkeep = Upkeep(store, clock)
 
     async def run(self) -> None:
         """Seal and trim until cancelled."""
@@ -117,8 +119,10 @@ class Sealer:
         return total
 
     async def trim(self) -> int:
-        """Remove rows beyond the retention; how many."""
+        """Remove rows beyond the retention, unless the clock is in doubt; how many."""
         total = 0
+        if not await self._upkeep.may_go_on():
+            return total
         before = int(self._clock.now()) - self._settings.audit.retention_days * DAY
         while True:
             count, fault = await self._store.write(sealing.trim, self._key, before)

@@ -86,6 +86,23 @@ class Database(_Section):
     """PostgreSQL only: connections that commit in parallel."""
 
 
+class Storage(_Section):
+    """How stored mail is kept from housekeeping's mistakes."""
+
+    quarantine_days: int = Field(default=7, ge=1, le=365)
+    """Days that the file of a large message which nothing refers to any more is kept."""
+    collection_percent: int = Field(default=10, ge=1, le=100)
+    """Of a hundred stored contents (or files), how many may be collected in a day; more wait for an operator."""
+    collection_floor: int = Field(default=1000, ge=0)
+    """Contents that may be collected in a day whatever their share."""
+    stray_floor: int = Field(default=20, ge=0)
+    """Files that no row names: the same."""
+    full_percent: int = Field(default=95, ge=50, le=100)
+    """A disk that is used so far is full, for `check` and /etat."""
+    free_octets: int = Field(default=256 * 1024 * 1024, ge=0)
+    """The same: a disk with less room."""
+
+
 class Limits(_Section):
     """Bounds on what peers may send."""
 
@@ -256,6 +273,7 @@ class Settings(_Section):
     listen: Listen = Field(default_factory=Listen)
     database: Database = Field(default_factory=Database)
     limits: Limits = Field(default_factory=Limits)
+    storage: Storage = Field(default_factory=Storage)
     outbound: Outbound = Field(default_factory=Outbound)
     smtp: Smtp = Field(default_factory=Smtp)
     ldap: LdapDirectory | None = None

@@ -25,6 +25,7 @@ from mailserver.store.blobs import Prepared
 from mailserver.store.spool import Leased, Notify
 from mailserver.store.traces import Step, Trace
 from mailserver.store.transactions import Store, Tx
+from mailserver.upkeep import Upkeep
 from smtp.reporting import Reporter
 from smtp.routing import NoRoute, Router
 from smtp.sending import Courier, Result, Unreachable, Verdict, same_for_all
@@ -69,6 +70,7 @@ class Relay:
         self._outbound = settings.outbound
         self._store = store
         self._clock = clock
+        self._upkeep = Upkeep(store, clock)
         self._changes = changes
         self._lease = lease
         self._router = Router(settings, resolver)
@@ -193,10 +195,15 @@ class Relay:
     async def _conclude(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """Record what became of everybody and send the reports about it, as one unit. Raises Temporary."""
         now = self._clock.now()
-        if now >= row.expires:
+        is_over, late = now >= row.expires, not row.warned and now >= row.created + self._outbound.delay_warning
+        # A clock that jumped has aged nothing: nobody is told that a message was given up, or waits for long.
+        if (is_over or late) and not await self._upkeep.may_go_on():
+            is_over = late = False
+        if is_over:
             verdicts = [_expired(verdict) for verdict in verdicts]
         deferred = [verdict for verdict in verdicts if verdict.result is Result.DEFERRED]
-        late = bool(deferred) and not row.warned and now >= row.created + self._outbound.delay_warning
+        late = late and bool(deferred)
+        due = int(now) + self._delay(row.attempts)
         written = [
             await self._write_report(row, action, chosen, octets, now)
             for action, chosen in _reports(row, verdicts, late=late)
@@ -207,7 +214,7 @@ class Relay:
             [verdict.addressee.id for verdict in verdicts if verdict.result is not Result.DEFERRED],
             [report for report in written if report is not None],
             self._outbound.lifetime,
-            due=min(int(now) + self._delay(row.attempts), row.expires),
+            due=due if now >= row.expires else min(due, row.expires),
             error=deferred[0].text if deferred else "",
             warned=row.warned or late,
             steps=list(_steps(row, verdicts)),

@@ -20,6 +20,7 @@ from mailserver.settings import Settings
 from mailserver.store import caretaking, measures, tombstones, traces
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
+from mailserver.upkeep import Upkeep
 
 log = structlog.get_logger("caretaker")
 
@@ -54,6 +55,7 @@ class Caretaker:
         self._directory = directory
         self._clock = clock
         self._changes = changes
+        self._upkeep = Upkeep(store, clock)
         house = house_of(settings)
         post = Post(settings=settings, store=store, delivery=delivery, submission=submission)
         self._letters = Letters(
@@ -76,7 +78,9 @@ class Caretaker:
             await asyncio.sleep(PERIOD)
 
     async def round(self) -> None:
-        """Do what the calendar wants now, unless another worker is at it."""
+        """Do what the calendar wants now, unless another worker is at it, or the clock is in doubt."""
+        if not await self._upkeep.may_go_on():
+            return
         slow = self._clock.monotonic() - self._slow >= SLOW_SECONDS
         news = self._mail_may_have_come()
         if not slow and not news:
@@ -149,7 +153,7 @@ class Caretaker:
     async def _try(self, what: str, work: Callable[[], Awaitable[int]]) -> int:
         """One kind of work; whatever happens to it, the other kinds still have their turn."""
         try:
-            return await work()
+            return await work() if await self._upkeep.may_go_on() else 0
         except Temporary as error:
             log.warning("caretaker waits", work=what, why=str(error))
         except Exception:

@@ -4,9 +4,9 @@ import asyncio
 
 import typer
 
-from mailserver.commands.shared import InstanceDir, run, settings_of
+from mailserver.commands.shared import InstanceDir, open_store, run, settings_of
 from mailserver.instance import place_of
-from mailserver.store import opening
+from mailserver.store import opening, proportion, upkeep
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,3 +17,29 @@ def adopt(directory: InstanceDir) -> None:
     settings = settings_of(directory)
     run(lambda: asyncio.to_thread(opening.adopt, place_of(settings)))
     print(f"{settings.directory}: the database and the folders are one instance now")
+
+
+@app.command("allow-collection")
+def allow_collection(directory: InstanceDir) -> None:
+    """Let the collector go on for a day after it stopped because much was to be thrown away at once."""
+    settings = settings_of(directory)
+
+    async def work() -> None:
+        async with open_store(settings) as store:
+            await store.write(proportion.allow)
+
+    run(work)
+    print("The collector goes on; files stay in quarantine for some days")
+
+
+@app.command("believe-clock")
+def believe_clock(directory: InstanceDir) -> None:
+    """Let upkeep go on at once after the clock jumped, or the service was off for days: the time is right now."""
+    settings = settings_of(directory)
+
+    async def work() -> None:
+        async with open_store(settings) as store:
+            await store.write(upkeep.believe)
+
+    run(work)
+    print("Upkeep goes on")

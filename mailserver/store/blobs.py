@@ -98,7 +98,7 @@ def write_file(folder: Path, data: bytes) -> str:
     shelf = folder / name[:2]
     path = shelf / name
     try:
-        shelf.mkdir(parents=True, exist_ok=True)
+        shelf.mkdir(mode=0o700, exist_ok=True)  # never the folder itself: a disk that is not there must not be replaced
         _write_synced(path, data)
         _sync_folder(shelf)
         # The shelf too, always: another writer may have made it and not synced it yet.

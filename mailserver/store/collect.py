@@ -2,18 +2,21 @@
 
 Whoever removes appearances notes their contents in `orphan` in the same unit. The collector later looks,
 inside one unit, whether anything still refers to each; a content that is delivered again meanwhile simply is
-referred to. Files are removed after the commit that removed their row.
+referred to. Files go to quarantine after the commit that removed
+their row.
 """
 
 import contextlib
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, Select, bindparam, delete, exists, literal, select
 
+from mailserver.store import proportion
+from mailserver.store.proportion import Kind, Terms
+from mailserver.store.schema.keeping import damage
 from mailserver.store.schema.mail import blob, content, message, orphan
 from mailserver.store.statements import Statement, Tx
 
@@ -38,7 +41,7 @@ def also_held_by(table: Any, column: ColumnElement[int]) -> None:
     _holders.append((table, column))
 
 
-_dependents: list[tuple[Any, ColumnElement[int]]] = [(blob, blob.c.content_id)]
+_dependents: list[tuple[Any, ColumnElement[int]]] = [(blob, blob.c.content_id), (damage, damage.c.content_id)]
 
 
 def also_removes(table: Any, column: ColumnElement[int]) -> None:
@@ -61,10 +64,11 @@ def note(tx: Tx, content_ids: Select[tuple[int]] | Sequence[int]) -> None:
         tx.many(_NOTE_ONE, [{"content_id": number, "since": now} for number in content_ids])
 
 
-def collect(tx: Tx, before: int) -> tuple[int, list[str]]:
+def collect(tx: Tx, before: int, terms: Terms = Terms()) -> tuple[int, list[str]]:  # noqa: B008 - frozen
     """Remove up to BATCH contents noted before that time and referred to by nobody.
 
-    Returns how many notes were looked at, and the files to remove after the commit.
+    Returns how many notes were looked at, and the files to take away after the commit: none when it would be out of
+    proportion.
     """
     notes = tx.all(_DUE, before=before)
     if not notes:
@@ -77,6 +81,8 @@ def collect(tx: Tx, before: int) -> tuple[int, list[str]]:
     for _, column in _holders:
         free = free.where(~exists().where(column == content.c.id))
     unused = [row[0] for row in tx.execute(free)]
+    if unused and not proportion.admit(tx, Kind.CONTENTS, len(unused), terms):
+        return 0, []
     files = [
         row[0] for row in tx.execute(select(blob.c.file).where(blob.c.content_id.in_(unused), blob.c.file.is_not(None)))
     ]
@@ -92,9 +98,9 @@ def named(tx: Tx, names: Sequence[str]) -> set[str]:
     return {row[0] for row in tx.execute(select(blob.c.file).where(blob.c.file.in_(names)))}
 
 
-def stray_candidates(folder: Path, shelf: int) -> list[str]:
+def stray_candidates(folder: Path, shelf: int, now: float) -> list[str]:
     """Files of one shelf (0..255) old enough that no delivery can still be about to name them."""
-    horizon = time.time() - STRAY_AGE
+    horizon = now - STRAY_AGE
     found: list[str] = []
     with contextlib.suppress(FileNotFoundError), os.scandir(folder / f"{shelf:02x}") as entries:
         for entry in entries:

@@ -18,6 +18,7 @@ from mailserver.errors import NotThere
 from mailserver.store import blobs, migrate
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content
+from mailserver.store.statements import Tx
 
 MARK = "instance-id"
 """Name of the file with the identifier, in both folders."""
@@ -90,7 +91,7 @@ def open_instance(place: Place) -> None:
 
     Raises NotThere, with what to do; OSError, Temporary.
     """
-    check_file(place)
+    _check_there(place)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
         facts = gather(place, connection)
         problem = fault(place, facts)
@@ -104,7 +105,7 @@ def open_instance(place: Place) -> None:
 
 def adopt(place: Place) -> None:
     """Bind a database and a folder together because the operator says so. Raises NotThere, OSError, Temporary."""
-    check_file(place)
+    _check_there(place)
     with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
         facts = gather(place, connection)
         migrate.upgrade_over(connection)
@@ -140,7 +141,7 @@ def look(place: Place) -> bool:
 
     Raises NotThere when the database or its folder is not there or does not belong to the other; OSError, Temporary.
     """
-    check_file(place)
+    _check_there(place)
     with migrate.refusals(place.url), migrate.reading(place.url) as connection:
         problem = fault(place, gather(place, connection))
         if problem:
@@ -148,9 +149,16 @@ def look(place: Place) -> bool:
         return migrate.revisions(connection) == migrate.newest()
 
 
-def check_file(place: Place) -> None:
-    """Raises NotThere when the file of a SQLite database or the folder of large messages is not there."""
-    parsed = make_url(place.url)
+def belongs(tx: Tx, folder: Path) -> bool:
+    """Whether the database and the folder of large messages have one identifier now. Raises OSError."""
+    known = tx.execute(select(instance.c.identifier)).scalar()
+    return (known or "") == read_mark(folder)
+
+
+def _check_there(place: Place) -> None:
+    """Raises NotThere when the file of a SQLite database or the folder of large messages is not there; Temporary."""
+    with migrate.refusals(place.url):
+        parsed = make_url(place.url)
     path = Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
     if path is not None and not path.exists():
         raise NotThere(

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, not_, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.provenance import Door, Provenance
-from mailserver.store import collect, messages, sessions
+from mailserver.store import collect, messages, sessions, upkeep
 from mailserver.store.access import Viewer
 from mailserver.store.blobs import Prepared
 from mailserver.store.schema.mail import blob, content
@@ -161,6 +161,20 @@ def hold(
 def due(tx: Tx) -> list[int]:
     """Letters whose time has come and that no worker is at, oldest first."""
     return [row[0] for row in tx.all(_DUE, moment=tx.now)]
+
+
+def due_beyond_doubt(tx: Tx) -> list[int]:
+    """The same while the clock is in doubt: not those that its jump made due.
+
+    They were planned before the time that was believed last, for a time after it. What somebody sends now, leaves.
+    """
+    found = upkeep.doubt(tx)
+    if found is None:
+        return due(tx)
+    edge = found.trusted + upkeep.SLACK
+    by_the_jump = and_(outbox.c.created <= edge, outbox.c.due > edge)
+    chosen = select(outbox.c.id).where(outbox.c.due <= tx.now, outbox.c.taken <= tx.now, not_(by_the_jump))
+    return [row[0] for row in tx.execute(chosen.order_by(outbox.c.due).limit(BATCH))]
 
 
 def take(tx: Tx, number: int) -> Waiting | None:

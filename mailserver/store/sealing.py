@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from mailserver.causes import Cause
+from mailserver.store import upkeep
 from mailserver.store.audit import COLUMNS
 from mailserver.store.schema.audits import audit, audit_anchor
 from mailserver.store.statements import Row, Statement, Tx
@@ -138,8 +139,9 @@ def check(tx: Tx, key: bytes, begin: Head, limit: int = BATCH) -> tuple[Head | N
 def trim(tx: Tx, key: bytes, before: int) -> tuple[int, Break | None]:
     """Remove rows older than that time from the beginning of the chain, at most BATCH; how many.
 
-    Nothing is removed where the chain does not hold: that is evidence.
+    Nothing is removed where the chain does not hold: that is evidence. Raises ClockJumped.
     """
+    upkeep.check(tx)
     old = 0
     for (at,) in tx.all(_AGES):
         if at >= before:

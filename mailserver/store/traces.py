@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, delete, insert, or_, select
 
+from mailserver.store import upkeep
 from mailserver.store.schema.console import message_trace
 from mailserver.store.statements import Statement, Tx
 
@@ -131,7 +132,8 @@ def find(tx: Tx, wanted: Wanted, limit: int, before: tuple[int, int] = (0, 0)) -
 
 
 def prune(tx: Tx, before: int, limit: int) -> int:
-    """Forget steps before a time, a bounded number of them; how many."""
+    """Forget steps before a time, a bounded number of them; how many. Raises ClockJumped."""
+    upkeep.check(tx)
     old = select(message_trace.c.id).where(message_trace.c.at < before).order_by(message_trace.c.at).limit(limit)
     return tx.execute(delete(message_trace).where(message_trace.c.id.in_(old))).rowcount
 

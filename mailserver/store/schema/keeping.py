@@ -35,13 +35,16 @@ collection_guard = Table(
     Column("since", BigInteger, nullable=False),
     Column("taken", BigInteger, nullable=False, server_default="0"),
     Column("strays", BigInteger, nullable=False, server_default="0"),
+    Column("contents", BigInteger, nullable=False, server_default="0"),
+    Column("files", BigInteger, nullable=False, server_default="0"),
     Column("stopped", BigInteger, nullable=False, server_default="0"),
     Column("refused", BigInteger, nullable=False, server_default="0"),
     Column("kind", String(16), nullable=False, server_default=""),
     Column("allowed", BigInteger, nullable=False, server_default="0"),
 )
-"""`taken` contents and `strays` files were collected since `since`; `stopped`: when `refused` more of `kind` would have
-been too many, 0 for never; until `allowed` an operator wants it all the same (`store.proportion`)."""
+"""`taken` contents and `strays` files were collected since `since`, when there were `contents` and `files`. `stopped`:
+when `refused` more of `kind` would have been too many, 0 for never; until `allowed` an operator wants it all the same
+(`store.proportion`)."""
 
 damage = Table(
     "damage",

@@ -32,6 +32,8 @@ def upgrade() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("taken", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("strays", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("contents", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("files", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("stopped", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("refused", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("kind", sa.String(length=16), server_default="", nullable=False),

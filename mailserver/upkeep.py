@@ -1,0 +1,29 @@
+"""Asks whether the clock can be believed, for everything that erases or sends mail because a time has come."""
+
+from mailserver.clock import Clock
+from mailserver.store import upkeep
+from mailserver.store.transactions import Store
+
+PERIOD = 60.0
+"""Seconds between two looks that are recorded."""
+
+
+class Upkeep:
+    """One for each kind of background work of a worker."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._looked = clock.monotonic()
+        self._first = True
+
+    async def may_go_on(self) -> bool:
+        """False while a clock that jumped waits for its second look. Raises Temporary."""
+        now = self._clock.monotonic()
+        elapsed = now - self._looked
+        if self._first or elapsed >= PERIOD:
+            found = await self._store.write(upkeep.look, elapsed, first=self._first)
+            self._looked, self._first = now, False
+        else:
+            found = await self._store.read(upkeep.doubt)
+        return found is None

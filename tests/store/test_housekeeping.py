@@ -1,0 +1,246 @@
+"""The collector beside the wrong database, a quarantine, a share that is too large, and a clock that jumps."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, func, insert, select
+
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.collector import Collector
+from mailserver.errors import Damaged
+from mailserver.store import blobs, mailboxes, messages, proportion, quarantine, upkeep
+from mailserver.store.opening import MARK, files
+from mailserver.store.proportion import Kind, Terms
+from mailserver.store.schema.keeping import instance
+from mailserver.store.schema.mail import blob, content
+from mailserver.store.statements import Tx
+from mailserver.store.transactions import Store
+from mailserver.upkeep import Upkeep
+from tests.conftest import StoreMaker
+
+DAY = 86400
+MANY = 40
+
+
+class SetClock(SystemClock):
+    """A clock whose time an operator can set, beside one that only runs."""
+
+    def __init__(self) -> None:
+        self.set = 0.0
+        self.run = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.set + self.run
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.run
+
+
+@pytest.fixture
+def store(make_store: StoreMaker) -> Iterator[Store]:
+    """One whose clock the test sets."""
+    first = make_store()
+    store = Store(first.url, first.data, SetClock(), Changes(), readers=2, writers=3)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def clock(store: Store) -> SetClock:
+    assert isinstance(store.clock, SetClock)
+    return store.clock
+
+
+def large(number: int) -> bytes:
+    return b"Subject: %d\r\n\r\n" % number + os.urandom(blobs.INLINE_OCTETS + 1000)
+
+
+def fill(store: Store, account: int, count: int) -> dict[int, bytes]:
+    """Large messages: UID -> octets."""
+    box = store.read_now(mailboxes.get, account, "INBOX")
+    found: dict[int, bytes] = {}
+    for number in range(count):
+        octets = large(number)
+        found[store.write_now(messages.append, account, box.id, blobs.prepare(octets, store.blobs)).uid] = octets
+    return found
+
+
+def readable(store: Store, account: int) -> dict[int, bytes]:
+    box = store.read_now(mailboxes.get, account, "INBOX")
+    uids = [row[0] for row in store.read_now(messages.fetch, account, box.id, ("uid",))]
+    return {uid: store.read_now(messages.octets, account, box.id, uid, store.blobs) for uid in uids}
+
+
+def age(folder: Path) -> None:
+    for name in files(folder):
+        os.utime(folder / name, (time.time() - 3 * DAY,) * 2)
+
+
+async def every_shelf(collector: Collector) -> None:
+    for shelf in range(256):
+        await collector.remove_strays(shelf)
+    await collector.collect()
+
+
+@pytest.fixture
+def strange(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
+    """Another database over the same folder."""
+    shutil.copy(sqlite_template, tmp_path / "other.db")
+    store = Store(f"sqlite:///{tmp_path / 'other.db'}", tmp_path, SystemClock(), Changes())
+    yield store
+    store.close()
+
+
+async def test_a_strange_database_costs_nothing(store: Store, strange: Store, edupont: int) -> None:
+    """Even where nothing told the two apart: a few files are set aside, then it stops, and reads take them back."""
+    sent = fill(store, edupont, MANY)
+    age(store.blobs)
+    await every_shelf(Collector(store=strange, clock=strange.clock, folder=strange.blobs))
+    aside = list(quarantine.held(store.blobs))
+    assert 0 < len(aside) <= Terms().stray_floor
+    assert strange.read_now(proportion.stopped) is not None
+    assert readable(store, edupont) == sent
+    assert not list(quarantine.held(store.blobs))
+
+
+async def test_another_identifier_costs_nothing_at_all(store: Store, edupont: int) -> None:
+    sent = fill(store, edupont, 3)
+    age(store.blobs)
+    (store.blobs / MARK).write_text("0" * 32)
+    store.write_now(lambda tx: tx.execute(insert(instance).values(id=1, identifier="1" * 32, made=0)))
+    store.write_now(lambda tx: tx.execute(delete(blob)))
+    await every_shelf(Collector(store=store, clock=store.clock, folder=store.blobs))
+    assert not list(quarantine.held(store.blobs))
+    assert len(list(files(store.blobs))) == len(sent)
+
+
+async def test_quarantine_ends_for_what_nobody_names(store: Store, edupont: int, clock: SetClock) -> None:
+    sent = fill(store, edupont, 2)
+    kept, gone = files(store.blobs)
+    names = {name: uid for uid in sent for name in [_file(store, edupont, uid)]}
+    box = store.read_now(mailboxes.get, edupont, "INBOX")
+    collector = Collector(store=store, clock=clock, folder=store.blobs)
+    store.write_now(messages.erase, edupont, box.id, [names[gone]])
+    clock.run += 100
+    assert await collector.collect()
+    assert list(quarantine.held(store.blobs)) == [gone]
+    quarantine.put(store.blobs, kept, clock.now())  # by mistake: a row names it
+    clock.run += 6 * DAY
+    await _every_quarantine(collector)
+    assert sorted(quarantine.held(store.blobs)) == sorted([kept, gone])
+    clock.run += 2 * DAY
+    await _every_quarantine(collector)
+    assert not list(quarantine.held(store.blobs))
+    assert list(files(store.blobs)) == [kept]
+
+
+async def _every_quarantine(collector: Collector) -> None:
+    for shelf in range(256):
+        await collector.empty_quarantine(shelf)
+
+
+def _file(store: Store, account: int, uid: int) -> str:
+    box = store.read_now(mailboxes.get, account, "INBOX")
+    return str(store.read_now(messages.fetch, account, box.id, ("uid", "file"), uid, uid)[0][1])
+
+
+async def test_a_collection_out_of_proportion_waits_for_an_operator(
+    store: Store, edupont: int, clock: SetClock
+) -> None:
+    sent = fill(store, edupont, 6)
+    box = store.read_now(mailboxes.get, edupont, "INBOX")
+    terms = Terms(percent=50, floor=2)
+    collector = Collector(store=store, clock=clock, folder=store.blobs, terms=terms)
+    store.write_now(messages.erase, edupont, box.id, list(sent)[:4])
+    clock.run += 100
+    assert await collector.collect() == 0
+    stop = store.read_now(proportion.stopped)
+    assert stop is not None
+    assert (stop.kind, stop.refused) == (Kind.CONTENTS, 4)
+    assert store.read_now(_contents) == 6
+    clock.run += 2 * DAY  # time alone changes nothing
+    assert await collector.collect() == 0
+    store.write_now(proportion.allow)
+    assert await collector.collect()
+    assert store.read_now(_contents) == 2
+    assert store.read_now(proportion.stopped) is None
+
+
+def _contents(tx: Tx) -> int:
+    return int(tx.execute(select(func.count()).select_from(content)).scalar_one())
+
+
+def test_a_lost_file_costs_its_message_alone(store: Store, edupont: int) -> None:
+    sent = fill(store, edupont, 2)
+    first, second = sent
+    box = store.read_now(mailboxes.get, edupont, "INBOX")
+    (store.blobs / _file(store, edupont, first)).unlink()
+    with pytest.raises(Damaged):
+        store.read_now(messages.octets, edupont, box.id, first, store.blobs)
+    assert store.read_now(messages.octets, edupont, box.id, second, store.blobs) == sent[second]
+
+
+# ---------------------------------------------------------------------- the clock
+
+
+@pytest.mark.parametrize("jump", [400 * DAY, -400 * DAY])
+async def test_a_clock_that_jumps_waits_for_a_second_look(store: Store, clock: SetClock, jump: int) -> None:
+    asked = Upkeep(store, clock)
+    assert await asked.may_go_on()
+    clock.set += jump
+    assert not await asked.may_go_on()
+    clock.run += 120
+    assert not await asked.may_go_on()
+    clock.set -= jump  # a minute later it is right again
+    assert await asked.may_go_on()
+    clock.run += 120
+    assert await asked.may_go_on()
+
+
+async def test_what_is_true_is_believed_after_a_day_that_passed(store: Store, clock: SetClock) -> None:
+    """A server that was off for three weeks, with two workers, stopped in between."""
+    assert await Upkeep(store, clock).may_go_on()
+    clock.set += 21 * DAY
+    one, two = Upkeep(store, clock), Upkeep(store, clock)
+    assert not await one.may_go_on()
+    for _ in range(11):
+        clock.run += 3600
+        assert not await two.may_go_on()
+        assert not await one.may_go_on()
+    clock.set += 7200  # two hours off: they do not count
+    one = two = Upkeep(store, clock)
+    assert not await one.may_go_on()
+    for _ in range(12):
+        clock.run += 3600
+        assert not await one.may_go_on()
+    clock.run += 3700
+    assert await one.may_go_on()
+
+
+async def test_a_second_jump_begins_the_wait_anew(store: Store, clock: SetClock) -> None:
+    asked = Upkeep(store, clock)
+    assert await asked.may_go_on()
+    clock.set += 400 * DAY
+    assert not await asked.may_go_on()
+    clock.set += 2 * DAY
+    clock.run += 120
+    assert not await asked.may_go_on()
+    clock.run += 120
+    found = store.read_now(upkeep.doubt)
+    assert found is not None
+    assert found.left > DAY - 300
+    store.write_now(upkeep.believe)
+    assert await asked.may_go_on()
+
+
+async def test_time_that_passes_is_no_jump(store: Store, clock: SetClock) -> None:
+    asked = Upkeep(store, clock)
+    assert await asked.may_go_on()
+    clock.run += 30 * DAY
+    assert await asked.may_go_on()
+
