@@ -128,7 +128,7 @@ def forget_identifiers(instance: Instance) -> None:
     with closing(sqlite3.connect(instance.directory / "data" / "mail.db")) as database:
         for table in ("instance", "upkeep", "collection_guard", "damage"):
             database.execute(f"DROP TABLE {table}")
-        database.execute("UPDATE alembic_version SET version_num = '0015'")
+        database.execute("UPDATE alembic_version SET version_num = '0017'")
         database.commit()
 
 

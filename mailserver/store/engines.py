@@ -80,6 +80,23 @@ def connect(url: str, data: Path) -> Backend:
     )
 
 
+def connect_reading(url: str) -> Backend:
+    """`connect`, for whoever only looks: a writer gets Temporary."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, creator=lambda: open_file(parsed.database or "", "ro"), **_ENGINE)
+        event.listen(engine, "connect", _prepare_reading)
+        return Backend(engine, "BEGIN", "BEGIN", None)
+    backend = connect(url, Path())
+    return Backend(backend.engine, backend.begin_read, backend.begin_read, None)
+
+
+def _prepare_reading(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.execute("PRAGMA query_only=ON")
+
+
 def open_file(path: str, mode: str) -> sqlite3.Connection:
     """A SQLite database: `ro`, `rw`, or `rwc`, which alone makes one. Raises sqlite3.OperationalError.
 

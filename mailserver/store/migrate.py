@@ -21,7 +21,7 @@ ADVISORY_LOCK = 0x6D61696C
 
 
 def create(url: str, data: Path) -> None:
-    """Make the schema in a database that has none; the file, too, on SQLite. What is there already is left as it is.
+    """Make the schema in a database that has none, and the file on SQLite; run what is missing of an older one.
 
     Only `mailserver init` may. Raises OSError, and Temporary when the database cannot be used.
     """

@@ -30,16 +30,27 @@ class Store:
     """Runs functions over transactions. One per process; threads are its own."""
 
     def __init__(
-        self, url: str, data: Path, clock: Clock, changes: Changes, *, readers: int = 4, writers: int = 4
+        self,
+        url: str,
+        data: Path,
+        clock: Clock,
+        changes: Changes,
+        *,
+        readers: int = 4,
+        writers: int = 4,
+        read_only: bool = False,
     ) -> None:
-        """Connect lazily: the schema is there already (`migrate.upgrade`). Raises OSError: `data` is unwritable."""
+        """Connect lazily: the schema is there already (`opening`). `read_only`: changes nothing, not even a file.
+
+        Raises OSError: `data` is unwritable.
+        """
         self.url = url
         self.data = data
         self.blobs = data / "blobs"
         """Where large messages lie."""
         self.clock = clock
         self.changes = changes
-        self.backend = engines.connect(url, data)
+        self.backend = engines.connect_reading(url) if read_only else engines.connect(url, data)
         self.worker = int.from_bytes(clock.token(7), "big")
         """Marks our own news."""
         self._sessions = Sessions(self.backend, clock)

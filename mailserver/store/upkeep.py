@@ -43,14 +43,13 @@ class ClockJumped(Temporary):
 
 
 def doubt(tx: Tx) -> Doubt | None:
-    """Why nothing may be erased or sent by the calendar now; None: it may. Changes nothing."""
+    """Why nothing may be erased or sent by the calendar now; None: it may, or nobody looked yet. Changes nothing."""
     row = tx.execute(select(upkeep).where(upkeep.c.id == 1)).first()
-    trusted = row.trusted if row is not None else _newest(tx)
-    if not trusted or abs(tx.now - trusted) <= JUMP:
+    if row is None or abs(tx.now - row.trusted) <= JUMP:
         return None
-    if row is None or not row.suspect:
-        return Doubt(trusted, tx.now, SECOND_LOOK)
-    return Doubt(trusted, row.suspect, max(0, SECOND_LOOK - row.waited))
+    if not row.suspect:
+        return Doubt(row.trusted, tx.now, SECOND_LOOK)
+    return Doubt(row.trusted, row.suspect, max(0, SECOND_LOOK - row.waited))
 
 
 def check(tx: Tx) -> None:

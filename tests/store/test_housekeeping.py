@@ -243,4 +243,3 @@ async def test_time_that_passes_is_no_jump(store: Store, clock: SetClock) -> Non
     assert await asked.may_go_on()
     clock.run += 30 * DAY
     assert await asked.may_go_on()
-

@@ -127,7 +127,7 @@ def test_old_messages_are_of_unknown_provenance(old_url: str, tmp_path: Path) ->
     config = migrate._config()
     script = ScriptDirectory.from_config(config)
     (before,) = [one.down_revision for one in script.walk_revisions() if one.doc.startswith("Where a message came")]
-    with migrate._connection(old_url, tmp_path) as connection:
+    with migrate.locked(old_url, tmp_path, making=True) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, str(before))
         tables = MetaData()
@@ -137,7 +137,7 @@ def test_old_messages_are_of_unknown_provenance(old_url: str, tmp_path: Path) ->
         _add(connection, tables, "content", id=1)
         _add(connection, tables, "message", mailbox_id=1, uid=1, content_id=1)
         connection.commit()
-    migrate.upgrade(old_url, tmp_path)
+    migrate.create(old_url, tmp_path)
     store = Store(old_url, tmp_path, SystemClock(), Changes(), readers=1)
     try:
         assert kept(store, 1, "INBOX") == [UNKNOWN]
