@@ -233,7 +233,7 @@ def test_on_postgresql(served: Traced) -> None:
         cluster.start()
         try:
             url = cluster.create()
-            migrate.upgrade(url, served.directory / "data")
+            migrate.create(url, served.directory / "data")
             served.configure(f'[database]\nurl = "{url}"\n')
             answers = asked_everywhere(served)
         finally:
