@@ -1,11 +1,15 @@
 """What owners decide about messages that moderated lists hold, and what becomes of those nobody decided about.
 
+A link is one owner's own: whoever it was sent to must still be an owner whose account is active when it is used, and
+the record names them. An author of ours must still be one who may send, whichever way an owner decides.
+
 An approved message goes to the list's members as if it had just come in: the rules are asked again, lists within the
 list still have their own policies. A rejected one, and one that waited too long, is told to its author, if that is
 somebody of this house; answering strangers would be answering forged addresses.
 """
 
 import asyncio
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,13 +17,13 @@ from mailserver.causes import Cause
 from mailserver.clock import Clock
 from mailserver.deliver import UNPROVEN, Delivery, Envelope, Part, deliver_parts
 from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Directory
+from mailserver.identity import Directory, State
 from mailserver.mime.tracing import return_path
 from mailserver.notices import house, moderation
 from mailserver.provenance import Door, Provenance
 from mailserver.rules import Sender
 from mailserver.settings import Settings
-from mailserver.store import audit, blobs, held, spool
+from mailserver.store import accounts, audit, blobs, held, spool
 from mailserver.store.audit import Action, Origin
 from mailserver.store.held import Held
 from mailserver.store.spool import Options
@@ -31,6 +35,15 @@ log = structlog.get_logger("lists")
 PERIOD = 60.0
 MAX_REASON = 200
 NOBODY = Origin("service", "internal")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What the link in an owner's mail leads to."""
+
+    held: Held
+    owner: str
+    """Whose link it is: a login, the address of a functional box, or one elsewhere."""
 
 
 class Moderation:
@@ -54,19 +67,37 @@ class Moderation:
             await asyncio.sleep(PERIOD)
             await self.expire()
 
-    async def find(self, key: str) -> Held:
-        """The message an owner's link leads to. Raises Refused(NOT_FOUND)."""
+    async def find(self, key: str) -> Link:
+        """What an owner's link leads to, as long as they are one and may enter.
+
+        Raises Refused(NOT_FOUND): it was decided, or they no longer own the list; Temporary.
+        """
         found = await self._store.read(held.by_token, self._delivery.moderation_token(key))
         if found is None:
             raise Refused(Reason.NOT_FOUND, "this message waits no more")
-        return found
+        waiting, owner = found
+        name = await self._owner_now(waiting, owner)
+        if not name:
+            log.info("link of a former owner", list=waiting.list, held=waiting.id, account=owner.account_id)
+            raise Refused(Reason.NOT_FOUND, "this link is no longer an owner's")
+        return Link(waiting, name)
+
+    async def _owner_now(self, waiting: Held, owner: held.Owner) -> str:
+        """The name of whoever a link was sent to, if they still decide; else nothing."""
+        moderators = await self._delivery.moderators(waiting.list)
+        if not owner.account_id:
+            return owner.address if owner.address in moderators.remote else ""
+        standing = await self._store.read(accounts.get, owner.account_id)
+        active = standing is not None and standing.state is State.ACTIVE
+        return standing.login if standing is not None and active and owner.account_id in moderators.accounts else ""
 
     async def approve(self, held_id: int, origin: Origin) -> int:
         """Send a message to its list; how many people here got it.
 
-        Raises Refused(NOT_FOUND | NO_SUCH_RECIPIENT | LOOP), Denied, Temporary.
+        Raises Refused(NOT_FOUND | SUSPENDED | NO_SUCH_RECIPIENT | LOOP), Denied, Temporary.
         """
         waiting = await self._waiting(held_id)
+        await self._check_author(waiting)
         sender = await self._sender(waiting)
         recipient = await self._delivery.released(waiting.list, sender)
         await self._delivery.check_brake(sender, (recipient,))
@@ -110,6 +141,14 @@ class Moderation:
         if found is None:
             raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
         return found
+
+    async def _check_author(self, waiting: Held) -> None:
+        """Somebody of this house must still be one who may send. Raises Refused(SUSPENDED)."""
+        if not waiting.account_id:
+            return
+        author = await self._directory.by_account(waiting.account_id)
+        if author is None or author.state is not State.ACTIVE:
+            raise Refused(Reason.SUSPENDED, "the author of this message may no longer send")
 
     async def _sender(self, waiting: Held) -> Sender:
         """Who sent it, with the population they had then."""

@@ -32,7 +32,11 @@ Members = Annotated[list[str] | None, typer.Option("--member", "-m", help="Addre
 Owners = Annotated[list[str] | None, typer.Option("--owner", help="Address of an owner; may be repeated.")]
 Named = Annotated[
     list[str] | None,
-    typer.Option("--writer", help="Address that may write whatever --writers says; may be repeated."),
+    typer.Option(
+        "--writer",
+        help="Address that may write whatever --writers says, once its owner has logged in; what claims it from "
+        "outside waits for the owners. May be repeated.",
+    ),
 ]
 Query = Annotated[
     str, typer.Option(help="Makes a living list: who is found at delivery, `role=teacher uai=0210006T`; see README.")
@@ -170,7 +174,10 @@ def set_(
     ] = None,
     owners: Annotated[list[str] | None, typer.Option("--owner", help="All its owners; may be repeated.")] = None,
     no_owner: Annotated[bool, typer.Option("--no-owner", help="Take every owner away.")] = False,
-    named: Annotated[list[str] | None, typer.Option("--writer", help="All named writers; may be repeated.")] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--writer", help="All named writers, believed after a login only; may be repeated."),
+    ] = None,
     no_writer: Annotated[bool, typer.Option("--no-writer", help="Take every named writer away.")] = False,
     uai: Annotated[str | None, typer.Option(help="School whose list it is.")] = None,
     answers: Annotated[Answers | None, typer.Option(help="Where answers go, unless the author said so.")] = None,

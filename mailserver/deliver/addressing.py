@@ -177,6 +177,13 @@ class Addressing:
             raise Refused(Reason.SUSPENDED, "This account is suspended")
         return await self._store.read(messages.room, principal.account_id, messages.Quota.of(self._settings.limits))
 
+    async def moderators(self, address: str) -> Recipient:
+        """Who decides about the messages that a list holds, as its owners are now. Raises Refused, Temporary."""
+        rosters = await self._rosters(address)
+        if not rosters:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such list")
+        return await self._owned(head_of(rosters[0]).owner, rosters[0].owners)
+
     async def _role(self, address: str) -> Recipient:
         admins = await self._directory.administrators()
         accounts = tuple(admin.account_id for admin in admins if admin.state is not State.CLOSED)

@@ -7,6 +7,8 @@ import hmac
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+import structlog
+
 from mailserver import circular
 from mailserver.changes import Changes
 from mailserver.clock import Clock
@@ -22,14 +24,18 @@ from mailserver.provenance import Door, Provenance
 from mailserver.rules import Sender
 from mailserver.settings import Settings
 from mailserver.store import blobs
-from mailserver.store.held import Hold
+from mailserver.store.held import Hold, Owner
 from mailserver.store.spool import DEFAULT_NOTIFY, Notify, Options, Target
 from mailserver.store.traces import Step, Trace
 from mailserver.store.transactions import Store, Uncertain
 
+log = structlog.get_logger("deliver")
+
 INBOX_ENTRIES = 200_000
 DAY = 86400
 KEY_OCTETS = 20
+MAX_TOLD = 50
+"""Owners who are each sent a link of their own; the others see in the web what waits."""
 _OPTIONS = {population: Options(population=population.value) for population in Population}
 
 
@@ -86,15 +92,15 @@ class Delivery(Addressing):
         elsewhere: dict[str, Target] = {address: Target(address, notify) for one in direct for address in one.remote}
         elsewhere.update((target.address, target) for target in targets)
         holding = list({roster.address: roster for one in lists for roster in one.held}.values())
-        holds, keys = self._holds(envelope, holding) if holding else ((), [])
         parts: list[Part] = []
         provenance = envelope.provenance
-        if accounts or elsewhere or holds or not lists:
+        if accounts or elsewhere or holding or not lists:
             prepared = await self.prepare(octets)
             reached = tuple(elsewhere.values())
+            held = [await self._hold(envelope, roster, prepared) for roster in holding]
+            holds = tuple(hold for hold, _ in held)
             parts.append(Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds, provenance))
-            for roster, key in zip(holding, keys, strict=True):
-                parts.append(await self._notice(roster, key, prepared))
+            parts += [notice for _, notices in held for notice in notices]
         for one in lists:
             assert one.head is not None
             members = tuple(each for each in one.accounts if each not in accounts) if accounts else one.accounts
@@ -110,24 +116,25 @@ class Delivery(Addressing):
             parts.append(Part(copy, one.head.bounces, members, remote, plain, provenance=sent_on))
         return parts
 
-    def _holds(self, envelope: Envelope, holding: Sequence[Roster]) -> tuple[tuple[Hold, ...], list[str]]:
-        """The rows of what moderated lists keep, and what each owners' link carries."""
+    async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:
+        """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own."""
         sender = envelope.sender or Sender(Population.STAFF)
         expires = int(self._clock.now()) + self._settings.lists.moderation_days * DAY
-        keys = [self._clock.token(KEY_OCTETS).hex() for _ in holding]
-        holds = tuple(
-            Hold(
-                roster.address,
-                envelope.reverse_path,
-                sender.account_id,
-                sender.population,
-                expires,
-                self.moderation_token(key),
-                envelope.door,
-            )
-            for roster, key in zip(holding, keys, strict=True)
+        owners = await self._owned(head_of(roster).owner, roster.owners)
+        told = [Owner(account) for account in owners.accounts] + [Owner(0, address) for address in owners.remote]
+        if len(told) > MAX_TOLD:
+            log.info("not every owner is sent a link", list=roster.address, owners=len(told))
+        links = [(self._clock.token(KEY_OCTETS).hex(), owner) for owner in told[:MAX_TOLD]]
+        hold = Hold(
+            roster.address,
+            envelope.reverse_path,
+            sender.account_id,
+            sender.population,
+            expires,
+            tuple((self.moderation_token(key), owner) for key, owner in links),
+            envelope.door,
         )
-        return holds, keys
+        return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
 
     def moderation_token(self, key: str) -> bytes:
         """What the store keeps of a moderation link."""
@@ -135,26 +142,17 @@ class Delivery(Addressing):
             self._key = self._settings.secret("hmac")
         return hmac.digest(self._key, f"moderation\0{key[:100]}".encode("utf-8", "replace"), hashlib.sha256)
 
-    async def _notice(self, roster: Roster, key: str, waiting: blobs.Prepared) -> Part:
-        """The mail that tells a list's owners of a message that waits."""
-        head = head_of(roster)
-        now = self._clock.now()
-        what = moderation.Waiting(
-            roster.address,
-            roster.name,
-            waiting.scan.sender,
-            waiting.scan.subject,
-            int(now) + self._settings.lists.moderation_days * DAY,
-            key,
-        )
-        octets = moderation.waiting(self._house, what, head.owner, token=self._clock.token(12), now=now)
-        owners = await self._owned(head.owner, roster.owners)
-        whole = return_path("") + octets
+    async def _notice(self, roster: Roster, key: str, owner: Owner, waiting: blobs.Prepared, expires: int) -> Part:
+        """The mail that tells one of a list's owners of a message that waits."""
+        scan = waiting.scan
+        what = moderation.Waiting(roster.address, roster.name, scan.sender, scan.subject, expires, key)
+        to = head_of(roster).owner
+        octets = moderation.waiting(self._house, what, to, token=self._clock.token(12), now=self._clock.now())
         return Part(
-            await self.prepare(whole),
+            await self.prepare(return_path("") + octets),
             "",
-            owners.accounts,
-            owners.remote,
+            (owner.account_id,) if owner.account_id else (),
+            (owner.address,) if owner.address else (),
             provenance=Provenance(Door.SERVICE),
             only_if_held=roster.address,
         )

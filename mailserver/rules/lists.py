@@ -35,6 +35,9 @@ def passage(asked: Passage, sender: Sender | None) -> Way:
     """Owners and named writers pass whatever the policy says; of the others, whoever may write is held if it is
     moderated. `sender` None: the service itself.
 
+    Somebody outside who claims a named writer's address has proven nothing: what they may not write as anybody waits
+    for the owners.
+
     A list within another has its own policy, so that nobody enters by the back door; the outer list passes when it
     is a named writer of the inner one. A list that has ended takes nothing, of nobody.
     """
@@ -43,16 +46,15 @@ def passage(asked: Passage, sender: Sender | None) -> Way:
     if sender is None or _is_trusted(asked, sender):
         return Way.OPEN
     if not _may_write(asked, sender):
-        return Way.CLOSED
+        return Way.HELD if sender.claimed and sender.claimed in asked.policy.named else Way.CLOSED
     return Way.HELD if asked.policy.moderated else Way.OPEN
 
 
 def _is_trusted(asked: Passage, sender: Sender) -> bool:
     if not sender.addresses.isdisjoint(asked.owners):
         return True
-    # An address that somebody outside claims counts only as what is named for it.
     named = asked.policy.named
-    return not sender.addresses.isdisjoint(named) or sender.claimed in named or asked.via in named
+    return not sender.addresses.isdisjoint(named) or asked.via in named
 
 
 def _may_write(asked: Passage, sender: Sender) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 
-from mailserver.store import accounts, claims, collect, words
+from mailserver.store import accounts, claims, collect, held, words
 from mailserver.store.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
@@ -160,9 +160,7 @@ def _lists(tx: Tx, account_id: int) -> bool:
 
 def _held(tx: Tx, account_id: int) -> bool:
     """Messages of the person that wait for a moderator."""
-    mine = held_message.c.account_id == account_id
-    collect.note(tx, select(held_message.c.content_id).where(mine))
-    return bool(tx.execute(delete(held_message).where(mine)).rowcount)
+    return bool(held.remove(tx, held_message.c.account_id == account_id))
 
 
 def _outbox(tx: Tx, account_id: int) -> bool:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Population
 from mailserver.provenance import Door
 from mailserver.store import collect
 from mailserver.store.schema.mail import content
-from mailserver.store.schema.rosters import held_message, mailing_list
+from mailserver.store.schema.rosters import held_key, held_message, mailing_list
 from mailserver.store.statements import Statement, Tx
 
 MAX_WAITING = 500
@@ -18,6 +18,16 @@ MAX_WAITING = 500
 BATCH = 50
 
 collect.also_held_by(held_message, held_message.c.content_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who was told of a message that waits."""
+
+    account_id: int = 0
+    """A person's or a functional box's; 0: somebody elsewhere."""
+    address: str = ""
+    """Of somebody elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,8 @@ class Hold:
     account_id: int
     population: Population
     expires: int
-    token: bytes
+    keys: tuple[tuple[bytes, Owner], ...] = ()
+    """What each owner's link carries, as the store keeps it."""
     door: Door = Door.UNKNOWN
 
 
@@ -66,9 +77,10 @@ _ALL = (
     .join(mailing_list, mailing_list.c.address == held_message.c.list)
 )
 _INSERT = Statement(
-    insert(held_message),
-    keys=("list", "content_id", "reverse_path", "account_id", "population", "door", "held", "expires", "token"),
+    insert(held_message).returning(held_message.c.id),
+    keys=("list", "content_id", "reverse_path", "account_id", "population", "door", "held", "expires"),
 )
+_INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
 _WAITING = Statement(select(func.count()).where(held_message.c.list == bindparam("list")))
 _TAKE = Statement(
     delete(held_message).where(held_message.c.id == bindparam("row")).returning(held_message.c.content_id)
@@ -81,7 +93,7 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
     waiting = int(row[0]) if row is not None else 0
     if waiting >= MAX_WAITING:
         raise Refused(Reason.LIMIT, f"{wanted.list}: too many messages wait for this list's owners")
-    tx.run(
+    inserted = tx.one(
         _INSERT,
         list=wanted.list,
         content_id=content_id,
@@ -91,8 +103,14 @@ def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
         door=int(wanted.door),
         held=tx.now,
         expires=wanted.expires,
-        token=wanted.token,
     )
+    assert inserted is not None
+    keys = [
+        {"token": token, "held_id": inserted[0], "owner_account": owner.account_id, "owner": owner.address}
+        for token, owner in wanted.keys
+    ]
+    if keys:
+        tx.many(_INSERT_KEY, keys)
     return waiting
 
 
@@ -108,10 +126,11 @@ def get(tx: Tx, held_id: int) -> Held | None:
     return _held(tuple(row)) if row is not None else None
 
 
-def by_token(tx: Tx, token: bytes) -> Held | None:
-    """The one whose owners' mail carries this link."""
-    row = tx.execute(_ALL.where(held_message.c.token == token)).first()
-    return _held(tuple(row)) if row is not None else None
+def by_token(tx: Tx, token: bytes) -> tuple[Held, Owner] | None:
+    """What the link in an owner's mail leads to, and whose it is."""
+    row = tx.execute(select(held_key).where(held_key.c.token == token)).first()
+    found = get(tx, row.held_id) if row is not None else None
+    return (found, Owner(row.owner_account, row.owner)) if row is not None and found is not None else None
 
 
 def expired(tx: Tx) -> list[Held]:
@@ -122,11 +141,20 @@ def expired(tx: Tx) -> list[Held]:
 
 def take(tx: Tx, held_id: int) -> int:
     """Decide about a message: it waits no more. Its content. Raises Refused(NOT_FOUND): somebody was faster."""
+    tx.execute(delete(held_key).where(held_key.c.held_id == held_id))
     row = tx.one(_TAKE, row=held_id)
     if row is None:
         raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
     collect.note(tx, [int(row[0])])
     return int(row[0])
+
+
+def remove(tx: Tx, condition: ColumnElement[bool]) -> int:
+    """Let go of the messages for which a condition holds, with their links; how many."""
+    mine = select(held_message.c.id).where(condition)
+    tx.execute(delete(held_key).where(held_key.c.held_id.in_(mine)))
+    collect.note(tx, select(held_message.c.content_id).where(condition))
+    return tx.execute(delete(held_message).where(condition)).rowcount
 
 
 def _held(row: tuple[object, ...]) -> Held:

@@ -15,7 +15,7 @@ from mailserver.folding import fold_login, search_key
 from mailserver.identity import Answers, ListKind, Policy, Writers
 from mailserver.store import collect
 from mailserver.store.notices import DIRECTORY
-from mailserver.store.schema.rosters import held_message, list_member, list_owner, list_writer, mailing_list
+from mailserver.store.schema.rosters import held_key, held_message, list_member, list_owner, list_writer, mailing_list
 from mailserver.store.statements import Statement, Tx
 
 MAX_MEMBERS = 50_000
@@ -259,7 +259,9 @@ def set_writers(tx: Tx, address: str, writers: Sequence[str]) -> None:
 
 def remove(tx: Tx, address: str) -> bool:
     """Delete a list with its members and what it held; False when there was none."""
-    collect.note(tx, select(held_message.c.content_id).where(held_message.c.list == address))
+    waiting = held_message.c.list == address
+    tx.execute(delete(held_key).where(held_key.c.held_id.in_(select(held_message.c.id).where(waiting))))
+    collect.note(tx, select(held_message.c.content_id).where(waiting))
     for table in (held_message, list_member, list_owner, list_writer):
         tx.execute(delete(table).where(table.c.list == address))
     done = tx.execute(delete(mailing_list).where(mailing_list.c.address == address))

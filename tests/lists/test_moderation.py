@@ -10,8 +10,9 @@ from sqlalchemy import func, select, update
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Population, Writers
+from mailserver.moderation import Link
 from mailserver.rules import Denied
-from mailserver.store import collect, rules
+from mailserver.store import accounts, collect, lists, rules, spool
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import held_message
 from mailserver.store.transactions import Tx
@@ -108,10 +109,99 @@ def test_the_link_of_the_mail_finds_the_message_and_no_other_does(house: House) 
     found = re.search(r"/moderation/([0-9a-f]{40})", text)
     assert found
     (one,) = waiting(house)
-    assert house.run(moderation(house).find(found[1])).id == one.id
+    assert house.run(moderation(house).find(found[1])).held == one
     for key in ("0" * 40, "", found[1][:-1], "x" * 5000):
         with pytest.raises(Refused):
             house.run(moderation(house).find(key))
+
+
+def link_of(notice: bytes) -> str:
+    """The key that an owner's mail carries."""
+    found = re.search(r"/moderation/([0-9a-f]{40})", notice.replace(b"=\r\n", b"").decode("latin-1"))
+    assert found
+    return found[1]
+
+
+def refused(house: House, key: str) -> Reason:
+    with pytest.raises(Refused) as why:
+        house.run(moderation(house).find(key))
+    return why.value.reason
+
+
+def test_each_owner_has_a_link_of_their_own_while_they_are_one(house: House) -> None:
+    """Removed from the list, suspended or closed: the link opens nothing; the others' go on."""
+    address = make_list(
+        house, "duo", [at("tom")], moderated=True, owners=(at("ines"), at("rose"), "dehors@ailleurs.fr")
+    )
+    send(house, "lea", address)
+    (one,) = waiting(house)
+    keys = {login: link_of(house.mail(login)[0]) for login in ("ines", "rose")}
+    outside = link_of(_queued(house))
+    assert len({*keys.values(), outside}) == 3
+    for login, key in keys.items():
+        assert house.run(moderation(house).find(key)) == Link(one, login)
+    assert house.run(moderation(house).find(outside)) == Link(one, "dehors@ailleurs.fr")
+    ines = house.people["ines"].account_id
+    house.store.write_now(accounts.suspend, ines, "test", False)
+    assert refused(house, keys["ines"]) is Reason.NOT_FOUND
+    house.store.write_now(accounts.suspend, ines, "test", True)
+    assert refused(house, keys["ines"]) is Reason.NOT_FOUND, "receiving mail is not deciding"
+    house.store.write_now(accounts.resume, ines)
+    assert house.run(moderation(house).find(keys["ines"])).owner == "ines"
+    house.store.write_now(lists.set_owners, address, [at("ines")])
+    for gone in (keys["rose"], outside):
+        assert refused(house, gone) is Reason.NOT_FOUND
+    assert house.run(moderation(house).find(keys["ines"])).owner == "ines"
+
+
+def _queued(house: House) -> bytes:
+    """What waits to leave for the owner elsewhere."""
+    (row,) = house.store.write_now(spool.lease, 10)
+    return house.read(spool.octets, row.content_id, house.settings.data / "blobs")
+
+
+@pytest.mark.parametrize("state", ["suspended", "closed"])
+def test_nobody_sends_for_an_author_who_may_not(house: House, state: str) -> None:
+    """Whichever way an owner decides; it may still be thrown away."""
+    send(house, "max", at("debat"))
+    (one,) = waiting(house)
+    author = house.people["max"].account_id
+    change, undo = {
+        "suspended": (lambda tx: accounts.suspend(tx, author, "test", True), accounts.resume),
+        "closed": (lambda tx: accounts.close(tx, author, "test"), accounts.restore),
+    }[state]
+    house.store.write_now(change)
+    try:
+        with pytest.raises(Refused) as why:
+            house.run(moderation(house).approve(one.id, ORIGIN))
+        assert why.value.reason is Reason.SUSPENDED
+        assert [held.id for held in waiting(house)] == [one.id]
+        assert house.mail("tom") == []
+        house.run(moderation(house).reject(one.id, ORIGIN))
+    finally:
+        house.store.write_now(undo, author)
+
+
+def test_what_claims_a_named_writer_from_outside_waits(house: House) -> None:
+    """A bare MAIL FROM proves nothing: the owners decide; whoever has logged in is believed."""
+    for writers in (Writers.OWNERS, Writers.HOUSE, Writers.MEMBERS):
+        address = make_list(
+            house,
+            f"annonces-{writers.value}",
+            [at("tom")],
+            writers=writers,
+            owners=(at("ines"),),
+            named=("amie@ailleurs.fr", at("max")),
+        )
+        house.empty()
+        assert arrive(house, "amie@ailleurs.fr", address) == {}
+        assert house.mail("tom") == []
+        (one,) = [each for each in waiting(house) if each.list == address]
+        assert send(house, "max", address, subject="Du nommé") == {}
+        assert len(house.mail("tom")) == 1
+        assert address in arrive(house, "autre@ailleurs.fr", address)
+        house.run(moderation(house).approve(one.id, ORIGIN))
+        assert len(house.mail("tom")) == 2
 
 
 def test_the_brake_holds_for_what_waits_too(house: House) -> None:

@@ -29,7 +29,7 @@ from mailserver.store import (
     vocabulary_entries,
 )
 from mailserver.store.audit import Action, Origin
-from mailserver.store.held import Hold
+from mailserver.store.held import Hold, Owner
 from mailserver.store.messages import Quota
 from mailserver.store.schools import Facts
 from mailserver.store.spool import Options
@@ -296,22 +296,27 @@ async def test_the_brake_holds_the_queue_and_lets_it_go(store: Store, tmp_path: 
 
 async def test_a_held_message_is_decided_once(store: Store, people: dict[str, int], tmp_path: Path) -> None:
     await store.write(make, "debat", [at("ada")], moderated=True)
+    tokens = iter([b"1" * 32, b"2" * 32])
 
     def hold(tx: Tx) -> int:
         content_id, _ = messages.store_content(tx, blobs.prepare(b"Subject: s\r\n\r\nx\r\n", tmp_path))
-        wanted = Hold(at("debat"), "x@y.fr", 0, Population.OUTSIDE, tx.now + 10, b"t" * 32)
+        wanted = Hold(at("debat"), "x@y.fr", 0, Population.OUTSIDE, tx.now + 10, ((next(tokens), Owner(7)),))
         return held.hold(tx, content_id, wanted)
 
     assert await store.write(hold) == 0
     assert await store.write(hold) == 1
     first, _ = await store.read(held.waiting)
     assert await store.read(held.waiting, ["other@x"]) == []
+    found = await store.read(held.by_token, b"1" * 32)
+    assert found == (first, Owner(7))
     await store.write(held.take, first.id)
+    assert await store.read(held.by_token, b"1" * 32) is None
     with pytest.raises(Refused):
         await store.write(held.take, first.id)
     assert await store.read(held.expired) == []
     await store.write(rosters.delete, at("debat"))
     assert await store.read(held.waiting) == []
+    assert await store.read(held.by_token, b"2" * 32) is None
 
 
 async def test_a_list_holds_only_so_many(
@@ -322,7 +327,7 @@ async def test_a_list_holds_only_so_many(
 
     def hold(tx: Tx) -> int:
         content_id, _ = messages.store_content(tx, blobs.prepare(b"Subject: s\r\n\r\nx\r\n", tmp_path))
-        return held.hold(tx, content_id, Hold(at("debat"), "", 0, Population.OUTSIDE, 1, b""))
+        return held.hold(tx, content_id, Hold(at("debat"), "", 0, Population.OUTSIDE, 1))
 
     await store.write(hold)
     with pytest.raises(Refused):

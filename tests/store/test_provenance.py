@@ -1,22 +1,15 @@
 """Where messages came from: written with them, carried by copies and moves, unknown of what was there before."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, LargeBinary, MetaData, String, insert
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
 from mailserver.provenance import UNKNOWN, Door, Provenance
-from mailserver.store import access, acquaintances, blobs, mailboxes, messages, migrate, webmail
+from mailserver.store import access, acquaintances, blobs, mailboxes, messages, webmail
 from mailserver.store.access import Viewer
 from mailserver.store.messages import NO_QUOTA, Placing
 from mailserver.store.transactions import Store, Tx
-from tests.postgres import Postgres
 
 SENT = Provenance(Door.SUBMISSION, 7)
 LISTED = Provenance(Door.SMTP, 0, through_list=True)
@@ -104,54 +97,3 @@ def test_what_another_appended_makes_nobody_known(store: Store, edupont: int, mm
 
 def test_a_number_of_no_door_proves_nothing() -> None:
     assert Provenance.stored(99, 7, 1) == Provenance(Door.UNKNOWN, 7, through_list=True)
-
-
-# ---------------------------------------------------------------------- what was there before
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of the version before."""
-    server: Postgres | None = None
-    url = f"sqlite:///{tmp_path / 'mail.db'}"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgres")
-        assert server is not None
-        url = server.create()
-    yield url
-    if server is not None:
-        server.drop(url)
-
-
-def test_old_messages_are_of_unknown_provenance(old_url: str, tmp_path: Path) -> None:
-    config = migrate._config()
-    script = ScriptDirectory.from_config(config)
-    (before,) = [one.down_revision for one in script.walk_revisions() if one.doc.startswith("Where a message came")]
-    with migrate.locked(old_url, tmp_path, making=True) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, str(before))
-        tables = MetaData()
-        tables.reflect(connection, only=["account", "mailbox", "content", "message"])
-        _add(connection, tables, "account", id=1, login="edupont", state="active")
-        _add(connection, tables, "mailbox", id=1, account_id=1, name="INBOX", uidvalidity=1)
-        _add(connection, tables, "content", id=1)
-        _add(connection, tables, "message", mailbox_id=1, uid=1, content_id=1)
-        connection.commit()
-    migrate.create(old_url, tmp_path)
-    store = Store(old_url, tmp_path, SystemClock(), Changes(), readers=1)
-    try:
-        assert kept(store, 1, "INBOX") == [UNKNOWN]
-        assert store.read_now(webmail.stored, 1, 1).provenance == UNKNOWN
-    finally:
-        store.close()
-
-
-def _add(connection: Connection, tables: MetaData, named: str, **values: object) -> None:
-    """A row of an old table, with nothing in every other column that wants something."""
-    table = tables.tables[named]
-    empty = {
-        column.name: b"" if isinstance(column.type, LargeBinary) else "" if isinstance(column.type, String) else 0
-        for column in table.c
-        if not column.nullable and column.server_default is None and column.name not in values
-    }
-    connection.execute(insert(table).values(**empty, **values))

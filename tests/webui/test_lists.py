@@ -6,13 +6,18 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from directory import rosters
-from directory.rosters import NewList
+from directory.rosters import ListChange, NewList
 from mailserver.deliver import Envelope
 from mailserver.identity import Answers, Principal, Role, Writers
 from mailserver.rules import PRESETS, Sender
+<<<<<<< HEAD
 from mailserver.settings import Passwords
 from mailserver.store import held, lists, personal_lists, rules, schools
 from mailserver.store.audit import Origin
+=======
+from mailserver.store import accounts, audit, held, lists, personal_lists, rules, schools
+from mailserver.store.audit import Action, Origin
+>>>>>>> 9d2c679 (Each owner of a list has a link of their own that ends with their ownership; nobody sends on what a suspended author wrote; a named writer is believed after a login only)
 from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
@@ -334,6 +339,49 @@ def test_the_link_decides_without_a_login_and_looking_changes_nothing(
     assert house.subjects(marc, "INBOX")[-1] == "Par le lien"
     assert visitor.get(found[1]).status_code == 404
     assert visitor.get("/moderation/" + "0" * 40).status_code == 404
+
+
+def link_in(house: House, owner: Principal) -> str:
+    """The link of the newest message in an owner's mailbox."""
+    text = house.octets(owner, "INBOX").replace(b"=\r\n", b"").decode("latin-1")
+    found = re.search(r"(/moderation/[0-9a-f]{40})", text)
+    assert found
+    return found[1]
+
+
+def test_the_link_of_a_former_owner_opens_nothing_and_the_record_names_who_decided(
+    house: House, visitor: Visitor, emma: Principal, marc: Principal
+) -> None:
+    address = make(house, "duo", owners=(emma.address, marc.address), members=(marc.address,), moderated=True)
+    number = hold(house, address, "À deux")
+    hers, his = link_in(house, emma), link_in(house, marc)
+    page = visitor.get(his).text
+    where, left = rosters.House.of(house.settings), ListChange(owners=(emma.address,))
+    house.store.write_now(rosters.change, where, address, left, ORIGIN)
+    assert visitor.get(his).status_code == 404
+    assert "il n’est plus à vous" in visitor.text
+    visitor.post(his, {"faire": "accepter"}, page=page)
+    assert house.store.read_now(held.get, number) is not None
+    visitor.get(hers)
+    visitor.post(hers, {"faire": "accepter"})
+    assert "envoyé à la liste" in visitor.text
+    event = house.store.read_now(audit.find, audit.Wanted(action=Action.LIST_CHANGED), 1)[0]
+    assert (event.actor, event.service) == (emma.login, "link")
+
+
+def test_a_message_whose_author_was_suspended_is_sent_by_no_link(
+    house: House, visitor: Visitor, emma: Principal, marc: Principal
+) -> None:
+    author = house.person("Anne", "Onyme")
+    address = make(house, "seul", owners=(emma.address,), members=(marc.address,), moderated=True)
+    octets = mail("Avant la suspension", sender=author.address, to=address)
+    house.run(house.submission.submit(author, author.address, (address,), octets))
+    link = link_in(house, emma)
+    house.store.write_now(accounts.suspend, author.account_id, "test", True)
+    visitor.get(link)
+    assert visitor.post(link, {"faire": "accepter"}).status_code == 422
+    assert "ne peut plus écrire" in visitor.text
+    assert "Avant la suspension" not in house.subjects(marc, "INBOX")
 
 
 # ---------------------------------------------------------------------- rules

@@ -1,7 +1,7 @@
-"""The page behind the link in an owners' mail: one message that waits, to accept or to reject without logging in.
+"""The page behind the link in an owner's mail: one message that waits, to accept or to reject without logging in.
 
-The link is the proof: only the list's owners were sent it. Looking changes nothing (programs follow links); deciding
-is a form. It shows what the mail showed and the first lines, never the message whole.
+The link is the proof: one owner was sent it, who must still be one (`mailserver.moderation`). Looking changes nothing
+(programs follow links); deciding is a form. It shows what the mail showed and the first lines, never the message whole.
 """
 
 from dataclasses import dataclass
@@ -33,9 +33,13 @@ async def show(services: Services, guest: Guest, fault: str = "") -> Response:
     """GET /moderation/{key}."""
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
     try:
-        waiting = await services.moderation.find(key)
+        waiting = (await services.moderation.find(key)).held
     except Refused:
-        page = ModerationPage(key, None, outcome=guest._("Ce message n’attend plus : quelqu’un a déjà décidé."))
+        outcome = guest._(
+            "Ce lien n’ouvre plus rien : quelqu’un a déjà décidé, ou il n’est plus à vous. Les propriétaires voient ce "
+            "qui attend dans « Mes listes »."
+        )
+        page = ModerationPage(key, None, outcome=outcome)
         return services.pages.answer(guest, "lists/moderation.html", page, 404)
     at, until = guest.language.long_date(waiting.held), guest.language.long_date(waiting.expires)
     page = ModerationPage(key, waiting, at, until, fault=fault)
@@ -45,9 +49,9 @@ async def show(services: Services, guest: Guest, fault: str = "") -> Response:
 async def decide(services: Services, guest: Guest) -> Response:
     """POST /moderation/{key}."""
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
-    origin = Origin("owner", "link", guest.peer)
     try:
-        waiting = await services.moderation.find(key)
+        link = await services.moderation.find(key)
+        waiting, origin = link.held, Origin(link.owner, "link", guest.peer)
         if guest.form.text("faire") == "accepter":
             await services.moderation.approve(waiting.id, origin)
             outcome = guest._("Le message est envoyé à la liste.")

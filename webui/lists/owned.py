@@ -120,7 +120,7 @@ async def lines(services: Services, visit: Visit) -> tuple[Line, ...]:
         mine = lists.listing(tx) if principal.role is Role.ADMIN else lists.owned_by(tx, addresses)
         mine = mine[:MAX_SHOWN]
         counts: dict[str, int] = {}
-        for one in held.waiting(tx, [entry.address for entry in mine if entry.moderated]):
+        for one in held.waiting(tx, [entry.address for entry in mine]):
             counts[one.list] = counts.get(one.list, 0) + 1
         return [Line(entry, counts.get(entry.address, 0), bool(entry.ended(tx.now))) for entry in mine]
 
@@ -382,6 +382,8 @@ def refusal_of(visit: Guest, refusal: Refused) -> str:
     """A rule's sentence in the reader's language; anything else in general words."""
     if isinstance(refusal, Denied):
         return spoken(visit, refusal)
+    if refusal.reason is Reason.SUSPENDED:
+        return visit._("L’auteur de ce message ne peut plus écrire : son compte est suspendu ou fermé.")
     return visit._("Cette liste n’a personne qui puisse recevoir ce message.")
 
 

@@ -83,16 +83,27 @@ held_message = Table(
     Column("population", String(12), nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
-    Column("token", LargeBinary(32), nullable=False),
     Column("door", SmallInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
-"""Messages to a moderated list that wait for one of its owners. `account_id`: who sent it; 0: from outside.
-`token`: the HMAC of what the link in the owners' mail carries."""
+"""Messages to a list that wait for one of its owners. `account_id`: who sent it; 0: from outside. `door`: which took it
+(`mailserver.provenance`)."""
 Index("ix_held_message_list", held_message.c.list)
 Index("ix_held_message_content_id", held_message.c.content_id)
 Index("ix_held_message_expires", held_message.c.expires)
-Index("ix_held_message_token", held_message.c.token)
+
+held_key = Table(
+    "held_key",
+    metadata,
+    Column("token", LargeBinary(32), primary_key=True),
+    Column("held_id", BigInteger, ForeignKey("held_message.id"), nullable=False),
+    Column("owner_account", BigInteger, nullable=False, server_default="0"),
+    Column("owner", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+"""The link of each owner who was told of a message that waits. `token`: the HMAC of what it carries. `owner_account`:
+whose it is (a person's or a functional box's), 0: `owner`, an address elsewhere."""
+Index("ix_held_key_held_id", held_key.c.held_id)
 
 personal_list = Table(
     "personal_list",
