@@ -13,7 +13,7 @@ from mailserver import circular
 from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.deliver.addressing import Addressing
-from mailserver.deliver.envelope import PLAIN, Delivered, Envelope, Part
+from mailserver.deliver.envelope import PLAIN, Delivered, Envelope, Part, Recipient
 from mailserver.deliver.units import deliver_parts
 from mailserver.deliver.walking import head_of
 from mailserver.errors import Reason, Refused, Temporary
@@ -80,12 +80,7 @@ class Delivery(Addressing):
         `targets`: direct recipients elsewhere. Nobody gets two copies. Raises Refused(LOOP), Temporary.
         """
         direct = [one for one in envelope.recipients if one.head is None]
-        lists = list({one.head.address: one for one in envelope.recipients if one.head is not None}.values())
-        if lists:
-            passed = [one for one in lists if one.head and circular.has_passed(one.head.address, octets)]
-            if passed and len(passed) == len(lists) and not direct and not targets:
-                raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
-            lists = [one for one in lists if one not in passed]
+        lists = _lists(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
         # Who proved nothing hears of a failure, of nothing else: a report may come to somebody who never wrote to us.
         notify = Notify.FAILURE if envelope.sender and not envelope.sender.account_id else DEFAULT_NOTIFY
@@ -178,6 +173,16 @@ class Delivery(Addressing):
         if blobs.is_quick(octets):
             return blobs.prepare(octets, self._folder)
         return await asyncio.to_thread(blobs.prepare, octets, self._folder)
+
+
+def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:
+    """The lists among the recipients that the message has not been through. Raises Refused(LOOP) where it has been
+    through all of them, and they are `alone`."""
+    lists = list({one.head.address: one for one in envelope.recipients if one.head is not None}.values())
+    passed = [one for one in lists if one.head and circular.has_passed(one.head.address, octets)]
+    if passed and len(passed) == len(lists) and alone:
+        raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
+    return [one for one in lists if one not in passed] if passed else lists
 
 
 def _trace(envelope: Envelope, size: int) -> Trace:

@@ -10,14 +10,9 @@ from directory.rosters import ListChange, NewList
 from mailserver.deliver import Envelope
 from mailserver.identity import Answers, Principal, Role, Writers
 from mailserver.rules import PRESETS, Sender
-<<<<<<< HEAD
 from mailserver.settings import Passwords
-from mailserver.store import held, lists, personal_lists, rules, schools
-from mailserver.store.audit import Origin
-=======
 from mailserver.store import accounts, audit, held, lists, personal_lists, rules, schools
 from mailserver.store.audit import Action, Origin
->>>>>>> 9d2c679 (Each owner of a list has a link of their own that ends with their ownership; nobody sends on what a suspended author wrote; a named writer is believed after a login only)
 from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
