@@ -111,6 +111,12 @@ class Answers:
             ok(client.xatom("REPLACE", "1", "INBOX"))
         with self.asking("MOVE"):
             ok(client.xatom("MOVE", "1", "Classe"))
+        with self.asking("APPEND, small"):
+            ok(client.append("INBOX", "(\\Deleted)", "", b"Subject: petit\r\n\r\nx\r\n"))
+        with self.asking("EXPUNGE"):
+            ok(client.expunge())
+        with self.asking("SUBSCRIBE"):
+            ok(client.subscribe("Classe"))
         with self.asking("RENAME"):
             ok(client.rename("Classe", "Troisieme"))
         with self.asking("SETACL"):
@@ -124,6 +130,10 @@ class Answers:
             assert dav.request("PROPFIND", "/dav/ada/").status_code == 207
             with self.asking("PUT"):
                 assert dav.put("/dav/ada/agenda/cours.ics", content=event("cours").encode()).status_code == 201
+            with self.asking("MKCALENDAR"):
+                assert dav.request("MKCALENDAR", "/dav/ada/neuf/").status_code == 201
+            with self.asking("DELETE"):
+                assert dav.delete("/dav/ada/agenda/cours.ics").is_success
         with httpx.Client(base_url=base, follow_redirects=True, timeout=60) as browser:
             page = browser.get("/roundcube")
             login = {"m_": field(page, "m_"), "interface": "simple", "identifiant": "ada", "mot_de_passe": PASSWORD}

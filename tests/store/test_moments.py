@@ -25,29 +25,28 @@ READERS = 2
 
 
 class Unit:
-    """A unit of another process, which commits when it may; its result afterwards."""
+    """A unit of another process, which stops at its pause until it may go on; its result afterwards."""
 
     def __init__(self, store: Store, function: Callable[..., Any], *args: Any, held: bool = False) -> None:
+        """`function` has the pause as its last argument; without `held` it is none."""
         self._store = store
         self._function = function
         self._args = args
-        self._done, self._go_on = threading.Event(), threading.Event()
+        self._paused, self._go_on = threading.Event(), threading.Event()
         if not held:
             self._go_on.set()
         self.result: Any = None
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
         if held:
-            assert self._done.wait(PATIENCE)
+            assert self._paused.wait(PATIENCE)
 
     def _work(self) -> None:
-        self.result = self._store.write_now(self._unit)
+        self.result = self._store.write_now(self._function, *self._args, self._pause)
 
-    def _unit(self, tx: Tx) -> Any:
-        result = self._function(tx, *self._args)
-        self._done.set()
+    def _pause(self) -> None:
+        self._paused.set()
         assert self._go_on.wait(PATIENCE)
-        return result
 
     @property
     def is_held_up(self) -> bool:
@@ -69,8 +68,18 @@ class Unit:
         assert self.result is not None, "the unit failed"
 
 
-def put(tx: Tx, account_id: int, prepared: blobs.Prepared) -> int:
-    return messages.append(tx, account_id, mailboxes.get(tx, account_id, "INBOX").id, prepared).uid
+def put(tx: Tx, account_id: int, prepared: blobs.Prepared, pause: Callable[[], None]) -> int:
+    """Deliver, with a pause when it is known whether the content is there."""
+    content_id, _ = messages.store_content(tx, prepared)
+    pause()
+    return messages.place(tx, account_id, mailboxes.get(tx, account_id, "INBOX").id, content_id, prepared.size).uid
+
+
+def collect_all(tx: Tx, pause: Callable[[], None]) -> tuple[int, list[str]]:
+    """Collect, with a pause before the commit."""
+    collected = collect.collect(tx, FOR_EVER)
+    pause()
+    return collected
 
 
 @pytest.mark.parametrize("collector_is_first", [False, True])
@@ -83,10 +92,10 @@ def test_a_content_that_is_collected_is_delivered_again(
     account = store.write_now(create_account, "edupont")
     inbox = store.read_now(mailboxes.get, account, "INBOX")
     octets = mail(1) + random.Random(1).randbytes(size).hex().encode() + b"\r\n"
-    store.write_now(put, account, blobs.prepare(octets, store.blobs))
+    store.write_now(messages.append, account, inbox.id, blobs.prepare(octets, store.blobs))
     store.write_now(messages.erase, account, inbox.id, [1])
     delivery = (store, put, account, blobs.prepare(octets, store.blobs))
-    collection = (other, collect.collect, FOR_EVER)
+    collection = (other, collect_all)
     first = Unit(*(collection if collector_is_first else delivery), held=True)
     second = Unit(*(delivery if collector_is_first else collection))
     until(lambda: second.is_held_up or second.is_over)

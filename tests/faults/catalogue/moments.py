@@ -85,7 +85,7 @@ FAULTS = (
     ),
     Fault(
         "collector-beside-delivery",
-        "The collector removes a content that a delivery has just found (PostgreSQL).",
+        "The collector takes a content away that a delivery has just found: it fails (PostgreSQL).",
         "mailserver/store/messages/placing.py",
         '.where(content.c.hash == bindparam("hash")).with_for_update(read=True, key_share=True)',
         '.where(content.c.hash == bindparam("hash"))',
