@@ -28,6 +28,7 @@ from webui.account import (
     welcome,
 )
 from webui.account.takingaway import Takeaway
+from webui.account.verifying import Verifying
 from webui.admin import routes as admin
 from webui.agenda import routes as agenda
 from webui.compose import borrowing, departures, sending, suggesting, uploading, writing, writinghabits
@@ -102,6 +103,7 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
         Route("/deconnexion", doors.visit(portal.log_out), methods=["POST"]),
         Route("/activation", guest(activation.show), methods=["GET"]),
         Route("/activation", guest(activation.activate), methods=["POST"]),
+        Route("/mot-de-passe/verifier", guest(Verifying().verify), methods=["POST"]),
         Route("/initialiser", guest(recovery.show), methods=["GET"]),
         Route("/initialiser", guest(recovery.ask), methods=["POST"]),
         Route("/identifiant", guest(recovery.show_forgotten), methods=["GET"]),

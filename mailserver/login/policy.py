@@ -1,8 +1,9 @@
 """What a person may choose as password, by the profile of the settings.
 
 `academie`: at least 8 characters with a lower case letter, an upper case letter, a digit and another character;
-not built on a dictionary word, even in l33t spelling, across signs or backwards; nothing of the person's own data;
-none of the last ones.
+not built on a dictionary word, which means that no word makes up half of it or more, even in l33t spelling, across
+signs or backwards; hard to guess by zxcvbn's estimate, which decides about several words; nothing of the person's own
+data; none of the last ones.
 `cnil`: 80 bits as the CNIL counts them (deliberation 2022-100: 12 characters of four kinds, 14 of three, or a
 phrase of seven words), no known password, nothing of the person's own data.
 
@@ -11,11 +12,12 @@ What the console, an import or the LDAP administrator sets is taken as it is.
 
 import re
 import unicodedata
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
 from mailserver.identity import Principal
-from mailserver.login import own, words
+from mailserver.login import guessing, own, words
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords
@@ -26,8 +28,6 @@ Profile = Literal["academie", "cnil"]
 SHORTEST = 8
 LONGEST = 128
 """Characters a person may choose; the work of the rules is bounded by it."""
-WORD_SHARE = 3
-"""A word is what a password is built on when it makes up a third of it or more."""
 KNOWN_SHARE = 2
 """A known password counts when it makes up half of the new one."""
 FOUR_KINDS, THREE_KINDS = 12, 14
@@ -52,7 +52,8 @@ class Weakness(Enum):
         f"sortes, ou une phrase de {PHRASE_WORDS} mots / At least {FOUR_KINDS} characters (lower and upper case, digit "
         f"and sign), {THREE_KINDS} of three of these kinds, or a phrase of {PHRASE_WORDS} words"
     )
-    WORD = "Pas de mot du dictionnaire / No dictionary word"
+    WORD = "Pas fait surtout d'un mot du dictionnaire / Not mostly one dictionary word"
+    GUESSABLE = "Pas facile à deviner / Not easy to guess"
     KNOWN = "Pas de mot de passe connu / No password that everybody knows"
     OWN = "Rien de vos données personnelles / Nothing of your own data"
     FORMER = "Aucun de vos derniers mots de passe / None of your last passwords"
@@ -71,6 +72,7 @@ def rules(passwords: Passwords) -> tuple[Weakness, ...]:
         Weakness.NO_SPECIAL,
         Weakness.OWN,
         Weakness.WORD,
+        Weakness.GUESSABLE,
         *former,
     )
 
@@ -89,12 +91,39 @@ def weaknesses(
     looked at here (`mailserver.login.history`).
     """
     # As it is hashed: a letter and its accent are one character, however the keyboard sends them.
-    text = unicodedata.normalize("NFC", secret.reveal()[: 4 * LONGEST])
+    text = _normal(secret)
     if len(text) > LONGEST:
         return (Weakness.TOO_LONG,)
     broken = _too_simple(text) if profile == "cnil" else _academic(text)
     broken[Weakness.OWN] = own.holds(text, person, marks, proofs, school)
     return tuple(weakness for weakness in Weakness if broken.get(weakness, False))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A rule that a password breaks by what it is made of, and the piece that does it."""
+
+    weakness: Weakness
+    piece: str = field(repr=False)
+
+
+def troubles(secret: Secret, profile: Profile = "academie") -> tuple[Trouble, ...]:
+    """What in a password is a word or easily guessed, for whoever chooses it. Nothing here depends on the person.
+
+    Takes milliseconds: not for the event loop.
+    """
+    text = _normal(secret)[:LONGEST]
+    if profile == "cnil":
+        known = words.longest_known(text)
+        return (Trouble(Weakness.KNOWN, known),) if len(known) * KNOWN_SHARE >= max(len(text), 1) else ()
+    if word := words.built_on(text):
+        return (Trouble(Weakness.WORD, word),)
+    guesses, pieces = guessing.estimate(text)
+    return (Trouble(Weakness.GUESSABLE, ", ".join(pieces)),) if guesses < guessing.ENOUGH else ()
+
+
+def _normal(secret: Secret) -> str:
+    return unicodedata.normalize("NFC", secret.reveal()[: 4 * LONGEST])
 
 
 def _academic(text: str) -> dict[Weakness, bool]:
@@ -104,7 +133,8 @@ def _academic(text: str) -> dict[Weakness, bool]:
         Weakness.NO_UPPER: not any(character.isupper() for character in text),
         Weakness.NO_DIGIT: not any(character.isdigit() for character in text),
         Weakness.NO_SPECIAL: all(character.isalnum() for character in text),
-        Weakness.WORD: len(words.longest_word(text)) * WORD_SHARE >= max(len(text), 1),
+        Weakness.WORD: bool(words.built_on(text)),
+        Weakness.GUESSABLE: len(text) >= SHORTEST and guessing.estimate(text)[0] < guessing.ENOUGH,
     }
 
 

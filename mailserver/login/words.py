@@ -53,6 +53,19 @@ def dictionary() -> frozenset[str]:
 
 
 @cache
+def common() -> dict[str, int]:
+    """The French words that are written most, each with its rank from 1."""
+    packed = resources.files("spellchecker").joinpath("resources", "fr.json.gz").read_bytes()
+    counts: dict[str, int] = {}
+    for match in _ENTRY.finditer(gzip.decompress(packed).decode("utf-8")):
+        if len(match[2]) > 2 and match[1].isalpha():  # a hundred times or more: what is sorted in one step stays small
+            word = plain(match[1])
+            counts[word] = counts.get(word, 0) + int(match[2])
+    ranked = sorted(counts, key=counts.__getitem__, reverse=True)
+    return {word: rank for rank, word in enumerate(ranked, 1)}
+
+
+@cache
 def known() -> frozenset[str]:
     """Passwords that everybody knows, in lower case without accents."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
@@ -77,12 +90,26 @@ def joined(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_SIGNS.sub("", reading) for reading in readings(text)))
 
 
-def longest_word(text: str) -> str:
-    """The longest dictionary word that a password contains; empty when there is none.
+def built_on(text: str) -> str:
+    """The dictionary word that makes up half of a password or more, as it is read; empty when none does.
 
     The shortest words count only as they are written: in l33t spelling or backwards they are in every random password.
+    A word that is spelt across signs is measured without them, as they are all that hides it.
     """
-    return _longest_of(text, dictionary())
+    seen, *undone = readings(text)
+    shown = [*undone, *(one[::-1] for one in (seen, *undone))]
+    found = [_half(seen, SHORTEST), *(_half(one, SHORTEST + 1) for one in shown)]
+    for reading in joined(text):
+        for one in (reading, reading[::-1]):
+            word = _half(one, SHORTEST + 1)
+            if word and not any(word in whole for whole in (seen, *shown)):
+                found.append(word)
+    return next(filter(None, found), "")
+
+
+def _half(reading: str, shortest: int) -> str:
+    word = _longest(reading, dictionary(), shortest)
+    return word if word and len(word) * 2 >= len(reading) else ""
 
 
 def longest_known(text: str) -> str:

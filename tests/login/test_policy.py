@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailserver.identity import Principal, Role, State
 from mailserver.login import dates, words
-from mailserver.login.policy import LONGEST, Profile, Weakness, rules, weaknesses
+from mailserver.login.policy import LONGEST, SHORTEST, Profile, Weakness, rules, troubles, weaknesses
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords
@@ -310,3 +310,63 @@ def test_rules_are_those_of_the_profile() -> None:
 def test_any_text_is_judged(password: str) -> None:
     for profile in PROFILES:
         found(password, profile)
+
+
+# ---------------------------------------------------------------------- phrases of words
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *(
+            "Bretagne-Voilier-87-Bleu",
+            "Velo#Jaune7Trottoir",
+            "Rivage*Citron45",
+            "Trois.Petits.Chats.4",
+            "Menhir_Ardoise9",
+        ),
+        *("Le-Phare-du-Creach-1863", "bleuVoilier!87-bretagnE", "kT9#vb-maison-R4"),
+    ],
+)
+def test_phrases_of_words_are_taken(password: str) -> None:
+    """No word makes up half of them, and they are many guesses away."""
+    assert found(password) == set()
+    assert troubles(Secret(password)) == ()
+
+
+@pytest.mark.parametrize(
+    ("password", "weakness", "piece"),
+    [
+        ("Soleil2026!", Weakness.WORD, "soleil"),
+        ("Azerty123!", Weakness.WORD, "azerty"),
+        ("M-a-i-s-o-n#26", Weakness.WORD, "maison"),
+        ("nosiaM#2026", Weakness.WORD, "maison"),
+        ("house!42Xy", Weakness.WORD, "house"),
+        ("Constitutionnel-1", Weakness.WORD, "constitutionnel"),
+        ("AzertyAzerty1!", Weakness.GUESSABLE, "AzertyAzerty"),
+        ("Aa1!Aa1!Aa1!", Weakness.GUESSABLE, "Aa1!Aa1!Aa1!"),
+    ],
+)
+def test_the_piece_that_is_the_trouble_is_named(password: str, weakness: Weakness, piece: str) -> None:
+    assert weakness in found(password)
+    (trouble,) = troubles(Secret(password))
+    assert trouble.weakness is weakness
+    assert piece in trouble.piece.split(", ")
+    assert piece not in repr(trouble), "it is part of a secret"
+
+
+LISTED = ("maison", "soleil", "voilier", "bretagne", "trottoir", "garden", "azerty")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(LISTED), st.text("kTzQ#_&%*xW?4817", max_size=20), st.text("kTzQ#_&%*xW?4817", max_size=20))
+def test_a_word_counts_from_half_of_the_password_on(word: str, before: str, after: str) -> None:
+    """Whatever stands around it: half or more is refused, and what the page is told agrees with what is refused."""
+    password = f"{before}{word}{after}"
+    broken = found(password)
+    if len(word) * 2 >= len(password):
+        assert Weakness.WORD in broken
+    told = {one.weakness for one in troubles(Secret(password))}
+    assert told & {Weakness.WORD} == broken & {Weakness.WORD}
+    if len(password) >= SHORTEST and Weakness.WORD not in broken:
+        assert told & {Weakness.GUESSABLE} == broken & {Weakness.GUESSABLE}

@@ -558,3 +558,46 @@ def test_pages_show_the_rules_of_the_profile(tmp_path: Path, sqlite_template: Pa
         assert "à renouveler" not in visitor.text
     finally:
         house.close()
+
+
+# ---------------------------------------------------------------------- judged while somebody types
+
+
+def test_what_only_the_server_knows_is_told_to_nobody_else(
+    house: House, capsys: pytest.CaptureFixture[str], visitor: Visitor
+) -> None:
+    """The question needs a page's mark, compares nothing of anybody's, is bounded, and leaves no trace."""
+    visitor.get("/activation")
+
+    def ask(text: str) -> httpx.Response:
+        mark = re.search(r'name="m_" value="([^"]+)"', visitor.text)
+        assert mark
+        return visitor.http.post("/mot-de-passe/verifier", data={"m_": mark[1], "nouveau": text})
+
+    assert visitor.http.post("/mot-de-passe/verifier", data={"nouveau": "Soleil2026!"}).status_code == 403
+    answer = ask("Soleil2026!")
+    told = answer.json()["regles"]
+    assert re.fullmatch(r"Le mot «\ssoleil\s» fait la moitié de ce mot de passe ou plus.", told.pop("dictionnaire"))
+    assert told == {"devinable": ""}
+    assert "no-store" in answer.headers["cache-control"]
+    assert ask("Bretagne-Voilier-87-Bleu").json() == {"regles": {"dictionnaire": "", "devinable": ""}}
+    assert ask("21E2600123ABC-31/03/1980#x").json()["regles"]["dictionnaire"] == ""
+    assert ask("x" * 5000).status_code == 200
+    logged = capsys.readouterr()
+    assert "oleil" not in logged.out + logged.err
+    answers = [ask("Soleil2026!").status_code for _ in range(90)]
+    assert 429 in answers
+
+
+def test_without_scripts_the_word_is_named_above_the_form(house: House) -> None:
+    person = house.person("Sans", "Savoix")
+    visitor = house.visitor()
+    visitor.log_in(person.login)
+    visitor.get("/compte/mot-de-passe")
+    data = {"actuel": PASSWORD, "nouveau": "Soleil2026!", "encore": "Soleil2026!"}
+    answer = visitor.post("/compte/mot-de-passe", data)
+    assert answer.status_code == 422
+    assert re.search(r"Le mot «\ssoleil\s» fait la moitié", answer.text)
+    assert "Soleil2026!" not in answer.text
+    data |= {"nouveau": "Bretagne-Voilier-87-Bleu", "encore": "Bretagne-Voilier-87-Bleu"}
+    assert "Mot de passe changé" in visitor.post("/compte/mot-de-passe", data).text

@@ -144,3 +144,56 @@ def test_live_rules_follow_the_profile(tmp_path: Path, sqlite_template: Path, ch
             assert watched.complaints == []
     finally:
         house.close()
+
+
+def test_the_page_judges_while_one_types_and_keeps_what_was_typed(house: House, chromium: Browser) -> None:
+    """The word that is the trouble is named before anything is sent; what is refused stays in its fields."""
+    person, numen = newcomer(house, "Tape")
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, password=numen)
+        page.fill("#naissance", BORN)
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Je choisis mon mot de passe")
+        word = page.locator("[data-regle=dictionnaire]")
+        page.fill("#nouveau", "Soleil2026!")
+        expect(word).to_contain_text("Le mot « soleil » fait la moitié")
+        watched.picture("choisir-mot-nomme")
+        page.fill("#nouveau", "AzertyAzerty1!")
+        expect(page.locator("[data-regle=devinable]")).to_contain_text("« AzertyAzerty »")
+        expect(word).not_to_contain_text("soleil")
+        page.fill("#nouveau", "Maison#2026")
+        page.fill("#encore", "Maison#2026")
+        page.keyboard.press("Enter")
+        expect(page.locator(".avis.erreur")).to_contain_text("Le mot « maison » fait la moitié")
+        expect(page.locator("#nouveau")).to_have_value("Maison#2026")
+        expect(page.locator("#encore")).to_have_value("Maison#2026")
+        expect(page.locator("#nouveau")).to_be_focused()
+        page.fill("#encore", "autre")
+        page.keyboard.press("Enter")
+        expect(page.locator(".avis.erreur")).to_contain_text("différents")
+        expect(page.locator("#nouveau")).to_have_value("Maison#2026")
+        page.fill("#nouveau", "Bretagne-Voilier-87-Bleu")
+        expect(page.locator("[data-regle].non")).to_have_count(0)
+        page.fill("#encore", "Bretagne-Voilier-87-Bleu")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text("Bienvenue")
+        assert [one for one in watched.complaints if "422" not in one] == []
+
+
+def test_a_changed_password_is_judged_the_same_way(house: House, chromium: Browser) -> None:
+    """Also the old one stays typed, and is marked when it is what was wrong."""
+    person = house.person("Change", "Savoix")
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        page.goto(f"{house.url}/compte/mot-de-passe")
+        page.fill("#actuel", "Faux#2026-zz")
+        page.fill("#nouveau", "Velo#Jaune7Trottoir")
+        page.fill("#encore", "Velo#Jaune7Trottoir")
+        page.keyboard.press("Enter")
+        expect(page.locator("#actuel-faute")).to_contain_text("pas votre mot de passe actuel")
+        expect(page.locator("#nouveau")).to_have_value("Velo#Jaune7Trottoir")
+        page.fill("#actuel", PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("#annonce, #dit").filter(has_text="Mot de passe changé")).to_have_count(1)

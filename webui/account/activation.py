@@ -14,7 +14,8 @@ from mailserver.login.provisional import Proof
 from mailserver.sasl import Secret
 from webui import sealing
 from webui.account.entrance import Wish, enter, suspended, wait_text, waiting_seconds
-from webui.account.password import MAX_PASSWORD, ChoosePage, choose_page
+from webui.account.password import ChoosePage, choose_page
+from webui.account.verifying import MAX_PASSWORD, explained
 from webui.visit import BASES, COMPLETE, INTERFACE, Guest, Services
 
 PURPOSE = "activation"
@@ -104,7 +105,7 @@ async def _prove(services: Services, guest: Guest, claim: _Claim, again: str = "
         return await _refused(services, guest, claim, refusal)
     if proven is Proof.HALF:
         return services.pages.answer(guest, "portal/birth.html", BirthPage(claim.seal(services, guest)))
-    return _choose(services, guest, principal, claim.seal(services, guest), again=again)
+    return await _choose(services, guest, principal, claim.seal(services, guest), again=again)
 
 
 async def _refused(services: Services, guest: Guest, claim: _Claim, refusal: Refused) -> Response:
@@ -131,10 +132,11 @@ def _too_late(services: Services, guest: Guest) -> Response:
     return services.pages.answer(guest, "portal/activation.html", page, 403)
 
 
-def _choose(
+async def _choose(
     services: Services, guest: Guest, principal: Principal, sealed: str, refusal: Refused | None = None, again: str = ""
 ) -> Response:
-    page = ChoosePage.after(services, guest, principal, "/activation", sealed, refusal, again)
+    fault = await explained(services, guest, guest.form.text("nouveau"), refusal) if refusal else ""
+    page = ChoosePage.after(services, guest, principal, "/activation", sealed, refusal, fault, again)
     return choose_page(services, guest, page)
 
 
@@ -152,7 +154,7 @@ async def _set_first_password(services: Services, guest: Guest, claim: _Claim, s
         )
     except Refused as refusal:
         if refusal.reason is Reason.WEAK_PASSWORD:
-            return _choose(services, guest, principal, sealed, refusal)
+            return await _choose(services, guest, principal, sealed, refusal)
         return await _refused(services, guest, claim, refusal)
     return await enter(services, guest, principal, Wish(claim.interface, next=LAST_STEP))
 

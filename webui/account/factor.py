@@ -11,7 +11,7 @@ from mailserver.notices.protection import Change
 from mailserver.sasl import Secret
 from webui import sealing
 from webui.account.entrance import renew, wait_text, waiting_seconds
-from webui.account.password import MAX_PASSWORD
+from webui.account.verifying import MAX_PASSWORD
 from webui.account.security import codes_text, origin
 from webui.announcing import done
 from webui.frame import Frame, surroundings

@@ -12,12 +12,11 @@ from mailserver.sasl import Secret
 from mailserver.settings import Passwords
 from mailserver.store import sessions
 from webui.account.entrance import wait_text, waiting_seconds
+from webui.account.verifying import MAX_PASSWORD, explained
 from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import BASES, SESSION, Guest, Services, Visit, set_cookie
-
-MAX_PASSWORD = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,7 @@ class ChoosePage:
         action: str,
         sealed: str,
         refusal: Refused | None = None,
+        fault: str = "",
         again_fault: str = "",
     ) -> "ChoosePage":
         """The form as it stands after an attempt, or for the first time."""
@@ -69,7 +69,7 @@ class ChoosePage:
             rules(guest, passwords, refusal),
             passwords.profile == "academie",
             action == "/activation",
-            fault_text(guest, refusal),
+            fault,
             again_fault,
         )
 
@@ -109,6 +109,7 @@ async def _password_page(
     services: Services,
     visit: Visit,
     refusal: Refused | None = None,
+    fault: str = "",
     old_fault: str = "",
     again_fault: str = "",
     status: int = 200,
@@ -125,7 +126,7 @@ async def _password_page(
         visit.language.plain_date(visit.renew_before) if visit.renew_before else "",
         visit.session.factor_on,
         old_fault,
-        fault_text(visit, refusal),
+        fault,
         again_fault,
     )
     return services.pages.answer(visit, "account/password.html", page, status)
@@ -144,7 +145,8 @@ async def change_password(services: Services, visit: Visit) -> Response:
     except Refused as refusal:
         match refusal.reason:
             case Reason.WEAK_PASSWORD:
-                return await _password_page(services, visit, refusal, status=422)
+                fault = await explained(services, visit, new, refusal)
+                return await _password_page(services, visit, refusal, fault, status=422)
             case Reason.AUTHENTICATION:
                 return await _password_page(
                     services, visit, old_fault=visit._("Ce n’est pas votre mot de passe actuel."), status=422
@@ -176,15 +178,6 @@ async def change_password(services: Services, visit: Visit) -> Response:
 # ---------------------------------------------------------------------- words
 
 
-def fault_text(guest: Guest, refusal: Refused | None) -> str:
-    """What is said above the form of a password that was refused."""
-    if refusal is None:
-        return ""
-    if refusal.text == Weakness.TOO_LONG.value:
-        return guest._("Ce mot de passe est trop long : 128 caractères au plus.")
-    return guest._("Ce mot de passe ne respecte pas toutes les règles.")
-
-
 def rules(guest: Guest, passwords: Passwords, refusal: Refused | None) -> tuple[Rule, ...]:
     """The rules of the profile, those that the refused password broke marked."""
     _ = guest._
@@ -200,7 +193,8 @@ def rules(guest: Guest, passwords: Passwords, refusal: Refused | None) -> tuple[
             _("12 caractères (minuscule, majuscule, chiffre, signe), 14 de trois sortes, ou une phrase de 7 mots"),
         ),
         Weakness.OWN: ("personnel", _("Ni votre nom, ni votre date de naissance, ni votre NUMEN")),
-        Weakness.WORD: ("dictionnaire", _("Pas un mot du dictionnaire (vérifié par le serveur)")),
+        Weakness.WORD: ("dictionnaire", _("Pas fait surtout d’un mot du dictionnaire (vérifié par le serveur)")),
+        Weakness.GUESSABLE: ("devinable", _("Pas facile à deviner (vérifié par le serveur)")),
         Weakness.KNOWN: ("connu", _("Pas un mot de passe que tout le monde connaît (vérifié par le serveur)")),
         Weakness.FORMER: ("ancien", _("Aucun de vos derniers mots de passe (vérifié par le serveur)")),
     }

@@ -8,7 +8,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.login.private import PrivateAddresses
 from mailserver.sasl import Secret
 from webui.account.entrance import wait_text, waiting_seconds
-from webui.account.password import MAX_PASSWORD
+from webui.account.verifying import MAX_PASSWORD
 from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect

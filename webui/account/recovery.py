@@ -14,7 +14,8 @@ from mailserver.sasl import Secret
 from webui import sealing
 from webui.account.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface, date_fault
 from webui.account.entrance import Wish, enter, suspended, wait_text, waiting_seconds
-from webui.account.password import MAX_PASSWORD, ChoosePage, choose_page
+from webui.account.password import ChoosePage, choose_page
+from webui.account.verifying import MAX_PASSWORD, explained
 from webui.visit import Guest, Services
 
 PURPOSE = "recovery"
@@ -125,7 +126,7 @@ async def use_code(services: Services, guest: Guest) -> Response:
         except Refused as refusal:
             return await _refused(services, guest, login, refusal)
         sealed = sealing.seal(services, guest, PURPOSE, (login, code), SECONDS)
-        return _choose(services, guest, principal, sealed)
+        return await _choose(services, guest, principal, sealed)
     sealed = form.text("preuve_scellee")
     values = sealing.unseal(services, guest, PURPOSE, sealed)
     principal_now = await services.directory.find(str(values[0])) if values else None
@@ -141,20 +142,24 @@ async def _set_password(
     form = guest.form
     new, again = form.text("nouveau")[:MAX_PASSWORD], form.text("encore")[:MAX_PASSWORD]
     if new != again:
-        return _choose(services, guest, principal, sealed, again=guest._("Les deux mots de passe sont différents."))
+        return await _choose(
+            services, guest, principal, sealed, again=guest._("Les deux mots de passe sont différents.")
+        )
     try:
         principal = await services.recovery.recover(login, code, Secret(new), guest.peer)
     except Refused as refusal:
         if refusal.reason is Reason.WEAK_PASSWORD:
-            return _choose(services, guest, principal, sealed, refusal)
+            return await _choose(services, guest, principal, sealed, refusal)
         return await _refused(services, guest, login, refusal)
     return await enter(services, guest, principal, Wish(chosen_interface(guest)))
 
 
-def _choose(
+async def _choose(
     services: Services, guest: Guest, principal: Principal, sealed: str, refusal: Refused | None = None, again: str = ""
 ) -> Response:
-    return choose_page(services, guest, ChoosePage.after(services, guest, principal, CODE_PATH, sealed, refusal, again))
+    fault = await explained(services, guest, guest.form.text("nouveau"), refusal) if refusal else ""
+    page = ChoosePage.after(services, guest, principal, CODE_PATH, sealed, refusal, fault, again)
+    return choose_page(services, guest, page)
 
 
 async def _refused(services: Services, guest: Guest, login: str, refusal: Refused) -> Response:

@@ -13,7 +13,7 @@ from mailserver.store.sessions import Former
 from webui import faults, headers
 from webui.account import parking
 from webui.account.entrance import open_session, wait_text, waiting_seconds
-from webui.account.password import MAX_PASSWORD
+from webui.account.verifying import MAX_PASSWORD
 from webui.doors import session_owner
 from webui.visit import SESSION, Guest, Services, set_cookie
 

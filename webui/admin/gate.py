@@ -21,7 +21,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.transactions import Tx
 from webui.account.entrance import wait_text, waiting_seconds
 from webui.account.factor import MAX_CODE
-from webui.account.password import MAX_PASSWORD
+from webui.account.verifying import MAX_PASSWORD
 from webui.doors import VisitHandler
 from webui.rendering import redirect
 from webui.visit import Services, Visit, is_loopback, set_cookie

@@ -44,7 +44,41 @@ for (const list of document.querySelectorAll("[data-pour]")) {
   const count = document.getElementById("regles-compte");
   const own = (list.dataset.noms || "").split(" ").map(plain).filter((name) => name.length > 2);
   let timer = 0;
+  let asking = 0;
+  let asked = 0;
+
+  // What only the server knows, such as its dictionary: asked when the typing pauses, and judged again when the form is
+  // posted, where the person's own data count, too.
+  async function verify() {
+    const text = input.value;
+    const number = (asked += 1);
+    const body = new URLSearchParams({ m_: input.form.elements.m_.value, nouveau: text });
+    let answer;
+    try {
+      const response = await fetch(list.dataset.verifier, { method: "POST", body });
+      if (!response.ok) return;
+      answer = await response.json();
+    } catch {
+      return; // the form is judged all the same
+    }
+    if (number !== asked || input.value !== text) return;
+    for (const item of list.children) {
+      const said = answer.regles?.[item.dataset.regle];
+      if (said === undefined) continue;
+      item.classList.toggle("oui", said === "");
+      item.classList.toggle("non", said !== "");
+      item.querySelector("b")?.remove();
+      if (!said) continue;
+      const why = document.createElement("b");
+      why.textContent = ` – ${said}`;
+      item.querySelector("span").append(why);
+    }
+  }
+
   input.addEventListener("input", () => {
+    asked += 1;
+    clearTimeout(asking);
+    if (input.value) asking = setTimeout(verify, 400);
     let met = 0;
     let all = 0;
     for (const item of list.children) {
@@ -60,6 +94,71 @@ for (const list of document.querySelectorAll("[data-pour]")) {
     clearTimeout(timer);
     timer = setTimeout(() => { count.textContent = count.dataset.texte.replace("0", met).replace("9", all); }, 700);
   });
+}
+
+// A password that is refused stays in its fields, to be mended: the answer's words are put around them.
+for (const form of document.querySelectorAll("form[data-garder]")) {
+  let busy = false;
+  let again = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    again = busy;
+    if (busy) return;
+    busy = true;
+    try {
+      const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      if (response.redirected) {
+        location.assign(response.url);
+        return;
+      }
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const fresh = page.querySelector("form[data-garder]");
+      if (fresh) mend(form, fresh);
+      else document.querySelector("main").replaceWith(page.querySelector("main"));
+    } catch {
+      notice(form, form.dataset.hors);
+    } finally {
+      busy = false;
+      if (again) form.requestSubmit();
+    }
+  });
+}
+
+function notice(form, text) {
+  let box = form.querySelector(".avis.erreur");
+  if (!box) {
+    box = document.createElement("div");
+    box.className = "avis erreur";
+    box.setAttribute("role", "alert");
+    form.querySelector("h1, .champ").before(box);
+  }
+  const said = document.createElement("p");
+  said.textContent = text;
+  box.replaceChildren(said);
+}
+
+function mend(form, fresh) {
+  const said = fresh.parentElement.querySelector(".avis.erreur p");
+  if (said) notice(form, said.textContent);
+  for (const field of fresh.querySelectorAll("input[type=hidden]")) form.elements[field.name].value = field.value;
+  for (const field of fresh.querySelectorAll("input[type=password]")) {
+    const here = form.elements[field.name];
+    const fault = field.closest(".champ").querySelector(".faute");
+    here.closest(".champ").querySelector(".faute")?.remove();
+    for (const name of ["aria-invalid", "aria-describedby"]) {
+      if (field.hasAttribute(name)) here.setAttribute(name, field.getAttribute(name));
+      else here.removeAttribute(name);
+    }
+    if (fault) here.closest(".champ").append(fault);
+  }
+  for (const item of form.querySelectorAll("[data-regle]")) {
+    const judged = fresh.querySelector(`[data-regle="${item.dataset.regle}"]`);
+    if (!judged) continue;
+    item.replaceChildren(...judged.childNodes);
+    item.classList.toggle("non", judged.classList.contains("non"));
+    if (judged.classList.contains("non")) item.classList.remove("oui");
+  }
+  form.querySelector("[aria-invalid]")?.focus();
 }
 
 // The QR code of a letter brings the one-time code behind `#`, which is sent to nobody.
