@@ -53,6 +53,8 @@ class Letter:
     """True when the NUMEN opens the account as well."""
     issue: int
     """How many codes this account has been given, this one included."""
+    renewal: bool = False
+    """The account was in use: the code opens it again, with another password."""
 
 
 def render(letters: Sequence[Letter], connection: Connection, printed_by: str, today: datetime.date) -> bytes:
@@ -100,17 +102,23 @@ def activation_address(url: str, login: str, code: str) -> str:
 
 
 def _page(letter: Letter, connection: Connection, printed_by: str, today: datetime.date) -> dict[str, object]:
+    opened = f"the one-time code before {letter.expires.isoformat()}, and choose a password."
+    if letter.renewal:
+        intro = (
+            "Un nouveau code a été demandé pour votre compte : votre ancien mot de passe ne fonctionne plus. "
+            "Vos messages sont toujours là."
+        )
+        english = f"Your academic mail account {letter.login} needs a new password: your old one no longer works. "
+    else:
+        intro = "Un compte vous attend. Cette lettre contient tout ce qu’il faut pour l’ouvrir."
+        english = f"Your academic mail account: login {letter.login}, address {letter.address}. "
     steps = [
         f"Ouvrez {connection.url}/activation, ou visez le carré ci-dessus avec l’appareil photo d’un téléphone.",
         "Saisissez votre identifiant et le code"
         + (" (ou votre NUMEN et votre date de naissance)." if letter.has_numen else "."),
         "Choisissez un mot de passe que vous êtes seul à connaître : le code cesse alors de servir.",
     ]
-    english = (
-        f"Your academic mail account: login {letter.login}, address {letter.address}. "
-        f"Open {connection.url}/activation, enter the login and the one-time code "
-        f"before {letter.expires.isoformat()}, and choose a password."
-    )
+    english += f"Open {connection.url}/activation, enter the login and {opened}"
     return {
         "name": letter.name,
         "detail": letter.detail,
@@ -119,7 +127,8 @@ def _page(letter: Letter, connection: Connection, printed_by: str, today: dateti
         "address": letter.address,
         "code": letter.code,
         "expires": day(letter.expires),
-        "intro": "Un compte vous attend. Cette lettre contient tout ce qu’il faut pour l’ouvrir.",
+        "intro": intro,
+        "way": "Choisir un nouveau mot de passe" if letter.renewal else "Première connexion",
         "steps": steps,
         "english": english,
         "qr": _qr(activation_address(connection.url, letter.login, letter.code)),

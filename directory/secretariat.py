@@ -7,6 +7,7 @@ the audit row, and how many letters there were.
 
 import asyncio
 import datetime
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Affiliation, Directory, Principal, Role, State, Tie
 from mailserver.proofs import Proofs, new_code
 from mailserver.settings import Settings
-from mailserver.store import accounts, affiliations, audit, schools
+from mailserver.store import accounts, affiliations, audit, schools, sessions
 from mailserver.store import letters as record
 from mailserver.store.audit import Action, Origin
 from mailserver.store.letters import Doorstep, Entry, Moved
@@ -35,6 +36,8 @@ UNIT = 50
 MAX_LOGGED = 500
 DAY = 86400
 _SHOWN = {Role.PUPIL: (Tie.CLASS,), Role.TEACHER: (Tie.DISCIPLINE, Tie.FUNCTION)}
+RENEWING_SECONDS = 60
+"""Longest time from the press of the button to the letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +127,13 @@ class Secretariat:
                 members.append(Member(one, steps[one.account_id], _detail(one, here, uai), opens))
         return members
 
-    async def print_letters(self, viewer: Principal, uai: str, wanted: Iterable[int], origin: Origin) -> Printed:
+    async def print_letters(
+        self, viewer: Principal, uai: str, wanted: Iterable[int], origin: Origin, *, again: bool = True
+    ) -> Printed:
         """Letters with fresh codes for people who wait for activation; a code printed before is dead.
 
-        Who opened their account while the codes were made gets none. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT),
-        and INVALID when nobody needs a letter.
+        Who opened their account while the codes were made gets none; who has a printed code that is still good gets
+        one only `again`. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT), and INVALID when nobody needs a letter.
         """
         asked = set(wanted)
         if len(asked) > letters.MAX_LETTERS:
@@ -140,18 +145,21 @@ class Secretariat:
         hashes = [(account_id, self._proofs.code(code.text)) for account_id, code in codes.items()]
         given: set[int] = set()
         for start in range(0, len(hashes), UNIT):
-            given |= await self._store.write(_hand_out, origin, hashes[start : start + UNIT], expires)
+            given |= await self._store.write(_hand_out, origin, hashes[start : start + UNIT], expires, again)
         waiting = [one for one in waiting if one.principal.account_id in given]
         if not waiting:
             raise Refused(Reason.INVALID, "nobody here waits for a letter")
         pdf = await self._render(viewer, uai, waiting, codes)
         return Printed(pdf, len(waiting), len(asked) - len(waiting))
 
-    async def renew(self, viewer: Principal, uai: str, account_id: int, origin: Origin) -> Printed:
+    async def renew(
+        self, viewer: Principal, uai: str, account_id: int, origin: Origin, *, again: bool = True
+    ) -> Printed:
         """Withdraw somebody's password and print the letter with the code that opens the account again.
 
         Raises Refused(NOT_FOUND), CONFLICT for a suspended account, FORBIDDEN also for one that opens more than the
-        viewer's own and for one's own: whoever holds a session only must not get hold of the account.
+        viewer's own and for one's own: whoever holds a session only must not get hold of the account. CANNOT: a letter
+        whose code is still good was printed already, perhaps a moment ago, and another was not asked for (`again`).
         """
         member = next((one for one in await self.people(viewer, uai) if one.principal.account_id == account_id), None)
         if member is None:
@@ -160,6 +168,8 @@ class Secretariat:
             raise Refused(Reason.CONFLICT, "the account is suspended")
         if not member.may_be_opened or account_id == viewer.account_id:
             raise Refused(Reason.FORBIDDEN)
+        if not await self._store.write(_begin_renewal, account_id, member.doorstep.letters, again):
+            raise Refused(Reason.CANNOT, "a letter was printed already")
         desk = Accounts(
             directory=self._directory, store=self._store, proofs=self._proofs, clock=self._clock, origin=origin
         )
@@ -172,6 +182,14 @@ class Secretariat:
         known = {one.principal.account_id: one.principal for one in await self.people(viewer, uai)}
         entries = await self._store.read(record.journal, list(known), MAX_LOGGED)
         return [Logged(entry, known[entry.account_id]) for entry in entries]
+
+    async def printed(self, viewer: Principal, uai: str) -> dict[int, Entry]:
+        """The last letter of each account of a school, as far as the log goes back. Raises as `log`."""
+        found: dict[int, Entry] = {}
+        for one in await self.log(viewer, uai):
+            if one.entry.action is Action.LETTER_PRINTED:
+                found.setdefault(one.entry.account_id, one.entry)
+        return found
 
     async def moves(self, viewer: Principal, uai: str, since: float) -> list[Move]:
         """Who came and who left since a moment, and who will leave, the latest first.
@@ -216,6 +234,7 @@ class Secretariat:
             expires=self._date(code.expires),
             has_numen=member.doorstep.has_numen,
             issue=member.doorstep.letters + 1,
+            renewal=member.doorstep.activated > 0,
         )
 
     def _connection(self) -> Connection:
@@ -241,13 +260,25 @@ def _may_be_opened(person: Principal, ties: Sequence[Affiliation], own: set[str]
     return {person.uai, *(one.code for one in ties if one.kind is Tie.SCHOOL)} <= own | {""}
 
 
-def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int) -> set[int]:
-    """Keep the codes of those who still wait; who they are."""
+def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int, again: bool) -> set[int]:
+    """Keep the codes of those who still wait; who they are. A letter that is out is replaced only `again`."""
+    if not again:
+        steps = record.doorsteps(tx, [account_id for account_id, _ in hashes])
+        hashes = [one for one in hashes if one[0] in steps and not steps[one[0]].has_letter(tx.now)]
     given = {one for one, hashed in hashes if accounts.set_waiting_code(tx, one, hashed, expires)}
     audit.record_many(
         tx, origin, [(Action.LETTER_PRINTED, account_id, "") for account_id, _ in hashes if account_id in given]
     )
     return given
+
+
+def _begin_renewal(tx: Tx, account_id: int, letters: int, again: bool) -> bool:
+    """True for the one press of the button that prints the letter after so many; a second one sees the first."""
+    step = record.doorsteps(tx, [account_id]).get(account_id)
+    if step is None or step.letters != letters or (step.has_letter(tx.now) and not again):
+        return False
+    claim = hashlib.sha256(f"letter of {account_id} after {letters}".encode()).digest()
+    return sessions.claim(tx, claim, account_id, RENEWING_SECONDS)
 
 
 def _detail(person: Principal, ties: Sequence[Affiliation], uai: str) -> str:

@@ -39,7 +39,7 @@ from webui.mail.flux import Flux
 from webui.mail.folderfiles import MAX_BROUGHT, FolderFiles
 from webui.mail.gathering import Gathering
 from webui.reader import routes as reader
-from webui.secretariat import desk, people
+from webui.secretariat import desk, people, printing
 from webui.visit import Services
 
 
@@ -143,9 +143,9 @@ def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
         Route("/secretariat", visit(people.show)),
-        Route("/secretariat/lettres", visit(people.print_letters), methods=["POST"]),
-        Route("/secretariat/code/{account:key}", visit(people.ask_renewal), methods=["GET"]),
-        Route("/secretariat/code/{account:key}", visit(people.renew), methods=["POST"]),
+        Route("/secretariat/lettres", visit(printing.print_letters), methods=["POST"]),
+        Route("/secretariat/code/{account:key}", visit(printing.ask_renewal), methods=["GET"]),
+        Route("/secretariat/code/{account:key}", visit(printing.renew), methods=["POST"]),
         Route("/secretariat/journal", visit(people.show_log)),
         Route("/secretariat/boites", visit(desk.boxes), methods=["GET"]),
         Route("/secretariat/boites", visit(desk.hand_over), methods=["POST"]),

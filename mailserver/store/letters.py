@@ -32,6 +32,10 @@ class Doorstep:
     """How many were printed for this account."""
     printed: int
 
+    def has_letter(self, now: float) -> bool:
+        """Whether a letter was printed whose code is still good."""
+        return bool(self.printed) and self.code_expires > now
+
 
 class Course(Enum):
     """Which way somebody goes."""

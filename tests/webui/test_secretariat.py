@@ -2,10 +2,12 @@
 
 import io
 import re
+import threading
 from pathlib import Path
 
+import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pypdf import PdfReader
 
 from mailserver.identity import Principal, Role, State
@@ -108,6 +110,66 @@ def test_a_new_code_for_somebody_who_forgot(office: Visitor, house: House) -> No
     assert "Je choisis mon mot de passe" in other.text
 
 
+def test_a_letter_that_is_out_is_replaced_only_when_asked(office: Visitor, house: House) -> None:
+    """The page says who printed and when; a second press asks, and the first code stays good until then."""
+    chosen = [box(office, f"Élève Numéro 01{number}") for number in (1, 2)]
+    fields = {"etablissement": TILLEULS, "faire": "choisies"}
+    page = office.text
+    office.post("/secretariat/lettres", {**fields, "compte": chosen[:1]}, page)
+    assert len(pages(office)) == 1
+    first = house.store.read_now(accounts.get, int(chosen[0]))
+    answer = office.post("/secretariat/lettres", {**fields, "compte": chosen}, page)
+    assert answer.status_code == 409
+    assert re.search(r"Numéro 011</b>\s: Lettre imprimée le .* par rleroy", office.text)
+    assert "Imprimer seulement l’autre lettre" in office.text
+    assert house.store.read_now(accounts.get, int(chosen[0])) == first
+    asked = office.text
+    office.post("/secretariat/lettres", {**fields, "compte": chosen, "encore": "non"}, asked)
+    (only,) = pages(office)
+    assert "Numéro 012" in only
+    assert house.store.read_now(accounts.get, int(chosen[0])) == first
+    office.post("/secretariat/lettres", {**fields, "compte": chosen, "encore": "oui"}, asked)
+    assert len(pages(office)) == 2
+    assert house.store.read_now(accounts.get, int(chosen[0])) != first
+    office.get(f"/secretariat?etablissement={TILLEULS}")
+    assert re.search(r"Dernière impression\s: 2 lettres, le .*, par rleroy", office.text)
+
+
+def test_a_renewal_is_printed_once_and_says_what_it_is(office: Visitor, house: House) -> None:
+    """Two presses at the same time give one letter; it speaks of a new password, not of a first connection."""
+    lost = house.person("Louise", "Oublie", uai=TILLEULS)
+    address = f"/secretariat/code/{lost.account_id}"
+    office.get(f"{address}?etablissement={TILLEULS}")
+    fields = {"etablissement": TILLEULS, "confirme": "oui", "m_": office.field("m_")}
+    answers: list[httpx.Response] = []
+
+    def press() -> None:
+        answers.append(office.http.post(address, data=fields))
+
+    threads = [threading.Thread(target=press) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    office.page = next(answer for answer in answers if answer.status_code == 200)
+    (text,) = pages(office)
+    assert "Choisir un nouveau mot de passe" in text
+    assert "Première connexion" not in text
+    assert "Un compte vous attend" not in text
+    office.get(f"{address}?etablissement={TILLEULS}")
+    assert re.search(r"Lettre imprimée le .* par rleroy", office.text)
+    assert "Imprimer une autre lettre" in office.text
+    again = office.post(address, {"etablissement": TILLEULS, "confirme": "oui"})
+    assert again.status_code == 409
+    office.post(address, {"etablissement": TILLEULS, "confirme": "oui", "encore": "oui"})
+    assert len(pages(office)) == 1
+    office.get(f"/secretariat?etablissement={TILLEULS}&q=oublie")
+    office.post("/secretariat/lettres", {"etablissement": TILLEULS, "faire": "toutes", "q": "oublie", "encore": "oui"})
+    (text,) = pages(office)
+    assert "Première connexion" not in text
+
+
 def test_another_schools_people_are_out_of_reach(office: Visitor, house: House) -> None:
     other = house.run(house.directory.find("mmartin"))
     assert other is not None
@@ -147,10 +209,36 @@ def test_in_a_real_browser(house: House, chromium: Browser, rose: Principal, siz
             page.goto(house.url + path)
             watched.picture(f"secretariat-{'journal' if 'journal' in path else 'gens'}-{size}")
             assert faults_of(page) == [], path
-        page.goto(f"{house.url}/secretariat?q=Num%C3%A9ro+050")
+        number = {"bureau": "070", "telephone": "071"}[size]
+        page.goto(f"{house.url}/secretariat?q=Num%C3%A9ro+{number}")
         page.check("input[name=compte]")
         with page.expect_download() as download:
             page.click("text=Imprimer les lettres cochées")
         saved = tmp_path / "lettres.pdf"
         download.value.save_as(saved)
-        assert "Numéro 050" in PdfReader(saved).pages[0].extract_text()
+        assert f"Numéro {number}" in PdfReader(saved).pages[0].extract_text()
+
+
+def test_the_page_says_at_once_that_a_letter_was_printed(house: House, chromium: Browser, rose: Principal) -> None:
+    """With scripts the page follows the document, and the next press is a question; our policy allows all of it."""
+    lost = house.person("Odette", "Distraite", uai=TILLEULS)
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, rose.login, "complet")
+        page.goto(f"{house.url}/secretariat/code/{lost.account_id}?etablissement={TILLEULS}")
+        page.check("#confirme")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Imprimer la lettre (PDF)").click()
+        assert download.value.suggested_filename == "lettre.pdf"
+        expect(page.locator("#lettre")).to_contain_text("par rleroy")
+        watched.picture("secretariat-lettre-imprimee")
+        page.goto(f"{house.url}/secretariat?etablissement={TILLEULS}&q=distraite")
+        expect(page.locator("#derniere-impression")).to_contain_text("par rleroy")
+        page.check("input[name=compte]")
+        page.get_by_role("button", name="Imprimer les lettres cochées").click()
+        expect(page.locator("h1")).to_have_text("Imprimer de nouveau ?")
+        watched.picture("secretariat-imprimer-de-nouveau")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Tout imprimer").click()
+        assert download.value.suggested_filename == f"lettres-{TILLEULS}.pdf"
+        assert [one for one in watched.complaints if "409" not in one] == []

@@ -10,8 +10,8 @@ from mailserver.notices.protection import Change
 from mailserver.sasl import Secret
 from mailserver.store.devices import MAX_DEVICES, Device, Scope
 from webui.account.entrance import wait_text, waiting_seconds
-from webui.account.verifying import MAX_PASSWORD
 from webui.account.security import origin
+from webui.account.verifying import MAX_PASSWORD
 from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.pages import AddressesPage, addresses

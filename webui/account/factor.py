@@ -11,8 +11,8 @@ from mailserver.notices.protection import Change
 from mailserver.sasl import Secret
 from webui import sealing
 from webui.account.entrance import renew, wait_text, waiting_seconds
-from webui.account.verifying import MAX_PASSWORD
 from webui.account.security import codes_text, origin
+from webui.account.verifying import MAX_PASSWORD
 from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect

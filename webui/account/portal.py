@@ -14,8 +14,8 @@ from mailserver.store.sessions import Session
 from webui import faults, headers
 from webui.account import activation, parking, secondstep
 from webui.account.entrance import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
-from webui.account.verifying import MAX_PASSWORD
 from webui.account.secondstep import SecondPage
+from webui.account.verifying import MAX_PASSWORD
 from webui.doors import RESCUED
 from webui.rendering import redirect
 from webui.visit import (

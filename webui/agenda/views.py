@@ -120,7 +120,8 @@ async def index(services: Services, visit: Visit) -> Response:
     day = day_of(visit.query("jour")) or words.today(visit)
     if visit.interface == SIMPLE:
         return redirect(visit, f"{home(visit)}/{day}")
-    return redirect(visit, f"{home(visit)}/{view}/{day}", q=visit.query("q")[:MAX_WORDS])
+    # Phones show a week as a list: it opens at the day that was asked for.
+    return redirect(visit, f"{home(visit)}/{view}/{day}", q=visit.query("q")[:MAX_WORDS], _at=f"j{day}")
 
 
 async def simple(services: Services, visit: Visit) -> Response:
@@ -188,7 +189,7 @@ def _made(
         subtitle=_subtitle(visit, view, day),
         views=tuple(Choice(title, f"{home(visit)}/{name}/{day}", name == view) for name, title in _titles(visit)),
         before=_beside(visit, view, day, -1, days),
-        now=_address(visit, view, words.today(visit)),
+        now=f"{_address(visit, view, words.today(visit))}#j{words.today(visit)}",
         after=_beside(visit, view, day, 1, days),
         columns=columns,
         rows=tuple(columns[at : at + 7] for at in range(0, len(columns), 7)) if view == MONTH else (),

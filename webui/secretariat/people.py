@@ -1,29 +1,24 @@
-"""The secretariat's pages: its school's people, their sealed letters, new codes, and the log of both.
+"""The secretariat's pages: its school's people, and the log of their letters and codes (`printing`).
 
 Who may see which school is decided by `directory.secretariat`; nothing here trusts an address or a form.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory.secretariat import Logged, Member, Printed, Secretariat
-from mailserver.errors import BadSyntax, Reason, Refused
+from directory.secretariat import Logged, Member, Secretariat
 from mailserver.folding import search_key
 from mailserver.identity import Role, State
 from mailserver.store.audit import Action
+from mailserver.store.letters import Entry
 from mailserver.store.schools import School
-from webui import headers
-from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.paging import numbered
-from webui.rendering import redirect
 from webui.standing import role_choices, role_words, state_words
 from webui.visit import Services, Visit
 
-MAX_CHOSEN = 300
-"""Boxes of one page of people; more are printed with the button for all of them."""
 PER_PAGE = 100
 
 
@@ -72,6 +67,8 @@ class PeoplePage:
     details: tuple[str, ...]
     page: int
     pages: int
+    last: str
+    """Who printed the last letters, when and how many."""
     fault: str = ""
 
 
@@ -80,15 +77,6 @@ class NoSchoolPage:
     """A secretariat that no school is known of."""
 
     frame: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class RenewPage:
-    """Before a password is withdrawn."""
-
-    frame: Frame
-    school: School
-    line: Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +109,10 @@ async def school_of(office: Secretariat, visit: Visit, uai: str = "") -> School:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /secretariat: the only school, or the one of the address."""
-    return await _people(services, visit, visit.query("etablissement"))
+    return await people(services, visit, visit.query("etablissement"))
 
 
-async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -> Response:
+async def people(services: Services, visit: Visit, uai: str, fault: str = "") -> Response:
     office = office_of(services)
     schools = await office.schools(visit.principal)
     frame = await surroundings(services, visit)
@@ -132,14 +120,14 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
         return services.pages.answer(visit, "mail/secretariat_none.html", NoSchoolPage(frame))
     school = await office.school(visit.principal, uai or schools[0].uai)
     members = await office.people(visit.principal, school.uai)
-    wanted = _Wanted(visit.query("q"), visit.query("role"), visit.query("etat"), visit.query("classe"))
+    wanted = Wanted(visit.query("q"), visit.query("role"), visit.query("etat"), visit.query("classe"))
     found = [one for one in members if wanted.takes(one)]
     part = numbered(visit, found, PER_PAGE)
     page = PeoplePage(
         frame=frame,
         school=school,
         schools=tuple(schools),
-        lines=tuple(_line(visit, one) for one in part.shown),
+        lines=tuple(line(visit, one) for one in part.shown),
         found=len(found),
         waiting=sum(one.waits for one in found),
         query=wanted.text,
@@ -153,13 +141,14 @@ async def _people(services: Services, visit: Visit, uai: str, fault: str = "") -
         details=tuple(sorted({one.detail for one in members if one.principal.role is Role.PUPIL and one.detail})),
         page=part.number,
         pages=part.pages,
+        last=_last(visit, await office.printed(visit.principal, school.uai)),
         fault=fault,
     )
     return services.pages.answer(visit, "mail/secretariat.html", page, 422 if fault else 200)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """The filters of the list."""
 
     text: str
@@ -178,63 +167,18 @@ class _Wanted:
         )
 
 
-# ---------------------------------------------------------------------- letters
-
-
-async def print_letters(services: Services, visit: Visit) -> Response:
-    """POST /secretariat/lettres: the letters of those who were ticked, or of everybody that the filters find."""
-    form = visit.form
-    uai = form.text("etablissement")[:8]
-    office = office_of(services)
-    if form.text("faire") == "toutes":
-        wanted = _Wanted(*(form.text(name)[:200] for name in ("q", "role", "etat", "classe")))
-        members = await office.people(visit.principal, uai)
-        chosen: Sequence[int] = [one.principal.account_id for one in members if wanted.takes(one) and one.waits]
-    else:
-        chosen = form.numbers("compte", MAX_CHOSEN)
-    try:
-        printed = await office.print_letters(visit.principal, uai, chosen, visit.origin)
-    except Refused as refusal:
-        if refusal.reason not in (Reason.INVALID, Reason.LIMIT):
-            raise
-        text = visit._("Personne n’a besoin d’une lettre parmi les personnes choisies.")
-        return await _people(services, visit, uai, text)
-    return _document(visit, printed, f"lettres-{uai.upper()}.pdf")
-
-
-async def ask_renewal(services: Services, visit: Visit) -> Response:
-    """GET /secretariat/code/{account}: what a new code means, before it is given."""
-    office = office_of(services)
-    school = await school_of(office, visit)
-    account_id = int(visit.request.path_params["account"])
-    members = await office.people(visit.principal, school.uai)
-    member = next((one for one in members if one.principal.account_id == account_id), None)
-    if member is None:
-        raise Refused(Reason.NOT_FOUND)
-    page = RenewPage(await surroundings(services, visit), school, _line(visit, member))
-    return services.pages.answer(visit, "mail/secretariat_code.html", page)
-
-
-async def renew(services: Services, visit: Visit) -> Response:
-    """POST /secretariat/code/{account}: the password is withdrawn, the letter with the new code comes back."""
-    uai = visit.form.text("etablissement")[:8]
-    account_id = int(visit.request.path_params["account"])
-    if not visit.form.has("confirme"):
-        raise BadSyntax("The box was not ticked")
-    try:
-        printed = await office_of(services).renew(visit.principal, uai, account_id, visit.origin)
-    except Refused as refusal:
-        if refusal.reason is not Reason.CONFLICT:
-            raise
-        return redirect(visit, "/secretariat", etablissement=uai, **done("compte-suspendu"))
-    return _document(visit, printed, "lettre.pdf")
-
-
-def _document(visit: Visit, printed: Printed, name: str) -> Response:
-    """The PDF: saved, never kept by a cache on the way."""
-    fields = headers.page(visit.secure)
-    fields["Content-Disposition"] = f'attachment; filename="{name}"'
-    return Response(printed.pdf, headers=fields, media_type="application/pdf")
+def _last(visit: Visit, printed: Mapping[int, Entry]) -> str:
+    """What is said of the last letters above the list; empty when there are none."""
+    last = max(printed.values(), key=lambda one: one.at, default=None)
+    if last is None:
+        return ""
+    count = sum(1 for one in printed.values() if (one.at, one.actor) == (last.at, last.actor))
+    text = visit.language.texts.ngettext(
+        "Dernière impression : %(n)s lettre, le %(at)s, par %(who)s.",
+        "Dernière impression : %(n)s lettres, le %(at)s, par %(who)s.",
+        count,
+    )
+    return text % {"n": visit.language.number(count), "at": visit.language.long_date(last.at), "who": last.actor}
 
 
 # ---------------------------------------------------------------------- the log
@@ -272,7 +216,7 @@ def office_of(services: Services) -> Secretariat:
     )
 
 
-def _line(visit: Visit, member: Member) -> Line:
+def line(visit: Visit, member: Member) -> Line:
     person, step = member.principal, member.doorstep
     return Line(
         account_id=person.account_id,

@@ -4,5 +4,6 @@
 import "./core/answers.js";
 import "./core/opening.js";
 import "./core/back.js";
+import "./core/floating.js";
 import "./core/keys.js";
 import "./core/live.js";

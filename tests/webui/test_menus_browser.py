@@ -1,0 +1,163 @@
+"""Menus are wholly visible wherever they open; the agenda's week keeps all its days, and phones open it at today."""
+
+import datetime
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from mailserver.calendars import editing, reading
+from mailserver.calendars.events import Draft
+from mailserver.identity import Principal
+from mailserver.store import agenda_items, agendas, sessions
+from tests.webui.browser import Watched, log_in, overflow, visiting
+from tests.webui.house import House, mail
+
+pytestmark = pytest.mark.needs("chromium")
+PARIS = ZoneInfo("Europe/Paris")
+WINDOWS = {"bureau": (1366, 768), "grand": (1920, 1080), "telephone": (390, 844)}
+LOOKS = [("bureau", "light"), ("bureau", "dark"), ("grand", "light"), ("telephone", "light"), ("telephone", "dark")]
+HIDDEN = """(menu) => {
+    const box = menu.querySelector(":scope > :is(div, ul)");
+    const { left, top, right, bottom } = box.getBoundingClientRect();
+    const faults = [];
+    if (right - left < 20 || bottom - top < 20) faults.push("nothing");
+    const inside = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+    if (!inside) faults.push([left, top, right, bottom].join());
+    for (const [x, y] of [[left + 4, top + 4], [right - 5, top + 4], [left + 4, bottom - 5], [right - 5, bottom - 5]]) {
+        const there = document.elementFromPoint(x, y);
+        if (!box.contains(there)) faults.push(`${x},${y} ${there?.outerHTML.slice(0, 80)}`);
+    }
+    return faults;
+}"""
+"""What of an open menu cannot be seen: its corners are looked at."""
+
+
+@pytest.fixture(scope="module")
+def reader(house: House) -> Principal:
+    person = house.person("Manon", "Menus")
+    tags = [{"keyword": "$Label1", "name": "Important", "colour": "rouge"}]
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"tags": tags})
+    for number in range(40):
+        house.deliver(person, mail(f"Message {number}", body=f"Texte {number}\n"))
+    return person
+
+
+@pytest.fixture
+def at(house: House, chromium: Browser, size: str, scheme: str, reader: Principal) -> Iterator[Watched]:
+    width, height = WINDOWS[size]
+    with visiting(chromium, script=True, scheme=scheme) as made:
+        made.page.set_viewport_size({"width": width, "height": height})
+        log_in(made.page, house, reader.login, "complet")
+        yield made
+
+
+def opened_menus(page: Page, name: str, watched: Watched) -> int:
+    """Open every menu that has a button to see, one by one; each is wholly visible."""
+    count = 0
+    for menu in page.locator("details.menu").all():
+        button = menu.locator("summary")
+        if not button.is_visible():
+            continue
+        button.click()
+        expect(menu).to_have_attribute("open", "")
+        assert menu.evaluate(HIDDEN) == [], menu.get_attribute("id") or menu.get_attribute("class")
+        if menu.get_attribute("id") == "menu-reporter":
+            watched.picture(f"menu-reporter-{name}")
+        count += 1
+        button.click()
+    return count
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_menu_is_wholly_visible(at: Watched, size: str, scheme: str) -> None:
+    """In the list with and without the reader beside it, and on phones, where the bar is at the foot."""
+    page = at.page
+    expect(page.locator(".courriels li").first).to_be_visible()
+    assert opened_menus(page, f"{size}-{scheme}-0", at) >= 1
+    page.locator(".courriels input[type=checkbox]").first.check(force=True)
+    assert opened_menus(page, f"{size}-{scheme}", at) >= (4 if size == "telephone" else 5)
+    if size != "telephone":
+        page.locator(".courriels li a").first.click()
+        expect(page.locator(".lecteur article")).to_be_visible()
+        assert opened_menus(page, f"{size}-{scheme}-lecteur", at) >= 4
+    assert at.complaints == []
+
+
+def test_a_menu_acts_and_follows_its_button(house: House, chromium: Browser, reader: Principal) -> None:
+    """Above the panes it is still part of its form: a message is moved by it; a smaller window does not cut it off."""
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        log_in(page, house, reader.login, "complet")
+        page.locator(".courriels input[type=checkbox]").first.check()
+        before = len(house.subjects(reader, "Archive"))
+        menu = page.locator("#menu-ranger")
+        menu.locator("summary").click()
+        page.set_viewport_size({"width": 1000, "height": 700})
+        expect(menu).to_have_attribute("open", "")
+        assert menu.evaluate(HIDDEN) == []
+        menu.locator("select").select_option(str(house.box(reader, "Archive").id))
+        menu.get_by_role("button", name="Déplacer").click()
+        expect(page.locator("#annonce, #dit").filter(has_text="déplacé")).to_have_count(1)
+        assert len(house.subjects(reader, "Archive")) == before + 1
+
+
+# ---------------------------------------------------------------------- the agenda
+
+
+def _busy(house: House, name: str, today: datetime.date) -> Principal:
+    """Somebody with two events at the same time on each weekday, and one today."""
+    person = house.person("Tom", name)
+    held = house.store.read_now(agendas.find, person.account_id, "agenda")
+    assert held is not None
+    monday = today - datetime.timedelta(days=today.weekday())
+    for day in range(7):
+        for number in range(3):
+            date = monday + datetime.timedelta(days=day)
+            begin = datetime.datetime.combine(date, datetime.time(9, 10 * number))
+            draft = Draft(f"Cours {number}", begin, begin + datetime.timedelta(hours=1))
+            text = editing.create(draft, f"{name}{day}{number}", datetime.datetime.now(datetime.UTC))
+            item = reading.read(f"{name}{day}{number}.ics", text)
+            house.store.write_now(agenda_items.put, person.account_id, held.id, item, None)
+    return person
+
+
+@pytest.mark.parametrize("width", [1024, 1366, 1920])
+def test_all_days_of_a_full_week_are_on_the_page(house: House, chromium: Browser, width: int) -> None:
+    person = _busy(house, f"Semaine{width}", datetime.datetime.now(PARIS).date())
+    with visiting(chromium, script=True) as watched:
+        page = watched.page
+        page.set_viewport_size({"width": width, "height": 768})
+        log_in(page, house, person.login, "complet")
+        page.goto(f"{house.url}/agenda/semaine/{datetime.datetime.now(PARIS).date()}")
+        watched.picture(f"agenda-semaine-pleine-{width}")
+        hidden = page.evaluate(
+            """() => {
+                const week = document.querySelector(".semaine").getBoundingClientRect();
+                return [...document.querySelectorAll(".semaine .jour")].filter((day) => {
+                    const box = day.getBoundingClientRect();
+                    return box.width < 40 || box.right > week.right + 1 || box.right > innerWidth;
+                }).length;
+            }"""
+        )
+        assert hidden == 0
+        assert overflow(page) == 0
+
+
+def test_a_phone_opens_the_agenda_at_today(house: House, chromium: Browser) -> None:
+    """Whatever the weekday: the day's heading is at the top of the window, those before it above."""
+    today = datetime.datetime.now(PARIS).date()
+    person = _busy(house, "Telephone", today)
+    with visiting(chromium, size="telephone", script=True) as watched:
+        page = watched.page
+        log_in(page, house, person.login, "complet")
+        page.goto(f"{house.url}/agenda")
+        heading = page.locator(".jour.auj h2")
+        expect(heading).to_be_in_viewport()
+        watched.picture("agenda-telephone-aujourd-hui")
+        if today.weekday():
+            monday = page.locator(".semaine .jour h2").first
+            expect(monday).not_to_be_in_viewport()
+        page.get_by_role("link", name="Aujourd’hui").first.click()
+        expect(heading).to_be_in_viewport()

@@ -1,0 +1,170 @@
+"""Sealed letters and new codes of a school's people, printed once: a second letter kills the code of the first.
+
+So a letter that is out is replaced only by who was asked, whoever presses the button twice, or a colleague after them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from directory.secretariat import Member, Printed
+from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.store.letters import Entry
+from mailserver.store.schools import School
+from webui import headers
+from webui.announcing import done
+from webui.frame import Frame, surroundings
+from webui.rendering import redirect
+from webui.secretariat.people import Line, Wanted, line, office_of, people, school_of
+from webui.visit import Services, Visit
+
+MAX_CHOSEN = 300
+"""Boxes of one page of people; more are printed with the button for all of them."""
+MAX_NAMED = 20
+"""People with a letter who are named on the page that asks."""
+FILTERS = ("q", "role", "etat", "classe")
+
+
+@dataclass(frozen=True, slots=True)
+class RenewPage:
+    """Before a password is withdrawn, or a letter replaced."""
+
+    frame: Frame
+    school: School
+    line: Line
+    letter: str
+    """Who printed the letter that is out, and when; empty: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgainPage:
+    """Before letters are printed that replace others."""
+
+    frame: Frame
+    school: School
+    letters: Sequence[tuple[str, str]]
+    """Names, and what is said of their letters."""
+    more: int
+    """How many have one beside those."""
+    others: int
+    """How many of those who were chosen have none."""
+    fields: Sequence[tuple[str, str]]
+    """What was chosen, as the form had it."""
+
+
+# ---------------------------------------------------------------------- first connections
+
+
+async def print_letters(services: Services, visit: Visit) -> Response:
+    """POST /secretariat/lettres: the letters of those who were ticked, or of everybody that the filters find.
+
+    `encore`: `oui` replaces letters that are out, `non` leaves these people out; without it that is asked.
+    """
+    form = visit.form
+    uai, again = form.text("etablissement")[:8], form.text("encore")
+    office = office_of(services)
+    chosen = await _chosen(services, visit, uai)
+    if not again:
+        now = services.clock.now()
+        out = [one for one in chosen if one.doorstep.has_letter(now)]
+        if out:
+            return await _ask_again(services, visit, uai, out, len(chosen) - len(out))
+    try:
+        wanted = [one.principal.account_id for one in chosen]
+        printed = await office.print_letters(visit.principal, uai, wanted, visit.origin, again=again == "oui")
+    except Refused as refusal:
+        if refusal.reason not in (Reason.INVALID, Reason.LIMIT):
+            raise
+        text = visit._("Personne n’a besoin d’une lettre parmi les personnes choisies.")
+        return await people(services, visit, uai, text)
+    return _document(visit, printed, f"lettres-{uai.upper()}.pdf")
+
+
+async def _chosen(services: Services, visit: Visit, uai: str) -> list[Member]:
+    """Those of the chosen who wait for a letter. Raises BadSyntax, Refused(FORBIDDEN | NOT_FOUND)."""
+    ticked = set(visit.form.numbers("compte", MAX_CHOSEN))
+    members = [one for one in await office_of(services).people(visit.principal, uai) if one.waits]
+    if visit.form.text("faire") == "toutes":
+        wanted = Wanted(*(visit.form.text(name)[:200] for name in FILTERS))
+        return [one for one in members if wanted.takes(one)]
+    return [one for one in members if one.principal.account_id in ticked]
+
+
+async def _ask_again(services: Services, visit: Visit, uai: str, out: Sequence[Member], others: int) -> Response:
+    office = office_of(services)
+    printed = await office.printed(visit.principal, uai)
+    named = [(one.principal.name, _said(visit, one, printed.get(one.principal.account_id))) for one in out[:MAX_NAMED]]
+    fields = [(name, visit.form.text(name)) for name in (*FILTERS, "faire")]
+    if visit.form.text("faire") != "toutes":
+        fields += [("compte", value) for value in visit.form.every("compte")]
+    page = AgainPage(
+        await surroundings(services, visit),
+        await office.school(visit.principal, uai),
+        named,
+        len(out) - len(named),
+        others,
+        fields,
+    )
+    return services.pages.answer(visit, "mail/secretariat_again.html", page, 409)
+
+
+# ---------------------------------------------------------------------- forgotten passwords
+
+
+async def ask_renewal(services: Services, visit: Visit) -> Response:
+    """GET /secretariat/code/{account}: what a new code means, before it is given; who printed the one that is out."""
+    return await _renewal(services, visit, visit.query("etablissement"))
+
+
+async def _renewal(services: Services, visit: Visit, uai: str, status: int = 200) -> Response:
+    office = office_of(services)
+    school = await school_of(office, visit, uai)
+    account_id = int(visit.request.path_params["account"])
+    members = await office.people(visit.principal, school.uai)
+    member = next((one for one in members if one.principal.account_id == account_id), None)
+    if member is None:
+        raise Refused(Reason.NOT_FOUND)
+    letter = ""
+    if status != 200 or member.doorstep.has_letter(services.clock.now()):
+        letter = _said(visit, member, (await office.printed(visit.principal, school.uai)).get(account_id))
+    page = RenewPage(await surroundings(services, visit), school, line(visit, member), letter)
+    return services.pages.answer(visit, "mail/secretariat_code.html", page, status)
+
+
+async def renew(services: Services, visit: Visit) -> Response:
+    """POST /secretariat/code/{account}: the password is withdrawn, the letter with the new code comes back.
+
+    Where a letter is out already the page asks first; `encore` says that it did.
+    """
+    uai = visit.form.text("etablissement")[:8]
+    account_id = int(visit.request.path_params["account"])
+    if not visit.form.has("confirme"):
+        raise BadSyntax("The box was not ticked")
+    again = visit.form.has("encore")
+    try:
+        printed = await office_of(services).renew(visit.principal, uai, account_id, visit.origin, again=again)
+    except Refused as refusal:
+        if refusal.reason is Reason.CANNOT:
+            return await _renewal(services, visit, uai, 409)
+        if refusal.reason is not Reason.CONFLICT:
+            raise
+        return redirect(visit, "/secretariat", etablissement=uai, **done("compte-suspendu"))
+    return _document(visit, printed, "lettre.pdf")
+
+
+def _said(visit: Visit, member: Member, entry: Entry | None) -> str:
+    """Who printed somebody's letter, and when."""
+    at, who = (entry.at, entry.actor) if entry is not None else (member.doorstep.printed, "")
+    if not at:
+        return visit._("Une lettre est en train d’être imprimée.")
+    if not who:
+        return visit._("Lettre imprimée le %(at)s.") % {"at": visit.language.long_date(at)}
+    return visit._("Lettre imprimée le %(at)s par %(who)s.") % {"at": visit.language.long_date(at), "who": who}
+
+
+def _document(visit: Visit, printed: Printed, name: str) -> Response:
+    """The PDF: saved, never kept by a cache on the way."""
+    fields = headers.page(visit.secure)
+    fields["Content-Disposition"] = f'attachment; filename="{name}"'
+    return Response(printed.pdf, headers=fields, media_type="application/pdf")
