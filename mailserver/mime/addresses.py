@@ -46,6 +46,30 @@ class Mailbox(NamedTuple):
         """The name for people, decoded."""
         return " ".join(headers.decode_words(self.name).split())
 
+    @property
+    def label(self) -> str:
+        """What stands for it where there is room for one text (`label`)."""
+        return label(self.display, headers.clean(self.address))
+
+
+_AT_SIGNS = re.compile("[@\ufe6b\uff20]")
+
+
+def could_be_address(name: str) -> bool:
+    """True for a display name with an at sign, of whatever shape: people would take it for where the mail is from."""
+    return _AT_SIGNS.search(name) is not None
+
+
+def label(name: str, address: str) -> str:
+    """What stands for somebody in lists, notices and sentences, where there is room for one text.
+
+    Their name; their address where they have none. A name that could be an address never stands alone: the address
+    stands before it, where nothing that is cut off at the end can hide it.
+    """
+    if not name or name.casefold() == address.casefold():
+        return address
+    return f"{address} ({name})" if could_be_address(name) else name
+
 
 # `Name <local@domain>`, `"Name" <local@domain>`, `local@domain`: nearly every address there is.
 _SIMPLE = re.compile(

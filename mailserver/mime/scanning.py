@@ -39,10 +39,10 @@ class Scan:
     """The packed tree; `structure.unpack` reads it."""
     subject: str
     sender: str
-    """Name, else address, of the first author."""
+    """The first author (`addresses.label`)."""
     sender_address: str
     recipients: str
-    """Names, else addresses, of To and Cc, comma separated."""
+    """To and Cc (`addresses.label`), comma separated."""
     sent_at: int
     """Seconds since the epoch; 0 when the Date field says nothing."""
     base_subject: str
@@ -78,7 +78,7 @@ def scan(octets: bytes) -> Scan:
         body=body,
         parts=structure.pack(parts),
         subject=subject,
-        sender=_label(author)[:MAX_PEOPLE] if author else "",
+        sender=author.label[:MAX_PEOPLE] if author else "",
         sender_address=headers.clean(author.address)[:MAX_ADDRESS] if author else "",
         recipients=_labels(mailboxes),
         sent_at=moment.instant if moment else 0,
@@ -103,10 +103,6 @@ def international(octets: bytes) -> tuple[bytes, bytes, bytes]:
     return (header.encode("utf-8"), *render.structure(root, envelope.quote_utf8))
 
 
-def _label(mailbox: Mailbox) -> str:
-    return mailbox.display or headers.clean(mailbox.address)
-
-
 def _labels(mailboxes: dict[bytes, list[Mailbox]]) -> str:
     """Recipients as far as a list shows them."""
     labels: list[str] = []
@@ -115,7 +111,7 @@ def _labels(mailboxes: dict[bytes, list[Mailbox]]) -> str:
         for mailbox in mailboxes.get(name, ()):
             if mailbox.domain is None or size > MAX_PEOPLE:
                 continue
-            label = _label(mailbox)
+            label = mailbox.label
             size += len(label) + 2
             labels.append(label)
     return ", ".join(labels)[:MAX_PEOPLE]

@@ -41,12 +41,12 @@ def _store(tx: Tx, account_id: int, prepared: blobs.Prepared) -> None:
 
 
 MARK = b"X-Mark: here\r\n"
-OLD = b"X: y\r\n" * 1_000_000
+OLD = b"X: y\r\n" * 200_000
 
 
 @pytest.mark.parametrize("section", ["HEADER.FIELDS (X)", "HEADER.FIELDS.NOT (Subject)", "HEADER.FIELDS.NOT (X)"])
 @pytest.mark.parametrize("nested", [False, True])
-async def test_an_old_header_of_a_million_fields_costs_little_memory(store: Store, section: str, nested: bool) -> None:
+async def test_an_old_header_of_very_many_fields_costs_little_memory(store: Store, section: str, nested: bool) -> None:
     """One that came before the bound, or stands in a message within a message."""
     header = MARK + OLD
     outer = b"Content-Type: message/rfc822\r\n\r\n"

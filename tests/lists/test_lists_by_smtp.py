@@ -252,6 +252,15 @@ def test_a_moderated_list_holds_and_tells_its_owners(house: House) -> None:
     assert len(house.mail("tom")) == 1, "owners pass"
 
 
+def test_owners_are_told_the_address_of_a_name_that_could_be_one(house: House) -> None:
+    address = make_list(house, "tribune", [at("tom")], moderated=True, owners=(at("ines"),))
+    octets = b'From: "recteur@ac-exemple.fr" <mallory@evil.test>\r\nSubject: x\r\n\r\nx\r\n'
+    assert arrive(house, "mallory@evil.test", address, octets=octets) == {}
+    (notice,) = (message_from_bytes(one).get_payload(decode=True) for one in house.mail("ines"))
+    assert isinstance(notice, bytes)
+    assert b"De : mallory@evil.test (recteur@ac-exemple.fr)" in notice
+
+
 def test_answers_go_where_the_owners_say(house: House) -> None:
     address = make_list(house, "projet", [at("tom")], answers=Answers.LIST)
     send(house, "ines", address)

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, LargeBinary, MetaData, String, insert
+from sqlalchemy import Connection, LargeBinary, MetaData, String, insert, select
 
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.provenance import UNKNOWN
 from mailserver.store import held, migrate, webmail
+from mailserver.store.schema.mail import content
 from mailserver.store.transactions import Store
 from tests.postgres import Postgres
 
@@ -84,6 +85,31 @@ def test_old_links_to_held_messages_open_nothing_and_the_messages_wait(old_url: 
         assert store.read_now(held.by_token, b"t" * 32) is None
         store.write_now(held.take, 1)
         assert store.read_now(held.waiting) == []
+    finally:
+        store.close()
+
+
+LABELS = {
+    ("recteur@ac-exemple.fr", "m@evil.test"): "m@evil.test (recteur@ac-exemple.fr)",
+    ("recteur\uff20ac-exemple.fr", "m@evil.test"): "m@evil.test (recteur\uff20ac-exemple.fr)",
+    ("M@Evil.test", "m@evil.test"): "M@Evil.test",
+    ("Awa Diallo", "awa@exemple.org"): "Awa Diallo",
+    ("", ""): "",
+    ("recteur@ac-exemple.fr", ""): "recteur@ac-exemple.fr",
+    ("x@" + "y" * 998, "m@evil.test"): ("m@evil.test (x@" + "y" * 998)[:1000],
+}
+"""What a list shows of a name and an address of before."""
+
+
+def test_old_names_that_could_be_addresses_stand_behind_the_address(old_url: str, tmp_path: Path) -> None:
+    def fill(add: Add) -> None:
+        for number, (name, address) in enumerate(LABELS, 1):
+            add("content", id=number, hash=bytes([number]) * 32, sender=name, sender_address=address)
+
+    store = before(old_url, tmp_path, "A name that could be an address", ["content"], fill)
+    try:
+        shown = store.read_now(lambda tx: tx.execute(select(content.c.sender).order_by(content.c.id)).scalars().all())
+        assert shown == list(LABELS.values())
     finally:
         store.close()
 

@@ -298,7 +298,7 @@ def _warnings(
     origin = header.origin
     evidence = Evidence(
         sender=found.sender_address,
-        sender_name=found.sender,
+        sender_name=header.letterhead.sender[0].name if header.letterhead.sender else "",
         answers=header.answers,
         list_address=origin.list_address if origin.provenance.through_list else "",
         text=seen.text,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, select
 
 from mailserver.mime import headers
+from mailserver.mime.addresses import could_be_address
 from mailserver.store import mailboxes
 from mailserver.store.schema.mail import content, message
 from mailserver.store.statements import Statement, Tx
@@ -69,6 +70,7 @@ def heard_from(tx: Tx, account_id: int, messages: int) -> list[Recent]:
 
 def _count(found: dict[str, Recent], name: str, address: str, at: int, *, written: bool) -> None:
     key = address.casefold()
+    name = "" if could_be_address(name) else name
     before = found.get(key)
     if before is None:
         found[key] = Recent(name, address, at, 1, written)
