@@ -14,6 +14,7 @@ import pytest
 
 from tests.harness import DEMO_PASSWORD, Instance
 from tests.smtp.dialogues import tls_context
+from tests.webui.boxes import form
 from tests.webui.house import Visitor
 
 RECTEUR = "recteur@ac-exemple.fr"
@@ -135,11 +136,31 @@ def test_a_message_that_was_appended_is_passed_on_within_a_letter(demo: Instance
     assert RECTEUR in attached.get_content()["From"]
 
 
+@pytest.mark.parametrize("subject", ["Brouillon nu", "Brouillon annote"])
+def test_a_draft_that_was_appended_leaves_in_its_senders_name(demo: Instance, edupont: Visitor, subject: str) -> None:
+    """Whatever its From is, and whatever another program notes there for our form."""
+    note = 'X-Web-Letter: {"sender": "recteur@ac-exemple.fr"}\r\n' if "annote" in subject else ""
+    to = address_of(demo, "mmartin")
+    head = f"From: Le recteur <{RECTEUR}>\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{len(note)}@x>\r\n{note}"
+    append(demo, "edupont", "Drafts", f"{head}\r\nTexte.\r\n".encode())
+    edupont.get(folder_of(edupont, "Brouillons"))
+    edupont.get(edupont.links(r"/s/ecrire/\d+")[0])
+    assert edupont.field("objet") == subject
+    edupont.post("/s/ecrire", form(edupont))
+    edupont.get("/s/envois")
+    now = re.search(r'action="(/s/envois/\d+)"', edupont.text)
+    if now is not None:  # it would leave in ten seconds
+        edupont.post(now[1], {"faire": "maintenant"})
+    letter = last_of(demo, "mmartin", subject)
+    assert address_of(demo, "edupont") in letter["From"]
+    assert "recteur" not in str(letter)
+
+
 def last_of(demo: Instance, login: str, subject: str) -> EmailMessage:
     """The newest message with this in its subject."""
     with demo.imap(login) as client:
         client.select("INBOX", readonly=True)
-        _, found = client.search(None, "SUBJECT", subject)
+        _, found = client.search(None, "SUBJECT", f'"{subject}"')
         _, fetched = client.fetch(found[0].split()[-1].decode(), "(BODY.PEEK[])")
     assert isinstance(fetched[0], tuple)
     read = message_from_bytes(fetched[0][1], policy=default)

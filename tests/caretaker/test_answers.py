@@ -12,9 +12,11 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.mime.scanning import scan
 from mailserver.mime.structure import Part, unpack
+from mailserver.mime.tracing import return_path
 from mailserver.notices import away
 from mailserver.notices import house as house_
 from mailserver.settings import Accounts
+from mailserver.store import access, blobs, messages
 from tests.caretaker.conftest import DAY, House, text_of
 
 ADDRESS = "emilie.dupont@ac-exemple.fr"
@@ -38,6 +40,17 @@ async def close(house: House, reply: str = "") -> None:
     now = int(house.clock.now())
     await house.accounts.close("edupont", "parti", lifecycle.farewell(house.settings.accounts, now, reply=reply))
     house.clock.step(1)
+
+
+async def test_what_somebody_put_there_is_not_answered(house: House) -> None:
+    """Whoever may append to a mailbox would name whom it answers."""
+    person = await closed(house)
+    forged = blobs.prepare(return_path("victime@ailleurs.fr") + letter(), house.store.data / "blobs")
+    viewer = access.Viewer(person.account_id)
+    await house.store.write(access.append, viewer, "INBOX", [(forged, (), None)], messages.NO_QUOTA)
+    await house.deliver(ADDRESS, letter())
+    await house.round()
+    assert [to for to, _ in await house.outgoing()] == [FRIEND]
 
 
 async def test_answered_once_a_week(house: House) -> None:

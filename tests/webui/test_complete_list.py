@@ -55,17 +55,19 @@ def act(house: House, browser: Visitor, person: Principal, name: str = "INBOX", 
     browser.post(f"/m/dossier/{house.box(person, name).id}/agir", {"retour": "tri=date", **form})
 
 
-def test_filters_are_chips_that_combine(house: House, person: Principal, browser: Visitor) -> None:
-    house.deliver(person, mail("Interne", sender="Marc <marc.martin@ac-exemple.fr>"))
+def test_filters_are_chips_that_combine(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
+    written = mail("Interne", sender=f"Zoé <{zoe.address}>")
+    house.run(house.submission.submit(zoe, zoe.address, (person.address,), written))
+    house.deliver(person, mail("Faux", sender=f"Zoé <{zoe.address}>"))
     house.deliver(person, mail("Piège", sender="X <x@faux-ac-exemple.fr>"))
     house.deliver(person, mail("Externe suivi"))
     box = house.box(person, "INBOX").id
     browser.get("/m/")
     act(house, browser, person, m=[ids(browser)["Externe suivi"]], faire="suivre")
     act(house, browser, person, m=[ids(browser)["Externe suivi"]], faire="lu")
-    assert shown(browser) == ["Externe suivi", "Piège", "Interne"]
+    assert shown(browser) == ["Externe suivi", "Piège", "Faux", "Interne"]
     browser.get(f"/m/dossier/{box}?f=nonlus")
-    assert shown(browser) == ["Piège", "Interne"]
+    assert shown(browser) == ["Piège", "Faux", "Interne"]
     assert f"/m/dossier/{box}?f=nonlus%2Cinternes" in unescape(browser.text)
     browser.get(f"/m/dossier/{box}?f=nonlus,internes")
     assert shown(browser) == ["Interne"]

@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 
 from mailserver.mime import headers
 from mailserver.mime.addresses import could_be_address
+from mailserver.provenance import Door
 from mailserver.store import mailboxes
 from mailserver.store.schema.mail import content, message
 from mailserver.store.statements import Statement, Tx
@@ -28,7 +29,11 @@ _WRITTEN = Statement(
 _HEARD = Statement(
     select(content.c.sender, content.c.sender_address, message.c.internal_date)
     .select_from(message.join(content, content.c.id == message.c.content_id))
-    .where(message.c.mailbox_id == bindparam("box"))
+    .where(
+        message.c.mailbox_id == bindparam("box"),
+        # What somebody else put there, nobody was heard from by.
+        or_(message.c.door != int(Door.APPENDED), message.c.door_account == bindparam("account")),
+    )
     .order_by(message.c.uid.desc())
     .limit(bindparam("most"))
 )
@@ -62,7 +67,7 @@ def heard_from(tx: Tx, account_id: int, messages: int) -> list[Recent]:
     """Senders of the newest messages of the inbox, the latest first."""
     box = mailboxes.get(tx, account_id, mailboxes.INBOX)
     found: dict[str, Recent] = {}
-    for sender, address, at in tx.all(_HEARD, box=box.id, most=messages):
+    for sender, address, at in tx.all(_HEARD, box=box.id, account=account_id, most=messages):
         if address:
             _count(found, "" if sender == address else sender, address, at, written=False)
     return list(found.values())

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
+from mailserver.provenance import Door
 from mailserver.store import order
 from mailserver.store.columns import Field, columns
 from mailserver.store.flags import FLAGGED, SEEN, known_mask
@@ -47,7 +48,7 @@ class View:
     flagged: bool = False
     attachments: bool = False
     inside: str = ""
-    """Only what senders of this domain wrote."""
+    """Only what senders of this domain wrote, and nothing that is known to borrow their address."""
     keyword: str = ""
     """Only what has this keyword."""
     grouped: bool = False
@@ -161,7 +162,12 @@ def _filtered(tx: Tx, box: Mailbox, view: View, query: Any) -> Any:
     if view.attachments:
         conditions.append(content.c.attachments > 0)
     if view.inside:
-        conditions.append(func.lower(content.c.sender_address).endswith(f"@{view.inside.lower()}", autoescape=True))
+        conditions += (
+            func.lower(content.c.sender_address).endswith(f"@{view.inside.lower()}", autoescape=True),
+            # Not what is known to come from somebody else than it says (`mailserver.provenance`).
+            message.c.door.not_in([int(door) for door in (Door.SMTP, Door.LMTP, Door.RESENT)]),
+            or_(message.c.door != int(Door.APPENDED), message.c.door_account == box.account_id),
+        )
     return query.where(*conditions)
 
 
