@@ -1,7 +1,6 @@
 """Looks an instance over and says, for each finding, what to do about it. Changes nothing."""
 
 import datetime
-import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import dns.resolver
 from cryptography import x509
 
 from directory.rosters import House
-from mailserver import permissions, workers
+from mailserver import permissions, room, workers
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.deliver import exposure
@@ -21,11 +20,14 @@ from mailserver.errors import NotThere, Temporary
 from mailserver.instance import place_of
 from mailserver.said import Said
 from mailserver.settings import Settings, SettingsError
-from mailserver.store import opening
+from mailserver.store import condition, opening
+from mailserver.store.condition import Condition
 from mailserver.store.transactions import Store
 from mailserver.tls import read_pair
 
 DNS_SECONDS = 4.0
+QUICK_SECONDS = 5.0
+"""For a look at the pages of a database."""
 FILES_NAMED = 8
 EXPIRY_WARNING_DAYS = 21
 MAX_LISTS = 50
@@ -67,6 +69,11 @@ SUBJECTS = {
     "tls": Said("TLS", "TLS"),
     "database": Said("base de données", "database"),
     "disk": Said("disque", "disk"),
+    "messages": Said("messages", "messages"),
+    "index": Said("index de recherche", "search index"),
+    "counts": Said("compteurs", "counts"),
+    "upkeep": Said("entretien", "upkeep"),
+    "repair": Said("réparation", "repair"),
     "ports": Said("ports", "ports"),
     "directory": Said("annuaire", "directory"),
     "lists": Said("listes", "lists"),
@@ -86,6 +93,8 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         _files,
         _certificate,
         _database,
+        _disks,
+        _stored,
         _ports,
         _ldap,
         _lists,
@@ -212,13 +221,88 @@ def _database(settings: Settings) -> Iterator[Finding]:
             Said("le schéma est plus ancien que cette version", "the schema is older than this version"),
             Said("`mailserver serve` le met à jour", "`mailserver serve` upgrades it"),
         )
-    free = os.statvfs(settings.data)
-    if free.f_bavail * free.f_frsize < 1 << 30:
+
+
+def _disks(settings: Settings) -> Iterator[Finding]:
+    for full in room.full(settings):
+        where = full.folder
         yield Finding(
             "disk",
+            Grade.PROBLEM if full.is_over else Grade.WARNING,
+            Said(
+                f"{where} : il reste {full.free >> 20} Mio, {full.percent} % sont pris",
+                f"{where}: {full.free >> 20} MiB are free, {full.percent} % are used",
+            ),
+            Said("libérez de la place sur ce disque", "make room on this disk"),
+        )
+
+
+def _stored(settings: Settings) -> Iterator[Finding]:
+    """What the database says of itself, as far as a look of some seconds can tell."""
+    try:
+        if not opening.look(place_of(settings)):
+            return
+        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=True)
+        try:
+            state = store.read_now(condition.look, seconds=QUICK_SECONDS)
+        finally:
+            store.close()
+    except (Temporary, OSError) as error:
+        if not isinstance(error, NotThere):
+            yield Finding("database", Grade.PROBLEM, _plain(str(error)))
+        return
+    yield from _pages(settings, state)
+    if state.damaged:
+        yield Finding(
+            "messages",
+            Grade.PROBLEM,
+            Said(f"{state.damaged} messages sont abîmés ou perdus", f"{state.damaged} messages are damaged or lost"),
+            Said("restaurez-les d’une sauvegarde", "restore them from a backup"),
+        )
+    if state.stop is not None:
+        yield Finding(
+            "upkeep",
+            Grade.PROBLEM,
+            Said(
+                f"le ramassage s’est arrêté : {state.stop.refused} ({state.stop.kind.value}) à la fois, c’est trop",
+                f"collection has stopped: {state.stop.refused} {state.stop.kind.value} at once are out of proportion",
+            ),
+            _plain(f"mailserver storage allow-collection {settings.directory}"),
+        )
+    if state.doubt is not None:
+        yield Finding(
+            "upkeep",
             Grade.WARNING,
-            Said("il reste moins de 1 Gio", "less than 1 GiB is free"),
-            Said(f"libérez de la place sur le disque de {settings.data}", f"make room on the disk of {settings.data}"),
+            Said(
+                f"l’horloge a sauté : l’entretien attend encore {state.doubt.left // 3600} h",
+                f"the clock jumped: upkeep waits for another {state.doubt.left // 3600} h",
+            ),
+            _plain(f"mailserver storage believe-clock {settings.directory}"),
+        )
+
+
+def _pages(settings: Settings, state: Condition) -> Iterator[Finding]:
+    deep = _plain(f"mailserver check --deep {settings.directory}")
+    if state.faults is None:
+        yield Finding(
+            "database",
+            Grade.OK,
+            Said(
+                "pages et messages n’ont pas tous été regardés (--deep le fait)",
+                "pages and messages were not all looked at (--deep does)",
+            ),
+        )
+        return
+    for fault in state.faults:
+        yield Finding("database", Grade.PROBLEM, _plain(fault), deep)
+    if not state.faults:
+        yield Finding(
+            "database",
+            Grade.OK,
+            Said(
+                "pages bien formées ; les messages n’ont pas été lus (--deep le fait)",
+                "pages are well formed; messages were not read (--deep does)",
+            ),
         )
 
 

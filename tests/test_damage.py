@@ -1,9 +1,13 @@
 """Real damage to real files: a message that is damaged or lost costs itself, and whoever asks is told."""
 
 import imaplib
+import json
 import random
 import re
+import signal
 import sqlite3
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -130,3 +134,101 @@ def test_an_export_goes_on_and_names_them(damaged: tuple[Instance, list[bytes]],
         assert f"numero-{number}" in told
     kept = [str(message_from_bytes(part)["Subject"]) for part in re.split(rb"(?m)^From MAILER-DAEMON .*\n", mbox)[1:]]
     assert kept == ["numero-1", "numero-3", "numero-6", "numero-7"]
+
+
+# ---------------------------------------------------------------------- what `check` and the page of the state know
+
+
+def judged(instance: Instance, *options: str) -> dict[str, list[str]]:
+    """Problems by subject, as `check --json` tells them."""
+    result = instance.command("check", "DIR", "--no-dns", "--json", *options, check=False)
+    found: dict[str, list[str]] = {}
+    for one in json.loads(result.stdout):
+        if one["grade"] == "problem":
+            found.setdefault(one["subject"], []).append(one["text"])
+    assert result.returncode == (1 if found else 0)
+    return found
+
+
+def state_of(instance: Instance) -> tuple[int, str]:
+    """Status and text of GET /etat."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{instance.ports['http']}/etat", timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_deep_check_finds_and_repair_marks(damaged: tuple[Instance, list[bytes]]) -> None:
+    """Beside the running server; a file in quarantine comes back, and what a backup brought is no longer marked."""
+    instance, _ = damaged
+    assert judged(instance) == {}  # it looked at pages, and says so
+    blobs = instance.directory / "data" / "blobs"
+    file = str(blob_rows(instance)[6][1])
+    (blobs / "quarantine" / file).parent.mkdir(parents=True)
+    (blobs / file).rename(blobs / "quarantine" / file)
+    found = judged(instance, "--deep")
+    assert set(found) == {"messages"}
+    assert len(found["messages"]) == 4
+    assert (blobs / "quarantine" / file).exists(), "looking changes nothing"
+    assert len(judged(instance, "--repair")["messages"]) == 3
+    assert (blobs / file).exists()
+    assert "3 messages are damaged or lost" in " ".join(judged(instance)["messages"])
+    status, text = state_of(instance)
+    assert status == 200
+    assert "certains sont abîmés" in text
+
+
+def test_counts_and_index_are_mended(fresh: Callable[..., Instance]) -> None:
+    instance = fresh("--demo")
+    instance.start("--workers", "1")
+    fill(instance)
+    instance.stop()
+    with closing(sqlite3.connect(instance.directory / "data" / "mail.db")) as database:
+        database.execute("UPDATE mailbox SET messages = messages + 3, octets = 1, uidnext = 2 WHERE name = 'Preuves'")
+        database.execute(
+            "UPDATE search_text SET body = x'00' WHERE content_id IN (SELECT max(content_id) FROM search_text)"
+        )
+        database.commit()
+    found = judged(instance, "--deep")
+    assert len(found["counts"]) == 1
+    assert len(found["index"]) == 1
+    assert judged(instance, "--repair") == {}
+    assert judged(instance, "--deep") == {}
+    instance.start("--workers", "1")
+    with instance.imap("edupont") as client:
+        assert client.select("Preuves")[1] == [b"7"]
+        assert client.append("Preuves", None, None, mail(8, 700))[0] == "OK"
+        client.noop()
+        kind, _, got = fetched(client)
+    assert (kind, len(got)) == ("OK", 8)
+
+
+def test_overwritten_pages_are_seen(fresh: Callable[..., Instance]) -> None:
+    """Sixty pages in the middle of the file: by `check`, by `check --deep`, and by the page of the state."""
+    instance = fresh("--demo")
+    instance.start("--workers", "1")
+    path = instance.directory / "data" / "mail.db"
+    pages = path.stat().st_size // PAGE
+    for number in random.Random(5).sample(range(pages // 3, pages), 60):
+        overwrite(path, number * PAGE, random.Random(number).randbytes(PAGE))
+    status, text = state_of(instance)
+    assert status == 503
+    assert "abîmée" in text or "ne répond pas" in text
+    instance.stop(signal.SIGKILL)
+    assert "database" in judged(instance)
+    assert "database" in judged(instance, "--deep")
+
+
+def test_a_full_disk_is_said(fresh: Callable[..., Instance]) -> None:
+    """What is full is the operator's to say: here it is a disk with less than all the room of the world."""
+    instance = fresh("--demo")
+    instance.start("--workers", "1")
+    assert "abîmée" not in state_of(instance)[1]
+    instance.stop()
+    instance.configure(f"[storage]\nfree_octets = {1 << 60}\n")
+    assert "disk" in judged(instance)
+    instance.start("--workers", "1")
+    status, text = state_of(instance)
+    assert status == 503
+    assert "pleins" in text

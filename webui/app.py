@@ -18,6 +18,7 @@ from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.feeds import Feeds
+from mailserver.health import Health
 from mailserver.identity import Directory
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
@@ -89,6 +90,7 @@ def create(
         pages=Pages(_site(settings, assets), spoken, keys, assets, board),
         moderation=Moderation(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock),
         board=board,
+        health=Health(settings=settings, store=store, clock=clock),
         sharing=sharing,
         outside=outside,
         feeds=Feeds(store=store, outside=outside, clock=clock),

@@ -45,6 +45,8 @@ class Check:
     fine: bool
     vital: bool = True
     """Without it the web interface is of no use."""
+    fault: str = ""
+    """What is said instead of that it does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,18 @@ async def help_page(services: Services, guest: Guest) -> Response:
 
 
 async def state(services: Services, guest: Guest) -> Response:
-    """GET /etat: 200 when the store and the directory answer, else 503; for people and for monitoring."""
+    """GET /etat: 200 when the store can be read and written, is not damaged, has room, and the directory answers, else
+    503; for people and for monitoring."""
+    health = await services.health.state()
+    reads = health.reads and await _answers(services.store.read(sessions.count_open))
     checks = (
-        Check(guest._("Messages"), await _answers(services.store.read(sessions.count_open))),
+        Check(guest._("Lecture des messages"), reads),
+        Check(guest._("Enregistrement des messages"), health.writes),
+        Check(guest._("Base de données"), health.intact, fault=guest._("abîmée")),
+        Check(guest._("Messages conservés"), health.whole, False, guest._("certains sont abîmés")),
+        Check(guest._("Disques"), health.room, fault=guest._("pleins")),
+        Check(guest._("Réserve de place"), health.spare, False, guest._("presque épuisée")),
+        Check(guest._("Entretien"), health.upkeep, False, guest._("attend une décision")),
         Check(guest._("Annuaire"), await _answers(services.directory.find("postmaster"))),
         Check(guest._("Envoi vers l’extérieur"), await _flows(services, guest.now), vital=False),
     )

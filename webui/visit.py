@@ -14,6 +14,7 @@ from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.feeds import Feeds
+from mailserver.health import Health
 from mailserver.identity import Directory, Principal
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
@@ -68,6 +69,7 @@ class Services:
     outside: Outside
     feeds: Feeds
     board: Noticeboard
+    health: Health
     sharing: Sharing
     books: AddressBooks
     suggestions: Suggestions

@@ -1,14 +1,26 @@
 """`mailserver check`: what is wrong with an instance, and what to do about it."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mailserver.commands.shared import AsJson, InstanceDir, settings_of
+from mailserver import deepcheck
+from mailserver.changes import Changes
+from mailserver.clock import SystemClock
+from mailserver.commands.shared import AsJson, InstanceDir, log_aside, settings_of
 from mailserver.doctor import Finding, Grade, examine
+from mailserver.errors import Temporary
+from mailserver.instance import place_of
+from mailserver.said import Said
+from mailserver.settings import Settings
+from mailserver.store import opening
+from mailserver.store.integrity import Flaw, Part
+from mailserver.store.transactions import Store
 
 STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "red"}
 
@@ -16,21 +28,67 @@ STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "red"}
 def check(
     directory: InstanceDir,
     with_dns: Annotated[bool, typer.Option("--dns/--no-dns", help="Look up the domain's records too.")] = True,
+    deep: Annotated[bool, typer.Option("--deep", help="Read all mail, the search index and every count.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="The same, then mend what can be mended.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look over settings, secrets, TLS, database, ports, directory and DNS. Exit code 1: something must be fixed."""
+    """Look over settings, secrets, TLS, database, ports, directory and DNS. Exit code 1: something must be fixed.
+
+    Changes nothing. --repair does: counts and search index are made again from the messages, files come back from
+    quarantine, messages that are damaged or lost are marked; nothing is thrown away. The server may run meanwhile.
+    """
     settings = settings_of(directory)
+    log_aside()
     findings = list(examine(settings, dns_too=with_dns))
+    if (deep or repair) and _is_there(settings):
+        findings += _compared(settings, repair=repair)
     if as_json:
         print(json.dumps([_fields(finding) for finding in findings], ensure_ascii=False))
     else:
-        console = Console(soft_wrap=True)
-        for finding in findings:
-            style = STYLES[finding.grade]
-            console.print(f"[{style}]{finding.grade.value:<8}[/] {finding.subject:<10} {escape(finding.text.english)}")
-            if finding.remedy.english:
-                console.print(f"{'':20}→ {escape(finding.remedy.english)}")
+        _show(findings)
     raise typer.Exit(1 if any(finding.grade is Grade.PROBLEM for finding in findings) else 0)
+
+
+def _is_there(settings: Settings) -> bool:
+    """Whether there is a database to read; the look before has said what is wrong otherwise."""
+    try:
+        return opening.look(place_of(settings))
+    except (Temporary, OSError):
+        return False
+
+
+def _compared(settings: Settings, *, repair: bool) -> list[Finding]:
+    """Everything that is stored, compared; with `repair` what was done, and what is left."""
+    store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=not repair)
+    try:
+        found = _looked(store)
+        if not repair:
+            return list(deepcheck.findings(settings, found))
+        done = deepcheck.mend(store, found)
+        told = [Finding("repair", Grade.OK, Said(line, line)) for line in done]
+        return told + list(deepcheck.findings(settings, _looked(store) if done else found))
+    except (Temporary, OSError) as error:
+        return [Finding("database", Grade.PROBLEM, Said(str(error), str(error)))]
+    finally:
+        store.close()
+
+
+def _looked(store: Store) -> dict[Part, list[Flaw]]:
+    """With a bar on a terminal."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, transient=True, console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("Reading", total=None)
+        return deepcheck.look(store, lambda step: bar.update(task, completed=step.done, total=step.total))
+
+
+def _show(findings: list[Finding]) -> None:
+    console = Console(soft_wrap=True)
+    for finding in findings:
+        style = STYLES[finding.grade]
+        console.print(f"[{style}]{finding.grade.value:<8}[/] {finding.subject:<10} {escape(finding.text.english)}")
+        if finding.remedy.english:
+            console.print(f"{'':20}→ {escape(finding.remedy.english)}")
 
 
 def _fields(finding: Finding) -> dict[str, str]:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from directory.lifecycle import Account
 from mailserver.commands.desk import Desk, Name, at_desk
-from mailserver.commands.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.commands.shared import AsJson, InstanceDir, fail, log_aside, settings_of
 from mailserver.store import messages
 from mailserver.takeaway import archive
 from mailserver.takeaway.archive import Progress as Step
@@ -33,6 +33,7 @@ def export(
     Exit code 1: some messages are damaged in the storage; the file names them and has all others.
     """
     settings = settings_of(directory)
+    log_aside()
     if output.exists():
         fail(f"{output}: there is such a file already")
     last = Step(0, 0)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
+import structlog
 import typer
 
 from mailserver.changes import Changes
@@ -34,6 +35,11 @@ def settings_of(directory: Path) -> Settings:
         return load(directory)
     except SettingsError as error:
         fail(str(error))
+
+
+def log_aside() -> None:
+    """From now on what is logged goes to standard error: standard output is the command's answer."""
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
 
 
 @contextlib.asynccontextmanager

@@ -119,6 +119,11 @@ class Tx:
     def clock(self) -> Clock:
         return self._clock
 
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection, for questions about the database itself (`integrity`)."""
+        return self._cursor.connection
+
     def changed(self, account_id: int, mailbox_id: int) -> None:
         """Record news to publish after the commit; mailbox_id 0: folders, agendas or settings moved."""
         self._changes[Change(account_id, mailbox_id)] = None
