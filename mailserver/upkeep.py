@@ -21,7 +21,7 @@ class Upkeep:
         """False while a clock that jumped waits for its second look. Raises Temporary."""
         now = self._clock.monotonic()
         elapsed = now - self._looked
-        if self._first or elapsed >= PERIOD:
+        if self._first or elapsed >= PERIOD or await self._store.read(upkeep.is_news):
             found = await self._store.write(upkeep.look, elapsed, first=self._first)
             self._looked, self._first = now, False
         else:

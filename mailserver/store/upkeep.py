@@ -52,6 +52,12 @@ def doubt(tx: Tx) -> Doubt | None:
     return Doubt(row.trusted, row.suspect, max(0, SECOND_LOOK - row.waited))
 
 
+def is_news(tx: Tx) -> bool:
+    """Whether what `doubt` says is not on record yet, so that somebody should `look` at once."""
+    recorded = tx.execute(select(upkeep.c.suspect).where(upkeep.c.id == 1)).scalar()
+    return bool(recorded) != (doubt(tx) is not None)
+
+
 def check(tx: Tx) -> None:
     """For units that erase or send. Raises ClockJumped."""
     found = doubt(tx)
