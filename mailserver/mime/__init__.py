@@ -7,7 +7,7 @@ octets, the web reads parts by offset.
 
 Rules:
 
-* No input raises. Mail that breaks the rules is read as far as it makes sense; each module says how.
+* No input raises but in `headerbound` and `originators`, which judge what a door is asked to take. Mail that breaks the rules is read as far as it makes sense; each module says how.
 * The cost is linear in the octets. Depth, parts, header lines, parameters, addresses are bounded; every bound
   is a named constant with a test.
 * Offsets count from the start of the whole message.
@@ -17,7 +17,8 @@ Rules:
 * The standard library's `email` is not used for reading: it is slow, and it raises.
 * Nothing here does input or output. Time and message ids of new messages are arguments.
 
-Modules: `headers` (fields as ranges, encoded words), `parameters` (RFC 2231), `addresses`, `dates`, `charsets`,
+Modules: `headers` (fields as ranges, encoded words), `headerbound` (what a header may be), `originators` (who a message
+says it is from, read strictly), `parameters` (RFC 2231), `addresses`, `dates`, `charsets`,
 `transfer`: the small grammars. `parsing`, `structure`, `render`, `envelope`, `scanning`: the scan. `text`: words for
 search, previews, and the form in which texts are compared; `foldedfields`: header fields in it; `listedfields`: those
 that lists show, as they are; `casemap`, `subjects`, `sortkeys`: what messages are sorted and threaded by. `compose`,

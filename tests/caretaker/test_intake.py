@@ -209,3 +209,14 @@ async def test_members_that_choose_how_much_memory_they_take_are_refused(house: 
         report = await bring(house, await house.person(), "a.zip", octets)
         assert report.refused == 1
     assert report.told[0][1] in (Why.UNKNOWN_KIND, Why.DAMAGED)
+
+
+async def test_a_header_beyond_the_bound_is_refused_and_the_others_are_kept(house: House) -> None:
+    """The bound of every door: in a file of one message, and among others."""
+    person = await house.person()
+    many = b"X:\r\n" * (LIMITS.header_fields + 1) + MAIL % 1
+    report = await bring(house, person, "un.eml", many)
+    assert (report.imported, report.told) == (0, [("un.eml", Why.HEADER)])
+    box = b"".join(b"From a Sat Nov 28 21:00:00 2026\n" + one + b"\n" for one in (MAIL % 1, many, MAIL % 2))
+    report = await bring(house, person, "tout.mbox", box)
+    assert (report.imported, report.told) == (2, [("tout.mbox, 2", Why.HEADER)])

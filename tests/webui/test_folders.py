@@ -170,6 +170,16 @@ def test_a_folder_leaves_and_comes_back(house: House, person: Principal, browser
     assert browser.post(f"/s/dossier/{box.id}/importer", {}, page, files=empty).status_code == 422
 
 
+def test_an_import_says_that_a_header_is_too_big(house: House, person: Principal, browser: Visitor) -> None:
+    inbox = house.box(person, "INBOX")
+    browser.get(f"/s/dossier/{inbox.id}/modifier")
+    octets = b"X:\r\n" * (house.settings.limits.header_fields + 1) + mail("Trop")
+    files = {"fichiers": ("trop.eml", octets, "message/rfc822")}
+    answer = browser.post(f"/s/dossier/{inbox.id}/importer", {}, files=files)
+    assert "en-tête trop volumineux" in answer.text
+    assert house.subjects(person, "INBOX") == []
+
+
 def test_folders_of_others_are_not_there(house: House, browser: Visitor, marc: Principal) -> None:
     box = house.box(marc, "INBOX")
     mark = browser.get("/s/dossiers").text
