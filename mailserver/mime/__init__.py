@@ -7,7 +7,8 @@ octets, the web reads parts by offset.
 
 Rules:
 
-* No input raises but in `headerbound` and `originators`, which judge what a door is asked to take. Mail that breaks the rules is read as far as it makes sense; each module says how.
+* No input raises, but in `headerbound` and `originators`, which judge what a door is asked to take. Mail that breaks
+  the rules is read as far as it makes sense; each module says how.
 * The cost is linear in the octets. Depth, parts, header lines, parameters, addresses are bounded; every bound
   is a named constant with a test.
 * Offsets count from the start of the whole message.
