@@ -13,7 +13,7 @@ FAULTS = (
         ACTS,
         'require(tx, viewer, source_id, "r")',
         'require(tx, viewer, source_id, "l")',
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "copy-keeps-every-flag",
@@ -36,7 +36,7 @@ FAULTS = (
         "        uids,\n"
         "        quota,\n"
         "        target_account=target.box.account_id,\n",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "expunge-with-delete-alone",
@@ -44,7 +44,7 @@ FAULTS = (
         ACTS,
         'require(tx, viewer, mailbox_id, "e")',
         'require(tx, viewer, mailbox_id, "t")',
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "flags-beyond-rights",
@@ -52,7 +52,7 @@ FAULTS = (
         ACTS,
         "wanted, unchanged_since, only=keep)",
         "wanted, unchanged_since)",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "hidden-mailbox-is-told",
@@ -60,7 +60,7 @@ FAULTS = (
         "mailserver/store/access/reaching.py",
         '    if "l" not in rights:\n',
         "    if False:\n",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "rights-by-who-may-look",
@@ -68,7 +68,7 @@ FAULTS = (
         "mailserver/store/access/granting.py",
         'box = find(tx, viewer, name, "a").box\n    mailboxes.lock',
         'box = find(tx, viewer, name, "l").box\n    mailboxes.lock',
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "owner-loses-rights",
@@ -76,7 +76,7 @@ FAULTS = (
         "mailserver/store/access/granting.py",
         "    if identifier == owner_name(tx, box.account_id):\n        if negative",
         "    if False:\n        if negative",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "replace-without-expunge",
@@ -84,7 +84,7 @@ FAULTS = (
         ACTS,
         'require(tx, viewer, source_id, "te")',
         'require(tx, viewer, source_id, "t")',
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "replace-of-what-is-gone",
@@ -92,7 +92,7 @@ FAULTS = (
         ACTS,
         "    if not old:\n        raise Refused(Reason.NOT_FOUND",
         "    if False:\n        raise Refused(Reason.NOT_FOUND",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "replace-grows-without-quota",
@@ -100,7 +100,7 @@ FAULTS = (
         ACTS,
         "    elif prepared.size > old[0][1]:\n",
         "    elif False:\n",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "replace-into-a-full-mailbox-of-others",
@@ -108,7 +108,7 @@ FAULTS = (
         ACTS,
         "    if owner != receiver:\n        messages.check_quota(tx, receiver, quota, prepared.size, 1)",
         "    if owner != receiver:\n        pass",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "replace-keeps-every-flag",
@@ -116,7 +116,7 @@ FAULTS = (
         ACTS,
         "mask = messages.ensure_flags(tx, box.id, permitted(flags, changeable(target.rights)))",
         "mask = messages.ensure_flags(tx, box.id, tuple(flags))",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "rename-takes-subfolders-along",
@@ -124,7 +124,7 @@ FAULTS = (
         FOLDERS,
         '            check(rights_on(tx, viewer, owner, one.id), "x")\n',
         "            pass\n",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "rename-below-what-may-not-grow",
@@ -132,7 +132,7 @@ FAULTS = (
         FOLDERS,
         "        _check_create(tx, viewer, owner, _above(inner, boxes))\n    mailboxes.rename",
         "        pass\n    mailboxes.rename",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "rename-changes-the-owner",
@@ -140,7 +140,7 @@ FAULTS = (
         FOLDERS,
         "    if owner != box.account_id:\n",
         "    if False:\n",
-        ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+        ("tests/store/test_each_right.py",),
     ),
     Fault(
         "rename-onto-a-child",

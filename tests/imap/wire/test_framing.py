@@ -132,6 +132,19 @@ def test_command_of_many_allowed_literals_is_bounded() -> None:
     ]
 
 
+def test_a_literal_beyond_the_bound_of_its_command_is_refused_when_it_is_announced() -> None:
+    """Not when the command has ended: until then all of it would be kept, and the client would send it for nothing."""
+    begun = b"a APPEND x {40+}\r\n" + b"x" * 40 + b" {40+}\r\n" + b"y" * 40
+    assert events([begun + b" {40}\r\n"]) == [Rejected("a", "Command too large", too_big=True)]
+    framer = Framer(replace(SMALL, skip=1000))
+    framer.feed(begun + b" {40+}\r\n" + b"z" * 39)
+    assert framer.next() is None
+    assert framer.buffered == 0
+    framer.feed(b"z\r\nb NOOP\r\n")
+    assert framer.next() == Rejected("a", "Command too large", too_big=True)
+    assert framer.next() == CommandLine(b"b NOOP")
+
+
 def test_lines_of_a_command_are_bounded_together() -> None:
     """The grammar reads them at one go: a thousand sets of 20,000 ranges keep it busy for seconds."""
     limits = replace(after_login(1000), text=1000)
