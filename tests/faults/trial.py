@@ -48,6 +48,8 @@ class Workplace:
     def __init__(self, folder: Path, seconds: float) -> None:
         self._folder = folder
         self._seconds = seconds
+        self._sound: set[str] = set()
+        """Tests that passed without any fault."""
 
     def read(self, file: str) -> str:
         """A source file. Raises FileNotFoundError."""
@@ -71,8 +73,9 @@ class Workplace:
             return Verdict(Outcome.BROKEN, said[-2000:])
         found = _CULPRIT.search(said)
         culprit = found[1] if found else known[0]
-        if self._pytest([culprit])[0] != PASSED:
+        if culprit not in self._sound and self._pytest([culprit])[0] != PASSED:
             return Verdict(Outcome.AILING, culprit)
+        self._sound.add(culprit)
         return Verdict(Outcome.CAUGHT, culprit)
 
     @contextlib.contextmanager
