@@ -47,7 +47,8 @@ def test_what_tests_exist_for_chance() -> None:
             assert (ROOT / test).exists(), test
 
 
-def test_a_trial_tells_what_became_of_a_fault(tmp_path: Path) -> None:
+def test_a_trial_tells_what_became_of_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # it starts five times
     (tmp_path / "adding.py").write_text("def add(a, b):\n    return a + b\n\n\nUNUSED = 1\n")
     (tmp_path / "test_adding.py").write_text("from adding import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n")
     (tmp_path / "test_ill.py").write_text("import adding\n\n\ndef test_ill():\n    assert False\n")
