@@ -100,6 +100,13 @@ async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: 
         wanted = views.from_text(visit.form.text("vue"), visit.preferences)
         folder = frame.folder(visit, box, 0)
         return Chosen(everything=views.view(wanted, folder, visit.preferences, services.settings.domain))
+    if ids and visit.form.has("lecteur"):
+        # Where the list is of conversations the message that is read stands for its own, as in the list.
+        back = visit.form.text("retour")
+        listed = back if "=" in back and "/" not in back else ""
+        box = await services.store.read(_box, viewer, box_id)
+        if not back.startswith("recherche?") and views.acts_whole(visit, frame.folder(visit, box, 0), listed):
+            return Chosen((), ids)
     return Chosen(ids, whole) if ids or whole else None
 
 

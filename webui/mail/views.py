@@ -9,6 +9,7 @@ from mailserver.store.webmail import Sort, View
 from webui.forms import positive
 from webui.frame import Folder, query_string
 from webui.language import Language
+from webui.visit import COMPLETE, Visit
 
 FILTERS = ("nonlus", "suivis", "pj", "internes")
 ASCENDING = "haut"
@@ -75,6 +76,15 @@ def view(wanted: Asked, folder: Folder, preferences: Preferences, domain: str) -
         grouped=preferences.conversations and not folder.outgoing,
         outgoing=folder.outgoing,
     )
+
+
+def acts_whole(visit: Visit, folder: Folder, back: str) -> bool:
+    """Whether what is done to the message that is read is done to its conversation: where the list that one goes back
+    to (the parameters of its address) has conversations as one."""
+    if visit.interface != COMPLETE:
+        return False
+    wanted = from_text(back, visit.preferences)
+    return view(wanted, folder, visit.preferences, "").shows_conversations
 
 
 def tag_name(language: Language, keyword: str, name: str) -> str:

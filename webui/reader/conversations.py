@@ -11,6 +11,7 @@ from mailserver.store.webmail import Line, Stored
 from webui import plain
 from webui.effort import computed
 from webui.frame import SENT, Folder, Frame, query_string
+from webui.mail import views
 from webui.mail.offers import opening
 from webui.reader import plaintext, reading
 from webui.visit import Services, Visit
@@ -45,21 +46,30 @@ class Conversation:
     above: Sequence[Turn] = ()
     below: Sequence[Turn] = ()
     unfolded: bool = False
+    count: int = 1
+    """Messages in all, the open one included."""
+    whole: int = 0
+    """Messages of it in this folder, where the list has them as one: what is done below is done to all; 0: to one."""
 
     @property
-    def count(self) -> int:
-        """Messages in all, the open one included."""
-        return len(self.above) + len(self.below) + 1
+    def unlisted(self) -> int:
+        """Older messages that are not listed."""
+        return max(0, self.count - len(self.above) - len(self.below) - 1)
 
 
 async def around(services: Services, visit: Visit, found: Stored, frame: Frame) -> Conversation:
     """The conversation of a message in the mailboxes of its owner that the reader may read; empty when they have turned
     conversations off."""
-    if not visit.preferences.conversations or not found.thread:
+    if not visit.preferences.conversations:
         return Conversation()
     readable = [one for one in frame.all_folders if one.owner == found.box.account_id and "r" in one.rights]
     folders = {folder.id: folder for folder in readable}
-    lines = await services.store.read(webmail.conversation, found.box.account_id, found.thread, folders.keys())
+    listed = await services.store.read(
+        webmail.conversation, found.box.account_id, found.box.id, found.uid, found.thread, folders.keys()
+    )
+    lines = listed.lines
+    total = max(listed.total, len({found.id, *(line.id for line in lines)}))
+    whole = await _whole(services, visit, found, frame.folder(found.box.id))
     unfold = visit.query("deplier") == "1"
     turns = [
         await _turn(services, visit, line, folders[line.mailbox_id], unfold=unfold and count < MAX_UNFOLDED)
@@ -69,8 +79,14 @@ async def around(services: Services, visit: Visit, found: Stored, frame: Frame) 
     newer = [turn for turn in turns if (turn.line.date, turn.line.uid) > (found.date, found.uid)]
     older = [turn for turn in turns if (turn.line.date, turn.line.uid) <= (found.date, found.uid)]
     if visit.preferences.newest_first:
-        return Conversation(newer, older, unfold)
-    return Conversation(older[::-1], newer[::-1], unfold)
+        return Conversation(newer, older, unfold, total, whole)
+    return Conversation(older[::-1], newer[::-1], unfold, total, whole)
+
+
+async def _whole(services: Services, visit: Visit, found: Stored, folder: Folder) -> int:
+    if not views.acts_whole(visit, folder, ""):
+        return 0
+    return len(await services.store.read(webmail.of_message, found.box, found.uid))
 
 
 async def _turn(services: Services, visit: Visit, line: Line, folder: Folder, *, unfold: bool) -> Turn:

@@ -41,6 +41,8 @@ from webui.rendering import redirect
 from webui.visit import COMPLETE, Services, Visit
 
 _NOTHING = Markup()
+MAX_UNITS = 20
+"""Units in which a conversation is marked as read: 10,000 messages."""
 BESIDE = 20
 """Messages of the list shown on either side of the one that is read."""
 
@@ -126,13 +128,14 @@ class ReadPage:
 async def show(services: Services, visit: Visit) -> Response:
     """GET /message/{id}: the message as text, or (`forme=1`) its formatted version in a frame.
 
-    `images=1` shows remote pictures this once.
+    `images=1` shows remote pictures this once; with `fil=1` it was opened as a conversation, which is read then.
     """
     found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS, neighbours=True)
     if found.box.special_use == DRAFTS and found.box.account_id == visit.account_id:
         return redirect(visit, f"{visit.base}/ecrire/{found.id}")
-    if not found.flags & SEEN and "prefetch" not in visit.request.headers.get("sec-purpose", ""):
-        found = await _seen(services, visit, found)
+    whole = visit.query("fil") == "1" and visit.preferences.conversations
+    if (whole or not found.flags & SEEN) and "prefetch" not in visit.request.headers.get("sec-purpose", ""):
+        found = await _seen(services, visit, found, whole=whole)
     page = await _page(services, visit, found, octets)
     if visit.interface == COMPLETE and not visit.fragment:
         edge = Edge(found.date, found.uid)
@@ -141,13 +144,19 @@ async def show(services: Services, visit: Visit) -> Response:
     return services.pages.answer(visit, "mail/read.html", page)
 
 
-async def _seen(services: Services, visit: Visit, found: Stored) -> Stored:
-    """The message marked as read: for everybody there, by whoever may keep \\Seen (right "s")."""
+async def _seen(services: Services, visit: Visit, found: Stored, *, whole: bool) -> Stored:
+    """The message, or its conversation in its mailbox, marked as read: for everybody there, by whoever may keep \\Seen
+    (right "s")."""
     viewer = await services.sharing.viewer(visit.principal)
     _, rights = await services.store.read(access.require, viewer, found.box.id, "r")
     if "s" not in rights:
         return found
-    await services.store.write(handling.mark, viewer, found.box.id, Chosen((found.id,)), 0, "+", ("\\Seen",))
+    chosen, after = (Chosen((), (found.id,)) if whole else Chosen((found.id,))), 0
+    for _ in range(MAX_UNITS):
+        step = await services.store.write(handling.mark, viewer, found.box.id, chosen, after, "+", ("\\Seen",))
+        after = step.last
+        if not after:
+            break
     return replace(found, flags=found.flags | SEEN)
 
 

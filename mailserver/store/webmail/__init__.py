@@ -23,7 +23,7 @@ from mailserver.store.webmail.reading import (
     uids_of,
 )
 from mailserver.store.webmail.searching import Found, Group, Scope, excerpts, find, find_in
-from mailserver.store.webmail.views import Item, Listed, Sort, View, listed
+from mailserver.store.webmail.views import Item, Listed, Sort, View, listed, of_message
 
 __all__ = [
     "Chosen",
@@ -54,6 +54,7 @@ __all__ = [
     "listed",
     "move",
     "octets",
+    "of_message",
     "page",
     "pick",
     "replace_draft",

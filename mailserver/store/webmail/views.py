@@ -1,8 +1,9 @@
 """What a list shows of a mailbox: filtered, sorted, or as conversations; page by page.
 
-A conversation here is the messages of one mailbox that name the same first message (as `objectids.thread_id`). What
-never changes of messages is remembered by `store.columns`; how a mailbox falls into conversations, as long as no
-message comes or goes. Nothing here is scoped: the caller has opened the mailbox.
+A conversation here is the messages of one mailbox that are linked by the ids they name, whether the first one is there
+or not, and whether answers name it or only the one before (RFC 5322 section 3.6.4). What never changes of messages is
+remembered by `store.columns`; how a mailbox falls into conversations, as long as no message comes or goes. Nothing here
+is scoped: the caller has opened the mailbox.
 """
 
 from array import array
@@ -24,6 +25,8 @@ from mailserver.store.webmail.reading import Line, lines
 
 MEMBERS = 100
 """Messages of one conversation whose flags a list looks at, the newest."""
+MAX_NAMED = 100
+"""References of one message that bind conversations, beside its first and last."""
 _OCTETS = 40
 """About what a message takes in the memory of conversations."""
 
@@ -187,16 +190,47 @@ def _conversations(tx: Tx, box: Mailbox) -> Sequence[Group]:
     uids = array("I", [row[0] for row in rows])
     (links,) = columns(tx, box.account_id, box.id, uids, (Field.LINKS,))
     groups: dict[int, list[tuple[int, int]]] = {}
+    heads = _linked(links)
     for (uid, date), ids in zip(rows, links, strict=True):
         if ids is not None:
             # A message without an id of its own that refers to none is alone: its UID below zero is no id's number.
-            root = ids[1] if len(ids) > 1 else ids[0]
-            groups.setdefault(root or -uid, []).append((date, uid))
+            named = ids[1] if len(ids) > 1 else ids[0]
+            groups.setdefault(_head(heads, named) if named else -uid, []).append((date, uid))
     made = [sorted(group, reverse=True) for group in groups.values()]
     made.sort(key=lambda group: group[0], reverse=True)
     found = [array("I", [uid for _, uid in group]) for group in made]
     tx.memory.put(("conversations", box.id), (state, found), _OCTETS * len(rows))
     return found
+
+
+def _linked(links: Sequence[Sequence[int] | None]) -> dict[int, int]:
+    """Message ids that are of one conversation, each with one nearer to the id that stands for it (union-find).
+
+    The first id that a message names binds all that it names, and itself; at most MAX_NAMED of them, so that hostile
+    references cost no more than honest ones.
+    """
+    heads: dict[int, int] = {}
+    for ids in links:
+        if ids is None or len(ids) < 2:
+            continue
+        first = _head(heads, ids[1])
+        for one in (ids[0], *ids[2 : 2 + MAX_NAMED], ids[-1]):
+            if one and (other := _head(heads, one)) != first:
+                heads[other] = first
+    return heads
+
+
+def _head(heads: dict[int, int], one: int) -> int:
+    while (above := heads.get(one)) is not None:
+        if (next_one := heads.get(above)) is not None:
+            heads[one] = next_one  # the way gets shorter with each look
+        one = above
+    return one
+
+
+def of_message(tx: Tx, box: Mailbox, uid: int) -> Group:
+    """UIDs of the conversation of a message in its mailbox, the newest first. Not scoped."""
+    return next((group for group in _conversations(tx, box) if uid in group), (uid,))
 
 
 def _conversations_page(tx: Tx, box: Mailbox, size: int, skip: int) -> Listed:
