@@ -4,26 +4,27 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from socket import socket
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from OpenSSL import SSL
 from twisted.internet import interfaces
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap import conversation
-from imap.peers import Peers
 from imap.protocol import Connection
 from imap.session import Services
 from imap.shelf import Shelf
-from imap.transport import Bridge
+from imap.transport import Bridge, tls_factory
 from imap.turnstile import Turnstile
 from imap.welcome import Welcome
+from imap.wire import codes, responses
 from mailserver.changes import Changes
 from mailserver.identity import Directory
+from mailserver.listeners import Listener
 from mailserver.login import Login
+from mailserver.peers import Crowd, Peers
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.store.transactions import Store
@@ -31,8 +32,10 @@ from mailserver.tls import Certificate, Pair
 
 log = structlog.get_logger("imap")
 
-BACKLOG = 4096
-"""Connections the kernel keeps for us to accept."""
+
+def _crowded(crowd: Crowd) -> bytes:
+    """Instead of a greeting (RFC 3501 section 7.1.5, RFC 5530 section 3)."""
+    return responses.bye(crowd.value, codes.Code(codes.CodeName.UNAVAILABLE)).encode()
 
 
 class Connections(Factory):
@@ -44,8 +47,8 @@ class Connections(Factory):
         self.door = door
         self.secure = secure
 
-    def buildProtocol(self, address: object) -> Connection:
-        return Connection(self.door, secure=self.secure)
+    def buildProtocol(self, entry: Any) -> Connection:
+        return Connection(self.door, entry, secure=self.secure)
 
 
 @implementer(interfaces.IOpenSSLServerConnectionCreator)
@@ -84,14 +87,14 @@ class Door:
         self.tls = tls
         self.turnstile = Turnstile()
         self.stopping = False
-        self._ports: list[asyncio.Server] = []
+        self._ports: list[Listener] = []
         self._ticking: asyncio.TimerHandle | None = None
         self._connections: set[Connection] = set()
         self._peers = Peers(services.settings.limits)
+        self.limits = services.settings.limits
 
-    async def listen(self, sockets: Mapping[str, socket]) -> None:
+    def listen(self, sockets: Mapping[str, socket]) -> None:
         """Take over the sockets named `imap` and `imaps`."""
-        loop = asyncio.get_running_loop()
         for name, secure in (("imap", False), ("imaps", True)):
             sock = sockets.get(name)
             if sock is None:
@@ -100,17 +103,23 @@ class Door:
             if secure:
                 if self.tls is None:
                     continue
-                factory = TLSMemoryBIOFactory(cast(Any, self.tls), False, factory)
-                factory.noisy = False
-            self._ports.append(await loop.create_server(partial(Bridge, factory), sock=sock, backlog=BACKLOG))
+                factory = tls_factory(self.tls, factory)
+            listener = Listener(
+                sock,
+                name=name,
+                limits=self.limits,
+                peers=self._peers,
+                make=partial(Bridge, factory),
+                refusals=None if secure else _crowded,
+            )
+            listener.open()
+            self._ports.append(listener)
 
-    def admit(self, connection: Connection) -> str:
-        """Take a new connection in; the text of its refusal, or nothing."""
+    def enter(self, connection: Connection) -> None:
+        """Take a new connection in, which leaves through `forget`."""
         self._connections.add(connection)
         if self._ticking is None:
             self._ticking = asyncio.get_running_loop().call_later(conversation.PROGRESS_SECONDS / 4, self._tick)
-        refusal = self._peers.admit(connection.peer)
-        return "The service is stopping" if self.stopping else refusal
 
     def _tick(self) -> None:
         """Look for commands that have been silent for long; one timer for all connections."""
@@ -122,9 +131,7 @@ class Door:
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
-        if connection in self._connections:
-            self._connections.remove(connection)
-            self._peers.leave(connection.peer)
+        self._connections.discard(connection)
 
     async def stop(self, grace: float) -> None:
         """Stop listening, say goodbye, let running commands end within `grace` seconds."""
@@ -159,5 +166,5 @@ async def start(
     shelf = Shelf(store, changes)
     services = Services(settings, store, changes, shelf, login, True, welcome, sharing)
     door = Door(services, Tls(certificate))
-    await door.listen(sockets)
+    door.listen(sockets)
     return door

@@ -7,17 +7,19 @@ import asyncio
 from typing import Any, Protocol
 
 import structlog
-from twisted.internet import protocol
+from twisted.internet import interfaces, protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap.conversation import Conversation
 from imap.inlet import Inlet
 from imap.outlet import Outlet
-from imap.peers import is_loopback
 from imap.session import Services, Session
 from imap.states import State, Turn
 from imap.turnstile import Turnstile
 from imap.wire import codes, framing, responses
+from mailserver.peers import Entry
+from mailserver.settings import Limits
 
 log = structlog.get_logger("imap")
 
@@ -36,27 +38,30 @@ class Doorkeeper(Protocol):
 
     services: Services
     turnstile: Turnstile
+    limits: Limits
     stopping: bool
 
     @property
     def tls(self) -> object:
         """What Twisted makes the server's side of a TLS connection with."""
 
-    def admit(self, connection: "Connection") -> str:
-        """Take a new connection in; the text of its refusal, or nothing."""
+    def enter(self, connection: "Connection") -> None:
+        """Take a new connection in."""
 
     def forget(self, connection: "Connection") -> None:
         """The connection is gone."""
 
 
+@implementer(interfaces.IHandshakeListener)
 class Connection(protocol.Protocol):
     """One client. Implements `session.Connection`."""
 
-    def __init__(self, door: Doorkeeper, *, secure: bool) -> None:
+    def __init__(self, door: Doorkeeper, entry: Entry, *, secure: bool) -> None:
         self.door = door
+        self._entry = entry
         self.secure = secure
-        self.peer = ""
-        self.loopback = False
+        self.peer = entry.peer
+        self.loopback = entry.is_loopback
         self.session = Session(door.services, self)
         self._loop = asyncio.get_running_loop()
         self._virgin = True
@@ -65,6 +70,8 @@ class Connection(protocol.Protocol):
         self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._handshake: asyncio.TimerHandle | None = None
+        """Cuts the connection when TLS does not come about in time."""
         self._since = self._loop.time()
         """When the peer last did what we wait for."""
 
@@ -81,12 +88,12 @@ class Connection(protocol.Protocol):
         self._inlet = Inlet(self._out, self._spoilt, self._damaged)
         self._conversation = Conversation(self, self.session, self._inlet, self._outlet)
         self._out.registerProducer(self._outlet, True)
-        self.peer = getattr(self._out.getPeer(), "host", "")
-        self.loopback = is_loopback(self.peer)
-        refusal = self.door.admit(self)
-        if refusal:
-            self._say_goodbye(refusal)
+        self.door.enter(self)
+        if self.door.stopping:
+            self._say_goodbye("The service is stopping")
             return
+        if self.secure:
+            self._await_handshake()
         self._task = self._loop.create_task(self._conversation.serve())
         self.watch_time()
 
@@ -107,6 +114,7 @@ class Connection(protocol.Protocol):
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self.lost = True
         self.door.forget(self)
+        self.handshakeCompleted()
         self._outlet.close()
         self._inlet.close()
         if self._timer is not None:
@@ -186,12 +194,27 @@ class Connection(protocol.Protocol):
         if dropped:
             log.warning("plain text behind STARTTLS dropped", peer=self.peer, octets=len(dropped))
         self._outlet.flush()
+        self._await_handshake()
         self._out.startTLS(self.door.tls)
         self._outlet.transport = self._inlet.transport = self._out
         self.secure = True
 
+    def _await_handshake(self) -> None:
+        self._handshake = self._loop.call_later(self.door.limits.handshake_seconds, self._out.abortConnection)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is there; or nothing is waited for any more."""
+        if self._handshake is not None:
+            self._handshake.cancel()
+            self._handshake = None
+
+    def identify(self, account_id: int) -> bool:
+        """The client has proved which account it is; False when that has too many connections."""
+        return self._entry.identify(account_id)
+
     def _forget(self) -> None:
         """A new session, as after the greeting (RFC 8437 section 3); the compression ends (section 4.1)."""
+        self._entry.forget()
         self.session.close()
         self.session = self._conversation.session = Session(self.door.services, self)
         self._inlet.limit(framing.BEFORE_LOGIN)

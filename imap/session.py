@@ -54,6 +54,9 @@ class Connection(Protocol):
     def compressed(self) -> bool:
         """DEFLATE is on (RFC 4978)."""
 
+    def identify(self, account_id: int) -> bool:
+        """The client has proved which account it is; False when that has too many connections."""
+
     def line(self) -> "asyncio.Future[bytes]":
         """The next line of a dialogue within a command (SASL, IDLE), without its CRLF.
 

@@ -7,6 +7,7 @@ listens, reads and writes, and a `Bridge` stands between it and a Twisted protoc
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import address, error, interfaces
@@ -15,8 +16,25 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from mailserver.peers import Entry
+
 BUFFERED = 128 * 1024
 """Octets of output that wait for the peer before the protocol is told to pause."""
+
+
+class LoopClock:
+    """What Twisted's TLS asks of a reactor: to be called after this step of the loop."""
+
+    def callLater(self, delay: float, call: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+        """Call later, on the loop that runs now."""
+        return asyncio.get_running_loop().call_later(delay, call, *args)
+
+
+def tls_factory(context: Any, application: Factory | None) -> TLSMemoryBIOFactory:
+    """Makes TLS over a `Bridge`, for the protocols of a factory."""
+    factory = TLSMemoryBIOFactory(context, False, application, clock=LoopClock())  # type: ignore[arg-type]
+    factory.noisy = False
+    return factory
 
 
 @implementer(interfaces.ITCPTransport, interfaces.ITLSTransport)
@@ -28,8 +46,9 @@ class Bridge(asyncio.Protocol):
 
     disconnecting = False
 
-    def __init__(self, factory: Factory) -> None:
+    def __init__(self, factory: Factory, entry: Entry) -> None:
         self._factory = factory
+        self._entry = entry
         self._transport: Any = None
         self._producer: Any = None
         self.protocol: Any = None
@@ -39,7 +58,7 @@ class Bridge(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         self._transport.set_write_buffer_limits(BUFFERED)
-        self.protocol = self._factory.buildProtocol(self.getPeer())
+        self.protocol = self._factory.buildProtocol(self._entry)  # type: ignore[arg-type]
         self.protocol.makeConnection(self)
 
     def data_received(self, data: bytes) -> None:
@@ -54,6 +73,7 @@ class Bridge(asyncio.Protocol):
             self._producer.resumeProducing()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._entry.leave()
         reason = error.ConnectionDone() if exc is None else error.ConnectionLost(str(exc))
         self.protocol.connectionLost(Failure(reason))  # type: ignore[no-untyped-call]
 
@@ -115,7 +135,7 @@ class Bridge(asyncio.Protocol):
         """Put TLS between the loop and the protocol: from now on the protocol's transport is TLS over this one."""
         application, producer = self.protocol, self._producer
         self._producer = None
-        factory = TLSMemoryBIOFactory(context, False, None)  # type: ignore[arg-type]
+        factory = tls_factory(context, None)
         self.protocol = application.transport = factory.protocol(factory, application, False)
         self.protocol.makeConnection(self)
         if producer is not None:

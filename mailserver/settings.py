@@ -58,6 +58,7 @@ def _check_network(text: str) -> str:
 
 
 NextHop = Annotated[str, AfterValidator(_check_next_hop)]
+Network = Annotated[str, AfterValidator(_check_network)]
 
 
 class Listen(_Section):
@@ -112,7 +113,14 @@ class Limits(_Section):
     connections: int = Field(default=20_000, ge=1)
     """Open connections of one worker, per door."""
     connections_per_peer: int = Field(default=50, ge=1)
-    """From one address; loopback is exempt."""
+    """From one address (of IPv6: one /64), of peers that have not proved who they are; loopback is exempt."""
+    known_networks: tuple[Network, ...] = ()
+    """Schools and relays behind one address: from an address in these there may be more."""
+    connections_per_known_peer: int = Field(default=2000, ge=1)
+    connections_per_account: int = Field(default=200, ge=1)
+    """Of peers that have proved to be one account."""
+    handshake_seconds: int = Field(default=10, ge=1)
+    """From a connection to a TLS port, or STARTTLS, until TLS is there."""
     header_size: int = Field(default=1024 * 1024, ge=4096)
     """Of a message's header, whichever way it comes."""
     header_fields: int = Field(default=10_000, ge=100)
@@ -184,7 +192,7 @@ class Web(_Section):
     url: Annotated[str, AfterValidator(_check_url)] = ""
     """Where people find the web interface, `https://mail.ac-exemple.fr`; empty: the host name."""
     timezone: str = "Europe/Paris"
-    admin_networks: tuple[Annotated[str, AfterValidator(_check_network)], ...] = ()
+    admin_networks: tuple[Network, ...] = ()
     """Where the administration console may be opened from, `10.21.0.0/16`; empty: from anywhere. It never hurts the
     command line."""
     phishing: str = Field(default="", max_length=320)

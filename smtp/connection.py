@@ -12,6 +12,7 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from mailserver.errors import BadSyntax, Refused, Temporary
+from mailserver.peers import Entry
 from smtp import framing, replies
 from smtp.door import HELD_OCTETS, Door
 from smtp.framing import Content, Fault, Framer
@@ -24,7 +25,6 @@ IDLE_SECONDS = 300.0
 """RFC 5321 section 4.5.3.2.7: at least five minutes."""
 MESSAGE_SECONDS = 3600.0
 """For one message to arrive, however steadily it drips (slow senders that hold connections)."""
-TLS_SECONDS = 30.0
 READ_AHEAD = 512 * 1024
 """Octets taken from a peer while it waits for an answer; then its TCP window closes."""
 BURST = 64
@@ -48,7 +48,9 @@ class Gone(Exception):
 class Connection(SMTP):
     """Everything of a conversation that is not the meaning of its commands."""
 
-    def __init__(self, *, door: Door, role: Role, host: str, tls_context: ssl.SSLContext, size_limit: int) -> None:
+    def __init__(
+        self, *, door: Door, entry: Entry, role: Role, host: str, tls_context: ssl.SSLContext, size_limit: int
+    ) -> None:
         self._client: Client
         self._transaction: Transaction
         self._framer = Framer()
@@ -65,6 +67,7 @@ class Connection(SMTP):
         self._faults = self._refusals = self._idle_commands = 0
         self._held = 0
         self._door = door
+        self._entry = entry
         self._role = role
         self._size_limit = size_limit
         super().__init__(
@@ -80,7 +83,7 @@ class Connection(SMTP):
     # ------------------------------------------------------------------ life cycle
 
     def _create_session(self) -> Client:
-        self._client = Client(self.loop, "")
+        self._client = Client(self.loop, self._entry.peer)
         return self._client
 
     def _create_envelope(self) -> Transaction:
@@ -90,11 +93,9 @@ class Connection(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._describe_peer(transport)
+        self._describe_tls(transport)
 
-    def _describe_peer(self, transport: asyncio.BaseTransport) -> None:
-        peer = transport.get_extra_info("peername")
-        self._client.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+    def _describe_tls(self, transport: asyncio.BaseTransport) -> None:
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             cipher = tls.cipher()
@@ -103,6 +104,7 @@ class Connection(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         """The peer is gone. What it has asked for ends by itself: a delivery is never cut in the middle."""
         self._lost = True
+        self._entry.leave()
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
@@ -277,9 +279,9 @@ class Connection(SMTP):
         """One connection, from greeting to goodbye. aiosmtpd starts it as a task."""
         self._busy = True
         try:
-            refusal = self._door.enter(self, self._client.address)
-            if refusal is not None:
-                self._say(refusal)
+            self._door.enter(self)
+            if self._door.stopping:
+                self._say(replies.STOPPING)
             else:
                 self._say(f"220 {self.hostname} {'LMTP' if self._role.is_lmtp else 'ESMTP'}\r\n".encode())
                 await self._converse()
@@ -389,7 +391,7 @@ class Connection(SMTP):
         self._reading_paused = False
         try:
             transport = await self.loop.start_tls(
-                plain, self, context, server_side=True, ssl_handshake_timeout=TLS_SECONDS
+                plain, self, context, server_side=True, ssl_handshake_timeout=self._door.limits.handshake_seconds
             )
         except (OSError, ssl.SSLError) as error:
             log.info("tls failed", peer=self._client.address, door=self._role.door, error=type(error).__name__)
@@ -399,4 +401,4 @@ class Connection(SMTP):
         self.transport = transport
         self.envelope = self._create_envelope()
         self.session = self._create_session()
-        self._describe_peer(transport)
+        self._describe_tls(transport)

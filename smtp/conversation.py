@@ -9,7 +9,9 @@ import ssl
 import structlog
 
 from mailserver.errors import BadSyntax, Refused, Temporary
+from mailserver.identity import Principal
 from mailserver.login import Login
+from mailserver.peers import Entry
 from mailserver.sasl import decode_response
 from smtp import authentication, capabilities, framing, grammar, replies
 from smtp.connection import Connection, Gone
@@ -34,6 +36,7 @@ class Conversation(Connection):
         self,
         *,
         door: Door,
+        entry: Entry,
         role: Role,
         host: str,
         tls_context: ssl.SSLContext,
@@ -41,7 +44,7 @@ class Conversation(Connection):
         recipient_limit: int,
         login: Login,
     ) -> None:
-        super().__init__(door=door, role=role, host=host, tls_context=tls_context, size_limit=size_limit)
+        super().__init__(door=door, entry=entry, role=role, host=host, tls_context=tls_context, size_limit=size_limit)
         self._starttls_context = tls_context
         self._recipient_limit = recipient_limit
         self._login = login
@@ -244,9 +247,7 @@ class Conversation(Connection):
             claimed = await authentication.credentials(mechanism.upper(), initial or None, self._ask)
             if claimed.authorization not in ("", claimed.login):
                 raise BadSyntax("Acting for somebody else is not offered")
-            self._client.principal = await self._login.login(
-                claimed.login, claimed.secret, self._client.address, self._role.door
-            )
+            principal = await self._login.login(claimed.login, claimed.secret, self._client.address, self._role.door)
         except authentication.Cancelled:
             self._fault(replies.AUTH_CANCELLED)
         except BadSyntax as error:
@@ -259,7 +260,16 @@ class Conversation(Connection):
         except Temporary as error:
             self._say(replies.login_deferral(error))
         else:
+            self._identify(principal)
+
+    def _identify(self, principal: Principal) -> None:
+        """The connection is an account's from now on, if that has not too many."""
+        if self._entry.identify(principal.account_id):
+            self._client.principal = principal
             self._say(replies.AUTHENTICATED)
+        else:
+            self._say(replies.TOO_MANY_OF_ACCOUNT)
+            self._ending = True
 
     def _no_login_now(self) -> bytes | None:
         if not self._role.is_submission:

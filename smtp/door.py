@@ -1,13 +1,11 @@
-"""One worker's SMTP ports: who is connected, how many from where, how much they are sending; starting and stopping."""
+"""One worker's SMTP ports: who is connected, how much they are sending; starting and stopping."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import Protocol
 
+from mailserver.listeners import Listener
+from mailserver.peers import Peers
 from mailserver.settings import Limits
-from smtp import replies
 
 HELD_OCTETS = 512 * 1024 * 1024
 """Message octets in memory of all connections together; beyond it messages are deferred (memory exhaustion)."""
@@ -33,51 +31,36 @@ class Door:
     """The open ports of one worker."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._servers: list[asyncio.Server] = []
-        self._members: dict[Member, str] = {}
-        self._peers: Counter[str] = Counter()
+        self.limits = limits
+        self.peers = Peers(limits)
+        self._listeners: list[Listener] = []
+        self._members: set[Member] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self.stopping = False
         self.held = 0
         """Octets of messages under way."""
 
-    def listens(self, servers: Iterable[asyncio.Server]) -> None:
+    def listens(self, listener: Listener) -> None:
         """Remember what to close."""
-        self._servers.extend(servers)
+        self._listeners.append(listener)
 
-    def enter(self, member: Member, address: str) -> bytes | None:
-        """Admit a connection, or say why not. Whoever was asked in leaves through `leave`."""
-        peer = "" if _is_loopback(address) else address
-        refusal = None
-        if self.stopping:
-            refusal = replies.STOPPING
-        elif len(self._members) >= self._limits.connections:
-            refusal = replies.TOO_MANY_CONNECTIONS
-        elif peer and self._peers[peer] >= self._limits.connections_per_peer:
-            refusal = replies.TOO_MANY_FROM_PEER
-        self._members[member] = peer
-        if peer:
-            self._peers[peer] += 1
+    def enter(self, member: Member) -> None:
+        """A connection begins, which leaves through `leave`."""
+        self._members.add(member)
         self._empty.clear()
-        return refusal
 
     def leave(self, member: Member) -> None:
         """Forget a connection."""
-        peer = self._members.pop(member, "")
-        if peer:
-            self._peers[peer] -= 1
-            if self._peers[peer] <= 0:
-                del self._peers[peer]
+        self._members.discard(member)
         if not self._members:
             self._empty.set()
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let commands and messages under way end, tell and close the rest after `grace` seconds."""
         self.stopping = True
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            listener.close()
         for member in list(self._members):
             member.end_soon()
         if not await self._is_empty(grace):
@@ -95,11 +78,3 @@ class Door:
         except TimeoutError:
             return False
         return True
-
-
-def _is_loopback(address: str) -> bool:
-    """Limits per peer do not bind this machine; neither does a peer without an address (a Unix socket)."""
-    try:
-        return ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return not address

@@ -8,6 +8,7 @@ import base64
 
 from mailserver.errors import NoRoom, Reason, Refused, Temporary
 from mailserver.folding import strip_marks
+from mailserver.peers import Crowd
 from mailserver.rules import Braked, Denied
 from smtp.framing import Fault
 
@@ -22,6 +23,11 @@ def multiline(code: int, lines: list[str]) -> bytes:
     """A reply of several lines (RFC 5321 section 4.2.1)."""
     last = len(lines) - 1
     return "".join(f"{code}{' ' if n == last else '-'}{line}\r\n" for n, line in enumerate(lines)).encode()
+
+
+def crowded(crowd: Crowd) -> bytes:
+    """Instead of a greeting."""
+    return TOO_MANY_FROM_PEER if crowd is Crowd.ADDRESS else TOO_MANY_CONNECTIONS
 
 
 OK = b"250 2.0.0 Ok\r\n"
@@ -42,6 +48,7 @@ TOO_MANY_ERRORS = b"421 4.7.0 Too many errors\r\n"
 TOO_MANY_COMMANDS = b"421 4.7.0 Too many commands without a message\r\n"
 TOO_MANY_CONNECTIONS = b"421 4.3.2 Too many connections, try again later\r\n"
 TOO_MANY_FROM_PEER = b"421 4.7.0 Too many connections from your address\r\n"
+TOO_MANY_OF_ACCOUNT = b"421 4.7.0 Too many connections of this account\r\n"
 NOT_HTTP = b"421 4.7.0 This is a mail server\r\n"
 LOCAL_FAULT = b"451 4.3.0 Local error, try again later\r\n"
 TOO_MUCH_AT_ONCE = b"452 4.3.1 Too much mail at once, try again later\r\n"

@@ -1,6 +1,5 @@
 """Opens the SMTP ports of one worker."""
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -8,11 +7,14 @@ from collections.abc import Callable, Mapping
 from mailserver.changes import Changes
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
+from mailserver.listeners import Listener
 from mailserver.login import Login
+from mailserver.peers import Entry
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from mailserver.tls import Certificate
+from smtp import replies
 from smtp.conversation import Conversation
 from smtp.door import Door
 from smtp.exchange import Exchange
@@ -49,23 +51,29 @@ async def start(
         IMPLICIT_TLS: submissions,
     }
     door = Door(settings.limits)
-    loop = asyncio.get_running_loop()
     for name, role in roles.items():
         if name in sockets:
-            factory = _factory(door, role, settings, context, login)
-            server = await loop.create_server(
-                factory, sock=sockets[name], ssl=context if name == IMPLICIT_TLS else None, backlog=4096
+            listener = Listener(
+                sockets[name],
+                name=name,
+                limits=settings.limits,
+                peers=door.peers,
+                make=_factory(door, role, settings, context, login),
+                context=context if name == IMPLICIT_TLS else None,
+                refusals=replies.crowded,
             )
-            door.listens([server])
+            listener.open()
+            door.listens(listener)
     return door
 
 
 def _factory(
     door: Door, role: Role, settings: Settings, context: ssl.SSLContext, login: Login
-) -> Callable[[], Conversation]:
-    def make() -> Conversation:
+) -> Callable[[Entry], Conversation]:
+    def make(entry: Entry) -> Conversation:
         return Conversation(
             door=door,
+            entry=entry,
             role=role,
             host=settings.name,
             tls_context=context,

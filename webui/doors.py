@@ -16,6 +16,7 @@ from starlette.responses import Response
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.identity import State
 from mailserver.login import renewal
+from mailserver.peers import identify_request
 from mailserver.preferences import Preferences
 from mailserver.store import searches, sessions
 from mailserver.store.accounts import NEVER
@@ -228,6 +229,8 @@ class Doors:
         principal = await services.directory.by_account(session.account_id)
         if principal is None:
             return None, None
+        if not identify_request(request.scope, session.account_id):
+            raise Temporary("too many connections of one account")
         # A page that listens for news by itself is nobody's activity: a forgotten tab does not keep a session open.
         listens = request.url.path.startswith("/flux")
         if not listens and sessions.wants_touch(session, services.clock.now()):

@@ -9,15 +9,14 @@ under way is one of few, a stream as well.
 
 import asyncio
 import contextlib
-from collections import Counter
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mailserver.peers import ENTRY, Entry
 from mailserver.settings import Limits
-from webui.visit import is_loopback
 
 log = structlog.get_logger("webui")
 
@@ -43,15 +42,15 @@ REFUSAL_SECONDS = 1.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on header, framing, time, peers, on who does not read and on what follows an answer."""
+    """HTTP/1.1 with bounds on header, framing, time, on who does not read and on what follows an answer."""
 
     limits: ClassVar[Limits] = Limits()
     """Those of the moment."""
-    peers: ClassVar[Counter[str]] = Counter()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, entry: Entry, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.limit_concurrency = self.limits.connections
+        self._entry = entry
         self._header_octets = 0
         self._in_header = True
         self._fields = 0
@@ -64,28 +63,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._peer = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        host = self.client[0] if self.client else ""
-        if host and not is_loopback(host):
-            if self.peers[host] >= self.limits.connections_per_peer:
-                log.warning("too many connections of one peer", peer=host)
-                transport.abort()
-                return
-            self._peer = host
-            self.peers[host] += 1
+        port = self.client[1] if self.client else 0
+        self.client = (self._entry.peer, port)  # IPv4 never as IPv6
         self._watch(HEADER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
         self._flowing()
-        if self._peer:
-            self.peers[self._peer] -= 1
-            if not self.peers[self._peer]:
-                del self.peers[self._peer]
-            self._peer = ""
+        self._entry.leave()
         super().connection_lost(exc)
 
     # ------------------------------------------------------------------ octets in
@@ -136,6 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["state"][ENTRY] = self._entry
         self._in_header = True
         self._header_octets = self._fields = 0
         self._ignored = 0
@@ -179,7 +168,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer 431 (RFC 6585 section 5) unless an answer is under way, read no more, and end."""
         self._refused = True
         self._unwatch()
-        log.warning("request framing over its bounds", peer=self.client[0] if self.client else "")
+        log.warning("request framing over its bounds", peer=self._entry.peer)
         cycle = self.cycle
         is_busy = cycle is not None and not cycle.response_complete
         if is_busy and (self._in_header or cycle.response_started):

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused, Temporary
+from mailserver.peers import is_loopback
 from mailserver.settings import Settings
 from mailserver.store import sessions, spool
 from webui.doors import GuestHandler
-from webui.visit import Guest, Services, is_loopback
+from webui.visit import Guest, Services
 
 log = structlog.get_logger("webui")
 

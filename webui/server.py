@@ -5,9 +5,9 @@ What one connection may send and hold is the `http_connection`'s.
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from socket import socket
+from typing import Any, cast
 
 import structlog
 import uvicorn
@@ -18,9 +18,11 @@ from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.identity import Directory
+from mailserver.listeners import Listener
 from mailserver.login import Login
 from mailserver.outside import Outside
-from mailserver.settings import Settings
+from mailserver.peers import Entry, Peers
+from mailserver.settings import Limits, Settings
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from mailserver.tls import Certificate
@@ -67,9 +69,43 @@ class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the application stops its doors itself. And with one look at the clock a
     second instead of ten: idle processes add up."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, name: str, limits: Limits, peers: Peers) -> None:
         super().__init__(config)
+        self._name = name
+        self._limits = limits
+        self._peers = peers
         self._leaving = asyncio.Event()
+        self._listeners: list[Listener] = []
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Listen, with connections counted from when they are accepted (uvicorn would only hear of them after TLS)."""
+        await self.lifespan.startup()
+        self.servers = []
+        for sock in sockets or []:
+            listener = Listener(
+                sock,
+                name=self._name,
+                limits=self._limits,
+                peers=self._peers,
+                make=self._connection,
+                context=self.config.ssl,
+            )
+            listener.open()
+            self._listeners.append(listener)
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Listen no more, and let answers under way end."""
+        for listener in self._listeners:
+            listener.close()
+        await super().shutdown(sockets)
+
+    def _connection(self, entry: Entry) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        return cast(
+            asyncio.Protocol,
+            protocol(entry, config=self.config, server_state=self.server_state, app_state=self.lifespan.state),
+        )
 
     def leave(self) -> None:
         """Stop listening, and end once answers under way have ended."""
@@ -118,13 +154,14 @@ async def start(
     protocol = type(
         "Protocol",
         (BoundedProtocol,),
-        {"limits": settings.limits, "peers": Counter()},
+        {"limits": settings.limits},
     )
+    peers = Peers(settings.limits)
     servers = []
     for name, sock in sockets.items():
         if name in ("http", "https"):
             config = _config(application, protocol, settings, certificate if name == "https" else None)
-            server = _Server(config)
+            server = _Server(config, name, settings.limits, peers)
             servers.append((server, asyncio.create_task(server.serve([sock]), name=f"webui {name}")))
     while not all(server.started for server, _ in servers):
         for _, task in servers:

@@ -1,6 +1,5 @@
 """What a handler is given: the services, and the person (or guest) whose request it answers."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -214,11 +213,3 @@ def drop_cookie(response: Response, guest: Guest, name: str) -> None:
     response.delete_cookie(
         cookie_name(name, guest.secure), path="/", secure=guest.secure, httponly=True, samesite="lax"
     )
-
-
-def is_loopback(peer: str) -> bool:
-    """True for a peer on this machine."""
-    try:
-        return ipaddress.ip_address(peer).is_loopback
-    except ValueError:
-        return False

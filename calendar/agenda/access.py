@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import ipaddress
 from typing import Final
 
 from radicale import types
@@ -11,6 +10,7 @@ from radicale.auth import BaseAuth
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.identity import Principal
 from mailserver.login import Login
+from mailserver.peers import is_loopback
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
 
@@ -82,14 +82,6 @@ class Authenticated(BaseAuth):
 
     def _login(self, login: str, password: str) -> str:
         return login
-
-
-def is_loopback(peer: str) -> bool:
-    """True for a peer on this machine."""
-    try:
-        return ipaddress.ip_address(peer).is_loopback
-    except ValueError:
-        return False
 
 
 def _credentials(header: str) -> tuple[str, Secret]:

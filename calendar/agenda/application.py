@@ -26,6 +26,7 @@ from mailserver.budget import Budget
 from mailserver.errors import Temporary
 from mailserver.identity import Principal
 from mailserver.login import Login
+from mailserver.peers import identify_request
 from mailserver.settings import Settings
 from mailserver.store.transactions import Store
 
@@ -103,6 +104,8 @@ class Agenda:
                 else:
                     principal = await self._enter(scope)
                     account_id = principal.account_id
+                    if not identify_request(scope, account_id):
+                        raise Denied(503, _BUSY, (("Retry-After", str(RETRY_SECONDS)),))
                     answer = await self._serve(scope, receive, principal)
             except Denied as denied:
                 answer = _plain(denied.status, denied.text, denied.headers)

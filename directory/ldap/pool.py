@@ -7,7 +7,6 @@ waiting in line for its time-out.
 """
 
 import asyncio
-import ipaddress
 import ssl
 import threading
 import time
@@ -27,6 +26,7 @@ from ldap3.core.exceptions import (
 )
 
 from mailserver.errors import Temporary
+from mailserver.peers import is_loopback
 from mailserver.settings import LdapDirectory, SettingsError
 
 T = TypeVar("T")
@@ -235,7 +235,4 @@ def _is_utf8(text: str) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return host == "localhost" or is_loopback(host)

@@ -8,8 +8,6 @@ import asyncio
 import collections
 import contextlib
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import structlog
@@ -18,6 +16,8 @@ from directory.server import ber, messages
 from directory.server.messages import RESPONSES, Abandon, Code, Extended, Malformed, Request, Tag, Unbind
 from directory.server.session import Channel, Ended, Services, Session
 from mailserver.errors import BadSyntax, Temporary
+from mailserver.peers import Entry
+from mailserver.settings import Limits
 
 log = structlog.get_logger("ldap")
 
@@ -29,7 +29,6 @@ MAX_ADMINISTRATOR = 1024 * 1024
 """The administrator's: a list of ten thousand members fits (`updates.MAX_VALUES`)."""
 MAX_QUEUE = 32
 """Requests that wait on one connection; further octets stay in the kernel."""
-HANDSHAKE_TIMEOUT = 15.0
 STRANGER_TIMEOUT = 60.0
 """Seconds without a whole request before a bind (slowloris)."""
 IDLE_TIMEOUT = 900.0
@@ -39,31 +38,26 @@ WRITE_TIMEOUT = 60.0
 """Seconds a peer may leave its answers unread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    address: str
-    loopback: bool
-
-
 class House(Protocol):
     """What a connection asks of the door that owns it."""
 
     services: Services
     context: ssl.SSLContext
+    limits: Limits
 
-    def admit(self, connection: "Connection", peer: Peer) -> bool:
-        """Count the connection; False when there are too many."""
+    def enter(self, connection: "Connection") -> None:
+        """A connection begins, which leaves through `leave`."""
 
-    def release(self, connection: "Connection", peer: Peer) -> None:
-        """Forget an admitted connection."""
+    def leave(self, connection: "Connection") -> None:
+        """Forget it."""
 
 
 class Connection(asyncio.Protocol):
     """Drives one session."""
 
-    def __init__(self, house: House, peer_of: Callable[[asyncio.Transport], Peer], *, tls: bool) -> None:
+    def __init__(self, house: House, entry: Entry, *, tls: bool) -> None:
         self._house = house
-        self._peer_of = peer_of
+        self._entry = entry
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
@@ -73,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._writable.set()
         self._upgrading = False
         self._closing = False
-        self._admitted = False
+        self._entered = False
         self._operation: asyncio.Task[None] | None = None
         self._current = 0
         """Message id of the request being carried out."""
@@ -82,13 +76,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._peer = self._peer_of(self._transport)
-        self._admitted = self._house.admit(self, self._peer)
-        if not self._admitted:
-            self._transport.write(messages.disconnection(Code.BUSY, "too many connections"))
-            self._transport.close()
-            return
-        channel = Channel(self._peer.address, self._peer.loopback, self._send, self._start_tls)
+        self._house.enter(self)
+        self._entered = True
+        channel = Channel(self._entry, self._send, self._start_tls)
         self._session = Session(self._house.services, channel, tls=self._tls)
         self._heard = self._loop.time()
         self._watch = self._loop.call_later(STRANGER_TIMEOUT, self._look_at_clock)
@@ -96,9 +86,10 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
-        if self._admitted:
-            self._admitted = False
-            self._house.release(self, self._peer)
+        self._entry.leave()
+        if self._entered:
+            self._entered = False
+            self._house.leave(self)
             self._watch.cancel()
             self._task.cancel()
             self._session.close()
@@ -116,7 +107,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         # STARTTLS injection: what was sent in the clear behind the request is never read as if it had
         # come through TLS.
-        if self._upgrading or self._closing or not self._admitted:
+        if self._upgrading or self._closing:
             return
         self._buffer += data
         self._parse()
@@ -196,7 +187,7 @@ class Connection(asyncio.Protocol):
         except Ended as end:
             self._end(end.code, end.text)
         except (ConnectionError, TimeoutError, ssl.SSLError, OSError) as error:
-            log.info("connection broken", peer=self._peer.address, error=type(error).__name__)
+            log.info("connection broken", peer=self._entry.peer, error=type(error).__name__)
             self._transport.abort()
 
     async def _answer(self, request: Request | Malformed) -> None:
@@ -215,7 +206,7 @@ class Connection(asyncio.Protocol):
             raise
         except Exception:
             # A defect of ours costs its operation, not the server.
-            log.exception("operation failed", peer=self._peer.address, operation=request.tag.name)
+            log.exception("operation failed", peer=self._entry.peer, operation=request.tag.name)
             await self._fail(request, Code.OTHER, "internal error")
 
     async def _abandonable(self, request: Request) -> None:
@@ -250,7 +241,11 @@ class Connection(asyncio.Protocol):
 
     async def _upgrade(self) -> None:
         transport = await self._loop.start_tls(
-            self._transport, self, self._house.context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+            self._transport,
+            self,
+            self._house.context,
+            server_side=True,
+            ssl_handshake_timeout=self._house.limits.handshake_seconds,
         )
         if transport is None:
             raise ConnectionResetError

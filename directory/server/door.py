@@ -1,31 +1,32 @@
 """The door: listening sockets, how many may come in, and how it closes."""
 
 import asyncio
-import collections
-import ipaddress
 import socket
 from collections.abc import Mapping
 
 from directory.hashing import Passwords
 from directory.people import EmbeddedDirectory
+from directory.server import messages
 from directory.server.administrator import Administrator
 from directory.server.binding import Binder
-from directory.server.connection import HANDSHAKE_TIMEOUT, Connection, Peer
+from directory.server.connection import Connection
 from directory.server.entries import Entries
+from directory.server.messages import Code
 from directory.server.password_modify import PasswordModify
 from directory.server.search import Searcher
 from directory.server.session import Services
 from directory.server.updating import Updater
 from directory.tree import Tree
 from mailserver.identity import Directory
+from mailserver.listeners import Listener
 from mailserver.login import Login
+from mailserver.peers import Crowd, Peers
 from mailserver.sasl import Secret
 from mailserver.settings import Limits, Settings
 from mailserver.store.transactions import Store
 from mailserver.tls import Certificate
 
 ADMINISTRATOR_SECRET = "ldap-admin"  # noqa: S105 - the name of a file, not its content
-BACKLOG = 512
 
 
 class Door:
@@ -34,10 +35,10 @@ class Door:
     def __init__(self, settings: Settings, services: Services, certificate: Certificate) -> None:
         self.services = services
         self.context = certificate.context
-        self._limits: Limits = settings.limits
-        self._servers: list[asyncio.Server] = []
+        self.limits: Limits = settings.limits
+        self._peers = Peers(settings.limits)
+        self._listeners: list[Listener] = []
         self._connections: set[Connection] = set()
-        self._peers: collections.Counter[str] = collections.Counter()
         self._gone = asyncio.Event()
 
     @property
@@ -45,40 +46,31 @@ class Door:
         """How many are open now."""
         return len(self._connections)
 
-    async def listen(self, sock: socket.socket, *, tls: bool) -> None:
-        loop = asyncio.get_running_loop()
-        # Not `start_tls` on a plain connection: uvloop may read the ClientHello before it.
-        server = await loop.create_server(
-            lambda: Connection(self, peer_of, tls=tls),
-            sock=sock,
-            backlog=BACKLOG,
-            ssl=self.context if tls else None,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT if tls else None,
+    def listen(self, sock: socket.socket, *, tls: bool) -> None:
+        listener = Listener(
+            sock,
+            name="ldaps" if tls else "ldap",
+            limits=self.limits,
+            peers=self._peers,
+            make=lambda entry: Connection(self, entry, tls=tls),
+            context=self.context if tls else None,
+            refusals=_crowded,
         )
-        self._servers.append(server)
+        listener.open()
+        self._listeners.append(listener)
 
-    def admit(self, connection: Connection, peer: Peer) -> bool:
-        """Count the connection; False when there are too many of all, or of one address (not loopback)."""
-        crowded = self._peers[peer.address] >= self._limits.connections_per_peer and not peer.loopback
-        if crowded or len(self._connections) >= self._limits.connections or not self._servers:
-            return False
+    def enter(self, connection: Connection) -> None:
         self._connections.add(connection)
-        self._peers[peer.address] += 1
-        return True
 
-    def release(self, connection: Connection, peer: Peer) -> None:
+    def leave(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        self._peers[peer.address] -= 1
-        if not self._peers[peer.address]:
-            del self._peers[peer.address]
         if not self._connections:
             self._gone.set()
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let what is under way end within `grace` seconds, close the rest."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        for listener in self._listeners:
+            listener.close()
         self._gone.clear()
         for connection in tuple(self._connections):
             connection.finish()
@@ -92,15 +84,9 @@ class Door:
         self.services.entries.close()
 
 
-def peer_of(transport: asyncio.Transport) -> Peer:
-    """Who is at the other end."""
-    address = str((transport.get_extra_info("peername") or ("",))[0])
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return Peer(address, False)
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return Peer(str(mapped or parsed), (mapped or parsed).is_loopback)
+def _crowded(_crowd: Crowd) -> bytes:
+    """A Notice of Disconnection (RFC 4511 section 4.4.1)."""
+    return messages.disconnection(Code.BUSY, "too many connections")
 
 
 async def start(
@@ -140,5 +126,5 @@ async def start(
         if settings.ldap is not None:
             sock.close()
         else:
-            await door.listen(sock, tls=tls)
+            door.listen(sock, tls=tls)
     return door

@@ -12,7 +12,7 @@ from directory import schema, tree
 from directory.server import matching, messages, root
 from directory.server.administrator import ACTOR, SERVICE
 from directory.server.answer import Send
-from directory.server.binding import Binder
+from directory.server.binding import Binder, Bound
 from directory.server.controls import SERVED, wishes
 from directory.server.entries import NOBODY, Entries, Viewer
 from directory.server.faults import Fault
@@ -39,6 +39,7 @@ from mailserver.changes import Changes
 from mailserver.errors import BadSyntax, Refused, Temporary
 from mailserver.identity import Principal
 from mailserver.login import Login
+from mailserver.peers import Account, Entry
 from mailserver.store.audit import Origin
 
 log = structlog.get_logger("ldap")
@@ -65,8 +66,8 @@ class Services:
 class Channel:
     """The session's hold on its transport."""
 
-    peer: str
-    loopback: bool
+    entry: Entry
+    """Who it is to the door's count of connections."""
     send: Send
     start_tls: Callable[[bytes], Awaitable[None]]
     """Send these last octets in the clear, then negotiate."""
@@ -134,8 +135,9 @@ class Session:
     async def _bind(self, request: Request, bind: Bind) -> None:
         """A failed bind leaves the client anonymous (RFC 4513 section 4)."""
         self._become(NOBODY, None)
+        self._channel.entry.forget()
         try:
-            bound = await self._services.binder.authenticate(bind, self._channel.peer, protected=self._protected)
+            bound = await self._services.binder.authenticate(bind, self._channel.entry.peer, protected=self._protected)
         except Fault as fault:
             await self._result(request, fault.code, fault.text)
             if fault.code is Code.INVALID_CREDENTIALS:
@@ -143,14 +145,16 @@ class Session:
             if self._failures >= MAX_FAILURES:
                 raise Ended(Code.UNAVAILABLE, "too many failed binds") from None
         else:
+            if bound.viewer.known and not self._channel.entry.identify(_account(bound)):
+                raise Ended(Code.BUSY, "too many connections of this account")
             self._become(bound.viewer, bound.principal)
-            log.info("bind", peer=self._channel.peer, dn=self.viewer.dn, tls=self.tls)
+            log.info("bind", peer=self._channel.entry.peer, dn=self.viewer.dn, tls=self.tls)
             await self._result(request, Code.SUCCESS)
 
     @property
     def _protected(self) -> bool:
         """Whether a secret may pass: nobody listens to TLS, or to this machine talking to itself."""
-        return self.tls or self._channel.loopback
+        return self.tls or self._channel.entry.is_loopback
 
     def _become(self, viewer: Viewer, principal: Principal | None) -> None:
         if self._unsubscribe is not None:
@@ -231,7 +235,7 @@ class Session:
             controls = await self._services.updater.run(request, update, self.viewer, self._origin())
         except Fault as fault:
             return await self._result(request, fault.code, fault.text, fault.matched)
-        log.info("update", peer=self._channel.peer, by=self.viewer.dn, operation=request.tag.name)
+        log.info("update", peer=self._channel.entry.peer, by=self.viewer.dn, operation=request.tag.name)
         return await self._result(request, Code.SUCCESS, controls=controls)
 
     def _require_protection(self) -> None:
@@ -242,7 +246,7 @@ class Session:
     def _origin(self) -> Origin:
         """How the audit names who asks."""
         actor = ACTOR if self.viewer.administrator else "self"
-        return Origin(actor, SERVICE, self._channel.peer)
+        return Origin(actor, SERVICE, self._channel.entry.peer)
 
     async def _password_modify(self, request: Request, value: bytes | None) -> None:
         """RFC 3062."""
@@ -253,7 +257,7 @@ class Session:
             if self.viewer.administrator:
                 done = await operation.anybodys(wanted, self._origin())
             elif self._principal is not None:
-                done = await operation.own(wanted, self._principal, self._channel.peer)
+                done = await operation.own(wanted, self._principal, self._channel.entry.peer)
             else:
                 raise Fault(Code.INSUFFICIENT_ACCESS_RIGHTS, "bind first")
         except BadSyntax as error:
@@ -291,7 +295,13 @@ class Session:
         await self._channel.start_tls(answer)
         self.tls = True
         self._become(NOBODY, None)
+        self._channel.entry.forget()
         return None
+
+
+def _account(bound: Bound) -> Account:
+    """Whose connection it is, to the count: the administrator has a name and no account."""
+    return bound.principal.account_id if bound.principal is not None else bound.viewer.dn
 
 
 def _serves(tag: Tag, control: str) -> bool:

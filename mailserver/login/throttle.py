@@ -6,11 +6,11 @@ comes from one address. A peer from which the account logged in within the month
 strangers cannot keep its owner out. Loopback peers (the web interface, tests) count per account only.
 """
 
-import ipaddress
 from dataclasses import dataclass
 
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
+from mailserver.peers import counted
 from mailserver.provision import provision
 from mailserver.settings import Limits
 from mailserver.store import accounts, audit, devices, factors, guesses
@@ -56,16 +56,8 @@ class Facts:
 
 
 def peer_name(peer: str) -> str:
-    """The address that counts: IPv6 by its /64 (one subscriber), IPv4 in IPv6 as IPv4; empty for loopback."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer[:MAX_PEER]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return "" if address.is_loopback else str(ipaddress.ip_network((address, 64), strict=False))
-        address = address.ipv4_mapped
-    return "" if address.is_loopback else str(address)
+    """The name under which guesses from there are counted; empty for loopback."""
+    return counted(peer)[:MAX_PEER]
 
 
 def wait(failures: int, limit: int, longest: int) -> int:

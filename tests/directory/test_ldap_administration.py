@@ -13,12 +13,12 @@ import pytest
 from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 
 from directory import rosters
-from directory.server import ber, controls, door
-from directory.server.connection import Peer
+from directory.server import ber, controls
 from directory.server.entries import Viewer
 from directory.server.filters import Equality, Filter
 from directory.server.messages import Code
 from directory.tree import Kind, Place
+from mailserver import listeners, peers
 from mailserver.identity import Affiliation, Role, Tie, Writers
 from mailserver.settings import Limits
 from mailserver.store import affiliations, audit, claims, lists, people, schools
@@ -462,7 +462,8 @@ def bind(house: Academy, password: str) -> int:
 
 def seen_from(monkeypatch: pytest.MonkeyPatch, address: str, *, loopback: bool = False) -> None:
     """From now on clients come from there (by TLS, as far as the rules go)."""
-    monkeypatch.setattr(door, "peer_of", lambda transport: Peer(address, loopback))
+    monkeypatch.setattr(listeners, "address_of", lambda sock: address)
+    monkeypatch.setattr(peers, "is_loopback", lambda peer: loopback)
 
 
 def test_guessing_the_administrators_password_is_slowed_down(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:

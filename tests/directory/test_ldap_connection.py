@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory.server import ber, connection, door, messages
-from directory.server.connection import Peer
+from directory.server import ber, connection, messages
 from directory.server.entries import Entries
 from directory.server.filters import Equality, Present
 from directory.server.messages import Code, Scope, Search, Tag
 from directory.server.search import Searcher
+from mailserver import listeners
 from mailserver.settings import Limits
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, Academy, academy, receive
 from tests.directory.test_ldap_messages import write_request, write_search
@@ -89,12 +89,8 @@ def test_starttls_injection_in_a_segment_of_its_own(house: Academy, client: sock
 
 
 @pytest.mark.parametrize("port", ["port", "tls_port"])
-def test_a_silent_handshake_ends(
-    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch, port: str
-) -> None:
-    for module in (connection, door):
-        monkeypatch.setattr(module, "HANDSHAKE_TIMEOUT", 0.2)
-    with academy(tmp_path / "house", sqlite_template) as house:
+def test_a_silent_handshake_ends(tmp_path: Path, sqlite_template: Path, port: str) -> None:
+    with academy(tmp_path / "house", sqlite_template, Limits(handshake_seconds=1)) as house:
         with socket.create_connection(("127.0.0.1", getattr(house, port)), timeout=PATIENCE) as sock:
             if port == "port":
                 sock.sendall(write_request(1, START_TLS))
@@ -114,7 +110,7 @@ def test_a_client_hello_may_come_at_once(house: Academy) -> None:
 
 
 def test_plain_passwords_are_for_loopback_only(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "peer_of", lambda transport: Peer("192.0.2.1", False))
+    monkeypatch.setattr(listeners, "address_of", lambda sock: "192.0.2.1")
     with house.raw() as sock:
         sock.sendall(write_request(1, BIND))
         assert code_of(read_message(sock)[2]) == Code.CONFIDENTIALITY_REQUIRED
@@ -125,31 +121,11 @@ def test_plain_passwords_are_for_loopback_only(house: Academy, monkeypatch: pyte
             assert code_of(read_message(secure)[2]) == Code.SUCCESS
 
 
-class FakeTransport(asyncio.Transport):
-    def __init__(self, address: str) -> None:
-        super().__init__({"peername": (address, 1)})
-
-
-@pytest.mark.parametrize(
-    ("address", "peer"),
-    [
-        ("127.0.0.1", Peer("127.0.0.1", True)),
-        ("::1", Peer("::1", True)),
-        ("::ffff:127.0.0.1", Peer("127.0.0.1", True)),
-        ("192.0.2.7", Peer("192.0.2.7", False)),
-        ("fe80::1%eth0", Peer("fe80::1", False)),
-        ("nonsense", Peer("nonsense", False)),
-    ],
-)
-def test_who_is_at_the_other_end(address: str, peer: Peer) -> None:
-    assert door.peer_of(FakeTransport(address)) == peer
-
-
 # ---------------------------------------------------------------------------- crowds
 
 
 def test_connections_of_one_address_are_bounded(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "peer_of", lambda transport: Peer("192.0.2.1", False))
+    monkeypatch.setattr(listeners, "address_of", lambda sock: "192.0.2.1")
     with contextlib.ExitStack() as stack:
         for _ in range(LIMITS.connections_per_peer):
             sock = stack.enter_context(house.raw())

@@ -21,6 +21,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, Role, Roster, State
 from mailserver.login import staying
 from mailserver.notices.house import house_of
+from mailserver.peers import Entry
 from mailserver.sasl import Secret
 from mailserver.sasl_scram import Opening, Proof, Verifier
 from mailserver.settings import Limits, Settings
@@ -134,6 +135,7 @@ class Memory(StringTransport):
         self.lost = False
         self.tls = False
         self.protocol_: Connection | None = None
+        self.entry: Entry | None = None
         self.arrived = asyncio.Event()
 
     def getPeer(self) -> Any:
@@ -158,6 +160,8 @@ class Memory(StringTransport):
 
     def startTLS(self, context: object, normal: bool = True) -> None:
         self.tls = True
+        assert self.protocol_ is not None
+        self.protocol_.handshakeCompleted()
 
     def loseConnection(self) -> None:
         self._end()
@@ -174,6 +178,8 @@ class Memory(StringTransport):
 
     def _tell(self) -> None:
         assert self.protocol_ is not None
+        assert self.entry is not None
+        self.entry.leave()
         self.protocol_.connectionLost(Failure(ConnectionError("closed")))  # type: ignore[no-untyped-call]
 
 
@@ -182,9 +188,11 @@ class Client:
 
     def __init__(self, door: Door, host: str = "127.0.0.1", *, secure: bool = False) -> None:
         self.transport = Memory(host)
-        self.connection = Connection(door, secure=secure)
+        self.transport.entry = door._peers.admit(host)
+        self.connection = Connection(door, self.transport.entry, secure=secure)
         self.transport.protocol_ = self.connection
         self.connection.makeConnection(self.transport)  # type: ignore[no-untyped-call]
+        self.connection.handshakeCompleted()
         self._tags = 0
 
     def send(self, octets: bytes) -> None:
@@ -271,7 +279,7 @@ class World:
         self.settings = Settings(
             domain="ac-exemple.fr",
             hostname="mail.ac-exemple.fr",
-            limits=Limits(message_size=message_size, **limits),
+            limits=Limits.model_validate({"message_size": message_size, **limits}),
             directory=store.data,
         )
         store.blobs.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ import socket
 import pytest
 
 from smtp import connection, door, framing
-from smtp.door import Door
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import Dialogue, Wire
 from tests.smtp.house import DOMAIN, House
@@ -151,31 +150,6 @@ def test_connections_of_a_worker(small: House) -> None:
     held.append(wire(small))
     for one in held:
         one.close()
-
-
-class Nobody:
-    """A connection that only counts."""
-
-    def end_soon(self) -> None: ...
-
-    def end_now(self) -> None: ...
-
-    def abort(self) -> None: ...
-
-
-def test_connections_of_a_peer_and_loopback_is_exempt(house: House) -> None:
-    one = Door(house.settings.limits)
-    limit = house.settings.limits.connections_per_peer
-    members = [Nobody() for _ in range(limit)]
-    assert all(one.enter(member, "192.0.2.1") is None for member in members)
-    last = Nobody()
-    assert one.enter(last, "192.0.2.1") == b"421 4.7.0 Too many connections from your address\r\n"
-    one.leave(last)
-    assert one.enter(Nobody(), "192.0.2.2") is None
-    one.leave(members[0])
-    assert one.enter(Nobody(), "192.0.2.1") is None
-    for address in ("127.0.0.1", "::1", "127.9.9.9", ""):
-        assert all(one.enter(Nobody(), address) is None for _ in range(limit + 1))
 
 
 def test_octets_in_memory_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

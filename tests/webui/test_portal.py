@@ -6,10 +6,10 @@ import pytest
 
 from mailserver.errors import Reason, Temporary
 from mailserver.identity import Principal
+from mailserver.peers import is_loopback
 from mailserver.store import accounts, sessions
 from tests.webui.house import PASSWORD, House, Visitor
 from webui.faults import STATUS
-from webui.visit import is_loopback
 
 
 def test_portal_offers_both_interfaces_and_preselects_by_its_name(visitor: Visitor) -> None:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.login.devices import MAX_NAME
 from mailserver.notices.protection import Change
+from mailserver.peers import is_loopback
 from mailserver.sasl import Secret
 from mailserver.store.devices import MAX_DEVICES, Device, Scope
 from webui.account.entrance import wait_text, waiting_seconds
@@ -16,7 +17,7 @@ from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.pages import AddressesPage, addresses
 from webui.rendering import redirect
-from webui.visit import Services, Visit, is_loopback
+from webui.visit import Services, Visit
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.peers import is_loopback
 from mailserver.store import audit, sessions
 from mailserver.store.audit import Action, Event, Origin, Wanted
 from mailserver.store.sessions import Opened
@@ -15,7 +16,7 @@ from webui.account.entrance import renew
 from webui.announcing import done
 from webui.frame import Frame, surroundings
 from webui.rendering import redirect
-from webui.visit import SESSION, Services, Visit, is_loopback, set_cookie
+from webui.visit import SESSION, Services, Visit, set_cookie
 
 LOGINS = (Action.LOGIN, Action.LOGIN_FAILED, Action.LOGIN_REFUSED)
 READ_LOGINS = 60

@@ -6,7 +6,6 @@ The proof is a cookie of its own beside the session's: sealed, bound to that ses
 
 import base64
 import binascii
-import ipaddress
 import json
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Role
+from mailserver.peers import is_loopback, is_within
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
 from mailserver.store import audit
@@ -24,7 +24,7 @@ from webui.account.factor import MAX_CODE
 from webui.account.verifying import MAX_PASSWORD
 from webui.doors import VisitHandler
 from webui.rendering import redirect
-from webui.visit import Services, Visit, is_loopback, set_cookie
+from webui.visit import Services, Visit, set_cookie
 
 IDLE_SECONDS = 15 * 60
 LONGEST_SECONDS = 8 * 3600
@@ -97,15 +97,7 @@ def dressed(response: Response) -> Response:
 def is_near(settings: Settings, peer: str) -> bool:
     """Whether the console may be opened from there; this machine always may."""
     networks = settings.web.admin_networks
-    if not networks or is_loopback(peer):
-        return True
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in ipaddress.ip_network(network) for network in networks)
+    return not networks or is_loopback(peer) or is_within(peer, networks)
 
 
 def origin(visit: Visit) -> Origin:
