@@ -14,12 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailserver import __version__
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
+from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.feeds import Feeds
 from mailserver.health import Health
 from mailserver.identity import Directory
+from mailserver.large_answers import LargeAnswers
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
@@ -105,6 +107,8 @@ def create(
             sharing=sharing,
             clock=clock,
         ),
+        large=LargeAnswers(),
+        pictures=Pictures(),
         browsing=Browsing(store, directory, ours=settings.ldap is None, quota=Quota.of(settings.limits).octets),
     )
     registry = registry or CollectorRegistry()
@@ -114,7 +118,12 @@ def create(
         routes=routes.everything(services, doors, registry, flux),
         exception_handlers={HTTPException: _fault_page(services, doors)},
     )
-    return Front(starlette, dav, registry, flux.stop, services.recovery.close)
+
+    async def close(grace: float) -> None:
+        services.pictures.close()
+        await services.recovery.close(grace)
+
+    return Front(starlette, dav, registry, flux.stop, close)
 
 
 def _site(settings: Settings, assets: Assets) -> Site:

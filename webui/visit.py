@@ -9,12 +9,14 @@ from starlette.responses import Response
 
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
+from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.clock import Clock
 from mailserver.deliver import Delivery
 from mailserver.feeds import Feeds
 from mailserver.health import Health
 from mailserver.identity import Directory, Principal
+from mailserver.large_answers import LargeAnswers
 from mailserver.login import Login
 from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
@@ -74,6 +76,8 @@ class Services:
     suggestions: Suggestions
     outbox: Outbox
     browsing: Browsing
+    large: LargeAnswers
+    pictures: Pictures
 
     @property
     def attachment_octets(self) -> int:

@@ -1,6 +1,5 @@
 """One card: to read, to make, to change, to delete; and the page when somebody else was faster."""
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -109,7 +108,7 @@ async def photo(services: Services, visit: Visit) -> Response:
     """GET /contacts/fiche/{book}/{href}/photo: the picture, drawn anew. Nothing of the card's octets is sent."""
     stored = await _stored(services, visit)
     try:
-        octets = await asyncio.to_thread(pictures.small, reading.photo(stored.lines))
+        octets = await services.pictures.small(visit.account_id, reading.photo(stored.lines))
     except ValueError:
         raise Refused(Reason.NOT_FOUND) from None
     fields = headers.page(visit.secure, "default-src 'none'; sandbox")
@@ -137,7 +136,7 @@ async def create(services: Services, visit: Visit) -> Response:
     if draft.faults:
         return await _form(services, visit, draft, None, book=book)
     try:
-        lines = await _with_picture(visit, rewriting.rewrite((), draft.card, visit.now))
+        lines = await _with_picture(services, visit, rewriting.rewrite((), draft.card, visit.now))
         await services.books.put(visit.account_id, book, href_of(uid), lines)
     except Refused as refusal:
         return await _form(services, visit, draft, None, book=book, fault=_fault(visit, refusal))
@@ -176,7 +175,7 @@ async def change(services: Services, visit: Visit) -> Response:
     if seen != stored.etag:
         return await _overtaken(services, visit, draft, stored)
     try:
-        lines = await _with_picture(visit, rewriting.rewrite(stored.lines, draft.card, visit.now))
+        lines = await _with_picture(services, visit, rewriting.rewrite(stored.lines, draft.card, visit.now))
         await services.books.put(visit.account_id, book, href, lines, seen)
     except Refused as refusal:
         if refusal.reason is Reason.CONFLICT:
@@ -243,13 +242,13 @@ def _uid_of(href: str) -> str:
     return href.removesuffix(".vcf")
 
 
-async def _with_picture(visit: Visit, lines: Sequence[Line]) -> Sequence[Line]:
+async def _with_picture(services: Services, visit: Visit, lines: Sequence[Line]) -> Sequence[Line]:
     """The card with the picture that was sent, or without the one it had. Raises Refused(INVALID)."""
     file = next(iter(visit.form.files), None)
     if file is not None:
         octets = await file.read(pictures.MAX_OCTETS + 1)
         try:
-            return rewriting.with_photo(lines, await asyncio.to_thread(pictures.small, octets))
+            return rewriting.with_photo(lines, await services.pictures.small(visit.account_id, octets))
         except ValueError:
             raise Refused(Reason.INVALID, "picture") from None
     if visit.form.oversize:

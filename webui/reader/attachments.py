@@ -1,16 +1,17 @@
 """Looking at an attachment without saving it, and saving all of them at once."""
 
-import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.mime import Part, unpack
-from webui import headers, plain, raster
+from mailserver.store.webmail import Stored
+from webui import headers, large, plain, raster
 from webui.effort import computed
 from webui.frame import Frame, surroundings
 from webui.reader import reading
@@ -20,9 +21,6 @@ from webui.visit import Services, Visit
 MAX_TEXT = 300_000
 """Characters of a text that are shown."""
 MAX_PICTURE = 10 * 1024 * 1024
-SPOOLED = 4 * 1024 * 1024
-"""An archive larger than this is built on the disk."""
-_CHUNK = 256 * 1024
 _PACKED = frozenset({"application/zip", "application/pdf", "video/mp4", "audio/mpeg"}) | raster.TYPES
 """What another compression would only cost time."""
 
@@ -42,7 +40,11 @@ class PreviewPage:
 
 async def preview(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/apercu/{number}: the page around an attachment."""
-    found, octets = await reading.load(services, visit)
+    async with reading.load_whole(services, visit) as (found, octets):
+        return await _previewed(services, visit, found, octets)
+
+
+async def _previewed(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
     root = unpack(found.parts)
     all_pieces = [piece for piece in reading.pieces(root) if piece.preview]
     number = visit.request.path_params["number"]
@@ -75,7 +77,11 @@ async def view(services: Services, visit: Visit) -> Response:
 
     A text is decoded here and sent as UTF-8, so that no browser guesses an alphabet in which it would be a page.
     """
-    found, octets = await reading.load(services, visit)
+    async with reading.load_whole(services, visit) as (found, octets):
+        return await _shown(services, visit, found, octets)
+
+
+async def _shown(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
     part = unpack(found.parts).find(visit.request.path_params["number"])
     if part is None or not part.is_attachment or not part.number:
         raise Refused(Reason.NOT_FOUND)
@@ -87,10 +93,33 @@ async def view(services: Services, visit: Visit) -> Response:
         return Response(text.encode("utf-8", "replace"), headers=fields)
     data = await computed(part.size, part.content, octets)
     if kind == "pdf" and data.startswith(b"%PDF-"):
-        return Response(data, headers=headers.shown(visit.secure, "application/pdf", name, headers.PDF_POLICY))
-    if kind == "image" and len(data) <= MAX_PICTURE and (sniffed := raster.sniffed(data)):
-        return Response(data, headers=headers.shown(visit.secure, sniffed, name, headers.TEXT_POLICY))
-    return Response(data, headers=headers.download(visit.secure, part.type, name))
+        fields = headers.shown(visit.secure, "application/pdf", name, headers.PDF_POLICY)
+    elif kind == "image" and len(data) <= MAX_PICTURE and (sniffed := raster.sniffed(data)):
+        fields = headers.shown(visit.secure, sniffed, name, headers.TEXT_POLICY)
+    else:
+        fields = headers.download(visit.secure, part.type, name)
+    return await large.send(services, visit, data, fields)
+
+
+async def save(services: Services, visit: Visit) -> Response:
+    """GET /piece/{id}/{number}: an attachment to save, or (`image=1`) an inline picture to show."""
+    async with reading.load_whole(services, visit) as (found, octets):
+        part = unpack(found.parts).find(visit.request.path_params["number"])
+        if part is None or part.is_multipart or not part.number:
+            raise Refused(Reason.NOT_FOUND)
+        data = await computed(part.size, part.content, octets)
+        wanted = visit.query("image") == "1" and len(data) <= reading.INLINE_OCTETS
+        if wanted and (kind := raster.sniffed(data)):
+            return await large.send(services, visit, data, headers.shown_image(visit.secure, kind))
+        name = plain.line(part.filename, 200) or f"piece-{part.number}"
+        return await large.send(services, visit, data, headers.download(visit.secure, part.type, name))
+
+
+async def eml(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/eml: the message as it is stored."""
+    async with reading.load_whole(services, visit) as (found, octets):
+        name = (found.subject or visit._("message")) + ".eml"
+        return await large.send(services, visit, octets, headers.download(visit.secure, "message/rfc822", name))
 
 
 # ---------------------------------------------------------------------- all at once
@@ -98,25 +127,22 @@ async def view(services: Services, visit: Visit) -> Response:
 
 async def archive(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/pieces.zip: every attachment, in one archive."""
-    found, octets = await reading.load(services, visit)
-    parts = unpack(found.parts).attachments()
-    if not parts:
-        raise Refused(Reason.NOT_FOUND)
-    file = await computed(len(octets), _zipped, octets, parts)
-    name = f"{plain.line(found.subject, 80) or visit._('pieces')}.zip"
-    fields = headers.download(visit.secure, "application/zip", name)
-    return StreamingResponse(_pieces(file), headers=fields)
+    async with reading.load_whole(services, visit) as (found, octets):
+        parts = unpack(found.parts).attachments()
+        if not parts:
+            raise Refused(Reason.NOT_FOUND)
+        name = f"{plain.line(found.subject, 80) or visit._('pieces')}.zip"
+        fields = headers.download(visit.secure, "application/zip", name)
+        return await large.send_made(services, visit, partial(_zip, octets, parts), fields)
 
 
-def _zipped(octets: bytes, parts: Sequence[Part]) -> IO[bytes]:
-    file = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 - closed by who sends it
+def _zip(octets: bytes, parts: Sequence[Part], file: IO[bytes]) -> int:
     taken: dict[str, int] = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as made:
         for part in parts:
             how = zipfile.ZIP_STORED if part.type in _PACKED else zipfile.ZIP_DEFLATED
             made.writestr(member_name(part, taken), part.content(octets), how)
-    file.seek(0)
-    return file
+    return file.tell()
 
 
 def member_name(part: Part, taken: dict[str, int]) -> str:
@@ -136,9 +162,3 @@ def member_name(part: Part, taken: dict[str, int]) -> str:
     taken[first] = number
     taken.setdefault(name.casefold(), 1)
     return name
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(_CHUNK):
-            yield piece

@@ -3,7 +3,8 @@
 The page around it is `webui.reader.page`.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -91,6 +92,18 @@ async def load(
     return found, await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
 
 
+@contextlib.asynccontextmanager
+async def load_whole(services: Services, visit: Visit) -> AsyncIterator[tuple[Stored, bytes]]:
+    """`load` of all octets; a large message when it is its turn, until the end. Raises as `load`, and Temporary.
+
+    What is answered from it holds none of its octets (`webui.large`): slow readers of one would hold it in memory
+    once each.
+    """
+    found, _ = await load(services, visit, upto=0)
+    async with services.large.turn(visit.account_id, found.size):
+        yield await load(services, visit)
+
+
 async def load_from(
     services: Services, visit: Visit, content_id: int, box_id: int, *, upto: int | None = None
 ) -> tuple[Stored, bytes]:
@@ -156,7 +169,11 @@ def inline(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:
 
 async def body(services: Services, visit: Visit) -> Response:
     """GET /corps/{id}: the formatted version, for the sandboxed frame; with `images=1`, remote pictures through us."""
-    found, octets = await load(services, visit)
+    async with load_whole(services, visit) as (found, octets):
+        return await _formatted(services, visit, found, octets)
+
+
+async def _formatted(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
     root = unpack(found.parts)
     _, formatted = plaintext.body_parts(root)
     if formatted is None:
@@ -167,23 +184,3 @@ async def body(services: Services, visit: Visit) -> Response:
     cleaned = await computed(formatted.size, htmlview.clean, source, inline(visit, found, root), remote)
     document = htmlview.document(cleaned.html, visit.language.code, visit._("Message mis en forme"))
     return services.pages.html(visit, document, policy=headers.BODY_POLICY)
-
-
-async def piece(services: Services, visit: Visit) -> Response:
-    """GET /piece/{id}/{number}: an attachment to save, or (`image=1`) an inline picture to show."""
-    found, octets = await load(services, visit)
-    part = unpack(found.parts).find(visit.request.path_params["number"])
-    if part is None or part.is_multipart or not part.number:
-        raise Refused(Reason.NOT_FOUND)
-    data = await computed(part.size, part.content, octets)
-    if visit.query("image") == "1" and len(data) <= INLINE_OCTETS and (kind := raster.sniffed(data)):
-        return Response(data, headers=dict(headers.shown_image(visit.secure, kind)))
-    name = plain.line(part.filename, 200) or f"piece-{part.number}"
-    return Response(data, headers=headers.download(visit.secure, part.type, name))
-
-
-async def eml(services: Services, visit: Visit) -> Response:
-    """GET /message/{id}/eml: the message as it is stored."""
-    found, octets = await load(services, visit)
-    name = (found.subject or visit._("message")) + ".eml"
-    return Response(octets, headers=headers.download(visit.secure, "message/rfc822", name))

@@ -24,7 +24,7 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
         Route("/message/{message:key}", visit(page.show)),
-        Route("/message/{message:key}/eml", visit(reading.eml)),
+        Route("/message/{message:key}/eml", visit(attachments.eml)),
         Route("/message/{message:key}/source", visit(source.show)),
         Route("/message/{message:key}/entetes", visit(source.header)),
         Route("/message/{message:key}/imprimer", visit(page.printable)),
@@ -40,7 +40,7 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/dossier/{box:key}/imprimer", visit(printing.show), methods=["GET"]),
         Route("/dossier/{box:key}/imprimer", visit(printing.gather), methods=["POST"]),
         Route("/corps/{message:key}", visit(reading.body)),
-        Route("/piece/{message:key}/{number}", visit(reading.piece)),
+        Route("/piece/{message:key}/{number}", visit(attachments.save)),
         Route("/piece/{message:key}/{number}/voir", visit(attachments.view)),
     ]
 
@@ -51,14 +51,14 @@ def abroad(doors: Doors) -> Sequence[BaseRoute]:
     at = "/partage/{box:key}/{message:key}"
     return [
         Route(at, visit(page.show)),
-        Route(f"{at}/eml", visit(reading.eml)),
+        Route(f"{at}/eml", visit(attachments.eml)),
         Route(f"{at}/source", visit(source.show)),
         Route(f"{at}/entetes", visit(source.header)),
         Route(f"{at}/imprimer", visit(page.printable)),
         Route(f"{at}/pieces.zip", visit(attachments.archive)),
         Route(f"{at}/apercu/{{number}}", visit(attachments.preview)),
         Route(f"{at}/corps", visit(reading.body)),
-        Route(f"{at}/piece/{{number}}", visit(reading.piece)),
+        Route(f"{at}/piece/{{number}}", visit(attachments.save)),
         Route(f"{at}/piece/{{number}}/voir", visit(attachments.view)),
     ]
 
