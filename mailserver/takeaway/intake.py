@@ -5,6 +5,7 @@ bounded like one that is received, and what is no message is refused with the re
 already is left out, so that an import which was interrupted can be made again.
 """
 
+import os
 import re
 import zipfile
 import zlib
@@ -23,6 +24,9 @@ from mailserver.store.transactions import Store, Uncertain
 from mailserver.takeaway import mbox
 
 MAX_UNPACKED = 2 * 1024**3
+MAX_RATIO = 100
+"""How many times a zip file may grow beyond `ALWAYS_UNPACKED`: mail grows ten times, a bomb a thousand."""
+ALWAYS_UNPACKED = 16 * 1024 * 1024
 MAX_MEMBERS = 50_000
 MAX_DIRECTORY = 8 * 1024 * 1024
 """Octets of the list of members at the end of a zip file, which is read whole before anything is known of it."""
@@ -176,7 +180,9 @@ def _zipped(name: str, file: IO[bytes], limit: int, report: Report) -> Iterator[
     try:
         with zipfile.ZipFile(_Archive(file)) as archive:
             members = [one for one in archive.infolist() if not one.is_dir()]
-            if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > MAX_UNPACKED:
+            # Of the file as it is, not of what its list says of each member: several may name the same octets.
+            most = min(MAX_UNPACKED, ALWAYS_UNPACKED + MAX_RATIO * file.seek(0, os.SEEK_END))
+            if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > most:
                 report.refuse(name, Why.TOO_BIG)
                 return
             for member in members:

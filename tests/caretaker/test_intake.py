@@ -123,6 +123,22 @@ async def test_what_is_refused_is_told_with_its_place(house: House) -> None:
         assert (report.imported, report.told) == (imported, told), name
 
 
+async def test_a_zip_file_grows_within_a_ratio(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1.9 MB of ten members of 190 MB each took seven seconds: what cannot be mail is known before it is unpacked."""
+
+    def unpacked(*_args: object) -> IO[bytes]:
+        raise AssertionError("a member was opened")
+
+    person = await house.person()
+    many = {f"{name}_mbox": b"From x\n" + b"\n" * 3_000_000 for name in "abcdefghij"}
+    bomb = zipped(**many)
+    mail = zipped(**{f"{number}_eml": MAIL % number + b"Bonjour. " * 2000 for number in range(40)})
+    assert (await bring(house, person, "courrier.zip", mail)).imported == 40
+    monkeypatch.setattr(zipfile.ZipFile, "open", unpacked)
+    report = await bring(house, person, "bombe.zip", bomb)
+    assert report.told == [("bombe.zip", Why.TOO_BIG)]
+
+
 async def test_a_zip_bomb_is_not_unpacked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     person = await house.person()
     monkeypatch.setattr(intake, "MAX_UNPACKED", 1000)

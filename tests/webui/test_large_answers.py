@@ -5,14 +5,18 @@ import contextlib
 import io
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
-from tests.waiting import PATIENCE
-from tests.webui.house import House, Visitor
+from mailserver import large_answers
+from mailserver.addressbook import pictures
+from tests.waiting import PATIENCE, until
+from tests.webui.house import PASSWORD, House, Visitor
 
 SIZE = 20_000_000
 READERS = 20
@@ -55,7 +59,7 @@ def slow_reader(house: House, visitor: Visitor, path: str) -> socket.socket:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("path", ["/piece/{id}/2", "/message/{id}/pieces.zip", "/message/{id}/eml"])
+@pytest.mark.parametrize("path", ["/s/piece/{id}/2", "/s/message/{id}/pieces.zip", "/s/message/{id}/eml"])
 def test_slow_readers_of_a_large_file_hold_little(roomy: House, path: str) -> None:
     """Twenty of twenty megabytes each took what they had asked for, and more, from the memory of the worker."""
     emma = roomy.person("Emma", "Dupont")
@@ -77,39 +81,77 @@ def test_slow_readers_of_a_large_file_hold_little(roomy: House, path: str) -> No
         assert rest == announced
 
 
-def test_a_large_file_that_was_not_taken_gives_its_room_back(roomy: House) -> None:
+def test_a_large_file_that_was_not_taken_gives_its_room_back(roomy: House, monkeypatch: pytest.MonkeyPatch) -> None:
     emma = roomy.person("Emma", "Dupont")
     content = roomy.deliver(emma, large_message())
     visitor = roomy.visitor()
     visitor.log_in(emma.login)
-    large = roomy.door._application._pages.state.services.large if False else None
-    assert large is None
-    with slow_reader(roomy, visitor, f"/piece/{content}/2") as sock:
+    monkeypatch.setattr(large_answers, "MAX_KEPT_EACH", int(1.5 * SIZE))
+    with slow_reader(roomy, visitor, f"/s/piece/{content}/2") as sock:
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
-    answer = visitor.http.get(f"/piece/{content}/2")
-    assert len(answer.content) == SIZE
+        assert visitor.http.get(f"/s/piece/{content}/2").status_code == 503
+    until(lambda: visitor.http.get(f"/s/piece/{content}/2").status_code == 200)
 
 
 # ---------------------------------------------------------------------- pictures of contacts
 
 
-def vast_picture(number: int) -> bytes:
-    """A file of some kilobytes that is sixteen million pixels: 200 MB and half a second."""
+def vast_card(number: int) -> str:
+    """Some kilobytes that are sixteen million pixels: half a second, and 100 MB, each time they are drawn."""
     out = io.BytesIO()
-    Image.new("RGB", (4000, 4000), (number % 256, number // 256, 0)).save(out, "PNG")
-    return out.getvalue()
-
-
-def card(number: int) -> str:
-    photo = base64.b64encode(vast_picture(number)).decode()
+    Image.new("RGB", (3990, 4000), (number, 0, 0)).save(out, "PNG")
+    photo = base64.b64encode(out.getvalue()).decode()
     return (
         f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:vaste{number}\r\nFN:Vaste {number}\r\nN:Vaste;;;;\r\n"
         f"PHOTO;ENCODING=b;TYPE=PNG:{photo}\r\nEND:VCARD\r\n"
     )
 
 
-@pytest.fixture
-def pictured(tmp_path: Path, sqlite_template: Path) -> Iterator[House]:
-    made = House(tmp_path / "house", sqlite_template)
-    yield made
-    made.close()
+def test_a_picture_is_drawn_once_and_delays_nobody(
+    roomy: House, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty requests for one card: another's agenda was answered after them all, each drawing anew behind one lock."""
+    drawn: list[int] = []
+    small = pictures.small
+    may_draw = threading.Event()
+
+    def counted(octets: bytes) -> bytes:
+        drawn.append(len(octets))
+        assert may_draw.wait(PATIENCE)
+        return small(octets)
+
+    monkeypatch.setattr(pictures, "small", counted)
+    emma, luc = roomy.person("Emma", "Dupont"), roomy.person("Luc", "Roy")
+    visitor = roomy.visitor()
+    visitor.log_in(emma.login)
+    card = f"{roomy.url}/dav/{emma.login}/contacts/vaste1.vcf"
+    typed = {"content-type": "text/vcard"}
+    assert httpx.put(card, content=vast_card(1), auth=(emma.login, PASSWORD), headers=typed).status_code == 201
+    path = "/contacts/fiche/contacts/vaste1.vcf/photo"
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(slow_reader(roomy, visitor, path)) for _ in range(60)]
+        until(lambda: drawn)
+        # The one thread that draws is held: whoever needs another one is served.
+        answer = httpx.request(
+            "PROPFIND", f"{roomy.url}/dav/{luc.login}/", auth=(luc.login, PASSWORD), timeout=PATIENCE
+        )
+        assert answer.status_code == 207
+        may_draw.set()
+        heads = [sock.recv(1000).split(b"\r\n")[0] for sock in socks]
+    assert b"HTTP/1.1 200 OK" in heads
+    assert {head.split()[1] for head in heads} <= {b"200", b"503"}
+    assert visitor.http.get(path).headers["content-type"] == "image/jpeg"
+    assert len(drawn) == 1
+
+
+def test_vast_pictures_are_not_decoded() -> None:
+    """What cannot be read at a fraction of its size has a smaller bound than what cameras make."""
+    vast = Image.new("RGB", (6300, 6300))
+    for form, more in (("PNG", {}), ("JPEG", {"progressive": True}), ("BMP", {})):
+        out = io.BytesIO()
+        vast.save(out, form, **more)
+        with pytest.raises(ValueError, match="picture"):
+            pictures.small(out.getvalue())
+    out = io.BytesIO()
+    vast.save(out, "JPEG")
+    assert pictures.small(out.getvalue()).startswith(b"\xff\xd8")

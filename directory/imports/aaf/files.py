@@ -145,8 +145,11 @@ def recognises(path: Path) -> bool:
 
 def _holds_a_part(path: Path) -> bool:
     """The first XML file of a tar archive tells: an export is not unpacked twice."""
+    packed, unpacked = path.stat().st_size, 0
     with tarfile.open(path, "r:*") as archive:
         for one in archive:
+            unpacked += one.size
+            _bounded(path.name, packed, unpacked)
             source = archive.extractfile(one) if one.isreg() and one.name.lower().endswith(".xml") else None
             if source is not None:
                 return _ROOT.search(source.read(HEAD)) is not None
@@ -205,6 +208,8 @@ def _zipped(path: Path, label: str) -> list[Part]:
             members = [one for one in archive.infolist() if one.filename.lower().endswith(".xml")]
             if len(members) > MAX_PARTS:
                 raise _in_file(label, Cause("too-many-files", most=MAX_PARTS))
+            # Of the file as it is: several members may name the same octets.
+            _bounded(label, path.stat().st_size, sum(one.file_size for one in members))
             for one in members:
                 # zipfile itself stops at the size the directory of the archive gives.
                 _bounded(label, one.compress_size, one.file_size)
