@@ -42,7 +42,7 @@ def small(make_house: HouseMaker) -> House:
 
 def test_message_size_is_refused_before_data_when_told(small: House) -> None:
     one = wire(small)
-    assert ask(one, b"EHLO bar.com\r\nMAIL FROM:<a@bar.com> SIZE=200001\r\nMAIL FROM:<> SIZE=200000\r\n", 11)[-2:] == [
+    assert ask(one, b"EHLO bar.com\r\nMAIL FROM:<a@bar.com> SIZE=200001\r\nMAIL FROM:<> SIZE=200000\r\n", 10)[-2:] == [
         "552 5.3.4 Message too big",
         "250 2.1.0 Ok",
     ]
