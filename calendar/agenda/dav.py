@@ -3,7 +3,7 @@
 import io
 import traceback
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from agenda import documents, rights
 from agenda.access import Authenticated
 from agenda.shelf import UnsupportedComponent
 from agenda.storage import Storage
-from agenda.visiting import VISIT
+from agenda.visiting import VISIT, TooMuchWork
 from mailserver.calendars import cleaning
 from mailserver.clock import Clock
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
@@ -117,6 +117,14 @@ class Dav(Application):
             fields["DAV"] = OPTIONS_HEADERS["DAV"]
         return status, fields, answer, asked
 
+    def _collect_allowed_items(
+        self, items: Iterable[types.CollectionOrItem], user: str, user_groups: set[str]
+    ) -> Iterator[tuple[types.CollectionOrItem, str, str]]:
+        """What a PROPFIND answers: each is counted before the answer is made."""
+        for found in super()._collect_allowed_items(items, user, user_groups):
+            VISIT.get().charge()
+            yield found
+
     def do_PROPPATCH(self, *request: object) -> types.WSGIResponse:
         return self._guard(super().do_PROPPATCH, request)
 
@@ -155,6 +163,15 @@ class Dav(Application):
             return self._webdav_error_response(HTTPStatus.CONFLICT, f"{_space(path)}:no-uid-conflict", info)
         except UnsupportedComponent:
             return self._webdav_error_response(HTTPStatus.FORBIDDEN, "C:supported-calendar-component", info)
+        except documents.TooManyFilters as refused:
+            space = "CR" if refused.of_cards else "C"
+            return self._webdav_error_response(HTTPStatus.FORBIDDEN, f"{space}:supported-filter", info)
+        except TooMuchWork:
+            return self._webdav_error_response(
+                HTTPStatus.INSUFFICIENT_STORAGE, "D:number-of-matches-within-limits", info
+            )
+        except documents.TooManyProperties as refused:
+            return _text(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, refused.text)
         except BadSyntax as error:
             return _text(HTTPStatus.BAD_REQUEST, str(error))
         except Refused as refused:
@@ -232,8 +249,9 @@ class Dav(Application):
         octets = httputils.read_raw_request_body(self.configuration, environ)
         year = 1970 + int(self._clock.now() // 31_556_952)
         root = documents.parse(octets, year)
+        visit = VISIT.get()
+        visit.work, visit.worked = documents.work(root), 0
         if root is not None and documents.expands(root):
-            visit = VISIT.get()
             visit.expanding = True
             return documents.without_expansion(root) if visit.whole else root
         return root

@@ -13,6 +13,14 @@ MAX_OCTETS = 1024 * 1024
 MAX_DEPTH = 32
 MAX_ELEMENTS = 25_000
 """A multiget of a whole collection, and some room."""
+MAX_OTHERS = 1000
+"""The same without hrefs: what asks for something of each item, and what wraps it."""
+MAX_PROPERTIES = 100
+"""Properties of one request; clients ask for 40 at most."""
+MAX_FILTERS = 100
+"""Conditions of one query, those within others too."""
+WHOLE = 10
+"""Properties that `allprop` and `propname` stand for when a request's work is counted."""
 MAX_YEARS_AHEAD = 100
 """A range that starts later is refused, one that ends later ends there: an endless rule would be walked as far
 (RFC 4791 section 5.2.7)."""
@@ -26,6 +34,31 @@ _EXPAND = xmlutils.make_clark("C:expand")
 _FREE_BUSY = xmlutils.make_clark("C:free-busy-query")
 _TIME_RANGE = xmlutils.make_clark("C:time-range")
 _COMP = xmlutils.make_clark("C:comp")
+_PROP = xmlutils.make_clark("D:prop")
+_HREF = xmlutils.make_clark("D:href")
+_WHOLE = frozenset(xmlutils.make_clark(f"D:{name}") for name in ("allprop", "propname"))
+_CALENDAR_FILTERS, _CARD_FILTERS = (
+    frozenset(
+        xmlutils.make_clark(f"{space}:{name}")
+        for name in ("comp-filter", "prop-filter", "param-filter", "text-match", "time-range", "is-not-defined")
+    )
+    for space in ("C", "CR")
+)
+
+
+class TooManyProperties(Refused):
+    """More properties than a request may name."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.TOO_BIG, "The request names too many properties")
+
+
+class TooManyFilters(Refused):
+    """A query with more conditions than are tested (RFC 4791 section 7.8, RFC 6352 section 8.6: supported-filter)."""
+
+    def __init__(self, *, of_cards: bool) -> None:
+        super().__init__(Reason.FORBIDDEN, "The filter has too many conditions")
+        self.of_cards = of_cards
 
 
 def parse(octets: bytes, year: int) -> ET.Element | None:
@@ -41,6 +74,15 @@ def parse(octets: bytes, year: int) -> ET.Element | None:
         raise BadSyntax("The body is not well-formed XML") from None
     _check(root, year)
     return root
+
+
+def work(root: ET.Element | None) -> int:
+    """What a request asks of each item: properties and conditions; at least 1. No body: all properties."""
+    if root is None:
+        return WHOLE
+    asked = sum(len(element) for element in root.iter(_PROP))
+    asked += sum(element.tag in _CALENDAR_FILTERS or element.tag in _CARD_FILTERS for element in root.iter())
+    return max(1, asked + (WHOLE if any(child.tag in _WHOLE for child in root) else 0))
 
 
 def expands(root: ET.Element) -> bool:
@@ -87,6 +129,7 @@ def _measure(octets: bytes) -> None:
 def _check(root: ET.Element, year: int) -> None:
     if len(root) == 0:
         raise BadSyntax("The root element is empty")
+    _check_counts(root)
     for element in root.iter():
         if not element.tag.startswith("{"):
             raise BadSyntax("An element without namespace")
@@ -96,6 +139,30 @@ def _check(root: ET.Element, year: int) -> None:
             raise BadSyntax("comp without a name")
     if root.tag == _FREE_BUSY and root.find(_TIME_RANGE) is None:
         raise BadSyntax("free-busy-query without time-range")
+
+
+def _check_counts(root: ET.Element) -> None:
+    """Properties named twice count, and are answered, once."""
+    properties = conditions = others = 0
+    for element in root.iter():
+        others += element.tag != _HREF
+        conditions += element.tag in _CALENDAR_FILTERS or element.tag in _CARD_FILTERS
+        if element.tag == _PROP:
+            _drop_repeated(element)
+            properties += len(element)
+    if properties > MAX_PROPERTIES:
+        raise TooManyProperties
+    if conditions > MAX_FILTERS:
+        raise TooManyFilters(of_cards=any(element.tag in _CARD_FILTERS for element in root.iter()))
+    if others > MAX_OTHERS:
+        raise Refused(Reason.TOO_BIG, "The XML is too deep or has too many elements")
+
+
+def _drop_repeated(prop: ET.Element) -> None:
+    """Keep the last of the properties with one name."""
+    named = {element.tag: element for element in prop}
+    if len(named) < len(prop):
+        prop[:] = named.values()
 
 
 def _check_range(element: ET.Element, year: int) -> None:

@@ -157,6 +157,7 @@ class Shelf(storage.BaseCollection):
         wanted = list(dict.fromkeys(hrefs))
         found = self._read(agenda_reach.several, wanted)
         for href in wanted:
+            VISIT.get().charge()
             row = found.get(href)
             yield href, StoredItem(self, row) if row is not None else None
 
@@ -244,6 +245,7 @@ class Shelf(storage.BaseCollection):
         self, start: int, end: int, component: str = ""
     ) -> Iterator[tuple[radicale.item.Item, tuple[int, int]]]:
         for row in self._read(agenda_reach.between, start, end, component):
+            VISIT.get().charge()
             yield StoredItem(self, row), (row.starts, row.ends)
 
 

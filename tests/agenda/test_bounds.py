@@ -6,12 +6,14 @@ import select
 import socket
 import time
 import tracemalloc
+import xml.etree.ElementTree as ET
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agenda import application, dav, documents
+from agenda import application, dav, documents, visiting
 from mailserver.budget import Budget
 from mailserver.calendars import cleaning, transfer
 from mailserver.errors import BadSyntax, Reason, Refused
@@ -448,6 +450,97 @@ def test_request_that_computes_too_long(client: Client, monkeypatch: pytest.Monk
         "</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
     )
     assert client.dav("REPORT", f"{AGENDA}/", query).status_code == 507
+
+
+PROPFIND = '<D:propfind xmlns:D="DAV:" xmlns:X="urn:x"><D:prop>{}</D:prop></D:propfind>'
+QUERIES = {
+    "calendar-query": (
+        f"{AGENDA}/",
+        '<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/></D:prop>'
+        '<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">{}</C:comp-filter></C:comp-filter>'
+        "</C:filter></C:calendar-query>",
+        '<C:prop-filter name="SUMMARY"><C:text-match>Cours</C:text-match></C:prop-filter>',
+        "urn:ietf:params:xml:ns:caldav",
+    ),
+    "addressbook-query": (
+        "/dav/edupont/contacts/",
+        '<C:addressbook-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"><D:prop><D:getetag/></D:prop>'
+        '<C:filter test="anyof">{}</C:filter></C:addressbook-query>',
+        '<C:prop-filter name="FN"><C:param-filter name="TYPE"><C:text-match>x</C:text-match></C:param-filter>'
+        "</C:prop-filter>",
+        "urn:ietf:params:xml:ns:carddav",
+    ),
+}
+
+
+def fill(client: Client, count: int) -> None:
+    head, tail = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//essai//FR\r\n", "END:VCALENDAR\r\n"
+    events = [event(f"e{number}").removeprefix(head).removesuffix(tail) for number in range(count)]
+    assert client.put_event(f"{AGENDA}/", head + "".join(events) + tail).status_code == 201
+
+
+@only_sqlite
+def test_thousands_of_properties_and_conditions(client: Client) -> None:
+    """20,000 properties of 150 events cost 15 s and 335 MB; 2,000 conditions likewise."""
+    fill(client, 150)
+    begun = time.process_time()
+    names = "".join(f"<X:p{number}/>" for number in range(20_000))
+    patch = (
+        f'<D:propertyupdate xmlns:D="DAV:" xmlns:X="urn:x"><D:set><D:prop>{names}</D:prop></D:set></D:propertyupdate>'
+    )
+    sync = (
+        '<D:sync-collection xmlns:D="DAV:" xmlns:X="urn:x"><D:sync-token/><D:sync-level>1</D:sync-level>'
+        f"<D:prop>{names}</D:prop></D:sync-collection>"
+    )
+    assert client.dav("PROPFIND", f"{AGENDA}/", PROPFIND.format(names), Depth="1").status_code == 413
+    assert client.dav("PROPPATCH", f"{AGENDA}/", patch).status_code == 413
+    assert client.dav("REPORT", f"{AGENDA}/", sync).status_code == 413
+    for path, query, condition, space in QUERIES.values():
+        assert client.dav("REPORT", path, query.format(condition * 10)).status_code == 207
+        refused = client.dav("REPORT", path, query.format(condition * 2000))
+        assert refused.status_code == 403
+        assert f"{{{space}}}supported-filter" in [one.tag for one in ET.fromstring(refused.text).iter()]
+    assert time.process_time() - begun < 5
+
+
+@only_sqlite
+def test_a_property_named_often_is_answered_once(client: Client) -> None:
+    client.put_event(f"{AGENDA}/a.ics", event("a"))
+    many = client.dav("PROPFIND", f"{AGENDA}/", PROPFIND.format("<D:getetag/>" * 900), Depth="1")
+    assert many.status_code == 207
+    assert many.text.count("getetag") == client.dav(
+        "PROPFIND", f"{AGENDA}/", PROPFIND.format("<D:getetag/>"), Depth="1"
+    ).text.count("getetag")
+
+
+@only_sqlite
+@pytest.mark.parametrize("method", ["PROPFIND", "calendar-query", "sync-collection", "multiget"])
+def test_properties_of_all_items_together_are_bounded(
+    client: Client, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(visiting, "MAX_WORK", 100)
+    fill(client, 20)
+    hrefs = "".join(f"<D:href>{AGENDA}/e{number}.ics</D:href>" for number in range(20))
+
+    def ask(properties: int) -> httpx.Response:
+        names = "".join(f"<X:p{number}/>" for number in range(properties))
+        spaces = 'xmlns:D="DAV:" xmlns:X="urn:x" xmlns:C="urn:ietf:params:xml:ns:caldav"'
+        prop = f"<D:prop>{names}</D:prop>"
+        if method == "PROPFIND":
+            return client.dav("PROPFIND", f"{AGENDA}/", PROPFIND.format(names), Depth="1")
+        bodies = {
+            "calendar-query": f'{prop}<C:filter><C:comp-filter name="VCALENDAR"/></C:filter>',
+            "sync-collection": f"<D:sync-token/><D:sync-level>1</D:sync-level>{prop}",
+            "multiget": prop + hrefs,
+        }
+        space = "D" if method == "sync-collection" else "C"
+        name = f"{space}:{'calendar-multiget' if method == 'multiget' else method}"
+        return client.dav("REPORT", f"{AGENDA}/", f"<{name} {spaces}>{bodies[method]}</{name}>")
+
+    assert ask(2).status_code == 207
+    refused = ask(8)
+    assert refused.status_code == 507
+    assert "number-of-matches-within-limits" in refused.text
 
 
 @only_sqlite
