@@ -23,6 +23,17 @@ MAX_RULES = 3
 """Recurrence rules of one component (RFC 5545 section 3.8.5.3: should be one)."""
 MAX_EXCEPTIONS = 1000
 """Components of one UID."""
+MAX_LINES = 20_000
+"""Properties of one component, and of all of one UID, alarms too: a series with a thousand exceptions."""
+MAX_DATES = 5000
+"""Single dates (RDATE, EXDATE) of one UID: thirteen years of days."""
+MAX_ZONES = 100
+MAX_OBSERVANCES = 200
+"""Of all zones together: a zone that is written change by change from 1916 to 2037 has nearly as many."""
+MAX_ONSETS = 4
+"""Changes of a zone in one year by one rule."""
+MAX_ZONE_STEPS = 2500
+"""Changes of one zone until HORIZON, walked for every date that is converted. Outlook's, from 1601, has 1,000."""
 MAX_HEAD = 4000
 """Characters of a property's name and parameters."""
 MAX_TZID_SCAN = 32 * 1024 * 1024
@@ -49,6 +60,7 @@ _QUOTED = re.compile('"[^"]*"')
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DURATION_DIGITS + 1}}}")
 _YEAR = re.compile(r"(?:^|[,/])\s*([0-9]{4})[0-9]{4}(?![0-9])")
 _DATES: Final = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE", "COMPLETED", "CREATED"})
+_SINGLE_DATES: Final = frozenset({"RDATE", "EXDATE"})
 _DURATIONS: Final = frozenset({"DURATION", "TRIGGER", "RDATE"})
 _PER_YEAR: Final = {
     "YEARLY": 1,
@@ -76,6 +88,14 @@ class _Component:
     rules: list[str] = field(default_factory=list)
     exception: bool = False
     """It stands for one occurrence of another component."""
+    lines: int = 0
+    """Its properties, with those of what is in it."""
+    dates: int = 0
+
+    @property
+    def is_observance(self) -> bool:
+        """A change of a time zone (RFC 5545 section 3.6.5)."""
+        return self.name in ("STANDARD", "DAYLIGHT")
 
 
 @dataclass(slots=True)
@@ -84,6 +104,32 @@ class _Object:
 
     steps: float = 0
     components: int = 0
+    lines: int = 0
+    dates: int = 0
+
+
+@dataclass(slots=True)
+class _Text:
+    """What is known of a text so far."""
+
+    objects: dict[str, _Object] = field(default_factory=dict)
+    components: int = 0
+    zones: int = 0
+    observances: int = 0
+    zone_steps: int = 0
+    """Of the zone being read."""
+
+    def begin(self, component: _Component) -> None:
+        """Count a component in. Raises Refused(TOO_BIG | INVALID)."""
+        self.components += 1
+        if self.components > MAX_COMPONENTS:
+            raise Refused(Reason.TOO_BIG, "Too many components")
+        if component.name == "VTIMEZONE":
+            self.zones += 1
+            self.zone_steps = 0
+        self.observances += component.is_observance
+        if self.zones > MAX_ZONES or self.observances > MAX_OBSERVANCES:
+            raise Refused(Reason.INVALID, "Too many time zones, or too many changes of them")
 
 
 def clean(octets: bytes, budget: Budget) -> str:
@@ -134,21 +180,23 @@ def _check_patterns(lines: list[str]) -> None:
 
 def _check_components(lines: list[str], budget: Budget) -> None:
     stack: list[_Component] = []
-    objects: dict[str, _Object] = {}
-    components = 0
+    text = _Text()
     for number, line in enumerate(lines):
         if number % 1000 == 0:
             budget.check()
         name, value = _split(line)
         if name == "BEGIN":
-            components += 1
-            if len(stack) >= MAX_DEPTH or components > MAX_COMPONENTS:
+            if len(stack) >= MAX_DEPTH:
                 raise Refused(Reason.TOO_BIG, "Too many components")
             stack.append(_Component(value.strip().upper()))
+            text.begin(stack[-1])
         elif not stack:
             raise BadSyntax("A property outside of any component")
         elif name == "END":
-            _close(stack.pop(), objects, budget)
+            closed = stack.pop()
+            _close(closed, text, budget)
+            if len(stack) > 1:  # not the calendar itself: a file may hold many events
+                stack[-1].lines += closed.lines
         else:
             _note(stack[-1], name, value)
     if stack:
@@ -165,6 +213,11 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _note(component: _Component, name: str, value: str) -> None:
+    component.lines += 1
+    if component.lines > MAX_LINES:
+        raise Refused(Reason.INVALID, "Too many properties of one component")
+    if name in _SINGLE_DATES:
+        component.dates += 1 + value.count(",")
     if name in _DATES:
         _check_dates(value)
     if name in _DURATIONS and _LONG_NUMBER.search(value.partition("P")[2]):
@@ -181,7 +234,7 @@ def _note(component: _Component, name: str, value: str) -> None:
             raise Refused(Reason.INVALID, "Too many recurrence rules")
 
 
-def _close(component: _Component, objects: dict[str, _Object], budget: Budget) -> None:
+def _close(component: _Component, text: _Text, budget: Budget) -> None:
     """Judge a whole component, and its object so far."""
     if component.exception and component.rules:
         # Radicale would walk such a rule until the year 9999, whatever range is asked for.
@@ -190,26 +243,69 @@ def _close(component: _Component, objects: dict[str, _Object], budget: Budget) -
     for rule in component.rules:
         budget.check()
         steps += _judge(component, rule)
+    if component.is_observance:
+        _count_changes(component, text)
     if component.uid:
-        whole = objects.setdefault(component.uid, _Object())
-        whole.steps += steps
-        whole.components += 1
-        if whole.components > MAX_EXCEPTIONS or whole.steps * whole.components > MAX_COMPARISONS:
-            raise Refused(Reason.INVALID, "Too many exceptions to a recurrence")
+        _count(component, text.objects.setdefault(component.uid, _Object()), steps)
+
+
+def _count(component: _Component, whole: _Object, steps: float) -> None:
+    """Raises Refused(INVALID) when the object has become too much."""
+    whole.steps += steps
+    whole.components += 1
+    whole.lines += component.lines
+    whole.dates += component.dates
+    if whole.components > MAX_EXCEPTIONS or whole.steps * whole.components > MAX_COMPARISONS:
+        raise Refused(Reason.INVALID, "Too many exceptions to a recurrence")
+    if whole.lines > MAX_LINES or whole.dates > MAX_DATES:
+        raise Refused(Reason.INVALID, "Too many properties or dates of one event")
+
+
+def _count_changes(observance: _Component, text: _Text) -> None:
+    """Raises Refused(INVALID) when a zone changes too often."""
+    text.zone_steps += 1 + observance.dates
+    for rule in observance.rules:
+        parts, start = _parts(rule), _start(observance.start)
+        text.zone_steps += _onsets(parts, start) * (_last(parts, start) - start.year + 1)
+    if text.zone_steps > MAX_ZONE_STEPS:
+        raise Refused(Reason.INVALID, "A time zone that changes too often")
+
+
+def _onsets(parts: dict[str, str], start: datetime.datetime) -> int:
+    """How often a rule that was judged fires in its first year. Raises Refused(INVALID)."""
+    rule = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("UNTIL", "COUNT"))
+    end = start + datetime.timedelta(days=365)
+    found = 0
+    for when in rrulestr(rule, dtstart=start):
+        if when >= end:
+            break
+        found += 1
+        if found > MAX_ONSETS:
+            raise Refused(Reason.INVALID, "A time zone must change by the year")
+    return max(1, found)
+
+
+def _parts(text: str) -> dict[str, str]:
+    """A rule's parts by name."""
+    return dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+
+
+def _last(parts: dict[str, str], start: datetime.datetime) -> int:
+    """The last year that a rule is walked in."""
+    until = parts.get("UNTIL", "")[:4]
+    return max(min(int(until), 9998) if until.isdigit() else HORIZON, start.year)
 
 
 def _judge(component: _Component, text: str) -> float:
     """How many steps a rule takes until HORIZON. Raises Refused(INVALID) for one that costs too much."""
-    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    parts = _parts(text)
     frequency = parts.get("FREQ", "")
     yearly = _yearly(frequency, parts)
-    if component.name in ("STANDARD", "DAYLIGHT") and frequency != "YEARLY":
+    if component.is_observance and frequency != "YEARLY":
         # A zone's rules are walked for every date that is converted.
         raise Refused(Reason.INVALID, "A time zone must change by the year")
     start = _start(component.start)
-    until = parts.get("UNTIL", "")[:4]
-    last = min(int(until), 9998) if until.isdigit() else HORIZON
-    steps = yearly * (max(last, start.year) - start.year + 1)
+    steps = yearly * (_last(parts, start) - start.year + 1)
     most = MAX_STEPS if frequency in _DAYS_OF else MAX_OCCURRENCES
     if yearly > MAX_YEARLY or steps > most:
         raise Refused(Reason.INVALID, "A recurrence that is too frequent or starts too long ago")

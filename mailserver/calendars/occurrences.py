@@ -14,7 +14,8 @@ import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.budget import Budget
-from mailserver.errors import Reason, Refused
+from mailserver.calendars import cleaning
+from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda_items import Item
 from mailserver.store.memory import Memory
 
@@ -94,11 +95,15 @@ def spread(
         except Refused:
             return _whole(found, unreadable, cut=True)
         try:
-            for occurrence in _of(collection_id, row, start, end, zone):
+            for occurrence in _of(collection_id, row, start, end, zone, budget):
                 found.append(occurrence)
                 if len(found) >= MAX_OCCURRENCES:
                     return _whole(found, unreadable, cut=True)
-        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, LookupError):
+        except Refused as refused:
+            if refused.reason is Reason.LIMIT:
+                return _whole(found, unreadable, cut=True)
+            unreadable += 1
+        except (BadSyntax, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, LookupError):
             unreadable += 1
     return _whole(found, unreadable, cut=False)
 
@@ -108,12 +113,16 @@ def _whole(found: list[Occurrence], unreadable: int, *, cut: bool) -> Expansion:
     return Expansion(tuple(found), cut, unreadable)
 
 
-def _series(text: str) -> tuple[recurring_ical_events.CalendarQuery, bool]:
-    """The event ready to be asked, and whether it recurs. The text is the key: no stale answer is possible."""
+def _series(text: str, budget: Budget) -> tuple[recurring_ical_events.CalendarQuery, bool]:
+    """The event ready to be asked, and whether it recurs. The text is the key: no stale answer is possible.
+
+    It is judged again: what was stored under an earlier version's bounds may cost more than today's let it.
+    Raises BadSyntax, Refused(INVALID | LIMIT).
+    """
     known: tuple[recurring_ical_events.CalendarQuery, bool] | None = SERIES.get(text)
     if known is not None:
         return known
-    calendar = icalendar.Calendar.from_ical(text)
+    calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), budget))
     recurs = any(name in event for event in calendar.walk("VEVENT") for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
     made = recurring_ical_events.of(calendar), recurs
     SERIES.put(text, made, PARSED * len(text))
@@ -121,13 +130,29 @@ def _series(text: str) -> tuple[recurring_ical_events.CalendarQuery, bool]:
 
 
 def _of(
-    collection_id: int, row: Item, start: datetime.datetime, end: datetime.datetime, zone: datetime.tzinfo
+    collection_id: int,
+    row: Item,
+    start: datetime.datetime,
+    end: datetime.datetime,
+    zone: datetime.tzinfo,
+    budget: Budget,
 ) -> Iterator[Occurrence]:
-    query, recurs = _series(row.text or "")
-    for event in query.between(start - MARGIN, end + MARGIN):
+    query, recurs = _series(row.text or "", budget)
+    for event in _events(query, start - MARGIN, end + MARGIN, budget):
         made = shown(collection_id, row, event, zone, recurs=recurs)
         if made.start < end and (made.end > start or made.start >= start):
             yield made
+
+
+def _events(
+    query: recurring_ical_events.CalendarQuery, start: datetime.datetime, end: datetime.datetime, budget: Budget
+) -> Iterator[Any]:
+    """What `query.between` finds, one at a time: the budget is looked at before each. Raises Refused(LIMIT)."""
+    first, last = query.to_datetime(start), query.to_datetime(end)
+    for series in query.series:
+        for occurrence in series.between(first, last):
+            budget.check()
+            yield occurrence.as_component(query.keep_recurrence_attributes)
 
 
 def shown(collection_id: int, row: Item, event: Any, zone: datetime.tzinfo, *, recurs: bool) -> Occurrence:

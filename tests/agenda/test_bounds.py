@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import select
 import socket
 import time
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from agenda import application, dav, documents, visiting
 from mailserver.budget import Budget
-from mailserver.calendars import cleaning, transfer
+from mailserver.calendars import cleaning, invitations, occurrences, reading, transfer
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import agenda_items
 from tests.agenda.conftest import PASSWORD, Client, Door, contact, event
@@ -76,6 +77,95 @@ def test_rules_that_would_never_end(rule: str) -> None:
         cleaned(event("a", more=f"RRULE:{rule}\n"))
     assert refused.value.reason is Reason.INVALID
     assert time.thread_time() - start < 5
+
+
+OBSERVANCE = (
+    "BEGIN:STANDARD\nDTSTART:{}1025T030000\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0100\n"
+    "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\n{}END:STANDARD\n"
+)
+ZONE = "BEGIN:VTIMEZONE\nTZID:Z{}\n{}END:VTIMEZONE\n"
+BOMBS = {
+    "observances": ZONE.format(0, OBSERVANCE.format(1996, "") * 2000),
+    "old observances": ZONE.format(0, OBSERVANCE.format(1601, "") * 20),
+    "dates of a zone": ZONE.format(0, OBSERVANCE.format(1996, "RDATE:19970301T020000\n" * 5000)),
+    "zones": "".join(ZONE.format(number, OBSERVANCE.format(1996, "")) for number in range(500)),
+    "weekly changes": ZONE.format(0, OBSERVANCE.format(1996, "").replace("BYDAY=-1SU;BYMONTH=10", "BYDAY=SU")),
+    "exceptions": "RRULE:FREQ=DAILY\nEXDATE:" + ",".join(["20270101T080000"] * 6000) + "\n",
+    "dates": "RDATE:20270101T080000\n" * 6000,
+    "alarms": "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT1M\nEND:VALARM\n" * 12_000,
+    "attendees": "ATTENDEE:mailto:a@exemple.fr\n" * 25_000,
+}
+
+
+def bomb(name: str) -> str:
+    text = BOMBS[name].replace("\n", "\r\n")
+    if text.startswith("BEGIN:VTIMEZONE"):
+        whole = event("a").replace("DTSTART:", "DTSTART;TZID=Z0:").replace("Z\r\nDTEND", "\r\nDTEND")
+        whole = whole.replace("DTEND:20260907T090000Z", "DTEND;TZID=Z0:20260907T090000")
+        return whole.replace("BEGIN:VEVENT", f"{text}BEGIN:VEVENT")
+    return event("a", more=text)
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_one_event_costs_little_at_every_door(name: str) -> None:
+    """2,000 changes of a zone took 14 s to put, and seconds for each page of the month."""
+    text = bomb(name)
+    begun = time.thread_time()
+    with pytest.raises(Refused) as refused:
+        reading.read("a.ics", text)
+    assert refused.value.reason is Reason.INVALID
+    with pytest.raises(Refused):
+        transfer.unpack(text.encode())
+    assert invitations.read(text.replace("VERSION:", "METHOD:REQUEST\r\nVERSION:").encode()) is None
+    shown = page_of(text)
+    assert (shown.occurrences, shown.unreadable) == ((), 1), "what an earlier version stored costs no page its time"
+    assert time.thread_time() - begun < 3
+
+
+@only_sqlite
+def test_a_put_of_many_observances_is_refused(client: Client) -> None:
+    assert client.put_event(f"{AGENDA}/a.ics", bomb("observances")).status_code == 400
+    assert client.get(f"{AGENDA}/a.ics").status_code == 404
+
+
+def test_zones_of_real_life_pass() -> None:
+    written_out = "".join(
+        f"BEGIN:STANDARD\nDTSTART:{year}1025T030000\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0100\nEND:STANDARD\n"
+        for year in range(1916, 2038)
+    )
+    outlook = OBSERVANCE.format(1601, "") + OBSERVANCE.format(1601, "").replace("STANDARD", "DAYLIGHT")
+    for zone in (
+        ZONE.format(0, written_out),
+        ZONE.format(0, outlook),
+        "".join(ZONE.format(n, outlook) for n in range(40)),
+    ):
+        text = event("a", more="").replace("BEGIN:VEVENT", zone.replace("\n", "\r\n") + "BEGIN:VEVENT")
+        assert "VTIMEZONE" in cleaned(text)
+
+
+def test_the_budget_is_looked_at_within_an_event() -> None:
+    """A page ends in the middle of a series, with what it has."""
+
+    class Short(Budget):
+        left = 20
+
+        def check(self) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise Refused(Reason.LIMIT, "used up")
+
+    text = event("a", more="RRULE:FREQ=HOURLY;INTERVAL=2;UNTIL=20300101T000000Z\r\n")
+    assert len(page_of(text).occurrences) > 100
+    shown = page_of(text, Short())
+    assert shown.cut
+    assert 0 < len(shown.occurrences) < 20
+
+
+def page_of(text: str, budget: Budget | None = None) -> occurrences.Expansion:
+    """The month of an agenda that holds this text as it is."""
+    row = agenda_items.Item("a.ics", "a", "e", "VCALENDAR", "VEVENT", 0, 2**40, 0, text)
+    start, end = (datetime.datetime(2026, month, 1, tzinfo=datetime.UTC) for month in (9, 10))
+    return occurrences.spread([(1, row)], start, end, datetime.UTC, budget)
 
 
 @pytest.mark.parametrize(
