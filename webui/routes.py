@@ -29,10 +29,11 @@ from webui.account import (
 )
 from webui.account.takingaway import Takeaway
 from webui.account.verifying import Verifying
+from webui.admin import gate
 from webui.admin import routes as admin
 from webui.agenda import routes as agenda
 from webui.compose import borrowing, departures, sending, suggesting, uploading, writing, writinghabits
-from webui.doors import Doors, Endpoint
+from webui.doors import Doors, Endpoint, VisitHandler
 from webui.lists import moderating, owned, personal
 from webui.mail import acting, arriving, finding, folders, listing, shares, shortcuts, tagging
 from webui.mail.flux import Flux
@@ -139,8 +140,11 @@ def _account(doors: Doors) -> Sequence[BaseRoute]:
 
 
 def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
-    """The secretariat of a school."""
-    visit = doors.visit
+    """The secretariat of a school; an administrator enters it as they enter the console."""
+
+    def visit(handler: VisitHandler) -> Endpoint:
+        return doors.visit(gate.desk(handler), guard=gate.guard_desk)
+
     return [
         Route("/secretariat", visit(people.show)),
         Route("/secretariat/lettres", visit(printing.print_letters), methods=["POST"]),

@@ -154,7 +154,7 @@ def test_the_budget_is_looked_at_within_an_event() -> None:
             if self.left < 0:
                 raise Refused(Reason.LIMIT, "used up")
 
-    text = event("a", more="RRULE:FREQ=HOURLY;INTERVAL=2;UNTIL=20300101T000000Z\r\n")
+    text = event("a", more="RRULE:FREQ=HOURLY;INTERVAL=2;UNTIL=20300101T000000Z\n")
     assert len(page_of(text).occurrences) > 100
     shown = page_of(text, Short())
     assert shown.cut

@@ -18,6 +18,7 @@ from mailserver.store.schema.console import message_trace
 from mailserver.store.transactions import Tx
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 from tests.webui.secondstep import Phone
+from webui.admin import gate
 from webui.admin.gate import IDLE_SECONDS, is_near
 from webui.admin.routes import routes
 from webui.doors import Doors
@@ -99,6 +100,63 @@ def test_strangers_are_led_to_the_portal(house: House) -> None:
         answer = visitor.http.request(method, path)
         assert "identifiant" in answer.text, (method, path)
         assert answer.status_code in (200, 401, 403)
+
+
+DESK = (
+    ("GET", f"/secretariat?etablissement={UAI}"),
+    ("POST", "/secretariat/lettres"),
+    ("GET", f"/secretariat/code/1?etablissement={UAI}"),
+    ("POST", "/secretariat/code/1"),
+    ("GET", f"/secretariat/journal?etablissement={UAI}"),
+    ("GET", f"/secretariat/boites?etablissement={UAI}"),
+    ("POST", "/secretariat/boites"),
+    ("GET", f"/secretariat/mouvements?etablissement={UAI}"),
+)
+
+
+def test_the_secretariats_pages_ask_an_administrator_for_the_same(
+    house: House, administrator: Principal, phone: Phone
+) -> None:
+    """A session alone, left open or stolen, withdraws no password and prints no code."""
+    visitor = entered(house, administrator, phone)
+    assert visitor.get(DESK[0][1]).status_code == 200, "who has just logged in has just proven both"
+    form = {"etablissement": UAI, "m_": visitor.field("m_")}
+    house.clock.ahead += IDLE_SECONDS + 1
+    for method, path in DESK:
+        answer = visitor.http.request(method, path, data=form if method == "POST" else None, follow_redirects=False)
+        if method == "POST":
+            assert answer.status_code == 401, (method, path)
+        else:
+            assert answer.status_code == 303, (method, path)
+            assert answer.headers["location"].startswith("/admin/confirmer?suite=%2Fsecretariat"), path
+    visitor.get(DESK[0][1])
+    page = visitor.post("/admin/confirmer", {"suite": visitor.field("suite"), "actuel": PASSWORD, "code": phone.code()})
+    house.clock.ahead += 30
+    assert page.status_code == 200
+    assert page.url.path == "/secretariat"
+    house.clock.ahead += IDLE_SECONDS - 60
+    assert visitor.get(DESK[4][1]).url.path == "/secretariat/journal"
+    house.clock.ahead += IDLE_SECONDS - 60
+    assert visitor.get(DESK[4][1]).url.path == "/secretariat/journal", "each page keeps the proof fresh"
+
+
+def test_the_secretariats_pages_are_closed_to_administrators_elsewhere(
+    house: House, administrator: Principal, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = entered(house, administrator, phone)
+    monkeypatch.setattr(gate, "is_near", lambda _settings, _peer: False)
+    for method, path in DESK:
+        data = {"etablissement": UAI} if method == "POST" else None
+        assert visitor.http.request(method, path, data=data).status_code == 404, (method, path)
+
+
+def test_an_administrator_without_a_second_factor_prints_no_code(house: House) -> None:
+    person = house.person("Admin", "Seul", Role.ADMIN)
+    visitor = house.visitor()
+    visitor.log_in(person.login)
+    for method, path in DESK:
+        answer = visitor.http.request(method, path, data={} if method == "POST" else None)
+        assert answer.status_code in (303, 403) or "double-authentification" in str(answer.url), (method, path)
 
 
 def test_a_large_upload_of_somebody_else_is_not_even_read(house: House) -> None:

@@ -1,5 +1,8 @@
 """Who enters the console: administrators with a second factor, from our networks, who proved themselves lately.
 
+The same holds for what an administrator does in the secretariats' pages: there they see every school, withdraw
+passwords, print codes and hand functional boxes over. Secretaries enter those pages with their session.
+
 The proof is a cookie of its own beside the session's: sealed, bound to that session, for this site only. It ends after
 `IDLE_SECONDS` without a page of the console, after `LONGEST_SECONDS` in any case, and with the session.
 """
@@ -32,6 +35,7 @@ FRESH_SECONDS = 5 * 60
 """Somebody who has just logged in has just proven both factors: they are not asked again (WCAG 3.3.7)."""
 PROOF = "console"
 CONFIRM = "/admin/confirmer"
+DESK = "/secretariat"
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; report-uri /csp-rapport"
@@ -74,11 +78,37 @@ async def guard(services: Services, visit: Visit) -> Response | None:
 def console(handler: VisitHandler) -> VisitHandler:
     """A handler of the console: its answers have its policy, and keep the proof fresh."""
 
+    proving = _proving(handler)
+
+    async def inside(services: Services, visit: Visit) -> Response:
+        return dressed(await proving(services, visit))
+
+    return inside
+
+
+async def guard_desk(services: Services, visit: Visit) -> Response | None:
+    """The same for the secretariats' pages, asked of administrators alone. Raises Refused(NOT_FOUND)."""
+    return await guard(services, visit) if visit.principal.role is Role.ADMIN else None
+
+
+def desk(handler: VisitHandler) -> VisitHandler:
+    """A handler of the secretariats' pages: an administrator's proof is kept fresh there, too."""
+    proving = _proving(handler)
+
+    async def inside(services: Services, visit: Visit) -> Response:
+        return await (proving if visit.principal.role is Role.ADMIN else handler)(services, visit)
+
+    return inside
+
+
+def _proving(handler: VisitHandler) -> VisitHandler:
+    """Whoever has just logged in is on record as having come in; each page keeps the proof fresh."""
+
     async def inside(services: Services, visit: Visit) -> Response:
         proven, is_new = _proven(services, visit)
         if is_new:
             await services.store.write(_entered, origin(visit), visit.account_id)
-        response = dressed(await handler(services, visit))
+        response = await handler(services, visit)
         if proven:
             _give(services, visit, response, proven)
         return response
@@ -153,8 +183,9 @@ async def leave(services: Services, visit: Visit) -> Response:
 
 
 def _next(text: str) -> str:
-    """A page of the console to go on to; nothing else."""
-    return text if text.startswith("/admin/") and "//" not in text and "\\" not in text and text.isprintable() else ""
+    """A page of the console or of the secretariats to go on to; nothing else."""
+    known = text.startswith(("/admin/", f"{DESK}/", f"{DESK}?")) or text == DESK
+    return text if known and "//" not in text and "\\" not in text and text.isprintable() else ""
 
 
 # ---------------------------------------------------------------------- the proof
