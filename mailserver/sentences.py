@@ -157,6 +157,10 @@ _PEOPLE = {
     "numen-of-another": Said(
         "{login} : ce NUMEN est celui de quelqu’un d’autre", "{login}: this NUMEN is another person's"
     ),
+    "login-of-another": Said(
+        "{login} est l’identifiant de {name}, dont la ligne diffère ({what}) : confirmez que c’est la même personne",
+        "{login} is the identifier of {name}, whom the line is unlike ({what}): confirm that they are the same person",
+    ),
     "other-mark": Said(
         "{login} : cet identifiant est à une personne qui a un autre {mark}",
         "{login}: this identifier is of a person with another {mark}",

@@ -151,7 +151,33 @@ def find(candidate: Candidate, answers: Answers) -> Known | Cause | None:
         ):
             if found is not None and one is not None and other is not None and one != other:
                 return Cause("other-mark", login=found.login, mark=name)
+        if found is not None and not candidate.confirmed and (unlike := _differing(candidate, found)):
+            return Cause("login-of-another", login=found.login, name=f"{found.given_name} {found.surname}", what=unlike)
     return found if found is not None else _described(candidate, answers)
+
+
+def _differing(candidate: Candidate, known: Known) -> str:
+    """What speaks against the owner of a line's identifier being whom the line is about; empty: nothing does.
+
+    The same birth date speaks for it: then a surname, a school or a role may be another (marriage, a move), but not
+    the given name. Without it each of them tells of somebody else, who would have inherited a mailbox.
+    """
+    record, born = candidate.record, candidate.marks.birth_date
+    if candidate.departs or not known.has_entry:
+        return "birth_date" if born and known.birth_date and born != known.birth_date else ""
+    pairs = {
+        "given_name": (search_key(record.given_name or ""), search_key(known.given_name)),
+        "role": (record.role.value if record.role else "", known.role),
+    }
+    if born and known.birth_date:
+        pairs["birth_date"] = (born.hex(), known.birth_date.hex())
+        if Role.PUPIL.value not in pairs["role"]:
+            del pairs["role"]
+    else:
+        schools = {known.uai, *(tie.uai for tie in known.affiliations)}
+        pairs["surname"] = (search_key(record.surname or ""), search_key(known.surname))
+        pairs["uai"] = (record.uai or "", known.uai if record.uai not in schools else record.uai or "")
+    return ", ".join(name for name, (said, held) in pairs.items() if said and held and said != held)
 
 
 def _described(candidate: Candidate, answers: Answers) -> Known | Cause | None:

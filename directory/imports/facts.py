@@ -78,7 +78,7 @@ def dump_candidate(candidate: Candidate) -> str:
         values["affiliations"] = _rows(record.affiliations)
     values["ties"] = [tie.value for tie in record.ties]
     values["marks"] = (_hex(marks.numen), _hex(marks.ine), _hex(marks.birth_date))
-    secrets = (candidate.password_hash, candidate.verifier.hex())
+    secrets = (candidate.password_hash, candidate.verifier.hex(), candidate.confirmed)
     values["candidate"] = (candidate.place, candidate.account_id, candidate.departs, *secrets)
     return _JSON.encode(values)
 
@@ -92,6 +92,6 @@ def load_candidate(text: str) -> Candidate:
     if "role" in said:
         said["role"] = Role(said["role"])
     marks = Marks(*(bytes.fromhex(mark) if mark is not None else None for mark in values["marks"]))
-    place, account_id, departs, kept, *verifier = values["candidate"]  # a plan made before has no verifier
-    sealed = bytes.fromhex(verifier[0]) if verifier else b""
-    return Candidate(PersonRecord(**said), marks, place, account_id, departs, bool(kept), kept, sealed)
+    place, account_id, departs, kept, verifier, confirmed = values["candidate"]
+    sealed = bytes.fromhex(verifier)
+    return Candidate(PersonRecord(**said), marks, place, account_id, departs, bool(kept), kept, sealed, confirmed)

@@ -41,6 +41,8 @@ class Options:
     """How many may leave; None: a tenth of the source."""
     encoding: Encoding = Encoding.AUTO
     """Of a CSV file."""
+    confirm_logins: bool = False
+    """Identifiers of the file are right, also where their owners have another name, school or role."""
 
     @property
     def text(self) -> str:
@@ -48,6 +50,8 @@ class Options:
         said: dict[str, object] = {"strict": self.strict, "accept_passwords": self.accept_passwords}
         if self.encoding is not Encoding.AUTO:
             said["encoding"] = self.encoding.value
+        if self.confirm_logins:
+            said["confirm_logins"] = True
         return json.dumps(said)
 
     @classmethod
@@ -59,6 +63,7 @@ class Options:
             accept_passwords=bool(said.get("accept_passwords")),
             allow_leavers=sys.maxsize,
             encoding=Encoding(said.get("encoding", Encoding.AUTO)),
+            confirm_logins=bool(said.get("confirm_logins")),
         )
 
 
@@ -100,7 +105,7 @@ class Intake:
 
     def plan(self, export: Export, options: Options, listener: Listener, advance: Advance) -> Plan:
         """What the import would do; the caller closes it. Raises BadSyntax, Temporary."""
-        rules = Rules(options.strict, options.accept_passwords, not options.dry_run)
+        rules = Rules(options.strict, options.accept_passwords, not options.dry_run, options.confirm_logins)
         planner = Planner(self._store, self._target, self._terms, self._proofs, self._passwords, rules)
         return planner.run(export, listener, advance)
 

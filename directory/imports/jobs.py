@@ -158,6 +158,7 @@ def _options(options: Mapping[str, Any], *, dry_run: bool) -> Options:
     return Options(
         dry_run=dry_run,
         strict=bool(options.get("strict")),
+        confirm_logins=bool(options.get("confirm_logins")),
         allow_leavers=int(allowed) if allowed is not None else None,
         encoding=Encoding(options.get("encoding", Encoding.AUTO)),
     )

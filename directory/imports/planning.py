@@ -128,6 +128,8 @@ class Rules:
     accept_passwords: bool = False
     hash_passwords: bool = True
     """False: nothing will be applied."""
+    confirm_logins: bool = False
+    """A line's identifier says who it is about, also where its owner has another name, school or role."""
 
 
 class Planner:
@@ -203,6 +205,8 @@ class Planner:
             self._secrets[len(self._batch)] = record.password
         elif candidate.has_password:
             candidate = replace(candidate, has_password=False)
+        if self._rules.confirm_logins:
+            candidate = replace(candidate, confirmed=True)
         self._batch.append(candidate)
 
     def _refuse(self, fault: Fault, plan: Plan, listener: Listener) -> None:

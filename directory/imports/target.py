@@ -55,6 +55,8 @@ class Candidate:
     """Activates an account that was never activated."""
     verifier: bytes = field(default=b"", repr=False)
     """Of the same password, sealed, for SCRAM."""
+    confirmed: bool = False
+    """Whoever imports has said that its identifier is this person's, whatever else is known of its owner."""
 
 
 @dataclass(frozen=True, slots=True)

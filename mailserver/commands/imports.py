@@ -44,6 +44,12 @@ def import_people(
         Encoding, typer.Option(help="Of a CSV file; auto: UTF-8, else Windows-1252 as spreadsheets write it.")
     ] = Encoding.AUTO,
     yes: Annotated[bool, typer.Option("--yes", help="Everybody may leave.")] = False,
+    confirm_renames: Annotated[
+        bool,
+        typer.Option(
+            "--confirm-renames", help="A line's login is right, also where its owner has another name, school or role."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create and update people from an export, after showing what changes; it can be taken back for a day.
@@ -63,7 +69,9 @@ def import_people(
     settings = settings_of(directory)
     if settings.ldap is not None and settings.ldap.read_only:
         fail("the directory belongs to somebody else: its owner loads people there, and accounts open at first sight")
-    options = Options(dry_run, strict, accept_passwords, sys.maxsize if yes else allow_leavers, encoding)
+    options = Options(
+        dry_run, strict, accept_passwords, sys.maxsize if yes else allow_leavers, encoding, confirm_renames
+    )
     refused = carry_out(settings, files, source, options, full=full, as_json=as_json)
     raise typer.Exit(1 if refused else 0)
 

@@ -109,9 +109,10 @@ class Importer:
         strict: bool = False,
         accept_passwords: bool = False,
         allow_leavers: int | None = None,
+        confirm_logins: bool = False,
     ) -> Done:
         export = self.export(*lines, header=header, source=source, full=full)
-        options = Options(dry_run, strict, accept_passwords, allow_leavers)
+        options = Options(dry_run, strict, accept_passwords, allow_leavers, confirm_logins=confirm_logins)
         intake = self.intake(source, full=full)
         foreseen, heard = Heard(), Heard()
         plan = intake.plan(export, options, foreseen, ignore)

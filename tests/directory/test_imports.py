@@ -13,7 +13,7 @@ from directory.imports import rows
 from directory.imports.recognition import Recogniser
 from directory.imports.records import Fault, Item, PersonRecord, Remark
 from directory.imports.spelling import Encoding
-from directory.imports.target import Candidate
+from directory.imports.target import Candidate, Outcome
 from directory.people import EmbeddedDirectory
 from mailserver.errors import BadSyntax
 from mailserver.identity import Role, State
@@ -358,3 +358,37 @@ def test_two_thousand_people_in_seconds(importer: Importer) -> None:
     began = time.process_time()
     assert importer(*lines).counts == (0, 0, total, 0)
     assert time.process_time() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("line", "unlike"),
+    [
+        ("Marc,Roy,,teacher,,,0210006T,,aroy,", "given_name"),
+        ("Anne,Petit,,teacher,,,0210006T,,aroy,", "surname"),
+        ("Anne,Roy,,pupil,,,0210006T,,aroy,", "role"),
+        ("Anne,Roy,,teacher,,,0210007U,,aroy,", "uai"),
+        ("Marc,Petit,03/04/1991,pupil,,123456789AB,0210007U,,aroy,", "birth_date"),
+    ],
+)
+def test_an_identifier_of_somebody_else_is_not_inherited(importer: Importer, line: str, unlike: str) -> None:
+    """The line of a new person with the identifier of another would have renamed that one, mailbox and all."""
+    importer("Anne,Roy,12/05/1980,teacher,,,0210006T,,aroy,")
+    before = importer.entry("aroy")
+    for dry_run in (True, False):
+        done = importer(line, dry_run=dry_run)
+        assert done.tally.counts[Outcome.REFUSED] == 1
+        (why,) = [str(one.reason) for one in done.heard.refused]
+        assert "aroy is the identifier of Anne Roy" in why
+        assert unlike in why
+    assert importer.entry("aroy") == before
+    confirmed = importer(line, confirm_logins=True)
+    assert confirmed.counts == (0, 1, 0, 0)
+    assert importer(line).counts == (0, 0, 1, 0), "the same file again changes nothing"
+
+
+def test_who_marries_or_moves_is_known_by_ine_numen_or_birth_date(importer: Importer) -> None:
+    importer("Anne,Roy,12/05/1980,teacher,,,0210006T,,aroy,", "Luc,Sy,,teacher,21E2600123ABC,,0210006T,,lsy,")
+    born = importer("Anne,Petit,12/05/1980,teacher,,,0210007U,,aroy,")
+    assert (born.counts, born.tally.renamed, born.tally.moved) == ((0, 1, 0, 0), 1, 1)
+    marked = importer("Luc,Diop,,staff,21E2600123ABC,,0210007U,,lsy,")
+    assert (marked.counts, marked.tally.renamed) == ((0, 1, 0, 0), 1)

@@ -123,6 +123,7 @@ async def post(services: Services, visit: Visit) -> Response:
         "original": original,
         "full": form.has("complet"),
         "strict": form.has("strict"),
+        "confirm_logins": form.has("confirme"),
         "source": form.text("source").strip()[:40],
     }
     job_id = await start(services, visit, importing.PLAN, options)
