@@ -8,11 +8,12 @@ from email.message import EmailMessage
 
 import dkim  # type: ignore[import-untyped]
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailserver import dkim as ours
 from mailserver import tls
 from mailserver.store import spool, traces
+from mailserver.store.schema.mail import blob
 from mailserver.store.schema.spool import queued
 from mailserver.store.spool import Notify, Target
 from mailserver.store.traces import Step
@@ -211,6 +212,32 @@ def test_given_up_after_its_life(make_house: HouseMaker) -> None:
     _, status = report_in(report)
     assert "Action: failed" in status
     assert "Status: 5.4.7" in status
+
+
+def test_a_damaged_message_waits_and_is_never_sent(make_house: HouseMaker) -> None:
+    """Its time over, its author is told; what cannot be read is not quoted."""
+    elsewhere = Elsewhere().start()
+    house = make_house(outbound={"smarthost": elsewhere.target, "retry": (1,), "lifetime": 3600})
+    submit(house, "x@ailleurs.fr")
+    house.store.write_now(_damage)
+    house.start_relay()
+    until(lambda: queue(house)[0].attempts >= 2)
+    assert "damaged" in queue(house)[0].error
+    house.store.write_now(_age, 3601)
+    until(lambda: house.mail("ada") and not queue(house))
+    (report,) = house.mail("ada")
+    assert "Status: 5.4.7" in report_in(report)[1]
+    assert not elsewhere.inbox.taken
+    elsewhere.stop()
+
+
+def _damage(tx: Tx) -> None:
+    """Change an octet of what is queued, where the disk might have."""
+    chosen = select(blob.c.content_id, blob.c.octets).join(queued, queued.c.content_id == blob.c.content_id)
+    for row in tx.execute(chosen).all():
+        frame = bytearray(row.octets)
+        frame[-6] ^= 0x55
+        tx.execute(update(blob).where(blob.c.content_id == row.content_id).values(octets=bytes(frame)))
 
 
 def test_delay_warning_comes_once(make_house: HouseMaker) -> None:

@@ -9,12 +9,14 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from mailserver.identity import Principal
 from mailserver.mime.fields import Correspondent
 from mailserver.preferences import Preferences, revise
 from mailserver.provenance import Door, Provenance
 from mailserver.store import sessions
+from mailserver.store.schema.mail import blob
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
@@ -90,6 +92,22 @@ def test_badges_follow_what_our_own_door_wrote(
     assert "Répondre à la liste" in listed
     forged = shown(house, at_home, emma, mail("Liste", more=said.format(name="Faux", domain="ac-exemple.fr")))
     assert "liste\u202f: Faux" not in forged, "no list of ours sent it"
+
+
+def test_a_damaged_message_has_a_plain_page(house: House, at_home: Visitor, emma: Principal) -> None:
+    """And its neighbours theirs."""
+    shown(house, at_home, emma, mail("Voisin"))
+    shown(house, at_home, emma, mail("Blessé"))
+    damaged, neighbour = at_home.links(r"/s/message/")[:2] if at_home.get("/s/") else ("", "")
+    number = int(damaged.rsplit("/", 1)[1].partition("?")[0])
+    house.store.write_now(
+        lambda tx: tx.execute(update(blob).where(blob.c.content_id == number).values(octets=b"x" * 20))
+    )
+    answer = at_home.get(damaged)
+    assert answer.status_code == 500
+    assert "Ce message est abîmé" in answer.text
+    assert at_home.get(neighbour).status_code == 200
+    assert at_home.get("/s/").status_code == 200
 
 
 # ---------------------------------------------------------------------- what is noticed
