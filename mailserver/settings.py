@@ -121,8 +121,9 @@ class Limits(_Section):
     """Of peers that have proved to be one account."""
     handshake_seconds: int = Field(default=10, ge=1)
     """From a connection to a TLS port, or STARTTLS, until TLS is there."""
-    header_size: int = Field(default=1024 * 1024, ge=4096)
-    """Of a message's header, whichever way it comes."""
+    header_size: int = Field(default=1024 * 1024, ge=4096, le=1536 * 1024)
+    """Of a message's header, whichever way it comes: with our own fields on top it stays within what is read for
+    fields (`mime.headers.MAX_HEADER`)."""
     header_fields: int = Field(default=10_000, ge=100)
     """Fields of it."""
     quota: int = Field(default=5 * 1024**3, ge=0)

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from mailserver.mime import addresses, dates, headers
 from mailserver.mime.addresses import MAX_ADDRESSES, Mailbox, parse
 from mailserver.mime.headers import decode, decode_words, encode_words, fields, find, select
+from mailserver.settings import Limits
 
 HEADER = b"From x Mon Jan  1\r\nSubject: one\r\n two\r\nX-Odd\r\nTo : a@b\r\nsubject:\r\nEmpty:\r\n\r\n"
 
@@ -167,3 +169,9 @@ def test_fields_of_names_are_those_among_all_fields(pieces: list[str], start: in
     octets = "".join(pieces).encode()
     expected = [one for one in fields(octets, start, len(octets)) if one.name in ("to", "cc")]
     assert list(headers.named(octets, start, len(octets), "to", "cc")) == expected
+
+
+def test_every_field_that_a_door_takes_is_read() -> None:
+    """The largest bound that a setting may give leaves room for our own fields on top."""
+    with pytest.raises(ValidationError):
+        Limits(header_size=headers.MAX_HEADER - 256 * 1024)
