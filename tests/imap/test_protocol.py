@@ -22,7 +22,7 @@ from mailserver import tls
 from mailserver.store import mailboxes, messages
 from mailserver.store.schema.mail import subscription
 from mailserver.store.transactions import Store
-from tests.imap.world import PASSWORD, Client, World, play, turns
+from tests.imap.world import PASSWORD, Client, Pencil, World, play, turns
 from tests.waiting import PATIENCE, becomes
 
 MESSAGE = b"From: a@example.org\r\nSubject: Bonjour\r\n\r\n" + b"La r\xc3\xa9union est \xc3\xa0 14 h.\r\n" * 20
@@ -285,6 +285,24 @@ def test_passwords_in_clear_only_within_the_machine(sqlite_store: Store) -> None
             assert "STARTTLS" not in said
             assert "LOGINDISABLED" not in said
             await client.ok(f"LOGIN edupont {PASSWORD}")
+
+    play(scene)
+
+
+def test_proofs_of_a_password_are_taken_and_offered_under_tls_alone(sqlite_store: Store) -> None:
+    """SCRAM says no password, and enough for whoever listens to guess one."""
+
+    async def scene() -> None:
+        async with World(sqlite_store) as world:
+            await world.people()
+            world.keeper.scram = Pencil(world.keeper.people)
+            client = world.client("192.0.2.7")
+            assert b"AUTH=" not in await client.line()
+            *_, last = await client.command("AUTHENTICATE SCRAM-SHA-256 biwsbj11c2VyLHI9ck9wck5HZndFYmVSV2diTkVrcU8=")
+            assert last.startswith("NO [PRIVACYREQUIRED]")
+            await client.ok("STARTTLS")
+            said, _ = await client.command("CAPABILITY")
+            assert "AUTH=SCRAM-SHA-256" in said
 
     play(scene)
 
