@@ -52,7 +52,7 @@ FAULTS = (
         ACTS,
         "wanted, unchanged_since, only=keep)",
         "wanted, unchanged_since)",
-        ("tests/store/test_each_right.py",),
+        ("tests/store/test_access.py",),
     ),
     Fault(
         "hidden-mailbox-is-told",
