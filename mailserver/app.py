@@ -40,7 +40,6 @@ from mailserver.sealer import Sealer
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.store import news
-from mailserver.store.proportion import Terms
 from mailserver.store.transactions import Store
 from mailserver.submit import Submission
 from mailserver.tls import Certificate
@@ -245,13 +244,11 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         clock=services.clock,
         changes=services.changes,
     )
-    storage = services.settings.storage
     collector = Collector(
         store=services.store,
         clock=services.clock,
         folder=services.settings.data / "blobs",
-        terms=Terms(storage.collection_percent, storage.collection_floor, storage.stray_floor),
-        quarantine_days=storage.quarantine_days,
+        settings=services.settings.storage,
     )
     caretaker = Caretaker(
         settings=services.settings,

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from mailserver.clock import Clock
+from mailserver.settings import Storage
 from mailserver.store import blobs, collect, opening, proportion, quarantine
 from mailserver.store.proportion import Kind, Terms
 from mailserver.store.transactions import Store
@@ -22,29 +23,25 @@ GRACE = 30
 """Seconds a content may stay unreferred to before it goes."""
 STRAY_BATCH = 500
 DAY = 86400
-QUARANTINE_DAYS = 7
 
 
 class Collector:
     """One per worker; two that meet do the same harmless work."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        clock: Clock,
-        folder: Path,
-        terms: Terms = Terms(),  # noqa: B008 - frozen
-        quarantine_days: int = QUARANTINE_DAYS,
-    ) -> None:
+    def __init__(self, *, store: Store, clock: Clock, folder: Path, settings: Storage | None = None) -> None:
         self._store = store
         self._clock = clock
         self._folder = folder
-        self._terms = terms
-        self._kept_seconds = quarantine_days * DAY
+        self._settings = settings or Storage()
+        """Asked each time: an operator may change them meanwhile."""
         self._upkeep = Upkeep(store, clock)
         self._shelf = clock.token(1)[0]
         """Workers begin at different shelves; each sees all of them in about four hours."""
+
+    @property
+    def _terms(self) -> Terms:
+        chosen = self._settings
+        return Terms(chosen.collection_percent, chosen.collection_floor, chosen.stray_floor)
 
     async def run(self) -> None:
         while True:
@@ -100,7 +97,7 @@ class Collector:
         """Remove for good what has been in quarantine long enough, and put back what a row names; how many went."""
         if not await self._may_go_on():
             return 0
-        before = self._clock.now() - self._kept_seconds
+        before = self._clock.now() - self._settings.quarantine_days * DAY
         names = await asyncio.to_thread(quarantine.aged, self._folder, shelf, before)
         removed = 0
         for start in range(0, len(names), STRAY_BATCH):

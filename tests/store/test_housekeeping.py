@@ -13,6 +13,7 @@ from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.collector import Collector
 from mailserver.errors import Damaged
+from mailserver.settings import Storage
 from mailserver.store import blobs, mailboxes, messages, proportion, quarantine, upkeep
 from mailserver.store.opening import MARK, files
 from mailserver.store.proportion import Kind, Terms
@@ -154,8 +155,8 @@ async def test_a_collection_out_of_proportion_waits_for_an_operator(
 ) -> None:
     sent = fill(store, edupont, 6)
     box = store.read_now(mailboxes.get, edupont, "INBOX")
-    terms = Terms(percent=50, floor=2)
-    collector = Collector(store=store, clock=clock, folder=store.blobs, terms=terms)
+    terms = Storage(collection_percent=50, collection_floor=2)
+    collector = Collector(store=store, clock=clock, folder=store.blobs, settings=terms)
     store.write_now(messages.erase, edupont, box.id, list(sent)[:4])
     clock.run += 100
     assert await collector.collect() == 0
