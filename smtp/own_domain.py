@@ -5,9 +5,8 @@ a forgery, unless a relay of the academy passes it on (`[smtp]` in the settings)
 """
 
 import asyncio
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from mailserver import peers
 from mailserver.folding import fold_login
 from mailserver.mime import originators
 from mailserver.rules import Denied
@@ -43,17 +42,8 @@ class OwnDomain:
 
     def _binds(self, peer: str) -> bool:
         """False for a relay of the academy, and for a peer on this machine that has no address (a Unix socket)."""
-        if self._settings.own_domain_from_outside != "refuse" or not peer:
-            return False
-        address = ip_address(peer.partition("%")[0])
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return not any(address in network for network in _networks(self._settings.relays))
-
-
-@lru_cache(maxsize=2)
-def _networks(written: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(network) for network in written)
+        refuses = self._settings.own_domain_from_outside == "refuse"
+        return refuses and bool(peer) and not peers.is_within(peer, self._settings.relays)
 
 
 def _denied(address: str) -> Denied:
