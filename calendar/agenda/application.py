@@ -11,7 +11,7 @@ import io
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -25,6 +25,7 @@ from agenda.visiting import VISIT, Visit
 from mailserver.budget import Budget
 from mailserver.errors import Temporary
 from mailserver.identity import Principal
+from mailserver.large_answers import LARGE, Kept, LargeAnswers
 from mailserver.login import Login
 from mailserver.peers import identify_request
 from mailserver.settings import Settings
@@ -90,12 +91,14 @@ class Agenda:
         self._dav = Dav(store, store.clock, settings.domain)
         self._turns: dict[int, _Turn] = {}
         self._requests = 0
+        self._large = LargeAnswers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError("The agendas speak HTTP only")
         started = time.monotonic()
         account_id = 0
+        kept: Kept | None = None
         try:
             try:
                 early = _before_login(scope)
@@ -107,6 +110,10 @@ class Agenda:
                     if not identify_request(scope, account_id):
                         raise Denied(503, _BUSY, (("Retry-After", str(RETRY_SECONDS)),))
                     answer = await self._serve(scope, receive, principal)
+                    if len(answer.body) >= LARGE:
+                        # A slow reader holds a piece of it in memory, not a whole collection.
+                        kept = await self._large.keep_octets(account_id, answer.body)
+                        answer = replace(answer, body=b"")
             except Denied as denied:
                 answer = _plain(denied.status, denied.text, denied.headers)
             except Temporary as error:
@@ -118,10 +125,14 @@ class Agenda:
             method=scope["method"],
             account=account_id,
             status=answer.status,
-            octets=len(answer.body),
+            octets=kept.octets if kept is not None else len(answer.body),
             ms=round((time.monotonic() - started) * 1000),
         )
-        await _send(answer, scope["method"] == "HEAD", send)
+        try:
+            await _send(answer, kept, scope["method"] == "HEAD", send)
+        finally:
+            if kept is not None:
+                kept.close()
 
     async def _enter(self, scope: Scope) -> Principal:
         peer = scope["client"][0] if scope.get("client") else ""
@@ -294,15 +305,18 @@ def _plain(status: int, text: str, headers: tuple[tuple[str, str], ...] = ()) ->
     return Answer(status, (("Content-Type", "text/plain; charset=utf-8"), *headers), text.encode())
 
 
-async def _send(answer: Answer, head: bool, send: Send) -> None:
-    """Piece by piece, so that a slow reader holds no more than it has not read."""
+async def _send(answer: Answer, kept: Kept | None, head: bool, send: Send) -> None:
+    """Piece by piece, so that a slow reader holds no more than it has not read; a large body is in `kept`."""
     fields = {name.lower(): value for name, value in answer.headers}
     if not head:
-        fields["content-length"] = str(len(answer.body))
+        fields["content-length"] = str(kept.octets if kept is not None else len(answer.body))
     fields.update({"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"})
     fields.setdefault("cache-control", "no-store")
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if kept is not None and not head:
+        async for piece in kept.pieces():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
     body = b"" if head else answer.body
     for start in range(0, len(body), CHUNK):
         await send({"type": "http.response.body", "body": body[start : start + CHUNK], "more_body": True})

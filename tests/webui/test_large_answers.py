@@ -93,6 +93,38 @@ def test_a_large_file_that_was_not_taken_gives_its_room_back(roomy: House, monke
     until(lambda: visitor.http.get(f"/s/piece/{content}/2").status_code == 200)
 
 
+@pytest.mark.alone
+def test_slow_readers_of_a_large_collection_hold_little(roomy: House) -> None:
+    """A collection of eight megabytes, asked for whole by twenty connections that read nothing."""
+    emma = roomy.person("Emma", "Dupont")
+    base = f"{roomy.url}/dav/{emma.login}/contacts"
+    with httpx.Client(auth=(emma.login, PASSWORD), timeout=PATIENCE) as client:
+        note = "n" * 900_000
+        for number in range(9):
+            names = f"UID:u{number}\r\nFN:N {number}\r\nN:N;;;;\r\nNOTE:{note}"
+            text = f"BEGIN:VCARD\r\nVERSION:3.0\r\n{names}\r\nEND:VCARD\r\n"
+            put = client.put(f"{base}/u{number}.vcf", content=text, headers={"content-type": "text/vcard"})
+            assert put.status_code == 201
+        whole = client.get(f"{base}/")
+    assert whole.status_code == 200
+    token = base64.b64encode(f"{emma.login}:{PASSWORD}".encode()).decode()
+    before = resident()
+    with contextlib.ExitStack() as stack:
+        socks = []
+        for _ in range(READERS):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            sock.settimeout(PATIENCE)
+            sock.connect(("127.0.0.1", roomy.ports["http"]))
+            ask = f"GET /dav/{emma.login}/contacts/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            sock.sendall(f"{ask}Authorization: Basic {token}\r\n\r\n".encode())
+            assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+            socks.append(sock)
+        assert resident() - before < 100_000_000
+        size = sum(len(piece) for piece in iter(lambda: socks[0].recv(1 << 20), b""))
+        assert size > len(whole.content) - 1000
+
+
 # ---------------------------------------------------------------------- pictures of contacts
 
 
