@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
+from mailserver import deepcheck
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.collector import Collector
 from mailserver.errors import Damaged
 from mailserver.settings import Storage
-from mailserver.store import blobs, mailboxes, messages, proportion, quarantine, upkeep
+from mailserver.store import blobs, integrity, mailboxes, messages, proportion, quarantine, upkeep
+from mailserver.store.integrity import Part
 from mailserver.store.opening import MARK, files
 from mailserver.store.proportion import Kind, Terms
 from mailserver.store.schema.keeping import instance
-from mailserver.store.schema.mail import blob, content
+from mailserver.store.schema.mail import blob, content, mailbox
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
 from mailserver.upkeep import Upkeep
@@ -244,3 +246,22 @@ async def test_time_that_passes_is_no_jump(store: Store, clock: SetClock) -> Non
     assert await asked.may_go_on()
     clock.run += 30 * DAY
     assert await asked.may_go_on()
+
+
+def test_everything_stored_is_compared(store: Store, edupont: int) -> None:
+    """On each engine: as it was stored it agrees; a lost file and a wrong count are found, the count is mended."""
+    sent = fill(store, edupont, 2)
+    looking = Store(store.url, store.data, store.clock, Changes(), read_only=True)
+    try:
+        assert not any(deepcheck.look(looking).values())
+        (store.blobs / _file(store, edupont, min(sent))).unlink()
+        store.write_now(lambda tx: tx.execute(update(mailbox).values(messages=mailbox.c.messages + 1)))
+        found = deepcheck.look(looking)
+        assert len(found[Part.MESSAGES]) == 1
+        assert found[Part.COUNTS]
+        deepcheck.mend(store, found)
+        again = deepcheck.look(looking)
+        assert not again[Part.COUNTS]
+        assert len(again[Part.MESSAGES]) == store.read_now(integrity.known_damage) == 1
+    finally:
+        looking.close()
