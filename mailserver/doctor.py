@@ -16,7 +16,7 @@ from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.deliver import exposure
 from mailserver.dkim import dns_record
-from mailserver.errors import NotThere, Temporary
+from mailserver.errors import NewerSchema, NotThere, Temporary
 from mailserver.instance import place_of
 from mailserver.said import Said
 from mailserver.settings import Settings, SettingsError
@@ -200,7 +200,7 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
         current = opening.look(place_of(settings))
-    except NotThere as error:
+    except (NotThere, NewerSchema) as error:
         # It says itself what to do.
         yield Finding("database", Grade.PROBLEM, _plain(str(error)))
         return

@@ -83,5 +83,9 @@ class DamagedDatabase(Temporary):
     """Pages of the database are damaged: what lies on others can be read. A writer is told to come again."""
 
 
+class NewerSchema(Temporary):
+    """The database belongs to a newer version of the program; the text says what to do."""
+
+
 class NotThere(Temporary):
     """A database, key or folder of the instance is missing, or belongs to another: nothing is made in its stead."""

@@ -10,17 +10,36 @@ get new values. So a section may be kept, its values are read where they are use
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mailserver.setting_checks import (
+    MOST,
+    MOST_DAYS,
+    MOST_OCTETS,
+    MOST_SECONDS,
+    Days,
+    HostName,
+    MailDomain,
+    Network,
+    NextHop,
+    OptionalHostName,
+    Seconds,
+    check_database_url,
+    check_directory_url,
+    check_file_name,
+    check_listen_address,
+    check_mailbox,
+    check_url,
+    check_zone,
+)
 
 FILE_NAME = "mailserver.toml"
 
 AT_START = (
-    *("domain", "hostname", "aliases", "workers", "dkim_selector", "listen", "database", "ldap", "login"),
+    *("domain", "hostname", "aliases", "workers", "dkim_selector", "listen", "database", "storage", "ldap", "login"),
     "web.timezone",
 )
 """Settings, and sections of them, that a running service cannot change: addresses of people, rows and open ports hang
@@ -34,37 +53,23 @@ class SettingsError(Exception):
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-def _check_next_hop(text: str) -> str:
-    """`host:port` or `[address]:port`; empty means none."""
-    host, colon, port = text.rpartition(":")
-    if text and not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ValueError(f"{text!r} is not host:port")
-    return text
-
-
-def _check_url(text: str) -> str:
-    """An address without path, query or final slash."""
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query):
-        raise ValueError(f"{text!r} is not like https://mail.ac-exemple.fr")
-    return text
-
-
-def _check_network(text: str) -> str:
-    """An address or a network of them."""
-    ip_network(text)
-    return text
-
-
-NextHop = Annotated[str, AfterValidator(_check_next_hop)]
-Network = Annotated[str, AfterValidator(_check_network)]
+    @model_validator(mode="before")
+    @classmethod
+    def _check_kinds(cls, values: object) -> object:
+        """TOML has kinds of its own: `true`, "25" and 25.0 are no whole numbers, and 1 and "yes" are not `true`."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            kind = cls.model_fields[name].annotation if name in cls.model_fields else None
+            if kind is int and (type(value) is not int or abs(value) > MOST):
+                raise ValueError(f"{name} is no whole number, or too large a one")
+            if kind is bool and type(value) is not bool:
+                raise ValueError(f"{name} is neither true nor false")
+        return values
 
 
 class Listen(_Section):
     """Addresses of the doors. `http` must be a loopback address."""
 
-    address: str = "127.0.0.1"
+    address: Annotated[str, AfterValidator(check_listen_address)] = "127.0.0.1"
     smtp: int = Field(default=2525, ge=0, le=65535)
     submission: int = Field(default=2587, ge=0, le=65535)
     submissions: int = Field(default=2465, ge=0, le=65535)
@@ -76,11 +81,20 @@ class Listen(_Section):
     http: int = Field(default=8080, ge=0, le=65535)
     https: int = Field(default=8443, ge=0, le=65535)
 
+    @model_validator(mode="after")
+    def _check_ports(self) -> Self:
+        doors: dict[int, str] = {}
+        for name, port in self.model_dump(exclude={"address"}).items():
+            if port and port in doors:
+                raise ValueError(f"{doors[port]} and {name} have the same port {port}; each door needs one of its own")
+            doors[port] = name
+        return self
+
 
 class Database(_Section):
     """Where the store lives. Empty url: SQLite in DIR/data/mail.db."""
 
-    url: str = ""
+    url: Annotated[str, AfterValidator(check_database_url)] = ""
     readers: int = Field(default=4, ge=1, le=32)
     """Threads that read."""
     writers: int = Field(default=4, ge=1, le=32)
@@ -107,7 +121,7 @@ class Storage(_Section):
 class Limits(_Section):
     """Bounds on what peers may send."""
 
-    message_size: int = Field(default=50 * 1024 * 1024, ge=1024)
+    message_size: int = Field(default=50 * 1024 * 1024, ge=1024, le=MOST_OCTETS)
     recipients: int = Field(default=5000, ge=100)
     """Per SMTP transaction (RFC 5321 section 4.5.3.1.8 asks for 100 at least)."""
     connections: int = Field(default=20_000, ge=1)
@@ -136,7 +150,7 @@ class Limits(_Section):
     """Received fields in a message before it is a loop (RFC 5321 section 6.3)."""
     login_failures: int = Field(default=10, ge=1)
     """Wrong guesses per account and per address within the window before waiting."""
-    login_window: int = Field(default=900, ge=1)
+    login_window: int = Field(default=900, ge=1, le=MOST_SECONDS)
 
 
 class Outbound(_Section):
@@ -144,16 +158,16 @@ class Outbound(_Section):
 
     smarthost: NextHop = ""
     """`host:port` that takes everything; empty: the recipients' own exchangers."""
-    routes: dict[str, NextHop] = {}
+    routes: dict[HostName, NextHop] = {}
     """Static routes, domain -> `host:port`."""
     port: int = Field(default=25, ge=1, le=65535)
-    retry: tuple[int, ...] = (60, 300, 900, 1800, 3600, 7200, 14400)
+    retry: tuple[Seconds, ...] = Field(default=(60, 300, 900, 1800, 3600, 7200, 14400), min_length=1, max_length=100)
     """Delay before each further attempt; the last one repeats."""
-    lifetime: int = Field(default=4 * 86400, ge=60)
+    lifetime: int = Field(default=4 * 86400, ge=60, le=MOST_SECONDS)
     """A message older than this is given up (RFC 5321 section 4.5.4.1)."""
-    delay_warning: int = Field(default=4 * 3600, ge=60)
+    delay_warning: int = Field(default=4 * 3600, ge=60, le=MOST_SECONDS)
     concurrency: int = Field(default=10, ge=1)
-    timeout: int = Field(default=120, ge=1)
+    timeout: int = Field(default=120, ge=1, le=MOST_SECONDS)
 
 
 class Smtp(_Section):
@@ -161,24 +175,24 @@ class Smtp(_Section):
 
     own_domain_from_outside: Literal["refuse", "accept"] = "refuse"
     """Mail whose sender (MAIL FROM) or author (From) is in one of our domains, from a peer that is no relay."""
-    relays: tuple[Annotated[str, AfterValidator(_check_network)], ...] = ("127.0.0.0/8", "::1/128")
+    relays: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")
     """Networks of peers that pass on what people of the house wrote elsewhere, and look after who may."""
 
 
 class LdapDirectory(_Section):
     """An external LDAP directory."""
 
-    url: str
-    base: str
+    url: Annotated[str, AfterValidator(check_directory_url)]
+    base: str = Field(min_length=1)
     bind_dn: str = ""
-    password_file: str = ""
+    password_file: Annotated[str, AfterValidator(check_file_name)] = ""
     """Name of a file in DIR/secrets."""
     read_only: bool = True
     start_tls: bool = False
     ca_file: str = ""
-    cache_seconds: int = Field(default=60, ge=0)
+    cache_seconds: int = Field(default=60, ge=0, le=MOST_SECONDS)
     pool: int = Field(default=4, ge=1, le=64)
-    timeout: int = Field(default=10, ge=1)
+    timeout: int = Field(default=10, ge=1, le=MOST_SECONDS)
 
 
 class Web(_Section):
@@ -186,17 +200,17 @@ class Web(_Section):
 
     academy: str = "Académie"
     """Name shown on the portal."""
-    session_hours: int = Field(default=12, ge=1)
-    shared_session_minutes: int = Field(default=30, ge=5)
+    session_hours: int = Field(default=12, ge=1, le=MOST_DAYS)
+    shared_session_minutes: int = Field(default=30, ge=5, le=MOST_DAYS)
     help_contact: str = ""
     """Whom to call, shown on the suspended page."""
-    url: Annotated[str, AfterValidator(_check_url)] = ""
+    url: Annotated[str, AfterValidator(check_url)] = ""
     """Where people find the web interface, `https://mail.ac-exemple.fr`; empty: the host name."""
-    timezone: str = "Europe/Paris"
+    timezone: Annotated[str, AfterValidator(check_zone)] = "Europe/Paris"
     admin_networks: tuple[Network, ...] = ()
     """Where the administration console may be opened from, `10.21.0.0/16`; empty: from anywhere. It never hurts the
     command line."""
-    phishing: str = Field(default="", max_length=320)
+    phishing: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
     """Who is sent the messages that people report as phishing; empty: the button is not shown."""
 
 
@@ -205,9 +219,9 @@ class Passwords(_Section):
 
     profile: Literal["academie", "cnil"] = "academie"
     """`academie`: 8 characters of four kinds, renewed; `cnil`: 80 bits, known passwords refused, never renewed."""
-    renewal_days: int = Field(default=365, ge=0)
+    renewal_days: int = Field(default=365, ge=0, le=MOST_DAYS)
     """Profile `academie` only; 0: never."""
-    notice_days: tuple[int, ...] = (30, 7, 1)
+    notice_days: tuple[Days, ...] = (30, 7, 1)
     """When a person is told that the password must be renewed."""
     history: int = Field(default=5, ge=0, le=24)
     """The last passwords that may not come back (profile `academie`)."""
@@ -229,24 +243,24 @@ class Accounts(_Section):
     """A printed code is good this long."""
     recovery_minutes: int = Field(default=30, ge=5, le=1440)
     """A code sent to the private address is good this long."""
-    leaver_days: int = Field(default=60, ge=0)
+    leaver_days: int = Field(default=60, ge=0, le=MOST_DAYS)
     """Between the day an export no longer names somebody and the closing."""
-    closing_notices: tuple[int, ...] = (30, 10)
+    closing_notices: tuple[Days, ...] = (30, 10)
     """When a person is told that the account will be closed."""
-    reply_days: int = Field(default=30, ge=0)
+    reply_days: int = Field(default=30, ge=0, le=MOST_DAYS)
     """How long a closed account answers its mail."""
     reply_text: str = Field(default="", max_length=4000)
     """What it answers unless the closing said; empty: in both languages that nobody reads it any more."""
-    grace_days: int = Field(default=90, ge=0)
+    grace_days: int = Field(default=90, ge=0, le=MOST_DAYS)
     """How long a closed account can be restored and exported; then it is erased."""
-    undo_hours: int = Field(default=24, ge=0)
+    undo_hours: int = Field(default=24, ge=0, le=MOST_DAYS)
     """How long an import can be taken back."""
 
 
 class Audit(_Section):
     """The record of who did what to which account. Days."""
 
-    retention_days: int = Field(default=365, ge=1)
+    retention_days: int = Field(default=365, ge=1, le=MOST_DAYS)
     trace_days: int = Field(default=30, ge=1, le=365)
     """How long the path of each message is on record: envelope addresses and what became of it."""
 
@@ -272,10 +286,10 @@ class Log(_Section):
 class Settings(_Section):
     """Everything one instance needs to know."""
 
-    domain: str
-    hostname: str = ""
+    domain: MailDomain
+    hostname: OptionalHostName = ""
     """Our name in greetings; empty: the domain."""
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[MailDomain, ...] = ()
     """Further domains that are ours."""
     workers: int = Field(default=0, ge=0, le=64)
     """0: one per core."""
@@ -294,7 +308,7 @@ class Settings(_Section):
     audit: Audit = Field(default_factory=Audit)
     lists: Lists = Field(default_factory=Lists)
     log: Log = Field(default_factory=Log)
-    dkim_selector: str = "s1"
+    dkim_selector: HostName = "s1"
     directory: Path = Path()
     """The instance's folder; not written in the file."""
 
@@ -394,11 +408,17 @@ def load(directory: Path) -> Settings:
         raise SettingsError(f"{path}: no such file; make an instance with `mailserver init {directory}`") from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, numbers of 5,000 digits
+        raise SettingsError(_line(f"{path}: {error}")) from None
     try:
         return Settings.model_validate({**data, "directory": directory.resolve()})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{path}: {place}: {first['msg']}") from None
+        what = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(_line(": ".join(filter(None, (str(path), place, what))))) from None
+
+
+def _line(text: str) -> str:
+    """One line that can be printed, whatever a file says."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))

@@ -139,10 +139,6 @@ def stop_postgresql(instance: Instance) -> None:
     instance.configure(f'[database]\nurl = "{url}"\n')
 
 
-def name_a_strange_database(instance: Instance) -> None:
-    instance.configure('[database]\nurl = "wonder:/x"\n')
-
-
 @pytest.mark.parametrize(
     ("harm", "clue"),
     [
@@ -152,7 +148,6 @@ def name_a_strange_database(instance: Instance) -> None:
         (break_database, "mail.db"),
         (block_database, "mail.db"),
         (stop_postgresql, "postgresql"),
-        (name_a_strange_database, "[database] url"),
     ],
 )
 def test_what_stops_every_worker_is_one_line(

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mailserver import deepcheck
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
-from mailserver.commands.shared import AsJson, InstanceDir, log_aside, settings_of
+from mailserver.commands.shared import AsJson, InstanceDir, fail, log_aside, settings_of
 from mailserver.doctor import Finding, Grade, examine
-from mailserver.errors import Temporary
+from mailserver.errors import NewerSchema, Temporary
 from mailserver.instance import place_of
 from mailserver.said import Said
 from mailserver.settings import Settings
@@ -39,6 +39,7 @@ def check(
     """
     settings = settings_of(directory)
     log_aside()
+    _refuse_newer(settings)
     findings = list(examine(settings, dns_too=with_dns))
     if (deep or repair) and _is_there(settings):
         findings += _compared(settings, repair=repair)

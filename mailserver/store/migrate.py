@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, ProgrammingError
 
-from mailserver.errors import Temporary
+from mailserver.errors import NewerSchema, Temporary
 from mailserver.store.engines import POSTGRESQL_OPTIONS, brief, open_file
 
 ADVISORY_LOCK = 0x6D61696C
@@ -30,7 +30,8 @@ def create(url: str, data: Path) -> None:
 
 
 def upgrade_over(connection: Connection) -> None:
-    """Run every missing revision over a connection of `locked`."""
+    """Run every missing revision over a connection of `locked`. Raises NewerSchema, and changes nothing."""
+    check_known(connection)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -47,6 +48,17 @@ def newest() -> set[str]:
     return set(ScriptDirectory.from_config(_config()).get_heads())
 
 
+def check_known(connection: Connection) -> None:
+    """Raises NewerSchema for a database that a newer version has upgraded: this one would misread its rows."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if strange := min(revisions(connection) - known, default=""):
+        raise NewerSchema(
+            f"the database {shown(connection.engine.url)} was upgraded by a newer version of mailserver"
+            f" (its schema is {strange}, this version knows {max(newest())}):"
+            " install that version again, or restore a backup from before"
+        )
+
+
 @contextlib.contextmanager
 def refusals(url: str) -> Iterator[None]:
     """One line that names the database instead of the driver's errors. Defects of ours stay what they are."""
@@ -58,7 +70,7 @@ def refusals(url: str) -> Iterator[None]:
         raise Temporary(f"the database {shown(url)} cannot be used: {brief(error)}") from error
 
 
-def shown(url: str) -> str:
+def shown(url: str | URL) -> str:
     """A database for people: without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)

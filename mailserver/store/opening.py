@@ -170,12 +170,13 @@ def _check_there(place: Place) -> None:
 
 
 def gather(place: Place, connection: Connection) -> Facts:
-    """What both sides say. Raises NotThere when the database has no schema of ours, OSError."""
+    """What both sides say. Raises NotThere when the database has no schema of ours, NewerSchema, OSError."""
     if not migrate.revisions(connection):
         raise NotThere(
             f"the database {migrate.shown(place.url)} is empty. Is [database] url right? Only `mailserver init` makes"
             f" one: for an instance without mail, `mailserver init --database URL {place.settings}`"
         )
+    migrate.check_known(connection)
     has_table = inspect(connection).has_table(instance.name)
     known = connection.execute(select(instance.c.identifier)).scalar() if has_table else None
     names = sample(connection)
