@@ -21,6 +21,7 @@ from mailserver.settings import AT_START, Settings, load
 from mailserver.tls import make_certificate
 from tests.harness import Instance, children_of, workers_of
 from tests.hatchery import ROOT
+from tests.ports import free_port
 from tests.waiting import PATIENCE, until
 
 DOORS = ("smtp", "submission", "submissions", "imap", "imaps", "ldap", "ldaps", "https")
@@ -177,7 +178,7 @@ def test_settings_that_can_change_do_at_every_worker_and_others_are_named(served
     rewrite(
         served,
         ('academy = "ac-exemple.fr"', 'academy = "Académie de Brocéliande"'),
-        (f"imap = {imap}\n", f"imap = {imap + 1}\n"),
+        (f"imap = {imap}\n", f"imap = {free_port()}\n"),
     )
     served.configure('[limits]\nmessage_size = 1234567\n[log]\nlevel = "debug"\nformat = "json"\n')
     hang_up(served, "needs a restart: listen.imap")
