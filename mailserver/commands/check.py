@@ -92,6 +92,16 @@ def _show(findings: list[Finding]) -> None:
             console.print(f"{'':20}→ {escape(finding.remedy.english)}")
 
 
+def _refuse_newer(settings: Settings) -> None:
+    """Nothing can be said of a database that only a newer version understands; what else is wrong is a finding."""
+    try:
+        opening.look(place_of(settings))
+    except NewerSchema as error:
+        fail(str(error))
+    except (Temporary, OSError):
+        return
+
+
 def _fields(finding: Finding) -> dict[str, str]:
     return {
         "subject": finding.subject,
