@@ -26,7 +26,7 @@ def main() -> int:
         return 2
     if not (asked.run or asked.random):
         for fault in faults:
-            print(f"{fault.name:36} {fault.file}\n    {fault.why}")
+            print(f"{fault.name:40} {fault.file}\n    {fault.why}")
         return 0
     return _try(faults, asked)
 
@@ -57,7 +57,7 @@ def _try(faults: Sequence[Fault], asked: argparse.Namespace) -> int:
         for fault in faults:
             verdict = place.run(fault, asked.tests)
             outcomes.append(verdict.outcome)
-            print(f"{verdict.outcome.value:20} {fault.name:36} {verdict.detail}", flush=True)
+            print(f"{verdict.outcome.value:20} {fault.name:40} {verdict.detail}", flush=True)
     caught = outcomes.count(Outcome.CAUGHT)
     print(f"{caught} of {len(outcomes)} caught")
     if caught == len(outcomes):
