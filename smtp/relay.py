@@ -34,6 +34,8 @@ log = structlog.get_logger("relay")
 
 POLL_SECONDS = 5.0
 """The queue is looked at this often even when no news comes."""
+RECORD_SECONDS = 0.5
+"""Before an attempt's result is recorded once more, doubled up to POLL_SECONDS."""
 STOP_SECONDS = 1.0
 """For attempts under way when the service stops; what is not done by then is given back."""
 DOWN_SECONDS = 30.0
@@ -164,9 +166,9 @@ class Relay:
                 octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", error.text)
             else:
                 verdicts = await self._attempt(row, octets)
-            await self._conclude(row, verdicts, octets)
+            await self._record(row, verdicts, octets)
         except Temporary as error:
-            log.warning("attempt not recorded, the lease will run out", id=row.name, why=str(error))
+            log.warning("message not read, the lease will run out", id=row.name, why=str(error))
         except Exception:
             log.exception("attempt failed", id=row.name, domain=row.domain)
 
@@ -191,6 +193,19 @@ class Relay:
             self._down.clear()
         pause = min(DOWN_SECONDS, self._outbound.retry[0] / 2 if self._outbound.retry else DOWN_SECONDS)
         self._down[domain] = (self._clock.monotonic() + pause, why)
+
+    async def _record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
+        """`_conclude`, until the store takes it: what another server has taken would leave again with the lease."""
+        pause = RECORD_SECONDS
+        while True:
+            try:
+                await self._conclude(row, verdicts, octets)
+            except Temporary as error:
+                log.warning("attempt not recorded yet", id=row.name, why=str(error))
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, POLL_SECONDS)
 
     async def _conclude(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """Record what became of everybody and send the reports about it, as one unit. Raises Temporary."""

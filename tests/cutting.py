@@ -25,6 +25,9 @@ class Cutter:
         self.cut = threading.Event()
         """A commit was done, and its answer did not come."""
         self._armed = threading.Event()
+        self._down = threading.Event()
+        self.refused = 0
+        """Connections that came while the database was away."""
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -34,12 +37,23 @@ class Cutter:
         self.cut.clear()
         self._armed.set()
 
-    def stop(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
+    def go_down(self) -> None:
+        """The database is away: connections break, and new ones are not served until `come_back`."""
+        self._down.set()
+        self._break_all()
+
+    def come_back(self) -> None:
+        self._down.clear()
+
+    def _break_all(self) -> None:
         for one in self._sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def stop(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._break_all()
         for thread in self._threads:
             thread.join(10)
         for one in self._sockets:
@@ -49,6 +63,10 @@ class Cutter:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
+                if self._down.is_set():
+                    client.close()
+                    self.refused += 1
+                    continue
                 server = socket.create_connection(self._target)
                 self._sockets += (client, server)
                 for work in (self._ask, self._answer):

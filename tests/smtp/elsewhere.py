@@ -35,6 +35,8 @@ class Inbox:
         self.hold = threading.Event()
         """Cleared: DATA waits for it."""
         self.hold.set()
+        self.quits = 0
+        """Connections whose client has said QUIT."""
         self.breaks: dict[str, int] = {}
         """`MAIL`, `DATA` or `QUIT` -> the connection breaks there once so many messages were taken."""
 
@@ -74,6 +76,7 @@ class Inbox:
         return "250 2.0.0 taken"
 
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.quits += 1
         await self._break(server, "QUIT")
         return "221 2.0.0 Bye"
 

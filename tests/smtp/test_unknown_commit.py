@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.clocks import StandingClock
 from tests.cutting import Cutter
+from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import DOMAIN, House
+from tests.smtp.test_relay import queue, submit
+from tests.waiting import until
 
 BOB = f"bob@{DOMAIN}"
 
@@ -49,3 +53,30 @@ def test_a_delivery_whose_commit_is_unknown(house: House, cutter: Cutter, size: 
     with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
         assert client.sendmail("x@exemple.org", [BOB], octets) == {}, "and the house works on"
     assert len(house.mail("bob")) == 2
+
+
+def test_what_leaves_while_the_database_is_away_leaves_once(
+    instance_template: Path, tmp_path: Path, house: House, cutter: Cutter
+) -> None:
+    """The other server takes the message, and nobody can write that down before the database is back."""
+    shutil.copytree(instance_template, tmp_path / "dir")
+    elsewhere = Elsewhere().start()
+    elsewhere.inbox.hold.clear()
+    outbound = {"smarthost": elsewhere.target, "retry": (600,)}
+    other = House(tmp_path / "dir", clock=StandingClock(), database={"url": cutter.url}, outbound=outbound)
+    try:
+        other.start_relay()
+        submit(other, "x@ailleurs.fr")
+        until(lambda: len(elsewhere.inbox.said) == 3)
+        cutter.go_down()
+        elsewhere.inbox.hold.set()
+        until(lambda: elsewhere.inbox.quits)
+        before = cutter.refused
+        until(lambda: cutter.refused >= before + 2)  # writing it down has failed
+        cutter.come_back()
+        until(lambda: not queue(other))  # time stands still: no lease runs out
+        assert len(elsewhere.inbox.taken) == 1
+    finally:
+        cutter.come_back()
+        other.stop()
+        elsewhere.stop()

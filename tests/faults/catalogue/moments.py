@@ -36,6 +36,14 @@ FAULTS = (
         ("tests/imap/test_unknown_commit.py",),
     ),
     Fault(
+        "sent-and-not-written-down",
+        "The database is away when another server has taken a message: it leaves again with the next lease.",
+        "smtp/relay.py",
+        "            await self._record(row, verdicts, octets)\n",
+        "            await self._conclude(row, verdicts, octets)\n",
+        ("tests/smtp/test_unknown_commit.py",),
+    ),
+    Fault(
         "lease-not-renewed",
         "A transfer that is longer than the lease leaves twice.",
         "smtp/relay.py",
