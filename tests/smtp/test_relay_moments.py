@@ -19,16 +19,16 @@ LEASE = 3
 
 
 @pytest.fixture
-def first() -> Iterator[Elsewhere]:
-    """The exchanger that is tried first."""
-    elsewhere = Elsewhere(address="127.0.0.9").start()
+def second() -> Iterator[Elsewhere]:
+    elsewhere = Elsewhere().start()
     yield elsewhere
     elsewhere.stop()
 
 
 @pytest.fixture
-def second(first: Elsewhere) -> Iterator[Elsewhere]:
-    elsewhere = Elsewhere(port=first.port).start()
+def first(second: Elsewhere) -> Iterator[Elsewhere]:
+    """The exchanger that is tried first: on the same port, at an address that nobody else uses."""
+    elsewhere = Elsewhere(address="127.0.0.9", port=second.port).start()
     yield elsewhere
     elsewhere.stop()
 
