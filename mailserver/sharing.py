@@ -11,7 +11,7 @@ from mailserver.changes import Changes
 from mailserver.clock import Clock
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login
-from mailserver.identity import Principal, Roster
+from mailserver.identity import ListKind, Principal, Roster
 from mailserver.store import access
 from mailserver.store.access import ANYONE, GROUP, Viewer
 from mailserver.store.notices import DIRECTORY
@@ -73,7 +73,8 @@ class Sharing:
         return found
 
     async def identifier(self, text: str) -> str:
-        """An identifier as lists of rights keep it: `anyone`, a login (any address of the person), `$` and a list.
+        """An identifier as lists of rights keep it: `anyone`, a login (any address of the person), `$` and a list,
+        the address of a functional box.
 
         Raises Refused(INVALID) when there is nobody and nothing of this name (RFC 4314 section 3.1), Temporary.
         """
@@ -91,6 +92,8 @@ class Sharing:
         if found is not None:
             return fold_login(found.login)
         rosters = await self._directory.rosters(text if "@" in text else "")
-        if rosters:
-            return rosters[0].address  # a functional box, as owner of its own mailboxes
-        raise Refused(Reason.INVALID, "No such person")
+        if not rosters:
+            raise Refused(Reason.INVALID, "No such person")
+        if rosters[0].kind is not ListKind.FUNCTION:
+            raise Refused(Reason.INVALID, "No such person; a list has a $ before its address")
+        return rosters[0].address  # as owner of its own mailboxes

@@ -1,6 +1,8 @@
 """Who gets mail for an address, and whether its sender may write to them."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -81,6 +83,7 @@ class Addressing:
             check(rules, sender, answer.population, answer.accounts[0], self._clock.now())
         elif sender is not None and not is_role(address):
             check_brake(rules, sender, self._clock.now())
+            answer = await self._owners_for(sender, answer, rules)
         if answer.room is not None and size > answer.room:
             raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
         return answer
@@ -229,6 +232,16 @@ class Addressing:
         if not accounts and not remote:
             return await self._role(address)
         return Recipient(address, tuple(accounts), tuple(remote))
+
+    async def _owners_for(self, sender: Sender, owners: Recipient, rules: Rules) -> Recipient:
+        """Those of a list's owners whom the sender may write to; the administrators where that is none of them."""
+        remote = owners.remote if rules.allows(sender.population, Population.OUTSIDE) else ()
+        accounts: dict[int, None] = {}
+        with contextlib.suppress(Denied):  # somebody answers for every list
+            accounts = await self._reachable.of(owners.address, owners.accounts, rules, sender)
+        if not accounts and not remote:
+            return await self._role(owners.address)
+        return replace(owners, accounts=tuple(accounts), remote=remote)
 
     async def _individuals(self, address: str, members: Iterable[str]) -> tuple[dict[int, None], dict[str, None]]:
         """Addresses one by one: accounts that can take mail, and addresses elsewhere. Who cannot is logged."""

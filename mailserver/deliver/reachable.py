@@ -1,4 +1,4 @@
-"""Which members of a list a sender reaches: the rules between populations bind them as they bind direct recipients."""
+"""Whom of a list, members or owners, a sender reaches: rules between populations bind them as direct recipients."""
 
 from collections.abc import Collection, Iterable
 
@@ -39,7 +39,7 @@ class Reachable:
         left_out: set[Population | None] = set()
         for account in accounts:
             population = known.get(account)
-            if account == sender.account_id or (population and rules.allows(sender.population, population)):
+            if account == sender.account_id or (population and _allows(rules, sender, population)):
                 kept[account] = None
             else:
                 left_out.add(population)
@@ -59,6 +59,12 @@ class Reachable:
             self._known.clear()
         self._known[address] = now + BELIEVED_SECONDS, accounts, found
         return found
+
+
+def _allows(rules: Rules, sender: Sender, population: Population) -> bool:
+    """Reports answer what was sent, as in `mailserver.rules.check`."""
+    answers = sender.is_report and rules.allows(population, Population.OUTSIDE)
+    return answers or rules.allows(sender.population, population)
 
 
 def shielded(rules: Rules, sender: Population) -> tuple[Population, ...]:

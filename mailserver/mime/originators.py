@@ -6,6 +6,7 @@ stands before a comment. A message of this house is therefore taken only when al
 * each line of the header is a field or continues one, and fields of which there may be one stand there once;
 * From, Sender, Resent-From and Resent-Sender hold plain mailboxes: no group, no route, no address without a domain, no
   blank within an address, one comment at the end of a mailbox at most;
+* encoded words hide no address from whoever reads before decoding, nor show one to whoever decodes before reading;
 * angle brackets stand around addresses only: in no quoted string, comment or encoded word, and in no other shape of
   theirs (RFC 5321 knows one, Unicode has several);
 * of Unicode, no blanks, controls or invisible characters.
@@ -15,6 +16,7 @@ Pure. The lenient reading of what others wrote is `mailserver.mime.addresses`.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailserver.address import check_domain
@@ -37,13 +39,20 @@ _RESENT = ("resent-from", "resent-sender")
 
 _WELL_FORMED = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]"
-_WORD = rf'(?:{_ATEXT}++|"(?:[^"\\<>]|\\["\\])*+")'
+_ENCODED = r"=\?[A-Za-z0-9*_\-]++\?[BQbq]\?[A-Za-z0-9!#$%&'*+\-./=^_`{|}~]++\?="
+"""An encoded word; with a dot, which RFC 2047 section 5 leaves out of names and programs in use do not."""
+_WORD = rf'(?:{_ENCODED}|{_ATEXT}++|"(?:[^"\\<>]|\\["\\])*+")'
 _LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\-\u0080-\U0010ffff]*[A-Za-z0-9\u0080-\U0010ffff])?"
 _ADDRESS = rf"{_ATEXT}++(?:\.{_ATEXT}++)*+@{_LABEL}(?:\.{_LABEL})*+"
 _MAILBOX = re.compile(
     rf"[ \t]*+(?:(?:{_WORD}(?:[ \t]*+{_WORD})*+)?[ \t]*+<({_ADDRESS})>|({_ADDRESS}))[ \t]*+"
     r"(?:\([^()<>@\\,:;\"]*+\)[ \t]*+)?"
 )
+
+_ASIDE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|\((?:[^()\\]++|\\.)*+\)?', re.DOTALL)
+"""Quoted strings and comments."""
+_IN_BRACKETS = re.compile(r"<[^<>]*[^<>\s]")
+_AFTER_AT = re.compile('[@\ufe6b\uff20]\\s*+\\[?([^\\s@<>()\\[\\],:;"\ufe6b\uff20]++)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +110,18 @@ def mailboxes(name: str, raw: bytes) -> list[str]:
         found.append(mailbox[1] or mailbox[2])
         at = mailbox.end() + 1
         if at > len(text):
-            return found
+            break
         if len(found) == MAX_MAILBOXES:
             raise BadSyntax(f"{name}: too many mailboxes")
+    if not _encoded(text) <= set(found):
+        raise BadSyntax(f"{name}: an address within encoded words")
+    return found
+
+
+def _encoded(text: str) -> set[str]:
+    """The addresses that readers find who decode encoded words first; none where there are no such words."""
+    decoded = headers.decode_words(text)
+    return set() if decoded == text else {one.address for one in addresses.parse(decoded) if one.domain}
 
 
 def _text(name: str, raw: bytes) -> str:
@@ -126,21 +144,35 @@ def _text(name: str, raw: bytes) -> str:
 def claimed(header: bytes, domains: frozenset[str]) -> str:
     """An address in one of these domains (in small letters) that some reader shows as an author; empty: none does.
 
-    `header` is what others wrote, so every reading of it counts: each From field, ours, the one that decodes encoded
-    words before it looks for addresses, and those that take what stands in the first or the last angle brackets.
+    `header` is what others wrote, so every reading of it counts: each From field, and each Sender, which stands for
+    an author where there is none and before them in some readers; ours, the one that decodes encoded words before it
+    looks for addresses, those that take what stands in the first or the last angle brackets, and those that show a
+    name where they find no address.
     """
-    for field in headers.named(header, 0, len(header), "from"):
+    for field in headers.named(header, 0, len(header), "from", "sender"):
         value = headers.as_text(header[field.value : field.end])
         decoded = headers.decode_words(value)
         if not _may_name(decoded, domains):
             continue
-        for text in dict.fromkeys((value, decoded)):
-            found = addresses.people(addresses.parse(text[: addresses.MAX_READ]))
-            first, last = text.partition("<")[2].partition(">")[0], text.rpartition("<")[2].partition(">")[0]
-            for address in (*(one.address for one in found), first, last):
-                if _domain(address) in domains:
-                    return headers.clean(address.strip())[:MAX_SHOWN]
+        for address in _readings(value, decoded):
+            if _domain(address) in domains:
+                return headers.clean(address.strip())[:MAX_SHOWN]
     return ""
+
+
+def _readings(value: str, decoded: str) -> Iterator[str]:
+    """What readers may show as an address of a field: as it is written, and with its encoded words decoded."""
+    for text in dict.fromkeys((value, decoded)):
+        found = addresses.people(addresses.parse(text[: addresses.MAX_READ]))
+        yield from (one.address for one in found)
+        yield text.partition("<")[2].partition(">")[0]
+        yield text.rpartition("<")[2].partition(">")[0]
+    written = value[: addresses.MAX_READ]
+    aside = _ASIDE.sub(" ", written)
+    if not any(one.domain for one in addresses.people(addresses.parse(written))):
+        yield from _AFTER_AT.findall(decoded[: addresses.MAX_READ])
+    elif _IN_BRACKETS.search(aside) is None:  # one blank between two addresses: readers take either
+        yield from _AFTER_AT.findall(aside)
 
 
 def _may_name(text: str, domains: frozenset[str]) -> bool:

@@ -13,8 +13,9 @@ Rules:
   claims proves nothing, even when it names one of our own people.
 * The table binds a message's direct recipients, and every member of every list: those whom the sender may not write to
   are left out, and where nobody is left the list is refused at RCPT. A functional box counts as staff. That an owner
-  lets a message pass does not change who sent it, so the table holds at approval too. Nobody is kept from writing to
-  themselves, to `postmaster@` and `abuse@`, or to a list's owners.
+  lets a message pass does not change who sent it, so the table holds at approval too. It binds a list's owners behind
+  `LIST-owner@` too; where nobody is left there, the administrators answer. Nobody is kept from writing to themselves,
+  or to `postmaster@` and `abuse@`.
 * The brake binds everybody of a population, whoever they write to. Only `postmaster@` and `abuse@` stay open.
 * Reports (null reverse-path) answer something that was sent: from outside they reach whoever may write outside.
   The service's own mail has no sender here and is asked nothing.

@@ -125,6 +125,8 @@ def test_everybody_and_groups_are_the_administrations_to_let_in(store: Store, id
                 giver = await world.session(login)
                 await refused(giver, f"SETACL INBOX {identifier} lr")
                 await refused(giver, f"SETACL INBOX {identifier} +l")
+                said = (await giver.command(f"SETACL INBOX {GROUP} lr"))[-1]
+                assert said == "NO [CANNOT] No such person; a list has a $ before its address"
                 await giver.ok(f"SETACL INBOX -{identifier} lr")
                 assert await giver.ok(f"LISTRIGHTS INBOX {identifier}") == [f'* LISTRIGHTS INBOX {identifier} ""']
                 await store.write(give, world.accounts[login], [identifier], "lr", "Archive")

@@ -138,6 +138,31 @@ def test_a_list_of_people_whom_a_rule_protects_is_refused_at_rcpt(house: House) 
     assert house.mail("lea") != []
 
 
+def test_the_table_binds_owners_and_somebody_answers_for_every_list(house: House) -> None:
+    club = make_list(house, "club", [at("ines")], owners=(at("tom"), at("ines")))
+    pupils = make_list(house, "eleves", [at("lea"), at("tom")])
+    journal = make_list(house, "journal", [at("ines")], owners=(pupils,))
+    addresses = [one.replace("@", f"{suffix}@") for one in (club, journal) for suffix in ("-owner", "-bounces")]
+    preset(house, "pupils-inside")
+    for sender in ("x@ailleurs.fr", ""):
+        assert arrive(house, sender, *addresses) == {}
+    assert house.mail("tom") == house.mail("lea") == []
+    assert (len(house.mail("ines")), len(house.mail("admin"))) == (2, 2)
+    preset(house, "pupils-supervised")
+    assert send(house, "max", *addresses) == {}
+    assert house.mail("tom") == house.mail("lea") == []
+    assert (len(house.mail("ines")), len(house.mail("admin"))) == (3, 3)
+    assert send(house, "ines", *addresses) == {}
+    assert (len(house.mail("tom")), len(house.mail("lea"))) == (1, 1)
+
+
+def test_reports_reach_owners_who_may_write_outside(house: House) -> None:
+    club = make_list(house, "club", [at("ines")], owners=(at("tom"),))
+    house.store.write_now(rules.forbid, ORIGIN, OUTSIDE, PUPIL, denied=True)
+    assert arrive(house, "", club.replace("@", "-bounces@")) == {}
+    assert len(house.mail("tom")) == 1
+
+
 def test_an_owners_approval_does_not_change_who_sent(house: House) -> None:
     make_list(house, "debat", [at("lea"), at("paul")], moderated=True, owners=(at("ines"),))
     assert arrive(house, "x@ailleurs.fr", at("debat")) == {}

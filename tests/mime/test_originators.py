@@ -15,7 +15,7 @@ ME, OTHER = "me@a.fr", "recteur@a.fr"
 
 WORDS = (
     f'{ME} {OTHER} <{ME}> <{OTHER}> < > ( ) " \\ , ; : @ . Jean é \u00a0 \uff1c \uff20'
-    " =?utf-8?Q?=3Crecteur=40a.fr=3E?= =?utf-8?Q?a=40b=2C?="
+    " =?utf-8?Q?=3Crecteur=40a.fr=3E?= =?utf-8?Q?a=40b=2C?= =?utf-8?Q?M._L=C3=A9a?= .?="
 ).split(" ")
 pieces = st.lists(st.sampled_from([*WORDS, " ", "\t", "\r\n "]) | st.text(max_size=3), max_size=9).map("".join)
 
@@ -25,6 +25,7 @@ pieces = st.lists(st.sampled_from([*WORDS, " ", "\t", "\r\n "]) | st.text(max_si
 @example(f"Jean <{ME}>")
 @example(f'"Dupont, Jean" <{ME}>, {OTHER} (le recteur)')
 @example(f'"a\\"" <{ME}>')
+@example("=?utf-8?Q?a=40b=2C?=me@a.fr")
 def test_what_is_taken_is_what_every_reader_shows(value: str) -> None:
     raw = b" " + value.encode("utf-8", "replace") + b"\r\n"
     try:
@@ -40,6 +41,7 @@ def test_what_is_taken_is_what_every_reader_shows(value: str) -> None:
         assert text.rpartition("<")[2].partition(">")[0] in found
     decoded = headers.decode_words(text)
     assert decoded.count("<") == text.count("<")
+    assert {one.address for one in addresses.parse(decoded) if one.domain} <= set(found)
 
 
 names = st.text(max_size=30) | st.sampled_from(

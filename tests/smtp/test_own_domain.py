@@ -68,6 +68,14 @@ FORGED = [
     f"X: y\r\nfrom : {RECTOR}",
     "From: <recteur@lycee-exemple.fr>",
     "From: a@ailleurs.fr\r\n" + "X: y\r\n" * 9000 + f"From: {RECTOR}",
+    f"Sender: {RECTOR}",
+    f"From: a@ailleurs.fr\r\nSender: {RECTOR}",
+    f'From: "{RECTOR}"',
+    f"From: ({RECTOR})",
+    f'From: "Le Recteur {RECTOR}" <>',
+    "From: recteur\uff20ac-exemple.fr",
+    f"From: {RECTOR} a@ailleurs.fr",
+    "From: recteur@[ac-exemple.fr]",
 ]
 
 
@@ -84,6 +92,9 @@ TRUE = [
     ("", "From: MAILER-DAEMON@ailleurs.fr"),
     ("a@sub.ac-exemple.fr", "From: a@sub.ac-exemple.fr"),
     ("l@liste.fr", f'From: "{ADA} via Liste" <l@liste.fr>'),
+    ("l@liste.fr", f"From: {ADA} via Liste <l@liste.fr>"),
+    ("l@liste.fr", "From: =?utf-8?Q?ada=40ac-exemple=2Efr_via_Liste?= <l@liste.fr>"),
+    ("l@liste.fr", f"From: l@liste.fr ({ADA})"),
     ("l@liste.fr", f"From: Liste <l@liste.fr>\r\nReply-To: {ADA}"),
     ("a@ac-exemple.fr.evil.fr", "From: a@ac-exemple.fr.evil.fr"),
 ]
