@@ -5,11 +5,12 @@ audit row.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from directory import issuing
+from directory import issuing, names
 from directory.hashing import NO_PASSWORD, Kept
+from directory.person_entries import is_secret
 from mailserver.address import parse
 from mailserver.causes import Cause
 from mailserver.errors import BadSyntax, Reason, Refused
@@ -24,6 +25,8 @@ from mailserver.store.statements import Tx
 
 MAX_TEXT = 200
 """Characters of a name or discipline."""
+MAX_COMMON_NAMES = 10
+"""Values of `cn` of one person."""
 MAX_EXTRA = 65_536
 """Characters of further attributes, as JSON."""
 TITLES = {
@@ -80,6 +83,8 @@ def checked(person: NewPerson) -> NewPerson:
         affiliations=_placed(person.affiliations),
         source=_text("source", person.source),
         source_key=_text("source_key", person.source_key),
+        display_name=_shown("displayName", person.display_name),
+        common_names=_common_names(person.common_names),
     )
 
 
@@ -97,6 +102,8 @@ def checked_change(wanted: PersonChange) -> PersonChange:
         title=checked_title(wanted.title) if wanted.title is not None else None,
         affiliations=_placed(wanted.affiliations) if wanted.affiliations is not None else None,
         extra=_extra(wanted.extra),
+        display_name=_shown("displayName", wanted.display_name) if wanted.display_name is not None else None,
+        common_names=_common_names(wanted.common_names) if wanted.common_names is not None else None,
     )
 
 
@@ -145,6 +152,7 @@ def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, kept: Kep
                 "discipline": person.discipline,
                 "title": person.title,
                 "hidden": int(person.hidden),
+                **shown_columns(person.given_name, person.surname, person.display_name, person.common_names),
                 "password": kept.hash,
             }
         ],
@@ -161,6 +169,8 @@ def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, kept: Kep
 def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, origin: Origin) -> Entry:
     """Change a person's entry; a new name brings a new address and keeps the old one as an alias.
 
+    Display name and common names that were given before follow the new name, unless the change says them.
+
     Raises Refused(NOT_FOUND | INVALID | LIMIT).
     """
     known = roll.by_ids(tx, (account_id,)).get(account_id)
@@ -171,6 +181,7 @@ def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, orig
     if "given_name" in values or "surname" in values:
         given, surname = values.get("given_name", known.given_name), values.get("surname", known.surname)
         values |= _renamed(tx, academy, known, str(given), str(surname))
+    values |= _shown_otherwise(known, change)
     moved = change.affiliations is not None and affiliations.replace(tx, account_id, change.affiliations)
     if values:
         people.change_entry(tx, account_id, values)
@@ -211,6 +222,30 @@ def _differences(known: Known, change: PersonChange) -> dict[str, str | int]:
     return {name: value for name, value in new.items() if value is not None and value != getattr(known, name)}
 
 
+def _shown_otherwise(known: Known, change: PersonChange) -> dict[str, str | int]:
+    """The columns of display name and common names, where a checked change makes them otherwise: both or none."""
+    given = known.given_name if change.given_name is None else change.given_name
+    surname = known.surname if change.surname is None else change.surname
+    stays = (given, surname) == (known.given_name, known.surname)
+    display_name, common_names = change.display_name, change.common_names
+    if display_name is None:
+        display_name = known.display_name if stays else ""
+    if common_names is None:
+        common_names = tuple(known.common_names.split("\n")) if known.common_names and stays else ()
+    new = shown_columns(given, surname, display_name, common_names)
+    same = new == {"display_name": known.display_name, "common_names": known.common_names}
+    return {} if same else {**new}
+
+
+def shown_columns(given_name: str, surname: str, display_name: str, common_names: Sequence[str]) -> dict[str, str]:
+    """Display name and common names as they are kept: nothing, where they are what follows from the names."""
+    follows = f"{given_name} {surname}".strip()
+    return {
+        "display_name": display_name if display_name != follows else "",
+        "common_names": "\n".join(common_names) if tuple(common_names) != (follows,) else "",
+    }
+
+
 def _renamed(tx: Tx, academy: Academy, entry: Known, given_name: str, surname: str) -> dict[str, str | int]:
     """The address that goes with a new name, claimed; the others stay as aliases."""
     if not given_name and not surname:
@@ -242,6 +277,24 @@ def _text(field: str, text: str) -> str:
     if not clean.isprintable():
         raise Refused(Reason.INVALID, Cause("text-unprintable", field=field))
     return clean
+
+
+def _shown(field: str, text: str) -> str:
+    """A name that a person is shown under. Raises Refused(INVALID).
+
+    Line breaks are refused rather than made spaces, and so is what nobody sees, by which two names look alike.
+    """
+    if names.has_invisible(text):
+        raise Refused(Reason.INVALID, Cause("text-unprintable", field=field))
+    if is_secret(text):
+        raise Refused(Reason.INVALID, f"{field}: this looks like a NUMEN or an INE, which are secrets")
+    return _text(field, text)
+
+
+def _common_names(found: Sequence[str]) -> tuple[str, ...]:
+    if len(found) > MAX_COMMON_NAMES:
+        raise Refused(Reason.LIMIT, f"cn: at most {MAX_COMMON_NAMES} values")
+    return tuple(filter(None, (_shown("cn", text) for text in found)))
 
 
 def _optional(field: str, text: str | None) -> str | None:

@@ -49,6 +49,7 @@ def _invisible() -> dict[int, str | None]:
 
 
 _INVISIBLE = _invisible()
+_CONTROLS = frozenset({*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029})
 _SPACES = re.compile("  +")
 _LATIN = re.compile("[ -~À-ÖØ-öø-ÿŒœ]*")
 
@@ -66,6 +67,11 @@ def prepare(text: str, *, fold_case: bool = True) -> str:
         if fold_case:
             text = normalize("NFKC", text.casefold())
     return _SPACES.sub(" ", text) if "  " in text else text
+
+
+def has_invisible(text: str) -> bool:
+    """True for text with control characters, line breaks, or characters that comparison leaves out (RFC 4518)."""
+    return any(ord(char) in _CONTROLS or _INVISIBLE.get(ord(char), "") is None for char in text)
 
 
 def fold(text: str) -> str:

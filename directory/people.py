@@ -16,7 +16,7 @@ from mailserver.sasl import Secret
 from mailserver.settings import Settings
 from mailserver.store import accounts, affiliations, erasure, people
 from mailserver.store.audit import Origin
-from mailserver.store.conditions import All, Condition, Contains, Field, Some, visible
+from mailserver.store.conditions import All, Condition, Contains, Field, Some, named, visible
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.people import Entry
 from mailserver.store.transactions import Store, Tx
@@ -185,4 +185,4 @@ def _search(tx: Tx, words: Sequence[str], limit: int, viewer: Principal | None) 
 
 
 def _holds(word: str) -> Condition:
-    return Some(tuple(Contains(field, middle=(word,)) for field in (Field.NAME, Field.LOGIN, Field.PRIMARY_ADDRESS)))
+    return Some((named(word), *(Contains(field, middle=(word,)) for field in (Field.LOGIN, Field.PRIMARY_ADDRESS))))

@@ -72,6 +72,10 @@ class Facts(NamedTuple):
     """Seconds since the epoch; 0: not known, as for `modified`."""
     modified: int
     title: str
+    display_name: str
+    """Empty: follows from the names, as do `common_names`."""
+    common_names: str
+    """One a line."""
     aliases: Sequence[str]
     expires: str
     """Generalized Time, or empty."""
@@ -127,6 +131,14 @@ def _one(value: str) -> Values:
     return (value,) if value else _NONE
 
 
+def _display_name(display_name: str, given_name: str, surname: str, login: str) -> Values:
+    return (display_name or full_name(given_name, surname, login),)
+
+
+def _common_names(common_names: str, given_name: str, surname: str, login: str) -> Values:
+    return common_names.split("\n") if common_names else (full_name(given_name, surname, login),)
+
+
 def _surname(surname: str, given_name: str, login: str) -> Values:
     """The whole name of those who have no surname."""
     return (surname or full_name(given_name, "", login),)
@@ -149,16 +161,16 @@ def _uuid(account_id: int, dn: str) -> Values:
     return (account_uuid(account_id) if account_id else str(uuid.uuid5(NAMESPACE, dn)),)
 
 
+_NAMES = ("given_name", "surname", "login")
 _LOGIN = Made(_one, "login")
-_NAME = Made(lambda given, surname, login: (full_name(given, surname, login),), "given_name", "surname", "login")
 _LABELS = Made(lambda schools: tuple([_label(uai) for uai in schools]), "schools")
 
 USER: Mapping[str, Made] = {
     "uid": _LOGIN,
-    "cn": _NAME,
+    "cn": Made(_common_names, "common_names", *_NAMES),
     "sn": Made(_surname, "surname", "given_name", "login"),
     "givenName": Made(_one, "given_name"),
-    "displayName": _NAME,
+    "displayName": Made(_display_name, "display_name", *_NAMES),
     "mail": Made(lambda address, aliases: (address, *aliases), "address", "aliases"),
     "acadAddress": Made(_one, "address"),
     "employeeType": Made(_one, "role"),

@@ -24,7 +24,7 @@ from directory.person_attributes import (
 )
 from mailserver.errors import Reason, Refused
 from mailserver.folding import code_key, fold_login
-from mailserver.identity import Affiliation, Role, Tie
+from mailserver.identity import Affiliation, Role, Tie, shown_name
 
 MAX_EXTRA_VALUES = 50
 MAX_EXTRA_VALUE = 1024
@@ -63,10 +63,14 @@ class Person:
     """When the account closes, as Generalized Time."""
     extra: Attributes = field(default_factory=dict, hash=False)
     """What the administrator added (`EXTRA`)."""
+    display_name: str = ""
+    """Empty: follows from the names, as do `common_names`."""
+    common_names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return full_name(self.given_name, self.surname, self.login)
+        """What people see (`shown_name`); the identifier of those who have no name."""
+        return shown_name(self.given_name, self.surname, self.display_name) or self.login
 
 
 # ---------------------------------------------------------------------- writing
@@ -95,6 +99,8 @@ def facts_of(person: Person, dn: str = "", created: int = 0, modified: int = 0) 
         created=created,
         modified=modified,
         title=person.title,
+        display_name=person.display_name,
+        common_names="\n".join(person.common_names),
         aliases=person.aliases,
         expires=person.expires,
         extra=person.extra,
@@ -155,6 +161,8 @@ def read_person(attributes: Attributes) -> Person | None:
     if not given and whole.casefold().endswith(f" {surname.casefold()}"):
         given = whole[: -len(surname) - 1]
     number = first(attributes, "acadAccountId")
+    follows = full_name(given, surname or whole, login)
+    display_name, common_names = first(attributes, "displayName"), tuple(filter(None, attributes.get("cn", ())))
     return Person(
         login=login,
         given_name=given,
@@ -171,6 +179,8 @@ def read_person(attributes: Attributes) -> Person | None:
         affiliations=_read_ties(attributes),
         expires=first(attributes, "schacExpiryDate"),
         extra={name: tuple(attributes[name]) for name in EXTRA if attributes.get(name)},
+        display_name=display_name if display_name != follows else "",
+        common_names=common_names if common_names != (follows,) else (),
     )
 
 
@@ -249,8 +259,13 @@ def _check(name: str, values: Sequence[str]) -> None:
             raise Refused(Reason.LIMIT, f"{name}: a value has at most {MAX_EXTRA_VALUE} characters")
         elif not value.strip() or (known.rule is not None and known.rule.read(value) is None) or not _is_text(value):
             raise Refused(Reason.INVALID, f"{name}: not a value of this attribute")
-        elif _SECRET.search(value) or _SECRET.fullmatch(re.sub(r"[\s.-]+", "", value)):
+        elif is_secret(value):
             raise Refused(Reason.INVALID, f"{name}: this looks like a NUMEN or an INE, which are secrets")
+
+
+def is_secret(value: str) -> bool:
+    """True for text that has the shape of a NUMEN or an INE, or one in it."""
+    return bool(_SECRET.search(value) or _SECRET.fullmatch(re.sub(r"[\s.-]+", "", value)))
 
 
 def _is_text(value: str) -> bool:

@@ -1,5 +1,7 @@
-"""How names are compared: logins and addresses exactly but for case, people's names also without accents."""
+"""How names are compared: logins and addresses exactly but for case, people's names also without accents; and which of
+them could be taken for an address."""
 
+import re
 import unicodedata
 
 from mailserver.unicode import normalize
@@ -37,3 +39,11 @@ def code_key(text: str) -> str:
     """The form in which codes of classes, functions and disciplines are kept: upper case, single spaces."""
     shown = "".join(char for char in normalize("NFKC", text) if char.isprintable() or char.isspace())
     return normalize("NFKC", " ".join(shown.casefold().split()).upper())
+
+
+_AT_SIGNS = re.compile("[@\ufe6b\uff20]")
+
+
+def could_be_address(name: str) -> bool:
+    """True for a display name with an at sign, of whatever shape: people would take it for where the mail is from."""
+    return _AT_SIGNS.search(name) is not None

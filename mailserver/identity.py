@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from mailserver.folding import could_be_address
 from mailserver.sasl import Secret
 
 
@@ -72,6 +73,20 @@ class Affiliation:
     label: str = ""
 
 
+_BRACKETS = frozenset("<>\ufe64\ufe65\uff1c\uff1e")
+"""Angle brackets of whatever shape: what stands in them is read as an address."""
+
+
+def shown_name(given_name: str, surname: str, display_name: str) -> str:
+    """What people see of a person: the display name that the directory gives them, else given name and surname.
+
+    A display name that could be taken for an address, or that no line and no From field can show, is shown by nobody:
+    it would make its bearer look like somebody else.
+    """
+    is_plain = display_name.isprintable() and _BRACKETS.isdisjoint(display_name) and not could_be_address(display_name)
+    return display_name if display_name and is_plain else f"{given_name} {surname}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A person who may log in and receive mail. `account_id` is ours and never changes."""
@@ -99,11 +114,13 @@ class Principal:
     """Moves whenever the password or the state does; a login kept in memory compares it."""
     device_id: int = 0
     """The app password this person came in with; 0: the chosen password, or nobody came in."""
+    display_name: str = ""
+    """As a directory gives it (`displayName`); empty: it follows from the names."""
 
     @property
     def name(self) -> str:
-        """Display name."""
-        return f"{self.given_name} {self.surname}".strip()
+        """What people see (`shown_name`)."""
+        return shown_name(self.given_name, self.surname, self.display_name)
 
     def owns(self, address: str) -> bool:
         """True when mail may be sent from this address by this person."""
@@ -218,13 +235,17 @@ class NewPerson:
     """The export that keeps this person up to date: `csv`, `aaf`; empty: by hand."""
     source_key: str = ""
     """The person's number in that export."""
+    display_name: str = ""
+    """Empty: follows from the names, as do `common_names`."""
+    common_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PersonChange:
     """What a change of a person's entry sets; None leaves a field as it is.
 
-    A new name issues a new address and keeps the old one as an alias; the identifier never changes.
+    A new name issues a new address and keeps the old one as an alias; the identifier never changes. Display name and
+    common names follow a new name unless the change says them.
     """
 
     given_name: str | None = None
@@ -238,6 +259,9 @@ class PersonChange:
     """All of them: what is not here is no more."""
     extra: str | None = None
     """Further attributes of the entry, as JSON (`directory.tree`)."""
+    display_name: str | None = None
+    """Empty: follows from the names, as do `common_names`."""
+    common_names: tuple[str, ...] | None = None
 
 
 class Directory(Protocol):

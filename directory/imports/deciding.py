@@ -334,6 +334,9 @@ def _difference(terms: Terms, candidate: Candidate, known: Known) -> _Draft:
         return _Draft(
             Step(candidate, Outcome.CHANGED if activates else Outcome.UNCHANGED, known, known, (), None, activates)
         )
+    if not new.keys().isdisjoint(("given_name", "surname")):
+        # What somebody was shown under may be the name that is given up.
+        new |= {name: "" for name in ("display_name", "common_names") if getattr(known, name)}
     after = known._replace(**new)
     wish = None
     if not after.given_name and not after.surname:

@@ -17,8 +17,10 @@ from mailserver.store.roll import ENTRY_FIELDS, Known
 
 _OCTETS = frozenset(("numen", "ine", "birth_date"))
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SHOWN = ("display_name", "common_names")
+"""What no import gives somebody new."""
 _ARRIVAL = (
-    *ENTRY_FIELDS,
+    *(name for name in ENTRY_FIELDS if name not in _SHOWN),
     *("affiliations", "numen", "ine", "birth_date", "recovery_address", "source", "source_key"),
 )
 """What must be as the import left it for an arrival to be taken back."""
@@ -38,7 +40,8 @@ def load(text: str) -> dict[str, Any]:
 
 def seal(known: Known) -> str:
     """A digest of what an import made somebody new."""
-    return hashlib.blake2b(dump(known, _ARRIVAL).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    names = (*_ARRIVAL, *(name for name in _SHOWN if getattr(known, name)))
+    return hashlib.blake2b(dump(known, names).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _made_plain(values: dict[str, Any]) -> dict[str, Any]:

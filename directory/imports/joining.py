@@ -89,6 +89,8 @@ def with_entry(known: Known, person: Person) -> Known:
         extra=extra,
         address=person.address,
         aliases=" ".join(person.aliases),
+        display_name=person.display_name,
+        common_names="\n".join(person.common_names),
         affiliations=person.affiliations,
     )
 
@@ -113,7 +115,16 @@ def person_of(known: Known, before: Person | None, school: str) -> Person:
         affiliations=known.affiliations,
         expires=kept.expires,
         extra=kept.extra,
+        display_name=known.display_name,
+        common_names=_values(known.common_names, kept.common_names),
     )
+
+
+def _values(text: str, kept: tuple[str, ...]) -> tuple[str, ...]:
+    """Common names out of one text; as the entry has them where nothing changed, line breaks and all."""
+    if text == "\n".join(kept):
+        return kept
+    return tuple(text.split("\n")) if text else ()
 
 
 def by_like(people: Iterable[Known]) -> dict[Like, list[int]]:

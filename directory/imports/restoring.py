@@ -114,6 +114,8 @@ class Undoing:
         names = set(before)
         if not names.isdisjoint(("given_name", "surname")):
             names |= {"given_name", "surname"}
+        if not names.isdisjoint(("display_name", "common_names")):
+            names |= {"display_name", "common_names"}
         of_account = {name: getattr(was, name) for name in names.intersection(ACCOUNT_FIELDS)}
         if "close_at" in of_account:
             of_account["close_notice"] = 0

@@ -63,12 +63,14 @@ def account_values(step: Step) -> dict[str, Any]:
 
 
 def entry_values(step: Step) -> dict[str, Any]:
-    """Columns of the entry that a step sets; both names where one of them changes."""
+    """Columns of the entry that a step sets; of names that are searched together both, where one of them changes."""
     after, names = step.after, set(step.changed)
     if after is None:
         return {}
     if not names.isdisjoint(("given_name", "surname")):
         names |= {"given_name", "surname"}
+    if not names.isdisjoint(("display_name", "common_names")):
+        names |= {"display_name", "common_names"}
     return {name: getattr(after, name) for name in names & _ENTRY}
 
 

@@ -10,7 +10,10 @@ from mailserver.errors import Refused
 from mailserver.identity import Affiliation, Tie
 from mailserver.store.roll import Known
 
-_PLAIN = ("given_name", "surname", "address", "role", "uai", "discipline", "title", "hidden")
+_PLAIN = (
+    *("given_name", "surname", "address", "role", "uai", "discipline", "title", "hidden"),
+    *("display_name", "common_names"),
+)
 """Fields whose values are told. Of the others (keyed hashes, private addresses) only the name is."""
 
 

@@ -237,6 +237,7 @@ class LdapDirectory:
             may_receive=standing.may_receive,
             quota_bytes=self._settings.limits.quota if standing.quota < 0 else standing.quota,
             login_version=standing.login_version,
+            display_name=person.display_name,
         )
 
     # ------------------------------------------------------------------ changing
@@ -263,6 +264,8 @@ class LdapDirectory:
             title=person.title,
             hidden=person.hidden,
             affiliations=person.affiliations,
+            display_name=person.display_name,
+            common_names=person.common_names,
         )
         dn = self._tree.person_dn(issued.login)
         attributes = tree.person_attributes(entry)
@@ -348,6 +351,12 @@ class LdapDirectory:
         if not new.given_name and not new.surname:
             raise Refused(Reason.INVALID, "a name is missing")
         was, now = ((one.given_name, one.surname) for one in (old, new))
+        stays = was == now
+        new = replace(
+            new,
+            display_name=(old.display_name if stays else "") if change.display_name is None else change.display_name,
+            common_names=(old.common_names if stays else ()) if change.common_names is None else change.common_names,
+        )
         if issuing.local_part(*was) == issuing.local_part(*now):
             return new
         address = await self._store.write(_readdress, self._settings.domain, *now, account_id)

@@ -367,4 +367,6 @@ def person_of(row: people.Entry, school: str, ties: tuple[Affiliation, ...]) -> 
         affiliations=ties,
         expires=generalized_time(row.expires) if row.expires else "",
         extra=load_extra(row.extra) if row.extra else {},
+        display_name=row.display_name,
+        common_names=row.common_names,
     )

@@ -66,6 +66,8 @@ _FIELDS: Mapping[Kind, Mapping[str, Field]] = {
     Kind.FUNCTION: {"acadFunction": Field.CODE, "description": Field.NAME},
 }
 """The column, or the key in memory, that holds an attribute of a kind of entries."""
+_SHOWN = frozenset({"cn", "displayName"})
+"""Attributes of people that follow from their names unless the administrator gave them."""
 _ASCII = frozenset({Field.LOGIN, Field.ROLE, Field.STATE, Field.UAI, Field.TITLE})
 """Columns that hold no accents, but keep those of what they are compared with."""
 
@@ -238,8 +240,7 @@ def _equals(known: AttributeType, text: str | None, kind: Kind, around: Surround
     field = _FIELDS.get(kind, {}).get(known.name)
     value = names.fold(text)
     if field is not None:
-        condition = Equals(field, value)
-        return _surname(condition, Equals(Field.NAME, value)) if _is_surname(known, kind) else condition
+        return _of_name(known, kind, field, lambda one: Equals(one, value), (value,))
     if kind is Kind.PERSON:
         if known.name == "o":
             return _at_school_named(lambda name: name == search_key(value), around)
@@ -257,17 +258,25 @@ def _approximate(known: AttributeType, text: str | None, kind: Kind) -> Conditio
     value = names.fold(text)
     if field in _ASCII:
         value = strip_marks(value)
-    condition = Equals(field, value)
-    return _surname(condition, Equals(Field.NAME, value)) if _is_surname(known, kind) else condition
+    return _of_name(known, kind, field, lambda one: Equals(one, value), (value,))
 
 
-def _is_surname(known: AttributeType, kind: Kind) -> bool:
-    return known.name == "sn" and kind is Kind.PERSON
+def _of_name(
+    known: AttributeType, kind: Kind, field: Field, test: Callable[[Field], Condition], pieces: tuple[str, ...]
+) -> Condition:
+    """A test of a column that holds what it compares with, in pieces, where people's names are kept in two places.
 
-
-def _surname(by_surname: Condition, by_name: Condition) -> Condition:
-    """`sn` is the whole name of those who have no surname (`person_entries.person_attributes`)."""
-    return Some((by_surname, All((Equals(Field.SURNAME, ""), by_name))))
+    `sn` is the whole name of those who have no surname, and `cn` and `displayName` are what was given, if anything
+    was (`directory.person_attributes`).
+    """
+    condition = test(field)
+    if kind is not Kind.PERSON:
+        return condition
+    if known.name == "sn":
+        return Some((condition, All((Equals(Field.SURNAME, ""), test(Field.NAME)))))
+    if known.name in _SHOWN:
+        return Some((condition, Contains(Field.SHOWN_NAME, middle=pieces)))
+    return condition
 
 
 def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind, around: Surroundings) -> Condition:
@@ -278,10 +287,8 @@ def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind, arou
     initial, *middle, final = [names.fold(piece or "") for piece in pieces]
     field = _FIELDS.get(kind, {}).get(known.name)
     if field is not None:
-        condition = Contains(field, initial, tuple(middle), final)
-        if _is_surname(known, kind):
-            return _surname(condition, Contains(Field.NAME, initial, tuple(middle), final))
-        return condition
+        held = tuple([piece for piece in (initial, *middle, final) if piece])
+        return _of_name(known, kind, field, lambda one: Contains(one, initial, tuple(middle), final), held)
     if kind is not Kind.PERSON:
         return asked.term_contains(known, initial, kind)
     if known.name == "o":

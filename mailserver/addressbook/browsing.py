@@ -22,6 +22,7 @@ from mailserver.store.conditions import (
     Some,
     Tied,
     at_school,
+    named,
     visible,
 )
 from mailserver.store.people import Entry, Place
@@ -152,7 +153,7 @@ class Browsing:
 def _condition(tx: Tx, viewer: Principal, wanted: Wanted, uais: Sequence[str]) -> Condition:
     parts: list[Condition] = [visible(_viewer(tx, viewer))]
     words = wanted.text[:MAX_TEXT].split()[:MAX_WORDS]
-    parts += (Some((Contains(Field.NAME, middle=(word,)), Contains(Field.LOGIN, initial=word))) for word in words)
+    parts += (Some((named(word), Contains(Field.LOGIN, initial=word))) for word in words)
     if wanted.school.strip():
         parts.append(Some(tuple(map(at_school, uais))) if uais else Nothing())
     if wanted.discipline.strip():

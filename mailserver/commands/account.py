@@ -22,7 +22,7 @@ from mailserver.identity import NewPerson, Role, State
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords, Settings
 from mailserver.store import accounts, messages, people
-from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some
+from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some, named
 from mailserver.store.transactions import Tx
 
 app = typer.Typer(no_args_is_help=True)
@@ -180,8 +180,8 @@ def _condition(text: str, state: State | None, role: Role | None, uai: str) -> C
     wanted: list[Condition] = []
     if text:
         key = search_key(text)
-        fields = (Field.NAME, Field.LOGIN, Field.PRIMARY_ADDRESS)
-        wanted.append(Some(tuple(Contains(field, middle=(key,)) for field in fields)))
+        fields = (Field.LOGIN, Field.PRIMARY_ADDRESS)
+        wanted.append(Some((named(key), *(Contains(field, middle=(key,)) for field in fields))))
     if state is not None:
         wanted.append(Equals(Field.STATE, state.value))
     if role is not None:

@@ -325,7 +325,7 @@ def _preview(tx: Tx, query: str, limit: int) -> dict[str, object]:
         raise Refused(Reason.INVALID, f"query: {error}") from None
     people = [
         {
-            "name": f"{one.given_name} {one.surname}".strip(),
+            "name": one.name,
             "address": one.address,
             "role": one.role.value,
             "uai": one.uai,

@@ -50,7 +50,7 @@ def _holds_names(text: str, person: Principal, school: str) -> bool:
 def _own_names(person: Principal, school: str) -> set[str]:
     locals_ = [address.partition("@")[0] for address in (person.address, *person.aliases)]
     whole = f"{person.given_name} {person.surname}"
-    names = [person.login, person.given_name, person.surname, whole, person.uai, *locals_]
+    names = [person.login, person.given_name, person.surname, whole, person.name, person.uai, *locals_]
     own = {piece for name in names[:LONGEST_NAMES] for piece in _pieces(name) if len(piece) >= SHORTEST}
     own |= {
         piece

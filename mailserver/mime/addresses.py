@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailserver.address import quote_local
+from mailserver.folding import could_be_address
 from mailserver.mime import headers
 
 MAX_ADDRESSES = 10_000
@@ -50,14 +51,6 @@ class Mailbox(NamedTuple):
     def label(self) -> str:
         """What stands for it where there is room for one text (`label`)."""
         return label(self.display, headers.clean(self.address))
-
-
-_AT_SIGNS = re.compile("[@\ufe6b\uff20]")
-
-
-def could_be_address(name: str) -> bool:
-    """True for a display name with an at sign, of whatever shape: people would take it for where the mail is from."""
-    return _AT_SIGNS.search(name) is not None
 
 
 def label(name: str, address: str) -> str:

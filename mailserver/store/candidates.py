@@ -7,7 +7,7 @@ condition that many people satisfy needs no help: the first page of them is soon
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from sqlalchemy import Select, bindparam, literal, select
+from sqlalchemy import Select, bindparam, literal, literal_column, select
 
 from mailserver.folding import code_key, fold_login
 from mailserver.identity import Role, Tie
@@ -35,7 +35,7 @@ ENOUGH = 200
 """So few people are looked at sooner than another index is asked."""
 MAX_PEOPLE = words.MAX_PEOPLE
 
-_NAMES = frozenset({Field.NAME, Field.SURNAME, Field.GIVEN_NAME})
+_NAMES = frozenset({Field.NAME, Field.SHOWN_NAME, Field.SURNAME, Field.GIVEN_NAME})
 _ADDRESSES = frozenset({Field.ADDRESS, Field.PRIMARY_ADDRESS})
 _COMMON = frozenset({Role.PUPIL.value, Role.TEACHER.value})
 """Roles of so many people that an index of roles is of no help."""
@@ -61,6 +61,7 @@ _TIED_AT = Statement(
     .limit(bindparam("most"))
 )
 _BY_CLAIM = Statement(select(claim.c.account_id).where(claim.c.name == bindparam("name"), claim.c.live == 1))
+_ANY_SHOWN = Statement(select(person.c.account_id).where(person.c.shown_key != literal_column("''")).limit(1))
 _BY_LOGIN = Statement(select(account.c.id).where(account.c.login == bindparam("login")))
 
 
@@ -91,6 +92,10 @@ class _Question:
                 return {row[0] for row in tx.all(_BY_LOGIN, login=fold_login(value))}
             case Equals(Field.ADDRESS | Field.PRIMARY_ADDRESS, value):
                 return {row[0] for row in tx.all(_BY_CLAIM, name=fold_login(value))}
+            case Contains(Field.SHOWN_NAME) if (
+                self._once(Field.SHOWN_NAME, lambda: _nobody(tx, _ANY_SHOWN)) is not None
+            ):
+                return set()
             case Contains():
                 parts_wanted = frozenset(parts_of(tx, condition))
                 return self._once(parts_wanted, lambda: words.people_with(tx, parts_wanted))
@@ -138,6 +143,11 @@ class _Question:
             if len(held) > MAX_PEOPLE:
                 return None
         return held
+
+
+def _nobody(tx: Tx, statement: Statement) -> set[int] | None:
+    """The empty set where a statement finds nobody at all."""
+    return set() if tx.one(statement) is None else None
 
 
 def _cost(condition: Condition) -> int:

@@ -34,6 +34,8 @@ class Field(Enum):
     SURNAME = "surname"
     NAME = "name"
     """Given name and surname."""
+    SHOWN_NAME = "shown-name"
+    """The display name and the common names that were given, together; only whether they contain something."""
     ROLE = "role"
     UAI = "uai"
     """The main school."""
@@ -61,6 +63,7 @@ _COLUMNS: Columns = {
     Field.GIVEN_NAME: person.c.given_key,
     Field.SURNAME: person.c.surname_key,
     Field.NAME: person.c.name_key,
+    Field.SHOWN_NAME: person.c.shown_key,
     Field.ROLE: person.c.role,
     Field.UAI: person.c.uai,
     Field.DISCIPLINE: person.c.discipline_key,
@@ -194,6 +197,11 @@ def visible(who: Viewer) -> Condition:
         parts.append(Some((Negation(_PUPIL), *map(at_school, sorted(who.guards)))))
     shown = All(tuple(parts))
     return Some((shown, Equals(Field.ACCOUNT_ID, str(who.account_id)))) if who.account_id else shown
+
+
+def named(piece: str) -> Condition:
+    """People with a piece of text in their names, or in the names that they are shown under."""
+    return Some((Contains(Field.NAME, middle=(piece,)), Contains(Field.SHOWN_NAME, middle=(piece,))))
 
 
 def both(one: Condition, other: Condition) -> Condition:

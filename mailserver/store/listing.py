@@ -31,14 +31,17 @@ _COLUMNS = (
     person.c.created,
     person.c.modified,
     person.c.title,
+    person.c.display_name,
+    person.c.common_names,
     person.c.aliases,
     account.c.close_at,
     person.c.extra,
 )
-"""Every row of a person has these. `aliases` are separated by spaces, `extra` is JSON or empty."""
+"""Every row of a person has these. `aliases` are separated by spaces, `common_names` by line feeds, `extra` is JSON or
+empty."""
 ACCOUNT_ID, LOGIN, ADDRESS = 0, 1, 2
 ROLE, UAI, HIDDEN, STATE = 5, 6, 8, 9
-ALIASES, CLOSE_AT, EXTRA = 13, 14, 15
+ALIASES, CLOSE_AT, EXTRA = 15, 16, 17
 """Places of columns in a row."""
 
 _ALL: Select[Any] = select(*_COLUMNS).select_from(person.join(account, account.c.id == person.c.account_id))

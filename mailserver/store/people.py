@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, func, insert, or_, select, true, tuple
 
 from mailserver.errors import Reason, Refused
 from mailserver.folding import fold_login, search_key
-from mailserver.identity import Principal, Role, State, Tie
+from mailserver.identity import Principal, Role, State, Tie, shown_name
 from mailserver.store import words
 from mailserver.store.candidates import candidates
 from mailserver.store.conditions import Condition, Everything, clause
@@ -21,6 +21,7 @@ from mailserver.store.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import affiliation, claim, person
 from mailserver.store.statements import Row, Statement, Tx
+from mailserver.store.words import shown_key
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""
@@ -55,11 +56,14 @@ class Entry:
     """Further attributes, as JSON (`directory.tree`)."""
     expires: int = 0
     """When the account closes; 0: no day is set."""
+    display_name: str = ""
+    """Empty: follows from the names, as do `common_names`."""
+    common_names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Display name."""
-        return f"{self.given_name} {self.surname}".strip()
+        """What people see (`shown_name`)."""
+        return shown_name(self.given_name, self.surname, self.display_name)
 
     def principal(self, default_quota: int) -> Principal:
         """The entry as the port speaks of it."""
@@ -78,6 +82,7 @@ class Entry:
             quota_bytes=default_quota if self.quota < 0 else self.quota,
             title=self.title,
             login_version=self.login_version,
+            display_name=self.display_name,
         )
 
 
@@ -101,8 +106,10 @@ _COLUMNS = (
     person.c.title,
     person.c.extra,
     account.c.close_at,
+    person.c.display_name,
+    person.c.common_names,
 )
-_INDEXED = frozenset({"given_name", "surname", "address", "aliases"})
+_INDEXED = frozenset({"given_name", "surname", "shown_key", "address", "aliases"})
 """Columns whose words are searched (`store.words`)."""
 _ROLE = {role.value: role for role in Role}
 _STATE = {state.value: state for state in State}
@@ -301,7 +308,10 @@ def nth_bare(
 
 
 def insert_entries(tx: Tx, entries: Sequence[Mapping[str, str | int]]) -> None:
-    """Add entries; each has account_id, address, aliases, names, role, uai, discipline and password."""
+    """Add entries; each has account_id, address, aliases, names, role, uai, discipline and password.
+
+    All of them, or none, have display name and common names besides.
+    """
     tx.execute(insert(person), [_row(tx, entry) for entry in entries])
     words.refresh(tx, [int(entry["account_id"]) for entry in entries], fresh=True)
     for entry in entries:
@@ -309,7 +319,7 @@ def insert_entries(tx: Tx, entries: Sequence[Mapping[str, str | int]]) -> None:
 
 
 def change_entry(tx: Tx, account_id: int, values: Mapping[str, str | int]) -> None:
-    """Set columns of an entry. Raises Refused(NOT_FOUND)."""
+    """Set columns of an entry; the display name comes with the common names. Raises Refused(NOT_FOUND)."""
     changed: dict[str, str | int] = {**values, "modified": tx.now}
     if "given_name" in values or "surname" in values:
         entry = by_account(tx, account_id)
@@ -317,6 +327,8 @@ def change_entry(tx: Tx, account_id: int, values: Mapping[str, str | int]) -> No
             raise Refused(Reason.NOT_FOUND)
         given = str(values.get("given_name", entry.given_name))
         changed |= _keys(given, str(values.get("surname", entry.surname)))
+    if "display_name" in values:
+        changed["shown_key"] = shown_key(str(values["display_name"]), str(values["common_names"]))
     if "discipline" in values:
         changed["discipline_key"] = search_key(str(values["discipline"]))
     done = tx.execute(update(person).where(person.c.account_id == account_id).values(**changed))
@@ -339,6 +351,7 @@ def _row(tx: Tx, entry: Mapping[str, str | int]) -> dict[str, str | int]:
         **entry,
         **_keys(str(entry["given_name"]), str(entry["surname"])),
         "discipline_key": search_key(str(entry["discipline"])),
+        "shown_key": shown_key(str(entry.get("display_name", "")), str(entry.get("common_names", ""))),
         "created": tx.now,
         "modified": tx.now,
     }
@@ -373,4 +386,6 @@ def _entry(row: Row) -> Entry:
         title=row[16],
         extra=row[17],
         expires=row[18],
+        display_name=row[19],
+        common_names=tuple(row[20].split("\n")) if row[20] else (),
     )

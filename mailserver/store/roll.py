@@ -52,6 +52,10 @@ class Known(NamedTuple):
     address: str = ""
     aliases: str = ""
     """Separated by spaces."""
+    display_name: str = ""
+    """Empty: follows from the names, as do `common_names`."""
+    common_names: str = ""
+    """One a line."""
     affiliations: tuple[Affiliation, ...] = ()
     """Only where they were asked for."""
 
@@ -66,8 +70,8 @@ class Known(NamedTuple):
 
 
 ACCOUNT_FIELDS = Known._fields[1:16]
-ENTRY_FIELDS = Known._fields[17:27]
-_INDEXED = frozenset({"given_name", "surname", "address", "aliases"})
+ENTRY_FIELDS = Known._fields[17:29]
+_INDEXED = frozenset({"given_name", "surname", "display_name", "address", "aliases"})
 """Columns whose words are searched (`store.words`)."""
 _HAS_ENTRY = Known._fields.index("has_entry")
 _NO_ENTRY = tuple(Known._field_defaults.values())
@@ -124,7 +128,8 @@ _ADD_ACCOUNT = Statement(
 _ADD_PERSON = Statement(
     insert(person),
     keys=(
-        *("account_id", *ENTRY_FIELDS, "password", "given_key", "surname_key", "name_key", "discipline_key"),
+        *("account_id", *ENTRY_FIELDS, "password", "given_key", "surname_key", "name_key"),
+        *("shown_key", "discipline_key"),
         *("created", "modified"),
     ),
 )
@@ -296,6 +301,7 @@ def add_entries(tx: Tx, people: Sequence[tuple[Known, str]]) -> None:
                 **{name: getattr(known, name) for name in ENTRY_FIELDS},
                 "password": password,
                 **name_keys(known.given_name, known.surname),
+                "shown_key": words.shown_key(known.display_name, known.common_names),
                 "discipline_key": search_key(known.discipline),
                 "created": now,
                 "modified": now,
@@ -423,12 +429,17 @@ def set_accounts(tx: Tx, values: Mapping[int, Mapping[str, Any]]) -> None:
 
 
 def set_entries(tx: Tx, values: Mapping[int, Mapping[str, Any]]) -> None:
-    """Set columns of many entries; a name or discipline brings its keys (both names, where one is given)."""
+    """Set columns of many entries; a name or discipline brings its keys.
+
+    Both names come together, as do display name and common names.
+    """
     whole = {}
     for account_id, columns in values.items():
         row = {**columns, "modified": tx.now}
         if "given_name" in columns:
             row |= name_keys(columns["given_name"], columns["surname"])
+        if "display_name" in columns:
+            row["shown_key"] = words.shown_key(columns["display_name"], columns["common_names"])
         if "discipline" in columns:
             row["discipline_key"] = search_key(columns["discipline"])
         whole[account_id] = row

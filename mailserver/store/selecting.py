@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, sele
 from sqlalchemy import case as choice
 
 from mailserver.folding import code_key, search_key
-from mailserver.identity import Population, Role, State, Tie
+from mailserver.identity import Population, Role, State, Tie, shown_name
 from mailserver.selection import AnyOf, Every, Selection, Subject, Term, Without
 from mailserver.store.messages import Quota
 from mailserver.store.schema.accounts import account
@@ -47,6 +47,12 @@ class Found:
     role: Role
     uai: str
     hidden: bool
+    display_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people see (`shown_name`)."""
+        return shown_name(self.given_name, self.surname, self.display_name)
 
 
 def receivers(tx: Tx, selection: Selection, quota: Quota, limit: int) -> list[int]:
@@ -66,6 +72,7 @@ def found(tx: Tx, selection: Selection, limit: int, after: int = 0) -> list[Foun
     columns = (
         *(person.c.account_id, person.c.given_name, person.c.surname),
         *(person.c.address, person.c.role, person.c.uai, person.c.hidden),
+        person.c.display_name,
     )
     rows = tx.execute(
         select(*columns)
@@ -76,7 +83,10 @@ def found(tx: Tx, selection: Selection, limit: int, after: int = 0) -> list[Foun
         .limit(limit)
     )
     return [
-        Found(row.account_id, row.given_name, row.surname, row.address, Role(row.role), row.uai, bool(row.hidden))
+        Found(
+            *(row.account_id, row.given_name, row.surname, row.address),
+            *(Role(row.role), row.uai, bool(row.hidden), row.display_name),
+        )
         for row in rows
     ]
 

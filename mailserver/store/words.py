@@ -42,9 +42,14 @@ _TOKEN = re.compile(r"\w+")
 _KEY = "directory words"
 
 _TEXTS = ManyStatement(
-    select(person.c.account_id, person.c.name_key, account.c.login, person.c.address, person.c.aliases).join_from(
-        person, account, account.c.id == person.c.account_id
-    ),
+    select(
+        person.c.account_id,
+        person.c.name_key,
+        person.c.shown_key,
+        account.c.login,
+        person.c.address,
+        person.c.aliases,
+    ).join_from(person, account, account.c.id == person.c.account_id),
     person.c.account_id,
 )
 _IDS = ManyStatement(select(name_word.c.word, name_word.c.id), name_word.c.word)
@@ -78,6 +83,11 @@ _NEXT_PEOPLE = Statement(
 
 
 # ---------------------------------------------------------------------- writing
+
+
+def shown_key(display_name: str, common_names: str) -> str:
+    """The column by which a display name and common names (one a line) are searched: each once, one a line."""
+    return "\n".join(dict.fromkeys(map(search_key, filter(None, (display_name, *common_names.split("\n"))))))
 
 
 def refresh(tx: Tx, account_ids: Collection[int], *, fresh: bool = False) -> None:
@@ -119,13 +129,13 @@ def _numbered(tx: Tx, account_ids: Sequence[int]) -> dict[int, set[int]]:
     """The numbers of everybody's words; words that are new get one."""
     words: dict[int, set[str]] = {}
     domains: set[str] = set()
-    for account_id, name_key, login, address, aliases in _TEXTS.rows(tx, account_ids):
+    for account_id, name_key, shown, login, address, aliases in _TEXTS.rows(tx, account_ids):
         handles = set(_TOKEN.findall(search_key(login)))
         for one in (address, *aliases.split()):
             local, _, domain = search_key(one).rpartition("@")
             handles.update(_TOKEN.findall(local))
             domains.add(f"@{domain}")
-        words[account_id] = {*_TOKEN.findall(name_key), *(HANDLE + word for word in handles)}
+        words[account_id] = {*_TOKEN.findall(name_key), *_TOKEN.findall(shown), *(HANDLE + word for word in handles)}
     every = {word for found in words.values() for word in found} | domains
     numbers = {row[0]: int(row[1]) for row in _IDS.rows(tx, list(every))}
     missing = sorted(every - numbers.keys())

@@ -101,7 +101,7 @@ def invented(count: int, rng: random.Random) -> Iterator[Known]:
             *(number, login, "not-activated", 0, 0, None, None, None, "", 0, 0, 0, "aaf", str(number), 0, "", True),
             *(given, family, "pupil" if pupil else "teacher", uai, "" if pupil else "Mathématiques"),
             *("Mme" if number % 2 else "M.", 0, "", f"{local}@{DOMAIN}", f"{login}@{DOMAIN}"),
-            affiliations.canonical(ties),
+            affiliations=affiliations.canonical(ties),
         )
 
 

@@ -21,7 +21,7 @@ from mailserver.clock import SystemClock
 from mailserver.identity import NewPerson, Principal, Role
 from mailserver.login import Login
 from mailserver.sasl import Secret
-from mailserver.settings import Limits, LoginSettings, Settings
+from mailserver.settings import Database, Limits, LoginSettings, Settings
 from mailserver.store import people, schools
 from mailserver.store.transactions import Store
 from mailserver.tls import Certificate, make_certificate, write_secret
@@ -38,13 +38,13 @@ SCHOOL = "0210006T"
 class Academy:
     """One worker's LDAP door and what stands behind it."""
 
-    def __init__(self, folder: Path, template: Path, limits: Limits, ways: LoginSettings) -> None:
+    def __init__(self, folder: Path, template: Path, limits: Limits, ways: LoginSettings, database: Database) -> None:
         for name in ("data/blobs", "secrets"):
             (folder / name).mkdir(parents=True)
         shutil.copy(template, folder / "data" / "mail.db")
         write_secret(folder / "secrets" / "ldap-admin", ADMIN_PASSWORD.encode() + b"\n")
         write_secret(folder / "secrets" / "hmac", b"k" * 32)
-        self.settings = Settings(domain="ac-exemple.fr", directory=folder, limits=limits, login=ways)
+        self.settings = Settings(domain="ac-exemple.fr", directory=folder, limits=limits, login=ways, database=database)
         now = datetime.datetime.now(datetime.UTC)
         make_certificate(self.settings.certificate, self.settings.private_key, ["ldap.ac-exemple.fr"], now)
         clock, changes = SystemClock(), Changes()
@@ -159,10 +159,14 @@ def _listener() -> socket.socket:
 
 @contextlib.contextmanager
 def academy(
-    folder: Path, template: Path, limits: Limits | None = None, ways: LoginSettings | None = None
+    folder: Path,
+    template: Path,
+    limits: Limits | None = None,
+    ways: LoginSettings | None = None,
+    database: str = "",
 ) -> Iterator[Academy]:
-    """An academy without people."""
-    running = Academy(folder, template, limits or Limits(), ways or LoginSettings())
+    """An academy without people. `database`: a URL; empty: SQLite, a copy of the template."""
+    running = Academy(folder, template, limits or Limits(), ways or LoginSettings(), Database(url=database))
     try:
         yield running
     finally:

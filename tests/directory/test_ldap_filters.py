@@ -138,6 +138,10 @@ def _more(tx: Tx) -> None:
     assert loic is not None
     people.change_entry(tx, emma.account_id, {"extra": tree.dump_extra(EXTRA)})
     people.change_entry(tx, loic.account_id, {"hidden": 1})
+    helene = people.find(tx, "hmuller")
+    assert helene is not None
+    given: dict[str, str | int] = {"display_name": "Mme Müller-Noël", "common_names": "MÜLLER Hélène\nHélène  Noël"}
+    people.change_entry(tx, helene.account_id, given)
     tx.execute(update(account).where(account.c.id == loic.account_id).values(close_at=1_830_000_000))
     for below, attributes in CONTACTS.items():
         key = names.write(names.comparable(names.parse(below)))
@@ -156,6 +160,10 @@ def _lists(tx: Tx) -> None:
 
 
 CORPUS = [
+    # names that were given instead of those that follow
+    *("(cn=hélène müller)", "(cn=müller hélène)", "(cn=*Noël)", "(cn=H*n*e*)", "(cn~=helene noel)", "(name=*noël*)"),
+    *("(displayName=mme müller-noël)", "(displayName=Mme*)", "(displayName~=mme muller-noel)", "(!(cn=hélène noël))"),
+    *("(cn>=n)", "(displayName<=n)", "(cn:caseIgnoreMatch:=hélène noël)", "(cn:caseExactMatch:=Hélène Noël)"),
     # presence, equality, case, spaces
     *("(objectClass=*)", "(cn=*)", "(givenName=*)", "(acadUAI=*)", "(telephoneNumber=*)", "(!(telephoneNumber=*))"),
     *("(uid=edupont)", "(uid=EDUPONT)", "(uid= edupont )", "(uid=nobody)", "(UserID=edupont)"),
@@ -373,6 +381,8 @@ WORDS = [
         "edupont@ac-exemple.fr",
         "Lycée Sadi Carnot",
         "Mathématiques",
+        "Mme Müller-Noël",
+        "Hélène Noël",
         "x",
         "e",
         "é",

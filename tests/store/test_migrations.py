@@ -11,7 +11,8 @@ from sqlalchemy import Connection, LargeBinary, MetaData, String, insert, select
 from mailserver.changes import Changes
 from mailserver.clock import SystemClock
 from mailserver.provenance import UNKNOWN
-from mailserver.store import held, migrate, webmail
+from mailserver.store import held, migrate, people, webmail
+from mailserver.store.conditions import named
 from mailserver.store.schema.mail import content
 from mailserver.store.transactions import Store
 from tests.postgres import Postgres
@@ -110,6 +111,25 @@ def test_old_names_that_could_be_addresses_stand_behind_the_address(old_url: str
     try:
         shown = store.read_now(lambda tx: tx.execute(select(content.c.sender).order_by(content.c.id)).scalars().all())
         assert shown == list(LABELS.values())
+    finally:
+        store.close()
+
+
+def test_people_of_before_are_shown_by_their_names(old_url: str, tmp_path: Path) -> None:
+    def fill(add: Add) -> None:
+        add("account", id=1, login="edupont", state="active")
+        add("person", account_id=1, given_name="Émilie", surname="Dupont", name_key="emilie dupont", role="teacher")
+
+    store = before(old_url, tmp_path, "People keep the display name", ["account", "person"], fill)
+    try:
+        old = store.read_now(people.by_account, 1)
+        assert old is not None
+        assert (old.name, old.display_name, old.common_names) == ("Émilie Dupont", "", ())
+        given: dict[str, str | int] = {"display_name": "Mme Dupont", "common_names": "DUPONT Émilie\nÉ. Dupont"}
+        store.write_now(people.change_entry, 1, given)
+        (new,) = store.read_now(people.matching, named("emilie d"), 10)
+        assert (new.name, new.common_names) == ("Mme Dupont", ("DUPONT Émilie", "É. Dupont"))
+        assert store.read_now(people.matching, named("dupont e"), 10) == [new]
     finally:
         store.close()
 

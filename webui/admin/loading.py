@@ -290,6 +290,8 @@ def _field_words(visit: Visit) -> dict[str, str]:
     return {
         "given_name": _("prénom"),
         "surname": _("nom"),
+        "display_name": _("nom affiché"),
+        "common_names": _("noms (cn)"),
         "role": _("population"),
         "uai": _("établissement"),
         "discipline": _("discipline"),

@@ -12,7 +12,7 @@ from mailserver.identity import NewPerson, Principal, Role, State
 from mailserver.proofs import Proofs
 from mailserver.store import accounts, people
 from mailserver.store.accounts import Mark
-from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some
+from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some, named
 from mailserver.store.people import Entry
 from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
@@ -156,10 +156,10 @@ def _by_numen(tx: Tx, hashed: bytes) -> list[Entry]:
 
 def _condition(filters: Filters) -> Condition:
     wanted: list[Condition] = []
-    fields = (Field.NAME, Field.LOGIN, Field.PRIMARY_ADDRESS)
+    fields = (Field.LOGIN, Field.PRIMARY_ADDRESS)
     for word in filters.text.split()[:MAX_WORDS]:
         key = search_key(word)
-        wanted.append(Some(tuple(Contains(field, middle=(key,)) for field in fields)))
+        wanted.append(Some((named(key), *(Contains(field, middle=(key,)) for field in fields))))
     if filters.role in {role.value for role in Role}:
         wanted.append(Equals(Field.ROLE, filters.role))
     if filters.state in {state.value for state in State}:

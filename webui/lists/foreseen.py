@@ -90,7 +90,7 @@ def composed(visit: Visit) -> str:
 
 def _found(tx: Tx, who: Selection, visit: Visit) -> Preview:
     found = selecting.found(tx, who, MAX_NAMES)
-    seen = tuple(Named(f"{one.given_name} {one.surname}".strip(), one.address) for one in _visible(tx, visit, found))
+    seen = tuple(Named(one.name, one.address) for one in _visible(tx, visit, found))
     count = selecting.count(tx, who)
     return Preview(count, seen, len(seen) < count)
 
@@ -99,7 +99,7 @@ def _reached(tx: Tx, house: House, address: str, visit: Visit) -> Preview:
     outlook = membership.outlook(tx, house, address)
     entries = people.by_accounts(tx, outlook.accounts[:MAX_NAMES])
     shown = sorted(_visible(tx, visit, list(entries.values())), key=lambda one: (one.surname, one.given_name))
-    names = tuple(Named(f"{one.given_name} {one.surname}".strip(), one.address) for one in shown)
+    names = tuple(Named(one.name, one.address) for one in shown)
     return Preview(outlook.count, names, len(names) < len(outlook.accounts), outlook)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from directory import enrolment, lifecycle, names, schema, tree
 from directory.hashing import NO_PASSWORD
 from directory.people import keep_password
+from directory.person_entries import first
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
@@ -29,8 +30,8 @@ REASON = "LDAP"
 class People:
     """Writes accounts and their entries."""
 
-    loose = frozenset({"mail"})
-    """A new name brings a new address besides those that were written."""
+    loose = frozenset({"mail", "cn", "displayName"})
+    """A new name brings a new address besides those that were written; what is deleted of the other two follows."""
     free: frozenset[str] = frozenset()
 
     def add(
@@ -50,6 +51,8 @@ class People:
             title=person.title,
             affiliations=person.affiliations,
             hidden=person.hidden,
+            display_name=first(values, "displayName"),
+            common_names=values.get("cn", ()),
         )
         kept = password.kept if password is not None else NO_PASSWORD
         extra = tree.dump_extra(person.extra)
@@ -72,8 +75,15 @@ class People:
             raise Fault(Code.CONSTRAINT_VIOLATION, "acadAccountId: the service numbers accounts")
         if "uid" in changed:
             raise Fault(Code.UNWILLING_TO_PERFORM, IDENTIFIER)
-        was, wanted = _person(entry.attributes), _person(_led(entry.attributes, values))
+        was, wanted = _person(_bare(entry.attributes)), _person(_bare(_led(entry.attributes, values)))
         change = _change(desk, before, was, wanted)
+        if changed & {"cn", "displayName", "sn", "givenName"}:
+            # Over LDAP the names that somebody is shown under are as they were last written, whatever else changes.
+            change = dataclasses.replace(
+                change,
+                display_name=first(values, "displayName") if "displayName" in changed else before.display_name,
+                common_names=values.get("cn", ()) if "cn" in changed else before.common_names,
+            )
         if change != PersonChange():
             enrolment.change(desk.tx, desk.academy, before.account_id, change, desk.origin)
         if changed & {"mail", "acadAddress"}:
@@ -117,6 +127,11 @@ def _person(attributes: Mapping[str, Sequence[str]]) -> Person:
     return found
 
 
+def _bare(attributes: Mapping[str, Sequence[str]]) -> Values:
+    """Without the names that somebody is shown under: `sn` and `givenName` are there to say what a person is called."""
+    return {name: tuple(values) for name, values in attributes.items() if name not in ("cn", "displayName")}
+
+
 def _change(desk: Desk, row: Row, was: Person, wanted: Person) -> PersonChange:
     """What differs between two readings of the entry; None: nothing."""
     ties = wanted.affiliations
@@ -147,11 +162,6 @@ def _led(before: Mapping[str, Sequence[str]], values: Values) -> Values:
     """The attributes a reader believes first say what the client wrote into the others."""
     changed = touched(before, values)
     led = dict(values)
-    if changed & {"cn", "displayName"} and not changed & {"sn", "givenName"}:
-        name = (values.get("displayName" if "displayName" in changed else "cn") or ("",))[0]
-        surname = (values.get("sn") or ("",))[0]
-        if name.casefold().endswith(f" {surname.casefold()}"):
-            led["givenName"] = (name[: -len(surname) - 1],)
     for attribute, kind in _CODED.items():
         if attribute in changed and "acadPost" not in changed:
             gone = set(before.get(attribute, ())) - set(values.get(attribute, ()))

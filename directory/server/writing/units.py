@@ -68,7 +68,7 @@ def modify(
     name = names.parse(entry.dn)
     constraints.check_naming(name[0], values)
     _same_structure(entry, values)
-    constraints.check(values)
+    constraints.check(_completed(desk, entry, values))
     if changed or password is not None:
         writer = _writer(writers, entry.place)
         writer.modify(desk, entry, values, password)
@@ -190,6 +190,14 @@ def _writer(writers: Mapping[Kind, Writer], place: Place) -> Writer:
     if writer is None:
         raise Fault(Code.UNWILLING_TO_PERFORM, "the branches of the tree and the administrator stand as they are")
     return writer
+
+
+def _completed(desk: Desk, entry: Entry, values: modifying.Values) -> modifying.Values:
+    """With a `cn` where the ones that an account was given are deleted: it follows from the names again."""
+    if "cn" in values or entry.place.kind is not Kind.PERSON:
+        return values
+    row = reading.person_row(desk.tx, entry.place.key)
+    return {**values, "cn": tuple(entry.attributes["cn"])} if row is not None and row.common_names else values
 
 
 def _same_structure(entry: Entry, values: modifying.Values) -> None:

@@ -32,17 +32,22 @@ person = Table(
     Column("title", Text, nullable=False, server_default=""),
     Column("hidden", SmallInteger, nullable=False, server_default="0"),
     Column("extra", Text, nullable=False, server_default=""),
+    Column("display_name", Text, nullable=False, server_default=""),
+    Column("common_names", Text, nullable=False, server_default=""),
     Column("password", Text, nullable=False, server_default=""),
     Column("given_key", Key, nullable=False),
     Column("surname_key", Key, nullable=False),
     Column("name_key", Key, nullable=False),
+    Column("shown_key", Key, nullable=False, server_default=""),
     Column("discipline_key", Key, nullable=False, server_default=""),
     Column("created", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
 )
 """`address` is the primary one; `aliases` the other live claims, separated by spaces, so that one row
 says everything. `title`: `M.` or `Mme`. `extra`: further LDAP attributes that the administrator gave the entry,
-as JSON (`directory.tree`). The `…_key` columns are folded for searching (`mailserver.folding.search_key`)."""
+as JSON (`directory.tree`). `display_name` and `common_names` (one a line) are what the administrator gave the entry;
+empty: they follow from the names. The `…_key` columns are folded for searching (`mailserver.folding.search_key`);
+`shown_key` holds the display name and the common names, one a line."""
 Index("ix_person_surname_key", person.c.surname_key)
 Index("ix_person_given_key", person.c.given_key)
 Index("ix_person_name_key", person.c.name_key)
@@ -50,6 +55,12 @@ Index("ix_person_uai", person.c.uai)
 Index("ix_person_role", person.c.role)
 Index("ix_person_modified", person.c.modified)
 Index("ix_person_hidden", person.c.hidden, sqlite_where=person.c.hidden > 0, postgresql_where=person.c.hidden > 0)
+Index(
+    "ix_person_shown",
+    person.c.account_id,
+    sqlite_where=person.c.shown_key != "",
+    postgresql_where=person.c.shown_key != "",
+)
 Index("ix_person_extra", person.c.account_id, sqlite_where=person.c.extra != "", postgresql_where=person.c.extra != "")
 
 name_word = Table(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, or_, select
 
+from mailserver.folding import could_be_address
 from mailserver.mime import headers
-from mailserver.mime.addresses import could_be_address
 from mailserver.provenance import Door
 from mailserver.store import mailboxes
 from mailserver.store.schema.mail import content, message
