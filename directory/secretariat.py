@@ -225,7 +225,8 @@ class Secretariat:
     def _letter(self, member: Member, school: School, code: Code) -> Letter:
         principal = member.principal
         return Letter(
-            name=f"{principal.title} {principal.name}".strip(),
+            # A display name says how the person is called, `Mme` and all.
+            name=f"{principal.title} {principal.name}".strip() if not principal.display_name else principal.name,
             detail=member.detail,
             school="\n".join(filter(None, (f"{school.name or school.uai} ({school.uai})", school.town))),
             login=principal.login,

@@ -92,13 +92,10 @@ class _Question:
                 return {row[0] for row in tx.all(_BY_LOGIN, login=fold_login(value))}
             case Equals(Field.ADDRESS | Field.PRIMARY_ADDRESS, value):
                 return {row[0] for row in tx.all(_BY_CLAIM, name=fold_login(value))}
-            case Contains(Field.SHOWN_NAME) if (
-                self._once(Field.SHOWN_NAME, lambda: _nobody(tx, _ANY_SHOWN)) is not None
-            ):
-                return set()
+            case Contains(Field.SHOWN_NAME):
+                return self._shown(condition)
             case Contains():
-                parts_wanted = frozenset(parts_of(tx, condition))
-                return self._once(parts_wanted, lambda: words.people_with(tx, parts_wanted))
+                return self._with_words(condition)
             case Equals(Field.UAI, value):
                 return self._short(_BY_UAI, uai=value.strip().upper())
             case AtSchool(Equals(_, value)):
@@ -108,6 +105,18 @@ class _Question:
                 more = {"school": uai.strip().upper()} if uai else {}
                 return self._short(statement, tie=kind.value, number=code_key(code), **more)
         return self._once(condition, lambda: _listed(tx, condition)) if _has_index(condition) else None
+
+    def _with_words(self, condition: Contains) -> set[int] | None:
+        wanted = frozenset(parts_of(self._tx, condition))
+        return self._once(wanted, lambda: words.people_with(self._tx, wanted))
+
+    def _shown(self, condition: Contains) -> set[int] | None:
+        """Names that were given are looked for in the index of those who have any: mostly nobody has."""
+        anybody = self._once(Field.SHOWN_NAME, lambda: {row[0] for row in self._tx.all(_ANY_SHOWN)})
+        if not anybody:
+            return set()
+        found = self._with_words(condition)
+        return found if found is not None else self._once(condition, lambda: _listed(self._tx, condition))
 
     def _once(self, key: Hashable, ask: Callable[[], set[int] | None]) -> set[int] | None:
         if key not in self._answers:
@@ -143,11 +152,6 @@ class _Question:
             if len(held) > MAX_PEOPLE:
                 return None
         return held
-
-
-def _nobody(tx: Tx, statement: Statement) -> set[int] | None:
-    """The empty set where a statement finds nobody at all."""
-    return set() if tx.one(statement) is None else None
 
 
 def _cost(condition: Condition) -> int:

@@ -54,6 +54,7 @@ class Field(Enum):
     """Further attributes; only whether there are any."""
 
 
+_HANDLES = frozenset({Field.LOGIN, Field.ADDRESS, Field.PRIMARY_ADDRESS})
 _NUMBERS = {Field.HIDDEN, Field.ACCOUNT_ID, Field.CREATED, Field.MODIFIED, Field.EXPIRES}
 _OPTIONAL_NUMBERS = {Field.EXPIRES}
 Columns = Mapping[Field, ColumnElement[Any]]
@@ -287,8 +288,17 @@ def _comparison(column: ColumnElement[str], condition: Equals | Contains | AtLea
             return and_(column != "", column >= _fold(field, value))
         case AtMost(_, value):
             return and_(column != "", column <= _fold(field, value))
+        case Contains(_, initial, middle, final) if field in _HANDLES and any(
+            map(_is_apart, (initial, *middle, final))
+        ):
+            return false()
         case Contains(_, initial, middle, final):
             return _pieces(column, *(_fold_piece(field, piece) for piece in (initial, *middle, final)))
+
+
+def _is_apart(piece: str) -> bool:
+    """Whether there is a space within a piece: no identifier and no address has one."""
+    return any(char.isspace() for char in piece.strip())
 
 
 def _pieces(column: ColumnElement[str], initial: str, *others: str) -> ColumnElement[bool]:
@@ -330,7 +340,7 @@ def _is_number(text: str) -> bool:
 
 
 def _fold(field: Field, value: str) -> str:
-    if field in (Field.LOGIN, Field.ADDRESS, Field.PRIMARY_ADDRESS):
+    if field in _HANDLES:
         return fold_login(value)
     if field is Field.UAI:
         return value.strip().upper()
@@ -344,6 +354,6 @@ def _fold(field: Field, value: str) -> str:
 def _fold_piece(field: Field, piece: str) -> str:
     """As `_fold`, keeping a space at either end: in a piece it counts."""
     folded = _fold(field, piece)
-    if not folded or field in (Field.LOGIN, Field.ADDRESS, Field.PRIMARY_ADDRESS, Field.UAI):
+    if not folded or field in _HANDLES or field is Field.UAI:
         return folded
     return f"{' ' * piece[:1].isspace()}{folded}{' ' * piece[-1:].isspace()}"

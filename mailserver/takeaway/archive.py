@@ -96,6 +96,7 @@ class _Archive:
             "aliases": list(principal.aliases),
             "given_name": principal.given_name,
             "surname": principal.surname,
+            "display_name": principal.display_name,
             "role": principal.role.value,
             "uai": principal.uai,
             "discipline": principal.discipline,

@@ -163,6 +163,8 @@ def external(home: Home) -> Iterator[Place]:
                     "title": one.person.title,
                     "hidden": int(one.person.hidden),
                     "extra": "",
+                    "display_name": one.person.display_name,
+                    "common_names": "\n".join(one.person.common_names),
                     "address": one.person.address,
                     "aliases": " ".join(one.person.aliases),
                     "ties": {(tie.kind, tie.uai, tie.code) for tie in one.person.affiliations},
