@@ -115,6 +115,25 @@ def test_older_entries_follow_a_later_table(store: Store) -> None:
     play(scene)
 
 
+def test_what_is_taken_away_from_a_group_is_gone_or_refused(store: Store) -> None:
+    """Nobody believes that they keep a group out while its members read on."""
+
+    async def scene() -> None:
+        async with World(store) as world:
+            await populate(world)
+            world.keeper.lists[GROUP] = [Roster(GROUP, "Enseignants", accounts=(world.accounts["edupont"],))]
+            for login in ("mmartin", "rleroy"):
+                owner = await world.session(login)
+                await owner.ok("SETACL INBOX edupont lr")
+                taken = (await owner.command(f"SETACL INBOX -${GROUP} r"))[-1].startswith("OK")
+                reader = await world.session("edupont")
+                name = f"{SHARED}/{login}/INBOX"
+                assert await reader.ok(f"MYRIGHTS {name}") == [f"* MYRIGHTS {name} {'l' if taken else 'lr'}"]
+                assert taken is (login == "rleroy")
+
+    play(scene)
+
+
 @pytest.mark.parametrize("identifier", ["anyone", f"${GROUP}"])
 def test_everybody_and_groups_are_the_administrations_to_let_in(store: Store, identifier: str) -> None:
     async def scene() -> None:
@@ -127,7 +146,11 @@ def test_everybody_and_groups_are_the_administrations_to_let_in(store: Store, id
                 await refused(giver, f"SETACL INBOX {identifier} +l")
                 said = (await giver.command(f"SETACL INBOX {GROUP} lr"))[-1]
                 assert said == "NO [CANNOT] No such person; a list has a $ before its address"
-                await giver.ok(f"SETACL INBOX -{identifier} lr")
+                if identifier == "anyone":
+                    await giver.ok(f"SETACL INBOX -{identifier} lr")
+                else:
+                    await refused(giver, f"SETACL INBOX -{identifier} lr")
+                    await giver.ok(f"SETACL INBOX -{identifier} -lr")
                 assert await giver.ok(f"LISTRIGHTS INBOX {identifier}") == [f'* LISTRIGHTS INBOX {identifier} ""']
                 await store.write(give, world.accounts[login], [identifier], "lr", "Archive")
             await store.write(lambda tx: tx.changed(DIRECTORY, 0))

@@ -8,7 +8,7 @@ from mailserver.errors import Reason, Refused
 from mailserver.rules import Sharing
 from mailserver.store import audit, mailboxes
 from mailserver.store.access.reaching import MAX_FROM_ONE, MAX_SHARED, find, prefixes
-from mailserver.store.access.rights import ALL, NONE, READING, TELLING, Rights, Viewer, is_wide, within, write
+from mailserver.store.access.rights import ALL, GROUP, NONE, READING, TELLING, Rights, Viewer, is_wide, within, write
 from mailserver.store.audit import Action, Origin
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.notices import DIRECTORY
@@ -72,7 +72,8 @@ def change(
     """SETACL and DELETEACL: mode "=" sets, "+" adds, "-" removes; no rights left: no entry left.
 
     The identifier is one that `mailserver.sharing` knows. Giving asks the rules between populations; taking back does
-    not. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT), Denied.
+    not, but who is in a group is asked for the administration's lists of rights only (`groups`), so nobody else's
+    denial of one is taken: it would not hold. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT), Denied.
     """
     box = find(tx, viewer, name, "a").box
     mailboxes.lock(tx, box.account_id, box.id)
@@ -80,7 +81,7 @@ def change(
         if negative or (mode == "=" and rights != ALL) or (mode == "-" and rights):
             raise Refused(Reason.CANNOT, "The owner always has every right")
         return
-    if rights and not negative and mode != "-":
+    if rights and mode != "-" and (not negative or identifier.startswith(GROUP)):
         _check_giving(tx, viewer, box, identifier, rights)
     held = {(one, taken): had for one, taken, had in _entries(tx, box.id)}
     before = held.get((identifier, negative), NONE)
