@@ -1,15 +1,17 @@
 """The lines of a FETCH.
 
 Three ways, by what is asked: the snapshot alone; columns (rendered at delivery, or fields of headers that are kept
-apart), a range of rows a lot; body sections, a few megabytes a lot. A message that another session expunged meanwhile
-is left out and counted.
+apart), a range of rows a lot; body sections, a few megabytes a lot, and each large message by itself, in its account's
+turn, from the disk (`mailserver.large_answers`). A message that another session expunged meanwhile is left out and
+counted.
 """
 
 import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from imap import bodies, bounds, international, telling
 from imap.bodies import Bodies
@@ -19,9 +21,10 @@ from imap.session import Selected, Session
 from imap.view import LOT, Lot, cut
 from imap.wire import blocks, fetchlines
 from imap.wire.blocks import Block
-from imap.wire.fetch import Attribute, Coding, FetchItem, Section, Unknown
+from imap.wire.fetch import Attribute, Coding, FetchItem, OnDisk, Section, Unknown
 from imap.wire.flags import SEEN
 from mailserver.errors import DamagedDatabase, Reason, Refused
+from mailserver.large_answers import LARGE, Kept, new_file
 from mailserver.store import access, messages
 from mailserver.store.messages import LIGHT
 from mailserver.store.statements import Row
@@ -240,12 +243,55 @@ class Answer:
                     await asyncio.sleep(0)
                     continue
                 found = await self._read_bodies(part.uids)
-                self.missing += found.done - len(found.uids) - len(found.damaged)
-                self.damaged += [self._named(part)[part.uids.index(uid)] for uid in found.damaged]
+                if not found.done:
+                    place, width = place + 1, 1
+                    async with aclosing(self._large_message(part.part(0, 1), newly)) as pieces:
+                        async for octets in pieces:
+                            yield octets
+                    continue
+                self._count(part, found)
                 place += found.done
                 width = min(most, found.done * 2)  # large messages: do not read rows only to put them back
                 for octets in self._body_lines(part, found, newly):
                     yield octets
+
+    async def _large_message(self, lot: Lot, newly: frozenset[int]) -> AsyncGenerator[bytes, None]:
+        """The line of the one message of a lot. Raises Temporary: the account, or the worker, has no room for it.
+
+        Its octets are in memory only while it is the account's turn, in which nobody waits for a peer.
+        """
+        found, kept = await self._keep(lot)
+        try:
+            self._count(lot, found)
+            for place, uid in enumerate(found.uids):
+                for piece in self._message_pieces(lot, found, place, uid in newly):
+                    if isinstance(piece, OnDisk):
+                        async for octets in kept.pieces(piece.start, piece.octets):
+                            yield octets
+                    else:
+                        yield piece
+        finally:
+            kept.close()
+
+    async def _keep(self, lot: Lot) -> tuple[Bodies, Kept]:
+        """What was read of one large message, and the file with its large sections. Raises Temporary."""
+        large, account_id = self._session.services.large, self._session.viewer.account_id
+        async with large.turn(account_id, LARGE):
+            file = new_file()
+            reading = asyncio.create_task(self._read_bodies(lot.uids, file))
+            try:
+                found = await asyncio.shield(reading)
+            except BaseException:
+                await asyncio.wait([reading])  # whoever goes away has the turn for as long as a thread reads for them
+                with suppress(OSError):  # a full disk is told of already
+                    file.close()
+                raise
+            return found, await large.keep(account_id, file, lambda written: written.tell())
+
+    def _count(self, lot: Lot, found: Bodies) -> None:
+        """Note which messages have no line."""
+        self.missing += found.done - len(found.uids) - len(found.damaged)
+        self.damaged += [self._named(lot)[lot.uids.index(uid)] for uid in found.damaged]
 
     def _marks(self) -> bool:
         """Whether these sections set \\Seen."""
@@ -265,13 +311,14 @@ class Answer:
             selected.view.answered(modseq)
         return frozenset(unseen)
 
-    async def _read_bodies(self, uids: "array[int]") -> Bodies:
+    async def _read_bodies(self, uids: "array[int]", file: IO[bytes] | None = None) -> Bodies:
+        """Raises Refused, Temporary."""
         session, mailbox_id = self._session, self._selected.shared.mailbox_id
         store = session.services.store
         wanted = (self._selected.owner, mailbox_id, uids, self._columns, self._sections, store.blobs)
         try:
-            found = await store.glance(bodies.read_small, *wanted) if len(uids) <= FEW else None
-            found = found if found is not None else await store.read(bodies.read, *wanted)
+            found = await store.glance(bodies.read_small, *wanted) if file is None and len(uids) <= FEW else None
+            found = found if found is not None else await store.read(bodies.read, *wanted, file)
             if not self._utf8_columns:
                 return found
             return replace(found, columns=await self._in_utf8(found.uids, found.columns))
@@ -296,14 +343,10 @@ class Answer:
             self._offer(part, block)
             yield self._lines(block, lot)
             return
-        names = self._selected.view.snapshot.names
         held: list[bytes] = []
         for place, uid in enumerate(found.uids):
-            attributes = self._told_with(uid in newly)
-            row = self._body_row(lot, place, attributes, found.columns[place])
-            sections = list(zip(self._sections, found.sections[place], strict=True))
-            self.undecodable = self.undecodable or Unknown.CTE in found.sections[place]
-            for piece in fetchlines.with_sections(attributes, row, sections, names, uid_only=self._uid_only):
+            for piece in self._message_pieces(lot, found, place, uid in newly):
+                assert isinstance(piece, bytes)
                 if len(piece) >= CHUNK:
                     yield b"".join(held)
                     held.clear()
@@ -311,6 +354,15 @@ class Answer:
                 else:
                     held.append(piece)
         yield b"".join(held)
+
+    def _message_pieces(self, lot: Lot, found: Bodies, place: int, newly_seen: bool) -> list[bytes | OnDisk]:
+        """The line of the message at this place."""
+        attributes = self._told_with(newly_seen)
+        row = self._body_row(lot, place, attributes, found.columns[place])
+        sections = list(zip(self._sections, found.sections[place], strict=True))
+        self.undecodable = self.undecodable or Unknown.CTE in found.sections[place]
+        names = self._selected.view.snapshot.names
+        return fetchlines.with_sections(attributes, row, sections, names, uid_only=self._uid_only)
 
     def _told_with(self, newly_seen: bool) -> tuple[Attribute, ...]:
         """The attributes of a message; its flags are told when the FETCH itself changed them."""

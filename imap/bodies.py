@@ -4,17 +4,18 @@ Runs in the store's reader threads. Where parts begin and end was computed at de
 reads only the header's frame, which is kept apart from the body.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import structlog
 
 from imap import fields
-from imap.wire.fetch import Coding, Octets, Section, SectionText, Unknown
-from mailserver.errors import Damaged, Reason, Refused
+from imap.wire.fetch import Coding, Octets, OnDisk, Section, SectionText, Unknown
+from mailserver.errors import Damaged, Reason, Refused, Temporary
+from mailserver.large_answers import LARGE
 from mailserver.mime import structure, transfer
 from mailserver.store import blobs, messages
 from mailserver.store.messages import LIGHT
@@ -24,7 +25,7 @@ from mailserver.store.transactions import Tx
 log = structlog.get_logger("imap")
 
 BUDGET = 2 * 1024 * 1024
-"""Octets read at once; a larger message comes alone."""
+"""Octets read at once."""
 TIMES = 4
 """How often one command may name the octets of a message, BUDGET besides: a thousand sections of fifty megabytes each
 would be held at once."""
@@ -44,7 +45,7 @@ class Bodies:
     columns: list[Row]
     sections: list[list[Octets]]
     done: int
-    """How many of the UIDs asked about were dealt with: at least one."""
+    """How many of the UIDs asked about were dealt with: none when the first is of a large message."""
     damaged: tuple[int, ...] = ()
     """UIDs of messages whose octets cannot be read; they have no entry."""
 
@@ -65,21 +66,23 @@ def read(
     names: Sequence[str],
     sections: tuple[Section, ...],
     folder: Path,
+    file: IO[bytes] | None = None,
 ) -> Bodies:
     """Columns `names` and `sections` of messages with these ascending UIDs, until BUDGET is used up, or there is much
-    in the columns.
+    in the columns, or a large message is met.
 
-    UIDs that are gone have no entry. Raises Refused(NO_SUCH_MAILBOX | LIMIT).
+    UIDs that are gone have no entry. A large message is read when there is a `file`, for one UID: its large sections
+    are written into that. Raises Refused(NO_SUCH_MAILBOX | LIMIT), Temporary.
     """
     plan = _plan(sections)
-    columns = ("uid", *names, *plan.needed)
+    columns = ("uid", *names, *plan.needed, *plan.measure)
     if RENDERED.isdisjoint(columns):
         rows = messages.fetch_uids(tx, account_id, mailbox_id, columns, uids)
     else:
         rows, uids, _ = messages.fetch_some(tx, account_id, mailbox_id, columns, uids, LIGHT)
     if plan.needed == LISTED:
         rows = _completed(tx, account_id, mailbox_id, rows)
-    return _cut_out(rows, uids, len(names), plan, folder)
+    return _cut_out(rows, uids, len(names), plan, folder, file)
 
 
 def read_small(
@@ -137,23 +140,34 @@ def _expanded(frame: bytes) -> bytes | Damaged:
         return error
 
 
-def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, plan: "_Plan", folder: Path) -> Bodies:
-    """Sections of rows of UID, `columns` columns and the frames they need."""
+def _cut_out(
+    rows: list[Row],
+    uids: Sequence[int],
+    columns: int,
+    plan: "_Plan",
+    folder: Path,
+    file: IO[bytes] | None = None,
+) -> Bodies:
+    """Sections of rows of UID, `columns` columns, the frames they need and the size of the message."""
     stop = 1 + columns
     is_whole = plan.choose is None or not any(isinstance(row[stop], Damaged) for row in rows)
     if plan.choose is not None and is_whole and sum(len(row[stop]) for row in rows) <= BUDGET:
         chosen = [[plan.choose(row[stop])] for row in rows]
         return Bodies([row[0] for row in rows], [row[1:stop] for row in rows], chosen, len(uids))
     room = BUDGET
+    is_measured = file is None and bool(plan.measure)
     found: list[list[Octets]] = []
     read: list[Row] = []
     damaged: list[int] = []
     for row in rows:
-        if room <= 0:
+        if room <= 0 or (is_measured and row[-1] >= LARGE and plan.is_large(row[stop])):
             break
         source = _Source(row[stop:], plan.needed, folder)
         try:
-            found.append([cut(source) for cut in plan.cutters])
+            if file is None:
+                found.append([cut(source) for cut in plan.cutters])
+            else:
+                found.append(list(_cut_to_disk(source, plan.cutters, file)))
         except Damaged as error:
             log.error("message is damaged", uid=row[0], why=error.fault)
             damaged.append(row[0])
@@ -163,6 +177,24 @@ def _cut_out(rows: list[Row], uids: Sequence[int], columns: int, plan: "_Plan", 
     tried = len(read) + len(damaged)
     done = len(uids) if tried == len(rows) else uids.index(rows[tried][0])
     return Bodies([row[0] for row in read], [row[1:stop] for row in read], found, done, tuple(damaged))
+
+
+def _cut_to_disk(source: "_Source", cutters: "tuple[Cutter, ...]", file: IO[bytes]) -> Iterator[Octets]:
+    """Sections of a large message: in the file, but for LARGE octets together. Raises Temporary: the disk is full."""
+    room = LARGE
+    for cut in cutters:
+        octets = cut(source)
+        if not isinstance(octets, bytes) or len(octets) < room:
+            room -= len(octets) if isinstance(octets, bytes) else 0
+            yield octets
+            continue
+        start = file.tell()
+        try:
+            file.write(octets)
+            file.flush()
+        except OSError as error:
+            raise Temporary("The disk has no room for a large answer") from error
+        yield OnDisk(start, len(octets), b"\0" in octets)
 
 
 def in_header(section: Section) -> bool:
@@ -276,6 +308,18 @@ class _Plan:
     nothing to open."""
     file: int
     """Where the file's name stands in a row that begins with the UID; 0: it is not needed."""
+
+    @property
+    def measure(self) -> tuple[str, ...]:
+        """The column that says whether a message is large; none for fields that are kept apart, which are not."""
+        return () if self.needed == LISTED else ("size",)
+
+    def is_large(self, header: bytes) -> bool:
+        """Whether reading takes much of a large message: its header alone seldom does."""
+        try:
+            return bool(self.file) or blobs.unpacked_size(header) >= LARGE
+        except Damaged:
+            return False  # reading it says so
 
 
 def _plan(sections: tuple[Section, ...]) -> _Plan:

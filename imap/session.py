@@ -23,6 +23,7 @@ from mailserver.changes import Changes
 from mailserver.errors import Reason, Refused, Temporary
 from mailserver.folding import fold_login
 from mailserver.identity import Principal
+from mailserver.large_answers import LargeAnswers
 from mailserver.login import Login
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
@@ -79,6 +80,8 @@ class Services:
     can_start_tls: bool
     welcome: Welcome
     sharing: Sharing
+    large: LargeAnswers = field(default_factory=LargeAnswers)
+    """Sections that lie on the disk until their readers have them."""
 
 
 class Updates(Protocol):

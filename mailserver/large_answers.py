@@ -1,4 +1,4 @@
-"""Large answers to HTTP requests: made a few at a time, then read from the disk at the pace of who asked.
+"""Large answers, over HTTP and IMAP: made a few at a time, then read from the disk at the pace of who asked.
 
 What is made lies in memory while it is made: so one at a time of each account and `MAKERS` of a worker, and the others
 wait before they have read anything. Once made it moves to a file without a name, so a slow reader holds a piece of it
@@ -45,10 +45,16 @@ class Kept:
         self._release: Callable[[], None] | None = release
         self.octets = octets
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Its octets, each piece read when the one before has been taken."""
-        while piece := await asyncio.to_thread(self._file.read, PIECE):
+    async def pieces(self, start: int = 0, octets: int | None = None) -> AsyncIterator[bytes]:
+        """Its octets, or so many from `start` on, each piece read when the one before has been taken."""
+        stop = self.octets if octets is None else start + octets
+        while start < stop and (piece := await asyncio.to_thread(self._read, start, min(PIECE, stop - start))):
             yield piece
+            start += len(piece)
+
+    def _read(self, start: int, octets: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(octets)
 
     def close(self) -> None:
         """Give the room back; may be said more than once."""

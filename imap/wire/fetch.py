@@ -54,7 +54,20 @@ class Unknown(Enum):
     CTE = "a transfer encoding nobody here can undo"
 
 
-Octets = bytes | None | Unknown
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A large section, which lies in a file that is the answer's own."""
+
+    start: int
+    """Where in the file."""
+    octets: int
+    has_nul: bool
+
+    def __len__(self) -> int:
+        return self.octets
+
+
+Octets = bytes | OnDisk | None | Unknown
 """What is found of a section; None: the message has no such part."""
 
 

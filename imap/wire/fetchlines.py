@@ -12,7 +12,7 @@ from itertools import chain
 from time import gmtime
 
 from imap.wire import strings
-from imap.wire.fetch import Attribute, Coding, Octets, Section, Unknown
+from imap.wire.fetch import Attribute, Coding, Octets, OnDisk, Section, Unknown
 from imap.wire.flags import FlagNames
 from mailserver import objectids
 
@@ -130,7 +130,7 @@ def with_sections(
     names: FlagNames,
     *,
     uid_only: bool = False,
-) -> list[bytes]:
+) -> list[bytes | OnDisk]:
     """The FETCH line of one message with body sections, as chunks to write in order.
 
     `row` is as for `lines`. A section is given with its octets, already cut to its partial range; None says
@@ -138,7 +138,7 @@ def with_sections(
     which nothing else was asked there is no line (RFC 3516 section 4.3: the tagged NO tells).
     """
     head = _opening(tuple(attributes), uid_only) % _values(attributes, (row,), names)
-    chunks: list[bytes] = []
+    chunks: list[bytes | OnDisk] = []
     space = b" " if attributes else b""
     for section, octets in sections:
         if octets is Unknown.CTE:
@@ -148,7 +148,7 @@ def with_sections(
         elif octets is None:
             head += b"%b%b NIL" % (space, section.label)
         else:
-            mark = b"~" if section.coding is Coding.UNDONE and b"\0" in octets else b""
+            mark = b"~" if section.coding is Coding.UNDONE and _has_nul(octets) else b""
             chunks.append(b"%b%b%b %b{%d}\r\n" % (head, space, section.label, mark, len(octets)))
             chunks.append(octets)
             head = b""
@@ -157,3 +157,7 @@ def with_sections(
         return []
     chunks.append(head + b")\r\n")
     return chunks
+
+
+def _has_nul(octets: bytes | OnDisk) -> bool:
+    return octets.has_nul if isinstance(octets, OnDisk) else b"\0" in octets

@@ -48,6 +48,9 @@ class Client:
     def line(self) -> bytes:
         return self._file.readline()
 
+    def read(self, octets: int) -> bytes:
+        return self._file.read(octets)
+
     def send(self, octets: bytes) -> None:
         self.socket.sendall(octets)
 

@@ -1,7 +1,7 @@
 """Blocks of FETCH lines say what the lines one by one say."""
 
 from array import array
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +59,7 @@ def test_as_one_by_one(data: st.DataObject, asked: list[Attribute], uid_only: bo
     assert found == blocks.lines(block.joined(), numbers, flags, modseqs, NAMES, uid_only=uid_only)
     named = columns[Attribute.UID] if uid_only else numbers
     single = [
-        piece
+        cast(bytes, piece)
         for place in range(count)
         for piece in fetchlines.with_sections(
             asked,
