@@ -9,7 +9,7 @@ from mailserver import room
 from mailserver.clock import Clock
 from mailserver.errors import Temporary
 from mailserver.settings import Settings
-from mailserver.store import condition
+from mailserver.store import blobs, condition
 from mailserver.store.transactions import Store
 
 log = structlog.get_logger("health")
@@ -67,11 +67,14 @@ class Health:
         except Exception:
             log.exception("the store cannot be read")
         writes = await self._writes()
+        attached = await asyncio.to_thread(blobs.is_attached, self._store.blobs)
+        if not attached:
+            log.error("the disk of large messages is not there", folder=str(self._store.blobs))
         if found is not None and found.faults:
             log.error("the database is damaged", faults=len(found.faults), first=found.faults[0][:200])
         return State(
-            reads=found is not None,
-            writes=writes,
+            reads=found is not None and attached,
+            writes=writes and attached,
             intact=found is None or not found.faults,
             whole=found is None or not found.damaged,
             room=not any(disk.is_over for disk in disks),

@@ -5,6 +5,7 @@ import json
 import random
 import re
 import signal
+import smtplib
 import sqlite3
 import urllib.error
 import urllib.request
@@ -221,14 +222,44 @@ def test_overwritten_pages_are_seen(fresh: Callable[..., Instance]) -> None:
 
 
 def test_a_full_disk_is_said(fresh: Callable[..., Instance]) -> None:
-    """What is full is the operator's to say: here it is a disk with less than all the room of the world."""
+    """What is full is the operator's to say: here it is a disk with less than a tebibyte of room."""
     instance = fresh("--demo")
     instance.start("--workers", "1")
     assert "abîmée" not in state_of(instance)[1]
     instance.stop()
-    instance.configure(f"[storage]\nfree_octets = {1 << 60}\n")
+    instance.configure(f"[storage]\nfree_octets = {1 << 40}\n")
     assert "disk" in judged(instance)
     instance.start("--workers", "1")
     status, text = state_of(instance)
     assert status == 503
     assert "pleins" in text
+
+
+def test_the_disk_of_large_messages_goes_and_comes_back(fresh: Callable[..., Instance]) -> None:
+    """Its empty mount point takes nothing: what lay there would be hidden afterwards. Nothing counts as lost."""
+    instance = fresh("--demo")
+    instance.start("--workers", "1")
+    sent = fill(instance)
+    blobs = instance.directory / "data" / "blobs"
+    away = blobs.with_name("away")
+    blobs.rename(away)
+    blobs.mkdir()
+    with instance.imap("edupont") as client:
+        client.select("Preuves")
+        kind, text, _ = fetched(client)
+        assert (kind, "[UNAVAILABLE]" in text) == ("NO", True)
+        assert client.append("Preuves", None, None, mail(8, LARGE))[0] == "NO"
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=60) as smtp:
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            smtp.sendmail("a@ailleurs.fr", ["edupont@ac-exemple.fr"], mail(9, LARGE))
+        assert refused.value.smtp_code == 451
+    status, text = state_of(instance)
+    assert (status, "ne répond pas" in text) == (503, True)
+    blobs.rmdir()
+    away.rename(blobs)
+    with instance.imap("edupont") as client:
+        client.select("Preuves")
+        kind, text, given = fetched(client)
+        assert (kind, given) == ("OK", dict(enumerate(sent, 1))), text
+        assert client.append("Preuves", None, None, mail(8, LARGE))[0] == "OK"
+    assert judged(instance, "--deep") == {}

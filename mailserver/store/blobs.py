@@ -48,6 +48,8 @@ MAX_OCTETS = 1 << 31
 """Bound on what a frame may decompress to: rows are ours, but a damaged one must not eat the memory."""
 QUARANTINE = "quarantine"
 """Folder of files that the collector took away, beside the shelves they lay on."""
+MARK = "instance-id"
+"""Name of the file that says whose folder it is; it stands in the instance's folder, too (`opening`)."""
 CHECKED_AT, CHECKED_BIT = 4, 0b100
 """Where a frame says that a checksum ends it: behind its magic number."""
 
@@ -92,24 +94,40 @@ def prepare(octets: bytes, folder: Path, scanned: Scan | None = None) -> Prepare
     return Prepared(digest, len(octets), scanned, header, None, write_file(folder, body))
 
 
+def is_attached(folder: Path) -> bool:
+    """Whether the disk of large messages is there: an instance's carries a mark, its empty mount point does not."""
+    return os.path.exists(folder / MARK) or (folder.is_dir() and not os.path.exists(folder.parent.parent / MARK))
+
+
 def write_file(folder: Path, data: bytes) -> str:
     """Write a new file, synced with its folder; its name relative to `folder`. Raises Temporary."""
     name = os.urandom(16).hex()
     shelf = folder / name[:2]
     path = shelf / name
     try:
+        _check_attached(folder)
         shelf.mkdir(mode=0o700, exist_ok=True)  # never the folder itself: a disk that is not there must not be replaced
         _write_synced(path, data)
         _sync_folder(shelf)
         # The shelf too, always: another writer may have made it and not synced it yet.
         _sync_folder(folder)
+        _check_attached(
+            folder
+        )  # once more: the disk may have gone, and what lies below its mount point is hidden later
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise NoRoom("No room on the disk") from error
+        log.error("file of a message cannot be written", why=error.strerror)
         raise Temporary("The disk is out of reach") from error
     return f"{name[:2]}/{name}"
+
+
+def _check_attached(folder: Path) -> None:
+    """Raises OSError."""
+    if not is_attached(folder):
+        raise FileNotFoundError(errno.ENOENT, "the disk of large messages is not there", str(folder))
 
 
 def _write_synced(path: Path, data: bytes) -> None:
@@ -230,9 +248,12 @@ def _open_file(folder: Path, name: str) -> BinaryIO:
 
 def restore_file(folder: Path, name: str) -> bool:
     """Put a file back that is in quarantine; False when it is not there."""
+    held = folder / QUARANTINE / name
     try:
-        (folder / name).parent.mkdir(exist_ok=True)
-        os.rename(folder / QUARANTINE / name, folder / name)
+        if not held.exists():
+            return False
+        (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
+        os.rename(held, folder / name)
     except OSError:
         return False
     log.warning("file taken back from quarantine: a row names it", file=name)
@@ -241,7 +262,7 @@ def restore_file(folder: Path, name: str) -> bool:
 
 def _translated(error: OSError, folder: Path, name: str) -> Damaged | Temporary:
     """A file that is gone or cannot be read costs its message; a folder that is gone is an outage."""
-    if error.errno == errno.EIO or (error.errno == errno.ENOENT and folder.is_dir()):
+    if error.errno == errno.EIO or (error.errno == errno.ENOENT and is_attached(folder)):
         log.error("file of a message cannot be read", file=name, why=error.strerror)
         return Damaged("the file is lost" if error.errno == errno.ENOENT else "the disk cannot read it")
     return Temporary("The disk is out of reach")

@@ -16,12 +16,11 @@ from sqlalchemy import Connection, inspect, make_url, select
 
 from mailserver.errors import NotThere
 from mailserver.store import blobs, migrate
+from mailserver.store.blobs import MARK
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content
 from mailserver.store.statements import Tx
 
-MARK = "instance-id"
-"""Name of the file with the identifier, in both folders."""
 SAMPLE = 100
 """Files named by the oldest rows, and by the newest, that are looked for."""
 

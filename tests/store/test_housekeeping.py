@@ -16,8 +16,9 @@ from mailserver.collector import Collector
 from mailserver.errors import Damaged
 from mailserver.settings import Storage
 from mailserver.store import blobs, integrity, mailboxes, messages, proportion, quarantine, upkeep
+from mailserver.store.blobs import MARK
 from mailserver.store.integrity import Part
-from mailserver.store.opening import MARK, files
+from mailserver.store.opening import files
 from mailserver.store.proportion import Kind, Terms
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content, mailbox
