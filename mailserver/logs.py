@@ -5,6 +5,7 @@ import logging
 import os
 import stat
 import sys
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -51,6 +52,43 @@ def _renderer(settings: Log) -> structlog.types.Processor:
     if settings.format == "json":
         return structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+
+
+class _Patient:
+    """A stream of a service: a full disk below its file, or a reader that is gone, costs lines and never work.
+
+    How many were lost is written before the first line that finds room again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lost = 0
+
+    def write(self, text: str) -> int:
+        try:
+            if self._lost:
+                self._stream.write(f"mailserver: {self._lost} lines could not be written here\n")
+                self._lost = 0
+            return self._stream.write(text)
+        except OSError:
+            self._lost += text.count("\n")
+            return len(text)
+
+    def flush(self) -> None:
+        """As far as there is room; what was lost is counted where it was written."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def be_patient() -> None:
+    """From now on nothing that this process writes to its standard streams can stop it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, _Patient):
+            setattr(sys, name, cast(TextIO, _Patient(stream)))
 
 
 class Files:

@@ -2,22 +2,29 @@
 
 import imaplib
 import json
+import os
 import random
 import re
 import signal
 import smtplib
+import socket
 import sqlite3
+import subprocess
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from email import message_from_bytes
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from tests.harness import Instance
+from tests.harness import Instance, workers_of
+from tests.hatchery import Hatched
+from tests.waiting import until
 
 LARGE = 300_000
 PAGE = 4096
@@ -263,3 +270,43 @@ def test_the_disk_of_large_messages_goes_and_comes_back(fresh: Callable[..., Ins
         assert (kind, given) == ("OK", dict(enumerate(sent, 1))), text
         assert client.append("Preuves", None, None, mail(8, LARGE))[0] == "OK"
     assert judged(instance, "--deep") == {}
+
+
+class Unlogged(Instance):
+    """Its log is on a full disk: `/dev/full` refuses every line."""
+
+    def _launch(
+        self, words: Sequence[str], given: IO[str], out: IO[bytes], log: IO[bytes]
+    ) -> Hatched | subprocess.Popen[bytes]:
+        with open("/dev/full", "wb") as full:
+            return super()._launch(words, given, out, full)
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(fresh: Callable[..., Instance], tmp_path: Path) -> None:
+    """Neither the worker that delivers nor the supervisor that replaces it, and no message comes twice."""
+    instance = Unlogged(tmp_path / "unlogged")
+    instance.copy_of(fresh("--demo"))
+    instance.start("--workers", "1")
+    try:
+        for number in (1, 2):
+            with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=60) as smtp:
+                smtp.sendmail("a@ailleurs.fr", ["edupont@ac-exemple.fr"], mail(number, 700))
+            (worker,) = workers_of(instance)
+            os.kill(worker, signal.SIGKILL)
+            until(partial(_is_replaced, instance, worker))
+            until(lambda: _listens(instance.ports["smtp"]))
+        with instance.imap("edupont") as client:
+            client.select("INBOX")
+            found = client.search(None, "SUBJECT", "numero-")[1][0].split()
+        assert len(found) == 2
+    finally:
+        instance.stop()
+
+
+def _is_replaced(instance: Instance, gone: int) -> bool:
+    return workers_of(instance) not in ([], [gone])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0

@@ -178,3 +178,14 @@ def test_a_postgresql_database_is_made_by_init_only(
     before = tree(instance.directory)
     refused(instance, "belongs to instance")
     assert tree(instance.directory) == before
+
+
+def test_a_deep_check_says_when_it_compared_nothing(fresh: Callable[..., Instance]) -> None:
+    """Of a schema that the next start upgrades: whoever asks for everything must not read silence as health."""
+    instance = fresh("--demo")
+    with closing(sqlite3.connect(instance.directory / "data" / "mail.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '0015'")
+        database.commit()
+    told = instance.command("check", "DIR", "--no-dns", "--deep", check=False)
+    assert told.returncode == 1
+    assert "nothing that is stored was compared" in told.stdout

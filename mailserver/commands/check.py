@@ -22,6 +22,14 @@ from mailserver.store import opening
 from mailserver.store.integrity import Flaw, Part
 from mailserver.store.transactions import Store
 
+NOT_COMPARED = Finding(
+    "messages",
+    Grade.PROBLEM,
+    Said(
+        "rien de ce qui est conservé n’a été comparé : la base manque ou son schéma est plus ancien",
+        "nothing that is stored was compared: the database is missing, or its schema is older",
+    ),
+)
 STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "red"}
 
 
@@ -41,8 +49,8 @@ def check(
     log_aside()
     _refuse_newer(settings)
     findings = list(examine(settings, dns_too=with_dns))
-    if (deep or repair) and _is_there(settings):
-        findings += _compared(settings, repair=repair)
+    if deep or repair:
+        findings += _compared(settings, repair=repair) if _is_current(settings) else [NOT_COMPARED]
     if as_json:
         print(json.dumps([_fields(finding) for finding in findings], ensure_ascii=False))
     else:
@@ -50,8 +58,8 @@ def check(
     raise typer.Exit(1 if any(finding.grade is Grade.PROBLEM for finding in findings) else 0)
 
 
-def _is_there(settings: Settings) -> bool:
-    """Whether there is a database to read; the look before has said what is wrong otherwise."""
+def _is_current(settings: Settings) -> bool:
+    """Whether there is a database that this version reads; the look before has said what is wrong otherwise."""
     try:
         return opening.look(place_of(settings))
     except (Temporary, OSError):

@@ -20,6 +20,7 @@ def serve(
 ) -> None:
     """Open every door and serve until Ctrl-C."""
     settings = settings_of(directory)
+    logs.be_patient()
     logs.configure(settings.log)
     count = count or settings.workers or len(os.sched_getaffinity(0))
     serving, indexing = workers.Work("mail-worker", app.run_worker), workers.Work("mail-indexer", app.run_indexer)
