@@ -34,8 +34,7 @@ def reader(house: House, marc: Principal) -> Principal:
     head = mail(
         MEETING,
         sender=f"Marc <{marc.address}>",
-        more="Message-ID: <volets@x.example>\r\nDisposition-Notification-To: " + marc.address + "\r\n"
-        "List-Unsubscribe: <mailto:sortir@exemple.org>\r\n",
+        more="Disposition-Notification-To: " + marc.address + "\r\nList-Unsubscribe: <mailto:sortir@exemple.org>\r\n",
     ).split(b"Content-Type")[0]
     letter = b"<h1>Bonjour</h1><img src=https://images.exemple.org/a.png><p>La salle est prise.</p>"
     meeting = b"Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n" + calendar
@@ -43,7 +42,8 @@ def reader(house: House, marc: Principal) -> Principal:
         file(PNG, "image/png", 'attachment; filename="plan.png"'),
         file("à lire".encode(), "text/plain; charset=utf-8", 'attachment; filename="notes.txt"'),
     )
-    house.deliver(made, head + multipart(html(letter), meeting, *files))
+    octets = head + multipart(html(letter), meeting, *files)
+    house.run(house.submission.submit(marc, marc.address, [made.address], octets))
     house.deliver(made, mail("Lettre 9", body="Texte 9\n"))
     return made
 

@@ -368,6 +368,7 @@ def test_a_birth_date_that_means_no_day_is_asked_for_again(visitor: Visitor, pat
     assert visitor.post(path, {**fields, "naissance": "1er avril 1980"}).status_code == 200
 
 
+@pytest.mark.alone
 def test_every_question_has_the_same_answer(house: House, ahead: Callable[[float], None]) -> None:
     """Enumeration by content and by time: known, unknown, wrong, without an address, waiting, suspended, closed, and
     throttled."""
