@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from imap.wire import syntax
 from tests.imap import dialogues
-from tests.mime.samples import NESTED, corpus
+from tests.mime.samples import DIFFICULT, NESTED, corpus
 from tests.mime.test_scanning import MARKS
 
 
@@ -21,6 +21,7 @@ def of(target: str) -> Iterator[bytes]:
             yield from (b"INBOX/x", b"&AOk-t&AOk-", "Élèves/3e".encode(), b"a&-b", b"&2D3eCg-", b"&AOkA6Q-")
         case "mime":
             yield NESTED
+            yield from DIFFICULT.values()
             for path in corpus():
                 octets = path.read_bytes()
                 if len(octets) < 20_000:
