@@ -157,7 +157,7 @@ def test_activation_with_numen(house: House, chromium: Browser) -> None:
         expect(page.locator("main")).to_contain_text("jeanne.nouveau@ac-exemple.fr")
         for password, again, rule in (
             ("nouveau", "nouveau", "Ni votre nom"),
-            ("Bonjour1!", "Bonjour1!", "Pas un mot du dictionnaire"),
+            ("Bonjour1!", "Bonjour1!", "fait la moitié de ce mot de passe"),
             ("Tr0ub4dor&3", "autre", "différents"),
         ):
             page.fill("#nouveau", password)
