@@ -39,7 +39,7 @@ def settings_of(directory: Path) -> Settings:
 
 def log_aside() -> None:
     """From now on what is logged goes to standard error: standard output is the command's answer."""
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
+    structlog.configure(logger_factory=lambda *_: structlog.WriteLogger(sys.stderr))  # as it is when it is written to
 
 
 @contextlib.asynccontextmanager

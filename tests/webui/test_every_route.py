@@ -6,6 +6,7 @@ here, so that a new route is looked at or named.
 """
 
 import datetime
+import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
@@ -107,7 +108,8 @@ def office(house: House) -> Principal:
     house.store.write_now(mailboxes.create, person.account_id, "Conseils de classe")
     house.store.write_now(personal_lists.create, person.account_id, "Parents délégués", ["amie@exemple.org"])
     put(house, person, "a", "FN:Nadia Benali\nN:Benali;Nadia;;;\nEMAIL:nadia@exemple.org\nCATEGORIES:Parents")
-    day = datetime.datetime.fromtimestamp(house.clock.now()).strftime("%Y%m%d")
+    here = zoneinfo.ZoneInfo(house.settings.web.timezone)  # the agenda leaves out what is on another day of a week-end
+    day = datetime.datetime.fromtimestamp(house.clock.now(), here).strftime("%Y%m%d")
     event = f"UID:1\nDTSTAMP:20260101T000000Z\nDTSTART:{day}T080000Z\nDTEND:{day}T090000Z\nSUMMARY:Chorale"
     lines = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\n{event}\nEND:VEVENT\nEND:VCALENDAR\n"
     client, kind = house.visitor().http, {"content-type": "text/calendar"}
