@@ -111,9 +111,8 @@ def write_file(folder: Path, data: bytes) -> str:
         _sync_folder(shelf)
         # The shelf too, always: another writer may have made it and not synced it yet.
         _sync_folder(folder)
-        _check_attached(
-            folder
-        )  # once more: the disk may have gone, and what lies below its mount point is hidden later
+        # Once more: the disk may have gone, and what lies below its mount point is hidden when it is back.
+        _check_attached(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
