@@ -18,7 +18,7 @@ from tests.imap.world import World, play
 from tests.waiting import PATIENCE
 
 READERS = 24
-LINES = base64.encodebytes(os.urandom(9_000_000)).replace(b"\n", b"\r\n")
+LINES = base64.encodebytes(os.urandom(9_000_000).replace(b"\n", b"-")).replace(b"\n", b"\r\n")
 HEAD = (
     b"From: a@ac-exemple.fr\r\nSubject: grand\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
