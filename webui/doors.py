@@ -24,9 +24,10 @@ from mailserver.store.bulletins import Kind
 from mailserver.store.searches import Search
 from mailserver.store.sessions import Session
 from mailserver.store.transactions import Tx
+from mailserver.texts.languages import LANGUAGES
 from webui import faults, forms
 from webui.forms import Form
-from webui.language import SUPPORTED, Language, negotiate
+from webui.language import Language, negotiate
 from webui.rendering import redirect
 from webui.visit import (
     COMPLETE,
@@ -207,7 +208,7 @@ class Doors:
         """The person's setting, the address, the cookie, the browser, French: whichever comes first."""
         asked = request.query_params.get("lang", "")
         for code in (asked, preferred, cookie(request, LANGUAGE)):
-            if code in SUPPORTED:
+            if code in LANGUAGES:
                 return self._services.languages[code]
         return self._services.languages[negotiate(request.headers.get("accept-language", ""))]
 

@@ -1,31 +1,27 @@
 """French and English: which one a visitor reads, its texts, dates, sizes and plural forms.
 
 French is the source: the texts in templates and code are French, so French needs no catalogue, only its
-plural rule (0 and 1 are singular) and its typography (a narrow no-break space before `: ; ! ?`). English is a gettext
-catalogue, compiled at set-up, or read from its source when that has not been done.
+plural rule (0 and 1 are singular) and its typography (a narrow no-break space before `: ; ! ?`). English is that of
+`mailserver.texts`.
 """
 
 import gettext
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 
 from mailserver.causes import Cause
-from mailserver.said import Said
+from mailserver.texts.catalogue import english
+from mailserver.texts.languages import ENGLISH, FRENCH, LANGUAGES, LanguageCode
+from mailserver.texts.text import Translated
 
-LOCALES = Path(__file__).parent / "locale"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-SUPPORTED = ("fr", "en")
 
 
 class French(gettext.NullTranslations):
@@ -52,32 +48,16 @@ def typeset(message: str) -> str:
     return message.replace("« ", "«" + NARROW)
 
 
-def catalogue(language: str) -> gettext.NullTranslations:
-    """The texts of a language: compiled at set-up, or compiled here from the source file."""
-    if language == "fr":
-        return French()
-    folder = LOCALES / language / "LC_MESSAGES"
-    source, compiled = folder / "messages.po", folder / "messages.mo"
-    if compiled.is_file() and compiled.stat().st_mtime >= source.stat().st_mtime:
-        with compiled.open("rb") as file:
-            return gettext.GNUTranslations(file)
-    return _compile(source, language)
-
-
-def _compile(source: Path, language: str) -> gettext.NullTranslations:
-    with source.open("rb") as file:
-        parsed = read_po(file, locale=language)
-    made = io.BytesIO()
-    write_mo(made, parsed)
-    made.seek(0)
-    return gettext.GNUTranslations(made)
+def texts(code: LanguageCode) -> gettext.NullTranslations:
+    """The texts of a language."""
+    return French() if code == FRENCH else english()
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
     """Everything that depends on the reader's language."""
 
-    code: str
+    code: LanguageCode
     texts: gettext.NullTranslations
     locale: Locale
     zone: ZoneInfo
@@ -89,10 +69,10 @@ class Language:
         zone = _zone(name)
         return self if zone is None or zone == self.zone else replace(self, zone=zone)
 
-    def say(self, said: Said | Cause) -> str:
-        """A text that was made below the web in both languages."""
-        text = said.to(self.code)
-        return text if self.code == "en" else typeset(text)
+    def say(self, text: Translated | Cause) -> str:
+        """A text that was made below the web."""
+        translated = text.to(self.code)
+        return translated if self.code == ENGLISH else typeset(translated)
 
     def day(self, moment: float) -> date:
         """The calendar day of a moment in the academy's zone."""
@@ -189,16 +169,16 @@ def _zone(name: str) -> ZoneInfo | None:
 def languages(timezone: str) -> Mapping[str, Language]:
     """Both languages, with texts loaded and calendar names ready."""
     zone = ZoneInfo(timezone)
-    return {code: _language(code, zone) for code in SUPPORTED}
+    return {code: _language(code, zone) for code in LANGUAGES}
 
 
-def _language(code: str, zone: ZoneInfo) -> Language:
+def _language(code: LanguageCode, zone: ZoneInfo) -> Language:
     locale = Locale.parse(code)
     weekdays: Mapping[int, str] = locale.days["format"]["abbreviated"]
     months: Mapping[int, str] = locale.months["format"]["abbreviated"]
     return Language(
         code,
-        catalogue(code),
+        texts(code),
         locale,
         zone,
         tuple(weekdays[number] for number in range(7)),
@@ -213,7 +193,7 @@ def negotiate(accept: str) -> str:
         tag, _, parameters = item.strip().partition(";")
         quality = _quality(parameters)
         language = tag.strip().lower().partition("-")[0]
-        if language in SUPPORTED and quality > weight:
+        if language in LANGUAGES and quality > weight:
             best, weight = language, quality
     return best
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.faults.fault import Fault, Lost
 
-BUILT = ("webui/static/dist", "webui/locale")
+BUILT = ("webui/static/dist", "mailserver/texts/locale")
 """Not under version control, and needed by the web's tests."""
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-rfE")
 PASSED, FAILED = 0, 1

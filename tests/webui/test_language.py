@@ -1,4 +1,4 @@
-"""French and English are complete; typography, dates, sizes, negotiation."""
+"""Every text of the pages is translated; typography, dates, sizes, negotiation."""
 
 import ast
 import re
@@ -7,57 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
 
+from tests.texts.extraction import KEYWORDS, extracted
 from webui import language
-from webui.language import LOCALES, French, languages, negotiate
+from webui.language import French, languages, negotiate
 
 WEBUI = Path(language.__file__).parent
-METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-OPTIONS = {"templates/**.html": {"trimmed": "true"}}
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 NOT_TRANSLATED = {"English", "Français", "STARTTLS", "SSL", "TLS", "HTTPS", "https", "dav", "eml"}
 """Words in templates that are the same in every language, or stand in their own."""
 CLASSES = {"bureau", "class", "courrier", "page", "seule", "lire", "trois"}
 """Values of blocks that a parent template puts into an attribute."""
-
-
-def extracted() -> dict[str, tuple[str, ...]]:
-    """Every text of templates and code: first form -> all forms."""
-    found: dict[str, tuple[str, ...]] = {}
-    for _, _, message, _, _ in extract_from_dir(
-        str(WEBUI),
-        METHODS,
-        OPTIONS,
-        KEYWORDS,
-        comment_tags=(),
-        directory_filter=lambda path: "node_modules" not in path,
-    ):
-        forms = tuple(form for form in message if form) if isinstance(message, tuple) else (message,)
-        # One text may stand alone in one place and count in another: the catalogue has both forms once.
-        found[forms[0]] = max(forms, found.get(forms[0], ()), key=len)
-    return found
-
-
-def test_english_is_complete_and_has_nothing_old() -> None:
-    with (LOCALES / "en" / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        catalogue = read_po(file)
-    texts = extracted()
-    translated = {}
-    for message in catalogue:
-        if message.id:
-            forms = tuple(map(str, message.id if isinstance(message.id, tuple) else (message.id,)))
-            strings = [str(one) for one in (message.string if isinstance(message.string, tuple) else (message.string,))]
-            assert "fuzzy" not in message.flags, forms
-            assert len(strings) == len(forms), forms
-            assert all(strings), forms
-            for form, string in zip(forms, strings, strict=True):
-                places = re.compile(r"%\(\w+\)s")
-                missing = set(places.findall(form)) ^ set(places.findall(string))
-                assert missing <= {"%(n)s"}, forms
-            translated[forms[0]] = forms
-    assert translated == texts
 
 
 def test_french_is_the_source_with_its_plurals() -> None:
@@ -69,7 +28,7 @@ def test_french_is_the_source_with_its_plurals() -> None:
     assert french.gettext("« Oui » : non ; si ! vraiment ?") == (
         "«\u202fOui\u202f»\u202f: non\u202f; si\u202f! vraiment\u202f?"
     )
-    for forms in extracted().values():
+    for forms in extracted("webui").values():
         for form in forms:
             assert "'" not in form, form
             assert "..." not in form, form
@@ -84,16 +43,6 @@ def test_templates_hold_no_text_outside_translations() -> None:
         text = re.sub(r"<[^>]*>", " ", text)
         words = set(re.findall(r"[A-Za-zÀ-ÿ]{3,}", re.sub(r"&\w+;", " ", text)))
         assert words <= NOT_TRANSLATED | CLASSES, path
-
-
-def test_compiled_and_source_catalogues_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the build step the catalogue is compiled when the server starts."""
-    folder = tmp_path / "en" / "LC_MESSAGES"
-    folder.mkdir(parents=True)
-    source = LOCALES / "en" / "LC_MESSAGES" / "messages.po"
-    (folder / "messages.po").write_bytes(source.read_bytes())
-    monkeypatch.setattr(language, "LOCALES", tmp_path)
-    assert language.catalogue("en").gettext("Envoyer") == "Send"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""A text that is made where something is decided, and shown elsewhere, in a language that is known only there."""
+
+from collections.abc import Mapping
+
+from mailserver.texts.catalogue import translate
+from mailserver.texts.languages import ENGLISH, FRENCH, LanguageCode
+
+
+class Translated:
+    """What can be said in both languages."""
+
+    __slots__ = ()
+
+    def to(self, language: LanguageCode) -> str:
+        """In the language of this code."""
+        raise NotImplementedError
+
+
+class Text(Translated):
+    """A French message id of the catalogue, and what is filled into it: `Text("{count} messages", count=3)`.
+
+    A value is a number, a text that has no language, or one that has: it is shown in the same.
+    """
+
+    __slots__ = ("message", "values")
+
+    def __init__(self, message: str, /, **values: object) -> None:
+        self.message = message
+        self.values = values
+
+    def __repr__(self) -> str:
+        return f"Text({self.message!r}, {self.values!r})"
+
+    def to(self, language: LanguageCode) -> str:
+        """In the language of this code."""
+        return fill(self.message, self.values, language)
+
+
+class Untranslated(Text):
+    """What has no language of its own: a command, a name, an error of the system."""
+
+    __slots__ = ()
+
+    def to(self, language: LanguageCode) -> str:
+        return self.message
+
+
+NOTHING = Untranslated("")
+
+
+def fill(message: str, values: Mapping[str, object], language: LanguageCode) -> str:
+    """A message in a language, with its values."""
+    text = translate(message, language)
+    return text.format_map({name: shown(value, language) for name, value in values.items()}) if values else text
+
+
+def shown(value: object, language: LanguageCode) -> object:
+    """A value as it is filled in."""
+    return value.to(language) if isinstance(value, Translated) else value
+
+
+def both(text: Translated) -> str:
+    """One line in both languages, French first: for whom no language is known."""
+    return f"{text.to(FRENCH)} / {text.to(ENGLISH)}"

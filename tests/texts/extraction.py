@@ -1,0 +1,42 @@
+"""Every text of every package: what the catalogue has to hold."""
+
+from pathlib import Path
+
+from babel.messages.extract import extract_from_dir
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("mailserver", "directory", "smtp", "imap", "webui", "calendar/agenda")
+METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
+OPTIONS = {"templates/**.html": {"trimmed": "true"}}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "Text": None}
+
+Forms = tuple[str, ...]
+
+
+def extracted(package: str) -> dict[str, Forms]:
+    """Every text of a package's templates and code: first form -> all forms."""
+    found: dict[str, Forms] = {}
+    for _, _, message, _, _ in extract_from_dir(
+        str(ROOT / package),
+        METHODS,
+        OPTIONS,
+        KEYWORDS,
+        comment_tags=(),
+        directory_filter=lambda path: "node_modules" not in path,
+    ):
+        add(found, tuple(form for form in message if form) if isinstance(message, tuple) else (message,))
+    return found
+
+
+def add(found: dict[str, Forms], forms: Forms) -> None:
+    """One text may stand alone in one place and count in another: the catalogue has both forms once."""
+    found[forms[0]] = max(forms, found.get(forms[0], ()), key=len)
+
+
+def everything() -> dict[str, Forms]:
+    """The texts of all packages."""
+    found: dict[str, Forms] = {}
+    for package in PACKAGES:
+        for forms in extracted(package).values():
+            add(found, forms)
+    return found
