@@ -53,6 +53,12 @@ class Enrolled:
     address: str
 
 
+def by_numen(tx: Tx, hashed: bytes) -> Entry | None:
+    """Whose NUMEN has this keyed hash."""
+    account_id = accounts.by_mark(tx, Mark.NUMEN, hashed)
+    return people.by_account(tx, account_id) if account_id else None
+
+
 def checked(person: NewPerson) -> NewPerson:
     """The same person, every field in its canonical form. Raises Refused(INVALID) naming the field."""
     given_name, surname = _text("given_name", person.given_name), _text("surname", person.surname)

@@ -4,10 +4,19 @@ from collections.abc import Sequence
 
 from mailserver.store import audit, spool, waiting
 from mailserver.store.audit import Action, Origin
+from mailserver.store.spool import Entry
 from mailserver.store.statements import Tx
 
 NAMED = 20
 """Rows that the record names; it always says how many they were."""
+
+
+def entries(tx: Tx, rows: Sequence[int]) -> list[Entry]:
+    """Those of these rows that are still there, oldest first."""
+    found: list[Entry] = []
+    for number in sorted(set(rows)):
+        found += [entry for entry in spool.show(tx, 1, number - 1) if entry.id == number]
+    return found
 
 
 def retry(tx: Tx, origin: Origin, rows: Sequence[int] | None = None) -> int:

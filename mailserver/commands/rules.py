@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from mailserver.administration import rules as rule_changes
 from mailserver.commands.account import user
 from mailserver.commands.lists import with_store
 from mailserver.commands.shared import AsJson, InstanceDir, fail, settings_of
 from mailserver.identity import Population
 from mailserver.rules import PRESETS, Rules
 from mailserver.settings import Settings
-from mailserver.store import rules, spool
+from mailserver.store import rules
 from mailserver.store.audit import Origin
 from mailserver.store.transactions import Tx
 
@@ -113,12 +114,7 @@ def brake(
 def release(directory: InstanceDir, population: Braked, as_json: AsJson = False) -> None:
     """Let a population send again; what the brake held in the queue leaves. Exit code 1: it was not on."""
     settings = settings_of(directory)
-
-    def unit(tx: Tx) -> tuple[bool, int]:
-        was_on = rules.release(tx, _origin(), population)
-        return was_on, spool.release(tx, population)
-
-    was_on, rows = with_store(settings, lambda store: store.write(unit))
+    was_on, rows = with_store(settings, lambda store: store.write(rule_changes.release, _origin(), population))
     if as_json:
         print(json.dumps({"population": population.value, "released": was_on, "queued": rows}))
     elif was_on:

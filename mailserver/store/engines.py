@@ -58,6 +58,11 @@ class Backend:
     def dialect(self) -> str:
         return self.engine.dialect.name
 
+    @property
+    def product(self) -> str:
+        """The database in words, with the version of what is linked in."""
+        return f"SQLite {sqlite3.sqlite_version}" if self.dialect == "sqlite" else "PostgreSQL"
+
 
 _ENGINE: dict[str, Any] = {"pool_size": 64, "max_overflow": 64, "hide_parameters": True}
 """What goes into a statement is people's: it stays out of the text of errors, which are logged."""

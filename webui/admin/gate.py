@@ -14,14 +14,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.administration import audit_access
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Role
 from mailserver.peers import is_loopback, is_within
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import audit
-from mailserver.store.audit import Action, Origin
-from mailserver.store.transactions import Tx
+from mailserver.store.audit import Origin
 from webui.account.entrance import wait_text, waiting_seconds
 from webui.account.factor import MAX_CODE
 from webui.account.verifying import MAX_PASSWORD
@@ -107,7 +106,7 @@ def _proving(handler: VisitHandler) -> VisitHandler:
     async def inside(services: Services, visit: Visit) -> Response:
         proven, is_new = _proven(services, visit)
         if is_new:
-            await services.store.write(_entered, origin(visit), visit.account_id)
+            await services.store.write(audit_access.record_entry, origin(visit), visit.account_id)
         response = await handler(services, visit)
         if proven:
             _give(services, visit, response, proven)
@@ -153,7 +152,7 @@ async def prove(services: Services, visit: Visit) -> Response:
         await services.login.prove_again(visit.principal, password, code, visit.peer)
     except Refused as refusal:
         return _refused(services, visit, wanted, refusal)
-    await services.store.write(_entered, origin(visit), visit.account_id)
+    await services.store.write(audit_access.record_entry, origin(visit), visit.account_id)
     response = redirect(visit, wanted or "/admin")
     _give(services, visit, response, int(visit.now))
     return response
@@ -213,7 +212,3 @@ def _give(services: Services, visit: Visit, response: Response, proven: int) -> 
 
 def _bound(visit: Visit) -> str:
     return f"console {visit.session.token_hash.hex()}"
-
-
-def _entered(tx: Tx, origin: Origin, account_id: int) -> None:
-    audit.record(tx, origin, Action.CONSOLE_ENTERED, account_id)

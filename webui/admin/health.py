@@ -4,7 +4,6 @@ import asyncio
 import os
 import platform
 import shutil
-import sqlite3
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -39,7 +38,6 @@ async def show(services: Services, visit: Visit) -> Response:
     disk = shutil.disk_usage(services.settings.data)
     bundled = _("présents") if services.assets.icons else _("absents : les pages montrent des mots à la place")
     workers = services.settings.workers or len(os.sched_getaffinity(0))
-    engine = f"SQLite {sqlite3.sqlite_version}" if services.store.backend.dialect == "sqlite" else "PostgreSQL"
     facts = (
         Fact(_("Version"), __version__),
         Fact("Python", platform.python_version()),
@@ -48,7 +46,7 @@ async def show(services: Services, visit: Visit) -> Response:
         ),
         Fact(_("Processus"), language.number(workers)),
         Fact(_("Fichiers et icônes du web"), bundled),
-        Fact(_("Base de données"), f"{engine}, {language.size(database)}"),
+        Fact(_("Base de données"), f"{services.store.backend.product}, {language.size(database)}"),
         Fact(
             _("Disque"),
             _("%(free)s libres sur %(total)s") % {"free": language.size(disk.free), "total": language.size(disk.total)},

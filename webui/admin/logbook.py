@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response, StreamingResponse
 
+from mailserver.administration import audit_access
 from mailserver.sealer import verify
 from mailserver.store import audit
 from mailserver.store.audit import Action, Event, Wanted
@@ -109,7 +110,7 @@ def _second(visit: Visit, text: str) -> int:
 async def export(services: Services, visit: Visit) -> Response:
     """POST /admin/journal/export: what the filters find, as CSV. That it was taken away is on record."""
     wanted, unknown = await _wanted(services, visit)
-    await services.store.write(audit.record, origin(visit), Action.AUDIT_READ, 0, "exported")
+    await services.store.write(audit_access.record_export, origin(visit))
     fields = headers.page(visit.secure)
     fields["Content-Disposition"] = headers.disposition("attachment", "journal.csv")
     rows = _none() if unknown else _rows(services, wanted)
@@ -146,7 +147,7 @@ def _csv(rows: list[tuple[str, ...]]) -> bytes:
 
 async def check(services: Services, visit: Visit) -> Response:
     """POST /admin/journal/verifier: every seal is computed again."""
-    await services.store.write(audit.record, origin(visit), Action.AUDIT_READ, 0, "verified")
+    await services.store.write(audit_access.record_verification, origin(visit))
     end, fault, waiting = await verify(services.settings, services.store)
     page = VerdictPage(
         top(visit, "journal"),

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from mailserver import queueing
 from mailserver.store import spool, waiting
 from mailserver.store.spool import Entry
-from mailserver.store.transactions import Tx
 from mailserver.store.waiting import State
 from webui.admin.gate import origin
 from webui.admin.reasons import told
@@ -59,7 +58,7 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     name = visit.query("nom").strip()[:40]
     if name:
         rows = await services.store.read(spool.find, name)
-        entries, after = await services.store.read(_these, rows), 0
+        entries, after = await services.store.read(queueing.entries, rows), 0
     else:
         entries = await services.store.read(spool.show, PER_PAGE + 1, positive(visit.query("apres")))
         after = entries[PER_PAGE - 1].id if len(entries) > PER_PAGE else 0
@@ -92,7 +91,7 @@ async def act(services: Services, visit: Visit) -> Response:
 
 async def _drop(services: Services, visit: Visit, chosen: Sequence[int], *, confirmed: bool) -> Response:
     """The page that shows how many and asks to type it; then the act."""
-    entries = await services.store.read(_these, chosen)
+    entries = await services.store.read(queueing.entries, chosen)
     fault = ""
     if confirmed:
         if visit.form.text("nombre").strip() == str(len(entries)) and entries:
@@ -102,14 +101,6 @@ async def _drop(services: Services, visit: Visit, chosen: Sequence[int], *, conf
     lines = tuple(_line(visit, entry) for entry in entries)
     page = DropPage(top(visit, "file"), lines, len(lines), fault)
     return services.pages.answer(visit, "admin/queue_drop.html", page, 422 if fault else 200)
-
-
-def _these(tx: Tx, rows: Sequence[int]) -> list[Entry]:
-    """Those of these rows that are still there."""
-    found: list[Entry] = []
-    for number in sorted(set(rows)):
-        found += [entry for entry in spool.show(tx, 1, number - 1) if entry.id == number]
-    return found
 
 
 def _line(visit: Visit, entry: Entry) -> Line:

@@ -2,17 +2,17 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.administration import overview
 from mailserver.doctor import Finding, Grade, examine
 from mailserver.settings import Settings
-from mailserver.store import imports, measures, rules, waiting
 from mailserver.store.imports import Run
 from mailserver.store.measures import MAIL, Measure
 from mailserver.store.traces import Step
-from mailserver.store.transactions import Tx
 from mailserver.store.waiting import State
 from webui.admin.surroundings import DAY, Top, moment, top
 from webui.visit import Services, Visit
@@ -40,23 +40,15 @@ class OverviewPage:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    queue: State
-    day: list[Measure]
-    run: Run | None
-    braked: tuple[str, ...]
-
-
 async def show(services: Services, visit: Visit) -> Response:
     """GET /admin."""
-    facts = await services.store.read(_look, int(visit.now) - DAY)
+    facts = await services.store.read(overview.facts, int(visit.now) - DAY)
     findings = await asyncio.to_thread(_findings, services.settings)
     disk = shutil.disk_usage(services.settings.data)
     figures = (
         _queue(visit, facts.queue),
-        *_traffic(visit, facts.day),
-        _mail(visit, facts.day),
+        *_traffic(visit, facts.measured),
+        _mail(visit, facts.measured),
         _disk(visit, disk.used, disk.total, disk.free),
         _import(visit, facts.run),
         _brakes(visit, facts.braked),
@@ -68,13 +60,6 @@ async def show(services: Services, visit: Visit) -> Response:
 
 def _findings(settings: Settings) -> list[Finding]:
     return list(examine(settings, dns_too=False))
-
-
-def _look(tx: Tx, since: int) -> _Facts:
-    runs = imports.listing(tx, 1)
-    day = measures.since(tx, [*(step.value for step in Step), MAIL], since)
-    braked = tuple(one.population.value for one in rules.brakes(tx))
-    return _Facts(waiting.state(tx), day, runs[0] if runs else None, braked)
 
 
 def _queue(visit: Visit, state: State) -> Figure:
@@ -92,7 +77,7 @@ def _queue(visit: Visit, state: State) -> Figure:
     return Figure(_("File d’attente"), number(state.rows), note, "/admin/file", late > 4 * 3600)
 
 
-def _traffic(visit: Visit, day: list[Measure]) -> tuple[Figure, ...]:
+def _traffic(visit: Visit, day: Sequence[Measure]) -> tuple[Figure, ...]:
     _, number = visit._, visit.language.number
     sums = {step: sum(one.count for one in day if one.name == step.value) for step in Step}
     hours = _("depuis 24 heures")
@@ -108,7 +93,7 @@ def _traffic(visit: Visit, day: list[Measure]) -> tuple[Figure, ...]:
     )
 
 
-def _mail(visit: Visit, day: list[Measure]) -> Figure:
+def _mail(visit: Visit, day: Sequence[Measure]) -> Figure:
     _, language = visit._, visit.language
     last = next((one for one in reversed(day) if one.name == MAIL), None)
     if last is None:

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from directory import enrolment
 from directory.lifecycle import Accounts, Code
 from mailserver.errors import Refused
 from mailserver.folding import search_key
 from mailserver.identity import NewPerson, Principal, Role, State
 from mailserver.proofs import Proofs
 from mailserver.store import accounts, people
-from mailserver.store.accounts import Mark
 from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some, named
 from mailserver.store.people import Entry
-from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
 from webui.admin.surroundings import Top, top, words
 from webui.forms import positive
@@ -124,8 +123,8 @@ async def _found(services: Services, visit: Visit, filters: Filters) -> tuple[tu
     numen = re.sub(r"\s", "", filters.text).upper()
     if _NUMEN.fullmatch(numen):
         hashed = Proofs(services.settings.secret("hmac")).numen(numen)
-        known = await services.store.read(_by_numen, hashed)
-        return tuple(_line(visit, one) for one in known), 0
+        entry = await services.store.read(enrolment.by_numen, hashed)
+        return (() if entry is None else (_line(visit, entry),)), 0
     entries = await services.store.read(
         people.matching, _condition(filters), PER_PAGE + 1, positive(visit.query("apres"))
     )
@@ -146,12 +145,6 @@ async def _known(services: Services, visit: Visit, filters: Filters) -> tuple[tu
         Line(one.id, one.login, one.login, "", "", "", state_words(visit, one.state)) for one in rows[:PER_PAGE]
     )
     return lines, rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else 0
-
-
-def _by_numen(tx: Tx, hashed: bytes) -> list[Entry]:
-    account_id = accounts.by_mark(tx, Mark.NUMEN, hashed)
-    entry = people.by_account(tx, account_id) if account_id else None
-    return [entry] if entry is not None else []
 
 
 def _condition(filters: Filters) -> Condition:

@@ -1,20 +1,19 @@
 """The sheet of one account: who it is, its state, what is planned, what it holds, how it is reached, its history."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from directory.lifecycle import Account
+from mailserver.administration import account_sheet
+from mailserver.administration.account_sheet import Facts
 from mailserver.errors import Reason, Refused
 from mailserver.identity import State
-from mailserver.login import throttle
-from mailserver.store import audit, guesses, messages, people, schools, sessions
+from mailserver.store import audit, messages
 from mailserver.store.accounts import Standing
 from mailserver.store.audit import Event
 from mailserver.store.devices import Device
 from mailserver.store.messages import Quota
-from mailserver.store.transactions import Tx
 from webui.account.agents import in_words
 from webui.admin.people import service
 from webui.admin.reasons import told
@@ -101,17 +100,6 @@ class PersonPage:
     is_self: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    used: int
-    messages: int
-    blocked: bool
-    sessions: Sequence[sessions.Opened]
-    history: Sequence[Event]
-    school: str
-    hidden: bool
-
-
 async def find(services: Services, visit: Visit) -> Account:
     """The account of the address. Raises Refused(NOT_FOUND)."""
     account_id = int(visit.request.path_params["account"])
@@ -125,7 +113,7 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /admin/comptes/{account}."""
     account = await find(services, visit)
     principal, standing = account.principal, account.standing
-    facts = await services.store.read(_look, principal.account_id, principal.uai)
+    facts = await services.store.read(account_sheet.facts, principal.account_id, principal.uai, SHOWN_EVENTS)
     factor = await services.login.factors.state(principal)
     devices = await services.login.devices.listing(principal.account_id)
     language, _ = visit.language, visit._
@@ -167,22 +155,7 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     return services.pages.answer(visit, "admin/person.html", page, 422 if fault else 200)
 
 
-def _look(tx: Tx, account_id: int, uai: str) -> _Facts:
-    used, count = messages.usage(tx, account_id)
-    school = schools.get(tx, uai) if uai else None
-    entry = people.by_account(tx, account_id)
-    return _Facts(
-        used,
-        count,
-        guesses.blocked_until(tx, throttle.keys(account_id)) > tx.now,
-        sessions.opened(tx, account_id),
-        audit.history(tx, account_id, SHOWN_EVENTS),
-        school.name if school is not None else "",
-        entry.hidden if entry is not None else False,
-    )
-
-
-def _facts(visit: Visit, account: Account, facts: _Facts) -> tuple[Fact, ...]:
+def _facts(visit: Visit, account: Account, facts: Facts) -> tuple[Fact, ...]:
     _ = visit._
     principal, standing = account.principal, account.standing
     lines = [

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.administration import schools as school_counts
 from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
 from mailserver.identity import ListKind, Role
-from mailserver.store import lists, people, schools
+from mailserver.store import lists, schools
 from mailserver.store.lists import ListEntry
 from mailserver.store.schools import School
-from mailserver.store.transactions import Tx
 from webui.admin.surroundings import Top, top
 from webui.paging import numbered
 from webui.standing import role_words
@@ -56,16 +56,16 @@ class PlacePage:
 async def show(services: Services, visit: Visit) -> Response:
     """GET /admin/etablissements."""
     query = visit.query("q").strip()[:100]
-    known, counts, per_school = await services.store.read(_look)
+    known = await services.store.read(school_counts.listing)
     wanted = [search_key(word) for word in query.split()[:6]]
-    found = [one for one in known if all(word in _key(one) for word in wanted)]
+    found = [one for one in known.schools if all(word in _key(one) for word in wanted)]
     part = numbered(visit, found, PER_PAGE)
     lines = tuple(
         Line(
             one,
-            sum(counts.get(one.uai, {}).values()),
-            counts.get(one.uai, {}).get(Role.PUPIL, 0),
-            per_school.get(one.uai, 0),
+            sum(known.people.get(one.uai, {}).values()),
+            known.people.get(one.uai, {}).get(Role.PUPIL, 0),
+            known.lists.get(one.uai, 0),
         )
         for one in part.shown
     )
@@ -79,8 +79,7 @@ async def one(services: Services, visit: Visit) -> Response:
     school = await services.store.read(schools.get, uai)
     if school is None:
         raise Refused(Reason.NOT_FOUND)
-    _, counts, _ = await services.store.read(_look)
-    here = counts.get(uai, {})
+    here = (await services.store.read(school_counts.listing)).people.get(uai, {})
     entries = [entry for entry in await services.store.read(lists.listing) if entry.uai == uai]
     page = PlacePage(
         top(visit, "etablissements"),
@@ -90,13 +89,6 @@ async def one(services: Services, visit: Visit) -> Response:
         tuple(entry for entry in entries if entry.kind is ListKind.FUNCTION),
     )
     return services.pages.answer(visit, "admin/place.html", page)
-
-
-def _look(tx: Tx) -> tuple[list[School], dict[str, dict[Role, int]], dict[str, int]]:
-    per_school: dict[str, int] = {}
-    for entry in lists.listing(tx):
-        per_school[entry.uai] = per_school.get(entry.uai, 0) + 1
-    return schools.listing(tx), people.counts_by_school(tx), per_school
 
 
 def _key(school: School) -> str:

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory import rosters
+from directory import list_details, rosters
 from directory.rosters import House, ListChange, NewList
 from mailserver.errors import Reason, Refused
 from mailserver.folding import search_key
 from mailserver.identity import Answers, ListKind, Writers
-from mailserver.store import access, accounts, lists, selecting
+from mailserver.store import access, lists
 from mailserver.store.access.rights import WORDS
 from mailserver.store.lists import ListEntry
-from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
 from webui.admin.surroundings import Top, done, stamp, top, words
 from webui.lists import terms
@@ -140,14 +139,14 @@ async def one(services: Services, visit: Visit, fault: str = "") -> Response:
     if entry.kind is ListKind.FUNCTION:
         return redirect(visit, f"/admin/boites/{entry.address}")
     _ = visit._
-    owners, named, members, count = await services.store.read(_list_facts, entry)
+    details = await services.store.read(list_details.of_list, entry, SHOWN_MEMBERS)
     page = ListPage(
         top(visit, "listes", fault),
         entry,
-        "\n".join(owners),
-        "\n".join(named),
-        members,
-        count,
+        "\n".join(details.owners),
+        "\n".join(details.named),
+        tuple(details.members),
+        details.count,
         (
             (Writers.ANYONE.value, _("tout le monde, même de l’extérieur")),
             (Writers.HOUSE.value, _("toute personne de l’académie")),
@@ -160,17 +159,6 @@ async def one(services: Services, visit: Visit, fault: str = "") -> Response:
         terms.last_day(services, entry),
     )
     return services.pages.answer(visit, "admin/list.html", page, 422 if fault else 200)
-
-
-def _list_facts(tx: Tx, entry: ListEntry) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], int]:
-    from mailserver import selection
-
-    if entry.kind is ListKind.LIVING:
-        who = selection.parse(entry.query)
-        members = tuple(one.address for one in selecting.found(tx, who, SHOWN_MEMBERS))
-        return lists.owners(tx, entry), lists.named_writers(tx, entry.address), members, selecting.count(tx, who)
-    every = lists.members(tx, entry.address)
-    return lists.owners(tx, entry), lists.named_writers(tx, entry.address), every[:SHOWN_MEMBERS], len(every)
 
 
 async def act(services: Services, visit: Visit) -> Response:
@@ -195,7 +183,7 @@ async def act(services: Services, visit: Visit) -> Response:
                 add, remove = _addresses(form.text("ajouter")), _addresses(form.text("retirer"))
                 await services.store.write(rosters.edit_checked, house, entry.address, add, remove, by)
             case "supprimer":
-                _, _, _, count = await services.store.read(_list_facts, entry)
+                count = (await services.store.read(list_details.of_list, entry, SHOWN_MEMBERS)).count
                 if form.text("nombre").strip() != str(count):
                     text = visit._("Pour supprimer cette liste, tapez le nombre de ses membres : %(n)s.")
                     return await one(services, visit, text % {"n": count})
@@ -218,14 +206,14 @@ async def box(services: Services, visit: Visit, fault: str = "") -> Response:
     entry = await services.store.read(rosters.require, _address(visit))
     if entry.kind is not ListKind.FUNCTION:
         raise Refused(Reason.NOT_FOUND)
-    owners, holders, acts = await services.store.read(_box_facts, entry)
+    details = await services.store.read(list_details.of_box, entry, SHOWN_ACTS)
     page = BoxPage(
         top(visit, "boites", fault),
         entry,
-        "\n".join(owners),
-        tuple(Holder(address, frozenset(said.split())) for address, said in holders),
+        "\n".join(details.owners),
+        tuple(Holder(address, frozenset(said.split())) for address, said in details.holders.items()),
         _rights(visit),
-        tuple(_act_row(visit, one, login) for one, login in acts),
+        tuple(_act_row(visit, one, login) for one, login in details.acts),
     )
     return services.pages.answer(visit, "admin/box.html", page, 422 if fault else 200)
 
@@ -255,13 +243,6 @@ def _act_row(visit: Visit, one: access.Act, login: str) -> ActRow:
     to = one.act in ("move out", "rename") and one.detail.startswith("to ")
     detail = f"→ {one.detail.removeprefix('to ')}" if to else one.detail
     return ActRow(stamp(visit, one.at), login, words.get(one.act, one.act), one.mailbox, one.messages, detail)
-
-
-def _box_facts(tx: Tx, entry: ListEntry) -> tuple[tuple[str, ...], list[tuple[str, str]], list[tuple[access.Act, str]]]:
-    acts = access.acts(tx, entry.box_id, SHOWN_ACTS) if entry.box_id else []
-    known = {one.actor_id: accounts.get(tx, one.actor_id) for one in acts}
-    logins = {account_id: standing.login if standing else "" for account_id, standing in known.items()}
-    return lists.owners(tx, entry), lists.holders(tx, entry.address), [(one, logins[one.actor_id]) for one in acts]
 
 
 async def make_box(services: Services, visit: Visit) -> Response:

@@ -1,16 +1,17 @@
 """Who may write to whom, by population, and the emergency brake."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import product
 
 from starlette.responses import Response
 
+from mailserver.administration import rules as rule_changes
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Population
 from mailserver.rules import PRESETS, Rules
-from mailserver.store import rules, spool
+from mailserver.store import rules
 from mailserver.store.audit import Origin
-from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
 from webui.admin.surroundings import Top, done, moment, top
 from webui.rendering import redirect
@@ -69,7 +70,7 @@ async def act(services: Services, visit: Visit) -> Response:
     form, by = visit.form, origin(visit)
     match form.text("faire"):
         case "table":
-            await services.store.write(_set_table, by, frozenset(form.every("interdit")))
+            await services.store.write(rule_changes.set_table, by, _pairs(form.every("interdit")))
             return redirect(visit, "/admin/regles", **done("regles"))
         case "modele":
             name = form.text("modele")
@@ -80,7 +81,8 @@ async def act(services: Services, visit: Visit) -> Response:
         case "serrer":
             return await _brake(services, visit, by)
         case "desserrer":
-            count = await services.store.write(_release, by, _population(form.text("population")))
+            population = _population(form.text("population"))
+            _was_on, count = await services.store.write(rule_changes.release, by, population)
             return redirect(visit, "/admin/regles", **done("desserre" if count else "desserre-rien", count))
         case _:
             raise Refused(Reason.INVALID)
@@ -96,18 +98,10 @@ async def _brake(services: Services, visit: Visit, by: Origin) -> Response:
     return redirect(visit, "/admin/regles", **done("frein"))
 
 
-def _set_table(tx: Tx, by: Origin, denied: frozenset[str]) -> None:
-    """What moved is put on record pair by pair."""
-    before = rules.load(tx).denied
-    for pair in product(Population, Population):
-        wanted = f"{pair[0].value}>{pair[1].value}" in denied
-        if wanted != (pair in before):
-            rules.forbid(tx, by, *pair, denied=wanted)
-
-
-def _release(tx: Tx, by: Origin, population: Population) -> int:
-    rules.release(tx, by, population)
-    return spool.release(tx, population)
+def _pairs(ticked: Collection[str]) -> frozenset[tuple[Population, Population]]:
+    """Who may not write to whom, as the boxes of the table say it."""
+    every = product(Population, Population)
+    return frozenset((one, other) for one, other in every if f"{one.value}>{other.value}" in ticked)
 
 
 def _population(text: str) -> Population:

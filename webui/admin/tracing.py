@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.store import audit, traces
-from mailserver.store.audit import Action, Origin
+from mailserver.administration import audit_access
+from mailserver.store import traces
 from mailserver.store.traces import Step, Traced, Wanted
-from mailserver.store.transactions import Tx
 from webui.admin.gate import origin
 from webui.admin.reasons import told
 from webui.admin.surroundings import DAY, Top, begin_of, day_of, stamp, top
@@ -66,7 +65,7 @@ async def show(services: Services, visit: Visit) -> Response:
     if asked:
         before = (positive(visit.query("moment")), positive(visit.query("rang")))
         if before == (0, 0):
-            await services.store.write(_note, origin(visit), wanted)
+            await services.store.write(audit_access.record_search, origin(visit), wanted)
         found = await services.store.read(traces.find, wanted, PER_PAGE, before)
     page = TracePage(
         top(visit, "suivi"),
@@ -82,15 +81,6 @@ async def show(services: Services, visit: Visit) -> Response:
         found.id,
     )
     return services.pages.answer(visit, "admin/trace.html", page)
-
-
-def _note(tx: Tx, by: Origin, wanted: Wanted) -> None:
-    said = ", ".join(f"{name} {text}" for name, text in _said(wanted) if text)
-    audit.record(tx, by, Action.TRACED, 0, said)
-
-
-def _said(wanted: Wanted) -> tuple[tuple[str, str], ...]:
-    return ("from", wanted.sender), ("to", wanted.recipient), ("id", wanted.name)
 
 
 def _line(visit: Visit, one: Traced) -> Line:

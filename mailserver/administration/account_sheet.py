@@ -1,0 +1,39 @@
+"""What the store knows of one account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver.login import throttle
+from mailserver.store import audit, guesses, messages, people, schools, sessions
+from mailserver.store.audit import Event
+from mailserver.store.sessions import Opened
+from mailserver.store.statements import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Room used, whether logins are blocked, open sessions, history, the school's name."""
+
+    used: int
+    messages: int
+    blocked: bool
+    sessions: Sequence[Opened]
+    history: Sequence[Event]
+    school: str
+    hidden: bool
+
+
+def facts(tx: Tx, account_id: int, uai: str, events: int) -> Facts:
+    """On one snapshot; the newest `events` of its history."""
+    used, count = messages.usage(tx, account_id)
+    school = schools.get(tx, uai) if uai else None
+    entry = people.by_account(tx, account_id)
+    return Facts(
+        used,
+        count,
+        guesses.blocked_until(tx, throttle.keys(account_id)) > tx.now,
+        sessions.opened(tx, account_id),
+        audit.history(tx, account_id, events),
+        school.name if school is not None else "",
+        entry.hidden if entry is not None else False,
+    )
