@@ -54,7 +54,7 @@ async def show(services: Services, visit: Visit) -> Response:
     page = ClientsPage(
         await surroundings(services, visit), tabs(visit, "logiciels"), at, f"{base}/dav/", own, drawing(own)
     )
-    return services.pages.answer(visit, "mail/clients.html", page)
+    return services.pages.answer(visit, "account/clients.html", page)
 
 
 def web_address(settings: Settings) -> str:

@@ -137,11 +137,11 @@ async def suspended(services: Services, guest: Guest, account_id: int, *, kept_t
     since = guest.language.plain_date(standing.since)
     if standing.state is State.CLOSED:
         kept = guest.language.plain_date(standing.erase_at) if standing.erase_at else ""
-        response = services.pages.answer(guest, "portal/closed.html", ClosedPage(since, kept), 403)
+        response = services.pages.answer(guest, "account/closed.html", ClosedPage(since, kept), 403)
     else:
         until = guest.language.long_date(standing.suspend_until) if standing.suspend_until else ""
         page = SuspendedPage(since, until, standing.reason, standing.may_receive, kept_text)
-        response = services.pages.answer(guest, "portal/suspended.html", page, 403)
+        response = services.pages.answer(guest, "account/suspended.html", page, 403)
     drop_cookie(response, guest, SESSION)
     return response
 

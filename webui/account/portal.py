@@ -75,7 +75,7 @@ async def show_simple(services: Services, guest: Guest) -> Response:
 
 
 def _portal(services: Services, guest: Guest, page: PortalPage, status: int = 200) -> Response:
-    response = services.pages.answer(guest, "portal/portal.html", page, status)
+    response = services.pages.answer(guest, "account/portal.html", page, status)
     if guest.query("lang") == guest.language.code:
         set_cookie(response, guest, LANGUAGE, guest.language.code, seconds=YEAR)
     return response
@@ -123,7 +123,7 @@ async def _refused(services: Services, guest: Guest, page: PortalPage, secret: S
         case Reason.NOT_ACTIVATED:
             return await activation.begin(services, guest, page.login, secret, page.interface)
         case Reason.THROTTLED:
-            return throttled(services, guest, "portal/portal.html", page, refusal)
+            return throttled(services, guest, "account/portal.html", page, refusal)
         case _:
             fault = _("L’identifiant et le mot de passe ne correspondent pas. Vérifiez les majuscules, puis réessayez.")
     return _portal(services, guest, _with(page, fault), faults.STATUS[refusal.reason])

@@ -238,7 +238,7 @@ async def show(services: Services, visit: Visit) -> Response:
     if "language" in chosen:
         chosen["language"] = visit.language.code
     page = SettingsPage(await surroundings(services, visit), tabs(visit, section.code), section, chosen)
-    return services.pages.answer(visit, "mail/settings.html", page)
+    return services.pages.answer(visit, "account/settings.html", page)
 
 
 async def save(services: Services, visit: Visit) -> Response:

@@ -57,7 +57,7 @@ class CodePage:
 
 async def show(services: Services, guest: Guest) -> Response:
     """GET /initialiser."""
-    return services.pages.answer(guest, "portal/reset.html", AskPage(services.directory.read_only))
+    return services.pages.answer(guest, "account/reset.html", AskPage(services.directory.read_only))
 
 
 async def ask(services: Services, guest: Guest) -> Response:
@@ -67,7 +67,7 @@ async def ask(services: Services, guest: Guest) -> Response:
     birth_date = form.text("naissance").strip()[:MAX_DATE]
     if wrong := date_fault(guest, birth_date):
         asking = AskPage(services.directory.read_only, login, birth_date=birth_date, date_fault=wrong)
-        return services.pages.answer(guest, "portal/reset.html", asking, 422)
+        return services.pages.answer(guest, "account/reset.html", asking, 422)
     question = Question(login or "-", birth_date, Secret(form.text("numero").strip()[:MAX_PROOF]))
     try:
         await services.recovery.ask(question, guest.peer)
@@ -75,7 +75,7 @@ async def ask(services: Services, guest: Guest) -> Response:
         # The peer's own pace: it says nothing of any account.
         seconds = waiting_seconds(refusal)
         page = AskPage(services.directory.read_only, login, wait_text(guest, seconds), birth_date)
-        response = services.pages.answer(guest, "portal/reset.html", page, 429)
+        response = services.pages.answer(guest, "account/reset.html", page, 429)
         response.headers["Retry-After"] = str(seconds)
         return response
     return _code_page(services, guest, login, asked=True)
@@ -83,7 +83,7 @@ async def ask(services: Services, guest: Guest) -> Response:
 
 async def show_forgotten(services: Services, guest: Guest) -> Response:
     """GET /identifiant: for whoever has forgotten their identifier."""
-    return services.pages.answer(guest, "portal/identifier.html", IdentifierPage())
+    return services.pages.answer(guest, "account/identifier.html", IdentifierPage())
 
 
 async def ask_identifier(services: Services, guest: Guest) -> Response:
@@ -92,16 +92,16 @@ async def ask_identifier(services: Services, guest: Guest) -> Response:
     birth_date, number = form.text("naissance").strip()[:MAX_DATE], form.text("numero").strip()[:MAX_PROOF]
     if wrong := date_fault(guest, birth_date):
         asking = IdentifierPage(birth_date=birth_date, date_fault=wrong)
-        return services.pages.answer(guest, "portal/identifier.html", asking, 422)
+        return services.pages.answer(guest, "account/identifier.html", asking, 422)
     try:
         await services.recovery.ask(Question("", birth_date, Secret(number)), guest.peer)
     except Refused as refusal:
         seconds = waiting_seconds(refusal)
         page = IdentifierPage(fault=wait_text(guest, seconds), birth_date=birth_date)
-        response = services.pages.answer(guest, "portal/identifier.html", page, 429)
+        response = services.pages.answer(guest, "account/identifier.html", page, 429)
         response.headers["Retry-After"] = str(seconds)
         return response
-    return services.pages.answer(guest, "portal/identifier.html", IdentifierPage(asked=True))
+    return services.pages.answer(guest, "account/identifier.html", IdentifierPage(asked=True))
 
 
 async def show_code(services: Services, guest: Guest) -> Response:
@@ -113,7 +113,7 @@ def _code_page(
     services: Services, guest: Guest, login: str = "", fault: str = "", status: int = 200, *, asked: bool = False
 ) -> Response:
     page = CodePage(asked, services.settings.accounts.recovery_minutes, login, fault)
-    return services.pages.answer(guest, "portal/reset_code.html", page, status)
+    return services.pages.answer(guest, "account/reset_code.html", page, status)
 
 
 async def use_code(services: Services, guest: Guest) -> Response:

@@ -44,7 +44,7 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
     charter = charter_of(services.settings)
     paragraphs = charter.split("\n\n") if charter and visit.preferences.charter != _digest(charter) else []
     page = WelcomePage(address or "", paragraphs, f"{BASES[visit.session.interface]}/", fault, announcement(visit))
-    return services.pages.answer(visit, "portal/welcome.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "account/welcome.html", page, 422 if fault else 200)
 
 
 async def accept(services: Services, visit: Visit) -> Response:

@@ -22,6 +22,7 @@ from webui.visit import SIMPLE, Services, Visit
 
 WEEK, DAY_VIEW, MONTH, LIST = "semaine", "jour", "mois", "liste"
 VIEWS: Final = (WEEK, DAY_VIEW, MONTH, LIST)
+_TEMPLATES: Final = {MONTH: "agenda/month.html", LIST: "agenda/list.html"}
 LIST_DAYS = 30
 SEARCH_DAYS = 366
 """How far around its day a search looks."""
@@ -134,13 +135,7 @@ async def show(services: Services, visit: Visit) -> Response:
     view = str(visit.request.path_params["view"])
     if view not in VIEWS:
         raise Refused(Reason.NOT_FOUND)
-    return await _page(
-        services,
-        visit,
-        view,
-        LIST_DAYS,
-        f"agenda/{'month' if view == MONTH else 'list' if view == LIST else 'grid'}.html",
-    )
+    return await _page(services, visit, view, LIST_DAYS, _TEMPLATES.get(view, "agenda/grid.html"))
 
 
 async def _page(services: Services, visit: Visit, view: str, days: int, template: str) -> Response:

@@ -82,7 +82,7 @@ async def show(services: Services, visit: Visit) -> Response:
             if lender is not None:
                 lenders[line.id] = lender
     page = BorrowPage(around, draft.letter.draft, draft.letter.key, typed, list(lenders.values()))
-    return services.pages.answer(visit, "mail/borrow.html", page)
+    return services.pages.answer(visit, "compose/borrow.html", page)
 
 
 async def _draft(services: Services, visit: Visit, key: str) -> Kept:

@@ -47,7 +47,7 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
     waiting = await services.store.read(outbox.listing, visit.account_id)
     lines = [Line(one, visit.language.long_date(one.due), _local(visit, one.due)) for one in waiting]
     page = DeparturesPage(await surroundings(services, visit), lines, visit.language.zone.key, fault)
-    return services.pages.answer(visit, "mail/departures.html", page, status)
+    return services.pages.answer(visit, "compose/departures.html", page, status)
 
 
 async def change(services: Services, visit: Visit) -> Response:

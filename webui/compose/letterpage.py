@@ -129,7 +129,7 @@ async def answer(
         options=letter.urgent or letter.receipt or letter.delivery or letter.apart or bool(letter.copy),
         preview=preview,
     )
-    return services.pages.answer(visit, "mail/compose.html", page, status)
+    return services.pages.answer(visit, "compose/form.html", page, status)
 
 
 async def _notices(services: Services, visit: Visit, letter: Letter, names: Sequence[Identity]) -> list[str]:

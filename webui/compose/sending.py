@@ -108,7 +108,7 @@ async def _ask(
     when = visit.form.text("quand") if planned(visit) else ""
     files = len(letterpage.enclosed(attachments))
     page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, when, files)
-    return services.pages.answer(visit, "mail/confirm.html", page)
+    return services.pages.answer(visit, "compose/confirm.html", page)
 
 
 def planned(visit: Visit) -> int:

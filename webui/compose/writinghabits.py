@@ -48,7 +48,7 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
         await read(boxes.sendable, visit.account_id),
         fault,
     )
-    return services.pages.answer(visit, "mail/habits.html", page, status)
+    return services.pages.answer(visit, "compose/habits.html", page, status)
 
 
 async def save(services: Services, visit: Visit) -> Response:

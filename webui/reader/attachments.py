@@ -62,7 +62,7 @@ async def _previewed(services: Services, visit: Visit, found: Stored, octets: by
         all_pieces[at - 1] if at else None,
         all_pieces[at + 1] if at + 1 < len(all_pieces) else None,
     )
-    return services.pages.answer(visit, "mail/preview.html", page)
+    return services.pages.answer(visit, "reader/preview.html", page)
 
 
 def _is_what_it_says(octets: bytes, part: Part, kind: str) -> bool:

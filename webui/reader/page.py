@@ -141,7 +141,7 @@ async def show(services: Services, visit: Visit) -> Response:
         edge = Edge(found.date, found.uid)
         beside = await services.store.read(webmail.around, found.box.account_id, found.box.id, edge, BESIDE)
         page = replace(page, beside=beside)
-    return services.pages.answer(visit, "mail/read.html", page)
+    return services.pages.answer(visit, "reader/read.html", page)
 
 
 async def _seen(services: Services, visit: Visit, found: Stored, *, whole: bool) -> Stored:
@@ -332,4 +332,4 @@ def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquainta
 async def printable(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/imprimer: the message alone, for paper."""
     found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS)
-    return services.pages.answer(visit, "mail/print.html", await _page(services, visit, found, octets))
+    return services.pages.answer(visit, "reader/print.html", await _page(services, visit, found, octets))

@@ -53,7 +53,7 @@ def _asked(
 ) -> Response:
     around = surround(visit, found.boxes, found.box.id)
     page = RedirectPage(around, found, plain.line(found.subject), to, found.provenance.delivered, questions, fault)
-    return services.pages.answer(visit, "mail/redirect.html", page, 422 if questions or fault else 200)
+    return services.pages.answer(visit, "reader/redirect.html", page, 422 if questions or fault else 200)
 
 
 async def send_on(services: Services, visit: Visit) -> Response:

@@ -92,7 +92,7 @@ async def show(services: Services, visit: Visit) -> Response:
             letters.append(letter)
     back = acting.list_address(visit, box_id, visit.query("retour"))
     page = PrintedPage(back, letters, len(wanted) - len(letters), visit.query("plus") == "1")
-    return services.pages.answer(visit, "mail/print_several.html", page)
+    return services.pages.answer(visit, "reader/print_several.html", page)
 
 
 async def _letter(

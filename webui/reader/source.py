@@ -49,7 +49,7 @@ async def show(services: Services, visit: Visit) -> Response:
     text = octets[:SOURCE_OCTETS].decode("utf-8", "replace").replace("\r\n", "\n")
     around = await surroundings(services, visit, found.box.id)
     page = SourcePage(around, place(visit, found), plain.line(found.subject), text, found.size > SOURCE_OCTETS)
-    return services.pages.answer(visit, "mail/source.html", page)
+    return services.pages.answer(visit, "reader/source.html", page)
 
 
 async def header(services: Services, visit: Visit) -> Response:
@@ -67,7 +67,7 @@ async def header(services: Services, visit: Visit) -> Response:
     page = HeaderPage(
         around, place(visit, found), plain.line(found.subject), fields, len(fields) == MAX_FIELDS, _told(visit, found)
     )
-    return services.pages.answer(visit, "mail/header.html", page)
+    return services.pages.answer(visit, "reader/header.html", page)
 
 
 def _told(visit: Visit, found: Stored) -> str:

@@ -81,7 +81,7 @@ async def boxes(services: Services, visit: Visit, fault: str = "", uai: str = ""
         )
     words = {"read": _("lire"), "write": _("traiter"), "send": _("écrire en son nom"), "manage": _("gérer")}
     page = BoxesPage(await surroundings(services, visit), school, tuple(found), tuple(others), people, words, fault)
-    return services.pages.answer(visit, "mail/secretariat_boxes.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "secretariat/boxes.html", page, 422 if fault else 200)
 
 
 async def hand_over(services: Services, visit: Visit) -> Response:
@@ -127,4 +127,4 @@ async def moves(services: Services, visit: Visit) -> Response:
         for one in found[:MAX_MOVES]
     )
     page = MovesPage(await surroundings(services, visit), school, day.isoformat(), rows, len(found) > MAX_MOVES)
-    return services.pages.answer(visit, "mail/secretariat_moves.html", page)
+    return services.pages.answer(visit, "secretariat/moves.html", page)

@@ -117,7 +117,7 @@ async def people(services: Services, visit: Visit, uai: str, fault: str = "") ->
     schools = await office.schools(visit.principal)
     frame = await surroundings(services, visit)
     if not schools:
-        return services.pages.answer(visit, "mail/secretariat_none.html", NoSchoolPage(frame))
+        return services.pages.answer(visit, "secretariat/none.html", NoSchoolPage(frame))
     school = await office.school(visit.principal, uai or schools[0].uai)
     members = await office.people(visit.principal, school.uai)
     wanted = Wanted(visit.query("q"), visit.query("role"), visit.query("etat"), visit.query("classe"))
@@ -144,7 +144,7 @@ async def people(services: Services, visit: Visit, uai: str, fault: str = "") ->
         last=_last(visit, await office.printed(visit.principal, school.uai)),
         fault=fault,
     )
-    return services.pages.answer(visit, "mail/secretariat.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "secretariat/people.html", page, 422 if fault else 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ async def show_log(services: Services, visit: Visit) -> Response:
     logged = await office.log(visit.principal, school.uai)
     rows = tuple(_row(visit, one) for one in logged)
     return services.pages.answer(
-        visit, "mail/secretariat_log.html", LogPage(await surroundings(services, visit), school, rows)
+        visit, "secretariat/log.html", LogPage(await surroundings(services, visit), school, rows)
     )
 
 

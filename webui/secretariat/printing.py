@@ -106,7 +106,7 @@ async def _ask_again(services: Services, visit: Visit, uai: str, out: Sequence[M
         others,
         fields,
     )
-    return services.pages.answer(visit, "mail/secretariat_again.html", page, 409)
+    return services.pages.answer(visit, "secretariat/again.html", page, 409)
 
 
 # ---------------------------------------------------------------------- forgotten passwords
@@ -129,7 +129,7 @@ async def _renewal(services: Services, visit: Visit, uai: str, status: int = 200
     if status != 200 or member.doorstep.has_letter(services.clock.now()):
         letter = _said(visit, member, (await office.printed(visit.principal, school.uai)).get(account_id))
     page = RenewPage(await surroundings(services, visit), school, line(visit, member), letter)
-    return services.pages.answer(visit, "mail/secretariat_code.html", page, status)
+    return services.pages.answer(visit, "secretariat/code.html", page, status)
 
 
 async def renew(services: Services, visit: Visit) -> Response:
