@@ -15,4 +15,4 @@ Rules that hold everywhere:
 * State lives in the store, never only in a process: any number of workers may run.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.7.0"

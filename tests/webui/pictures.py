@@ -14,7 +14,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.harness import DEMO_PASSWORD, ROOT, Instance
+from tests.harness import DEMO_PASSWORD, Instance
+from tests.hatchery import ROOT
 from tests.webui.browser import launch, photograph, visiting
 
 FOLDER = ROOT / "deploy" / "pictures"
