@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from mailserver.doctor import Finding, Grade
 from mailserver.errors import Temporary
-from mailserver.said import Said
 from mailserver.settings import Settings
 from mailserver.store import integrity
 from mailserver.store.integrity import Flaw, Part
 from mailserver.store.transactions import Store
+from mailserver.texts.text import Text, Untranslated
 
 MAX_TOLD = 100
 """Flaws of one part that are told one by one."""
@@ -73,19 +73,16 @@ def findings(settings: Settings, found: dict[Part, list[Flaw]]) -> Iterator[Find
     """What the look came to, as `check` tells it."""
     for part, flaws in found.items():
         if not flaws:
-            yield Finding(part.value, Grade.OK, Said("tout a été lu et concorde", "all of it was read and agrees"))
+            yield Finding(part.value, Grade.OK, Text("tout a été lu et concorde"))
         for flaw in flaws[:MAX_TOLD]:
-            yield Finding(part.value, Grade.PROBLEM, Said(flaw.what, flaw.what), _remedy(settings, flaw))
+            yield Finding(part.value, Grade.PROBLEM, Untranslated(flaw.what), _remedy(settings, flaw))
         if len(flaws) > MAX_TOLD:
             more = len(flaws) - MAX_TOLD
-            yield Finding(part.value, Grade.PROBLEM, Said(f"et {more} autres", f"and {more} more"))
+            yield Finding(part.value, Grade.PROBLEM, Text("et {more} autres", more=more))
 
 
-def _remedy(settings: Settings, flaw: Flaw) -> Said:
+def _remedy(settings: Settings, flaw: Flaw) -> Text:
     if flaw.part is Part.DATABASE or not flaw.mendable:
-        return Said(
-            "arrêtez le service et restaurez la base d’une sauvegarde",
-            "stop the service and restore the database from a backup",
-        )
+        return Text("arrêtez le service et restaurez la base d’une sauvegarde")
     command = f"mailserver check --repair {settings.directory}"
-    return Said(command, command)
+    return Untranslated(command)

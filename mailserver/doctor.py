@@ -18,11 +18,11 @@ from mailserver.deliver import exposure
 from mailserver.dkim import dns_record
 from mailserver.errors import NewerSchema, NotThere, Temporary
 from mailserver.instance import place_of
-from mailserver.said import Said
 from mailserver.settings import Settings, SettingsError
 from mailserver.store import condition, opening
 from mailserver.store.condition import Condition
 from mailserver.store.transactions import Store
+from mailserver.texts.text import NOTHING, Text, Untranslated
 from mailserver.tls import read_pair
 
 DNS_SECONDS = 4.0
@@ -43,9 +43,6 @@ class Grade(StrEnum):
     PROBLEM = "problem"
 
 
-NOTHING = Said("", "")
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing looked at."""
@@ -53,37 +50,32 @@ class Finding:
     subject: str
     """A key of `SUBJECTS`."""
     grade: Grade
-    text: Said
-    remedy: Said = NOTHING
+    text: Text
+    remedy: Text = NOTHING
 
     @property
-    def about(self) -> Said:
+    def about(self) -> Text:
         """The subject for people."""
         return SUBJECTS[self.subject]
 
 
 SUBJECTS = {
-    "settings": Said("réglages", "settings"),
-    "secrets": Said("secrets", "secrets"),
-    "files": Said("fichiers", "files"),
-    "tls": Said("TLS", "TLS"),
-    "database": Said("base de données", "database"),
-    "disk": Said("disque", "disk"),
-    "messages": Said("messages", "messages"),
-    "index": Said("index de recherche", "search index"),
-    "counts": Said("compteurs", "counts"),
-    "upkeep": Said("entretien", "upkeep"),
-    "repair": Said("réparation", "repair"),
-    "ports": Said("ports", "ports"),
-    "directory": Said("annuaire", "directory"),
-    "lists": Said("listes", "lists"),
-    "dns": Said("DNS", "DNS"),
+    "settings": Text("réglages"),
+    "secrets": Text("secrets"),
+    "files": Text("fichiers"),
+    "tls": Untranslated("TLS"),
+    "database": Text("base de données"),
+    "disk": Text("disque"),
+    "messages": Text("messages"),
+    "index": Text("index de recherche"),
+    "counts": Text("compteurs"),
+    "upkeep": Text("entretien"),
+    "repair": Text("réparation"),
+    "ports": Text("ports"),
+    "directory": Text("annuaire"),
+    "lists": Text("listes"),
+    "dns": Untranslated("DNS"),
 }
-
-
-def _plain(text: str) -> Said:
-    """What has no language of its own: a command, a name, an error of the system."""
-    return Said(text, text)
 
 
 def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
@@ -104,10 +96,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
     yield Finding(
         "settings",
         Grade.OK,
-        Said(
-            f"{settings.directory} sert {', '.join(settings.domains)}",
-            f"{settings.directory} serves {', '.join(settings.domains)}",
-        ),
+        Text("{directory} sert {domains}", directory=settings.directory, domains=", ".join(settings.domains)),
     )
     for look in looks:
         yield from look(settings)
@@ -123,22 +112,22 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "secrets",
                 Grade.PROBLEM,
-                _plain(str(error)),
-                Said("restaurez-le d’une sauvegarde de l’instance", "restore it from a backup of the instance"),
+                Untranslated(str(error)),
+                Text("restaurez-le d’une sauvegarde de l’instance"),
             )
             continue
         if mode & 0o077:
             yield Finding(
                 "secrets",
                 Grade.PROBLEM,
-                Said(f"d’autres peuvent lire {path}", f"{path} can be read by others"),
-                _plain(f"chmod 600 {path}"),
+                Text("d’autres peuvent lire {path}", path=path),
+                Untranslated(f"chmod 600 {path}"),
             )
         else:
             yield Finding(
                 "secrets",
                 Grade.OK,
-                Said(f"seul son propriétaire peut lire {name}", f"{name} is readable by its owner only"),
+                Text("seul son propriétaire peut lire {name}", name=name),
             )
 
 
@@ -147,7 +136,7 @@ def _files(settings: Settings) -> Iterator[Finding]:
     secrets = settings.directory / "secrets"
     found = [(path, mode) for path, mode in permissions.too_open(settings.directory) if path.parent != secrets]
     if not found:
-        text = Said("les fichiers ne sont lisibles que par leur propriétaire", "files are readable by their owner only")
+        text = Text("les fichiers ne sont lisibles que par leur propriétaire")
         yield Finding("files", Grade.OK, text)
         return
     names = ", ".join(str(path.relative_to(settings.directory)) for path, _ in found[:FILES_NAMED])
@@ -156,8 +145,8 @@ def _files(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "files",
         Grade.PROBLEM if key_is_open else Grade.WARNING,
-        Said(f"ouverts à d’autres ({len(found)}) : {names}{more}", f"open to others ({len(found)}): {names}{more}"),
-        _plain(f"chmod -R go= {settings.directory}"),
+        Text("ouverts à d’autres ({count}) : {names}{more}", count=len(found), names=names, more=more),
+        Untranslated(f"chmod -R go= {settings.directory}"),
     )
 
 
@@ -168,8 +157,8 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "tls",
             Grade.PROBLEM,
-            _plain(str(error)),
-            Said("mettez un certificat PEM et sa clé dans tls/", "put a PEM certificate and its key in tls/"),
+            Untranslated(str(error)),
+            Text("mettez un certificat PEM et sa clé dans tls/"),
         )
         return
     certificate = x509.load_pem_x509_certificate(pair.chain)
@@ -179,21 +168,21 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "tls",
             grade,
-            Said(f"le certificat expire dans {days} jours", f"the certificate ends in {days} days"),
-            Said("renouvelez-le : le service le relit seul", "renew it: the service reads it again by itself"),
+            Text("le certificat expire dans {days} jours", days=days),
+            Text("renouvelez-le : le service le relit seul"),
         )
     elif certificate.issuer == certificate.subject:
         yield Finding(
             "tls",
             Grade.WARNING,
-            Said("le certificat est auto-signé", "the certificate is self-signed"),
-            Said("remplacez-le avant l’ouverture au public", "replace it before people connect to it"),
+            Text("le certificat est auto-signé"),
+            Text("remplacez-le avant l’ouverture au public"),
         )
     else:
         yield Finding(
             "tls",
             Grade.OK,
-            Said(f"le certificat est valable {days} jours", f"the certificate is good for {days} days"),
+            Text("le certificat est valable {days} jours", days=days),
         )
 
 
@@ -202,24 +191,24 @@ def _database(settings: Settings) -> Iterator[Finding]:
         current = opening.look(place_of(settings))
     except (NotThere, NewerSchema) as error:
         # It says itself what to do.
-        yield Finding("database", Grade.PROBLEM, _plain(str(error)))
+        yield Finding("database", Grade.PROBLEM, Untranslated(str(error)))
         return
     except (Temporary, OSError) as error:
         yield Finding(
             "database",
             Grade.PROBLEM,
-            _plain(str(error)),
-            Said("vérifiez [database] url et que la base tourne", "check [database] url and that it runs"),
+            Untranslated(str(error)),
+            Text("vérifiez [database] url et que la base tourne"),
         )
         return
     if current:
-        yield Finding("database", Grade.OK, Said("joignable, schéma à jour", "reachable, schema current"))
+        yield Finding("database", Grade.OK, Text("joignable, schéma à jour"))
     else:
         yield Finding(
             "database",
             Grade.WARNING,
-            Said("le schéma est plus ancien que cette version", "the schema is older than this version"),
-            Said("`mailserver serve` le met à jour", "`mailserver serve` upgrades it"),
+            Text("le schéma est plus ancien que cette version"),
+            Text("`mailserver serve` le met à jour"),
         )
 
 
@@ -229,11 +218,13 @@ def _disks(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "disk",
             Grade.PROBLEM if full.is_over else Grade.WARNING,
-            Said(
-                f"{where} : il reste {full.free >> 20} Mio, {full.percent} % sont pris",
-                f"{where}: {full.free >> 20} MiB are free, {full.percent} % are used",
+            Text(
+                "{where} : il reste {free} Mio, {percent} % sont pris",
+                where=where,
+                free=full.free >> 20,
+                percent=full.percent,
             ),
-            Said("libérez de la place sur ce disque", "make room on this disk"),
+            Text("libérez de la place sur ce disque"),
         )
 
 
@@ -249,66 +240,58 @@ def _stored(settings: Settings) -> Iterator[Finding]:
             store.close()
     except (Temporary, OSError) as error:
         if not isinstance(error, NotThere):
-            yield Finding("database", Grade.PROBLEM, _plain(str(error)))
+            yield Finding("database", Grade.PROBLEM, Untranslated(str(error)))
         return
     yield from _pages(settings, state)
     if state.damaged:
         yield Finding(
             "messages",
             Grade.PROBLEM,
-            Said(f"{state.damaged} messages sont abîmés ou perdus", f"{state.damaged} messages are damaged or lost"),
-            Said("restaurez-les d’une sauvegarde", "restore them from a backup"),
+            Text("{damaged} messages sont abîmés ou perdus", damaged=state.damaged),
+            Text("restaurez-les d’une sauvegarde"),
         )
     if state.stop is not None:
         yield Finding(
             "upkeep",
             Grade.PROBLEM,
-            Said(
-                f"le ramassage s’est arrêté : {state.stop.refused} ({state.stop.kind.value}) à la fois, c’est trop",
-                f"collection has stopped: {state.stop.refused} {state.stop.kind.value} at once are out of proportion",
+            Text(
+                "le ramassage s’est arrêté : {refused} ({kind}) à la fois, c’est trop",
+                refused=state.stop.refused,
+                kind=state.stop.kind.value,
             ),
-            _plain(f"mailserver storage allow-collection {settings.directory}"),
+            Untranslated(f"mailserver storage allow-collection {settings.directory}"),
         )
     if state.doubt is not None:
         yield Finding(
             "upkeep",
             Grade.WARNING,
-            Said(
-                f"l’horloge a sauté : l’entretien attend encore {state.doubt.left // 3600} h",
-                f"the clock jumped: upkeep waits for another {state.doubt.left // 3600} h",
-            ),
-            _plain(f"mailserver storage believe-clock {settings.directory}"),
+            Text("l’horloge a sauté : l’entretien attend encore {hours} h", hours=state.doubt.left // 3600),
+            Untranslated(f"mailserver storage believe-clock {settings.directory}"),
         )
 
 
 def _pages(settings: Settings, state: Condition) -> Iterator[Finding]:
-    deep = _plain(f"mailserver check --deep {settings.directory}")
+    deep = Untranslated(f"mailserver check --deep {settings.directory}")
     if state.faults is None:
         yield Finding(
             "database",
             Grade.OK,
-            Said(
-                "pages et messages n’ont pas tous été regardés (--deep le fait)",
-                "pages and messages were not all looked at (--deep does)",
-            ),
+            Text("pages et messages n’ont pas tous été regardés (--deep le fait)"),
         )
         return
     for fault in state.faults:
-        yield Finding("database", Grade.PROBLEM, _plain(fault), deep)
+        yield Finding("database", Grade.PROBLEM, Untranslated(fault), deep)
     if not state.faults:
         yield Finding(
             "database",
             Grade.OK,
-            Said(
-                "pages bien formées ; les messages n’ont pas été lus (--deep le fait)",
-                "pages are well formed; messages were not read (--deep does)",
-            ),
+            Text("pages bien formées ; les messages n’ont pas été lus (--deep le fait)"),
         )
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
     if workers.is_served(settings.directory):
-        yield Finding("ports", Grade.OK, Said("l’instance tourne", "the instance is running"))
+        yield Finding("ports", Grade.OK, Text("l’instance tourne"))
         return
     try:
         workers.check_free(settings.listen)
@@ -316,23 +299,20 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "ports",
             Grade.PROBLEM,
-            _plain(str(problem)),
-            Said("arrêtez l’autre serveur ou changez [listen]", "stop the other server or change [listen]"),
+            Untranslated(str(problem)),
+            Text("arrêtez l’autre serveur ou changez [listen]"),
         )
     else:
         yield Finding(
             "ports",
             Grade.OK,
-            Said(
-                "tous les ports sont libres (l’instance ne tourne pas)",
-                "every port is free (the instance is not running)",
-            ),
+            Text("tous les ports sont libres (l’instance ne tourne pas)"),
         )
 
 
 def _ldap(settings: Settings) -> Iterator[Finding]:
     if settings.ldap is None:
-        yield Finding("directory", Grade.OK, Said("l’annuaire embarqué est utilisé", "the embedded directory is used"))
+        yield Finding("directory", Grade.OK, Text("l’annuaire embarqué est utilisé"))
         return
     from directory.ldap.probe import probe
 
@@ -341,11 +321,11 @@ def _ldap(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "directory",
             Grade.PROBLEM,
-            _plain(problem),
-            Said("vérifiez [ldap] url, bind_dn et password_file", "check [ldap] url, bind_dn and password_file"),
+            Untranslated(problem),
+            Text("vérifiez [ldap] url, bind_dn et password_file"),
         )
     else:
-        yield Finding("directory", Grade.OK, Said(f"{settings.ldap.url} répond", f"{settings.ldap.url} answers"))
+        yield Finding("directory", Grade.OK, Text("{url} répond", url=settings.ldap.url))
 
 
 def _lists(settings: Settings) -> Iterator[Finding]:
@@ -366,17 +346,18 @@ def _lists(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "lists",
             Grade.WARNING,
-            Said(
-                f"{one.address} accepte les messages de l’extérieur, et une règle en protège {count} membres ({who}) : "
+            Text(
+                "{address} accepte les messages de l’extérieur, et une règle en protège {count} membres ({who}) : "
                 "ils ne les reçoivent pas",
-                f"{one.address} takes mail from outside, and a rule keeps {count} of its members from it ({who}): "
-                "they do not get it",
+                address=one.address,
+                count=count,
+                who=who,
             ),
-            _plain(f"mailserver list set {settings.directory} {one.address} --writers house"),
+            Untranslated(f"mailserver list set {settings.directory} {one.address} --writers house"),
         )
     if len(found) > MAX_LISTS:
         more = len(found) - MAX_LISTS
-        yield Finding("lists", Grade.WARNING, Said(f"et {more} autres listes", f"and {more} more lists"))
+        yield Finding("lists", Grade.WARNING, Text("et {more} autres listes", more=more))
 
 
 def _dns(settings: Settings) -> Iterator[Finding]:
@@ -395,7 +376,7 @@ def _dns(settings: Settings) -> Iterator[Finding]:
 
 
 def _record(name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:
-    remedy = Said(f"publiez : {record}", f"publish: {record}")
+    remedy = Text("publiez : {record}", record=record)
     try:
         answer = dns.resolver.resolve(name, kind, lifetime=DNS_SECONDS)
         texts = [record.to_text() if kind == "MX" else b"".join(record.strings).decode() for record in answer]
@@ -403,21 +384,16 @@ def _record(name: str, kind: str, is_good: Callable[[str], bool], record: str) -
         return Finding(
             "dns",
             Grade.WARNING,
-            Said(f"{name} n’a pas d’enregistrement {kind}", f"{name} has no {kind} record"),
+            Text("{name} n’a pas d’enregistrement {kind}", name=name, kind=kind),
             remedy,
         )
     except (dns.exception.DNSException, OSError) as error:
         return Finding(
             "dns",
             Grade.WARNING,
-            Said(
-                f"{name} {kind} ne répond pas ({type(error).__name__})",
-                f"{name} {kind} cannot be looked up ({type(error).__name__})",
-            ),
+            Text("{name} {kind} ne répond pas ({error})", name=name, kind=kind, error=type(error).__name__),
             remedy,
         )
     if any(is_good(text) for text in texts):
-        return Finding("dns", Grade.OK, Said(f"{name} {kind} est publié", f"{name} {kind} is published"))
-    return Finding(
-        "dns", Grade.WARNING, Said(f"{name} {kind} n’est pas le nôtre", f"{name} {kind} is not ours"), remedy
-    )
+        return Finding("dns", Grade.OK, Text("{name} {kind} est publié", name=name, kind=kind))
+    return Finding("dns", Grade.WARNING, Text("{name} {kind} n’est pas le nôtre", name=name, kind=kind), remedy)

@@ -16,19 +16,17 @@ from mailserver.commands.shared import AsJson, InstanceDir, fail, log_aside, set
 from mailserver.doctor import Finding, Grade, examine
 from mailserver.errors import NewerSchema, Temporary
 from mailserver.instance import place_of
-from mailserver.said import Said
 from mailserver.settings import Settings
 from mailserver.store import opening
 from mailserver.store.integrity import Flaw, Part
 from mailserver.store.transactions import Store
+from mailserver.texts.languages import ENGLISH
+from mailserver.texts.text import Text, Untranslated
 
 NOT_COMPARED = Finding(
     "messages",
     Grade.PROBLEM,
-    Said(
-        "rien de ce qui est conservé n’a été comparé : la base manque ou son schéma est plus ancien",
-        "nothing that is stored was compared: the database is missing, or its schema is older",
-    ),
+    Text("rien de ce qui est conservé n’a été comparé : la base manque ou son schéma est plus ancien"),
 )
 STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "red"}
 
@@ -74,10 +72,10 @@ def _compared(settings: Settings, *, repair: bool) -> list[Finding]:
         if not repair:
             return list(deepcheck.findings(settings, found))
         done = deepcheck.mend(store, found)
-        told = [Finding("repair", Grade.OK, Said(line, line)) for line in done]
+        told = [Finding("repair", Grade.OK, Untranslated(line)) for line in done]
         return told + list(deepcheck.findings(settings, _looked(store) if done else found))
     except (Temporary, OSError) as error:
-        return [Finding("database", Grade.PROBLEM, Said(str(error), str(error)))]
+        return [Finding("database", Grade.PROBLEM, Untranslated(str(error)))]
     finally:
         store.close()
 
@@ -95,9 +93,9 @@ def _show(findings: list[Finding]) -> None:
     console = Console(soft_wrap=True)
     for finding in findings:
         style = STYLES[finding.grade]
-        console.print(f"[{style}]{finding.grade.value:<8}[/] {finding.subject:<10} {escape(finding.text.english)}")
-        if finding.remedy.english:
-            console.print(f"{'':20}→ {escape(finding.remedy.english)}")
+        console.print(f"[{style}]{finding.grade.value:<8}[/] {finding.subject:<10} {escape(finding.text.to(ENGLISH))}")
+        if finding.remedy.to(ENGLISH):
+            console.print(f"{'':20}→ {escape(finding.remedy.to(ENGLISH))}")
 
 
 def _refuse_newer(settings: Settings) -> None:
@@ -114,6 +112,6 @@ def _fields(finding: Finding) -> dict[str, str]:
     return {
         "subject": finding.subject,
         "grade": finding.grade.value,
-        "text": finding.text.english,
-        "remedy": finding.remedy.english,
+        "text": finding.text.to(ENGLISH),
+        "remedy": finding.remedy.to(ENGLISH),
     }

@@ -198,7 +198,7 @@ def test_check_names_lists_that_take_mail_from_outside_for_whom_a_rule_protects(
 
     def warnings() -> list[str]:
         found = examine(house.settings, dns_too=False)
-        return [one.text.english for one in found if one.subject == "lists" and one.grade is Grade.WARNING]
+        return [one.text.to("en") for one in found if one.subject == "lists" and one.grade is Grade.WARNING]
 
     assert warnings() == []
     preset(house, "pupils-inside")
