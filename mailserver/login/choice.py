@@ -11,17 +11,18 @@ from mailserver.errors import Reason, Refused
 from mailserver.identity import Directory, Principal
 from mailserver.login import policy, words
 from mailserver.login.history import History
-from mailserver.login.policy import Weakness
+from mailserver.login.policy import Weakness, WeakPassword
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
 from mailserver.store import accounts, schools, sessions
 from mailserver.store.accounts import Marks
 from mailserver.store.transactions import Store, Tx
+from mailserver.texts.text import Text, both
 
 SETTING_SECONDS = 60
 """Longest time between the claim to set a password and the password."""
-SPENT = "Ce qui le permettait a déjà servi / What allowed this was used already"
+SPENT = both(Text("Ce qui le permettait a déjà servi"))
 
 
 class Choice:
@@ -48,7 +49,7 @@ class Choice:
         if not broken and await self._is_former(principal, secret, old):
             broken = (Weakness.FORMER,)
         if broken:
-            raise Refused(Reason.WEAK_PASSWORD, "\n".join(weakness.value for weakness in broken))
+            raise WeakPassword(broken)
 
     async def set(self, principal: Principal, version: int, secret: Secret, old: Secret | None = None) -> None:
         """Set what was checked, and remember it. Raises Refused(AUTHENTICATION) when the account has moved meanwhile.

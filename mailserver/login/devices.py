@@ -20,6 +20,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.devices import Device, Scope
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
+from mailserver.texts.text import Text, both_in_ascii
 
 log = structlog.get_logger("login")
 
@@ -38,13 +39,11 @@ SERVICES: Mapping[str, frozenset[Scope]] = {
 }
 """Which scopes open a door: one of them is enough. Doors that are not named take no app password."""
 
-DEVICE_NEEDED = (
-    "Double authentification active: utilisez un mot de passe d'application (webmail, page Mon compte)"
-    " / Two-step login is on: use an app password (webmail, page My account)"
+DEVICE_NEEDED = both_in_ascii(
+    Text("Double authentification active : utilisez un mot de passe d’application (webmail, page Mon compte)")
 )
-OTHER_SCOPE = "Ce mot de passe d'application n'ouvre pas ce service / This app password does not open this service"
-REVOKED = "Le mot de passe de cet appareil n'est plus valable / The password of this device was revoked"
-"""In ASCII: replies of SMTP and IMAP hold nothing else."""
+OTHER_SCOPE = both_in_ascii(Text("Ce mot de passe d’application n’ouvre pas ce service"))
+REVOKED = both_in_ascii(Text("Le mot de passe de cet appareil n’est plus valable"))
 
 _SHAPE = re.compile(f"[{LETTERS}]{{{LENGTH}}}")
 _BETWEEN = re.compile(r"[\s-]+")

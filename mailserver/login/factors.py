@@ -28,6 +28,7 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.factors import Factor
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
+from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("login")
 
@@ -45,7 +46,7 @@ WRONG_WINDOW = 86400
 """Wrong codes are forgotten after a day, or after a right one."""
 LONGEST_WAIT = 3600
 
-WRONG = "Code incorrect ou déjà utilisé / Wrong code, or used already"
+WRONG = both(Text("Code incorrect ou déjà utilisé"))
 
 _DIGITS = re.compile(r"\d{6}")
 _BETWEEN = re.compile(r"[\s-]+")
@@ -182,7 +183,7 @@ class Factors:
         if isinstance(taken, Proven):
             return taken
         if taken > 0:
-            raise throttle.too_many(taken)
+            raise throttle.TooManyAttempts(taken)
         log.info("second factor failed", account=attempt.account_id, service=attempt.service, peer=attempt.peer)
         raise Refused(Reason.AUTHENTICATION, WRONG)
 

@@ -20,13 +20,14 @@ from mailserver.sasl import Secret
 from mailserver.settings import Settings
 from mailserver.store.accounts import Standing
 from mailserver.store.transactions import Store
+from mailserver.texts.text import Text, both_in_ascii
 
 log = structlog.get_logger("login")
 
 WEB = "web"
 EVEN_SECONDS = 0.05
 """What a wrong NUMEN or code takes at least: no slow hash covers whether the login was known (enumeration by time)."""
-WRONG = "Identifiant ou mot de passe incorrect / Wrong login or password"
+WRONG = both_in_ascii(Text("Identifiant ou mot de passe incorrect"))
 
 
 class Gate:
@@ -76,7 +77,7 @@ class Gate:
             self.waits.note(facts.account_key, facts.blocked_until)
             account_id, service = attempt.account_id, attempt.service
             log.info("login throttled", account=account_id, service=service, peer=attempt.peer, seconds=waiting)
-            raise throttle.too_many(waiting)
+            raise throttle.TooManyAttempts(waiting)
 
     async def failed(self, attempt: Attempt, facts: Facts) -> Refused:
         """Count a wrong guess; what its maker is told."""

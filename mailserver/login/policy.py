@@ -12,16 +12,19 @@ What the console, an import or the LDAP administrator sets is taken as it is.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.login import guessing, own, words
 from mailserver.proofs import Proofs
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords
 from mailserver.store.accounts import Marks
+from mailserver.texts.text import Text, both
 
 Profile = Literal["academie", "cnil"]
 
@@ -39,24 +42,34 @@ _REPEATED = re.compile(r"(.{4,16}?)\1+|(.)\2{2,}|(.{2,3}?)\3{2,}", re.DOTALL)
 
 
 class Weakness(Enum):
-    """Why a password is refused: French, then English."""
+    """Why a password is refused."""
 
-    TOO_SHORT = f"Au moins {SHORTEST} caractères / At least {SHORTEST} characters"
-    TOO_LONG = f"Au plus {LONGEST} caractères / At most {LONGEST} characters"
-    NO_LOWER = "Au moins une lettre minuscule / At least one lower case letter"
-    NO_UPPER = "Au moins une lettre majuscule / At least one upper case letter"
-    NO_DIGIT = "Au moins un chiffre / At least one digit"
-    NO_SPECIAL = "Au moins un caractère spécial / At least one special character"
-    TOO_SIMPLE = (
-        f"Au moins {FOUR_KINDS} caractères (minuscule, majuscule, chiffre et signe), {THREE_KINDS} de trois de ces "
-        f"sortes, ou une phrase de {PHRASE_WORDS} mots / At least {FOUR_KINDS} characters (lower and upper case, digit "
-        f"and sign), {THREE_KINDS} of three of these kinds, or a phrase of {PHRASE_WORDS} words"
+    TOO_SHORT = Text("Au moins {shortest} caractères", shortest=SHORTEST)
+    TOO_LONG = Text("Au plus {longest} caractères", longest=LONGEST)
+    NO_LOWER = Text("Au moins une lettre minuscule")
+    NO_UPPER = Text("Au moins une lettre majuscule")
+    NO_DIGIT = Text("Au moins un chiffre")
+    NO_SPECIAL = Text("Au moins un caractère spécial")
+    TOO_SIMPLE = Text(
+        "Au moins {four} caractères (minuscule, majuscule, chiffre et signe), {three} de trois de ces sortes, "
+        "ou une phrase de {words} mots",
+        four=FOUR_KINDS,
+        three=THREE_KINDS,
+        words=PHRASE_WORDS,
     )
-    WORD = "Pas fait surtout d'un mot du dictionnaire / Not mostly one dictionary word"
-    GUESSABLE = "Pas facile à deviner / Not easy to guess"
-    KNOWN = "Pas de mot de passe connu / No password that everybody knows"
-    OWN = "Rien de vos données personnelles / Nothing of your own data"
-    FORMER = "Aucun de vos derniers mots de passe / None of your last passwords"
+    WORD = Text("Pas fait surtout d'un mot du dictionnaire")
+    GUESSABLE = Text("Pas facile à deviner")
+    KNOWN = Text("Pas de mot de passe connu")
+    OWN = Text("Rien de vos données personnelles")
+    FORMER = Text("Aucun de vos derniers mots de passe")
+
+
+class WeakPassword(Refused):
+    """A password that breaks rules. `text` says each on a line, in both languages."""
+
+    def __init__(self, broken: Sequence[Weakness]) -> None:
+        super().__init__(Reason.WEAK_PASSWORD, "\n".join(both(weakness.value) for weakness in broken))
+        self.broken = frozenset(broken)
 
 
 def rules(passwords: Passwords) -> tuple[Weakness, ...]:

@@ -25,13 +25,14 @@ from mailserver.store.audit import Action, Origin
 from mailserver.store.recoveries import Pending
 from mailserver.store.statements import Tx
 from mailserver.store.transactions import Store
+from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("recovery")
 
 CODES_AN_HOUR = 5
 """Codes that one person may have sent to addresses, which may be strangers'."""
 WRONG_LIMIT = 5
-WRONG_CODE = "Ce code n'est pas le bon / This code is not the right one"
+WRONG_CODE = both(Text("Ce code n’est pas le bon"))
 
 
 class PrivateAddresses:
@@ -75,7 +76,7 @@ class PrivateAddresses:
         hashed = self._proofs.confirmation(code.reveal())
         confirmed = await self._store.write(_confirm, origin, principal.account_id, hashed)
         if isinstance(confirmed, int):
-            raise throttle.too_many(confirmed) if confirmed else Refused(Reason.AUTHENTICATION, WRONG_CODE)
+            raise throttle.TooManyAttempts(confirmed) if confirmed else Refused(Reason.AUTHENTICATION, WRONG_CODE)
         now, before = confirmed
         log.info("private address set", account=principal.account_id)
         if before and before != now:

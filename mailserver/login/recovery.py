@@ -103,7 +103,7 @@ class Recovery:
         peer = throttle.peer_name(peer)
         waiting = await self._store.write(_count_peer, f"recovery peer {peer}", self._settings.limits) if peer else 0
         if waiting:
-            raise throttle.too_many(waiting)
+            raise throttle.TooManyAttempts(waiting)
         if len(self._under_way) >= UNDER_WAY:
             raise Temporary("Too many questions at once")
         task = asyncio.create_task(self._look_into(question, peer), name="recovery")

@@ -19,17 +19,15 @@ from mailserver.store import renewals
 from mailserver.store.accounts import Renewal
 from mailserver.store.renewals import Due
 from mailserver.store.transactions import Store
+from mailserver.texts.text import Text, both_in_ascii
 
 DAY = 86400
 LATE = 2 * DAY
 """A first notice that goes out later than this gives its whole time from then on."""
 RENEWING = "web"
 """The service where an expired password still opens the page that ends it."""
-EXPIRED = (
-    "Mot de passe a renouveler: connectez-vous au site web pour en choisir un autre / "
-    "Password expired: log in to the web site and choose a new one"
-)
-"""Said at the other doors; ASCII, as replies of SMTP and IMAP have to be."""
+EXPIRED = both_in_ascii(Text("Mot de passe à renouveler : connectez-vous au site web pour en choisir un autre"))
+"""Said at the other doors."""
 BATCH = 200
 """People read at a time."""
 

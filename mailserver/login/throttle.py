@@ -18,6 +18,7 @@ from mailserver.store.accounts import Standing
 from mailserver.store.audit import Action, Origin
 from mailserver.store.devices import Device
 from mailserver.store.statements import Tx
+from mailserver.texts.text import Text, both_in_ascii
 
 FIRST_WAIT = 5
 """Seconds after the first guess too many."""
@@ -137,12 +138,13 @@ def origin(attempt: Attempt) -> Origin:
     return Origin("self", attempt.service, attempt.peer)
 
 
-def too_many(seconds: int) -> Refused:
-    """What somebody who must wait is told."""
-    return Refused(
-        Reason.THROTTLED,
-        f"Trop d'essais, attendez {seconds} secondes / Too many attempts, wait {seconds} seconds",
-    )
+class TooManyAttempts(Refused):
+    """Somebody must wait."""
+
+    def __init__(self, seconds: int) -> None:
+        text = both_in_ascii(Text("Trop d’essais, attendez {seconds} secondes", seconds=seconds))
+        super().__init__(Reason.THROTTLED, text)
+        self.seconds = seconds
 
 
 class Waits:

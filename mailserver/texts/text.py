@@ -1,5 +1,6 @@
 """A text that is made where something is decided, and shown elsewhere, in a language that is known only there."""
 
+import unicodedata
 from collections.abc import Mapping
 
 from mailserver.texts.catalogue import translate
@@ -62,3 +63,10 @@ def shown(value: object, language: LanguageCode) -> object:
 def both(text: Translated) -> str:
     """One line in both languages, French first: for whom no language is known."""
     return f"{text.to(FRENCH)} / {text.to(ENGLISH)}"
+
+
+def both_in_ascii(text: Translated) -> str:
+    """The same where nothing else may stand: replies of SMTP and response texts of IMAP (RFC 5321 section 4.2, RFC 3501
+    section 9). Accents go: a telephone number in it matters more than they do."""
+    plain = both(text).replace("’", "'").replace(" : ", ": ")
+    return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode("ascii")

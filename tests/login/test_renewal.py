@@ -15,6 +15,7 @@ from mailserver.settings import Passwords
 from mailserver.store import accounts, former_passwords, renewals
 from mailserver.store.accounts import Renewal
 from mailserver.store.audit import Action, Origin
+from mailserver.texts.text import both
 from tests.login.conftest import LOCAL, PASSWORD, WINDOW, Gate
 
 DAY = renewal.DAY
@@ -250,16 +251,16 @@ async def test_many_are_found_in_pages(gate: Gate, passwords: Passwords, monkeyp
 async def test_the_last_passwords_do_not_come_back(gate: Gate) -> None:
     person = await gate.person()
     person = await change(gate, person, PASSWORD, CHOSEN[0])
-    assert (await refusal(gate, person, CHOSEN[0], CHOSEN[0])).text == Weakness.FORMER.value
+    assert (await refusal(gate, person, CHOSEN[0], CHOSEN[0])).text == both(Weakness.FORMER.value)
     for old, new in itertools.pairwise(CHOSEN[:3]):
         person = await change(gate, person, old, new)
-        assert (await refusal(gate, person, new, old)).text == Weakness.FORMER.value
-    assert (await refusal(gate, person, CHOSEN[2], CHOSEN[0])).text == Weakness.FORMER.value
+        assert (await refusal(gate, person, new, old)).text == both(Weakness.FORMER.value)
+    assert (await refusal(gate, person, CHOSEN[2], CHOSEN[0])).text == both(Weakness.FORMER.value)
     person = await change(gate, person, CHOSEN[2], CHOSEN[3])
     kept = await gate.store.read(former_passwords.latest, person.account_id, 24)
     assert len(kept) == HISTORY
     assert all(one.startswith("$argon2id$") for one in kept)
-    assert (await refusal(gate, person, CHOSEN[3], CHOSEN[1])).text == Weakness.FORMER.value
+    assert (await refusal(gate, person, CHOSEN[3], CHOSEN[1])).text == both(Weakness.FORMER.value)
     await change(gate, person, CHOSEN[3], CHOSEN[0])
 
 
@@ -267,14 +268,14 @@ async def test_the_last_passwords_do_not_come_back(gate: Gate) -> None:
 async def test_another_case_or_accent_makes_no_other_password(gate: Gate, again: str) -> None:
     person = await gate.person()
     person = await change(gate, person, PASSWORD, CHOSEN[0])
-    assert (await refusal(gate, person, CHOSEN[0], again)).text == Weakness.FORMER.value
+    assert (await refusal(gate, person, CHOSEN[0], again)).text == both(Weakness.FORMER.value)
 
 
 async def test_a_given_password_counts_among_the_last(gate: Gate) -> None:
     person = await gate.person()
     await gate.worker.directory.set_password(person.account_id, Secret(CHOSEN[0]))
     person = await change(gate, person, CHOSEN[0], CHOSEN[1])
-    assert (await refusal(gate, person, CHOSEN[1], CHOSEN[0])).text == Weakness.FORMER.value
+    assert (await refusal(gate, person, CHOSEN[1], CHOSEN[0])).text == both(Weakness.FORMER.value)
 
 
 async def test_a_reset_does_not_let_the_forgotten_one_come_back(gate: Gate) -> None:
@@ -283,7 +284,7 @@ async def test_a_reset_does_not_let_the_forgotten_one_come_back(gate: Gate) -> N
     code = await gate.accounts.reset("edupont")
     with pytest.raises(Refused) as refused:
         await gate.login.choosing.activate("edupont", Secret(code.text), Secret(CHOSEN[0]), LOCAL)
-    assert refused.value.text == Weakness.FORMER.value
+    assert refused.value.text == both(Weakness.FORMER.value)
     await gate.login.choosing.activate("edupont", Secret(code.text), Secret(CHOSEN[1]), LOCAL)
 
 

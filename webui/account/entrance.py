@@ -1,6 +1,5 @@
 """Into the house: a session is opened and leads to the chosen interface, or the person is told why not."""
 
-import re
 from dataclasses import dataclass, replace
 
 import structlog
@@ -8,6 +7,7 @@ from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal, State
+from mailserver.login.throttle import TooManyAttempts
 from mailserver.store import accounts, sessions
 from webui.account import parking, secondstep
 from webui.account.secondstep import Wish as Wish
@@ -150,9 +150,8 @@ async def suspended(services: Services, guest: Guest, account_id: int, *, kept_t
 
 
 def waiting_seconds(refusal: Refused) -> int:
-    """How long a throttled person has to wait, from the refusal's text; a minute when it does not say."""
-    found = re.search(r"\d{1,6}", refusal.text)
-    return max(1, int(found.group())) if found else 60
+    """How long a throttled person has to wait; a minute when it does not say."""
+    return max(1, refusal.seconds) if isinstance(refusal, TooManyAttempts) else 60
 
 
 def wait_text(guest: Guest, seconds: int) -> str:

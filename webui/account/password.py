@@ -7,7 +7,7 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Principal
 from mailserver.login import policy
-from mailserver.login.policy import Weakness
+from mailserver.login.policy import Weakness, WeakPassword
 from mailserver.sasl import Secret
 from mailserver.settings import Passwords
 from mailserver.store import sessions
@@ -181,7 +181,7 @@ async def change_password(services: Services, visit: Visit) -> Response:
 def rules(guest: Guest, passwords: Passwords, refusal: Refused | None) -> tuple[Rule, ...]:
     """The rules of the profile, those that the refused password broke marked."""
     _ = guest._
-    said = refusal.text.split("\n") if refusal else []
+    broken = refusal.broken if isinstance(refusal, WeakPassword) else ()
     words = {
         Weakness.TOO_SHORT: ("longueur", _("Au moins 8 caractères (12 ou plus conseillés)")),
         Weakness.NO_LOWER: ("minuscule", _("Une lettre minuscule")),
@@ -199,5 +199,5 @@ def rules(guest: Guest, passwords: Passwords, refusal: Refused | None) -> tuple[
         Weakness.FORMER: ("ancien", _("Aucun de vos derniers mots de passe (vérifié par le serveur)")),
     }
     return tuple(
-        Rule(*words[weakness], weakness.value in said) for weakness in policy.rules(passwords) if weakness in words
+        Rule(*words[weakness], weakness in broken) for weakness in policy.rules(passwords) if weakness in words
     )

@@ -9,9 +9,9 @@ from collections import OrderedDict
 
 from starlette.responses import JSONResponse, Response
 
-from mailserver.errors import Reason, Refused
+from mailserver.errors import Refused
 from mailserver.login import policy
-from mailserver.login.policy import Trouble, Weakness
+from mailserver.login.policy import Trouble, Weakness, WeakPassword
 from mailserver.login.throttle import peer_name
 from mailserver.sasl import Secret
 from webui import headers
@@ -66,12 +66,12 @@ async def explained(services: Services, guest: Guest, text: str, refusal: Refuse
     """What is said above the form of a password that was refused: the piece that is the trouble, or that rules were
     broken."""
     _ = guest._
-    if refusal.text == Weakness.TOO_LONG.value:
+    broken = refusal.broken if isinstance(refusal, WeakPassword) else ()
+    if Weakness.TOO_LONG in broken:
         return _("Ce mot de passe est trop long : 128 caractères au plus.")
-    if refusal.reason is Reason.WEAK_PASSWORD:
-        broken = refusal.text.split("\n")
+    if broken:
         for one in await troubles(services, text):
-            if one.weakness.value in broken:
+            if one.weakness in broken:
                 return sentence(guest, one)
     return _("Ce mot de passe ne respecte pas toutes les règles.")
 
