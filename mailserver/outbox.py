@@ -29,6 +29,7 @@ from mailserver.store.outbox import Waiting
 from mailserver.store.spool import Notify, Target
 from mailserver.store.transactions import Store, Tx
 from mailserver.submit import Copy, Submission
+from mailserver.texts.text import Text, in_context
 from mailserver.upkeep import Upkeep
 
 log = structlog.get_logger("outbox")
@@ -40,20 +41,15 @@ AGAIN = 60
 MAX_ATTEMPTS = 300
 """Of one letter: a directory that is out of reach for hours does not lose it, one for days does not hide it."""
 
+_NOT_FROM_HERE = Text("Vous ne pouvez plus écrire avec cette adresse.")
 _WHY = {
-    Reason.TOO_BIG: ("Le message est trop volumineux.", "The message is too big."),
-    Reason.TOO_MANY_RECIPIENTS: ("Il y a trop de destinataires.", "There are too many recipients."),
-    Reason.SUSPENDED: ("Votre compte ne peut pas envoyer de messages.", "Your account may not send."),
-    Reason.SENDER_NOT_OWNED: (
-        "Vous ne pouvez plus écrire avec cette adresse.",
-        "You may no longer write from this address.",
-    ),
-    Reason.FORBIDDEN: (
-        "Vous ne pouvez plus écrire avec cette adresse.",
-        "You may no longer write from this address.",
-    ),
-    Reason.NO_SUCH_RECIPIENT: ("Un destinataire n'existe pas", "A recipient does not exist"),
-    Reason.OVER_QUOTA: ("La boîte d'un destinataire est pleine", "A recipient's mailbox is full"),
+    Reason.TOO_BIG: in_context("notice", "Le message est trop volumineux."),
+    Reason.TOO_MANY_RECIPIENTS: Text("Il y a trop de destinataires."),
+    Reason.SUSPENDED: in_context("notice", "Votre compte ne peut pas envoyer de messages."),
+    Reason.SENDER_NOT_OWNED: _NOT_FROM_HERE,
+    Reason.FORBIDDEN: _NOT_FROM_HERE,
+    Reason.NO_SUCH_RECIPIENT: Text("Un destinataire n'existe pas"),
+    Reason.OVER_QUOTA: Text("La boîte d'un destinataire est pleine"),
 }
 _ABOUT_RECIPIENT = (Reason.NO_SUCH_RECIPIENT, Reason.OVER_QUOTA)
 
@@ -211,16 +207,13 @@ class Outbox:
             return []
 
 
-def _why(refusal: Refused) -> tuple[str, str]:
+def _why(refusal: Refused) -> Text:
     if isinstance(refusal, Denied):
-        return refusal.french, refusal.english
-    french, english = _WHY.get(
-        refusal.reason, ("Le service n'a pas pu l'envoyer.", "The service was not able to send it.")
-    )
+        return refusal.said
+    why = _WHY.get(refusal.reason, Text("Le service n'a pas pu l'envoyer."))
     if refusal.reason in _ABOUT_RECIPIENT:
-        address = refusal.text.partition(":")[0]
-        return f"{french} : {address}", f"{english}: {address}"
-    return french, english
+        return Text("{why} : {address}", why=why, address=refusal.text.partition(":")[0])
+    return why
 
 
 def _reopen_unit(tx: Tx, waiting: Waiting, parts: Sequence[Part], lifetime: int) -> tuple[bool, list[str]]:

@@ -11,6 +11,7 @@ from mailserver.folding import fold_login
 from mailserver.mime import originators
 from mailserver.rules import Denied
 from mailserver.settings import Settings
+from mailserver.texts.text import Text
 
 QUICK_HEADER = 32 * 1024
 """Octets of a header that the event loop may look through itself."""
@@ -47,7 +48,4 @@ class OwnDomain:
 
 
 def _denied(address: str) -> Denied:
-    return Denied(
-        f"{address} : une adresse de notre domaine n’écrit pas depuis un autre serveur.",
-        f"{address}: an address of our own domain does not write from another server.",
-    )
+    return Denied(Text("une adresse de notre domaine n’écrit pas depuis un autre serveur.")).about(address)

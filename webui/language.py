@@ -13,9 +13,9 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date
 
 from mailserver.causes import Cause
+from mailserver.texts import dates
 from mailserver.texts.catalogue import english
 from mailserver.texts.languages import ENGLISH, FRENCH, LANGUAGES, LanguageCode
 from mailserver.texts.text import Translated
@@ -107,10 +107,8 @@ class Language:
         return self.written(self.day(moment), "d MMMM y")
 
     def written(self, day: date, pattern: str) -> str:
-        """A day by a pattern of CLDR; in French the first of a month is `1er`, which CLDR has not."""
-        if day.day == 1 and self.code == "fr":
-            pattern = pattern.replace("d", "d'er'")
-        return format_date(day, pattern, locale=self.locale)
+        """A day by a pattern of CLDR."""
+        return dates.written(day, pattern, self.code)
 
     def clock_time(self, moment: float) -> str:
         """`14:32`."""

@@ -43,6 +43,7 @@ from mailserver.criteria import Numbers, walk
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.rules import Denied
 from mailserver.store.access import MissingTarget
+from mailserver.texts.languages import ENGLISH
 
 log = structlog.get_logger("imap")
 
@@ -249,8 +250,8 @@ def _answer(error: Exception, what: str) -> Reply:
             return no(text, Code(CodeName.TRYCREATE))
         case change.UnknownEncoding(text=text):
             return no(text, Code(CodeName.UNKNOWN_CTE))
-        case Denied(english=text):  # the text of a response is ASCII (RFC 3501 section 9)
-            return no(text, Code(CodeName.NOPERM))
+        case Denied(said=said):  # the text of a response is ASCII (RFC 3501 section 9)
+            return no(said.to(ENGLISH), Code(CodeName.NOPERM))
         case Refused(reason=reason, text=text):
             code = CODES.get(reason)
             return no(text, Code(code) if code else None)

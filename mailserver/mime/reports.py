@@ -10,6 +10,9 @@ from mailserver.mime.compose import NewMessage, Piece, envelope_fields, message_
 from mailserver.mime.fields import MAX_LINE, Correspondent, field
 from mailserver.mime.parsing import MAX_HEADER
 from mailserver.mime.scanning import scan
+from mailserver.texts.catalogue import N_
+from mailserver.texts.languages import ENGLISH, FRENCH
+from mailserver.texts.text import NOTHING, Text, both, in_context
 
 MAX_RETURNED = 64 * 1024
 """Octets of a message that are returned whole, where its sender asked for it (RFC 3461 section 4.3)."""
@@ -85,8 +88,8 @@ def build(report: Report, original: bytes) -> bytes:
 
 
 _SUBJECTS = {
-    Action.FAILED: "Message non remis / Undelivered message",
-    Action.DELAYED: "Message en attente / Delayed message",
+    Action.FAILED: Text("Message non remis"),
+    Action.DELAYED: in_context("report", "Message en attente"),
 }
 
 
@@ -96,45 +99,34 @@ def _gravest(fates: Sequence[Fate]) -> Action:
 
 
 def _subject(fates: Sequence[Fate], subject: str) -> str:
-    title = _SUBJECTS.get(_gravest(fates), "Message remis / Message delivered")
+    title = both(_SUBJECTS.get(_gravest(fates), Text("Message remis")))
     return f"{title} : {subject[:200]}" if subject else title
 
 
-_FRENCH = {
-    Action.FAILED: (
+_TEXTS = {
+    Action.FAILED: N_(
         "Votre message n'a pas pu être remis aux destinataires ci-dessous.\nLe serveur n'essaiera plus de l'envoyer."
     ),
-    Action.DELAYED: (
+    Action.DELAYED: N_(
         "Votre message n'a pas encore pu être remis aux destinataires ci-dessous.\n"
         "Vous n'avez rien à faire : le serveur continue d'essayer{until}."
     ),
-    Action.DELIVERED: "Votre message a été remis aux destinataires ci-dessous.",
-}
-_ENGLISH = {
-    Action.FAILED: ("Your message could not be delivered to the recipients below.\nThe server will not try again."),
-    Action.DELAYED: (
-        "Your message could not be delivered yet to the recipients below.\n"
-        "You need not do anything: the server keeps trying{until}."
-    ),
-    Action.DELIVERED: "Your message was delivered to the recipients below.",
+    Action.DELIVERED: N_("Votre message a été remis aux destinataires ci-dessous."),
 }
 
 
 def _explain(report: Report, subject: str) -> str:
     """The part for people: French first, then English."""
-    action = _gravest(report.fates)
     end = max((fate.retry_until for fate in report.fates), default=0)
-    until = dates.write(end) if end else ""
-    french = _FRENCH[action].format(until=f" jusqu'au {until}" if until else "")
-    english = _ENGLISH[action].format(until=f" until {until}" if until else "")
-    lines = ["".join(f"  {_explained(fate)}\n" for fate in report.fates)]
-    about = (f"Objet : {subject}\n" if subject else "", f"Subject: {subject}\n" if subject else "")
-    return (
-        f"Bonjour,\n\n{french}\n\n{about[0]}\n{lines[0]}\n"
-        f"Service de messagerie, {report.domain}\n\n"
-        f"---\n\nHello,\n\n{english}\n\n{about[1]}\n{lines[0]}\n"
-        f"Mail service, {report.domain}\n"
+    until = Text(" jusqu'au {day}", day=dates.write(end)) if end else NOTHING
+    text = Text(
+        "Bonjour,\n\n{told}\n\n{about}\n{fates}\nService de messagerie, {domain}\n",
+        told=Text(_TEXTS[_gravest(report.fates)], until=until),
+        about=Text("Objet : {subject}\n", subject=subject) if subject else NOTHING,
+        fates="".join(f"  {_explained(fate)}\n" for fate in report.fates),
+        domain=report.domain,
     )
+    return f"{text.to(FRENCH)}\n---\n\n{text.to(ENGLISH)}"
 
 
 def _explained(fate: Fate) -> str:

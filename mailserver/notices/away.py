@@ -11,7 +11,8 @@ from mailserver.mime import compose, headers, replies
 from mailserver.mime.addresses import parse, people
 from mailserver.mime.fields import Correspondent
 from mailserver.mime.structure import Part
-from mailserver.notices.house import House
+from mailserver.notices.house import House, halves
+from mailserver.texts.text import Text, both
 
 MAX_FIELDS = 1000
 """Fields of a header that are looked at."""
@@ -25,10 +26,8 @@ _MACHINES = re.compile(
 )
 """Senders that no person reads (RFC 3834 section 2, RFC 5230 section 4.6)."""
 _BULK = re.compile(r"\s*+(?:bulk|list|junk)\b", re.IGNORECASE)
-_TEXT = (
-    "Bonjour,\n\n{name} n'utilise plus cette adresse ({address}).\nVotre message ne sera ni lu ni transmis.\n",
-    "Hello,\n\n{name} no longer uses this address ({address}).\nYour message will be neither read nor passed on.\n",
-)
+
+_SUBJECT = Text("Réponse automatique")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def build(house: House, gone: Gone, to: str, octets: bytes, message: Part, *, to
             date=now,
             message_id=compose.message_id(token, house.domain),
             to=(Correspondent("", to),),
-            subject=f"Réponse automatique / Automatic reply : {subject}".rstrip(" :"),
+            subject=f"{both(_SUBJECT)} : {subject}".rstrip(" :"),
             text=text,
             in_reply_to=in_reply_to,
             references=references,
@@ -107,5 +106,12 @@ def build(house: House, gone: Gone, to: str, octets: bytes, message: Part, *, to
 
 
 def _standard(house: House, gone: Gone) -> str:
-    french, english = (half.format(name=gone.name, address=gone.address) for half in _TEXT)
-    return f"{french}\n{house.academy}\n\n----------\n\n{english}\n{house.academy}\n"
+    return halves(
+        Text(
+            "Bonjour,\n\n{name} n'utilise plus cette adresse ({address}).\n"
+            "Votre message ne sera ni lu ni transmis.\n\n{academy}\n",
+            name=gone.name,
+            address=gone.address,
+            academy=house.academy,
+        )
+    )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mailserver.mime.fields import Correspondent
 from mailserver.notices.house import House, notice
+from mailserver.texts.text import Text, both
 
 EXPORT_PATH = "/compte/export"
 
@@ -23,28 +24,23 @@ class Closing:
 def build(house: House, closing: Closing, to: str, *, token: bytes, now: float) -> bytes:
     """The notice to one of the person's addresses."""
     end = closing.erase_at
-    until = f"jusqu'au {house.jour(end)}" if end else "pendant un temps"
-    until_en = f"until {house.day(end)}" if end else "for a while"
-    french = (
-        f"Bonjour {closing.name},\n\n"
-        f"Votre compte de messagerie {closing.login} ({closing.address}) sera fermé\n"
-        f"le {house.jour(closing.close_at)}. Vous ne pourrez alors plus vous y connecter.\n\n"
-        f"Avant cette date, vous pouvez emporter vos messages, vos agendas et vos contacts :\n"
-        f"connectez-vous à {house.url}{EXPORT_PATH}\n\n"
-        f"Après la fermeture, tout reste conservé {until} et peut être rétabli ou\n"
-        f"vous être remis sur demande ; ensuite tout est effacé."
+    until = Text("jusqu'au {day}", day=house.day(end)) if end else Text("pendant un temps")
+    close_day = house.day(closing.close_at)
+    text = Text(
+        "Bonjour {name},\n\n"
+        "Votre compte de messagerie {login} ({address}) sera fermé\n"
+        "le {close_day}. Vous ne pourrez alors plus vous y connecter.\n\n"
+        "Avant cette date, vous pouvez emporter vos messages, vos agendas et vos contacts :\n"
+        "connectez-vous à {url}{path}\n\n"
+        "Après la fermeture, tout reste conservé {until} et peut être rétabli ou\n"
+        "vous être remis sur demande ; ensuite tout est effacé.",
+        name=closing.name,
+        login=closing.login,
+        address=closing.address,
+        close_day=close_day,
+        url=house.url,
+        path=EXPORT_PATH,
+        until=until,
     )
-    english = (
-        f"Hello {closing.name},\n\n"
-        f"Your mail account {closing.login} ({closing.address}) will be closed\n"
-        f"on {house.day(closing.close_at)}. You will not be able to log in after that.\n\n"
-        f"Until then you can take your messages, calendars and contacts along:\n"
-        f"log in at {house.url}{EXPORT_PATH}\n\n"
-        f"After the closing everything is kept {until_en} and can be restored or\n"
-        f"handed to you on request; then everything is erased."
-    )
-    subject = (
-        f"Fermeture de votre compte le {house.jour(closing.close_at)} / "
-        f"Your account closes on {house.day(closing.close_at)}"
-    )
-    return notice(house, Correspondent(closing.name, to), subject, french, english, token=token, now=now)
+    subject = both(Text("Fermeture de votre compte le {day}", day=close_day))
+    return notice(house, Correspondent(closing.name, to), subject, text, token=token, now=now)

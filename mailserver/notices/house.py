@@ -7,18 +7,20 @@ from zoneinfo import ZoneInfo
 from mailserver.mime import compose
 from mailserver.mime.fields import Correspondent
 from mailserver.settings import Settings
+from mailserver.texts.catalogue import N_
+from mailserver.texts.dates import Day, Moment
+from mailserver.texts.languages import ENGLISH, FRENCH
+from mailserver.texts.text import Text, Untranslated, in_context
 
-HELP = ("l'assistance informatique de l'académie", "the academy's help desk")
-"""Whom to call when the settings name nobody: in French, in English."""
+HELP = Text("l'assistance informatique de l'académie")
+"""Whom to call when the settings name nobody."""
+NO_SUBJECT = in_context("notice", "(sans objet)")
 
-_MOIS = (
-    "janvier", "février", "mars", "avril", "mai", "juin",
-    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
-)  # fmt: skip
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+_SIGNED = N_(
+    "{text}\n\nUne question ? Contactez {help}.\n"
+    "Aucun message de la messagerie ne vous demandera votre mot de passe.\n\n"
+    "{academy}\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +42,22 @@ class House:
         return self.settings.public_url
 
     @property
-    def help(self) -> tuple[str, str]:
-        """Whom to call, in French and in English."""
+    def help(self) -> Text:
+        """Whom to call."""
         contact = self.settings.web.help_contact
-        return (contact, contact) if contact else HELP
+        return Untranslated(contact) if contact else HELP
 
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.settings.web.timezone)
 
-    def jour(self, moment: int) -> str:
+    def day(self, moment: int) -> Day:
         """`24 novembre 2026`."""
-        when = self._at(moment)
-        return f"{'1er' if when.day == 1 else when.day} {_MOIS[when.month - 1]} {when.year}"
+        return Day(self._at(moment).date())
 
-    def day(self, moment: int) -> str:
-        """`24 November 2026`."""
-        when = self._at(moment)
-        return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
-
-    def moment(self, moment: int) -> tuple[str, str]:
-        """`24/11/2026 08:00` and `2026-11-24 08:00`: for lines that may hold ASCII only."""
-        when = self._at(moment)
-        return f"{when:%d/%m/%Y %H:%M}", f"{when:%Y-%m-%d %H:%M}"
+    def moment(self, moment: int) -> Moment:
+        """`24/11/2026 08:00`."""
+        return Moment(self._at(moment))
 
     def _at(self, moment: int) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(moment, self.zone)
@@ -73,9 +68,7 @@ def house_of(settings: Settings) -> House:
     return House(settings)
 
 
-def notice(
-    house: House, to: Correspondent, subject: str, french: str, english: str, *, token: bytes, now: float
-) -> bytes:
+def notice(house: House, to: Correspondent, subject: str, text: Text, *, token: bytes, now: float) -> bytes:
     """A notice from the service in both languages. `token`: random octets for its message id."""
     return compose.build(
         compose.NewMessage(
@@ -84,20 +77,12 @@ def notice(
             message_id=compose.message_id(token, house.domain),
             to=(to,),
             subject=subject,
-            text=both(house, french, english),
+            text=halves(Text(_SIGNED, text=text, help=house.help, academy=house.academy)),
             more=(("Auto-Submitted", "auto-generated"),),  # RFC 3834 section 5
         )
     )
 
 
-def both(house: House, french: str, english: str) -> str:
-    """The two halves of a notice, each signed by the service and saying whom to call."""
-    return (
-        f"{french}\n\nUne question ? Contactez {house.help[0]}.\n"
-        f"Aucun message de la messagerie ne vous demandera votre mot de passe.\n\n"
-        f"{house.academy}\n\n"
-        f"----------\n\n"
-        f"{english}\n\nQuestions? Call {house.help[1]}.\n"
-        f"No message of the mail service will ever ask for your password.\n\n"
-        f"{house.academy}\n"
-    )
+def halves(text: Text) -> str:
+    """The body of a mail in both languages, French first."""
+    return f"{text.to(FRENCH)}\n----------\n\n{text.to(ENGLISH)}"

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from mailserver.mime.fields import Correspondent
 from mailserver.notices.house import House, notice
+from mailserver.texts.text import Text, both
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,16 @@ def ending(house: House, what: Ending, to: str, *, token: bytes, now: float) -> 
     last = what.ends - 1
     link = f"{house.url}/m/liste/{quote(what.address)}"
     named = f"{what.name} <{what.address}>" if what.name != what.address else what.address
-    french = (
-        f"Bonjour,\n\n"
-        f"La liste {named}, dont vous êtes propriétaire, recevra des messages\n"
-        f"jusqu'au {house.jour(last)} inclus. Ensuite, ceux qui lui écrivent apprendront qu'elle est fermée.\n"
-        f"Ses membres et ses réglages sont conservés.\n\n"
-        f"Pour la garder plus longtemps, changez son dernier jour :\n{link}"
+    text = Text(
+        "Bonjour,\n\n"
+        "La liste {named}, dont vous êtes propriétaire, recevra des messages\n"
+        "jusqu'au {last} inclus. Ensuite, ceux qui lui écrivent apprendront qu'elle est fermée.\n"
+        "Ses membres et ses réglages sont conservés.\n\n"
+        "Pour la garder plus longtemps, changez son dernier jour :\n"
+        "{link}",
+        named=named,
+        last=house.day(last),
+        link=link,
     )
-    english = (
-        f"Hello,\n\n"
-        f"The list {named}, which you own, takes messages\n"
-        f"until {house.day(last)}, that day included. After that, those who write to it learn that it is closed.\n"
-        f"Its members and settings are kept.\n\n"
-        f"To keep it longer, change its last day:\n{link}"
-    )
-    subject = f"La liste {what.address} se ferme bientôt / The list {what.address} closes soon"
-    return notice(house, Correspondent("", to), subject, french, english, token=token, now=now)
+    subject = both(Text("La liste {address} se ferme bientôt", address=what.address))
+    return notice(house, Correspondent("", to), subject, text, token=token, now=now)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from mailserver.mime.fields import Correspondent
-from mailserver.notices.house import House, notice
+from mailserver.notices.house import NO_SUBJECT, House, notice
+from mailserver.texts.text import Text, both, in_context
 
 PATH = "/moderation/"
 MAX_SHOWN = 200
@@ -37,48 +38,42 @@ class Decided:
 def waiting(house: House, what: Waiting, to: str, *, token: bytes, now: float) -> bytes:
     """To the owners: who wrote, about what, and where to decide."""
     link = f"{house.url}{PATH}{what.key}"
-    french = (
-        f"Bonjour,\n\n"
-        f"Un message attend votre décision avant d'être envoyé à la liste\n"
-        f"{_shown(what.list_name)} <{what.list_address}>, dont vous êtes propriétaire.\n\n"
-        f"De : {_shown(what.sender)}\n"
-        f"Objet : {_shown(what.subject) or '(sans objet)'}\n\n"
-        f"Pour l'accepter ou le refuser :\n{link}\n\n"
-        f"Sans réponse, il sera abandonné le {house.jour(what.expires)}."
+    text = Text(
+        "Bonjour,\n\n"
+        "Un message attend votre décision avant d'être envoyé à la liste\n"
+        "{list_name} <{list_address}>, dont vous êtes propriétaire.\n\n"
+        "De : {sender}\n"
+        "Objet : {subject}\n\n"
+        "Pour l'accepter ou le refuser :\n"
+        "{link}\n\n"
+        "Sans réponse, il sera abandonné le {expires}.",
+        list_name=_shown(what.list_name),
+        list_address=what.list_address,
+        sender=_shown(what.sender),
+        subject=_shown(what.subject) or NO_SUBJECT,
+        link=link,
+        expires=house.day(what.expires),
     )
-    english = (
-        f"Hello,\n\n"
-        f"A message waits for your decision before it goes to the list\n"
-        f"{_shown(what.list_name)} <{what.list_address}>, which you own.\n\n"
-        f"From: {_shown(what.sender)}\n"
-        f"Subject: {_shown(what.subject) or '(none)'}\n\n"
-        f"To accept or reject it:\n{link}\n\n"
-        f"Without an answer it will be dropped on {house.day(what.expires)}."
-    )
-    subject = f"Un message attend votre décision / A message waits for you: {what.list_address}"
-    return notice(house, Correspondent("", to), subject, french, english, token=token, now=now)
+    subject = both(in_context("notice", "Un message attend votre décision"))
+    return notice(house, Correspondent("", to), f"{subject}: {what.list_address}", text, token=token, now=now)
 
 
 def decided(house: House, what: Decided, to: str, *, token: bytes, now: float) -> bytes:
     """To the author: the list did not take the message."""
-    shown = _shown(what.subject) or "(sans objet / none)"
-    if what.in_time:
-        why = f"\n\nMotif : {_shown(what.reason)}" if what.reason else ""
-        why_en = f"\n\nReason: {_shown(what.reason)}" if what.reason else ""
-        french = f"Les propriétaires de la liste {what.list_address} n'ont pas accepté votre message{why}"
-        english = f"The owners of the list {what.list_address} did not accept your message{why_en}"
-    else:
-        french = (
-            f"Votre message à la liste {what.list_address} attendait la décision de ses propriétaires.\n"
-            f"Aucun n'a répondu à temps : il n'a pas été envoyé."
+    text = Text("Bonjour,\n\n{fate}\n\nObjet : {subject}", fate=_fate(what), subject=_shown(what.subject) or NO_SUBJECT)
+    subject = both(Text("Message non diffusé"))
+    return notice(house, Correspondent("", to), f"{subject}: {what.list_address}", text, token=token, now=now)
+
+
+def _fate(what: Decided) -> Text:
+    if not what.in_time:
+        return Text(
+            "Votre message à la liste {list} attendait la décision de ses propriétaires.\n"
+            "Aucun n'a répondu à temps : il n'a pas été envoyé.",
+            list=what.list_address,
         )
-        english = (
-            f"Your message to the list {what.list_address} waited for its owners to decide.\n"
-            f"None of them answered in time: it was not sent."
-        )
-    subject = f"Message non diffusé / Message not sent: {what.list_address}"
-    told = (f"Bonjour,\n\n{french}\n\nObjet : {shown}", f"Hello,\n\n{english}\n\nSubject: {shown}")
-    return notice(house, Correspondent("", to), subject, *told, token=token, now=now)
+    refused = Text("Les propriétaires de la liste {list} n'ont pas accepté votre message", list=what.list_address)
+    return Text("{refused}\n\nMotif : {why}", refused=refused, why=_shown(what.reason)) if what.reason else refused
 
 
 def _shown(text: str) -> str:

@@ -9,6 +9,7 @@ from enum import Enum
 from mailserver.identity import Principal
 from mailserver.mime.fields import Correspondent
 from mailserver.notices.house import House, notice
+from mailserver.texts.text import Text, both
 
 
 class Use(Enum):
@@ -20,9 +21,9 @@ class Use(Enum):
 
 
 _WORDS = {
-    Use.TIMES: ("dont vous voyez les horaires occupés", "of which you see the busy times"),
-    Use.READ: ("que vous pouvez lire", "which you may read"),
-    Use.WRITE: ("que vous pouvez lire et modifier", "which you may read and change"),
+    Use.TIMES: Text("dont vous voyez les horaires occupés"),
+    Use.READ: Text("que vous pouvez lire"),
+    Use.WRITE: Text("que vous pouvez lire et modifier"),
 }
 
 
@@ -39,22 +40,21 @@ class Shared:
 
 def build(house: House, what: Shared, to: Principal, *, token: bytes, now: float) -> bytes:
     """The notice's octets."""
-    kind, kind_en = ("un carnet d'adresses", "an address book") if what.is_book else ("un agenda", "a calendar")
-    use, use_en = _WORDS[what.use]
     place = f"{house.url}/contacts/carnets" if what.is_book else f"{house.url}/agenda/agendas"
-    french = (
-        f"Bonjour {to.name},\n\n"
-        f"{what.owner} <{what.address}> partage avec vous {kind}, {use}.\n\n"
-        f"Vous n'avez rien à faire : il est parmi les vôtres, sur le site comme dans vos logiciels\n"
-        f"d'agenda et de contacts. Si vous n'en voulez pas, vous pouvez le quitter :\n{place}"
+    text = Text(
+        "Bonjour {name},\n\n"
+        "{owner} <{address}> partage avec vous {kind}, {use}.\n\n"
+        "Vous n'avez rien à faire : il est parmi les vôtres, sur le site comme dans vos logiciels\n"
+        "d'agenda et de contacts. Si vous n'en voulez pas, vous pouvez le quitter :\n"
+        "{place}",
+        name=to.name,
+        owner=what.owner,
+        address=what.address,
+        kind=Text("un carnet d'adresses") if what.is_book else Text("un agenda"),
+        use=_WORDS[what.use],
+        place=place,
     )
-    english = (
-        f"Hello {to.name},\n\n"
-        f"{what.owner} <{what.address}> shares {kind_en} with you, {use_en}.\n\n"
-        f"There is nothing to do: it is among yours, on the web site and in your calendar and\n"
-        f"contacts programs. If you do not want it, you can leave it:\n{place}"
+    subject = (
+        Text("Un carnet d'adresses est partagé avec vous") if what.is_book else Text("Un agenda est partagé avec vous")
     )
-    subject = "Un carnet d'adresses" if what.is_book else "Un agenda"
-    subject_en = "An address book" if what.is_book else "A calendar"
-    said = f"{subject} est partagé avec vous / {subject_en} is shared with you"
-    return notice(house, Correspondent(to.name, to.address), said, french, english, token=token, now=now)
+    return notice(house, Correspondent(to.name, to.address), both(subject), text, token=token, now=now)

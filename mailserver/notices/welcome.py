@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mailserver.identity import Role
 from mailserver.mime.fields import Correspondent
 from mailserver.notices.house import House, notice
+from mailserver.texts.text import Text, both
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,41 +21,31 @@ class NewAccount:
 
 def build(house: House, account: NewAccount, *, token: bytes, now: float) -> bytes:
     """The notice's octets."""
-    proof, proof_en = _PROOFS[account.role is Role.PUPIL]
-    french = (
-        f"Bonjour {account.name},\n\n"
-        f"Un compte de messagerie vous attend :\n\n"
-        f"    Identifiant : {account.login}\n"
-        f"    Adresse : {account.address}\n"
-        f"    Site : {house.url}/\n\n"
-        f"Pour l'activer, ouvrez le site, choisissez « Première connexion » et munissez-vous de\n"
-        f"votre identifiant et {proof}.\n"
-        f"Vous choisirez alors votre mot de passe. Ce message n'en contient aucun."
-    )
-    english = (
-        f"Hello {account.name},\n\n"
-        f"A mail account is waiting for you:\n\n"
-        f"    Identifier: {account.login}\n"
-        f"    Address: {account.address}\n"
-        f"    Site: {house.url}/\n\n"
-        f"To activate it, open the site, choose “First connection”, and have ready\n"
-        f"your identifier and {proof_en}.\n"
-        f"You will then choose your password. This message contains none."
+    text = Text(
+        "Bonjour {name},\n\n"
+        "Un compte de messagerie vous attend :\n\n"
+        "    Identifiant : {login}\n"
+        "    Adresse : {address}\n"
+        "    Site : {url}/\n\n"
+        "Pour l'activer, ouvrez le site, choisissez « Première connexion » et munissez-vous de\n"
+        "votre identifiant et {proof}.\n"
+        "Vous choisirez alors votre mot de passe. Ce message n'en contient aucun.",
+        name=account.name,
+        login=account.login,
+        address=account.address,
+        url=house.url,
+        proof=_PROOFS[account.role is Role.PUPIL],
     )
     to = Correspondent(account.name, account.private_address)
-    subject = "Votre messagerie académique / Your academic mail"
-    return notice(house, to, subject, french, english, token=token, now=now)
+    subject = both(Text("Votre messagerie académique"))
+    return notice(house, to, subject, text, token=token, now=now)
 
 
 _PROOFS = {
-    False: (
+    False: Text(
         "de votre NUMEN et de votre date de naissance, ou du code que le\n"
-        "secrétariat de votre établissement vous remettra",
-        "your NUMEN and your date of birth, or the code that your school's\nsecretariat will hand you",
+        "secrétariat de votre établissement vous remettra"
     ),
-    True: (
-        "du code que le secrétariat de votre établissement vous remettra",
-        "the code that your school's secretariat will hand you",
-    ),
+    True: Text("du code que le secrétariat de votre établissement vous remettra"),
 }
-"""What a person proves themselves with: whether a pupil or not, in French and in English."""
+"""What a person proves themselves with: whether a pupil or not."""

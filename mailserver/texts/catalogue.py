@@ -15,6 +15,8 @@ from pathlib import Path
 from mailserver.texts.languages import ENGLISH, FRENCH, LanguageCode
 
 LOCALES = Path(__file__).parent / "locale"
+CONTEXT_END = "\4"
+"""What gettext puts between the context of a message and its id."""
 
 
 def N_(message: str) -> str:
@@ -24,7 +26,7 @@ def N_(message: str) -> str:
 
 def translate(message: str, language: LanguageCode) -> str:
     """A message in a language."""
-    return message if language == FRENCH else english().gettext(message)
+    return message.rpartition(CONTEXT_END)[2] if language == FRENCH else english().gettext(message)
 
 
 @cache

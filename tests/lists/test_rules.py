@@ -139,10 +139,10 @@ def test_an_owner_from_outside_has_proven_nothing() -> None:
 def test_sentences_are_whole_in_both_languages() -> None:
     for one in Population:
         for other in Population:
-            said = sentences.may_not_write(one, other).about("x@y.fr")
-            assert said.french.startswith("x@y.fr : ")
-            assert said.english.startswith("x@y.fr: ")
-            assert said.french.endswith(".")
-            assert len(said.text) < 380
+            denied = sentences.may_not_write(one, other).about("x@y.fr")
+            assert denied.said.to("fr").startswith("x@y.fr : ")
+            assert denied.said.to("en").startswith("x@y.fr: ")
+            assert denied.said.to("fr").endswith(".")
+            assert len(denied.text) < 380
         assert sentences.may_not_send(one).text.count(" / ") == 1
-    assert {sentences.not_a_writer(one).french for one in Writers}.__len__() == len(Writers)
+    assert {sentences.not_a_writer(one).said.to("fr") for one in Writers}.__len__() == len(Writers)

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from babel.messages.extract import extract_from_dir
 
+from mailserver.texts.catalogue import CONTEXT_END
+
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("mailserver", "directory", "smtp", "imap", "webui", "calendar/agenda")
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 OPTIONS = {"templates/**.html": {"trimmed": "true"}}
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "Text": None}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "Text": None, "in_context": ((1, "c"), 2)}
 
 Forms = tuple[str, ...]
 
@@ -16,7 +18,7 @@ Forms = tuple[str, ...]
 def extracted(package: str) -> dict[str, Forms]:
     """Every text of a package's templates and code: first form -> all forms."""
     found: dict[str, Forms] = {}
-    for _, _, message, _, _ in extract_from_dir(
+    for _, _, message, _, context in extract_from_dir(
         str(ROOT / package),
         METHODS,
         OPTIONS,
@@ -24,8 +26,14 @@ def extracted(package: str) -> dict[str, Forms]:
         comment_tags=(),
         directory_filter=lambda path: "node_modules" not in path,
     ):
-        add(found, tuple(form for form in message if form) if isinstance(message, tuple) else (message,))
+        forms = tuple(form for form in message if form) if isinstance(message, tuple) else (message,)
+        add(found, in_context(context, forms))
     return found
+
+
+def in_context(context: str | None, forms: Forms) -> Forms:
+    """As gettext keeps them."""
+    return tuple(f"{context}{CONTEXT_END}{form}" for form in forms) if context else forms
 
 
 def add(found: dict[str, Forms], forms: Forms) -> None:

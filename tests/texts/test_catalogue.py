@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 
 from mailserver.texts import catalogue
 from mailserver.texts.catalogue import LOCALES, translate
-from tests.texts.extraction import Forms, everything
+from tests.texts.extraction import Forms, everything, in_context
 
 SOURCE = LOCALES / "en" / "LC_MESSAGES" / "messages.po"
 
@@ -31,6 +31,7 @@ def test_english_is_complete_and_has_nothing_old() -> None:
                 missing = set(places.findall(form)) ^ set(places.findall(english))
                 assert missing <= {"%(n)s"}, forms
                 assert gaps(english) <= gaps(form), forms
+            forms = in_context(message.context, forms)
             translated[forms[0]] = forms
     wanted = everything()
     assert wanted.keys() - translated.keys() == set(), "these have no English"

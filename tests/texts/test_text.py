@@ -3,7 +3,7 @@
 import pickle
 
 from mailserver.texts.languages import LANGUAGES, language_code
-from mailserver.texts.text import NOTHING, Text, Untranslated, both
+from mailserver.texts.text import NOTHING, Text, Untranslated, both, both_in_ascii, in_context
 
 
 def test_values_are_filled_in_and_said_in_the_same_language() -> None:
@@ -13,9 +13,20 @@ def test_values_are_filled_in_and_said_in_the_same_language() -> None:
     assert pickle.loads(pickle.dumps(Text("Envoyer"))).to("en") == "Send"
 
 
+def test_a_line_of_ascii_keeps_its_numbers() -> None:
+    text = Text("{who} : été, « l’été »", who=Untranslated("03 80"))
+    assert both_in_ascii(text) == "03 80: ete,  l'ete  / 03 80: ete,  l'ete "
+
+
 def test_what_has_no_language_stays_as_it_is() -> None:
     assert {Untranslated("chmod {0}").to(code) for code in LANGUAGES} == {"chmod {0}"}
     assert NOTHING.to("en") == ""
+
+
+def test_a_text_has_another_english_in_another_context() -> None:
+    text = in_context("report", "Message en attente")
+    assert (text.to("fr"), text.to("en")) == ("Message en attente", "Delayed message")
+    assert Text("Message en attente").to("en") == "Message waiting"
 
 
 def test_any_other_language_is_french() -> None:

@@ -131,7 +131,7 @@ async def _address(services: Services, visit: Visit, typed: str) -> Corresponden
 
 def spoken(guest: Guest, denied: Denied) -> str:
     """The sentence of a rule in the reader's language."""
-    return denied.french if guest.language.code == "fr" else denied.english
+    return denied.said.to(guest.language.code)
 
 
 def refusal_text(visit: Visit, refusal: Refused, shown: str) -> str:
