@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import access, mailboxes
-from mailserver.store.access import Reach, Rights, Viewer
+from mailserver.store import access
+from mailserver.store.access import Reach, Rights
 from mailserver.store.mailboxes import INBOX, SEPARATOR, Mailbox
-from mailserver.store.statements import Tx
+from mailserver.store.webmail import folders
 from webui.announcing import announcement
 from webui.forms import positive
 from webui.language import Language
@@ -188,13 +188,8 @@ def _shortage(visit: Visit, used: int, quota: int) -> str:
 async def surroundings(services: Services, visit: Visit, current: int = 0, query: str = "") -> Frame:
     """The frame of a page, with the mailboxes of others one reaches; `current` 0: it is about no mailbox."""
     viewer = await services.sharing.viewer(visit.principal)
-    boxes, shared = await services.store.read(reached, viewer)
+    boxes, shared = await services.store.read(folders.own_and_shared, viewer)
     return surround(visit, boxes, current, query, shared)
-
-
-def reached(tx: Tx, viewer: Viewer) -> tuple[list[Mailbox], list[Reach]]:
-    """Somebody's own mailboxes, and those of others that they may look up."""
-    return mailboxes.listing(tx, viewer.account_id), access.listing(tx, viewer)
 
 
 def _shared(visit: Visit, reach: Reach, current: int) -> Folder:

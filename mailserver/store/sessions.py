@@ -4,7 +4,7 @@ Tokens never reach this module: callers pass their HMAC. Every function that nam
 the statement itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -261,8 +261,14 @@ def save_preferences(tx: Tx, account_id: int, wanted: Preferences) -> None:
 def revise_preferences(tx: Tx, account_id: int, changes: Mapping[str, object]) -> Preferences:
     """Change some fields and leave the others as they are by now; what is chosen then. Values that are none change
     nothing. Raises KeyError: no such field."""
+    return change_preferences(tx, account_id, lambda _: changes)
+
+
+def change_preferences(tx: Tx, account_id: int, change: Callable[[Preferences], Mapping[str, object]]) -> Preferences:
+    """The same by changes that follow from what is chosen by now; `change` may refuse."""
     tx.execute(select(account.c.id).where(account.c.id == account_id).with_for_update())
-    wanted = chosen.revise(preferences(tx, account_id), changes)
+    kept = preferences(tx, account_id)
+    wanted = chosen.revise(kept, change(kept))
     save_preferences(tx, account_id, wanted)
     return wanted
 

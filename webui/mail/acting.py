@@ -5,15 +5,14 @@ A form names messages (`m`), conversations by their newest message (`c`), or wit
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import access, mailboxes, sessions, webmail
+from mailserver.store import mailboxes, sessions, webmail
 from mailserver.store.access import Viewer
 from mailserver.store.messages import Quota
-from mailserver.store.statements import Tx
 from mailserver.store.webmail import Chosen, Line, handling
 from mailserver.store.webmail.handling import Marks, Step
 from webui import frame
@@ -96,7 +95,7 @@ async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: 
     """What the form names; None: nothing. Raises BadSyntax, Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
     ids, whole = visit.form.numbers("m", MAX_TICKED), visit.form.numbers("c", MAX_TICKED)
     if visit.form.text("tout") == "dossier":
-        box = await services.store.read(_box, viewer, box_id)
+        box = await services.store.read(handling.readable, viewer, box_id)
         wanted = views.from_text(visit.form.text("vue"), visit.preferences)
         folder = frame.folder(visit, box, 0)
         return Chosen(everything=views.view(wanted, folder, visit.preferences, services.settings.domain))
@@ -104,15 +103,10 @@ async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: 
         # Where the list is of conversations the message that is read stands for its own, as in the list.
         back = visit.form.text("retour")
         listed = back if "=" in back and "/" not in back else ""
-        box = await services.store.read(_box, viewer, box_id)
+        box = await services.store.read(handling.readable, viewer, box_id)
         if not back.startswith("recherche?") and views.acts_whole(visit, frame.folder(visit, box, 0), listed):
             return Chosen((), ids)
     return Chosen(ids, whole) if ids or whole else None
-
-
-def _box(tx: Tx, viewer: Viewer, box_id: int) -> mailboxes.Mailbox:
-    owner, _ = access.require(tx, viewer, box_id, "r")
-    return mailboxes.by_id(tx, owner, box_id)
 
 
 async def _all(step: Callable[[int], Awaitable[Step]]) -> int:
@@ -239,21 +233,11 @@ async def _erase(services: Services, visit: Visit, order: Order) -> Response:
         count = await _all(step)
         return redirect(visit, return_address(visit, order.box_id), **done("effacer", count))
     viewer, box_id = order.viewer, order.box_id
-    lines, count = await services.store.read(_to_erase, viewer, box_id, order.chosen)
+    lines, count = await services.store.read(handling.chosen_count, viewer, box_id, order.chosen)
     around = await surroundings(services, visit, box_id)
     view = visit.form.text("vue") if order.chosen.everything is not None else ""
     page = ErasePage(around, around.folder(box_id), lines, visit.form.text("retour"), count, view=view)
     return services.pages.answer(visit, "mail/erase.html", page)
-
-
-def _to_erase(tx: Tx, viewer: Viewer, box_id: int, chosen: Chosen) -> tuple[list[Line], int]:
-    """The first of the messages that would be erased, and how many they are."""
-    owner, uids = handling.chosen_messages(tx, viewer, box_id, chosen)
-    lines = webmail.lines(tx, box_id, uids)
-    if chosen.everything is None:
-        return lines, len(lines)
-    view = replace(chosen.everything, grouped=False)
-    return lines, webmail.listed(tx, mailboxes.by_id(tx, owner, box_id), view, 1, 0).total
 
 
 async def ask_empty(services: Services, visit: Visit) -> Response:

@@ -8,9 +8,7 @@ import json
 
 from starlette.responses import Response
 
-from mailserver.store import mailboxes, webmail
-from mailserver.store.transactions import Tx
-from mailserver.store.webmail import Line
+from mailserver.store.webmail import Line, mailbox_pages
 from webui import headers, plain
 from webui.forms import positive
 from webui.visit import Services, Visit
@@ -19,7 +17,6 @@ LOOKED_AT = 20
 """The newest messages that are looked at, however many came."""
 ONE_BY_ONE = 3
 """Up to so many have a notification each; more are counted in one."""
-SEEN = 1
 
 
 async def tell(services: Services, visit: Visit) -> Response:
@@ -27,15 +24,10 @@ async def tell(services: Services, visit: Visit) -> Response:
     fields = {**headers.page(visit.secure), "Content-Type": "application/json"}
     lines: list[Line] = []
     if visit.preferences.desktop:
-        lines = await services.store.read(_arrived, visit.account_id, positive(visit.query("depuis")))
+        lines = await services.store.read(
+            mailbox_pages.arrived, visit.account_id, positive(visit.query("depuis")), LOOKED_AT
+        )
     return Response(json.dumps(_notices(visit, lines), ensure_ascii=False), 200, fields)
-
-
-def _arrived(tx: Tx, account_id: int, since: int) -> list[Line]:
-    """Newest first."""
-    inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
-    uids = range(max(since, inbox.uidnext - LOOKED_AT, 1), inbox.uidnext)
-    return [line for line in webmail.lines(tx, inbox.id, list(uids)) if not line.flags & SEEN]
 
 
 def _notices(visit: Visit, lines: list[Line]) -> list[dict[str, str | int]]:

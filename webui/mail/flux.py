@@ -23,6 +23,7 @@ from mailserver.errors import Temporary
 from mailserver.identity import State
 from mailserver.settings import Limits
 from mailserver.store import sessions
+from mailserver.store.webmail import folders
 from webui import frame, headers
 from webui.visit import Services, Visit
 
@@ -181,7 +182,7 @@ async def _gone(visit: Visit) -> None:
 
 async def _look(services: Services, visit: Visit) -> _Told:
     viewer = await services.sharing.viewer(visit.principal)
-    own, shared = await services.store.read(frame.reached, viewer)
+    own, shared = await services.store.read(folders.own_and_shared, viewer)
     others = [reach.box for reach in shared[: frame.MAX_SHARED]]
     shown: dict[str, dict[str, int | str]] = {}
     for box in (*own, *others):

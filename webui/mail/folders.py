@@ -9,11 +9,10 @@ from starlette.responses import Response
 
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.preferences import TAG_COLOURS
-from mailserver.store import access, mailboxes, messages, retention, sessions, webmail
+from mailserver.store import mailboxes, retention, webmail
 from mailserver.store.access import Viewer
 from mailserver.store.mailboxes import SEPARATOR, Mailbox
-from mailserver.store.transactions import Tx
-from mailserver.store.webmail import Chosen, View, handling
+from mailserver.store.webmail import Chosen, View, folders, handling
 from webui.announcing import done
 from webui.frame import Folder, Frame, surround
 from webui.rendering import redirect
@@ -81,17 +80,17 @@ class Keeping:
 
 async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /dossiers: the list."""
-    listed, followed, shared, kept = await services.store.read(_listing, visit.account_id)
+    found = await services.store.read(folders.overview, visit.account_id)
     named = dict(_times(visit))
-    boxes = {box.id: box for box in listed}
-    around = surround(visit, listed)
+    boxes, kept = {box.id: box for box in found.boxes}, found.kept_days
+    around = surround(visit, found.boxes)
     rows = tuple(
         Row(
             folder,
             boxes[folder.id].messages,
             boxes[folder.id].octets,
-            boxes[folder.id].name in followed,
-            shared.get(folder.id, 0),
+            boxes[folder.id].name in found.followed,
+            found.shared.get(folder.id, 0),
             named.get(kept[folder.id], "") if folder.id in kept else "",
         )
         for folder in around.folders
@@ -101,17 +100,12 @@ async def show(services: Services, visit: Visit, fault: str = "", typed: str = "
     return services.pages.answer(visit, "mail/folders.html", page, 422 if fault else 200)
 
 
-def _listing(tx: Tx, account_id: int) -> tuple[list[Mailbox], set[str], dict[int, int], dict[int, int]]:
-    boxes, kept = mailboxes.listing(tx, account_id), retention.of(tx, account_id)
-    return boxes, mailboxes.subscriptions(tx, account_id), access.shared_with(tx, account_id), kept
-
-
 async def create(services: Services, visit: Visit) -> Response:
     """POST /dossiers: a new folder, at the top or inside another."""
     title = visit.form.text("nom").strip()[:MAX_TITLE]
     try:
         name = await _below(services, visit, visit.form.number("dans"), title)
-        await services.store.write(_create, visit.account_id, name)
+        await services.store.write(folders.create, visit.account_id, name)
     except Refused as refusal:
         return await show(services, visit, _fault(visit, refusal), title)
     return redirect(visit, f"{visit.base}/dossiers", **done("cree"))
@@ -122,11 +116,11 @@ async def one(
 ) -> Response:
     """GET /dossier/{box}/modifier: one folder. `asked`: days to be confirmed, and how many messages would go."""
     box_id = int(visit.request.path_params["box"])
-    boxes, followed, _, kept = await services.store.read(_listing, visit.account_id)
-    box = webmail.pick(boxes, box_id)
-    around = surround(visit, boxes, box_id)
+    found = await services.store.read(folders.overview, visit.account_id)
+    box = webmail.pick(found.boxes, box_id)
+    around = surround(visit, found.boxes, box_id)
     folder = around.folder(box_id)
-    names = {box.id: box.name for box in boxes}
+    names = {box.id: box.name for box in found.boxes}
     inside = box.name + SEPARATOR
     places = tuple(
         other
@@ -141,11 +135,11 @@ async def one(
         box.unseen,
         box.octets,
         any(name.startswith(inside) for name in names.values()),
-        box.name in followed,
+        box.name in found.followed,
         places,
         next((other for other, name in names.items() if name == above), 0) if above else 0,
         colours(visit),
-        _keeping(visit, asked or (kept.get(box_id, 0), 0)) if retention.may_end(box) else None,
+        _keeping(visit, asked or (found.kept_days.get(box_id, 0), 0)) if retention.may_end(box) else None,
         fault,
         typed or folder.title,
     )
@@ -199,7 +193,7 @@ async def _rename(services: Services, visit: Visit, box: Mailbox) -> Response:
     try:
         name = await _below(services, visit, visit.form.number("dans"), title)
         if name != box.name:
-            await services.store.write(_move, visit.account_id, box.name, name)
+            await services.store.write(folders.rename, visit.account_id, box.name, name)
     except Refused as refusal:
         return await one(services, visit, _fault(visit, refusal), title)
     return redirect(visit, f"{visit.base}/dossiers", **done("renomme"))
@@ -238,17 +232,8 @@ async def _mark_read(services: Services, visit: Visit, box: Mailbox) -> Response
 async def _keep(services: Services, visit: Visit, box: Mailbox) -> Response:
     """Colour, and whether other programs show it."""
     followed, colour = visit.form.has("suivi"), visit.form.text("couleur")
-    await services.store.write(_settle, visit.account_id, box, followed, colour)
+    await services.store.write(folders.change_settings, visit.account_id, box, followed, colour)
     return redirect(visit, f"{visit.base}/dossier/{box.id}/modifier", **done("reglages"))
-
-
-def _settle(tx: Tx, account_id: int, box: Mailbox, followed: bool, colour: str) -> None:
-    mailboxes.subscribe(tx, account_id, box.name, followed)
-    there = {one.id for one in mailboxes.listing(tx, account_id)}
-    kept = sessions.preferences(tx, account_id).colours
-    others = tuple(pair for pair in kept if pair[0] != box.id and pair[0] in there)
-    chosen = ((box.id, colour),) if colour in TAG_COLOURS else ()
-    sessions.revise_preferences(tx, account_id, {"colours": (*others, *chosen)})
 
 
 def _keeping(visit: Visit, asked: tuple[int, int]) -> Keeping:
@@ -290,22 +275,6 @@ async def _below(services: Services, visit: Visit, parent_id: int, title: str) -
 def _check_title(title: str) -> None:
     if not title or SEPARATOR in title:
         raise Refused(Reason.INVALID)
-
-
-def _create(tx: Tx, account_id: int, name: str) -> None:
-    """A folder made here is one the person wants to see in every program."""
-    mailboxes.create(tx, account_id, name)
-    mailboxes.subscribe(tx, account_id, name, True)
-
-
-def _move(tx: Tx, account_id: int, old: str, new: str) -> None:
-    """Rename; programs that showed the folder, and those below it, go on showing them."""
-    followed = mailboxes.subscriptions(tx, account_id)
-    moved = [name for name in followed if name == old or name.startswith(old + SEPARATOR)]
-    messages.rename(tx, account_id, old, new)
-    for name in moved:
-        mailboxes.subscribe(tx, account_id, name, False)
-        mailboxes.subscribe(tx, account_id, new + name[len(old) :], True)
 
 
 def _fault(visit: Visit, refusal: Refused) -> str:

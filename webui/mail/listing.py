@@ -5,14 +5,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.store import access, webmail
-from mailserver.store.access import Reach, Viewer
-from mailserver.store.mailboxes import Mailbox
-from mailserver.store.statements import Tx
-from mailserver.store.webmail import Edge, Line, Page
+from mailserver.store.webmail import Edge, Line, Page, mailbox_pages
+from mailserver.store.webmail.mailbox_pages import MessagesPage
 from webui import frame
 from webui.forms import positive
-from webui.frame import Folder, Frame, query_string, reached, surround
+from webui.frame import Folder, Frame, query_string, surround
 from webui.mail import maillist
 from webui.mail.offers import offered, opening
 from webui.rendering import redirect
@@ -54,15 +51,6 @@ class ListPage:
     emptiable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One snapshot of what a page needs."""
-
-    boxes: list[Mailbox]
-    shared: list[Reach]
-    page: Page
-
-
 def box_view(visit: Visit, around: Frame, folder: Folder, lines: Sequence[Line], caption: str, back: str) -> BoxView:
     """A folder's messages for `mail/rows.html`."""
     return BoxView(
@@ -88,26 +76,16 @@ async def show(services: Services, visit: Visit) -> Response:
     before, after = _edge(visit.query("avant")), _edge(visit.query("apres"))
     size = visit.preferences.page_size
     viewer = await services.sharing.viewer(visit.principal)
-    found = await services.store.read(_find, viewer, box_id, size, before, after)
+    found = await services.store.read(mailbox_pages.messages, viewer, box_id, size, before, after)
     if (before or after) and not found.page.lines:
         return redirect(visit, f"{visit.base}/dossier/{found.page.box.id}")
     return services.pages.answer(visit, "mail/list.html", _page(visit, found))
 
 
-def _find(tx: Tx, viewer: Viewer, box_id: int, size: int, before: Edge | None, after: Edge | None) -> _Found:
-    """A page of a mailbox, also of one that others share, with one's own mailboxes around it."""
-    boxes, shared = reached(tx, viewer)
-    reach = next((one for one in shared if box_id and one.box.id == box_id), None)
-    if reach:
-        access.require(tx, viewer, box_id, "r")
-    box = reach.box if reach else webmail.pick(boxes, box_id)
-    return _Found(boxes, shared, webmail.page(tx, box, size, before=before, after=after))
-
-
-def _page(visit: Visit, listed: _Found) -> ListPage:
+def _page(visit: Visit, listed: MessagesPage) -> ListPage:
     """A page of messages with its links to newer and older ones."""
-    found = listed.page
-    around = surround(visit, listed.boxes, found.box.id, shared=listed.shared)
+    found, opened = listed.page, listed.opened
+    around = surround(visit, opened.boxes, found.box.id, shared=opened.shared)
     folder = around.folder(found.box.id)
     lines, size = found.lines, visit.preferences.page_size
     first = _first_number(visit, found)

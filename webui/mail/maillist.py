@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from mailserver.store import access, later, mailboxes, webmail
-from mailserver.store.access import Reach, Viewer
+from mailserver.store import later
 from mailserver.store.flags import names
 from mailserver.store.mailboxes import Mailbox
-from mailserver.store.statements import Tx
-from mailserver.store.webmail import Item, Listed, Sort, View
+from mailserver.store.webmail import Item, Listed, Sort, View, mailbox_pages
+from mailserver.store.webmail.mailbox_pages import ItemsPage
 from webui import frame
-from webui.frame import Folder, Frame, reached, surround
+from webui.frame import Folder, Frame, surround
 from webui.mail import moments, views
 from webui.mail.offers import offered, opening
 from webui.mail.views import FILTERS, Asked
@@ -90,51 +89,27 @@ class MailboxPage:
     """Address before a message's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One snapshot of what a page needs."""
-
-    boxes: list[Mailbox]
-    shared: list[Reach]
-    box: Mailbox
-    keywords: tuple[str, ...]
-    listed: Listed
-    wakes: dict[int, int]
-
-
 async def show(services: Services, visit: Visit) -> Response:
     """GET /m/dossier/{box}: a page of a mailbox; without a number INBOX."""
     box_id = int(visit.request.path_params.get("box", 0))
     wanted = views.asked(visit.request.query_params, visit.preferences)
     viewer = await services.sharing.viewer(visit.principal)
-    found = await services.store.read(_find, viewer, box_id, wanted, visit, services.settings.domain)
+    size = visit.preferences.page_size
+
+    def view_of(box: Mailbox) -> View:
+        return views.view(wanted, frame.folder(visit, box, 0), visit.preferences, services.settings.domain)
+
+    found = await services.store.read(mailbox_pages.items, viewer, box_id, view_of, size, (wanted.page - 1) * size)
     if not found.listed.items and wanted.page > 1:
-        return redirect(visit, f"{visit.base}/dossier/{found.box.id}?{wanted.query(page='')}")
+        return redirect(visit, f"{visit.base}/dossier/{found.opened.box.id}?{wanted.query(page='')}")
     return services.pages.answer(visit, "mail/mailbox.html", _page(visit, found, wanted))
 
 
-def _find(tx: Tx, viewer: Viewer, box_id: int, wanted: Asked, visit: Visit, domain: str) -> _Found:
-    boxes, shared = reached(tx, viewer)
-    reach = next((one for one in shared if box_id and one.box.id == box_id), None)
-    box = reach.box if reach else webmail.pick(boxes, box_id)
-    if reach:
-        access.require(tx, viewer, box.id, "r")
-    view = _view(visit, box, wanted, domain)
-    size = visit.preferences.page_size
-    listed = webmail.listed(tx, box, view, size, (wanted.page - 1) * size)
-    uids = [item.line.uid for item in listed.items]
-    wakes = later.wakes(tx, viewer.account_id, box.id, uids) if box.name == later.PLACE else {}
-    keywords = mailboxes.keywords(tx, box.id)
-    return _Found(boxes, shared, box, keywords, listed, wakes)
-
-
-def _view(visit: Visit, box: Mailbox, wanted: Asked, domain: str) -> View:
-    return views.view(wanted, frame.folder(visit, box, 0), visit.preferences, domain)
-
-
-def _page(visit: Visit, found: _Found, wanted: Asked) -> MailboxPage:
-    around = surround(visit, found.boxes, found.box.id, shared=found.shared)
-    folder = around.folder(found.box.id)
+def _page(visit: Visit, found: ItemsPage, wanted: Asked) -> MailboxPage:
+    opened = found.opened
+    box = opened.box
+    around = surround(visit, opened.boxes, box.id, shared=opened.shared)
+    folder = around.folder(box.id)
     size, total = visit.preferences.page_size, found.listed.total
     first = (wanted.page - 1) * size + 1
     last = first + len(found.listed.items) - 1
@@ -161,9 +136,9 @@ def _page(visit: Visit, found: _Found, wanted: Asked) -> MailboxPage:
         list(known.values()),
         moments.choices(visit.language, visit.now) if own else (),
         offered(around, folder),
-        found.box.name == later.PLACE and own,
-        found.box.uidnext,
-        own and folder.use in (frame.TRASH, frame.JUNK) and found.box.messages > 0,
+        box.name == later.PLACE and own,
+        box.uidnext,
+        own and folder.use in (frame.TRASH, frame.JUNK) and box.messages > 0,
         opening(visit, folder),
     )
 
@@ -176,7 +151,7 @@ def labels(visit: Visit) -> list[Label]:
     ]
 
 
-def _shown(visit: Visit, found: _Found, item: Item, known: dict[str, Label]) -> Shown:
+def _shown(visit: Visit, found: ItemsPage, item: Item, known: dict[str, Label]) -> Shown:
     flags = names(item.line.flags, found.keywords) if item.line.flags >> 5 else ()
     marks = [known[flag.casefold()] for flag in flags if flag.casefold() in known]
     until = found.wakes.get(item.line.uid, 0)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from starlette.responses import Response
 
@@ -10,7 +11,6 @@ from mailserver.errors import Reason, Refused
 from mailserver.folding import strip_marks
 from mailserver.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
 from mailserver.store import sessions
-from mailserver.store.transactions import Tx
 from webui.account.preferences import Tab, tabs
 from webui.announcing import done
 from webui.frame import Frame, surroundings
@@ -59,7 +59,8 @@ async def save(services: Services, visit: Visit) -> Response:
     name, colour = " ".join(form.text("nom").split())[:MAX_TAG_NAME], form.text("couleur")
     colour = colour if colour in TAG_COLOURS else "gris"
     try:
-        await services.store.write(_change, visit, form.text("faire"), form.text("cle")[:60], name, colour)
+        change = partial(_changed, visit, form.text("faire"), form.text("cle")[:60], name, colour)
+        await services.store.write(sessions.change_preferences, visit.account_id, change)
     except Refused as refusal:
         texts = {
             Reason.INVALID: visit._("Donnez un nom à l’étiquette."),
@@ -72,9 +73,10 @@ async def save(services: Services, visit: Visit) -> Response:
     return redirect(visit, f"{visit.base}/reglages/etiquettes", **done("reglages"))
 
 
-def _change(tx: Tx, visit: Visit, action: str, keyword: str, name: str, colour: str) -> Preferences:
-    """One change of the tags as they are by now. Raises Refused(INVALID | LIMIT | CONFLICT | NOT_FOUND)."""
-    kept = sessions.preferences(tx, visit.account_id)
+def _changed(
+    visit: Visit, action: str, keyword: str, name: str, colour: str, kept: Preferences
+) -> dict[str, tuple[Tag, ...]]:
+    """One change of the tags that are kept by now. Raises Refused(INVALID | LIMIT | CONFLICT | NOT_FOUND)."""
     match action:
         case "ajouter":
             tags = (*kept.tags, Tag(_keyword(kept, name), _new_name(visit, kept, name), colour))
@@ -92,7 +94,7 @@ def _change(tx: Tx, visit: Visit, action: str, keyword: str, name: str, colour: 
             raise Refused(Reason.NOT_FOUND)
     if len(tags) > MAX_TAGS:
         raise Refused(Reason.LIMIT)
-    return sessions.revise_preferences(tx, visit.account_id, {"tags": tags})
+    return {"tags": tags}
 
 
 def _new_name(visit: Visit, kept: Preferences, name: str) -> str:

@@ -15,7 +15,6 @@ from mailserver.errors import Refused
 from mailserver.mime import Part, unpack
 from mailserver.store import webmail
 from mailserver.store.access import Viewer
-from mailserver.store.transactions import Tx
 from mailserver.store.webmail import Chosen, handling
 from webui.announcing import done
 from webui.effort import computed
@@ -62,16 +61,10 @@ async def gather(services: Services, visit: Visit) -> Response:
     chosen = await acting.read_chosen(services, visit, viewer, box_id)
     if chosen is None:
         return redirect(visit, acting.return_address(visit, box_id), **done("rien"))
-    ids, more = await services.store.read(_chosen, viewer, box_id, chosen)
+    lines = await services.store.read(handling.chosen_lines, viewer, box_id, chosen)
+    ids, more = [line.id for line in lines[:MAX_MESSAGES]], len(lines) > MAX_MESSAGES
     address = f"{visit.base}/dossier/{box_id}/imprimer"
     return redirect(visit, address, m="-".join(map(str, ids)), plus=int(more), retour=visit.form.text("retour")[:500])
-
-
-def _chosen(tx: Tx, viewer: Viewer, box_id: int, chosen: Chosen) -> tuple[list[int], bool]:
-    """The first of what was chosen, newest first, and whether there is more."""
-    _, uids = handling.chosen_messages(tx, viewer, box_id, chosen)
-    lines = webmail.lines(tx, box_id, uids)
-    return [line.id for line in lines[:MAX_MESSAGES]], len(lines) > MAX_MESSAGES
 
 
 async def show(services: Services, visit: Visit) -> Response:

@@ -20,7 +20,8 @@ from mailserver.store.schema.mail import content, message
 from mailserver.store.sessions import Undo
 from mailserver.store.statements import Tx
 from mailserver.store.webmail.choosing import BATCH, Chosen, next_uids
-from mailserver.store.webmail.reading import Stored, octets, stored
+from mailserver.store.webmail.reading import Line, Stored, lines, octets, stored
+from mailserver.store.webmail.views import listed
 
 Marks = tuple[Sequence[str], Sequence[str]]
 """Flags to set and flags to clear."""
@@ -162,6 +163,28 @@ def chosen_messages(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen, aft
     """The mailbox's owner, and the next UIDs that were chosen, to be read. Raises Refused."""
     owner, _ = access.require(tx, viewer, mailbox_id, "r")
     return owner, next_uids(tx, mailboxes.by_id(tx, owner, mailbox_id), chosen, after)
+
+
+def readable(tx: Tx, viewer: Viewer, mailbox_id: int) -> Mailbox:
+    """A mailbox that somebody may read. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    owner, _ = access.require(tx, viewer, mailbox_id, "r")
+    return mailboxes.by_id(tx, owner, mailbox_id)
+
+
+def chosen_lines(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen) -> list[Line]:
+    """The first of what was chosen, newest first. Raises Refused."""
+    _, uids = chosen_messages(tx, viewer, mailbox_id, chosen)
+    return lines(tx, mailbox_id, uids)
+
+
+def chosen_count(tx: Tx, viewer: Viewer, mailbox_id: int, chosen: Chosen) -> tuple[list[Line], int]:
+    """The same, and how many messages were chosen in all. Raises Refused."""
+    owner, uids = chosen_messages(tx, viewer, mailbox_id, chosen)
+    found = lines(tx, mailbox_id, uids)
+    if chosen.everything is None:
+        return found, len(found)
+    view = replace(chosen.everything, grouped=False)
+    return found, listed(tx, mailboxes.by_id(tx, owner, mailbox_id), view, 1, 0).total
 
 
 def reached(tx: Tx, viewer: Viewer, mailbox_id: int, content_id: int) -> tuple[Stored, Rights]:
