@@ -17,13 +17,11 @@ from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.identity import State
 from mailserver.login import renewal
 from mailserver.peers import identify_request
-from mailserver.preferences import Preferences
-from mailserver.store import searches, sessions
+from mailserver.store import sessions
 from mailserver.store.accounts import NEVER
 from mailserver.store.bulletins import Kind
-from mailserver.store.searches import Search
 from mailserver.store.sessions import Session
-from mailserver.store.transactions import Tx
+from mailserver.store.webmail import visitors
 from mailserver.texts.languages import LANGUAGES
 from webui import faults, forms
 from webui.forms import Form
@@ -219,7 +217,7 @@ class Doors:
         if not token:
             return None, None
         token_hash = services.keys.stored(token)
-        found = await services.store.read(_known, token_hash)
+        found = await services.store.read(visitors.find, token_hash)
         if found is None:
             return None, None
         session, preferences, saved = found
@@ -286,12 +284,6 @@ class Doors:
         if self._services.keys.is_mark(form.text(MARK), session_owner(token_hash)):
             return replace(guest, form=form)
         return replace(guest, form=Form({RESCUED: (form.text("texte"),)}))
-
-
-def _known(tx: Tx, token_hash: bytes) -> tuple[Session, Preferences, tuple[Search, ...]] | None:
-    """The open session of a token, and what its owner chose and saved."""
-    found = sessions.find(tx, token_hash)
-    return None if found is None else (*found, tuple(searches.saved(tx, found[0].account_id)))
 
 
 def _detour(visit: Visit) -> str | None:

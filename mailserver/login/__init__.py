@@ -27,7 +27,7 @@ sent to the private address (`recovery`, `private`). An expired one opens the we
 
 Modules: `entrance` (the class), `gate` (the policy that all ways share), `choosing` (new passwords), `memory` (recent
 successes), `throttle`, `turns`, `devices`, `factors`, `scram`, `staying`, `provisional`; `choice`, `policy`, `own`,
-`dates`, `words`, `history` (what a chosen password may be).
+`dates`, `words`, `history` (what a chosen password may be); `recent` (the last logins), `charter`.
 """
 
 from mailserver.login.entrance import Login

@@ -20,7 +20,7 @@ from mailserver.login.scram import Scram
 from mailserver.login.throttle import Attempt, Facts
 from mailserver.sasl import Secret
 from mailserver.settings import Settings
-from mailserver.store import accounts, audit, devices
+from mailserver.store import accounts, audit, devices, sessions
 from mailserver.store.audit import Action, Origin
 from mailserver.store.notices import DIRECTORY
 from mailserver.store.statements import Tx
@@ -179,6 +179,10 @@ class Login:
         log.info("logged out everywhere", account=principal.account_id)
         return version
 
+    async def close_session(self, account_id: int, token_hash: bytes, origin: Origin) -> None:
+        """One of a person's sessions of the web is over; what they entered elsewhere stays."""
+        await self._store.write(_close_session, origin, account_id, token_hash)
+
     async def stays(self, principal: Principal) -> None:
         """Ask whether who entered may still be in: at each door, when the account has moved.
 
@@ -196,6 +200,11 @@ class Login:
         """False once the app password that the person came in with was revoked."""
         device_id = principal.device_id
         return not device_id or await self._store.read(devices.exists, principal.account_id, device_id)
+
+
+def _close_session(tx: Tx, origin: Origin, account_id: int, token_hash: bytes) -> None:
+    sessions.close_one(tx, account_id, token_hash)
+    audit.record(tx, origin, Action.SESSIONS_CLOSED, account_id, "one")
 
 
 def _end_logins(tx: Tx, origin: Origin, account_id: int) -> int:

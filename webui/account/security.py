@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.login import recent
 from mailserver.peers import is_loopback
-from mailserver.store import audit, sessions
-from mailserver.store.audit import Action, Event, Origin, Wanted
+from mailserver.store import sessions
+from mailserver.store.audit import Action, Event, Origin
 from mailserver.store.sessions import Opened
-from mailserver.store.statements import Tx
 from webui.account.agents import in_words
 from webui.account.entrance import renew
 from webui.announcing import done
@@ -18,9 +18,6 @@ from webui.frame import Frame, surroundings
 from webui.rendering import redirect
 from webui.visit import SESSION, Services, Visit, set_cookie
 
-LOGINS = (Action.LOGIN, Action.LOGIN_FAILED, Action.LOGIN_REFUSED)
-READ_LOGINS = 60
-"""Rows of each kind that are read: failures do not push the logins out of sight."""
 SHOWN_LOGINS = 30
 ID_LETTERS = 24
 _DEVICE = re.compile(r"\d+ (.+)", re.DOTALL)
@@ -113,7 +110,7 @@ async def show(services: Services, visit: Visit) -> Response:
 async def show_sessions(services: Services, visit: Visit) -> Response:
     """GET /compte/sessions."""
     opened = await services.store.read(sessions.opened, visit.account_id)
-    events = await services.store.read(_logins, visit.account_id)
+    events = await services.store.read(recent.logins, visit.account_id)
     page = SessionsPage(
         await surroundings(services, visit),
         tuple(_shown(services, visit, one) for one in opened),
@@ -133,13 +130,8 @@ async def close_sessions(services: Services, visit: Visit) -> Response:
     wanted = visit.form.text("fermer")
     for one in await services.store.read(sessions.opened, visit.account_id):
         if _id(services, one) == wanted:
-            await services.store.write(_close, origin(visit), visit.account_id, one.token_hash)
+            await services.login.close_session(visit.account_id, one.token_hash, origin(visit))
     return redirect(visit, "/compte/sessions", **done("session"))
-
-
-def _close(tx: Tx, by: Origin, account_id: int, token_hash: bytes) -> None:
-    sessions.close_one(tx, account_id, token_hash)
-    audit.record(tx, by, Action.SESSIONS_CLOSED, account_id, "one")
 
 
 def _shown(services: Services, visit: Visit, one: Opened) -> ShownSession:
@@ -159,12 +151,6 @@ def _id(services: Services, one: Opened) -> str:
 
 
 # ---------------------------------------------------------------------- last logins
-
-
-def _logins(tx: Tx, account_id: int) -> list[Event]:
-    """The account's last logins of every outcome, newest first."""
-    found = [event for action in LOGINS for event in audit.find(tx, Wanted(account_id, action), READ_LOGINS)]
-    return sorted(found, key=lambda event: event.id, reverse=True)
 
 
 def _collapsed(visit: Visit, events: Sequence[Event]) -> tuple[ShownLogin, ...]:

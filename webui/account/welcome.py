@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import structlog
 from starlette.responses import Response
 
+from mailserver.login import charter as charter_acceptance
 from mailserver.settings import Settings
-from mailserver.store import audit, recoveries, sessions
-from mailserver.store.audit import Action
-from mailserver.store.transactions import Tx
+from mailserver.store import recoveries
 from webui import headers
 from webui.account.clients import web_address
 from webui.account.security import origin
@@ -53,13 +52,8 @@ async def accept(services: Services, visit: Visit) -> Response:
     if charter and visit.preferences.charter != _digest(charter):
         if not visit.form.has("charte"):
             return await show(services, visit, visit._("Cochez la case si vous acceptez la charte."))
-        await services.store.write(_accepted, visit, _digest(charter))
+        await services.store.write(charter_acceptance.accept, origin(visit), visit.account_id, _digest(charter))
     return redirect(visit, f"{BASES[visit.session.interface]}/")
-
-
-def _accepted(tx: Tx, visit: Visit, digest: str) -> None:
-    sessions.revise_preferences(tx, visit.account_id, {"charter": digest})
-    audit.record(tx, origin(visit), Action.CHARTER_ACCEPTED, visit.account_id, digest)
 
 
 async def take(services: Services, visit: Visit) -> Response:

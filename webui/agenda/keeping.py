@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from mailserver.calendars import reading
+from mailserver.calendars import overview, reading
 from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.provision import provision
-from mailserver.store import agenda_changes, agenda_grants, agenda_reach, agendas, mailboxes
+from mailserver.store import agenda_changes, agenda_reach, agendas
 from mailserver.store.agenda_changes import Step
-from mailserver.store.agenda_grants import Reach
 from mailserver.store.agenda_items import MAX_HREF, Item
 from mailserver.store.agenda_masks import is_private
-from mailserver.store.mailboxes import Mailbox
-from mailserver.store.transactions import Tx
 from webui.agenda.shelves import Shelf, arranged
 from webui.frame import Frame, surround
 from webui.granting import people_of
@@ -99,17 +96,13 @@ def home(visit: Visit) -> str:
 
 async def desk(services: Services, visit: Visit) -> Desk:
     """The surroundings and the agendas; an account that has none yet gets its first ones."""
-    boxes, reaches, counts = await services.store.read(_look, visit.account_id)
-    if all(reach.owner for reach in reaches) and not await services.store.read(agendas.provisioned, visit.account_id):
+    found = await services.store.read(overview.find, visit.account_id)
+    none_own = all(reach.owner for reach in found.reaches)
+    if none_own and not await services.store.read(agendas.provisioned, visit.account_id):
         await services.store.write(provision, visit.account_id)
-        boxes, reaches, counts = await services.store.read(_look, visit.account_id)
-    owners = await people_of(services, (reach.owner for reach in reaches))
-    return Desk(surround(visit, boxes), arranged(visit, reaches, owners, counts))
-
-
-def _look(tx: Tx, account_id: int) -> tuple[list[Mailbox], list[Reach], dict[int, int]]:
-    boxes = mailboxes.listing(tx, account_id)
-    return boxes, agenda_reach.listing(tx, account_id), agenda_grants.counts(tx, account_id)
+        found = await services.store.read(overview.find, visit.account_id)
+    owners = await people_of(services, (reach.owner for reach in found.reaches))
+    return Desk(surround(visit, found.boxes), arranged(visit, found.reaches, owners, found.shared))
 
 
 def item_id(collection_id: int, href: str) -> str:

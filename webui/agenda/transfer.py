@@ -11,7 +11,6 @@ from mailserver.errors import BadSyntax, Reason, Refused
 from mailserver.store import agenda_changes, agenda_reach
 from mailserver.store.agenda_changes import Step
 from mailserver.store.agenda_items import Item
-from mailserver.store.transactions import Tx
 from webui import headers
 from webui.agenda import keeping, manage, words
 from webui.agenda.keeping import Desk, home
@@ -80,7 +79,8 @@ async def preview(services: Services, visit: Visit) -> Response:
         return await manage.one(services, visit, import_fault=_fault(visit, error))
     if not shelf.events or shelf.read_only:
         raise Refused(Reason.READ_ONLY)
-    here = await services.store.read(_known, visit.account_id, shelf.id)
+    stored = await services.store.read(agenda_reach.stamps, visit.account_id, shelf.id)
+    here = {item.uid: item for item in stored}
     if visit.form.text("faire") == "importer":
         return await _store(services, visit, shelf, parcel, here)
     lines = [_line(visit, one, here) for one in parcel.events]
@@ -108,10 +108,6 @@ async def _octets(visit: Visit) -> bytes:
     if visit.form.files:
         return await visit.form.files[0].read(MAX_FILE + 1)
     return visit.form.text("contenu").encode()
-
-
-def _known(tx: Tx, account_id: int, collection_id: int) -> dict[str, Item]:
-    return {item.uid: item for item in agenda_reach.stamps(tx, account_id, collection_id)}
 
 
 def _line(visit: Visit, incoming: Incoming, here: dict[str, Item]) -> Line:

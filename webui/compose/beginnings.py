@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailserver.mime.replies import correspondents, forward_subject, reply
+from mailserver.store.webmail import compose_data
+from mailserver.store.webmail.compose_data import ComposeData
 from webui.compose import identities, letters, signing, sources
 from webui.compose.identities import Answering
-from webui.compose.letterpage import Desk, Original, desk
+from webui.compose.letterpage import Original
 from webui.compose.letters import MAX_FORWARDS, Letter, listed
 from webui.compose.recipients import clean_recipients
 from webui.compose.sources import Source
@@ -40,7 +42,7 @@ async def begin(services: Services, visit: Visit) -> Beginning:
 
     Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN).
     """
-    found = await services.store.read(desk, visit.account_id)
+    found = await services.store.read(compose_data.find, visit.account_id)
     query, box = visit.request.query_params, positive(visit.query("boite"))
     author = await identities.answering(services, visit, box)
     for name, make in _BEGINNINGS.items():
@@ -53,7 +55,7 @@ async def begin(services: Services, visit: Visit) -> Beginning:
     return _opened(visit, Letter(to=to, subject=subject, box=box, sender=author.sender), found), None
 
 
-def _opened(visit: Visit, letter: Letter, found: Desk) -> Letter:
+def _opened(visit: Visit, letter: Letter, found: ComposeData) -> Letter:
     formatted = visit.preferences.rich and visit.interface == COMPLETE
     return signing.begun(visit, letter, found.signatures, formatted=formatted)
 

@@ -8,10 +8,8 @@ from starlette.responses import Response
 
 from mailserver.errors import Refused
 from mailserver.mime.compose import Attachment
-from mailserver.store import mailboxes, phrases
-from mailserver.store.mailboxes import Mailbox
-from mailserver.store.phrases import Model, Signature
-from mailserver.store.statements import Tx
+from mailserver.store.webmail import compose_data
+from mailserver.store.webmail.compose_data import ComposeData
 from webui.compose import identities, letters, quoting
 from webui.compose.identities import Identity
 from webui.compose.letters import Enclosed, Letter
@@ -26,15 +24,6 @@ class Original:
     """What may be taken along from messages that are being passed on, offered before the draft exists."""
 
     pieces: Sequence[reading.Piece]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the person writes with."""
-
-    boxes: Sequence[Mailbox]
-    signatures: Sequence[Signature]
-    models: Sequence[Model]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +54,7 @@ class ComposePage:
     identities: Sequence[Identity]
     notices: Sequence[str]
     """In whose name the letter leaves and where its copy goes, where that is not as ever."""
-    desk: Desk
+    desk: ComposeData
     folders: Sequence[Folder]
     quote: str
     other: int
@@ -76,15 +65,6 @@ class ComposePage:
     """Something beyond the usual is chosen: the options are open."""
     preview: bool
     """The letter is shown above the form as it will be read."""
-
-
-def desk(tx: Tx, account_id: int) -> Desk:
-    """Everything about the person that the form needs, on one snapshot."""
-    return Desk(
-        mailboxes.listing(tx, account_id),
-        phrases.signatures(tx, account_id),
-        phrases.models(tx, account_id),
-    )
 
 
 async def answer(
@@ -101,7 +81,7 @@ async def answer(
     preview: bool = False,
 ) -> Response:
     """The form as a page, with what has to be said about it."""
-    found = await services.store.read(desk, visit.account_id)
+    found = await services.store.read(compose_data.find, visit.account_id)
     current = next((box.id for box in found.boxes if box.special_use == DRAFTS), 0) if letter.draft else 0
     letter = letter if letter.key else replace(letter, key=services.keys.new_token())
     _ = visit._

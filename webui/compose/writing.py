@@ -12,6 +12,7 @@ from starlette.responses import Response
 from mailserver.errors import Reason, Refused
 from mailserver.mime.compose import Attachment
 from mailserver.store import mailboxes, webmail
+from mailserver.store.webmail import compose_data
 from webui.account import parking
 from webui.announcing import done
 from webui.compose import beginnings, drafts, enclosing, letterpage, letters, quoting, sending, signing, versions
@@ -95,7 +96,7 @@ async def _changed(
         return replace(letter, html=f"<div>{signing.lines(letter.text)}</div>"), ()
     if action == "format:texte" and letter.html:
         return replace(letter, html="", text=letters.plain(letter.html)), ()
-    desk = await services.store.read(letterpage.desk, visit.account_id)
+    desk = await services.store.read(compose_data.find, visit.account_id)
     if action == "signature":
         wanted = visit.form.text("signe")
         return signing.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.calendars import invitations, occurrences, reading
+from mailserver.calendars import invitations, occurrences, own_events, reading
 from mailserver.calendars.invitations import Answer, Invitation, Method
+from mailserver.calendars.own_events import OwnEvent
 from mailserver.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.mime import Part, compose, unpack
 from mailserver.mime.compose import NewMessage, Piece
 from mailserver.mime.fields import Correspondent, parameters
-from mailserver.store import agenda_items, agendas
-from mailserver.store.statements import Tx
+from mailserver.store import agenda_items
 from mailserver.store.webmail import Stored
 from webui import plain
 from webui.effort import computed
@@ -80,16 +80,6 @@ class Card:
     """Of another time that is proposed: when the event is in the agenda."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """An event of the reader's agenda."""
-
-    collection_id: int
-    href: str
-    etag: str
-    text: str
-
-
 async def card(services: Services, visit: Visit, found: Stored, octets: bytes, root: Part) -> Card | None:
     """The card of a message's invitation; None when it has none."""
     invitation = await _invitation(octets, root)
@@ -98,7 +88,7 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
     zone = visit.language.zone
     start = occurrences.moment(invitation.start, zone)
     end = occurrences.moment(invitation.end, zone)
-    held = await services.store.read(_held, visit.account_id, invitation.uid)
+    held = await services.store.read(own_events.find, visit.account_id, invitation.uid)
     conflicts: Sequence[Conflict] = ()
     if invitation.method is Method.REQUEST and found.box.special_use != SENT:
         conflicts = await _conflicts(services, visit, invitation, start, end)
@@ -178,7 +168,7 @@ async def _conflicts(
 ) -> list[Conflict]:
     """What else is in the reader's agenda then; a whole day's note and what leaves them free are none."""
     end = min(max(end, start + datetime.timedelta(minutes=1)), start + datetime.timedelta(days=31))
-    rows = await services.store.read(_around, visit.account_id, start, end)
+    rows = await services.store.read(own_events.around, visit.account_id, start, end)
     others = [(collection, item) for collection, item in rows if item.uid != invitation.uid]
     found = await asyncio.to_thread(occurrences.spread, others, start, end, visit.language.zone)
     busy = [one for one in found.occurrences if not (one.free or one.cancelled or one.all_day)]
@@ -186,32 +176,6 @@ async def _conflicts(
         Conflict(plain.line(one.title) or visit._("(sans titre)"), visit.language.span(one.start, one.end))
         for one in busy[:MAX_CONFLICTS]
     ]
-
-
-def _around(
-    tx: Tx, account_id: int, start: datetime.datetime, end: datetime.datetime
-) -> list[tuple[int, agenda_items.Item]]:
-    """Events of all calendars whose span touches these moments, a day more on either side for floating times."""
-    day = 86400
-    low, high = int(start.timestamp()) - day, int(end.timestamp()) + day
-    return [
-        (one.id, item)
-        for one in agendas.listing(tx, account_id)
-        if one.tag == agendas.CALENDAR
-        for item in agenda_items.between(tx, account_id, one.id, low, high, "VEVENT")
-    ]
-
-
-def _held(tx: Tx, account_id: int, uid: str) -> _Held | None:
-    """The event of this UID in one of the reader's calendars."""
-    for one in agendas.listing(tx, account_id):
-        if one.tag != agendas.CALENDAR:
-            continue
-        href = agenda_items.holder(tx, account_id, one.id, uid)
-        item = agenda_items.get(tx, account_id, one.id, href) if href else None
-        if item is not None and item.text:
-            return _Held(one.id, item.href, item.etag, item.text)
-    return None
 
 
 # ---------------------------------------------------------------------- answering
@@ -229,7 +193,7 @@ async def answer(services: Services, visit: Visit) -> Response:
         raise BadSyntax("No such action")
     if invitation.method is not Method.REQUEST and _is_forged(services, visit, invitation, found):
         raise Refused(Reason.FORBIDDEN)
-    held = await services.store.read(_held, visit.account_id, invitation.uid)
+    held = await services.store.read(own_events.find, visit.account_id, invitation.uid)
     if held is not None and invitations.sequence(held.text) > invitation.sequence:
         return back(visit, found.id, found.box.id, "agenda-perime")
     if held is not None and not _may_change(services, visit, found, invitation, held):
@@ -241,7 +205,7 @@ async def answer(services: Services, visit: Visit) -> Response:
     return back(visit, found.id, found.box.id, done)
 
 
-def _may_change(services: Services, visit: Visit, found: Stored, invitation: Invitation, held: _Held) -> bool:
+def _may_change(services: Services, visit: Visit, found: Stored, invitation: Invitation, held: OwnEvent) -> bool:
     """Whether the message may change this event: its organizer changes and cancels it, and notes the answers.
 
     A stranger who knows its UID moves nothing.
@@ -253,7 +217,7 @@ def _may_change(services: Services, visit: Visit, found: Stored, invitation: Inv
 
 
 async def _take(
-    services: Services, visit: Visit, found: Stored, invitation: Invitation, held: _Held | None, action: str
+    services: Services, visit: Visit, found: Stored, invitation: Invitation, held: OwnEvent | None, action: str
 ) -> str:
     """Do it; what the reader is told."""
     if action == "retirer":
@@ -284,28 +248,14 @@ async def _take(
     return action if sent else ("non-echec" if chosen is Answer.NO else "oui-echec")
 
 
-async def _store(services: Services, visit: Visit, held: _Held | None, uid: str, text: str) -> None:
+async def _store(services: Services, visit: Visit, held: OwnEvent | None, uid: str, text: str) -> None:
     """Write the event in place of the one that is there, or into the first calendar that takes events."""
     href = held.href if held else f"{hashlib.sha256(uid.encode()).hexdigest()[:32]}.ics"
     item = await asyncio.to_thread(reading.read, href, text)
-    await services.store.write(_put, visit.account_id, held, item)
+    await services.store.write(own_events.put, visit.account_id, held, item)
 
 
-def _put(tx: Tx, account_id: int, held: _Held | None, item: agenda_items.NewItem) -> None:
-    if held is not None:
-        agenda_items.put(tx, account_id, held.collection_id, item, held.etag)
-        return
-    agendas.provision(tx, account_id)
-    takes = [
-        one
-        for one in agendas.listing(tx, account_id)
-        if one.tag == agendas.CALENDAR and (not one.components or "VEVENT" in one.components)
-    ]
-    collection = takes[0] if takes else agendas.create(tx, account_id, "agenda", agendas.CALENDAR, {})
-    agenda_items.put(tx, account_id, collection.id, item, None)
-
-
-async def _propose(services: Services, visit: Visit, invitation: Invitation, held: _Held | None) -> str:
+async def _propose(services: Services, visit: Visit, invitation: Invitation, held: OwnEvent | None) -> str:
     """Another time: the reader comes perhaps until it is settled. What the reader is told."""
     proposal = counters.proposed(visit, invitation) if counters.offered(visit, invitation) is not None else None
     if proposal is None:
