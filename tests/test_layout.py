@@ -1,5 +1,6 @@
 """The promises of setup.cfg: nothing shadows the standard library and nothing is left out of the wheel."""
 
+import ast
 import configparser
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HOMES = {name: ROOT / name for name in ("mailserver", "directory", "smtp", "imap", "webui")}
 HOMES["agenda"] = ROOT / "calendar" / "agenda"
+RUNNERS = {"read", "write", "begin", "glance", "ponder", "read_now", "write_now", "glance_now"}
+"""Methods of `Store` that run a function in a transaction."""
 
 
 def test_calendar_folder_is_not_a_package() -> None:
@@ -41,6 +44,34 @@ def test_every_package_is_declared() -> None:
         for init in home.rglob("__init__.py")
     }
     assert set(config["options"]["packages"].split()) == found
+
+
+def test_the_web_defines_no_unit_of_the_store() -> None:
+    """No function of webui runs in a transaction, and none says what the audit records: services do."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "webui").rglob("*.py"))
+        if "node_modules" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.expr | ast.stmt) and (_is_unit(node) or _records(node))
+    ]
+    assert found == []
+
+
+def _is_unit(node: ast.AST) -> bool:
+    """A function or lambda whose first parameter is the transaction; a lambda that the store is to run."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return any(parameter.arg == "tx" for parameter in node.args.args)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RUNNERS:
+        runs_store = ast.unparse(node.func.value).rpartition(".")[2] == "store"
+        return runs_store and any(isinstance(argument, ast.Lambda) for argument in node.args[:2])
+    return False
+
+
+def _records(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom) and (node.module or "").endswith("store.audit"):
+        return not {alias.name for alias in node.names} <= {"Action", "Event", "Origin", "Wanted"}
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == "audit.record"
 
 
 def test_every_dependency_has_its_reason_in_the_readme() -> None:

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mailserver.identity import Principal
-from mailserver.store import agenda_items, agendas, mailboxes, personal_lists, sessions
+from mailserver.store import agenda_items, agendas, audit, mailboxes, personal_lists, sessions
 from mailserver.store.accounts import Standing
 from mailserver.store.agendas import ADDRESS_BOOK, DISPLAY_NAME, Collection
+from mailserver.store.audit import Action, Origin
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.transactions import Store, Tx
 from mailserver.takeaway import calendars, folder
@@ -55,6 +56,11 @@ def stream(
 ) -> Iterator[bytes]:
     """The octets of a person's archive. Blocking: for a thread. Raises Temporary."""
     return _Archive(store, principal, standing, told).pieces()
+
+
+def record(tx: Tx, origin: Origin, account_id: int) -> None:
+    """Somebody takes an account's archive along."""
+    audit.record(tx, origin, Action.EXPORTED, account_id)
 
 
 class _Archive:

@@ -8,8 +8,7 @@ import structlog
 from starlette.responses import Response
 
 from mailserver.errors import Reason, Refused
-from mailserver.store import accounts, audit, messages
-from mailserver.store.audit import Action
+from mailserver.store import accounts, messages
 from mailserver.takeaway import archive
 from webui import headers
 from webui.account.security import origin
@@ -53,7 +52,7 @@ class Takeaway:
         if standing is None:
             raise Refused(Reason.NOT_FOUND)
         self._turns.check(visit.account_id)
-        await services.store.write(audit.record, origin(visit), Action.EXPORTED, visit.account_id)
+        await services.store.write(archive.record, origin(visit), visit.account_id)
         day = time.strftime("%Y-%m-%d", time.gmtime(visit.now))
         pieces = _told(archive.stream(services.store, visit.principal, standing), visit.account_id)
         fields = headers.download(visit.secure, "application/zip", f"{visit.principal.login}-{day}.zip")

@@ -8,43 +8,32 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from directory import rosters
+from directory import owned_lists, rosters
+from directory.list_previews import Preview
+from directory.owned_lists import MembersChange, OwnedDetails, OwnedList
 from directory.rosters import House, ListChange, NewList
 from mailserver import selection
 from mailserver.errors import Reason, Refused
 from mailserver.identity import Answers, ListKind, Role, Writers
 from mailserver.rules import Denied
 from mailserver.store import held, lists
-from mailserver.store.audit import Origin
 from mailserver.store.held import Held
 from mailserver.store.lists import ListEntry
-from mailserver.store.transactions import Tx
 from webui.announcing import done
 from webui.compose.letters import commas
 from webui.compose.recipients import spoken
+from webui.effort import computed
 from webui.frame import Frame, surroundings
 from webui.lists import foreseen, terms
-from webui.lists.foreseen import Preview
 from webui.rendering import redirect
 from webui.standing import role_choices
 from webui.visit import Guest, Services, Visit
 
-MAX_SHOWN = 500
-"""Lists on one page."""
 MAX_TEXT = 2_500_000
 """Characters of the members' field."""
 MAX_REASON = 200
 _LOOKS = ("apercu", "composer", "fichier")
 """Buttons that store nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A list in the overview."""
-
-    entry: ListEntry
-    waiting: int
-    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,52 +100,35 @@ def may_make(services: Services, visit: Visit) -> bool:
     return visit.principal.role is Role.ADMIN and services.settings.ldap is None
 
 
-async def lines(services: Services, visit: Visit) -> tuple[Line, ...]:
+async def lines(services: Services, visit: Visit) -> tuple[OwnedList, ...]:
     """The lists a person looks after."""
-    principal = visit.principal
-    addresses = (principal.address, *principal.aliases)
-
-    def look(tx: Tx) -> list[Line]:
-        mine = lists.listing(tx) if principal.role is Role.ADMIN else lists.owned_by(tx, addresses)
-        mine = mine[:MAX_SHOWN]
-        counts: dict[str, int] = {}
-        for one in held.waiting(tx, [entry.address for entry in mine]):
-            counts[one.list] = counts.get(one.list, 0) + 1
-        return [Line(entry, counts.get(entry.address, 0), bool(entry.ended(tx.now))) for entry in mine]
-
-    return tuple(await services.store.read(look))
+    return tuple(await services.store.read(owned_lists.listing, visit.principal))
 
 
 async def _mine(services: Services, visit: Visit) -> tuple[ListEntry, Form, int]:
     """The list of the address, its form, and how many messages wait. Raises Refused(NOT_FOUND) for anybody else."""
     address = rosters.canonical(str(visit.request.path_params["address"]))
-
-    def look(tx: Tx) -> tuple[ListEntry, Form, int] | None:
-        entry = lists.get(tx, address)
-        if entry is None:
-            return None
-        owners = lists.owners(tx, entry)
-        if visit.principal.role is not Role.ADMIN and not any(map(visit.principal.owns, owners)):
-            return None
-        form = Form(
-            name=entry.name,
-            address=entry.address,
-            query=entry.query,
-            writers=entry.writers.value,
-            named="\n".join(lists.named_writers(tx, address)),
-            owners="\n".join(owners),
-            members="\n".join(lists.members(tx, address)),
-            moderated=entry.moderated,
-            hidden_members=entry.hidden_members,
-            answers=entry.answers.value,
-            last_day=terms.last_day(services, entry),
-        )
-        return entry, form, len(held.waiting(tx, [address]))
-
-    found = await services.store.read(look)
+    found = await services.store.read(owned_lists.find, visit.principal, address)
     if found is None:
         raise Refused(Reason.NOT_FOUND)
-    return found
+    return found.entry, _filled(services, found), found.waiting
+
+
+def _filled(services: Services, found: OwnedDetails) -> Form:
+    entry = found.entry
+    return Form(
+        name=entry.name,
+        address=entry.address,
+        query=entry.query,
+        writers=entry.writers.value,
+        named="\n".join(found.named),
+        owners="\n".join(found.owners),
+        members="\n".join(found.members),
+        moderated=entry.moderated,
+        hidden_members=entry.hidden_members,
+        answers=entry.answers.value,
+        last_day=terms.last_day(services, entry),
+    )
 
 
 # ---------------------------------------------------------------------- one list
@@ -180,7 +152,8 @@ async def change(services: Services, visit: Visit) -> Response:
             return await _look(services, visit, entry, form, waiting)
         house = House.of(services.settings)
         wanted = _wanted(services, form, entry)
-        await services.store.write(_save, house, entry, before, form, wanted, visit.origin)
+        members = await computed(len(form.members), _members, house, entry, before, form)
+        await services.store.write(owned_lists.save, house, entry.address, wanted, members, visit.origin)
     except Refused as refusal:
         return await _answer(services, visit, entry, form, waiting, None, _fault(visit, refusal))
     return redirect(visit, f"{visit.base}/liste/{entry.address}", **done("liste-gardee"))
@@ -211,14 +184,12 @@ async def _delete(services: Services, visit: Visit, entry: ListEntry, form: Form
     return redirect(visit, f"{visit.base}/listes", **done("liste-supprimee"))
 
 
-def _save(tx: Tx, house: House, entry: ListEntry, before: Form, form: Form, wanted: ListChange, origin: Origin) -> None:
-    """Everything the form changed, as one unit."""
-    rosters.change(tx, house, entry.address, wanted, origin)
+def _members(house: House, entry: ListEntry, before: Form, form: Form) -> MembersChange | None:
+    """None: they stay as they are. Raises Refused(INVALID | LIMIT)."""
     if entry.kind is ListKind.LIVING or form.members == before.members:
-        return
+        return None
     old, new = set(before.members.split()), dict.fromkeys(_addresses(form.members, house.domain))
-    add = [one for one in new if one not in old]
-    rosters.edit_checked(tx, house, entry.address, add, sorted(old - new.keys()), origin)
+    return MembersChange([one for one in new if one not in old], sorted(old - new.keys()))
 
 
 def _wanted(services: Services, form: Form, entry: ListEntry) -> ListChange:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from directory import membership, rosters
 from directory.membership import Received
+from directory.owned_lists import OwnedList
 from directory.rosters import House
 from mailserver.errors import Reason, Refused
 from mailserver.mime.fields import Correspondent
@@ -17,7 +18,6 @@ from webui.compose import recipients
 from webui.compose.recipients import Question
 from webui.frame import Frame, surroundings
 from webui.lists import foreseen, owned
-from webui.lists.owned import Line
 from webui.rendering import redirect
 from webui.visit import Services, Visit
 
@@ -39,7 +39,7 @@ class ListsPage:
 
     frame: Frame
     rows: tuple[Row, ...]
-    owned: tuple[Line, ...]
+    owned: tuple[OwnedList, ...]
     may_make: bool
     fault: str = ""
     name: str = ""

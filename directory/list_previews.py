@@ -1,0 +1,74 @@
+"""Who a message to a list comes to, and whom a query finds; of the people, those are named whom the viewer may see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from directory import membership
+from directory.membership import Outlook
+from directory.rosters import House
+from mailserver import visibility
+from mailserver.identity import Principal
+from mailserver.selection import Selection
+from mailserver.store import affiliations, people, selecting
+from mailserver.store.people import Entry
+from mailserver.store.selecting import Found
+from mailserver.store.statements import Tx
+from mailserver.visibility import Seen
+
+MAX_NAMES = 200
+"""People who are looked at; those whom the viewer may see are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody who will receive."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Whom a query finds now, or whom a list reaches."""
+
+    count: int
+    names: tuple[Named, ...]
+    hidden: bool
+    """Some are not named: there are too many, or the viewer may not see them."""
+    outlook: Outlook | None = None
+    """Of a list that is there: addresses elsewhere, members that lead nowhere."""
+
+
+def of_query(tx: Tx, who: Selection, viewer: Principal) -> Preview:
+    """Whom a query finds."""
+    found = selecting.found(tx, who, MAX_NAMES)
+    names = tuple(Named(one.name, one.address) for one in _visible(tx, viewer, found))
+    count = selecting.count(tx, who)
+    return Preview(count, names, len(names) < count)
+
+
+def of_list(tx: Tx, house: House, address: str, viewer: Principal) -> Preview:
+    """Whom a list reaches, the lists within it included."""
+    outlook = membership.outlook(tx, house, address)
+    entries = people.by_accounts(tx, outlook.accounts[:MAX_NAMES])
+    shown = sorted(_visible(tx, viewer, list(entries.values())), key=lambda one: (one.surname, one.given_name))
+    names = tuple(Named(one.name, one.address) for one in shown)
+    return Preview(outlook.count, names, len(names) < len(outlook.accounts), outlook)
+
+
+def _visible(tx: Tx, viewer: Principal, found: Sequence[Found | Entry]) -> list[Found | Entry]:
+    ties = affiliations.of(tx, [viewer.account_id, *(one.account_id for one in found)])
+    who = visibility.viewer(viewer, ties.get(viewer.account_id, ()))
+    return [
+        one
+        for one in found
+        if visibility.sees(
+            who,
+            Seen(
+                one.account_id,
+                one.role,
+                visibility.schools_of(one.uai, ties.get(one.account_id, ())),
+                hidden=one.hidden,
+            ),
+        )
+    ]
