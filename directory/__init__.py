@@ -1,6 +1,6 @@
 """The academy's directory: people, schools and lists, and the two ways to ask for them.
 
-`mailserver.identity.Directory` is the port through which every door asks who somebody is. Two adapters
+`mailserver.model.identity.Directory` is the port through which every door asks who somebody is. Two adapters
 implement it, and one test suite holds both to the same answers:
 
     people   the embedded directory: the store's own tables, so that a worker never dials itself

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from directory import membership
-from directory.membership import Outlook
-from directory.rosters import House
-from mailserver import visibility
-from mailserver.identity import Principal
-from mailserver.selection import Selection
-from mailserver.store import affiliations, people, selecting
-from mailserver.store.people import Entry
-from mailserver.store.selecting import Found
-from mailserver.store.statements import Tx
-from mailserver.visibility import Seen
+from directory.lists import membership
+from directory.lists.membership import Outlook
+from directory.lists.rosters import House
+from mailserver.model import visibility
+from mailserver.model.identity import Principal
+from mailserver.model.selection import Selection
+from mailserver.model.visibility import Seen
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import affiliations, people, selecting
+from mailserver.store.people.people import Entry
+from mailserver.store.people.selecting import Found
 
 MAX_NAMES = 200
 """People who are looked at; those whom the viewer may see are named."""

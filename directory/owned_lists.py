@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from directory import rosters
-from directory.rosters import House, ListChange
-from mailserver.identity import Principal, Role
-from mailserver.store import held, lists
-from mailserver.store.audit import Origin
-from mailserver.store.lists import ListEntry
-from mailserver.store.statements import Tx
+from directory.lists import rosters
+from directory.lists.rosters import House, ListChange
+from mailserver.model.identity import Principal, Role
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import lists
+from mailserver.store.people.lists import ListEntry
+from mailserver.store.queue import moderation_queue
+from mailserver.store.record.audit import Origin
 
 MAX_LISTED = 500
 
@@ -50,7 +51,7 @@ def listing(tx: Tx, owner: Principal) -> list[OwnedList]:
     else:
         entries = lists.owned_by(tx, (owner.address, *owner.aliases))[:MAX_LISTED]
     counts: dict[str, int] = {}
-    for waiting in held.waiting(tx, [entry.address for entry in entries]):
+    for waiting in moderation_queue.waiting(tx, [entry.address for entry in entries]):
         counts[waiting.list] = counts.get(waiting.list, 0) + 1
     return [OwnedList(entry, counts.get(entry.address, 0), bool(entry.ended(tx.now))) for entry in entries]
 
@@ -68,7 +69,7 @@ def find(tx: Tx, owner: Principal, address: str) -> OwnedDetails | None:
         owners,
         lists.named_writers(tx, address),
         lists.members(tx, address),
-        len(held.waiting(tx, [address])),
+        len(moderation_queue.waiting(tx, [address])),
     )
 
 

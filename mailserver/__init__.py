@@ -1,7 +1,7 @@
 """The messaging service of an academy.
 
 Doors (`smtp`, `imap`, `webui`, `agenda`, `directory.server`) speak a protocol and know nothing of SQL.
-Services (`deliver`, `submit`, `login`, `directory.people`) know the rules of mail and nothing of sockets.
+Services (`deliver`, `submit`, `login`, `directory.people.embedded`) know the rules of mail and nothing of sockets.
 The ground (`store`) keeps bytes. Imports point down, never up, never sideways between doors;
 `setup.cfg` holds the contract and the checks enforce it.
 

@@ -5,27 +5,10 @@ import os
 import typer
 
 from mailserver import __version__
-from mailserver.commands import (
-    account,
-    boxes,
-    bulletins,
-    changing,
-    check,
-    exporting,
-    factors,
-    import_runs,
-    imports,
-    init,
-    job,
-    letters,
-    log,
-    moderating,
-    outgoing,
-    rules,
-    serve,
-    states,
-    storage,
-)
+from mailserver.cli import bulletins, check, init, outgoing_queue, rules, serve, storage
+from mailserver.cli.accounts import account, change, export, factors, letters, log, states
+from mailserver.cli.imports import history, job, run
+from mailserver.cli.lists import functional_boxes, moderation
 
 app = typer.Typer(
     name="mailserver",
@@ -37,8 +20,8 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
-app.command("import")(imports.import_people)
-app.add_typer(import_runs.app, name="imports", help="What imports did; take one back.")
+app.command("import")(run.import_people)
+app.add_typer(history.app, name="imports", help="What imports did; take one back.")
 account.app.command("devices")(factors.devices)
 account.app.command("factors")(factors.factors)
 account.app.command("letters")(letters.letters)
@@ -51,20 +34,20 @@ for _verb in (
     states.keep,
     states.restore,
     states.erase,
-    changing.change,
-    changing.hide,
-    changing.unhide,
-    changing.quota,
-    exporting.export,
+    change.change,
+    change.hide,
+    change.unhide,
+    change.quota,
+    export.export,
 ):
     account.app.command()(_verb)
 app.add_typer(account.app, name="account", help="People's accounts.")
-moderating.app.command()(boxes.holders)
-moderating.app.command()(boxes.acts)
-app.add_typer(moderating.app, name="list", help="Distribution lists and functional boxes.")
+moderation.app.command()(functional_boxes.holders)
+moderation.app.command()(functional_boxes.acts)
+app.add_typer(moderation.app, name="list", help="Distribution lists and functional boxes.")
 app.add_typer(bulletins.app, name="bulletins", help="Announcements and maintenance of the web interface.")
 app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")
-app.add_typer(outgoing.app, name="queue", help="Outgoing mail.")
+app.add_typer(outgoing_queue.app, name="queue", help="Outgoing mail.")
 app.add_typer(storage.app, name="storage", help="What an operator decides about stored mail and its upkeep.")
 app.command("check")(check.check)
 app.command("job", hidden=True)(job.job)

@@ -18,11 +18,11 @@ class Capability:
 CAPABILITIES = (
     Capability("PIPELINING", "RFC 2920", "smtp.connection"),
     Capability("SIZE", "RFC 1870", "smtp.conversation"),
-    Capability("8BITMIME", "RFC 6152", "smtp.framing"),
-    Capability("SMTPUTF8", "RFC 6531", "smtp.grammar"),
-    Capability("ENHANCEDSTATUSCODES", "RFC 2034", "smtp.replies"),
-    Capability("CHUNKING", "RFC 3030", "smtp.framing"),
-    Capability("DSN", "RFC 3461", "smtp.reporting", submission_only=True),
+    Capability("8BITMIME", "RFC 6152", "smtp.wire.framing"),
+    Capability("SMTPUTF8", "RFC 6531", "smtp.wire.grammar"),
+    Capability("ENHANCEDSTATUSCODES", "RFC 2034", "smtp.wire.replies"),
+    Capability("CHUNKING", "RFC 3030", "smtp.wire.framing"),
+    Capability("DSN", "RFC 3461", "smtp.relay.dsn", submission_only=True),
     Capability("STARTTLS", "RFC 3207", "smtp.connection", under_tls=False),
     Capability("AUTH", "RFC 4954", "smtp.authentication", before_tls=False, submission_only=True),
 )

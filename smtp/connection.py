@@ -11,13 +11,13 @@ from typing import cast
 import structlog
 from aiosmtpd.smtp import SMTP
 
-from mailserver.errors import BadSyntax, Refused, Temporary
-from mailserver.peers import Entry
-from smtp import framing, replies
+from mailserver.foundation.peers import Entry
+from mailserver.model.errors import BadSyntax, Refused, Temporary
 from smtp.door import HELD_OCTETS, Door
-from smtp.framing import Content, Fault, Framer
 from smtp.roles import Role
 from smtp.session import Client, Transaction
+from smtp.wire import framing, replies
+from smtp.wire.framing import Content, Fault, Framer
 
 log = structlog.get_logger("smtp")
 

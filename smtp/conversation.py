@@ -8,17 +8,18 @@ import ssl
 
 import structlog
 
-from mailserver.errors import BadSyntax, Refused, Temporary
-from mailserver.identity import Principal
+from mailserver.foundation.peers import Entry
 from mailserver.login import Login
-from mailserver.peers import Entry
-from mailserver.sasl import decode_response
-from smtp import authentication, capabilities, framing, grammar, replies
+from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import decode_response
+from smtp import authentication, capabilities
 from smtp.connection import Connection, Gone
 from smtp.door import Door
-from smtp.framing import Content
 from smtp.roles import Role
 from smtp.session import Accepted
+from smtp.wire import framing, grammar, replies
+from smtp.wire.framing import Content
 
 log = structlog.get_logger("smtp")
 

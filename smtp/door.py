@@ -3,9 +3,9 @@
 import asyncio
 from typing import Protocol
 
-from mailserver.listeners import Listener
-from mailserver.peers import Peers
-from mailserver.settings import Limits
+from mailserver.foundation.listeners import Listener
+from mailserver.foundation.peers import Peers
+from mailserver.foundation.settings import Limits
 
 HELD_OCTETS = 512 * 1024 * 1024
 """Message octets in memory of all connections together; beyond it messages are deferred (memory exhaustion)."""

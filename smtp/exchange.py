@@ -2,19 +2,19 @@
 
 import structlog
 
-from mailserver.clock import Clock
-from mailserver.deliver import Delivery, Envelope, Recipient, is_role
-from mailserver.errors import Reason, Refused
-from mailserver.mime.tracing import return_path
-from mailserver.provenance import Door
-from mailserver.settings import Settings
-from mailserver.store.spool import new_name
+from mailserver.delivery import Delivery, Envelope, Recipient, is_role
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.provenance import Door
+from mailserver.store.queue.spool import new_name
 from smtp import policy
-from smtp.framing import Content
-from smtp.grammar import Mail, Rcpt
 from smtp.own_domain import OwnDomain
 from smtp.roles import received_field
 from smtp.session import Client, Transaction
+from smtp.wire.framing import Content
+from smtp.wire.grammar import Mail, Rcpt
 
 log = structlog.get_logger("smtp")
 

@@ -6,11 +6,11 @@ a forgery, unless a relay of the academy passes it on (`[smtp]` in the settings)
 
 import asyncio
 
-from mailserver import peers
-from mailserver.folding import fold_login
-from mailserver.mime import originators
-from mailserver.rules import Denied
-from mailserver.settings import Settings
+from mailserver.foundation import peers
+from mailserver.foundation.settings import Settings
+from mailserver.mime.header import originators
+from mailserver.model.folding import fold_login
+from mailserver.model.rules import Denied
 from mailserver.texts.text import Text
 
 QUICK_HEADER = 32 * 1024

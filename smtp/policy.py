@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from mailserver.errors import Reason, Refused
-from mailserver.mime import headerbound
-from mailserver.mime.tracing import count_received
-from mailserver.settings import Limits
-from smtp.framing import Content
+from mailserver.foundation.settings import Limits
+from mailserver.mime.header import header_limit
+from mailserver.mime.writing.trace_fields import count_received
+from mailserver.model.errors import Reason, Refused
+from smtp.wire.framing import Content
 
 Check = Callable[[bytes, int, Limits], None]
 
@@ -19,7 +19,7 @@ def check_loop(head: bytes, header: int, limits: Limits) -> None:
 
 def check_start(head: bytes, header: int, limits: Limits) -> None:
     """Our trace fields go on top: no line of the peer's may become part of them."""
-    headerbound.check_start(head)
+    header_limit.check_start(head)
 
 
 CHECKS: tuple[Check, ...] = (check_start, check_loop)
@@ -28,7 +28,7 @@ CHECKS: tuple[Check, ...] = (check_start, check_loop)
 def check(content: Content, limits: Limits) -> bytes:
     """Run every check; the header's fields, for whoever asks more of them. Raises Refused."""
     head = content.head(limits.header_size + 4)
-    header = headerbound.check(head, limits.header_size, limits.header_fields)
+    header = header_limit.check(head, limits.header_size, limits.header_fields)
     for one in CHECKS:
         one(head, header, limits)
     return head[:header]

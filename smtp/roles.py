@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from mailserver.deliver import Recipient
-from mailserver.mime.tracing import Hop, received
-from smtp.framing import Content
-from smtp.grammar import Mail, Rcpt
+from mailserver.delivery import Recipient
+from mailserver.mime.writing.trace_fields import Hop, received
 from smtp.session import Client, Transaction
+from smtp.wire.framing import Content
+from smtp.wire.grammar import Mail, Rcpt
 
 
 class Role(Protocol):

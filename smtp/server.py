@@ -4,23 +4,23 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 
-from mailserver.changes import Changes
-from mailserver.deliver import Delivery
-from mailserver.identity import Directory
-from mailserver.listeners import Listener
+from mailserver.delivery import Delivery
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.listeners import Listener
+from mailserver.foundation.peers import Entry
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
-from mailserver.peers import Entry
-from mailserver.settings import Settings
-from mailserver.store.transactions import Store
-from mailserver.submit import Submission
-from mailserver.tls import Certificate
-from smtp import replies
+from mailserver.model.identity import Directory
+from mailserver.store.engine.transactions import Store
+from mailserver.submission.submit import Submission
 from smtp.conversation import Conversation
 from smtp.door import Door
 from smtp.exchange import Exchange
-from smtp.reporting import Reporter
+from smtp.relay.dsn import Reporter
 from smtp.roles import Role
-from smtp.submissions import Submissions
+from smtp.submission import Submissions
+from smtp.wire import replies
 
 IMPLICIT_TLS = "submissions"
 

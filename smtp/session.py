@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from aiosmtpd.smtp import Envelope, Session
 
-from mailserver.deliver import Recipient
-from mailserver.identity import Principal
-from smtp.framing import Content
-from smtp.grammar import Mail, Rcpt
+from mailserver.delivery import Recipient
+from mailserver.model.identity import Principal
+from smtp.wire.framing import Content
+from smtp.wire.grammar import Mail, Rcpt
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailserver.mime import scan, unpack
-from mailserver.mime.text import fold, searchable
+from mailserver.mime.body.text import fold, searchable
 from tests.mime.samples import NESTED, corpus
 
 LINE = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3\r\n"

@@ -1,6 +1,6 @@
 """Clocks that a test puts forward."""
 
-from mailserver.clock import SystemClock
+from mailserver.model.clock import SystemClock
 
 
 class MovingClock(SystemClock):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.store import migrate
-from mailserver.store.transactions import Store
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store
 from tests.cutting import Cutter
 from tests.harness import Instance
 from tests.postgres import Postgres

@@ -22,7 +22,7 @@ from typing import IO, Any
 ROOT = Path(__file__).parent.parent
 REQUEST_OCTETS = 1 << 18
 STREAMS = 3
-LATER = ("directory.ldap", "directory.letters", "directory.people", "mailserver.demo")
+LATER = ("directory.ldap", "directory.issuing.letters", "directory.people.embedded", "mailserver.demo")
 """What the program imports only when it needs it, besides the doors."""
 
 
@@ -170,7 +170,7 @@ def _become(request: _Request) -> None:
 def _main() -> None:
     import importlib
 
-    from mailserver import app
+    from mailserver.runtime import app
 
     sock = socket.socket(fileno=int(sys.argv[1]))
     for name in ("mailserver.__main__", *LATER):

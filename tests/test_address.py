@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.address import Address, check_domain, parse, parse_path, quote_phrase, same, unicode_domain, with_name
-from mailserver.errors import BadSyntax
+from mailserver.model.address import (
+    Address,
+    check_domain,
+    parse,
+    parse_path,
+    quote_phrase,
+    same,
+    unicode_domain,
+    with_name,
+)
+from mailserver.model.errors import BadSyntax
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from mailserver.addressbook import alike, books, contentlines, importing, pictur
 from mailserver.addressbook import card as reading
 from mailserver.addressbook.books import AddressBooks, measured
 from mailserver.addressbook.card import Card, Place, Value
-from mailserver.errors import Refused
-from mailserver.identity import State
-from mailserver.store import accounts, agendas
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.errors import Refused
+from mailserver.model.identity import State
+from mailserver.store.account import accounts
+from mailserver.store.agenda import agendas
+from mailserver.store.engine.transactions import Store, Tx
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80)
 LINES = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)

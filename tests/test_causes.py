@@ -7,7 +7,7 @@ import pytest
 
 from mailserver import causes
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.recorded import RECORDED
 from mailserver.sentences import SENTENCES
 

@@ -17,11 +17,12 @@ import uvloop
 
 from directory.server import ber, messages
 from directory.server.messages import Tag
-from mailserver import app, listeners
-from mailserver.identity import NewPerson, Role
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.tls import make_certificate
+from mailserver.foundation import listeners
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import make_certificate
+from mailserver.model.identity import NewPerson, Role
+from mailserver.model.sasl import Secret
+from mailserver.runtime import app
 from tests.harness import PORTS
 from tests.waiting import until
 

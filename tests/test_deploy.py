@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from mailserver.settings import LdapDirectory, Settings, SettingsError, load
+from mailserver.foundation.settings import LdapDirectory, Settings, SettingsError, load
 
 EXAMPLE = Path(__file__).parent.parent / "deploy" / "mailserver.toml"
 

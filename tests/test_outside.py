@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailserver.outside import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
+from mailserver.foundation.safe_fetch import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly, world
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver import preferences
-from mailserver.preferences import MAX_OCTETS, USUAL_TAGS, Preferences, Tag, read, revise, write
+from mailserver.model import preferences
+from mailserver.model.preferences import MAX_OCTETS, USUAL_TAGS, Preferences, Tag, read, revise, write
 
 
 def test_defaults_take_no_room() -> None:

@@ -17,8 +17,8 @@ import ldap3
 import pytest
 from cryptography import x509
 
-from mailserver.settings import AT_START, Settings, load
-from mailserver.tls import make_certificate
+from mailserver.foundation.settings import AT_START, Settings, load
+from mailserver.foundation.tls import make_certificate
 from tests.harness import Instance, children_of, workers_of
 from tests.hatchery import ROOT
 from tests.ports import free_port

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailserver.errors import BadSyntax, Refused
-from mailserver.sasl import Secret
-from mailserver.sasl_scram import Opening, Verifier, challenge, parse_opening, parse_proof, prepared, signature
-from mailserver.verifiers import Verifiers
+from mailserver.foundation.verifiers import Verifiers
+from mailserver.model.errors import BadSyntax, Refused
+from mailserver.model.sasl import Secret
+from mailserver.model.sasl_scram import Opening, Verifier, challenge, parse_opening, parse_proof, prepared, signature
 from tests.scram import ScramClient
 
 SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.app import DOOR_GRACE
-from mailserver.doctor import Grade, examine
-from mailserver.settings import Listen, load
-from mailserver.workers import STOP_SECONDS, bind, ports
+from mailserver.foundation.settings import Listen, load
+from mailserver.health.doctor import Grade, examine
+from mailserver.runtime.app import DOOR_GRACE
+from mailserver.runtime.workers import STOP_SECONDS, bind, ports
 from tests.harness import Instance, environment, run_command, workers_of
 from tests.hatchery import ROOT
 from tests.ports import free_port

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic import BaseModel
 
-from mailserver.settings import FILE_NAME, LdapDirectory, Settings, SettingsError, load
+from mailserver.foundation.settings import FILE_NAME, LdapDirectory, Settings, SettingsError, load
 from tests.harness import Instance, run_command
 from tests.postgres import Postgres
 

@@ -23,7 +23,7 @@ import httpx
 import ldap3
 import pytest
 
-from mailserver.store import migrate
+from mailserver.store.engine import migrate
 from tests import tracing
 from tests.agenda.conftest import event
 from tests.harness import Instance, environment

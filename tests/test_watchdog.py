@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mailserver import watchdog
-from mailserver.watchdog import LOOK_SECONDS, SILENT_SECONDS, START_SECONDS, STOPPED_SECONDS, Watchdog, state_of
+from mailserver.runtime import watchdog
+from mailserver.runtime.watchdog import LOOK_SECONDS, SILENT_SECONDS, START_SECONDS, STOPPED_SECONDS, Watchdog, state_of
 from tests.harness import Instance, children_of, workers_of
 from tests.waiting import until
 

@@ -16,34 +16,35 @@ from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
-from mailserver.clock import Clock
-from mailserver.deliver import Delivery
-from mailserver.feeds import Feeds
-from mailserver.health import Health
-from mailserver.identity import Directory
-from mailserver.large_answers import LargeAnswers
+from mailserver.calendars.feeds import Feeds
+from mailserver.delivery import Delivery
+from mailserver.delivery.moderation import Moderation
+from mailserver.foundation.large_answers import LargeAnswers
+from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.settings import Settings
+from mailserver.health.service_state import Health
 from mailserver.login import Login
-from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import Recovery
-from mailserver.login.telling import Telling
-from mailserver.moderation import Moderation
-from mailserver.noticeboard import Noticeboard
-from mailserver.outbox import Outbox
-from mailserver.outside import Outside
-from mailserver.settings import Settings
-from mailserver.sharing import Sharing
-from mailserver.store.messages import Quota
-from mailserver.store.transactions import Store
-from mailserver.submit import Submission
-from webui import faults, routes
+from mailserver.login.recovery_address import PrivateAddresses
+from mailserver.login.security_notices import Telling
+from mailserver.model.clock import Clock
+from mailserver.model.identity import Directory
+from mailserver.notices.announcements import Noticeboard
+from mailserver.sharing.viewers import Sharing
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail.messages import Quota
+from mailserver.submission.scheduled import Outbox
+from mailserver.submission.submit import Submission
+from webui import routes
 from webui.account import portal
-from webui.assets import Assets
-from webui.doors import Doors
-from webui.keys import Keys
-from webui.language import languages
-from webui.mail.flux import Flux
-from webui.rendering import Pages, Site
-from webui.visit import Services
+from webui.http.assets import Assets
+from webui.http.keys import Keys
+from webui.mail.event_stream import Flux
+from webui.page import faults
+from webui.page.context import Services
+from webui.page.dispatch import Doors
+from webui.page.language import languages
+from webui.page.rendering import Pages, Site
 
 DAV_WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
 """Discovery (RFC 6764 section 5)."""

@@ -10,18 +10,19 @@ from typing import Final
 
 import structlog
 
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Principal
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Principal
+from mailserver.model.rules import Denied
 from mailserver.notices import sharing as notices
 from mailserver.notices.house import house_of
-from mailserver.rules import Denied
-from mailserver.store import agenda_grants, agendas, audit
-from mailserver.store.agenda_grants import Role
-from mailserver.store.agendas import Collection
-from mailserver.store.audit import Action, Wanted
+from mailserver.store.agenda import agenda_grants, agendas
+from mailserver.store.agenda.agenda_grants import Role
+from mailserver.store.agenda.agendas import Collection
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Wanted
 from webui.compose import recipients
 from webui.compose.recipients import Question
-from webui.visit import Services, Visit
+from webui.page.context import Services, Visit
 
 log = structlog.get_logger("web")
 

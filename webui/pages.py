@@ -11,12 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.peers import is_loopback
-from mailserver.settings import Settings
-from mailserver.store import sessions, spool
-from webui.doors import GuestHandler
-from webui.visit import Guest, Services
+from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.store.account import sessions
+from mailserver.store.queue import spool
+from webui.page.context import Guest, Services
+from webui.page.dispatch import GuestHandler
 
 log = structlog.get_logger("webui")
 

@@ -17,31 +17,31 @@ from webui.account import (
     activation,
     clients,
     devices,
-    factor,
     password,
     portal,
     preferences,
-    private,
     recovery,
-    renewing,
+    recovery_address,
+    second_factor,
     security,
+    session_renewal,
     welcome,
 )
-from webui.account.takingaway import Takeaway
-from webui.account.verifying import Verifying
-from webui.admin import gate
+from webui.account.data_export import Takeaway
+from webui.account.password_feedback import Verifying
+from webui.admin import access
 from webui.admin import routes as admin
 from webui.agenda import routes as agenda
-from webui.compose import borrowing, departures, sending, suggesting, uploading, writing, writinghabits
-from webui.doors import Doors, Endpoint, VisitHandler
-from webui.lists import moderating, owned, personal
-from webui.mail import acting, arriving, finding, folders, listing, shares, shortcuts, tagging
-from webui.mail.flux import Flux
-from webui.mail.folderfiles import MAX_BROUGHT, FolderFiles
-from webui.mail.gathering import Gathering
+from webui.compose import attach_from, scheduled, sending, signatures_page, suggestions, uploads, writing
+from webui.lists import moderation, owned, personal
+from webui.mail import actions, folders, notifications, search_page, shares, shortcuts, simple_list, tags_page
+from webui.mail.bulk_download import Gathering
+from webui.mail.event_stream import Flux
+from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
+from webui.page.context import Services
+from webui.page.dispatch import Doors, Endpoint, VisitHandler
 from webui.reader import routes as reader
 from webui.secretariat import desk, people, printing
-from webui.visit import Services
 
 
 class KeyConvertor(Convertor[int]):
@@ -79,7 +79,7 @@ def everything(services: Services, doors: Doors, registry: CollectorRegistry, fl
         Route("/m/raccourcis", visit(shortcuts.save), methods=["POST"]),
         Route("/flux", visit(flux.listen)),
         Route("/flux/etat", visit(flux.state)),
-        Route("/flux/nouveaux", visit(arriving.tell)),
+        Route("/flux/nouveaux", visit(notifications.tell)),
         Mount("/s", routes=_mail(doors, files, gathering)),
         Mount("/m", routes=_mail(doors, files, gathering)),
     ]
@@ -99,8 +99,8 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
         Route("/connexion", guest(portal.show), methods=["GET"]),
         Route("/connexion/code", guest(portal.second_step), methods=["POST"]),
         Route("/connexion/code", guest(portal.show), methods=["GET"]),
-        Route("/session/etat", guest(renewing.state), methods=["GET"]),
-        Route("/session/renouveler", doors.ended(renewing.renew), methods=["POST"]),
+        Route("/session/etat", guest(session_renewal.state), methods=["GET"]),
+        Route("/session/renouveler", doors.ended(session_renewal.renew), methods=["POST"]),
         Route("/deconnexion", doors.visit(portal.log_out), methods=["POST"]),
         Route("/activation", guest(activation.show), methods=["GET"]),
         Route("/activation", guest(activation.activate), methods=["POST"]),
@@ -111,8 +111,8 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
         Route("/identifiant", guest(recovery.ask_identifier), methods=["POST"]),
         Route("/initialiser/code", guest(recovery.show_code), methods=["GET"]),
         Route("/initialiser/code", guest(recovery.use_code), methods=["POST"]),
-        Route("/moderation/{key}", guest(moderating.show), methods=["GET"]),
-        Route("/moderation/{key}", guest(moderating.decide), methods=["POST"]),
+        Route("/moderation/{key}", guest(moderation.show), methods=["GET"]),
+        Route("/moderation/{key}", guest(moderation.decide), methods=["POST"]),
     ]
 
 
@@ -121,16 +121,16 @@ def _account(doors: Doors) -> Sequence[BaseRoute]:
     visit, takeaway = doors.visit, Takeaway()
     return [
         Route("/compte", visit(security.show)),
-        Route("/compte/double-authentification", visit(factor.show), methods=["GET"]),
-        Route("/compte/double-authentification", visit(factor.change), methods=["POST"]),
+        Route("/compte/double-authentification", visit(second_factor.show), methods=["GET"]),
+        Route("/compte/double-authentification", visit(second_factor.change), methods=["POST"]),
         Route("/compte/appareils", visit(devices.show), methods=["GET"]),
         Route("/compte/appareils", visit(devices.change), methods=["POST"]),
         Route("/compte/sessions", visit(security.show_sessions), methods=["GET"]),
         Route("/compte/sessions", visit(security.close_sessions), methods=["POST"]),
         Route("/compte/mot-de-passe", visit(password.show_password), methods=["GET"]),
         Route("/compte/mot-de-passe", visit(password.change_password), methods=["POST"]),
-        Route("/compte/secours", visit(private.show), methods=["GET"]),
-        Route("/compte/secours", visit(private.change), methods=["POST"]),
+        Route("/compte/secours", visit(recovery_address.show), methods=["GET"]),
+        Route("/compte/secours", visit(recovery_address.change), methods=["POST"]),
         Route("/compte/export", visit(takeaway.show), methods=["GET"]),
         Route("/compte/export", visit(takeaway.fetch), methods=["POST"]),
         Route("/bienvenue", visit(welcome.show), methods=["GET"]),
@@ -143,7 +143,7 @@ def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
     """The secretariat of a school; an administrator enters it as they enter the console."""
 
     def visit(handler: VisitHandler) -> Endpoint:
-        return doors.visit(gate.desk(handler), guard=gate.guard_desk)
+        return doors.visit(access.desk(handler), guard=access.guard_desk)
 
     return [
         Route("/secretariat", visit(people.show)),
@@ -202,12 +202,12 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
     """Lists of messages and what is done there, folders, search."""
     visit = doors.visit
     return [
-        Route("/", visit(listing.show)),
-        Route("/dossier/{box:key}", visit(listing.show)),
+        Route("/", visit(simple_list.show)),
+        Route("/dossier/{box:key}", visit(simple_list.show)),
         Route("/dossier/{box:key}/emporter", visit(gathering.fetch), methods=["POST"]),
-        Route("/dossier/{box:key}/agir", visit(acting.act), methods=["POST"]),
-        Route("/dossier/{box:key}/vider", visit(acting.ask_empty), methods=["GET"]),
-        Route("/dossier/{box:key}/vider", visit(acting.empty), methods=["POST"]),
+        Route("/dossier/{box:key}/agir", visit(actions.act), methods=["POST"]),
+        Route("/dossier/{box:key}/vider", visit(actions.ask_empty), methods=["GET"]),
+        Route("/dossier/{box:key}/vider", visit(actions.empty), methods=["POST"]),
         Route("/dossier/{box:key}/modifier", visit(folders.one), methods=["GET"]),
         Route("/dossier/{box:key}/modifier", visit(folders.change), methods=["POST"]),
         Route("/dossier/{box:key}/partage", visit(shares.show), methods=["GET"]),
@@ -216,10 +216,10 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
         Route("/dossier/{box:key}/importer", visit(files.bring, room=MAX_BROUGHT), methods=["POST"]),
         Route("/dossiers", visit(folders.show), methods=["GET"]),
         Route("/dossiers", visit(folders.create), methods=["POST"]),
-        Route("/annuler", visit(acting.last_acts), methods=["GET"]),
-        Route("/annuler", visit(acting.undo), methods=["POST"]),
-        Route("/recherche", visit(finding.show)),
-        Route("/recherche/garder", visit(finding.keep), methods=["POST"]),
+        Route("/annuler", visit(actions.last_acts), methods=["GET"]),
+        Route("/annuler", visit(actions.undo), methods=["POST"]),
+        Route("/recherche", visit(search_page.show)),
+        Route("/recherche/garder", visit(search_page.keep), methods=["POST"]),
     ]
 
 
@@ -249,15 +249,15 @@ def _writing(doors: Doors) -> Sequence[BaseRoute]:
         Route("/ecrire", visit(writing.post, files=True), methods=["POST"]),
         Route("/ecrire/{draft:key}", visit(writing.edit), methods=["GET"]),
         Route("/ecrire/{draft:key}/envoyer", visit(sending.confirm), methods=["POST"]),
-        Route("/ecrire/{draft:key}/depuis", visit(borrowing.show), methods=["GET"]),
-        Route("/ecrire/{draft:key}/depuis", visit(borrowing.take), methods=["POST"]),
-        Route("/ecrire/{draft:key}/image", visit(uploading.picture)),
-        Route("/ecrire/garder", visit(uploading.save), methods=["POST"]),
-        Route("/ecrire/piece", visit(uploading.add, files=True), methods=["POST"]),
-        Route("/destinataires", visit(suggesting.find)),
-        Route("/envois", visit(departures.show), methods=["GET"]),
-        Route("/envois/{number:key}", visit(departures.change), methods=["POST"]),
-        Route("/envois/{number:key}/etat", visit(departures.state)),
+        Route("/ecrire/{draft:key}/depuis", visit(attach_from.show), methods=["GET"]),
+        Route("/ecrire/{draft:key}/depuis", visit(attach_from.take), methods=["POST"]),
+        Route("/ecrire/{draft:key}/image", visit(uploads.picture)),
+        Route("/ecrire/garder", visit(uploads.save), methods=["POST"]),
+        Route("/ecrire/piece", visit(uploads.add, files=True), methods=["POST"]),
+        Route("/destinataires", visit(suggestions.find)),
+        Route("/envois", visit(scheduled.show), methods=["GET"]),
+        Route("/envois/{number:key}", visit(scheduled.change), methods=["POST"]),
+        Route("/envois/{number:key}/etat", visit(scheduled.state)),
     ]
 
 
@@ -265,10 +265,10 @@ def _settings(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
         Route("/reglages", visit(preferences.show), methods=["GET"]),
-        Route("/reglages/ecriture", visit(writinghabits.show), methods=["GET"]),
-        Route("/reglages/ecriture", visit(writinghabits.save), methods=["POST"]),
-        Route("/reglages/etiquettes", visit(tagging.show), methods=["GET"]),
-        Route("/reglages/etiquettes", visit(tagging.save), methods=["POST"]),
+        Route("/reglages/ecriture", visit(signatures_page.show), methods=["GET"]),
+        Route("/reglages/ecriture", visit(signatures_page.save), methods=["POST"]),
+        Route("/reglages/etiquettes", visit(tags_page.show), methods=["GET"]),
+        Route("/reglages/etiquettes", visit(tags_page.save), methods=["POST"]),
         Route("/reglages/logiciels", visit(clients.show)),
         Route("/reglages/logiciels/profil", visit(clients.profile)),
         Route("/reglages/{section}", visit(preferences.show), methods=["GET"]),

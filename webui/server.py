@@ -14,20 +14,20 @@ import uvicorn
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from mailserver.changes import Changes
-from mailserver.clock import Clock
-from mailserver.deliver import Delivery
-from mailserver.identity import Directory
-from mailserver.listeners import Listener
+from mailserver.delivery import Delivery
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.listeners import Listener
+from mailserver.foundation.peers import Entry, Peers
+from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.settings import Limits, Settings
+from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
-from mailserver.outside import Outside
-from mailserver.peers import Entry, Peers
-from mailserver.settings import Limits, Settings
-from mailserver.store.transactions import Store
-from mailserver.submit import Submission
-from mailserver.tls import Certificate
+from mailserver.model.clock import Clock
+from mailserver.model.identity import Directory
+from mailserver.store.engine.transactions import Store
+from mailserver.submission.submit import Submission
 from webui import app
-from webui.http_connection import BoundedProtocol
+from webui.http.http_connection import BoundedProtocol
 
 log = structlog.get_logger("webui")
 

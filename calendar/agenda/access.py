@@ -7,12 +7,12 @@ from typing import Final
 from radicale import types
 from radicale.auth import BaseAuth
 
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.identity import Principal
+from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.settings import Settings
 from mailserver.login import Login
-from mailserver.peers import is_loopback
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
 
 MAX_HEADER = 8 * 1024
 """Octets of an Authorization header: logins and passwords are far shorter."""

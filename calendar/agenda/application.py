@@ -21,15 +21,15 @@ from radicale.log import logger as radicale_logger
 from agenda.access import LOGIN_KEY, RETRY_SECONDS, Denied, Gate
 from agenda.dav import MAX_BODY, MAX_ITEM_BODY, OPTIONS_HEADERS, Dav
 from agenda.documents import MAX_OCTETS as MAX_XML
-from agenda.visiting import VISIT, Visit
-from mailserver.budget import Budget
-from mailserver.errors import Temporary
-from mailserver.identity import Principal
-from mailserver.large_answers import LARGE, Kept, LargeAnswers
+from agenda.request_context import VISIT, Visit
+from mailserver.foundation.large_answers import LARGE, Kept, LargeAnswers
+from mailserver.foundation.peers import identify_request
+from mailserver.foundation.settings import Settings
 from mailserver.login import Login
-from mailserver.peers import identify_request
-from mailserver.settings import Settings
-from mailserver.store.transactions import Store
+from mailserver.model.budget import Budget
+from mailserver.model.errors import Temporary
+from mailserver.model.identity import Principal
+from mailserver.store.engine.transactions import Store
 
 log = structlog.get_logger("dav")
 

@@ -13,16 +13,16 @@ from radicale.app import Application
 
 from agenda import documents, rights
 from agenda.access import Authenticated
-from agenda.shelf import UnsupportedComponent
+from agenda.collection import UnsupportedComponent
+from agenda.request_context import VISIT, TooMuchWork
 from agenda.storage import Storage
-from agenda.visiting import VISIT, TooMuchWork
+from mailserver.accounts.provision import provision
 from mailserver.calendars import cleaning
-from mailserver.clock import Clock
-from mailserver.errors import BadSyntax, Reason, Refused, Temporary
-from mailserver.provision import provision
-from mailserver.store import agendas
-from mailserver.store.agenda_items import MAX_ITEM_OCTETS, UidTaken
-from mailserver.store.transactions import Store
+from mailserver.model.clock import Clock
+from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.store.agenda import agendas
+from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS, UidTaken
+from mailserver.store.engine.transactions import Store
 
 log = structlog.get_logger("dav")
 

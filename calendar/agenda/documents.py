@@ -7,7 +7,7 @@ from xml.parsers import expat
 
 from radicale import xmlutils
 
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.model.errors import BadSyntax, Reason, Refused
 
 MAX_OCTETS = 1024 * 1024
 MAX_DEPTH = 32

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from radicale import pathutils, xmlutils
 from radicale.rights import BaseRights
 
-from agenda.visiting import VISIT
-from mailserver.store import agenda_reach
-from mailserver.store.agenda_grants import SEPARATOR
-from mailserver.store.transactions import Store
+from agenda.request_context import VISIT
+from mailserver.store.agenda import agenda_reach
+from mailserver.store.agenda.agenda_grants import SEPARATOR
+from mailserver.store.engine.transactions import Store
 
 if TYPE_CHECKING:
     from radicale import config

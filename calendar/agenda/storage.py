@@ -8,14 +8,14 @@ from typing import Final
 import radicale.item
 from radicale import config, pathutils, storage
 
-from agenda.shelf import Folder, Shelf, check_component
-from agenda.visiting import VISIT
+from agenda.collection import Folder, Shelf, check_component
+from agenda.request_context import VISIT
 from mailserver.calendars.reading import measured
-from mailserver.errors import Reason, Refused
-from mailserver.store import agenda_items, agenda_reach, agendas
-from mailserver.store.agenda_grants import SEPARATOR, Reach
-from mailserver.store.agenda_items import MAX_HREF, NewItem
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.agenda import agenda_items, agenda_reach, agendas
+from mailserver.store.agenda.agenda_grants import SEPARATOR, Reach
+from mailserver.store.agenda.agenda_items import MAX_HREF, NewItem
+from mailserver.store.engine.transactions import Store, Tx
 
 LOCKS = 64
 """Locks a process has; people share them by account id."""

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from directory import issuing
 from directory.imports.recognition import identities
 from directory.imports.records import PersonRecord
 from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome
-from directory.issuing import Hints, Issued, Names, Wish
+from directory.issuing import issuing
+from directory.issuing.issuing import Hints, Issued, Names, Wish
 from mailserver import causes
 from mailserver.causes import Cause
-from mailserver.errors import Refused
-from mailserver.folding import fold_login, search_key
-from mailserver.identity import Affiliation, Role, State, Tie
-from mailserver.store.accounts import Marks
-from mailserver.store.roll import Known, Like
+from mailserver.model.errors import Refused
+from mailserver.model.folding import fold_login, search_key
+from mailserver.model.identity import Affiliation, Role, State, Tie
+from mailserver.store.account.accounts import Marks
+from mailserver.store.people.bulk_people import Known, Like
 
 _ORDER = {tie: tie.value for tie in Tie}
 

@@ -7,30 +7,32 @@ from directory.imports import places, restoring, steps
 from directory.imports.deciding import Step, Terms, decide
 from directory.imports.places import Places
 from directory.imports.records import SchoolRecord, TermRecord
+from directory.imports.report_lines import result
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
-from directory.imports.telling import result
-from directory.issuing import ClaimedNames, Hints, Names, keep_hints
-from mailserver.store import accounts, audit, claims, imports, people, roll
-from mailserver.store.audit import Origin
-from mailserver.store.roll import Known
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from directory.issuing.issuing import ClaimedNames, Hints, Names, keep_hints
+from mailserver.store.account import accounts
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import bulk_people, claims, imports, people
+from mailserver.store.people.bulk_people import Known
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Origin
 
 
 def look(tx: Tx, keys: Keys) -> Answers:
     """Who is who, in a few statements."""
-    by_source_key = roll.by_source_keys(tx, keys.source, keys.source_keys) if keys.source_keys else {}
-    by_ine = roll.by_ines(tx, keys.ines) if keys.ines else {}
-    by_numen = roll.by_numens(tx, keys.numens) if keys.numens else {}
-    by_login = roll.by_logins(tx, keys.logins) if keys.logins else {}
-    by_like = roll.bare(tx, keys.names) if keys.names else {}
-    by_description = roll.unnumbered(tx, keys.described) if keys.described else {}
+    by_source_key = bulk_people.by_source_keys(tx, keys.source, keys.source_keys) if keys.source_keys else {}
+    by_ine = bulk_people.by_ines(tx, keys.ines) if keys.ines else {}
+    by_numen = bulk_people.by_numens(tx, keys.numens) if keys.numens else {}
+    by_login = bulk_people.by_logins(tx, keys.logins) if keys.logins else {}
+    by_like = bulk_people.bare(tx, keys.names) if keys.names else {}
+    by_description = bulk_people.unnumbered(tx, keys.described) if keys.described else {}
     alike = (number for found in (by_like, by_description) for numbers in found.values() for number in numbers)
     ids = {*keys.account_ids, *alike}
-    by_id = roll.by_ids(tx, ids) if ids else {}
+    by_id = bulk_people.by_ids(tx, ids) if ids else {}
     answers = Answers(by_id, by_source_key, by_ine, by_numen, by_login, by_like, by_description)
     everybody = {known.account_id for known in answers.everybody() if known.has_entry}
-    held = roll.ties(tx, everybody) if everybody else {}
+    held = bulk_people.ties(tx, everybody) if everybody else {}
     return answers.with_ties(held) if held else answers
 
 
@@ -134,12 +136,12 @@ def _write_arrivals(tx: Tx, done: Sequence[Step]) -> None:
         if step.after is not None:
             (new if step.before is None else again).append((step.after, step.candidate.password_hash))
     if new:
-        roll.add_accounts(tx, [known for known, _ in new])
-        roll.add_entries(tx, new)
+        bulk_people.add_accounts(tx, [known for known, _ in new])
+        bulk_people.add_entries(tx, new)
         claims.take_many(tx, [(name, known.account_id) for known, _ in new for name in steps.names_of(known)])
     if again:
-        roll.revive(tx, [known for known, _ in again])
-        roll.add_entries(tx, again)
+        bulk_people.revive(tx, [known for known, _ in again])
+        bulk_people.add_entries(tx, again)
         steps.claim(tx, {name: known.account_id for known, _ in again for name in steps.names_of(known)})
 
 
@@ -150,11 +152,11 @@ def _write_changes(tx: Tx, done: Sequence[Step]) -> None:
     held = {after.account_id: after.affiliations for step, after in changed if "affiliations" in step.changed}
     addresses = {after.address: after.account_id for step, after in changed if "address" in step.changed}
     if of_account:
-        roll.set_accounts(tx, of_account)
+        bulk_people.set_accounts(tx, of_account)
     if of_entry:
-        roll.set_entries(tx, of_entry)
+        bulk_people.set_entries(tx, of_entry)
     if held:
-        roll.set_ties(tx, held)
+        bulk_people.set_ties(tx, held)
     if addresses:
         steps.claim(tx, addresses)
 

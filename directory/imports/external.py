@@ -23,33 +23,35 @@ from typing import TypeVar
 
 import structlog
 
-from directory import place_entries, tree
+from directory.entries import place_entries, tree
+from directory.entries.tree import Person, Tree
 from directory.imports import embedded, joining, places, steps
 from directory.imports.deciding import Step, Terms, decide
 from directory.imports.embedded import StoredNames
 from directory.imports.joining import Joined, person_of
 from directory.imports.places import Places, Term
 from directory.imports.records import SchoolRecord, TermRecord
+from directory.imports.report_lines import result
 from directory.imports.restoring import Ending, Undoing
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
-from directory.imports.telling import result
-from directory.issuing import ClaimedNames, Hints, Names, keep_hints
+from directory.issuing.issuing import ClaimedNames, Hints, Names, keep_hints
 from directory.ldap.bulk import Add, Bulk, Change, Put, Remove, Replace
 from directory.ldap.pool import Pool
-from directory.tree import Person, Tree
 from mailserver import causes
 from mailserver.causes import Cause
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.folding import fold_login
-from mailserver.settings import Settings
-from mailserver.store import accounts, audit, claims, external, imports, roll, schools, vocabulary_entries
-from mailserver.store.audit import Origin
-from mailserver.store.external import Seen
-from mailserver.store.imports import Fate
-from mailserver.store.roll import Known
-from mailserver.store.schools import Facts
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.folding import fold_login
+from mailserver.store.account import accounts
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import bulk_people, claims, external, imports, schools, vocabulary_entries
+from mailserver.store.people.bulk_people import Known
+from mailserver.store.people.external import Seen
+from mailserver.store.people.imports import Fate
+from mailserver.store.people.schools import Facts
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Origin
 
 log = structlog.get_logger("import")
 
@@ -347,7 +349,7 @@ class ExternalTarget:
 
     def _undo(self, tx: Tx, run_id: int, limit: int, joined: Joined) -> Undoing:
         standing = imports.standing(tx, run_id, limit)
-        stored = roll.by_ids(tx, {change.account_id for change in standing if change.account_id})
+        stored = bulk_people.by_ids(tx, {change.account_id for change in standing if change.account_id})
         work = Undoing(tx, run_id, dict(joined.answers(Answers(by_id=stored)).by_id))
         for change in standing:
             if change.account_id:
@@ -386,7 +388,7 @@ class ExternalTarget:
 def _look(tx: Tx, keys: Keys, joined: Joined, stored: Answers | None = None) -> Answers:
     """Who is who: accounts by the store, each with the entry that the server has."""
     answers = joined.answers(stored or embedded.look(tx, keys))
-    described = keys.described.values() if keys.described and roll.any_unnumbered(tx) else ()
+    described = keys.described.values() if keys.described and bulk_people.any_unnumbered(tx) else ()
     wanted = {*keys.spelt, *described}
     if wanted:
         people = joined.named(tx, wanted)
@@ -399,10 +401,10 @@ def _take_accounts(tx: Tx, arrivals: Sequence[Step]) -> None:
     new = [step.after for step in arrivals if step.after is not None and step.before is None]
     again = [step.after for step in arrivals if step.after is not None and step.before is not None]
     if new:
-        roll.add_accounts(tx, new)
+        bulk_people.add_accounts(tx, new)
         claims.take_many(tx, [(name, known.account_id) for known in new for name in steps.names_of(known)])
     if again:
-        roll.revive(tx, again)
+        bulk_people.revive(tx, again)
         steps.claim(tx, {name: known.account_id for known in again for name in steps.names_of(known)})
 
 
@@ -411,7 +413,7 @@ def _set_accounts(tx: Tx, changed: Sequence[Step]) -> None:
     values = {after.account_id: found for step, after in pairs if (found := steps.account_values(step))}
     addresses = {after.address: after.account_id for step, after in pairs if "address" in step.changed}
     if values:
-        roll.set_accounts(tx, values)
+        bulk_people.set_accounts(tx, values)
     if addresses:
         steps.claim(tx, addresses)
     for _, after in pairs:

@@ -11,9 +11,9 @@ from typing import Any
 
 from directory.imports.records import PersonRecord
 from directory.imports.target import Candidate
-from mailserver.identity import Affiliation, Role, Tie
-from mailserver.store.accounts import Marks
-from mailserver.store.roll import ENTRY_FIELDS, Known
+from mailserver.model.identity import Affiliation, Role, Tie
+from mailserver.store.account.accounts import Marks
+from mailserver.store.people.bulk_people import ENTRY_FIELDS, Known
 
 _OCTETS = frozenset(("numen", "ine", "birth_date"))
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -6,22 +6,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from directory.hashing import Passwords
 from directory.imports import applying
 from directory.imports.applying import Pace
 from directory.imports.deciding import Terms
 from directory.imports.planning import Listener, Plan, Planner, Rules, Tally
 from directory.imports.records import Export
-from directory.imports.spelling import Encoding
 from directory.imports.target import Left, Outcome, Target
+from directory.imports.text_encoding import Encoding
+from directory.issuing.hashing import Passwords
 from mailserver.causes import Cause
-from mailserver.errors import Reason, Refused
-from mailserver.proofs import Proofs
-from mailserver.store import audit, imports
-from mailserver.store.audit import Action, Origin
-from mailserver.store.imports import Run, RunState
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.proofs import Proofs
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import imports
+from mailserver.store.people.imports import Run, RunState
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 MAX_REPORTED = 10_000
 """Those left by an undoing that are kept for its report; the count goes on."""

@@ -12,20 +12,21 @@ from typing import Any
 
 import structlog
 
-from directory.imports import office
+from directory.imports import import_setup
 from directory.imports.intake import Intake, Options
 from directory.imports.planning import Tally
 from directory.imports.records import Export, Fault, Remark
-from directory.imports.spelling import Encoding
 from directory.imports.target import Outcome, Result
-from mailserver import causes, uploads
+from directory.imports.text_encoding import Encoding
+from mailserver import causes
+from mailserver.accounts import uploads
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax, Refused, Temporary
-from mailserver.settings import Settings
-from mailserver.store import jobs
-from mailserver.store.audit import Origin
-from mailserver.store.jobs import Job, JobState
-from mailserver.store.transactions import Store
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.store.account import jobs
+from mailserver.store.account.jobs import Job, JobState
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
 
 log = structlog.get_logger("import")
 
@@ -132,7 +133,7 @@ def carry_out(settings: Settings, store: Store, job: Job) -> None:
     """Do a job and keep what came of it; whatever goes wrong is what came of it. Blocks."""
     work = {PLAN: _plan, APPLY: _apply, UNDO: _undo}[job.kind]
     try:
-        with office.alone(settings):
+        with import_setup.alone(settings):
             state, came_to = JobState.DONE, work(settings, store, job)
     except (Refused, Temporary, BadSyntax) as error:
         state, came_to = JobState.FAILED, {"fault": _said(causes.of(error))}
@@ -171,8 +172,8 @@ def _opened(
     """The file that was posted, and what takes it in, in the name of who asked. Raises BadSyntax, OSError."""
     source, full = str(job.options.get("source", "")), bool(job.options.get("full"))
     with (
-        office.export_of(store, [path], source, full=full, encoding=encoding) as export,
-        office.intake_of(settings, store, export.source, _origin(job), full=export.full) as intake,
+        import_setup.export_of(store, [path], source, full=full, encoding=encoding) as export,
+        import_setup.intake_of(settings, store, export.source, _origin(job), full=export.full) as intake,
     ):
         yield export, intake
 
@@ -218,7 +219,7 @@ def _undo(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
     oldest = int(store.clock.now()) - settings.accounts.undo_hours * 3600
     run_id = int(job.options.get("run", 0))
     progress: Callable[[int], None] = _Progress(store, job, 0)
-    with office.intake_of(settings, store, "", _origin(job), full=False) as intake:
+    with import_setup.intake_of(settings, store, "", _origin(job), full=False) as intake:
         undone = intake.undo(run_id, oldest, progress)
     left = [{"login": one.login, **_said(one.reason)} for one in undone.left[:MAX_LINES]]
     return {"run": run_id, "looked_at": undone.looked_at, "left_count": undone.left_count, "left": left}

@@ -4,17 +4,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from directory import names, tree
+from directory.entries import tree
+from directory.entries.tree import Person
 from directory.imports.target import Answers
 from directory.ldap.bulk import Bulk
 from directory.ldap.lookups import KnownPerson
-from directory.tree import Person
-from mailserver.errors import Refused
-from mailserver.folding import search_key
-from mailserver.identity import Role
-from mailserver.store import roll
-from mailserver.store.roll import Description, Known, Like
-from mailserver.store.statements import Tx
+from directory.schema import names
+from mailserver.model.errors import Refused
+from mailserver.model.folding import search_key
+from mailserver.model.identity import Role
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import bulk_people
+from mailserver.store.people.bulk_people import Description, Known, Like
 
 K = TypeVar("K")
 
@@ -62,7 +63,7 @@ class Joined:
                 login = names.fold(one.person.login)
                 self.entries[login] = one
                 self._logins.add(login)
-        stored = roll.by_logins(tx, self._logins) if self._logins else {}
+        stored = bulk_people.by_logins(tx, self._logins) if self._logins else {}
         return sorted(map(self.join, stored.values()), key=lambda known: known.account_id)
 
     def join(self, known: Known) -> Known:

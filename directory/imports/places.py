@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from directory.imports.records import SchoolRecord, TermRecord
-from mailserver.identity import Affiliation, Tie
-from mailserver.store import imports, roll, schools, vocabulary_entries
-from mailserver.store.imports import Change
-from mailserver.store.roll import Known
-from mailserver.store.schools import Facts
-from mailserver.store.statements import Tx
+from mailserver.model.identity import Affiliation, Tie
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import bulk_people, imports, schools, vocabulary_entries
+from mailserver.store.people.bulk_people import Known
+from mailserver.store.people.imports import Change
+from mailserver.store.people.schools import Facts
 
 MAX_KNOWN = 200_000
 """Places remembered as being there: an academy has some 1,600 schools with forty classes and groups each."""
@@ -57,13 +57,13 @@ class Places:
         """Those that are not there."""
         uais, terms = self.spoken_of(people, Places())
         changes = _term_changes(tx, terms, overwrite=False)
-        return roll.missing_schools(tx, uais) if uais else set(), {place: terms[place] for place in changes}
+        return bulk_people.missing_schools(tx, uais) if uais else set(), {place: terms[place] for place in changes}
 
     def ensure(self, tx: Tx, people: Iterable[Known], new: "Places") -> list[Change]:
         """Make the places that people's entries speak of; what was made, as changes of the run."""
         uais, terms = self.spoken_of(people, new)
         changes = []
-        missing = roll.missing_schools(tx, uais) if uais else set()
+        missing = bulk_people.missing_schools(tx, uais) if uais else set()
         if missing:
             schools.ensure(tx, missing)
             changes += [Change(0, 0, SCHOOL, 0, "", _school_text(Facts(uai))) for uai in sorted(missing)]
@@ -107,7 +107,7 @@ def _terms_of(records: Sequence[TermRecord]) -> dict[Term, str]:
 
 def _term_changes(tx: Tx, terms: dict[Term, str], *, overwrite: bool) -> dict[Term, tuple[str | None, str]]:
     """Words that are new, or get this name: what they were called before (None: nothing), and will be."""
-    known = roll.term_labels(tx, {uai for _, uai, _ in terms}) if terms else {}
+    known = bulk_people.term_labels(tx, {uai for _, uai, _ in terms}) if terms else {}
     changes: dict[Term, tuple[str | None, str]] = {}
     for place, label in sorted(terms.items()):
         before = known.get(place)

@@ -8,24 +8,24 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from directory.hashing import NO_PASSWORD, Kept, Passwords
 from directory.imports import facts
 from directory.imports.deciding import Step, Terms, decide
 from directory.imports.recognition import Recogniser, place_fault, uai_fault, uais_of
 from directory.imports.records import Departure, Export, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
+from directory.imports.report_lines import result
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
-from directory.imports.telling import result
-from directory.issuing import Hints, Names, keep_hints
+from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
+from directory.issuing.issuing import Hints, Names, keep_hints
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax
-from mailserver.folding import fold_login
-from mailserver.identity import State
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.store import roll
-from mailserver.store.roll import Known
-from mailserver.store.scratch import Scratch
-from mailserver.store.transactions import Store
+from mailserver.model.errors import BadSyntax
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import State
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.engine.scratch import Scratch
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import bulk_people
+from mailserver.store.people.bulk_people import Known
 
 K = TypeVar("K")
 
@@ -162,7 +162,7 @@ class Planner:
                 if len(self._batch) >= BATCH or len(self._about) >= BATCH:
                     self._decide(view, plan, listener)
             self._decide(view, plan, listener)
-            plan.of_source = self._store.read_now(roll.count_of_source, self._terms.source)
+            plan.of_source = self._store.read_now(bulk_people.count_of_source, self._terms.source)
             if not export.full:
                 plan.spared = 0
             elif not plan.spared:
@@ -286,7 +286,7 @@ class Planner:
     def _leavers(self, view: "_Foreseen", plan: Plan, listener: Listener) -> None:
         """Who is kept by this source and was not named."""
         after = 0
-        while page := self._store.read_now(roll.of_source, self._terms.source, after, BATCH):
+        while page := self._store.read_now(bulk_people.of_source, self._terms.source, after, BATCH):
             after = page[-1][0]
             for account_id, state, close_at in page:
                 if account_id not in self._seen and state != State.CLOSED.value and not close_at:
@@ -314,7 +314,7 @@ class _Foreseen:
         self._scratch = scratch
         self._seen = seen
         self._next = -1000
-        """Numbers below that stand for accounts that are not there yet; -1 is somebody in `store.claims`."""
+        """Numbers below that stand for accounts that are not there yet; -1 is somebody in `store.people.claims`."""
         self.names: Names = _ForeseenNames(target.names(), scratch)
 
     def named_already(self, account_id: int) -> bool:

@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from directory import issuing
-from directory.enrolment import MAX_TEXT, checked_recovery, checked_title
 from directory.imports.records import Fault, PersonRecord, SchoolRecord, TermRecord
 from directory.imports.target import Candidate
+from directory.issuing import issuing
+from directory.issuing.enrolment import MAX_TEXT, checked_recovery, checked_title
 from mailserver import causes
 from mailserver.causes import Cause
-from mailserver.errors import Reason, Refused
-from mailserver.folding import fold_login, search_key
-from mailserver.identity import Affiliation
-from mailserver.proofs import Proofs, parse_date
-from mailserver.store import affiliations
-from mailserver.store.accounts import Marks
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import fold_login, search_key
+from mailserver.model.identity import Affiliation
+from mailserver.model.proofs import Proofs, parse_date
+from mailserver.store.account.accounts import Marks
+from mailserver.store.people import affiliations
 
 
 class Recogniser:

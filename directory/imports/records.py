@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mailserver.causes import Cause
-from mailserver.identity import Affiliation, Role, Tie
-from mailserver.sasl import Secret
+from mailserver.model.identity import Affiliation, Role, Tie
+from mailserver.model.sasl import Secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,16 @@ from typing import Any
 from directory.imports import facts, places
 from directory.imports.target import Left, Outcome
 from mailserver.causes import Cause
-from mailserver.identity import Affiliation, State, Tie
-from mailserver.store import accounts, audit, claims, imports, roll, schools, vocabulary_entries
-from mailserver.store.accounts import Farewell
-from mailserver.store.audit import Action, Origin
-from mailserver.store.imports import Change, Fate
-from mailserver.store.roll import ACCOUNT_FIELDS, ENTRY_FIELDS, Known
-from mailserver.store.schools import Facts
-from mailserver.store.statements import Tx
+from mailserver.model.identity import Affiliation, State, Tie
+from mailserver.store.account import accounts
+from mailserver.store.account.accounts import Farewell
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import bulk_people, claims, imports, schools, vocabulary_entries
+from mailserver.store.people.bulk_people import ACCOUNT_FIELDS, ENTRY_FIELDS, Known
+from mailserver.store.people.imports import Change, Fate
+from mailserver.store.people.schools import Facts
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +133,19 @@ class Undoing:
         entries = {one: values for one, values in self.of_entry.items() if one not in gone}
         held = {one: ties for one, ties in self.held.items() if one not in gone}
         if entries:
-            roll.set_entries(self.tx, entries)
+            bulk_people.set_entries(self.tx, entries)
         if held:
-            roll.set_ties(self.tx, held)
+            bulk_people.set_ties(self.tx, held)
         if self.withdrawn:
-            roll.remove_entries(self.tx, self.withdrawn)
+            bulk_people.remove_entries(self.tx, self.withdrawn)
 
     def write_accounts(self, ending: Ending) -> None:
         """What was decided about accounts and names."""
         tx, reason = self.tx, Cause("import-taken-back", run=self.run_id)
         if self.of_account:
-            roll.set_accounts(tx, self.of_account)
+            bulk_people.set_accounts(tx, self.of_account)
         if self.withdrawn:
-            roll.withdraw(tx, self.withdrawn, reason, tx.now + ending.grace)
+            bulk_people.withdraw(tx, self.withdrawn, reason, tx.now + ending.grace)
         for account_id in self.closed:
             accounts.close(tx, account_id, reason, Farewell(tx.now + ending.reply, tx.now + ending.grace))
         if self.names_gone:
@@ -159,7 +161,7 @@ class Undoing:
         elif change.before:
             schools.upsert(self.tx, [Facts(**json.loads(change.before))])
             self.fates[change.seq] = Fate.TAKEN_BACK
-        elif roll.remove_school(self.tx, after.uai):
+        elif bulk_people.remove_school(self.tx, after.uai):
             self.fates[change.seq] = Fate.TAKEN_BACK
         else:
             self.leave(change, after.uai, Cause("has-people"))
@@ -174,7 +176,7 @@ class Undoing:
         elif change.before:
             vocabulary_entries.rename(self.tx, kind, uai, code, json.loads(change.before)["label"])
             self.fates[change.seq] = Fate.TAKEN_BACK
-        elif roll.remove_term(self.tx, kind, uai, code):
+        elif bulk_people.remove_term(self.tx, kind, uai, code):
             self.fates[change.seq] = Fate.TAKEN_BACK
         else:
             self.leave(change, told, Cause("has-people"))
@@ -204,6 +206,6 @@ def take_back(tx: Tx, run_id: int, limit: int, origin: Origin, ending: Ending) -
 
 def _people(tx: Tx, standing: Sequence[Change]) -> dict[int, Known]:
     ids = {change.account_id for change in standing if change.account_id}
-    found = roll.by_ids(tx, ids) if ids else {}
-    held = roll.ties(tx, ids) if ids else {}
+    found = bulk_people.by_ids(tx, ids) if ids else {}
+    held = bulk_people.ties(tx, ids) if ids else {}
     return {one: known._replace(affiliations=held.get(one, ())) for one, known in found.items()}

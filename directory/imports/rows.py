@@ -8,15 +8,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
-from directory.enrolment import role_of
-from directory.imports import spelling
+from directory.imports import text_encoding
 from directory.imports.records import Fault, Item, PersonRecord, Remark
-from directory.imports.spelling import Encoding
+from directory.imports.text_encoding import Encoding
+from directory.issuing.enrolment import role_of
 from mailserver import causes
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax, Refused
-from mailserver.identity import Affiliation, Tie
-from mailserver.sasl import Secret
+from mailserver.model.errors import BadSyntax, Refused
+from mailserver.model.identity import Affiliation, Tie
+from mailserver.model.sasl import Secret
 
 REQUIRED = ("given_name", "surname", "role")
 COLUMNS = (
@@ -68,7 +68,7 @@ class CsvExport:
         encoding = self._encoding
         with self._path.open("rb") as raw:
             if encoding is Encoding.AUTO:
-                encoding = spelling.detect(raw)
+                encoding = text_encoding.detect(raw)
                 raw.seek(0)
                 if encoding is not Encoding.UTF_8:
                     yield Remark(0, Cause("read-as", encoding=encoding.value))
@@ -159,7 +159,7 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str], encoding: E
     # An empty cell says nothing.
     said = {name: cell for name, cell in zip(columns, cells, strict=False) if cell and not cell.isspace()}
     about = PersonRecord(number, numen=said.get("numen"), ine=said.get("ine"), login=said.get("login"))
-    misspelt = spelling.fault("".join(cells), encoding)
+    misspelt = text_encoding.fault("".join(cells), encoding)
     if misspelt:
         return Fault(number, misspelt, about)
     for name in REQUIRED:

@@ -9,11 +9,11 @@ from directory.imports import facts
 from directory.imports.deciding import Step
 from directory.imports.target import Outcome
 from mailserver.causes import Cause
-from mailserver.store import claims, roll
-from mailserver.store.audit import Action
-from mailserver.store.imports import Change
-from mailserver.store.roll import ACCOUNT_FIELDS, ENTRY_FIELDS, Known
-from mailserver.store.statements import Tx
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import bulk_people, claims
+from mailserver.store.people.bulk_people import ACCOUNT_FIELDS, ENTRY_FIELDS, Known
+from mailserver.store.people.imports import Change
+from mailserver.store.record.audit import Action
 
 _ACCOUNT = frozenset(ACCOUNT_FIELDS)
 _ENTRY = frozenset(ENTRY_FIELDS)
@@ -22,7 +22,7 @@ _ENTRY = frozenset(ENTRY_FIELDS)
 def numbered(tx: Tx, steps: Sequence[Step]) -> list[Step]:
     """The same steps; new people have their account's number."""
     new = [step for step in steps if step.outcome is Outcome.CREATED and step.before is None]
-    numbers = iter(roll.reserve(tx, len(new)) if new else ())
+    numbers = iter(bulk_people.reserve(tx, len(new)) if new else ())
     return [
         replace(step, after=step.after._replace(account_id=next(numbers)))
         if step.outcome is Outcome.CREATED and step.before is None and step.after is not None

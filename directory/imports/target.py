@@ -14,11 +14,11 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 
 from directory.imports.records import PersonRecord, SchoolRecord, TermRecord
-from directory.issuing import Names
+from directory.issuing.issuing import Names
 from mailserver.causes import Cause
-from mailserver.identity import Affiliation
-from mailserver.store.accounts import Marks
-from mailserver.store.roll import Description, Known, Like
+from mailserver.model.identity import Affiliation
+from mailserver.store.account.accounts import Marks
+from mailserver.store.people.bulk_people import Description, Known, Like
 
 T = TypeVar("T")
 
@@ -180,7 +180,7 @@ class Target(Protocol):
     """A directory that an import can write. Methods block; they run outside the event loop.
 
     Whatever `apply` does to a person it writes into the table import_change in the unit in which it does it
-    (`store.imports.record`), with what was there before and what is there after, so that it can be taken back.
+    (`store.people.imports.record`), with what was there before and what is there after, so that it can be taken back.
     A kill at any point leaves a state from which the same records, planned and applied again, go on.
     """
 

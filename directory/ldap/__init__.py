@@ -6,7 +6,7 @@
     cache     answers kept for a minute, absence included          pure asyncio
 
 How a question travels. A door asks `find`; the cache answers or lets one caller through; the pool runs the
-question in a thread whose connection is bound as the service; `directory.tree` turns the entry into a
+question in a thread whose connection is bound as the service; `directory.entries.tree` turns the entry into a
 person; the store adds what it alone knows (state, quota, whether mail is still taken), fresh every time, so
 that a suspension is felt at once whatever the cache holds. A person seen for the first time gets an
 account, under the number their entry carries or a new one.

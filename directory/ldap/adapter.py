@@ -7,30 +7,34 @@ from functools import partial
 
 import structlog
 
-from directory import enrolment, issuing, names, tree
-from directory.hashing import MAX_PASSWORD, Passwords
-from directory.issuing import Issued
+from directory.entries import tree
+from directory.entries.tree import Person, Tree
+from directory.issuing import enrolment, issuing
+from directory.issuing.hashing import MAX_PASSWORD, Passwords
+from directory.issuing.issuing import Issued
 from directory.ldap import lookups, writing
 from directory.ldap.cache import Cache
 from directory.ldap.lookups import Expanded, KnownPerson
 from directory.ldap.pool import Pool
-from directory.tree import Person, Tree
-from mailserver import visibility
-from mailserver.clock import Clock
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.folding import MAX_NAME, fold_login, search_key
-from mailserver.identity import MailingList, NewPerson, PersonChange, Principal, Roster, State
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts, audit, claims, external
-from mailserver.store.accounts import Mark, Marks, Standing
-from mailserver.store.audit import Action, Origin
-from mailserver.store.external import Seen
-from mailserver.store.notices import DIRECTORY, moved
-from mailserver.store.transactions import Store, Tx
-from mailserver.unicode import normalize
-from mailserver.visibility import SERVICE, Viewer, sees
+from directory.schema import names
+from mailserver.foundation.settings import Settings
+from mailserver.model import visibility
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.folding import MAX_NAME, fold_login, search_key
+from mailserver.model.identity import MailingList, NewPerson, PersonChange, Principal, Roster, State
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.model.unicode import normalize
+from mailserver.model.visibility import SERVICE, Viewer, sees
+from mailserver.store.account import accounts
+from mailserver.store.account.accounts import Mark, Marks, Standing
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import claims, external
+from mailserver.store.people.external import Seen
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+from mailserver.store.record.notices import DIRECTORY, moved
 
 log = structlog.get_logger("ldap")
 

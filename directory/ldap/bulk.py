@@ -11,12 +11,12 @@ from typing import TypeVar
 
 import ldap3
 
-from directory import names
+from directory.entries.tree import Attributes
 from directory.ldap import lookups, writing
 from directory.ldap.lookups import KnownPerson
 from directory.ldap.pool import Pool
-from directory.tree import Attributes
-from mailserver.errors import Refused
+from directory.schema import names
+from mailserver.model.errors import Refused
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -11,10 +11,11 @@ from typing import Literal
 import ldap3
 from ldap3.utils.conv import escape_filter_chars
 
-from directory import names, tree
+from directory.entries import tree
+from directory.entries.tree import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, Group, Person
 from directory.ldap.pool import NO_SUCH_OBJECT, SIZE_LIMIT, SUCCESS, check
-from directory.tree import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, Group, Person
-from mailserver.errors import BadSyntax, Temporary
+from directory.schema import names
+from mailserver.model.errors import BadSyntax, Temporary
 
 PEOPLE = "(objectClass=person)"
 MAX_NESTING = 5

@@ -25,9 +25,9 @@ from ldap3.core.exceptions import (
     LDAPStartTLSError,
 )
 
-from mailserver.errors import Temporary
-from mailserver.peers import is_loopback
-from mailserver.settings import LdapDirectory, SettingsError
+from mailserver.foundation.peers import is_loopback
+from mailserver.foundation.settings import LdapDirectory, SettingsError
+from mailserver.model.errors import Temporary
 
 T = TypeVar("T")
 

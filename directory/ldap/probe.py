@@ -5,8 +5,8 @@ import asyncio
 import ldap3
 
 from directory.ldap.pool import Pool
-from mailserver.errors import Temporary
-from mailserver.settings import Settings, SettingsError
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.model.errors import Temporary
 
 
 def probe(settings: Settings) -> str:

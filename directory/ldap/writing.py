@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import ldap3
 
+from directory.entries.tree import PERSON_CLASSES, Attributes
 from directory.ldap.lookups import search
 from directory.ldap.pool import SUCCESS, check
-from directory.tree import PERSON_CLASSES, Attributes
-from mailserver.errors import Reason, Refused
+from mailserver.model.errors import Reason, Refused
 
 NO_SUCH_OBJECT, ALREADY_EXISTS = 32, 68
 _SCHEMA_CODES = frozenset({17, 21, 65})

@@ -19,7 +19,7 @@ is a unit of the store, by the rules and with the audit of the `mailserver` comm
     messages, updates, controls, filters, ber   the wire      pure
 
 How a search runs. The filter is read with bounds on depth and items, compiled once for matching, and
-translated once into a condition the database answers from its indexes (`store.candidates`; parts of names
+translated once into a condition the database answers from its indexes (`store.people.candidates`; parts of names
 from the index of words). Kinds of entries that lack an attribute the filter insists on are passed over. The condition
 may let too much through, never too little; matching alone decides. People come in pages by account id, and no
 transaction is open between two pages. A cookie of paged results (RFC 2696) names the last entry sent: the server keeps
@@ -36,7 +36,7 @@ condition that names its people (`uid=`, `mail=`) is read without waking a threa
 Rules:
 * Sizes, nesting and counts are checked before anything is decoded; BER is read in one linear pass.
 * A password is taken only over TLS or from a loopback peer. Octets behind StartTLS are thrown away.
-* Strangers see the root and the schema. People see whom `mailserver.visibility` lets them see; the others do
+* Strangers see the root and the schema. People see whom `mailserver.model.visibility` lets them see; the others do
   not exist for them. `cn=admin,BASE` sees everything that is in the tree; secrets are not in it.
 * What a viewer may not read does not take part in a filter or a comparison either.
 * An account that is suspended, or gets a new password, loses the connections it had bound.

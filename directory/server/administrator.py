@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from mailserver.errors import Reason, Refused
+from mailserver.foundation.settings import Limits
 from mailserver.login import throttle
-from mailserver.sasl import Secret
-from mailserver.settings import Limits
-from mailserver.store import audit, guesses
-from mailserver.store.audit import Action, Origin
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.sasl import Secret
+from mailserver.store.account import login_failures
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 log = structlog.get_logger("ldap")
 
@@ -95,24 +96,24 @@ def _digest(secret: Secret) -> bytes:
 def _look(tx: Tx, peer: str, limits: Limits) -> _Facts:
     """`peer` is empty for loopback, which has no count of its own besides the familiar one's."""
     limit, window = limits.login_failures, limits.login_window
-    familiar = guesses.is_familiar(tx, NUMBER, peer)
+    familiar = login_failures.is_familiar(tx, NUMBER, peer)
     keys = [(f"administrator from {peer}" if familiar else "administrator", limit, window)]
     if peer:
         keys.append((f"peer {peer}", limit * throttle.PEER_FACTOR, throttle.PEER_WAIT))
-    known = guesses.get(tx, [key for key, _, _ in keys])
+    known = login_failures.get(tx, [key for key, _, _ in keys])
     blocked_until = max((one.blocked_until for one in known.values()), default=0)
     return _Facts(tuple(keys), blocked_until, keys[0][0] in known)
 
 
 def _failed(tx: Tx, peer: str, facts: _Facts, limits: Limits) -> None:
     for key, limit, longest in facts.keys:
-        waiting = throttle.wait(guesses.count(tx, key, limits.login_window), limit, longest)
+        waiting = throttle.wait(login_failures.count(tx, key, limits.login_window), limit, longest)
         if waiting:
-            guesses.block(tx, key, waiting)
+            login_failures.block(tx, key, waiting)
     audit.record(tx, Origin(ACTOR, SERVICE, peer), Action.LOGIN_FAILED, 0)
 
 
 def _succeeded(tx: Tx, peer: str, facts: _Facts) -> None:
-    guesses.forget(tx, facts.keys[0][0])
-    guesses.meet(tx, NUMBER, peer)
+    login_failures.forget(tx, facts.keys[0][0])
+    login_failures.meet(tx, NUMBER, peer)
     audit.record(tx, Origin(ACTOR, SERVICE, peer), Action.LOGIN, 0)

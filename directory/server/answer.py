@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import NoReturn
 
-from directory import tree
+from directory.entries import tree
+from directory.entries.tree import Entry
 from directory.server import ber, matching, messages
 from directory.server.entries import People, Position, Viewer
 from directory.server.messages import Code, Page, Search, Tag
 from directory.server.rendering import Render
 from directory.server.selection import PersonView, View, selection_of
-from directory.tree import Entry
 
 SLICE = 0.001
 """Seconds of work before the event loop is given back: a request of somebody else takes several turns of the loop."""

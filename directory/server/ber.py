@@ -8,7 +8,7 @@ length that runs out of its element is BadSyntax before a single octet of it is 
 from collections.abc import Iterable
 from functools import lru_cache
 
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 BOOLEAN = 0x01
 INTEGER = 0x02

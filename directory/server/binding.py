@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
+from directory.entries.tree import Kind, Tree
 from directory.server.administrator import Administrator
 from directory.server.entries import NOBODY, Viewer
 from directory.server.faults import Fault, fault_of
 from directory.server.messages import Bind, Code
-from directory.tree import Kind, Tree
-from mailserver.errors import BadSyntax, Reason, Refused, Temporary
-from mailserver.folding import fold_login
-from mailserver.identity import Principal
 from mailserver.login import Login
-from mailserver.sasl import Secret
+from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
 
 
 @dataclass(frozen=True, slots=True)

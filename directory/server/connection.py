@@ -15,9 +15,9 @@ import structlog
 from directory.server import ber, messages
 from directory.server.messages import RESPONSES, Abandon, Code, Extended, Malformed, Request, Tag, Unbind
 from directory.server.session import Channel, Ended, Services, Session
-from mailserver.errors import BadSyntax, Temporary
-from mailserver.peers import Entry
-from mailserver.settings import Limits
+from mailserver.foundation.peers import Entry
+from mailserver.foundation.settings import Limits
+from mailserver.model.errors import BadSyntax, Temporary
 
 log = structlog.get_logger("ldap")
 

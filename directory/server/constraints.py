@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from directory import names, schema
-from directory.schema import ObjectClass
+from directory.schema import names, schema
+from directory.schema.schema import ObjectClass
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Draft, Values, attribute_type, texts

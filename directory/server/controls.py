@@ -7,7 +7,7 @@ from directory.server import ber, filters
 from directory.server.filters import Filter
 from directory.server.messages import Control, Tag
 from directory.server.partial import attribute_rows
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 ASSERTION = "1.3.6.1.1.12"
 PRE_READ = "1.3.6.1.1.13.1"

@@ -4,8 +4,9 @@ import asyncio
 import socket
 from collections.abc import Mapping
 
-from directory.hashing import Passwords
-from directory.people import EmbeddedDirectory
+from directory.entries.tree import Tree
+from directory.issuing.hashing import Passwords
+from directory.people.embedded import EmbeddedDirectory
 from directory.server import messages
 from directory.server.administrator import Administrator
 from directory.server.binding import Binder
@@ -16,15 +17,14 @@ from directory.server.password_modify import PasswordModify
 from directory.server.search import Searcher
 from directory.server.session import Services
 from directory.server.updating import Updater
-from directory.tree import Tree
-from mailserver.identity import Directory
-from mailserver.listeners import Listener
+from mailserver.foundation.listeners import Listener
+from mailserver.foundation.peers import Crowd, Peers
+from mailserver.foundation.settings import Limits, Settings
+from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
-from mailserver.peers import Crowd, Peers
-from mailserver.sasl import Secret
-from mailserver.settings import Limits, Settings
-from mailserver.store.transactions import Store
-from mailserver.tls import Certificate
+from mailserver.model.identity import Directory
+from mailserver.model.sasl import Secret
+from mailserver.store.engine.transactions import Store
 
 ADMINISTRATOR_SECRET = "ldap-admin"  # noqa: S105 - the name of a file, not its content
 

@@ -9,15 +9,9 @@ when somebody may see them.
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 
-from directory import names
-from directory.person_attributes import Facts
-from directory.person_view import PersonAttributes
-from directory.server import narrowing
-from directory.server.filters import Filter
-from directory.server.groups import Groups
-from directory.server.narrowing import Surroundings
-from directory.server.pages import FIRST_PAGE, PAGE, Wanted, chosen_page, everybodys_page, first_page, names_few
-from directory.tree import (
+from directory.entries.person_attributes import Facts
+from directory.entries.person_view import PersonAttributes
+from directory.entries.tree import (
     BRANCHES,
     LEAVES,
     TERMS,
@@ -29,14 +23,20 @@ from directory.tree import (
     generalized_time,
     load_extra,
 )
-from mailserver import visibility
-from mailserver.folding import search_key
-from mailserver.identity import Affiliation
-from mailserver.settings import Web
-from mailserver.store import affiliations, contacts, people, schools, vocabulary_entries
-from mailserver.store.conditions import Condition, Equals, Everything, Field, Nothing, both, visible
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from directory.schema import names
+from directory.server import narrowing
+from directory.server.filters import Filter
+from directory.server.groups import Groups
+from directory.server.narrowing import Surroundings
+from directory.server.pages import FIRST_PAGE, PAGE, Wanted, chosen_page, everybodys_page, first_page, names_few
+from mailserver.foundation.settings import Web
+from mailserver.model import visibility
+from mailserver.model.folding import search_key
+from mailserver.model.identity import Affiliation
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import affiliations, contacts, people, schools, vocabulary_entries
+from mailserver.store.people.conditions import Condition, Equals, Everything, Field, Nothing, both, visible
 
 ORDER = (
     *(Kind.BASE, Kind.ADMIN, Kind.PEOPLE, Kind.PERSON, Kind.CONTACTS, Kind.CONTACT),

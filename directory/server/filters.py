@@ -7,7 +7,7 @@ buy an unbounded amount of work for each entry.
 from dataclasses import dataclass
 
 from directory.server import ber
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 MAX_DEPTH = 16
 """Nested AND, OR and NOT. Address books use three or four."""

@@ -7,18 +7,18 @@ in it) must not contradict the filter: an academy has thousands of lists, and a 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from directory.schema import DN_MATCH
+from directory.entries.tree import Entry, Group, Kind, Tree
+from directory.schema.schema import DN_MATCH
 from directory.server import filters, narrowing
 from directory.server.filters import Filter
 from directory.server.matching import decode
-from directory.tree import Entry, Group, Kind, Tree
-from mailserver.errors import BadSyntax
-from mailserver.folding import fold_login, search_key
-from mailserver.identity import ListKind, Writers
-from mailserver.store import claims, lists, people
-from mailserver.store.conditions import Condition, Field
-from mailserver.store.notices import DIRECTORY
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.errors import BadSyntax
+from mailserver.model.folding import fold_login, search_key
+from mailserver.model.identity import ListKind, Writers
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import claims, lists, people
+from mailserver.store.people.conditions import Condition, Field
+from mailserver.store.record.notices import DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)

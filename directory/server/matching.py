@@ -9,11 +9,11 @@ import unicodedata
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol
 
-from directory import names, schema
-from directory.schema import AttributeType, Rule
+from directory.schema import names, schema
+from directory.schema.schema import AttributeType, Rule
 from directory.server import filters
 from directory.server.filters import Filter
-from mailserver.unicode import normalize
+from mailserver.model.unicode import normalize
 
 Truth = bool | None
 """None: undefined."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-from directory import schema
-from directory.schema import AttributeType
+from directory.schema import schema
+from directory.schema.schema import AttributeType
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.updates import Edit, Modification

@@ -8,14 +8,14 @@ the folding of the columns (which also drops accents) need only be coarser than 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from directory import names, schema
-from directory.schema import AttributeType
-from directory.server import asked, filters
+from directory.entries.tree import CARRIED, CLASSES, OWN, PUBLIC, Kind, Tree
+from directory.schema import names, schema
+from directory.schema.schema import AttributeType
+from directory.server import computed_assertions, filters
 from directory.server.filters import Filter
 from directory.server.matching import contains, decode
-from directory.tree import CARRIED, CLASSES, OWN, PUBLIC, Kind, Tree
-from mailserver.folding import search_key, strip_marks
-from mailserver.store.conditions import (
+from mailserver.model.folding import search_key, strip_marks
+from mailserver.store.people.conditions import (
     All,
     Condition,
     Contains,
@@ -72,7 +72,7 @@ _ASCII = frozenset({Field.LOGIN, Field.ROLE, Field.STATE, Field.UAI, Field.TITLE
 """Columns that hold no accents, but keep those of what they are compared with."""
 
 Keys = Mapping[Field, str]
-"""What is known of something in memory, each under `mailserver.folding.search_key`."""
+"""What is known of something in memory, each under `mailserver.model.folding.search_key`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _refuted(wanted: Filter, kind: Kind, around: Surroundings) -> Condition:
                 return Everything()
             if known.name == "objectClass" and _is_always_class(text, kind):
                 return Nothing()
-            role = asked.exact_role(known, text) if kind is Kind.PERSON else None
+            role = computed_assertions.exact_role(known, text) if kind is Kind.PERSON else None
             return Negation(role) if role is not None else Everything()
         case filters.Present(attribute):
             known = schema.attribute(attribute)
@@ -213,9 +213,9 @@ def _about(known: AttributeType, wanted: Assertion, kind: Kind, around: Surround
         case filters.GreaterOrEqual(_, octets) | filters.LessOrEqual(_, octets):
             if kind is not Kind.PERSON:
                 return Everything()
-            return asked.ordered(known, decode(octets), isinstance(wanted, filters.GreaterOrEqual))
+            return computed_assertions.ordered(known, decode(octets), isinstance(wanted, filters.GreaterOrEqual))
         case filters.Present():
-            return asked.present(known) if kind is Kind.PERSON else Everything()
+            return computed_assertions.present(known) if kind is Kind.PERSON else Everything()
 
 
 def _class(wanted: str | None, kind: Kind) -> Condition:
@@ -230,7 +230,7 @@ def _class(wanted: str | None, kind: Kind) -> Condition:
 
 def _is_always_class(wanted: str, kind: Kind) -> bool:
     """Whether every entry of a kind has a class."""
-    always = asked.ALWAYS.get(kind, ("top",))
+    always = computed_assertions.ALWAYS.get(kind, ("top",))
     return schema.OID_MATCH.read(wanted) in {schema.OID_MATCH.read(name) for name in always}
 
 
@@ -244,8 +244,8 @@ def _equals(known: AttributeType, text: str | None, kind: Kind, around: Surround
     if kind is Kind.PERSON:
         if known.name == "o":
             return _at_school_named(lambda name: name == search_key(value), around)
-        return asked.equals(known, text, around.tree)
-    return asked.term_equals(known, text, kind)
+        return computed_assertions.equals(known, text, around.tree)
+    return computed_assertions.term_equals(known, text, kind)
 
 
 def _approximate(known: AttributeType, text: str | None, kind: Kind) -> Condition:
@@ -254,7 +254,7 @@ def _approximate(known: AttributeType, text: str | None, kind: Kind) -> Conditio
         return Nothing()
     field = _FIELDS.get(kind, {}).get(known.name)
     if field is None:
-        return asked.present(known) if kind is Kind.PERSON else Everything()
+        return computed_assertions.present(known) if kind is Kind.PERSON else Everything()
     value = names.fold(text)
     if field in _ASCII:
         value = strip_marks(value)
@@ -267,7 +267,7 @@ def _of_name(
     """A test of a column that holds what it compares with, in pieces, where people's names are kept in two places.
 
     `sn` is the whole name of those who have no surname, and `cn` and `displayName` are what was given, if anything
-    was (`directory.person_attributes`).
+    was (`directory.entries.person_attributes`).
     """
     condition = test(field)
     if kind is not Kind.PERSON:
@@ -290,11 +290,11 @@ def _contains(known: AttributeType, wanted: filters.Substrings, kind: Kind, arou
         held = tuple([piece for piece in (initial, *middle, final) if piece])
         return _of_name(known, kind, field, lambda one: Contains(one, initial, tuple(middle), final), held)
     if kind is not Kind.PERSON:
-        return asked.term_contains(known, initial, kind)
+        return computed_assertions.term_contains(known, initial, kind)
     if known.name == "o":
         keys = search_key(initial), [search_key(piece) for piece in middle], search_key(final)
         return _at_school_named(lambda name: contains(name, *keys), around)
-    return asked.contains(known, initial, tuple(middle), final)
+    return computed_assertions.contains(known, initial, tuple(middle), final)
 
 
 def _at_school_named(holds: Callable[[str], bool], around: Surroundings) -> Condition:

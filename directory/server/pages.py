@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from directory.person_attributes import Facts, TieRow, generalized_time, schools_of
-from directory.tree import Attributes, Tree, load_extra
-from mailserver import visibility
-from mailserver.store import listing, schools
-from mailserver.store.conditions import All, Condition, Equals, Everything, Field, Some
-from mailserver.store.statements import Row, Tx
+from directory.entries.person_attributes import Facts, TieRow, generalized_time, schools_of
+from directory.entries.tree import Attributes, Tree, load_extra
+from mailserver.model import visibility
+from mailserver.store.engine.statements import Row, Tx
+from mailserver.store.people import listing, schools
+from mailserver.store.people.conditions import All, Condition, Equals, Everything, Field, Some
 
 FIRST_PAGE = 100
 """People in the first page: most searches want a handful."""
@@ -84,7 +84,7 @@ def everybodys_page(tx: Tx, wanted: Wanted, limit: int, after: int) -> PeoplePag
 
 
 def facts_of_row(row: Row, known: Mapping[str, schools.School], ties: tuple[TieRow, ...], tree: Tree) -> Facts:
-    """A row of `store.listing` as what an entry is made of."""
+    """A row of `store.people.listing` as what an entry is made of."""
     aliases, close_at, extra = row[listing.ALIASES :]
     uai = row[listing.UAI]
     return Facts._make(

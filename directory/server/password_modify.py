@@ -6,22 +6,24 @@ administrator sets anybody's as it is. Without a new password the server makes o
 
 from dataclasses import dataclass
 
-from directory.hashing import Kept, Passwords
-from directory.people import keep_password
+from directory.issuing.hashing import Kept, Passwords
+from directory.people.embedded import keep_password
 from directory.server import passwords
 from directory.server.binding import Binder
 from directory.server.faults import Fault, fault_of
 from directory.server.messages import Code
 from directory.server.passwords import NewPassword
-from mailserver.errors import Reason, Refused
-from mailserver.folding import fold_login
-from mailserver.identity import Principal, State
 from mailserver.login import Login
-from mailserver.sasl import Secret
-from mailserver.store import accounts, audit, people
-from mailserver.store.audit import Action, Origin
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import Principal, State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import people
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 TRIES = 5
 """Passwords that we make until one breaks no rule: chance may spell a word or a name."""

@@ -8,12 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from directory.hashing import MAX_PASSWORD, Kept, Passwords
+from directory.issuing.hashing import MAX_PASSWORD, Kept, Passwords
 from directory.server import ber
 from directory.server.faults import Fault
 from directory.server.messages import Code
-from mailserver.clock import Clock
-from mailserver.sasl import Secret
+from mailserver.model.clock import Clock
+from mailserver.model.sasl import Secret
 
 SCHEME = "{ARGON2}"
 LENGTH = 16

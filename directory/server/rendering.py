@@ -7,7 +7,7 @@ heads of tags and lengths that are made beforehand. Pure: what is remembered fol
 from collections.abc import Callable, Hashable, Iterable
 from operator import itemgetter
 
-from directory.person_attributes import EXTRA_NAMES, MADE, TIED, Facts, Made, tied
+from directory.entries.person_attributes import EXTRA_NAMES, MADE, TIED, Facts, Made, tied
 from directory.server import partial
 
 FEW = frozenset({"role", "scope", "hidden", "state", "title", "discipline", "expires"})

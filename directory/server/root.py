@@ -1,8 +1,8 @@
 """The two entries outside the tree: what the server can do, and the schema it speaks (RFC 4512 sections 4.2, 5.1)."""
 
-from directory import schema
+from directory.entries.tree import Entry, Kind, Place, Tree
+from directory.schema import schema
 from directory.server import controls, messages
-from directory.tree import Entry, Kind, Place, Tree
 from mailserver import __version__
 
 MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"

@@ -8,14 +8,15 @@ chunk of output and nothing else.
 import asyncio
 import contextlib
 
-from directory import names, tree
+from directory.entries import tree
+from directory.entries.tree import Entry, Kind, Tree
+from directory.schema import names
 from directory.server import entries, root
 from directory.server.answer import Answer, Send, Stop
 from directory.server.entries import Entries, People, Position, Viewer, Walk
 from directory.server.messages import Code, Page, Scope, Search
 from directory.server.selection import asks_ties
-from directory.tree import Entry, Kind, Tree
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 _FIXED = frozenset({Kind.BASE, Kind.ADMIN, *tree.BRANCHES})
 

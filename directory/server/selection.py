@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from directory import schema
-from directory.person_attributes import Facts, values_of
+from directory.entries.person_attributes import Facts, values_of
+from directory.entries.tree import Entry
+from directory.schema import schema
 from directory.server import filters
 from directory.server.partial import attribute_rows
 from directory.server.rendering import PersonRendering, Render
-from directory.tree import Entry
 
 MAX_KEPT = 2048
 """Characters of a selection that is kept for the next search."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from directory import schema, tree
+from directory.entries import tree
+from directory.entries.tree import Tree
+from directory.schema import schema
 from directory.server import matching, messages, root
 from directory.server.administrator import ACTOR, SERVICE
 from directory.server.answer import Send
@@ -34,13 +36,12 @@ from directory.server.search import Searcher
 from directory.server.selection import View
 from directory.server.updates import Add, Delete, Modify, Rename, Update
 from directory.server.updating import Updater
-from directory.tree import Tree
-from mailserver.changes import Changes
-from mailserver.errors import BadSyntax, Refused, Temporary
-from mailserver.identity import Principal
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.peers import Account, Entry
 from mailserver.login import Login
-from mailserver.peers import Account, Entry
-from mailserver.store.audit import Origin
+from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.model.identity import Principal
+from mailserver.store.record.audit import Origin
 
 log = structlog.get_logger("ldap")
 

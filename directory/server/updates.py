@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from directory.server import ber
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 MAX_VALUES = 10_000
 """Attribute values of one request: reading them takes a hundredth of a second. Longer lists come in steps."""

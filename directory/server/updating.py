@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from directory.enrolment import Academy
-from directory.hashing import NO_PASSWORD, Kept, Passwords
-from directory.rosters import House
+from directory.entries.tree import TERMS, Kind, Tree
+from directory.issuing.enrolment import Academy
+from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
+from directory.lists.rosters import House
 from directory.server import controls, passwords
 from directory.server.entries import Viewer
 from directory.server.faults import Fault, fault_of
@@ -18,15 +19,14 @@ from directory.server.writing.people import People
 from directory.server.writing.schools import Schools
 from directory.server.writing.terms import Terms
 from directory.server.writing.units import Asked, is_password
-from directory.tree import TERMS, Kind, Tree
-from mailserver.errors import BadSyntax, Refused
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import people
-from mailserver.store.audit import Origin
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import BadSyntax, Refused
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import people
+from mailserver.store.record.audit import Origin
 
 
 class Updater:

@@ -11,14 +11,14 @@ from typing import Any
 
 import structlog
 
-from imap import telling
+from imap.answers import untagged
 from imap.commands import (
     basic,
-    beforehand,
     change,
+    early_refusal,
     fetch,
     folders,
-    idling,
+    idle,
     metadata,
     multisearch,
     notify,
@@ -28,10 +28,10 @@ from imap.commands import (
     rights,
     search,
     selection,
-    storing,
+    store,
 )
-from imap.session import Ended, Session
-from imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
+from imap.session.session import Ended, Session
+from imap.session.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, IN_MAILBOX, State
 from imap.wire import commands as c
 from imap.wire import metadata as wire_metadata
 from imap.wire import notify as wire_notify
@@ -39,10 +39,10 @@ from imap.wire import quota as wire_quota
 from imap.wire import rights as wire_rights
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Condition, Reply, bad, bye, no
-from mailserver.criteria import Numbers, walk
-from mailserver.errors import BadSyntax, Reason, Refused, Temporary
-from mailserver.rules import Denied
-from mailserver.store.access import MissingTarget
+from mailserver.model.criteria import Numbers, walk
+from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.model.rules import Denied
+from mailserver.store.mail.access import MissingTarget
 from mailserver.texts.languages import ENGLISH
 
 log = structlog.get_logger("imap")
@@ -70,7 +70,7 @@ TABLE: dict[type[c.Command], Entry] = {
     c.Compress: Entry(AFTER_LOGIN, basic.compress),
     c.Unauthenticate: Entry(AFTER_LOGIN, basic.unauthenticate),
     wire_notify.Notify: Entry(AFTER_LOGIN, notify.notify),
-    c.Idle: Entry(AFTER_LOGIN, idling.idle),
+    c.Idle: Entry(AFTER_LOGIN, idle.idle),
     c.Select: Entry(AFTER_LOGIN, selection.select),
     c.Check: Entry(IN_MAILBOX, selection.check),
     c.Close: Entry(IN_MAILBOX, selection.close),
@@ -96,9 +96,9 @@ TABLE: dict[type[c.Command], Entry] = {
     wire_rights.MyRights: Entry(AFTER_LOGIN, rights.my_rights),
     c.Append: Entry(AFTER_LOGIN, change.append),
     c.Replace: Entry(IN_MAILBOX, replacing.replace),
-    c.Unwanted: Entry(AFTER_LOGIN, beforehand.unwanted),
+    c.Unwanted: Entry(AFTER_LOGIN, early_refusal.unwanted),
     c.Expunge: Entry(IN_MAILBOX, change.expunge),
-    c.Store: Entry(IN_MAILBOX, storing.store),
+    c.Store: Entry(IN_MAILBOX, store.store),
     c.Copy: Entry(IN_MAILBOX, change.copy),
     c.Move: Entry(IN_MAILBOX, change.move),
     c.Fetch: Entry(IN_MAILBOX, fetch.fetch, looks=True),
@@ -158,7 +158,7 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
         if not session.appends.begun(command):
             await session.check_welcome()
         if entry.looks:
-            yield await telling.news(session, expunge=False)
+            yield await untagged.news(session, expunge=False)
         async with aclosing(entry.function(session, command)) as outputs:
             async for output in outputs:
                 if isinstance(output, bytes):
@@ -177,12 +177,12 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
     # What SELECT tells is a whole: what came since then is told with the next command, or to whoever used NOTIFY now.
     try:
         if not (isinstance(command, c.Select) and session.notifier is None):
-            async with aclosing(telling.tell(session, fetch.new_lines, expunge=may_expunge(command))) as told:
+            async with aclosing(untagged.tell(session, fetch.new_lines, expunge=may_expunge(command))) as told:
                 async for octets in told:
                     if last:
                         yield last
                     last = octets
-        last += telling.standing(session)
+        last += untagged.standing(session)
         reply = _hint(session, command, reply)
     except Ended as end:
         yield last + farewell(session, end)
@@ -206,7 +206,7 @@ async def push(session: Session) -> AsyncGenerator[bytes, None]:
     group = session.notifier.selected if session.notifier is not None else None
     try:
         expunge = group is not None and not group.delayed
-        async with aclosing(telling.tell(session, fetch.new_lines, expunge=expunge)) as told:
+        async with aclosing(untagged.tell(session, fetch.new_lines, expunge=expunge)) as told:
             async for octets in told:
                 yield octets
     except Ended:

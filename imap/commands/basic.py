@@ -5,16 +5,16 @@ from contextlib import aclosing
 
 import structlog
 
-from imap.capabilities import ENABLES
-from imap.session import Session
-from imap.states import State, Turn
+from imap.session.capabilities import ENABLES
+from imap.session.session import Session
+from imap.session.states import State, Turn
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, bye, no, ok
-from mailserver import sasl, sasl_scram
-from mailserver.errors import BadSyntax
-from mailserver.identity import Principal
-from mailserver.sasl import Credentials, Secret
+from mailserver.model import sasl, sasl_scram
+from mailserver.model.errors import BadSyntax
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Credentials, Secret
 
 log = structlog.get_logger("imap")
 

@@ -8,21 +8,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
-from imap import bounds, telling
-from imap.session import Selected, Session
+from imap.answers import untagged
+from imap.session import message_limit
+from imap.session.session import Selected, Session
 from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import StoreAction
 from imap.wire.flags import DELETED, Flags
 from imap.wire.responses import Reply, no, ok
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.mime import binary, headerbound
-from mailserver.settings import Limits
-from mailserver.store import access, blobs
-from mailserver.store import flags as bits
-from mailserver.store.blobs import Prepared
-from mailserver.store.messages import Appended, Copied
-from mailserver.store.transactions import Uncertain
+from mailserver.foundation.settings import Limits
+from mailserver.mime.header import header_limit
+from mailserver.mime.writing import binary
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.store.engine.transactions import Uncertain
+from mailserver.store.mail import access, blobs
+from mailserver.store.mail import flags as bits
+from mailserver.store.mail.blobs import Prepared
+from mailserver.store.mail.messages import Appended, Copied
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -81,7 +83,7 @@ async def _append(session: Session, command: commands.Append) -> list[Appended]:
 
 async def prepare(octets: bytes, folder: Path, limits: Limits) -> Prepared:
     """A message ready to be stored, without NUL (RFC 3516 section 4.4). Raises Refused(TOO_BIG), UnknownEncoding."""
-    headerbound.check(octets, limits.header_size, limits.header_fields)
+    header_limit.check(octets, limits.header_size, limits.header_fields)
     if binary.NUL in octets:
         octets = await asyncio.to_thread(_textual, octets)
     if blobs.is_quick(octets):
@@ -166,9 +168,9 @@ async def move(session: Session, command: commands.Move) -> Outputs:
     code = _copy_uid(copied)
     if code is not None:
         yield ok("Moved", code).encode()
-    yield await telling.news(session, expunge=True)
+    yield await untagged.news(session, expunge=True)
     code = reached(session, removed=bool(copied.source_uids))
-    for output in bounds.ending(ok("MOVE completed", code), limit):
+    for output in message_limit.ending(ok("MOVE completed", code), limit):
         yield output
 
 
@@ -215,8 +217,8 @@ async def expunge(session: Session, command: commands.Expunge) -> Outputs:
         )
         if not removed:
             selected.shared.note()  # another one was faster: that is to be told, if word of it has arrived or not
-    yield await telling.news(session, expunge=True)
-    for output in bounds.ending(ok("EXPUNGE completed", reached(session, removed=bool(removed))), limit):
+    yield await untagged.news(session, expunge=True)
+    for output in message_limit.ending(ok("EXPUNGE completed", reached(session, removed=bool(removed))), limit):
         yield output
 
 

@@ -8,15 +8,16 @@ Messages that are damaged in the storage are left out, too, and named by NO [COR
 
 from collections.abc import AsyncGenerator, Sequence
 
-from imap import bounds, resync
-from imap.answer import Answer
-from imap.session import Session
+from imap.answers import resync
+from imap.answers.fetch_response import Answer
+from imap.session import message_limit
+from imap.session.session import Session
 from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.responses import Reply, no, ok
 from imap.wire.sets import SequenceSet, ranges_of, spell
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 TOLD_RANGES = 100
 """Ranges of damaged messages that a reply names."""
@@ -35,10 +36,10 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
     slices = view.select(command.numbers, command.by_uid)
     if command.partial is not None:  # RFC 9394 section 3.4: first the part, then what changed of it
         slices = view.part(slices, *command.partial)
-        if bounds.count(slices) > session.most:
+        if message_limit.count(slices) > session.most:
             yield no("The part has too many messages", codes.message_limit(session.most))
             return
-    slices, limit = bounds.last(view, slices, session.most)
+    slices, limit = message_limit.last(view, slices, session.most)
     wanted = slices if command.changed_since is None else view.changed(slices, command.changed_since)
     if command.vanished and command.changed_since is not None:
         # `*` is the last UID there was: what came behind the last message that is left may have vanished too.
@@ -57,7 +58,7 @@ async def fetch(session: Session, command: commands.Fetch) -> Outputs:
         reply = no(_damaged(answer.damaged), Code(CodeName.CORRUPTION))
     elif answer.undecodable:
         reply = no("Some parts have a transfer encoding unknown here", Code(CodeName.UNKNOWN_CTE))
-    for output in bounds.ending(reply, limit):
+    for output in message_limit.ending(reply, limit):
         yield output
 
 
@@ -79,7 +80,7 @@ def at_once(session: Session, command: commands.Fetch) -> bytes | None:
     if session.uid_only and not command.by_uid:
         return None
     slices = view.select(command.numbers, command.by_uid)
-    if bounds.count(slices) > session.most:
+    if message_limit.count(slices) > session.most:
         return None
     if since is not None:
         slices = list(view.changed(slices, since))

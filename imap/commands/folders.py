@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from imap.session import Session
+from imap.session.session import Session
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
@@ -12,13 +12,13 @@ from imap.wire.metadata import metadata
 from imap.wire.patterns import Matcher, matcher, steps
 from imap.wire.responses import Reply, no, ok
 from imap.wire.rights import my_rights_line
-from mailserver import objectids
-from mailserver.errors import Reason, Refused
-from mailserver.store import access, mailboxes, messages
-from mailserver.store.access import ALL, Rights, Viewer, annotations
-from mailserver.store.access.rights import write
-from mailserver.store.mailboxes import SEPARATOR, Mailbox
-from mailserver.store.transactions import Tx
+from mailserver.model import objectids
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import ALL, Rights, Viewer, annotations
+from mailserver.store.mail.access.rights import write
+from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 
 TURN = 20
 """Names compared with up to a hundred patterns before the loop may turn."""

@@ -3,13 +3,13 @@
 from collections.abc import AsyncGenerator
 from functools import partial
 
-from imap.session import Session
+from imap.session.session import Session
 from imap.wire import metadata as wire
 from imap.wire.responses import Reply, no, ok
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Role
-from mailserver.store.access import annotations
-from mailserver.store.access.annotations import MAX_VALUE, PRIVATE, SHARED, TooMany
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Role
+from mailserver.store.mail.access import annotations
+from mailserver.store.mail.access.annotations import MAX_VALUE, PRIVATE, SHARED, TooMany
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 

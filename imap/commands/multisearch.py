@@ -7,21 +7,22 @@ that is named and not there, or that one may not read (RFC 4314), has no message
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 
-from imap import contexts, results
-from imap.matching import find
-from imap.session import Session
-from imap.states import State
-from imap.wire import found
-from imap.wire.found import Origin
+from imap.answers import results
+from imap.search import contexts
+from imap.search.matcher import find
+from imap.session.session import Session
+from imap.session.states import State
+from imap.wire import search_results
 from imap.wire.responses import Reply, ok
-from imap.wire.searching import MailboxFilter, MultiSearch, Scope, SearchReturn
-from mailserver.criteria import LastResult, mentions_modseq, walk
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import access, mailboxes, messages
-from mailserver.store import search as searching
-from mailserver.store.access import ALL, Reach, Viewer
-from mailserver.store.mailboxes import Mailbox
-from mailserver.store.statements import Tx
+from imap.wire.search_program import MailboxFilter, MultiSearch, Scope, SearchReturn
+from imap.wire.search_results import Origin
+from mailserver.model.criteria import LastResult, mentions_modseq, walk
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import ALL, Reach, Viewer
+from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.search import search as searching
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -49,7 +50,7 @@ async def esearch(session: Session, command: MultiSearch) -> Outputs:
                 yield await _here(session, origin, command)
             elif box.id in elsewhere:
                 uids, modseq = elsewhere[box.id]
-                yield found.extended(origin, uids, returns, command.partial, modseq)
+                yield search_results.extended(origin, uids, returns, command.partial, modseq)
     if SearchReturn.UPDATE in returns and all(reach.box.id != own for reach in reached):
         yield contexts.refuse(session.tag, "The selected mailbox is not searched")
     yield ok("ESEARCH completed")

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator
 
-from imap.notify import Notifier
-from imap.session import Session
-from imap.standing import look
+from imap.session.notify import Notifier
+from imap.session.session import Session
+from imap.session.visible_mailboxes import look
 from imap.wire import notify as wire
 from imap.wire.fetch import Attribute
 from imap.wire.notify import Event

@@ -8,15 +8,16 @@ threading and the rendering of what comes out run in the store's threads, and ar
 from array import array
 from collections.abc import AsyncGenerator
 
-from imap import contexts, results
-from imap.matching import find
-from imap.ordering import sort_places, sorted_line, threads_line
-from imap.session import Session
-from imap.wire import commands, found
-from imap.wire.found import Origin
+from imap.answers import results
+from imap.search import contexts
+from imap.search.matcher import find
+from imap.search.sort import sort_places, sorted_line, threads_line
+from imap.session.session import Session
+from imap.wire import commands, search_results
 from imap.wire.responses import Reply, ok
-from imap.wire.searching import SearchReturn
-from mailserver.criteria import mentions_modseq
+from imap.wire.search_program import SearchReturn
+from imap.wire.search_results import Origin
+from mailserver.model.criteria import mentions_modseq
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -35,7 +36,7 @@ async def sort(session: Session, command: commands.Sort) -> Outputs:
             return
         places = await sort_places(session, found_places, command.keys)
     if returns is None:
-        yield found.sort(results.numbers(view, places, command.by_uid), results.highest(view, places))
+        yield search_results.sort(results.numbers(view, places, command.by_uid), results.highest(view, places))
     else:
         origin = Origin(session.tag, command.by_uid)
         yield await results.extended(session, origin, places, returns, command.partial, criterion)

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncGenerator
 
-from imap.session import Session
+from imap.session.session import Session
 from imap.wire import quota as wire
 from imap.wire.responses import Reply, ok
-from mailserver.errors import Reason, Refused
-from mailserver.store.access import quotas
-from mailserver.store.access.quotas import Root
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.mail.access import quotas
+from mailserver.store.mail.access.quotas import Root
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 

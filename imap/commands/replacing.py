@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncGenerator
 
-from imap import telling
+from imap.answers import untagged
 from imap.commands.change import GONE, files_of, flag_names, prepare, reached
-from imap.session import Session
+from imap.session.session import Session
 from imap.wire import codes, commands
 from imap.wire.responses import Reply, no, ok
 from imap.wire.sets import SequenceSet
-from mailserver.errors import Reason, Refused
-from mailserver.store import access
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.mail import access
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -41,5 +41,5 @@ async def replace(session: Session, command: commands.Replace) -> Outputs:
         unused += spare
     session.made(appended.uidvalidity, [appended.uid])
     yield ok("Replacement stored", codes.append_uid(appended.uidvalidity, [appended.uid])).encode()
-    yield await telling.news(session, expunge=True)
+    yield await untagged.news(session, expunge=True)
     yield ok("REPLACE completed", reached(session, removed=True))  # as UID EXPUNGE (RFC 8508 section 4.5)

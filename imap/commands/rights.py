@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncGenerator
 
-from imap.session import Session
+from imap.session.session import Session
 from imap.wire import rights as wire
 from imap.wire.responses import Reply, ok
-from mailserver.errors import Refused
-from mailserver.folding import fold_login
-from mailserver.store import access
-from mailserver.store.access.rights import NONE, parse, write
-from mailserver.store.audit import Origin
+from mailserver.model.errors import Refused
+from mailserver.model.folding import fold_login
+from mailserver.store.mail import access
+from mailserver.store.mail.access.rights import NONE, parse, write
+from mailserver.store.record.audit import Origin
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 

@@ -8,16 +8,18 @@ accents, which finds all that i;unicode-casemap would (RFC 5255 section 4.3).
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from imap import bounds, contexts, results
-from imap.matching import find, scope
-from imap.session import Session
-from imap.wire import codes, commands, found
+from imap.answers import results
+from imap.search import contexts
+from imap.search.matcher import find, scope
+from imap.session import message_limit
+from imap.session.session import Session
+from imap.wire import codes, commands, search_results
 from imap.wire.codes import Code
-from imap.wire.found import Origin
 from imap.wire.responses import Reply, ok
-from imap.wire.searching import SearchReturn
-from mailserver.criteria import mentions_modseq
-from mailserver.errors import BadSyntax
+from imap.wire.search_program import SearchReturn
+from imap.wire.search_results import Origin
+from mailserver.model.criteria import mentions_modseq
+from mailserver.model.errors import BadSyntax
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 
@@ -46,13 +48,13 @@ async def search(session: Session, command: commands.Search) -> Outputs:
     if returns is None:
         modseq = results.highest(view, places) if mentions_modseq(criterion) else None
         named = results.numbers(view, places, command.by_uid)
-        yield await results.rendered(lambda: found.search(named, modseq), len(named))
+        yield await results.rendered(lambda: search_results.search(named, modseq), len(named))
     else:
         origin = Origin(session.tag, command.by_uid)
         yield await results.extended(session, origin, places, returns, command.partial, criterion)
         if SearchReturn.UPDATE in returns:
             yield contexts.follow(session, origin, criterion, places, items=command.items)
-    for output in bounds.ending(ok("SEARCH completed"), limit):
+    for output in message_limit.ending(ok("SEARCH completed"), limit):
         yield output
 
 

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from imap.lots import flag_lines
-from imap.resync import known_up_to, vanished
-from imap.session import Selected, Session
+from imap.answers.batches import flag_lines
+from imap.answers.resync import known_up_to, vanished
+from imap.session.session import Selected, Session
 from imap.wire import codes, commands, responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.responses import Reply, ok
 from imap.wire.sets import LARGEST, SequenceSet
-from mailserver import objectids
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import access, mailboxes
-from mailserver.store.flags import MAX_KEYWORDS
+from mailserver.model import objectids
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.mail import access, mailboxes
+from mailserver.store.mail.flags import MAX_KEYWORDS
 
 Outputs = AsyncGenerator[bytes | Reply, None]
 

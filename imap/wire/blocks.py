@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from imap.wire.fetch import Attribute, Section
-from imap.wire.fetchlines import FORMS, NAMES, conversion
+from imap.wire.fetch_lines import FORMS, NAMES, conversion
 from imap.wire.flags import FlagNames
 
 DYNAMIC = frozenset({Attribute.FLAGS, Attribute.MODSEQ})

@@ -11,13 +11,13 @@ from enum import Enum
 from imap.wire import metadata, notify, quota, rights
 from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.flags import NO_FLAGS, Flags
-from imap.wire.searching import CancelUpdate as CancelUpdate
-from imap.wire.searching import MultiSearch as MultiSearch
-from imap.wire.searching import Search as Search
-from imap.wire.searching import Sort as Sort
-from imap.wire.searching import Thread as Thread
+from imap.wire.search_program import CancelUpdate as CancelUpdate
+from imap.wire.search_program import MultiSearch as MultiSearch
+from imap.wire.search_program import Search as Search
+from imap.wire.search_program import Sort as Sort
+from imap.wire.search_program import Thread as Thread
 from imap.wire.sets import SequenceSet
-from mailserver.sasl import Secret
+from mailserver.model.sasl import Secret
 
 # Any state (RFC 3501 section 6.1)
 

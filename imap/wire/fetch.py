@@ -6,7 +6,7 @@ from enum import Enum
 
 from imap.wire.grammar import Cursor
 from imap.wire.strings import astring
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 
 class Attribute(Enum):

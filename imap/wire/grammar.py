@@ -17,7 +17,7 @@ from imap.wire import names
 from imap.wire.flags import SYSTEM_BITS, Flags
 from imap.wire.framing import CommandLine
 from imap.wire.sets import LARGEST, SequenceSet
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 _ATOM_CHARS = rb"!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~"
 _ATOM = re.compile(rb"[" + _ATOM_CHARS + rb"]+")

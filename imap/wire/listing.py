@@ -7,7 +7,7 @@ from typing import TypeVar
 from imap.wire import metadata
 from imap.wire.commands import List, ListReturn, ListSelect, Lsub, Status, StatusItem
 from imap.wire.grammar import Cursor
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 MAX_PATTERNS = 100
 """Patterns of one LIST: each name is compared with each."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from imap.wire import names, strings
 from imap.wire.codes import Code, CodeName
 from imap.wire.grammar import Cursor
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 MAX_ENTRY = 200
 """Octets of an entry's name."""

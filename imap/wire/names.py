@@ -12,7 +12,7 @@ from base64 import b64decode, b64encode
 from binascii import Error
 
 from imap.wire import strings
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 MAX_NAME = 2500
 """Octets of a name or pattern on the wire: the longest name there is (1,000 octets of UTF-8) in modified UTF-7."""

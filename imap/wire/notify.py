@@ -8,8 +8,8 @@ from imap.wire import fetch, search
 from imap.wire.codes import Code, CodeName
 from imap.wire.fetch import FetchItem
 from imap.wire.grammar import Cursor
-from imap.wire.searching import MailboxFilter, Scope
-from mailserver.errors import BadSyntax
+from imap.wire.search_program import MailboxFilter, Scope
+from mailserver.model.errors import BadSyntax
 
 MAX_GROUPS = 50
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imap.wire import names, strings
 from imap.wire.grammar import Cursor
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 RIGHTS = "lrswipkxteacd"
 """What may stand in rights: those of RFC 4314 section 2.1 and the obsolete two of section 2.1.1."""

@@ -1,6 +1,6 @@
 """Search keys, charset and return options of SEARCH, ESEARCH, SORT and THREAD (RFC 3501 section 6.4.4).
 
-The keys become `mailserver.criteria` values, whose module says which key is which. Texts are decoded here,
+The keys become `mailserver.model.criteria` values, whose module says which key is which. Texts are decoded here,
 strictly: a charset we do not know, and octets that are not what they are said to be, are refused before
 anything is searched.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from imap.wire import fetch
 from imap.wire.fetch import FetchItem
 from imap.wire.grammar import BadCharset, Cursor, utf8_text
-from imap.wire.searching import (
+from imap.wire.search_program import (
     SELECTED,
     CancelUpdate,
     Items,
@@ -28,7 +28,7 @@ from imap.wire.searching import (
     ThreadAlgorithm,
 )
 from imap.wire.sets import LARGEST
-from mailserver.criteria import (
+from mailserver.model.criteria import (
     MAX_DEPTH,
     MAX_TERMS,
     All,
@@ -56,7 +56,7 @@ from mailserver.criteria import (
     Uids,
     Younger,
 )
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 CHARSETS = ("US-ASCII", "UTF-8")
 """Without CHARSET the text is taken as UTF-8, which US-ASCII is a part of: many clients leave it out."""

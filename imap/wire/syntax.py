@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from imap.wire import fetch, listing, metadata, notify, opening, quota, rights, search
+from imap.wire import fetch, listing, metadata, notify, quota, rights, search, select_examine
 from imap.wire.commands import (
     Append,
     Authenticate,
@@ -48,9 +48,9 @@ from imap.wire.flags import NO_FLAGS
 from imap.wire.framing import CommandLine
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
 from imap.wire.names import BadName
-from mailserver.criteria import STAR
-from mailserver.errors import BadSyntax
-from mailserver.sasl import Secret, decode_response
+from mailserver.model.criteria import STAR
+from mailserver.model.errors import BadSyntax
+from mailserver.model.sasl import Secret, decode_response
 
 _START = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200}) (?:(UID) )?([A-Z]+)", re.IGNORECASE)
 _TAG = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200})(?: |\Z)")
@@ -341,8 +341,8 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"ENABLE": _enable,
     b"COMPRESS": _compress,
     b"UNAUTHENTICATE": _constant(Unauthenticate()),
-    b"SELECT": opening.select(read_only=False),
-    b"EXAMINE": opening.select(read_only=True),
+    b"SELECT": select_examine.select(read_only=False),
+    b"EXAMINE": select_examine.select(read_only=True),
     b"CREATE": _create,
     b"DELETE": _mailbox(Delete),
     b"RENAME": _rename,

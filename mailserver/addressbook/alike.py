@@ -9,7 +9,7 @@ from mailserver.addressbook import rewriting
 from mailserver.addressbook.books import Entry
 from mailserver.addressbook.card import MAX_CATEGORIES, MAX_MANY, MAX_NOTE, Card
 from mailserver.addressbook.contentlines import Line
-from mailserver.folding import search_key
+from mailserver.model.folding import search_key
 
 T = TypeVar("T")
 MAX_SETS = 200

@@ -14,13 +14,13 @@ from mailserver.addressbook import contentlines
 from mailserver.addressbook.card import Card
 from mailserver.addressbook.contentlines import Line
 from mailserver.calendars import reading as calendars
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import agenda_reach, agendas
-from mailserver.store.agenda_grants import Reach
-from mailserver.store.agenda_items import NewItem
-from mailserver.store.agendas import ADDRESS_BOOK, DISPLAY_NAME
-from mailserver.store.memory import Memory
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda import agenda_reach, agendas
+from mailserver.store.agenda.agenda_grants import Reach
+from mailserver.store.agenda.agenda_items import NewItem
+from mailserver.store.agenda.agendas import ADDRESS_BOOK, DISPLAY_NAME
+from mailserver.store.engine.memory import Memory
+from mailserver.store.engine.transactions import Store, Tx
 
 MAX_TITLE = 100
 """Characters of a book's name."""

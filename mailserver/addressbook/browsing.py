@@ -1,18 +1,19 @@
 """The academy's directory as an address book: by name, establishment, discipline and function, a page at a time.
 
-Nobody learns of anybody whom `mailserver.visibility` hides from them. Where the directory is an LDAP server of
+Nobody learns of anybody whom `mailserver.model.visibility` hides from them. Where the directory is an LDAP server of
 somebody else's, it is searched by name only: its entries are not in our store.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver import visibility
-from mailserver.errors import Reason, Refused
-from mailserver.folding import search_key
-from mailserver.identity import Affiliation, Directory, Principal, Role, Tie
-from mailserver.store import affiliations, people, schools, vocabulary_entries
-from mailserver.store.conditions import (
+from mailserver.model import visibility
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import search_key
+from mailserver.model.identity import Affiliation, Directory, Principal, Role, Tie
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import affiliations, people, schools, vocabulary_entries
+from mailserver.store.people.conditions import (
     All,
     Condition,
     Contains,
@@ -25,9 +26,8 @@ from mailserver.store.conditions import (
     named,
     visible,
 )
-from mailserver.store.people import Entry, Place
-from mailserver.store.schools import School
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.people.people import Entry, Place
+from mailserver.store.people.schools import School
 
 MAX_WORDS = 8
 MAX_TEXT = 100

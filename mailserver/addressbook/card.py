@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mailserver.addressbook.contentlines import Line, parts
-from mailserver.folding import search_key
+from mailserver.model.folding import search_key
 
 HOME, WORK, CELL, FAX, OTHER = "home", "work", "cell", "fax", ""
 KINDS: Final = (WORK, HOME, CELL, FAX)

@@ -13,8 +13,8 @@ from mailserver.addressbook import card as reading
 from mailserver.addressbook.books import Entry, Stored, href_of, measured
 from mailserver.addressbook.card import Card
 from mailserver.addressbook.contentlines import Line
-from mailserver.errors import Refused
-from mailserver.store.agenda_items import NewItem
+from mailserver.model.errors import Refused
+from mailserver.store.agenda.agenda_items import NewItem
 
 MAX_OCTETS = 5 * 1024 * 1024
 """Of a file."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image, ImageOps
 
-from mailserver.errors import Temporary
+from mailserver.model.errors import Temporary
 
 MAX_OCTETS = 6 * 1024 * 1024
 """Of a file that is looked at."""

@@ -4,25 +4,25 @@
 
 Everything a person may write to is asked, in this order: whom they wrote to lately, their own cards and groups, their
 own lists, functional boxes, lists of the academy that take their mail, and the directory as far as they see it
-(`mailserver.visibility`). Nobody stands there twice.
+(`mailserver.model.visibility`). Nobody stands there twice.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from directory import standing
+from directory.lists import virtual_lists
 from mailserver.addressbook.books import AddressBooks, Entry
-from mailserver.folding import search_key
-from mailserver.identity import Directory, ListKind, Policy, Principal, Role, Writers
-from mailserver.rules import Sender
-from mailserver.rules.lists import Passage, Way, passage
-from mailserver.settings import Settings
-from mailserver.store import affiliations, lists, personal_lists
-from mailserver.store.transactions import Store, Tx
-from mailserver.store.webmail import correspondents
-from mailserver.store.webmail.correspondents import Recent
-from mailserver.visibility import schools_of
+from mailserver.foundation.settings import Settings
+from mailserver.model.folding import search_key
+from mailserver.model.identity import Directory, ListKind, Policy, Principal, Role, Writers
+from mailserver.model.rules import Sender
+from mailserver.model.rules.lists import Passage, Way, passage
+from mailserver.model.visibility import schools_of
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import affiliations, lists, personal_lists
+from mailserver.store.web.webmail import correspondents
+from mailserver.store.web.webmail.correspondents import Recent
 
 MAX_TYPED = 100
 """Characters that are looked at."""
@@ -158,7 +158,7 @@ class Suggestions:
         if self._settings.lists.standing and is_open and principal.role is not Role.ADMIN:
             ties = affiliations.of(tx, [principal.account_id]).get(principal.account_id, ())
             for uai in sorted(schools_of(principal.uai, ties)):
-                for local, name in standing.of_school(tx, uai):
+                for local, name in virtual_lists.of_school(tx, uai):
                     if _begin(words, f"{name} {local.replace('.', ' ')}"):
                         address = f"{local}@{self._settings.domain}"
                         found.append(Suggestion(Kind.LIST, name, (address,), address))

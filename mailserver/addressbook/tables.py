@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailserver.addressbook.card import CELL, FAX, HOME, MAX_NOTE, MAX_TEXT, OTHER, WORK, Card, Place, Value, birthday
-from mailserver.folding import search_key
+from mailserver.model.folding import search_key
 
 MAX_ROWS = 5000
 MAX_COLUMNS = 200

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.login import throttle
-from mailserver.store import audit, guesses, messages, people, schools, sessions
-from mailserver.store.audit import Event
-from mailserver.store.sessions import Opened
-from mailserver.store.statements import Tx
+from mailserver.store.account import login_failures, sessions
+from mailserver.store.account.sessions import Opened
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import messages
+from mailserver.store.people import people, schools
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def facts(tx: Tx, account_id: int, uai: str, events: int) -> Facts:
     return Facts(
         used,
         count,
-        guesses.blocked_until(tx, throttle.keys(account_id)) > tx.now,
+        login_failures.blocked_until(tx, throttle.keys(account_id)) > tx.now,
         sessions.opened(tx, account_id),
         audit.history(tx, account_id, events),
         school.name if school is not None else "",

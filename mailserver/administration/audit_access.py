@@ -1,9 +1,9 @@
 """That an administrator came in and looked is itself on record."""
 
-from mailserver.store import audit
-from mailserver.store.audit import Action, Origin
-from mailserver.store.statements import Tx
-from mailserver.store.traces import Wanted
+from mailserver.store.engine.statements import Tx
+from mailserver.store.queue.traces import Wanted
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 
 def record_entry(tx: Tx, origin: Origin, account_id: int) -> None:

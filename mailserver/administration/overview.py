@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.store import imports, measures, rules, waiting
-from mailserver.store.imports import Run
-from mailserver.store.measures import MAIL, Measure
-from mailserver.store.statements import Tx
-from mailserver.store.traces import Step
-from mailserver.store.waiting import State
+from mailserver.store.account import rules
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import imports
+from mailserver.store.people.imports import Run
+from mailserver.store.queue import waiting
+from mailserver.store.queue.traces import Step
+from mailserver.store.queue.waiting import State
+from mailserver.store.upkeep import measures
+from mailserver.store.upkeep.measures import MAIL, Measure
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from itertools import product
 
-from mailserver.identity import Population
-from mailserver.store import rules, spool
-from mailserver.store.audit import Origin
-from mailserver.store.statements import Tx
+from mailserver.model.identity import Population
+from mailserver.store.account import rules
+from mailserver.store.engine.statements import Tx
+from mailserver.store.queue import spool
+from mailserver.store.record.audit import Origin
 
 Pair = tuple[Population, Population]
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailserver.identity import Role
-from mailserver.store import lists, people, schools
-from mailserver.store.schools import School
-from mailserver.store.statements import Tx
+from mailserver.model.identity import Role
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import lists, people, schools
+from mailserver.store.people.schools import School
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Final
 
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
 
-from mailserver.budget import Budget
-from mailserver.errors import BadSyntax, Reason, Refused
+from mailserver.model.budget import Budget
+from mailserver.model.errors import BadSyntax, Reason, Refused
 
 MAX_DEPTH = 8
 """Components in components; a calendar needs three."""

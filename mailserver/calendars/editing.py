@@ -20,7 +20,7 @@ import recurring_ical_events  # type: ignore[import-untyped]
 from mailserver.calendars import events, rules, zones
 from mailserver.calendars.events import Draft
 from mailserver.calendars.occurrences import ending, moment, read_key, same
-from mailserver.errors import Reason, Refused
+from mailserver.model.errors import Reason, Refused
 
 THIS, FOLLOWING, ALL = "cette", "suivantes", "toutes"
 SCOPES: Final = (THIS, FOLLOWING, ALL)

@@ -14,9 +14,9 @@ from typing import Any
 import icalendar
 
 from mailserver import __version__
-from mailserver.budget import Budget
 from mailserver.calendars import cleaning
-from mailserver.errors import BadSyntax, Refused
+from mailserver.model.budget import Budget
+from mailserver.model.errors import BadSyntax, Refused
 
 MAX_OCTETS = 256 * 1024
 """An invitation with its exceptions."""

@@ -13,11 +13,11 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.budget import Budget
 from mailserver.calendars import cleaning
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store.agenda_items import Item
-from mailserver.store.memory import Memory
+from mailserver.model.budget import Budget
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda.agenda_items import Item
+from mailserver.store.engine.memory import Memory
 
 PAGE_SECONDS = 4.0
 """Of CPU for the occurrences of one page."""

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailserver.store import agenda_grants, agenda_reach, mailboxes
-from mailserver.store.agenda_grants import Reach
-from mailserver.store.mailboxes import Mailbox
-from mailserver.store.statements import Tx
+from mailserver.store.agenda import agenda_grants, agenda_reach
+from mailserver.store.agenda.agenda_grants import Reach
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.mailboxes import Mailbox
 
 
 @dataclass(frozen=True, slots=True)

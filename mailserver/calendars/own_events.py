@@ -3,9 +3,9 @@
 import datetime
 from dataclasses import dataclass
 
-from mailserver.store import agenda_items, agendas
-from mailserver.store.agenda_items import Item, NewItem
-from mailserver.store.statements import Tx
+from mailserver.store.agenda import agenda_items, agendas
+from mailserver.store.agenda.agenda_items import Item, NewItem
+from mailserver.store.engine.statements import Tx
 
 DAY = 86400
 

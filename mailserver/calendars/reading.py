@@ -5,11 +5,11 @@ import datetime
 import radicale.item
 from radicale.item import filter as radicale_filter
 
-from mailserver.budget import Budget
 from mailserver.calendars import cleaning
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store.agenda_items import NewItem
-from mailserver.store.agendas import ADDRESS_BOOK, CALENDAR
+from mailserver.model.budget import Budget
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda.agenda_items import NewItem
+from mailserver.store.agenda.agendas import ADDRESS_BOOK, CALENDAR
 
 MAX_OCCURRENCES = 10_000
 """Of a recurrence that ends."""

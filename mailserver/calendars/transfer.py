@@ -8,10 +8,10 @@ from typing import Any
 
 import icalendar
 
-from mailserver.budget import Budget
 from mailserver.calendars import cleaning, reading, zones
-from mailserver.errors import BadSyntax, Refused
-from mailserver.store.agenda_items import MAX_HREF, Item, NewItem
+from mailserver.model.budget import Budget
+from mailserver.model.errors import BadSyntax, Refused
+from mailserver.store.agenda.agenda_items import MAX_HREF, Item, NewItem
 
 PRODUCT = "-//mailserver//webui//FR"
 MAX_FILE = 1_900_000

@@ -8,27 +8,30 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-from directory import enrolment, rosters
-from directory.enrolment import Academy
-from directory.hashing import Kept
-from directory.people import EmbeddedDirectory, keep_password
+from directory.issuing import enrolment
+from directory.issuing.enrolment import Academy
+from directory.issuing.hashing import Kept
+from directory.lists import rosters
+from directory.people.embedded import EmbeddedDirectory, keep_password
+from mailserver.accounts.provision import provision
 from mailserver.calendars import reading
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
 from mailserver.demo import contacts, delivery, families, office, people, pupils, series, staffroom
 from mailserver.demo.delivery import Person
 from mailserver.demo.moments import Calendar
 from mailserver.demo.timetable import Timetable
-from mailserver.identity import NewPerson, Principal
-from mailserver.mime.fields import Correspondent
-from mailserver.provision import provision
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts, agenda_grants, agenda_items, agendas, schools
-from mailserver.store.agenda_grants import Role
-from mailserver.store.audit import Origin
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.clock import SystemClock
+from mailserver.model.identity import NewPerson, Principal
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.agenda import agenda_grants, agenda_items, agendas
+from mailserver.store.agenda.agenda_grants import Role
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import schools
+from mailserver.store.record.audit import Origin
 
 ORIGIN = Origin("demo", "console")
 HOLIDAYS = ("vacances", "Vacances scolaires", "#c2742fff")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mailserver.demo import people
 from mailserver.demo.delivery import Person
-from mailserver.identity import Role
+from mailserver.model.identity import Role
 
 PHONES = {
     "nbenali": "06 39 98 20 14",

@@ -9,13 +9,13 @@ from pathlib import Path
 from mailserver.demo import files, people
 from mailserver.demo.letter import Letter
 from mailserver.demo.moments import Calendar
-from mailserver.mime import compose
-from mailserver.mime.compose import NewMessage
-from mailserver.mime.fields import Correspondent
-from mailserver.mime.tracing import Hop, received, return_path
-from mailserver.provenance import Door, Provenance
-from mailserver.store import blobs, mailboxes, messages
-from mailserver.store.statements import Tx
+from mailserver.mime.writing import compose
+from mailserver.mime.writing.compose import NewMessage
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.mime.writing.trace_fields import Hop, received, return_path
+from mailserver.model.provenance import Door, Provenance
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import blobs, mailboxes, messages
 
 WRAPPED = 85
 """A line longer than this goes on in the next one."""

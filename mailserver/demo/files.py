@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mailserver.mime.compose import Attachment
+from mailserver.mime.writing.compose import Attachment
 
 PAGE = "0 0 595 842"
 """A4 in points."""

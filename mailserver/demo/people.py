@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from directory.issuing import uai_letter
-from mailserver.identity import Affiliation, NewPerson, Role, Tie, Writers
-from mailserver.mime.fields import Correspondent
-from mailserver.store.schools import Facts
+from directory.issuing.issuing import uai_letter
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.identity import Affiliation, NewPerson, Role, Tie, Writers
+from mailserver.store.people.schools import Facts
 
 
 def _uai(digits: str) -> str:

@@ -30,6 +30,6 @@ successes), `throttle`, `turns`, `devices`, `factors`, `scram`, `staying`, `prov
 `dates`, `words`, `history` (what a chosen password may be); `recent` (the last logins), `charter`.
 """
 
-from mailserver.login.entrance import Login
+from mailserver.login.service import Login
 
 __all__ = ["Login"]

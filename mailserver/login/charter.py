@@ -1,8 +1,9 @@
 """Whether somebody accepted the authority's charter: kept with what they chose, and in the audit."""
 
-from mailserver.store import audit, sessions
-from mailserver.store.audit import Action, Origin
-from mailserver.store.statements import Tx
+from mailserver.store.account import sessions
+from mailserver.store.engine.statements import Tx
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 
 def accept(tx: Tx, origin: Origin, account_id: int, digest: str) -> None:

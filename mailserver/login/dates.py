@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from mailserver.folding import strip_marks
+from mailserver.model.folding import strip_marks
 
 MOST = 12_000
 """Dates that one text may mean: 15 ms of hashing."""

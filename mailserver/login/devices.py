@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from mailserver.clock import Clock
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.store import audit, devices
-from mailserver.store.audit import Action, Origin
-from mailserver.store.devices import Device, Scope
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.account import devices
+from mailserver.store.account.devices import Device, Scope
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.text import Text, both_in_ascii
 
 log = structlog.get_logger("login")

@@ -15,19 +15,20 @@ import structlog
 from passlib.exc import TokenError  # type: ignore[import-untyped]
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
-from mailserver.clock import Clock
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
+from mailserver.foundation.settings import Settings
 from mailserver.login import throttle
 from mailserver.login.throttle import Attempt
-from mailserver.proofs import Proofs, new_code
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts, audit, factors, guesses
-from mailserver.store.audit import Action, Origin
-from mailserver.store.factors import Factor
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.proofs import Proofs, new_code
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts, factors, login_failures
+from mailserver.store.account.factors import Factor
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("login")
@@ -231,20 +232,20 @@ def _remove(tx: Tx, origin: Origin, account_id: int) -> bool:
 
 def _take(tx: Tx, attempt: Attempt, claimed: _Answer, then: Callable[[Tx, str], None] | None) -> "Proven | int":
     """One answer: what it proved; or the seconds to wait first; or 0 for a wrong one, which is counted."""
-    familiar = guesses.is_familiar(tx, attempt.account_id, attempt.peer)
+    familiar = login_failures.is_familiar(tx, attempt.account_id, attempt.peer)
     key = f"code {attempt.account_id}" + (f" from {attempt.peer}" if familiar else "")
-    known = guesses.get(tx, (key,)).get(key)
+    known = login_failures.get(tx, (key,)).get(key)
     if known is not None and known.blocked_until > tx.now:
         return known.blocked_until - tx.now
     right = bool(claimed.counter) and factors.take(tx, attempt.account_id, claimed.counter)
     spare = bool(claimed.hashed) and factors.take_code(tx, attempt.account_id, claimed.hashed)
     if not (right or spare):
-        waiting = throttle.wait(guesses.count(tx, key, WRONG_WINDOW), WRONG_LIMIT, LONGEST_WAIT)
+        waiting = throttle.wait(login_failures.count(tx, key, WRONG_WINDOW), WRONG_LIMIT, LONGEST_WAIT)
         if waiting:
-            guesses.block(tx, key, waiting)
+            login_failures.block(tx, key, waiting)
         audit.record(tx, throttle.origin(attempt), Action.LOGIN_FAILED, attempt.account_id, "code")
         return 0
-    guesses.forget(tx, key)
+    login_failures.forget(tx, key)
     if then is not None:
         then(tx, "recovery code" if spare else "code")
     return Proven(spare, factors.codes_left(tx, attempt.account_id))

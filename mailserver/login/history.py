@@ -4,11 +4,11 @@ Each comparison is an argon2 of 20 ms: as many as the setting says, one after th
 the logins of others never wait for.
 """
 
-from directory.hashing import Passwords as Hasher
-from mailserver.sasl import Secret
-from mailserver.settings import Passwords
-from mailserver.store import former_passwords
-from mailserver.store.transactions import Store, Tx
+from directory.issuing.hashing import Passwords as Hasher
+from mailserver.foundation.settings import Passwords
+from mailserver.model.sasl import Secret
+from mailserver.store.account import former_passwords
+from mailserver.store.engine.transactions import Store, Tx
 
 THREADS = 1
 

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
-from mailserver.login import guessing, own, words
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.settings import Passwords
-from mailserver.store.accounts import Marks
+from mailserver.foundation.settings import Passwords
+from mailserver.login import personal_data, strength, words
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.account.accounts import Marks
 from mailserver.texts.text import Text, both
 
 Profile = Literal["academie", "cnil"]
@@ -108,7 +108,7 @@ def weaknesses(
     if len(text) > LONGEST:
         return (Weakness.TOO_LONG,)
     broken = _too_simple(text) if profile == "cnil" else _academic(text)
-    broken[Weakness.OWN] = own.holds(text, person, marks, proofs, school)
+    broken[Weakness.OWN] = personal_data.holds(text, person, marks, proofs, school)
     return tuple(weakness for weakness in Weakness if broken.get(weakness, False))
 
 
@@ -131,8 +131,8 @@ def troubles(secret: Secret, profile: Profile = "academie") -> tuple[Trouble, ..
         return (Trouble(Weakness.KNOWN, known),) if len(known) * KNOWN_SHARE >= max(len(text), 1) else ()
     if word := words.built_on(text):
         return (Trouble(Weakness.WORD, word),)
-    guesses, pieces = guessing.estimate(text)
-    return (Trouble(Weakness.GUESSABLE, ", ".join(pieces)),) if guesses < guessing.ENOUGH else ()
+    guesses, pieces = strength.estimate(text)
+    return (Trouble(Weakness.GUESSABLE, ", ".join(pieces)),) if guesses < strength.ENOUGH else ()
 
 
 def _normal(secret: Secret) -> str:
@@ -147,7 +147,7 @@ def _academic(text: str) -> dict[Weakness, bool]:
         Weakness.NO_DIGIT: not any(character.isdigit() for character in text),
         Weakness.NO_SPECIAL: all(character.isalnum() for character in text),
         Weakness.WORD: bool(words.built_on(text)),
-        Weakness.GUESSABLE: len(text) >= SHORTEST and guessing.estimate(text)[0] < guessing.ENOUGH,
+        Weakness.GUESSABLE: len(text) >= SHORTEST and strength.estimate(text)[0] < strength.ENOUGH,
     }
 
 

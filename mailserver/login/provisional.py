@@ -11,9 +11,9 @@ learns one there, and the birth date is still asked.
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from mailserver.proofs import Proofs, parse_date, same
-from mailserver.sasl import Secret
-from mailserver.store.accounts import Marks, Standing
+from mailserver.model.proofs import Proofs, parse_date, same
+from mailserver.model.sasl import Secret
+from mailserver.store.account.accounts import Marks, Standing
 
 NOBODY = Marks()
 

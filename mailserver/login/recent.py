@@ -1,8 +1,8 @@
 """The last logins of an account, of every outcome."""
 
-from mailserver.store import audit
-from mailserver.store.audit import Action, Event, Wanted
-from mailserver.store.statements import Tx
+from mailserver.store.engine.statements import Tx
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Event, Wanted
 
 OUTCOMES = (Action.LOGIN, Action.LOGIN_FAILED, Action.LOGIN_REFUSED)
 READ = 60

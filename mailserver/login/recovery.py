@@ -14,27 +14,28 @@ from dataclasses import dataclass, field
 import structlog
 
 from mailserver.causes import Cause
-from mailserver.clock import Clock
-from mailserver.errors import Refused, Temporary
-from mailserver.folding import fold_login
-from mailserver.identity import Directory, Principal, State
+from mailserver.foundation.settings import Limits, Settings
 from mailserver.login import throttle
-from mailserver.login.entrance import Login
-from mailserver.login.gate import WEB
+from mailserver.login.checks import WEB
 from mailserver.login.provisional import NOBODY
-from mailserver.login.telling import MESSAGE_ID_OCTETS, Post, Telling
+from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post, Telling
+from mailserver.login.service import Login
 from mailserver.login.throttle import PEER_FACTOR, PEER_WAIT, Attempt
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Refused, Temporary
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import Directory, Principal, State
+from mailserver.model.proofs import Proofs, new_code, parse_date, same
+from mailserver.model.sasl import Secret
 from mailserver.notices import passwords
 from mailserver.notices.house import house_of
 from mailserver.notices.passwords import Owner
-from mailserver.proofs import Proofs, new_code, parse_date, same
-from mailserver.sasl import Secret
-from mailserver.settings import Limits, Settings
-from mailserver.store import accounts, audit, guesses, recoveries, sessions
-from mailserver.store.accounts import Mark, Standing
-from mailserver.store.audit import Action
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
+from mailserver.store.account import accounts, login_failures, recoveries, sessions
+from mailserver.store.account.accounts import Mark, Standing
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 
 log = structlog.get_logger("recovery")
 
@@ -192,13 +193,13 @@ class Recovery:
 
 def _count_peer(tx: Tx, key: str, limits: Limits) -> int:
     """Count a question of a peer address; the seconds it has to wait first."""
-    known = guesses.get(tx, (key,)).get(key)
+    known = login_failures.get(tx, (key,)).get(key)
     if known is not None and known.blocked_until > tx.now:
         return known.blocked_until - tx.now
-    asked = guesses.count(tx, key, limits.login_window)
+    asked = login_failures.count(tx, key, limits.login_window)
     waiting = throttle.wait(asked, limits.login_failures * PEER_FACTOR, PEER_WAIT)
     if waiting:
-        guesses.block(tx, key, waiting)
+        login_failures.block(tx, key, waiting)
     return 0
 
 
@@ -213,20 +214,22 @@ def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: 
     """The private address to send to, or nothing; a code is kept then. Everything leaves an audit row."""
     account_id = attempt.account_id
     key = f"recovery account {account_id}" if account_id else f"recovery name {attempt.name}"
-    if guesses.is_familiar(tx, account_id, attempt.peer):
+    if login_failures.is_familiar(tx, account_id, attempt.peer):
         key += f" from {attempt.peer}"
     standing = accounts.get(tx, account_id)
     is_right = _is_right(standing, question, proofs)
-    known = guesses.get(tx, (key,)).get(key)
+    known = login_failures.get(tx, (key,)).get(key)
     if known is not None and known.blocked_until > tx.now:
         outcome: str = Cause("too-many-questions")
     elif standing is None or not is_right:
         outcome = "wrong"
-        waiting = throttle.wait(guesses.count(tx, key, limits.login_window), limits.login_failures, limits.login_window)
+        waiting = throttle.wait(
+            login_failures.count(tx, key, limits.login_window), limits.login_failures, limits.login_window
+        )
         if waiting:
-            guesses.block(tx, key, waiting)
+            login_failures.block(tx, key, waiting)
     else:
-        guesses.forget(tx, key)
+        login_failures.forget(tx, key)
         outcome = _obstacle(tx, standing)
         if not outcome:
             if fresh is not None:
@@ -252,8 +255,8 @@ def _obstacle(tx: Tx, standing: Standing) -> str:
     if not standing.recovery_address:
         return Cause("no-private-address")
     key = f"recovery codes {standing.id}"
-    sent = guesses.get(tx, (key,)).get(key)
+    sent = login_failures.get(tx, (key,)).get(key)
     if sent is not None and sent.failures >= CODES_AN_HOUR and sent.last > tx.now - HOUR:
         return Cause("too-many-codes")
-    guesses.count(tx, key, HOUR)
+    login_failures.count(tx, key, HOUR)
     return ""

@@ -14,11 +14,11 @@ What the console, an import or the LDAP administrator sets counts as set on that
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from mailserver.settings import Passwords
-from mailserver.store import renewals
-from mailserver.store.accounts import Renewal
-from mailserver.store.renewals import Due
-from mailserver.store.transactions import Store
+from mailserver.foundation.settings import Passwords
+from mailserver.store.account import renewals
+from mailserver.store.account.accounts import Renewal
+from mailserver.store.account.renewals import Due
+from mailserver.store.engine.transactions import Store
 from mailserver.texts.text import Text, both_in_ascii
 
 DAY = 86400

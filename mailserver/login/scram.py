@@ -10,14 +10,14 @@ import base64
 
 import structlog
 
-from mailserver.errors import Temporary
-from mailserver.folding import fold_login
-from mailserver.identity import Principal
+from mailserver.foundation.verifiers import Verifiers
 from mailserver.login import throttle
-from mailserver.login.gate import Gate
-from mailserver.sasl_scram import Opening, Proof, Verifier, challenge, signature
-from mailserver.store import verifiers
-from mailserver.verifiers import Verifiers
+from mailserver.login.checks import Gate
+from mailserver.model.errors import Temporary
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import Principal
+from mailserver.model.sasl_scram import Opening, Proof, Verifier, challenge, signature
+from mailserver.store.account import verifiers
 
 log = structlog.get_logger("login")
 

@@ -8,16 +8,17 @@ strangers cannot keep its owner out. Loopback peers (the web interface, tests) c
 
 from dataclasses import dataclass
 
-from mailserver.clock import Clock
-from mailserver.errors import Reason, Refused
-from mailserver.peers import counted
-from mailserver.provision import provision
-from mailserver.settings import Limits
-from mailserver.store import accounts, audit, devices, factors, guesses
-from mailserver.store.accounts import Standing
-from mailserver.store.audit import Action, Origin
-from mailserver.store.devices import Device
-from mailserver.store.statements import Tx
+from mailserver.accounts.provision import provision
+from mailserver.foundation.peers import counted
+from mailserver.foundation.settings import Limits
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.account import accounts, devices, factors, login_failures
+from mailserver.store.account.accounts import Standing
+from mailserver.store.account.devices import Device
+from mailserver.store.engine.statements import Tx
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.text import Text, both_in_ascii
 
 FIRST_WAIT = 5
@@ -75,11 +76,11 @@ def familiar_key(attempt: Attempt) -> str:
 
 def look(tx: Tx, attempt: Attempt, device: bytes = b"") -> Facts:
     """The same questions whether or not the login is known (enumeration by time). `device`: hash of an app password."""
-    familiar = guesses.is_familiar(tx, attempt.account_id, attempt.peer)
+    familiar = login_failures.is_familiar(tx, attempt.account_id, attempt.peer)
     stranger_key = f"account {attempt.account_id}" if attempt.account_id else f"name {attempt.name}"
     account_key = familiar_key(attempt) if familiar else stranger_key
     peer_key = f"peer {attempt.peer}" if attempt.peer else ""
-    known = guesses.get(tx, (account_key, peer_key))
+    known = login_failures.get(tx, (account_key, peer_key))
     blocked_until = max((one.blocked_until for one in known.values()), default=0)
     return Facts(
         accounts.get(tx, attempt.account_id),
@@ -94,21 +95,21 @@ def look(tx: Tx, attempt: Attempt, device: bytes = b"") -> Facts:
 def failed(tx: Tx, attempt: Attempt, facts: Facts, limits: Limits) -> int:
     """Count a wrong guess; how long its account must wait now."""
     window, limit = limits.login_window, limits.login_failures
-    waiting = wait(guesses.count(tx, facts.account_key, window), limit, window)
+    waiting = wait(login_failures.count(tx, facts.account_key, window), limit, window)
     if waiting:
-        guesses.block(tx, facts.account_key, waiting)
+        login_failures.block(tx, facts.account_key, waiting)
     if facts.peer_key:
-        from_peer = wait(guesses.count(tx, facts.peer_key, window), limit * PEER_FACTOR, PEER_WAIT)
+        from_peer = wait(login_failures.count(tx, facts.peer_key, window), limit * PEER_FACTOR, PEER_WAIT)
         if from_peer:
-            guesses.block(tx, facts.peer_key, from_peer)
+            login_failures.block(tx, facts.peer_key, from_peer)
     audit.record(tx, origin(attempt), Action.LOGIN_FAILED, attempt.account_id)
     return waiting
 
 
 def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LOGIN, detail: str = "") -> None:
     """Everything that follows from a right password."""
-    guesses.forget(tx, facts.account_key)
-    guesses.meet(tx, attempt.account_id, attempt.peer)
+    login_failures.forget(tx, facts.account_key)
+    login_failures.meet(tx, attempt.account_id, attempt.peer)
     accounts.logged_in(tx, attempt.account_id)
     provision(tx, attempt.account_id)
     if facts.device is not None:
@@ -129,7 +130,7 @@ def keys(account_id: int) -> tuple[str, str]:
 
 def unlock(tx: Tx, origin: Origin, account_id: int) -> int:
     """Forget the wrong guesses at an account, from wherever they came; how many kinds there were."""
-    forgotten = guesses.forget_all(tx, keys(account_id))
+    forgotten = login_failures.forget_all(tx, keys(account_id))
     audit.record(tx, origin, Action.UNLOCKED, account_id)
     return forgotten
 

@@ -9,7 +9,7 @@ import re
 from functools import cache
 from importlib import resources
 
-from mailserver.folding import strip_marks
+from mailserver.model.folding import strip_marks
 
 LANGUAGES = ("fr", "en")
 SHORTEST = 4

@@ -26,7 +26,7 @@ that lists show, as they are; `casemap`, `subjects`, `sortkeys`: what messages a
 `reports`, `receipts`, `replies`, `tracing`: what is written; `binary`: what is written anew because it has NUL.
 """
 
-from mailserver.mime.scanning import Scan, scan
-from mailserver.mime.structure import Part, unpack
+from mailserver.mime.body.scanning import Scan, scan
+from mailserver.mime.body.structure import Part, unpack
 
 __all__ = ["Part", "Scan", "scan", "unpack"]

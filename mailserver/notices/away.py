@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailserver.mime import compose, headers, replies
-from mailserver.mime.addresses import parse, people
-from mailserver.mime.fields import Correspondent
-from mailserver.mime.structure import Part
+from mailserver.mime.body.structure import Part
+from mailserver.mime.header import headers
+from mailserver.mime.header.addresses import parse, people
+from mailserver.mime.writing import compose, replies
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, halves
 from mailserver.texts.text import Text, both
 

@@ -4,9 +4,9 @@ import datetime
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from mailserver.mime import compose
-from mailserver.mime.fields import Correspondent
-from mailserver.settings import Settings
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing import compose
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.texts.catalogue import N_
 from mailserver.texts.dates import Day, Moment
 from mailserver.texts.languages import ENGLISH, FRENCH

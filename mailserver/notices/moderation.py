@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mailserver.mime.fields import Correspondent
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import NO_SUBJECT, House, notice
 from mailserver.texts.text import Text, both, in_context
 

@@ -1,6 +1,6 @@
 """What somebody is told whose letter could not leave at its time."""
 
-from mailserver.mime.fields import Correspondent
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import NO_SUBJECT, House, notice
 from mailserver.texts.text import Text, both
 

@@ -6,7 +6,7 @@ its owner has just asked for, to an address outside the service.
 
 from dataclasses import dataclass
 
-from mailserver.mime.fields import Correspondent
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
 from mailserver.texts.text import Text, both
 

@@ -6,7 +6,7 @@ Whoever has got hold of an account does this first, so its owner hears of it. No
 from dataclasses import dataclass
 from enum import Enum
 
-from mailserver.mime.fields import Correspondent
+from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
 from mailserver.notices.passwords import Owner
 from mailserver.texts.catalogue import N_

@@ -6,8 +6,8 @@ Not what it is called: that would let its owner write in the service's name.
 from dataclasses import dataclass
 from enum import Enum
 
-from mailserver.identity import Principal
-from mailserver.mime.fields import Correspondent
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.identity import Principal
 from mailserver.notices.house import House, notice
 from mailserver.texts.text import Text, both
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from mailserver.identity import Role
-from mailserver.mime.fields import Correspondent
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.identity import Role
 from mailserver.notices.house import House, notice
 from mailserver.texts.text import Text, both
 

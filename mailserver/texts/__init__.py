@@ -8,5 +8,5 @@ French is the source: a text stands in the code in French, and its English in th
 * `text`: `Text`, which is shown later, in its reader's language; `both` is one line in both, for whom none is known.
 * `causes` and `sentences`: sentences with a code that is kept, in results of jobs and in what `import --json` writes.
 
-Pages translate by `_()` and `{% trans %}`, in the language of their reader (`webui.language`).
+Pages translate by `_()` and `{% trans %}`, in the language of their reader (`webui.page.language`).
 """

@@ -2,7 +2,7 @@
 
     python -m tests.agenda.bench_report [ITEMS]
 
-The server runs as in production: uvloop, the switch interval of `mailserver.app`, two heavy threads. The client is
+The server runs as in production: uvloop, the switch interval of `mailserver.runtime.app`, two heavy threads. The client is
 another process, so that its own work does not count.
 """
 
@@ -21,14 +21,16 @@ import uvicorn
 import uvloop
 
 from agenda import application
-from mailserver.app import HEAVY_THREADS, SWITCH_INTERVAL
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.identity import State
-from mailserver.settings import Settings
-from mailserver.store import accounts, agenda_items, agendas, migrate
-from mailserver.store.agenda_items import NewItem
-from mailserver.store.transactions import Store, Tx
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import SystemClock
+from mailserver.model.identity import State
+from mailserver.runtime.app import HEAVY_THREADS, SWITCH_INTERVAL
+from mailserver.store.account import accounts
+from mailserver.store.agenda import agenda_items, agendas
+from mailserver.store.agenda.agenda_items import NewItem
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store, Tx
 from tests.agenda.conftest import PASSWORD, Logins, event, person
 
 TICK = 0.001
@@ -131,6 +133,6 @@ if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # as mailserver.app does
+    gc.set_threshold(50_000, 20, 50)  # as mailserver.runtime.app does
     with tempfile.TemporaryDirectory() as temporary:
         uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000, Path(temporary)))

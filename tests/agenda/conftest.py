@@ -14,12 +14,12 @@ import pytest
 import uvicorn
 
 from agenda import application
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal, Role, State
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts
-from mailserver.store.transactions import Store
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal, Role, State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store
 from tests.conftest import StoreMaker
 
 PASSWORD = "Academie#2026"

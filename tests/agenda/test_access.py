@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from agenda import application
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import State
-from mailserver.settings import Settings
-from mailserver.store.transactions import Store
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import State
+from mailserver.store.engine.transactions import Store
 from tests.agenda.conftest import PASSWORD, Client, Door, Logins, event, person
 
 pytestmark = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)

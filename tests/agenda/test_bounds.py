@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agenda import application, dav, documents, visiting
-from mailserver.budget import Budget
+from agenda import application, dav, documents, request_context
 from mailserver.calendars import cleaning, invitations, occurrences, reading, transfer
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import agenda_items
+from mailserver.model.budget import Budget
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda import agenda_items
 from tests.agenda.conftest import PASSWORD, Client, Door, contact, event
 from tests.waiting import PATIENCE, until
 
@@ -608,7 +608,7 @@ def test_a_property_named_often_is_answered_once(client: Client) -> None:
 def test_properties_of_all_items_together_are_bounded(
     client: Client, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(visiting, "MAX_WORK", 100)
+    monkeypatch.setattr(request_context, "MAX_WORK", 100)
     fill(client, 20)
     hrefs = "".join(f"<D:href>{AGENDA}/e{number}.ics</D:href>" for number in range(20))
 

@@ -3,12 +3,13 @@
 import pytest
 
 from mailserver.calendars import reading
-from mailserver.errors import Reason, Refused
-from mailserver.identity import State
-from mailserver.store import accounts, agenda_changes, agenda_items, agendas
-from mailserver.store.agenda_changes import MAX_UNDO, Step
-from mailserver.store.agenda_items import NewItem
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import State
+from mailserver.store.account import accounts
+from mailserver.store.agenda import agenda_changes, agenda_items, agendas
+from mailserver.store.agenda.agenda_changes import MAX_UNDO, Step
+from mailserver.store.agenda.agenda_items import NewItem
+from mailserver.store.engine.transactions import Store
 from tests.agenda.conftest import event
 
 

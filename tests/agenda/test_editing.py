@@ -12,9 +12,9 @@ from mailserver.calendars import editing, occurrences, reading, rules, zones
 from mailserver.calendars.editing import ALL, FOLLOWING, THIS, Changed
 from mailserver.calendars.events import Draft
 from mailserver.calendars.rules import Rule
-from mailserver.errors import Refused
-from mailserver.store.agenda_items import Item
-from mailserver.store.memory import Memory
+from mailserver.model.errors import Refused
+from mailserver.store.agenda.agenda_items import Item
+from mailserver.store.engine.memory import Memory
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime.datetime(2026, 11, 1, 12, tzinfo=datetime.UTC)

@@ -2,15 +2,17 @@
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import agenda_changes, agenda_grants, agenda_items, agenda_reach, agendas, audit, erasure
-from mailserver.store.agenda_changes import Step
-from mailserver.store.agenda_grants import Role
-from mailserver.store.agenda_items import ANY, NewItem
-from mailserver.store.agenda_masks import BUSY, is_private
-from mailserver.store.agendas import CALENDAR, DISPLAY_NAME, Collection
-from mailserver.store.audit import Origin
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.agenda import agenda_changes, agenda_grants, agenda_items, agenda_reach, agendas
+from mailserver.store.agenda.agenda_changes import Step
+from mailserver.store.agenda.agenda_grants import Role
+from mailserver.store.agenda.agenda_items import ANY, NewItem
+from mailserver.store.agenda.agenda_masks import BUSY, is_private
+from mailserver.store.agenda.agendas import CALENDAR, DISPLAY_NAME, Collection
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Origin
+from mailserver.store.upkeep import erasure
 from tests.agenda.conftest import event as text_of
 from tests.agenda.test_store import create_account, event, named
 

@@ -12,13 +12,14 @@ import pytest
 from caldav import DAVClient
 from sqlalchemy import insert, update
 
-from mailserver.identity import Population
-from mailserver.rules import PRESETS, Denied
-from mailserver.store import agenda_grants, agendas, rules
-from mailserver.store.agenda_grants import Role
-from mailserver.store.audit import Origin
+from mailserver.model.identity import Population
+from mailserver.model.rules import PRESETS, Denied
+from mailserver.store.account import rules
+from mailserver.store.agenda import agenda_grants, agendas
+from mailserver.store.agenda.agenda_grants import Role
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.record.audit import Origin
 from mailserver.store.schema.people import person
-from mailserver.store.transactions import Tx
 from tests.agenda.conftest import NAMESPACES, PASSWORD, Client, Door, contact, event
 
 pytestmark = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import insert, update
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import agenda_feeds, agenda_items, agendas
-from mailserver.store.agenda_feeds import Feed
-from mailserver.store.agenda_items import ANY, NewItem, UidTaken
-from mailserver.store.agendas import CALENDAR, Collection
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.agenda import agenda_feeds, agenda_items, agendas
+from mailserver.store.agenda.agenda_feeds import Feed
+from mailserver.store.agenda.agenda_items import ANY, NewItem, UidTaken
+from mailserver.store.agenda.agendas import CALENDAR, Collection
+from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.agendas import agenda_feed
-from mailserver.store.transactions import Store, Tx
 
 
 def create_account(tx: Tx, login: str) -> int:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from mailserver.store.transactions import Store
+from mailserver.store.engine.transactions import Store
 from tests.agenda.conftest import Client, Door, event
 
 AGENDA = "/dav/edupont/agenda"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.calendars import transfer
-from mailserver.errors import BadSyntax, Refused
+from mailserver.model.errors import BadSyntax, Refused
 
 LINES = (
     *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "X-WR-CALNAME:a", "BEGIN:VTIMEZONE", "TZID:Europe/Paris"),

@@ -11,25 +11,28 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from directory.lifecycle import Accounts
-from directory.people import EmbeddedDirectory
-from mailserver.caretaker import Caretaker
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.deliver import Delivery, Envelope
-from mailserver.errors import Refused
-from mailserver.identity import NewPerson, Principal, Role
+from directory.people.embedded import EmbeddedDirectory
+from directory.people.lifecycle import Accounts
+from mailserver.background.housekeeping import Caretaker
+from mailserver.delivery import Delivery, Envelope
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
-from mailserver.mime.tracing import return_path
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts, audit, mailboxes, messages, spool
-from mailserver.store.accounts import Standing
-from mailserver.store.audit import Event, Origin
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Refused
+from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.account.accounts import Standing
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.queue import spool
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Event, Origin
 from mailserver.store.schema.spool import queued, queued_recipient
-from mailserver.store.transactions import Store, Tx
-from mailserver.submit import Submission
-from mailserver.tls import write_secret
+from mailserver.submission.submit import Submission
 
 DOMAIN = "ac-exemple.fr"
 PASSWORD = "Craie-Bleue#31"

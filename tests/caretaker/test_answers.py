@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory import lifecycle
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
-from mailserver.mime.scanning import scan
-from mailserver.mime.structure import Part, unpack
-from mailserver.mime.tracing import return_path
+from directory.people import lifecycle
+from mailserver.foundation.settings import Accounts
+from mailserver.mime.body.scanning import scan
+from mailserver.mime.body.structure import Part, unpack
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
 from mailserver.notices import away
 from mailserver.notices import house as house_
-from mailserver.settings import Accounts
-from mailserver.store import access, blobs, messages
+from mailserver.store.mail import access, blobs, messages
 from tests.caretaker.conftest import DAY, House, text_of
 
 ADDRESS = "emilie.dupont@ac-exemple.fr"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from mailserver import instance
 from mailserver.__main__ import app
+from mailserver.health import instance
 
 
 class Console:

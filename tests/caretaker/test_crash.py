@@ -9,17 +9,18 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from directory.people import EmbeddedDirectory
-from mailserver.commands.shared import open_store
-from mailserver.identity import NewPerson, Role
-from mailserver.settings import load
-from mailserver.store import accounts, caretaking
-from mailserver.store.audit import Action
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.cli.shared import open_store
+from mailserver.foundation.settings import load
+from mailserver.model.identity import NewPerson, Role
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.record.audit import Action
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.audits import audit
 from mailserver.store.schema.mail import mailbox, message
 from mailserver.store.schema.spool import queued_recipient
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.upkeep import caretaking
 from tests.harness import Instance
 
 NEW, LEAVING, WARNED, GONE = 60, 30, 30, 5

@@ -18,11 +18,11 @@ import ldap3
 import pytest
 from ldap3.core.exceptions import LDAPException
 
-from mailserver.commands.shared import open_store
-from mailserver.settings import load
-from mailserver.store import accounts
-from mailserver.store.transactions import Tx
-from mailserver.tls import write_secret
+from mailserver.cli.shared import open_store
+from mailserver.foundation.settings import load
+from mailserver.foundation.tls import write_secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Tx
 from tests.directory import slapd
 from tests.directory.slapd import Slapd
 from tests.harness import DEMO_PASSWORD, Instance

@@ -7,20 +7,24 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from directory import lifecycle
-from mailserver.caretaker import states
-from mailserver.collector import Collector
-from mailserver.errors import Reason, Refused
-from mailserver.identity import NewPerson, Principal, Role, State
-from mailserver.preferences import Preferences
-from mailserver.sasl import Secret
-from mailserver.store import accounts, agenda_items, agendas, erasure, mailboxes, messages, roll, sessions
-from mailserver.store.agenda_items import NewItem
-from mailserver.store.audit import Action
+from directory.people import lifecycle
+from mailserver.background.blob_gc import Collector
+from mailserver.background.housekeeping import states
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import NewPerson, Principal, Role, State
+from mailserver.model.preferences import Preferences
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts, sessions
+from mailserver.store.agenda import agenda_items, agendas
+from mailserver.store.agenda.agenda_items import NewItem
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.people import bulk_people
+from mailserver.store.record.audit import Action
 from mailserver.store.schema import metadata
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.rosters import list_member, mailing_list
-from mailserver.store.transactions import Tx
+from mailserver.store.upkeep import erasure
 from tests.caretaker.conftest import DAY, PRIVATE, House
 
 SURNAME = "Zwyrtkiewicz"
@@ -215,7 +219,7 @@ async def test_no_import_brings_it_back(house: House) -> None:
     with pytest.raises(Refused) as refused:
         await house.worker.directory.add(NewPerson("Émilie", "Dupont", Role.TEACHER, login="edupont"))
     assert refused.value.reason is Reason.CONFLICT
-    known = await house.store.read(roll.by_logins, ["edupont"])
+    known = await house.store.read(bulk_people.by_logins, ["edupont"])
     assert all(one.is_closed and one.provisioned and not one.has_entry for one in known.values())
 
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.identity import Principal
-from mailserver.mime import binary
-from mailserver.settings import Limits
-from mailserver.store import mailboxes, messages
-from mailserver.store.flags import FIRST_KEYWORD_BIT, SEEN
-from mailserver.store.messages import NO_QUOTA, Quota
-from mailserver.takeaway import folder, intake, mbox
-from mailserver.takeaway.intake import Report, Why
+from mailserver.accounts.data_export import folder, mbox, message_import
+from mailserver.accounts.data_export.message_import import Report, Why
+from mailserver.foundation.settings import Limits
+from mailserver.mime.writing import binary
+from mailserver.model.identity import Principal
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, SEEN
+from mailserver.store.mail.messages import NO_QUOTA, Quota
 from tests.caretaker.conftest import House
 
 LIMIT = 100_000
@@ -30,7 +30,7 @@ async def bring(house: House, person: Principal, name: str, octets: bytes, quota
     await house.store.write(mailboxes.provision, person.account_id)
     box = house.store.read_now(mailboxes.get, person.account_id, "INBOX")
     files: list[tuple[str, IO[bytes]]] = [(name, io.BytesIO(octets))]
-    return await asyncio.to_thread(intake.bring, house.store, person.account_id, box.id, files, LIMITS, quota)
+    return await asyncio.to_thread(message_import.bring, house.store, person.account_id, box.id, files, LIMITS, quota)
 
 
 def zipped(**members: bytes) -> bytes:
@@ -141,7 +141,7 @@ async def test_a_zip_file_grows_within_a_ratio(house: House, monkeypatch: pytest
 
 async def test_a_zip_bomb_is_not_unpacked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     person = await house.person()
-    monkeypatch.setattr(intake, "MAX_UNPACKED", 1000)
+    monkeypatch.setattr(message_import, "MAX_UNPACKED", 1000)
     report = await bring(house, person, "bombe.zip", zipped(a_mbox=b"x" * 100_000))
     assert report.told == [("bombe.zip", Why.TOO_BIG)]
     lying = zipped(a_eml=MAIL % 1 + b"y" * 50_000).replace(
@@ -156,7 +156,7 @@ async def test_an_endless_list_of_members_is_not_read(house: House) -> None:
     """46 octets each, with which a file of what may be posted names five million members of nothing."""
     person = await house.person()
     member = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 0, 20, *[0] * 8, 1, *[0] * 6) + b"a"
-    names = member * (intake.MAX_DIRECTORY // len(member) + 1)
+    names = member * (message_import.MAX_DIRECTORY // len(member) + 1)
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, len(names), 0, 0)
     report = await bring(house, person, "liste.zip", names + end)
     assert report.told == [("liste.zip", Why.DAMAGED)]
@@ -186,7 +186,7 @@ def test_entries_undo_what_entry_did(bodies: list[bytes], received: int) -> None
 
 async def test_messages_that_are_none_are_not_looked_at_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two gigabytes of empty ones are hundreds of millions: most of an hour in a thread."""
-    monkeypatch.setattr(intake, "MAX_MESSAGES", 50)
+    monkeypatch.setattr(message_import, "MAX_MESSAGES", 50)
     person = await house.person()
     report = await bring(house, person, "vide.mbox", b"From a\n\n" * 100_000)
     assert (report.imported, report.refused) == (0, 50)

@@ -1,12 +1,12 @@
 """People are told in time, in both languages, once, and nothing secret."""
 
-from directory import rosters
-from directory.rosters import ListChange, NewList
-from mailserver.caretaker.letters import WELCOMES
-from mailserver.caretaker.states import ORIGIN
-from mailserver.identity import NewPerson, Role, State
-from mailserver.store import accounts
-from mailserver.store.audit import Action
+from directory.lists import rosters
+from directory.lists.rosters import ListChange, NewList
+from mailserver.background.housekeeping.notices import WELCOMES
+from mailserver.background.housekeeping.states import ORIGIN
+from mailserver.model.identity import NewPerson, Role, State
+from mailserver.store.account import accounts
+from mailserver.store.record.audit import Action
 from tests.caretaker.conftest import DAY, PRIVATE, House, text_of
 
 

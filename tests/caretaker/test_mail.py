@@ -2,12 +2,14 @@
 
 import asyncio
 
-from mailserver.identity import Principal
-from mailserver.store import later, mailboxes, messages, retention, webmail
-from mailserver.store.access import Viewer
-from mailserver.store.messages import NO_QUOTA
-from mailserver.store.transactions import Tx
-from mailserver.store.webmail import Chosen, handling
+from mailserver.model.identity import Principal
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import mailboxes, messages, snooze
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.messages import NO_QUOTA
+from mailserver.store.upkeep import retention
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Chosen, handling
 from tests.caretaker.conftest import DAY, House, Worker
 
 MAIL = b"From: <a@ailleurs.fr>\r\nTo: <b@c.fr>\r\nSubject: %s\r\nMessage-ID: <%d@x>\r\n%s\r\nBonjour\r\n"
@@ -35,7 +37,7 @@ async def test_what_was_put_off_comes_back_at_its_time(house: House) -> None:
     await _put_off(house, person, DAY)
     await house.round(DAY - 60)
     assert await house.store.read(_subjects, person.account_id, "INBOX") == []
-    assert await house.store.read(_subjects, person.account_id, later.PLACE) == ["Patience"]
+    assert await house.store.read(_subjects, person.account_id, snooze.PLACE) == ["Patience"]
     await house.round(120)
     assert await house.store.read(_subjects, person.account_id, "INBOX") == ["Patience"]
     inbox = await house.store.read(mailboxes.get, person.account_id, "INBOX")

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from directory import lifecycle
-from mailserver.caretaker import states
-from mailserver.errors import Reason, Refused
-from mailserver.identity import State
-from mailserver.store import accounts, caretaking
-from mailserver.store.audit import Action
+from directory.people import lifecycle
+from mailserver.background.housekeeping import states
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import State
+from mailserver.store.account import accounts
+from mailserver.store.record.audit import Action
+from mailserver.store.upkeep import caretaking
 from tests.caretaker.conftest import DAY, House
 
 

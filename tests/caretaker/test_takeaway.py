@@ -12,11 +12,12 @@ import icalendar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.store import agenda_items, agendas, mailboxes, messages
-from mailserver.store.agenda_items import NewItem
-from mailserver.store.transactions import Tx
-from mailserver.takeaway import archive, mbox
-from mailserver.takeaway.calendars import FOOT, HEAD, Calendar
+from mailserver.accounts.data_export import archive, mbox
+from mailserver.accounts.data_export.calendars import FOOT, HEAD, Calendar
+from mailserver.store.agenda import agenda_items, agendas
+from mailserver.store.agenda.agenda_items import NewItem
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import mailboxes, messages
 from tests.caretaker.conftest import House
 
 MESSAGE = b"From: a@b.fr\r\nTo: e@ac-exemple.fr\r\nSubject: Un\r\nStatus: X\r\n\r\nBonjour\r\nFrom ici\r\n>From la\r\n"

@@ -12,21 +12,21 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
-from directory.issuing import uai_checks
+from directory.issuing.issuing import uai_checks
 from mailserver import demo as demo_package
-from mailserver import instance
-from mailserver.changes import Changes
-from mailserver.clock import Clock, SystemClock
 from mailserver.demo import delivery, families, files, office, people, pupils, series, staffroom
 from mailserver.demo.academy import DemoAccount
 from mailserver.demo.delivery import Person, Placement, Post
 from mailserver.demo.moments import Calendar
 from mailserver.demo.timetable import Timetable
-from mailserver.identity import NewPerson, Role
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.health import instance
 from mailserver.mime import scan
-from mailserver.mime.fields import Correspondent
-from mailserver.settings import Settings
-from mailserver.store.transactions import Store
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.clock import Clock, SystemClock
+from mailserver.model.identity import NewPerson, Role
+from mailserver.store.engine.transactions import Store
 from tests.harness import DEMO_PASSWORD, Instance
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -156,7 +156,7 @@ def test_people_are_possible() -> None:
 def populate(folder: Path, clock: Clock) -> tuple[Settings, Store, list[DemoAccount]]:
     settings = instance.create(folder, "ac-exemple.fr")
     store = Store(settings.database_url, settings.data, clock, Changes(), readers=1, writers=1)
-    from mailserver.commands.init import _administrator
+    from mailserver.cli.init import _administrator
 
     asyncio.run(_administrator(settings))
     return settings, store, asyncio.run(demo_package.populate(settings, store))

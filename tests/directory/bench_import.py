@@ -19,16 +19,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from directory import enrolment
-from directory.enrolment import Academy
-from directory.issuing import uai_letter
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.identity import NewPerson, Role
-from mailserver.proofs import Proofs
-from mailserver.store import audit, migrate
-from mailserver.store.audit import Action, Origin
-from mailserver.store.transactions import Store
+from directory.issuing import enrolment
+from directory.issuing.enrolment import Academy
+from directory.issuing.issuing import uai_letter
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.model.identity import NewPerson, Role
+from mailserver.model.proofs import Proofs
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from tests.directory.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
 from tests.directory.slapd import Slapd
 from tests.postgres import Postgres

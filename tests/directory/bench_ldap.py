@@ -28,22 +28,23 @@ import uvloop
 from sqlalchemy import create_engine
 
 import directory.server
-from directory.people import EmbeddedDirectory
+from directory.entries.tree import Tree
+from directory.people.embedded import EmbeddedDirectory
 from directory.server import ber, entries, messages
-from directory.tree import Tree
-from mailserver.app import SWITCH_INTERVAL
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.folding import search_key
-from mailserver.identity import Affiliation, Tie
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import Certificate, make_certificate, write_secret
 from mailserver.login import Login
-from mailserver.settings import Settings
-from mailserver.store import affiliations, claims, migrate, people, roll, schools, vocabulary_entries
-from mailserver.store.conditions import Everything
-from mailserver.store.roll import Known
-from mailserver.store.schools import Facts
-from mailserver.store.transactions import Store, Tx
-from mailserver.tls import Certificate, make_certificate, write_secret
+from mailserver.model.clock import SystemClock
+from mailserver.model.folding import search_key
+from mailserver.model.identity import Affiliation, Tie
+from mailserver.runtime.app import SWITCH_INTERVAL
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import affiliations, bulk_people, claims, people, schools, vocabulary_entries
+from mailserver.store.people.bulk_people import Known
+from mailserver.store.people.conditions import Everything
+from mailserver.store.people.schools import Facts
 from tests.directory import slapd
 from tests.directory.slapd import Slapd
 
@@ -107,9 +108,9 @@ def invented(count: int, rng: random.Random) -> Iterator[Known]:
 
 def fill(tx: Tx, batch: Sequence[Known]) -> None:
     """One unit of people with everything that belongs to them."""
-    roll.reserve(tx, len(batch))
-    roll.add_accounts(tx, batch)
-    roll.add_entries(tx, [(known, "") for known in batch])
+    bulk_people.reserve(tx, len(batch))
+    bulk_people.add_accounts(tx, batch)
+    bulk_people.add_entries(tx, [(known, "") for known in batch])
     names = {known.login: known.account_id for known in batch}
     names |= {name: known.account_id for known in batch for name in (known.address, known.aliases)}
     claims.take_many(tx, names.items())
@@ -225,7 +226,7 @@ async def serve(folder: Path) -> None:
     )
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # as mailserver.app does
+    gc.set_threshold(50_000, 20, 50)  # as mailserver.runtime.app does
     print(sock.getsockname()[1], flush=True)
     await asyncio.Event().wait()
 

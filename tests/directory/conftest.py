@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from directory import rosters
 from directory.ldap import LdapDirectory
-from directory.people import EmbeddedDirectory
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.identity import Directory
-from mailserver.settings import LdapDirectory as LdapSection
-from mailserver.settings import Settings
-from mailserver.store.transactions import Store
-from mailserver.tls import write_secret
+from directory.lists import rosters
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import LdapDirectory as LdapSection
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import write_secret
+from mailserver.model.clock import SystemClock
+from mailserver.model.identity import Directory
+from mailserver.store.engine.transactions import Store
 from tests.directory import door, slapd
 from tests.directory.slapd import Slapd
 

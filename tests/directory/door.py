@@ -15,16 +15,16 @@ import ldap3
 import uvloop
 
 import directory.server
-from directory.people import EmbeddedDirectory
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.identity import NewPerson, Principal, Role
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Database, Limits, LoginSettings, Settings
+from mailserver.foundation.tls import Certificate, make_certificate, write_secret
 from mailserver.login import Login
-from mailserver.sasl import Secret
-from mailserver.settings import Database, Limits, LoginSettings, Settings
-from mailserver.store import people, schools
-from mailserver.store.transactions import Store
-from mailserver.tls import Certificate, make_certificate, write_secret
+from mailserver.model.clock import SystemClock
+from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.sasl import Secret
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import people, schools
 
 T = TypeVar("T")
 

@@ -11,13 +11,14 @@ from directory.imports.records import Fault, Remark
 from directory.imports.restoring import Ending
 from directory.imports.rows import CsvExport
 from directory.imports.target import Outcome, Result
-from directory.people import EmbeddedDirectory
-from mailserver.store import accounts, people
-from mailserver.store.accounts import Standing
-from mailserver.store.audit import Origin
-from mailserver.store.conditions import Everything
-from mailserver.store.people import Entry
-from mailserver.store.transactions import Store
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.store.account import accounts
+from mailserver.store.account.accounts import Standing
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import people
+from mailserver.store.people.conditions import Everything
+from mailserver.store.people.people import Entry
+from mailserver.store.record.audit import Origin
 from tests.directory.conftest import DOMAIN
 
 HEADER = "given_name,surname,birth_date,role,numen,ine,uai,discipline,login,password"

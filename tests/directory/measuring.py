@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from mailserver.tls import write_secret
+from mailserver.foundation.tls import write_secret
 from tests.directory.slapd import ADMIN, BASE, PASSWORD, Slapd
 from tests.harness import environment, run_command
 from tests.hatchery import ROOT

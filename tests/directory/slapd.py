@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from mailserver.tls import make_certificate
+from mailserver.foundation.tls import make_certificate
 from tests.ports import free_port
 
 SLAPD = "/usr/sbin/slapd"

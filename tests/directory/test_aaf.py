@@ -21,8 +21,8 @@ from directory.imports.aaf.requests import Request, RequestReader, Unreadable, V
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax
-from mailserver.identity import Role
+from mailserver.model.errors import BadSyntax
+from mailserver.model.identity import Role
 from tests.directory import aaf_generator
 from tests.directory.aaf_generator import Academy, add, delete, document, modify
 

@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from directory.people import EmbeddedDirectory
-from mailserver.errors import Reason, Refused
-from mailserver.folding import code_key
-from mailserver.identity import Affiliation, NewPerson, Role, Tie
-from mailserver.store import affiliations, schools, vocabulary_entries
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import code_key
+from mailserver.model.identity import Affiliation, NewPerson, Role, Tie
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import affiliations, schools, vocabulary_entries
+from mailserver.store.people.schools import Facts
 from mailserver.store.schema.people import person
-from mailserver.store.schools import Facts
-from mailserver.store.transactions import Store, Tx
 
 SCHOOL, OTHER = "0210006T", "0580031U"
 

@@ -8,11 +8,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
-from directory.people import EmbeddedDirectory
-from mailserver import visibility
-from mailserver.identity import Affiliation, NewPerson, PersonChange, Role, Tie
-from mailserver.store import accounts, affiliations, candidates, people, words
-from mailserver.store.conditions import (
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.model import visibility
+from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, Tie
+from mailserver.model.visibility import Seen, Viewer
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import affiliations, candidates, people, words
+from mailserver.store.people.conditions import (
     All,
     AtSchool,
     Condition,
@@ -28,8 +31,6 @@ from mailserver.store.conditions import (
 )
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import name_word, person, person_word
-from mailserver.store.transactions import Store, Tx
-from mailserver.visibility import Seen, Viewer
 
 HERE, THERE = "0210006T", "0580031U"
 NAMES = [

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from mailserver import instance
 from mailserver.__main__ import app
+from mailserver.health import instance
 
 HEADER = "given_name;surname;birth_date;role;numen;ine;uai;discipline;login;password"
 

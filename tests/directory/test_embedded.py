@@ -6,18 +6,22 @@ from collections.abc import Callable
 
 import pytest
 
-from directory import receivers, rosters
-from directory.hashing import MAX_WAITING, Passwords
-from directory.lifecycle import Accounts
-from directory.people import MAX_FOUND, REMEMBERED_SECONDS, EmbeddedDirectory
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import NewPerson, Role, State
-from mailserver.provision import provision
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts, agendas, audit, lists, mailboxes
-from mailserver.store.audit import Action, Origin
-from mailserver.store.transactions import Store
+from directory.issuing.hashing import MAX_WAITING, Passwords
+from directory.lists import list_expansion, rosters
+from directory.people.embedded import MAX_FOUND, REMEMBERED_SECONDS, EmbeddedDirectory
+from directory.people.lifecycle import Accounts
+from mailserver.accounts.provision import provision
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import NewPerson, Role, State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.agenda import agendas
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import mailboxes
+from mailserver.store.people import lists
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from tests.directory.conftest import DOMAIN
 
 TEACHER = NewPerson("Émilie", "Dupont", Role.TEACHER)
@@ -40,7 +44,7 @@ def desk(embedded: EmbeddedDirectory, store: Store) -> Accounts:
 async def test_a_known_recipient_costs_no_question(
     embedded: EmbeddedDirectory, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("directory.people.REMEMBERED_SECONDS", 3600)
+    monkeypatch.setattr("directory.people.embedded.REMEMBERED_SECONDS", 3600)
     await embedded.add(TEACHER)
     asked: list[str] = []
     read = store.read
@@ -73,7 +77,7 @@ async def test_other_processes_changes_are_seen_in_two_seconds_even_without_news
     person = await one.add(TEACHER)
     assert await two.find("edupont") is not None
     await one._store.write(accounts.close, person.account_id, "")
-    monkeypatch.setattr("directory.people.REMEMBERED_SECONDS", 0.05)
+    monkeypatch.setattr("directory.people.embedded.REMEMBERED_SECONDS", 0.05)
     await asyncio.sleep(0.1)
     found = await two.find("edupont")
     assert found is not None
@@ -107,7 +111,7 @@ async def test_an_answer_older_than_a_change_is_not_remembered(embedded: Embedde
 
 
 async def test_memory_is_bounded(embedded: EmbeddedDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("directory.people.REMEMBERED", 10)
+    monkeypatch.setattr("directory.people.embedded.REMEMBERED", 10)
     for number in range(50):
         await embedded.find(f"nobody{number}")
     assert len(embedded._remembered) <= 10
@@ -160,7 +164,7 @@ def test_lists_that_contain_one_another_end(store: Store) -> None:
         addresses = [f"{member}@{DOMAIN}" for member in members]
         store.write_now(rosters.create, f"{name}@{DOMAIN}", name, "", addresses)
     for name in "abc":
-        found = store.read_now(receivers.expand, f"{name}@{DOMAIN}")
+        found = store.read_now(list_expansion.expand, f"{name}@{DOMAIN}")
         assert found is not None
         assert sorted(found.members) == [f"x@{DOMAIN}", f"y@{DOMAIN}", f"z@{DOMAIN}"]
 
@@ -169,11 +173,11 @@ def test_nesting_and_width_of_lists_are_bounded(store: Store, monkeypatch: pytes
     for number in range(20):
         addresses = [f"l{number + 1}@{DOMAIN}", f"p{number}@{DOMAIN}"]
         store.write_now(rosters.create, f"l{number}@{DOMAIN}", "", "", addresses)
-    found = store.read_now(receivers.expand, f"l0@{DOMAIN}")
+    found = store.read_now(list_expansion.expand, f"l0@{DOMAIN}")
     assert found is not None
-    assert len(found.members) == receivers.MAX_NESTING
-    monkeypatch.setattr(receivers, "MAX_RECEIVERS", 3)
-    found = store.read_now(receivers.expand, f"l0@{DOMAIN}")
+    assert len(found.members) == list_expansion.MAX_NESTING
+    monkeypatch.setattr(list_expansion, "MAX_RECEIVERS", 3)
+    found = store.read_now(list_expansion.expand, f"l0@{DOMAIN}")
     assert found is not None
     assert len(found.members) == 3
     monkeypatch.setattr(lists, "MAX_MEMBERS", 4)

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from directory import names
-from directory.hashing import Passwords
 from directory.imports.aaf import AafExport, parts
 from directory.imports.deciding import Terms
 from directory.imports.embedded import EmbeddedTarget
@@ -23,17 +21,20 @@ from directory.imports.records import Fault, Remark
 from directory.imports.restoring import Ending
 from directory.imports.rows import CsvExport
 from directory.imports.target import Outcome, Result, Target
+from directory.issuing.hashing import Passwords
 from directory.ldap import lookups
 from directory.ldap.bulk import Add, Bulk
 from directory.ldap.pool import Pool
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import State
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.store import accounts, imports, roll, schools
-from mailserver.store.audit import Origin
-from mailserver.store.transactions import Store
-from mailserver.tls import write_secret
+from directory.schema import names
+from mailserver.foundation.tls import write_secret
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import State
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import bulk_people, imports, schools
+from mailserver.store.record.audit import Origin
 from tests.directory import aaf_generator
 from tests.directory.aaf_generator import Academy, add, delete, modify, write_files
 from tests.directory.conftest import sqlite_store
@@ -111,9 +112,9 @@ def home(tmp_path: Path, sqlite_template: Path, openldap: Slapd) -> Iterator[Hom
     made.close()
 
 
-def _facts(known: roll.Known) -> dict[str, Any]:
+def _facts(known: bulk_people.Known) -> dict[str, Any]:
     ties = {(one.kind, one.uai, one.code) for one in known.affiliations}
-    return {**{name: getattr(known, name) for name in roll.ENTRY_FIELDS}, "ties": ties}
+    return {**{name: getattr(known, name) for name in bulk_people.ENTRY_FIELDS}, "ties": ties}
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def _embedded(store: Store) -> Iterator[Place]:
 
     def entries() -> dict[str, dict[str, Any]]:
         ids = [one.id for one in store.read_now(accounts.page, 0, 10_000)]
-        known, held = store.read_now(roll.by_ids, ids), store.read_now(roll.ties, ids)
+        known, held = store.read_now(bulk_people.by_ids, ids), store.read_now(bulk_people.ties, ids)
         return {
             one.login: _facts(one._replace(affiliations=held.get(one.account_id, ())))
             for one in known.values()
@@ -346,7 +347,7 @@ def test_names_that_only_the_directory_knows(external: Place, openldap: Slapd, e
 
 
 def external_login(pupil: aaf_generator.Person) -> str:
-    from directory.issuing import identifier
+    from directory.issuing.issuing import identifier
 
     return identifier(pupil.given, pupil.surname)
 

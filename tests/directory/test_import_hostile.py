@@ -9,8 +9,8 @@ import pytest
 from directory.imports.aaf import AafExport, parts
 from directory.imports.intake import Options
 from directory.imports.target import Outcome
-from directory.people import EmbeddedDirectory
-from mailserver.store.transactions import Store
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.store.engine.transactions import Store
 from tests.directory.aaf_generator import add, document
 from tests.directory.importing import Heard, Importer, ignore
 

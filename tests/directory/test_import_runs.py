@@ -18,22 +18,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from directory import enrolment, lifecycle
 from directory.imports.applying import LARGEST, SMALLEST, Pace
 from directory.imports.embedded import EmbeddedTarget
 from directory.imports.intake import Options
 from directory.imports.planning import Seen
-from directory.imports.spelling import Encoding
 from directory.imports.target import LEFT, Outcome
-from directory.people import EmbeddedDirectory
-from mailserver.caretaker import states
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import NewPerson, PersonChange, Role, State, Tie
-from mailserver.store import accounts, affiliations, audit, claims, imports, people, schools
-from mailserver.store.audit import Action, Origin
-from mailserver.store.imports import Fate, RunState
+from directory.imports.text_encoding import Encoding
+from directory.issuing import enrolment
+from directory.people import lifecycle
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.background.housekeeping import states
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import NewPerson, PersonChange, Role, State, Tie
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import affiliations, claims, imports, people, schools
+from mailserver.store.people.imports import Fate, RunState
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema import metadata
-from mailserver.store.transactions import Store, Tx
 from tests.directory.conftest import DOMAIN
 from tests.directory.importing import Done, Importer
 from tests.directory.test_console import Console

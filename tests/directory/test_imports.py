@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from directory.imports import rows
 from directory.imports.recognition import Recogniser
 from directory.imports.records import Fault, Item, PersonRecord, Remark
-from directory.imports.spelling import Encoding
 from directory.imports.target import Candidate, Outcome
-from directory.people import EmbeddedDirectory
-from mailserver.errors import BadSyntax
-from mailserver.identity import Role, State
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.store import accounts, audit, recoveries, schools
-from mailserver.store.transactions import Store
+from directory.imports.text_encoding import Encoding
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.model.errors import BadSyntax
+from mailserver.model.identity import Role, State
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts, recoveries
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import schools
+from mailserver.store.record import audit
 from tests.directory.conftest import DOMAIN
 from tests.directory.importing import HEADER, Importer
 

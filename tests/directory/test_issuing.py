@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory import enrolment, issuing
-from directory.enrolment import Academy, Enrolled
-from directory.issuing import Issued, Wish, is_reserved
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.errors import Reason, Refused
-from mailserver.identity import NewPerson, PersonChange, Role
-from mailserver.proofs import Proofs
-from mailserver.store import accounts, claims
-from mailserver.store.audit import Origin
-from mailserver.store.transactions import Store, Tx
+from directory.issuing import enrolment, issuing
+from directory.issuing.enrolment import Academy, Enrolled
+from directory.issuing.issuing import Issued, Wish, is_reserved
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import NewPerson, PersonChange, Role
+from mailserver.model.proofs import Proofs
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.people import claims
+from mailserver.store.record.audit import Origin
 from tests.directory.conftest import DOMAIN
 
 ACADEMY = Academy(DOMAIN, Proofs(b"k" * 32))

@@ -9,11 +9,13 @@ import pytest
 from ldap3.utils.conv import escape_filter_chars
 from sqlalchemy import update
 
-from directory import names, rosters, schema, tree
-from mailserver.identity import Affiliation, ListKind, Role, Tie
-from mailserver.store import affiliations, contacts, lists, people, vocabulary_entries
+from directory.entries import tree
+from directory.lists import rosters
+from directory.schema import names, schema
+from mailserver.model.identity import Affiliation, ListKind, Role, Tie
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.people import affiliations, contacts, lists, people, vocabulary_entries
 from mailserver.store.schema.accounts import account
-from mailserver.store.transactions import Tx
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
 
 pytestmark = pytest.mark.needs("ldapsearch")

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from mailserver.identity import Role, State
-from mailserver.store import accounts, claims, external, populations
-from mailserver.store.external import Seen
-from mailserver.store.transactions import Store
+from mailserver.model.identity import Role, State
+from mailserver.store.account import accounts, populations
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import claims, external
+from mailserver.store.people.external import Seen
 
 
 def seen(login: str, number: int = 0, *addresses: str) -> Seen:

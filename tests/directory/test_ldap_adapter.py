@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from directory.ldap import LdapDirectory, pool
-from mailserver.changes import Changes
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import NewPerson, PersonChange, Role, State
-from mailserver.sasl import Secret
-from mailserver.settings import LdapDirectory as Section
-from mailserver.settings import Settings, SettingsError
-from mailserver.store import accounts
-from mailserver.store.transactions import Store
-from mailserver.tls import write_secret
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import LdapDirectory as Section
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import write_secret
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import NewPerson, PersonChange, Role, State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store
 from tests.directory.slapd import ADMIN, BASE, PASSWORD, Slapd
 from tests.login.conftest import SteppedClock
 

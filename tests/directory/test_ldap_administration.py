@@ -12,18 +12,19 @@ import ldap3
 import pytest
 from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 
-from directory import rosters
+from directory.entries.tree import Kind, Place
+from directory.lists import rosters
 from directory.server import ber, controls
 from directory.server.entries import Viewer
 from directory.server.filters import Equality, Filter
 from directory.server.messages import Code
-from directory.tree import Kind, Place
-from mailserver import listeners, peers
-from mailserver.identity import Affiliation, Role, Tie, Writers
-from mailserver.settings import Limits
-from mailserver.store import affiliations, audit, claims, lists, people, schools
-from mailserver.store.audit import Action
-from mailserver.store.people import Entry
+from mailserver.foundation import listeners, peers
+from mailserver.foundation.settings import Limits
+from mailserver.model.identity import Affiliation, Role, Tie, Writers
+from mailserver.store.people import affiliations, claims, lists, people, schools
+from mailserver.store.people.people import Entry
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
 from tests.directory.test_ldap_messages import write_filter
 from tests.waiting import PATIENCE

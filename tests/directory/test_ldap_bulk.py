@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from directory import tree
+from directory.entries import tree
+from directory.entries.tree import Person, Tree
 from directory.ldap import LdapDirectory, lookups, writing
 from directory.ldap.bulk import Add, Bulk, Put, Remove, Replace
 from directory.ldap.pool import Pool
-from directory.tree import Person, Tree
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Affiliation, NewPerson, PersonChange, Role, Tie
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, Tie
 from tests.directory.slapd import BASE, PASSWORD, Slapd
 from tests.directory.test_ldap_adapter import Home
 

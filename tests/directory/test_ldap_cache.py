@@ -6,7 +6,7 @@ import pytest
 
 from directory.ldap import cache
 from directory.ldap.cache import Cache
-from mailserver.errors import Temporary
+from mailserver.model.errors import Temporary
 
 
 class Oracle:

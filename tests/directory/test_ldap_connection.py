@@ -18,8 +18,8 @@ from directory.server.entries import Entries
 from directory.server.filters import Equality, Present
 from directory.server.messages import Code, Scope, Search, Tag
 from directory.server.search import Searcher
-from mailserver import listeners
-from mailserver.settings import Limits
+from mailserver.foundation import listeners
+from mailserver.foundation.settings import Limits
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, Academy, academy, receive
 from tests.directory.test_ldap_messages import write_request, write_search
 from tests.waiting import PATIENCE, until

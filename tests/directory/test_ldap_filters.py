@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from ldap3.utils.conv import escape_filter_chars
 from sqlalchemy import update
 
-from directory import names, rosters, schema, tree
-from mailserver.identity import Affiliation, ListKind, Role, Tie
-from mailserver.store import affiliations, contacts, lists, people, schools, vocabulary_entries
+from directory.entries import tree
+from directory.lists import rosters
+from directory.schema import names, schema
+from mailserver.model.identity import Affiliation, ListKind, Role, Tie
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.people import affiliations, contacts, lists, people, schools, vocabulary_entries
+from mailserver.store.people.schools import Facts
 from mailserver.store.schema.accounts import account
-from mailserver.store.schools import Facts
-from mailserver.store.transactions import Tx
 from tests.directory import slapd as openldap
 from tests.directory.door import BASE, SCHOOL, Academy, academy
 from tests.directory.slapd import Slapd

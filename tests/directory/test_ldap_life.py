@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 
-from directory import lifecycle
 from directory.ldap import LdapDirectory
-from directory.lifecycle import Accounts
-from mailserver.caretaker import Caretaker
-from mailserver.deliver import Delivery
-from mailserver.errors import Reason, Refused
-from mailserver.identity import NewPerson, Role, State
+from directory.people import lifecycle
+from directory.people.lifecycle import Accounts
+from mailserver.background.housekeeping import Caretaker
+from mailserver.delivery import Delivery
 from mailserver.login import Login
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.store import accounts, claims, spool
-from mailserver.store.audit import Origin
-from mailserver.submit import Submission
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import NewPerson, Role, State
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.people import claims
+from mailserver.store.queue import spool
+from mailserver.store.record.audit import Origin
+from mailserver.submission.submit import Submission
 from tests.directory.slapd import Slapd
 from tests.directory.test_ldap_adapter import Home, entry
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory import names
-from mailserver.errors import BadSyntax
+from directory.schema import names
+from mailserver.model.errors import BadSyntax
 
 RFC_EXAMPLES = {
     "UID=jsmith,DC=example,DC=net": ((("uid", "jsmith"),), (("dc", "example"),), (("dc", "net"),)),

@@ -8,13 +8,15 @@ import pytest
 from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 from ldap3.core.exceptions import LDAPExceptionError
 
-from directory.hashing import Passwords
+from directory.issuing.hashing import Passwords
 from directory.server import ber, messages
 from directory.server.messages import Code
-from mailserver.identity import Affiliation, Principal, Role, State, Tie
-from mailserver.sasl import Secret
-from mailserver.store import accounts, affiliations, audit, claims, people, schools
-from mailserver.store.audit import Action, Event
+from mailserver.model.identity import Affiliation, Principal, Role, State, Tie
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.people import affiliations, claims, people, schools
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Event
 from tests.directory.door import BASE, PASSWORD, SCHOOL, Academy, academy
 
 PEOPLE = f"ou=people,{BASE}"

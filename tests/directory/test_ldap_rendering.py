@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory import schema, tree
-from directory.person_attributes import values_of
-from directory.person_entries import Person, facts_of
+from directory.entries import tree
+from directory.entries.person_attributes import values_of
+from directory.entries.person_entries import Person, facts_of
+from directory.entries.tree import Tree
+from directory.schema import schema
 from directory.server import ber
 from directory.server.selection import Selection, View, selection_of
-from directory.tree import Tree
 from tests.directory.test_ldap_tree import people
 
 TREE = Tree("dc=ac-exemple,dc=fr", "ac-exemple.fr")

@@ -5,8 +5,8 @@ import re
 import ldap3
 import pytest
 
-from directory import schema
-from directory.schema import AttributeType, ObjectClass
+from directory.schema import schema
+from directory.schema.schema import AttributeType, ObjectClass
 from tests.directory import slapd
 from tests.directory.slapd import Slapd
 

@@ -7,12 +7,12 @@ import ldap3
 import pytest
 from ldap3.core.exceptions import LDAPExceptionError
 
-from directory import rosters
+from directory.entries.tree import PERSON_CLASSES
+from directory.lists import rosters
 from directory.server import answer, ber, messages, session
-from directory.tree import PERSON_CLASSES
-from mailserver.identity import Principal, Role
-from mailserver.store import accounts
-from mailserver.store.transactions import Tx
+from mailserver.model.identity import Principal, Role
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Tx
 from tests.directory.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of, receive
 
 pytestmark = pytest.mark.needs("ldapsearch")

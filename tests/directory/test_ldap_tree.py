@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory import tree
-from directory.tree import Group, Kind, Person, Place, Tree
-from mailserver.errors import BadSyntax
-from mailserver.identity import Affiliation, Role, Tie
-from mailserver.store import affiliations
+from directory.entries import tree
+from directory.entries.tree import Group, Kind, Person, Place, Tree
+from mailserver.model.errors import BadSyntax
+from mailserver.model.identity import Affiliation, Role, Tie
+from mailserver.store.people import affiliations
 
 BASE = "dc=ac-exemple,dc=fr"
 TREE = Tree(BASE, "ac-exemple.fr")

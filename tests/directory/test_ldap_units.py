@@ -5,21 +5,22 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from directory.hashing import Passwords
-from directory.people import EmbeddedDirectory
+from directory.entries.tree import Tree
+from directory.issuing.hashing import Passwords
+from directory.people.embedded import EmbeddedDirectory
 from directory.server.entries import Viewer
 from directory.server.faults import Fault
 from directory.server.messages import Code, Request, Tag
 from directory.server.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
 from directory.server.updating import Updater
-from directory.tree import Tree
-from mailserver.identity import Affiliation, NewPerson, Role, Tie
-from mailserver.settings import Settings
-from mailserver.store import affiliations, audit, contacts, lists, people, roll
-from mailserver.store.audit import Action, Origin
+from mailserver.foundation.settings import Settings
+from mailserver.model.identity import Affiliation, NewPerson, Role, Tie
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import affiliations, bulk_people, contacts, lists, people
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.people import person
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
 from tests.directory.door import ADMIN, BASE, SCHOOL
 from tests.waiting import PATIENCE
 
@@ -98,7 +99,7 @@ async def test_a_day_on_which_an_account_closes(house: House) -> None:
     expiring = {**PERSON, "objectClass": [*PERSON["objectClass"], "schacEntryMetadata"]}
     other = add(f"uid=mautre,{PEOPLE}", {**expiring, "schacExpiryDate": ["20300701020000+0200"]})
     assert await house.run(other) is Code.SUCCESS
-    known = (await house.store.read(roll.by_logins, ["mautre"]))["mautre"]
+    known = (await house.store.read(bulk_people.by_logins, ["mautre"]))["mautre"]
     assert known.close_at == 1_909_094_400
     past = modify(f"uid=mautre,{PEOPLE}", (Edit.REPLACE, "schacExpiryDate", ["20200701000000Z"]))
     assert await house.run(past) is Code.CONSTRAINT_VIOLATION

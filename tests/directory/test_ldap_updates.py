@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory import names
+from directory.schema import names
 from directory.server import ber, constraints, controls, messages, modifying, updates
 from directory.server.controls import Wishes
 from directory.server.faults import Fault
@@ -15,8 +15,8 @@ from directory.server.filters import Equality
 from directory.server.messages import Code, Control, Malformed, Request, Tag
 from directory.server.passwords import NewPassword
 from directory.server.updates import Add, Delete, Edit, Modification, Modify, Rename, Update
-from mailserver.errors import BadSyntax
-from mailserver.sasl import Secret
+from mailserver.model.errors import BadSyntax
+from mailserver.model.sasl import Secret
 from tests.directory.test_ldap_messages import octets, texts, write_filter, write_request
 
 # ---------------------------------------------------------------------------- the wire

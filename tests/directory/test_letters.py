@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from directory import letters
-from directory.letters import Connection, Letter
+from directory.issuing import letters
+from directory.issuing.letters import Connection, Letter
 
 CONNECTION = Connection(
     academy="Académie d’Exemple",

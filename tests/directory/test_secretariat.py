@@ -7,16 +7,18 @@ from dataclasses import replace
 import pytest
 from pypdf import PdfReader
 
-from directory.people import EmbeddedDirectory
-from directory.secretariat import Printed, Secretariat
-from mailserver.clock import SystemClock
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Affiliation, NewPerson, Principal, Role, State, Tie
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts, audit, schools
-from mailserver.store.audit import Action, Origin
-from mailserver.store.transactions import Store
+from directory.people.embedded import EmbeddedDirectory
+from directory.people.secretariat import Printed, Secretariat
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, State, Tie
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import schools
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 TILLEULS, LYCEE = "0210006T", "0710023X"
 ORIGIN = Origin("rleroy", "web", "192.0.2.7")

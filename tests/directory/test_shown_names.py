@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 
-from directory.people import EmbeddedDirectory
+from directory.people.embedded import EmbeddedDirectory
 from directory.server.messages import Code
-from mailserver.identity import PersonChange, Principal, Role
-from mailserver.store.audit import Action
-from mailserver.store.transactions import Store
+from mailserver.model.identity import PersonChange, Principal, Role
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Action
 from tests.directory.conftest import DOMAIN
 from tests.directory.door import BASE, Academy, academy, names_of
 from tests.directory.importing import Importer

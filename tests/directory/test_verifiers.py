@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from ldap3 import MODIFY_REPLACE
 
-from directory.hashing import Passwords
-from mailserver.sasl import Secret
-from mailserver.sasl_scram import Verifier
-from mailserver.settings import Limits, LoginSettings
-from mailserver.store import verifiers
-from mailserver.verifiers import Verifiers
+from directory.issuing.hashing import Passwords
+from mailserver.foundation.settings import Limits, LoginSettings
+from mailserver.foundation.verifiers import Verifiers
+from mailserver.model.sasl import Secret
+from mailserver.model.sasl_scram import Verifier
+from mailserver.store.account import verifiers
 from tests.directory.door import BASE, PASSWORD, Academy, academy
 
 LOGIN = "edupont"

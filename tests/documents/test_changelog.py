@@ -5,7 +5,7 @@ import itertools
 import re
 
 from mailserver import __version__
-from mailserver.store import migrate
+from mailserver.store.engine import migrate
 from tests.hatchery import ROOT
 
 TEXT = (ROOT / "CHANGELOG.md").read_text()

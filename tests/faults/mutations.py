@@ -8,27 +8,27 @@ from pathlib import Path
 from tests.faults.fault import Fault
 
 MODULES: Mapping[str, Sequence[str]] = {
-    "mailserver/store/writing.py": (
+    "mailserver/store/engine/writing.py": (
         "tests/store/test_transactions.py",
         "tests/store/test_outages.py",
         "tests/store/test_moments.py",
         "tests/smtp/test_unknown_commit.py",
     ),
-    "mailserver/store/blobs.py": ("tests/store/test_messages.py", "tests/test_synced.py"),
-    "mailserver/store/spool/leasing.py": (
+    "mailserver/store/mail/blobs.py": ("tests/store/test_messages.py", "tests/test_synced.py"),
+    "mailserver/store/queue/spool/leases.py": (
         "tests/smtp/test_spool.py",
         "tests/smtp/test_relay.py",
         "tests/smtp/test_relay_moments.py",
     ),
-    "mailserver/store/access/acts.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
-    "mailserver/store/access/folders.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
-    "mailserver/store/access/reaching.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
-    "mailserver/deliver/addressing.py": ("tests/smtp", "tests/lists"),
-    "mailserver/deliver/delivery.py": ("tests/smtp", "tests/lists"),
-    "mailserver/submit.py": ("tests/smtp/test_submission.py", "tests/lists"),
-    "smtp/framing.py": ("tests/smtp/test_framing.py", "tests/smtp/test_hostile.py"),
-    "smtp/relay.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
-    "smtp/sending.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
+    "mailserver/store/mail/access/acts.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+    "mailserver/store/mail/access/folders.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+    "mailserver/store/mail/access/reaching.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
+    "mailserver/delivery/recipients.py": ("tests/smtp", "tests/lists"),
+    "mailserver/delivery/deliver.py": ("tests/smtp", "tests/lists"),
+    "mailserver/submission/submit.py": ("tests/smtp/test_submission.py", "tests/lists"),
+    "smtp/wire/framing.py": ("tests/smtp/test_framing.py", "tests/smtp/test_hostile.py"),
+    "smtp/relay/queue_runner.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
+    "smtp/relay/attempt.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "imap/wire/framing.py": ("tests/imap/wire",),
 }
 """What is changed by chance, and the tests beside it."""

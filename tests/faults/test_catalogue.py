@@ -10,7 +10,7 @@ from tests.faults.catalogue import FAULTS
 from tests.faults.fault import ROOT, Fault, Lost
 from tests.faults.trial import Outcome, workplace
 
-MODULE = "smtp/framing.py"
+MODULE = "smtp/wire/framing.py"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -29,7 +29,13 @@ def main() -> None:
     name = sys.argv[1]
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     with atheris.instrument_imports(
-        include=["imap.wire", "mailserver.mime", "mailserver.threads", "mailserver.sasl", "directory.server"]
+        include=[
+            "imap.wire",
+            "mailserver.mime",
+            "mailserver.model.threads",
+            "mailserver.model.sasl",
+            "directory.server",
+        ]
     ):
         targets = importlib.import_module("tests.fuzz.targets")
     seeds = importlib.import_module("tests.fuzz.seeds")

@@ -6,16 +6,17 @@ first ones choose modes and sizes, so that one string of octets is one case.
 
 from collections.abc import Callable, Iterator
 
+from directory.entries.tree import Kind, Tree
 from directory.server import ber, filters, matching, messages, narrowing
-from directory.tree import Kind, Tree
 from imap.wire import framing, names, responses, syntax
 from imap.wire.commands import Authenticate, Copy, Fetch, Idle, Login, Move, Store, Tagged
 from imap.wire.grammar import BadCommand
 from imap.wire.sets import SequenceSet, normalise
-from mailserver import sasl, threads
-from mailserver.errors import BadSyntax
-from mailserver.mime import casemap, headers, subjects, text
-from mailserver.store import mailboxes
+from mailserver.mime.body import text
+from mailserver.mime.header import casemap, headers, subjects
+from mailserver.model import sasl, threads
+from mailserver.model.errors import BadSyntax
+from mailserver.store.mail import mailboxes
 from tests.mime.test_scanning import check
 
 SMALL = framing.Limits(line=60, literal=10, append=40, literals=3, command=120, skip=150)

@@ -23,8 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from mailserver.store import accounts, blobs, mailboxes, messages
-from mailserver.store.transactions import Tx
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import blobs, mailboxes, messages
 from tests.imap.world import PASSWORD, Client, Pencil, World
 
 FOLDER = Path(__file__).parent / "dialogues"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailserver.store.transactions import Store
+from mailserver.store.engine.transactions import Store
 from tests.imap import dialogues
 from tests.imap.world import Client, World, play
 

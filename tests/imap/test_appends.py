@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 
-from mailserver.store.transactions import Store
+from mailserver.store.engine.transactions import Store
 from tests.imap.world import World
 
 LARGE = 300_000

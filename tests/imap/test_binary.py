@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from mailserver.mime import transfer
-from mailserver.store import blobs
-from mailserver.store.transactions import Store
+from mailserver.mime.header import transfer_encoding
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs
 from tests.imap.dialogues import deliver
 from tests.imap.world import World, play
 
@@ -71,5 +71,5 @@ def test_a_plain_literal_with_nul_is_refused_and_the_session_goes_on(sqlite_stor
 def test_a_large_part_is_decoded_piece_by_piece_and_whole() -> None:
     octets = bytes(range(256)) * 20_000
     lines = base64.encodebytes(octets)
-    assert transfer.decode_base64(lines) == octets
-    assert transfer.decode_base64(lines.replace(b"\n", b"\r\n").rstrip(b"=\r\n")) == octets
+    assert transfer_encoding.decode_base64(lines) == octets
+    assert transfer_encoding.decode_base64(lines.replace(b"\n", b"\r\n").rstrip(b"=\r\n")) == octets

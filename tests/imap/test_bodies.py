@@ -7,17 +7,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from imap import bodies, fields
+from imap.answers import bodies, fields
 from imap.commands import fetch
 from imap.wire.commands import Fetch
 from imap.wire.fetch import Attribute, Section, SectionText
 from imap.wire.responses import Reply
 from imap.wire.sets import SequenceSet
-from mailserver.mime import headers, listedfields, parsing
-from mailserver.store import blobs, mailboxes, messages
-from mailserver.store.messages import HEAVY, LIGHT
+from mailserver.mime.body import parser
+from mailserver.mime.header import headers, listed_fields
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail.messages import HEAVY, LIGHT
 from mailserver.store.schema.mail import content
-from mailserver.store.transactions import Store, Tx
 from tests.imap.world import Client, World, play
 
 NAMES = ("subject", "From", "X-A", "Received", "x.+b")
@@ -49,14 +50,14 @@ def test_header_fields_agree_with_the_grammar_of_headers(
         header = header.rstrip(b"\r\n")
     expected = headers.select(header, 0, len(header), names, exclude=exclude)
     assert fields.header_fields(tuple(names), exclude=exclude)(header) == expected
-    root = parsing.parse(header)
-    listed = listedfields.kept(header, root.written) if root.body == len(header) else None
-    if listed is not None and not exclude and {name.lower().encode() for name in names} <= listedfields.NAMES:
+    root = parser.parse(header)
+    listed = listed_fields.kept(header, root.written) if root.body == len(header) else None
+    if listed is not None and not exclude and {name.lower().encode() for name in names} <= listed_fields.NAMES:
         assert fields.header_fields(tuple(names), exclude=False)(listed) == expected
 
 
 def _listed(header: bytes) -> bytes:
-    kept = listedfields.kept(header or b"\n", parsing.parse(header + b"\r\n").written)
+    kept = listed_fields.kept(header or b"\n", parser.parse(header + b"\r\n").written)
     assert kept is not None
     return kept
 

@@ -4,9 +4,9 @@ import asyncio
 import fcntl
 import os
 
-from imap import conversation
-from mailserver.store import blobs, mailboxes, messages
-from mailserver.store.transactions import Store, Tx
+from imap.connection import conversation
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, mailboxes, messages
 from tests.imap.test_protocol import patched
 from tests.imap.world import Client, World, play
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imap import outlet
-from mailserver.store.transactions import Store
+from imap.connection import writer
+from mailserver.store.engine.transactions import Store
 from tests.imap import dialogues
 from tests.imap.test_protocol import patched
 from tests.imap.world import PASSWORD, Client, World, play
@@ -188,7 +188,7 @@ def test_who_rests_holds_no_compressor_and_goes_on_where_it_was(sqlite_store: St
         async with World(sqlite_store) as world:
             await world.people()
             client = await Squeezed(await world.session()).start()
-            with patched(outlet, REST_SECONDS=0.01):
+            with patched(writer, REST_SECONDS=0.01):
                 for _ in range(3):
                     await client.ok(b"NOOP")
                     async with asyncio.timeout(PATIENCE):

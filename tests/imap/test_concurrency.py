@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from imap.welcome import PAUSE
-from mailserver import bells
-from mailserver.store import accounts, messages, news
-from mailserver.store.transactions import Store
+from imap.session.account_check import PAUSE
+from mailserver.foundation import wakeups
+from mailserver.store.account import accounts
+from mailserver.store.engine import news
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import messages
 from tests.imap.world import Client, World, play, turns
 from tests.waiting import PATIENCE, becomes
 
@@ -184,7 +186,7 @@ def test_a_search_says_what_went_before_word_of_it_came(
     monkeypatch.setattr(news, "UNHEARD_SECONDS", PATIENCE)
 
     async def scene() -> None:
-        bell, _ = bells.hang(2)
+        bell, _ = wakeups.hang(2)
         with another_process(sqlite_store) as store:
             async with World(sqlite_store, bell=bell) as one, World(store) as two:
                 await one.people()

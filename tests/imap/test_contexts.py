@@ -1,7 +1,7 @@
 """Bounds of searches that are kept up (RFC 5267 section 4.3.1), and results in a mailbox where another works."""
 
-from imap import contexts
-from mailserver.store.transactions import Store
+from imap.search import contexts
+from mailserver.store.engine.transactions import Store
 from tests.imap.world import World, play
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.store.transactions import Store
+from mailserver.store.engine.transactions import Store
 from tests.imap import dialogues
 from tests.imap.world import World, play
 

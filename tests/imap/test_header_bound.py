@@ -4,9 +4,9 @@ import tracemalloc
 
 import pytest
 
-from mailserver.mime import headers
-from mailserver.store import blobs, mailboxes, messages
-from mailserver.store.transactions import Store, Tx
+from mailserver.mime.header import headers
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, mailboxes, messages
 from tests.imap.world import World
 
 BODY = b"\r\nBonjour\r\n"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from imap import matching
-from imap.commands import folders, storing
+from imap.commands import folders, store
+from imap.search import matcher
 from imap.wire.flags import FlagNames
 from imap.wire.framing import BEFORE_LOGIN
-from imap.wire.searching import MailboxFilter, Scope
-from mailserver.store.transactions import Store
+from imap.wire.search_program import MailboxFilter, Scope
+from mailserver.store.engine.transactions import Store
 from tests.harness import Instance, workers_of
 from tests.imap.bench_hostile import Client as Plain
 from tests.imap.bench_hostile import rss
@@ -172,7 +172,7 @@ def test_what_a_store_says_does_not_wait_for_its_commit_in_memory(
 ) -> None:
     """Flags may be kilobytes a message: a worker would hold hundreds of megabytes of them beforehand."""
     held: list[int] = []
-    foresee = storing._foresee
+    foresee = store._foresee
 
     async def noted(*asked: Any) -> Any:
         foreseen = await foresee(*asked)
@@ -184,9 +184,9 @@ def test_what_a_store_says_does_not_wait_for_its_commit_in_memory(
             client = await crowded(world, 3000)
             keywords = " ".join(f"{number:0100}" for number in range(40))
             await client.ok(f"STORE 1:* +FLAGS.SILENT ({keywords})")
-            monkeypatch.setattr(storing, "_foresee", noted)
+            monkeypatch.setattr(store, "_foresee", noted)
             said = await client.ok("STORE 1:* +FLAGS (\\Seen)")
-            assert sum(map(len, said)) > 4 * storing.FORESEEN
+            assert sum(map(len, said)) > 4 * store.FORESEEN
             assert len([line for line in said if " FETCH " in line and "\\Seen" in line]) == 3000
             assert held == [0]
 
@@ -243,7 +243,7 @@ def test_keywords_in_every_combination_are_not_remembered() -> None:
 
 @pytest.mark.parametrize("search", [b"OR SEEN " * 90 + b"UNSEEN", b" ".join([b"NOT FLAGGED"] * 90)])
 def test_what_a_search_looks_at_is_bounded(sqlite_store: Store, search: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "MOST_LOOKED", 80 * 100)
+    monkeypatch.setattr(matcher, "MOST_LOOKED", 80 * 100)
 
     async def scene() -> None:
         async with World(sqlite_store) as world:
@@ -283,11 +283,11 @@ def test_names_of_a_filter_cost_no_more_when_there_are_many() -> None:
     assert not MailboxFilter(Scope.MAILBOXES, names).holds("Classe/7/a")
 
 
-@pytest.mark.parametrize("stretch", [matching.STRETCH, 2], ids=["at once", "by stretch"])
+@pytest.mark.parametrize("stretch", [matcher.STRETCH, 2], ids=["at once", "by stretch"])
 def test_or_finds_what_any_of_its_terms_finds(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, stretch: int
 ) -> None:
-    monkeypatch.setattr(matching, "STRETCH", stretch)
+    monkeypatch.setattr(matcher, "STRETCH", stretch)
 
     async def scene() -> None:
         async with World(sqlite_store) as world:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailserver import large_answers
-from mailserver.store.transactions import Store
+from mailserver.foundation import large_answers
+from mailserver.store.engine.transactions import Store
 from tests.harness import Instance, workers_of
 from tests.imap.bench_hostile import Client as Plain
 from tests.imap.bench_hostile import rss

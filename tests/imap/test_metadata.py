@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from mailserver.identity import Role
-from mailserver.store.access import annotations
-from mailserver.store.access.annotations import MAX_ENTRIES, MAX_VALUE
-from mailserver.store.transactions import Store
+from mailserver.model.identity import Role
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail.access import annotations
+from mailserver.store.mail.access.annotations import MAX_ENTRIES, MAX_VALUE
 from tests.imap.world import World, play
 
 

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from imap import notify
-from mailserver.store import accounts, blobs, mailboxes, messages
-from mailserver.store.transactions import Store, Tx
+from imap.session import notify
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, mailboxes, messages
 from tests.imap.test_sharing import letter, office
 from tests.imap.world import Client, World, play
 

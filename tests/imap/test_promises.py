@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from imap import commands
-from imap.capabilities import CAPABILITIES, ENABLES
-from imap.states import ANY
+from imap.session.capabilities import CAPABILITIES, ENABLES
+from imap.session.states import ANY
 from imap.wire import commands as vocabulary
 from tests.imap import dialogues
 

@@ -1,13 +1,13 @@
-"""What is answered in the step in which it arrives (`imap.commands.prompt`) is what the usual way says."""
+"""What is answered in the step in which it arrives (`imap.commands.fast_path`) is what the usual way says."""
 
 import asyncio
 from contextlib import aclosing
 
 from imap import commands
-from imap.commands import prompt
+from imap.commands import fast_path
 from imap.wire import syntax
 from imap.wire.framing import CommandLine
-from mailserver.store.transactions import Store
+from mailserver.store.engine.transactions import Store
 from tests.imap.world import Client, World, play
 
 PLAIN = b"From: a@example.org\r\nSubject: Bonjour\r\nTo: b@example.org\r\n\r\nLa r\xc3\xa9union est \xc3\xa0 14 h.\r\n"
@@ -49,7 +49,7 @@ async def both(client: Client, text: str) -> tuple[bytes | None, bytes]:
     """What is said of a command at once, and by the usual way."""
     session = client.connection.session
     tagged = syntax.parse(CommandLine(b"x " + text.encode()))
-    at_once = prompt.answer(session, tagged)
+    at_once = fast_path.answer(session, tagged)
     async with aclosing(commands.run(session, tagged)) as pieces:
         return at_once, b"".join([piece async for piece in pieces])
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from imap import protocol
-from imap.conversation import FAULTS, FAULTS_BEFORE_LOGIN
-from imap.door import Tls
-from imap.inlet import PIPELINE_OCTETS
-from mailserver import tls
-from mailserver.store import mailboxes, messages
+from imap.connection import protocol
+from imap.connection.conversation import FAULTS, FAULTS_BEFORE_LOGIN
+from imap.connection.door import Tls
+from imap.connection.reader import PIPELINE_OCTETS
+from mailserver.foundation import tls
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import mailboxes, messages
 from mailserver.store.schema.mail import subscription
-from mailserver.store.transactions import Store
 from tests.imap.world import PASSWORD, Client, Pencil, World, play, turns
 from tests.waiting import PATIENCE, becomes
 

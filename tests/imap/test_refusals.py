@@ -2,11 +2,11 @@
 
 import pytest
 
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Principal
-from mailserver.sasl import Secret
-from mailserver.store.flags import MAX_KEYWORDS
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail.flags import MAX_KEYWORDS
 from tests.imap.world import Client, World, play
 
 MESSAGE = b"Subject: x\r\n\r\n" + b"y" * 986 + b"\r\n"

@@ -1,7 +1,7 @@
 """What a worker keeps of its answers never shows: every answer is as it would be the first time."""
 
-from imap.answer import FEW
-from mailserver.store.transactions import Store
+from imap.answers.fetch_response import FEW
+from mailserver.store.engine.transactions import Store
 from tests.imap.world import World, play
 
 ITEMS = (

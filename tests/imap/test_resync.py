@@ -5,11 +5,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.resync import BLOCK, absent, known_up_to
+from imap.answers.resync import BLOCK, absent, known_up_to
 from imap.wire.commands import Resync
 from imap.wire.sets import SequenceSet, ranges_of
-from mailserver.store import mailboxes, messages, tombstones
-from mailserver.store.transactions import Store
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import mailboxes, messages, tombstones
 from tests.imap.test_concurrency import StoreMaker
 from tests.imap.world import World, play
 

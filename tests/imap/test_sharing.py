@@ -4,13 +4,14 @@ import asyncio
 
 from sqlalchemy import insert
 
-from imap.welcome import PAUSE
-from mailserver.identity import Role, Roster
-from mailserver.store import access, blobs, lists, mailboxes, messages
-from mailserver.store.access import boxes
-from mailserver.store.notices import DIRECTORY
+from imap.session.account_check import PAUSE
+from mailserver.model.identity import Role, Roster
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import access, blobs, mailboxes, messages
+from mailserver.store.mail.access import boxes
+from mailserver.store.people import lists
+from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.people import claim
-from mailserver.store.transactions import Store, Tx
 from tests.imap.world import Client, World, enrol, play
 
 BOX = "ce.0210006t@ac-exemple.fr"

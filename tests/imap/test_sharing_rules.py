@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import insert
 
-from mailserver.identity import Role, Roster
-from mailserver.rules import PRESETS
-from mailserver.store import rules
-from mailserver.store.access import reaching
-from mailserver.store.audit import Origin
-from mailserver.store.notices import DIRECTORY
+from mailserver.model.identity import Role, Roster
+from mailserver.model.rules import PRESETS
+from mailserver.store.account import rules
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail.access import reaching
+from mailserver.store.record.audit import Origin
+from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.sharing import mailbox_right
-from mailserver.store.transactions import Store, Tx
 from tests.imap.world import Client, World, enrol, play
 
 GROUP = "enseignants.0219801p@ac-exemple.fr"
@@ -167,9 +167,9 @@ def test_everybody_and_groups_are_the_administrations_to_let_in(store: Store, id
 
 
 def test_nobody_fills_the_listing_of_somebody_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailserver.store.access.granting.MAX_FROM_ONE", 4)
+    monkeypatch.setattr("mailserver.store.mail.access.acl.MAX_FROM_ONE", 4)
     monkeypatch.setattr(reaching, "MAX_FROM_ONE", 4)
-    monkeypatch.setattr("mailserver.store.access.granting.MAX_READERS", 3)
+    monkeypatch.setattr("mailserver.store.mail.access.acl.MAX_READERS", 3)
 
     async def scene() -> None:
         async with World(store) as world:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from mailserver.store.transactions import Store
+from mailserver.store.engine.transactions import Store
 from tests.imap.world import Client, World, play
 
 CROWD = 60

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.store.transactions import Store
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.store.engine.transactions import Store
 from tests.cutting import Cutter
 from tests.imap.world import Client, World, play
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap.snapshot import Snapshot, advance, compare, pack, reflag
-from imap.view import NOTHING, View, cut
+from imap.session.snapshot import Snapshot, advance, compare, pack, reflag
+from imap.session.view import NOTHING, View, cut
 from imap.wire.flags import DELETED, FLAGGED, RECENT, SEEN, FlagNames
 from imap.wire.sets import SequenceSet
-from mailserver.errors import BadSyntax
-from mailserver.store.flags import census
+from mailserver.model.errors import BadSyntax
+from mailserver.store.mail.flags import census
 
 
 def snapshot(*uids: int, modseq: int = 1, flags: int = 0) -> Snapshot:

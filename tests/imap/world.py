@@ -10,26 +10,28 @@ from sqlalchemy import insert
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from imap.door import Door
-from imap.protocol import Connection
-from imap.session import Services
-from imap.shelf import Shelf
-from imap.welcome import Welcome
-from mailserver import sasl_scram
-from mailserver.bells import Bell
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal, Role, Roster, State
-from mailserver.login import staying
+from imap.connection.door import Door
+from imap.connection.protocol import Connection
+from imap.session.account_check import Welcome
+from imap.session.session import Services
+from imap.session.snapshot_cache import Shelf
+from mailserver.foundation.peers import Entry
+from mailserver.foundation.settings import Limits, Settings
+from mailserver.foundation.wakeups import Bell
+from mailserver.login import session_validity
+from mailserver.model import sasl_scram
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal, Role, Roster, State
+from mailserver.model.sasl import Secret
+from mailserver.model.sasl_scram import Opening, Proof, Verifier
 from mailserver.notices.house import house_of
-from mailserver.peers import Entry
-from mailserver.sasl import Secret
-from mailserver.sasl_scram import Opening, Proof, Verifier
-from mailserver.settings import Limits, Settings
-from mailserver.sharing import Sharing
-from mailserver.store import accounts, mailboxes, news
+from mailserver.sharing.viewers import Sharing
+from mailserver.store.account import accounts
+from mailserver.store.engine import news
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import mailboxes
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import person
-from mailserver.store.transactions import Store, Tx
 from tests.waiting import PATIENCE
 
 PASSWORD = "Academie#2026"
@@ -117,7 +119,7 @@ class Doorkeeper:
 
     async def stays(self, principal: Principal) -> None:
         standing = await self._store.read(accounts.get, principal.account_id)
-        departure = staying.departure(self._house, principal, standing)
+        departure = session_validity.departure(self._house, principal, standing)
         if departure is not None:
             raise departure
 

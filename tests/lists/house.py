@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from directory import rosters
-from directory.rosters import NewList
-from mailserver.identity import Affiliation, NewPerson, Principal, Role, Tie
-from mailserver.moderation import Moderation
-from mailserver.sasl import Secret
-from mailserver.store import held, lists, schools, spool, vocabulary_entries
-from mailserver.store.audit import Origin
-from mailserver.store.held import Held
-from mailserver.store.transactions import Tx
+from directory.lists import rosters
+from directory.lists.rosters import NewList
+from mailserver.delivery.moderation import Moderation
+from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, Tie
+from mailserver.model.sasl import Secret
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.people import lists, schools, vocabulary_entries
+from mailserver.store.queue import moderation_queue, spool
+from mailserver.store.queue.moderation_queue import Held
+from mailserver.store.record.audit import Origin
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House
 
@@ -104,7 +105,7 @@ def moderation(house: House) -> Moderation:
 
 
 def waiting(house: House) -> list[Held]:
-    return house.read(held.waiting)
+    return house.read(moderation_queue.waiting)
 
 
 def queue(house: House) -> list[spool.Entry]:

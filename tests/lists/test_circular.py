@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.circular import Head, copy, fields, has_passed
-from mailserver.identity import Answers
+from mailserver.delivery.list_copy import Head, copy, fields, has_passed
+from mailserver.model.identity import Answers
 
 HEAD = Head("chorale@ac-exemple.fr", "Chorale")
 

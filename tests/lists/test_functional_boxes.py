@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from directory import rosters
-from mailserver.errors import Reason, Refused
-from mailserver.identity import ListKind, Writers
-from mailserver.store import access, accounts, lists, mailboxes, messages, removals
-from mailserver.store.access import Viewer, boxes
+from directory.lists import rosters
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import ListKind, Writers
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import Viewer, boxes
+from mailserver.store.people import lists, removals
 from mailserver.store.schema.sharing import mailbox_act
-from mailserver.store.transactions import Tx
 from tests.lists.house import ORIGIN, UAI, arrive, at, letter, make_list, populate, send, submitting, without_mail
 from tests.smtp.house import DOMAIN, House
 

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from directory import rosters
-from directory.rosters import ListChange
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Answers, ListKind, Writers
-from mailserver.store import lists, mailboxes, spool
-from mailserver.store.access import boxes
+from directory.lists import rosters
+from directory.lists.rosters import ListChange
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Answers, ListKind, Writers
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.access import boxes
+from mailserver.store.people import lists
+from mailserver.store.queue import spool
 from tests.lists.house import (
     ORIGIN,
     UAI,

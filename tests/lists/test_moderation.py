@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Population, Writers
-from mailserver.moderation import Link
-from mailserver.rules import Denied
-from mailserver.store import accounts, collect, lists, rules, spool
+from mailserver.delivery.moderation import Link
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Population, Writers
+from mailserver.model.rules import Denied
+from mailserver.store.account import accounts, rules
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import collect
+from mailserver.store.people import lists
+from mailserver.store.queue import spool
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.rosters import held_message
-from mailserver.store.transactions import Tx
 from tests.lists.house import ORIGIN, arrive, at, make_list, moderation, populate, queue, send, waiting, without_mail
 from tests.smtp.house import House
 
@@ -239,7 +242,7 @@ def test_letting_a_stranger_pass_proves_nobodys_address(house: House) -> None:
 
 
 def test_a_flood_of_messages_is_not_a_flood_of_notices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailserver.deliver.units.TOLD", 2)
+    monkeypatch.setattr("mailserver.delivery.units.TOLD", 2)
     for number in range(4):
         arrive(house, "x@exemple.org", at("debat"), subject=f"n{number}")
     assert len(waiting(house)) == 4

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.settings import Limits
-from mailserver.store import accounts, personal_lists
+from mailserver.foundation.settings import Limits
+from mailserver.store.account import accounts
+from mailserver.store.people import personal_lists
 from tests.lists.house import arrive, at, populate, queue, send, without_mail
 from tests.smtp.house import DOMAIN, House
 

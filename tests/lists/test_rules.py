@@ -2,9 +2,9 @@
 
 import pytest
 
-from mailserver.errors import Reason
-from mailserver.identity import Policy, Population, Writers
-from mailserver.rules import (
+from mailserver.model.errors import Reason
+from mailserver.model.identity import Policy, Population, Writers
+from mailserver.model.rules import (
     PRESETS,
     Brake,
     Braked,

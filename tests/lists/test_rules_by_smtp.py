@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.doctor import Grade, examine
-from mailserver.identity import ListKind, Population, Writers
-from mailserver.rules import PRESETS
-from mailserver.store import personal_lists, rules, spool
-from mailserver.store.transactions import Tx
+from mailserver.health.doctor import Grade, examine
+from mailserver.model.identity import ListKind, Population, Writers
+from mailserver.model.rules import PRESETS
+from mailserver.store.account import rules
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.people import personal_lists
+from mailserver.store.queue import spool
 from tests.harness import Instance
 from tests.lists.house import (
     ORIGIN,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.errors import BadSyntax
-from mailserver.identity import Role
-from mailserver.selection import (
+from mailserver.model.errors import BadSyntax
+from mailserver.model.identity import Role
+from mailserver.model.selection import (
     BOUND,
     MAX_DEPTH,
     MAX_TERMS,

@@ -5,36 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from directory import receivers, rosters, standing
-from directory.people import EmbeddedDirectory
-from directory.rosters import House, ListChange, NewList
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Affiliation, ListKind, NewPerson, Population, Role, Tie, Writers
-from mailserver.provision import provision
-from mailserver.rules import Rules
-from mailserver.selection import parse
-from mailserver.settings import Settings
-from mailserver.store import (
-    accounts,
-    audit,
-    blobs,
-    held,
-    lists,
-    messages,
-    personal_lists,
-    rules,
-    schools,
-    selecting,
-    spool,
-    vocabulary_entries,
-)
-from mailserver.store.audit import Action, Origin
-from mailserver.store.held import Hold, Owner
-from mailserver.store.messages import Quota
-from mailserver.store.schools import Facts
-from mailserver.store.spool import Options
-from mailserver.store.transactions import Store, Tx
-from mailserver.tls import write_secret
+from directory.lists import list_expansion, rosters, virtual_lists
+from directory.lists.rosters import House, ListChange, NewList
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.accounts.provision import provision
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import write_secret
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Affiliation, ListKind, NewPerson, Population, Role, Tie, Writers
+from mailserver.model.rules import Rules
+from mailserver.model.selection import parse
+from mailserver.store.account import accounts, rules
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, messages
+from mailserver.store.mail.messages import Quota
+from mailserver.store.people import lists, personal_lists, schools, selecting, vocabulary_entries
+from mailserver.store.people.schools import Facts
+from mailserver.store.queue import moderation_queue, spool
+from mailserver.store.queue.moderation_queue import Hold, Owner
+from mailserver.store.queue.spool import Options
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 
 DOMAIN = "ac-exemple.fr"
 LYCEE, COLLEGE, FAR = "0210006T", "0210010X", "0580001A"
@@ -145,14 +136,14 @@ async def test_a_list_walks_to_people_lists_and_others(store: Store, people: dic
     await store.write(
         make, "tout", ["ada@ac-autre.fr", at("vivante"), f"4b.{COLLEGE}@{DOMAIN}".lower(), "x@ailleurs.fr", at("abuse")]
     )
-    head, standing_one, living = await store.read(receivers.walk, HOUSE, at("tout"))
+    head, standing_one, living = await store.read(list_expansion.walk, HOUSE, at("tout"))
     assert head.accounts == (people["ada"],)
     assert set(head.inner) == {at("vivante"), f"4b.{COLLEGE.lower()}@{DOMAIN}"}
     assert set(head.others) == {"x@ailleurs.fr", at("abuse")}
     assert set(living.accounts) == {people["dan"], people["eve"]}
     assert standing_one.accounts == (people["dan"],)
     assert standing_one.policy.writers is Writers.PERSONNEL
-    expanded = await store.read(receivers.expand, at("tout"), HOUSE)
+    expanded = await store.read(list_expansion.expand, at("tout"), HOUSE)
     assert expanded is not None
     assert len(expanded.members) == 5
 
@@ -163,13 +154,13 @@ async def test_standing_lists_by_name(store: Store, people: dict[str, int]) -> N
         (f"latin-4e.{COLLEGE.lower()}", "Latin 4e, Collège Marcelle Pardé"),
         (f"enseignants.4b.{FAR.lower()}", "Enseignants de 4e B, LP"),
     ):
-        found = await store.read(standing.find, local)
+        found = await store.read(virtual_lists.find, local)
         assert found is not None
         assert found[0] == name
     for local in ("eleves", f"5c.{COLLEGE.lower()}", "eleves.0999999z", f"a.b.c.{COLLEGE.lower()}"):
-        assert await store.read(standing.find, local) is None
+        assert await store.read(virtual_lists.find, local) is None
     off = House((DOMAIN,), standing=False)
-    assert await store.read(receivers.walk, off, f"eleves.{COLLEGE}@{DOMAIN}") == []
+    assert await store.read(list_expansion.walk, off, f"eleves.{COLLEGE}@{DOMAIN}") == []
 
 
 async def test_what_a_list_may_not_be(store: Store, people: dict[str, int]) -> None:
@@ -301,33 +292,33 @@ async def test_a_held_message_is_decided_once(store: Store, people: dict[str, in
     def hold(tx: Tx) -> int:
         content_id, _ = messages.store_content(tx, blobs.prepare(b"Subject: s\r\n\r\nx\r\n", tmp_path))
         wanted = Hold(at("debat"), "x@y.fr", 0, Population.OUTSIDE, tx.now + 10, ((next(tokens), Owner(7)),))
-        return held.hold(tx, content_id, wanted)
+        return moderation_queue.hold(tx, content_id, wanted)
 
     assert await store.write(hold) == 0
     assert await store.write(hold) == 1
-    first, _ = await store.read(held.waiting)
-    assert await store.read(held.waiting, ["other@x"]) == []
-    found = await store.read(held.by_token, b"1" * 32)
+    first, _ = await store.read(moderation_queue.waiting)
+    assert await store.read(moderation_queue.waiting, ["other@x"]) == []
+    found = await store.read(moderation_queue.by_token, b"1" * 32)
     assert found == (first, Owner(7))
-    await store.write(held.take, first.id)
-    assert await store.read(held.by_token, b"1" * 32) is None
+    await store.write(moderation_queue.take, first.id)
+    assert await store.read(moderation_queue.by_token, b"1" * 32) is None
     with pytest.raises(Refused):
-        await store.write(held.take, first.id)
-    assert await store.read(held.expired) == []
+        await store.write(moderation_queue.take, first.id)
+    assert await store.read(moderation_queue.expired) == []
     await store.write(rosters.delete, at("debat"))
-    assert await store.read(held.waiting) == []
-    assert await store.read(held.by_token, b"2" * 32) is None
+    assert await store.read(moderation_queue.waiting) == []
+    assert await store.read(moderation_queue.by_token, b"2" * 32) is None
 
 
 async def test_a_list_holds_only_so_many(
     store: Store, people: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "MAX_WAITING", 1)
+    monkeypatch.setattr(moderation_queue, "MAX_WAITING", 1)
     await store.write(make, "debat", [at("ada")], moderated=True)
 
     def hold(tx: Tx) -> int:
         content_id, _ = messages.store_content(tx, blobs.prepare(b"Subject: s\r\n\r\nx\r\n", tmp_path))
-        return held.hold(tx, content_id, Hold(at("debat"), "", 0, Population.OUTSIDE, 1))
+        return moderation_queue.hold(tx, content_id, Hold(at("debat"), "", 0, Population.OUTSIDE, 1))
 
     await store.write(hold)
     with pytest.raises(Refused):

@@ -16,18 +16,18 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from directory.people import EmbeddedDirectory
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.identity import NewPerson, Principal, Role
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import migrate
-from mailserver.store.audit import Origin
-from mailserver.store.devices import Scope
-from mailserver.store.transactions import Store
-from mailserver.tls import write_secret
+from mailserver.model.clock import SystemClock
+from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.sasl import Secret
+from mailserver.store.account.devices import Scope
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
 from tests.harness import Instance, workers_of
 
 PASSWORD = "Soixante-dix-8!"
@@ -139,7 +139,7 @@ def served(folder: Path, logins: int) -> None:
 
 
 async def _device(instance: Instance, login: str) -> str:
-    from mailserver.settings import load
+    from mailserver.foundation.settings import load
 
     settings = load(instance.directory)
     clock, changes = SystemClock(), Changes()

@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 
-from directory.lifecycle import Accounts
-from directory.people import EmbeddedDirectory
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.errors import Refused
-from mailserver.identity import NewPerson, Principal, Role
+from directory.people.embedded import EmbeddedDirectory
+from directory.people.lifecycle import Accounts
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Limits, LoginSettings, Passwords, Settings, Web
+from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
-from mailserver.sasl import Secret
-from mailserver.settings import Limits, LoginSettings, Passwords, Settings, Web
-from mailserver.store import audit, guesses
-from mailserver.store.audit import Event, Origin
-from mailserver.store.transactions import Store
-from mailserver.tls import write_secret
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Refused
+from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.sasl import Secret
+from mailserver.store.account import login_failures
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Event, Origin
 
 DOMAIN = "ac-exemple.fr"
 PASSWORD = "Soixante-dix-8!"
@@ -114,7 +115,7 @@ class Gate:
         return await self.store.read(audit.history, person.account_id)
 
     async def failures(self, key: str) -> int:
-        found = await self.store.read(guesses.get, [key])
+        found = await self.store.read(login_failures.get, [key])
         return found[key].failures if key in found else 0
 
 

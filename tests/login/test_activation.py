@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal, State
-from mailserver.login.gate import EVEN_SECONDS
+from mailserver.login.checks import EVEN_SECONDS
 from mailserver.login.provisional import Proof
-from mailserver.sasl import Secret
-from mailserver.store.audit import Action
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal, State
+from mailserver.model.sasl import Secret
+from mailserver.store.record.audit import Action
 from tests.login.conftest import DOMAIN, LIMIT, LOCAL, NUMEN, PASSWORD, SCHOOL, WINDOW, Gate
 
 CHOSEN = "kT9#vbRe!mq"

@@ -6,14 +6,14 @@ from collections import Counter
 
 import pytest
 
-from mailserver.clock import SystemClock
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
 from mailserver.login.devices import LENGTH, LETTERS, MAX_NAME, Made, candidate, new_password
-from mailserver.sasl import Secret
-from mailserver.store import accounts, devices
-from mailserver.store.audit import Action, Origin
-from mailserver.store.devices import MAX_DEVICES, Scope
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts, devices
+from mailserver.store.account.devices import MAX_DEVICES, Scope
+from mailserver.store.record.audit import Action, Origin
 from tests.login.conftest import HOME, LOCAL, PASSWORD, SCHOOL, Gate
 
 SELF = Origin("self", "web")

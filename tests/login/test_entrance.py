@@ -5,16 +5,18 @@ import datetime
 
 import pytest
 
-from directory.letters import Letter
-from directory.lifecycle import Code
-from mailserver.errors import Reason, Refused
-from mailserver.identity import NewPerson, Role, State
+from directory.issuing.letters import Letter
+from directory.people.lifecycle import Code
 from mailserver.login.factors import Setup
 from mailserver.login.provisional import Claim
 from mailserver.login.recovery import Question
-from mailserver.sasl import Secret
-from mailserver.store import accounts, agendas, mailboxes
-from mailserver.store.audit import Action
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import NewPerson, Role, State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.agenda import agendas
+from mailserver.store.mail import mailboxes
+from mailserver.store.record.audit import Action
 from tests.login.conftest import DOMAIN, HOME, LOCAL, NUMEN, PASSWORD, SCHOOL, Gate
 
 

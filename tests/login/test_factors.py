@@ -7,12 +7,12 @@ from collections import Counter
 import pytest
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
 from mailserver.login.factors import LONGEST_WAIT, RECOVERY_CODES, WRONG_LIMIT
-from mailserver.sasl import Secret
-from mailserver.store import factors
-from mailserver.store.audit import Action, Origin
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
+from mailserver.store.account import factors
+from mailserver.store.record.audit import Action, Origin
 from tests.login.conftest import HOME, PASSWORD, SCHOOL, Gate
 
 SELF = Origin("self", "web")

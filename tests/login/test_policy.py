@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailserver.identity import Principal, Role, State
+from mailserver.foundation.settings import Passwords
 from mailserver.login import dates, words
 from mailserver.login.policy import LONGEST, SHORTEST, Profile, Weakness, rules, troubles, weaknesses
-from mailserver.proofs import Proofs
-from mailserver.sasl import Secret
-from mailserver.settings import Passwords
-from mailserver.store.accounts import Marks
+from mailserver.model.identity import Principal, Role, State
+from mailserver.model.proofs import Proofs
+from mailserver.model.sasl import Secret
+from mailserver.store.account.accounts import Marks
 
 PROOFS = Proofs(b"k" * 32)
 MARKS = Marks(

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.identity import Principal
 from mailserver.login import recovery as module
 from mailserver.login.policy import Weakness
-from mailserver.login.private import CODES_AN_HOUR as CONFIRMATIONS
-from mailserver.login.private import PrivateAddresses
 from mailserver.login.recovery import CODES_AN_HOUR, Question, Recovery
-from mailserver.sasl import Secret
-from mailserver.store import accounts, recoveries, sessions
-from mailserver.store.audit import Action
+from mailserver.login.recovery_address import CODES_AN_HOUR as CONFIRMATIONS
+from mailserver.login.recovery_address import PrivateAddresses
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts, recoveries, sessions
+from mailserver.store.record.audit import Action
 from mailserver.texts.text import both
 from tests.login.conftest import HOME, LIMIT, LOCAL, NUMEN, PASSWORD, SCHOOL, WINDOW, Gate
 

@@ -4,17 +4,17 @@ import itertools
 
 import pytest
 
-from directory.lifecycle import Accounts
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal, State
+from directory.people.lifecycle import Accounts
+from mailserver.foundation.settings import Passwords
 from mailserver.login import renewal
 from mailserver.login.history import History
 from mailserver.login.policy import Weakness
-from mailserver.sasl import Secret
-from mailserver.settings import Passwords
-from mailserver.store import accounts, former_passwords, renewals
-from mailserver.store.accounts import Renewal
-from mailserver.store.audit import Action, Origin
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal, State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts, former_passwords, renewals
+from mailserver.store.account.accounts import Renewal
+from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.text import both
 from tests.login.conftest import LOCAL, PASSWORD, WINDOW, Gate
 

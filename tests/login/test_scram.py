@@ -4,17 +4,17 @@ import asyncio
 
 import pytest
 
-from directory.hashing import Kept, Passwords
-from directory.people import keep_password
-from mailserver.errors import Reason, Refused
-from mailserver.identity import NewPerson, Principal, Role
-from mailserver.login.gate import EVEN_SECONDS
-from mailserver.sasl import Secret
-from mailserver.sasl_scram import parse_opening, parse_proof
-from mailserver.settings import LoginSettings
-from mailserver.settings import Passwords as PasswordRules
-from mailserver.store import verifiers
-from mailserver.store.audit import Action
+from directory.issuing.hashing import Kept, Passwords
+from directory.people.embedded import keep_password
+from mailserver.foundation.settings import LoginSettings
+from mailserver.foundation.settings import Passwords as PasswordRules
+from mailserver.login.checks import EVEN_SECONDS
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.sasl import Secret
+from mailserver.model.sasl_scram import parse_opening, parse_proof
+from mailserver.store.account import verifiers
+from mailserver.store.record.audit import Action
 from tests.login.conftest import HOME, LIMIT, LOCAL, NUMEN, PASSWORD, SCHOOL, WINDOW, Gate
 from tests.login.test_factors import switch_on
 from tests.scram import ScramClient

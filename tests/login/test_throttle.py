@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from mailserver.errors import Reason, Refused
 from mailserver.login.throttle import FIRST_WAIT, PEER_FACTOR, PEER_WAIT, peer_name, wait
-from mailserver.sasl import Secret
-from mailserver.store import guesses
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.sasl import Secret
+from mailserver.store.account import login_failures
 from tests.login.conftest import DOMAIN, HOME, LIMIT, LOCAL, PASSWORD, SCHOOL, WINDOW, Gate
 
 
@@ -148,9 +148,9 @@ async def test_a_familiar_peer_may_not_guess_either(gate: Gate) -> None:
 async def test_a_peer_is_forgotten_after_a_month(gate: Gate) -> None:
     person = await gate.person()
     await gate.enter(peer=HOME)
-    assert await gate.store.read(guesses.is_familiar, person.account_id, HOME)
-    gate.clock.step(guesses.FAMILIAR_SECONDS + 1)
-    assert not await gate.store.read(guesses.is_familiar, person.account_id, HOME)
+    assert await gate.store.read(login_failures.is_familiar, person.account_id, HOME)
+    gate.clock.step(login_failures.FAMILIAR_SECONDS + 1)
+    assert not await gate.store.read(login_failures.is_familiar, person.account_id, HOME)
 
 
 async def test_a_peer_that_tries_many_logins_waits_a_minute_at_most(gate: Gate) -> None:
@@ -174,6 +174,6 @@ async def test_old_counts_are_swept(gate: Gate) -> None:
     await gate.refusal("nobody")
     name = gate.worker.directory.academy.proofs.name("nobody")
     assert await gate.failures(f"name {name}") == 1
-    gate.clock.step(guesses.KEPT_SECONDS + 1)
+    gate.clock.step(login_failures.KEPT_SECONDS + 1)
     await gate.refusal("somebody")
     assert await gate.failures(f"name {name}") == 0

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.mime import Part, binary, scan, unpack
-from mailserver.mime.parsing import MAX_DEPTH
+from mailserver.mime import Part, scan, unpack
+from mailserver.mime.body.parser import MAX_DEPTH
+from mailserver.mime.writing import binary
 from tests.mime.samples import NESTED, crlf
 
 

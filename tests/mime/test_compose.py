@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.mime import replies, scan, tracing, unpack
-from mailserver.mime.compose import Attachment, NewMessage, attachment_part, build, text_part
-from mailserver.mime.fields import Correspondent, addresses, field, parameters
-from mailserver.mime.reports import Action, Fate, Report
-from mailserver.mime.reports import build as build_report
+from mailserver.mime import scan, unpack
+from mailserver.mime.writing import replies, trace_fields
+from mailserver.mime.writing.compose import Attachment, NewMessage, attachment_part, build, text_part
+from mailserver.mime.writing.dsn import Action, Fate, Report
+from mailserver.mime.writing.dsn import build as build_report
+from mailserver.mime.writing.fields import Correspondent, addresses, field, parameters
 from tests.mime.samples import crlf
 
 ELODIE = Correspondent("Élodie Dupont", "edupont@ac-exemple.fr")
@@ -204,18 +205,18 @@ def test_quote() -> None:
 
 
 def test_received() -> None:
-    hop = tracing.Hop(
+    hop = trace_fields.Hop(
         "evil)\r\nX: y", "192.0.2.1", "mx.example.org", "ESMTPS", "abc", 1693807200, recipient="a@b", tls="TLSv1.3"
     )
-    written = tracing.received(hop)
+    written = trace_fields.received(hop)
     assert written == (
         b"Received: from evilX:y ([192.0.2.1])\r\n\t(using TLSv1.3)\r\n\tby mx.example.org with ESMTPS id abc\r\n"
         b"\tfor <a@b>;\r\n\tMon, 04 Sep 2023 06:00:00 +0000\r\n"
     )
-    assert b"[IPv6:2001:db8::1]" in tracing.received(tracing.Hop("x", "2001:db8::1", "y", "LMTP", "1", 0))
-    octets = written + tracing.return_path("a@b\r\n") + b"received: x\r\n\r\nReceived: in body\r\n"
-    assert tracing.count_received(octets, octets.index(b"\r\n\r\n") + 4) == 2
-    assert tracing.return_path("") == b"Return-Path: <>\r\n"
+    assert b"[IPv6:2001:db8::1]" in trace_fields.received(trace_fields.Hop("x", "2001:db8::1", "y", "LMTP", "1", 0))
+    octets = written + trace_fields.return_path("a@b\r\n") + b"received: x\r\n\r\nReceived: in body\r\n"
+    assert trace_fields.count_received(octets, octets.index(b"\r\n\r\n") + 4) == 2
+    assert trace_fields.return_path("") == b"Return-Path: <>\r\n"
 
 
 def report(action: Action, *, whole: bool = False, recipient: str = "x@example.org") -> bytes:

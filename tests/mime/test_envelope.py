@@ -1,7 +1,7 @@
 """ENVELOPE, base subject, message ids."""
 
 from mailserver.mime import scan
-from mailserver.mime.envelope import MAX_REFERENCES, message_id, references
+from mailserver.mime.header.envelope import MAX_REFERENCES, message_id, references
 from tests.mime.imap_values import Value, read
 from tests.mime.samples import crlf
 

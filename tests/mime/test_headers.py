@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mailserver.mime import addresses, dates, headers
-from mailserver.mime.addresses import MAX_ADDRESSES, Mailbox, parse
-from mailserver.mime.headers import decode, decode_words, encode_words, fields, find, select
-from mailserver.settings import Limits
+from mailserver.foundation.settings import Limits
+from mailserver.mime.header import addresses, dates, headers
+from mailserver.mime.header.addresses import MAX_ADDRESSES, Mailbox, parse
+from mailserver.mime.header.headers import decode, decode_words, encode_words, fields, find, select
 
 HEADER = b"From x Mon Jan  1\r\nSubject: one\r\n two\r\nX-Odd\r\nTo : a@b\r\nsubject:\r\nEmpty:\r\n\r\n"
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailserver.errors import BadSyntax
-from mailserver.mime import addresses, compose, headers, originators
-from mailserver.mime.compose import NewMessage
-from mailserver.mime.fields import Correspondent
+from mailserver.mime.header import addresses, headers, originators
+from mailserver.mime.writing import compose
+from mailserver.mime.writing.compose import NewMessage
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.errors import BadSyntax
 
 ME, OTHER = "me@a.fr", "recteur@a.fr"
 

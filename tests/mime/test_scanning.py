@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.mime import Scan, scan, scanning, unpack
-from mailserver.mime.parsing import MAX_DEPTH, MAX_HEADER_LINES, MAX_PARTS
-from mailserver.mime.text import fold, searchable
+from mailserver.mime import Scan, scan, unpack
+from mailserver.mime.body import scanning
+from mailserver.mime.body.parser import MAX_DEPTH, MAX_HEADER_LINES, MAX_PARTS
+from mailserver.mime.body.text import fold, searchable
 from tests.mime.imap_values import check_body, check_envelope, read
 from tests.mime.samples import DIFFICULT, NESTED, corpus, crlf
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mailserver.mime import Part, scan, unpack
-from mailserver.mime.structure import pack
+from mailserver.mime.body.structure import pack
 from tests.mime.imap_values import read
 from tests.mime.samples import NESTED, crlf
 

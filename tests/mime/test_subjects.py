@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.mime.casemap import collate, collate_all
-from mailserver.mime.subjects import base_subject, is_reply_or_forward
+from mailserver.mime.header.casemap import collate, collate_all
+from mailserver.mime.header.subjects import base_subject, is_reply_or_forward
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.mime import scan, unpack
-from mailserver.mime.text import MAX_TEXT, body_text, fold, header_text, html_to_text, searchable
+from mailserver.mime.body.text import MAX_TEXT, body_text, fold, header_text, html_to_text, searchable
 from tests.mime.samples import NESTED, crlf
 
 

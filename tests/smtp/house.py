@@ -9,23 +9,25 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from directory.people import EmbeddedDirectory
-from mailserver import instance
-from mailserver.changes import Changes
-from mailserver.clock import Clock, SystemClock
-from mailserver.deliver import Delivery
-from mailserver.identity import NewPerson, Principal, Role
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.accounts.provision import provision
+from mailserver.delivery import Delivery
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import Certificate
+from mailserver.health import instance
 from mailserver.login import Login
-from mailserver.provision import provision
-from mailserver.sasl import Secret
-from mailserver.settings import Settings
-from mailserver.store import accounts, blobs, lists, mailboxes, messages
-from mailserver.store.transactions import Store, Tx
-from mailserver.submit import Submission
-from mailserver.tls import Certificate
+from mailserver.model.clock import Clock, SystemClock
+from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.people import lists
+from mailserver.submission.submit import Submission
 from smtp import server
 from smtp.door import Door
-from smtp.relay import Relay
+from smtp.relay.queue_runner import Relay
 
 T = TypeVar("T")
 

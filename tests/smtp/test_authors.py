@@ -6,9 +6,9 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from mailserver.mime import addresses, headers
-from mailserver.mime.scanning import scan
-from mailserver.mime.structure import unpack
+from mailserver.mime.body.scanning import scan
+from mailserver.mime.body.structure import unpack
+from mailserver.mime.header import addresses, headers
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House
 

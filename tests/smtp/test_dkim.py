@@ -10,8 +10,8 @@ from dkim.canonicalization import Relaxed  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver import dkim as ours
-from mailserver.dkim import Signer, body_hash
+from mailserver.submission import dkim as ours
+from mailserver.submission.dkim import Signer, body_hash
 
 LINES = st.lists(st.sampled_from([b"", b" ", b"\t", b"a", b"a  b\t", b" x ", b"\xe9", b"." * 30]), max_size=30)
 KEY = ours.new_key()

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailserver.errors import BadSyntax
-from smtp import framing
-from smtp.framing import Content, Fault, Framer
+from mailserver.model.errors import BadSyntax
+from smtp.wire import framing
+from smtp.wire.framing import Content, Fault, Framer
 
 LIMIT = 10_000_000
 LINE = st.binary(max_size=20).filter(lambda line: not set(line) & {0, 10, 13})

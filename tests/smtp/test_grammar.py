@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.errors import BadSyntax
-from smtp import grammar
-from smtp.grammar import BadAddress, Bdat, Mail, Rcpt, UnknownParameter, Utf8NotAnnounced
+from mailserver.model.errors import BadSyntax
+from smtp.wire import grammar
+from smtp.wire.grammar import BadAddress, Bdat, Mail, Rcpt, UnknownParameter, Utf8NotAnnounced
 
 DECLARED = (BadSyntax, BadAddress, UnknownParameter, Utf8NotAnnounced)
 NOISE = st.text(alphabet='<>@:=; "\\.+,é[]azAZ09%\t', max_size=60)

@@ -5,7 +5,7 @@ import smtplib
 import time
 from collections.abc import Callable
 
-from mailserver.store import spool
+from mailserver.store.queue import spool
 from tests.harness import Instance
 from tests.smtp.dialogues import tls_context
 from tests.smtp.elsewhere import Elsewhere

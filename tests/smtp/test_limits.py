@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from smtp import connection, door, framing
+from smtp import connection, door
+from smtp.wire import framing
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import Dialogue, Wire
 from tests.smtp.house import DOMAIN, House

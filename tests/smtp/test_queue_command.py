@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner, Result
 
-from mailserver.commands.outgoing import app
-from mailserver.store import spool
+from mailserver.cli.outgoing_queue import app
+from mailserver.store.queue import spool
 from tests.harness import run_command
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere

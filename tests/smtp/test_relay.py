@@ -10,14 +10,14 @@ import dkim  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import select, update
 
-from mailserver import dkim as ours
-from mailserver import tls
-from mailserver.store import spool, traces
+from mailserver.foundation import tls
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.spool import Notify, Target
+from mailserver.store.queue.traces import Step
 from mailserver.store.schema.mail import blob
 from mailserver.store.schema.spool import queued
-from mailserver.store.spool import Notify, Target
-from mailserver.store.traces import Step
-from mailserver.store.transactions import Tx
+from mailserver.submission import dkim as ours
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names
 from tests.smtp.house import DOMAIN, LIST, House

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailserver.store import accounts, spool, traces
-from mailserver.store.traces import Step
+from mailserver.store.account import accounts
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.traces import Step
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.store import blobs, collect, messages, spool
-from mailserver.store.spool import Notify, Options, Target
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, collect, messages
+from mailserver.store.queue import spool
+from mailserver.store.queue.spool import Notify, Options, Target
 
 MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
 LIFETIME = 1000

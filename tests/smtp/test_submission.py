@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 import dkim  # type: ignore[import-untyped]
 import pytest
 
-from mailserver import dkim as ours
-from mailserver.errors import Reason, Refused
-from mailserver.mime.fields import Correspondent
-from mailserver.provenance import Door as ProvenanceDoor
-from mailserver.provenance import Provenance
-from mailserver.provision import provision
-from mailserver.store import accounts, mailboxes, spool
-from mailserver.store.spool import Notify, Target
-from mailserver.submit import Copy
+from mailserver.accounts.provision import provision
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.provenance import Door as ProvenanceDoor
+from mailserver.model.provenance import Provenance
+from mailserver.store.account import accounts
+from mailserver.store.mail import mailboxes
+from mailserver.store.queue import spool
+from mailserver.store.queue.spool import Notify, Target
+from mailserver.submission import dkim as ours
+from mailserver.submission.submit import Copy
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House

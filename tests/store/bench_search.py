@@ -24,16 +24,18 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, bindparam, func, insert, select, update
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.mime.compose import quoted_printable
-from mailserver.mime.fields import Correspondent, addresses, field
-from mailserver.store import blobs, index, mailboxes, messages, migrate
+from mailserver.foundation.changes import Changes
+from mailserver.mime.writing.compose import quoted_printable
+from mailserver.mime.writing.fields import Correspondent, addresses, field
+from mailserver.model.clock import SystemClock
+from mailserver.store.engine import migrate
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import blob, content, mailbox, message
 from mailserver.store.schema.search import UNINDEXED, search_segment, search_text
-from mailserver.store.statements import Statement, Tx
-from mailserver.store.transactions import Store
+from mailserver.store.search import index
 from tests.harness import DEMO_PASSWORD, Instance, children_of
 from tests.postgres import Postgres
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import insert
 
-from mailserver.store import mailboxes
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import mailboxes
 from mailserver.store.schema.accounts import account
-from mailserver.store.transactions import Store, Tx
 from tests.waiting import PATIENCE
 
 MakeAccount = Callable[[str], int]

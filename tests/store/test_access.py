@@ -5,17 +5,19 @@ import random
 import pytest
 from sqlalchemy import select, update
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import access, audit, blobs, lists, mailboxes, messages
-from mailserver.store.access import boxes, granting
-from mailserver.store.access.rights import parse, write
-from mailserver.store.audit import Action, Origin
-from mailserver.store.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
-from mailserver.store.messages import NO_QUOTA, Quota
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import access, blobs, mailboxes, messages
+from mailserver.store.mail.access import acl, boxes
+from mailserver.store.mail.access.rights import parse, write
+from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
+from mailserver.store.mail.messages import NO_QUOTA, Quota
+from mailserver.store.people import lists
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.sharing import mailbox_right
-from mailserver.store.transactions import Store, Tx
 from tests.store.test_messages import fill, mail
 
 ORIGIN = Origin("mmartin", "imap")
@@ -268,7 +270,7 @@ def test_rights_that_are_given_are_bounded(
     store: Store, edupont: int, mmartin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of all mailboxes of an account, those that a new one has from above counted: a million would be a page's work."""
-    monkeypatch.setattr(granting, "MAX_ACCOUNT_ENTRIES", 5)
+    monkeypatch.setattr(acl, "MAX_ACCOUNT_ENTRIES", 5)
     store.write_now(mailboxes.create, mmartin, "Classe")
     for number in range(3):
         grant(store, mmartin, "Classe", f"prof{number}", "lr")

@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
-from directory import membership, rosters
-from directory.people import EmbeddedDirectory
-from directory.rosters import House, NewList
+from directory.lists import membership, rosters
+from directory.lists.rosters import House, NewList
+from directory.people.embedded import EmbeddedDirectory
 from mailserver.addressbook.browsing import Browsing, Wanted
-from mailserver.clock import SystemClock
-from mailserver.identity import Affiliation, NewPerson, Principal, Role, Tie
-from mailserver.settings import Settings
-from mailserver.store import accounts, blobs, letters, lists, mailboxes, messages, schools
-from mailserver.store.audit import Origin
-from mailserver.store.letters import Course
-from mailserver.store.transactions import Store
-from mailserver.store.webmail import correspondents
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import SystemClock
+from mailserver.model.identity import Affiliation, NewPerson, Principal, Role, Tie
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.people import letters, lists, schools
+from mailserver.store.people.letters import Course
+from mailserver.store.record.audit import Origin
+from mailserver.store.web.webmail import correspondents
 
 DOMAIN = "ac-exemple.fr"
 UAI = "0210006T"

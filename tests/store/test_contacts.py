@@ -2,9 +2,10 @@
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import contacts
-from mailserver.store.conditions import (
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import contacts
+from mailserver.store.people.conditions import (
     All,
     Condition,
     Contains,
@@ -16,7 +17,6 @@ from mailserver.store.conditions import (
     Present,
     Some,
 )
-from mailserver.store.transactions import Store
 
 MARTIN = {"cn": ["Zoé Martin"], "sn": ["Martin"], "mail": ["Zoe@Ailleurs.example", "z@ailleurs.example"]}
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import access, blobs, mailboxes, messages
-from mailserver.store.access import Viewer
-from mailserver.store.access.acts import New
-from mailserver.store.access.rights import ALL, NONE, Rights
-from mailserver.store.messages import NO_QUOTA, Quota
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import access, blobs, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.access.acts import New
+from mailserver.store.mail.access.rights import ALL, NONE, Rights
+from mailserver.store.mail.messages import NO_QUOTA, Quota
 from tests.store.test_access import ORIGIN, grant, refused
 from tests.store.test_messages import fill, mail
 

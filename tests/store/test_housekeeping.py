@@ -9,22 +9,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
-from mailserver import deepcheck
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.collector import Collector
-from mailserver.errors import Damaged
-from mailserver.settings import Storage
-from mailserver.store import blobs, integrity, mailboxes, messages, proportion, quarantine, upkeep
-from mailserver.store.blobs import MARK
-from mailserver.store.integrity import Part
-from mailserver.store.opening import files
-from mailserver.store.proportion import Kind, Terms
+from mailserver.background.blob_gc import Collector
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Storage
+from mailserver.health import deep_check
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Damaged
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs, mailboxes, messages, proportion, quarantine
+from mailserver.store.mail.blobs import MARK
+from mailserver.store.mail.proportion import Kind, Terms
+from mailserver.store.record import trusted_clock
+from mailserver.store.record.clock_check import Upkeep
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content, mailbox
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
-from mailserver.upkeep import Upkeep
+from mailserver.store.upkeep import integrity
+from mailserver.store.upkeep.integrity import Part
+from mailserver.store.upkeep.opening import files
 from tests.conftest import StoreMaker
 
 DAY = 86400
@@ -235,10 +237,10 @@ async def test_a_second_jump_begins_the_wait_anew(store: Store, clock: SetClock)
     clock.run += 120
     assert not await asked.may_go_on()
     clock.run += 120
-    found = store.read_now(upkeep.doubt)
+    found = store.read_now(trusted_clock.doubt)
     assert found is not None
     assert found.left > DAY - 300
-    store.write_now(upkeep.believe)
+    store.write_now(trusted_clock.believe)
     assert await asked.may_go_on()
 
 
@@ -254,14 +256,14 @@ def test_everything_stored_is_compared(store: Store, edupont: int) -> None:
     sent = fill(store, edupont, 2)
     looking = Store(store.url, store.data, store.clock, Changes(), read_only=True)
     try:
-        assert not any(deepcheck.look(looking).values())
+        assert not any(deep_check.look(looking).values())
         (store.blobs / _file(store, edupont, min(sent))).unlink()
         store.write_now(lambda tx: tx.execute(update(mailbox).values(messages=mailbox.c.messages + 1)))
-        found = deepcheck.look(looking)
+        found = deep_check.look(looking)
         assert len(found[Part.MESSAGES]) == 1
         assert found[Part.COUNTS]
-        deepcheck.mend(store, found)
-        again = deepcheck.look(looking)
+        deep_check.mend(store, found)
+        again = deep_check.look(looking)
         assert not again[Part.COUNTS]
         assert len(again[Part.MESSAGES]) == store.read_now(integrity.known_damage) == 1
     finally:

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import update
 
-from mailserver.store import index, keptlines
-from mailserver.store.keptlines import KeptLines
+from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.mail import content
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.search import header_cache, index
+from mailserver.store.search.header_cache import KeptLines
 from tests.store.test_messages import fill
 
 LINES = [
@@ -60,9 +60,9 @@ def test_found_as_line_by_line() -> None:
 
 def test_read_and_remembered(store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contents with lines, without them, with an octet that stands between contents; in a row and with gaps."""
-    monkeypatch.setattr(keptlines, "FEW", 2)
-    monkeypatch.setattr(keptlines, "PORTION", 4)
-    monkeypatch.setattr(keptlines, "REMEMBERED", 5)
+    monkeypatch.setattr(header_cache, "FEW", 2)
+    monkeypatch.setattr(header_cache, "PORTION", 4)
+    monkeypatch.setattr(header_cache, "REMEMBERED", 5)
     fill(store, edupont, 14)
     ids = store.read_now(lambda tx: sorted(tx.execute(content.select().with_only_columns(content.c.id)).scalars()))
     odd = {ids[1]: None, ids[6]: None, ids[7]: b"", ids[9]: b"\nsubject: a\0b\nfrom: a\n"}
@@ -73,7 +73,7 @@ def test_read_and_remembered(store: Store, edupont: int, monkeypatch: pytest.Mon
 
     def look(wanted: list[int]) -> int:
         """How many parts there are."""
-        parts = store.read_now(keptlines.lines_of, edupont, set(wanted))
+        parts = store.read_now(header_cache.lines_of, edupont, set(wanted))
         read: dict[int, bytes] = {}
         for part in parts:
             read.update(zip(part.docs, part.packed.split(b"\0"), strict=True))
@@ -93,6 +93,6 @@ def test_read_and_remembered(store: Store, edupont: int, monkeypatch: pytest.Mon
     assert look(ids[5:]) == 4
     assert all(
         one < other
-        for part in store.read_now(keptlines.lines_of, edupont, set(ids))
+        for part in store.read_now(header_cache.lines_of, edupont, set(ids))
         for one, other in pairwise(part.docs)
     )

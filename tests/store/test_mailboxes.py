@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes, messages
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import mailboxes, messages
 from tests.store.conftest import create_account
 from tests.store.test_messages import fill, recount
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import blobs, collect, mailboxes, messages
-from mailserver.store.flags import DELETED, FLAGGED, MAX_KEYWORDS, SEEN
-from mailserver.store.messages import HEAVY
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, collect, mailboxes, messages
+from mailserver.store.mail.flags import DELETED, FLAGGED, MAX_KEYWORDS, SEEN
+from mailserver.store.mail.messages import HEAVY
 
 
 def mail(number: int, size: int = 0) -> bytes:

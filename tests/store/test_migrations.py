@@ -8,13 +8,16 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, LargeBinary, MetaData, String, insert, select
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.provenance import UNKNOWN
-from mailserver.store import held, migrate, people, webmail
-from mailserver.store.conditions import named
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.model.provenance import UNKNOWN
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import people
+from mailserver.store.people.conditions import named
+from mailserver.store.queue import moderation_queue
 from mailserver.store.schema.mail import content
-from mailserver.store.transactions import Store
+from mailserver.store.web import webmail
 from tests.postgres import Postgres
 
 Add = Callable[..., None]
@@ -82,10 +85,10 @@ def test_old_links_to_held_messages_open_nothing_and_the_messages_wait(old_url: 
     tables = ["content", "mailing_list", "held_message"]
     store = before(old_url, tmp_path, "Each owner of a list has a link", tables, fill)
     try:
-        assert [one.id for one in store.read_now(held.waiting)] == [1]
-        assert store.read_now(held.by_token, b"t" * 32) is None
-        store.write_now(held.take, 1)
-        assert store.read_now(held.waiting) == []
+        assert [one.id for one in store.read_now(moderation_queue.waiting)] == [1]
+        assert store.read_now(moderation_queue.by_token, b"t" * 32) is None
+        store.write_now(moderation_queue.take, 1)
+        assert store.read_now(moderation_queue.waiting) == []
     finally:
         store.close()
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import select
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import blobs, collect, mailboxes, messages
-from mailserver.store.flags import names
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, collect, mailboxes, messages
+from mailserver.store.mail.flags import names
 from mailserver.store.schema.mail import content, expunged
-from mailserver.store.transactions import Store, Tx
 from tests.store.conftest import create_account
 from tests.store.test_messages import mail, recount
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from mailserver.identity import Population
-from mailserver.rulebook import Rulebook
-from mailserver.store import blobs, collect, mailboxes, messages, rules
-from mailserver.store.audit import Origin
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.identity import Population
+from mailserver.rules.policy_cache import Rulebook
+from mailserver.store.account import rules
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, collect, mailboxes, messages
+from mailserver.store.record.audit import Origin
 from tests.clocks import StandingClock
 from tests.store.conftest import create_account
 from tests.store.test_messages import mail

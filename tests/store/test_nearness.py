@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import mailboxes
-from mailserver.store.nearness import SLOW_SECONDS, Nearness
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.fast_reads import SLOW_SECONDS, Nearness
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import mailboxes
 
 
 def test_a_database_behind_a_connection_is_never_near() -> None:

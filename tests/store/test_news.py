@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from mailserver import bells
-from mailserver.changes import Change, Changes, Kind
-from mailserver.store import news
-from mailserver.store.transactions import Store, Tx
+from mailserver.foundation import wakeups
+from mailserver.foundation.changes import Change, Changes, Kind
+from mailserver.store.engine import news
+from mailserver.store.engine.transactions import Store, Tx
 from tests.waiting import becomes
 
 
@@ -58,7 +58,7 @@ async def test_a_ring_brings_news_without_polling(
     here, there = make_store(), make_store()
     if here.backend.dialect != "sqlite":
         return
-    ours, theirs = bells.hang(2)
+    ours, theirs = wakeups.hang(2)
     loop = asyncio.get_running_loop()
     carriers = [
         news.carrier(store.backend, store.worker, store.changes, bell)
@@ -78,12 +78,12 @@ async def test_a_ring_brings_news_without_polling(
     carrying.cancel()
     await asyncio.gather(carrying, return_exceptions=True)
     carriers[0].close()
-    bells.take_down([ours, theirs])
+    wakeups.take_down([ours, theirs])
 
 
 async def test_commits_of_processes_without_a_bell_are_seen_all_the_same(make_store: Callable[[], Store]) -> None:
     command, worker = make_store(), make_store()
-    (bell,) = bells.hang(1)
+    (bell,) = wakeups.hang(1)
     carrier = news.carrier(worker.backend, worker.worker, worker.changes, bell)
     worker.changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
     heard = asyncio.Event()
@@ -95,7 +95,7 @@ async def test_commits_of_processes_without_a_bell_are_seen_all_the_same(make_st
     await asyncio.wait_for(heard.wait(), 10)
     carrying.cancel()
     await asyncio.gather(carrying, return_exceptions=True)
-    bells.take_down([bell])
+    wakeups.take_down([bell])
 
 
 async def test_generation_moves_before_the_writer_is_answered(pair: tuple[Store, Store]) -> None:
@@ -183,7 +183,7 @@ async def test_who_asks_at_once_sees_what_a_neighbour_has_acknowledged(make_stor
     here, there = make_store(), make_store()
     if here.backend.dialect != "sqlite":
         return
-    hung = bells.hang(2)
+    hung = wakeups.hang(2)
     carriers = [
         news.carrier(store.backend, store.worker, store.changes, bell)
         for store, bell in zip((here, there), hung, strict=True)
@@ -200,4 +200,4 @@ async def test_who_asks_at_once_sees_what_a_neighbour_has_acknowledged(make_stor
         assert len(heard) == number
     for carrier in carriers:
         carrier.close()
-    bells.take_down(hung)
+    wakeups.take_down(hung)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from mailserver.errors import Refused
-from mailserver.mime.casemap import collate
-from mailserver.mime.subjects import base_subject
-from mailserver.store import columns, messages, order
-from mailserver.store.columns import Field
+from mailserver.mime.header.casemap import collate
+from mailserver.mime.header.subjects import base_subject
+from mailserver.model.errors import Refused
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import columns, messages, order
+from mailserver.store.mail.columns import Field
 from mailserver.store.schema.mail import content
-from mailserver.store.transactions import Store
 from tests.store.test_search import inbox, put
 
 NAMES = ["Zoé", "anne", "Émile", "emile", "", "Bob"]

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.errors import NoRoom, Temporary
-from mailserver.store import blobs, migrate, news, writing
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import NoRoom, Temporary
+from mailserver.store.engine import migrate, news, writing
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs
 from mailserver.store.schema.mail import orphan
-from mailserver.store.transactions import Store, Tx
 from tests.postgres import Postgres
 from tests.store.conftest import held
 from tests.waiting import PATIENCE

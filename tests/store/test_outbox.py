@@ -5,11 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import blobs, mailboxes, messages, outbox, sessions, webmail
-from mailserver.store.access import Viewer
-from mailserver.store.outbox import Fate, Terms, Waiting
-from mailserver.store.transactions import Store
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.account import sessions
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.queue import outbox
+from mailserver.store.queue.outbox import Fate, Terms, Waiting
+from mailserver.store.web import webmail
 
 CLAIM = b"c" * 32
 VERSION = b"v" * 32

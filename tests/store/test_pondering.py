@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mailserver.store.transactions import PONDERING, Store, Tx
+from mailserver.store.engine.transactions import PONDERING, Store, Tx
 from tests.waiting import PATIENCE, becomes
 
 

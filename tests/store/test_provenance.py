@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from mailserver.provenance import UNKNOWN, Door, Provenance
-from mailserver.store import access, acquaintances, blobs, mailboxes, messages, webmail
-from mailserver.store.access import Viewer
-from mailserver.store.messages import NO_QUOTA, Placing
-from mailserver.store.transactions import Store, Tx
+from mailserver.model.provenance import UNKNOWN, Door, Provenance
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import access, blobs, known_senders, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.messages import NO_QUOTA, Placing
+from mailserver.store.web import webmail
 
 SENT = Provenance(Door.SUBMISSION, 7)
 LISTED = Provenance(Door.SMTP, 0, through_list=True)
@@ -90,9 +91,9 @@ def _other(store: Store) -> tuple[blobs.Prepared, tuple[str, ...], int]:
 
 def test_what_another_appended_makes_nobody_known(store: Store, edupont: int, mmartin: int) -> None:
     _, content_id = place(store, edupont, [Provenance(Door.APPENDED, mmartin)])
-    assert store.read_now(acquaintances.acquaintance, edupont, "p@x.fr", content_id + 1).first_time
+    assert store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id + 1).first_time
     place(store, edupont, [Provenance(Door.SMTP)])
-    assert not store.read_now(acquaintances.acquaintance, edupont, "p@x.fr", content_id + 1).first_time
+    assert not store.read_now(known_senders.acquaintance, edupont, "p@x.fr", content_id + 1).first_time
 
 
 def test_a_number_of_no_door_proves_nothing() -> None:

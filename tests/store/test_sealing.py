@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.sealer import WITNESS, Sealer, witness
-from mailserver.settings import Settings
-from mailserver.store import audit, sealing
-from mailserver.store.audit import Action, Origin, Wanted
+from mailserver.background.audit_sealing import WITNESS, Sealer, witness
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import SystemClock
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.record import audit, sealing
+from mailserver.store.record.audit import Action, Origin, Wanted
+from mailserver.store.record.sealing import Break
 from mailserver.store.schema.audits import audit as rows
 from mailserver.store.schema.audits import audit_anchor
-from mailserver.store.sealing import Break
-from mailserver.store.transactions import Store, Tx
 
 KEY = sealing.chain_key(b"an instance's key")
 ORIGIN = Origin("admin", "console", "192.0.2.7")

@@ -14,9 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
 
-from mailserver import indexer
-from mailserver.clock import SystemClock
-from mailserver.criteria import (
+from mailserver.background import index_worker
+from mailserver.background.index_worker import Indexer
+from mailserver.mime import scan, unpack
+from mailserver.mime.body.text import body_text, fold, header_text
+from mailserver.mime.header import dates
+from mailserver.mime.writing.compose import base64, quoted_printable
+from mailserver.mime.writing.fields import Correspondent, addresses, field
+from mailserver.model.clock import SystemClock
+from mailserver.model.criteria import (
     STAR,
     All,
     And,
@@ -39,18 +45,14 @@ from mailserver.criteria import (
     Text,
     Uids,
 )
-from mailserver.errors import Reason, Refused
-from mailserver.indexer import Indexer
-from mailserver.mime import dates, scan, unpack
-from mailserver.mime.compose import base64, quoted_printable
-from mailserver.mime.fields import Correspondent, addresses, field
-from mailserver.mime.text import body_text, fold, header_text
-from mailserver.store import blobs, collect, index, keptlines, mailboxes, messages, search, vocabulary
-from mailserver.store import texts as textual
-from mailserver.store.memory import ENTRY, Memory
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.memory import ENTRY, Memory
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, collect, mailboxes, messages
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.search import search_account, search_segment, search_text
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.search import header_cache, index, search, vocabulary
+from mailserver.store.search import texts as textual
 
 # fmt: off
 WORDS = [
@@ -124,9 +126,9 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "UNIT_TEXTS", 7)
     monkeypatch.setattr(index, "MAX_TEXTS", 64)
     monkeypatch.setattr(textual, "REMEMBERED", 12)
-    monkeypatch.setattr(keptlines, "REMEMBERED", 12)
-    monkeypatch.setattr(keptlines, "PORTION", 13)
-    monkeypatch.setattr(keptlines, "FEW", 3)
+    monkeypatch.setattr(header_cache, "REMEMBERED", 12)
+    monkeypatch.setattr(header_cache, "PORTION", 13)
+    monkeypatch.setattr(header_cache, "FEW", 3)
 
 
 # ---------------------------------------------------------------------- against a naive scan
@@ -573,7 +575,7 @@ async def test_loop_goes_on_until_nothing_is_left(
     store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "BATCH", 1)
-    monkeypatch.setattr(indexer, "PERIOD", 1.0)
+    monkeypatch.setattr(index_worker, "PERIOD", 1.0)
     await asyncio.to_thread(fill, store, edupont, 30)
     running.value += 1
     assert await is_indexed(store, 60)
@@ -584,7 +586,7 @@ async def test_the_thread_of_texts_alone_steps_back(store: Store, edupont: int) 
     steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
     assert await steps.step()
     running = {thread.name: os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in threading.enumerate()}
-    nice = {name for name, niceness in running.items() if niceness == indexer.NICENESS}
+    nice = {name for name, niceness in running.items() if niceness == index_worker.NICENESS}
     assert nice == {"index_0"}
 
 

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from mailserver.store import messages, states
-from mailserver.store.mailboxes import Mailbox
-from mailserver.store.transactions import Store, Tx
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import messages, states
+from mailserver.store.mail.mailboxes import Mailbox
 from tests.store.test_messages import box_of, fill
 
 _PLAIN = str.maketrans("[], ", "____")

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from mailserver.store import mailboxes, messages, tombstones
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import mailboxes, messages, tombstones
 from mailserver.store.schema.mail import expunged
-from mailserver.store.transactions import Store, Tx
 from tests.store.test_messages import box_of, fill
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 
-from mailserver.changes import Changes
-from mailserver.clock import SystemClock
-from mailserver.errors import Temporary
-from mailserver.store import migrate
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Temporary
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.mail import orphan
-from mailserver.store.transactions import Store, Tx
 from tests.store.conftest import held
 from tests.waiting import PATIENCE, until
 

@@ -4,15 +4,15 @@ import re
 from collections.abc import Sequence
 from html import unescape
 
-from directory import rosters
-from directory.rosters import NewList
-from mailserver.deliver import Envelope
-from mailserver.identity import ListKind, Principal
+from directory.lists import rosters
+from directory.lists.rosters import NewList
+from mailserver.delivery import Envelope
 from mailserver.mime import Part, scan, unpack
-from mailserver.store import access, mailboxes, messages
-from mailserver.store.access import boxes
-from mailserver.store.audit import Origin
-from mailserver.store.flags import names
+from mailserver.model.identity import ListKind, Principal
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import boxes
+from mailserver.store.mail.flags import names
+from mailserver.store.record.audit import Origin
 from tests.webui.house import DOMAIN, House, Visitor
 
 ORIGIN = Origin("test", "test")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from mailserver.identity import Principal, Role
+from mailserver.model.identity import Principal, Role
 from tests.webui.browser import launch
 from tests.webui.house import House, Visitor
 from tests.webui.secondstep import Phone, set_up

@@ -16,21 +16,24 @@ import httpx
 from sqlalchemy import select
 
 from agenda import application
-from directory.people import EmbeddedDirectory
-from mailserver.changes import Changes
-from mailserver.deliver import Delivery, Envelope
-from mailserver.identity import NewPerson, Principal, Role
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.delivery import Delivery, Envelope
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.settings import FILE_NAME, Settings
+from mailserver.foundation.tls import Certificate, make_certificate
 from mailserver.login import Login
-from mailserver.outbox import Outbox
-from mailserver.outside import Outside
-from mailserver.sasl import Secret
-from mailserver.settings import FILE_NAME, Settings
-from mailserver.sharing import Sharing
-from mailserver.store import mailboxes, messages, migrate, sessions, spool
+from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.model.sasl import Secret
+from mailserver.sharing.viewers import Sharing
+from mailserver.store.account import sessions
+from mailserver.store.engine import migrate
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.queue import spool
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
-from mailserver.store.transactions import Store, Tx
-from mailserver.submit import Submission
-from mailserver.tls import Certificate, make_certificate
+from mailserver.submission.scheduled import Outbox
+from mailserver.submission.submit import Submission
 from tests.clocks import MovingClock
 from webui import server
 

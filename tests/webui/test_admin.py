@@ -7,21 +7,25 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from directory import rosters
-from directory.rosters import House as Lists
-from directory.rosters import NewList
-from mailserver.identity import ListKind, Principal, Role, State
-from mailserver.store import accounts, audit, imports, lists, measures, people, rules, schools, spool, waiting
-from mailserver.store.audit import Action, Origin, Wanted
-from mailserver.store.imports import RunState
+from directory.lists import rosters
+from directory.lists.rosters import House as Lists
+from directory.lists.rosters import NewList
+from mailserver.model.identity import ListKind, Principal, Role, State
+from mailserver.store.account import accounts, rules
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.people import imports, lists, people, schools
+from mailserver.store.people.imports import RunState
+from mailserver.store.queue import spool, waiting
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.schema.console import message_trace
-from mailserver.store.transactions import Tx
+from mailserver.store.upkeep import measures
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 from tests.webui.secondstep import Phone
-from webui.admin import gate
-from webui.admin.gate import IDLE_SECONDS, is_near
+from webui.admin import access
+from webui.admin.access import IDLE_SECONDS, is_near
 from webui.admin.routes import routes
-from webui.doors import Doors
+from webui.page.dispatch import Doors
 
 UAI = "0210006T"
 ORIGIN = Origin("tests", "console")
@@ -144,7 +148,7 @@ def test_the_secretariats_pages_are_closed_to_administrators_elsewhere(
     house: House, administrator: Principal, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitor = entered(house, administrator, phone)
-    monkeypatch.setattr(gate, "is_near", lambda _settings, _peer: False)
+    monkeypatch.setattr(access, "is_near", lambda _settings, _peer: False)
     for method, path in DESK:
         data = {"etablissement": UAI} if method == "POST" else None
         assert visitor.http.request(method, path, data=data).status_code == 404, (method, path)
@@ -261,7 +265,7 @@ def test_accounts_are_found_a_page_at_a_time(house: House, console: Visitor, pho
 
 
 async def _crowd(house: House, count: int) -> None:
-    from mailserver.identity import NewPerson
+    from mailserver.model.identity import NewPerson
 
     for number in range(count):
         await house.directory.add(NewPerson(f"N{number}", "Foule", Role.PUPIL))

@@ -5,16 +5,18 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from directory import rosters
-from directory.rosters import House as Lists
-from directory.rosters import NewList
+from directory.lists import rosters
+from directory.lists.rosters import House as Lists
+from directory.lists.rosters import NewList
 from mailserver.causes import Cause
-from mailserver.identity import ListKind, Principal, Role
-from mailserver.store import bulletins, jobs, measures, rules, schools
-from mailserver.store.audit import Origin
-from mailserver.store.bulletins import Draft, Kind
-from mailserver.store.jobs import JobState
-from mailserver.store.measures import HOUR, Measure
+from mailserver.model.identity import ListKind, Principal, Role
+from mailserver.store.account import bulletins, jobs, rules
+from mailserver.store.account.bulletins import Draft, Kind
+from mailserver.store.account.jobs import JobState
+from mailserver.store.people import schools
+from mailserver.store.record.audit import Origin
+from mailserver.store.upkeep import measures
+from mailserver.store.upkeep.measures import HOUR, Measure
 from tests.webui.browser import SIZES, faults_of, overflow, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
 from tests.webui.secondstep import Phone

@@ -11,9 +11,9 @@ import icalendar
 import pytest
 from caldav import DAVClient
 
-from mailserver.identity import Principal
+from mailserver.model.identity import Principal
 from tests.webui.house import PASSWORD, House, Visitor
-from webui.agenda.seasons import Seasons
+from webui.agenda.school_holidays import Seasons
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = "2026-11-23"

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, expect
 from mailserver.calendars import editing, occurrences, reading
 from mailserver.calendars.events import Draft
 from mailserver.calendars.rules import Rule
-from mailserver.identity import Principal
-from mailserver.store import agenda_items, agendas
+from mailserver.model.identity import Principal
+from mailserver.store.agenda import agenda_items, agendas
 from tests.webui.browser import SIZES, Watched, faults_of, log_in, overflow, visiting
 from tests.webui.house import House
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.webui.house import House, Visitor
-from webui import assets
-from webui.assets import STATIC, Assets
+from webui.http import assets
+from webui.http.assets import STATIC, Assets
 
 FRONT_END = STATIC.parent / "frontend"
 

@@ -5,14 +5,14 @@ from html import unescape
 
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.store import access
-from mailserver.store.access import Viewer
+from mailserver.model.identity import Principal
+from mailserver.store.mail import access
+from mailserver.store.mail.access import Viewer
 from tests.webui.boxes import BASES, FULL, ORIGIN, Box, question
 from tests.webui.hostile.envelopes import TEXT, file, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor, mail
-from webui import frame
+from webui.page import mail_shell
 
 # ---------------------------------------------------------------------- finding one's way
 
@@ -141,7 +141,7 @@ def test_pages_show_no_more_mailboxes_than_fit(
     first, second = Box(house, {rose.login: FULL}), Box(house, {rose.login: FULL})
     last_one = max(first, second, key=lambda box: box.label)
     content = question(last_one, zoe)
-    monkeypatch.setattr(frame, "MAX_SHARED", 6)
+    monkeypatch.setattr(mail_shell, "MAX_SHARED", 6)
     assert f"<bdi>{last_one.label}</bdi>" not in browser.get("/s/").text
     assert f"/partage/{last_one.id()}/{content}?" in browser.get("/s/recherche?q=certificat&d=-1").text
     assert browser.get(f"/m/partage/{last_one.id()}/{content}").status_code == 200

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.identity import Principal
+from mailserver.model.identity import Principal
 from tests.webui.boxes import FULL, Box, question
 from tests.webui.browser import SIZES, faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import House

@@ -5,9 +5,10 @@ from html import unescape
 
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.store import access, sessions
-from mailserver.store.access import Viewer
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.mail import access
+from mailserver.store.mail.access import Viewer
 from tests.webui.boxes import BASES, FULL, ORIGIN, Box, form, last, question
 from tests.webui.house import House, Visitor, mail
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.identity import Principal
-from mailserver.store import mailboxes, webmail
+from mailserver.model.identity import Principal
+from mailserver.store.mail import mailboxes
+from mailserver.store.web import webmail
 from tests.webui.browser import SIZES, faults_of, log_in, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_mail import formatted

@@ -8,11 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from mailserver.__main__ import app
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
-from mailserver.store import audit, bulletins
-from mailserver.store.audit import Action, Origin, Wanted
-from mailserver.store.bulletins import Draft, Kind
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.store.account import bulletins
+from mailserver.store.account.bulletins import Draft, Kind
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin, Wanted
 from tests.webui.house import House, Visitor
 
 ORIGIN = Origin("admin", "test")

@@ -7,12 +7,13 @@ from html import unescape
 
 import pytest
 
-from mailserver.identity import Principal, Role
-from mailserver.store import access, later, mailboxes, messages, muting, sessions
-from mailserver.store.access import Viewer
-from mailserver.store.audit import Origin
-from mailserver.store.flags import names
-from mailserver.store.webmail import Chosen, handling
+from mailserver.model.identity import Principal, Role
+from mailserver.store.account import sessions
+from mailserver.store.mail import access, mailboxes, messages, muting, snooze
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.flags import names
+from mailserver.store.record.audit import Origin
+from mailserver.store.web.webmail import Chosen, handling
 from tests.webui.house import House, Visitor, mail
 
 _counter: list[int] = []
@@ -211,17 +212,17 @@ def test_messages_are_put_off_and_come_back_on_top(house: House, person: Princip
     act(house, browser, person, m=list(ids(browser).values()), faire="reporter", quand="demain")
     assert re.search(r"1.message reporté.: il reviendra le \w+ \d+ \S+ \d{4}, 08:00\.", browser.text)
     assert house.subjects(person, "INBOX") == []
-    assert house.subjects(person, later.PLACE) == ["Patience"]
-    browser.get(f"/m/dossier/{house.box(person, later.PLACE).id}")
+    assert house.subjects(person, snooze.PLACE) == ["Patience"]
+    browser.get(f"/m/dossier/{house.box(person, snooze.PLACE).id}")
     assert "Revient le" in browser.text
     house.deliver(person, mail("Entre-temps"))
-    assert not house.store.read_now(later.is_due)
+    assert not house.store.read_now(snooze.is_due)
     house.clock.ahead = 3 * 86400
     try:
-        assert house.store.write_now(later.wake) == 1
-        assert house.store.write_now(later.wake) == 0
+        assert house.store.write_now(snooze.wake) == 1
+        assert house.store.write_now(snooze.wake) == 0
         assert flags(house, person) == {"Patience": set(), "Entre-temps": set()}
-        assert house.subjects(person, later.PLACE) == []
+        assert house.subjects(person, snooze.PLACE) == []
         browser.log_in(person.login, interface="complet")
         assert shown(browser) == ["Patience", "Entre-temps"]
     finally:
@@ -238,7 +239,7 @@ def test_what_one_took_back_oneself_is_not_brought_back_twice(
     assert house.subjects(person, "INBOX") == ["Repris"]
     house.clock.ahead = 30 * 86400
     try:
-        while house.store.write_now(later.wake):
+        while house.store.write_now(snooze.wake):
             pass
         assert house.subjects(person, "INBOX") == ["Repris"]
     finally:

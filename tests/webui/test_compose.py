@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mailserver.identity import Principal
 from mailserver.mime import scan, unpack
-from mailserver.store import accounts
+from mailserver.model.identity import Principal
+from mailserver.store.account import accounts
 from tests.webui.house import PASSWORD, House, Visitor, mail
 
 Files = list[tuple[str, tuple[str, bytes, str]]]
@@ -262,7 +262,7 @@ def test_stale_draft_is_a_conflict_and_nothing_is_lost(house: House, person: Pri
 def test_draft_of_another_program_can_be_finished(
     house: House, person: Principal, browser: Visitor, zoe: Principal
 ) -> None:
-    from mailserver.store import messages
+    from mailserver.store.mail import messages
 
     octets = mail("Ailleurs", sender=person.address, to=f"Zoé <{zoe.address}>", body="suite ici\n")
     prepared = house.run(house.delivery.prepare(octets))

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.identity import Principal
 from mailserver.mime import scan, unpack
-from mailserver.store import messages, outbox, sessions
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.mail import messages
+from mailserver.store.queue import outbox
 from tests.webui.browser import SIZES, Watched, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
 

@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mailserver.identity import Principal
 from mailserver.mime import Part, scan, unpack
-from mailserver.store import lists, sessions, webmail
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.people import lists
+from mailserver.store.web import webmail
 from tests.webui.house import PASSWORD, House, Visitor, mail
 from tests.webui.test_compose import form, send
 from tests.webui.test_mail import formatted

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from mailserver.identity import Principal, Role
-from mailserver.store import schools
+from mailserver.model.identity import Principal, Role
+from mailserver.store.people import schools
 from tests.webui.house import PASSWORD, House, Visitor, mail
 
 UAI = "0210006T"

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from mailserver.identity import Affiliation, Principal, Role, Tie
-from mailserver.store import schools
+from mailserver.model.identity import Affiliation, Principal, Role, Tie
+from mailserver.store.people import schools
 from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 

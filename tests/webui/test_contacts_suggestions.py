@@ -3,13 +3,13 @@
 import httpx
 import pytest
 
-from directory import rosters
-from directory.rosters import NewList
+from directory.lists import rosters
+from directory.lists.rosters import NewList
 from mailserver.addressbook.books import AddressBooks
 from mailserver.addressbook.suggestions import Kind, Suggestion, Suggestions
-from mailserver.identity import Affiliation, Principal, Role, Tie, Writers
-from mailserver.store import personal_lists, schools, vocabulary_entries
-from mailserver.store.audit import Origin
+from mailserver.model.identity import Affiliation, Principal, Role, Tie, Writers
+from mailserver.store.people import personal_lists, schools, vocabulary_entries
+from mailserver.store.record.audit import Origin
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor
 
 UAI = "0210006T"

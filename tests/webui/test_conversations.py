@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.store import messages, sessions
-from mailserver.store.flags import SEEN
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.mail import messages
+from mailserver.store.mail.flags import SEEN
 from tests.webui.house import House, Visitor
 
 _counter: list[int] = []

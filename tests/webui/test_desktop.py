@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from mailserver.identity import Principal
-from mailserver.store import sessions
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
 from tests.webui.browser import SIZES, faults_of, launch, log_in, visiting
 from tests.webui.house import House, Visitor, mail
 

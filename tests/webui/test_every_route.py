@@ -14,8 +14,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 from starlette.routing import BaseRoute, Mount, Route
 
-from mailserver.identity import Principal, Role
-from mailserver.store import mailboxes, personal_lists, schools, webmail
+from mailserver.model.identity import Principal, Role
+from mailserver.store.mail import mailboxes
+from mailserver.store.people import personal_lists, schools
+from mailserver.store.web import webmail
 from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_contacts_browser import put

@@ -5,11 +5,11 @@ from html import unescape
 
 import pytest
 
-from mailserver.criteria import Text
-from mailserver.identity import Principal
-from mailserver.store import searches, webmail
-from mailserver.store.access import Viewer
-from mailserver.store.webmail import Scope, searching
+from mailserver.model.criteria import Text
+from mailserver.model.identity import Principal
+from mailserver.store.mail.access import Viewer
+from mailserver.store.web import searches, webmail
+from mailserver.store.web.webmail import Scope, searching
 from tests.webui.house import House, Visitor, mail
 from tests.webui.test_mail import rows
 

@@ -14,14 +14,15 @@ import httpx
 import pytest
 from starlette.responses import StreamingResponse
 
-from mailserver.identity import Principal
-from mailserver.settings import Limits
-from mailserver.store import access, mailboxes, messages, sessions
-from mailserver.store.access import Viewer
-from mailserver.store.audit import Origin
+from mailserver.foundation.settings import Limits
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.record.audit import Origin
 from tests.waiting import PATIENCE, until
 from tests.webui.house import House, Visitor, mail
-from webui.mail import flux
+from webui.mail import event_stream
 
 _counter: list[int] = []
 
@@ -153,7 +154,7 @@ def test_a_stream_tells_of_mailboxes_that_others_share(
         assert stream.next()["event"] == "places"
         assert str(inbox) not in stream.next()["data"]
         house.deliver(marc, mail("Pour lui"))
-        assert stream.is_silent(flux.OTHERS_SECONDS + 0.6)
+        assert stream.is_silent(event_stream.OTHERS_SECONDS + 0.6)
 
 
 def test_counts_can_be_asked_for(house: House, person: Principal, browser: Visitor) -> None:
@@ -164,10 +165,10 @@ def test_counts_can_be_asked_for(house: House, person: Principal, browser: Visit
 
 
 def test_streams_of_one_account_are_bounded(browser: Visitor) -> None:
-    opened = [browser.http.stream("GET", "/flux") for _ in range(flux.PER_ACCOUNT)]
+    opened = [browser.http.stream("GET", "/flux") for _ in range(event_stream.PER_ACCOUNT)]
     answers = [one.__enter__() for one in opened]
     try:
-        assert [answer.status_code for answer in answers] == [200] * flux.PER_ACCOUNT
+        assert [answer.status_code for answer in answers] == [200] * event_stream.PER_ACCOUNT
         assert browser.http.get("/flux").status_code == 429
     finally:
         for one in opened:
@@ -183,7 +184,7 @@ def test_streams_of_one_account_are_bounded(browser: Visitor) -> None:
 def test_a_stream_ends_with_its_session(
     house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flux, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.3)
     with listening(browser) as stream:
         stream.next()
         house.store.write_now(sessions.close_all, person.account_id)
@@ -195,7 +196,7 @@ def test_news_do_not_keep_a_closed_session_listening(
     house: House, person: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mail that comes faster than the signs of life: the stream of a closed session ends all the same."""
-    monkeypatch.setattr(flux, "HEARTBEAT_SECONDS", 1.0)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 1.0)
     with listening(browser) as stream:
         stream.next()
         house.store.write_now(sessions.close_all, person.account_id)
@@ -214,19 +215,19 @@ def test_streams_that_come_at_the_same_moment_are_bounded(house: House, browser:
     gate = asyncio.Event()
 
     async def rush() -> int:
-        bounded = flux.Flux(Limits(connections=300))
+        bounded = event_stream.Flux(Limits(connections=300))
         services: Any = SimpleNamespace(store=house.store, clock=house.clock)
         visit: Any = SimpleNamespace(
             account_id=1, secure=True, request=SimpleNamespace(headers={}, receive=gate.wait, query_params={})
         )
-        answers = [await bounded.listen(services, visit) for _ in range(flux.PER_ACCOUNT + 3)]
+        answers = [await bounded.listen(services, visit) for _ in range(event_stream.PER_ACCOUNT + 3)]
         streams: list[Any] = [answer.body_iterator for answer in answers if isinstance(answer, StreamingResponse)]
         begun = [await anext(stream, None) for stream in streams]
         for stream in streams:
             await stream.aclose()
         return sum(piece is not None for piece in begun)
 
-    assert house.run(rush()) == flux.PER_ACCOUNT
+    assert house.run(rush()) == event_stream.PER_ACCOUNT
 
 
 def test_listening_is_nobody_s_activity(house: House, person: Principal, browser: Visitor) -> None:

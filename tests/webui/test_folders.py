@@ -6,10 +6,13 @@ import zipfile
 
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.store import access, audit, mailboxes, messages, retention, sessions
-from mailserver.store.access import Viewer
-from mailserver.store.audit import Action, Wanted
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Wanted
+from mailserver.store.upkeep import retention
 from tests.webui.house import House, Visitor, mail
 
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mailserver.identity import Principal
-from mailserver.store import audit
-from mailserver.store.audit import Action
+from mailserver.model.identity import Principal
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.secondstep import begin, set_up
 from tests.webui.test_security import SESSIONS, second

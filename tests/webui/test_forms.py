@@ -6,9 +6,9 @@ import tempfile
 import pytest
 from starlette.requests import Request
 
-from mailserver.errors import Reason, Refused, Temporary
+from mailserver.model.errors import Reason, Refused, Temporary
 from tests.webui.house import House, Visitor
-from webui import forms
+from webui.http import forms
 
 BOUNDARY = "limite"
 MULTIPART = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -6,8 +6,8 @@ from email.policy import default
 import icalendar
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.store import agenda_items, agendas
+from mailserver.model.identity import Principal
+from mailserver.store.agenda import agenda_items, agendas
 from tests.webui.house import House, Visitor, mail, opened, shown
 
 EVENT = (

@@ -5,8 +5,8 @@ from html import unescape
 
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.store import sessions
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
 from tests.webui.house import House, Visitor, mail
 
 RECTOR = "recteur@ac-exemple.fr"

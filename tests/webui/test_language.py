@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.texts.extraction import KEYWORDS, extracted
-from webui import language
-from webui.language import French, languages, negotiate
+from webui.page import language
+from webui.page.language import French, languages, negotiate
 
 WEBUI = Path(language.__file__).parent
 NOT_TRANSLATED = {"English", "Français", "STARTTLS", "SSL", "TLS", "HTTPS", "https", "dav", "eml"}

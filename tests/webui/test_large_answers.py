@@ -13,8 +13,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from mailserver import large_answers
 from mailserver.addressbook import pictures
+from mailserver.foundation import large_answers
 from tests.waiting import PATIENCE, until
 from tests.webui.house import PASSWORD, House, Visitor
 

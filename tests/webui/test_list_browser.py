@@ -5,11 +5,12 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.identity import Principal
-from mailserver.store import mailboxes, messages, sessions
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.mail import mailboxes, messages
 from tests.webui.browser import Watched, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
-from webui.mail import flux
+from webui.mail import event_stream
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -288,7 +289,7 @@ def test_folders_made_while_nobody_listened_are_in_the_column(
     house: House, chromium: Browser, person: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream has ended; the next one begins five seconds later."""
-    monkeypatch.setattr(flux, "STREAM_SECONDS", 0.0)
+    monkeypatch.setattr(event_stream, "STREAM_SECONDS", 0.0)
     with visiting(chromium, script=True) as watched:
         page = watched.page
         with page.expect_request_finished(lambda request: request.url.endswith("/flux")):

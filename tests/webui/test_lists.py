@@ -5,14 +5,17 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from directory import rosters
-from directory.rosters import ListChange, NewList
-from mailserver.deliver import Envelope
-from mailserver.identity import Answers, Principal, Role, Writers
-from mailserver.rules import PRESETS, Sender
-from mailserver.settings import Passwords
-from mailserver.store import accounts, audit, held, lists, personal_lists, rules, schools
-from mailserver.store.audit import Action, Origin
+from directory.lists import rosters
+from directory.lists.rosters import ListChange, NewList
+from mailserver.delivery import Envelope
+from mailserver.foundation.settings import Passwords
+from mailserver.model.identity import Answers, Principal, Role, Writers
+from mailserver.model.rules import PRESETS, Sender
+from mailserver.store.account import accounts, rules
+from mailserver.store.people import lists, personal_lists, schools
+from mailserver.store.queue import moderation_queue
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
@@ -53,7 +56,7 @@ def hold(house: House, address: str, subject: str) -> int:
     sender = Sender.outside("x@exemple.org")
     recipient = house.run(house.delivery.resolve(address, 0, sender))
     house.run(house.delivery.deliver(Envelope("x@exemple.org", (recipient,), sender), mail(subject)))
-    return house.store.read_now(held.waiting, [address])[-1].id
+    return house.store.read_now(moderation_queue.waiting, [address])[-1].id
 
 
 def sending(visitor: Visitor) -> dict[str, str]:
@@ -312,7 +315,7 @@ def test_a_message_of_another_list_cannot_be_decided_here(
     at_home.get(f"/s/liste/{mine}")
     at_home.post(f"/s/liste/{mine}/attente", {"faire": "refuser", "message": str(number)})
     assert "déjà décidé" in at_home.text
-    assert house.store.read_now(held.get, number) is not None
+    assert house.store.read_now(moderation_queue.get, number) is not None
 
 
 def test_the_link_decides_without_a_login_and_looking_changes_nothing(
@@ -326,7 +329,7 @@ def test_the_link_decides_without_a_login_and_looking_changes_nothing(
     for _ in range(2):
         assert visitor.get(found[1]).status_code == 200
         assert "Par le lien" in visitor.text
-    assert house.store.read_now(held.get, number) is not None
+    assert house.store.read_now(moderation_queue.get, number) is not None
     assert visitor.http.post(found[1], data={"faire": "accepter"}).status_code == 403, "no mark, no deed"
     visitor.get(found[1])
     visitor.post(found[1], {"faire": "accepter"})
@@ -356,7 +359,7 @@ def test_the_link_of_a_former_owner_opens_nothing_and_the_record_names_who_decid
     assert visitor.get(his).status_code == 404
     assert "il n’est plus à vous" in visitor.text
     visitor.post(his, {"faire": "accepter"}, page=page)
-    assert house.store.read_now(held.get, number) is not None
+    assert house.store.read_now(moderation_queue.get, number) is not None
     visitor.get(hers)
     visitor.post(hers, {"faire": "accepter"})
     assert "envoyé à la liste" in visitor.text

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.store import mailboxes, webmail
+from mailserver.model.identity import Principal
+from mailserver.store.mail import mailboxes
+from mailserver.store.web import webmail
 from tests.webui.house import House, Visitor, mail
 
 
@@ -174,7 +175,7 @@ def test_flags_archive_junk_and_move(house: House, person: Principal, browser: V
 
 def _keywords(house: House, person: Principal, name: str) -> list[str]:
     """Keywords set on the last message of a mailbox."""
-    from mailserver.store import flags, messages
+    from mailserver.store.mail import flags, messages
 
     box = house.box(person, name)
     rows = house.store.read_now(messages.fetch, person.account_id, box.id, ("uid", "flags"))
@@ -454,7 +455,7 @@ def test_search_finds_by_words_and_form(house: House, person: Principal, browser
 
 
 def test_full_mailbox_is_announced(house: House, browser: Visitor, person: Principal) -> None:
-    from mailserver.store import accounts
+    from mailserver.store.account import accounts
 
     fill(house, person, 2)
     house.store.write_now(accounts.set_quota, person.account_id, 500)
@@ -467,7 +468,7 @@ def test_full_mailbox_is_announced(house: House, browser: Visitor, person: Princ
 
 
 def test_store_functions_are_scoped(house: House, person: Principal, marc: Principal, tmp_path: Path) -> None:
-    from mailserver.errors import Refused
+    from mailserver.model.errors import Refused
 
     content = house.deliver(marc, mail("À Marc"))
     box = house.box(marc, "INBOX")

@@ -9,8 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailserver.calendars import editing, reading
 from mailserver.calendars.events import Draft
-from mailserver.identity import Principal
-from mailserver.store import agenda_items, agendas, sessions
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.agenda import agenda_items, agendas
 from tests.webui.browser import Watched, log_in, overflow, visiting
 from tests.webui.house import House, mail
 

@@ -8,14 +8,17 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from mailserver.errors import Refused, Temporary
-from mailserver.identity import ListKind, Principal
 from mailserver.mime import scan, unpack
-from mailserver.outbox import Outbox
-from mailserver.store import accounts, collect, lists, outbox, sessions
-from mailserver.store.access import Viewer, boxes
+from mailserver.model.errors import Refused, Temporary
+from mailserver.model.identity import ListKind, Principal
+from mailserver.store.account import accounts, sessions
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import collect
+from mailserver.store.mail.access import Viewer, boxes
+from mailserver.store.people import lists
+from mailserver.store.queue import outbox
 from mailserver.store.schema.spool import queued_recipient
-from mailserver.store.statements import Tx
+from mailserver.submission.scheduled import Outbox
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import form, send
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.identity import Principal
+from mailserver.model.identity import Principal
 from tests.webui.browser import Watched, faults_of, log_in, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail

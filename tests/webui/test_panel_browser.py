@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
-from mailserver.identity import Principal
 from mailserver.mime import scan, unpack
-from mailserver.store import phrases, sessions
-from mailserver.store.phrases import Model, Signature
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.web import signatures
+from mailserver.store.web.signatures import Model, Signature
 from tests.webui.browser import Watched, faults_of, log_in, overflow, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_compose_browser import PIXEL
@@ -461,8 +462,8 @@ def test_models_signatures_and_forms_change_the_letter_in_its_panel(
 ) -> None:
     """The buttons that bring the form again bring it to the panel; the focus stays on what was pressed."""
     own = Model(0, person.account_id, "Convocation", "Conseil de classe", "Vous êtes convoqué.")
-    house.store.write_now(phrases.save_model, person.account_id, own)
-    house.store.write_now(phrases.save_signature, person.account_id, Signature(0, "Courte", "Paul P.", "", "new"))
+    house.store.write_now(signatures.save_model, person.account_id, own)
+    house.store.write_now(signatures.save_signature, person.account_id, Signature(0, "Courte", "Paul P.", "", "new"))
     page = watched.page
     page.evaluate("window.same = true")
     letter = write(page)

@@ -11,11 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
 from mailserver.login import recovery, renewal
-from mailserver.sasl import Secret
-from mailserver.store import accounts, audit, renewals
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts, renewals
+from mailserver.store.record import audit
 from tests.waiting import until
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.secondstep import set_up

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.criteria import (
+from mailserver.model.criteria import (
     And,
     Criterion,
     Flag,
@@ -24,12 +24,12 @@ from mailserver.criteria import (
     Text,
 )
 from tests.clocks import MovingClock
-from webui import headers
 from webui.compose.recipients import entries
-from webui.forms import positive
-from webui.keys import MAX_SEALED, Keys
-from webui.mail import marking, query
-from webui.reader import plaintext
+from webui.http import headers
+from webui.http.forms import positive
+from webui.http.keys import MAX_SEALED, Keys
+from webui.mail import highlight, query
+from webui.reader import plain_text
 
 
 class Checker(HTMLParser):
@@ -43,28 +43,29 @@ class Checker(HTMLParser):
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet=st.sampled_from("> <>\"'&@.:/hpst\na-é…)]"), max_size=200))
 def test_text_never_becomes_markup(text: str) -> None:
-    html = str(plaintext.render(text + " https://x.y/\"onclick='z'<b> <script>", "/s/ecrire?a="))
+    html = str(plain_text.render(text + " https://x.y/\"onclick='z'<b> <script>", "/s/ecrire?a="))
     Checker(convert_charrefs=True).feed(html)
     assert "<script" not in html
     assert html.count("<blockquote>") == html.count("</blockquote>")
 
 
 def test_links_end_where_people_end_them() -> None:
-    html = str(plaintext.render("Voir https://a.fr/x_(y), (https://b.fr/z). https://c.fr/é!", "/e?a="))
+    html = str(plain_text.render("Voir https://a.fr/x_(y), (https://b.fr/z). https://c.fr/é!", "/e?a="))
     assert ">https://a.fr/x_(y)</a>," in html or ">https://a.fr/x_(y),</a>" not in html
     assert ">https://b.fr/z</a>)." in html
     assert ">https://c.fr/é</a>!" in html
 
 
 def test_bounds_of_shown_text() -> None:
-    assert len(plaintext.render("x" * (plaintext.MAX_SHOWN + 10), "")) == plaintext.MAX_SHOWN
-    assert str(plaintext.render("http://a.b " * 2000, "")).count("<a ") == plaintext.MAX_LINKS
-    assert str(plaintext.render(">" * 40 + "x", "")).count("<blockquote>") == plaintext.MAX_DEPTH
+    assert len(plain_text.render("x" * (plain_text.MAX_SHOWN + 10), "")) == plain_text.MAX_SHOWN
+    assert str(plain_text.render("http://a.b " * 2000, "")).count("<a ") == plain_text.MAX_LINKS
+    assert str(plain_text.render(">" * 40 + "x", "")).count("<blockquote>") == plain_text.MAX_DEPTH
 
 
 def test_html_only_mail_has_a_text() -> None:
     assert (
-        plaintext.from_html("<p>Un\n deux</p><p>trois</p><br><br><br><ul><li>a<li>b</ul>") == "Un deux\n\ntrois\n\na\nb"
+        plain_text.from_html("<p>Un\n deux</p><p>trois</p><br><br><br><ul><li>a<li>b</ul>")
+        == "Un deux\n\ntrois\n\na\nb"
     )
 
 
@@ -158,9 +159,9 @@ def test_tags_are_found_by_name() -> None:
 
 
 def test_words_are_marked_whatever_their_accents() -> None:
-    assert marking.mark("L’Éducation <b>", ["education", "EDU", ""]) == "L’<mark>Éducation</mark> &lt;b&gt;"
-    assert marking.mark("cœur de cœurs", ["coeur"]) == "<mark>cœur</mark> de <mark>cœur</mark>s"
-    cut = marking.mark("x" * 900 + " mot " + "y" * 900, ["mot"], 100)
+    assert highlight.mark("L’Éducation <b>", ["education", "EDU", ""]) == "L’<mark>Éducation</mark> &lt;b&gt;"
+    assert highlight.mark("cœur de cœurs", ["coeur"]) == "<mark>cœur</mark> de <mark>cœur</mark>s"
+    cut = highlight.mark("x" * 900 + " mot " + "y" * 900, ["mot"], 100)
     assert "<mark>mot</mark>" in cut
     assert len(cut) < 150
 
@@ -168,7 +169,7 @@ def test_words_are_marked_whatever_their_accents() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=80), st.lists(st.text(max_size=4), max_size=3))
 def test_marking_keeps_the_text(text: str, words: list[str]) -> None:
-    assert unescape(re.sub("</?mark>", "", str(marking.mark(text, words)))) == text
+    assert unescape(re.sub("</?mark>", "", str(highlight.mark(text, words)))) == text
 
 
 def test_recipients_are_split_outside_quotes() -> None:

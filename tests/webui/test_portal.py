@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from mailserver.errors import Reason, Temporary
-from mailserver.identity import Principal
-from mailserver.peers import is_loopback
-from mailserver.store import accounts, sessions
+from mailserver.foundation.peers import is_loopback
+from mailserver.model.errors import Reason, Temporary
+from mailserver.model.identity import Principal
+from mailserver.store.account import accounts, sessions
 from tests.webui.house import PASSWORD, House, Visitor
-from webui.faults import STATUS
+from webui.page.faults import STATUS
 
 
 def test_portal_offers_both_interfaces_and_preselects_by_its_name(visitor: Visitor) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mailserver.identity import Principal
+from mailserver.model.identity import Principal
 from tests.webui.house import House, Visitor, mail
 from webui.reader.printing import MAX_MESSAGES
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from mailserver.identity import Principal
-from mailserver.mime.fields import Correspondent
-from mailserver.preferences import Preferences, revise
-from mailserver.provenance import Door, Provenance
-from mailserver.store import sessions
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.identity import Principal
+from mailserver.model.preferences import Preferences, revise
+from mailserver.model.provenance import Door, Provenance
+from mailserver.store.account import sessions
 from mailserver.store.schema.mail import blob
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
-from webui.reader import cautions, lookalikes, reading, unsubscribing
+from webui.reader import cautions, lookalikes, message_parts, unsubscribe
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 
@@ -414,7 +414,7 @@ def test_what_leaves_a_list_unread_says_our_own_sentence(
     assert to == "out@liste.example"
     letter = message_from_bytes(octets, policy=default)
     assert (letter["Subject"], letter["To"], letter["Cc"], letter["Bcc"]) == (subject, to, None, None)
-    assert letter.get_content().replace("\r\n", "\n") == unsubscribing.SENTENCE
+    assert letter.get_content().replace("\r\n", "\n") == unsubscribe.SENTENCE
     assert house.subjects(rose, "Sent")[-1:] == [subject]
 
 
@@ -507,9 +507,9 @@ def test_ten_thousand_attachments_are_a_page(house: House, emma: Principal, at_h
     head = mail("Beaucoup").split(b"Content-Type")[0] + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
     number = house.deliver(emma, head + part * count + b"--b--\r\n")
     page = at_home.get(f"/s/message/{number}")
-    assert page.text.count("/piece/") == reading.MAX_PIECES
+    assert page.text.count("/piece/") == message_parts.MAX_PIECES
     assert "5000 pièces jointes" in page.text.replace("\u202f", "")
-    assert f"et {count - reading.MAX_PIECES} autres" in page.text.replace("\u202f", "")
+    assert f"et {count - message_parts.MAX_PIECES} autres" in page.text.replace("\u202f", "")
     assert len(page.content) < 100_000
     archive = zipfile.ZipFile(io.BytesIO(at_home.get(f"/s/message/{number}/pieces.zip").content))
     assert len(set(archive.namelist())) == count

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser
 
-from mailserver.identity import Principal
+from mailserver.model.identity import Principal
 from tests.webui.browser import SIZES, faults_of, log_in, overflow, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mailserver.identity import ListKind, Principal, Role
-from mailserver.store import lists, personal_lists
-from mailserver.store.access import boxes
-from mailserver.store.statements import Tx
+from mailserver.model.identity import ListKind, Principal, Role
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail.access import boxes
+from mailserver.store.people import lists, personal_lists
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import form, send
 

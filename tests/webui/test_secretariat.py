@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pypdf import PdfReader
 
-from mailserver.identity import Principal, Role, State
-from mailserver.store import accounts, schools
+from mailserver.model.identity import Principal, Role, State
+from mailserver.store.account import accounts
+from mailserver.store.people import schools
 from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import House, Visitor
 

@@ -5,11 +5,12 @@ import re
 import pytest
 from playwright.sync_api import Browser
 
-from directory import rosters
-from directory.rosters import NewList
-from mailserver.identity import ListKind, Principal, Role
-from mailserver.store import accounts, lists, schools
-from mailserver.store.audit import Origin
+from directory.lists import rosters
+from directory.lists.rosters import NewList
+from mailserver.model.identity import ListKind, Principal, Role
+from mailserver.store.account import accounts
+from mailserver.store.people import lists, schools
+from mailserver.store.record.audit import Origin
 from tests.webui.browser import faults_of, log_in, narrow, overflow, visiting
 from tests.webui.house import DOMAIN, House, Visitor
 

@@ -10,7 +10,7 @@ import pytest
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.identity import Principal, Role
+from mailserver.model.identity import Principal, Role
 from tests.webui.browser import Watched, faults_of, log_in, overflow, photograph, visiting
 from tests.webui.house import PASSWORD, House
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from mailserver.identity import Principal
 from mailserver.mime import scan, unpack
-from mailserver.store import webmail
+from mailserver.model.identity import Principal
+from mailserver.store.web import webmail
 from tests.waiting import until
 from tests.webui.browser import Watched, log_in, visiting
 from tests.webui.house import House

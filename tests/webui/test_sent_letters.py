@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mailserver.identity import Principal
 from mailserver.mime import scan, unpack
-from mailserver.store import outbox, sessions, webmail
+from mailserver.model.identity import Principal
+from mailserver.store.account import sessions
+from mailserver.store.queue import outbox
+from mailserver.store.web import webmail
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.test_compose import form, parts
 

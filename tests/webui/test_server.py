@@ -10,7 +10,7 @@ import pytest
 
 from tests.waiting import PATIENCE, until
 from tests.webui.house import House
-from webui import http_connection
+from webui.http import http_connection
 
 
 @pytest.fixture

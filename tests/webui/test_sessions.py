@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import insert
 
-from mailserver.store import accounts, factors, sessions
+from mailserver.store.account import accounts, factors, sessions
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
 from mailserver.store.schema.accounts import account
-from mailserver.store.statements import Tx
-from mailserver.store.transactions import Store
 
 
 def _account(tx: Tx, login: str) -> int:

@@ -7,9 +7,9 @@ from dataclasses import fields
 
 import pytest
 
-from mailserver.identity import Principal
-from mailserver.preferences import MAX_TAGS, Preferences
-from mailserver.store import sessions
+from mailserver.model.identity import Principal
+from mailserver.model.preferences import MAX_TAGS, Preferences
+from mailserver.store.account import sessions
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
 

@@ -5,10 +5,10 @@ import datetime
 import pytest
 from playwright.sync_api import Browser, expect
 
-from mailserver.identity import Principal
-from mailserver.store import agenda_grants, agendas
-from mailserver.store.agenda_grants import Role
-from mailserver.store.audit import Origin
+from mailserver.model.identity import Principal
+from mailserver.store.agenda import agenda_grants, agendas
+from mailserver.store.agenda.agenda_grants import Role
+from mailserver.store.record.audit import Origin
 from tests.webui.browser import SIZES, faults_of, log_in, visiting
 from tests.webui.house import House
 

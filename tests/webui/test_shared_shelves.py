@@ -8,13 +8,14 @@ import httpx
 import pytest
 
 from mailserver.calendars import reading
-from mailserver.identity import Principal
-from mailserver.store import agenda_grants, agenda_items, agendas, audit
-from mailserver.store.agenda_grants import Role
-from mailserver.store.audit import Origin
+from mailserver.model.identity import Principal
+from mailserver.store.agenda import agenda_grants, agenda_items, agendas
+from mailserver.store.agenda.agenda_grants import Role
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Origin
 from tests.webui.house import PASSWORD, House, Visitor
 from webui import granting
-from webui.agenda.keeping import item_id
+from webui.agenda.event_items import item_id
 
 MONDAY = "2026-11-23"
 EVENT = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailserver.identity import PersonChange, Principal
+from mailserver.model.identity import PersonChange, Principal
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import send
 

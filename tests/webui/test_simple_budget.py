@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page
 
-from mailserver.identity import Principal
+from mailserver.model.identity import Principal
 from tests.webui.browser import log_in, overflow, visiting
 from tests.webui.house import House, Visitor, mail
 

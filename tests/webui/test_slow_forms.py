@@ -5,13 +5,13 @@ import socket
 import time
 from urllib.parse import urlencode
 
-from mailserver.identity import Principal, Role
-from mailserver.store import accounts, rules
+from mailserver.model.identity import Principal, Role
+from mailserver.store.account import accounts, rules
 from tests.webui.house import House, Visitor
 from tests.webui.secondstep import Phone
 from tests.webui.test_admin import entered
-from webui.admin.gate import IDLE_SECONDS
-from webui.doors import SLOW_SECONDS
+from webui.admin.access import IDLE_SECONDS
+from webui.page.dispatch import SLOW_SECONDS
 
 HEAD = (
     "POST {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\n"

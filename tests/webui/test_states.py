@@ -5,9 +5,10 @@ import zipfile
 
 import pytest
 
-from mailserver.store import accounts, audit
-from mailserver.store.accounts import Farewell
-from mailserver.store.audit import Action
+from mailserver.store.account import accounts
+from mailserver.store.account.accounts import Farewell
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 from tests.webui.house import PASSWORD, House, Visitor, mail
 
 DAY = 86400

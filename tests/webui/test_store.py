@@ -6,16 +6,18 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import insert, select
 
-from mailserver.errors import Reason, Refused
-from mailserver.preferences import Preferences
-from mailserver.store import accounts, blobs, mailboxes, messages, sessions, webmail
-from mailserver.store.access import Viewer
-from mailserver.store.messages import Quota
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.preferences import Preferences
+from mailserver.store.account import accounts, sessions
+from mailserver.store.account.sessions import Undo
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.messages import Quota
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.sessions import once, parked, session, undo
-from mailserver.store.sessions import Undo
-from mailserver.store.transactions import Store, Tx
-from mailserver.store.webmail import handling
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import handling
 from tests.webui.house import mail
 
 Seconds = Callable[[int], None]

@@ -8,14 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mailserver.errors import Refused
-from mailserver.feeds import MAX_EVENTS, Feeds
-from mailserver.identity import Principal
-from mailserver.outside import Outside
-from mailserver.store import accounts, agenda_feeds, agenda_grants, agenda_items, agendas, erasure
-from mailserver.store.agenda_feeds import Feed
-from mailserver.store.agenda_grants import Role
-from mailserver.store.audit import Origin
+from mailserver.calendars.feeds import MAX_EVENTS, Feeds
+from mailserver.foundation.safe_fetch import Outside
+from mailserver.model.errors import Refused
+from mailserver.model.identity import Principal
+from mailserver.store.account import accounts
+from mailserver.store.agenda import agenda_feeds, agenda_grants, agenda_items, agendas
+from mailserver.store.agenda.agenda_feeds import Feed
+from mailserver.store.agenda.agenda_grants import Role
+from mailserver.store.record.audit import Origin
+from mailserver.store.upkeep import erasure
 from tests.smtp.elsewhere import Names
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.website import Website, page, world

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from webui.rendering import TEMPLATES
+from webui.page.rendering import TEMPLATES
 
 WEBUI = TEMPLATES.parent
 OF_NO_PACKAGE = {"portal", "shared"}

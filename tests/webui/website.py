@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailserver.outside import SECONDS, Outside, is_public
-from mailserver.tls import make_certificate
+from mailserver.foundation.safe_fetch import SECONDS, Outside, is_public
+from mailserver.foundation.tls import make_certificate
 from tests.smtp.elsewhere import Names
 
 Answer = Callable[[ssl.SSLSocket], None]

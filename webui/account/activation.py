@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
 from mailserver.login import dates
 from mailserver.login.provisional import Proof
-from mailserver.sasl import Secret
-from webui import sealing
-from webui.account.entrance import Wish, enter, suspended, wait_text, waiting_seconds
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
 from webui.account.password import ChoosePage, choose_page
-from webui.account.verifying import MAX_PASSWORD, explained
-from webui.visit import BASES, COMPLETE, INTERFACE, Guest, Services
+from webui.account.password_feedback import MAX_PASSWORD, explained
+from webui.account.session_start import Wish, enter, suspended, wait_text, waiting_seconds
+from webui.page import sealed_fields
+from webui.page.context import BASES, COMPLETE, INTERFACE, Guest, Services
 
 PURPOSE = "activation"
 SECONDS = 20 * 60
@@ -55,7 +55,7 @@ class _Claim:
 
     def seal(self, services: Services, guest: Guest) -> str:
         values = (self.login, self.proof, self.birth_date, self.interface)
-        return sealing.seal(services, guest, PURPOSE, values, SECONDS)
+        return sealed_fields.seal(services, guest, PURPOSE, values, SECONDS)
 
 
 def date_fault(guest: Guest, typed: str) -> str:
@@ -81,7 +81,7 @@ async def activate(services: Services, guest: Guest) -> Response:
         proof = form.text("preuve").strip()[:MAX_PROOF]
         return await _prove(services, guest, _Claim(login, proof, birth_date, chosen_interface(guest)))
     sealed = form.text("preuve_scellee")
-    values = sealing.unseal(services, guest, PURPOSE, sealed)
+    values = sealed_fields.unseal(services, guest, PURPOSE, sealed)
     if values is None:
         return _too_late(services, guest)
     claim = _Claim(*map(str, values))

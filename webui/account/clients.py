@@ -18,14 +18,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mailserver.identity import Principal
-from mailserver.settings import Settings
-from webui import headers
-from webui.account.factor import drawing
+from mailserver.foundation.settings import Settings
+from mailserver.model.identity import Principal
 from webui.account.preferences import Tab, tabs
-from webui.frame import Frame, surroundings
+from webui.account.second_factor import drawing
+from webui.http import headers
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import Frame, surroundings
 from webui.pages import AddressesPage, addresses
-from webui.visit import Services, Visit
 
 MAX_REQUEST = 8 * 1024
 """Octets of an Autodiscover request."""

@@ -4,20 +4,20 @@ from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
+from mailserver.foundation.peers import is_loopback
 from mailserver.login.devices import MAX_NAME
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.sasl import Secret
 from mailserver.notices.protection import Change
-from mailserver.peers import is_loopback
-from mailserver.sasl import Secret
-from mailserver.store.devices import MAX_DEVICES, Device, Scope
-from webui.account.entrance import wait_text, waiting_seconds
+from mailserver.store.account.devices import MAX_DEVICES, Device, Scope
+from webui.account.password_feedback import MAX_PASSWORD
 from webui.account.security import origin
-from webui.account.verifying import MAX_PASSWORD
-from webui.announcing import done
-from webui.frame import Frame, surroundings
+from webui.account.session_start import wait_text, waiting_seconds
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 from webui.pages import AddressesPage, addresses
-from webui.rendering import redirect
-from webui.visit import Services, Visit
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
+from mailserver.foundation.settings import Passwords
 from mailserver.login import policy
 from mailserver.login.policy import Weakness, WeakPassword
-from mailserver.sasl import Secret
-from mailserver.settings import Passwords
-from mailserver.store import sessions
-from webui.account.entrance import wait_text, waiting_seconds
-from webui.account.verifying import MAX_PASSWORD, explained
-from webui.announcing import done
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
-from webui.visit import BASES, SESSION, Guest, Services, Visit, set_cookie
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
+from mailserver.store.account import sessions
+from webui.account.password_feedback import MAX_PASSWORD, explained
+from webui.account.session_start import wait_text, waiting_seconds
+from webui.page.context import BASES, SESSION, Guest, Services, Visit, set_cookie
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 
 @dataclass(frozen=True, slots=True)

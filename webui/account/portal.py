@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 import structlog
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import State
-from mailserver.sasl import Secret
-from mailserver.store import sessions
-from mailserver.store.sessions import Session
-from webui import faults, headers
-from webui.account import activation, parking, secondstep
-from webui.account.entrance import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
-from webui.account.secondstep import SecondPage
-from webui.account.verifying import MAX_PASSWORD
-from webui.doors import RESCUED
-from webui.rendering import redirect
-from webui.visit import (
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import sessions
+from mailserver.store.account.sessions import Session
+from webui.account import activation, second_step_page, stash
+from webui.account.password_feedback import MAX_PASSWORD
+from webui.account.second_step_page import SecondPage
+from webui.account.session_start import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
+from webui.http import headers
+from webui.page import faults
+from webui.page.context import (
     BASES,
     COMPLETE,
     INTERFACE,
@@ -31,6 +30,8 @@ from webui.visit import (
     drop_cookie,
     set_cookie,
 )
+from webui.page.dispatch import RESCUED
+from webui.page.rendering import redirect
 
 log = structlog.get_logger("webui")
 
@@ -133,7 +134,7 @@ async def second_step(services: Services, guest: Guest) -> Response:
     """POST /connexion/code: the code of the second factor, or a recovery code."""
     form = guest.form
     sealed = form.text("etape")
-    halfway = await secondstep.halfway(services, guest, sealed)
+    halfway = await second_step_page.halfway(services, guest, sealed)
     if halfway is None:
         notice = guest._("La page est restée ouverte trop longtemps. Recommencez, s’il vous plaît.")
         return _portal(services, guest, PortalPage(_chosen(guest), notice=notice), 403)
@@ -151,11 +152,11 @@ async def second_step(services: Services, guest: Guest) -> Response:
 def _wrong_code(services: Services, guest: Guest, page: SecondPage, refusal: Refused) -> Response:
     if refusal.reason is Reason.THROTTLED:
         seconds = waiting_seconds(refusal)
-        response = secondstep.show(services, guest, replace(page, fault=wait_text(guest, seconds)), 429)
+        response = second_step_page.show(services, guest, replace(page, fault=wait_text(guest, seconds)), 429)
         response.headers["Retry-After"] = str(seconds)
         return response
     fault = guest._("Ce code n’est pas le bon, ou il a déjà servi. Attendez le suivant, puis réessayez.")
-    return secondstep.show(services, guest, replace(page, fault=fault), faults.STATUS[refusal.reason])
+    return second_step_page.show(services, guest, replace(page, fault=fault), faults.STATUS[refusal.reason])
 
 
 def _chosen(guest: Guest) -> str:
@@ -206,8 +207,8 @@ async def session_ended(services: Services, guest: Guest, stopped: Session | Non
     `stopped`: the session of a person who has been suspended, or whose account was closed, meanwhile.
     """
     token = rescued = ""
-    if parking.is_letter(guest):
-        token = await parking.park(services, guest)
+    if stash.is_letter(guest):
+        token = await stash.park(services, guest)
         rescued = "" if token else guest.form.text("texte")
     rescued = rescued or guest.form.text(RESCUED)
     if stopped is not None:
@@ -223,7 +224,7 @@ async def session_ended(services: Services, guest: Guest, stopped: Session | Non
     else:
         response = _log_in_again(services, guest, bool(token), rescued)
     if token:
-        parking.give(response, guest, token)
+        stash.give(response, guest, token)
     return response
 
 

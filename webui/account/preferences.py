@@ -1,4 +1,4 @@
-"""The settings pages: a section each, saved by itself. What may be chosen is said by `mailserver.preferences`."""
+"""The settings pages: a section each, saved by itself. What may be chosen is said by `mailserver.model.preferences`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from starlette.responses import Response
 
 from mailserver.calendars.zones import ACADEMIES
-from mailserver.errors import Reason, Refused
-from mailserver.preferences import MAX_SIGNATURE, NEVER
-from mailserver.store import sessions
-from webui.announcing import done
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
-from webui.visit import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.preferences import MAX_SIGNATURE, NEVER
+from mailserver.store.account import sessions
+from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 YEAR = 365 * 86400
 

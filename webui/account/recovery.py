@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Principal
 from mailserver.login.recovery import Question
-from mailserver.sasl import Secret
-from webui import sealing
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.sasl import Secret
 from webui.account.activation import MAX_DATE, MAX_LOGIN, MAX_PROOF, SECONDS, chosen_interface, date_fault
-from webui.account.entrance import Wish, enter, suspended, wait_text, waiting_seconds
 from webui.account.password import ChoosePage, choose_page
-from webui.account.verifying import MAX_PASSWORD, explained
-from webui.visit import Guest, Services
+from webui.account.password_feedback import MAX_PASSWORD, explained
+from webui.account.session_start import Wish, enter, suspended, wait_text, waiting_seconds
+from webui.page import sealed_fields
+from webui.page.context import Guest, Services
 
 PURPOSE = "recovery"
 PATH = "/initialiser"
@@ -125,10 +125,10 @@ async def use_code(services: Services, guest: Guest) -> Response:
             principal = await services.recovery.prove(login, Secret(code), guest.peer)
         except Refused as refusal:
             return await _refused(services, guest, login, refusal)
-        sealed = sealing.seal(services, guest, PURPOSE, (login, code), SECONDS)
+        sealed = sealed_fields.seal(services, guest, PURPOSE, (login, code), SECONDS)
         return await _choose(services, guest, principal, sealed)
     sealed = form.text("preuve_scellee")
-    values = sealing.unseal(services, guest, PURPOSE, sealed)
+    values = sealed_fields.unseal(services, guest, PURPOSE, sealed)
     principal_now = await services.directory.find(str(values[0])) if values else None
     if values is None or principal_now is None:
         fault = guest._("La page est restée ouverte trop longtemps. Recommencez, s’il vous plaît.")

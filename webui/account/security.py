@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.foundation.peers import is_loopback
 from mailserver.login import recent
-from mailserver.peers import is_loopback
-from mailserver.store import sessions
-from mailserver.store.audit import Action, Event, Origin
-from mailserver.store.sessions import Opened
-from webui.account.agents import in_words
-from webui.account.entrance import renew
-from webui.announcing import done
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
-from webui.visit import SESSION, Services, Visit, set_cookie
+from mailserver.store.account import sessions
+from mailserver.store.account.sessions import Opened
+from mailserver.store.record.audit import Action, Event, Origin
+from webui.account.session_start import renew
+from webui.account.user_agent import in_words
+from webui.page.context import SESSION, Services, Visit, set_cookie
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 SHOWN_LOGINS = 30
 ID_LETTERS = 24

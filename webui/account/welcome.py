@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import structlog
 from starlette.responses import Response
 
+from mailserver.foundation.settings import Settings
 from mailserver.login import charter as charter_acceptance
-from mailserver.settings import Settings
-from mailserver.store import recoveries
-from webui import headers
+from mailserver.store.account import recoveries
 from webui.account.clients import web_address
 from webui.account.security import origin
-from webui.announcing import announcement
+from webui.http import headers
+from webui.page.context import BASES, Services, Visit
+from webui.page.flash import announcement
+from webui.page.rendering import redirect
 from webui.pages import addresses
-from webui.rendering import redirect
-from webui.visit import BASES, Services, Visit
 
 log = structlog.get_logger("webui")
 

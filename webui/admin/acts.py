@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.responses import Response
 
-from directory.lifecycle import Account, farewell
-from mailserver.errors import Reason, Refused
+from directory.people.lifecycle import Account, farewell
 from mailserver.login import throttle
+from mailserver.model.errors import Reason, Refused
 from mailserver.notices.protection import Change
 from webui.admin import person
-from webui.admin.gate import origin
+from webui.admin.access import origin
+from webui.admin.console_page import done, words
 from webui.admin.people import service, show_code
-from webui.admin.surroundings import done, words
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from webui.page.context import Services, Visit
+from webui.page.rendering import redirect
 
 MAX_REASON = 500
 MAX_DAYS = 3650

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
-from mailserver.store import measures
-from mailserver.store.measures import ACCOUNTS, DATABASE, HOUR, MAIL, Measure
-from mailserver.store.traces import Step
-from webui.admin.surroundings import DAY, Top, top
-from webui.visit import Services, Visit
+from mailserver.store.queue.traces import Step
+from mailserver.store.upkeep import measures
+from mailserver.store.upkeep.measures import ACCOUNTS, DATABASE, HOUR, MAIL, Measure
+from webui.admin.console_page import DAY, Top, top
+from webui.page.context import Services, Visit
 
 WIDTH, HEIGHT, FOOT, LEFT = 720, 180, 22, 8
 SPANS = {"jour": DAY, "semaine": 7 * DAY, "mois": 30 * DAY, "an": 365 * DAY}

@@ -10,12 +10,12 @@ from importlib.metadata import version
 from starlette.responses import Response
 
 from mailserver import __version__
-from mailserver.doctor import Finding, Grade, examine
-from mailserver.settings import Settings
-from mailserver.store import measures
+from mailserver.foundation.settings import Settings
+from mailserver.health.doctor import Finding, Grade, examine
+from mailserver.store.upkeep import measures
+from webui.admin.console_page import Top, top
 from webui.admin.person import Fact
-from webui.admin.surroundings import Top, top
-from webui.visit import Services, Visit
+from webui.page.context import Services, Visit
 
 
 @dataclass(frozen=True, slots=True)

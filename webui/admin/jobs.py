@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-from mailserver.store import jobs
-from webui.visit import Services, Visit
+from mailserver.store.account import jobs
+from webui.page.context import Services, Visit
 
 log = structlog.get_logger("webui")
 

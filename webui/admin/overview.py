@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.administration import overview
-from mailserver.doctor import Finding, Grade, examine
-from mailserver.settings import Settings
-from mailserver.store.imports import Run
-from mailserver.store.measures import MAIL, Measure
-from mailserver.store.traces import Step
-from mailserver.store.waiting import State
-from webui.admin.surroundings import DAY, Top, moment, top
-from webui.visit import Services, Visit
+from mailserver.foundation.settings import Settings
+from mailserver.health.doctor import Finding, Grade, examine
+from mailserver.store.people.imports import Run
+from mailserver.store.queue.traces import Step
+from mailserver.store.queue.waiting import State
+from mailserver.store.upkeep.measures import MAIL, Measure
+from webui.admin.console_page import DAY, Top, moment, top
+from webui.page.context import Services, Visit
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory import enrolment
-from directory.lifecycle import Accounts, Code
-from mailserver.errors import Refused
-from mailserver.folding import search_key
-from mailserver.identity import NewPerson, Principal, Role, State
-from mailserver.proofs import Proofs
-from mailserver.store import accounts, people
-from mailserver.store.conditions import All, Condition, Contains, Equals, Field, Some, named
-from mailserver.store.people import Entry
-from webui.admin.gate import origin
-from webui.admin.surroundings import Top, top, words
-from webui.forms import positive
-from webui.standing import role_words, state_words
-from webui.visit import Services, Visit
+from directory.issuing import enrolment
+from directory.people.lifecycle import Accounts, Code
+from mailserver.model.errors import Refused
+from mailserver.model.folding import search_key
+from mailserver.model.identity import NewPerson, Principal, Role, State
+from mailserver.model.proofs import Proofs
+from mailserver.store.account import accounts
+from mailserver.store.people import people
+from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Some, named
+from mailserver.store.people.people import Entry
+from webui.admin.access import origin
+from webui.admin.console_page import Top, top, words
+from webui.http.forms import positive
+from webui.page.context import Services, Visit
+from webui.page.role_labels import role_words, state_words
 
 PER_PAGE = 50
 MAX_WORDS = 6

@@ -4,22 +4,23 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory.lifecycle import Account
+from directory.people.lifecycle import Account
 from mailserver.administration import account_sheet
 from mailserver.administration.account_sheet import Facts
-from mailserver.errors import Reason, Refused
-from mailserver.identity import State
-from mailserver.store import audit, messages
-from mailserver.store.accounts import Standing
-from mailserver.store.audit import Event
-from mailserver.store.devices import Device
-from mailserver.store.messages import Quota
-from webui.account.agents import in_words
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import State
+from mailserver.store.account.accounts import Standing
+from mailserver.store.account.devices import Device
+from mailserver.store.mail import messages
+from mailserver.store.mail.messages import Quota
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Event
+from webui.account.user_agent import in_words
+from webui.admin.console_page import Top, moment, stamp, top
+from webui.admin.import_reasons import told
 from webui.admin.people import service
-from webui.admin.reasons import told
-from webui.admin.surroundings import Top, moment, stamp, top
-from webui.standing import role_words, state_words
-from webui.visit import Services, Visit
+from webui.page.context import Services, Visit
+from webui.page.role_labels import role_words, state_words
 
 SHOWN_EVENTS = 40
 

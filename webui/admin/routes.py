@@ -5,60 +5,60 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from webui.admin import (
+    access,
     acts,
+    audit_log,
+    bulletins_page,
     charts,
-    communicating,
-    gate,
     health,
-    loading,
-    logbook,
-    outgoing,
+    import_reasons,
+    imports_page,
+    lists_page,
+    message_trace,
     overview,
     people,
     person,
-    places,
-    reasons,
-    rosters,
-    ruling,
-    tracing,
+    queue_page,
+    rules_page,
+    schools_page,
 )
-from webui.doors import Doors, Endpoint, VisitHandler
+from webui.page.dispatch import Doors, Endpoint, VisitHandler
 
 
 def routes(doors: Doors) -> Sequence[BaseRoute]:
     """Everything under /admin."""
 
     def inside(handler: VisitHandler, room: int = 0) -> Endpoint:
-        return doors.visit(gate.console(handler), room=room, guard=gate.guard)
+        return doors.visit(access.console(handler), room=room, guard=access.guard)
 
     def pair(path: str, show: VisitHandler, act: VisitHandler, room: int = 0) -> tuple[Route, Route]:
         return Route(path, inside(show), methods=["GET"]), Route(path, inside(act, room), methods=["POST"])
 
     return [
         Route("/admin", inside(overview.show), methods=["GET"]),
-        *pair(gate.CONFIRM, gate.ask, gate.prove),
-        Route("/admin/quitter", inside(gate.leave), methods=["POST"]),
+        *pair(access.CONFIRM, access.ask, access.prove),
+        Route("/admin/quitter", inside(access.leave), methods=["POST"]),
         Route("/admin/mesures", inside(charts.show), methods=["GET"]),
         Route("/admin/sante", inside(health.show), methods=["GET"]),
-        *pair("/admin/annonces", communicating.show, communicating.act),
+        *pair("/admin/annonces", bulletins_page.show, bulletins_page.act),
         Route("/admin/comptes", inside(people.show), methods=["GET"]),
         *pair("/admin/comptes/nouveau", people.begin, people.create),
         *pair("/admin/comptes/{account:key}", person.show, acts.act),
-        Route("/admin/etablissements", inside(places.show), methods=["GET"]),
-        Route("/admin/etablissements/{uai}", inside(places.one), methods=["GET"]),
-        Route("/admin/listes", inside(rosters.show), methods=["GET"]),
-        *pair("/admin/listes/{address}", rosters.one, rosters.act),
-        *pair("/admin/boites", rosters.show_boxes, rosters.make_box),
-        *pair("/admin/boites/{address}", rosters.box, rosters.act_box),
-        *pair("/admin/import", loading.show, loading.post, loading.MAX_OCTETS),
-        Route("/admin/import/{run:key}/annuler", inside(loading.undo), methods=["POST"]),
-        Route("/admin/travaux/{job:key}", inside(loading.job), methods=["GET"]),
-        Route("/admin/travaux/{job:key}/appliquer", inside(loading.apply), methods=["POST"]),
-        Route("/admin/travaux/{job:key}/raisons.csv", inside(reasons.download), methods=["GET"]),
-        *pair("/admin/file", outgoing.show, outgoing.act),
-        Route("/admin/suivi", inside(tracing.show), methods=["GET"]),
-        *pair("/admin/regles", ruling.show, ruling.act),
-        Route("/admin/journal", inside(logbook.show), methods=["GET"]),
-        Route("/admin/journal/export", inside(logbook.export), methods=["POST"]),
-        Route("/admin/journal/verifier", inside(logbook.check), methods=["POST"]),
+        Route("/admin/etablissements", inside(schools_page.show), methods=["GET"]),
+        Route("/admin/etablissements/{uai}", inside(schools_page.one), methods=["GET"]),
+        Route("/admin/listes", inside(lists_page.show), methods=["GET"]),
+        *pair("/admin/listes/{address}", lists_page.one, lists_page.act),
+        *pair("/admin/boites", lists_page.show_boxes, lists_page.make_box),
+        *pair("/admin/boites/{address}", lists_page.box, lists_page.act_box),
+        *pair("/admin/import", imports_page.show, imports_page.post, imports_page.MAX_OCTETS),
+        Route("/admin/import/{run:key}/annuler", inside(imports_page.undo), methods=["POST"]),
+        Route("/admin/travaux/{job:key}", inside(imports_page.job), methods=["GET"]),
+        Route("/admin/travaux/{job:key}/appliquer", inside(imports_page.apply), methods=["POST"]),
+        Route("/admin/travaux/{job:key}/raisons.csv", inside(import_reasons.download), methods=["GET"]),
+        *pair("/admin/file", queue_page.show, queue_page.act),
+        Route("/admin/suivi", inside(message_trace.show), methods=["GET"]),
+        *pair("/admin/regles", rules_page.show, rules_page.act),
+        Route("/admin/journal", inside(audit_log.show), methods=["GET"]),
+        Route("/admin/journal/export", inside(audit_log.export), methods=["POST"]),
+        Route("/admin/journal/verifier", inside(audit_log.check), methods=["POST"]),
     ]

@@ -9,12 +9,12 @@ from starlette.responses import Response
 from mailserver.calendars import editing, events, occurrences
 from mailserver.calendars.editing import SCOPES, Series
 from mailserver.calendars.events import Attendee, Draft
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store.agenda_changes import Step
-from webui.agenda import keeping, views, words
-from webui.agenda.keeping import Desk, Found, home
-from webui.rendering import redirect
-from webui.visit import SIMPLE, Services, Visit
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda.agenda_changes import Step
+from webui.agenda import event_items, views, words
+from webui.agenda.event_items import Desk, Found, home
+from webui.page.context import SIMPLE, Services, Visit
+from webui.page.rendering import redirect
 
 MAX_KEY = 20
 
@@ -61,8 +61,8 @@ class AskPage:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}."""
-    place = await keeping.desk(services, visit)
-    found = await keeping.find(services, visit, place, key_of(visit.query("le")))
+    place = await event_items.desk(services, visit)
+    found = await event_items.find(services, visit, place, key_of(visit.query("le")))
     draft, shown, recurs = await read(visit, found)
     organizer = occurrences.organizer(shown)
     if found.hidden:
@@ -90,7 +90,7 @@ async def show(services: Services, visit: Visit) -> Response:
 
 async def read(visit: Visit, found: Found) -> tuple[Draft, "Mapping[str, object]", bool]:
     """The draft of an occurrence, its component, and whether there are others. Raises Refused(INVALID)."""
-    return await keeping.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
+    return await event_items.computed(visit, _read, found.text, found.key, words.zone_of(visit).key)
 
 
 def _read(text: str, key: str, zone: str) -> tuple[Draft, "Mapping[str, object]", bool]:
@@ -108,7 +108,7 @@ async def write(services: Services, visit: Visit, found: Found, target: int, sco
 
     Raises Refused(CONFLICT | INVALID | LIMIT | TOO_BIG).
     """
-    changed = await keeping.computed(
+    changed = await event_items.computed(
         visit,
         editing.change,
         found.text,
@@ -116,24 +116,24 @@ async def write(services: Services, visit: Visit, found: Found, target: int, sco
         scope,
         after,
         words.zone_of(visit).key,
-        keeping.moment(visit),
+        event_items.moment(visit),
         lambda: services.clock.token(16).hex(),
     )
-    steps = await keeping.computed(visit, _steps, found, target, changed)
-    return await keeping.store(services, visit, steps) if steps else ""
+    steps = await event_items.computed(visit, _steps, found, target, changed)
+    return await event_items.store(services, visit, steps) if steps else ""
 
 
 def _steps(found: Found, target: int, changed: editing.Changed) -> list[Step]:
     """In a thread: what a change writes. A series that is cut off gets a name of its own beside the first."""
     steps = []
     if target != found.shelf.id:
-        steps.append(keeping.step(found.shelf.id, found.row.href, found.row.etag, None))
-        steps.append(keeping.step(target, found.row.href, None, changed.text))
+        steps.append(event_items.step(found.shelf.id, found.row.href, found.row.etag, None))
+        steps.append(event_items.step(target, found.row.href, None, changed.text))
     elif changed.text != found.text:
-        steps.append(keeping.step(found.shelf.id, found.row.href, found.row.etag, changed.text))
+        steps.append(event_items.step(found.shelf.id, found.row.href, found.row.etag, changed.text))
     if changed.following is not None:
         uid = str(Series(changed.following).master["UID"])
-        steps.append(keeping.step(target, f"{uid}.ics", None, changed.following))
+        steps.append(event_items.step(target, f"{uid}.ics", None, changed.following))
     return steps
 
 

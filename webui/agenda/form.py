@@ -6,12 +6,12 @@ from starlette.responses import Response
 
 from mailserver.calendars import editing, events, zones
 from mailserver.calendars.events import Draft
-from mailserver.errors import Reason, Refused
-from webui.agenda import keeping, typed, words
+from mailserver.model.errors import Reason, Refused
+from webui.agenda import event_items, form_values, words
 from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
-from webui.agenda.keeping import Desk, Found, home
-from webui.agenda.typed import Typed
-from webui.visit import Services, Visit
+from webui.agenda.event_items import Desk, Found, home
+from webui.agenda.form_values import Typed
+from webui.page.context import Services, Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class FormPage:
 
 async def begin(services: Services, visit: Visit) -> Response:
     """GET /agenda/nouveau."""
-    place = await keeping.desk(services, visit)
-    made = typed.fresh(visit)
-    return await _form(services, visit, place, None, typed.shown(made, _first(visit, place)), made)
+    place = await event_items.desk(services, visit)
+    made = form_values.fresh(visit)
+    return await _form(services, visit, place, None, form_values.shown(made, _first(visit, place)), made)
 
 
 def _first(visit: Visit, place: Desk) -> int:
@@ -54,44 +54,46 @@ def _first(visit: Visit, place: Desk) -> int:
 
 async def create(services: Services, visit: Visit) -> Response:
     """POST /agenda/nouveau."""
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     zone = words.zone_of(visit).key
-    made, faults = typed.draft(visit, replace(typed.fresh(visit), zone=zone))
+    made, faults = form_values.draft(visit, replace(form_values.fresh(visit), zone=zone))
     shelf_id = visit.form.number("agenda")
     if shelf_id not in [shelf.id for shelf in place.writable]:
         faults["agenda"] = visit._("Choisissez un agenda de la liste.")
     if faults:
-        return await _form(services, visit, place, None, typed.again(visit.form, faults), made, status=422)
+        return await _form(services, visit, place, None, form_values.again(visit.form, faults), made, status=422)
     uid = services.clock.token(16).hex()
     try:
-        text = await keeping.computed(visit, editing.create, made, uid, keeping.moment(visit))
-        step = await keeping.computed(visit, keeping.step, shelf_id, f"{uid}.ics", None, text)
-        token = await keeping.store(services, visit, [step])
+        text = await event_items.computed(visit, editing.create, made, uid, event_items.moment(visit))
+        step = await event_items.computed(visit, event_items.step, shelf_id, f"{uid}.ics", None, text)
+        token = await event_items.store(services, visit, [step])
     except Refused as refused:
         fault = _fault(visit, refused)
-        return await _form(services, visit, place, None, typed.again(visit.form, {}), made, fault=fault, status=422)
+        return await _form(
+            services, visit, place, None, form_values.again(visit.form, {}), made, fault=fault, status=422
+        )
     return answer(visit, "cree", token, made.start.date())
 
 
 async def edit(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}/modifier."""
-    place = await keeping.desk(services, visit)
-    found = await keeping.find(services, visit, place, key_of(visit.query("le")))
+    place = await event_items.desk(services, visit)
+    found = await event_items.find(services, visit, place, key_of(visit.query("le")))
     draft, shown, recurs = await read(visit, found)
     check_own(visit, found, shown)
-    return await _form(services, visit, place, found, typed.shown(draft, found.shelf.id), draft, recurs=recurs)
+    return await _form(services, visit, place, found, form_values.shown(draft, found.shelf.id), draft, recurs=recurs)
 
 
 async def save(services: Services, visit: Visit) -> Response:
     """POST /agenda/evenement/{item}/modifier."""
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     try:
-        found = await keeping.find(services, visit, place, key_of(visit.form.text("le")))
+        found = await event_items.find(services, visit, place, key_of(visit.form.text("le")))
     except Refused:
         return await _gone(services, visit, place)
     before, shown, recurs = await read(visit, found)
     check_own(visit, found, shown)
-    made, faults = typed.draft(visit, before)
+    made, faults = form_values.draft(visit, before)
     scope = scope_of(visit, found, recurs)
     target = visit.form.number("agenda") or found.shelf.id
     if target not in [shelf.id for shelf in place.writable]:
@@ -102,7 +104,7 @@ async def save(services: Services, visit: Visit) -> Response:
         faults["repeter"] = visit._(
             "Une seule occurrence ne se répète pas : choisissez « les suivantes » ou « toutes »."
         )
-    again = typed.again(visit.form, faults)
+    again = form_values.again(visit.form, faults)
     if faults:
         return await _form(services, visit, place, found, again, before, recurs=recurs, status=422)
     if visit.form.text("etag") != found.row.etag:
@@ -131,9 +133,9 @@ async def _form(
 ) -> Response:
     language = visit.language
     offered = dict.fromkeys((words.zone_of(visit).key, draft.zone, *zones.OFFERED))
-    minutes = dict.fromkeys((*typed.REMINDERS, *([draft.reminder] if draft.reminder >= 0 else [])))
+    minutes = dict.fromkeys((*form_values.REMINDERS, *([draft.reminder] if draft.reminder >= 0 else [])))
     weekday = words.weekday(language, draft.start.weekday())
-    number = typed.ordinal(draft.start.date())
+    number = form_values.ordinal(draft.start.date())
     view = view_of(visit, visit.form.text("vue") or visit.query("vue"))
     page = FormPage(
         place.frame,
@@ -159,7 +161,7 @@ async def _form(
 
 async def _conflict(services: Services, visit: Visit, place: Desk, found: Found, now: Draft) -> Response:
     """409: another client changed the event while it was edited here. Both versions are shown."""
-    fresh = await keeping.find(services, visit, place, found.key)
+    fresh = await event_items.find(services, visit, place, found.key)
     fields = tuple(
         (name, value)
         for name, values in visit.form.fields.items()
@@ -175,9 +177,9 @@ async def _conflict(services: Services, visit: Visit, place: Desk, found: Found,
 
 async def _gone(services: Services, visit: Visit, place: Desk) -> Response:
     """409: the event was deleted while it was edited here; what was typed can become a new one."""
-    made, _faults = typed.draft(visit, typed.fresh(visit))
+    made, _faults = form_values.draft(visit, form_values.fresh(visit))
     fault = visit._("Cet événement a été supprimé entre-temps. Enregistrez pour en faire un nouveau.")
-    shown = typed.again(visit.form, {})
+    shown = form_values.again(visit.form, {})
     return await _form(services, visit, place, None, shown, made, fault=fault, status=409)
 
 

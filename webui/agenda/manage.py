@@ -6,17 +6,18 @@ from typing import Final
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.store import agenda_feeds, agenda_grants, agendas, sessions
-from mailserver.store.agendas import CALENDAR, Collection
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.account import sessions
+from mailserver.store.agenda import agenda_feeds, agenda_grants, agendas
+from mailserver.store.agenda.agendas import CALENDAR, Collection
 from webui import granting
-from webui.agenda import feeding, keeping, seasons
-from webui.agenda.keeping import Desk, home
-from webui.agenda.shelves import MAX_NAME, PALETTE, Shelf, described, fresh, hex_of
+from webui.agenda import event_items, feed_state, school_holidays
+from webui.agenda.collections_shown import MAX_NAME, PALETTE, Shelf, described, fresh, hex_of
+from webui.agenda.event_items import Desk, home
 from webui.agenda.views import announcement
+from webui.page.context import Services, Visit
+from webui.page.rendering import redirect
 from webui.pages import addresses
-from webui.rendering import redirect
-from webui.visit import Services, Visit
 
 COLOURS: Final = tuple(name for name, _ in PALETTE)
 
@@ -30,11 +31,11 @@ class ShelvesPage:
     home: str
     view: str
     colours: tuple[tuple[str, str], ...]
-    feeds: Mapping[int, feeding.Told]
+    feeds: Mapping[int, feed_state.Told]
     name: str = ""
     colour: str = COLOURS[0]
     fault: str = ""
-    asked: feeding.Asked = feeding.NOTHING
+    asked: feed_state.Asked = feed_state.NOTHING
     done: str = ""
 
 
@@ -51,7 +52,7 @@ class ShelfPage:
     colours: tuple[tuple[str, str], ...]
     name: str
     colour: str
-    feed: feeding.Told | None
+    feed: feed_state.Told | None
     done: str = ""
     fault: str = ""
     erase_fault: str = ""
@@ -59,10 +60,10 @@ class ShelfPage:
 
 
 async def show(
-    services: Services, visit: Visit, name: str = "", fault: str = "", asked: feeding.Asked = feeding.NOTHING
+    services: Services, visit: Visit, name: str = "", fault: str = "", asked: feed_state.Asked = feed_state.NOTHING
 ) -> Response:
     """GET /agenda/agendas."""
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     feeds = await services.store.read(agenda_feeds.listing, visit.account_id)
     page = ShelvesPage(
         place.frame,
@@ -70,7 +71,7 @@ async def show(
         home(visit),
         "",
         _colours(visit),
-        {number: feeding.told(visit, feed) for number, feed in feeds.items()},
+        {number: feed_state.told(visit, feed) for number, feed in feeds.items()},
         name,
         visit.form.text("couleur") or COLOURS[0],
         fault,
@@ -97,7 +98,7 @@ async def create(services: Services, visit: Visit) -> Response:
 
 async def one(services: Services, visit: Visit, **faults: str) -> Response:
     """GET /agenda/agendas/{shelf}."""
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
     feeds = await services.store.read(agenda_feeds.listing, visit.account_id) if shelf.subscribed else {}
     at = addresses(services.settings)
@@ -112,11 +113,11 @@ async def one(services: Services, visit: Visit, **faults: str) -> Response:
         _colours(visit),
         visit.form.text("nom") or shelf.name,
         visit.form.text("couleur") or shelf.colour,
-        feeding.told(visit, feeds[shelf.id]) if shelf.id in feeds else None,
+        feed_state.told(visit, feeds[shelf.id]) if shelf.id in feeds else None,
         announcement(visit),
         **faults,
     )
-    return services.pages.answer(visit, "agenda/shelf.html", page, 422 if faults else 200)
+    return services.pages.answer(visit, "agenda/collection.html", page, 422 if faults else 200)
 
 
 async def change(services: Services, visit: Visit) -> Response:
@@ -175,7 +176,7 @@ class SharePage:
 
 async def shared(services: Services, visit: Visit, asked: granting.Asked = granting.NOTHING) -> Response:
     """GET /agenda/agendas/{shelf}/partage."""
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
     if not shelf.shareable:
         raise Refused(Reason.NOT_FOUND, "Not one's own to share")
@@ -200,13 +201,13 @@ async def display(services: Services, visit: Visit) -> Response:
     form = visit.form
     changes: dict[str, object] = {}
     if form.has("choix"):
-        place = await keeping.desk(services, visit)
+        place = await event_items.desk(services, visit)
         ticked = set(form.numbers("montrer", agendas.MAX_COLLECTIONS + agenda_grants.MAX_RECEIVED))
         hidden = [str(shelf.id) for shelf in place.shelves if shelf.events and shelf.id not in ticked]
         changes["hidden_agendas"] = ",".join(hidden)
     else:
         zone = form.text("vacances")
-        known = ("", *seasons.of(services.settings.directory).zones)
+        known = ("", *school_holidays.of(services.settings.directory).zones)
         changes = {
             "weekends": form.has("fin_de_semaine"),
             "day_begins": form.number("debut"),

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from webui.agenda import acting, event, form, manage, transfer, views
-from webui.agenda.subscribing import Subscribing
-from webui.doors import Doors
+from webui.agenda import event, event_actions, form, manage, transfer, views
+from webui.agenda.subscriptions import Subscribing
+from webui.page.dispatch import Doors
 
 
 def everything(doors: Doors) -> Sequence[BaseRoute]:
@@ -50,11 +50,11 @@ def _events(doors: Doors) -> Sequence[BaseRoute]:
     return [
         Route("/nouveau", visit(form.begin), methods=["GET"]),
         Route("/nouveau", visit(form.create), methods=["POST"]),
-        Route("/annuler", visit(acting.undo), methods=["POST"]),
+        Route("/annuler", visit(event_actions.undo), methods=["POST"]),
         Route("/evenement/{item}", visit(event.show)),
         Route("/evenement/{item}/modifier", visit(form.edit), methods=["GET"]),
         Route("/evenement/{item}/modifier", visit(form.save), methods=["POST"]),
-        Route("/evenement/{item}/deplacer", visit(acting.move), methods=["POST"]),
-        Route("/evenement/{item}/supprimer", visit(acting.ask_erase), methods=["GET"]),
-        Route("/evenement/{item}/supprimer", visit(acting.erase), methods=["POST"]),
+        Route("/evenement/{item}/deplacer", visit(event_actions.move), methods=["POST"]),
+        Route("/evenement/{item}/supprimer", visit(event_actions.ask_erase), methods=["GET"]),
+        Route("/evenement/{item}/supprimer", visit(event_actions.erase), methods=["POST"]),
     ]

@@ -7,16 +7,16 @@ from starlette.responses import Response
 
 from mailserver.calendars import transfer
 from mailserver.calendars.transfer import MAX_FILE, Incoming, Parcel
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store import agenda_changes, agenda_reach
-from mailserver.store.agenda_changes import Step
-from mailserver.store.agenda_items import Item
-from webui import headers
-from webui.agenda import keeping, manage, words
-from webui.agenda.keeping import Desk, home
-from webui.agenda.shelves import Shelf
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda import agenda_changes, agenda_reach
+from mailserver.store.agenda.agenda_changes import Step
+from mailserver.store.agenda.agenda_items import Item
+from webui.agenda import event_items, manage, words
+from webui.agenda.collections_shown import Shelf
+from webui.agenda.event_items import Desk, home
+from webui.http import headers
+from webui.page.context import Services, Visit
+from webui.page.rendering import redirect
 
 SHOWN = 200
 """Events of a file that the preview names."""
@@ -57,10 +57,10 @@ class ImportPage:
 
 async def export(services: Services, visit: Visit) -> Response:
     """GET /agenda/agendas/{shelf}/exporter: every event as one .ics file."""
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
     rows = await services.store.read(agenda_reach.between, visit.account_id, shelf.id, -(2**62), 2**62)
-    octets = await keeping.computed(visit, transfer.pack, shelf.name, rows)
+    octets = await event_items.computed(visit, transfer.pack, shelf.name, rows)
     fields = headers.download(visit.secure, "text/calendar", f"{shelf.name}.ics")
     fields["Content-Type"] = "text/calendar; charset=utf-8"
     return Response(octets, 200, fields)
@@ -68,13 +68,13 @@ async def export(services: Services, visit: Visit) -> Response:
 
 async def preview(services: Services, visit: Visit) -> Response:
     """POST /agenda/agendas/{shelf}/importer: what the file holds; nothing is stored. Then the same, confirmed."""
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     shelf = place.shelf(int(visit.request.path_params["shelf"]))
     octets = await _octets(visit)
     try:
         if visit.form.oversize or len(octets) > MAX_FILE:
             raise Refused(Reason.TOO_BIG)
-        parcel = await keeping.computed(visit, transfer.unpack, octets)
+        parcel = await event_items.computed(visit, transfer.unpack, octets)
     except (BadSyntax, Refused) as error:
         return await manage.one(services, visit, import_fault=_fault(visit, error))
     if not shelf.events or shelf.read_only:

@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from mailserver.calendars.occurrences import DAY, Expansion, Occurrence, spread
-from mailserver.errors import Reason, Refused
-from mailserver.mime.text import fold
-from mailserver.store.agenda_items import Item
-from webui.agenda import grid, keeping, seasons, words
+from mailserver.mime.body.text import fold
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.agenda.agenda_items import Item
+from webui.agenda import event_items, grid, school_holidays, words
+from webui.agenda.collections_shown import Shelf, addresses_of
+from webui.agenda.event_items import Desk, home
 from webui.agenda.grid import More, Place
-from webui.agenda.keeping import Desk, home
-from webui.agenda.seasons import week_letter
-from webui.agenda.shelves import Shelf, addresses_of
-from webui.rendering import redirect
-from webui.visit import SIMPLE, Services, Visit
+from webui.agenda.school_holidays import week_letter
+from webui.page.context import SIMPLE, Services, Visit
+from webui.page.rendering import redirect
 
 WEEK, DAY_VIEW, MONTH, LIST = "semaine", "jour", "mois", "liste"
 VIEWS: Final = (WEEK, DAY_VIEW, MONTH, LIST)
@@ -142,7 +142,7 @@ async def _page(services: Services, visit: Visit, view: str, days: int, template
     day = day_of(str(visit.request.path_params["day"]))
     if day is None:
         raise Refused(Reason.NOT_FOUND)
-    place = await keeping.desk(services, visit)
+    place = await event_items.desk(services, visit)
     query = " ".join(visit.query("q").split())[:MAX_WORDS] if view == LIST else ""
     shown = _span(visit, view, day, days)
     around = datetime.timedelta(days=SEARCH_DAYS if query else 0)
@@ -193,7 +193,7 @@ def _made(
         whole_rows=max((len(column.whole) + bool(column.holiday) for column in columns), default=0),
         clock=_clock(visit, shown, *hours),
         working=(visit.preferences.day_begins, visit.preferences.day_ends),
-        zones=seasons.of(services.settings.directory).zones,
+        zones=school_holidays.of(services.settings.directory).zones,
         done=announcement(visit),
         undo=visit.query("retour"),
         count=count,
@@ -206,10 +206,10 @@ async def _occurrences(
     zone = words.zone_of(visit)
     start, end = (datetime.datetime.combine(day, datetime.time(), zone) for day in (first, after))
     margin = 86400
-    rows, missing = await keeping.texts(
+    rows, missing = await event_items.texts(
         services, visit, place.shown, int(start.timestamp()) - margin, int(end.timestamp()) + margin
     )
-    expansion = await keeping.computed(visit, _expand, rows, start, end, zone, fold(query))
+    expansion = await event_items.computed(visit, _expand, rows, start, end, zone, fold(query))
     return expansion, missing
 
 
@@ -242,7 +242,7 @@ def _column(
     def link(one: Occurrence, at: Place | None) -> Link:
         shelf = place.shelf(one.collection_id)
         hidden = shelf.times_only or (bool(shelf.owner) and one.private)
-        address = f"{home(visit)}/evenement/{keeping.item_id(one.collection_id, one.href)}"
+        address = f"{home(visit)}/evenement/{event_items.item_id(one.collection_id, one.href)}"
         marks = [f"le={one.key}"] if one.key else []
         marks += [f"vue={view}"] if visit.interface != SIMPLE else []
         address += "?" + "&".join(marks) if marks else ""
@@ -264,7 +264,7 @@ def _column(
         words.short_day(language, day),
         words.full_day(language, day) if view != LIST else words.long_day(language, day),
         day == words.today(visit),
-        seasons.of(services.settings.directory).on(visit.preferences.school_zone, day),
+        school_holidays.of(services.settings.directory).on(visit.preferences.school_zone, day),
         whole,
         timed,
         laid.more,

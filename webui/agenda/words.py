@@ -10,8 +10,8 @@ from mailserver.calendars.events import Draft
 from mailserver.calendars.occurrences import DAY, Occurrence
 from mailserver.calendars.rules import Rule
 from mailserver.calendars.zones import known
-from webui.language import Language
-from webui.visit import Visit
+from webui.page.context import Visit
+from webui.page.language import Language
 
 
 def zone_of(visit: Visit) -> ZoneInfo:

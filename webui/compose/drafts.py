@@ -9,17 +9,29 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailserver.errors import Reason, Refused
-from mailserver.mime import Part, headerbound
-from mailserver.mime.compose import Attachment, NewMessage, build
-from mailserver.mime.fields import Correspondent
-from mailserver.mime.replies import correspondents, thread
-from mailserver.store import messages, webmail
+from mailserver.mime import Part
+from mailserver.mime.header import header_limit
+from mailserver.mime.writing.compose import Attachment, NewMessage, build
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.mime.writing.replies import correspondents, thread
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.mail import messages
+from mailserver.store.web import webmail
 from webui.compose import sources
-from webui.compose.letters import MAX_FORWARDS, MAX_TEXT, Letter, Quoted, addressees, author, listed, outgoing, plain
-from webui.effort import computed
-from webui.reader import plaintext
-from webui.visit import Services, Visit
+from webui.compose.message_form import (
+    MAX_FORWARDS,
+    MAX_TEXT,
+    Letter,
+    Quoted,
+    addressees,
+    author,
+    listed,
+    outgoing,
+    plain,
+)
+from webui.http.offload import computed
+from webui.page.context import Services, Visit
+from webui.reader import plain_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ async def written(
     size = len(text) + len(html) + sum(len(one.octets) for one in everything)
     octets = await computed(size, build, message, bcc=True)
     limits = services.settings.limits
-    headerbound.check(octets, limits.header_size, limits.header_fields)
+    header_limit.check(octets, limits.header_size, limits.header_fields)
     return octets
 
 
@@ -174,13 +186,13 @@ def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:
         name: (root.header(octets, f"X-Web-{name}") if ours else "") or listed(correspondents(octets, root, name))
         for name in ("To", "Cc", "Bcc")
     }
-    _, formatted = plaintext.body_parts(root)
+    _, formatted = plain_text.body_parts(root)
     return Letter(
         to=fields["To"],
         cc=fields["Cc"],
         bcc=fields["Bcc"],
         subject=root.header(octets, "Subject"),
-        text=plaintext.readable(octets, root)[:MAX_TEXT],
+        text=plain_text.readable(octets, root)[:MAX_TEXT],
         html=_own_html(formatted.text(octets, MAX_TEXT * 4)) if formatted is not None else "",
         urgent=bool(root.header(octets, "X-Priority").startswith("1")),
         receipt=bool(root.header(octets, "Disposition-Notification-To")),

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailserver.errors import Reason, Refused
-from mailserver.folding import fold_login
-from mailserver.mime.fields import Correspondent
-from mailserver.store.access import boxes
-from mailserver.store.access.boxes import Standing
-from webui.compose.letters import Letter
-from webui.visit import Services, Visit
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import fold_login
+from mailserver.store.mail.access import boxes
+from mailserver.store.mail.access.boxes import Standing
+from webui.compose.message_form import Letter
+from webui.page.context import Services, Visit
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver import address
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.identity import Principal
-from mailserver.mime.addresses import parse as parse_addresses
-from mailserver.mime.fields import Correspondent
-from mailserver.mime.headers import clean as clean_text
-from mailserver.rules import Denied
-from mailserver.store import personal_lists
-from webui.compose.letters import MAX_RECIPIENTS_TEXT, commas, listed
-from webui.visit import Guest, Services, Visit
+from mailserver.mime.header.addresses import parse as parse_addresses
+from mailserver.mime.header.headers import clean as clean_text
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model import address
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.model.rules import Denied
+from mailserver.store.people import personal_lists
+from webui.compose.message_form import MAX_RECIPIENTS_TEXT, commas, listed
+from webui.page.context import Guest, Services, Visit
 
 MAX_RECIPIENTS = 500
 """Of one letter written here; more belong on a list."""

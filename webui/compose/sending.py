@@ -1,6 +1,6 @@
 """Sending a letter: the questions before it leaves, its one departure, what its author is told.
 
-A letter that leaves goes from Drafts to the outbox in one unit (`store.outbox.hold`), which the second press of a
+A letter that leaves goes from Drafts to the outbox in one unit (`store.queue.outbox.hold`), which the second press of a
 button, or a second window, finds done. It waits there to be called back, or for its time; without either it
 leaves at once.
 """
@@ -13,24 +13,27 @@ from types import MappingProxyType
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.mime.compose import Attachment
-from mailserver.rules import Denied
-from mailserver.store import blobs, messages, outbox, sessions, webmail
-from mailserver.store.access import boxes
-from mailserver.store.blobs import Prepared
-from mailserver.store.outbox import Terms
-from mailserver.store.spool import Notify
-from webui.announcing import done
-from webui.compose import drafts, enclosing, identities, letterpage, quoting, versions
-from webui.compose.checking import Doubts, doubts
+from mailserver.mime.writing.compose import Attachment
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.rules import Denied
+from mailserver.store.account import sessions
+from mailserver.store.mail import blobs, messages
+from mailserver.store.mail.access import boxes
+from mailserver.store.mail.blobs import Prepared
+from mailserver.store.queue import outbox
+from mailserver.store.queue.outbox import Terms
+from mailserver.store.queue.spool import Notify
+from mailserver.store.web import webmail
+from webui.compose import attached_files, drafts, form_page, identities, quotation, versions
 from webui.compose.drafts import kept
-from webui.compose.letters import USUAL, Letter, from_form, listed
+from webui.compose.message_form import USUAL, Letter, from_form, listed
 from webui.compose.recipients import Field, merged, refusal_text, spoken
+from webui.compose.send_checks import Doubts, doubts
 from webui.compose.versions import Located
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 TWICE_SECONDS = 5.0
 """How long the second press of a button waits for what the first one does."""
@@ -68,7 +71,7 @@ async def confirm(services: Services, visit: Visit) -> Response:
         letter = replace(letter, to="", cc="", bcc=everybody)
     if choice == "separes":
         letter = replace(letter, apart=True)
-    changed = enclosing.changed(visit, located.attachments) if located.moved else ""
+    changed = attached_files.changed(visit, located.attachments) if located.moved else ""
     letter = await versions.keep(services, visit, letter, located.attachments)
     return await send(services, visit, letter, located.attachments, asked=True, question=changed)
 
@@ -88,9 +91,9 @@ async def send(
     """
     try:
         due = planned(visit)
-        fields = await letterpage.fields_of(services, visit, letter)
+        fields = await form_page.fields_of(services, visit, letter)
         if any(field.questions for field in fields.values()) or not any(field.people for field in fields.values()):
-            return await letterpage.checked(services, visit, letter, attachments, 422)
+            return await form_page.checked(services, visit, letter, attachments, 422)
         found = Doubts() if asked else await doubts(services, visit, letter, fields, attachments)
         sentences = [*found.sentences, *filter(None, [question])]
         if sentences:
@@ -98,7 +101,7 @@ async def send(
         return await _hold(services, visit, letter, attachments, fields, due)
     except Refused as refusal:
         fault = refused(visit, refusal)
-        return await letterpage.answer(services, visit, letter, attachments, faults=[fault], status=422)
+        return await form_page.answer(services, visit, letter, attachments, faults=[fault], status=422)
 
 
 async def _ask(
@@ -106,7 +109,7 @@ async def _ask(
 ) -> Response:
     """The page that asks; its form is the whole letter."""
     when = visit.form.text("quand") if planned(visit) else ""
-    files = len(letterpage.enclosed(attachments))
+    files = len(form_page.enclosed(attachments))
     page = ConfirmPage(await surroundings(services, visit), letter, found.sentences, found.many, when, files)
     return services.pages.answer(visit, "compose/confirm.html", page)
 
@@ -200,7 +203,7 @@ async def _prepared(
     shown = {name: listed(field.people) for name, field in fields.items()}
     final = replace(letter, to=shown["a"], cc=shown["cc"], bcc=shown["cci"])
     sender = await identities.correspondent(services, visit, letter)
-    quoted = await quoting.quoted(services, visit, letter)
+    quoted = await quotation.quoted(services, visit, letter)
     if quoted is None and letter.box and letter.source:
         raise Refused(Reason.NOT_FOUND, "the original")
     octets = await drafts.written(services, visit, final, attachments, sender, quoted, draft=False)
@@ -262,7 +265,7 @@ async def _sent_already(
         said = done(await _with_copy(services, visit, letter, "envoye"))
         return redirect(visit, await _home(services, visit, letter), **said, **other)
     fault = visit._("Le message n’a pas été envoyé. Votre brouillon est gardé.")
-    return await letterpage.answer(services, visit, letter, attachments, faults=[fault], status=409)
+    return await form_page.answer(services, visit, letter, attachments, faults=[fault], status=409)
 
 
 async def _ask_again(services: Services, visit: Visit, letter: Letter, attachments: Sequence[Attachment]) -> Response:

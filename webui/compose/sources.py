@@ -6,10 +6,10 @@ They are looked up each time they are needed, never remembered: a right that was
 from dataclasses import dataclass
 
 from mailserver.mime import Part, unpack
-from mailserver.store import webmail
-from mailserver.store.webmail import Stored
-from webui.reader import reading
-from webui.visit import Services, Visit
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Stored
+from webui.page.context import Services, Visit
+from webui.reader import message_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ async def message(
     Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN).
     """
     if box_id:
-        stored, octets = await reading.load_from(services, visit, content_id, box_id, upto=upto)
+        stored, octets = await message_parts.load_from(services, visit, content_id, box_id, upto=upto)
     else:
         stored = await services.store.read(webmail.stored, visit.account_id, content_id)
         folder = services.settings.data / "blobs"

@@ -9,12 +9,12 @@ same, or beside one that says something else, which stays in the drafts.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailserver.errors import Reason, Refused, Temporary
-from mailserver.mime.compose import Attachment
-from mailserver.store import webmail
+from mailserver.mime.writing.compose import Attachment
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.store.web import webmail
 from webui.compose import drafts
-from webui.compose.letters import Letter, plain
-from webui.visit import Services, Visit
+from webui.compose.message_form import Letter, plain
+from webui.page.context import Services, Visit
 
 MAX_VERSIONS = 10
 """Drafts of one letter that are compared with what was posted, the newest first."""

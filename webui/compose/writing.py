@@ -9,18 +9,29 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.mime.compose import Attachment
-from mailserver.store import mailboxes, webmail
-from mailserver.store.webmail import compose_data
-from webui.account import parking
-from webui.announcing import done
-from webui.compose import beginnings, drafts, enclosing, letterpage, letters, quoting, sending, signing, versions
+from mailserver.mime.writing.compose import Attachment
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.mail import mailboxes
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import compose_data
+from webui.account import stash
+from webui.compose import (
+    attached_files,
+    drafts,
+    form_page,
+    message_form,
+    new_message,
+    quotation,
+    sending,
+    signatures,
+    versions,
+)
 from webui.compose.drafts import keep, kept
-from webui.compose.letters import Letter, from_form
-from webui.forms import positive
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from webui.compose.message_form import Letter, from_form
+from webui.http.forms import positive
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.rendering import redirect
 
 
 async def write(services: Services, visit: Visit) -> Response:
@@ -32,8 +43,8 @@ async def write(services: Services, visit: Visit) -> Response:
     key = visit.query("cle")[:64] if visit.fragment else ""
     if key and (found := await other_version(services, visit, Letter(key=key))):
         return await _go_on(services, visit, found)
-    letter, original = await beginnings.begin(services, visit)
-    return await letterpage.answer(services, visit, replace(letter, key=key or letter.key), original=original)
+    letter, original = await new_message.begin(services, visit)
+    return await form_page.answer(services, visit, replace(letter, key=key or letter.key), original=original)
 
 
 async def edit(services: Services, visit: Visit) -> Response:
@@ -45,7 +56,7 @@ async def edit(services: Services, visit: Visit) -> Response:
 
 async def _go_on(services: Services, visit: Visit, draft_id: int) -> Response:
     draft = await kept(services, visit, draft_id)
-    return await letterpage.answer(services, visit, draft.letter, draft.attachments)
+    return await form_page.answer(services, visit, draft.letter, draft.attachments)
 
 
 async def post(services: Services, visit: Visit) -> Response:
@@ -58,15 +69,15 @@ async def post(services: Services, visit: Visit) -> Response:
         return await _conflict(services, visit, from_form(visit.form))
     before: Sequence[Attachment] = located.attachments
     if action.startswith("retirer:"):
-        before = enclosing.without(before, action.removeprefix("retirer:"))
+        before = attached_files.without(before, action.removeprefix("retirer:"))
     letter, more = await _changed(services, visit, located.letter, action)
     try:
-        added = await enclosing.added(services, visit, letter)
+        added = await attached_files.added(services, visit, letter)
     except Refused:
         return await _gone(services, visit, letter, before)
     if located.moved:
-        added = enclosing.new(added, before)
-    attachments = enclosing.pruned(letter, [*before, *added, *more])
+        added = attached_files.new(added, before)
+    attachments = attached_files.pruned(letter, [*before, *added, *more])
     if sum(len(one.octets) for one in attachments) > services.attachment_octets or visit.form.oversize:
         return await _too_big(services, visit, letter, before)
     try:
@@ -76,10 +87,10 @@ async def post(services: Services, visit: Visit) -> Response:
             return await _conflict(services, visit, letter)
         if refusal.reason is Reason.OVER_QUOTA:
             fault = visit._("Votre boîte est pleine : le brouillon n’a pas pu être enregistré.")
-            return await letterpage.answer(services, visit, letter, before, faults=[fault], status=507)
+            return await form_page.answer(services, visit, letter, before, faults=[fault], status=507)
         raise
     if sends:
-        changed = enclosing.changed(visit, before) if located.moved else ""
+        changed = attached_files.changed(visit, before) if located.moved else ""
         return await sending.send(services, visit, letter, attachments, question=changed)
     return await _act(services, visit, letter, attachments, action)
 
@@ -89,20 +100,20 @@ async def _changed(
 ) -> tuple[Letter, Sequence[Attachment]]:
     """The letter with what the button changes in it, and pictures that come with that."""
     if action in ("verifier", "apercu"):
-        return await letterpage.with_choices(services, visit, letter), ()
+        return await form_page.with_choices(services, visit, letter), ()
     if action == "citer":
-        return await quoting.imported(services, visit, letter)
+        return await quotation.imported(services, visit, letter)
     if action == "format:html" and not letter.html:
-        return replace(letter, html=f"<div>{signing.lines(letter.text)}</div>"), ()
+        return replace(letter, html=f"<div>{signatures.lines(letter.text)}</div>"), ()
     if action == "format:texte" and letter.html:
-        return replace(letter, html="", text=letters.plain(letter.html)), ()
+        return replace(letter, html="", text=message_form.plain(letter.html)), ()
     desk = await services.store.read(compose_data.find, visit.account_id)
     if action == "signature":
         wanted = visit.form.text("signe")
-        return signing.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()
+        return signatures.signed(visit, letter, desk.signatures, -1 if wanted == "-1" else positive(wanted)), ()
     model = next((one for one in desk.models if one.id == visit.form.number("modele")), None)
     if action == "modele" and model is not None:
-        return signing.with_model(letter, model), ()
+        return signatures.with_model(letter, model), ()
     return letter, ()
 
 
@@ -113,7 +124,7 @@ async def _act(
     if action == "abandonner":
         return await _abandon(services, visit, letter)
     if action in ("verifier", "apercu"):
-        return await letterpage.checked(services, visit, letter, attachments, preview=action == "apercu")
+        return await form_page.checked(services, visit, letter, attachments, preview=action == "apercu")
     address = f"{visit.base}/ecrire/{letter.draft}"
     if action == "depuis":
         return redirect(visit, f"{address}/depuis")
@@ -131,14 +142,14 @@ async def _too_big(services: Services, visit: Visit, letter: Letter, before: Seq
         "limit": visit.language.size(services.attachment_octets)
     }
     letter = await keep(services, visit, letter, before)
-    return await letterpage.answer(services, visit, letter, before, faults=[fault], status=413)
+    return await form_page.answer(services, visit, letter, before, faults=[fault], status=413)
 
 
 async def _gone(services: Services, visit: Visit, letter: Letter, before: Sequence[Attachment]) -> Response:
     """What was to be taken along is not to be had any more: the text is kept, and nothing is sent without it."""
     fault = visit._("Le message d’origine n’est plus accessible : ses pièces jointes n’ont pas été ajoutées.")
     letter = await keep(services, visit, letter, before)
-    return await letterpage.answer(services, visit, letter, before, faults=[fault], status=422)
+    return await form_page.answer(services, visit, letter, before, faults=[fault], status=422)
 
 
 async def other_version(services: Services, visit: Visit, letter: Letter) -> int:
@@ -162,7 +173,7 @@ async def _conflict(services: Services, visit: Visit, letter: Letter) -> Respons
         "Ce brouillon a été modifié, envoyé ou supprimé dans une autre fenêtre. Votre version est gardée à part, sans "
         "ses pièces jointes : vérifiez vos dossiers Brouillons et Envoyés avant de l’envoyer."
     )
-    return await letterpage.answer(services, visit, letter, faults=[fault], other=other, status=409)
+    return await form_page.answer(services, visit, letter, faults=[fault], other=other, status=409)
 
 
 async def _abandon(services: Services, visit: Visit, letter: Letter) -> Response:
@@ -178,7 +189,7 @@ async def _abandon(services: Services, visit: Visit, letter: Letter) -> Response
     return redirect(visit, f"{visit.base}/", **done("abandon", 1, token))
 
 
-async def restore(services: Services, visit: Visit, form: parking.Parked) -> int:
+async def restore(services: Services, visit: Visit, form: stash.Parked) -> int:
     """Make a draft of text that was parked when the session ended; its id. Never sends it."""
     located = await versions.locate(services, visit, form.letter)
     if located is None:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from webui.contacts import cards, directory, groups, shelves, shown, transfer
-from webui.doors import Doors
+from webui.contacts import books_page, cards, contact_list, directory, groups, transfer
+from webui.page.dispatch import Doors
 
 CARD = "/contacts/fiche/{book}/{href}"
 
@@ -21,20 +21,20 @@ def routes(doors: Doors) -> Sequence[Route]:
     """The pages of contacts, for either interface."""
     visit = doors.visit
     return [
-        Route("/contacts", visit(shown.show)),
-        Route("/contacts/recents", visit(shown.recent)),
+        Route("/contacts", visit(contact_list.show)),
+        Route("/contacts/recents", visit(contact_list.recent)),
         Route("/contacts/annuaire", visit(directory.show)),
         Route("/contacts/annuaire/{address}", visit(directory.one)),
         Route("/contacts/nouveau", visit(cards.begin), methods=["GET"]),
         Route("/contacts/nouveau", visit(cards.create, files=True), methods=["POST"]),
         Route("/contacts/groupe", visit(groups.begin), methods=["GET"]),
         Route("/contacts/groupe", visit(groups.create), methods=["POST"]),
-        Route("/contacts/carnets", visit(shelves.show), methods=["GET"]),
-        Route("/contacts/carnets", visit(shelves.change), methods=["POST"]),
-        Route("/contacts/carnets/{shelf:key}/partage", visit(shelves.shared), methods=["GET"]),
-        Route("/contacts/carnets/{shelf:key}/partage", visit(shelves.share), methods=["POST"]),
-        Route("/contacts/doublons", visit(shelves.alike_ones), methods=["GET"]),
-        Route("/contacts/doublons", visit(shelves.merge), methods=["POST"]),
+        Route("/contacts/carnets", visit(books_page.show), methods=["GET"]),
+        Route("/contacts/carnets", visit(books_page.change), methods=["POST"]),
+        Route("/contacts/carnets/{shelf:key}/partage", visit(books_page.shared), methods=["GET"]),
+        Route("/contacts/carnets/{shelf:key}/partage", visit(books_page.share), methods=["POST"]),
+        Route("/contacts/doublons", visit(books_page.alike_ones), methods=["GET"]),
+        Route("/contacts/doublons", visit(books_page.merge), methods=["POST"]),
         Route("/contacts/importer", visit(transfer.show), methods=["GET"]),
         Route("/contacts/importer", visit(transfer.preview, files=True), methods=["POST"]),
         Route("/contacts/importer/confirmer", visit(transfer.take), methods=["POST"]),

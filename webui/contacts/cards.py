@@ -11,15 +11,15 @@ from mailserver.addressbook import pictures, rewriting
 from mailserver.addressbook.books import Entry, Stored, href_of
 from mailserver.addressbook.card import Card, Value
 from mailserver.addressbook.contentlines import Line
-from mailserver.errors import Reason, Refused
-from webui import headers
-from webui.announcing import done
-from webui.contacts import editing, groups
-from webui.contacts.editing import Draft
-from webui.contacts.place import Around, address_of, around, book_to_fill, home, initials, kinds
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from mailserver.model.errors import Reason, Refused
+from webui.contacts import card_form, groups
+from webui.contacts.card_form import Draft
+from webui.contacts.page_context import Around, address_of, around, book_to_fill, home, initials, kinds
+from webui.http import headers
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 SPARE = 2
 """Empty lines for further addresses and numbers."""
@@ -91,7 +91,7 @@ async def show(services: Services, visit: Visit, fault: str = "") -> Response:
         stored=replace(stored, book=place.titled(stored.book)),
         card=card,
         initials=initials(card.name),
-        birthday=editing.shown_birthday(card.birthday),
+        birthday=card_form.shown_birthday(card.birthday),
         changed=visit.language.long_date(stored.changed),
         groups=tuple(one for one in all_groups if card.uid in one.card.members),
         all_groups=tuple(all_groups[: groups.MAX_GROUPS]),
@@ -125,13 +125,13 @@ async def begin(services: Services, visit: Visit) -> Response:
     emails = tuple(Value(one) for one in visit.query("adresse").split(",")[:3] if one.strip())
     organisation = " ".join(visit.query("organisation").split())[:200]
     card = Card(full_name=name, given=given, family=family, emails=emails, organisation=organisation)
-    return await _form(services, visit, editing.draft_of(visit, card), None)
+    return await _form(services, visit, card_form.draft_of(visit, card), None)
 
 
 async def create(services: Services, visit: Visit) -> Response:
     """POST /contacts/nouveau."""
     uid = str(uuid.uuid4())
-    draft = editing.posted(visit, Card(uid=uid))
+    draft = card_form.posted(visit, Card(uid=uid))
     book = (await book_to_fill(services, visit, visit.form.text("carnet")[:300])).name
     if draft.faults:
         return await _form(services, visit, draft, None, book=book)
@@ -153,7 +153,7 @@ async def edit(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.READ_ONLY)
     if stored.card.is_group:
         return redirect(visit, address_of(visit, stored.book.name, stored.href))
-    return await _form(services, visit, editing.draft_of(visit, stored.card), stored)
+    return await _form(services, visit, card_form.draft_of(visit, stored.card), stored)
 
 
 async def change(services: Services, visit: Visit) -> Response:
@@ -165,11 +165,11 @@ async def change(services: Services, visit: Visit) -> Response:
     except Refused:
         stored = None
     if stored is None:
-        draft = editing.posted(visit, Card(uid=_uid_of(href)))
+        draft = card_form.posted(visit, Card(uid=_uid_of(href)))
         if seen is not None or draft.faults:
             return await _form(services, visit, draft, None, book=book, gone=seen is not None, action=_action(visit))
         return await _recreate(services, visit, draft, book, href)
-    draft = editing.posted(visit, stored.card)
+    draft = card_form.posted(visit, stored.card)
     if draft.faults:
         return await _form(services, visit, draft, stored, etag=seen or "")
     if seen != stored.etag:
@@ -193,7 +193,7 @@ async def _recreate(services: Services, visit: Visit, draft: Draft, book: str, h
 
 async def _overtaken(services: Services, visit: Visit, draft: Draft, stored: Stored) -> Response:
     """Somebody else saved another version meanwhile: both are shown, and the next save goes over theirs."""
-    conflict = tuple(editing.differences(visit, draft.card, stored.card))
+    conflict = tuple(card_form.differences(visit, draft.card, stored.card))
     return await _form(services, visit, draft, stored, conflict=conflict, status=409)
 
 

@@ -6,12 +6,12 @@ from starlette.responses import Response
 
 from mailserver.addressbook.books import Entry
 from mailserver.addressbook.browsing import Person, Wanted
-from mailserver.store.schools import School
-from webui.contacts.place import PAGE, Around, around, initials
-from webui.forms import positive
-from webui.frame import Frame, query_string, surroundings
-from webui.standing import role_words
-from webui.visit import Services, Visit
+from mailserver.store.people.schools import School
+from webui.contacts.page_context import PAGE, Around, around, initials
+from webui.http.forms import positive
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import Frame, query_string, surroundings
+from webui.page.role_labels import role_words
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

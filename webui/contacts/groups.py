@@ -10,14 +10,14 @@ from starlette.responses import Response
 from mailserver.addressbook import rewriting
 from mailserver.addressbook.books import Entry, Stored, href_of
 from mailserver.addressbook.card import Card
-from mailserver.folding import search_key
-from webui.announcing import done
-from webui.compose.letters import commas
-from webui.contacts import editing
-from webui.contacts.place import Around, address_of, around, book_to_fill
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from mailserver.model.folding import search_key
+from webui.compose.message_form import commas
+from webui.contacts import card_form
+from webui.contacts.page_context import Around, address_of, around, book_to_fill
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 MAX_MEMBERS = 1000
 MAX_GROUPS = 100
@@ -50,7 +50,7 @@ async def create(services: Services, visit: Visit) -> Response:
     """POST /contacts/groupe: a name, and contacts by name or address."""
     book = await book_to_fill(services, visit, visit.form.text("carnet"))
     uid = str(uuid.uuid4())
-    draft = editing.posted_group(visit, Card(uid=uid))
+    draft = card_form.posted_group(visit, Card(uid=uid))
     typed = visit.form.text("ajouter")[:MAX_TYPED]
     entries = await services.books.entries(visit.account_id, book.name)
     found, unknown = await asyncio.to_thread(_found, entries, typed)
@@ -69,7 +69,7 @@ async def change(services: Services, visit: Visit, stored: Stored, show: Show) -
         gone = set(form.every("retirer"))
         wanted = replace(card, members=tuple(uid for uid in card.members if uid not in gone))
     else:
-        draft = editing.posted_group(visit, card)
+        draft = card_form.posted_group(visit, card)
         entries = await services.books.entries(visit.account_id, stored.book.name)
         found, unknown = await asyncio.to_thread(_found, entries, form.text("ajouter")[:MAX_TYPED])
         fault = draft.faults.get("full_name", "") or _unknown(visit, unknown)

@@ -11,12 +11,12 @@ from mailserver.addressbook import card as reading
 from mailserver.addressbook import contentlines, importing, tables
 from mailserver.addressbook.books import Book, Entry
 from mailserver.addressbook.importing import Candidate, Standing
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store.agenda_items import NewItem
-from webui import headers
-from webui.contacts.place import Around, around, book_to_fill
-from webui.frame import Frame, surroundings
-from webui.visit import Services, Visit
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.agenda.agenda_items import NewItem
+from webui.contacts.page_context import Around, around, book_to_fill
+from webui.http import headers
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import Frame, surroundings
 
 SHOWN = 100
 """Cards of a preview, and refused lines of a report."""

@@ -8,26 +8,28 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from directory import owned_lists, rosters
+from directory import owned_lists
 from directory.list_previews import Preview
+from directory.lists import rosters
+from directory.lists.rosters import House, ListChange, NewList
 from directory.owned_lists import MembersChange, OwnedDetails, OwnedList
-from directory.rosters import House, ListChange, NewList
-from mailserver import selection
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Answers, ListKind, Role, Writers
-from mailserver.rules import Denied
-from mailserver.store import held, lists
-from mailserver.store.held import Held
-from mailserver.store.lists import ListEntry
-from webui.announcing import done
-from webui.compose.letters import commas
+from mailserver.model import selection
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Answers, ListKind, Role, Writers
+from mailserver.model.rules import Denied
+from mailserver.store.people import lists
+from mailserver.store.people.lists import ListEntry
+from mailserver.store.queue import moderation_queue
+from mailserver.store.queue.moderation_queue import Held
+from webui.compose.message_form import commas
 from webui.compose.recipients import spoken
-from webui.effort import computed
-from webui.frame import Frame, surroundings
-from webui.lists import foreseen, terms
-from webui.rendering import redirect
-from webui.standing import role_choices
-from webui.visit import Guest, Services, Visit
+from webui.http.offload import computed
+from webui.lists import list_preview, terms
+from webui.page.context import Guest, Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
+from webui.page.role_labels import role_choices
 
 MAX_TEXT = 2_500_000
 """Characters of the members' field."""
@@ -137,7 +139,9 @@ def _filled(services: Services, found: OwnedDetails) -> Form:
 async def show(services: Services, visit: Visit) -> Response:
     """GET /liste/{address}: its policies, members, and whom it finds now."""
     entry, form, waiting = await _mine(services, visit)
-    return await _answer(services, visit, entry, form, waiting, await foreseen.of_list(services, visit, entry.address))
+    return await _answer(
+        services, visit, entry, form, waiting, await list_preview.of_list(services, visit, entry.address)
+    )
 
 
 async def change(services: Services, visit: Visit) -> Response:
@@ -163,14 +167,14 @@ async def _look(services: Services, visit: Visit, entry: ListEntry | None, form:
     """Nothing is stored yet: members from a file, a query from choices, or whom the query finds. Raises Refused."""
     action = visit.form.text("faire")
     if action == "fichier":
-        added = await foreseen.from_file(visit)
+        added = await list_preview.from_file(visit)
         held_already = {one.casefold() for one in form.members.split()}
         new = [one for one in added if one.casefold() not in held_already]
         form = replace(form, members="\n".join(filter(None, (form.members.rstrip(), *new))))
         return await _answer(services, visit, entry, form, waiting, None, added=len(new))
     if action == "composer":
-        form = replace(form, query=foreseen.composed(visit) or form.query)
-    preview = await foreseen.of_query(services, visit, form.query)
+        form = replace(form, query=list_preview.composed(visit) or form.query)
+    preview = await list_preview.of_query(services, visit, form.query)
     return await _answer(services, visit, entry, form, waiting, preview)
 
 
@@ -251,7 +255,7 @@ async def create(services: Services, visit: Visit) -> Response:
 async def queue(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /liste/{address}/attente."""
     entry, _, _ = await _mine(services, visit)
-    rows = await services.store.read(held.waiting, [entry.address])
+    rows = await services.store.read(moderation_queue.waiting, [entry.address])
     page = QueuePage(await surroundings(services, visit), entry, tuple(waiting_row(visit, one) for one in rows), fault)
     return services.pages.answer(visit, "lists/queue.html", page, 422 if fault else 200)
 
@@ -264,7 +268,7 @@ async def decide(services: Services, visit: Visit) -> Response:
     """POST /liste/{address}/attente: accept or reject a message of this list."""
     entry, _, _ = await _mine(services, visit)
     number = visit.form.number("message")
-    waiting = await services.store.read(held.get, number)
+    waiting = await services.store.read(moderation_queue.get, number)
     if waiting is None or waiting.list != entry.address:
         return await queue(services, visit, visit._("Quelqu’un a déjà décidé de ce message."))
     try:

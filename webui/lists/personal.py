@@ -5,21 +5,21 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory import membership, rosters
-from directory.membership import Received
+from directory.lists import membership, rosters
+from directory.lists.membership import Received
+from directory.lists.rosters import House
 from directory.owned_lists import OwnedList
-from directory.rosters import House
-from mailserver.errors import Reason, Refused
-from mailserver.mime.fields import Correspondent
-from mailserver.store import personal_lists
-from mailserver.store.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
-from webui.announcing import done
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.people import personal_lists
+from mailserver.store.people.personal_lists import MAX_LISTS, MAX_MEMBERS, MAX_NAME, PersonalList
 from webui.compose import recipients
 from webui.compose.recipients import Question
-from webui.frame import Frame, surroundings
-from webui.lists import foreseen, owned
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from webui.lists import list_preview, owned
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 MAX_TEXT = 120_000
 """Characters of the members' field: a thousand names with their addresses."""
@@ -184,7 +184,7 @@ async def _received(services: Services, visit: Visit) -> tuple[Received, ...]:
 async def _from_file(visit: Visit, text: str) -> str:
     """The members with those of the file that was sent."""
     held = {one.casefold() for one in text.split()}
-    added = [one for one in await foreseen.from_file(visit) if one.casefold() not in held]
+    added = [one for one in await list_preview.from_file(visit) if one.casefold() not in held]
     return "\n".join(filter(None, (text.rstrip(), *added)))[:MAX_TEXT]
 
 

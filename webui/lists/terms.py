@@ -2,11 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
-from mailserver import days
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.identity import Answers
-from mailserver.store.lists import ListEntry
-from webui.visit import Services, Visit
+from mailserver.model import days
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.identity import Answers
+from mailserver.store.people.lists import ListEntry
+from webui.page.context import Services, Visit
 
 LAST_DAY = "last day: "
 """Begins the text of a refusal of something that is no day."""

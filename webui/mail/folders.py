@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.preferences import TAG_COLOURS
-from mailserver.store import mailboxes, retention, webmail
-from mailserver.store.access import Viewer
-from mailserver.store.mailboxes import SEPARATOR, Mailbox
-from mailserver.store.webmail import Chosen, View, folders, handling
-from webui.announcing import done
-from webui.frame import Folder, Frame, surround
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.preferences import TAG_COLOURS
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
+from mailserver.store.upkeep import retention
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Chosen, View, folders, handling
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Folder, Frame, surround
+from webui.page.rendering import redirect
 
 MAX_TITLE = 100
 

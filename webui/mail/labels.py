@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from mailserver.folding import strip_marks
-from mailserver.preferences import Tag
-from webui.language import Language
-from webui.visit import Visit
+from mailserver.model.folding import strip_marks
+from mailserver.model.preferences import Tag
+from webui.page.context import Visit
+from webui.page.language import Language
 
 
 def tag_name(language: Language, tag: Tag) -> str:

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.folding import fold_login
-from mailserver.rules import Denied, may_share_widely
-from mailserver.store import access, mailboxes, webmail
-from mailserver.store.access import ANYONE, GROUP, Rights, Viewer
-from mailserver.store.access.rights import WORDS, write
-from webui.announcing import done
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import fold_login
+from mailserver.model.rules import Denied, may_share_widely
+from mailserver.store.mail import access, mailboxes
+from mailserver.store.mail.access import ANYONE, GROUP, Rights, Viewer
+from mailserver.store.mail.access.rights import WORDS, write
+from mailserver.store.web import webmail
 from webui.compose.recipients import spoken
-from webui.frame import Folder, Frame, surround
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Folder, Frame, surround
+from webui.page.rendering import redirect
 
 ROLES = ("read", "write", "manage")
 MAX_NAME = 320

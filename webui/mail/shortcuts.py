@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.store import sessions
-from webui.announcing import done
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from mailserver.store.account import sessions
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 
 
 @dataclass(frozen=True, slots=True)

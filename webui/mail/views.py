@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from mailserver.preferences import Preferences
-from mailserver.store.webmail import Sort, View
-from webui.forms import positive
-from webui.frame import Folder, query_string
-from webui.language import Language
-from webui.visit import COMPLETE, Visit
+from mailserver.model.preferences import Preferences
+from mailserver.store.web.webmail import Sort, View
+from webui.http.forms import positive
+from webui.page.context import COMPLETE, Visit
+from webui.page.language import Language
+from webui.page.mail_shell import Folder, query_string
 
 FILTERS = ("nonlus", "suivis", "pj", "internes")
 ASCENDING = "haut"

@@ -8,15 +8,16 @@ from typing import IO
 
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
 from mailserver.mime import Part, unpack
-from mailserver.store.webmail import Stored
-from webui import headers, large, plain, raster
-from webui.effort import computed
-from webui.frame import Frame, surroundings
-from webui.reader import reading
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.web.webmail import Stored
+from webui.http import headers, raster
+from webui.http.offload import computed
+from webui.page import large_files, plain
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import Frame, surroundings
+from webui.reader import message_parts
 from webui.reader.place import Place, place
-from webui.visit import Services, Visit
 
 MAX_TEXT = 300_000
 """Characters of a text that are shown."""
@@ -31,22 +32,22 @@ class PreviewPage:
 
     frame: Frame
     place: Place
-    piece: reading.Piece
+    piece: message_parts.Piece
     kind: str
     """`image`, `pdf`, `texte`; empty when it is not what it says and cannot be shown."""
-    before: reading.Piece | None
-    after: reading.Piece | None
+    before: message_parts.Piece | None
+    after: message_parts.Piece | None
 
 
 async def preview(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/apercu/{number}: the page around an attachment."""
-    async with reading.load_whole(services, visit) as (found, octets):
+    async with message_parts.load_whole(services, visit) as (found, octets):
         return await _previewed(services, visit, found, octets)
 
 
 async def _previewed(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
     root = unpack(found.parts)
-    all_pieces = [piece for piece in reading.pieces(root) if piece.preview]
+    all_pieces = [piece for piece in message_parts.pieces(root) if piece.preview]
     number = visit.request.path_params["number"]
     at = next((at for at, piece in enumerate(all_pieces) if piece.number == number), None)
     part = root.find(number)
@@ -77,7 +78,7 @@ async def view(services: Services, visit: Visit) -> Response:
 
     A text is decoded here and sent as UTF-8, so that no browser guesses an alphabet in which it would be a page.
     """
-    async with reading.load_whole(services, visit) as (found, octets):
+    async with message_parts.load_whole(services, visit) as (found, octets):
         return await _shown(services, visit, found, octets)
 
 
@@ -85,7 +86,7 @@ async def _shown(services: Services, visit: Visit, found: Stored, octets: bytes)
     part = unpack(found.parts).find(visit.request.path_params["number"])
     if part is None or not part.is_attachment or not part.number:
         raise Refused(Reason.NOT_FOUND)
-    kind = reading.preview_kind(part)
+    kind = message_parts.preview_kind(part)
     name = plain.line(part.filename, 200) or f"piece-{part.number}"
     if kind == "texte":
         text = (await computed(part.size, part.text, octets, MAX_TEXT * 4))[:MAX_TEXT]
@@ -98,28 +99,28 @@ async def _shown(services: Services, visit: Visit, found: Stored, octets: bytes)
         fields = headers.shown(visit.secure, sniffed, name, headers.TEXT_POLICY)
     else:
         fields = headers.download(visit.secure, part.type, name)
-    return await large.send(services, visit, data, fields)
+    return await large_files.send(services, visit, data, fields)
 
 
 async def save(services: Services, visit: Visit) -> Response:
     """GET /piece/{id}/{number}: an attachment to save, or (`image=1`) an inline picture to show."""
-    async with reading.load_whole(services, visit) as (found, octets):
+    async with message_parts.load_whole(services, visit) as (found, octets):
         part = unpack(found.parts).find(visit.request.path_params["number"])
         if part is None or part.is_multipart or not part.number:
             raise Refused(Reason.NOT_FOUND)
         data = await computed(part.size, part.content, octets)
-        wanted = visit.query("image") == "1" and len(data) <= reading.INLINE_OCTETS
+        wanted = visit.query("image") == "1" and len(data) <= message_parts.INLINE_OCTETS
         if wanted and (kind := raster.sniffed(data)):
-            return await large.send(services, visit, data, headers.shown_image(visit.secure, kind))
+            return await large_files.send(services, visit, data, headers.shown_image(visit.secure, kind))
         name = plain.line(part.filename, 200) or f"piece-{part.number}"
-        return await large.send(services, visit, data, headers.download(visit.secure, part.type, name))
+        return await large_files.send(services, visit, data, headers.download(visit.secure, part.type, name))
 
 
 async def eml(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/eml: the message as it is stored."""
-    async with reading.load_whole(services, visit) as (found, octets):
+    async with message_parts.load_whole(services, visit) as (found, octets):
         name = (found.subject or visit._("message")) + ".eml"
-        return await large.send(services, visit, octets, headers.download(visit.secure, "message/rfc822", name))
+        return await large_files.send(services, visit, octets, headers.download(visit.secure, "message/rfc822", name))
 
 
 # ---------------------------------------------------------------------- all at once
@@ -127,13 +128,13 @@ async def eml(services: Services, visit: Visit) -> Response:
 
 async def archive(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/pieces.zip: every attachment, in one archive."""
-    async with reading.load_whole(services, visit) as (found, octets):
+    async with message_parts.load_whole(services, visit) as (found, octets):
         parts = unpack(found.parts).attachments()
         if not parts:
             raise Refused(Reason.NOT_FOUND)
         name = f"{plain.line(found.subject, 80) or visit._('pieces')}.zip"
         fields = headers.download(visit.secure, "application/zip", name)
-        return await large.send_made(services, visit, partial(_zip, octets, parts), fields)
+        return await large_files.send_made(services, visit, partial(_zip, octets, parts), fields)
 
 
 def _zip(octets: bytes, parts: Sequence[Part], file: IO[bytes]) -> int:

@@ -1,4 +1,4 @@
-"""Where a message comes from, in words: by the door that took it, which the store knows (`mailserver.provenance`).
+"""Where a message comes from, in words: by the door that took it, which the store knows (`mailserver.model.provenance`).
 
 The header proves nothing: whoever may put a message into a mailbox may write any trace field. What it says of a list
 is shown as a list's of ours only where one of ours sent it.
@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mailserver.folding import fold_login
-from mailserver.mime import Part, headers
-from mailserver.mime.addresses import MAX_READ
-from mailserver.provenance import Door, Provenance
-from webui import plain
+from mailserver.mime import Part
+from mailserver.mime.header import headers
+from mailserver.mime.header.addresses import MAX_READ
+from mailserver.model.folding import fold_login
+from mailserver.model.provenance import Door, Provenance
+from webui.page import plain
 
 _ANGLE = re.compile(r"<([^<>]*)>")
 

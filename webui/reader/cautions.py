@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mailserver.mime import Part
-from webui import plain
+from webui.page import plain
 from webui.reader import lookalikes
-from webui.reader.htmlview import host
+from webui.reader.html_view import host
 
 MAX_FINDINGS = 12
 MAX_TEXT = 100_000

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from mailserver.mime import unpack
-from mailserver.store import webmail
-from mailserver.store.webmail import Line, Stored
-from webui import plain
-from webui.effort import computed
-from webui.frame import SENT, Folder, Frame, query_string
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Line, Stored
+from webui.http.offload import computed
 from webui.mail import views
-from webui.mail.offers import opening
-from webui.reader import plaintext, reading
-from webui.visit import Services, Visit
+from webui.mail.allowed_actions import opening
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import SENT, Folder, Frame, query_string
+from webui.reader import message_parts, plain_text
 
 MAX_UNFOLDED = 20
 """Messages whose text is shown at once."""
@@ -96,7 +96,7 @@ async def _turn(services: Services, visit: Visit, line: Line, folder: Folder, *,
     turn = Turn(line, address, sender, plain.line(line.preview, 200), folder, own)
     if not unfold:
         return turn
-    stored, octets = await reading.load_from(services, visit, line.id, folder.id, upto=UNFOLDED_OCTETS)
-    text = await computed(len(octets), plaintext.readable, octets, unpack(stored.parts))
-    shown = plaintext.render(text[:MAX_UNFOLDED_TEXT], f"{visit.base}/ecrire?a=")
+    stored, octets = await message_parts.load_from(services, visit, line.id, folder.id, upto=UNFOLDED_OCTETS)
+    text = await computed(len(octets), plain_text.readable, octets, unpack(stored.parts))
+    shown = plain_text.render(text[:MAX_UNFOLDED_TEXT], f"{visit.base}/ecrire?a=")
     return replace(turn, text=shown, cut=len(text) > MAX_UNFOLDED_TEXT)

@@ -14,14 +14,15 @@ from weakref import WeakValueDictionary
 import structlog
 from starlette.responses import Response
 
-from mailserver.errors import Reason, Refused
-from mailserver.outside import MAX_ADDRESS, Unreachable
-from mailserver.store import acquaintances, webmail
-from mailserver.store.memory import Memory
-from webui import headers, raster
-from webui.forms import positive
-from webui.reader.said import back
-from webui.visit import Services, Visit
+from mailserver.foundation.safe_fetch import MAX_ADDRESS, Unreachable
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.memory import Memory
+from mailserver.store.mail import known_senders
+from mailserver.store.web import webmail
+from webui.http import headers, raster
+from webui.http.forms import positive
+from webui.page.context import Services, Visit
+from webui.reader.flash_texts import back
 
 log = structlog.get_logger("webui")
 
@@ -59,7 +60,7 @@ async def choose(services: Services, visit: Visit) -> Response:
     if not found.sender_address:
         raise Refused(Reason.CANNOT)
     always = visit.form.text("faire") == "toujours"
-    change = acquaintances.show_pictures if always else acquaintances.hide_pictures
+    change = known_senders.show_pictures if always else known_senders.hide_pictures
     await services.store.write(change, visit.account_id, found.sender_address)
     return back(visit, found.id, found.box.id, "images" if always else "sans-images", forme=1)
 

@@ -15,21 +15,22 @@ from starlette.responses import Response
 from mailserver.calendars import invitations, occurrences, own_events, reading
 from mailserver.calendars.invitations import Answer, Invitation, Method
 from mailserver.calendars.own_events import OwnEvent
-from mailserver.errors import BadSyntax, Reason, Refused, Temporary
-from mailserver.mime import Part, compose, unpack
-from mailserver.mime.compose import NewMessage, Piece
-from mailserver.mime.fields import Correspondent, parameters
-from mailserver.store import agenda_items
-from mailserver.store.webmail import Stored
-from webui import plain
-from webui.effort import computed
-from webui.frame import DRAFTS, SENT
-from webui.reader import counters
-from webui.reader import reading as messages
+from mailserver.mime import Part, unpack
+from mailserver.mime.writing import compose
+from mailserver.mime.writing.compose import NewMessage, Piece
+from mailserver.mime.writing.fields import Correspondent, parameters
+from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+from mailserver.store.agenda import agenda_items
+from mailserver.store.web.webmail import Stored
+from webui.http.offload import computed
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import DRAFTS, SENT
+from webui.reader import counter_proposal
+from webui.reader import message_parts as messages
 from webui.reader.badges import is_credible
-from webui.reader.counters import Slot
-from webui.reader.said import back
-from webui.visit import Services, Visit
+from webui.reader.counter_proposal import Slot
+from webui.reader.flash_texts import back
 
 MAX_CONFLICTS = 5
 OTHER_TIME = "horaire"
@@ -116,8 +117,8 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
         answer=answers.get(who.answer, "") if who else "",
         forged=forged,
         comment=invitation.comment,
-        other_time=None if forged else counters.offered(visit, invitation),
-        planned=counters.planned(visit, held.text) if held and invitation.method is Method.COUNTER else "",
+        other_time=None if forged else counter_proposal.offered(visit, invitation),
+        planned=counter_proposal.planned(visit, held.text) if held and invitation.method is Method.COUNTER else "",
     )
 
 
@@ -257,7 +258,11 @@ async def _store(services: Services, visit: Visit, held: OwnEvent | None, uid: s
 
 async def _propose(services: Services, visit: Visit, invitation: Invitation, held: OwnEvent | None) -> str:
     """Another time: the reader comes perhaps until it is settled. What the reader is told."""
-    proposal = counters.proposed(visit, invitation) if counters.offered(visit, invitation) is not None else None
+    proposal = (
+        counter_proposal.proposed(visit, invitation)
+        if counter_proposal.offered(visit, invitation) is not None
+        else None
+    )
     if proposal is None:
         return "horaire-inconnu"
     await _store(services, visit, held, invitation.uid, invitations.event(invitation, _addresses(visit), Answer.MAYBE))

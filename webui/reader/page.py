@@ -9,36 +9,38 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 from starlette.responses import Response
 
-from mailserver.mime import Part, replies, unpack
-from mailserver.provenance import Door
-from mailserver.settings import Settings
-from mailserver.store import access, acquaintances, webmail
-from mailserver.store.acquaintances import Acquaintance
-from mailserver.store.flags import SEEN
-from mailserver.store.webmail import Chosen, Edge, Line, Stored, handling
-from webui import plain
+from mailserver.foundation.settings import Settings
+from mailserver.mime import Part, unpack
+from mailserver.mime.writing import replies
+from mailserver.model.provenance import Door
+from mailserver.store.mail import access, known_senders
+from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.known_senders import Acquaintance
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Chosen, Edge, Line, Stored, handling
 from webui.compose import identities
-from webui.compose.letters import listed
-from webui.effort import computed
-from webui.frame import DRAFTS, JUNK, SENT, Folder, Frame, surroundings
-from webui.mail.offers import offered
+from webui.compose.message_form import listed
+from webui.http.offload import computed
+from webui.mail.allowed_actions import offered
+from webui.page import plain
+from webui.page.context import COMPLETE, Services, Visit
+from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, Frame, surroundings
+from webui.page.rendering import redirect
 from webui.reader import (
     badges,
     cautions,
     conversations,
-    htmlview,
+    html_view,
     images,
     invitations,
-    plaintext,
-    reading,
+    message_parts,
+    plain_text,
     receipts,
-    unsubscribing,
+    unsubscribe,
 )
 from webui.reader.cautions import Evidence, Finding
+from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
-from webui.reader.said import said
-from webui.rendering import redirect
-from webui.visit import COMPLETE, Services, Visit
 
 _NOTHING = Markup()
 MAX_UNITS = 20
@@ -98,10 +100,10 @@ class ReadPage:
     folder: Folder
     place: Place
     offers: frozenset[str]
-    """What may be done (`webui.mail.offers`)."""
+    """What may be done (`webui.mail.allowed_actions`)."""
     message: Stored
-    head: reading.Letterhead
-    pieces: Sequence[reading.Piece]
+    head: message_parts.Letterhead
+    pieces: Sequence[message_parts.Piece]
     attached: int
     """How many attachments there are."""
     seen: Seen
@@ -119,7 +121,7 @@ class ReadPage:
     """What has just been done."""
     receipt: receipts.Note | None = None
     invitation: invitations.Card | None = None
-    leaving: unsubscribing.Way | None = None
+    leaving: unsubscribe.Way | None = None
     reports_phishing: bool = False
     beside: Sequence[Line] = ()
     """The messages around it, in the complete interface."""
@@ -130,7 +132,7 @@ async def show(services: Services, visit: Visit) -> Response:
 
     `images=1` shows remote pictures this once; with `fil=1` it was opened as a conversation, which is read then.
     """
-    found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS, neighbours=True)
+    found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS, neighbours=True)
     if found.box.special_use == DRAFTS and found.box.account_id == visit.account_id:
         return redirect(visit, f"{visit.base}/ecrire/{found.id}")
     whole = visit.query("fil") == "1" and visit.preferences.conversations
@@ -164,22 +166,22 @@ async def _seen(services: Services, visit: Visit, found: Stored, *, whole: bool)
 class _Header:
     """What the header tells."""
 
-    letterhead: reading.Letterhead
+    letterhead: message_parts.Letterhead
     origin: badges.Origin
     answers: Sequence[str]
     """Where answers are to go (Reply-To)."""
     reply: replies.Answer
-    leaving: unsubscribing.Way | None
+    leaving: unsubscribe.Way | None
 
 
 def _header(octets: bytes, root: Part, found: Stored, settings: Settings, owns: Callable[[str], bool]) -> _Header:
     """Read the header: pure, and long where it is."""
     return _Header(
-        reading.letterhead(octets, root, found),
+        message_parts.letterhead(octets, root, found),
         badges.origin(octets, root, found.sender_address, settings.domains, found.provenance),
-        [one.address for one in reading.addressed(octets, root, "reply-to")],
+        [one.address for one in message_parts.addressed(octets, root, "reply-to")],
         replies.reply(octets, root, owns),
-        unsubscribing.way(octets, root, unsubscribing.own_names(settings))
+        unsubscribe.way(octets, root, unsubscribe.own_names(settings))
         if found.box.special_use not in (SENT, DRAFTS)
         else None,
     )
@@ -188,10 +190,10 @@ def _header(octets: bytes, root: Part, found: Stored, settings: Settings, owns: 
 async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) -> ReadPage:
     root = unpack(found.parts)
     at = place(visit, found)
-    known = await services.store.read(acquaintances.acquaintance, visit.account_id, found.sender_address, found.id)
+    known = await services.store.read(known_senders.acquaintance, visit.account_id, found.sender_address, found.id)
     if at.foreign:  # whom the others know is not told
         known = replace(known, first_time=False)
-    _, formatted = plaintext.body_parts(root)
+    _, formatted = plain_text.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
     show_formatted = formatted is not None and wanted == "1"
     settings = services.settings
@@ -202,12 +204,12 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
     origin = header.origin
     shown = found.box.special_use != JUNK and _shows_pictures(services, visit, found, known, origin)
     through_us = show_formatted and (visit.query("images") == "1" or shown)
-    remote = images.signed(services, visit) if through_us else htmlview.nowhere
+    remote = images.signed(services, visit) if through_us else html_view.nowhere
     if show_formatted and formatted is not None:
-        inline = reading.inline(visit, found, root)
+        inline = message_parts.inline(visit, found, root)
         seen = await computed(formatted.size, _formatted, octets, formatted, inline, remote)
     else:
-        seen = await computed(plaintext.weight(root), _plain, octets, root, f"{visit.base}/ecrire?a=")
+        seen = await computed(plain_text.weight(root), _plain, octets, root, f"{visit.base}/ecrire?a=")
     around = await surroundings(services, visit, found.box.id)
     folder = around.folder(found.box.id)
     page = ReadPage(
@@ -217,7 +219,7 @@ async def _page(services: Services, visit: Visit, found: Stored, octets: bytes) 
         offers=offered(around, folder),
         message=found,
         head=header.letterhead,
-        pieces=reading.pieces(root),
+        pieces=message_parts.pieces(root),
         attached=len(root.attachments()),
         seen=seen,
         has_formatted=formatted is not None,
@@ -276,18 +278,18 @@ def _shows_pictures(
 
 def _plain(octets: bytes, root: Part, compose: str) -> Seen:
     """The message as text for a page."""
-    text = plaintext.readable(octets, root)
-    cut = len(text) > plaintext.MAX_SHOWN
-    return Seen(plaintext.render(text, compose), cut, text, plaintext.addresses(text))
+    text = plain_text.readable(octets, root)
+    cut = len(text) > plain_text.MAX_SHOWN
+    return Seen(plain_text.render(text, compose), cut, text, plain_text.addresses(text))
 
 
-def _formatted(octets: bytes, part: Part, inline: htmlview.Addresses, remote: htmlview.Addresses) -> Seen:
+def _formatted(octets: bytes, part: Part, inline: html_view.Addresses, remote: html_view.Addresses) -> Seen:
     """What is to be known of the formatted version; the frame shows it."""
-    cleaned = htmlview.clean(part.text(octets, 3 * htmlview.MAX_OCTETS), inline, remote)
+    cleaned = html_view.clean(part.text(octets, 3 * html_view.MAX_OCTETS), inline, remote)
     return Seen(
-        text=plaintext.from_html(cleaned.html[: plaintext.MAX_SHOWN]),
-        links=htmlview.links(cleaned.html),
-        lies=htmlview.suspicious_links(cleaned.html),
+        text=plain_text.from_html(cleaned.html[: plain_text.MAX_SHOWN]),
+        links=html_view.links(cleaned.html),
+        lies=html_view.suspicious_links(cleaned.html),
         blocked=cleaned.remote_images,
         shown=cleaned.shown_images,
     )
@@ -331,5 +333,5 @@ def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquainta
 
 async def printable(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/imprimer: the message alone, for paper."""
-    found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS)
+    found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS)
     return services.pages.answer(visit, "reader/print.html", await _page(services, visit, found, octets))

@@ -5,9 +5,9 @@ Both are read on the same pages. The address of the second names the mailbox, to
 
 from dataclasses import dataclass
 
-from mailserver.store.webmail import Stored
-from webui.frame import query_string
-from webui.visit import Visit
+from mailserver.store.web.webmail import Stored
+from webui.page.context import Visit
+from webui.page.mail_shell import query_string
 
 
 @dataclass(frozen=True, slots=True)

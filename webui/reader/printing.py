@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from starlette.responses import Response
 
-from mailserver.errors import Refused
 from mailserver.mime import Part, unpack
-from mailserver.store import webmail
-from mailserver.store.access import Viewer
-from mailserver.store.webmail import Chosen, handling
-from webui.announcing import done
-from webui.effort import computed
-from webui.mail import acting
-from webui.reader import plaintext, reading
-from webui.reader.reading import Letterhead, Piece
-from webui.rendering import redirect
-from webui.visit import Services, Visit
+from mailserver.model.errors import Refused
+from mailserver.store.mail.access import Viewer
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Chosen, handling
+from webui.http.offload import computed
+from webui.mail import actions
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.rendering import redirect
+from webui.reader import message_parts, plain_text
+from webui.reader.message_parts import Letterhead, Piece
 
 MAX_MESSAGES = 50
 MAX_READ = 32 * 1024 * 1024
@@ -58,9 +58,9 @@ async def gather(services: Services, visit: Visit) -> Response:
     """POST /dossier/{box}/imprimer: the page with what was chosen; it has an address of its own, to be loaded again."""
     box_id = int(visit.request.path_params["box"])
     viewer = await services.sharing.viewer(visit.principal)
-    chosen = await acting.read_chosen(services, visit, viewer, box_id)
+    chosen = await actions.read_chosen(services, visit, viewer, box_id)
     if chosen is None:
-        return redirect(visit, acting.return_address(visit, box_id), **done("rien"))
+        return redirect(visit, actions.return_address(visit, box_id), **done("rien"))
     lines = await services.store.read(handling.chosen_lines, viewer, box_id, chosen)
     ids, more = [line.id for line in lines[:MAX_MESSAGES]], len(lines) > MAX_MESSAGES
     address = f"{visit.base}/dossier/{box_id}/imprimer"
@@ -83,7 +83,7 @@ async def show(services: Services, visit: Visit) -> Response:
         if letter is not None:
             told += len(letter.body)
             letters.append(letter)
-    back = acting.list_address(visit, box_id, visit.query("retour"))
+    back = actions.list_address(visit, box_id, visit.query("retour"))
     page = PrintedPage(back, letters, len(wanted) - len(letters), visit.query("plus") == "1")
     return services.pages.answer(visit, "reader/print_several.html", page)
 
@@ -96,15 +96,15 @@ async def _letter(
         found, _ = await services.store.read(handling.reached, viewer, box_id, number)
         folder = services.settings.data / "blobs"
         octets = await services.store.read(
-            webmail.octets, found.box.account_id, number, folder, min(found.size, reading.TEXT_OCTETS)
+            webmail.octets, found.box.account_id, number, folder, min(found.size, message_parts.TEXT_OCTETS)
         )
     except Refused:
         return None, 0
     root = unpack(found.parts)
-    body, cut = await computed(plaintext.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
-    return Printed(reading.letterhead(octets, root, found), reading.pieces(root), body, cut), len(octets)
+    body, cut = await computed(plain_text.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
+    return Printed(message_parts.letterhead(octets, root, found), message_parts.pieces(root), body, cut), len(octets)
 
 
 def _text(octets: bytes, root: Part, compose: str) -> tuple[Markup, bool]:
-    text = plaintext.readable(octets, root)
-    return plaintext.render(text, compose), len(text) > plaintext.MAX_SHOWN
+    text = plain_text.readable(octets, root)
+    return plain_text.render(text, compose), len(text) > plain_text.MAX_SHOWN

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver import __version__
-from mailserver.errors import BadSyntax, Refused, Temporary
-from mailserver.mime import Part, compose, receipts, unpack
-from mailserver.mime.fields import Correspondent
-from mailserver.store import webmail
-from mailserver.store.flags import known_mask
-from mailserver.store.webmail import Stored
-from webui import plain
-from webui.effort import computed
-from webui.frame import DRAFTS, JUNK, SENT, TRASH
-from webui.reader import reading
+from mailserver.mime import Part, unpack
+from mailserver.mime.writing import compose, mdn
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.store.mail.flags import known_mask
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Stored
+from webui.http.offload import computed
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import DRAFTS, JUNK, SENT, TRASH
+from webui.reader import message_parts
 from webui.reader.badges import is_credible
-from webui.reader.said import back
-from webui.visit import Services, Visit
+from webui.reader.flash_texts import back
 
 KEYWORD = "$MDNSent"
 ASK, ALWAYS, NEVER = "demander", "toujours", "jamais"
@@ -47,7 +48,7 @@ async def note(services: Services, visit: Visit, found: Stored, octets: bytes, r
     return Note(to, ask=True, sent=False)
 
 
-def _is_authors(services: Services, visit: Visit, found: Stored, request: receipts.Request) -> bool:
+def _is_authors(services: Services, visit: Visit, found: Stored, request: mdn.Request) -> bool:
     """Whether the receipt goes to who wrote the message, as far as that is known: then it may leave unasked.
 
     The return path counts where one of our doors wrote it. For anybody else the reader decides (RFC 8098 section 2.1).
@@ -57,20 +58,20 @@ def _is_authors(services: Services, visit: Visit, found: Stored, request: receip
     return found.provenance.delivered and credible and request.to.casefold() == found.sender_address.casefold()
 
 
-def wanted(visit: Visit, found: Stored, octets: bytes, root: Part) -> receipts.Request | None:
+def wanted(visit: Visit, found: Stored, octets: bytes, root: Part) -> mdn.Request | None:
     """The request that still waits for an answer; none in folders whose messages nobody answers."""
     if found.box.special_use in (SENT, DRAFTS, JUNK, TRASH):
         return None
     mask, missing = known_mask([KEYWORD], found.keywords)
     if not missing and found.flags & mask:
         return None
-    request = receipts.requested(octets, root)
+    request = mdn.requested(octets, root)
     return None if request is None or visit.principal.owns(request.to) else request
 
 
 async def answer(services: Services, visit: Visit) -> Response:
     """POST /message/{id}/accuse: send the receipt, or decide that none is sent."""
-    found, octets = await reading.load(services, visit, upto=reading.TEXT_OCTETS)
+    found, octets = await message_parts.load(services, visit, upto=message_parts.TEXT_OCTETS)
     root = unpack(found.parts)
     action = visit.form.text("faire")
     if action not in ("envoyer", "refuser"):
@@ -91,7 +92,7 @@ async def _send(
     found: Stored,
     octets: bytes,
     root: Part,
-    request: receipts.Request,
+    request: mdn.Request,
     *,
     automatic: bool,
 ) -> bool:
@@ -108,7 +109,7 @@ async def _send(
         "été affiché à l’écran ; il ne dit pas qu’il a été lu ou compris."
     )
     reader = Correspondent(visit.principal.name, visit.principal.address)
-    receipt = receipts.Receipt(
+    receipt = mdn.Receipt(
         reader=reader,
         to=request.to,
         date=services.clock.now(),
@@ -120,7 +121,7 @@ async def _send(
         zone=visit.language.offset(visit.now),
     )
     try:
-        await services.submission.submit(visit.principal, "", (request.to,), receipts.build(receipt, octets, root))
+        await services.submission.submit(visit.principal, "", (request.to,), mdn.build(receipt, octets, root))
     except (Refused, Temporary):
         await services.store.write(webmail.flag, visit.account_id, found.box.id, [found.id], "-", (KEYWORD,))
         return False

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from webui.doors import Doors
+from webui.page.dispatch import Doors
 from webui.reader import (
     attachments,
     images,
     invitations,
+    message_parts,
     page,
-    passing,
     printing,
-    reading,
     receipts,
+    redirect,
     source,
-    unsubscribing,
+    unsubscribe,
 )
 
 
@@ -33,13 +33,13 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/message/{message:key}/images", visit(images.choose), methods=["POST"]),
         Route("/message/{message:key}/accuse", visit(receipts.answer), methods=["POST"]),
         Route("/message/{message:key}/invitation", visit(invitations.answer), methods=["POST"]),
-        Route("/message/{message:key}/desabonner", visit(unsubscribing.leave), methods=["POST"]),
-        Route("/message/{message:key}/rediriger", visit(passing.ask_redirect), methods=["GET"]),
-        Route("/message/{message:key}/rediriger", visit(passing.send_on), methods=["POST"]),
-        Route("/message/{message:key}/hameconnage", visit(passing.report_phishing), methods=["POST"]),
+        Route("/message/{message:key}/desabonner", visit(unsubscribe.leave), methods=["POST"]),
+        Route("/message/{message:key}/rediriger", visit(redirect.ask_redirect), methods=["GET"]),
+        Route("/message/{message:key}/rediriger", visit(redirect.send_on), methods=["POST"]),
+        Route("/message/{message:key}/hameconnage", visit(redirect.report_phishing), methods=["POST"]),
         Route("/dossier/{box:key}/imprimer", visit(printing.show), methods=["GET"]),
         Route("/dossier/{box:key}/imprimer", visit(printing.gather), methods=["POST"]),
-        Route("/corps/{message:key}", visit(reading.body)),
+        Route("/corps/{message:key}", visit(message_parts.body)),
         Route("/piece/{message:key}/{number}", visit(attachments.save)),
         Route("/piece/{message:key}/{number}/voir", visit(attachments.view)),
     ]
@@ -57,7 +57,7 @@ def abroad(doors: Doors) -> Sequence[BaseRoute]:
         Route(f"{at}/imprimer", visit(page.printable)),
         Route(f"{at}/pieces.zip", visit(attachments.archive)),
         Route(f"{at}/apercu/{{number}}", visit(attachments.preview)),
-        Route(f"{at}/corps", visit(reading.body)),
+        Route(f"{at}/corps", visit(message_parts.body)),
         Route(f"{at}/piece/{{number}}", visit(attachments.save)),
         Route(f"{at}/piece/{{number}}/voir", visit(attachments.view)),
     ]

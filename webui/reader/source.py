@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.mime import headers, unpack
-from mailserver.provenance import Door
-from mailserver.store.webmail import Stored
-from webui import plain
-from webui.frame import Frame, surroundings
-from webui.reader import reading
+from mailserver.mime import unpack
+from mailserver.mime.header import headers
+from mailserver.model.provenance import Door
+from mailserver.store.web.webmail import Stored
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import Frame, surroundings
+from webui.reader import message_parts
 from webui.reader.place import Place, place
-from webui.visit import Services, Visit
 
 SOURCE_OCTETS = 256 * 1024
 MAX_FIELDS = 500
@@ -45,7 +46,7 @@ class HeaderPage:
 
 async def show(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/source: header and body as they travelled."""
-    found, octets = await reading.load(services, visit, upto=SOURCE_OCTETS)
+    found, octets = await message_parts.load(services, visit, upto=SOURCE_OCTETS)
     text = octets[:SOURCE_OCTETS].decode("utf-8", "replace").replace("\r\n", "\n")
     around = await surroundings(services, visit, found.box.id)
     page = SourcePage(around, place(visit, found), plain.line(found.subject), text, found.size > SOURCE_OCTETS)
@@ -54,7 +55,7 @@ async def show(services: Services, visit: Visit) -> Response:
 
 async def header(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/entetes: the header as a table, for whoever looks where a message came from."""
-    found, octets = await reading.load(services, visit, upto=0)
+    found, octets = await message_parts.load(services, visit, upto=0)
     root = unpack(found.parts)
     fields: list[tuple[str, str]] = []
     for one in headers.fields(octets, root.start, root.body):

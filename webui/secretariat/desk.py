@@ -1,6 +1,6 @@
 """The secretariat's other pages: the school's functional boxes and their hand-over, its lists, who came and who left.
 
-Who may see which school, and who may hand a box over, is decided by `directory.secretariat`.
+Who may see which school, and who may hand a box over, is decided by `directory.people.secretariat`.
 """
 
 import datetime
@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from directory.handover import Box
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Role, State
-from mailserver.store.letters import Course
-from mailserver.store.lists import ListEntry
-from mailserver.store.schools import School
-from webui.announcing import done
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
+from directory.lists.handover import Box
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Role, State
+from mailserver.store.people.letters import Course
+from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.schools import School
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
+from webui.page.role_labels import role_words
 from webui.secretariat.people import Choice, office_of, school_of
-from webui.standing import role_words
-from webui.visit import Services, Visit
 
 MAX_CHOICES = 1000
 """People a box may be given to, in one list of choices."""

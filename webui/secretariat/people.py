@@ -1,6 +1,6 @@
 """The secretariat's pages: its school's people, and the log of their letters and codes (`printing`).
 
-Who may see which school is decided by `directory.secretariat`; nothing here trusts an address or a form.
+Who may see which school is decided by `directory.people.secretariat`; nothing here trusts an address or a form.
 """
 
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory.secretariat import Logged, Member, Secretariat
-from mailserver.folding import search_key
-from mailserver.identity import Role, State
-from mailserver.store.audit import Action
-from mailserver.store.letters import Entry
-from mailserver.store.schools import School
-from webui.frame import Frame, surroundings
-from webui.paging import numbered
-from webui.standing import role_choices, role_words, state_words
-from webui.visit import Services, Visit
+from directory.people.secretariat import Logged, Member, Secretariat
+from mailserver.model.folding import search_key
+from mailserver.model.identity import Role, State
+from mailserver.store.people.letters import Entry
+from mailserver.store.people.schools import School
+from mailserver.store.record.audit import Action
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.paging import numbered
+from webui.page.role_labels import role_choices, role_words, state_words
 
 PER_PAGE = 100
 

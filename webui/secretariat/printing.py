@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from directory.secretariat import Member, Printed
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.store.letters import Entry
-from mailserver.store.schools import School
-from webui import headers
-from webui.announcing import done
-from webui.frame import Frame, surroundings
-from webui.rendering import redirect
+from directory.people.secretariat import Member, Printed
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.people.letters import Entry
+from mailserver.store.people.schools import School
+from webui.http import headers
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
 from webui.secretariat.people import Line, Wanted, line, office_of, people, school_of
-from webui.visit import Services, Visit
 
 MAX_CHOSEN = 300
 """Boxes of one page of people; more are printed with the button for all of them."""

@@ -17,7 +17,7 @@ from directory.imports.aaf.schools import Structures
 from directory.imports.records import Fault, Item, PersonRecord, Remark
 from mailserver import causes
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 READ = 1 << 18
 """Octets read at a time."""

@@ -22,7 +22,7 @@ from typing import IO, Protocol
 
 from mailserver import causes
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 MAX_PARTS = 20_000
 """Files of one export: 1,600 schools with six families each, were they all apart."""

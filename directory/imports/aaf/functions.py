@@ -20,7 +20,7 @@ one, a secretary is staff.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from mailserver.identity import Role
+from mailserver.model.identity import Role
 
 HEAD, PRINCIPAL = "DIR", "PP"
 """`PP` is ours: principal teacher of a class of the school."""

@@ -20,8 +20,8 @@ from directory.imports.aaf.requests import Request, Verb
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark
 from mailserver.causes import Cause
-from mailserver.identity import Affiliation, Role, Tie
-from mailserver.proofs import parse_date
+from mailserver.model.identity import Affiliation, Role, Tie
+from mailserver.model.proofs import parse_date
 
 STAFF, PUPIL = "PersEducNat", "Eleve"
 MAX_LABELS = 20_000

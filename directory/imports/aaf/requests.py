@@ -15,9 +15,9 @@ from enum import StrEnum
 from xml.parsers import expat
 
 from mailserver.causes import Cause
-from mailserver.errors import BadSyntax
-from mailserver.mime.text import unescape
-from mailserver.unicode import normalize
+from mailserver.mime.body.text import unescape
+from mailserver.model.errors import BadSyntax
+from mailserver.model.unicode import normalize
 
 ROOT = "ficAlimMENESR"
 MAX_RECORD = 4 << 20

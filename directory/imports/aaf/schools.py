@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from directory.imports.aaf.functions import fields, number
 from directory.imports.aaf.requests import Request
 from directory.imports.records import Item, Remark, SchoolRecord, TermRecord
-from directory.issuing import is_uai
+from directory.issuing.issuing import is_uai
 from mailserver.causes import Cause
-from mailserver.identity import Tie
+from mailserver.model.identity import Tie
 
 ATTRIBUTES = frozenset(
     {

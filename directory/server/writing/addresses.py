@@ -7,16 +7,17 @@ claimed. `identifier@domain` always leads to the account.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from directory import issuing
+from directory.issuing import issuing
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.writing.desk import Desk
-from mailserver.address import parse
-from mailserver.errors import BadSyntax
-from mailserver.folding import fold_login
-from mailserver.store import audit, claims, people, removals
-from mailserver.store.audit import Action
-from mailserver.store.people import Entry as Row
+from mailserver.model.address import parse
+from mailserver.model.errors import BadSyntax
+from mailserver.model.folding import fold_login
+from mailserver.store.people import claims, people, removals
+from mailserver.store.people.people import Entry as Row
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 
 MAX_ADDRESSES = 50
 """Of one account: they stand in its row."""

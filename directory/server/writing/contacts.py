@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from directory import names
+from directory.entries.tree import BRANCHES, Entry, Kind, Place
+from directory.schema import names
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import ACCOUNT_CLASS
-from directory.tree import BRANCHES, Entry, Kind, Place
-from mailserver.folding import fold_login
-from mailserver.store import audit, claims, contacts
-from mailserver.store.audit import Action
+from mailserver.model.folding import fold_login
+from mailserver.store.people import claims, contacts
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 
 _CLASS = "inetOrgPerson"
 

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from directory import names, schema
-from directory.enrolment import Academy
-from directory.hashing import Kept
-from directory.rosters import House
+from directory.entries.tree import Entry, Place, Tree
+from directory.issuing.enrolment import Academy
+from directory.issuing.hashing import Kept
+from directory.lists.rosters import House
+from directory.schema import names, schema
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
-from directory.tree import Entry, Place, Tree
-from mailserver.settings import Accounts as Terms
-from mailserver.store.audit import Origin
-from mailserver.store.statements import Tx
+from mailserver.foundation.settings import Accounts as Terms
+from mailserver.store.engine.statements import Tx
+from mailserver.store.record.audit import Origin
 
 Attributes = Mapping[str, Sequence[str]]
 

@@ -6,19 +6,22 @@ by its local part: its address follows from its name.
 
 from collections.abc import Mapping, Sequence
 
-from directory import names, rosters, tree
-from directory.rosters import ListChange, NewList
+from directory.entries import tree
+from directory.entries.tree import Entry, Kind, Place
+from directory.lists import rosters
+from directory.lists.rosters import ListChange, NewList
+from directory.schema import names
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password, touched
-from directory.tree import Entry, Kind, Place
-from mailserver.address import parse
-from mailserver.errors import BadSyntax
-from mailserver.folding import fold_login
-from mailserver.identity import ListKind, Writers
-from mailserver.store import audit, claims, lists, people, removals, roll
-from mailserver.store.audit import Action
+from mailserver.model.address import parse
+from mailserver.model.errors import BadSyntax
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import ListKind, Writers
+from mailserver.store.people import bulk_people, claims, lists, people, removals
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 
 BOX = "acadFunctionalBox"
 CLASSES = frozenset(name.lower() for name in (*tree.GROUP_CLASSES, *tree.ROLE_CLASSES, BOX))
@@ -164,7 +167,7 @@ def _named(desk: Desk, attribute: str, dns: Sequence[str]) -> list[str]:
     """
     places = [desk.tree.locate(dn) for dn in dns]
     logins = [place.key for place in places if place is not None and place.kind is Kind.PERSON]
-    known = roll.by_logins(desk.tx, logins)
+    known = bulk_people.by_logins(desk.tx, logins)
     groups = [desk.tree.group_address(place.key) for place in places if place is not None and place.kind is Kind.GROUP]
     there = lists.existing(desk.tx, groups)
     found = []

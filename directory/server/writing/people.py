@@ -3,22 +3,27 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from directory import enrolment, lifecycle, names, schema, tree
-from directory.hashing import NO_PASSWORD
-from directory.people import keep_password
-from directory.person_entries import first
+from directory.entries import tree
+from directory.entries.person_entries import first
+from directory.entries.tree import Entry, Person, Place
+from directory.issuing import enrolment
+from directory.issuing.hashing import NO_PASSWORD
+from directory.people import lifecycle
+from directory.people.embedded import keep_password
+from directory.schema import names, schema
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing import addresses, reading
 from directory.server.writing.addresses import Mails
 from directory.server.writing.desk import Desk, Password, touched
-from directory.tree import Entry, Person, Place
-from mailserver.errors import Reason, Refused
-from mailserver.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
-from mailserver.store import accounts, affiliations, audit, people
-from mailserver.store.audit import Action
-from mailserver.store.people import Entry as Row
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
+from mailserver.store.account import accounts
+from mailserver.store.people import affiliations, people
+from mailserver.store.people.people import Entry as Row
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 
 IDENTIFIER = "an identifier is for ever: it is never changed and never given to anybody else"
 LATEST = 2**32

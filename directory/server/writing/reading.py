@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from directory import names, schema
+from directory.entries.tree import BRANCHES, TERMS, Entry, Kind, Place, Tree
+from directory.schema import names, schema
 from directory.server.entries import person_of
 from directory.server.faults import Fault
 from directory.server.groups import group_of
 from directory.server.messages import Code
-from directory.tree import BRANCHES, TERMS, Entry, Kind, Place, Tree
-from mailserver.store import accounts, contacts, lists, people, roll, schools, vocabulary_entries
-from mailserver.store.statements import Tx
+from mailserver.store.account import accounts
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import bulk_people, contacts, lists, people, schools, vocabulary_entries
 
 FIXED = frozenset({Kind.BASE, Kind.ADMIN, *BRANCHES})
 """What stands in every tree."""
@@ -101,7 +102,7 @@ def _person(tx: Tx, tree: Tree, place: Place) -> Entry | None:
     row = person_row(tx, place.key)
     if row is None:
         return _contact(tx, tree, contact_key(place))
-    ties = roll.ties(tx, (row.account_id,)).get(row.account_id, ())
+    ties = bulk_people.ties(tx, (row.account_id,)).get(row.account_id, ())
     school = schools.get(tx, row.uai) if row.uai else None
     return tree.person(person_of(row, school.name if school is not None else "", ties), row.created, row.modified)
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from directory import issuing, names
+from directory.entries.tree import Entry, Place
+from directory.issuing import issuing
+from directory.schema import names
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
-from directory.tree import Entry, Place
-from mailserver.store import audit, removals, schools
-from mailserver.store.audit import Action
-from mailserver.store.schools import Facts
+from mailserver.store.people import removals, schools
+from mailserver.store.people.schools import Facts
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 
 
 class Schools:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from directory import names
+from directory.entries.tree import TERMS, Entry, Place
+from directory.schema import names
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import place_of_term
-from directory.tree import TERMS, Entry, Place
-from mailserver.store import affiliations, audit, removals, vocabulary_entries
-from mailserver.store.audit import Action
+from mailserver.store.people import affiliations, removals, vocabulary_entries
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action
 
 
 class Terms:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from directory import names, tree
+from directory.entries import tree
+from directory.entries.tree import Entry, Kind, Place
+from directory.schema import names
 from directory.server import constraints, matching, modifying
 from directory.server.controls import POST_READ, PRE_READ, Wishes, read_entry
 from directory.server.entries import Viewer
@@ -13,9 +15,8 @@ from directory.server.selection import View, selection_of
 from directory.server.updates import Add, Delete, Modify, Rename
 from directory.server.writing import reading
 from directory.server.writing.desk import Desk, Password, Writer, hold_to, touched
-from directory.tree import Entry, Kind, Place
-from mailserver.errors import BadSyntax, Reason, Refused
-from mailserver.identity import Role
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.identity import Role
 
 SELF_SERVICE = frozenset({"telephoneNumber", "mobile", "preferredLanguage"})
 """What people may change of their own entry; everything else is the academy's business."""

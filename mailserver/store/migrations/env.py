@@ -1,4 +1,4 @@
-"""alembic's entry point: runs the revisions over the connection handed by `mailserver.store.migrate`."""
+"""alembic's entry point: runs the revisions over the connection handed by `mailserver.store.engine.migrate`."""
 
 from alembic import context
 

@@ -22,7 +22,7 @@ audit = Table(
 """Who did what to which account, from where; rows are only ever added, and hold no secret.
 
 `link` numbers the rows in the order in which they were sealed, and `seal` is an HMAC over the row and the
-seal before it (`store.audit`); both are null for the second or so until that is done."""
+seal before it (`store.record.audit`); both are null for the second or so until that is done."""
 Index("ix_audit_account_id_id", audit.c.account_id, audit.c.id)
 Index("ix_audit_link", audit.c.link, unique=True)
 Index("ix_audit_at", audit.c.at)

@@ -14,7 +14,7 @@ instance = Table(
     Column("identifier", String(32), nullable=False),
     Column("made", BigInteger, nullable=False),
 )
-"""`identifier` stands in the folder of large messages and in the settings folder too (`store.opening`)."""
+"""`identifier` stands in the folder of large messages and in the settings folder too (`store.upkeep.opening`)."""
 
 upkeep = Table(
     "upkeep",
@@ -26,7 +26,7 @@ upkeep = Table(
     Column("looked", BigInteger, nullable=False, server_default="0"),
 )
 """`trusted`: the last time that was believed; `suspect`: the first of a clock that jumped, 0 for none; `waited`: the
-seconds that were counted since by a clock that cannot be set; `looked`: when that was (`store.upkeep`)."""
+seconds that were counted since by a clock that cannot be set; `looked`: when that was (`store.record.trusted_clock`)."""
 
 collection_guard = Table(
     "collection_guard",
@@ -44,7 +44,7 @@ collection_guard = Table(
 )
 """`taken` contents and `strays` files were collected since `since`, when there were `contents` and `files`. `stopped`:
 when `refused` more of `kind` would have been too many, 0 for never; until `allowed` an operator wants it all the same
-(`store.proportion`)."""
+(`store.mail.proportion`)."""
 
 damage = Table(
     "damage",

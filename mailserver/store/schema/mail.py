@@ -3,8 +3,8 @@
 `content` holds what was computed once at delivery; `blob` the octets (the header apart, so that a list
 of messages never reads bodies); `message` is one appearance of a content in one mailbox. Flags are a bit
 mask: five system flags, then the mailbox's keywords in the order of `keyword.bit`.
-`content.search_fields`: the header fields that are searched most (`mime.foldedfields`), `listed_fields`: those that
-mail programs show in lists (`mime.listedfields`); NULL: the header tells.
+`content.search_fields`: the header fields that are searched most (`mime.body.folded_fields`), `listed_fields`: those that
+mail programs show in lists (`mime.header.listed_fields`); NULL: the header tells.
 """
 
 from sqlalchemy import (
@@ -49,7 +49,7 @@ mailbox = Table(
 
 """`flags_modseq`: of the last change to messages that were there already, so that catching up with new
 mail only never scans; `recent`: the first UID that no session has been told of; `expunged_floor`: tombstones
-with this mod-sequence or a lower one may be forgotten (`store.tombstones`)."""
+with this mod-sequence or a lower one may be forgotten (`store.mail.tombstones`)."""
 
 subscription = Table(
     "subscription",
@@ -95,7 +95,7 @@ content = Table(
     Column("listed_fields", LargeBinary),
     sqlite_autoincrement=True,
 )
-"""`thread`: the conversation as a number (`mailserver.objectids.thread_number`)."""
+"""`thread`: the conversation as a number (`mailserver.model.objectids.thread_number`)."""
 Index("ix_content_thread", content.c.thread)
 Index("ix_content_sender_address", content.c.sender_address, content.c.id)
 
@@ -131,7 +131,7 @@ message = Table(
     Column("through_list", SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
-"""`door`, `door_account`, `through_list`: where it came from (`mailserver.provenance`)."""
+"""`door`, `door_account`, `through_list`: where it came from (`mailserver.model.provenance`)."""
 Index("ix_message_content_id_mailbox_id", message.c.content_id, message.c.mailbox_id)
 
 expunged = Table(

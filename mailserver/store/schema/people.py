@@ -45,8 +45,8 @@ person = Table(
 )
 """`address` is the primary one; `aliases` the other live claims, separated by spaces, so that one row
 says everything. `title`: `M.` or `Mme`. `extra`: further LDAP attributes that the administrator gave the entry,
-as JSON (`directory.tree`). `display_name` and `common_names` (one a line) are what the administrator gave the entry;
-empty: they follow from the names. The `…_key` columns are folded for searching (`mailserver.folding.search_key`);
+as JSON (`directory.entries.tree`). `display_name` and `common_names` (one a line) are what the administrator gave the entry;
+empty: they follow from the names. The `…_key` columns are folded for searching (`mailserver.model.folding.search_key`);
 `shown_key` holds the display name and the common names, one a line."""
 Index("ix_person_surname_key", person.c.surname_key)
 Index("ix_person_given_key", person.c.given_key)
@@ -81,7 +81,7 @@ person_word = Table(
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""Whose words they are (`store.words`)."""
+"""Whose words they are (`store.people.words`)."""
 Index("ix_person_word_account_id", person_word.c.account_id)
 
 affiliation = Table(
@@ -94,7 +94,7 @@ affiliation = Table(
     Column("label", Text, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
-"""What a person is where (`mailserver.identity.Affiliation`): a function (ENS, DOC, DIR), a discipline taught, a
+"""What a person is where (`mailserver.model.identity.Affiliation`): a function (ENS, DOC, DIR), a discipline taught, a
 class or group attended or taught, a further school. `uai` may be empty: the academy's own services."""
 Index("ix_affiliation_kind_uai_code", affiliation.c.kind, affiliation.c.uai, affiliation.c.code)
 Index("ix_affiliation_kind_code", affiliation.c.kind, affiliation.c.code)

@@ -31,7 +31,7 @@ search_segment = Table(
     Column("body_postings", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
-"""Words of up to a few thousand contents of one account: see `mailserver.store.vocabulary`."""
+"""Words of up to a few thousand contents of one account: see `mailserver.store.search.vocabulary`."""
 
 search_account = Table(
     "search_account",

@@ -33,7 +33,7 @@ preference = Table(
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
     Column("chosen", Text, nullable=False),
 )
-"""JSON, as `mailserver.preferences` writes and reads it."""
+"""JSON, as `mailserver.model.preferences` writes and reads it."""
 
 search = Table(
     "web_search",

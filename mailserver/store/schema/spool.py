@@ -52,5 +52,5 @@ queued_recipient = Table(
     Column("orcpt", Text, nullable=False),
     sqlite_autoincrement=True,
 )
-"""`notify` is a mask, see `store.spool`. A recipient's row goes when its fate is known."""
+"""`notify` is a mask, see `store.queue.spool`. A recipient's row goes when its fate is known."""
 Index("ix_queued_recipient_domain_id", queued_recipient.c.domain_id)

@@ -27,7 +27,7 @@ outbox = Table(
 )
 """`letter`: the claim of the letter's form (`web_once`), so that it leaves once. `due`: when it leaves, and after a
 failure when it is tried again; `taken`: until when a worker is at it. `planned` 0: it waits only to be called back.
-`terms`: a JSON object, see `store.outbox.Terms`."""
+`terms`: a JSON object, see `store.queue.outbox.Terms`."""
 Index("ix_web_outbox_due", outbox.c.due)
 
 signature = Table(

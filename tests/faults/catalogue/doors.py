@@ -6,7 +6,7 @@ FAULTS = (
     Fault(
         "bare-feed-in-data",
         "A bare LF in a message is taken: the next server may take it for a line end (SMTP smuggling).",
-        "smtp/framing.py",
+        "smtp/wire/framing.py",
         "if self._carriages != self._breaks or self._feeds != self._breaks:",
         "if self._carriages != self._breaks:",
         ("tests/smtp/test_framing.py",),
@@ -14,7 +14,7 @@ FAULTS = (
     Fault(
         "line-end-between-two-pieces",
         "A CR LF that two packets part makes a good message a bad one.",
-        "smtp/framing.py",
+        "smtp/wire/framing.py",
         '        if self._ends_with_cr and piece.startswith(b"\\n"):\n            self._breaks += 1\n',
         "",
         ("tests/smtp/test_framing.py",),
@@ -22,7 +22,7 @@ FAULTS = (
     Fault(
         "command-line-without-limit",
         "A command line that comes whole has no limit.",
-        "smtp/framing.py",
+        "smtp/wire/framing.py",
         "if self._overlong or len(line) > limit:",
         "if self._overlong:",
         ("tests/smtp/test_framing.py",),
@@ -46,7 +46,7 @@ FAULTS = (
     Fault(
         "imap-said-before-tls",
         "Commands that a stranger put behind STARTTLS are run under TLS.",
-        "imap/inlet.py",
+        "imap/connection/reader.py",
         "        return self._framer.drop()\n\n    # ----",
         '        return b""\n\n    # ----',
         ("tests/imap/test_protocol.py",),
@@ -128,7 +128,7 @@ FAULTS = (
     Fault(
         "web-cookie-in-clear",
         "A browser sends the session's cookie over HTTP too.",
-        "webui/visit.py",
+        "webui/page/context.py",
         '        secure=guest.secure,\n        httponly=True,\n        samesite="strict"',
         '        httponly=True,\n        samesite="strict"',
         ("tests/webui/test_security.py", "tests/webui/test_portal.py"),
@@ -144,7 +144,7 @@ FAULTS = (
     Fault(
         "scram-in-clear",
         "SCRAM is offered in the clear to another machine: whoever listens guesses the password.",
-        "imap/session.py",
+        "imap/session/session.py",
         "return self.may_log_in and self.services.login.scram.ready",
         "return self.services.login.scram.ready",
         ("tests/imap/test_protocol.py",),

@@ -6,7 +6,7 @@ FAULTS = (
     Fault(
         "two-copies-to-one-person",
         "A member of two lists, or of one list and named beside it, gets two copies.",
-        "mailserver/deliver/delivery.py",
+        "mailserver/delivery/deliver.py",
         "members = tuple(each for each in one.accounts if each not in accounts) if accounts else one.accounts",
         "members = one.accounts",
         ("tests/lists/test_lists_by_smtp.py",),
@@ -14,7 +14,7 @@ FAULTS = (
     Fault(
         "suspended-account-receives",
         "Mail for an account that is suspended without receiving is taken.",
-        "mailserver/deliver/addressing.py",
+        "mailserver/delivery/recipients.py",
         "if principal.state is State.SUSPENDED and not principal.may_receive:",
         "if False:",
         ("tests/smtp/test_dialogues.py",),
@@ -22,7 +22,7 @@ FAULTS = (
     Fault(
         "box-too-full",
         "A message that is announced larger than the room of a functional box is taken.",
-        "mailserver/deliver/addressing.py",
+        "mailserver/delivery/recipients.py",
         "if found.room is not None and size > found.room:",
         "if False:",
         ("tests/lists/test_functional_boxes.py",),
@@ -30,7 +30,7 @@ FAULTS = (
     Fault(
         "closed-account-answers-for-ever",
         "An account that was closed long ago still takes mail.",
-        "mailserver/deliver/addressing.py",
+        "mailserver/delivery/recipients.py",
         "return standing is not None and standing.reply_until > self._clock.now()",
         "return standing is not None and standing.reply_until > 0",
         ("tests/caretaker/test_answers.py",),
@@ -38,7 +38,7 @@ FAULTS = (
     Fault(
         "suspension-is-not-news",
         "What is known of a recipient is believed although the directory has moved.",
-        "mailserver/deliver/addressing.py",
+        "mailserver/delivery/recipients.py",
         '        changes.subscribe("account", DIRECTORY, self._answers.clear)\n',
         "",
         ("tests/smtp/test_relay_moments.py",),
@@ -62,7 +62,7 @@ FAULTS = (
     Fault(
         "leased-for-no-time",
         "A row is due again while its attempt is under way.",
-        "mailserver/store/spool/leasing.py",
+        "mailserver/store/queue/spool/leases.py",
         "seen=due, until=now + ",
         "seen=due, until=now + 0 * ",
         ("tests/smtp/test_spool.py",),
@@ -70,7 +70,7 @@ FAULTS = (
     Fault(
         "stop-counts-as-attempt",
         "An attempt that a restart broke off counts, and the next one waits longer.",
-        "mailserver/store/spool/leasing.py",
+        "mailserver/store/queue/spool/leases.py",
         "attempts=queued_domain.c.attempts - 1",
         "attempts=queued_domain.c.attempts",
         ("tests/smtp/test_spool.py",),
@@ -78,7 +78,7 @@ FAULTS = (
     Fault(
         "settled-without-lease",
         "A worker settles a row that another one has by now.",
-        "mailserver/store/spool/leasing.py",
+        "mailserver/store/queue/spool/leases.py",
         '.where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))\n'
         "    .with_for_update()",
         '.where(queued_domain.c.id == bindparam("row"), bindparam("token") != 0)\n    .with_for_update()',
@@ -87,7 +87,7 @@ FAULTS = (
     Fault(
         "refused-for-ever-is-retried",
         "A refusal other than 55x is tried again for days instead of being reported.",
-        "smtp/sending.py",
+        "smtp/relay/attempt.py",
         "elif 500 <= answer.code < 600:",
         "elif 550 <= answer.code < 560:",
         ("tests/smtp/test_relay_moments.py",),
@@ -95,7 +95,7 @@ FAULTS = (
     Fault(
         "status-of-another-class",
         "A report of a failure carries the status of a success that the other server wrote.",
-        "smtp/sending.py",
+        "smtp/relay/attempt.py",
         "found[0] if found and found[1] == fallback[0] else fallback",
         "found[0] if found else fallback",
         ("tests/smtp/test_relay_moments.py",),
@@ -103,7 +103,7 @@ FAULTS = (
     Fault(
         "all-put-off-after-a-break",
         "The connection breaks between two groups of recipients: the first group gets the message again.",
-        "smtp/sending.py",
+        "smtp/relay/attempt.py",
         "            if one.id not in decided:\n",
         "            if True:\n",
         ("tests/smtp/test_relay_moments.py",),
@@ -111,7 +111,7 @@ FAULTS = (
     Fault(
         "quit-unanswered-goes-on",
         "The exchanger took the message and did not answer QUIT: the next one gets it too.",
-        "smtp/sending.py",
+        "smtp/relay/attempt.py",
         "            with contextlib.suppress(SMTPException, OSError):\n                await client.quit",
         "            with contextlib.suppress():\n                await client.quit",
         ("tests/smtp/test_relay_moments.py",),
@@ -119,7 +119,7 @@ FAULTS = (
     Fault(
         "down-domain-is-dialled",
         "A domain that is down is dialled again for each of its messages.",
-        "smtp/relay.py",
+        "smtp/relay/queue_runner.py",
         "if until > self._clock.monotonic():",
         "if False:",
         ("tests/smtp/test_relay_moments.py",),
@@ -127,7 +127,7 @@ FAULTS = (
     Fault(
         "operators-retry-waits",
         "The operator's `queue retry` waits for the memory of what was down.",
-        "smtp/relay.py",
+        "smtp/relay/queue_runner.py",
         "        self._down.clear()\n        self._wake.set()",
         "        self._wake.set()",
         ("tests/smtp/test_relay_moments.py",),
@@ -135,7 +135,7 @@ FAULTS = (
     Fault(
         "late-is-never-late",
         "What has waited its whole life is tried on and on.",
-        "smtp/relay.py",
+        "smtp/relay/queue_runner.py",
         "        is_over, late = now >= row.expires, ",
         "        is_over, late = False, ",
         ("tests/smtp/test_relay.py",),
@@ -143,7 +143,7 @@ FAULTS = (
     Fault(
         "right-gone-while-sending",
         "The right to write as a box goes between the check and the commit: the message leaves.",
-        "mailserver/store/access/boxes.py",
+        "mailserver/store/mail/access/boxes.py",
         "if not set(box_ids) <= set(sendable(tx, account_id).values()):",
         "if False:",
         ("tests/lists/test_functional_boxes.py",),
@@ -151,7 +151,7 @@ FAULTS = (
     Fault(
         "pupil-writes-outside-by-list",
         "A pupil reaches outside through a personal list although a rule forbids it.",
-        "mailserver/routing.py",
+        "mailserver/submission/routing.py",
         "                    await self._delivery.check_outside(sender)\n"
         "                    remote.append(replace(target, address=member))",
         "                    remote.append(replace(target, address=member))",
@@ -168,7 +168,7 @@ FAULTS = (
     Fault(
         "copy-into-a-mailbox-of-others",
         "The copy of what is sent goes to any mailbox that is named, somebody else's too.",
-        "mailserver/submit.py",
+        "mailserver/submission/submit.py",
         "if self.copy.box and any(box.id == self.copy.box for box in mailboxes.listing(tx, account_id)):",
         "if self.copy.box:",
         ("tests/smtp/test_submission.py",),

@@ -2,9 +2,9 @@
 
 from tests.faults.fault import Fault
 
-ACTS = "mailserver/store/access/acts.py"
-FOLDERS = "mailserver/store/access/folders.py"
-MAILBOXES = "mailserver/store/mailboxes.py"
+ACTS = "mailserver/store/mail/access/acts.py"
+FOLDERS = "mailserver/store/mail/access/folders.py"
+MAILBOXES = "mailserver/store/mail/mailboxes.py"
 
 FAULTS = (
     Fault(
@@ -57,7 +57,7 @@ FAULTS = (
     Fault(
         "hidden-mailbox-is-told",
         "Who may not look a mailbox up hears that it is there.",
-        "mailserver/store/access/reaching.py",
+        "mailserver/store/mail/access/reaching.py",
         '    if "l" not in rights:\n',
         "    if False:\n",
         ("tests/store/test_each_right.py",),
@@ -65,7 +65,7 @@ FAULTS = (
     Fault(
         "rights-by-who-may-look",
         "Whoever sees a mailbox gives rights on it to others.",
-        "mailserver/store/access/granting.py",
+        "mailserver/store/mail/access/acl.py",
         'box = find(tx, viewer, name, "a").box\n    mailboxes.lock',
         'box = find(tx, viewer, name, "l").box\n    mailboxes.lock',
         ("tests/store/test_each_right.py",),
@@ -73,7 +73,7 @@ FAULTS = (
     Fault(
         "owner-loses-rights",
         "SETACL takes the owner's rights away.",
-        "mailserver/store/access/granting.py",
+        "mailserver/store/mail/access/acl.py",
         "    if identifier == owner_name(tx, box.account_id):\n        if negative",
         "    if False:\n        if negative",
         ("tests/store/test_each_right.py",),

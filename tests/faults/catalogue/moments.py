@@ -6,7 +6,7 @@ FAULTS = (
     Fault(
         "unknown-commit-runs-again",
         "The connection broke while COMMIT was answered: the unit that was committed runs a second time.",
-        "mailserver/store/writing.py",
+        "mailserver/store/engine/writing.py",
         "uncertain = committing and ended",
         "uncertain = False",
         ("tests/smtp/test_unknown_commit.py",),
@@ -14,7 +14,7 @@ FAULTS = (
     Fault(
         "unknown-commit-is-no-news",
         "Sessions of the worker whose commit is unknown do not see what was committed.",
-        "mailserver/store/writing.py",
+        "mailserver/store/engine/writing.py",
         "        if not uncertain:\n            self.changes = ()",
         "        self.changes = ()",
         ("tests/imap/test_unknown_commit.py",),
@@ -22,7 +22,7 @@ FAULTS = (
     Fault(
         "unknown-commit-loses-file",
         "Of a delivery whose commit is unknown the file is removed, and the committed row names nothing.",
-        "mailserver/deliver/delivery.py",
+        "mailserver/delivery/deliver.py",
         "        except Uncertain:\n            raise\n        except",
         "        except",
         ("tests/smtp/test_unknown_commit.py",),
@@ -38,7 +38,7 @@ FAULTS = (
     Fault(
         "sent-and-not-written-down",
         "The database is away when another server has taken a message: it leaves again with the next lease.",
-        "smtp/relay.py",
+        "smtp/relay/queue_runner.py",
         "            await self._record(row, verdicts, octets)\n",
         "            await self._conclude(row, verdicts, octets)\n",
         ("tests/smtp/test_unknown_commit.py",),
@@ -46,7 +46,7 @@ FAULTS = (
     Fault(
         "lease-not-renewed",
         "A transfer that is longer than the lease leaves twice.",
-        "smtp/relay.py",
+        "smtp/relay/queue_runner.py",
         "await self._store.write(spool.renew, held",
         "await self._store.write(spool.renew, held[:0]",
         ("tests/smtp/test_relay_moments.py",),
@@ -54,7 +54,7 @@ FAULTS = (
     Fault(
         "lost-lease-reports",
         "A worker that has lost its row reports about it all the same.",
-        "smtp/relay.py",
+        "smtp/relay/queue_runner.py",
         "if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):\n        return",
         "if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):\n        pass",
         ("tests/smtp/test_relay_moments.py",),
@@ -62,7 +62,7 @@ FAULTS = (
     Fault(
         "break-after-data-goes-on",
         "The exchanger that has the whole message and does not answer: the next one gets it too.",
-        "smtp/sending.py",
+        "smtp/relay/attempt.py",
         "return self._content_sent or any(",
         "return any(",
         ("tests/smtp/test_relay_moments.py",),
@@ -70,7 +70,7 @@ FAULTS = (
     Fault(
         "sqlite-commit-not-synced",
         "A commit of SQLite is answered before it is on disk.",
-        "mailserver/store/engines.py",
+        "mailserver/store/engine/engines.py",
         '"synchronous=FULL"',
         '"synchronous=NORMAL"',
         ("tests/test_synced.py",),
@@ -78,7 +78,7 @@ FAULTS = (
     Fault(
         "postgresql-commit-not-synced",
         "A commit of PostgreSQL is answered before it is on disk.",
-        "mailserver/store/engines.py",
+        "mailserver/store/engine/engines.py",
         "    connection.prepare_threshold = 3\n",
         '    connection.prepare_threshold = 3\n    connection.execute("SET synchronous_commit = off")\n',
         ("tests/test_synced.py",),
@@ -86,7 +86,7 @@ FAULTS = (
     Fault(
         "file-folder-not-synced",
         "The file of a message is on disk, the folder that names it is not.",
-        "mailserver/store/blobs.py",
+        "mailserver/store/mail/blobs.py",
         "        _sync_folder(folder)\n        # Once more",
         "        # Once more",
         ("tests/test_synced.py",),
@@ -94,7 +94,7 @@ FAULTS = (
     Fault(
         "collector-beside-delivery",
         "The collector takes a content away that a delivery has just found: it fails (PostgreSQL).",
-        "mailserver/store/messages/placing.py",
+        "mailserver/store/mail/messages/append.py",
         '.where(content.c.hash == bindparam("hash")).with_for_update(read=True, key_share=True)',
         '.where(content.c.hash == bindparam("hash"))',
         ("tests/store/test_moments.py",),
@@ -102,7 +102,7 @@ FAULTS = (
     Fault(
         "brake-during-data",
         "A brake that is pulled while a message comes in from outside does not stop it.",
-        "mailserver/deliver/delivery.py",
+        "mailserver/delivery/deliver.py",
         "        await self.check_brake(envelope.sender, envelope.recipients)\n",
         "",
         ("tests/lists/test_rules_by_smtp.py",),
@@ -110,7 +110,7 @@ FAULTS = (
     Fault(
         "brake-passed-with-postmaster",
         "Who writes to postmaster@ too writes to everybody during a brake.",
-        "mailserver/deliver/addressing.py",
+        "mailserver/delivery/recipients.py",
         "not (given and all(is_role(one.address) for one in given))",
         "not (given and any(is_role(one.address) for one in given))",
         ("tests/lists/test_rules_by_smtp.py",),
@@ -118,7 +118,7 @@ FAULTS = (
     Fault(
         "rules-read-before-the-news",
         "Rules that were read before a change are believed for two seconds after its news.",
-        "mailserver/rulebook.py",
+        "mailserver/rules/policy_cache.py",
         "        if heard == self._heard:\n            self._until",
         "        if True:\n            self._until",
         ("tests/store/test_moments.py",),
@@ -126,7 +126,7 @@ FAULTS = (
     Fault(
         "guard-not-asked-again",
         "Who loses the console while a slow form comes in acts in it all the same.",
-        "webui/doors.py",
+        "webui/page/dispatch.py",
         "                return redirect(guest, elsewhere)\n            if guard is not None and",
         "                return redirect(guest, elsewhere)\n            if False and guard is not None and",
         ("tests/webui/test_slow_forms.py",),
@@ -134,7 +134,7 @@ FAULTS = (
     Fault(
         "box-of-another-domain",
         "Who may write as a functional box writes as the same name at any other domain.",
-        "mailserver/submit.py",
+        "mailserver/submission/submit.py",
         'sendable.get(f"{local}@{self._settings.domain}") if domain in self._domains else None',
         'sendable.get(f"{local}@{self._settings.domain}")',
         ("tests/lists/test_functional_boxes.py",),
@@ -142,7 +142,7 @@ FAULTS = (
     Fault(
         "suspended-account-sends",
         "An account that is suspended after its login sends.",
-        "mailserver/submit.py",
+        "mailserver/submission/submit.py",
         "if current is None or current.state is not State.ACTIVE:",
         "if current is None:",
         ("tests/smtp/test_submission.py",),
@@ -150,7 +150,7 @@ FAULTS = (
     Fault(
         "move-without-expunge",
         "MOVE takes messages out of a mailbox without the right to expunge there.",
-        "mailserver/store/access/acts.py",
+        "mailserver/store/mail/access/acts.py",
         'require(tx, viewer, source_id, "rte")',
         'require(tx, viewer, source_id, "rt")',
         ("tests/store/test_each_right.py", "tests/imap/test_sharing.py"),
@@ -158,7 +158,7 @@ FAULTS = (
     Fault(
         "pupil-gets-a-box",
         "A forged post of the secretariat gives a pupil a functional box.",
-        "directory/handover.py",
+        "directory/lists/handover.py",
         "if person is None or person.role is Role.PUPIL:",
         "if person is None:",
         ("tests/webui/test_secretariat_desk.py",),
@@ -166,7 +166,7 @@ FAULTS = (
     Fault(
         "address-twice-in-a-batch",
         "Two people of one batch get one address.",
-        "directory/issuing.py",
+        "directory/issuing/issuing.py",
         "in (None, wish.account_id)\n\n        # From",
         "in (None, 0, wish.account_id)\n\n        # From",
         ("tests/directory/test_issuing.py",),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mailserver.store import migrate
+from mailserver.store.engine import migrate
 from tests.imap.model.drive import run
 from tests.imap.model.served import temporary
 from tests.postgres import Postgres

@@ -6,8 +6,8 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.renderings import ASKED, LARGEST, LIMIT, Renderings
-from imap.wire import blocks, fetchlines
+from imap.session.fetch_cache import ASKED, LARGEST, LIMIT, Renderings
+from imap.wire import blocks, fetch_lines
 from imap.wire.fetch import Attribute, Section
 from imap.wire.flags import ANSWERED, SEEN, FlagNames
 
@@ -61,7 +61,7 @@ def test_as_one_by_one(data: st.DataObject, asked: list[Attribute], uid_only: bo
     single = [
         cast(bytes, piece)
         for place in range(count)
-        for piece in fetchlines.with_sections(
+        for piece in fetch_lines.with_sections(
             asked,
             (named[place], *(columns[one][place] for one in asked)),
             list(zip(sections, contents[place], strict=True)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from imap.wire import names
 from imap.wire.patterns import matcher
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 KNOWN = [
     ("", b""),

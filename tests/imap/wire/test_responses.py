@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.wire import codes, fetchlines, found, responses, strings
+from imap.wire import codes, fetch_lines, responses, search_results, strings
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import ListSelect, StatusItem
 from imap.wire.fetch import Attribute, OnDisk, Section
 from imap.wire.flags import DELETED, RECENT, SEEN, FlagNames
-from imap.wire.found import Origin
 from imap.wire.framing import CommandLine, Rejected
 from imap.wire.grammar import BadCharset, BadCommand, BadMailbox, Cursor
-from imap.wire.searching import SearchReturn
+from imap.wire.search_program import SearchReturn
+from imap.wire.search_results import Origin
 
 NAMES = FlagNames(("$Forwarded", "work"))
 
@@ -109,23 +109,23 @@ def test_mailbox_lines() -> None:
 
 
 def test_search_lines() -> None:
-    assert found.search([2, 84, 882]) == b"* SEARCH 2 84 882\r\n"
-    assert found.search([]) == b"* SEARCH\r\n"
-    assert found.search([2, 5], modseq=917162500) == b"* SEARCH 2 5 (MODSEQ 917162500)\r\n"
-    assert found.search([], modseq=3) == b"* SEARCH\r\n"
-    assert found.sort([5, 3]) == b"* SORT 5 3\r\n"
+    assert search_results.search([2, 84, 882]) == b"* SEARCH 2 84 882\r\n"
+    assert search_results.search([]) == b"* SEARCH\r\n"
+    assert search_results.search([2, 5], modseq=917162500) == b"* SEARCH 2 5 (MODSEQ 917162500)\r\n"
+    assert search_results.search([], modseq=3) == b"* SEARCH\r\n"
+    assert search_results.sort([5, 3]) == b"* SORT 5 3\r\n"
 
 
 def test_extended_search_lines() -> None:
     every = frozenset(SearchReturn)
     assert (
-        found.extended(Origin("A285", True), [2, 10, 11], every, modseq=7)
+        search_results.extended(Origin("A285", True), [2, 10, 11], every, modseq=7)
         == b'* ESEARCH (TAG "A285") UID MIN 2 MAX 11 COUNT 3 ALL 2,10:11 MODSEQ 7\r\n'
     )
-    assert found.extended(Origin("A", False), [], every, modseq=7) == b'* ESEARCH (TAG "A") COUNT 0\r\n'
+    assert search_results.extended(Origin("A", False), [], every, modseq=7) == b'* ESEARCH (TAG "A") COUNT 0\r\n'
     origin = Origin("t", True, "é", 3)
     assert (
-        found.extended(origin, [1], frozenset({SearchReturn.ALL}))
+        search_results.extended(origin, [1], frozenset({SearchReturn.ALL}))
         == b'* ESEARCH (TAG "t" MAILBOX &AOk- UIDVALIDITY 3) UID ALL 1\r\n'
     )
 
@@ -133,7 +133,7 @@ def test_extended_search_lines() -> None:
 def test_sorted_results_keep_their_order() -> None:
     every = frozenset(SearchReturn)
     assert (
-        found.extended(Origin("a", False), [9, 8, 3, 4, 5], every)
+        search_results.extended(Origin("a", False), [9, 8, 3, 4, 5], every)
         == b'* ESEARCH (TAG "a") MIN 9 MAX 5 COUNT 5 ALL 9,8,3:5\r\n'
     )
 
@@ -153,32 +153,32 @@ def test_sorted_results_keep_their_order() -> None:
     ],
 )
 def test_partial_results(partial: tuple[int, int], told: bytes) -> None:
-    line = found.extended(Origin("a", True), [10, 11, 20, 30], frozenset({SearchReturn.PARTIAL}), partial)
+    line = search_results.extended(Origin("a", True), [10, 11, 20, 30], frozenset({SearchReturn.PARTIAL}), partial)
     assert line == b'* ESEARCH (TAG "a") UID PARTIAL (%b)\r\n' % told
 
 
 def test_updates() -> None:
     origin = Origin("B01", True)
-    assert found.removed(origin, []) == b""
-    assert found.removed(origin, [(0, [32768])]) == b'* ESEARCH (TAG "B01") UID REMOVEFROM (0 32768)\r\n'
+    assert search_results.removed(origin, []) == b""
+    assert search_results.removed(origin, [(0, [32768])]) == b'* ESEARCH (TAG "B01") UID REMOVEFROM (0 32768)\r\n'
     runs = [(1, [2731, 2732, 2733]), (5, [9, 7])]
-    assert found.added(origin, runs) == b'* ESEARCH (TAG "B01") UID ADDTO (1 2731:2733 5 9,7)\r\n'
+    assert search_results.added(origin, runs) == b'* ESEARCH (TAG "B01") UID ADDTO (1 2731:2733 5 9,7)\r\n'
 
 
 def test_thread_lines() -> None:
     # RFC 5256 BASE.7.2.THREAD: (2)(3 6 (4 23)(44 7 96)) and ((3)(5))
     numbers = [2, 3, 6, 4, 23, 44, 7, 96, 3, 5]
     children = {1: [2], 2: [3, 5], 3: [4], 5: [6], 6: [7], 10: [8, 9]}
-    assert found.thread([0, 1, 10], children, numbers) == b"* THREAD (2)(3 6 (4 23)(44 7 96))((3)(5))\r\n"
-    assert found.thread([], {}, []) == b"* THREAD\r\n"
+    assert search_results.thread([0, 1, 10], children, numbers) == b"* THREAD (2)(3 6 (4 23)(44 7 96))((3)(5))\r\n"
+    assert search_results.thread([], {}, []) == b"* THREAD\r\n"
 
 
 def test_thread_of_any_depth() -> None:
     depth = 20_000
     children = {node: [node + 1] for node in range(depth - 1)}
-    assert found.thread([0], children, range(1, depth + 1)).count(b" ") == depth + 1
+    assert search_results.thread([0], children, range(1, depth + 1)).count(b" ") == depth + 1
     forked = {node: [node + 1, depth + node] for node in range(depth - 1)}
-    assert found.thread([0], forked, [1] * (2 * depth)).count(b"(") == 2 * depth - 1
+    assert search_results.thread([0], forked, [1] * (2 * depth)).count(b"(") == 2 * depth - 1
 
 
 @given(st.binary(max_size=40), st.booleans())
@@ -227,14 +227,14 @@ def test_fetch_lines() -> None:
         (23, 4827313, SEEN, 837571465, 44827, 12, b"(E%d)", b"(B)", b"(S)"),
         (24, 4827314, 0, -1, 0, 13, b"(E)", b"(B)", b"(S)"),
     ]
-    assert fetchlines.lines(attributes, rows, NAMES) == (
+    assert fetch_lines.lines(attributes, rows, NAMES) == (
         b'* 23 FETCH (UID 4827313 FLAGS (\\Seen) INTERNALDATE "17-Jul-1996 02:44:25 +0000" '
         b"RFC822.SIZE 44827 MODSEQ (12) ENVELOPE (E%d) BODY (B) BODYSTRUCTURE (S))\r\n"
         b'* 24 FETCH (UID 4827314 FLAGS () INTERNALDATE "31-Dec-1969 23:59:59 +0000" '
         b"RFC822.SIZE 0 MODSEQ (13) ENVELOPE (E) BODY (B) BODYSTRUCTURE (S))\r\n"
     )
-    assert fetchlines.lines((Attribute.UID,), [(1, 7)], NAMES) == b"* 1 FETCH (UID 7)\r\n"
-    assert fetchlines.lines(attributes, [], NAMES) == b""
+    assert fetch_lines.lines((Attribute.UID,), [(1, 7)], NAMES) == b"* 1 FETCH (UID 7)\r\n"
+    assert fetch_lines.lines(attributes, [], NAMES) == b""
 
 
 def _joined(chunks: list[bytes | OnDisk]) -> bytes:
@@ -244,7 +244,7 @@ def _joined(chunks: list[bytes | OnDisk]) -> bytes:
 
 def test_fetch_line_with_sections() -> None:
     body = b"x" * 100
-    chunks = fetchlines.with_sections(
+    chunks = fetch_lines.with_sections(
         (Attribute.UID, Attribute.FLAGS),
         (5, 7, SEEN),
         [(Section(), body), (Section((3,), label=b"BODY[3]"), None), (Section(label=b"RFC822"), b"")],
@@ -254,16 +254,16 @@ def test_fetch_line_with_sections() -> None:
         b"* 5 FETCH (UID 7 FLAGS (\\Seen) BODY[] {100}\r\n" + body + b" BODY[3] NIL RFC822 {0}\r\n)\r\n"
     )
     assert any(chunk is body for chunk in chunks)
-    assert _joined(fetchlines.with_sections((), (5,), [(Section(), b"a")], NAMES)) == (
+    assert _joined(fetch_lines.with_sections((), (5,), [(Section(), b"a")], NAMES)) == (
         b"* 5 FETCH (BODY[] {1}\r\na)\r\n"
     )
 
 
 @pytest.mark.parametrize(("seconds", "written"), [(0, b'" 1-Jan-1970 00:00:00 +0000"')])
 def test_date_time(seconds: int, written: bytes) -> None:
-    assert fetchlines.date_time(seconds) == written
+    assert fetch_lines.date_time(seconds) == written
 
 
 @given(st.integers(-62_135_596_800, 253_402_300_799))
 def test_any_date_time_and_back(seconds: int) -> None:
-    assert Cursor(CommandLine(fetchlines.date_time(seconds))).date_time() == seconds
+    assert Cursor(CommandLine(fetch_lines.date_time(seconds))).date_time() == seconds

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imap.wire.sets import LARGEST, MAX_RANGES, SequenceSet, compact, normalise, ranges_of
-from mailserver.errors import BadSyntax
+from mailserver.model.errors import BadSyntax
 
 NUMBERS = st.integers(1, 60)
 ENDS = st.integers(0, 60)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap.wire import commands as c
-from imap.wire import searching as q
+from imap.wire import search_program as q
 from imap.wire.commands import ListReturn, ListSelect, StatusItem
 from imap.wire.fetch import Attribute, Section
 from imap.wire.flags import Flags
@@ -15,8 +15,8 @@ from imap.wire.framing import CommandLine, Framer, after_login
 from imap.wire.grammar import BadCharset, BadCommand
 from imap.wire.sets import SequenceSet
 from imap.wire.syntax import ends_idle, parse
-from mailserver.criteria import All
-from mailserver.sasl import Secret
+from mailserver.model.criteria import All
+from mailserver.model.sasl import Secret
 
 
 def read(octets: bytes, utf8: bool = False) -> c.Command:

@@ -13,20 +13,22 @@ import pytest
 from sqlalchemy import func, select
 from starlette.routing import BaseRoute, Mount, Route
 
-from mailserver.identity import Principal
-from mailserver.mime.headers import clean
-from mailserver.store import access, agenda_items, agendas, mailboxes, personal_lists
-from mailserver.store.access import Viewer
-from mailserver.store.audit import Origin
+from mailserver.mime.header.headers import clean
+from mailserver.model.identity import Principal
+from mailserver.store.agenda import agenda_items, agendas
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import access, mailboxes
+from mailserver.store.mail.access import Viewer
+from mailserver.store.people import personal_lists
+from mailserver.store.record.audit import Origin
 from mailserver.store.schema.agendas import item
 from mailserver.store.schema.mail import message
 from mailserver.store.schema.writing import outbox
-from mailserver.store.statements import Tx
 from tests.webui.hostile.envelopes import PNG, TEXT, file, html, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor
 from webui import app
-from webui.agenda.keeping import item_id
+from webui.agenda.event_items import item_id
 
 NOBODY = "987654321"
 PUBLIC = frozenset({"file", "section", "view", "day"})

@@ -10,15 +10,15 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, Route
 from playwright.sync_api import Error as PlaywrightError
 
-from mailserver.identity import Principal
 from mailserver.mime import unpack
-from mailserver.mime.scanning import scan
+from mailserver.mime.body.scanning import scan
+from mailserver.model.identity import Principal
 from tests.webui.browser import log_in, visiting
 from tests.webui.hostile import EVIL, RAN
 from tests.webui.hostile.envelopes import Case, cases
 from tests.webui.house import House, Visitor
-from webui import headers
-from webui.reader import plaintext
+from webui.http import headers
+from webui.reader import plain_text
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -126,7 +126,7 @@ def test_bodies_run_nothing_and_fetch_nothing(
 
 
 def _has_body(case: Case) -> bool:
-    return plaintext.body_parts(unpack(scan(case.octets).parts))[1] is not None
+    return plain_text.body_parts(unpack(scan(case.octets).parts))[1] is not None
 
 
 _FRAMES = """addresses => Promise.all(addresses.map(address => new Promise(done => {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.webui.hostile.fragments import HOSTILE
-from webui.reader import balance, htmlview
+from webui.reader import html_balance, html_view
 
 
 def inline(name: str) -> str:
@@ -20,11 +20,11 @@ class Inspector(HTMLParser):
     """Reads the output as a browser would, and objects."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in htmlview._TAGS, tag
+        assert tag in html_view._TAGS, tag
         for name, value in attrs:
             value = value or ""
             assert not name.startswith("on"), name
-            assert name in htmlview._KNOWN_ATTRIBUTES | {"rel", "target"}, name
+            assert name in html_view._KNOWN_ATTRIBUTES | {"rel", "target"}, name
             if name == "href":
                 assert re.match(r"\s*(https?:|mailto:|tel:)", value, re.IGNORECASE), value
             if name == "src":
@@ -54,7 +54,7 @@ def inspect(html: str) -> None:
 @pytest.mark.parametrize("html", HOSTILE)
 def test_corpus(html: str) -> None:
     for variant in (html, html.upper(), f"<div>{html}</div>", html.replace("'", '"'), html * 3, f"<table>{html}"):
-        inspect(htmlview.clean(variant, inline).html)
+        inspect(html_view.clean(variant, inline).html)
 
 
 @settings(max_examples=300, deadline=None)
@@ -62,17 +62,17 @@ def test_corpus(html: str) -> None:
     st.lists(st.sampled_from([*HOSTILE, "<", ">", "'", '"', "&", "=", "/", "--", "<p>", "</p>", "x", " "]), max_size=8)
 )
 def test_mixtures(pieces: list[str]) -> None:
-    inspect(htmlview.clean("".join(pieces), inline).html)
+    inspect(html_view.clean("".join(pieces), inline).html)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.sampled_from("<>/=\"'&;#!-aAbBsSpPtT \n\0é()")))
 def test_arbitrary_text(text: str) -> None:
-    inspect(htmlview.clean(text, inline).html)
+    inspect(html_view.clean(text, inline).html)
 
 
 def test_remote_images_are_counted_and_inline_ones_are_ours() -> None:
-    done = htmlview.clean("<img src=https://a.test/1><img src='//b.test/2'><img src=cid:logo><img src=cid:no>", inline)
+    done = html_view.clean("<img src=https://a.test/1><img src='//b.test/2'><img src=cid:logo><img src=cid:no>", inline)
     assert done.remote_images == 2
     assert done.html.count("<img") == 4
     assert done.html.count("/s/piece/7/1.2?image=1") == 1
@@ -84,7 +84,7 @@ def test_ordinary_mail_keeps_its_look() -> None:
         '<font face="Arial" size="2"><a href="https://ok.test/?a=1&amp;b=2">lien</a></font></td></tr></table>'
         "<blockquote><p>cité</p></blockquote><ul><li>un<li>deux</ul>"
     )
-    done = htmlview.clean(html, inline).html
+    done = html_view.clean(html, inline).html
     assert 'width="600"' in done
     assert "border:1px solid" in done
     assert "color:rgb(1, 2, 3)" in done
@@ -103,31 +103,31 @@ def test_ordinary_mail_keeps_its_look() -> None:
 def test_time_is_bounded(piece: str) -> None:
     """A message made to cost a parser minutes (nesting, formatting elements, references) costs a moment."""
     begun = time.process_time()
-    done = htmlview.clean(piece * (htmlview.MAX_OCTETS // len(piece)), inline)
+    done = html_view.clean(piece * (html_view.MAX_OCTETS // len(piece)), inline)
     assert time.process_time() - begun < 20
     inspect(done.html[:100_000].rpartition("<")[0])
 
 
 def test_depth_tags_and_size_are_bounded() -> None:
-    deep = htmlview.clean("<div>" * 5000 + "x", inline).html
-    assert deep.count("<div>") == balance.MAX_DEPTH
-    many = htmlview.clean("<br>" * (balance.MAX_TAGS * 2), inline).html
-    assert many.count("<br>") <= balance.MAX_TAGS + 1
-    assert len(htmlview.clean("x" * (htmlview.MAX_OCTETS + 100), inline).html) == htmlview.MAX_OCTETS
+    deep = html_view.clean("<div>" * 5000 + "x", inline).html
+    assert deep.count("<div>") == html_balance.MAX_DEPTH
+    many = html_view.clean("<br>" * (html_balance.MAX_TAGS * 2), inline).html
+    assert many.count("<br>") <= html_balance.MAX_TAGS + 1
+    assert len(html_view.clean("x" * (html_view.MAX_OCTETS + 100), inline).html) == html_view.MAX_OCTETS
     attributes = " ".join(f"title{number}=x" for number in range(1000)) + " title=y"
-    htmlview.clean(f"<p {attributes}>x</p>", inline)
+    html_view.clean(f"<p {attributes}>x</p>", inline)
 
 
 def test_declarations_and_comments_vanish() -> None:
     html = (
         "<!DOCTYPE html><?xml version='1.0'?><!-- a --><![if x]></ p><html><head><title>t</title></head><p>x</p></html>"
     )
-    assert htmlview.clean(html, inline).html == "<p>x</p>"
+    assert html_view.clean(html, inline).html == "<p>x</p>"
 
 
 def test_links_that_lie_are_named() -> None:
     def lies(html: str) -> tuple[tuple[str, str], ...]:
-        return htmlview.suspicious_links(htmlview.clean(html, inline).html)
+        return html_view.suspicious_links(html_view.clean(html, inline).html)
 
     assert lies('<a href="https://evil.test/x">https://www.ac-dijon.fr/login</a>') == (
         ("www.ac-dijon.fr", "evil.test"),
@@ -136,14 +136,14 @@ def test_links_that_lie_are_named() -> None:
     assert lies('<a href="https://mail.ac-dijon.fr/x">www.ac-dijon.fr</a>') == ()
     assert lies('<a href="https://ac-dijon.fr">Cliquez ici. Merci.</a>') == ()
     assert lies('<a href="https://exemple.fr">document.pdf</a>') == ()
-    assert htmlview.host("https://[x") == ""
+    assert html_view.host("https://[x") == ""
     assert len(lies('<a href="https://evil.test">www.a{0}.fr</a>' * 50)) <= 10
     begun = time.process_time()
-    htmlview.suspicious_links("<a href=" * 20_000 + '<a href="https://x.y">' * 5_000)
+    html_view.suspicious_links("<a href=" * 20_000 + '<a href="https://x.y">' * 5_000)
     assert time.process_time() - begun < 2
 
 
 def test_document_is_ours_around_it() -> None:
-    page = htmlview.document("<p>x</p>", "fr", 'A "titre" <b>')
+    page = html_view.document("<p>x</p>", "fr", 'A "titre" <b>')
     assert "&lt;b&gt;" in page
     assert '<base target="_blank">' in page

@@ -1,0 +1,269 @@
+"""Collections and their items as Radicale asks for them: one's own, and what others share."""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from email.utils import formatdate
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+
+import radicale.item
+from radicale import storage
+from radicale.item import filter as radicale_filter
+
+from agenda.request_context import VISIT
+from mailserver.calendars.reading import measured
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.agenda import agenda_items, agenda_reach, agendas
+from mailserver.store.agenda.agenda_grants import Reach
+from mailserver.store.agenda.agenda_items import ANY, NewItem
+from mailserver.store.agenda.agendas import COLOUR, DISPLAY_NAME
+from mailserver.store.engine.transactions import Store, Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TEXTS_AT_ONCE = 200
+"""Texts read together when a listing turns out to need them."""
+_EVER = 2**62
+
+_TOKEN = re.compile(r"urn:mailserver:sync:([0-9]{1,18}):([0-9]{1,18})")
+
+
+class UnsupportedComponent(Refused):
+    """The collection does not take this (RFC 4791 section 5.3.2.1, supported-calendar-component)."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.FORBIDDEN, "The collection does not take this kind of item")
+
+
+class StoredItem(radicale.item.Item):
+    """An item whose text is read when somebody asks for it."""
+
+    def __init__(self, shelf: "Shelf", row: agenda_items.Item) -> None:
+        super().__init__(
+            collection=shelf,
+            href=row.href,
+            last_modified=formatdate(row.changed, usegmt=True),
+            text=row.text or "",
+            etag=f'"{row.etag}"',
+            uid=row.uid,
+            name=row.kind,
+            component_name=row.component,
+            time_range=(row.starts, row.ends),
+        )
+        self._shelf = shelf
+
+    def serialize(self) -> str:
+        if not self._text and self.href is not None:
+            self._text = self._shelf.text(self.href)
+        return super().serialize()
+
+    @property
+    def vobject_item(self) -> Any:
+        VISIT.get().budget.check()
+        self.serialize()
+        return super().vobject_item
+
+
+class Folder(storage.BaseCollection):
+    """What holds collections, not items: the root, or a person's home (their principal, RFC 3744 section 2)."""
+
+    def __init__(self, path: str, props: Mapping[str, str]) -> None:
+        self._path = path
+        self._props = props
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    @overload
+    def get_meta(self, key: None = None) -> Mapping[str, str]: ...
+    @overload
+    def get_meta(self, key: str) -> str | None: ...
+    def get_meta(self, key: str | None = None) -> Mapping[str, str] | str | None:
+        return self._props if key is None else self._props.get(key)
+
+    def set_meta(self, props: Mapping[str, str]) -> None:
+        raise Refused(Reason.FORBIDDEN, "These properties are protected")
+
+    def get_all(self) -> Iterable[radicale.item.Item]:
+        return ()
+
+    def get_multi(self, hrefs: Iterable[str]) -> Iterable[tuple[str, radicale.item.Item | None]]:
+        return ((href, None) for href in hrefs)
+
+    def delete(self, href: str | None = None) -> None:
+        raise Refused(Reason.FORBIDDEN, "This cannot be deleted")
+
+    @property
+    def last_modified(self) -> str:
+        return formatdate(0, usegmt=True)
+
+
+class Shelf(storage.BaseCollection):
+    """A calendar, task list or address book, as its row was when the request looked."""
+
+    def __init__(self, store: Store, reach: Reach) -> None:
+        principal = VISIT.get().principal
+        self._store = store
+        self._reach = reach
+        self._held = reach.held
+        self._viewer = principal.account_id
+        self._path = f"{principal.login}/{reach.name}"
+        self._meta = {**_props(reach), "tag": reach.held.tag}
+        self._listed: list[str] = []
+        self._texts: dict[str, str] = {}
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    @property
+    def reach(self) -> Reach:
+        """The row behind, and how the person reaches it."""
+        return self._reach
+
+    @property
+    def owner(self) -> str:
+        """Whose it is (RFC 3744 section 5.1)."""
+        return self._reach.owner or super().owner
+
+    @property
+    def etag(self) -> str:
+        """Also the collection's ctag."""
+        return f'"{self._held.id}-{self._held.modseq}"'
+
+    @property
+    def last_modified(self) -> str:
+        return formatdate(self._held.changed, usegmt=True)
+
+    def sync(self, old_token: str = "") -> tuple[str, Iterable[str]]:
+        """What changed since a token; everything without one, read only if somebody looks.
+
+        Raises ValueError for a token the history does not reach: Radicale answers `valid-sync-token`.
+        """
+        if not old_token:
+            return self._token(self._held.modseq), self._hrefs()
+        match = _TOKEN.fullmatch(old_token)
+        if match is None:
+            raise ValueError("Not a token of ours")
+        try:
+            delta = self._read(agenda_reach.since, (int(match[1]), int(match[2])))
+        except Refused as refused:
+            raise ValueError(refused.text) from None
+        return self._token(delta.modseq), delta.hrefs
+
+    def get_multi(self, hrefs: Iterable[str]) -> Iterable[tuple[str, radicale.item.Item | None]]:
+        wanted = list(dict.fromkeys(hrefs))
+        found = self._read(agenda_reach.several, wanted)
+        for href in wanted:
+            VISIT.get().charge()
+            row = found.get(href)
+            yield href, StoredItem(self, row) if row is not None else None
+
+    def get_all(self) -> Iterable[radicale.item.Item]:
+        return (item for item, _ in self._between(-_EVER, _EVER))
+
+    def get_filtered(self, filters: Iterable[ET.Element]) -> Iterable[tuple[radicale.item.Item, bool]]:
+        component, start, end, simple = radicale_filter.simplify_prefilters(filters, self.tag)
+        for item, (starts, ends) in self._between(start, end, component or ""):
+            yield item, simple and (start <= starts or ends <= end)
+
+    def has_uid(self, uid: str) -> bool:
+        owner = self._read(agenda_reach.holder, uid)
+        if owner is not None and VISIT.get().seen.get((self._reach.name, owner), ANY) is None:
+            raise Refused(Reason.CONFLICT, "The item came while we looked")
+        return owner is not None
+
+    def upload(self, href: str, item: radicale.item.Item) -> tuple[radicale.item.Item, radicale.item.Item | None]:
+        new = measured(href, item)
+        self.check_component(new)
+        seen = VISIT.get().expected(self._reach.name, href)
+        self._store.write_now(agenda_reach.put, self._viewer, self._held.id, new, seen)
+        row = agenda_items.Item(
+            href, new.uid, new.etag, new.kind, new.component, new.starts, new.ends, self._held.changed, new.text
+        )
+        return StoredItem(self, row), None
+
+    def delete(self, href: str | None = None) -> None:
+        if href is None:
+            seen = None if VISIT.get().overwrite else self._held.modseq
+            self._store.write_now(agendas.drop, self._viewer, self._held.id, seen)
+            return
+        expected = VISIT.get().expected(self._reach.name, href)
+        self._store.write_now(agenda_reach.remove, self._viewer, self._held.id, href, expected)
+
+    @overload
+    def get_meta(self, key: None = None) -> Mapping[str, str]: ...
+    @overload
+    def get_meta(self, key: str) -> str | None: ...
+    def get_meta(self, key: str | None = None) -> Mapping[str, str] | str | None:
+        return self._meta if key is None else self._meta.get(key)
+
+    def set_meta(self, props: Mapping[str, str]) -> None:
+        if props.get("tag", "") != self._held.tag:
+            raise Refused(Reason.FORBIDDEN, "The kind of a collection does not change")
+        own = {name: value for name, value in props.items() if name != "tag"}
+        self._store.write_now(agendas.describe, self._viewer, self._held.id, own)
+
+    def text(self, href: str) -> str:
+        """The text of an item that was listed without; its neighbours' texts are read along."""
+        if href not in self._texts:
+            start = self._listed.index(href) if href in self._listed else 0
+            batch = self._listed[start : start + TEXTS_AT_ONCE] or [href]
+            self._listed = self._listed[start:]
+            rows = self._read(agenda_reach.several, batch)
+            self._texts = {name: row.text or "" for name, row in rows.items()}
+        return self._texts.get(href, "")
+
+    def listing(self) -> Iterator[radicale.item.Item]:
+        """Every item; their texts are read when somebody asks for them."""
+        rows = self._read(agenda_reach.stamps)
+        self._listed = [row.href for row in rows]
+        return (StoredItem(self, row) for row in rows)
+
+    def item(self, href: str) -> radicale.item.Item | None:
+        """One item, and what a write will compare."""
+        row = self._read(agenda_reach.get, href)
+        VISIT.get().seen[self._reach.name, href] = row.etag if row is not None else None
+        return StoredItem(self, row) if row is not None else None
+
+    def check_component(self, new: NewItem) -> None:
+        """Raises UnsupportedComponent for a task in an agenda of events, a contact in a calendar."""
+        check_component(self._held.tag, self._held.components, new)
+
+    def _read(self, function: Callable[Concatenate[Tx, int, int, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._store.read_now(function, self._viewer, self._held.id, *args, **kwargs)
+
+    def _hrefs(self) -> Iterator[str]:
+        yield from self._read(agenda_reach.hrefs).hrefs
+
+    def _token(self, modseq: int) -> str:
+        return f"urn:mailserver:sync:{self._held.id}:{modseq}"
+
+    def _between(
+        self, start: int, end: int, component: str = ""
+    ) -> Iterator[tuple[radicale.item.Item, tuple[int, int]]]:
+        for row in self._read(agenda_reach.between, start, end, component):
+            VISIT.get().charge()
+            yield StoredItem(self, row), (row.starts, row.ends)
+
+
+def _props(reach: Reach) -> Mapping[str, str]:
+    """What a client is told of a collection; of another's whose it is, and the colour its reader chose."""
+    held = reach.held.props
+    if not reach.owner:
+        return held
+    colour = reach.colour or held.get(COLOUR, "")
+    named = {**held, DISPLAY_NAME: f"{held.get(DISPLAY_NAME, '') or reach.held.name} ({reach.owner})"}
+    return {**named, COLOUR: colour} if colour else named
+
+
+def check_component(tag: str, components: frozenset[str], new: NewItem) -> None:
+    """Raises UnsupportedComponent unless a collection of this kind takes the item."""
+    if tag == agendas.ADDRESS_BOOK:
+        fits = new.kind != "VCALENDAR"
+    else:
+        fits = new.kind == "VCALENDAR" and (not components or new.component in components)
+    if not fits:
+        raise UnsupportedComponent

@@ -1,0 +1,54 @@
+"""One request in its thread: who asks, and what Radicale has seen for them."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from mailserver.model.budget import Budget
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal
+from mailserver.store.agenda.agenda_items import ANY, Seen
+
+MAX_WORK = 100_000
+"""Items times properties and conditions of one request: ten of each of 10,000 items."""
+
+
+class TooMuchWork(Refused):
+    """More than one answer may cost (RFC 4791 section 7.8, RFC 6352 section 8.6: number-of-matches-within-limits)."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.LIMIT, "The request asks too much of too many items")
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request in its thread: who asks, what they may spend, what Radicale has seen under its lock."""
+
+    principal: Principal
+    budget: Budget
+    work: int = 1
+    """What the request asks of each item: properties and conditions."""
+    worked: int = 0
+    """That, for each item so far."""
+    seen: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    rights: dict[str, str] = field(default_factory=dict)
+    """What may be done with collections of others, as it was when the request looked first."""
+    overwrite: bool = False
+    """Nothing is compared any more."""
+    expanding: bool = False
+    """The report asks for occurrences."""
+    whole: bool = False
+    """Answer it with whole items instead."""
+
+    def charge(self) -> None:
+        """One more item is looked at. Raises TooMuchWork; Refused(LIMIT) when the time is used up."""
+        self.worked += self.work
+        if self.worked > MAX_WORK:
+            raise TooMuchWork
+        self.budget.check()
+
+    def expected(self, collection: str, href: str) -> Seen:
+        """What a write must find in place of an item."""
+        return ANY if self.overwrite else self.seen.get((collection, href), ANY)
+
+
+VISIT: ContextVar[Visit] = ContextVar("visit")

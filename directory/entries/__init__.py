@@ -1,0 +1,1 @@
+"""Entries of the tree: people, lists, schools and terms as attributes, and who may read which."""

@@ -1,0 +1,1 @@
+"""Identifiers, addresses and letters are issued; people are enrolled, passwords hashed."""

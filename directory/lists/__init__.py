@@ -1,0 +1,1 @@
+"""Distribution lists: made and changed, who is in them, who receives."""

@@ -1,0 +1,103 @@
+"""Functional boxes of a school: who holds them, and their hand-over from one person to the next.
+
+A box is handed over by who manages it: a holder with the word `manage`, an owner of its list, an administrator. To be
+of the school's secretariat is not enough, or it could read the head's mail by giving itself the head's box.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from directory.lists import rosters
+from directory.lists.rosters import House
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import ListKind, Principal, Role
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail.access import boxes
+from mailserver.store.people import lists, people
+from mailserver.store.people.lists import ListEntry
+from mailserver.store.record.audit import Origin
+
+MANAGE = "manage"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who holds a box. `account_id` 0: the address leads to nobody any more."""
+
+    address: str
+    name: str
+    words: tuple[str, ...]
+    account_id: int
+    may_be_removed: bool
+    """Not somebody who reaches further than this school."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A functional box of the school."""
+
+    entry: ListEntry
+    holders: tuple[Holder, ...]
+    may_hand_over: bool
+
+
+def of_school(tx: Tx, viewer: Principal, uai: str, members: Collection[int]) -> tuple[list[Box], list[ListEntry]]:
+    """The boxes and the lists of a school, by address. `members`: its people whom the viewer looks after."""
+    mine = [entry for entry in lists.listing(tx) if entry.uai == uai]
+    found = [_box(tx, viewer, entry, members) for entry in mine if entry.kind is ListKind.FUNCTION]
+    return found, [entry for entry in mine if entry.kind is not ListKind.FUNCTION]
+
+
+def hand_over(
+    tx: Tx,
+    house: House,
+    viewer: Principal,
+    place: tuple[str, str],
+    change: tuple[int, Sequence[str]],
+    members: Mapping[int, Principal],
+    origin: Origin,
+) -> None:
+    """Give the box `place` (UAI, address) to somebody (an account id, 0: to nobody new) and take it from others (their
+    addresses). `members`: people of the school who may hold a box, by account.
+
+    Raises Refused(NOT_FOUND), FORBIDDEN for who does not manage the box or would take it from somebody of elsewhere,
+    INVALID when nobody would hold it any more.
+    """
+    uai, address = place
+    account_id, removed = change
+    entry = lists.get(tx, address)
+    if entry is None or entry.kind is not ListKind.FUNCTION or entry.uai != uai:
+        raise Refused(Reason.NOT_FOUND)
+    box = _box(tx, viewer, entry, members.keys())
+    if not box.may_hand_over:
+        raise Refused(Reason.FORBIDDEN)
+    by_address = {one.address: one for one in box.holders}
+    gone = [by_address[one] for one in removed if one in by_address]
+    if any(not one.may_be_removed for one in gone):
+        raise Refused(Reason.FORBIDDEN)
+    wanted: dict[str, Collection[str]] = {}
+    if account_id:
+        person = members.get(account_id)
+        if person is None or person.role is Role.PUPIL:
+            raise Refused(Reason.NOT_FOUND)
+        # Whoever takes over from somebody who managed the box manages it.
+        words = {word for one in gone for word in one.words} | set(boxes.USUAL.split())
+        wanted[person.address] = words
+    if not wanted and len(gone) == len(box.holders):
+        raise Refused(Reason.INVALID, "somebody has to hold the box")
+    kept = [one.address for one in gone if one.address not in {house.fold(address) for address in wanted}]
+    rosters.hold(tx, house, entry.address, wanted, kept, origin)
+
+
+def _box(tx: Tx, viewer: Principal, entry: ListEntry, members: Collection[int]) -> Box:
+    holders = [_holder(tx, address, words, members) for address, words in lists.holders(tx, entry.address)]
+    manages = any(one.account_id == viewer.account_id and MANAGE in one.words for one in holders)
+    owns = any(map(viewer.owns, lists.owners(tx, entry)))
+    return Box(entry, tuple(holders), viewer.role is Role.ADMIN or manages or owns)
+
+
+def _holder(tx: Tx, address: str, words: str, members: Collection[int]) -> Holder:
+    person = people.find(tx, address)
+    if person is None:
+        return Holder(address, "", tuple(words.split()), 0, may_be_removed=True)
+    return Holder(address, person.name, tuple(words.split()), person.account_id, person.account_id in members)

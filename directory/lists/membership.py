@@ -1,0 +1,140 @@
+"""Lists from the point of view of people: which of them somebody is in, and who a message to one will come to."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from directory.lists import list_expansion, virtual_lists
+from directory.lists.rosters import ROLE_ADDRESSES, House
+from mailserver.model import selection
+from mailserver.model.errors import BadSyntax
+from mailserver.model.identity import ListKind, Principal, Role, Tie
+from mailserver.model.visibility import schools_of
+from mailserver.store.engine.statements import Tx
+from mailserver.store.people import affiliations, lists, people, selecting
+from mailserver.store.people.lists import ListEntry
+
+MAX_LIVING = 500
+"""Living lists of which it is asked whether they find somebody."""
+MAX_NAMED = 200
+"""Members of a preview who are named, and dangling ones."""
+MAX_FOUND = 5000
+"""Addresses that are taken from a file."""
+_ADDRESS = re.compile(r"[^\s,;:<>\"'()\[\]@]{1,64}@[^\s,;:<>\"'()\[\]@]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A list that somebody is in."""
+
+    address: str
+    name: str
+    living: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Who a message to a list would come to now, lists within it included."""
+
+    accounts: tuple[int, ...]
+    """People here who take mail."""
+    outside: int
+    """Addresses elsewhere."""
+    dangling: tuple[str, ...]
+    """Addresses of ours that lead to nobody any more, at most MAX_NAMED."""
+    away: tuple[str, ...]
+    """Addresses of people who take no mail now: suspended, closed, or their mailbox is full."""
+    inner: int
+    """Lists within it."""
+
+    @property
+    def count(self) -> int:
+        return len(self.accounts) + self.outside
+
+
+def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
+    """The lists somebody is in, by name: by address, found by a query, or those that stand for schools and classes."""
+    mine = lists.containing(tx, (person.address, *person.aliases))
+    found = {entry.address: _received(entry) for address in mine if (entry := lists.get(tx, address)) is not None}
+    living = [entry for entry in lists.listing(tx) if entry.kind is ListKind.LIVING]
+    for entry in living[:MAX_LIVING]:
+        if entry.address not in found and _finds(tx, entry.query, person.account_id):
+            found[entry.address] = _received(entry)
+    for one in _standing(tx, house, person) if house.standing else ():
+        found.setdefault(one.address, one)
+    return sorted(found.values(), key=lambda one: (one.name.casefold(), one.address))
+
+
+def outlook(tx: Tx, house: House, address: str) -> Outlook:
+    """Who a list comes to. At most what one message may come to is looked at (`receivers.walk`)."""
+    walked = list_expansion.walk(tx, house, address)
+    accounts = dict.fromkeys(account for one in walked for account in one.accounts)
+    others = dict.fromkeys(member for one in walked for member in one.others)
+    lost = dangling(tx, house, others)
+    absent = list(dict.fromkeys(account for one in walked for account in one.absent if account not in accounts))
+    away = sorted(entry.address for entry in people.by_accounts(tx, absent[:MAX_NAMED]).values())
+    outside = len(others) - len(lost)
+    return Outlook(tuple(accounts), outside, tuple(lost[:MAX_NAMED]), tuple(away), max(len(walked) - 1, 0))
+
+
+def addresses_in(text: str) -> list[str]:
+    """Every address that stands in a file, in its order, none twice, at most MAX_FOUND."""
+    found: dict[str, str] = {}
+    for match in _ADDRESS.finditer(text):
+        address = match[0].strip(".")
+        if "." in address.rpartition("@")[2] and address.isprintable():
+            found.setdefault(address.casefold(), address)
+            if len(found) >= MAX_FOUND:
+                break
+    return list(found.values())
+
+
+def _received(entry: ListEntry) -> Received:
+    return Received(entry.address, entry.name, entry.kind is ListKind.LIVING)
+
+
+def _finds(tx: Tx, query: str, account_id: int) -> bool:
+    try:
+        who = selection.parse(query)
+    except BadSyntax:
+        return False
+    return selecting.finds(tx, who, account_id)
+
+
+def _standing(tx: Tx, house: House, person: Principal) -> list[Received]:
+    """The lists of one's own schools, and of one's own classes and groups, that find one."""
+    ties = affiliations.of(tx, [person.account_id]).get(person.account_id, ())
+    slugs = {
+        slug
+        for one in ties
+        if one.kind in (Tie.CLASS, Tie.GROUP)
+        for slug in virtual_lists.slugs(one.label, one.code)
+        if slug
+    }
+    wanted = {f"enseignants.{slug}" if person.role is Role.TEACHER else slug for slug in slugs}
+    found = []
+    for uai in sorted(schools_of(person.uai, ties)):
+        for local, _ in virtual_lists.of_school(tx, uai):
+            first = local.rpartition(".")[0]
+            if first not in virtual_lists.GROUPS and first not in wanted:
+                continue
+            entry = virtual_lists.find(tx, local)
+            if entry is not None and selecting.finds(tx, entry[1], person.account_id):
+                found.append(Received(f"{local}@{house.domain}", entry[0], living=True))
+    return found
+
+
+def dangling(tx: Tx, house: House, addresses: Iterable[str]) -> list[str]:
+    """Those of our domains' addresses that lead to nobody: a member who left, a list that was deleted."""
+    ours = [house.fold(one) for one in addresses if house.is_local(one)]
+    known = people.logins(tx, ours).keys() | lists.existing(tx, ours)
+    return [one for one in ours if one not in known and not _leads_somewhere(tx, house, one)]
+
+
+def _leads_somewhere(tx: Tx, house: House, address: str) -> bool:
+    """Whether an address of ours that is nobody's and no list's is still received."""
+    local = address.rpartition("@")[0]
+    base, plus, _ = local.partition("+")
+    if local in ROLE_ADDRESSES or (house.standing and virtual_lists.find(tx, local) is not None):
+        return True
+    return bool(plus) and people.find(tx, f"{base}@{house.domain}") is not None

@@ -1,0 +1,335 @@
+"""Lists of the embedded directory: making and changing them, and what may be in them (who receives: `receivers`)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from directory.lists import virtual_lists
+from mailserver.causes import Cause
+from mailserver.foundation.settings import Settings
+from mailserver.model import selection
+from mailserver.model.address import parse
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import Answers, ListKind, Writers
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail.access import boxes
+from mailserver.store.mail.access.rights import WORDS
+from mailserver.store.mail.messages import NO_QUOTA, Quota
+from mailserver.store.people import claims, lists, people
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+
+MAX_NAME = 200
+MAX_MOMENT = 4_102_444_800
+"""The year 2100, in seconds since 1970."""
+RESERVED = ("-bounces", "-owner")
+"""Ends of addresses that lead to a list's owners."""
+ROLE_ADDRESSES = ("postmaster", "abuse")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What lists must know of the instance."""
+
+    domains: tuple[str, ...]
+    quota: Quota = NO_QUOTA
+    """Of accounts without one of their own."""
+    standing: bool = True
+    standing_writers: Writers = Writers.PERSONNEL
+
+    @classmethod
+    def of(cls, settings: Settings) -> "House":
+        """As an instance is set up."""
+        return cls(
+            tuple(domain.casefold() for domain in settings.domains),
+            Quota.of(settings.limits),
+            settings.lists.standing,
+            Writers(settings.lists.standing_writers),
+        )
+
+    @property
+    def domain(self) -> str:
+        return self.domains[0]
+
+    def is_local(self, address: str) -> bool:
+        """True for an address in one of our domains."""
+        return address.rpartition("@")[2].casefold() in self.domains
+
+    def fold(self, address: str) -> str:
+        """Folded; in the first of our domains where it is in any."""
+        folded = fold_login(address)
+        local, at, domain = folded.rpartition("@")
+        return f"{local}@{self.domain}" if at and domain in self.domains[1:] else folded
+
+    def fold_all(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """Several, none twice."""
+        return tuple(dict.fromkeys(map(self.fold, addresses)))
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """What a change of a list sets; None leaves a thing as it is."""
+
+    name: str | None = None
+    query: str | None = None
+    writers: Writers | None = None
+    moderated: bool | None = None
+    hidden_members: bool | None = None
+    owners: tuple[str, ...] | None = None
+    named: tuple[str, ...] | None = None
+    uai: str | None = None
+    answers: Answers | None = None
+    ends: int | None = None
+    """From when on it takes no more messages (seconds since 1970); 0: it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewList:
+    """A list to be made. With a query it is living, and has no members by hand."""
+
+    address: str
+    name: str = ""
+    owners: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    query: str = ""
+    writers: Writers | None = None
+    """None: people of the house for a living list and for a school's, anybody for others and for functional boxes."""
+    named: tuple[str, ...] = ()
+    moderated: bool = False
+    hidden_members: bool = False
+    uai: str = ""
+    kind: ListKind | None = None
+    answers: Answers = Answers.AUTHOR
+    ends: int = 0
+
+
+def canonical(address: str) -> str:
+    """An address as lists keep it. Raises Refused(INVALID)."""
+    try:
+        return fold_login(str(parse(address.strip())))
+    except BadSyntax as error:
+        raise Refused(Reason.INVALID, f"{address}: {error}") from None
+
+
+def checked_query(text: str) -> str:
+    """A query in its one form. Raises Refused(INVALID)."""
+    try:
+        return selection.write(selection.parse(text))
+    except BadSyntax as error:
+        raise Refused(Reason.INVALID, f"query: {error}") from None
+
+
+# ---------------------------------------------------------------------- making and changing
+
+
+def create(tx: Tx, address: str, name: str, owner: str, members: Sequence[str]) -> None:
+    """Make a list by hand. Every address is canonical. Raises Refused(CONFLICT | LIMIT)."""
+    claims.take_for_function(tx, address)
+    lists.create(tx, address, name, owner)
+    if members:
+        lists.add_members(tx, address, members)
+
+
+def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
+    """Make a list as somebody asks for it. Raises Refused(CONFLICT | LIMIT | INVALID | NO_SUCH_RECIPIENT)."""
+    wanted = replace(
+        wanted,
+        address=house.fold(wanted.address),
+        owners=house.fold_all(wanted.owners),
+        members=house.fold_all(wanted.members),
+        named=house.fold_all(wanted.named),
+    )
+    check_address(house, wanted.address)
+    if wanted.query and wanted.members:
+        raise Refused(Reason.INVALID, "a living list's members are found, not written down")
+    kind = wanted.kind or (ListKind.LIVING if wanted.query else ListKind.MANUAL)
+    if (kind is ListKind.LIVING) != bool(wanted.query):
+        raise Refused(Reason.INVALID, "a living list has a query, and only a living list has one")
+    _check_terms(kind, wanted.answers, wanted.ends)
+    for group in (wanted.members, wanted.owners, wanted.named):
+        check_known(tx, house, group)
+    claims.take_for_function(tx, wanted.address)
+    lists.create(
+        tx,
+        wanted.address,
+        _checked_name(wanted.name or wanted.address),
+        wanted.owners[0] if wanted.owners else "",
+        {
+            "kind": kind.value,
+            "query": checked_query(wanted.query) if wanted.query else "",
+            "writers": (wanted.writers or _usual_writers(kind, wanted.uai)).value,
+            "moderated": int(wanted.moderated),
+            "hidden_members": int(wanted.hidden_members),
+            "uai": wanted.uai.upper()[:8],
+            "answers": wanted.answers.value,
+            "ends": wanted.ends,
+        },
+    )
+    lists.set_owners(tx, wanted.address, wanted.owners)
+    if wanted.named:
+        lists.set_writers(tx, wanted.address, wanted.named)
+    if wanted.members:
+        lists.add_members(tx, wanted.address, wanted.members)
+    if kind is ListKind.FUNCTION:
+        check_holders(tx, wanted.members)
+        boxes.ensure(tx, wanted.address)
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-made", address=wanted.address))
+
+
+def _usual_writers(kind: ListKind, uai: str) -> Writers:
+    """Who writes to a new list of which nobody has said it: lists of classes and schools take mail from the house."""
+    return Writers.HOUSE if kind is ListKind.LIVING or (kind is ListKind.MANUAL and uai) else Writers.ANYONE
+
+
+def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origin) -> None:
+    """Change what a list is. Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT)."""
+    entry = require(tx, address)
+    values: dict[str, str | int] = {}
+    if wanted.name is not None:
+        values["name"] = _checked_name(wanted.name or entry.address)
+    if wanted.query is not None:
+        if entry.kind is not ListKind.LIVING:
+            raise Refused(Reason.INVALID, f"{address}: only a living list has a query")
+        values["query"] = checked_query(wanted.query)
+    if wanted.writers is not None:
+        values["writers"] = wanted.writers.value
+    if wanted.moderated is not None:
+        values["moderated"] = int(wanted.moderated)
+    if wanted.hidden_members is not None:
+        values["hidden_members"] = int(wanted.hidden_members)
+    if wanted.uai is not None:
+        values["uai"] = wanted.uai.upper()[:8]
+    if wanted.answers is not None:
+        values["answers"] = wanted.answers.value
+    if wanted.ends is not None:
+        values["ends"] = wanted.ends
+    _check_terms(entry.kind, wanted.answers or Answers.AUTHOR, wanted.ends or 0)
+    if values:
+        lists.change(tx, entry.address, values)
+    if wanted.owners is not None:
+        check_known(tx, house, wanted.owners)
+        lists.set_owners(tx, entry.address, house.fold_all(wanted.owners))
+    if wanted.named is not None:
+        check_known(tx, house, wanted.named)
+        lists.set_writers(tx, entry.address, house.fold_all(wanted.named))
+    said = [
+        *sorted(values),
+        *(["owners"] if wanted.owners is not None else []),
+        *(["named writers"] if wanted.named is not None else []),
+    ]
+    audit.record(
+        tx, origin, Action.LIST_CHANGED, 0, Cause("list-fields", address=address, fields=", ".join(said) or "nothing")
+    )
+
+
+def check_address(house: House, address: str) -> None:
+    """Raises Refused(INVALID) when no list can have this address."""
+    local, _, _ = address.rpartition("@")
+    if not house.is_local(address) or local in ROLE_ADDRESSES or local.endswith(RESERVED):
+        raise Refused(Reason.INVALID, f"{address}: no list can have this address")
+
+
+def _check_terms(kind: ListKind, answers: Answers, ends: int) -> None:
+    """A functional box is a mailbox: it sends no copies, and stands as long as the function."""
+    if kind is ListKind.FUNCTION and (answers is not Answers.AUTHOR or ends):
+        raise Refused(Reason.INVALID, "a functional box has neither an end nor another address for answers")
+    if not 0 <= ends < MAX_MOMENT:
+        raise Refused(Reason.INVALID, "a list ends before the year 2100")
+
+
+def _checked_name(name: str) -> str:
+    clean = " ".join(name.split())
+    if not clean or len(clean) > MAX_NAME or not clean.isprintable():
+        raise Refused(Reason.INVALID, f"a name has 1 to {MAX_NAME} printable characters")
+    return clean
+
+
+def require(tx: Tx, address: str) -> lists.ListEntry:
+    """The list of this address. Raises Refused(NOT_FOUND)."""
+    entry = lists.get(tx, address)
+    if entry is None:
+        raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+    return entry
+
+
+def check_known(tx: Tx, house: House, addresses: Sequence[str]) -> None:
+    """Addresses of ours must lead to somebody, or to a list. Raises Refused(NO_SUCH_RECIPIENT) naming the first."""
+    ours = [one for one in addresses if house.is_local(one)]
+    folded = [house.fold(one) for one in ours]
+    known = people.logins(tx, folded).keys() | lists.existing(tx, folded)
+    for address, one in zip(ours, folded, strict=True):
+        local = one.rpartition("@")[0]
+        if one in known or local in ROLE_ADDRESSES:
+            continue
+        if house.standing and virtual_lists.find(tx, local) is not None:
+            continue
+        base, plus, _ = local.partition("+")
+        if not (plus and people.find(tx, f"{base}@{house.domain}")):
+            raise Refused(Reason.NO_SUCH_RECIPIENT, Cause("address-nobody", address=address))
+
+
+def edit(tx: Tx, address: str, add: Sequence[str], remove: Sequence[str]) -> tuple[int, int]:
+    """Add and remove members; how many of each. Raises Refused(NOT_FOUND | LIMIT | INVALID)."""
+    entry = require(tx, address)
+    if entry.kind is ListKind.LIVING and (add or remove):
+        raise Refused(Reason.INVALID, f"{address}: a living list's members are found, not written down")
+    removed = lists.remove_members(tx, entry.address, remove) if remove else 0
+    added = lists.add_members(tx, entry.address, add) if add else 0
+    if entry.kind is ListKind.FUNCTION and add:
+        check_holders(tx, add)
+        boxes.give_usual_words(tx, entry.address)
+    return added, removed
+
+
+def check_holders(tx: Tx, addresses: Sequence[str]) -> None:
+    """Only people of this house hold a functional box: its mail is read where it lies, and nobody is sent a copy.
+
+    Raises Refused(INVALID) naming the first who is none.
+    """
+    known = people.logins(tx, [fold_login(one) for one in addresses])
+    for address in addresses:
+        if fold_login(address) not in known:
+            raise Refused(Reason.INVALID, f"{address}: only people of this house hold a functional box")
+
+
+def hold(
+    tx: Tx, house: House, address: str, wanted: Mapping[str, Collection[str]], removed: Sequence[str], origin: Origin
+) -> None:
+    """Say who holds a functional box with which words (`store.mail.access.rights.WORDS`), and who no longer does.
+
+    Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT).
+    """
+    entry = require(tx, house.fold(address))
+    if entry.kind is not ListKind.FUNCTION:
+        raise Refused(Reason.INVALID, f"{address}: not a functional box")
+    held = {house.fold(one): words for one, words in wanted.items()}
+    for words in held.values():
+        if not words or not set(words) <= WORDS.keys():
+            raise Refused(Reason.INVALID, f"a holder's words are of {', '.join(WORDS)}")
+    edit_checked(tx, house, address, tuple(held), removed, origin)
+    ordered = {one: " ".join(word for word in WORDS if word in words) for one, words in held.items()}
+    lists.set_rights(tx, entry.address, ordered)
+    said = "; ".join(f"{one} {words}" for one, words in ordered.items())
+    audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, f"{entry.address}: {said}")
+
+
+def edit_checked(
+    tx: Tx, house: House, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
+) -> tuple[int, int]:
+    """The same as somebody asks for it. Raises Refused(NO_SUCH_RECIPIENT), too."""
+    check_known(tx, house, add)
+    # What was put in before this rule may stand in another of our domains: both spellings go.
+    unwanted = tuple(dict.fromkeys((*remove, *house.fold_all(remove))))
+    done = edit(tx, house.fold(address), house.fold_all(add), unwanted)
+    audit.record(
+        tx, origin, Action.LIST_CHANGED, 0, Cause("list-members", address=address, added=done[0], gone=done[1])
+    )
+    return done
+
+
+def delete(tx: Tx, address: str, origin: Origin | None = None) -> None:
+    """Delete a list; its address stays a function's. Raises Refused(NOT_FOUND)."""
+    if not lists.remove(tx, fold_login(address)):
+        raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+    if origin is not None:
+        audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-deleted", address=address))

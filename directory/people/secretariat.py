@@ -1,0 +1,295 @@
+"""What a school's secretariat does for its own people: look, print sealed letters, give new codes.
+
+A secretariat sees the schools it belongs to and nothing else; an administrator sees every school. A code is
+made when its letter is printed, never before, and stands on that letter only: what is kept is a keyed hash,
+the audit row, and how many letters there were.
+"""
+
+import asyncio
+import datetime
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from directory.issuing import letters
+from directory.issuing.letters import Connection, Letter
+from directory.lists import handover
+from directory.lists.handover import Box
+from directory.lists.rosters import House
+from directory.people.lifecycle import Accounts, Code
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Affiliation, Directory, Principal, Role, State, Tie
+from mailserver.model.proofs import Proofs, new_code
+from mailserver.store.account import accounts, sessions
+from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
+from mailserver.store.people import affiliations, schools
+from mailserver.store.people import letters as record
+from mailserver.store.people.letters import Doorstep, Entry, Moved
+from mailserver.store.people.lists import ListEntry
+from mailserver.store.people.schools import School
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+
+UNIT = 50
+"""Codes of one unit: mail that arrives meanwhile waits no longer than that takes."""
+MAX_LOGGED = 500
+DAY = 86400
+_SHOWN = {Role.PUPIL: (Tie.CLASS,), Role.TEACHER: (Tie.DISCIPLINE, Tie.FUNCTION)}
+RENEWING_SECONDS = 60
+"""Longest time from the press of the button to the letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody of a school, and how far they are from their first connection."""
+
+    principal: Principal
+    doorstep: Doorstep
+    detail: str
+    """Class, discipline or function."""
+    may_be_opened: bool
+    """The viewer may hold a code of this account: whoever has it gains nothing beyond what is theirs."""
+
+    @property
+    def waits(self) -> bool:
+        """True for somebody whom the viewer may print a letter for."""
+        return self.may_be_opened and self.doorstep.state is State.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A document of letters."""
+
+    pdf: bytes
+    letters: int
+    passed_over: int
+    """People asked for who need no letter: their account is open already, suspended or closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of a school's log with the person it is about."""
+
+    entry: Entry
+    person: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Somebody who came to the school, or left it."""
+
+    moved: Moved
+    person: Principal
+
+
+class Secretariat:
+    """One per process."""
+
+    def __init__(self, *, settings: Settings, directory: Directory, store: Store, clock: Clock) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._store = store
+        self._clock = clock
+        self._proofs = Proofs(settings.secret("hmac"))
+
+    async def schools(self, viewer: Principal) -> list[School]:
+        """The schools whose people this person looks after. Raises Refused(FORBIDDEN) when it is nobody's task."""
+        if viewer.role is Role.ADMIN:
+            return await self._store.read(schools.listing)
+        if viewer.role is not Role.SECRETARIAT:
+            raise Refused(Reason.FORBIDDEN)
+        ties = (await self._store.read(affiliations.of, [viewer.account_id])).get(viewer.account_id, ())
+        codes = dict.fromkeys((viewer.uai, *(one.code for one in ties if one.kind is Tie.SCHOOL)))
+        found = [await self._store.read(schools.get, uai) for uai in codes if uai]
+        return [school for school in found if school is not None]
+
+    async def school(self, viewer: Principal, uai: str) -> School:
+        """One of them. Raises Refused(FORBIDDEN | NOT_FOUND); another's school is not found."""
+        for school in await self.schools(viewer):
+            if school.uai == uai.upper():
+                return school
+        raise Refused(Reason.NOT_FOUND, f"{uai}: no such school")
+
+    async def people(self, viewer: Principal, uai: str) -> list[Member]:
+        """Everybody of a school but those who left, by name. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        await self.school(viewer, uai)
+        own = {school.uai for school in await self.schools(viewer)}
+        principals = [one for one in await self._directory.of_school(uai) if one.state is not State.CLOSED]
+        ids = [one.account_id for one in principals]
+        steps = await self._store.read(record.doorsteps, ids)
+        ties = await self._store.read(affiliations.of, ids)
+        members = []
+        for one in principals:
+            if one.account_id in steps:
+                here = ties.get(one.account_id, ())
+                opens = viewer.role is Role.ADMIN or _may_be_opened(one, here, own)
+                members.append(Member(one, steps[one.account_id], _detail(one, here, uai), opens))
+        return members
+
+    async def print_letters(
+        self, viewer: Principal, uai: str, wanted: Iterable[int], origin: Origin, *, again: bool = True
+    ) -> Printed:
+        """Letters with fresh codes for people who wait for activation; a code printed before is dead.
+
+        Who opened their account while the codes were made gets none; who has a printed code that is still good gets
+        one only `again`. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT), and INVALID when nobody needs a letter.
+        """
+        asked = set(wanted)
+        if len(asked) > letters.MAX_LETTERS:
+            raise Refused(Reason.LIMIT, f"at most {letters.MAX_LETTERS} letters at a time")
+        members = [one for one in await self.people(viewer, uai) if one.principal.account_id in asked]
+        waiting = [one for one in members if one.waits]
+        expires = int(self._clock.now()) + self._settings.accounts.code_days * DAY
+        codes = {one.principal.account_id: Code(new_code(self._clock), expires) for one in waiting}
+        hashes = [(account_id, self._proofs.code(code.text)) for account_id, code in codes.items()]
+        given: set[int] = set()
+        for start in range(0, len(hashes), UNIT):
+            given |= await self._store.write(_hand_out, origin, hashes[start : start + UNIT], expires, again)
+        waiting = [one for one in waiting if one.principal.account_id in given]
+        if not waiting:
+            raise Refused(Reason.INVALID, "nobody here waits for a letter")
+        pdf = await self._render(viewer, uai, waiting, codes)
+        return Printed(pdf, len(waiting), len(asked) - len(waiting))
+
+    async def renew(
+        self, viewer: Principal, uai: str, account_id: int, origin: Origin, *, again: bool = True
+    ) -> Printed:
+        """Withdraw somebody's password and print the letter with the code that opens the account again.
+
+        Raises Refused(NOT_FOUND), CONFLICT for a suspended account, FORBIDDEN also for one that opens more than the
+        viewer's own and for one's own: whoever holds a session only must not get hold of the account. CANNOT: a letter
+        whose code is still good was printed already, perhaps a moment ago, and another was not asked for (`again`).
+        """
+        member = next((one for one in await self.people(viewer, uai) if one.principal.account_id == account_id), None)
+        if member is None:
+            raise Refused(Reason.NOT_FOUND, "nobody of this school")
+        if member.doorstep.state is State.SUSPENDED:
+            raise Refused(Reason.CONFLICT, "the account is suspended")
+        if not member.may_be_opened or account_id == viewer.account_id:
+            raise Refused(Reason.FORBIDDEN)
+        if not await self._store.write(_begin_renewal, account_id, member.doorstep.letters, again):
+            raise Refused(Reason.CANNOT, "a letter was printed already")
+        desk = Accounts(
+            directory=self._directory, store=self._store, proofs=self._proofs, clock=self._clock, origin=origin
+        )
+        code = await desk.reset(member.principal.login)
+        await self._store.write(audit.record, origin, Action.LETTER_PRINTED, account_id)
+        return Printed(await self._render(viewer, uai, [member], {account_id: code}), 1, 0)
+
+    async def log(self, viewer: Principal, uai: str) -> list[Logged]:
+        """Codes, letters and first connections of a school, newest first. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        known = {one.principal.account_id: one.principal for one in await self.people(viewer, uai)}
+        entries = await self._store.read(record.journal, list(known), MAX_LOGGED)
+        return [Logged(entry, known[entry.account_id]) for entry in entries]
+
+    async def printed(self, viewer: Principal, uai: str) -> dict[int, Entry]:
+        """The last letter of each account of a school, as far as the log goes back. Raises as `log`."""
+        found: dict[int, Entry] = {}
+        for one in await self.log(viewer, uai):
+            if one.entry.action is Action.LETTER_PRINTED:
+                found.setdefault(one.entry.account_id, one.entry)
+        return found
+
+    async def moves(self, viewer: Principal, uai: str, since: float) -> list[Move]:
+        """Who came and who left since a moment, and who will leave, the latest first.
+
+        Raises Refused(FORBIDDEN | NOT_FOUND).
+        """
+        await self.school(viewer, uai)
+        people = {one.account_id: one for one in await self._directory.of_school(uai)}
+        found = await self._store.read(record.moves, list(people), int(since))
+        return [Move(one, people[one.account_id]) for one in found]
+
+    async def boxes(self, viewer: Principal, uai: str) -> tuple[list[Box], list[ListEntry]]:
+        """The functional boxes and the lists of a school. Raises Refused(FORBIDDEN | NOT_FOUND)."""
+        members = await self.people(viewer, uai)
+        known = {one.principal.account_id for one in members if one.may_be_opened}
+        return await self._store.read(handover.of_school, viewer, uai.upper(), known)
+
+    async def hand_over(
+        self, viewer: Principal, place: tuple[str, str], change: tuple[int, Sequence[str]], origin: Origin
+    ) -> None:
+        """Hand a functional box over: `handover.hand_over`. Raises Refused(FORBIDDEN | NOT_FOUND | INVALID)."""
+        members = await self.people(viewer, place[0])
+        known = {one.principal.account_id: one.principal for one in members if one.may_be_opened}
+        house = House.of(self._settings)
+        await self._store.write(handover.hand_over, house, viewer, (place[0].upper(), place[1]), change, known, origin)
+
+    async def _render(self, viewer: Principal, uai: str, members: Sequence[Member], codes: dict[int, Code]) -> bytes:
+        school = await self.school(viewer, uai)
+        pages = [self._letter(one, school, codes[one.principal.account_id]) for one in members]
+        today = self._date(self._clock.now())
+        return await asyncio.to_thread(letters.render, pages, self._connection(), viewer.login, today)
+
+    def _letter(self, member: Member, school: School, code: Code) -> Letter:
+        principal = member.principal
+        return Letter(
+            # A display name says how the person is called, `Mme` and all.
+            name=f"{principal.title} {principal.name}".strip() if not principal.display_name else principal.name,
+            detail=member.detail,
+            school="\n".join(filter(None, (f"{school.name or school.uai} ({school.uai})", school.town))),
+            login=principal.login,
+            address=principal.address,
+            code=code.text,
+            expires=self._date(code.expires),
+            has_numen=member.doorstep.has_numen,
+            issue=member.doorstep.letters + 1,
+            renewal=member.doorstep.activated > 0,
+        )
+
+    def _connection(self) -> Connection:
+        settings = self._settings
+        return Connection(
+            academy=settings.web.academy,
+            domain=settings.domain,
+            url=settings.public_url,
+            imap=f"{settings.name}, port {settings.listen.imaps} (TLS)",
+            submission=f"{settings.name}, port {settings.listen.submissions} (TLS)",
+            help_contact=settings.web.help_contact,
+        )
+
+    def _date(self, seconds: float) -> datetime.date:
+        return datetime.datetime.fromtimestamp(seconds, ZoneInfo(self._settings.web.timezone)).date()
+
+
+def _may_be_opened(person: Principal, ties: Sequence[Affiliation], own: set[str]) -> bool:
+    """True unless the account opens more than a secretariat's own: an administrator's, or that of another secretariat
+    which also looks after schools that are not the viewer's."""
+    if person.role is not Role.SECRETARIAT:
+        return person.role is not Role.ADMIN
+    return {person.uai, *(one.code for one in ties if one.kind is Tie.SCHOOL)} <= own | {""}
+
+
+def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int, again: bool) -> set[int]:
+    """Keep the codes of those who still wait; who they are. A letter that is out is replaced only `again`."""
+    if not again:
+        steps = record.doorsteps(tx, [account_id for account_id, _ in hashes])
+        hashes = [one for one in hashes if one[0] in steps and not steps[one[0]].has_letter(tx.now)]
+    given = {one for one, hashed in hashes if accounts.set_waiting_code(tx, one, hashed, expires)}
+    audit.record_many(
+        tx, origin, [(Action.LETTER_PRINTED, account_id, "") for account_id, _ in hashes if account_id in given]
+    )
+    return given
+
+
+def _begin_renewal(tx: Tx, account_id: int, letters: int, again: bool) -> bool:
+    """True for the one press of the button that prints the letter after so many; a second one sees the first."""
+    step = record.doorsteps(tx, [account_id]).get(account_id)
+    if step is None or step.letters != letters or (step.has_letter(tx.now) and not again):
+        return False
+    claim = hashlib.sha256(f"letter of {account_id} after {letters}".encode()).digest()
+    return sessions.claim(tx, claim, account_id, RENEWING_SECONDS)
+
+
+def _detail(person: Principal, ties: Sequence[Affiliation], uai: str) -> str:
+    """What a person is at this school, in words."""
+    here = [one for one in ties if one.uai in ("", uai)]
+    for kind in _SHOWN.get(person.role, (Tie.FUNCTION,)):
+        words = list(dict.fromkeys(one.label or one.code for one in here if one.kind is kind))
+        if words:
+            return ", ".join(words[:4])
+    return person.discipline

@@ -1,0 +1,1 @@
+"""What the server answers: FETCH, search results, and untagged news."""

@@ -1,0 +1,170 @@
+"""The door: its ports, its certificate, who is connected; `start` opens it."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from socket import socket
+from typing import Any
+
+import structlog
+from OpenSSL import SSL
+from twisted.internet import interfaces
+from twisted.internet.protocol import Factory
+from zope.interface import implementer  # type: ignore[import-untyped]
+
+from imap.connection import conversation
+from imap.connection.protocol import Connection
+from imap.connection.scheduler import Turnstile
+from imap.connection.transport import Bridge, tls_factory
+from imap.session.account_check import Welcome
+from imap.session.session import Services
+from imap.session.snapshot_cache import Shelf
+from imap.wire import codes, responses
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.listeners import Listener
+from mailserver.foundation.peers import Crowd, Peers
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import Certificate, Pair
+from mailserver.login import Login
+from mailserver.model.identity import Directory
+from mailserver.sharing.viewers import Sharing
+from mailserver.store.engine.transactions import Store
+
+log = structlog.get_logger("imap")
+
+
+def _crowded(crowd: Crowd) -> bytes:
+    """Instead of a greeting (RFC 3501 section 7.1.5, RFC 5530 section 3)."""
+    return responses.bye(crowd.value, codes.Code(codes.CodeName.UNAVAILABLE)).encode()
+
+
+class Connections(Factory):
+    """Makes a Connection for each client of one port."""
+
+    noisy = False
+
+    def __init__(self, door: "Door", *, secure: bool) -> None:
+        self.door = door
+        self.secure = secure
+
+    def buildProtocol(self, entry: Any) -> Connection:
+        return Connection(self.door, entry, secure=self.secure)
+
+
+@implementer(interfaces.IOpenSSLServerConnectionCreator)
+class Tls:
+    """Server connections with the instance's certificate of the moment, for pyOpenSSL."""
+
+    def __init__(self, certificate: Certificate) -> None:
+        self._certificate = certificate
+        self._pair = certificate.current()
+        self._context = _context(self._pair)
+
+    def serverConnectionForTLS(self, _protocol: object) -> SSL.Connection:
+        """What Twisted asks for each connection."""
+        pair = self._certificate.current()
+        if pair is not self._pair:
+            self._context, self._pair = _context(pair), pair
+        return SSL.Connection(self._context, None)
+
+
+def _context(pair: Pair) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
+    with pair.as_files() as (chain, key):
+        context.use_certificate_chain_file(chain)
+        context.use_privatekey_file(key)
+    return context
+
+
+class Door:
+    """The listening ports and open connections of one worker."""
+
+    def __init__(self, services: Services, tls: Tls | None) -> None:
+        self.services = services
+        self.tls = tls
+        self.turnstile = Turnstile()
+        self.stopping = False
+        self._ports: list[Listener] = []
+        self._ticking: asyncio.TimerHandle | None = None
+        self._connections: set[Connection] = set()
+        self._peers = Peers(services.settings.limits)
+        self.limits = services.settings.limits
+
+    def listen(self, sockets: Mapping[str, socket]) -> None:
+        """Take over the sockets named `imap` and `imaps`."""
+        for name, secure in (("imap", False), ("imaps", True)):
+            sock = sockets.get(name)
+            if sock is None:
+                continue
+            factory: Any = Connections(self, secure=secure)
+            if secure:
+                if self.tls is None:
+                    continue
+                factory = tls_factory(self.tls, factory)
+            listener = Listener(
+                sock,
+                name=name,
+                limits=self.limits,
+                peers=self._peers,
+                make=partial(Bridge, factory),
+                refusals=None if secure else _crowded,
+            )
+            listener.open()
+            self._ports.append(listener)
+
+    def enter(self, connection: Connection) -> None:
+        """Take a new connection in, which leaves through `forget`."""
+        self._connections.add(connection)
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().call_later(conversation.PROGRESS_SECONDS / 4, self._tick)
+
+    def _tick(self) -> None:
+        """Look for commands that have been silent for long; one timer for all connections."""
+        self._ticking = None
+        for connection in self._connections:
+            connection.reassure()
+        if self._connections and not self.stopping:
+            self._ticking = asyncio.get_running_loop().call_later(conversation.PROGRESS_SECONDS / 4, self._tick)
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._connections.discard(connection)
+
+    async def stop(self, grace: float) -> None:
+        """Stop listening, say goodbye, let running commands end within `grace` seconds."""
+        self.stopping = True
+        if self._ticking is not None:
+            self._ticking.cancel()
+        loop = asyncio.get_running_loop()
+        for port in self._ports:
+            port.close()
+        for connection in list(self._connections):
+            connection.stop()
+        deadline = loop.time() + grace
+        while self._connections and loop.time() < deadline:  # noqa: ASYNC110 - at the very end, for two seconds
+            await asyncio.sleep(0.02)
+        for connection in list(self._connections):
+            connection.transport.abortConnection()  # type: ignore[union-attr]
+
+
+async def start(
+    *,
+    settings: Settings,
+    store: Store,
+    changes: Changes,
+    login: Login,
+    directory: Directory,
+    certificate: Certificate,
+    sockets: Mapping[str, socket],
+) -> Door:
+    """Open the door on its sockets, which listen already."""
+    welcome = Welcome(login, store.clock)
+    sharing = Sharing(directory=directory, store=store, changes=changes, clock=store.clock, domain=settings.domain)
+    shelf = Shelf(store, changes)
+    services = Services(settings, store, changes, shelf, login, True, welcome, sharing)
+    door = Door(services, Tls(certificate))
+    door.listen(sockets)
+    return door

@@ -1,0 +1,1 @@
+"""What an account begins with, what it takes along, and files that wait for the console."""

@@ -1,0 +1,114 @@
+"""Takes away, in the background, contents that nothing refers to any more and files that no row names.
+
+Files go to quarantine first. Nothing goes while the clock is in doubt (`upkeep`), while database and folder do not
+belong together (`opening`), or when it is out of proportion (`proportion`).
+"""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from mailserver.foundation.settings import Storage
+from mailserver.model.clock import Clock
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import blobs, collect, proportion, quarantine
+from mailserver.store.mail.proportion import Kind, Terms
+from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.upkeep import opening
+
+log = structlog.get_logger("collector")
+
+PERIOD = 60.0
+GRACE = 30
+"""Seconds a content may stay unreferred to before it goes."""
+STRAY_BATCH = 500
+DAY = 86400
+
+
+class Collector:
+    """One per worker; two that meet do the same harmless work."""
+
+    def __init__(self, *, store: Store, clock: Clock, folder: Path, settings: Storage | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._folder = folder
+        self._settings = settings or Storage()
+        """Asked each time: an operator may change them meanwhile."""
+        self._upkeep = Upkeep(store, clock)
+        self._shelf = clock.token(1)[0]
+        """Workers begin at different shelves; each sees all of them in about four hours."""
+
+    @property
+    def _terms(self) -> Terms:
+        chosen = self._settings
+        return Terms(chosen.collection_percent, chosen.collection_floor, chosen.stray_floor)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.collect()
+            await self.remove_strays(self._shelf)
+            await self.empty_quarantine(self._shelf)
+            self._shelf = (self._shelf + 1) % 256
+
+    async def _may_go_on(self) -> bool:
+        """Whether what looks like nobody's can be believed to be so."""
+        if not await self._upkeep.may_go_on() or await self._store.read(proportion.stopped) is not None:
+            return False
+        if await self._store.read(opening.belongs, self._folder):
+            return True
+        log.error("nothing is collected: database and folder do not belong together", folder=str(self._folder))
+        return False
+
+    async def collect(self) -> int:
+        """Work off the notes that are due; how many were looked at."""
+        total = 0
+        before = int(self._clock.now()) - GRACE
+        while await self._may_go_on():
+            looked, files = await self._store.write(collect.collect, before, self._terms)
+            for name in files:
+                await asyncio.to_thread(quarantine.put, self._folder, name, self._clock.now())
+            total += looked
+            if looked < collect.BATCH:
+                break
+            await asyncio.sleep(0.05)
+        return total
+
+    async def remove_strays(self, shelf: int) -> int:
+        """Take old files off a shelf that no row names: left by a crash between writing and committing."""
+        if not await self._may_go_on():
+            return 0
+        names = await asyncio.to_thread(collect.stray_candidates, self._folder, shelf, self._clock.now())
+        removed = 0
+        for start in range(0, len(names), STRAY_BATCH):
+            part = names[start : start + STRAY_BATCH]
+            known = await self._store.read(collect.named, part)
+            strays = [name for name in part if name not in known]
+            if not strays or not await self._store.write(proportion.admit, Kind.STRAYS, len(strays), self._terms):
+                continue
+            for name in strays:
+                await asyncio.to_thread(quarantine.put, self._folder, name, self._clock.now())
+            removed += len(strays)
+        if removed:
+            log.info("stray files put into quarantine", count=removed)
+        return removed
+
+    async def empty_quarantine(self, shelf: int) -> int:
+        """Remove for good what has been in quarantine long enough, and put back what a row names; how many went."""
+        if not await self._may_go_on():
+            return 0
+        before = self._clock.now() - self._settings.quarantine_days * DAY
+        names = await asyncio.to_thread(quarantine.aged, self._folder, shelf, before)
+        removed = 0
+        for start in range(0, len(names), STRAY_BATCH):
+            part = names[start : start + STRAY_BATCH]
+            known = await self._store.read(collect.named, part)
+            for name in known:
+                await asyncio.to_thread(blobs.restore_file, self._folder, name)
+            unnamed = [name for name in part if name not in known]
+            await asyncio.to_thread(quarantine.remove, self._folder, unnamed)
+            removed += len(unnamed)
+        if removed:
+            log.info("files removed from quarantine", count=removed)
+        return removed

@@ -1,0 +1,163 @@
+"""`Caretaker`: its rounds, its lease, and what it does how often."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from mailserver.accounts import uploads
+from mailserver.background.housekeeping import mail, states
+from mailserver.background.housekeeping.auto_replies import Answers
+from mailserver.background.housekeeping.notices import NOTICES, Letters
+from mailserver.background.housekeeping.sending import Post
+from mailserver.delivery import Delivery
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Temporary
+from mailserver.model.identity import Directory
+from mailserver.notices.house import house_of
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import tombstones
+from mailserver.store.queue import traces
+from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.upkeep import caretaking, measures
+from mailserver.submission.submit import Submission
+
+log = structlog.get_logger("caretaker")
+
+PERIOD = 1.0
+"""Seconds between two looks at the calendar: a planned suspension is felt everywhere within five of its time."""
+ANSWER_SECONDS = 4.0
+"""Between two looks at the mail of closed accounts, if anything was committed meanwhile."""
+SLOW_SECONDS = 600.0
+"""Between two looks for what is measured in days: passwords to renew, rows to sweep away."""
+HOUR = 3600
+TOMBSTONE_LOOKS = 40
+"""Times in a slow round that mailboxes with tombstones are looked through, `TOMBSTONE_BOXES` of them each time."""
+TOMBSTONE_BOXES = 50
+
+
+class Caretaker:
+    """One per worker; a lease in the store lets one of them work."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+        delivery: Delivery,
+        submission: Submission,
+        clock: Clock,
+        changes: Changes,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._changes = changes
+        self._upkeep = Upkeep(store, clock)
+        house = house_of(settings)
+        post = Post(settings=settings, store=store, delivery=delivery, submission=submission)
+        self._letters = Letters(
+            settings=settings, store=store, directory=directory, post=post, house=house, clock=clock
+        )
+        self._answers = Answers(
+            settings=settings, store=store, directory=directory, post=post, house=house, clock=clock
+        )
+        self._looked = -ANSWER_SECONDS
+        self._seen = -1
+        """Generation of the store when the mail of closed accounts was last looked at."""
+        self._slow = -SLOW_SECONDS
+        self._tombs = 0
+        """The mailbox whose tombstones were looked at last."""
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        while True:
+            await self.round()
+            await asyncio.sleep(PERIOD)
+
+    async def round(self) -> None:
+        """Do what the calendar wants now, unless another worker is at it, or the clock is in doubt."""
+        if not await self._upkeep.may_go_on():
+            return
+        slow = self._clock.monotonic() - self._slow >= SLOW_SECONDS
+        news = self._mail_may_have_come()
+        if not slow and not news:
+            notices = self._settings.accounts.closing_notices
+            if not await self._store.read(caretaking.anything, notices):
+                return
+        if not await self._store.write(caretaking.take_lease, self._store.worker):
+            return
+        store, terms = self._store, self._settings.accounts
+        await self._try("suspensions", lambda: states.suspend(store))
+        await self._try("resumptions", lambda: states.resume(store))
+        await self._try("closings", lambda: states.close(store, terms))
+        await self._try("closing notices", self._letters.closing)
+        await self._try("creation notices", self._letters.welcome)
+        await self._try("messages put off", lambda: mail.wake(store))
+        if news:
+            await self._try("answers", self._answers.answer)
+            await self._try("muted conversations", lambda: mail.silence(store))
+        if slow and await self._slow_round():
+            self._slow = self._clock.monotonic()
+        await self._try("erasures", lambda: states.erase(store, self._directory))
+
+    def _mail_may_have_come(self) -> bool:
+        """Whether to look at what closed accounts got: at most every few seconds, and only if anything moved."""
+        now, generation = self._clock.monotonic(), self._changes.generation()
+        if now - self._looked < ANSWER_SECONDS or generation == self._seen:
+            return False
+        self._looked, self._seen = now, generation
+        return True
+
+    async def _slow_round(self) -> bool:
+        """What is measured in days; False when there is more of it, for the next round."""
+        told = await self._try("renewal notices", self._letters.renewal)
+        ending = await self._try("notices of lists that end", self._letters.endings)
+        swept = await self._try("sweeping", self._sweep)
+        await self._try("tombstones", self._forget)
+        cleared = await self._try("folders that are cleared", lambda: mail.clear(self._store))
+        counted = await self._try("counters", self._count)
+        forgotten = await self._try("traces", self._forget_traces)
+        is_done = told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
+        is_done = is_done and cleared < mail.CLEAR_UNITS
+        return is_done and counted < measures.COUNTED and forgotten < measures.COUNTED
+
+    async def _sweep(self) -> int:
+        await asyncio.to_thread(uploads.sweep, self._settings, self._clock.now())
+        return await self._store.write(caretaking.sweep, self._settings.accounts.undo_hours * HOUR)
+
+    async def _count(self) -> int:
+        """Count what the traces say, and once an hour how much there is."""
+        if not await self._store.read(measures.is_measured):
+            await self._store.write(measures.keep, await self._store.read(measures.gauges))
+        return await self._store.write(measures.tally)
+
+    async def _forget_traces(self) -> int:
+        oldest = int(self._clock.now()) - self._settings.audit.trace_days * 24 * HOUR
+        return await self._store.write(traces.prune, oldest, measures.COUNTED)
+
+    async def _forget(self) -> int:
+        """Forget tombstones that are too many or too old, of the next mailboxes in turn."""
+        removed = 0
+        for _ in range(TOMBSTONE_LOOKS):
+            found, self._tombs = await self._store.read(tombstones.surplus, self._tombs, TOMBSTONE_BOXES)
+            for one in found:
+                while done := await self._store.write(tombstones.forget, one):
+                    removed += done
+            if not self._tombs:
+                break
+        return removed
+
+    async def _try(self, what: str, work: Callable[[], Awaitable[int]]) -> int:
+        """One kind of work; whatever happens to it, the other kinds still have their turn."""
+        try:
+            return await work() if await self._upkeep.may_go_on() else 0
+        except Temporary as error:
+            log.warning("caretaker waits", work=what, why=str(error))
+        except Exception:
+            log.exception("caretaker's work failed", work=what)
+        return 0

@@ -1,0 +1,99 @@
+"""Keeps the search index up, in a process of its own beside the workers, in small steps.
+
+Searches do not wait for it: what is not indexed yet is read (`mailserver.store.search.search`). It costs clients
+neither the event loop nor a worker's interpreter lock, and where all cores are busy it runs on what is left
+(`NICENESS`, of the thread that makes texts and segments only: what holds the store's write lock must not wait
+for the processor). Indexers of several machines over one store share a lease.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from mailserver.foundation.changes import Changes
+from mailserver.model.clock import Clock
+from mailserver.store.engine.statements import Row
+from mailserver.store.engine.transactions import Store
+from mailserver.store.search import index
+
+log = structlog.get_logger("indexer")
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+PERIOD = 1.0
+"""Seconds between two looks for work."""
+PAUSE = 0.02
+"""Seconds between two steps, in which the store is left to others."""
+GATHERING = 0.2
+"""The same when nothing but what just came in is waiting: while mail pours in, a step for each dozen messages would
+cost twice as much, and its commits would hold up those of whoever brings them."""
+NICENESS = 10
+"""Steps of scheduling priority below the workers (nice(2)): a tenth of a busy core, all of an idle one."""
+
+
+class Indexer:
+    """One per machine; a lease in the store lets one of those that share it work."""
+
+    def __init__(self, *, store: Store, clock: Clock, changes: Changes) -> None:
+        self._store = store
+        self._clock = clock
+        self._changes = changes
+        self._folder = store.data / "blobs"
+        self._pause = PAUSE
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=_step_back)
+
+    async def run(self) -> None:
+        """Index until cancelled. An idle store costs one look at its generation a second."""
+        done = -1
+        while True:
+            now = self._changes.generation()
+            if now != done:
+                if await self._store.read(index.has_work, self._store.worker):
+                    await self._work()
+                else:
+                    done = now
+            await asyncio.sleep(PERIOD)
+
+    async def _work(self) -> None:
+        """Step after step, as long as there is work and the lease is ours."""
+        steps = 0
+        while await self.step():
+            steps += 1
+            await asyncio.sleep(self._pause)
+        log.debug("indexed", steps=steps)
+        await self._store.write(index.release_lease, self._store.worker)
+
+    async def step(self) -> bool:
+        """Texts for the next contents, else a segment for the next account; False when there was nothing to do
+        or another machine's indexer has the lease."""
+        sources = await self._store.read(index.pending, index.BATCH)
+        self._pause = GATHERING if 0 < len(sources) < index.BATCH else PAUSE
+        if sources:
+            texts = await self._aside(self._texts, sources)
+            for unit in index.units(texts):
+                if not await self._store.write(index.save_texts, self._store.worker, unit):
+                    return False
+            return True
+        for account_id in await self._store.read(index.crowded, 1):
+            planned = await self._store.read(index.plan, account_id)
+            segment = await self._aside(index.assemble, planned)
+            return await self._store.write(index.save_segment, self._store.worker, planned, segment)
+        return False
+
+    async def _aside(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, argument)
+
+    def _texts(self, sources: list[Row]) -> list[index.Packed]:
+        """In a thread: this is where the time goes."""
+        return [index.pack(index.extract(self._folder, source)) for source in sources]
+
+
+def _step_back() -> None:
+    """Lower the priority of the calling thread alone (Linux schedules threads)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

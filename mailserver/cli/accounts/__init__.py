@@ -1,0 +1,1 @@
+"""`mailserver account`: one person's account, its states, factors, export, letters and record."""

@@ -1,0 +1,222 @@
+"""`mailserver account`: one person's account, whether or not the server runs, whichever directory they are in."""
+
+import getpass
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from directory.people.lifecycle import Code
+from mailserver.cli.accounts.desk import Desk, at_desk, date, facts, state_facts, tell
+from mailserver.cli.accounts.desk import Name as Name
+from mailserver.cli.accounts.desk import user as user
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.foundation.settings import Passwords, Settings
+from mailserver.model.errors import Refused
+from mailserver.model.folding import fold_login, search_key
+from mailserver.model.identity import NewPerson, Role, State
+from mailserver.model.sasl import Secret
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.mail import messages
+from mailserver.store.people import people
+from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Some, named
+
+app = typer.Typer(no_args_is_help=True)
+
+MAX_PASSWORD = 1024
+PIPE_WIDTH = 400
+PAGE = 1000
+"""Rows read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of `account list`. An external directory's own facts are not repeated: ask it."""
+
+    login: str
+    state: State
+    address: str = ""
+    name: str = ""
+    role: str = ""
+    uai: str = ""
+    discipline: str = ""
+
+
+@app.command()
+def create(
+    directory: InstanceDir,
+    given_name: Annotated[str, typer.Option(help="Given name.")],
+    surname: Annotated[str, typer.Option(help="Surname.")],
+    role: Annotated[Role, typer.Option(help="Population.")],
+    birth_date: Annotated[str, typer.Option(help="2001-12-31 or 31/12/2001; kept as a keyed hash.")] = "",
+    numen: Annotated[str, typer.Option(help="NUMEN; kept as a keyed hash.")] = "",
+    ine: Annotated[str, typer.Option(help="INE; kept as a keyed hash.")] = "",
+    uai: Annotated[str, typer.Option(help="UAI code of the school.")] = "",
+    discipline: Annotated[str, typer.Option(help="Discipline.")] = "",
+    login: Annotated[str, typer.Option(help="Wanted identifier; else it is issued by the rules.")] = "",
+    recovery_address: Annotated[str, typer.Option(help="Private address.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Create an account: prints its identifier, its address and the one-time code of the first connection."""
+    person = NewPerson(given_name, surname, role, birth_date, numen, ine, uai, discipline, login, recovery_address)
+    settings = settings_of(directory)
+    account, code = at_desk(settings, lambda desk: desk.accounts.create(person))
+    principal = account.principal
+    if as_json:
+        made = {"login": principal.login, "address": principal.address, **_code_facts(code)}
+        print(json.dumps(made, ensure_ascii=False))
+        return
+    print(f"Identifier: {principal.login}\nAddress: {principal.address}")
+    _print_code(settings, code)
+
+
+@app.command()
+def show(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
+    """Show one account: who it is, its state, what is planned for it, what it holds."""
+    settings = settings_of(directory)
+    passwords = settings.passwords if settings.ldap is None or not settings.ldap.read_only else None
+    shown = at_desk(settings, lambda desk: _shown(desk, name, passwords))
+    if as_json:
+        print(json.dumps(shown, ensure_ascii=False))
+        return
+    table = Table(show_header=False, box=None)
+    for key, value in shown.items():
+        table.add_row(key.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
+    Console(soft_wrap=True).print(table)
+
+
+async def _shown(desk: Desk, name: str, passwords: Passwords | None) -> dict[str, object]:
+    try:
+        account = await desk.accounts.find(name)
+    except Refused:
+        standing = await desk.store.read(accounts.by_login, fold_login(name))
+        if standing is None or not standing.erased:
+            raise
+        return {"login": standing.login, **state_facts(standing)}
+    account_id = account.principal.account_id
+    used, count = await desk.store.read(messages.usage, account_id)
+    entry = await desk.store.read(people.by_account, account_id)
+    hidden = {"hidden": entry.hidden} if entry is not None else {}
+    return {**facts(account, passwords), **hidden, "octets": used, "messages": count}
+
+
+@app.command("list")
+def list_(
+    directory: InstanceDir,
+    text: Annotated[str, typer.Option("--search", help="Only names, identifiers or addresses containing this.")] = "",
+    state: Annotated[State | None, typer.Option(help="Only accounts in this state.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Only this population.")] = None,
+    uai: Annotated[str, typer.Option(help="Only this school.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List accounts."""
+    settings = settings_of(directory)
+    if settings.ldap is not None and (text or role or uai):
+        fail("the directory is an external one: search there; only --state is known here")
+    condition = _condition(text, state, role, uai)
+
+    async def work(desk: Desk) -> list[Listed]:
+        if settings.ldap is not None:
+            return await desk.store.read(_standings, state)
+        return await desk.store.read(_entries, condition)
+
+    found = at_desk(settings, work)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        return
+    # Piped, nothing is cut to the width of a terminal that is not there.
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(found))
+    print(f"{len(found)} accounts.")
+
+
+@app.command()
+def reset(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
+    """Withdraw the password and issue a one-time code."""
+    settings = settings_of(directory)
+    code = at_desk(settings, lambda desk: desk.accounts.reset(name))
+    if as_json:
+        print(json.dumps(_code_facts(code)))
+        return
+    _print_code(settings, code)
+
+
+@app.command()
+def passwd(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
+    """Set a password, asked at the terminal or read from standard input. It is taken as it is."""
+    settings = settings_of(directory)
+    secret = Secret(_ask_password())
+    account = at_desk(settings, lambda desk: desk.accounts.set_password(name, secret))
+    if as_json:
+        tell(account, as_json)
+        return
+    print(f"The password of {account.principal.login} is set.")
+
+
+def _code_facts(code: Code) -> dict[str, str]:
+    return {"code": code.text, "expires": date(code.expires)}
+
+
+def _print_code(settings: Settings, code: Code) -> None:
+    print(f"One-time code: {code.text} (good for {settings.accounts.code_days} days)")
+
+
+def _ask_password() -> str:
+    if sys.stdin.isatty():
+        text = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != text:
+            fail("the two are not the same")
+    else:
+        text = sys.stdin.readline(MAX_PASSWORD + 1).rstrip("\n")
+    if not text or len(text) > MAX_PASSWORD:
+        fail("a password is needed")
+    return text
+
+
+def _condition(text: str, state: State | None, role: Role | None, uai: str) -> Condition:
+    wanted: list[Condition] = []
+    if text:
+        key = search_key(text)
+        fields = (Field.LOGIN, Field.PRIMARY_ADDRESS)
+        wanted.append(Some((named(key), *(Contains(field, middle=(key,)) for field in fields))))
+    if state is not None:
+        wanted.append(Equals(Field.STATE, state.value))
+    if role is not None:
+        wanted.append(Equals(Field.ROLE, role.value))
+    if uai:
+        wanted.append(Equals(Field.UAI, uai))
+    return All(tuple(wanted))
+
+
+def _entries(tx: Tx, condition: Condition) -> list[Listed]:
+    """People of the embedded directory."""
+    found: list[Listed] = []
+    after = 0
+    while page := people.matching(tx, condition, PAGE, after):
+        found += [
+            Listed(one.login, one.state, one.address, one.name, one.role.value, one.uai, one.discipline) for one in page
+        ]
+        after = page[-1].account_id
+    return found
+
+
+def _standings(tx: Tx, state: State | None) -> list[Listed]:
+    """Accounts of people who are described elsewhere."""
+    found: list[Listed] = []
+    after = 0
+    while page := accounts.page(tx, after, PAGE):
+        found += [Listed(one.login, one.state) for one in page if state in (None, one.state)]
+        after = page[-1].id
+    return found
+
+
+def _table(found: Sequence[Listed]) -> Table:
+    table = Table("login", "name", "role", "state", "school", "address")
+    for one in found:
+        table.add_row(one.login, one.name, one.role, one.state.value, one.uai, one.address)
+    return table

@@ -1,0 +1,177 @@
+"""What the commands about accounts share: the desk they work at, and how an account is shown."""
+
+import contextlib
+import datetime
+import getpass
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+import typer
+
+from directory.people.lifecycle import Account, Accounts
+from mailserver.cli.shared import fail, open_store, run
+from mailserver.foundation.settings import Passwords, Settings
+from mailserver.login import renewal
+from mailserver.model.identity import State
+from mailserver.model.proofs import Proofs
+from mailserver.runtime.app import make_directory
+from mailserver.store.account.accounts import Standing
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
+
+T = TypeVar("T")
+
+Name = Annotated[str, typer.Argument(metavar="LOGIN", help="The identifier or any address of the person.")]
+_DAYS = ("%Y-%m-%d", "%d/%m/%Y")
+_MOMENTS = tuple(f"{day}{between}%H:%M" for day in _DAYS for between in (" ", "T"))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command works with."""
+
+    store: Store
+    accounts: Accounts
+
+
+def at_desk(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Run a command's work; the audit names the operating system's user."""
+
+    async def opened() -> T:
+        async with _desk(settings) as desk:
+            return await work(desk)
+
+    return run(opened)
+
+
+@contextlib.asynccontextmanager
+async def _desk(settings: Settings) -> AsyncIterator[Desk]:
+    async with open_store(settings) as store:
+        directory = make_directory(settings, store, store.clock)
+        try:
+            accounts = Accounts(
+                directory=directory,
+                store=store,
+                proofs=Proofs(settings.secret("hmac")),
+                clock=store.clock,
+                origin=Origin(user(), "console"),
+                terms=settings.accounts,
+            )
+            yield Desk(store, accounts)
+        finally:
+            directory.close()
+
+
+def user() -> str:
+    """Who sits at the console, for the audit."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "console"
+
+
+# ---------------------------------------------------------------------- days
+
+
+def moment(settings: Settings, text: str, *, end: bool = False) -> int:
+    """A day, or a day and an hour, of the academy's time zone; 0 for nothing. `end`: a bare day is over then.
+
+    A text that is neither ends the command with exit code 2.
+    """
+    if not text:
+        return 0
+    zone = ZoneInfo(settings.web.timezone)
+    for form in (*_DAYS, *_MOMENTS):
+        try:
+            when = datetime.datetime.strptime(text.strip(), form).replace(tzinfo=zone)
+        except ValueError:
+            continue
+        if end and form in _DAYS:
+            when += datetime.timedelta(days=1)
+        return int(when.timestamp())
+    return fail(f"{text!r} is no day: write 2026-12-31, 31/12/2026 or '2026-12-31 08:00'")
+
+
+def date(seconds: int) -> str:
+    """As programs read it; empty: never."""
+    if not seconds:
+        return ""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
+
+
+# ---------------------------------------------------------------------- showing
+
+
+def facts(account: Account, passwords: Passwords | None = None) -> dict[str, object]:
+    """Everything that is told of an account."""
+    principal, standing = account.principal, account.standing
+    return {
+        "login": principal.login,
+        "address": principal.address,
+        "name": principal.name,
+        "role": principal.role.value,
+        "state": standing.state.value,
+        "uai": principal.uai,
+        "discipline": principal.discipline,
+        "aliases": list(principal.aliases),
+        "may_receive": standing.may_receive,
+        "quota": principal.quota_bytes,
+        "created": date(standing.created),
+        "activated": date(standing.activated),
+        "last_login": date(standing.last_login),
+        **(_password_facts(standing, passwords) if passwords is not None else {}),
+        "recovery_address": standing.recovery_address,
+        "source": standing.source,
+        **state_facts(standing),
+    }
+
+
+def _password_facts(standing: Standing, passwords: Passwords) -> dict[str, object]:
+    """Since when the password stands, and until when."""
+    return {
+        "password_set": date(standing.password_set),
+        "password_expires": date(renewal.expires_at(passwords, standing.renewal)),
+        "password_expired": renewal.is_expired(passwords, standing.renewal, time.time()),
+        "renewal_notices": standing.renewal.notices,
+    }
+
+
+def state_facts(standing: Standing) -> dict[str, object]:
+    """The state, and what is planned."""
+    return {
+        "state": standing.state.value,
+        "reason": standing.reason,
+        "since": date(standing.since),
+        "suspend_from": date(standing.suspend_from),
+        "suspend_until": date(standing.suspend_until),
+        "close_at": date(standing.close_at),
+        "close_reason": standing.close_reason,
+        "reply_until": date(standing.reply_until),
+        "auto_reply": standing.auto_reply,
+        "erase_at": date(standing.erase_at),
+        "erased": date(standing.erased),
+    }
+
+
+def tell(account: Account, as_json: bool) -> None:
+    """What the account is now."""
+    if as_json:
+        print(json.dumps(facts(account), ensure_ascii=False))
+        return
+    print(f"{account.principal.login}: {account.standing.state.value}{_planned(account.standing)}")
+
+
+def _planned(standing: Standing) -> str:
+    """What will become of it, in words."""
+    words = {
+        "suspended from": standing.suspend_from,
+        "until": standing.suspend_until,
+        "closes": standing.close_at,
+        "answers until": standing.reply_until if standing.state is State.CLOSED else 0,
+        "erased": standing.erased or (standing.erase_at if standing.state is State.CLOSED else 0),
+    }
+    return "".join(f", {word} {date(when)}" for word, when in words.items() if when)

@@ -1,0 +1,89 @@
+"""`mailserver account export`: everything an account holds, as one zip file."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from directory.people.lifecycle import Account
+from mailserver.accounts.data_export import archive
+from mailserver.accounts.data_export.archive import Progress as Step
+from mailserver.accounts.data_export.folder import LOST_NAME
+from mailserver.cli.accounts.desk import Desk, Name, at_desk
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of
+from mailserver.store.mail import messages
+
+MODE = 0o600
+"""Somebody's mail: for the eyes of who asked for it."""
+
+
+def export(
+    directory: InstanceDir,
+    name: Name,
+    output: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Where to write it; must not exist.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write everything an account holds into a zip file: mail, agendas, contacts, profile. Closed accounts too.
+
+    Exit code 1: some messages are damaged in the storage; the file names them and has all others.
+    """
+    settings = settings_of(directory)
+    log_aside()
+    if output.exists():
+        fail(f"{output}: there is such a file already")
+    last = Step(0, 0)
+
+    async def work(desk: Desk) -> Account:
+        nonlocal last
+        account = await desk.accounts.exported(name)
+        used, _ = await desk.store.read(messages.usage, account.principal.account_id)
+        last = await asyncio.to_thread(_write, desk, account, output, used)
+        return account
+
+    account = at_desk(settings, work)
+    told = {
+        "login": account.principal.login,
+        "file": str(output),
+        "messages": last.messages,
+        "octets": output.stat().st_size,
+        "damaged": last.damaged,
+    }
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        print(f"{told['login']}: {last.messages} messages in {output}")
+    if last.damaged:
+        fail(f"{last.damaged} messages are damaged and left out: {LOST_NAME} in the file names them", 1)
+
+
+def _write(desk: Desk, account: Account, output: Path, expected: int) -> Step:
+    """Write the file, whole or not at all; how much mail is in it."""
+    last = Step(0, 0)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    partial = output.with_name(f"{output.name}.part")
+    try:
+        with (
+            Progress(*columns, transient=True, disable=not sys.stderr.isatty()) as bar,
+            open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file,
+        ):
+            task = bar.add_task("Exporting", total=expected or None)
+
+            def told(step: Step) -> None:
+                nonlocal last
+                last = step
+                bar.update(task, completed=step.octets)
+
+            for piece in archive.stream(desk.store, account.principal, account.standing, told):
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(output)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return last

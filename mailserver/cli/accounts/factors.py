@@ -1,0 +1,144 @@
+"""`mailserver account factors` and `account devices`: what IT sees and takes back of a person's second factor and
+app passwords. Nothing here shows a secret: there is none to show."""
+
+import datetime
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mailserver.cli.accounts.account import Name, user
+from mailserver.cli.shared import AsJson, InstanceDir, open_store, run, settings_of
+from mailserver.delivery import Delivery
+from mailserver.foundation.settings import Settings
+from mailserver.login.devices import Devices
+from mailserver.login.factors import Factors, FactorState
+from mailserver.login.security_notices import Telling
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Directory, Principal
+from mailserver.model.proofs import Proofs
+from mailserver.notices.protection import Change
+from mailserver.runtime.app import make_directory
+from mailserver.store.account.devices import Device
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
+from mailserver.submission.submit import Submission
+
+T = TypeVar("T")
+
+
+def factors(
+    directory: InstanceDir,
+    name: Name,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove a lost second factor and its recovery codes: prove who asks first.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show or remove a person's second factor. Whose role needs one sets it up again at the next login."""
+
+    settings = settings_of(directory)
+
+    async def work(person: Principal, desk: _Desk) -> FactorState:
+        if remove:
+            if not await desk.factors.remove(person.account_id, _origin()):
+                raise Refused(Reason.CONFLICT, f"{person.login}: there is no second factor")
+            await desk.telling.changed(person, Change.FACTOR_OFF, _origin())
+        return await desk.factors.state(person)
+
+    state = _with(settings, name, work)
+    if as_json:
+        facts = {"on": state.is_on, "since": _date(state.since), "required": state.required}
+        print(json.dumps({**facts, "recovery_codes": state.codes_left}))
+        return
+    said = f"on since {_date(state.since)}, {state.codes_left} recovery codes left" if state.is_on else "none"
+    print(f"Second factor: {said}{'; the role needs one' if state.required else ''}.")
+
+
+def devices(
+    directory: InstanceDir,
+    name: Name,
+    revoke: Annotated[int, typer.Option(metavar="ID", help="Revoke this app password; its sessions end.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List or revoke a person's app passwords."""
+
+    async def work(person: Principal, desk: _Desk) -> list[Device]:
+        if revoke:
+            await desk.devices.revoke(person.account_id, revoke, _origin())
+        return await desk.devices.listing(person.account_id)
+
+    found = _with(settings_of(directory), name, work)
+    if as_json:
+        print(json.dumps([_facts(one) for one in found], ensure_ascii=False))
+        return
+    table = Table("id", "name", "scopes", "created", "last used", "from")
+    for one in found:
+        used = _date(one.last_used)
+        table.add_row(str(one.id), one.name, " ".join(sorted(one.scopes)), _date(one.created), used, one.last_peer)
+    Console(soft_wrap=True).print(table)
+    print(f"{len(found)} app passwords.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What the commands work with."""
+
+    factors: Factors
+    devices: Devices
+    telling: Telling
+
+
+def _with(settings: Settings, name: str, work: Callable[[Principal, _Desk], Awaitable[T]]) -> T:
+    """Run a command's work on one person, whether or not the server runs."""
+
+    async def opened() -> T:
+        async with open_store(settings) as store:
+            directory = make_directory(settings, store, store.clock)
+            try:
+                person = await directory.find(name)
+                if person is None:
+                    raise Refused(Reason.NOT_FOUND, f"{name}: no such account")
+                return await work(person, _desk(settings, store, directory))
+            finally:
+                directory.close()
+
+    return run(opened)
+
+
+def _desk(settings: Settings, store: Store, directory: Directory) -> _Desk:
+    proofs, clock = Proofs(settings.secret("hmac")), store.clock
+    delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=store.changes)
+    submission = Submission(
+        settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=store.changes
+    )
+    return _Desk(
+        Factors(settings=settings, store=store, clock=clock, proofs=proofs),
+        Devices(store=store, clock=clock, proofs=proofs),
+        Telling(settings=settings, store=store, clock=clock, post=submission.post),
+    )
+
+
+def _origin() -> Origin:
+    return Origin(user(), "console")
+
+
+def _facts(device: Device) -> dict[str, object]:
+    return {
+        "id": device.id,
+        "name": device.name,
+        "scopes": sorted(device.scopes),
+        "created": _date(device.created),
+        "last_used": _date(device.last_used),
+        "last_peer": device.last_peer,
+    }
+
+
+def _date(seconds: int) -> str:
+    if not seconds:
+        return ""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,105 @@
+"""`mailserver account log`: who did what to which account, and whether the record was tampered with."""
+
+import datetime
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mailserver.background.audit_sealing import verify
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Reason, Refused
+from mailserver.runtime.app import make_directory
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Event, Wanted
+from mailserver.store.record.sealing import Break, Head
+
+PIPE_WIDTH = 400
+MAX_ROWS = 100_000
+
+
+def log(
+    directory: InstanceDir,
+    name: Annotated[str, typer.Argument(metavar="[LOGIN]", help="One account; without it, all.")] = "",
+    action: Annotated[Action | None, typer.Option(help="Only this kind of act.")] = None,
+    actor: Annotated[str, typer.Option(help="Only acts of this actor.")] = "",
+    since: Annotated[str, typer.Option(help="Not before this day, 2026-09-01.")] = "",
+    until: Annotated[str, typer.Option(help="Before this day.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help="Rows at most, the newest.")] = 100,
+    check: Annotated[bool, typer.Option("--verify", help="Check the chain of seals instead of listing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the audit of one account or of all, newest first; or verify that nobody changed it."""
+    settings = settings_of(directory)
+    if check:
+        return _verify(settings, as_json)
+    wanted = Wanted(None, action, actor, _day("--since", since), _day("--until", until))
+    events = run(lambda: _read(settings, name, wanted, limit))
+    if as_json:
+        print(json.dumps([{**asdict(one), "at": _time(one.at)} for one in events], ensure_ascii=False))
+        return None
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(events))
+    return None
+
+
+async def _read(settings: Settings, name: str, wanted: Wanted, limit: int) -> list[Event]:
+    async with open_store(settings) as store:
+        account_id = None
+        if name:
+            directory = make_directory(settings, store, store.clock)
+            try:
+                principal = await directory.find(name)
+            finally:
+                directory.close()
+            if principal is None:
+                raise Refused(Reason.NOT_FOUND, f"{name}: no such account")
+            account_id = principal.account_id
+        chosen = Wanted(account_id, wanted.action, wanted.actor, wanted.since, wanted.until)
+        return await store.read(audit.find, chosen, limit)
+
+
+def _verify(settings: Settings, as_json: bool) -> None:
+    """Exit code 1 when the chain is broken."""
+    end, fault, waiting = run(lambda: _whole(settings))
+    if as_json:
+        facts = {"rows": end.link, "seal": end.seal.hex(), "unsealed": waiting}
+        print(json.dumps({**facts, "fault": asdict(fault) if fault else None}))
+    elif fault is None:
+        print(f"The record is whole: {end.link} rows were ever sealed, the last seal is {end.seal.hex()}.")
+        if waiting:
+            print("Newer rows wait for their seal: the server seals them while it runs.")
+    if fault is not None:
+        fail(f"the record was tampered with at link {fault.link}: {fault.why}", 1)
+
+
+async def _whole(settings: Settings) -> tuple[Head, Break | None, bool]:
+    async with open_store(settings) as store:
+        return await verify(settings, store)
+
+
+def _day(option: str, text: str) -> int:
+    """The first second of a day, in UTC."""
+    if not text:
+        return 0
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        fail(f"{option}: {text!r} is not a day like 2026-09-01")
+    return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
+
+
+def _time(seconds: int) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
+
+
+def _table(events: list[Event]) -> Table:
+    table = Table("when", "actor", "action", "account", "door", "from", "detail")
+    for one in events:
+        row = (one.actor, one.action.value, str(one.account_id), one.service, one.peer, one.detail)
+        table.add_row(_time(one.at), *row)
+    return table

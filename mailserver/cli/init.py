@@ -1,0 +1,77 @@
+"""`mailserver init`: a new instance, with the administrator's account and, on demand, the demo academy."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from directory.people.embedded import EmbeddedDirectory
+from mailserver.cli.shared import AsJson, fail, open_store, run
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.health import instance
+from mailserver.model.address import check_domain
+from mailserver.model.errors import BadSyntax, Temporary
+from mailserver.model.identity import NewPerson, Role
+from mailserver.model.proofs import new_code
+from mailserver.store.account import accounts
+
+DEMO_DOMAIN = "ac-exemple.fr"
+DAY = 86400
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make the instance in.")],
+    domain: Annotated[str, typer.Option(help="Mail domain of the academy.")] = DEMO_DOMAIN,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill it with a demo academy.")] = False,
+    database: Annotated[
+        str, typer.Option(help="URL of an empty PostgreSQL database; nothing: SQLite, in a file of DIR.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make an instance: settings, keys, self-signed certificate, database. Asks nothing.
+
+    With --database and a DIR whose settings name that database already, and which has no mail, only the database.
+    """
+    try:
+        domain = check_domain(domain)
+        settings = instance.create(directory, domain, database)
+    except BadSyntax as error:
+        fail(f"--domain: {error}")
+    except (SettingsError, Temporary) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    code = run(lambda: _administrator(settings))
+    people = []
+    if demo:
+        from mailserver.demo import populate, print_demo
+
+        people = run(lambda: populate(settings))
+    if as_json:
+        lines = [asdict(account) for account in people]
+        print(json.dumps({"directory": str(directory), "domain": domain, "admin_code": code, "accounts": lines}))
+        return
+    print(f"{directory}: instance of {domain} made.")
+    if demo:
+        print_demo(people)
+    else:
+        print(f"Administrator: admin; one-time code {code} (first connection, at the web interface's /activation)")
+    print(f"Serve it with: mailserver serve {directory}")
+
+
+async def _administrator(settings: Settings) -> str:
+    """Create the account `admin`; its one-time code. `postmaster@` and `abuse@` deliver to it from now on."""
+    async with open_store(settings) as store:
+        directory = EmbeddedDirectory(settings=settings, store=store, clock=store.clock)
+        try:
+            person = NewPerson(given_name="Administration", surname="", role=Role.ADMIN, login="admin")
+            principal = await directory.add(person)
+            code = new_code(store.clock)
+            hashed = directory.academy.proofs.code(code)
+            expires = int(store.clock.now()) + settings.accounts.code_days * DAY
+            await store.write(accounts.set_code, principal.account_id, hashed, expires)
+            return code
+        finally:
+            directory.close()

@@ -1,0 +1,1 @@
+"""`mailserver list`: distribution lists, functional boxes, and what moderated lists hold."""

@@ -1,0 +1,84 @@
+"""`mailserver list held|approve|reject`: what moderated lists hold for their owners."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from directory.lists import rosters
+from mailserver.cli.accounts.account import user
+from mailserver.cli.lists.lists import app, as_text, own, whole_address, with_store
+from mailserver.cli.shared import AsJson, InstanceDir
+from mailserver.delivery import Delivery
+from mailserver.delivery.moderation import Moderation
+from mailserver.runtime.app import make_directory
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.queue import moderation_queue
+from mailserver.store.queue.moderation_queue import Held
+from mailserver.store.record.audit import Origin
+
+T = TypeVar("T")
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the message, as `list held` shows it.", min=1)]
+
+
+@app.command("held")
+def held_(
+    directory: InstanceDir,
+    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="One list; without it all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the messages that wait for an owner of a moderated list."""
+    settings = own(directory)
+    whole = whole_address(settings, address) if address is not None else None
+
+    def look(tx: Tx) -> list[Held]:
+        return moderation_queue.waiting(tx, [rosters.require(tx, whole).address] if whole is not None else None)
+
+    found = with_store(settings, lambda store: store.read(look))
+    if as_json:
+        print(as_text([asdict(one) for one in found]))
+        return
+    for one in found:
+        print(f"{one.id}  {one.list}  {one.sender or one.reverse_path}  {one.subject}")
+    print(f"{len(found)} messages wait.")
+
+
+@app.command()
+def approve(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
+    """Send a message that waits to its list."""
+    count = _moderating(directory, lambda desk: desk.approve(number, Origin(user(), "console")))
+    facts = {"id": number, "approved": True, "accounts": count}
+    print(as_text(facts) if as_json else f"{number}: sent to {count} people.")
+
+
+@app.command()
+def reject(
+    directory: InstanceDir,
+    number: Number,
+    reason: Annotated[str, typer.Option(help="Told to the author.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Throw a message that waits away; its author is told if it is somebody of this house."""
+    _moderating(directory, lambda desk: desk.reject(number, Origin(user(), "console"), reason))
+    print(as_text({"id": number, "rejected": True}) if as_json else f"{number}: rejected.")
+
+
+def _moderating(directory: Path, work: Callable[[Moderation], Awaitable[T]]) -> T:
+    settings = own(directory)
+
+    async def opened(store: Store) -> T:
+        with closing(make_directory(settings, store, store.clock)) as people:
+            delivery = Delivery(
+                settings=settings, store=store, directory=people, clock=store.clock, changes=store.changes
+            )
+            desk = Moderation(settings=settings, store=store, directory=people, delivery=delivery, clock=store.clock)
+            return await work(desk)
+
+    return with_store(settings, opened)
+
+
+__all__ = ["app", "approve", "held_", "reject"]

@@ -1,0 +1,155 @@
+"""`mailserver queue`: what waits to leave, try it again, keep it, throw it away."""
+
+import datetime
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mailserver.cli.accounts.account import user
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.foundation.settings import Settings
+from mailserver.store.engine.transactions import Store
+from mailserver.store.queue import spool
+from mailserver.store.queue.spool import Entry
+from mailserver.store.record.audit import Origin
+from mailserver.submission import queue_admin
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True)
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Numbers of rows, or the identifier told when the message was queued."),
+]
+PAGE = 500
+"""Rows read at a time."""
+WIDTH = 240
+"""Columns where the output is no terminal."""
+
+
+@app.command()
+def show(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -> None:
+    """Show what waits: one row per message and destination domain. Exit code 1: a named row is not there."""
+    settings = settings_of(directory)
+    entries = run(lambda: _entries(settings, names or []))
+    if as_json:
+        print(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False))
+    elif entries:
+        console = Console()
+        if not console.is_terminal:
+            console.width = WIDTH
+        console.print(_table(entries))
+    else:
+        print("The queue is empty.")
+
+
+@app.command()
+def retry(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -> None:
+    """Try rows again now, whatever their turn; without ID all that are not held. A running server starts at once."""
+    settings = settings_of(directory)
+
+    async def work(store: Store) -> int:
+        rows = await _rows(store, names) if names else None
+        return await store.write(queue_admin.retry, _origin(), rows)
+
+    count = run(lambda: _with_store(settings, work))
+    print(json.dumps({"retried": count}) if as_json else f"{count} to be tried again.")
+
+
+@app.command()
+def hold(
+    directory: InstanceDir,
+    names: Annotated[list[str], typer.Argument(metavar="ID...", help="Rows, or identifiers of messages.")],
+    as_json: AsJson = False,
+) -> None:
+    """Keep rows from leaving until they are named to `retry`. What is being sent just now goes on."""
+    settings = settings_of(directory)
+
+    async def work(store: Store) -> int:
+        return await store.write(queue_admin.hold, _origin(), await _rows(store, names))
+
+    count = run(lambda: _with_store(settings, work))
+    print(json.dumps({"held": count}) if as_json else f"{count} held.")
+
+
+@app.command()
+def drop(
+    directory: InstanceDir,
+    names: Names = None,
+    everything: Annotated[bool, typer.Option("--all", help="Drop the whole queue.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Throw rows away. Nobody is told: use it for what should never have left."""
+    settings = settings_of(directory)
+    if bool(names) == everything:
+        fail("name the rows to drop, or say --all")
+
+    async def work(store: Store) -> int:
+        if names:
+            return await store.write(queue_admin.drop, _origin(), await _rows(store, names))
+        count = 0
+        while entries := await store.read(spool.show, PAGE):
+            count += await store.write(queue_admin.drop, _origin(), [entry.id for entry in entries])
+        return count
+
+    count = run(lambda: _with_store(settings, work))
+    print(json.dumps({"dropped": count}) if as_json else f"{count} dropped.")
+
+
+async def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    async with open_store(settings) as store:
+        return await work(store)
+
+
+async def _rows(store: Store, names: Sequence[str]) -> list[int]:
+    """The rows of these names; one that is not there ends the command with exit code 1."""
+    rows: list[int] = []
+    for name in names:
+        found = await store.read(spool.find, name)
+        if not found:
+            fail(f"{name}: not in the queue", 1)
+        rows += found
+    return rows
+
+
+async def _entries(settings: Settings, names: Sequence[str]) -> list[Entry]:
+    async with open_store(settings) as store:
+        wanted = await _rows(store, names) if names else None
+        entries: list[Entry] = []
+        while page := await store.read(spool.show, PAGE, entries[-1].id if entries else 0):
+            entries += page
+    return [entry for entry in entries if wanted is None or entry.id in wanted]
+
+
+def _origin() -> Origin:
+    return Origin(user(), "console")
+
+
+def _table(entries: Sequence[Entry]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for title in ("row", "id", "from", "to", "size", "queued", "next attempt", "tries", "last answer"):
+        table.add_column(title, overflow="fold")
+    for entry in entries:
+        table.add_row(
+            str(entry.id),
+            entry.name,
+            escape(entry.sender or "<>"),
+            escape(", ".join(entry.recipients)),
+            str(entry.size),
+            _time(entry.created),
+            "sending" if entry.sending else "held" if entry.error == spool.HELD else _time(entry.due),
+            str(entry.attempts),
+            escape(entry.error),
+        )
+    return table
+
+
+def _time(seconds: int) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,160 @@
+"""`mailserver rules`: who may write to whom, by population, and the emergency brake."""
+
+import datetime
+import json
+import re
+from dataclasses import asdict
+from enum import StrEnum
+from itertools import product
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from mailserver.administration import rules as rule_changes
+from mailserver.cli.accounts.account import user
+from mailserver.cli.lists.lists import with_store
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.foundation.settings import Settings
+from mailserver.model.identity import Population
+from mailserver.model.rules import PRESETS, Rules
+from mailserver.store.account import rules
+from mailserver.store.engine.transactions import Tx
+from mailserver.store.record.audit import Origin
+
+app = typer.Typer(no_args_is_help=True)
+
+
+class Verdict(StrEnum):
+    """What a rule says."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+Sender = Annotated[Population, typer.Argument(metavar="SENDER", help="pupil, teacher, staff or outside.")]
+Recipient = Annotated[Population, typer.Argument(metavar="RECIPIENT", help="pupil, teacher, staff or outside.")]
+Braked = Annotated[Population, typer.Argument(metavar="POPULATION", help="pupil, teacher, staff or outside.")]
+
+_SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+
+
+@app.command()
+def show(directory: InstanceDir, as_json: AsJson = False) -> None:
+    """Show what is forbidden, and whose brake is on."""
+    settings = settings_of(directory)
+    _tell(settings, with_store(settings, lambda store: store.read(rules.load)), as_json)
+
+
+@app.command("set")
+def set_(
+    directory: InstanceDir,
+    sender: Sender,
+    recipient: Recipient,
+    verdict: Annotated[Verdict, typer.Argument(metavar="allow|deny")],
+    as_json: AsJson = False,
+) -> None:
+    """Allow or forbid one population to write to another."""
+    settings = settings_of(directory)
+
+    def unit(tx: Tx) -> Rules:
+        rules.forbid(tx, _origin(), sender, recipient, denied=verdict is Verdict.DENY)
+        return rules.load(tx)
+
+    _tell(settings, with_store(settings, lambda store: store.write(unit)), as_json)
+
+
+@app.command()
+def preset(
+    directory: InstanceDir,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PRESETS)}.")],
+    as_json: AsJson = False,
+) -> None:
+    """Replace the whole table by one with a name. Brakes stay as they are.
+
+    open: everybody writes to everybody. pupils-inside: pupils and people outside do not write to each other.
+    pupils-supervised: and pupils write to teachers and staff only. inside: nothing leaves or enters.
+    """
+    if name not in PRESETS:
+        fail(f"{name}: unknown; one of {', '.join(PRESETS)}")
+    settings = settings_of(directory)
+
+    def unit(tx: Tx) -> Rules:
+        rules.set_table(tx, _origin(), name, PRESETS[name])
+        return rules.load(tx)
+
+    _tell(settings, with_store(settings, lambda store: store.write(unit)), as_json)
+
+
+@app.command()
+def brake(
+    directory: InstanceDir,
+    population: Braked,
+    reason: Annotated[str, typer.Option(help="Kept in the audit; senders are not told.")] = "",
+    until: Annotated[
+        str, typer.Option(help="When it ends by itself: 30m, 2h, 1d, or 2026-11-26T08:00. Without it: at `release`.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Stop a population from sending, at once and in every worker; what it has queued is kept."""
+    settings = settings_of(directory)
+    end = moment(settings, until) if until else 0
+
+    def unit(tx: Tx) -> Rules:
+        if end and end <= tx.now:
+            fail("--until is over already")
+        rules.brake(tx, _origin(), population, end, reason)
+        return rules.load(tx)
+
+    _tell(settings, with_store(settings, lambda store: store.write(unit)), as_json)
+
+
+@app.command()
+def release(directory: InstanceDir, population: Braked, as_json: AsJson = False) -> None:
+    """Let a population send again; what the brake held in the queue leaves. Exit code 1: it was not on."""
+    settings = settings_of(directory)
+    was_on, rows = with_store(settings, lambda store: store.write(rule_changes.release, _origin(), population))
+    if as_json:
+        print(json.dumps({"population": population.value, "released": was_on, "queued": rows}))
+    elif was_on:
+        print(f"{population.value}: released, {rows} waiting in the queue leave now.")
+    if not was_on:
+        fail(f"{population.value}: the brake is not on", 1)
+
+
+def moment(settings: Settings, text: str) -> int:
+    """Seconds since the epoch of `30m`, `2h`, `1d` from now, or of a date and time here."""
+    span = _SPAN.fullmatch(text)
+    if span is not None:
+        return int(datetime.datetime.now(datetime.UTC).timestamp()) + int(span[1]) * _UNITS[span[2]]
+    try:
+        written = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--until {text}: write 30m, 2h, 1d or 2026-11-26T08:00")
+    return int(written.replace(tzinfo=written.tzinfo or ZoneInfo(settings.web.timezone)).timestamp())
+
+
+def _origin() -> Origin:
+    return Origin(user(), "console")
+
+
+def _tell(settings: Settings, now: Rules, as_json: bool) -> None:
+    pairs = sorted(now.denied)
+    if as_json:
+        denied = [{"sender": one.value, "recipient": other.value} for one, other in pairs]
+        brakes = [asdict(one) for one in now.brakes.values()]
+        print(json.dumps({"denied": denied, "brakes": brakes}, ensure_ascii=False))
+        return
+    print("from \\ to   " + "".join(f"{one.value:<10}" for one in Population))
+    verdicts = {pair: "deny" if pair in now.denied else "allow" for pair in product(Population, Population)}
+    for one in Population:
+        print(f"{one.value:<12}" + "".join(f"{verdicts[one, other]:<10}" for other in Population).rstrip())
+    for braked in now.brakes.values():
+        end = "until released"
+        if braked.until:
+            zone = ZoneInfo(settings.web.timezone)
+            end = f"until {datetime.datetime.fromtimestamp(braked.until, zone):%Y-%m-%d %H:%M}"
+        print(
+            f"BRAKE {braked.population.value}: {end}, by {braked.actor}{f' ({braked.reason})' if braked.reason else ''}"
+        )

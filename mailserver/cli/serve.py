@@ -1,0 +1,59 @@
+"""`mailserver serve`: every door, on as many workers as there are cores."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mailserver.cli.shared import InstanceDir, fail, settings_of
+from mailserver.foundation import logs
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import read_pair
+from mailserver.health.instance import open_database
+from mailserver.model.errors import Temporary
+from mailserver.runtime import app, workers
+
+
+def serve(
+    directory: InstanceDir,
+    count: Annotated[int, typer.Option("--workers", min=0, max=64, help="Processes that serve; 0: one per core.")] = 0,
+) -> None:
+    """Open every door and serve until Ctrl-C."""
+    settings = settings_of(directory)
+    logs.be_patient()
+    logs.configure(settings.log)
+    count = count or settings.workers or len(os.sched_getaffinity(0))
+    serving, indexing = workers.Work("mail-worker", app.run_worker), workers.Work("mail-indexer", app.run_indexer)
+    supervisor = workers.Supervisor(settings, [serving] * count + [indexing])
+    supervisor.heed_signals()
+    try:
+        preflight(settings)
+        app.load_doors()
+        raise typer.Exit(supervisor.run(lambda: announce(settings)))
+    except (workers.CannotServe, SettingsError, Temporary) as problem:
+        fail(str(problem))
+    except OSError as error:
+        fail(f"{error.filename or settings.directory}: {error.strerror}")
+
+
+def preflight(settings: Settings) -> None:
+    """Find what would stop every worker, and bring the database up to date.
+
+    Raises SettingsError, Temporary (NotThere: the database is missing, or another instance's), OSError that says which
+    file.
+    """
+    settings.secret("hmac")
+    read_pair(settings.certificate, settings.private_key)
+    open_database(settings)
+
+
+def announce(settings: Settings) -> None:
+    """Say where each door is."""
+    listen = settings.listen
+    lines = [f"mailserver: {settings.domain} is served from {settings.directory}"]
+    for name, port in workers.ports(listen).items():
+        lines.append(f"  {name:<12} {'127.0.0.1' if name == 'http' else listen.address}:{port}")
+    lines.append(f"Web: http://127.0.0.1:{listen.http}/ — Ctrl-C stops.")
+    print("\n".join(lines), flush=True)
+    sys.stdout.flush()

@@ -1,0 +1,31 @@
+"""Every recipient here: who gets a message, whether its sender may write to them, and its one durable delivery.
+
+`resolve` answers at RCPT time, from the directory through a short cache; it also decides about quota, rules between
+populations and lists' policies, so that whatever was accepted at RCPT is delivered: no half-failed transaction needs a
+report. `deliver` stores the content once and one appearance per account, as one unit.
+
+A list is a transaction of its own within that unit: its members get the list's copy (`mailserver.delivery.list_copy`), reports
+about its remote members go to its owners. What a moderated list holds back is stored once, too.
+
+Modules: `envelope` (the values), `addressing` (who gets it), `walking` (through lists), `delivery` (the class),
+`units` (what one transaction of the store does).
+"""
+
+from mailserver.delivery.deliver import Delivery
+from mailserver.delivery.envelope import UNPROVEN, Delivered, Envelope, Part, Recipient
+from mailserver.delivery.recipients import is_role
+from mailserver.delivery.units import deliver_parts, deliver_unit
+from mailserver.model.rules import Denied
+
+__all__ = [
+    "UNPROVEN",
+    "Delivered",
+    "Delivery",
+    "Denied",
+    "Envelope",
+    "Part",
+    "Recipient",
+    "deliver_parts",
+    "deliver_unit",
+    "is_role",
+]

@@ -1,0 +1,192 @@
+"""`Delivery`: the one durable delivery of a message that was accepted."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+import structlog
+
+from mailserver.delivery import list_copy
+from mailserver.delivery.envelope import PLAIN, Delivered, Envelope, Part, Recipient
+from mailserver.delivery.nested_lists import head_of
+from mailserver.delivery.recipients import Addressing
+from mailserver.delivery.units import deliver_parts
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Directory, Population, Roster
+from mailserver.model.provenance import Door, Provenance
+from mailserver.model.rules import Sender
+from mailserver.notices import house, moderation
+from mailserver.store.engine.transactions import Store, Uncertain
+from mailserver.store.mail import blobs
+from mailserver.store.queue.moderation_queue import Hold, Owner
+from mailserver.store.queue.spool import DEFAULT_NOTIFY, Notify, Options, Target
+from mailserver.store.queue.traces import Step, Trace
+
+log = structlog.get_logger("deliver")
+
+INBOX_ENTRIES = 200_000
+DAY = 86400
+KEY_OCTETS = 20
+MAX_TOLD = 50
+"""Owners who are each sent a link of their own; the others see in the web what waits."""
+_OPTIONS = {population: Options(population=population.value) for population in Population}
+
+
+class Delivery(Addressing):
+    """Resolves and delivers. One per worker."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
+    ) -> None:
+        super().__init__(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+        self._folder = settings.data / "blobs"
+        self._inboxes: dict[int, int] = {}
+        self._house = house.house_of(settings)
+        self._key = b""
+
+    async def deliver(self, envelope: Envelope, octets: bytes) -> Delivered:
+        """Store the message for every recipient, as one unit; returns after the commit is on disk.
+
+        `octets` is the message with its trace fields. Raises Refused(LOOP), Denied, Temporary.
+        """
+        await self.check_brake(envelope.sender, envelope.recipients)
+        options = _OPTIONS[envelope.sender.population] if envelope.sender else PLAIN
+        parts = await self.parts(envelope, octets, options)
+        alone = [part.accounts[0] for part in parts if len(part.accounts) == 1]
+        known = {account: self._inboxes[account] for account in alone if account in self._inboxes}
+        async with self.discarding(*(part.prepared for part in parts)):
+            content_id, unused, targets = await self._store.write(
+                deliver_parts, parts, known, self._settings.outbound.lifetime, _trace(envelope, len(octets))
+            )
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+        if len(self._inboxes) > INBOX_ENTRIES:
+            self._inboxes.clear()
+        self._inboxes.update((account, targets[account]) for account in alone if account in targets)
+        return Delivered(content_id, sum(len(part.accounts) for part in parts))
+
+    async def parts(
+        self, envelope: Envelope, octets: bytes, options: Options, targets: Sequence[Target] = ()
+    ) -> list[Part]:
+        """The copies a message becomes: what its direct recipients get, then each list's own.
+
+        `targets`: direct recipients elsewhere. Nobody gets two copies. Raises Refused(LOOP), Temporary.
+        """
+        direct = [one for one in envelope.recipients if one.head is None]
+        lists = _lists(envelope, octets, alone=not direct and not targets)
+        accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
+        # Who proved nothing hears of a failure, of nothing else: a report may come to somebody who never wrote to us.
+        notify = Notify.FAILURE if envelope.sender and not envelope.sender.account_id else DEFAULT_NOTIFY
+        elsewhere: dict[str, Target] = {address: Target(address, notify) for one in direct for address in one.remote}
+        elsewhere.update((target.address, target) for target in targets)
+        holding = list({roster.address: roster for one in lists for roster in one.held}.values())
+        parts: list[Part] = []
+        provenance = envelope.provenance
+        if accounts or elsewhere or holding or not lists:
+            prepared = await self.prepare(octets)
+            reached = tuple(elsewhere.values())
+            held = [await self._hold(envelope, roster, prepared) for roster in holding]
+            holds = tuple(hold for hold, _ in held)
+            parts.append(Part(prepared, envelope.reverse_path, tuple(accounts), reached, options, holds, provenance))
+            parts += [notice for _, notices in held for notice in notices]
+        for one in lists:
+            assert one.head is not None
+            members = tuple(each for each in one.accounts if each not in accounts) if accounts else one.accounts
+            remote = tuple(address for address in one.remote if address not in elsewhere)
+            if not members and not remote:
+                continue
+            accounts.update(dict.fromkeys(members))
+            elsewhere.update((address, Target(address)) for address in remote)
+            await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
+            copy = await self.prepare(list_copy.copy(one.head, octets))
+            plain = replace(options, ret="", envid="")
+            sent_on = replace(provenance, through_list=True)
+            parts.append(Part(copy, one.head.bounces, members, remote, plain, provenance=sent_on))
+        return parts
+
+    async def _hold(self, envelope: Envelope, roster: Roster, waiting: blobs.Prepared) -> tuple[Hold, list[Part]]:
+        """The row of what a list keeps, and the mail that tells each of its owners, with a link of their own."""
+        sender = envelope.sender or Sender(Population.STAFF)
+        expires = int(self._clock.now()) + self._settings.lists.moderation_days * DAY
+        owners = await self._owned(head_of(roster).owner, roster.owners)
+        told = [Owner(account) for account in owners.accounts] + [Owner(0, address) for address in owners.remote]
+        if len(told) > MAX_TOLD:
+            log.info("not every owner is sent a link", list=roster.address, owners=len(told))
+        links = [(self._clock.token(KEY_OCTETS).hex(), owner) for owner in told[:MAX_TOLD]]
+        hold = Hold(
+            roster.address,
+            envelope.reverse_path,
+            sender.account_id,
+            sender.population,
+            expires,
+            tuple((self.moderation_token(key), owner) for key, owner in links),
+            envelope.door,
+        )
+        return hold, [await self._notice(roster, key, owner, waiting, expires) for key, owner in links]
+
+    def moderation_token(self, key: str) -> bytes:
+        """What the store keeps of a moderation link."""
+        if not self._key:
+            self._key = self._settings.secret("hmac")
+        return hmac.digest(self._key, f"moderation\0{key[:100]}".encode("utf-8", "replace"), hashlib.sha256)
+
+    async def _notice(self, roster: Roster, key: str, owner: Owner, waiting: blobs.Prepared, expires: int) -> Part:
+        """The mail that tells one of a list's owners of a message that waits."""
+        scan = waiting.scan
+        what = moderation.Waiting(roster.address, roster.name, scan.sender, scan.subject, expires, key)
+        to = head_of(roster).owner
+        octets = moderation.waiting(self._house, what, to, token=self._clock.token(12), now=self._clock.now())
+        return Part(
+            await self.prepare(return_path("") + octets),
+            "",
+            (owner.account_id,) if owner.account_id else (),
+            (owner.address,) if owner.address else (),
+            provenance=Provenance(Door.SERVICE),
+            only_if_held=roster.address,
+        )
+
+    @contextlib.asynccontextmanager
+    async def discarding(self, *prepared: blobs.Prepared | None) -> AsyncIterator[None]:
+        """Remove the files of messages whose unit certainly failed: a full disk must not fill up with leavings.
+
+        After any other end (the caller is gone, the outcome unknown) the collector finds out.
+        """
+        try:
+            yield
+        except Uncertain:
+            raise
+        except (Refused, Temporary):
+            for one in prepared:
+                if one is not None and one.file is not None:
+                    await asyncio.to_thread(blobs.remove_file, self._folder, one.file)
+            raise
+
+    async def prepare(self, octets: bytes) -> blobs.Prepared:
+        """Scan and compress a message, off the loop when that takes long. Raises Temporary."""
+        if blobs.is_quick(octets):
+            return blobs.prepare(octets, self._folder)
+        return await asyncio.to_thread(blobs.prepare, octets, self._folder)
+
+
+def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:
+    """The lists among the recipients that the message has not been through. Raises Refused(LOOP) where it has been
+    through all of them, and they are `alone`."""
+    lists = list({one.head.address: one for one in envelope.recipients if one.head is not None}.values())
+    passed = [one for one in lists if one.head and list_copy.has_passed(one.head.address, octets)]
+    if passed and len(passed) == len(lists) and alone:
+        raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
+    return [one for one in lists if one not in passed] if passed else lists
+
+
+def _trace(envelope: Envelope, size: int) -> Trace:
+    """What the record says of a message that came in."""
+    account_id = envelope.sender.account_id if envelope.sender else 0
+    addresses = [one.address for one in envelope.recipients]
+    return Trace(Step.RECEIVED, envelope.name, envelope.reverse_path, addresses, size, account_id)

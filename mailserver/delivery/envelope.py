@@ -1,0 +1,78 @@
+"""Envelopes, accepted recipients, and the copies that a message becomes."""
+
+from dataclasses import dataclass
+
+from mailserver.delivery.list_copy import Head
+from mailserver.model.identity import Population, Roster
+from mailserver.model.provenance import UNKNOWN, Door, Provenance
+from mailserver.model.rules import Sender
+from mailserver.store.mail import blobs
+from mailserver.store.queue.moderation_queue import Hold
+from mailserver.store.queue.spool import Options, Target
+
+UNPROVEN = "-"
+"""Stands for an address of ours that somebody outside claims; it is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An accepted recipient and where it leads."""
+
+    address: str
+    accounts: tuple[int, ...]
+    remote: tuple[str, ...] = ()
+    """List members elsewhere: the queue takes them."""
+    room: int | None = None
+    """Octets one person's quota still allows; None: no limit, or a list."""
+    population: Population | None = None
+    """Of one person; None: the rules between populations do not ask."""
+    head: Head | None = None
+    """A list: its members get the list's copy."""
+    held: tuple[Roster, ...] = ()
+    """Moderated lists that keep the message for their owners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """RFC 5321 envelope of an accepted message."""
+
+    reverse_path: str
+    """Empty for a report."""
+    recipients: tuple[Recipient, ...]
+    sender: Sender | None = None
+    """None: the service itself."""
+    name: str = ""
+    """The identifier told to whoever handed it over; empty: nobody was told one."""
+    door: Door = Door.SMTP
+    """Which door took it; without a word of it, the one where nobody proves anything."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What is kept of where it came from."""
+        return Provenance(self.door, self.sender.account_id if self.sender else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was stored."""
+
+    content_id: int
+    accounts: int
+
+
+PLAIN = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One copy of a message, and who gets it."""
+
+    prepared: blobs.Prepared
+    reverse_path: str
+    accounts: tuple[int, ...] = ()
+    targets: tuple[Target | str, ...] = ()
+    options: Options = PLAIN
+    holds: tuple[Hold, ...] = ()
+    provenance: Provenance = UNKNOWN
+    only_if_held: str = ""
+    """A notice to the owners of this list: not placed where so many wait already that nobody is told of each."""

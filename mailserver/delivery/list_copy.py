@@ -1,0 +1,103 @@
+"""The copy of a message that a list sends to its members: the octets that came, with the list's fields on top.
+
+A list is a transaction of its own (RFC 5321 section 3.9.2): one stored copy for all its members, whose Return-Path is
+the list's address for reports and whose trace fields are the same for everybody. What stands below them is what
+arrived, octet by octet, so that signatures hold, except one that covers the absence of Reply-To where a list says where
+answers go (RFC 6376 section 5.4.2). Whoever the message was also addressed to in person keeps the copy
+without these fields: a list in Bcc shows nobody else that it is there.
+"""
+
+import re
+from dataclasses import dataclass
+
+from mailserver.mime.writing.fields import field, structured
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.folding import strip_marks
+from mailserver.model.identity import Answers
+
+MAX_HEADER = 256 * 1024
+"""Octets of a header in which a list looks for itself."""
+
+_OWN = re.compile(rb"^(?:list-id|x-loop)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+
+_REPLY_TO = re.compile(rb"^reply-to[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a list says of itself in its copies."""
+
+    address: str
+    name: str
+    announces: bool = False
+    """Only its owners write to it."""
+    answers: Answers = Answers.AUTHOR
+
+    @property
+    def reply_to(self) -> str:
+        """The address that answers go to; empty: the author's."""
+        return {Answers.AUTHOR: "", Answers.LIST: self.address, Answers.OWNERS: self.owner}[self.answers]
+
+    @property
+    def bounces(self) -> str:
+        """Where reports about its members go: to its owners, never to the author."""
+        return _with_suffix(self.address, "-bounces")
+
+    @property
+    def owner(self) -> str:
+        """The address of its owners, whoever they are."""
+        return _with_suffix(self.address, "-owner")
+
+    @property
+    def id(self) -> str:
+        """RFC 2919: the address with a dot for the at sign."""
+        return self.address.replace("@", ".")
+
+
+def copy(head: Head, octets: bytes) -> bytes:
+    """The list's copy of a stored message. Where its author wants answers goes before where the list does."""
+    said = _REPLY_TO.search(_header(octets)) if head.reply_to else None
+    answers = structured("Reply-To", [f"<{head.reply_to}>"]) if head.reply_to and said is None else b""
+    below = memoryview(octets)[_after_return_path(octets) :]
+    return b"".join((return_path(head.bounces), fields(head), answers, below))
+
+
+def fields(head: Head) -> bytes:
+    """RFC 2919 List-Id and RFC 2369 List-Post and List-Owner; one unsubscribes by asking an owner."""
+    label = strip_marks(head.name).replace("<", "").replace(">", "")
+    label = label.encode("ascii", "replace").decode("ascii")
+    return b"".join(
+        (
+            field("List-Id", f"{label} <{head.id}>".strip()),
+            structured("List-Post", ["NO" if head.announces else f"<mailto:{head.address}>"]),
+            structured("List-Owner", [f"<mailto:{head.owner}>"]),
+            b"Precedence: list\r\n",
+        )
+    )
+
+
+def _after_return_path(octets: bytes) -> int:
+    """RFC 5321 section 4.4: only the last delivery writes Return-Path. Ours stands first and in one line."""
+    return octets.find(b"\n") + 1 if octets[:12].lower() == b"return-path:" else 0
+
+
+def has_passed(address: str, octets: bytes) -> bool:
+    """True when the message has been through this list before: it runs in a circle."""
+    header = _header(octets)
+    lowered = address.encode("utf-8", "replace").lower()
+    marks = (b"<" + lowered.replace(b"@", b".") + b">", lowered)
+    for found in _OWN.finditer(header):
+        text = found.group().lower()
+        if marks[0] in text if text.startswith(b"list-id") else marks[1] in re.split(rb"[\s<>,:]+", text):
+            return True
+    return False
+
+
+def _header(octets: bytes) -> bytes:
+    end = octets.find(b"\r\n\r\n", 0, MAX_HEADER)
+    return octets[: end + 2 if end >= 0 else MAX_HEADER]
+
+
+def _with_suffix(address: str, suffix: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local}{suffix}@{domain}"

@@ -1,0 +1,196 @@
+"""What owners decide about messages that moderated lists hold, and what becomes of those nobody decided about.
+
+A link is one owner's own: whoever it was sent to must still be an owner whose account is active when it is used, and
+the record names them. An author of ours must still be one who may send, whichever way an owner decides.
+
+An approved message goes to the list's members as if it had just come in: the rules are asked again, lists within the
+list still have their own policies. A rejected one, and one that waited too long, is told to its author, if that is
+somebody of this house; answering strangers would be answering forged addresses.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from mailserver.causes import Cause
+from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, deliver_parts
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Directory, State
+from mailserver.model.provenance import Door, Provenance
+from mailserver.model.rules import Sender
+from mailserver.notices import house, moderation
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs
+from mailserver.store.queue import moderation_queue, spool
+from mailserver.store.queue.moderation_queue import Held
+from mailserver.store.queue.spool import Options
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+from mailserver.store.record.clock_check import Upkeep
+
+log = structlog.get_logger("lists")
+
+PERIOD = 60.0
+MAX_REASON = 200
+NOBODY = Origin("service", "internal")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What the link in an owner's mail leads to."""
+
+    held: Held
+    owner: str
+    """Whose link it is: a login, the address of a functional box, or one elsewhere."""
+
+
+class Moderation:
+    """Decides. Whoever calls has made sure that the person may: an owner, an administrator, the console."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, delivery: Delivery, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._delivery = delivery
+        self._clock = clock
+        self._upkeep = Upkeep(store, clock)
+        self._folder = settings.data / "blobs"
+        self._house = house.house_of(settings)
+
+    async def run(self) -> None:
+        """Let go, in the background, of what nobody decided about."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.expire()
+
+    async def find(self, key: str) -> Link:
+        """What an owner's link leads to, as long as they are one and may enter.
+
+        Raises Refused(NOT_FOUND): it was decided, or they no longer own the list; Temporary.
+        """
+        found = await self._store.read(moderation_queue.by_token, self._delivery.moderation_token(key))
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, "this message waits no more")
+        waiting, owner = found
+        name = await self._owner_now(waiting, owner)
+        if not name:
+            log.info("link of a former owner", list=waiting.list, held=waiting.id, account=owner.account_id)
+            raise Refused(Reason.NOT_FOUND, "this link is no longer an owner's")
+        return Link(waiting, name)
+
+    async def _owner_now(self, waiting: Held, owner: moderation_queue.Owner) -> str:
+        """The name of whoever a link was sent to, if they still decide; else nothing."""
+        moderators = await self._delivery.moderators(waiting.list)
+        if not owner.account_id:
+            return owner.address if owner.address in moderators.remote else ""
+        standing = await self._store.read(accounts.get, owner.account_id)
+        active = standing is not None and standing.state is State.ACTIVE
+        return standing.login if standing is not None and active and owner.account_id in moderators.accounts else ""
+
+    async def approve(self, held_id: int, origin: Origin) -> int:
+        """Send a message to its list; how many people here got it.
+
+        Raises Refused(NOT_FOUND | SUSPENDED | NO_SUCH_RECIPIENT | LOOP), Denied, Temporary.
+        """
+        waiting = await self._waiting(held_id)
+        await self._check_author(waiting)
+        sender = await self._sender(waiting)
+        recipient = await self._delivery.released(waiting.list, sender)
+        await self._delivery.check_brake(sender, (recipient,))
+        octets = await self._store.read(spool.octets, waiting.content_id, self._folder)
+        options = Options(account_id=waiting.account_id, population=waiting.population.value)
+        envelope = Envelope(waiting.reverse_path, (recipient,), sender, door=Provenance.stored(waiting.door, 0, 0).door)
+        parts = await self._delivery.parts(envelope, octets, options)
+        await self._commit("approved", waiting, parts, origin)
+        count = len({account for part in parts if not part.only_if_held for account in part.accounts})
+        log.info("approved", list=waiting.list, held=held_id, accounts=count)
+        return count
+
+    async def reject(self, held_id: int, origin: Origin, reason: str = "") -> None:
+        """Throw a message away and tell its author. Raises Refused(NOT_FOUND), Temporary."""
+        waiting = await self._waiting(held_id)
+        notice = await self._notice(waiting, reason[:MAX_REASON], in_time=True)
+        await self._commit("rejected", waiting, notice, origin)
+        log.info("rejected", list=waiting.list, held=held_id)
+
+    async def expire(self) -> int:
+        """Let go of what waited too long; how many. Two workers that meet take each message once.
+
+        Nothing while the clock is in doubt.
+        """
+        count = 0
+        if not await self._upkeep.may_go_on():
+            return count
+        while batch := await self._store.read(moderation_queue.expired):
+            for waiting in batch:
+                notice = await self._notice(waiting, "", in_time=False)
+                try:
+                    await self._commit("expired", waiting, notice, NOBODY)
+                except Refused:
+                    continue  # the other worker was faster
+                log.info("held message expired", list=waiting.list, held=waiting.id)
+                count += 1
+        return count
+
+    async def _waiting(self, held_id: int) -> Held:
+        found = await self._store.read(moderation_queue.get, held_id)
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
+        return found
+
+    async def _check_author(self, waiting: Held) -> None:
+        """Somebody of this house must still be one who may send. Raises Refused(SUSPENDED)."""
+        if not waiting.account_id:
+            return
+        author = await self._directory.by_account(waiting.account_id)
+        if author is None or author.state is not State.ACTIVE:
+            raise Refused(Reason.SUSPENDED, "the author of this message may no longer send")
+
+    async def _sender(self, waiting: Held) -> Sender:
+        """Who sent it, with the population they had then."""
+        if not waiting.account_id:
+            return self._delivery.outsider(waiting.reverse_path or UNPROVEN)
+        principal = await self._directory.by_account(waiting.account_id)
+        if principal is None:
+            return Sender(waiting.population, waiting.account_id)
+        return Sender(waiting.population, waiting.account_id, Sender.person(principal).addresses)
+
+    async def _notice(self, waiting: Held, reason: str, *, in_time: bool) -> list[Part]:
+        """What the author is told, if that is somebody of this house who can read it."""
+        principal = await self._directory.by_account(waiting.account_id) if waiting.account_id else None
+        if principal is None:
+            return []
+        try:
+            recipient = await self._delivery.resolve(principal.address)
+        except (Refused, Temporary):
+            return []
+        what = moderation.Decided(waiting.list, waiting.subject, reason, in_time)
+        now = self._clock.now()
+        octets = moderation.decided(self._house, what, principal.address, token=self._clock.token(12), now=now)
+        prepared = await self._delivery.prepare(return_path("") + octets)
+        service = Provenance(Door.SERVICE)
+        return [Part(prepared, "", recipient.accounts, recipient.remote, provenance=service)]
+
+    async def _commit(self, what: str, waiting: Held, parts: list[Part], origin: Origin) -> None:
+        lifetime = self._settings.outbound.lifetime
+        async with self._delivery.discarding(*(part.prepared for part in parts)):
+            unused = await self._store.write(decide_unit, waiting, parts, origin, lifetime, what)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifetime: int, what: str) -> list[str]:
+    """A message waits no more, and whoever is to get or to hear of it does: both or neither."""
+    moderation_queue.take(tx, waiting.id)
+    unused = deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
+    audit.record(
+        tx, origin, Action.LIST_CHANGED, 0, Cause("list-message", address=waiting.list, number=waiting.id, verdict=what)
+    )
+    return unused

@@ -1,0 +1,324 @@
+"""Who gets mail for an address, and whether its sender may write to them."""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from mailserver.delivery.envelope import UNPROVEN, Recipient
+from mailserver.delivery.nested_lists import Walk, head_of
+from mailserver.delivery.reachable_members import Reachable, shielded
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Directory, ListKind, Population, Principal, Roster, State
+from mailserver.model.rules import Denied, Rules, Sender, Way, check, check_brake, sentences
+from mailserver.rules.policy_cache import Rulebook
+from mailserver.store.account import accounts
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import messages
+from mailserver.store.mail.access import boxes
+from mailserver.store.record.notices import DIRECTORY
+
+log = structlog.get_logger("deliver")
+
+CACHE_SECONDS = 2.0
+"""How long an answer about a recipient is believed: a suspension is felt within seconds."""
+CACHE_ENTRIES = 50_000
+ROLE_ADDRESSES = ("postmaster", "abuse")
+"""Delivered to the administrators (RFC 2142)."""
+OWNER_SUFFIXES = ("-bounces", "-owner")
+"""Behind a list's name: its owners."""
+MAX_MEMBERS = 50_000
+"""People that one message to a list may come to: they are one transaction."""
+
+
+class Addressing:
+    """Resolves recipients. One per worker."""
+
+    def __init__(
+        self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._domains = frozenset(domain.casefold() for domain in settings.domains)
+        self._zone = ZoneInfo(settings.web.timezone)
+        self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
+        self._rulebook = Rulebook(store=store, clock=clock, changes=changes)
+        self._reachable = Reachable(store=store, clock=clock)
+        # A suspension, a new person or list counts for the next recipient, in every worker.
+        changes.subscribe("account", DIRECTORY, self._answers.clear)
+
+    def is_local(self, address: str) -> bool:
+        """True when the address is in one of our domains, or has none (`postmaster`)."""
+        _, at, domain = address.rpartition("@")
+        return not at or domain.casefold() in self._domains
+
+    def outsider(self, reverse_path: str) -> Sender:
+        """Whoever came without a login. That they claim to be one of ours counts for nothing."""
+        return Sender.outside(UNPROVEN if reverse_path and self.is_local(reverse_path) else reverse_path)
+
+    # ------------------------------------------------------------------ who gets it
+
+    async def resolve(self, address: str, size: int = 0, sender: Sender | None = None) -> Recipient:
+        """Who gets mail for this address. `size`: octets announced for the message; `sender` None: the service.
+
+        Raises Refused(RELAY_DENIED | NO_SUCH_RECIPIENT | SUSPENDED | OVER_QUOTA), Denied, Temporary.
+        """
+        answer = await self._answer(address)
+        if isinstance(answer, Refused):
+            raise Refused(answer.reason, answer.text)
+        rules = await self._rulebook.rules()
+        if not isinstance(answer, Recipient):
+            found = await self._through(address, answer, sender, rules)
+            if found.room is not None and size > found.room:
+                raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
+            return found
+        if sender is not None and answer.population is not None:
+            check(rules, sender, answer.population, answer.accounts[0], self._clock.now())
+        elif sender is not None and not is_role(address):
+            check_brake(rules, sender, self._clock.now())
+            answer = await self._owners_for(sender, answer, rules)
+        if answer.room is not None and size > answer.room:
+            raise Refused(Reason.OVER_QUOTA, "Mailbox has no room for a message of this size")
+        return answer
+
+    async def check_outside(self, sender: Sender | None) -> None:
+        """May this sender write to somebody elsewhere? Raises Denied, Temporary."""
+        if sender is not None:
+            check(await self._rulebook.rules(), sender, Population.OUTSIDE, 0, self._clock.now())
+
+    async def check_brake(self, sender: Sender | None, recipients: Iterable[Recipient] = ()) -> None:
+        """The message is whole: may its sender still send? Raises Denied, Temporary.
+
+        `postmaster@` and `abuse@` alone stay open.
+        """
+        if sender is None:
+            return
+        rules = await self._rulebook.rules()
+        given = tuple(recipients)
+        if rules.brakes and not (given and all(is_role(one.address) for one in given)):
+            check_brake(rules, sender, self._clock.now())
+
+    async def released(self, address: str, sender: Sender | None) -> Recipient:
+        """A list's members, for a message that one of its owners has let pass.
+
+        Lists within it still have their own policies. Raises Refused(NO_SUCH_RECIPIENT), Denied, Temporary.
+        """
+        answer = await self._answer(address)
+        if isinstance(answer, Refused):
+            raise Refused(answer.reason, answer.text)
+        if isinstance(answer, Recipient):
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such list")
+        return await self._through(address, answer, sender, await self._rulebook.rules(), released=True)
+
+    async def _answer(self, address: str) -> Recipient | Refused | Sequence[Roster]:
+        """What is known of an address, whoever asks."""
+        now = self._clock.monotonic()
+        key = address.casefold()
+        known = self._answers.get(key)
+        if known is not None and known[0] >= now:
+            return known[1]
+        answer: Recipient | Refused | Sequence[Roster]
+        try:
+            answer = await self._look_up(address)
+        except Refused as refusal:
+            answer = refusal
+        if len(self._answers) >= CACHE_ENTRIES:
+            self._answers.clear()
+        self._answers[key] = (now + CACHE_SECONDS, answer)
+        return answer
+
+    async def _look_up(self, address: str) -> Recipient | Sequence[Roster]:
+        if not self.is_local(address):
+            raise Refused(Reason.RELAY_DENIED, "Relay access denied")
+        local, _, domain = address.rpartition("@") if "@" in address else (address, "", "")
+        if local.casefold() in ROLE_ADDRESSES:
+            return await self._role(address)
+        principal = await self._find(local, domain)
+        if principal is not None:
+            room = await self._room(principal, answers=await self._answers_for(principal))
+            return Recipient(address, (principal.account_id,), room=room, population=principal.role.population)
+        rosters = await self._rosters(address)
+        if rosters:
+            return rosters
+        owners = await self._owners(local, domain)
+        if owners is None:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
+        return await self._owned(address, owners)
+
+    async def _find(self, local: str, domain: str) -> Principal | None:
+        """By the whole address; else without the detail behind `+` (RFC 5233)."""
+        suffix = f"@{domain or self._settings.domain}"
+        principal = await self._directory.find(local + suffix)
+        base, plus, _ = local.partition("+")
+        if principal is None and plus and base:
+            principal = await self._directory.find(base + suffix)
+        return principal
+
+    async def _answers_for(self, principal: Principal) -> bool:
+        """Whether a closed account still takes mail, to answer it (`mailserver.background.housekeeping`).
+
+        Once it no longer does it is as unknown as if it had never been (550 5.1.1): 5.2.1 would tell a stranger that
+        somebody was here, and nobody waits for a mailbox to open again.
+        """
+        if principal.state is not State.CLOSED:
+            return False
+        standing = await self._store.read(accounts.get, principal.account_id)
+        return standing is not None and standing.reply_until > self._clock.now()
+
+    async def _room(self, principal: Principal, *, answers: bool = False) -> int | None:
+        """Octets this account can still take, None: any. Raises Refused when it cannot take mail now."""
+        if principal.state is State.CLOSED and not answers:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
+        if principal.state is State.SUSPENDED and not principal.may_receive:
+            raise Refused(Reason.SUSPENDED, "This account is suspended")
+        return await self._store.read(messages.room, principal.account_id, messages.Quota.of(self._settings.limits))
+
+    async def moderators(self, address: str) -> Recipient:
+        """Who decides about the messages that a list holds, as its owners are now. Raises Refused, Temporary."""
+        rosters = await self._rosters(address)
+        if not rosters:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such list")
+        return await self._owned(head_of(rosters[0]).owner, rosters[0].owners)
+
+    async def _role(self, address: str) -> Recipient:
+        admins = await self._directory.administrators()
+        accounts = tuple(admin.account_id for admin in admins if admin.state is not State.CLOSED)
+        if not accounts:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "No such recipient here")
+        return Recipient(address, accounts)
+
+    # ------------------------------------------------------------------ lists
+
+    async def _owners(self, local: str, domain: str) -> tuple[str, ...] | None:
+        """The owners behind `LIST-owner` and `LIST-bounces`; None: there is no such list."""
+        for suffix in OWNER_SUFFIXES:
+            base = local[: -len(suffix)]
+            if base and local.casefold().endswith(suffix):
+                rosters = await self._directory.rosters(f"{base}@{domain or self._settings.domain}")
+                return rosters[0].owners if rosters else None
+        return None
+
+    async def _rosters(self, address: str) -> Sequence[Roster]:
+        """A list and those within it; a functional box that never got mail gets its mailboxes now."""
+        rosters = await self._directory.rosters(address)
+        new = [one.address for one in rosters if one.kind is ListKind.FUNCTION and not one.box]
+        for one in new:
+            await self._store.write(boxes.ensure, one)
+        return await self._directory.rosters(address) if new else rosters
+
+    async def _owned(self, address: str, owners: Sequence[str]) -> Recipient:
+        """A list's owners; the administrators where it has none that can receive.
+
+        An owner that is a list itself (a functional box mostly) stands for its members.
+        """
+        people: dict[str, None] = {}
+        accounts: dict[int, None] = {}
+        for owner in owners:
+            rosters = await self._rosters(owner) if self.is_local(owner) else ()
+            walk = Walk(rosters, None)
+            if rosters:
+                walk.enter(rosters[0])
+            people.update(walk.others if rosters else {owner: None})
+            accounts.update(walk.accounts)
+        named, remote = await self._individuals(address, people)
+        accounts.update(named)
+        if not accounts and not remote:
+            return await self._role(address)
+        return Recipient(address, tuple(accounts), tuple(remote))
+
+    async def _owners_for(self, sender: Sender, owners: Recipient, rules: Rules) -> Recipient:
+        """Those of a list's owners whom the sender may write to; the administrators where that is none of them."""
+        remote = owners.remote if rules.allows(sender.population, Population.OUTSIDE) else ()
+        accounts: dict[int, None] = {}
+        with contextlib.suppress(Denied):  # somebody answers for every list
+            accounts = await self._reachable.of(owners.address, owners.accounts, rules, sender)
+        if not accounts and not remote:
+            return await self._role(owners.address)
+        return replace(owners, accounts=tuple(accounts), remote=remote)
+
+    async def _individuals(self, address: str, members: Iterable[str]) -> tuple[dict[int, None], dict[str, None]]:
+        """Addresses one by one: accounts that can take mail, and addresses elsewhere. Who cannot is logged."""
+        accounts: dict[int, None] = {}
+        remote: dict[str, None] = {}
+        for member in members:
+            if not self.is_local(member):
+                remote[member] = None
+                continue
+            local, _, domain = member.rpartition("@")
+            try:
+                if local.casefold() in ROLE_ADDRESSES:
+                    accounts.update(dict.fromkeys((await self._role(member)).accounts))
+                    continue
+                principal = await self._find(local, domain)
+                if principal is None:
+                    log.warning("list has an unknown member", list=address)
+                    continue
+                await self._room(principal)
+            except Refused as refusal:
+                log.info("list member left out", list=address, why=refusal.reason.value)
+                continue
+            accounts[principal.account_id] = None
+        return accounts, remote
+
+    async def _through(
+        self, address: str, rosters: Sequence[Roster], sender: Sender | None, rules: Rules, *, released: bool = False
+    ) -> Recipient:
+        """Whom a list brings a message to, and which moderated lists hold it. Raises Refused, Denied, Temporary."""
+        now = self._clock.now()
+        if sender is not None:
+            check_brake(rules, sender, now)
+            if sender.is_report:
+                raise sentences.no_reports()
+        walk = Walk(rosters, sender)
+        first = rosters[0]
+        way = Way.OPEN if released else walk.way(first, "")
+        if way is Way.CLOSED:
+            if first.policy.ended:
+                raise sentences.list_ended(datetime.fromtimestamp(first.policy.ended, self._zone).date())
+            raise sentences.not_a_writer(first.policy.writers)
+        if way is Way.HELD and (sender is None or not shielded(rules, sender.population)):
+            return Recipient(address, (), head=head_of(first), held=(first,))
+        walk.enter(first)
+        if len(walk.accounts) > MAX_MEMBERS:
+            raise sentences.too_large(MAX_MEMBERS)
+        accounts, remote = await self._members(first, walk, rules, sender)
+        if way is Way.HELD:
+            return Recipient(address, (), head=head_of(first), held=(first,))
+        if first.box:  # its mail is its own: no copies, and no trace of a list
+            quota = messages.Quota.of(self._settings.limits)
+            return Recipient(address, (first.box,), room=await self._store.read(messages.room, first.box, quota))
+        if walk.closed:
+            log.info("lists within a list left out", list=first.address, closed=walk.closed)
+        if not accounts and not remote and not walk.held:
+            raise Refused(Reason.NO_SUCH_RECIPIENT, "The list has no member who can receive")
+        return Recipient(address, tuple(accounts), tuple(remote), head=head_of(first), held=tuple(walk.held))
+
+    async def _members(
+        self, first: Roster, walk: Walk, rules: Rules, sender: Sender | None
+    ) -> tuple[dict[int, None], dict[str, None]]:
+        """Members whom the sender may write to: accounts, and addresses elsewhere. Raises Denied: nobody is left."""
+        named, remote = await self._individuals(first.address, walk.others)
+        denied: Denied | None = None
+        if remote and sender is not None and not rules.allows(sender.population, Population.OUTSIDE):
+            log.info("list members outside left out", list=first.address, count=len(remote))
+            denied, remote = sentences.may_not_write(sender.population, Population.OUTSIDE), {}
+        accounts: dict[int, None] = {}
+        try:
+            accounts = await self._reachable.of(first.address, walk.accounts | named, rules, sender)
+        except Denied as refusal:
+            denied = refusal
+        if denied is not None and not accounts and not remote and not walk.held:
+            raise denied
+        return accounts, remote
+
+
+def is_role(address: str) -> bool:
+    return address.partition("@")[0].casefold() in ROLE_ADDRESSES

@@ -1,0 +1,148 @@
+"""A listening socket of any door: accepts, counts, and makes TLS before the door's protocol hears of the connection.
+
+A connection counts from the moment it was accepted (`peers`), whether or not it ever begins its handshake: event loops
+tell a protocol of a connection only after that. A handshake that is not over within `[limits] handshake_seconds` ends
+the connection, here as after STARTTLS. Doors that make TLS themselves (IMAP) take the connection plain and hold
+themselves to the same setting.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from mailserver.foundation.peers import Crowd, Crowded, Entry, Peers
+from mailserver.foundation.settings import Limits
+
+log = structlog.get_logger("listener")
+
+BACKLOG = 4096
+"""Connections that the kernel keeps for us to accept."""
+ACCEPTED_AT_ONCE = 64
+"""Before the loop turns."""
+PAUSE_SECONDS = 1.0
+"""Without files or memory for another connection."""
+_SHORT = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+Make = Callable[[Entry], asyncio.BaseProtocol]
+"""The protocol of an accepted connection. It says `leave` to the entry when the connection is lost."""
+
+
+class Listener:
+    """One socket of one door. `context`: TLS from the first octet; `refusals`: what a crowd is told in clear."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        name: str,
+        limits: Limits,
+        peers: Peers,
+        make: Make,
+        context: ssl.SSLContext | None = None,
+        refusals: Callable[[Crowd], bytes] | None = None,
+    ) -> None:
+        self._sock = sock
+        self._name = name
+        self._limits = limits
+        self._peers = peers
+        self._make = make
+        self._context = context
+        self._refusals = refusals
+        self._loop = asyncio.get_running_loop()
+        self._arrivals: set[asyncio.Task[None]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Accept from now on. Raises OSError."""
+        self._sock.setblocking(False)
+        self._sock.listen(BACKLOG)
+        self._resume()
+
+    def close(self) -> None:
+        """Accept no more and free the port; handshakes under way are cut, connections stay."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self._sock)
+        self._sock.close()
+        for task in self._arrivals:
+            task.cancel()
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._sock, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, _address = self._sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in _SHORT:
+                    raise
+                # The connection stays in the kernel's queue: to ask again at once would be a busy loop.
+                log.error("cannot accept", door=self._name, error=error.strerror)
+                self._loop.remove_reader(self._sock)
+                self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)
+                return
+            self._take(sock)
+
+    def _take(self, sock: socket.socket) -> None:
+        address = address_of(sock)
+        try:
+            entry = self._peers.admit(address)
+        except Crowded as crowded:
+            log.warning("connection refused", door=self._name, peer=address, why=crowded.crowd.name.lower())
+            self._turn_away(sock, crowded.crowd)
+            return
+        with contextlib.suppress(OSError):
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = self._loop.create_task(self._receive(sock, entry))
+        self._arrivals.add(task)
+        task.add_done_callback(self._arrivals.discard)
+
+    def _turn_away(self, sock: socket.socket, crowd: Crowd) -> None:
+        """Say why, unless it would have to be said in TLS, and hold nothing."""
+        with sock, contextlib.suppress(OSError):
+            sock.setblocking(False)
+            if self._refusals is not None and self._context is None:
+                sock.send(self._refusals(crowd))
+                sock.shutdown(socket.SHUT_WR)
+
+    async def _receive(self, sock: socket.socket, entry: Entry) -> None:
+        """Make TLS where it is due, and hand the connection to its protocol."""
+        seconds = self._limits.handshake_seconds if self._context is not None else None
+        try:
+            await self._loop.connect_accepted_socket(
+                partial(self._make, entry), sock, ssl=self._context, ssl_handshake_timeout=seconds
+            )
+        except OSError as error:
+            log.info("connection failed", door=self._name, peer=entry.peer, error=type(error).__name__)
+            entry.leave()
+            sock.close()
+        except BaseException:
+            entry.leave()
+            sock.close()
+            raise
+
+
+def address_of(sock: socket.socket) -> str:
+    """The address at the other end; empty when there is none (any more)."""
+    try:
+        name = sock.getpeername()
+    except OSError:
+        return ""
+    return str(name[0]) if isinstance(name, tuple) and name else ""

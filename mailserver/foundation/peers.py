@@ -1,0 +1,191 @@
+"""Who is at the other end: one rule for addresses and one count of connections, for every door.
+
+An IPv4 address within IPv6 (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the IPv4 address. What counts as one
+address is that, or the /64 of an IPv6 address: every site has one whole. Loopback is this machine talking to itself:
+no limit per address binds it.
+
+Each door of each worker counts for itself (`Peers`): the workers share no counts, so an instance takes the limits once
+for each of its workers. A connection counts at its address until its peer has proved who it is, then at that account:
+a school of a thousand pupils may come from one address.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from mailserver.foundation.settings import Limits
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+Account = int | str
+"""The id of an account, or the name of somebody who has none (the LDAP administrator)."""
+
+
+def parse(peer: str) -> Address | None:
+    """The address as it counts, without a zone (`%eth0`); None for what is no address."""
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def plain(peer: str) -> str:
+    """The address as it is logged, recorded and written into messages: IPv4 never as IPv6."""
+    return str(parse(peer) or peer)
+
+
+def is_loopback(peer: str) -> bool:
+    """True for an address of this machine's own."""
+    address = parse(peer)
+    return address is not None and address.is_loopback
+
+
+def counted(peer: str) -> str:
+    """The name under which a peer is counted: the address, or the /64 of IPv6; empty for loopback."""
+    address = parse(peer)
+    if address is None:
+        return peer
+    if address.is_loopback:
+        return ""
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
+
+
+def is_within(peer: str, networks: Sequence[str]) -> bool:
+    """True for an address in one of these networks (`192.0.2.0/24`, `2001:db8::/32`)."""
+    address = parse(peer)
+    return address is not None and any(address in network for network in _networks(tuple(networks)))
+
+
+@lru_cache(maxsize=64)
+def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ip_network(text) for text in texts)
+
+
+class Crowd(Enum):
+    """Of what there are too many connections."""
+
+    ALL = "Too many connections"
+    ADDRESS = "Too many connections from your address"
+
+
+class Crowded(Exception):
+    """A connection is one too many."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        super().__init__(crowd.value)
+        self.crowd = crowd
+
+
+class Peers:
+    """The open connections of one door in one worker, counted against the limits as they are now."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._strangers: Counter[str] = Counter()
+        self._accounts: Counter[Account] = Counter()
+        self.count = 0
+        """Connections of all."""
+
+    def admit(self, address: str) -> "Entry":
+        """Count a connection that has just been accepted. Raises Crowded."""
+        name = counted(address)
+        if self.count >= self._limits.connections:
+            raise Crowded(Crowd.ALL)
+        if name and self._strangers[name] >= self._most(address):
+            raise Crowded(Crowd.ADDRESS)
+        self.count += 1
+        entry = Entry(self, address, name)
+        self.add_stranger(name)
+        return entry
+
+    def _most(self, address: str) -> int:
+        limits = self._limits
+        is_known = limits.known_networks and is_within(address, limits.known_networks)
+        return limits.connections_per_known_peer if is_known else limits.connections_per_peer
+
+    def add_stranger(self, name: str) -> None:
+        """One more that has not said who it is."""
+        if name:
+            self._strangers[name] += 1
+
+    def drop_stranger(self, name: str) -> None:
+        """One less."""
+        _take_one(self._strangers, name)
+
+    def add_account(self, account: Account) -> bool:
+        """One more of an account; False, and not counted, when it has all it may."""
+        if self._accounts[account] >= self._limits.connections_per_account:
+            return False
+        self._accounts[account] += 1
+        return True
+
+    def drop_account(self, account: Account) -> None:
+        """One less."""
+        _take_one(self._accounts, account)
+
+
+def _take_one(counter: Counter[Any], name: Account) -> None:
+    if counter[name] > 1:
+        counter[name] -= 1
+    else:
+        del counter[name]
+
+
+class Entry:
+    """One connection as its door counts it, from the moment it was accepted until `leave`."""
+
+    __slots__ = ("_account", "_left", "_name", "_peers", "is_loopback", "peer")
+
+    def __init__(self, peers: Peers, address: str, name: str) -> None:
+        self._peers = peers
+        self._name = name
+        self._account: Account | None = None
+        self._left = False
+        self.peer = plain(address)
+        """The address, for throttling, records and the log."""
+        self.is_loopback = is_loopback(address)
+
+    def identify(self, account: Account) -> bool:
+        """The peer has proved who it is: count it there. False, and nothing changed, when the account has too many."""
+        if account == self._account or self._left:
+            return True
+        if not self._peers.add_account(account):
+            return False
+        self._uncount()
+        self._account = account
+        return True
+
+    def forget(self) -> None:
+        """The peer is nobody again (UNAUTHENTICATE, a failed bind): count it at its address."""
+        if self._account is not None and not self._left:
+            self._uncount()
+            self._account = None
+            self._peers.add_stranger(self._name)
+
+    def leave(self) -> None:
+        """The connection is gone; may be said more than once."""
+        if not self._left:
+            self._left = True
+            self._uncount()
+            self._peers.count -= 1
+
+    def _uncount(self) -> None:
+        if self._account is not None:
+            self._peers.drop_account(self._account)
+        elif self._name:
+            self._peers.drop_stranger(self._name)
+
+
+ENTRY = "peers.entry"
+"""Where an HTTP request carries the entry of its connection: in the `state` of its ASGI scope."""
+
+
+def identify_request(scope: Mapping[str, Any], account: Account) -> bool:
+    """`Entry.identify` for the connection that an HTTP request came by."""
+    entry = scope.get("state", {}).get(ENTRY)
+    return entry is None or bool(entry.identify(account))

@@ -1,0 +1,152 @@
+"""What single settings may be, beyond their type: each check gives back the value as it is used, or raises ValueError.
+
+The text of an error never holds a value that may be a secret (`database.url`).
+"""
+
+import re
+from ipaddress import ip_address, ip_network
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+
+from mailserver.model.address import check_domain
+from mailserver.model.errors import BadSyntax
+
+DATABASES = ("postgresql", "postgresql+psycopg", "sqlite")
+MOST_DAYS = 36_500
+MOST_SECONDS = 366 * 86_400
+MOST_OCTETS = 1 << 31
+"""Of one message: what a stored content may be."""
+MOST = 1 << 40
+
+
+def check_mail_domain(text: str) -> str:
+    """A domain that mail is sent to, with a dot, in lower case and A-labels (IDNA 2008)."""
+    name = check_host_name(text)
+    if "." not in name:
+        raise ValueError(f"{text!r} is no mail domain like ac-exemple.fr")
+    return name
+
+
+def check_host_name(text: str) -> str:
+    """A name of a host or a domain, in lower case and A-labels (IDNA 2008); no underscore, no address literal."""
+    try:
+        name = check_domain(text)
+    except BadSyntax:
+        name = ""
+    if not name or name.startswith("[") or _is_address(name):
+        raise ValueError(f"{text!r} is no host name like mail.ac-exemple.fr")
+    return name
+
+
+def check_optional_host_name(text: str) -> str:
+    """The same, or nothing."""
+    return text and check_host_name(text)
+
+
+def check_listen_address(text: str) -> str:
+    """An IP address, or the name of this machine."""
+    if not _is_address(text.partition("%")[0]):
+        check_host_name(text)
+    return text
+
+
+def check_next_hop(text: str) -> str:
+    """`host:port` or `[address]:port`; empty means none."""
+    host, colon, port = text.rpartition(":")
+    if text and not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"{text!r} is not host:port")
+    return text
+
+
+def check_url(text: str) -> str:
+    """An address of the web without path, query or final slash; empty means none."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if text and (not good or parts.path or parts.query or parts.fragment or "@" in parts.netloc):
+        raise ValueError(f"{text!r} is not like https://mail.ac-exemple.fr")
+    return text
+
+
+def check_database_url(text: str) -> str:
+    """Of a PostgreSQL or SQLite database; empty means our own file."""
+    scheme, _, rest = text.partition("://")
+    if text and (scheme not in DATABASES or not rest or re.search(r"[\s\x00-\x1f\x7f]", text)):
+        raise ValueError(
+            "[database] url is not like postgresql://user:password@host/database or sqlite:////path/mail.db"
+        )
+    try:
+        urlsplit(text if scheme != "sqlite" else "").port  # noqa: B018 - raises for a port that is no number
+    except ValueError:
+        raise ValueError(
+            "[database] url: host or port cannot be read; a password with : / @ [ ] is written in percent code"
+        ) from None
+    if scheme == "sqlite" and not rest.startswith("/"):
+        raise ValueError("[database] url: SQLite has no host; the path of a file follows sqlite:///")
+    return text
+
+
+def check_directory_url(text: str) -> str:
+    """Of an LDAP server."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme == "ldapi" or (parts.scheme in ("ldap", "ldaps") and parts.hostname and parts.port != 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"{text!r} must begin with ldap://, ldaps:// or ldapi:// and name a server")
+    return text
+
+
+def check_network(text: str) -> str:
+    """An address or a network of them."""
+    ip_network(text)
+    return text
+
+
+def check_zone(text: str) -> str:
+    """A time zone of the IANA database."""
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{text!r} is no time zone like Europe/Paris") from None
+    return text
+
+
+def check_file_name(text: str) -> str:
+    """Of a file in DIR/secrets, without a folder; empty means none."""
+    if "/" in text or "\0" in text or text in (".", ".."):
+        raise ValueError(f"{text!r} is not the name of a file in DIR/secrets")
+    return text
+
+
+def check_mailbox(text: str) -> str:
+    """An address that mail is sent to; empty means none."""
+    local, at, domain = text.rpartition("@")
+    if text and not (local and at and not re.search(r"[\s<>@,;]", local)):
+        raise ValueError(f"{text!r} is no address like signalement@ac-exemple.fr")
+    if text:
+        check_host_name(domain)
+    return text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+MailDomain = Annotated[str, AfterValidator(check_mail_domain)]
+HostName = Annotated[str, AfterValidator(check_host_name)]
+OptionalHostName = Annotated[str, AfterValidator(check_optional_host_name)]
+NextHop = Annotated[str, AfterValidator(check_next_hop)]
+Network = Annotated[str, AfterValidator(check_network)]
+Days = Annotated[int, Field(ge=0, le=MOST_DAYS, strict=True)]
+Seconds = Annotated[int, Field(ge=1, le=MOST_SECONDS, strict=True)]

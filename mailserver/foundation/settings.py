@@ -1,0 +1,424 @@
+"""Settings of one instance, read from DIR/mailserver.toml. Nothing else reads configuration.
+
+Every model is frozen and refuses unknown names, so that a misspelt setting is an error with its place,
+never a silent default. Sizes are octets, times are seconds.
+
+A running service takes changed settings over (`Settings.adopt`, at SIGHUP): sections stay the objects that they are and
+get new values. So a section may be kept, its values are read where they are used.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mailserver.foundation.setting_checks import (
+    MOST,
+    MOST_DAYS,
+    MOST_OCTETS,
+    MOST_SECONDS,
+    Days,
+    HostName,
+    MailDomain,
+    Network,
+    NextHop,
+    OptionalHostName,
+    Seconds,
+    check_database_url,
+    check_directory_url,
+    check_file_name,
+    check_listen_address,
+    check_mailbox,
+    check_url,
+    check_zone,
+)
+
+FILE_NAME = "mailserver.toml"
+
+AT_START = (
+    *("domain", "hostname", "aliases", "workers", "dkim_selector", "listen", "database", "storage", "ldap", "login"),
+    "web.timezone",
+)
+"""Settings, and sections of them, that a running service cannot change: addresses of people, rows and open ports hang
+on them."""
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text is one clear line that says where and why."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_kinds(cls, values: object) -> object:
+        """TOML has kinds of its own: `true`, "25" and 25.0 are no whole numbers, and 1 and "yes" are not `true`."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            kind = cls.model_fields[name].annotation if name in cls.model_fields else None
+            if kind is int and (type(value) is not int or abs(value) > MOST):
+                raise ValueError(f"{name} is no whole number, or too large a one")
+            if kind is bool and type(value) is not bool:
+                raise ValueError(f"{name} is neither true nor false")
+        return values
+
+
+class Listen(_Section):
+    """Addresses of the doors. `http` must be a loopback address."""
+
+    address: Annotated[str, AfterValidator(check_listen_address)] = "127.0.0.1"
+    smtp: int = Field(default=2525, ge=0, le=65535)
+    submission: int = Field(default=2587, ge=0, le=65535)
+    submissions: int = Field(default=2465, ge=0, le=65535)
+    lmtp: int = Field(default=2424, ge=0, le=65535)
+    imap: int = Field(default=2143, ge=0, le=65535)
+    imaps: int = Field(default=2993, ge=0, le=65535)
+    ldap: int = Field(default=3389, ge=0, le=65535)
+    ldaps: int = Field(default=3636, ge=0, le=65535)
+    http: int = Field(default=8080, ge=0, le=65535)
+    https: int = Field(default=8443, ge=0, le=65535)
+
+    @model_validator(mode="after")
+    def _check_ports(self) -> Self:
+        doors: dict[int, str] = {}
+        for name, port in self.model_dump(exclude={"address"}).items():
+            if port and port in doors:
+                raise ValueError(f"{doors[port]} and {name} have the same port {port}; each door needs one of its own")
+            doors[port] = name
+        return self
+
+
+class Database(_Section):
+    """Where the store lives. Empty url: SQLite in DIR/data/mail.db."""
+
+    url: Annotated[str, AfterValidator(check_database_url)] = ""
+    readers: int = Field(default=4, ge=1, le=32)
+    """Threads that read."""
+    writers: int = Field(default=4, ge=1, le=32)
+    """PostgreSQL only: connections that commit in parallel."""
+
+
+class Storage(_Section):
+    """How stored mail is kept from housekeeping's mistakes."""
+
+    quarantine_days: int = Field(default=7, ge=1, le=365)
+    """Days that the file of a large message which nothing refers to any more is kept."""
+    collection_percent: int = Field(default=10, ge=1, le=100)
+    """Of a hundred stored contents (or files), how many may be collected in a day; more wait for an operator."""
+    collection_floor: int = Field(default=1000, ge=0)
+    """Contents that may be collected in a day whatever their share."""
+    stray_floor: int = Field(default=20, ge=0)
+    """Files that no row names: the same."""
+    full_percent: int = Field(default=95, ge=50, le=100)
+    """A disk that is used so far is full, for `check` and /etat."""
+    free_octets: int = Field(default=256 * 1024 * 1024, ge=0)
+    """The same: a disk with less room."""
+
+
+class Limits(_Section):
+    """Bounds on what peers may send."""
+
+    message_size: int = Field(default=50 * 1024 * 1024, ge=1024, le=MOST_OCTETS)
+    recipients: int = Field(default=5000, ge=100)
+    """Per SMTP transaction (RFC 5321 section 4.5.3.1.8 asks for 100 at least)."""
+    connections: int = Field(default=20_000, ge=1)
+    """Open connections of one worker, per door."""
+    connections_per_peer: int = Field(default=50, ge=1)
+    """From one address (of IPv6: one /64), of peers that have not proved who they are; loopback is exempt."""
+    known_networks: tuple[Network, ...] = ()
+    """Schools and relays behind one address: from an address in these there may be more."""
+    connections_per_known_peer: int = Field(default=2000, ge=1)
+    connections_per_account: int = Field(default=200, ge=1)
+    """Of peers that have proved to be one account."""
+    handshake_seconds: int = Field(default=10, ge=1)
+    """From a connection to a TLS port, or STARTTLS, until TLS is there."""
+    header_size: int = Field(default=1024 * 1024, ge=4096, le=1536 * 1024)
+    """Of a message's header, whichever way it comes: with our own fields on top it stays within what is read for
+    fields (`mime.header.headers.MAX_HEADER`)."""
+    header_fields: int = Field(default=10_000, ge=100)
+    """Fields of it."""
+    quota: int = Field(default=5 * 1024**3, ge=0)
+    """Octets of mail per account unless set on the account; 0: none."""
+    quota_messages: int = Field(default=0, ge=0)
+    """Messages per account unless set on the account; 0: any number."""
+    command_messages: int = Field(default=1_000_000, ge=1000)
+    """Messages that one IMAP command works on (RFC 9738 section 3); clients that do not know of it see no others."""
+    hops: int = Field(default=50, ge=10)
+    """Received fields in a message before it is a loop (RFC 5321 section 6.3)."""
+    login_failures: int = Field(default=10, ge=1)
+    """Wrong guesses per account and per address within the window before waiting."""
+    login_window: int = Field(default=900, ge=1, le=MOST_SECONDS)
+
+
+class Outbound(_Section):
+    """How mail for other domains leaves."""
+
+    smarthost: NextHop = ""
+    """`host:port` that takes everything; empty: the recipients' own exchangers."""
+    routes: dict[HostName, NextHop] = {}
+    """Static routes, domain -> `host:port`."""
+    port: int = Field(default=25, ge=1, le=65535)
+    retry: tuple[Seconds, ...] = Field(default=(60, 300, 900, 1800, 3600, 7200, 14400), min_length=1, max_length=100)
+    """Delay before each further attempt; the last one repeats."""
+    lifetime: int = Field(default=4 * 86400, ge=60, le=MOST_SECONDS)
+    """A message older than this is given up (RFC 5321 section 4.5.4.1)."""
+    delay_warning: int = Field(default=4 * 3600, ge=60, le=MOST_SECONDS)
+    concurrency: int = Field(default=10, ge=1)
+    timeout: int = Field(default=120, ge=1, le=MOST_SECONDS)
+
+
+class Smtp(_Section):
+    """What other servers may do, at the exchange and over LMTP."""
+
+    own_domain_from_outside: Literal["refuse", "accept"] = "refuse"
+    """Mail whose sender (MAIL FROM) or author (From) is in one of our domains, from a peer that is no relay."""
+    relays: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")
+    """Networks of peers that pass on what people of the house wrote elsewhere, and look after who may."""
+
+
+class LdapDirectory(_Section):
+    """An external LDAP directory."""
+
+    url: Annotated[str, AfterValidator(check_directory_url)]
+    base: str = Field(min_length=1)
+    bind_dn: str = ""
+    password_file: Annotated[str, AfterValidator(check_file_name)] = ""
+    """Name of a file in DIR/secrets."""
+    read_only: bool = True
+    start_tls: bool = False
+    ca_file: str = ""
+    cache_seconds: int = Field(default=60, ge=0, le=MOST_SECONDS)
+    pool: int = Field(default=4, ge=1, le=64)
+    timeout: int = Field(default=10, ge=1, le=MOST_SECONDS)
+
+
+class Web(_Section):
+    """The web interface."""
+
+    academy: str = "Académie"
+    """Name shown on the portal."""
+    session_hours: int = Field(default=12, ge=1, le=MOST_DAYS)
+    shared_session_minutes: int = Field(default=30, ge=5, le=MOST_DAYS)
+    help_contact: str = ""
+    """Whom to call, shown on the suspended page."""
+    url: Annotated[str, AfterValidator(check_url)] = ""
+    """Where people find the web interface, `https://mail.ac-exemple.fr`; empty: the host name."""
+    timezone: Annotated[str, AfterValidator(check_zone)] = "Europe/Paris"
+    admin_networks: tuple[Network, ...] = ()
+    """Where the administration console may be opened from, `10.21.0.0/16`; empty: from anywhere. It never hurts the
+    command line."""
+    phishing: Annotated[str, AfterValidator(check_mailbox)] = Field(default="", max_length=320)
+    """Who is sent the messages that people report as phishing; empty: the button is not shown."""
+
+
+class Passwords(_Section):
+    """What people may choose as password, and for how long."""
+
+    profile: Literal["academie", "cnil"] = "academie"
+    """`academie`: 8 characters of four kinds, renewed; `cnil`: 80 bits, known passwords refused, never renewed."""
+    renewal_days: int = Field(default=365, ge=0, le=MOST_DAYS)
+    """Profile `academie` only; 0: never."""
+    notice_days: tuple[Days, ...] = (30, 7, 1)
+    """When a person is told that the password must be renewed."""
+    history: int = Field(default=5, ge=0, le=24)
+    """The last passwords that may not come back (profile `academie`)."""
+    second_factor: tuple[Literal["teacher", "staff", "pupil", "secretariat", "admin"], ...] = ("admin",)
+    """Roles that need a second factor in the web interface."""
+
+
+class LoginSettings(_Section):
+    """Ways of proving who somebody is."""
+
+    scram: bool = False
+    """SCRAM-SHA-256 over IMAP: a verifier is kept with each password set from now on."""
+
+
+class Accounts(_Section):
+    """From the first code to the last octet. Days."""
+
+    code_days: int = Field(default=90, ge=1, le=3650)
+    """A printed code is good this long."""
+    recovery_minutes: int = Field(default=30, ge=5, le=1440)
+    """A code sent to the private address is good this long."""
+    leaver_days: int = Field(default=60, ge=0, le=MOST_DAYS)
+    """Between the day an export no longer names somebody and the closing."""
+    closing_notices: tuple[Days, ...] = (30, 10)
+    """When a person is told that the account will be closed."""
+    reply_days: int = Field(default=30, ge=0, le=MOST_DAYS)
+    """How long a closed account answers its mail."""
+    reply_text: str = Field(default="", max_length=4000)
+    """What it answers unless the closing said; empty: in both languages that nobody reads it any more."""
+    grace_days: int = Field(default=90, ge=0, le=MOST_DAYS)
+    """How long a closed account can be restored and exported; then it is erased."""
+    undo_hours: int = Field(default=24, ge=0, le=MOST_DAYS)
+    """How long an import can be taken back."""
+
+
+class Audit(_Section):
+    """The record of who did what to which account. Days."""
+
+    retention_days: int = Field(default=365, ge=1, le=MOST_DAYS)
+    trace_days: int = Field(default=30, ge=1, le=365)
+    """How long the path of each message is on record: envelope addresses and what became of it."""
+
+
+class Lists(_Section):
+    """Distribution lists."""
+
+    standing: bool = True
+    """The living lists of every school and class are there without being made (`directory.lists.virtual_lists`)."""
+    standing_writers: Literal["anyone", "house", "personnel", "staff", "members", "owners"] = "personnel"
+    """Who may write to them."""
+    moderation_days: int = Field(default=14, ge=1, le=365)
+    """How long a message waits for a list's owner."""
+
+
+class Log(_Section):
+    """How the service speaks to its operators."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(_Section):
+    """Everything one instance needs to know."""
+
+    domain: MailDomain
+    hostname: OptionalHostName = ""
+    """Our name in greetings; empty: the domain."""
+    aliases: tuple[MailDomain, ...] = ()
+    """Further domains that are ours."""
+    workers: int = Field(default=0, ge=0, le=64)
+    """0: one per core."""
+    listen: Listen = Field(default_factory=Listen)
+    database: Database = Field(default_factory=Database)
+    limits: Limits = Field(default_factory=Limits)
+    storage: Storage = Field(default_factory=Storage)
+    outbound: Outbound = Field(default_factory=Outbound)
+    smtp: Smtp = Field(default_factory=Smtp)
+    ldap: LdapDirectory | None = None
+    """None: the embedded directory."""
+    web: Web = Field(default_factory=Web)
+    passwords: Passwords = Field(default_factory=Passwords)
+    login: LoginSettings = Field(default_factory=LoginSettings)
+    accounts: Accounts = Field(default_factory=Accounts)
+    audit: Audit = Field(default_factory=Audit)
+    lists: Lists = Field(default_factory=Lists)
+    log: Log = Field(default_factory=Log)
+    dkim_selector: HostName = "s1"
+    directory: Path = Path()
+    """The instance's folder; not written in the file."""
+
+    @model_validator(mode="after")
+    def _check_scram(self) -> Self:
+        """In a directory of its own right passwords change behind our back: a verifier would outlive its password."""
+        if self.login.scram and self.ldap is not None:
+            raise ValueError("login.scram works with the embedded directory only, not with [ldap]")
+        return self
+
+    def adopt(self, others: "Settings") -> "Changed":
+        """Take over the values of `others` that can change while the service runs; what was taken and what was not."""
+        taken, left = [], []
+        for path, section, name, value in _values(others):
+            held = getattr(self, section) if section else self
+            if getattr(held, name) == value:
+                continue
+            if any(path == fixed or path.startswith(f"{fixed}.") for fixed in AT_START):
+                left.append(path)
+            else:
+                held.__dict__[name] = value  # frozen for everybody else
+                taken.append(path)
+        return Changed(tuple(taken), tuple(left))
+
+    @property
+    def name(self) -> str:
+        """Host name announced to peers."""
+        return self.hostname or self.domain
+
+    @property
+    def public_url(self) -> str:
+        """Address of the web interface in letters and notices, without a slash at the end."""
+        port = "" if self.listen.https in (0, 443) else f":{self.listen.https}"
+        return self.web.url or f"https://{self.name}{port}"
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Domains whose mail is delivered here."""
+        return (self.domain, *self.aliases)
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data / 'mail.db'}"
+
+    @property
+    def certificate(self) -> Path:
+        return self.directory / "tls" / "cert.pem"
+
+    @property
+    def private_key(self) -> Path:
+        return self.directory / "tls" / "key.pem"
+
+    @property
+    def ldap_base(self) -> str:
+        """Suffix of our own tree: `dc=ac-exemple,dc=fr`."""
+        return ",".join(f"dc={label}" for label in self.domain.split("."))
+
+    def secret(self, name: str) -> bytes:
+        """Content of DIR/secrets/name, without the final newline. Raises SettingsError when unreadable."""
+        path = self.directory / "secrets" / name
+        try:
+            return path.read_bytes().rstrip(b"\n")
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of settings that were written anew; `section.name` of each."""
+
+    taken: tuple[str, ...]
+    left: tuple[str, ...]
+    """These need a restart."""
+
+
+def _values(settings: Settings) -> Iterator[tuple[str, str, str, object]]:
+    """Path, section, name and value of each setting; without a section, and those of `ldap` together, at the top."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, _Section) and name != "ldap":
+            for inner in type(value).model_fields:
+                yield f"{name}.{inner}", name, inner, getattr(value, inner)
+        elif name != "directory":
+            yield name, "", name, value
+
+
+def load(directory: Path) -> Settings:
+    """Read DIR/mailserver.toml. Raises SettingsError with one line that names the file and the fault."""
+    path = directory / FILE_NAME
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; make an instance with `mailserver init {directory}`") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, numbers of 5,000 digits
+        raise SettingsError(_line(f"{path}: {error}")) from None
+    try:
+        return Settings.model_validate({**data, "directory": directory.resolve()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(_line(": ".join(filter(None, (str(path), place, what))))) from None
+
+
+def _line(text: str) -> str:
+    """One line that can be printed, whatever a file says."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))

@@ -1,0 +1,180 @@
+"""TLS of an instance: the self-signed certificate of `init`, and the object that presents what the files hold."""
+
+import contextlib
+import datetime
+import ipaddress
+import os
+import ssl
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from mailserver.foundation.settings import SettingsError
+
+log = structlog.get_logger("tls")
+
+VALID_DAYS = 825
+
+Stamp = tuple[int, int, int, int]
+"""Of a file: when it was written, when it was changed, inode, octets."""
+
+
+def make_certificate(certificate: Path, key: Path, names: Iterable[str], now: datetime.datetime) -> None:
+    """Write a self-signed P-256 certificate for these host names, localhost and the loopback addresses."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    hosts = list(dict.fromkeys(("localhost", *names)))
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[-1][:64])])
+    alternatives: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
+    alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.parent.mkdir(parents=True, exist_ok=True)
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    write_secret(
+        key,
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+    )
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Create a file only its owner can read. Raises FileExistsError rather than replace one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)  # a key that a crash emptied cannot be made again
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """A certificate with its chain and the key to it, as both were read at one moment. Each is another one."""
+
+    chain: bytes
+    """PEM."""
+    key: bytes
+    """PEM, not encrypted."""
+    context: ssl.SSLContext
+    """Presents it; TLS 1.2 and later."""
+
+    @contextlib.contextmanager
+    def as_files(self) -> Iterator[tuple[str, str]]:
+        """Names by which a library that reads files finds chain and key; nothing is written to a disk."""
+        with _named(self.chain) as chain, _named(self.key) as key:
+            yield chain, key
+
+
+class Certificate:
+    """The instance's certificate, one for every door of a process: a new handshake presents what the files hold now.
+
+    Every handshake looks at the files (two `stat`, some microseconds), so that a renewal needs no signal. Files that
+    cannot be used - half copied, a key of another certificate - are named in the log once, and what was read before
+    stays. Connections that are open keep what they have.
+    """
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Raises SettingsError when the files cannot be used."""
+        self._files = certificate, key
+        self._stamps = self._look()
+        self._pair = read_pair(certificate, key)
+        self.context = read_pair(certificate, key).context
+        """For whoever takes one context for good: it presents the pair of the moment."""
+        self.context.sni_callback = self._present
+
+    def current(self) -> Pair:
+        """The pair to present to a new connection."""
+        if self._look() != self._stamps and (problem := self.reload()):
+            log.warning("certificate not renewed, the one before stays", why=problem)
+        return self._pair
+
+    def reload(self) -> str:
+        """Read the files again; what is wrong with them, or nothing."""
+        self._stamps = self._look()  # before reading: what is written meanwhile shows in the next look
+        try:
+            pair = read_pair(*self._files)
+        except SettingsError as error:
+            return str(error)
+        if (pair.chain, pair.key) != (self._pair.chain, self._pair.key):
+            self._pair = pair
+        return ""
+
+    def _look(self) -> tuple[Stamp | None, ...]:
+        return tuple(_stamp(path) for path in self._files)
+
+    def _present(self, handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Called after each ClientHello, whether it names a server or not (SSL_CTX_set_tlsext_servername_callback)."""
+        handshake.context = self.current().context
+
+
+def read_pair(certificate: Path, key: Path) -> Pair:
+    """Read and judge both files. Raises SettingsError: one line that names the file and the fault."""
+    chain, private = _read(certificate), _read(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        leaf = x509.load_pem_x509_certificates(chain)[0]
+    except ValueError:
+        raise SettingsError(f"{certificate}: this is no certificate in PEM") from None
+    try:
+        loaded = serialization.load_pem_private_key(private, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
+        raise SettingsError(f"{key}: this is no private key in PEM without a passphrase") from None
+    if loaded.public_key() != leaf.public_key():
+        raise SettingsError(f"{certificate} and {key.name}: the key belongs to another certificate")
+    with _named(chain) as chain_name, _named(private) as key_name:
+        try:
+            context.load_cert_chain(chain_name, key_name, password=_no_passphrase)
+        except ssl.SSLError as error:
+            raise SettingsError(f"{certificate} and {key.name}: {error.reason or error}") from None
+    return Pair(chain, private, context)
+
+
+def _no_passphrase() -> str:
+    """Instead of asking for one on the terminal."""
+    return ""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
+
+
+@contextlib.contextmanager
+def _named(octets: bytes) -> Iterator[str]:
+    """A file in memory alone, by a name that this process may open."""
+    descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(octets)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)

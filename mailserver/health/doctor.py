@@ -1,0 +1,400 @@
+"""Looks an instance over and says, for each finding, what to do about it. Changes nothing."""
+
+import datetime
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import dns.exception
+import dns.resolver
+from cryptography import x509
+
+from directory.lists.rosters import House
+from mailserver.delivery import exposed_lists
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.foundation.tls import read_pair
+from mailserver.health import disk_space, file_permissions
+from mailserver.health.instance import place_of
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import NewerSchema, NotThere, Temporary
+from mailserver.runtime import workers
+from mailserver.store.engine.transactions import Store
+from mailserver.store.upkeep import condition, opening
+from mailserver.store.upkeep.condition import Condition
+from mailserver.submission.dkim import dns_record
+from mailserver.texts.text import NOTHING, Text, Untranslated
+
+DNS_SECONDS = 4.0
+QUICK_SECONDS = 5.0
+"""For a look at the pages of a database."""
+FILES_NAMED = 8
+EXPIRY_WARNING_DAYS = 21
+MAX_LISTS = 50
+"""Named one by one."""
+SECRETS = ("hmac", "ldap-admin")
+
+
+class Grade(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    subject: str
+    """A key of `SUBJECTS`."""
+    grade: Grade
+    text: Text
+    remedy: Text = NOTHING
+
+    @property
+    def about(self) -> Text:
+        """The subject for people."""
+        return SUBJECTS[self.subject]
+
+
+SUBJECTS = {
+    "settings": Text("réglages"),
+    "secrets": Text("secrets"),
+    "files": Text("fichiers"),
+    "tls": Untranslated("TLS"),
+    "database": Text("base de données"),
+    "disk": Text("disque"),
+    "messages": Text("messages"),
+    "index": Text("index de recherche"),
+    "counts": Text("compteurs"),
+    "upkeep": Text("entretien"),
+    "repair": Text("réparation"),
+    "ports": Text("ports"),
+    "directory": Text("annuaire"),
+    "lists": Text("listes"),
+    "dns": Untranslated("DNS"),
+}
+
+
+def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
+    """Every finding, most fundamental first."""
+    looks: list[Callable[[Settings], Iterator[Finding]]] = [
+        _secrets,
+        _files,
+        _certificate,
+        _database,
+        _disks,
+        _stored,
+        _ports,
+        _ldap,
+        _lists,
+    ]
+    if dns_too:
+        looks.append(_dns)
+    yield Finding(
+        "settings",
+        Grade.OK,
+        Text("{directory} sert {domains}", directory=settings.directory, domains=", ".join(settings.domains)),
+    )
+    for look in looks:
+        yield from look(settings)
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    for name in (*SECRETS, f"dkim-{settings.dkim_selector}.pem"):
+        path = settings.directory / "secrets" / name
+        try:
+            settings.secret(name)
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except (SettingsError, OSError) as error:
+            yield Finding(
+                "secrets",
+                Grade.PROBLEM,
+                Untranslated(str(error)),
+                Text("restaurez-le d’une sauvegarde de l’instance"),
+            )
+            continue
+        if mode & 0o077:
+            yield Finding(
+                "secrets",
+                Grade.PROBLEM,
+                Text("d’autres peuvent lire {path}", path=path),
+                Untranslated(f"chmod 600 {path}"),
+            )
+        else:
+            yield Finding(
+                "secrets",
+                Grade.OK,
+                Text("seul son propriétaire peut lire {name}", name=name),
+            )
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    """Secrets apart, which are looked at one by one."""
+    secrets = settings.directory / "secrets"
+    found = [(path, mode) for path, mode in file_permissions.too_open(settings.directory) if path.parent != secrets]
+    if not found:
+        text = Text("les fichiers ne sont lisibles que par leur propriétaire")
+        yield Finding("files", Grade.OK, text)
+        return
+    names = ", ".join(str(path.relative_to(settings.directory)) for path, _ in found[:FILES_NAMED])
+    more = "" if len(found) <= FILES_NAMED else " …"
+    key_is_open = any(path == settings.private_key and mode & 0o007 for path, mode in found)
+    yield Finding(
+        "files",
+        Grade.PROBLEM if key_is_open else Grade.WARNING,
+        Text("ouverts à d’autres ({count}) : {names}{more}", count=len(found), names=names, more=more),
+        Untranslated(f"chmod -R go= {settings.directory}"),
+    )
+
+
+def _certificate(settings: Settings) -> Iterator[Finding]:
+    try:
+        pair = read_pair(settings.certificate, settings.private_key)
+    except SettingsError as error:
+        yield Finding(
+            "tls",
+            Grade.PROBLEM,
+            Untranslated(str(error)),
+            Text("mettez un certificat PEM et sa clé dans tls/"),
+        )
+        return
+    certificate = x509.load_pem_x509_certificate(pair.chain)
+    days = (certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)).days
+    if days < EXPIRY_WARNING_DAYS:
+        grade = Grade.PROBLEM if days < 0 else Grade.WARNING
+        yield Finding(
+            "tls",
+            grade,
+            Text("le certificat expire dans {days} jours", days=days),
+            Text("renouvelez-le : le service le relit seul"),
+        )
+    elif certificate.issuer == certificate.subject:
+        yield Finding(
+            "tls",
+            Grade.WARNING,
+            Text("le certificat est auto-signé"),
+            Text("remplacez-le avant l’ouverture au public"),
+        )
+    else:
+        yield Finding(
+            "tls",
+            Grade.OK,
+            Text("le certificat est valable {days} jours", days=days),
+        )
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        current = opening.look(place_of(settings))
+    except (NotThere, NewerSchema) as error:
+        # It says itself what to do.
+        yield Finding("database", Grade.PROBLEM, Untranslated(str(error)))
+        return
+    except (Temporary, OSError) as error:
+        yield Finding(
+            "database",
+            Grade.PROBLEM,
+            Untranslated(str(error)),
+            Text("vérifiez [database] url et que la base tourne"),
+        )
+        return
+    if current:
+        yield Finding("database", Grade.OK, Text("joignable, schéma à jour"))
+    else:
+        yield Finding(
+            "database",
+            Grade.WARNING,
+            Text("le schéma est plus ancien que cette version"),
+            Text("`mailserver serve` le met à jour"),
+        )
+
+
+def _disks(settings: Settings) -> Iterator[Finding]:
+    for full in disk_space.full(settings):
+        where = full.folder
+        yield Finding(
+            "disk",
+            Grade.PROBLEM if full.is_over else Grade.WARNING,
+            Text(
+                "{where} : il reste {free} Mio, {percent} % sont pris",
+                where=where,
+                free=full.free >> 20,
+                percent=full.percent,
+            ),
+            Text("libérez de la place sur ce disque"),
+        )
+
+
+def _stored(settings: Settings) -> Iterator[Finding]:
+    """What the database says of itself, as far as a look of some seconds can tell."""
+    try:
+        if not opening.look(place_of(settings)):
+            return
+        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=True)
+        try:
+            state = store.read_now(condition.look, seconds=QUICK_SECONDS)
+        finally:
+            store.close()
+    except (Temporary, OSError) as error:
+        if not isinstance(error, NotThere):
+            yield Finding("database", Grade.PROBLEM, Untranslated(str(error)))
+        return
+    yield from _pages(settings, state)
+    if state.damaged:
+        yield Finding(
+            "messages",
+            Grade.PROBLEM,
+            Text("{damaged} messages sont abîmés ou perdus", damaged=state.damaged),
+            Text("restaurez-les d’une sauvegarde"),
+        )
+    if state.stop is not None:
+        yield Finding(
+            "upkeep",
+            Grade.PROBLEM,
+            Text(
+                "le ramassage s’est arrêté : {refused} ({kind}) à la fois, c’est trop",
+                refused=state.stop.refused,
+                kind=state.stop.kind.value,
+            ),
+            Untranslated(f"mailserver storage allow-collection {settings.directory}"),
+        )
+    if state.doubt is not None:
+        yield Finding(
+            "upkeep",
+            Grade.WARNING,
+            Text("l’horloge a sauté : l’entretien attend encore {hours} h", hours=state.doubt.left // 3600),
+            Untranslated(f"mailserver storage believe-clock {settings.directory}"),
+        )
+
+
+def _pages(settings: Settings, state: Condition) -> Iterator[Finding]:
+    deep = Untranslated(f"mailserver check --deep {settings.directory}")
+    if state.faults is None:
+        yield Finding(
+            "database",
+            Grade.OK,
+            Text("pages et messages n’ont pas tous été regardés (--deep le fait)"),
+        )
+        return
+    for fault in state.faults:
+        yield Finding("database", Grade.PROBLEM, Untranslated(fault), deep)
+    if not state.faults:
+        yield Finding(
+            "database",
+            Grade.OK,
+            Text("pages bien formées ; les messages n’ont pas été lus (--deep le fait)"),
+        )
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    if workers.is_served(settings.directory):
+        yield Finding("ports", Grade.OK, Text("l’instance tourne"))
+        return
+    try:
+        workers.check_free(settings.listen)
+    except workers.CannotServe as problem:
+        yield Finding(
+            "ports",
+            Grade.PROBLEM,
+            Untranslated(str(problem)),
+            Text("arrêtez l’autre serveur ou changez [listen]"),
+        )
+    else:
+        yield Finding(
+            "ports",
+            Grade.OK,
+            Text("tous les ports sont libres (l’instance ne tourne pas)"),
+        )
+
+
+def _ldap(settings: Settings) -> Iterator[Finding]:
+    if settings.ldap is None:
+        yield Finding("directory", Grade.OK, Text("l’annuaire embarqué est utilisé"))
+        return
+    from directory.ldap.probe import probe
+
+    problem = probe(settings)
+    if problem:
+        yield Finding(
+            "directory",
+            Grade.PROBLEM,
+            Untranslated(problem),
+            Text("vérifiez [ldap] url, bind_dn et password_file"),
+        )
+    else:
+        yield Finding("directory", Grade.OK, Text("{url} répond", url=settings.ldap.url))
+
+
+def _lists(settings: Settings) -> Iterator[Finding]:
+    """Lists that take mail from outside for people whom a rule keeps from it."""
+    try:
+        if settings.ldap is not None or not opening.look(place_of(settings)):
+            return
+        store = Store(settings.database_url, settings.data, SystemClock(), Changes(), read_only=True)
+        try:
+            found = store.read_now(exposed_lists.exposed, House.of(settings))
+        finally:
+            store.close()
+    except (Temporary, OSError):
+        return  # the look at the database has said so
+    for one in found[:MAX_LISTS]:
+        count = sum(one.members.values())
+        who = " ".join(population.value for population in one.members)
+        yield Finding(
+            "lists",
+            Grade.WARNING,
+            Text(
+                "{address} accepte les messages de l’extérieur, et une règle en protège {count} membres ({who}) : "
+                "ils ne les reçoivent pas",
+                address=one.address,
+                count=count,
+                who=who,
+            ),
+            Untranslated(f"mailserver list set {settings.directory} {one.address} --writers house"),
+        )
+    if len(found) > MAX_LISTS:
+        more = len(found) - MAX_LISTS
+        yield Finding("lists", Grade.WARNING, Text("et {more} autres listes", more=more))
+
+
+def _dns(settings: Settings) -> Iterator[Finding]:
+    domain, selector = settings.domain, settings.dkim_selector
+    yield _record(domain, "MX", lambda text: bool(text), f"{domain}. MX 10 {settings.name}.")
+    yield _record(domain, "TXT", lambda text: text.startswith("v=spf1"), f'{domain}. TXT "v=spf1 mx -all"')
+    name = f"{selector}._domainkey.{domain}"
+    try:
+        wanted = dns_record(settings.secret(f"dkim-{selector}.pem"))
+    except SettingsError:
+        wanted = ""
+    yield _record(name, "TXT", lambda text: text == wanted, f'{name}. TXT "{wanted}"')
+    name = f"_dmarc.{domain}"
+    record = f'{name}. TXT "v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"'
+    yield _record(name, "TXT", lambda text: text.startswith("v=DMARC1"), record)
+
+
+def _record(name: str, kind: str, is_good: Callable[[str], bool], record: str) -> Finding:
+    remedy = Text("publiez : {record}", record=record)
+    try:
+        answer = dns.resolver.resolve(name, kind, lifetime=DNS_SECONDS)
+        texts = [record.to_text() if kind == "MX" else b"".join(record.strings).decode() for record in answer]
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return Finding(
+            "dns",
+            Grade.WARNING,
+            Text("{name} n’a pas d’enregistrement {kind}", name=name, kind=kind),
+            remedy,
+        )
+    except (dns.exception.DNSException, OSError) as error:
+        return Finding(
+            "dns",
+            Grade.WARNING,
+            Text("{name} {kind} ne répond pas ({error})", name=name, kind=kind, error=type(error).__name__),
+            remedy,
+        )
+    if any(is_good(text) for text in texts):
+        return Finding("dns", Grade.OK, Text("{name} {kind} est publié", name=name, kind=kind))
+    return Finding("dns", Grade.WARNING, Text("{name} {kind} n’est pas le nôtre", name=name, kind=kind), remedy)

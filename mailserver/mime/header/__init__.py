@@ -1,0 +1,1 @@
+"""The header of a message: its fields as octet ranges, and what each of them says."""

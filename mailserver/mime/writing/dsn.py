@@ -1,0 +1,199 @@
+"""Delivery status notifications: multipart/report (RFC 6522) with message/delivery-status (RFC 3464)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailserver.mime.body.parser import MAX_HEADER
+from mailserver.mime.body.scanning import scan
+from mailserver.mime.header import dates
+from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, message_part, multipart, text_part
+from mailserver.mime.writing.fields import MAX_LINE, Correspondent, field
+from mailserver.texts.catalogue import N_
+from mailserver.texts.languages import ENGLISH, FRENCH
+from mailserver.texts.text import NOTHING, Text, both, in_context
+
+MAX_RETURNED = 64 * 1024
+"""Octets of a message that are returned whole, where its sender asked for it (RFC 3461 section 4.3)."""
+
+
+class Action(StrEnum):
+    """RFC 3464 section 2.3.3."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    EXPANDED = "expanded"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one recipient."""
+
+    recipient: str
+    action: Action
+    status: str
+    """Enhanced status code (RFC 3463), `5.1.1`."""
+    diagnostic: str = ""
+    """What the other server said, `550 5.1.1 No such user`."""
+    remote: str = ""
+    """The server that said it."""
+    orcpt: str = ""
+    """ORCPT as it was given, `rfc822;user@example.org`."""
+    last_attempt: float = 0
+    retry_until: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report to whoever sent a message."""
+
+    domain: str
+    """Ours: the report is from its postmaster."""
+    host: str
+    """Name of this server (Reporting-MTA)."""
+    recipient: str
+    """The reverse-path of the message."""
+    date: float
+    message_id: str
+    fates: tuple[Fate, ...]
+    arrival: float = 0
+    envid: str = ""
+    whole: bool = False
+    """Return all of the message, not only its header (RET=FULL)."""
+
+
+def build(report: Report, original: bytes) -> bytes:
+    """The octets of a report. `original` is the message it is about; its header is enough."""
+    about = scan(original)
+    message = NewMessage(
+        author=Correspondent("Service de messagerie", f"postmaster@{report.domain}"),
+        date=report.date,
+        message_id=report.message_id,
+        to=(Correspondent("", report.recipient),),
+        subject=_subject(report.fates, about.subject),
+        in_reply_to=about.message_id,
+        references=(about.message_id,) if about.message_id else (),
+        more=(("Auto-Submitted", "auto-replied"),),  # RFC 3834 section 3.1
+    )
+    pieces = [
+        text_part(_explain(report, about.subject)),
+        _status(report),
+        _returned(report, original, about.header_size),
+    ]
+    content = multipart("report", pieces, report.message_id, [("report-type", "delivery-status")])
+    return envelope_fields(message) + b"MIME-Version: 1.0\r\n" + content.octets
+
+
+_SUBJECTS = {
+    Action.FAILED: Text("Message non remis"),
+    Action.DELAYED: in_context("report", "Message en attente"),
+}
+
+
+def _gravest(fates: Sequence[Fate]) -> Action:
+    actions = {fate.action for fate in fates}
+    return next((one for one in (Action.FAILED, Action.DELAYED) if one in actions), Action.DELIVERED)
+
+
+def _subject(fates: Sequence[Fate], subject: str) -> str:
+    title = both(_SUBJECTS.get(_gravest(fates), Text("Message remis")))
+    return f"{title} : {subject[:200]}" if subject else title
+
+
+_TEXTS = {
+    Action.FAILED: N_(
+        "Votre message n'a pas pu être remis aux destinataires ci-dessous.\nLe serveur n'essaiera plus de l'envoyer."
+    ),
+    Action.DELAYED: N_(
+        "Votre message n'a pas encore pu être remis aux destinataires ci-dessous.\n"
+        "Vous n'avez rien à faire : le serveur continue d'essayer{until}."
+    ),
+    Action.DELIVERED: N_("Votre message a été remis aux destinataires ci-dessous."),
+}
+
+
+def _explain(report: Report, subject: str) -> str:
+    """The part for people: French first, then English."""
+    end = max((fate.retry_until for fate in report.fates), default=0)
+    until = Text(" jusqu'au {day}", day=dates.write(end)) if end else NOTHING
+    text = Text(
+        "Bonjour,\n\n{told}\n\n{about}\n{fates}\nService de messagerie, {domain}\n",
+        told=Text(_TEXTS[_gravest(report.fates)], until=until),
+        about=Text("Objet : {subject}\n", subject=subject) if subject else NOTHING,
+        fates="".join(f"  {_explained(fate)}\n" for fate in report.fates),
+        domain=report.domain,
+    )
+    return f"{text.to(FRENCH)}\n---\n\n{text.to(ENGLISH)}"
+
+
+def _explained(fate: Fate) -> str:
+    said = f" ({fate.remote})" if fate.remote else ""
+    reason = f" : {_one_line(fate.diagnostic)}" if fate.diagnostic else f" : {fate.status}"
+    return f"{_one_line(fate.recipient)}{reason}{said}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[: MAX_LINE // 2]
+
+
+def _status(report: Report) -> Piece:
+    """RFC 3464 section 2: fields of the message, then a group for each recipient."""
+    groups = [_message_fields(report), *(_recipient_fields(report, fate) for fate in report.fates)]
+    utf8 = not all(fate.recipient.isascii() for fate in report.fates)
+    kind = b"message/global-delivery-status" if utf8 else b"message/delivery-status"  # RFC 6533 section 4
+    header = b"Content-Type: " + kind + b"\r\n"
+    body = b"\r\n".join(groups)
+    if not body.isascii():
+        header += b"Content-Transfer-Encoding: 8bit\r\n"
+    return Piece(header, body)
+
+
+def _message_fields(report: Report) -> bytes:
+    out = [_field("Reporting-MTA", f"dns; {report.host}")]
+    if report.envid:
+        out.insert(0, _field("Original-Envelope-Id", report.envid))
+    if report.arrival:
+        out.append(_field("Arrival-Date", dates.write(report.arrival)))
+    return b"".join(out)
+
+
+def _recipient_fields(report: Report, fate: Fate) -> bytes:
+    kind = "rfc822" if fate.recipient.isascii() else "utf-8"
+    out = [_field("Original-Recipient", fate.orcpt)] if fate.orcpt else []
+    out += [
+        _field("Final-Recipient", f"{kind}; {fate.recipient}"),
+        _field("Action", fate.action.value),
+        _field("Status", fate.status),
+    ]
+    if fate.remote:
+        out.append(_field("Remote-MTA", f"dns; {fate.remote}"))
+    if fate.diagnostic:
+        out.append(_field("Diagnostic-Code", f"smtp; {fate.diagnostic}"))
+    if fate.last_attempt:
+        out.append(_field("Last-Attempt-Date", dates.write(fate.last_attempt)))
+    if fate.action is Action.DELAYED and fate.retry_until:
+        out.append(_field("Will-Retry-Until", dates.write(fate.retry_until)))
+    return b"".join(out)
+
+
+def _field(name: str, value: str) -> bytes:
+    """A field of a status part: one line, no encoded words (RFC 3464 section 2.1.1), nothing injected."""
+    if value.isascii():
+        return field(name, _one_line(value).replace("=?", "= ?"))
+    return f"{name}: {_one_line(value)}\r\n".encode("utf-8", "replace")
+
+
+def _returned(report: Report, original: bytes, header_size: int) -> Piece:
+    """The message, or as much of it as may be returned."""
+    if report.whole and len(original) <= MAX_RETURNED:
+        return message_part(original)
+    header = original[: min(header_size, MAX_HEADER)]
+    lines = re.sub(rb"\r\n|\r|\n", b"\r\n", header).replace(b"\0", b"")
+    lines = re.sub(rb"([^\r\n]{%d})[^\r\n]+" % (MAX_LINE - 1), rb"\1", lines)
+    fields = b"Content-Type: text/rfc822-headers" + (b"" if lines.isascii() else b"; charset=utf-8") + b"\r\n"
+    if not lines.isascii():
+        fields += b"Content-Transfer-Encoding: 8bit\r\n"
+    return Piece(fields, lines)

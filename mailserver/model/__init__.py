@@ -1,0 +1,1 @@
+"""Values and pure rules that everything above shares: no input or output."""

@@ -1,0 +1,245 @@
+"""What a person chose for the web interface: one frozen value, kept as bounded JSON with a version.
+
+A field is added here with its default and what it may be; nothing else changes: the database keeps the text, old texts
+lack the field and get the default, a value that is none (an older version's, a forged form's) is the default, too.
+Pages read `visit.preferences.theme`; they save with `store.account.sessions.revise_preferences`, which replaces the fields of
+one section and leaves the others as another tab has just saved them.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+VERSION = 1
+MAX_OCTETS = 32 * 1024
+"""The whole of what one person chose, as JSON in UTF-8."""
+MAX_TAGS = 40
+MAX_TAG_NAME = 40
+MAX_COLOURS = 300
+MAX_SIGNATURE = 2000
+NEVER = -1
+TAG_COLOURS = ("rouge", "orange", "jaune", "vert", "turquoise", "bleu", "violet", "rose", "brun", "gris")
+"""Colours by name: style sheets say what they look like, in light and in dark."""
+
+_KEYWORD = re.compile(r"[$A-Za-z0-9_][A-Za-z0-9_$.-]{0,59}")
+"""A keyword as IMAP (RFC 9051 section 9, atom) and every other program take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A label for messages: an IMAP keyword, and what people see."""
+
+    keyword: str
+    name: str
+    """Empty: the usual name of one of `USUAL_TAGS`, in the reader's language."""
+    colour: str
+
+
+USUAL_TAGS = (
+    Tag("$label1", "", "rouge"),
+    Tag("$label2", "", "orange"),
+    Tag("$label3", "", "vert"),
+    Tag("$label4", "", "bleu"),
+    Tag("$label5", "", "violet"),
+)
+"""Those of Thunderbird: important, work, personal, to do, later. What is marked there shows here."""
+
+
+def _one_of(default: Any, *others: Any) -> Any:
+    """A field that takes one of some values; the first is the default."""
+    return field(default=default, metadata={"values": (default, *others)})
+
+
+def _flag(default: bool) -> Any:
+    return _one_of(default, not default)
+
+
+def _text(limit: int) -> Any:
+    return field(default="", metadata={"limit": limit})
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a person chose on the settings page, section by section."""
+
+    # Display
+    language: str = _one_of("", "fr", "en")
+    """Empty: the browser's."""
+    interface: str = _one_of("simple", "complet")
+    page_size: int = _one_of(50, 25, 100)
+    text_size: str = _one_of("normal", "grand", "tres-grand")
+    theme: str = _one_of("auto", "clair", "sombre")
+    """`auto`: as the device is set."""
+    density: str = _one_of("normale", "confort", "compacte")
+    """Lines of an item of the list: 2, 3 or 1."""
+    layout: str = _one_of("droite", "bas", "liste")
+    """Where the complete interface shows a message: right of the list, below it, or in its place."""
+    sort: str = _one_of("date", "de", "objet", "taille")
+    """What a list is ordered by when its address does not say."""
+    ascending: bool = _flag(False)
+
+    # Accessibility
+    contrast: bool = _flag(False)
+    """Stronger contrast than the theme's."""
+    calm: bool = _flag(False)
+    """No movement, whatever the device says."""
+    underlined: bool = _flag(False)
+    """Links underlined everywhere."""
+    shortcuts: bool = _flag(True)
+    """Keys of one letter act (WCAG 2.1.4: they can be turned off)."""
+
+    # Reading
+    formatted: bool = _flag(False)
+    """Show the formatted version of a message first."""
+    mark_read: int = _one_of(0, 3, 10, NEVER)
+    """Seconds after which an open message counts as read; -1: never by itself."""
+    images: str = _one_of("demander", "internes", "toujours")
+    """Pictures from elsewhere: ask, show those of senders within the academy, show all."""
+    receipts: str = _one_of("demander", "toujours", "jamais")
+    """Read receipts that senders ask for."""
+    conversations: bool = _flag(True)
+    """Messages of one conversation are one item of the list and one page."""
+    newest_first: bool = _flag(False)
+    """Order of the messages within a conversation."""
+
+    # Composing
+    answer_below: bool = _flag(False)
+    """The answer goes below the quoted text."""
+    signature: str = _text(MAX_SIGNATURE)
+    rich: bool = _flag(False)
+    """New messages begin formatted instead of plain."""
+    panel: bool = _flag(True)
+    """The complete interface opens letters over the page, where the window is wide enough."""
+    undo_send: int = _one_of(10, 0, 5, 20, 30)
+    """Seconds for which sending can be taken back."""
+
+    # Notifications
+    announce: bool = _flag(True)
+    """New messages are said on the page and in its title."""
+    desktop: bool = _flag(False)
+    """They are also shown by the device, where the browser was allowed to."""
+    desktop_shows: str = _one_of("objet", "expediteur", "nombre")
+    """What a notification of the device says: sender and subject, sender, or how many came."""
+    sound: bool = _flag(False)
+    """With the device's own sound."""
+
+    # Agenda
+    day_begins: int = _one_of(8, 6, 7, 9, 10)
+    """First hour that a week shows without scrolling."""
+    week_begins: int = _one_of(0, 6)
+    """Monday (0) or Sunday (6), as `datetime.weekday` counts."""
+    weekends: bool = _flag(False)
+    agenda_view: str = _one_of("semaine", "jour", "mois", "liste")
+    day_ends: int = _one_of(18, 16, 17, 19, 20, 22)
+    """End of the working hours."""
+    school_zone: str = _text(20)
+    """Whose school holidays are shown, a name of `webui.agenda.school_holidays`; empty: none."""
+    week_a: int = _one_of(0, 1, 2)
+    """Weeks of odd (1) or even (2) number are A, the others B; 0: weeks do not alternate."""
+    hidden_agendas: str = _text(6000)
+    """Ids of the collections that are not shown, separated by commas."""
+
+    # Language and zone
+    zone: str = _text(64)
+    """IANA name of the time zone; empty: the academy's."""
+
+    # Search
+    remember_searches: bool = _flag(True)
+    """The last searches are kept and offered again."""
+
+    # Tags
+    tags: tuple[Tag, ...] = USUAL_TAGS
+
+    charter: str = _text(64)
+    """Digest of the charter that was accepted."""
+
+    # Folders
+    colours: tuple[tuple[int, str], ...] = ()
+    """Mailbox ids with the name of a colour each."""
+
+    def colour(self, mailbox_id: int) -> str:
+        """The colour of a folder, empty when none was chosen."""
+        return dict(self.colours).get(mailbox_id, "")
+
+    def tag(self, keyword: str) -> Tag | None:
+        """The tag of a keyword, whatever its case (RFC 9051 section 2.3.2)."""
+        wanted = keyword.casefold()
+        return next((tag for tag in self.tags if tag.keyword.casefold() == wanted), None)
+
+
+_FIELDS = {one.name: one for one in fields(Preferences)}
+
+
+def revise(before: Preferences, changes: Mapping[str, object]) -> Preferences:
+    """The same with these fields; a value that is none leaves the field as it was. Raises KeyError: no such field."""
+    valid: dict[str, Any] = {name: value for name, value in changes.items() if _is_value(name, value)}
+    return replace(before, **valid)
+
+
+def _is_value(name: str, value: object) -> bool:
+    one = _FIELDS[name]
+    if name == "tags":
+        return isinstance(value, tuple) and are_tags(value)
+    if name == "colours":
+        return isinstance(value, tuple) and are_colours(value)
+    if values := one.metadata.get("values"):
+        return any(value == choice and type(value) is type(choice) for choice in values)
+    return isinstance(value, str) and len(value) <= one.metadata["limit"]
+
+
+def are_tags(tags: tuple[object, ...]) -> bool:
+    """True for tags that can be kept together: valid, of different keywords, not too many."""
+    valid = [tag for tag in tags if isinstance(tag, Tag) and _is_tag(tag)]
+    return len(valid) == len(tags) <= MAX_TAGS and len({tag.keyword.casefold() for tag in valid}) == len(valid)
+
+
+def are_colours(colours: tuple[object, ...]) -> bool:
+    """True for pairs of a mailbox id and a colour, not too many."""
+    return len(colours) <= MAX_COLOURS and all(_is_colour(one) for one in colours)
+
+
+def _is_colour(pair: object) -> bool:
+    match pair:
+        case (int(number), str(colour)):
+            return number > 0 and colour in TAG_COLOURS
+    return False
+
+
+def _is_tag(tag: Tag) -> bool:
+    named = bool(tag.name.strip()) or any(tag.keyword == usual.keyword for usual in USUAL_TAGS)
+    good_name = len(tag.name) <= MAX_TAG_NAME and (not tag.name or tag.name.isprintable())
+    return bool(_KEYWORD.fullmatch(tag.keyword)) and named and good_name and tag.colour in TAG_COLOURS
+
+
+def write(chosen: Preferences) -> str:
+    """As JSON: the version, and what differs from the defaults."""
+    plain = Preferences()
+    kept: dict[str, object] = {
+        name: value for name, value in asdict(chosen).items() if getattr(chosen, name) != getattr(plain, name)
+    }
+    return json.dumps({"version": VERSION, **kept}, ensure_ascii=False, separators=(",", ":"))
+
+
+def read(text: str) -> Preferences:
+    """From JSON. Never raises: what cannot be understood is left at its default."""
+    try:
+        kept = json.loads(text) if len(text) <= MAX_OCTETS else None
+    except (ValueError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict):
+        return Preferences()
+    known = {name: value for name, value in kept.items() if name in _FIELDS}
+    if "tags" in known:
+        known["tags"] = _tags(known["tags"])
+    if isinstance(known.get("colours"), list):
+        known["colours"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in known["colours"])
+    return revise(Preferences(), known)
+
+
+def _tags(kept: object) -> tuple[Tag, ...] | None:
+    try:
+        return tuple(Tag(str(one["keyword"]), str(one["name"]), str(one["colour"])) for one in list(kept))  # type: ignore[call-overload]
+    except (TypeError, KeyError):
+        return None

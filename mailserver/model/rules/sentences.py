@@ -1,0 +1,101 @@
+"""Refusals as people read them."""
+
+from datetime import date
+
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Population, Writers
+from mailserver.texts.text import Text, both, in_context
+
+_SUBJECTS = {
+    Population.PUPIL: Text("Les élèves"),
+    Population.TEACHER: Text("Les enseignants"),
+    Population.STAFF: Text("Les personnels administratifs"),
+    Population.OUTSIDE: Text("Les correspondants extérieurs à l’académie"),
+}
+_CONCERNED = {
+    Population.PUPIL: Text("les élèves"),
+    Population.TEACHER: Text("les enseignants"),
+    Population.STAFF: Text("les personnels administratifs"),
+    Population.OUTSIDE: Text("les correspondants extérieurs à l’académie"),
+}
+_OBJECTS = {
+    Population.PUPIL: Text("aux élèves"),
+    Population.TEACHER: Text("aux enseignants"),
+    Population.STAFF: Text("aux personnels administratifs"),
+    Population.OUTSIDE: Text("à l’extérieur de l’académie"),
+}
+_WITH = {
+    Population.PUPIL: Text("avec les élèves"),
+    Population.TEACHER: Text("avec les enseignants"),
+    Population.STAFF: Text("avec les personnels administratifs"),
+    Population.OUTSIDE: Text("avec l’extérieur de l’académie"),
+}
+_SOMEBODY = Text("Les personnes dont le rôle n’est pas connu")
+_WITH_SOMEBODY = Text("avec des personnes dont le rôle n’est pas connu")
+_WRITERS = {
+    Writers.ANYONE: in_context("who may write", "tout le monde"),
+    Writers.HOUSE: Text("les personnes de l’académie"),
+    Writers.PERSONNEL: Text("les enseignants et les personnels"),
+    Writers.STAFF: Text("les personnels administratifs"),
+    Writers.MEMBERS: Text("ses membres"),
+    Writers.OWNERS: Text("ses propriétaires"),
+}
+
+
+class Denied(Refused):
+    """A rule refuses: `text` in both languages."""
+
+    def __init__(self, said: Text) -> None:
+        super().__init__(Reason.FORBIDDEN, both(said))
+        self.said = said
+
+    def about(self, address: str) -> "Denied":
+        """The same, saying which recipient it is about."""
+        return Denied(Text("{address} : {why}", address=address, why=self.said))
+
+
+class Braked(Temporary):
+    """Mail from outside that has to wait: its server keeps it and tries again."""
+
+
+def may_not_write(sender: Population, recipient: Population) -> Denied:
+    """The table of populations says no."""
+    return Denied(Text("{who} ne peuvent pas écrire {whom}.", who=_SUBJECTS[sender], whom=_OBJECTS[recipient]))
+
+
+def may_not_share(owner: Population | None, reader: Population | None) -> Denied:
+    """The table of populations keeps one from sharing with the other."""
+    who = _SUBJECTS[owner] if owner else _SOMEBODY
+    whom = _WITH[reader] if reader else _WITH_SOMEBODY
+    return Denied(Text("{who} ne peuvent pas partager ainsi {whom}.", who=who, whom=whom))
+
+
+def may_not_share_widely() -> Denied:
+    """Sharing with everybody or with a list is for the administration."""
+    return Denied(Text("Seuls les personnels administratifs peuvent partager avec tout le monde ou avec une liste."))
+
+
+def may_not_send(population: Population) -> Denied:
+    """The brake is on."""
+    who = _CONCERNED[population]
+    return Denied(Text("L’envoi de messages est momentanément suspendu. Concernés : {who}.", who=who))
+
+
+def not_a_writer(writers: Writers) -> Denied:
+    """The list's policy says no."""
+    return Denied(Text("À cette liste, seuls peuvent écrire {who}.", who=_WRITERS[writers]))
+
+
+def list_ended(day: date) -> Denied:
+    """The list's time is over."""
+    return Denied(Text("Cette liste ne reçoit plus de messages depuis le {day:%d/%m/%Y}.", day=day))
+
+
+def no_reports() -> Denied:
+    """A report (null reverse-path) is for the author of something, never for a list."""
+    return Denied(Text("Une liste ne reçoit pas d’avis automatiques."))
+
+
+def too_large(limit: int) -> Denied:
+    """More members than one message can be delivered to."""
+    return Denied(Text("Cette liste compte plus de {limit} membres : elle ne peut rien recevoir.", limit=limit))

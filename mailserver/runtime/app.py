@@ -1,0 +1,357 @@
+"""Composition root: one worker's services and doors on one uvloop, wired by hand, started and stopped; and the indexer.
+
+Twisted's `asyncioreactor`, aiosmtpd, uvicorn and the LDAP door share the loop; SQL runs in the store's
+threads, Python-heavy work in the loop's two default threads.
+"""
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+import uvloop
+
+from mailserver.background.audit_sealing import Sealer
+from mailserver.background.blob_gc import Collector
+from mailserver.background.housekeeping import Caretaker
+from mailserver.background.index_worker import Indexer
+from mailserver.calendars.feeds import Feeds
+from mailserver.delivery import Delivery
+from mailserver.delivery.moderation import Moderation
+from mailserver.foundation import logs
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.settings import Settings
+from mailserver.foundation.tls import Certificate
+from mailserver.foundation.wakeups import Bell
+from mailserver.login import Login
+from mailserver.model.clock import Clock, SystemClock
+from mailserver.model.errors import Temporary
+from mailserver.model.identity import Directory
+from mailserver.runtime import workers
+from mailserver.runtime.workers import Life
+from mailserver.sharing.viewers import Sharing
+from mailserver.store.engine import news
+from mailserver.store.engine.transactions import Store
+from mailserver.submission.scheduled import Outbox
+from mailserver.submission.submit import Submission
+
+log = structlog.get_logger("app")
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds a thread keeps the GIL: busy threads must not delay the loop (16 ms at p99 with this, 50 without)."""
+HEAVY_THREADS = 2
+"""Threads that run Python-heavy work beside the loop."""
+DOORS = (
+    "agenda.application",
+    "directory.server",
+    "imap.connection.door",
+    "smtp.relay.queue_runner",
+    "smtp.server",
+    "webui.server",
+)
+DOOR_GRACE = 2.0
+"""Seconds a door may take to end its open transactions."""
+
+
+class Door(Protocol):
+    """A protocol that listens."""
+
+    async def stop(self, grace: float) -> None:
+        """Stop listening, let what is under way end within `grace` seconds, close the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the doors are built from."""
+
+    settings: Settings
+    clock: Clock
+    changes: Changes
+    store: Store
+    directory: Directory
+    login: Login
+    delivery: Delivery
+    submission: Submission
+    certificate: Certificate
+
+
+def build(settings: Settings) -> Services:
+    """Every service of one worker, over the instance's store. Opens nothing until it is used."""
+    clock = SystemClock()
+    changes = Changes()
+    database = settings.database
+    store = Store(
+        settings.database_url, settings.data, clock, changes, readers=database.readers, writers=database.writers
+    )
+    directory = make_directory(settings, store, clock)
+    login = Login(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+    delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
+    submission = Submission(
+        settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=changes
+    )
+    certificate = Certificate(settings.certificate, settings.private_key)
+    return Services(settings, clock, changes, store, directory, login, delivery, submission, certificate)
+
+
+def make_directory(settings: Settings, store: Store, clock: Clock) -> Directory:
+    """The adapter the settings ask for: the embedded directory, or an LDAP server."""
+    if settings.ldap is None:
+        from directory.people.embedded import EmbeddedDirectory
+
+        return EmbeddedDirectory(settings=settings, store=store, clock=clock)
+    from directory.ldap import LdapDirectory
+
+    return LdapDirectory(settings=settings, store=store, clock=clock)
+
+
+def run_indexer(life: Life) -> None:
+    """The whole life of the process that keeps the search index up; it is ready at once."""
+    logs.configure(life.settings.log)
+    asyncio.run(_index(life))
+
+
+async def _index(life: Life) -> None:
+    stopping = _until_told()
+    _reload_when_told(life, lambda: None)
+    settings, clock, changes = life.settings, SystemClock(), Changes()
+    store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, store.close)
+        await stack.enter_async_context(_news(store, changes, life.bell))
+        await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
+        await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
+        _say_ready(life)
+        await stopping.wait()
+
+
+def run_worker(life: Life) -> None:
+    """One worker's whole life, in its own process; it is ready once every door listens."""
+    logs.configure(life.settings.log)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    raise_file_limit()
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        loop.run_until_complete(_serve(life))
+    finally:
+        loop.close()
+
+
+async def _serve(life: Life) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(HEAVY_THREADS, thread_name_prefix="heavy"))
+    stopping = _until_told()
+    from twisted.internet import reactor
+
+    reactor.startRunning(installSignalHandlers=False)
+    services = build(life.settings)
+    _reload_when_told(life, services.certificate.reload)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, services.store.close)
+        stack.push_async_callback(asyncio.to_thread, services.directory.close)
+        await stack.enter_async_context(_news(services.store, services.changes, life.bell))
+        await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
+        for name, work in _background(services).items():
+            await stack.enter_async_context(_task(name, work))
+        await services.login.scram.open()
+        doors = await start_doors(services, workers.bind(services.settings.listen, shared=True))
+        _say_ready(life)
+        await stopping.wait()
+        log.info("stopping")
+        await asyncio.gather(*(door.stop(DOOR_GRACE) for door in doors))
+
+
+def load_doors() -> None:
+    """Import what the doors need, once for all workers that are forked afterwards.
+
+    They share the memory of the code, and one that replaces a dead one serves in a fraction of the time.
+    """
+    for name in DOORS:
+        importlib.import_module(name)
+
+
+async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) -> list[Door]:
+    """Open every door on its sockets."""
+    import agenda.application
+    import directory.server
+    import imap.connection.door
+    import smtp.server
+    import webui.server
+
+    settings, store, changes = services.settings, services.store, services.changes
+    dav = agenda.application.create(settings=settings, store=store, login=services.login)
+    return [
+        await smtp.server.start(
+            settings=settings,
+            store=store,
+            changes=changes,
+            directory=services.directory,
+            login=services.login,
+            delivery=services.delivery,
+            submission=services.submission,
+            certificate=services.certificate,
+            sockets=sockets,
+        ),
+        await imap.door.start(
+            settings=settings,
+            store=store,
+            changes=changes,
+            login=services.login,
+            directory=services.directory,
+            certificate=services.certificate,
+            sockets=sockets,
+        ),
+        await directory.server.start(
+            settings=settings,
+            store=store,
+            directory=services.directory,
+            login=services.login,
+            certificate=services.certificate,
+            sockets=sockets,
+        ),
+        await webui.server.start(
+            settings=settings,
+            store=store,
+            changes=changes,
+            clock=services.clock,
+            directory=services.directory,
+            login=services.login,
+            delivery=services.delivery,
+            submission=services.submission,
+            dav=dav,
+            certificate=services.certificate,
+            sockets=sockets,
+        ),
+    ]
+
+
+def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Work that no client waits for; workers share it by leases in the store, or do no harm when two do the same."""
+    from smtp.relay.queue_runner import Relay
+
+    relay = Relay(
+        settings=services.settings,
+        store=services.store,
+        delivery=services.delivery,
+        clock=services.clock,
+        changes=services.changes,
+    )
+    collector = Collector(
+        store=services.store,
+        clock=services.clock,
+        folder=services.settings.data / "blobs",
+        settings=services.settings.storage,
+    )
+    caretaker = Caretaker(
+        settings=services.settings,
+        store=services.store,
+        directory=services.directory,
+        delivery=services.delivery,
+        submission=services.submission,
+        clock=services.clock,
+        changes=services.changes,
+    )
+    moderation = Moderation(
+        settings=services.settings,
+        store=services.store,
+        directory=services.directory,
+        delivery=services.delivery,
+        clock=services.clock,
+    )
+    outbox = Outbox(
+        settings=services.settings,
+        store=services.store,
+        directory=services.directory,
+        delivery=services.delivery,
+        submission=services.submission,
+        sharing=Sharing(
+            directory=services.directory,
+            store=services.store,
+            changes=services.changes,
+            clock=services.clock,
+            domain=services.settings.domain,
+        ),
+        clock=services.clock,
+    )
+    sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)
+    always: dict[str, Callable[[], Awaitable[None]]] = {
+        "relay": relay.run,
+        "collector": collector.run,
+        "caretaker": caretaker.run,
+        "moderation": moderation.run,
+        "sealer": sealer.run,
+        "outbox": outbox.run,
+        "feeds": Feeds(store=services.store, outside=Outside(), clock=services.clock).run,
+    }
+    return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
+
+
+def _until_told() -> asyncio.Event:
+    """Set when the supervisor ends us."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    return stopping
+
+
+def _reload_when_told(life: Life, renew_certificate: Callable[[], object]) -> None:
+    """Take over at SIGHUP what can be, also at one that came meanwhile: the supervisor had it blocked."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, life.reload.follow, renew_certificate)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+
+def _say_ready(life: Life) -> None:
+    if life.ready >= 0:
+        os.write(life.ready, b".")
+
+
+def _news(store: Store, changes: Changes, bell: Bell):  # type: ignore[no-untyped-def]
+    """Keep hearing of other processes' commits, and telling them of ours."""
+    carrier = news.carrier(store.backend, store.worker, changes, bell)
+    changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
+    return _task("news", carrier.run)
+
+
+@contextlib.asynccontextmanager
+async def _task(name: str, work: Callable[[], Awaitable[None]]):  # type: ignore[no-untyped-def]
+    """Keep background work running; a failure is logged with its stack and the work starts again."""
+
+    async def keep() -> None:
+        while True:
+            try:
+                await work()
+            except Temporary as error:
+                log.warning("background work waits", work=name, why=str(error))
+            except Exception:
+                log.exception("background work failed, starts again", work=name)
+            await asyncio.sleep(1)
+
+    task = asyncio.create_task(keep(), name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets us have: one per idle connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

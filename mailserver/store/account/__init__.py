@@ -1,0 +1,1 @@
+"""What is kept of an account: its row, how it is proved, its sessions, rules and bulletins."""

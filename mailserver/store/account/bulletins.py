@@ -1,0 +1,155 @@
+"""What the operators tell everybody: announcements on the portal and above the mail, and maintenance windows.
+
+For a console or a command: `post`, `revise`, `withdraw`, `listing`, each a function of a transaction as everywhere
+(`await store.write(bulletins.post, origin, draft)`). Every change is audited and told to all workers, whose
+`mailserver.notices.announcements.Noticeboard` shows it on the next request. Times are seconds since the epoch.
+
+Kinds: `ANNOUNCEMENT` is shown from `begins` to `ends`. `READ_ONLY` and `CLOSED` are maintenance of the web interface:
+announced from 48 hours before, then mail can be read and sent but nothing else changed, or every page but the state of
+the service and the administration answers 503 with reason and end. They need an end; it may be moved while they last.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import delete, func, insert, select, update
+
+from mailserver.causes import Cause
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.statements import Tx
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
+from mailserver.store.schema.bulletins import bulletin
+
+NEWS = -4
+"""The "mailbox" whose news say that a bulletin has moved (`changes.subscribe("mailbox", NEWS, …)`)."""
+NOBODY = -1
+"""The account of those news."""
+MAX_TEXT = 500
+MAX_BULLETINS = 50
+"""Whose time is not over."""
+KEPT_SECONDS = 400 * 86400
+"""How long after their end they are listed."""
+
+
+class Kind(StrEnum):
+    """What a bulletin is."""
+
+    ANNOUNCEMENT = "announcement"
+    READ_ONLY = "read-only"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A bulletin as it is written."""
+
+    kind: Kind
+    begins: int
+    ends: int
+    """0: until it is withdrawn (announcements only)."""
+    fr: str
+    """The announcement, or the reason of the maintenance: plain text."""
+    en: str = ""
+    """Empty: the French text is shown to everybody."""
+    urgent: bool = False
+    """Shown as a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """A bulletin as it was posted."""
+
+    id: int
+    kind: Kind
+    begins: int
+    ends: int
+    urgent: bool
+    fr: str
+    en: str
+    author: str
+    written: int
+
+    def text(self, language: str) -> str:
+        """The text in `fr` or `en`."""
+        return self.en if language == "en" and self.en else self.fr
+
+    def holds(self, now: float) -> bool:
+        """True while its time is."""
+        return self.begins <= now and (not self.ends or now < self.ends)
+
+
+_COLUMNS = (
+    bulletin.c.id,
+    bulletin.c.kind,
+    bulletin.c.begins,
+    bulletin.c.ends,
+    bulletin.c.urgent,
+    bulletin.c.fr,
+    bulletin.c.en,
+    bulletin.c.author,
+    bulletin.c.written,
+)
+
+
+def listing(tx: Tx, *, past: bool = False) -> list[Bulletin]:
+    """Those whose time is now or to come, the next to begin first; with `past` those of the last year, too."""
+    lasting = (bulletin.c.ends == 0) | (bulletin.c.ends > tx.now - (KEPT_SECONDS if past else 0))
+    rows = tx.execute(select(*_COLUMNS).where(lasting).order_by(bulletin.c.begins, bulletin.c.id))
+    return [
+        Bulletin(
+            row.id, Kind(row.kind), row.begins, row.ends, bool(row.urgent), row.fr, row.en, row.author, row.written
+        )
+        for row in rows
+    ]
+
+
+def post(tx: Tx, origin: Origin, draft: Draft) -> int:
+    """Post a bulletin; its id. Raises Refused(INVALID | LIMIT)."""
+    values = _values(draft, tx.now)
+    lasting = (bulletin.c.ends == 0) | (bulletin.c.ends > tx.now)
+    if int(tx.execute(select(func.count()).select_from(bulletin).where(lasting)).scalar() or 0) >= MAX_BULLETINS:
+        raise Refused(Reason.LIMIT)
+    posted = tx.execute(insert(bulletin).values(**values, author=origin.actor, written=tx.now).returning(bulletin.c.id))
+    number = int(posted.scalar_one())
+    _changed(tx, origin, _told("bulletin-posted", number, draft))
+    return number
+
+
+def revise(tx: Tx, origin: Origin, number: int, draft: Draft) -> None:
+    """Replace a bulletin. Raises Refused(NOT_FOUND | INVALID)."""
+    if not tx.execute(update(bulletin).where(bulletin.c.id == number).values(**_values(draft, tx.now))).rowcount:
+        raise Refused(Reason.NOT_FOUND)
+    _changed(tx, origin, _told("bulletin-revised", number, draft))
+
+
+def withdraw(tx: Tx, origin: Origin, number: int) -> None:
+    """Take a bulletin away; maintenance that lasts is over. Raises Refused(NOT_FOUND)."""
+    if not tx.execute(delete(bulletin).where(bulletin.c.id == number)).rowcount:
+        raise Refused(Reason.NOT_FOUND)
+    _changed(tx, origin, Cause("bulletin-withdrawn", number=number))
+
+
+def _values(draft: Draft, now: int) -> dict[str, str | int]:
+    fr, en = draft.fr.strip(), draft.en.strip()
+    lasts = draft.ends > max(draft.begins, now) or (draft.ends == 0 and draft.kind is Kind.ANNOUNCEMENT)
+    if not fr or max(len(fr), len(en)) > MAX_TEXT or draft.begins < 0 or not lasts:
+        raise Refused(Reason.INVALID)
+    urgent = int(draft.urgent)
+    return {
+        "kind": draft.kind.value,
+        "begins": draft.begins,
+        "ends": draft.ends,
+        "urgent": urgent,
+        "fr": fr,
+        "en": en,
+    }
+
+
+def _told(name: str, number: int, draft: Draft) -> Cause:
+    return Cause(name, number=number, kind=draft.kind.value, start=draft.begins, end=draft.ends, text=draft.fr)
+
+
+def _changed(tx: Tx, origin: Origin, detail: str) -> None:
+    audit.record(tx, origin, Action.BULLETIN_CHANGED, 0, detail)
+    tx.changed(NOBODY, NEWS)

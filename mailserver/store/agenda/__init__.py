@@ -1,0 +1,1 @@
+"""Agendas and address books: collections, items, grants, feeds."""

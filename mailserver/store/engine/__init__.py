@@ -1,0 +1,1 @@
+"""The database: engines, connections, units and their groups, statements, news, migrations."""

@@ -1,0 +1,102 @@
+"""One database connection a thread, thrown away when it breaks."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from mailserver.model.clock import Clock
+from mailserver.store.engine.engines import Backend, has_ended, translate
+from mailserver.store.engine.memory import Memory
+from mailserver.store.engine.statements import Tx
+
+log = structlog.get_logger("store")
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One thread's connection."""
+
+    connection: Connection
+    driver: Any
+    cursor: Any
+    tx: Tx
+
+
+class Sessions:
+    """Gives each thread a connection of its own and closes them all at the end."""
+
+    def __init__(self, backend: Backend, clock: Clock) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._memory = Memory()
+        self._local = threading.local()
+        self._open: set[Session] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, statement: str) -> Session:
+        """Begin a transaction. A connection that broke while it was idle is replaced. Raises Temporary."""
+        session = self._current()
+        try:
+            session.cursor.execute(statement)
+        except Exception as error:
+            ended = has_ended(session.driver, self._backend.dialect)
+            if ended or self._in_transaction(session):
+                self.forget(session)
+            if not ended:
+                raise translate(error) from error
+            session = self._current()
+            try:
+                session.cursor.execute(statement)
+            except Exception as again:
+                self.forget(session)
+                raise translate(again) from again
+        return session
+
+    def rollback(self, session: Session) -> None:
+        """End a transaction without keeping anything of it."""
+        session.tx.take_changes()
+        if not self._in_transaction(session):
+            return  # SQLite rolled back by itself
+        try:
+            session.cursor.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 - whatever the driver says, the connection is unusable
+            log.warning("database connection lost")
+            self.forget(session)
+
+    def _in_transaction(self, session: Session) -> bool:
+        """Exact for SQLite; PostgreSQL takes a ROLLBACK too many without complaint."""
+        return self._backend.lock_file is None or bool(session.driver.in_transaction)
+
+    def forget(self, session: Session) -> None:
+        """Throw a connection away; the thread's next transaction opens another."""
+        self._local.session = None
+        with self._lock:
+            self._open.discard(session)
+        session.connection.invalidate()
+        session.connection.close()
+
+    def close(self) -> None:
+        """Close every connection; no thread may be using one."""
+        with self._lock:
+            for session in self._open:
+                session.connection.close()
+            self._open.clear()
+
+    def _current(self) -> Session:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is not None:
+            return session
+        try:
+            connection = self._backend.engine.connect()
+        except Exception as error:
+            raise translate(error) from error
+        driver: Any = connection.connection.driver_connection
+        cursor = driver.cursor()
+        session = Session(connection, driver, cursor, Tx(connection, cursor, self._clock, self._memory))
+        self._local.session = session
+        with self._lock:
+            self._open.add(session)
+        return session

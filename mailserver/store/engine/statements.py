@@ -1,0 +1,183 @@
+"""`Statement` and `Tx`: Core statements that are compiled once and run on the driver's own cursor.
+
+SQLAlchemy Core gives one text for two engines, but its execution path costs more than SQLite itself
+for a one-row statement. A `Statement` is compiled once per dialect; `Tx` hands the text and a tuple (or
+dict) of plain values to the driver. `Tx.execute` is the ordinary Core path for everything rare.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailserver.foundation.changes import Change
+from mailserver.model.clock import Clock
+from mailserver.store.engine.memory import Memory
+
+Row = tuple[Any, ...]
+
+
+class _Compiled:
+    """Text and parameter order of a statement on one dialect."""
+
+    __slots__ = ("_pick", "constants", "order", "text")
+
+    def __init__(self, text: str, order: tuple[str, ...] | None, constants: dict[str, Any]) -> None:
+        self.text = text
+        self.order = order
+        self.constants = constants
+        self._pick = itemgetter(*order) if order is not None and len(order) > 1 else None
+
+    def bind(self, params: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
+        if self.constants:
+            params = {**self.constants, **params}
+        if self._pick is not None:
+            return cast("Sequence[Any]", self._pick(params))
+        if self.order is None:
+            return params
+        return [params[name] for name in self.order]
+
+
+class Statement:
+    """A Core statement for the hot paths, made once at module level.
+
+    `keys` names the columns of an INSERT or UPDATE whose values come as parameters of the same name.
+    IN lists of variable length are not for it: use `ManyStatement` or `Tx.execute`.
+    """
+
+    __slots__ = ("_clause", "_compiled", "_keys")
+
+    def __init__(self, clause: Executable, keys: Sequence[str] | None = None) -> None:
+        self._clause = clause
+        self._keys = list(keys) if keys is not None else None
+        self._compiled: dict[str, _Compiled] = {}
+
+    def compiled(self, connection: Connection) -> _Compiled:
+        dialect = connection.dialect
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            done = cast(Any, self._clause).compile(dialect=dialect, column_keys=self._keys)
+            order = tuple(done.positiontup) if dialect.positional else None
+            constants = {
+                name: bind.value for name, bind in done.binds.items() if not bind.required and bind.value is not None
+            }
+            known = self._compiled[dialect.name] = _Compiled(str(done), order, constants)
+        return known
+
+
+class ManyStatement:
+    """A SELECT about many values of one column, for the hot paths.
+
+    Compiled for a few lengths of the IN list; a shorter list is filled up by repeating its last value.
+    """
+
+    LENGTHS = (1, 16, 128, 1000)
+    _NAMES = tuple([f"in{number}" for number in range(LENGTHS[-1])])
+
+    __slots__ = ("_by_length",)
+
+    def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
+        self._by_length = {
+            length: Statement(query.where(column.in_([bindparam(name) for name in self._NAMES[:length]])))
+            for length in self.LENGTHS
+        }
+
+    def rows(self, tx: "Tx", values: Sequence[Any], **params: Any) -> list[Row]:
+        """The rows of all these values, in no order."""
+        found: list[Row] = []
+        longest = self.LENGTHS[-1]
+        for start in range(0, len(values), longest):
+            part = values[start : start + longest]
+            length = next(length for length in self.LENGTHS if length >= len(part))
+            filled = [*part, *[part[-1]] * (length - len(part))]
+            found += tx.all(self._by_length[length], **params, **dict(zip(self._NAMES, filled, strict=False)))
+        return found
+
+
+class Tx:
+    """One unit's view of the database: a snapshot when reading, a savepoint when writing."""
+
+    __slots__ = ("_changes", "_clock", "_connection", "_cursor", "dialect", "memory")
+
+    def __init__(self, connection: Connection, cursor: Any, clock: Clock, memory: Memory) -> None:
+        self._connection = connection
+        self._cursor = cursor
+        self._clock = clock
+        self._changes: dict[Change, None] = {}
+        self.dialect = connection.dialect.name
+        self.memory = memory
+        """What the process remembers of this store."""
+
+    @property
+    def now(self) -> int:
+        """Whole seconds since the epoch."""
+        return int(self._clock.now())
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection, for questions about the database itself (`integrity`)."""
+        return self._cursor.connection
+
+    def changed(self, account_id: int, mailbox_id: int) -> None:
+        """Record news to publish after the commit; mailbox_id 0: folders, agendas or settings moved."""
+        self._changes[Change(account_id, mailbox_id)] = None
+
+    def take_changes(self) -> tuple[Change, ...]:
+        """The news recorded since the last call."""
+        taken = tuple(self._changes)
+        self._changes.clear()
+        return taken
+
+    def execute(
+        self, clause: Executable, params: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """The ordinary Core path."""
+        return cast("CursorResult[Any]", self._connection.execute(clause, params))
+
+    def one(self, statement: Statement, **params: Any) -> Row | None:
+        """First row or None."""
+        compiled = statement.compiled(self._connection)
+        self._cursor.execute(compiled.text, compiled.bind(params))
+        return cast("Row | None", self._cursor.fetchone())
+
+    def all(self, statement: Statement, **params: Any) -> list[Row]:
+        """Every row."""
+        compiled = statement.compiled(self._connection)
+        self._cursor.execute(compiled.text, compiled.bind(params))
+        return cast("list[Row]", self._cursor.fetchall())
+
+    def run(self, statement: Statement, **params: Any) -> int:
+        """Run without reading rows; how many rows it touched."""
+        compiled = statement.compiled(self._connection)
+        self._cursor.execute(compiled.text, compiled.bind(params))
+        return int(self._cursor.rowcount)
+
+    def key(self, statement: Statement, **params: Any) -> int | None:
+        """The key that the engine gave the row of an INSERT; None when there was a conflict, and nothing to do.
+
+        On PostgreSQL the statement has a RETURNING; SQLite tells by itself, at less cost.
+        """
+        compiled = statement.compiled(self._connection)
+        self._cursor.execute(compiled.text, compiled.bind(params))
+        if self.dialect == "sqlite":
+            return int(self._cursor.lastrowid) if self._cursor.rowcount > 0 else None
+        row = self._cursor.fetchone()
+        return int(row[0]) if row is not None else None
+
+    def many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run once per row of parameters, in one driver call."""
+        compiled = statement.compiled(self._connection)
+        self._cursor.executemany(compiled.text, [compiled.bind(row) for row in rows])
+
+    def insert_ignore(self, table: Table, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
+        """INSERT … ON CONFLICT DO NOTHING on both engines; how many rows were new."""
+        maker = sqlite.insert if self.dialect == "sqlite" else postgresql.insert
+        # Without the option SQLAlchemy answers -1 for an INSERT on PostgreSQL.
+        clause = maker(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return self.execute(clause, values).rowcount

@@ -1,0 +1,171 @@
+"""The store: functions run over transactions, reads in a pool of threads, writes through the writer."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from mailserver.foundation.changes import Change, Changes
+from mailserver.model.clock import Clock
+from mailserver.store.engine import engines
+from mailserver.store.engine.connections import Sessions
+from mailserver.store.engine.fast_reads import Nearness
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.engine.writing import Uncertain, Unit, Writer
+
+__all__ = ["Statement", "Store", "Tx", "Uncertain"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+PONDERING = 2
+"""Threads for reads that take long: more would only share the interpreter."""
+
+
+class Store:
+    """Runs functions over transactions. One per process; threads are its own."""
+
+    def __init__(
+        self,
+        url: str,
+        data: Path,
+        clock: Clock,
+        changes: Changes,
+        *,
+        readers: int = 4,
+        writers: int = 4,
+        read_only: bool = False,
+    ) -> None:
+        """Connect lazily: the schema is there already (`opening`). `read_only`: changes nothing, not even a file.
+
+        Raises OSError: `data` is unwritable.
+        """
+        self.url = url
+        self.data = data
+        self.blobs = data / "blobs"
+        """Where large messages lie."""
+        self.clock = clock
+        self.changes = changes
+        self.backend = engines.connect_reading(url) if read_only else engines.connect(url, data)
+        self.worker = int.from_bytes(clock.token(7), "big")
+        """Marks our own news."""
+        self._sessions = Sessions(self.backend, clock)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
+        self._ponderers = ThreadPoolExecutor(PONDERING, thread_name_prefix="store-ponder")
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        """Who ponders, or waits for it, by account."""
+        self._near = Nearness(local=self.backend.dialect == "sqlite")
+        self._writer = Writer(self.backend, self._sessions, self.worker, self._publish, writers)
+
+    # ------------------------------------------------------------------ reading
+
+    async def read(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(tx, …)` on one snapshot in a reader thread. Raises Temporary: the database is out of reach."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, lambda: self.read_now(function, *args, **kwargs))
+
+    async def ponder(
+        self, account_id: int, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`read` for what may take seconds (a search, an order), asked by this account.
+
+        Other threads do it, PONDERING at once and one for each account, so that neither what is quick nor the searches
+        of others wait for somebody's thousand keys. Whoever goes away while it runs counts until it ends. Raises
+        Temporary.
+        """
+        loop = asyncio.get_running_loop()
+        turn = self._turns.get(account_id) or asyncio.Lock()
+        self._turns[account_id] = turn
+        await turn.acquire()
+        try:
+            running = self._ponderers.submit(lambda: self.read_now(function, *args, **kwargs))
+        except BaseException:
+            turn.release()
+            raise
+        running.add_done_callback(lambda _: _tell(loop, turn.release))
+        return await asyncio.wrap_future(running)
+
+    async def glance(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` for a function that takes a fraction of a millisecond when the pages are in memory: a few small rows.
+
+        On SQLite it runs at once, in the calling thread: two switches between threads cost more than the read. Once
+        one was slow, because the disk had to be asked, readers' threads do it for a while. Raises Temporary.
+        """
+        if not self.near:
+            return await self.read(function, *args, **kwargs)
+        return self.glance_now(function, *args, **kwargs)
+
+    @property
+    def near(self) -> bool:
+        """True while `glance` runs at once: then the loop may call `glance_now`, which never waits for a thread."""
+        return self._near.ready()
+
+    def glance_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`glance`, when the store is `near`."""
+        with self._near:
+            return self.read_now(function, *args, **kwargs)
+
+    def read_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same in the calling thread (never the event loop's)."""
+        session = self._sessions.begin(self.backend.begin_read)
+        try:
+            return function(session.tx, *args, **kwargs)
+        except Exception as error:
+            told = engines.translate(error)
+            if told is error:
+                raise
+            raise told from error
+        finally:
+            self._sessions.rollback(session)
+
+    # ------------------------------------------------------------------ writing
+
+    async def write(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(tx, …)` as one unit; returns after the commit is on disk.
+
+        Cancelling the caller does not undo a unit that was already taken. Raises what the function raises;
+        Temporary when the database is out of reach or full: nothing was kept (but see `Uncertain`).
+        """
+        return await self.begin(function, *args, **kwargs)
+
+    def begin(
+        self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[T]":
+        """`write`, to be awaited later. Where the store `keeps_order`, units run in the order in which they begin."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+        self._writer.submit(Unit(function, args, kwargs, loop, waiter))
+        return waiter
+
+    @property
+    def keeps_order(self) -> bool:
+        """True when one writer runs all units of this process (SQLite), false when several do."""
+        return self.backend.dialect == "sqlite"
+
+    def write_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same, blocking the calling thread (never the event loop's)."""
+        waiter: Future[T] = Future()
+        self._writer.submit(Unit(function, args, kwargs, None, waiter))
+        return waiter.result()
+
+    def _publish(self, changes: Sequence[Change]) -> None:
+        self.changes.committed()
+        self.changes.publish_soon(changes)
+
+    def close(self) -> None:
+        """Write what waits, then stop the threads and close the connections."""
+        self._writer.close()
+        self._readers.shutdown(wait=True)
+        self._ponderers.shutdown(wait=True)
+        self._sessions.close()
+        self.backend.engine.dispose()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    """Do this in the loop's thread, unless the loop has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what)

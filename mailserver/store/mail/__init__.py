@@ -1,0 +1,1 @@
+"""Mailboxes, messages and their octets; who reaches them; flags, order, snoozed and muted ones."""

@@ -1,0 +1,268 @@
+"""What somebody does in mailboxes that may be others': each asks for its rights, changes, and is put on record.
+
+A unit for each of IMAP's commands. Mailboxes of one's own are changed as ever, and nothing is recorded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.provenance import Door, Provenance
+from mailserver.store.engine.statements import Row, Tx
+from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail.access.reaching import Reach, check, find, is_foreign, require
+from mailserver.store.mail.access.rights import Viewer, changeable
+from mailserver.store.mail.blobs import Prepared
+from mailserver.store.mail.flags import SYSTEM, known_mask
+from mailserver.store.mail.messages import Appended, Copied, Quota, ranges
+from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.sharing import mailbox_act
+
+New = tuple[Prepared, tuple[str, ...], int | None]
+"""A message ready to be stored, its flags, its internal date."""
+
+
+class MissingTarget(Refused):
+    """The mailbox to put something into is not there, and could be made."""
+
+
+MAX_DETAIL = 300
+KEPT = 20_000
+"""Acts on record for one owner; older ones go."""
+SWEEP = 500
+"""Acts between two looks at how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One row of the record."""
+
+    at: int
+    actor_id: int
+    mailbox: str
+    act: str
+    messages: int
+    detail: str
+
+
+def append(tx: Tx, viewer: Viewer, name: str, batch: Sequence[New], quota: Quota) -> tuple[list[Appended], list[str]]:
+    """APPEND: every message, or none. Where they went, and files for contents that the store had already.
+
+    Flags that the rights do not let one set are left out (RFC 4314 section 4).
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA | LIMIT).
+    """
+    reach = appendable(tx, viewer, name, sum(prepared.size for prepared, _, _ in batch), len(batch), quota)
+    box, owner, keep = reach.box, reach.box.account_id, changeable(reach.rights)
+    stored = messages.store_contents(tx, [prepared for prepared, _, _ in batch])
+    unused = [one.file for (one, _, _), (_, new) in zip(batch, stored, strict=True) if not new and one.file is not None]
+    wanted = [permitted(flags, keep) for _, flags, _ in batch]
+    masks = {flags: messages.ensure_flags(tx, box.id, flags) for flags in dict.fromkeys(wanted)}
+    brought = Provenance(Door.APPENDED, viewer.account_id)
+    placings = [
+        messages.Placing(content_id, prepared.size, masks[flags], received, brought)
+        for (prepared, _, received), (content_id, _), flags in zip(batch, stored, wanted, strict=True)
+    ]
+    appended = messages.place_batch(tx, owner, box.id, placings)
+    record(tx, viewer, owner, box.name, "append", [one.uid for one in appended])
+    return appended, unused
+
+
+def appendable(tx: Tx, viewer: Viewer, name: str, octets: int, count: int, quota: Quota) -> Reach:
+    """The mailbox that takes so many messages of so many octets in all. Raises as `append`."""
+    reach = destination(tx, viewer, name)
+    messages.check_quota(tx, reach.box.account_id, quota, octets, count)
+    return reach
+
+
+def copy(
+    tx: Tx, viewer: Viewer, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
+) -> Copied:
+    """COPY; `whole`: a message that is gone refuses all of it. Raises Refused as `append`, and NOT_FOUND."""
+    owner, _ = require(tx, viewer, source_id, "r")
+    target = destination(tx, viewer, name)
+    copied = messages.copy(
+        tx,
+        owner,
+        source_id,
+        target.box.id,
+        uids,
+        quota,
+        target_account=target.box.account_id,
+        keep=changeable(target.rights),
+    )
+    return _copied(tx, viewer, target, copied, uids, whole)
+
+
+def move(
+    tx: Tx, viewer: Viewer, source_id: int, name: str, uids: Sequence[int], quota: Quota, *, whole: bool
+) -> Copied:
+    """MOVE: a COPY, and an EXPUNGE of what was copied (RFC 6851 section 3.3 asks for both commands' rights)."""
+    owner, _ = require(tx, viewer, source_id, "rte")
+    target = destination(tx, viewer, name)
+    moved = messages.move(
+        tx,
+        owner,
+        source_id,
+        target.box.id,
+        uids,
+        quota,
+        target_account=target.box.account_id,
+        keep=changeable(target.rights),
+    )
+    if moved.source_uids and owner != viewer.account_id:
+        record(tx, viewer, owner, _name(tx, source_id), "move out", moved.source_uids, f"to {target.name}")
+    return _copied(tx, viewer, target, moved, uids, whole)
+
+
+def replace(
+    tx: Tx, viewer: Viewer, source_id: int, uid: int, name: str, new: New, quota: Quota
+) -> tuple[Appended, list[str]]:
+    """REPLACE: store a message in the mailbox of that name, and remove the one it replaces whatever its flags.
+
+    It takes the rights of APPEND there, and of a STORE of \\Deleted and an EXPUNGE here. Returns where it went, and the
+    file that was written for a content the store had already. Raises as `append`, and Refused(NOT_FOUND).
+    """
+    prepared, flags, received = new
+    owner, _ = require(tx, viewer, source_id, "te")
+    target = destination(tx, viewer, name)
+    box, receiver = target.box, target.box.account_id
+    content_id, fresh = messages.store_content(tx, prepared)
+    boxes = {source_id: owner, box.id: receiver}
+    for mailbox_id in sorted(boxes):  # in id order, as for COPY
+        mailboxes.lock(tx, boxes[mailbox_id], mailbox_id)
+    old = messages.fetch_uids(tx, owner, source_id, ("uid", "size"), [uid])
+    if not old:
+        raise Refused(Reason.NOT_FOUND, "The message to replace no longer exists")
+    if owner != receiver:
+        messages.check_quota(tx, receiver, quota, prepared.size, 1)
+    elif prepared.size > old[0][1]:
+        messages.check_quota(tx, owner, quota, prepared.size - old[0][1])
+    mask = messages.ensure_flags(tx, box.id, permitted(flags, changeable(target.rights)))
+    brought = Provenance(Door.APPENDED, viewer.account_id)
+    appended = messages.place(tx, receiver, box.id, content_id, prepared.size, mask, received, brought)
+    messages.erase(tx, owner, source_id, [uid])
+    record(tx, viewer, receiver, box.name, "append", [appended.uid])
+    record(tx, viewer, owner, _name(tx, source_id), "replace", [uid])
+    return appended, [prepared.file] if prepared.file is not None and not fresh else []
+
+
+def destination(tx: Tx, viewer: Viewer, name: str) -> Reach:
+    """The mailbox to put something into; one's own that is missing may be made (RFC 3501 section 6.3.11)."""
+    try:
+        return find(tx, viewer, name, "i")
+    except Refused as refusal:
+        if refusal.reason is Reason.NO_SUCH_MAILBOX and not is_foreign(name):
+            raise MissingTarget(refusal.reason, refusal.text) from None
+        raise
+
+
+def _copied(tx: Tx, viewer: Viewer, target: Reach, copied: Copied, uids: Sequence[int], whole: bool) -> Copied:
+    if whole and len(copied.source_uids) < len(uids):
+        raise Refused(Reason.NOT_FOUND, "Some of the messages no longer exist")
+    record(tx, viewer, target.box.account_id, target.box.name, "copy in", copied.target_uids)
+    return copied
+
+
+def store_flags(
+    tx: Tx,
+    viewer: Viewer,
+    mailbox_id: int,
+    uids: Sequence[int] | None,
+    mode: str,
+    flags: Sequence[str],
+    unchanged_since: int | None = None,
+) -> tuple[int, list[Row], list[int]]:
+    """STORE, as `messages.store_flags`: the flags that one may not change stay as they are.
+
+    Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | LIMIT); FORBIDDEN when nothing of it is permitted.
+    """
+    owner, rights = require(tx, viewer, mailbox_id, "")
+    keep = changeable(rights)
+    wanted = permitted(flags, keep)
+    if (flags and not wanted) or not keep:
+        check(rights, "swt" if not keep else "".join(sorted(_needed(flags) - rights)))
+    done = messages.store_flags(tx, owner, mailbox_id, uids, mode, wanted, unchanged_since, only=keep)
+    if done[0]:
+        changed = [row[0] for row in done[1] if row[2] == done[0]]
+        record(tx, viewer, owner, _name(tx, mailbox_id), "flags", changed, f"{mode}{' '.join(wanted)}")
+    return done
+
+
+def expunge(tx: Tx, viewer: Viewer, mailbox_id: int, uids: Sequence[int] | None = None) -> tuple[int, list[int]]:
+    """EXPUNGE, as `messages.expunge`. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    owner, _ = require(tx, viewer, mailbox_id, "e")
+    done = messages.expunge(tx, owner, mailbox_id, uids)
+    if owner != viewer.account_id:
+        record(tx, viewer, owner, _name(tx, mailbox_id), "expunge", done[1])
+    return done
+
+
+def permitted(flags: Sequence[str], keep: int) -> tuple[str, ...]:
+    """Those of these flags that a mask of changeable flags has."""
+    if keep == -1:
+        return tuple(flags)
+    return tuple(flag for flag in flags if keep & (known_mask((flag,), ())[0] or 1 << len(SYSTEM)))
+
+
+def _needed(flags: Sequence[str]) -> frozenset[str]:
+    """The rights that changing these flags takes."""
+    special = {"\\seen": "s", "\\deleted": "t"}
+    return frozenset(special.get(flag.casefold(), "w") for flag in flags)
+
+
+def _name(tx: Tx, mailbox_id: int) -> str:
+    return str(tx.execute(select(mailbox.c.name).where(mailbox.c.id == mailbox_id)).scalar() or "")
+
+
+# ---------------------------------------------------------------------- the record
+
+
+def record(tx: Tx, viewer: Viewer, owner: int, name: str, act: str, uids: Sequence[int] = (), detail: str = "") -> None:
+    """Put on record what somebody did in a mailbox of another; nothing for one's own, or where nothing happened."""
+    if owner == viewer.account_id or not (uids or detail):
+        return
+    said = " ".join(filter(None, (detail, _compact(uids))))
+    row = tx.execute(
+        insert(mailbox_act)
+        .values(
+            owner_id=owner,
+            at=tx.now,
+            actor_id=viewer.account_id,
+            mailbox=name,
+            act=act,
+            messages=len(uids),
+            detail=said[:MAX_DETAIL],
+        )
+        .returning(mailbox_act.c.id)
+    ).scalar_one()
+    if row % SWEEP == 0:
+        mine = mailbox_act.c.owner_id == owner
+        kept = select(mailbox_act.c.id).where(mine).order_by(mailbox_act.c.id.desc()).offset(KEPT).limit(1)
+        last = tx.execute(kept).scalar()
+        if last is not None:
+            tx.execute(delete(mailbox_act).where(mine, mailbox_act.c.id <= last))
+
+
+def _compact(uids: Sequence[int]) -> str:
+    """UIDs as a set, as far as there is room for them."""
+    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in ranges(uids)[:MAX_DETAIL])
+
+
+def acts(tx: Tx, owner: int, limit: int) -> list[Act]:
+    """What others did in an account's mailboxes, newest first."""
+    rows = tx.execute(
+        select(
+            mailbox_act.c.at,
+            mailbox_act.c.actor_id,
+            mailbox_act.c.mailbox,
+            mailbox_act.c.act,
+            mailbox_act.c.messages,
+            mailbox_act.c.detail,
+        )
+        .where(mailbox_act.c.owner_id == owner)
+        .order_by(mailbox_act.c.id.desc())
+        .limit(limit)
+    )
+    return [Act(*tuple(row)) for row in rows]

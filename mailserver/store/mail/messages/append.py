@@ -1,0 +1,296 @@
+"""Storing: contents once per hash, and their appearances in mailboxes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, SmallInteger, bindparam, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailserver.model import objectids
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.provenance import UNKNOWN, Provenance
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.blobs import Prepared
+from mailserver.store.mail.flags import SEEN
+from mailserver.store.mail.messages.flagging import ensure_flags
+from mailserver.store.mail.messages.quotas import Quota, check_quota
+from mailserver.store.mail.messages.reading import CHUNK
+from mailserver.store.schema.mail import blob, content, mailbox, message
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a message went (RFC 4315 APPENDUID)."""
+
+    mailbox_id: int
+    uidvalidity: int
+    uid: int
+    modseq: int
+    content_id: int
+
+
+class Placing(NamedTuple):
+    """A stored content that is to appear in a mailbox; `internal_date` in epoch seconds, None: now."""
+
+    content_id: int
+    size: int
+    mask: int = 0
+    internal_date: int | None = None
+    provenance: Provenance = UNKNOWN
+
+
+_CONTENT_KEYS = (
+    "hash",
+    "size",
+    "header_size",
+    "envelope",
+    "bodystructure",
+    "body",
+    "parts",
+    "subject",
+    "base_subject",
+    "sender",
+    "sender_address",
+    "recipients",
+    "sent_at",
+    "message_id",
+    "in_reply_to",
+    "refs",
+    "preview",
+    "attachments",
+    "search_fields",
+    "thread",
+    "listed_fields",
+)
+
+_INSERT_CONTENT = {
+    "sqlite": Statement(sqlite.insert(content).on_conflict_do_nothing(index_elements=["hash"]), keys=_CONTENT_KEYS),
+    # Two workers may store the same content at once: the second waits for the first, then finds it.
+    "postgresql": Statement(
+        postgresql.insert(content).on_conflict_do_nothing(index_elements=["hash"]).returning(content.c.id),
+        keys=_CONTENT_KEYS,
+    ),
+}
+
+
+# FOR KEY SHARE: rivals that store the same content do not wait for each other, the collector waits for them.
+_FIND_CONTENT = Statement(
+    select(content.c.id).where(content.c.hash == bindparam("hash")).with_for_update(read=True, key_share=True)
+)
+
+_INSERT_BLOB = Statement(insert(blob), keys=("content_id", "header", "octets", "file"))
+
+MESSAGE_COLUMNS = (
+    *("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size"),
+    *("door", "door_account", "through_list"),
+)
+
+INSERT_MESSAGE = Statement(insert(message), keys=MESSAGE_COLUMNS)
+
+_MINT = Statement(
+    update(mailbox)
+    .where(mailbox.c.id == bindparam("box"), mailbox.c.account_id == bindparam("account"))
+    .values(
+        uidnext=mailbox.c.uidnext + bindparam("more", type_=BigInteger),
+        modseq=mailbox.c.modseq + bindparam("more", type_=BigInteger),
+        messages=mailbox.c.messages + bindparam("more", type_=BigInteger),
+        unseen=mailbox.c.unseen + bindparam("unread", type_=BigInteger),
+        octets=mailbox.c.octets + bindparam("sizes", type_=BigInteger),
+    )
+    .returning(mailbox.c.uidnext, mailbox.c.modseq, mailbox.c.uidvalidity)
+)
+
+
+def store_content(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
+    """The id of a message's content, stored once per hash; True when it is new.
+
+    When it was there already, `prepared.file` is unused: the caller removes it after the commit.
+    """
+    (stored,) = store_contents(tx, [prepared])
+    return stored
+
+
+def store_contents(tx: Tx, batch: Iterable[Prepared]) -> list[tuple[int, bool]]:
+    """The same of several."""
+    stored: list[tuple[int, bool]] = []
+    blobs: list[dict[str, Any]] = []
+    for one in batch:
+        content_id, new = _store_row(tx, one)
+        stored.append((content_id, new))
+        if new:
+            blobs.append({"content_id": content_id, "header": one.header, "octets": one.octets, "file": one.file})
+    if blobs:
+        tx.many(_INSERT_BLOB, blobs)
+    return stored
+
+
+def _store_row(tx: Tx, prepared: Prepared) -> tuple[int, bool]:
+    """The content's row alone."""
+    scan = prepared.scan
+    # Nearly every content is new: it is looked for only when it turns out to be there.
+    key = tx.key(
+        _INSERT_CONTENT[tx.dialect],
+        hash=prepared.hash,
+        size=prepared.size,
+        header_size=scan.header_size,
+        envelope=scan.envelope,
+        bodystructure=scan.bodystructure,
+        body=scan.body,
+        parts=scan.parts,
+        subject=_text(scan.subject),
+        base_subject=_text(scan.base_subject),
+        sender=_text(scan.sender),
+        sender_address=_text(scan.sender_address),
+        recipients=_text(scan.recipients),
+        sent_at=scan.sent_at,
+        message_id=_text(scan.message_id),
+        in_reply_to=_text(scan.in_reply_to),
+        refs=_text(scan.references),
+        preview=_text(scan.preview),
+        attachments=scan.attachments,
+        search_fields=scan.search_fields,
+        thread=objectids.thread_number(scan.references or scan.in_reply_to or scan.message_id),
+        listed_fields=scan.listed_fields,
+    )
+    if key is not None:
+        return key, True
+    row = tx.one(_FIND_CONTENT, hash=prepared.hash)
+    if row is None:  # the collector took it away in between
+        return _store_row(tx, prepared)
+    return int(row[0]), False
+
+
+def append(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    prepared: Prepared,
+    flags: Iterable[str] = (),
+    internal_date: int | None = None,
+    quota: Quota | None = None,
+    provenance: Provenance = UNKNOWN,
+) -> Appended:
+    """Store a message in one mailbox. `internal_date` in epoch seconds, default now; `quota`: the setting's, or None.
+
+    Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
+    """
+    check_quota(tx, account_id, quota, prepared.size, 1)
+    content_id, _ = store_content(tx, prepared)
+    mask = ensure_flags(tx, mailbox_id, flags)
+    return place(tx, account_id, mailbox_id, content_id, prepared.size, mask, internal_date, provenance)
+
+
+def place(
+    tx: Tx,
+    account_id: int,
+    mailbox_id: int,
+    content_id: int,
+    size: int,
+    mask: int = 0,
+    internal_date: int | None = None,
+    provenance: Provenance = UNKNOWN,
+) -> Appended:
+    """One more appearance of a stored content, with the flags of `mask`. Raises Refused(NO_SUCH_MAILBOX)."""
+    (placed,) = place_batch(tx, account_id, mailbox_id, [Placing(content_id, size, mask, internal_date, provenance)])
+    return placed
+
+
+def place_batch(tx: Tx, account_id: int, mailbox_id: int, batch: Sequence[Placing]) -> list[Appended]:
+    """`place` of several, in this order, each with a mod-sequence of its own."""
+    more = len(batch)
+    row = tx.one(
+        _MINT,
+        box=mailbox_id,
+        account=account_id,
+        more=more,
+        unread=sum(not one.mask & SEEN for one in batch),
+        sizes=sum(one.size for one in batch),
+    )
+    if row is None:
+        raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
+    uidnext, last, uidvalidity = row
+    now = tx.now
+    numbered = list(zip(range(uidnext - more, uidnext), range(last - more + 1, last + 1), batch, strict=True))
+    tx.many(
+        INSERT_MESSAGE,
+        [
+            {
+                "mailbox_id": mailbox_id,
+                "uid": uid,
+                "content_id": one.content_id,
+                "flags": one.mask,
+                "modseq": modseq,
+                "internal_date": now if one.internal_date is None else one.internal_date,
+                "saved": now,
+                "size": one.size,
+                "door": int(one.provenance.door),
+                "door_account": one.provenance.account_id,
+                "through_list": int(one.provenance.through_list),
+            }
+            for uid, modseq, one in numbered
+        ],
+    )
+    tx.changed(account_id, mailbox_id)
+    return [Appended(mailbox_id, uidvalidity, uid, modseq, one.content_id) for uid, modseq, one in numbered]
+
+
+_INBOXES = select(mailbox.c.account_id, mailbox.c.id).where(mailbox.c.name == mailboxes.INBOX)
+
+
+def inboxes(tx: Tx, account_ids: Sequence[int]) -> dict[int, int]:
+    """INBOX's id of each account that has one."""
+    found: dict[int, int] = {}
+    for start in range(0, len(account_ids), CHUNK):
+        part = account_ids[start : start + CHUNK]
+        for row in tx.execute(_INBOXES.where(mailbox.c.account_id.in_(part))):
+            found[row.account_id] = row.id
+    return found
+
+
+def place_many(tx: Tx, targets: dict[int, int], content_id: int, size: int, provenance: Provenance = UNKNOWN) -> None:
+    """One new unseen appearance in each mailbox of `targets` (account_id -> mailbox_id), by sets.
+
+    Mailboxes that are gone are passed over; `inboxes` in the same unit rules that out.
+    """
+    now = tx.now
+    ids = sorted(targets.values())
+    for start in range(0, len(ids), CHUNK):
+        here = mailbox.c.id.in_(ids[start : start + CHUNK])
+        if tx.dialect == "postgresql":
+            tx.execute(select(mailbox.c.id).where(here).order_by(mailbox.c.id).with_for_update())
+        tx.execute(
+            update(mailbox)
+            .where(here)
+            .values(
+                uidnext=mailbox.c.uidnext + 1,
+                modseq=mailbox.c.modseq + 1,
+                messages=mailbox.c.messages + 1,
+                unseen=mailbox.c.unseen + 1,
+                octets=mailbox.c.octets + size,
+            )
+        )
+        rows = select(
+            mailbox.c.id,
+            mailbox.c.uidnext - 1,
+            literal(content_id, BigInteger),
+            literal(0, BigInteger),
+            mailbox.c.modseq,
+            literal(now, BigInteger),
+            literal(now, BigInteger),
+            literal(size, BigInteger),
+            literal(int(provenance.door), SmallInteger),
+            literal(provenance.account_id, BigInteger),
+            literal(int(provenance.through_list), SmallInteger),
+        ).where(here)
+        tx.execute(insert(message).from_select(MESSAGE_COLUMNS, rows))
+    for account_id, mailbox_id in targets.items():
+        tx.changed(account_id, mailbox_id)
+
+
+def _text(value: str) -> str:
+    """PostgreSQL's text cannot hold NUL, and lone surrogates cannot be encoded at all."""
+    if value.isascii() and "\0" not in value:
+        return value
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,200 @@
+"""COPY, MOVE, and the renaming of INBOX, which is a move."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, cast, func, insert, literal, select, update
+
+from mailserver.store.engine.statements import Row, Tx
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, SEEN
+from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.mail.messages.append import INSERT_MESSAGE, MESSAGE_COLUMNS
+from mailserver.store.mail.messages.expunge import remove
+from mailserver.store.mail.messages.flagging import ensure_flags
+from mailserver.store.mail.messages.quotas import Quota, check_quota
+from mailserver.store.mail.messages.reading import count, fetch_uids, state
+from mailserver.store.schema.mail import mailbox, message
+from mailserver.store.schema.sharing import annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Pairs of UIDs of a COPY or MOVE (RFC 4315 COPYUID), both ascending."""
+
+    uidvalidity: int
+    source_uids: list[int]
+    target_uids: list[int]
+    source_modseq: int = 0
+    """Of the EXPUNGE half of a MOVE."""
+
+
+def copy(
+    tx: Tx,
+    account_id: int,
+    source_id: int,
+    target_id: int,
+    uids: Sequence[int] | None,
+    quota: Quota | None = None,
+    *,
+    target_account: int | None = None,
+    keep: int = -1,
+) -> Copied:
+    """Copy messages with flags, dates and provenance (RFC 3501 section 6.4.7); uids ascending, None: all.
+
+    `target_account` owns the target (None: the source's owner); `quota` is the setting's, None: nobody asks.
+    `keep`: the flags that the copies may have, as a mask whose sign stands for keywords (RFC 4314 section 4).
+    Raises Refused(NO_SUCH_MAILBOX | OVER_QUOTA | LIMIT).
+    """
+    owner = account_id if target_account is None else target_account
+    _lock_both(tx, {source_id: account_id, target_id: owner})
+    target = mailboxes.by_id(tx, owner, target_id)
+    rows = state(tx, source_id, uids)
+    if not rows:
+        return Copied(target.uidvalidity, [], [])
+    found = [row[0] for row in rows]
+    everything = uids is None
+    translate = _translation(tx, source_id, target_id, rows, keep)
+    modseq = target.modseq + 1
+    low, high = found[0], found[-1]
+    dense = everything or len(found) == count(tx, source_id, low, high)
+    if dense and translate is None:
+        _copy_range(tx, source_id, target, low, high, modseq)
+    else:
+        _copy_rows(tx, account_id, source_id, target, found, modseq, translate)
+    sizes = _total_size(tx, target_id, target.uidnext)
+    unseen = sum(1 for row in rows if not row[1] & keep & SEEN)
+    tx.execute(
+        update(mailbox)
+        .where(mailbox.c.id == target_id)
+        .values(
+            uidnext=target.uidnext + len(found),
+            modseq=modseq,
+            messages=mailbox.c.messages + len(found),
+            unseen=mailbox.c.unseen + unseen,
+            octets=mailbox.c.octets + sizes,
+        )
+    )
+    check_quota(tx, owner, quota, 0)
+    tx.changed(owner, target_id)
+    return Copied(target.uidvalidity, found, list(range(target.uidnext, target.uidnext + len(found))))
+
+
+def move(
+    tx: Tx,
+    account_id: int,
+    source_id: int,
+    target_id: int,
+    uids: Sequence[int] | None,
+    quota: Quota | None = None,
+    *,
+    target_account: int | None = None,
+    keep: int = -1,
+) -> Copied:
+    """COPY and EXPUNGE as one (RFC 6851); the quota matters to another owner only. Raises as `copy`."""
+    asked = quota if target_account not in (None, account_id) else None
+    copied = copy(tx, account_id, source_id, target_id, uids, asked, target_account=target_account, keep=keep)
+    if not copied.source_uids:
+        return copied
+    modseq = remove(tx, account_id, source_id, copied.source_uids)
+    return Copied(copied.uidvalidity, copied.source_uids, copied.target_uids, modseq)
+
+
+def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
+    """Rename a mailbox; renaming INBOX moves its messages and leaves it empty (RFC 3501 section 6.3.5).
+
+    Its annotations are on both then (RFC 5464 section 4.1).
+    """
+    if mailboxes.canonical(old) != mailboxes.INBOX:
+        mailboxes.rename(tx, account_id, old, new)
+        return
+    inbox = mailboxes.get(tx, account_id, mailboxes.INBOX)
+    target = mailboxes.create(tx, account_id, new)
+    noted = (annotation.c.account_id, annotation.c.entry, annotation.c.value)
+    copies = select(literal(target.id, BigInteger), *noted).where(
+        annotation.c.mailbox_id == inbox.id, annotation.c.value.is_not(None)
+    )
+    tx.execute(insert(annotation).from_select(["mailbox_id", "account_id", "entry", "value"], copies))
+    move(tx, account_id, inbox.id, target.id, None)
+
+
+def _lock_both(tx: Tx, boxes: dict[int, int]) -> None:
+    """Lock rows in id order, so that two copies in opposite directions cannot deadlock; `boxes`: their owners."""
+    for mailbox_id in sorted(boxes):
+        mailboxes.lock(tx, boxes[mailbox_id], mailbox_id)
+
+
+def _translation(tx: Tx, source_id: int, target_id: int, rows: list[Row], keep: int) -> dict[int, int] | None:
+    """Source mask -> target mask, or None when the masks may be copied as they are."""
+    masks = {row[1] for row in rows}
+    if keep == -1 and (source_id == target_id or all(mask >> FIRST_KEYWORD_BIT == 0 for mask in masks)):
+        return None
+    names = mailboxes.keywords(tx, source_id)
+    translation = {}
+    for whole in masks:
+        mask = whole & keep
+        wanted = [name for bit, name in enumerate(names) if mask >> (FIRST_KEYWORD_BIT + bit) & 1]
+        translation[whole] = (mask & ((1 << FIRST_KEYWORD_BIT) - 1)) | ensure_flags(tx, target_id, wanted)
+    return translation
+
+
+def _total_size(tx: Tx, mailbox_id: int, first_uid: int) -> int:
+    clause = select(func.coalesce(func.sum(message.c.size), 0)).where(
+        message.c.mailbox_id == mailbox_id, message.c.uid >= first_uid
+    )
+    return int(tx.execute(clause).scalar_one())
+
+
+def _copy_range(tx: Tx, source_id: int, target: Mailbox, low: int, high: int, modseq: int) -> None:
+    place_of = func.row_number().over(order_by=message.c.uid)
+    chosen = (
+        select(
+            literal(target.id, BigInteger),
+            cast(place_of, BigInteger) + (target.uidnext - 1),
+            message.c.content_id,
+            message.c.flags,
+            literal(modseq, BigInteger),
+            message.c.internal_date,
+            literal(tx.now, BigInteger),
+            message.c.size,
+            message.c.door,
+            message.c.door_account,
+            message.c.through_list,
+        )
+        .where(message.c.mailbox_id == source_id, message.c.uid.between(low, high))
+        .order_by(message.c.uid)
+    )
+    tx.execute(insert(message).from_select(MESSAGE_COLUMNS, chosen))
+
+
+def _copy_rows(
+    tx: Tx,
+    account_id: int,
+    source_id: int,
+    target: Mailbox,
+    uids: list[int],
+    modseq: int,
+    translate: dict[int, int] | None,
+) -> None:
+    columns = ("uid", "content_id", "flags", "internal_date", "size", "door", "door_account", "through_list")
+    rows = fetch_uids(tx, account_id, source_id, columns, uids)
+    now = tx.now
+    tx.many(
+        INSERT_MESSAGE,
+        [
+            {
+                "mailbox_id": target.id,
+                "uid": target.uidnext + place,
+                "content_id": content_id,
+                "flags": mask if translate is None else translate[mask],
+                "modseq": modseq,
+                "internal_date": date,
+                "saved": now,
+                "size": size,
+                "door": door,
+                "door_account": door_account,
+                "through_list": through_list,
+            }
+            for place, (_, content_id, mask, date, size, door, door_account, through_list) in enumerate(rows)
+        ],
+    )

@@ -1,0 +1,1 @@
+"""The embedded directory: people, schools, lists, contacts, claims and imports."""

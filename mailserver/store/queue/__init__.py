@@ -1,0 +1,1 @@
+"""What waits: the outgoing queue, planned messages, moderation; and the traces of all of it."""

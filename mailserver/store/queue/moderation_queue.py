@@ -1,0 +1,162 @@
+"""Messages to moderated lists that wait for an owner. They share the stored content; deciding removes the row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Population
+from mailserver.model.provenance import Door
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.mail import collect
+from mailserver.store.schema.mail import content
+from mailserver.store.schema.rosters import held_key, held_message, mailing_list
+
+MAX_WAITING = 500
+"""Messages that one list holds; more are refused."""
+BATCH = 50
+
+collect.also_held_by(held_message, held_message.c.content_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who was told of a message that waits."""
+
+    account_id: int = 0
+    """A person's or a functional box's; 0: somebody elsewhere."""
+    address: str = ""
+    """Of somebody elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A message about to wait."""
+
+    list: str
+    reverse_path: str
+    account_id: int
+    population: Population
+    expires: int
+    keys: tuple[tuple[bytes, Owner], ...] = ()
+    """What each owner's link carries, as the store keeps it."""
+    door: Door = Door.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that waits, with what an owner must know of it."""
+
+    id: int
+    list: str
+    list_name: str
+    content_id: int
+    reverse_path: str
+    account_id: int
+    population: Population
+    door: int
+    """Which door took it (`mailserver.model.provenance`)."""
+    held: int
+    expires: int
+    sender: str
+    subject: str
+    preview: str
+    size: int
+
+
+_COLUMNS = (
+    *(held_message.c.id, held_message.c.list, mailing_list.c.name, held_message.c.content_id),
+    *(held_message.c.reverse_path, held_message.c.account_id, held_message.c.population, held_message.c.door),
+    *(held_message.c.held, held_message.c.expires),
+    *(content.c.sender, content.c.subject, content.c.preview, content.c.size),
+)
+_ALL = (
+    select(*_COLUMNS)
+    .join_from(held_message, content, content.c.id == held_message.c.content_id)
+    .join(mailing_list, mailing_list.c.address == held_message.c.list)
+)
+_INSERT = Statement(
+    insert(held_message).returning(held_message.c.id),
+    keys=("list", "content_id", "reverse_path", "account_id", "population", "door", "held", "expires"),
+)
+_INSERT_KEY = Statement(insert(held_key), keys=("token", "held_id", "owner_account", "owner"))
+_WAITING = Statement(select(func.count()).where(held_message.c.list == bindparam("list")))
+_TAKE = Statement(
+    delete(held_message).where(held_message.c.id == bindparam("row")).returning(held_message.c.content_id)
+)
+
+
+def hold(tx: Tx, content_id: int, wanted: Hold) -> int:
+    """Keep a message for a list's owners; how many waited already. Raises Refused(LIMIT)."""
+    row = tx.one(_WAITING, list=wanted.list)
+    waiting = int(row[0]) if row is not None else 0
+    if waiting >= MAX_WAITING:
+        raise Refused(Reason.LIMIT, f"{wanted.list}: too many messages wait for this list's owners")
+    inserted = tx.one(
+        _INSERT,
+        list=wanted.list,
+        content_id=content_id,
+        reverse_path=wanted.reverse_path,
+        account_id=wanted.account_id,
+        population=wanted.population.value,
+        door=int(wanted.door),
+        held=tx.now,
+        expires=wanted.expires,
+    )
+    assert inserted is not None
+    keys = [
+        {"token": token, "held_id": inserted[0], "owner_account": owner.account_id, "owner": owner.address}
+        for token, owner in wanted.keys
+    ]
+    if keys:
+        tx.many(_INSERT_KEY, keys)
+    return waiting
+
+
+def waiting(tx: Tx, lists: Sequence[str] | None = None) -> list[Held]:
+    """What waits, oldest first: of these lists, or (None) of all."""
+    wanted = _ALL if lists is None else _ALL.where(held_message.c.list.in_(lists))
+    return [_held(tuple(row)) for row in tx.execute(wanted.order_by(held_message.c.id))]
+
+
+def get(tx: Tx, held_id: int) -> Held | None:
+    """One of them."""
+    row = tx.execute(_ALL.where(held_message.c.id == held_id)).first()
+    return _held(tuple(row)) if row is not None else None
+
+
+def by_token(tx: Tx, token: bytes) -> tuple[Held, Owner] | None:
+    """What the link in an owner's mail leads to, and whose it is."""
+    row = tx.execute(select(held_key).where(held_key.c.token == token)).first()
+    found = get(tx, row.held_id) if row is not None else None
+    return (found, Owner(row.owner_account, row.owner)) if row is not None and found is not None else None
+
+
+def expired(tx: Tx) -> list[Held]:
+    """What has waited too long; at most BATCH."""
+    rows = tx.execute(_ALL.where(held_message.c.expires <= tx.now).order_by(held_message.c.expires).limit(BATCH))
+    return [_held(tuple(row)) for row in rows]
+
+
+def take(tx: Tx, held_id: int) -> int:
+    """Decide about a message: it waits no more. Its content. Raises Refused(NOT_FOUND): somebody was faster."""
+    tx.execute(delete(held_key).where(held_key.c.held_id == held_id))
+    row = tx.one(_TAKE, row=held_id)
+    if row is None:
+        raise Refused(Reason.NOT_FOUND, "this message waits no more: somebody has decided already")
+    collect.note(tx, [int(row[0])])
+    return int(row[0])
+
+
+def remove(tx: Tx, condition: ColumnElement[bool]) -> int:
+    """Let go of the messages for which a condition holds, with their links; how many."""
+    mine = select(held_message.c.id).where(condition)
+    tx.execute(delete(held_key).where(held_key.c.held_id.in_(mine)))
+    collect.note(tx, select(held_message.c.content_id).where(condition))
+    return tx.execute(delete(held_message).where(condition)).rowcount
+
+
+def _held(row: tuple[object, ...]) -> Held:
+    number, address, name, content_id, path, account_id, population, *rest = row
+    return Held(number, address, name, content_id, path, account_id, Population(str(population)), *rest)  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""The outgoing queue: enqueue, lease, settle; and what `mailserver queue` shows, retries and drops.
+
+A row is leased by one worker at a time: the lease moves `due` into the near future, so a worker that dies
+gives the row back by doing nothing. Whoever settles must still hold the lease; a worker that lost it
+changes nothing.
+"""
+
+from mailserver.store.queue.spool.enqueue import enqueue, new_name
+from mailserver.store.queue.spool.leases import HOLD, LEASE, give_back, lease, next_due, octets, renew, settle
+from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, find, release, retry, show
+from mailserver.store.queue.spool.rows import (
+    BRAKED,
+    DEFAULT_NOTIFY,
+    ERROR_LENGTH,
+    HELD,
+    NEWS,
+    RETRY_NEWS,
+    Addressee,
+    Entry,
+    Leased,
+    Notify,
+    Options,
+    Target,
+)
+
+__all__ = [
+    "BRAKED",
+    "DEFAULT_NOTIFY",
+    "ERROR_LENGTH",
+    "HELD",
+    "HELD_UNTIL",
+    "HOLD",
+    "LEASE",
+    "NEWS",
+    "RETRY_NEWS",
+    "Addressee",
+    "Entry",
+    "Leased",
+    "Notify",
+    "Options",
+    "Target",
+    "drop",
+    "enqueue",
+    "find",
+    "give_back",
+    "lease",
+    "new_name",
+    "next_due",
+    "octets",
+    "release",
+    "renew",
+    "retry",
+    "settle",
+    "show",
+]

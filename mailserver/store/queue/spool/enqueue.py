@@ -1,0 +1,81 @@
+"""A message enters the queue: a row for each domain."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import insert
+
+from mailserver.model.clock import Clock
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.queue.spool.rows import NAME_LENGTH, NEWS, NOBODY, Options, Target
+from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+
+_INSERT_QUEUED = Statement(
+    insert(queued).returning(queued.c.id),
+    keys=(
+        *("name", "content_id", "account_id", "population", "reverse_path"),
+        *("ret", "envid", "utf8", "created", "expires"),
+    ),
+)
+_INSERT_DOMAIN = Statement(
+    insert(queued_domain).returning(queued_domain.c.id),
+    keys=("queued_id", "domain", "due", "lease", "attempts", "warned", "error"),
+)
+_INSERT_RECIPIENT = Statement(insert(queued_recipient), keys=("domain_id", "address", "notify", "orcpt"))
+_NO_OPTIONS = Options()
+
+
+def new_name(clock: Clock) -> str:
+    """An identifier for a message on its way, told to the submitter and written in trace fields and logs."""
+    return clock.token(NAME_LENGTH // 2).hex().upper()
+
+
+def enqueue(
+    tx: Tx,
+    content_id: int,
+    reverse_path: str,
+    targets: Iterable[Target | str],
+    *,
+    lifetime: int,
+    options: Options = _NO_OPTIONS,
+) -> int:
+    """Queue a stored content for remote recipients, due at once: a row per domain. Returns its id."""
+    now = tx.now
+    row = tx.one(
+        _INSERT_QUEUED,
+        name=options.name or new_name(tx.clock),
+        content_id=content_id,
+        account_id=options.account_id,
+        population=options.population,
+        reverse_path=reverse_path,
+        ret=options.ret,
+        envid=options.envid,
+        utf8=int(options.utf8),
+        created=now,
+        expires=now + lifetime,
+    )
+    assert row is not None
+    by_domain: dict[str, list[Target]] = {}
+    for target in targets:
+        known = Target(target) if isinstance(target, str) else target
+        by_domain.setdefault(known.domain, []).append(known)
+    for domain, group in by_domain.items():
+        _enqueue_domain(tx, row[0], domain, group, now)
+    tx.changed(NOBODY, NEWS)
+    return int(row[0])
+
+
+def _enqueue_domain(tx: Tx, queued_id: int, domain: str, targets: Sequence[Target], due: int) -> None:
+    row = tx.one(_INSERT_DOMAIN, queued_id=queued_id, domain=domain, due=due, lease=0, attempts=0, warned=0, error="")
+    assert row is not None
+    tx.many(
+        _INSERT_RECIPIENT,
+        [
+            {
+                "domain_id": row[0],
+                "address": target.address,
+                "notify": int(target.notify),
+                "orcpt": target.orcpt,
+            }
+            for target in targets
+        ],
+    )

@@ -1,0 +1,200 @@
+"""Work on the queue: take a row for a while, keep it, give it back, settle it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import BigInteger, bindparam, delete, func, select, update
+
+from mailserver.store.account import rules
+from mailserver.store.engine.statements import Statement, Tx
+from mailserver.store.mail import messages
+from mailserver.store.queue.spool.rows import BRAKED, ERROR_LENGTH, RECIPIENTS, Addressee, Leased, Notify, remove
+from mailserver.store.schema.mail import blob
+from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+
+LEASE = 15
+"""Seconds a lease lasts unless renewed: as long as mail waits for a worker that was killed while sending it."""
+HOLD = 600
+"""Seconds after which a held row looks again."""
+_NEXT_DUE = Statement(select(func.min(queued_domain.c.due)))
+_DUE = Statement(
+    select(queued_domain.c.id, queued_domain.c.due, queued.c.population)
+    .join(queued, queued.c.id == queued_domain.c.queued_id)
+    .where(queued_domain.c.due <= bindparam("now", type_=BigInteger))
+    .order_by(queued_domain.c.due, queued_domain.c.id)
+    .limit(bindparam("top", type_=BigInteger))
+    .with_for_update(skip_locked=True, of=queued_domain)  # PostgreSQL: workers that come together share the work
+)
+_HOLD = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.due == bindparam("seen"))
+    .values(due=bindparam("until"), lease=0, error=BRAKED)
+)
+_MESSAGE = select(queued_domain.c.queued_id).where(queued_domain.c.id == bindparam("row"))
+_PROLONG = Statement(
+    update(queued)
+    .where(queued.c.id.in_(_MESSAGE))
+    .values(expires=queued.c.expires + bindparam("longer", type_=BigInteger))
+)
+_TAKE = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.due == bindparam("seen"))
+    .values(due=bindparam("until"), lease=bindparam("token"), attempts=queued_domain.c.attempts + 1)
+)
+_LEASED = Statement(
+    select(
+        queued_domain.c.id,
+        queued_domain.c.lease,
+        queued.c.id,
+        queued_domain.c.domain,
+        queued_domain.c.attempts,
+        queued_domain.c.warned,
+        queued.c.name,
+        queued.c.content_id,
+        queued.c.account_id,
+        queued.c.reverse_path,
+        queued.c.ret,
+        queued.c.envid,
+        queued.c.utf8,
+        queued.c.created,
+        queued.c.expires,
+    )
+    .join(queued, queued.c.id == queued_domain.c.queued_id)
+    .where(queued_domain.c.id == bindparam("row"))
+)
+_RENEW = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
+    .values(due=bindparam("until"))
+)
+_GIVE_BACK = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
+    .values(due=bindparam("now"), lease=0, attempts=queued_domain.c.attempts - 1)
+)
+_RELEASE = Statement(
+    update(queued_domain)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
+    .values(
+        due=bindparam("until"),
+        lease=0,
+        warned=bindparam("warned_"),
+        error=bindparam("error_"),
+    )
+)
+_DELETE_RECIPIENT = Statement(delete(queued_recipient).where(queued_recipient.c.id == bindparam("row")))
+_HELD = Statement(
+    select(queued_domain.c.queued_id)
+    .where(queued_domain.c.id == bindparam("row"), queued_domain.c.lease == bindparam("token"))
+    .with_for_update()
+)
+_BLOB = Statement(select(blob.c.header, blob.c.octets, blob.c.file).where(blob.c.content_id == bindparam("content")))
+
+
+def next_due(tx: Tx) -> int | None:
+    """When the queue wants work next; None when it is empty."""
+    row = tx.one(_NEXT_DUE)
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def lease(tx: Tx, limit: int, seconds: int = LEASE) -> list[Leased]:
+    """Take up to `limit` due rows for this worker and so many seconds. Two workers never get the same row.
+
+    What a population on the brake has sent is put off instead, and lives as much longer.
+    """
+    now = tx.now
+    taken = []
+    braked = {brake.population.value: brake for brake in rules.brakes(tx)}
+    for number, due, population in tx.all(_DUE, now=now, top=limit):
+        brake = braked.get(population)
+        if brake is not None:
+            _hold(tx, number, due, brake.until)
+            continue
+        token = int.from_bytes(tx.clock.token(6), "big") or 1
+        if tx.run(_TAKE, row=number, seen=due, until=now + seconds, token=token):
+            taken.append(_leased(tx, number))
+    return taken
+
+
+def _hold(tx: Tx, number: int, seen: int, until: int) -> None:
+    again = min(until, tx.now + HOLD) if until else tx.now + HOLD
+    if tx.run(_HOLD, row=number, seen=seen, until=again):
+        tx.run(_PROLONG, row=number, longer=again - tx.now)
+
+
+def _leased(tx: Tx, number: int) -> Leased:
+    row = tx.one(_LEASED, row=number)
+    assert row is not None
+    identity, token, queued_id, domain, attempts, warned, name, content, account, path, ret, envid, utf8, at, end = row
+    recipients = tuple(
+        Addressee(place, address, Notify(notify), orcpt)
+        for place, address, notify, orcpt in tx.all(RECIPIENTS, row=number)
+    )
+    return Leased(
+        id=identity,
+        lease=token,
+        queued_id=queued_id,
+        domain=domain,
+        attempts=attempts,
+        warned=bool(warned),
+        name=name,
+        content_id=content,
+        account_id=account,
+        reverse_path=path,
+        ret=ret,
+        envid=envid,
+        utf8=bool(utf8),
+        created=at,
+        expires=end,
+        recipients=recipients,
+    )
+
+
+def renew(tx: Tx, leases: Sequence[tuple[int, int]], seconds: int = LEASE) -> None:
+    """Let leases, given as (row, lease), that are still held last so many seconds from now."""
+    for row, token in leases:
+        tx.run(_RENEW, row=row, token=token, until=tx.now + seconds)
+
+
+def give_back(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:
+    """End leases without a result: the rows are due again at once, the attempt does not count."""
+    for row, token in leases:
+        tx.run(_GIVE_BACK, row=row, token=token, now=tx.now)
+
+
+def octets(tx: Tx, content_id: int, folder: Path) -> bytes:
+    """The stored message."""
+    row = tx.one(_BLOB, content=content_id)
+    assert row is not None, "a queued message holds its content"
+    return messages.join_octets(folder, *row)
+
+
+def settle(
+    tx: Tx,
+    row: Leased,
+    settled: Sequence[int],
+    *,
+    due: int = 0,
+    error: str = "",
+    warned: bool = False,
+) -> bool:
+    """Record what became of an attempt: recipients whose fate is known, and when to try the others.
+
+    Returns False, changing nothing, when the lease was lost.
+    """
+    if tx.one(_HELD, row=row.id, token=row.lease) is None:
+        return False
+    for number in settled:
+        tx.run(_DELETE_RECIPIENT, row=number)
+    if {addressee.id for addressee in row.recipients} <= set(settled):
+        remove(tx, [row.id])
+    else:
+        tx.run(
+            _RELEASE, row=row.id, token=row.lease, until=due, warned_=int(warned), error_=_text(error)[:ERROR_LENGTH]
+        )
+    return True
+
+
+def _text(value: str) -> str:
+    """One printable line: answers of other servers are not to be trusted."""
+    return "".join(character if character.isprintable() else " " for character in value)

@@ -1,0 +1,102 @@
+"""The queue in the hands of operators: seen, tried again at once, let go after a brake, dropped."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, case, select, update
+
+from mailserver.model.identity import Population
+from mailserver.store.engine.statements import Tx
+from mailserver.store.queue.spool.rows import (
+    BRAKED,
+    HELD,
+    NAME_LENGTH,
+    NEWS,
+    NOBODY,
+    RECIPIENTS,
+    RETRY_NEWS,
+    Entry,
+    remove,
+)
+from mailserver.store.schema.mail import content
+from mailserver.store.schema.spool import queued, queued_domain
+
+HELD_UNTIL = 32_503_680_000
+"""When such a row would be due: in the year 3000."""
+LAST_CHANCE = 86400
+"""A row that was held lives so long at least once it may leave."""
+
+
+def show(tx: Tx, limit: int = 1000, after: int = 0) -> list[Entry]:
+    """Rows of the queue by id."""
+    clause = (
+        select(queued_domain, queued.c.name, queued.c.reverse_path, content.c.size, queued.c.created)
+        .join(queued, queued.c.id == queued_domain.c.queued_id)
+        .join(content, content.c.id == queued.c.content_id)
+        .where(queued_domain.c.id > after)
+        .order_by(queued_domain.c.id)
+        .limit(limit)
+    )
+    return [
+        Entry(
+            id=row.id,
+            name=row.name,
+            domain=row.domain,
+            sender=row.reverse_path,
+            recipients=tuple(found[1] for found in tx.all(RECIPIENTS, row=row.id)),
+            size=row.size,
+            created=row.created,
+            due=row.due,
+            attempts=row.attempts,
+            sending=bool(row.lease) and row.due > tx.now,
+            error=row.error,
+        )
+        for row in tx.execute(clause).all()
+    ]
+
+
+def find(tx: Tx, name: str) -> list[int]:
+    """Rows by their own number, or by the identifier of their message."""
+    chosen = select(queued_domain.c.id).order_by(queued_domain.c.id)
+    if name.isascii() and name.isdigit() and len(name) < NAME_LENGTH:
+        return list(tx.execute(chosen.where(queued_domain.c.id == int(name))).scalars())
+    joined = chosen.join(queued, queued.c.id == queued_domain.c.queued_id)
+    return list(tx.execute(joined.where(queued.c.name == name.upper())).scalars())
+
+
+def retry(tx: Tx, rows: Sequence[int] | None = None) -> int:
+    """Make rows (None: all but those that an operator holds) that nobody is sending due at once; how many."""
+    now = tx.now
+    clause = update(queued_domain).where((queued_domain.c.lease == 0) | (queued_domain.c.due <= now))
+    if rows is None:
+        clause = clause.where(queued_domain.c.error != HELD)
+    else:
+        clause = clause.where(queued_domain.c.id.in_(rows))
+        held = select(queued_domain.c.queued_id).where(queued_domain.c.id.in_(rows), queued_domain.c.error == HELD)
+        late = update(queued).where(queued.c.id.in_(held), queued.c.expires < now + LAST_CHANCE)
+        tx.execute(late.values(expires=now + LAST_CHANCE))
+    tx.changed(NOBODY, RETRY_NEWS)
+    return tx.execute(clause.values(due=now, lease=0, error=_unheld())).rowcount
+
+
+def _unheld() -> ColumnElement[str]:
+    """The last answer, which stays; that a row was held is over."""
+    return case((queued_domain.c.error == HELD, ""), else_=queued_domain.c.error)
+
+
+def release(tx: Tx, population: Population) -> int:
+    """The brake is off: what it held is due at once; how many rows."""
+    held = select(queued.c.id).where(queued.c.population == population.value)
+    clause = update(queued_domain).where(
+        queued_domain.c.lease == 0, queued_domain.c.error == BRAKED, queued_domain.c.queued_id.in_(held)
+    )
+    tx.changed(NOBODY, NEWS)
+    return tx.execute(clause.values(due=tx.now, error="")).rowcount
+
+
+def drop(tx: Tx, rows: Sequence[int]) -> int:
+    """Remove rows without telling anybody; how many were there."""
+    known = select(queued_domain.c.id).where(queued_domain.c.id.in_(rows)).order_by(queued_domain.c.id)
+    found = list(tx.execute(known).scalars())
+    if found:
+        remove(tx, found)
+    return len(found)

@@ -1,0 +1,1 @@
+"""The audit, its seals, and the clock that is believed."""

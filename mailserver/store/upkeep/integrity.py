@@ -1,0 +1,276 @@
+"""Compares what is stored with what it says of itself, and mends what follows from something else.
+
+Looking changes nothing. Every mending is one short unit that looks again, so that it is safe beside a running server.
+What is damaged is never thrown away: a content keeps its rows and its file, and is marked in `damage`.
+"""
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import case, delete, func, insert, select, text, update
+
+from mailserver.model.errors import Damaged, Temporary
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import blobs
+from mailserver.store.mail.flags import SEEN
+from mailserver.store.schema.base import metadata
+from mailserver.store.schema.keeping import damage
+from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.schema.search import search_account, search_segment, search_text
+
+BATCH = 100
+"""Contents that one snapshot reads."""
+MAX_LINES = 20
+"""Faults of a database that are told."""
+STEPS = 10_000
+"""Instructions of SQLite between two looks at the time."""
+
+
+class Part(StrEnum):
+    """What is compared."""
+
+    DATABASE = "database"
+    MESSAGES = "messages"
+    INDEX = "index"
+    COUNTS = "counts"
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something that is not as it should be."""
+
+    part: Part
+    what: str
+    """Plain English, with ids, never content."""
+    key: int = 0
+    """Content, account or mailbox: what `mend` is told."""
+    mendable: bool = True
+
+
+# ---------------------------------------------------------------------- the database's own pages
+
+
+def pages(tx: Tx, *, quick: bool = False, seconds: float = 0) -> list[str] | None:
+    """What the engine finds wrong with its own pages; None: the time (0: any) was over before it had seen all.
+
+    PostgreSQL has no such question: every row of every table is read instead (not for `quick`: None).
+    """
+    if tx.dialect != "sqlite":
+        return None if quick else _read_all(tx)
+    driver = cast(sqlite3.Connection, tx.driver)
+    deadline = time.monotonic() + seconds
+    if seconds:
+        driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+    try:
+        rows = driver.execute(f"PRAGMA {'quick_check' if quick else 'integrity_check'}({MAX_LINES})").fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return None
+        raise
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    finally:
+        driver.set_progress_handler(None, 0)
+    return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+def _read_all(tx: Tx) -> list[str]:
+    """Octets that cannot be read stop the transaction: the first table that has some is told."""
+    for table in metadata.sorted_tables:
+        name = table.name
+        try:
+            tx.execute(text(f'SELECT count(md5(t::text)) FROM "{name}" t'))  # noqa: S608 - our own tables
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was asked
+            return [f"table {name}: {str(error).splitlines()[0]}"]
+    return []
+
+
+# ---------------------------------------------------------------------- contents
+
+
+_CONTENTS = (
+    select(content.c.id, content.c.hash, content.c.size, blob.c.header, blob.c.octets, blob.c.file)
+    .outerjoin(blob, blob.c.content_id == content.c.id)
+    .order_by(content.c.id)
+)
+
+
+def contents(tx: Tx, folder: Path, after: int) -> tuple[list[Flaw], int, int]:
+    """The flaws of the next BATCH contents, the last one's id (0: there are no more), how many were looked at."""
+    rows = tx.execute(_CONTENTS.where(content.c.id > after).limit(BATCH)).all()
+    flaws = [flaw for row in rows for flaw in _of_content(folder, tuple(row))]
+    return flaws, int(rows[-1][0]) if rows else 0, len(rows)
+
+
+def _of_content(folder: Path, row: Sequence[Any]) -> Iterator[Flaw]:
+    content_id, digest, size, header, octets, file = row
+    if header is None:
+        yield Flaw(Part.MESSAGES, f"content {content_id}: its octets are missing", content_id)
+        return
+    if file is not None and not (folder / file).exists() and (folder / blobs.QUARANTINE / file).exists():
+        yield Flaw(Part.MESSAGES, f"content {content_id}: its file {file} is in quarantine", content_id)
+        octets, file = (folder / blobs.QUARANTINE / file).read_bytes(), None
+    fault = _fault(folder, digest, size, header, octets, file)
+    if fault:
+        where = f" (file {file})" if file else ""
+        yield Flaw(Part.MESSAGES, f"content {content_id}{where}: {fault}", content_id)
+
+
+def _fault(folder: Path, digest: bytes, size: int, header: bytes, octets: bytes | None, file: str | None) -> str:
+    try:
+        whole = blobs.expand(header) + blobs.read_body(folder, octets, file)
+    except Damaged as error:
+        return error.fault
+    except Temporary as error:
+        return str(error)
+    if len(whole) != size or hashlib.blake2b(whole, digest_size=32).digest() != bytes(digest):
+        return "its octets are not those that were stored"
+    return ""
+
+
+def total(tx: Tx) -> int:
+    """How many contents there are."""
+    return int(tx.execute(select(func.count()).select_from(content)).scalar_one())
+
+
+def mend_content(tx: Tx, folder: Path, content_id: int) -> str:
+    """Take a file back from quarantine; mark what stays damaged. What was done; empty for nothing to do."""
+    row = tx.execute(_CONTENTS.where(content.c.id == content_id)).first()
+    if row is None:
+        return ""
+    file = row.file
+    restored = file is not None and not (folder / file).exists() and blobs.restore_file(folder, file)
+    fault = "its octets are missing" if row.header is None else _fault(folder, *tuple(row)[1:])
+    tx.execute(delete(damage).where(damage.c.content_id == content_id))
+    if fault:
+        tx.execute(insert(damage).values(content_id=content_id, found=tx.now, fault=fault))
+        return f"content {content_id}: marked as damaged ({fault}); restore it from a backup"
+    return f"content {content_id}: taken back from quarantine" if restored else ""
+
+
+def forget_healed(tx: Tx, damaged: Sequence[int]) -> int:
+    """Take the mark off contents that are no longer among these; how many."""
+    marked = {row[0] for row in tx.execute(select(damage.c.content_id))}
+    healed = sorted(marked.difference(damaged))
+    tx.execute(delete(damage).where(damage.c.content_id.in_(healed)))
+    return len(healed)
+
+
+def known_damage(tx: Tx) -> int:
+    """How many contents are marked."""
+    return int(tx.execute(select(func.count()).select_from(damage)).scalar_one())
+
+
+# ---------------------------------------------------------------------- the search index
+
+
+def index(tx: Tx) -> list[Flaw]:
+    """Texts and segments that cannot be read, and contents that say that they have a text and have none."""
+    flaws: list[Flaw] = []
+    missing = select(content.c.id).where(
+        content.c.indexed == 1,
+        ~select(search_text.c.content_id).where(search_text.c.content_id == content.c.id).exists(),
+    )
+    flaws += [Flaw(Part.INDEX, f"content {row[0]}: its text is missing", row[0]) for row in tx.execute(missing).all()]
+    after = 0
+    while rows := tx.execute(
+        select(search_text).where(search_text.c.content_id > after).order_by(search_text.c.content_id).limit(BATCH)
+    ).all():
+        after = rows[-1].content_id
+        flaws += [
+            Flaw(Part.INDEX, f"content {row.content_id}: its text is damaged", row.content_id)
+            for row in rows
+            if not (_expands(row.header) and _expands(row.body))
+        ]
+    segments = select(search_segment.c.account_id, search_segment.c.header_words, search_segment.c.body_words)
+    rows_of = map(tuple, tx.execute(segments))
+    broken = {owner for owner, head, body in rows_of if not (_expands(head) and _expands(body))}
+    flaws += [Flaw(Part.INDEX, f"account {number}: its search index is damaged", -number) for number in sorted(broken)]
+    return flaws
+
+
+def _expands(frame: bytes) -> bool:
+    try:
+        blobs.expand(frame)
+    except Damaged:
+        return False
+    return True
+
+
+def mend_index(tx: Tx, key: int) -> str:
+    """Have it made again: everything in it follows from the messages. What was done."""
+    if key > 0:
+        tx.execute(delete(search_text).where(search_text.c.content_id == key))
+        tx.execute(update(content).where(content.c.id == key).values(indexed=0))
+        return f"content {key}: is indexed again"
+    tx.execute(delete(search_segment).where(search_segment.c.account_id == -key))
+    held = select(func.count()).select_from(message.join(mailbox, mailbox.c.id == message.c.mailbox_id))
+    waiting = int(tx.execute(held.where(mailbox.c.account_id == -key)).scalar_one())
+    tx.execute(update(search_account).where(search_account.c.account_id == -key).values(waiting=waiting))
+    return f"account {-key}: its search index is made again"
+
+
+# ---------------------------------------------------------------------- counts
+
+_COUNTED = (
+    select(
+        mailbox.c.id,
+        mailbox.c.account_id,
+        mailbox.c.messages,
+        mailbox.c.unseen,
+        mailbox.c.octets,
+        mailbox.c.uidnext,
+        mailbox.c.modseq,
+        func.count(message.c.uid).label("all_messages"),
+        func.coalesce(func.sum(case((message.c.flags.op("&")(SEEN) == 0, 1), else_=0)), 0).label("all_unseen"),
+        func.coalesce(func.sum(message.c.size), 0).label("all_octets"),
+        func.coalesce(func.max(message.c.uid), 0).label("last_uid"),
+        func.coalesce(func.max(message.c.modseq), 0).label("last_modseq"),
+    )
+    .select_from(mailbox.outerjoin(message, message.c.mailbox_id == mailbox.c.id))
+    .group_by(mailbox.c.id)
+)
+
+
+def counts(tx: Tx) -> list[Flaw]:
+    """Mailboxes whose row does not say what their messages do; quotas are sums of these rows."""
+    return [
+        Flaw(Part.COUNTS, f"mailbox {row.id}: its row says {_said(row, wrong)}", row.id)
+        for row in tx.execute(_COUNTED)
+        if (wrong := _right(row))
+    ]
+
+
+def _right(row: Any) -> dict[str, int]:
+    """What the row of a mailbox should say, of what it says otherwise."""
+    # Of a mailbox without messages the join has one row of nothing.
+    wanted = {
+        "messages": int(row.all_messages),
+        "unseen": int(row.all_unseen) if row.all_messages else 0,
+        "octets": int(row.all_octets),
+        "uidnext": max(int(row.uidnext), int(row.last_uid) + 1),
+        "modseq": max(int(row.modseq), int(row.last_modseq)),
+    }
+    return {name: value for name, value in wanted.items() if getattr(row, name) != value}
+
+
+def _said(row: Any, wrong: dict[str, int]) -> str:
+    return ", ".join(f"{name} {getattr(row, name)} and not {value}" for name, value in wrong.items())
+
+
+def mend_counts(tx: Tx, mailbox_id: int) -> str:
+    """Count again, while nobody else writes to the mailbox. What was done; empty for nothing to do."""
+    tx.execute(select(mailbox.c.id).where(mailbox.c.id == mailbox_id).with_for_update())
+    row = tx.execute(_COUNTED.where(mailbox.c.id == mailbox_id)).first()
+    wrong = _right(row) if row is not None else {}
+    if row is None or not wrong:
+        return ""
+    tx.execute(update(mailbox).where(mailbox.c.id == mailbox_id).values(**wrong))
+    tx.changed(row.account_id, mailbox_id)
+    return f"mailbox {mailbox_id}: counted again"

@@ -1,0 +1,131 @@
+"""Counters and gauges by the hour, which the console draws. The caretaker takes them.
+
+Counters: the steps of `traces.Step`. Gauges: `mail` (messages, octets of all mailboxes), `accounts` (open ones) and
+`database` (its octets). Kept for `KEPT_SECONDS`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, insert, select, text, update
+
+from mailserver.model.identity import State
+from mailserver.store.engine.statements import Tx
+from mailserver.store.queue import traces
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.console import measure
+from mailserver.store.schema.mail import mailbox
+
+HOUR = 3600
+KEPT_SECONDS = 400 * 86400
+SETTLED_SECONDS = 60
+COUNTED = 5000
+"""Steps that one unit counts."""
+MAIL, ACCOUNTS, DATABASE = "mail", "accounts", "database"
+Counted = tuple[int, int, str, int, int]
+"""A step as `traces.after` gives it."""
+_MARK = "trace"
+"""The row (hour 0) that says up to which step all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A counter or gauge of the hour that begins at `at`."""
+
+    name: str
+    at: int
+    count: int
+    octets: int
+
+
+def tally(tx: Tx) -> int:
+    """Count steps that are not counted yet, a bounded number of them; how many."""
+    steps = _uncounted(tx, tx.now - SETTLED_SECONDS)
+    if not steps:
+        return 0
+    for one in _sums(steps):
+        _add(tx, one)
+    _set(tx, Measure(_MARK, 0, steps[-1][0], 0))
+    return len(steps)
+
+
+def _uncounted(tx: Tx, until: int) -> Sequence[Counted]:
+    """The next steps that `tally` has not counted, up to a time."""
+    known = tx.execute(select(measure.c["count"]).where(measure.c.name == _MARK, measure.c.at == 0)).scalar()
+    return traces.after(tx, int(known or 0), until, COUNTED)
+
+
+def _sums(steps: Sequence[Counted]) -> list[Measure]:
+    """Steps by name and hour."""
+    sums: dict[tuple[str, int], tuple[int, int]] = {}
+    for _, at, step, addressed, size in steps:
+        key = (step, at - at % HOUR)
+        messages, octets = sums.get(key, (0, 0))
+        # A step of the queue has no size of its own: what counts there is to how many.
+        sums[key] = (messages + (1 if size else addressed), octets + size)
+    return [Measure(name, at, messages, octets) for (name, at), (messages, octets) in sums.items()]
+
+
+def is_measured(tx: Tx) -> bool:
+    """Whether this hour's gauges are taken."""
+    hour = tx.now - tx.now % HOUR
+    return tx.execute(select(measure.c.at).where(measure.c.name == MAIL, measure.c.at == hour)).first() is not None
+
+
+def gauges(tx: Tx) -> tuple[Measure, ...]:
+    """How things stand now; a read, which counts every mailbox."""
+    hour = tx.now - tx.now % HOUR
+    messages, octets = map(int, tx.execute(_MAILBOXES).one())
+    opened = tx.execute(select(func.count()).where(account.c.state == State.ACTIVE.value)).scalar_one()
+    return (
+        Measure(MAIL, hour, messages, octets),
+        Measure(ACCOUNTS, hour, int(opened), 0),
+        Measure(DATABASE, hour, 0, database_octets(tx)),
+    )
+
+
+_MAILBOXES = select(func.coalesce(func.sum(mailbox.c.messages), 0), func.coalesce(func.sum(mailbox.c.octets), 0))
+
+
+def keep(tx: Tx, taken: Sequence[Measure]) -> None:
+    """Write the gauges of an hour, and forget what is too old."""
+    for one in taken:
+        _set(tx, one)
+    tx.execute(delete(measure).where(measure.c.at > 0, measure.c.at < tx.now - KEPT_SECONDS))
+
+
+def since(tx: Tx, names: Sequence[str], at: int) -> list[Measure]:
+    """The measures of these names from a time on, in order of time; steps that are not counted yet among them."""
+    rows = tx.execute(
+        select(measure.c.name, measure.c.at, measure.c["count"], measure.c.octets).where(
+            measure.c.name.in_(names), measure.c.at >= at, measure.c.at > 0
+        )
+    )
+    found = {(one.name, one.at): one for one in (Measure(*tuple(row)) for row in rows)}
+    for one in _sums(_uncounted(tx, tx.now + 1)):
+        if one.name in names and one.at >= at:
+            kept = found.get((one.name, one.at), Measure(one.name, one.at, 0, 0))
+            more = Measure(one.name, one.at, kept.count + one.count, kept.octets + one.octets)
+            found[one.name, one.at] = more
+    return sorted(found.values(), key=lambda one: one.at)
+
+
+def database_octets(tx: Tx) -> int:
+    """How large the database is, the octets of messages that lie in files apart."""
+    if tx.dialect == "sqlite":
+        pages = tx.execute(text("PRAGMA page_count")).scalar_one()
+        return int(pages) * int(tx.execute(text("PRAGMA page_size")).scalar_one())
+    return int(tx.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+
+
+def _add(tx: Tx, one: Measure) -> None:
+    values = {"name": one.name, "at": one.at, "count": one.count, "octets": one.octets}
+    if not tx.insert_ignore(measure, values):
+        here = (measure.c.name == one.name, measure.c.at == one.at)
+        more = {"count": measure.c["count"] + one.count, "octets": measure.c.octets + one.octets}
+        tx.execute(update(measure).where(*here).values(**more))
+
+
+def _set(tx: Tx, one: Measure) -> None:
+    tx.execute(delete(measure).where(measure.c.name == one.name, measure.c.at == one.at))
+    tx.execute(insert(measure).values(name=one.name, at=one.at, count=one.count, octets=one.octets))

@@ -1,0 +1,258 @@
+"""Whose database this is: an identifier stands in the database, in the folder of large messages and in the settings'.
+
+A database that is not this folder's would make every file look like nobody's, and an empty one would bounce all mail.
+So whatever opens an instance asks here first, and what does not belong together is refused. Instances of older
+versions have no identifiers: they are given theirs when the database is provably this folder's. Only `make` makes.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, make_url, select
+
+from mailserver.model.errors import NotThere
+from mailserver.store.engine import migrate
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail import blobs
+from mailserver.store.mail.blobs import MARK
+from mailserver.store.schema.keeping import instance
+from mailserver.store.schema.mail import blob, content
+
+SAMPLE = 100
+"""Files named by the oldest rows, and by the newest, that are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an instance's mail is."""
+
+    url: str
+    data: Path
+    settings: Path
+    """The folder of its settings file."""
+
+    @property
+    def folder(self) -> Path:
+        """Of large messages."""
+        return self.data / "blobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the database and the folders say of themselves. An identifier is empty where there is none."""
+
+    in_database: str
+    in_folder: str
+    in_settings: str
+    contents: bool
+    """Whether the database holds any message."""
+    sampled: int
+    """Files that rows name, up to 2 SAMPLE of them, and how many of those are there."""
+    found: int
+    files: bool
+    """Whether the folder holds any file."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing can be lost."""
+        return not (self.contents or self.files)
+
+    @property
+    def is_proven(self) -> bool:
+        """The rows name the files that are there; or there is nothing on either side to be confused."""
+        if self.sampled:
+            return 2 * self.found >= self.sampled
+        return not self.files
+
+
+# ---------------------------------------------------------------------- making and opening
+
+
+def make(place: Place) -> None:
+    """The schema in an empty database, and a new identifier in all three places.
+
+    Raises FileExistsError when the database has a schema or the folder files; OSError, Temporary.
+    """
+    if has_files(place.folder):
+        raise FileExistsError(17, "there are messages here already", str(place.folder))
+    with migrate.refusals(place.url), migrate.locked(place.url, place.data, making=True) as connection:
+        if migrate.revisions(connection):
+            raise FileExistsError(17, "there is a database already", migrate.shown(place.url))
+        migrate.upgrade_over(connection)
+        _give(place, connection, secrets.token_hex(16))
+
+
+def open_instance(place: Place) -> None:
+    """Bring the database of an instance up to date, once it is known to be its own.
+
+    Raises NotThere, with what to do; OSError, Temporary.
+    """
+    _check_there(place)
+    with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+        facts = gather(place, connection)
+        problem = fault(place, facts)
+        if problem:
+            raise NotThere(problem)
+        migrate.upgrade_over(connection)
+        known = facts.in_database or facts.in_folder or secrets.token_hex(16)
+        if {facts.in_database, facts.in_folder, facts.in_settings} != {known}:
+            _give(place, connection, known)
+
+
+def adopt(place: Place) -> None:
+    """Bind a database and a folder together because the operator says so. Raises NotThere, OSError, Temporary."""
+    _check_there(place)
+    with migrate.refusals(place.url), migrate.locked(place.url, place.data) as connection:
+        facts = gather(place, connection)
+        migrate.upgrade_over(connection)
+        _give(place, connection, facts.in_database or facts.in_folder or secrets.token_hex(16))
+
+
+def _give(place: Place, connection: Connection, identifier: str) -> None:
+    """The identifier in all three places; the database last, so that a half is made whole at the next start."""
+    for folder in (place.folder, place.settings):
+        _write(folder / MARK, identifier)
+    connection.execute(instance.delete())
+    connection.execute(instance.insert().values(id=1, identifier=identifier, made=int(time.time())))
+    connection.commit()
+
+
+def _write(path: Path, identifier: str) -> None:
+    """In one step, on disk when it returns."""
+    fresh = path.with_name(f".{MARK}-{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, identifier.encode("ascii") + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.replace(path)
+
+
+# ---------------------------------------------------------------------- looking
+
+
+def look(place: Place) -> bool:
+    """Whether the schema is this version's. Changes nothing.
+
+    Raises NotThere when the database or its folder is not there or does not belong to the other; OSError, Temporary.
+    """
+    _check_there(place)
+    with migrate.refusals(place.url), migrate.reading(place.url) as connection:
+        problem = fault(place, gather(place, connection))
+        if problem:
+            raise NotThere(problem)
+        return migrate.revisions(connection) == migrate.newest()
+
+
+def belongs(tx: Tx, folder: Path) -> bool:
+    """Whether the database and the folder of large messages have one identifier now. Raises OSError."""
+    known = tx.execute(select(instance.c.identifier)).scalar()
+    return (known or "") == read_mark(folder)
+
+
+def _check_there(place: Place) -> None:
+    """Raises NotThere when the file of a SQLite database or the folder of large messages is not there; Temporary."""
+    with migrate.refusals(place.url):
+        parsed = make_url(place.url)
+    path = Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+    if path is not None and not path.exists():
+        raise NotThere(
+            f"{path}: the database is not there. Is its disk mounted? Only `mailserver init` makes one;"
+            " mount the disk, or restore the file from a backup"
+        )
+    if not place.folder.is_dir():
+        raise NotThere(f"{place.folder}: the folder of large messages is not there. Is its disk mounted?")
+
+
+def gather(place: Place, connection: Connection) -> Facts:
+    """What both sides say. Raises NotThere when the database has no schema of ours, NewerSchema, OSError."""
+    if not migrate.revisions(connection):
+        raise NotThere(
+            f"the database {migrate.shown(place.url)} is empty. Is [database] url right? Only `mailserver init` makes"
+            f" one: for an instance without mail, `mailserver init --database URL {place.settings}`"
+        )
+    migrate.check_known(connection)
+    has_table = inspect(connection).has_table(instance.name)
+    known = connection.execute(select(instance.c.identifier)).scalar() if has_table else None
+    names = sample(connection)
+    return Facts(
+        in_database=known or "",
+        in_folder=read_mark(place.folder),
+        in_settings=read_mark(place.settings),
+        contents=connection.execute(select(content.c.id).limit(1)).first() is not None,
+        sampled=len(names),
+        found=sum(is_there(place.folder, name) for name in names),
+        files=has_files(place.folder),
+    )
+
+
+def fault(place: Place, facts: Facts) -> str:
+    """Why these do not belong together, and what to do; empty when they do, or provably may."""
+    name, remedy = migrate.shown(place.url), f"`mailserver storage adopt {place.settings}` binds them together"
+    database, folder = facts.in_database, facts.in_folder
+    if database and folder and database != folder:
+        return (
+            f"the database {name} belongs to instance {database[:8]}, {place.folder} to instance {folder[:8]}:"
+            " correct [database] url, or mount the right disk"
+        )
+    if database and not folder and not facts.is_empty:
+        return f"{place.folder} has no file {MARK}: is its disk mounted? If its files were restored there, {remedy}"
+    if folder and not database and not facts.is_empty:
+        return (
+            f"the database {name} has no identifier, and {place.folder} has one: correct [database] url;"
+            f" if it is a backup of an older version, {remedy}"
+        )
+    if not database and not folder and not facts.is_proven:
+        return (
+            f"the database {name} does not name the files of {place.folder} ({facts.found} of {facts.sampled} looked"
+            f" for are there): correct [database] url or mount the right disk; if both are right, {remedy}"
+        )
+    if facts.in_settings and facts.in_settings not in ("", database or folder) and not facts.is_empty:
+        return (
+            f"{place.settings} is the folder of instance {facts.in_settings[:8]}, its mail of instance"
+            f" {(database or folder)[:8]}: correct [database] url; if both are right, {remedy}"
+        )
+    return ""
+
+
+def sample(connection: Connection) -> list[str]:
+    """Files that the oldest and the newest rows name."""
+    names: dict[str, None] = {}
+    for order in (blob.c.content_id, blob.c.content_id.desc()):
+        chosen = select(blob.c.file).where(blob.c.file.is_not(None)).order_by(order).limit(SAMPLE)
+        names.update(dict.fromkeys(row[0] for row in connection.execute(chosen)))
+    return list(names)
+
+
+def is_there(folder: Path, name: str) -> bool:
+    """Whether a file is on its shelf, or in quarantine."""
+    return (folder / name).exists() or (folder / blobs.QUARANTINE / name).exists()
+
+
+def read_mark(folder: Path) -> str:
+    """The identifier that a folder has; empty for none. Raises OSError when it cannot be read."""
+    try:
+        return (folder / MARK).read_text("ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+
+
+def has_files(folder: Path) -> bool:
+    """Whether there is any message in the folder."""
+    return next(files(folder), None) is not None
+
+
+def files(folder: Path) -> Iterator[str]:
+    """The names of all files on the shelves, `ab/abcdef…`, in no order; none where the folder is missing."""
+    for shelf in range(256):
+        name = f"{shelf:02x}"
+        try:
+            with os.scandir(folder / name) as entries:
+                yield from (f"{name}/{entry.name}" for entry in entries)
+        except FileNotFoundError:
+            continue

@@ -1,0 +1,1 @@
+"""What the web interface keeps and asks: pages of messages, saved searches, signatures."""

@@ -1,0 +1,112 @@
+"""What somebody writes again and again: signatures, and models (named texts)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail.access import boxes
+from mailserver.store.schema.writing import model, signature
+
+MAX_KEPT = 100
+"""Signatures, or models, of one account."""
+MAX_NAME = 80
+NEW, REPLY, ANY = "new", "reply", ""
+PURPOSES = (ANY, NEW, REPLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A named signature. `sender`: the address it belongs to, empty for any."""
+
+    id: int
+    name: str
+    text: str
+    sender: str = ""
+    purpose: str = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A named text; `owner` is the account of the person, or of a functional box."""
+
+    id: int
+    owner: int
+    name: str
+    subject: str
+    text: str
+
+
+def signatures(tx: Tx, account_id: int) -> list[Signature]:
+    """The person's signatures by name."""
+    rows = tx.execute(
+        select(signature.c.id, signature.c.name, signature.c.text, signature.c.sender, signature.c.purpose)
+        .where(signature.c.account_id == account_id)
+        .order_by(signature.c.name, signature.c.id)
+    )
+    return [Signature(*tuple(row)) for row in rows]
+
+
+def save_signature(tx: Tx, account_id: int, wanted: Signature) -> None:
+    """Keep a signature, a new one with id 0. Raises Refused(NOT_FOUND | LIMIT)."""
+    values = {
+        "name": wanted.name[:MAX_NAME],
+        "text": wanted.text,
+        "sender": wanted.sender,
+        "purpose": wanted.purpose,
+    }
+    _save(tx, signature, account_id, wanted.id, values)
+
+
+def remove_signature(tx: Tx, account_id: int, number: int) -> None:
+    """Delete a signature; an unknown one is fine."""
+    tx.execute(delete(signature).where(signature.c.account_id == account_id, signature.c.id == number))
+
+
+def models(tx: Tx, account_id: int) -> list[Model]:
+    """The person's models, and those of the functional boxes in whose name they may write, by name."""
+    owners = _owners(tx, account_id)
+    rows = tx.execute(
+        select(model.c.id, model.c.account_id, model.c.name, model.c.subject, model.c.text)
+        .where(model.c.account_id.in_(owners))
+        .order_by(model.c.name, model.c.id)
+    )
+    return [Model(*tuple(row)) for row in rows]
+
+
+def save_model(tx: Tx, account_id: int, wanted: Model) -> None:
+    """Keep a model of the person or of one of their boxes. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT)."""
+    owners = _owners(tx, account_id)
+    if wanted.owner not in owners:
+        raise Refused(Reason.FORBIDDEN)
+    values = {"name": wanted.name[:MAX_NAME], "subject": wanted.subject, "text": wanted.text}
+    if wanted.id:
+        mine = (model.c.id == wanted.id, model.c.account_id.in_(owners))
+        if not tx.execute(update(model).where(*mine).values(account_id=wanted.owner, **values)).rowcount:
+            raise Refused(Reason.NOT_FOUND)
+        return
+    _save(tx, model, wanted.owner, 0, values)
+
+
+def remove_model(tx: Tx, account_id: int, number: int) -> None:
+    """Delete a model; an unknown one is fine."""
+    owners = _owners(tx, account_id)
+    tx.execute(delete(model).where(model.c.account_id.in_(owners), model.c.id == number))
+
+
+def _owners(tx: Tx, account_id: int) -> list[int]:
+    return [account_id, *boxes.sendable(tx, account_id).values()]
+
+
+def _save(tx: Tx, table: Any, account_id: int, number: int, values: dict[str, str]) -> None:
+    if number:
+        mine = (table.c.id == number, table.c.account_id == account_id)
+        if not tx.execute(update(table).where(*mine).values(**values)).rowcount:
+            raise Refused(Reason.NOT_FOUND)
+        return
+    held = tx.execute(select(func.count()).where(table.c.account_id == account_id)).scalar_one()
+    if held >= MAX_KEPT:
+        raise Refused(Reason.LIMIT)
+    tx.execute(insert(table).values(account_id=account_id, **values))

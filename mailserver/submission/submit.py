@@ -1,0 +1,378 @@
+"""Every outgoing message, from SMTP submission, the web and agendas alike: may it go, and its one durable departure.
+
+`submit` checks the sender, completes the message, signs it, and commits as one unit: the appearances of local
+recipients, the copy in Sent, and the queue's rows for everybody else. After that nothing is lost; the relay does
+the rest.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from mailserver.delivery import Delivery, Envelope, Part, deliver_parts
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings, SettingsError
+from mailserver.mime.header import dates, header_limit, originators
+from mailserver.mime.writing import compose, fields
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.clock import Clock
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.model.folding import fold_login
+from mailserver.model.identity import Directory, Principal, State
+from mailserver.model.provenance import Door, Provenance
+from mailserver.model.rules import Sender
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail.access import Viewer, boxes
+from mailserver.store.mail.flags import SEEN
+from mailserver.store.queue import spool
+from mailserver.store.queue.spool import Options, Target
+from mailserver.store.queue.traces import Step, Trace
+from mailserver.submission.dkim import Signer
+from mailserver.submission.header_completion import Written, completed_header, missing_fields, read, resent_fields
+from mailserver.submission.routing import Route, Routing
+
+log = structlog.get_logger("submit")
+
+SENT = "\\Sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The sender's copy, where it differs from the message in Sent."""
+
+    box: int = 0
+    """A mailbox of the sender; 0: Sent, of the functional box in whose name it goes if they may put something there."""
+    octets: bytes = b""
+    viewer: Viewer | None = None
+    """The sender with their groups, where these are known."""
+
+
+class Submission:
+    """Submits. One per worker."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+        delivery: Delivery,
+        clock: Clock,
+        changes: Changes,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._directory = directory
+        self._delivery = delivery
+        self._clock = clock
+        self._folder = settings.data / "blobs"
+        self._domains = frozenset(domain.lower() for domain in settings.domains)
+        self._signer = _signer(settings)
+        self.routing = Routing(settings=settings, store=store, delivery=delivery)
+
+    async def check_sender(self, principal: Principal, reverse_path: str) -> None:
+        """May this person use this envelope sender: their own, or that of a functional box in whose name they may send?
+
+        The null one is for receipts. Raises Refused(SENDER_NOT_OWNED), Temporary.
+        """
+        await self._boxes(principal, [reverse_path] if reverse_path else (), Reason.SENDER_NOT_OWNED)
+
+    async def _boxes(self, principal: Principal, addresses: Iterable[str], reason: Reason) -> dict[int, None]:
+        """The functional boxes among addresses that are not this person's. Raises Refused(reason), Temporary."""
+        others = [address for address in addresses if not principal.owns(address)]
+        if not others:
+            return {}
+        sendable = await self._store.read(boxes.sendable, principal.account_id)
+        found: dict[int, None] = {}
+        for address in others:
+            local, _, domain = fold_login(address).rpartition("@")
+            box_id = sendable.get(f"{local}@{self._settings.domain}") if domain in self._domains else None
+            if box_id is None:
+                where = " in the header" if reason is Reason.FORBIDDEN else ""
+                raise Refused(reason, f"{address or 'The author'}{where} is not one of your addresses")
+            found[box_id] = None
+        return found
+
+    async def submit(
+        self,
+        principal: Principal | None,
+        reverse_path: str,
+        recipients: Sequence[str | Target],
+        octets: bytes,
+        *,
+        name: str = "",
+        trace: bytes = b"",
+        ret: str = "",
+        envid: str = "",
+        utf8: bool = False,
+        save_to_sent: bool = False,
+        resent: bool = False,
+        copy: Copy | None = None,
+        within: Callable[[Tx], None] | None = None,
+    ) -> str:
+        """Send a message; its identifier once everything is committed and synced.
+
+        `resent`: `resend` has said on top who sends it, so that its author may be anybody.
+        `principal` None: the service itself. `recipients` are addresses, or Targets that also say which reports are
+        wanted (RFC 3461). `trace` is the Received field of the door, which then also made `name`. `copy`: what is kept
+        where, with `save_to_sent`, other than the message in Sent. `within` runs in the unit that commits it all;
+        what it raises undoes the unit.
+        Raises Refused(SENDER_NOT_OWNED | FORBIDDEN | SUSPENDED | TOO_BIG | TOO_MANY_RECIPIENTS | INVALID, and for a
+        recipient here NO_SUCH_RECIPIENT | OVER_QUOTA …, the text beginning with the address), Temporary.
+        """
+        if principal is not None:
+            principal = await self._current(principal)
+        self._check_limits(recipients, octets)
+        written = read(octets)
+        route = await self.routing.route(principal, recipients)
+        now = self._clock.now()
+        name = name or spool.new_name(self._clock)
+        added = missing_fields(
+            written,
+            author=self._author(principal),
+            message_id=compose.message_id(self._clock.token(12), self._settings.domain),
+            now=now,
+        )
+        header = completed_header(octets, written, added)
+        top = (return_path(reverse_path), trace or self._own_trace(name, now))
+        named = await self._in_whose_name(principal, reverse_path, b"".join((*top, header)), resent=resent)
+        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves and not resent)
+        kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
+        options = Options(
+            name=name,
+            account_id=principal.account_id if principal else 0,
+            population=principal.role.population.value if principal else "",
+            ret=ret,
+            envid=envid,
+            utf8=_needs_utf8(reverse_path, route, header if utf8 else b""),
+        )
+        door = Door.SERVICE if principal is None else Door.RESENT if resent else Door.SUBMISSION
+        envelope = Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, door=door)
+        parts = await self._delivery.parts(envelope, whole, options, route.remote)
+        addresses = [one if isinstance(one, str) else one.address for one in recipients]
+        step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
+        lifetime = self._settings.outbound.lifetime
+        keeping = _keeping(principal, copy or Copy())
+        await self._commit(_Departure(parts, step, lifetime, tuple(named), keeping, within), kept)
+        log.info(
+            "submitted",
+            id=name,
+            account=options.account_id,
+            boxes=list(named),
+            local=sum(len(part.accounts) for part in parts),
+            remote=sum(len(part.targets) for part in parts),
+            size=len(octets),
+        )
+        return name
+
+    async def resend(
+        self, principal: Principal, recipients: Sequence[Correspondent], octets: bytes, provenance: Provenance
+    ) -> str:
+        """Pass a received message on as it is (RFC 5322 section 3.6.6), in the open: its author stays, and the fields
+        on top say who sends it again.
+
+        Its author proves nothing here, so it leaves unsigned: what its own signature covers still stands below the
+        new fields. Raises as `submit`, and Refused(CANNOT) for what no door delivered: nobody but whoever put it there
+        says that its author wrote it.
+        """
+        if not provenance.delivered:
+            raise Refused(Reason.CANNOT, "Only a message that was received can be passed on as it is")
+        head = resent_fields(
+            Correspondent(principal.name, principal.address),
+            recipients,
+            self._clock.now(),
+            compose.message_id(self._clock.token(12), self._settings.domain),
+        )
+        to = [one.address for one in recipients]
+        header_limit.check_start(octets)
+        return await self.submit(principal, principal.address, to, head + octets, resent=True)
+
+    async def post(self, to: str, octets: bytes) -> None:
+        """Send a message of the service itself, under the null sender. Raises as `submit`."""
+        await self.submit(None, "", (to,), octets)
+
+    async def from_service(self, recipients: Sequence[str], octets: bytes) -> list[Part]:
+        """A notice of the service itself, under the null sender, for a unit of the caller's (`deliver_parts`).
+
+        So a notice and what says that it went out are committed together. Raises as `submit`.
+        """
+        written = read(octets)
+        route = await self.routing.route(None, recipients)
+        now = self._clock.now()
+        name = spool.new_name(self._clock)
+        top = (return_path(""), self._own_trace(name, now))
+        header = completed_header(octets, written, b"")
+        whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves)
+        return await self._delivery.parts(
+            Envelope("", route.local, door=Door.SERVICE), whole, Options(name=name), route.remote
+        )
+
+    async def _current(self, principal: Principal) -> Principal:
+        """The person as the directory knows them now: a login of an hour ago does not outlive a suspension."""
+        current = await self._directory.by_account(principal.account_id)
+        if current is None or current.state is not State.ACTIVE:
+            raise Refused(Reason.SUSPENDED, "Your account may not send")
+        return current
+
+    async def _in_whose_name(
+        self, principal: Principal | None, reverse_path: str, header: bytes, *, resent: bool
+    ) -> dict[int, None]:
+        """The functional boxes in whose name it goes, the author's first (RFC 6409 section 6.1).
+
+        What the envelope and readers see as the sender must be this person, or a box that they may send for; the
+        author of what is `resent` may be anybody. `header` is what leaves, with every field that we add.
+        Raises Refused(SENDER_NOT_OWNED | FORBIDDEN), Temporary.
+        """
+        if principal is None:
+            return {}
+        senders = [reverse_path] if reverse_path else []
+        envelope = await self._boxes(principal, senders, Reason.SENDER_NOT_OWNED)
+        if resent:
+            return envelope
+        try:
+            who = originators.read(header)
+        except BadSyntax as error:
+            raise Refused(Reason.FORBIDDEN, str(error)) from None
+        authors = await self._boxes(principal, who.all, Reason.FORBIDDEN)
+        return authors | envelope
+
+    def _check_limits(self, recipients: Sequence[str | Target], octets: bytes) -> None:
+        """Raises Refused(INVALID | TOO_MANY_RECIPIENTS | TOO_BIG)."""
+        limits = self._settings.limits
+        if not recipients:
+            raise Refused(Reason.INVALID, "No recipient")
+        if len(recipients) > limits.recipients:
+            raise Refused(Reason.TOO_MANY_RECIPIENTS, "Too many recipients")
+        if len(octets) > limits.message_size:
+            raise Refused(Reason.TOO_BIG, "Message too big")
+        header_limit.check(octets, limits.header_size, limits.header_fields)
+        header_limit.check_start(octets)
+
+    def _author(self, principal: Principal | None) -> bytes:
+        """From for a message that has none."""
+        if principal is None:
+            person = fields.Correspondent("", f"postmaster@{self._settings.domain}")
+        else:
+            person = fields.Correspondent(principal.name, principal.address)
+        return fields.addresses("From", [person])
+
+    def _own_trace(self, name: str, now: float) -> bytes:
+        """The trace of a message that came by no SMTP; it does not tell where the person's browser is."""
+        return f"Received: by {self._settings.name} with HTTP id {name};\r\n\t{dates.write(now)}\r\n".encode()
+
+    async def _leaving(
+        self, top: tuple[bytes, bytes], header: bytes, octets: bytes, written: Written, now: int, *, signed: bool
+    ) -> bytes:
+        """The octets that leave: return path and trace, a signature where it is `signed`, the header, the body."""
+        signature = await self._sign(header, octets, written, now) if signed else b""
+        await asyncio.sleep(0)  # a copy of a large message is as much as the loop should wait for at once
+        return b"".join((*top, signature, header, *_rest(octets, written)))
+
+    async def _sign(self, header: bytes, octets: bytes, written: Written, now: int) -> bytes:
+        if self._signer is None:
+            return b""
+        domain = written.authors[0].rpartition("@")[2].lower() if written.authors else ""
+        if domain not in self._domains:
+            domain = self._settings.domain
+        return await asyncio.to_thread(self._signer.sign, header, octets, written.body, domain, now)
+
+    async def _commit(self, departure: "_Departure", kept: bytes) -> None:
+        """`kept`: the copy for Sent; empty for none."""
+        sent = await self._delivery.prepare(kept) if kept else None
+        async with self._delivery.discarding(*(part.prepared for part in departure.parts), sent):
+            unused = await self._store.write(departure.unit, sent)
+        for file in unused:
+            await asyncio.to_thread(blobs.remove_file, self._folder, file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Departure:
+    """What one unit commits: local appearances, queue rows, the copy in Sent, the trace."""
+
+    parts: Sequence[Part]
+    step: Trace
+    lifetime: int
+    named: tuple[int, ...]
+    """The functional boxes in whose name it goes: who sent it is put on record there."""
+    copy: Copy
+    within: Callable[[Tx], None] | None
+
+    def unit(self, tx: Tx, sent: blobs.Prepared | None) -> list[str]:
+        """Returns files that turned out not to be needed.
+
+        Raises Refused(FORBIDDEN) when the right to send for a box has just gone, and what `within` raises.
+        """
+        if self.within is not None:
+            self.within(tx)
+        account_id = self.step.account_id
+        boxes.sent(tx, account_id, self.named, self.step.name)
+        _, unused, _ = deliver_parts(tx, self.parts, {}, self.lifetime, self.step)
+        if sent is not None:
+            sent_id, used = messages.store_content(tx, sent)
+            owner, box_id = self._copy_place(tx)
+            messages.place(tx, owner, box_id, sent_id, sent.size, SEEN, provenance=Provenance(Door.KEPT, account_id))
+            if sent.file is not None and not used:
+                unused.append(sent.file)
+        return unused
+
+    def _copy_place(self, tx: Tx) -> tuple[int, int]:
+        """Whose copy it is and the mailbox it goes to: the one that was chosen, if it is still there; Sent of the
+        functional box in whose name it goes, so that its other holders see it; else the sender's own."""
+        account_id = self.step.account_id
+        if self.copy.box and any(box.id == self.copy.box for box in mailboxes.listing(tx, account_id)):
+            return account_id, self.copy.box
+        box_id = self.named[0] if self.named else 0
+        theirs = box_id and boxes.takes_copy(tx, self.copy.viewer or Viewer(account_id), box_id)
+        owner = box_id if theirs else account_id
+        return owner, _sent_box(tx, owner)
+
+
+def _keeping(principal: Principal | None, copy: Copy) -> Copy:
+    """The copy with who puts it somewhere."""
+    if copy.viewer is not None or principal is None:
+        return copy
+    return replace(copy, viewer=Viewer.of(principal.account_id, fold_login(principal.login)))
+
+
+def _rest(octets: bytes, written: Written) -> tuple[bytes, memoryview]:
+    """What follows the header's fields: the blank line, made where there is none, and the body."""
+    return b"" if written.has_blank_line else b"\r\n", memoryview(octets)[written.header_end :]
+
+
+async def _copy_of(octets: bytes, written: Written, added: bytes, copy: Copy | None) -> bytes:
+    """The sender's own: with the fields that do not leave."""
+    await asyncio.sleep(0)
+    own = (copy.octets,) if copy and copy.octets else (octets[: written.header_end], *_rest(octets, written))
+    return b"".join((added, *own))
+
+
+def _sent_box(tx: Tx, account_id: int) -> int:
+    """Where copies of sent messages go; made again if it was deleted."""
+    box = mailboxes.by_use(tx, account_id, SENT)
+    if box is None:
+        mailboxes.provision(tx, account_id)
+        box = mailboxes.by_use(tx, account_id, SENT) or mailboxes.get(tx, account_id, "Sent")
+    return box.id
+
+
+def _needs_utf8(reverse_path: str, route: Route, header: bytes) -> bool:
+    """Whether only a server with SMTPUTF8 can take it (RFC 6531 section 3.4).
+
+    `header` only when the submitter said SMTPUTF8: the 8-bit headers of old programs travel as they always did.
+    """
+    members = (address for one in route.local for address in one.remote)
+    addresses = (reverse_path, *(target.address for target in route.remote), *members)
+    return not header.isascii() or not all(address.isascii() for address in addresses)
+
+
+def _signer(settings: Settings) -> Signer | None:
+    """The instance's DKIM key; without one messages go unsigned, and `mailserver check` says so."""
+    try:
+        return Signer(settings.dkim_selector, settings.secret(f"dkim-{settings.dkim_selector}.pem"))
+    except (SettingsError, ValueError) as error:
+        log.warning("messages go unsigned", why=str(error))
+        return None

@@ -1,0 +1,1 @@
+"""The outgoing queue is emptied: routes, attempts, delivery status notifications."""

@@ -1,0 +1,349 @@
+"""Empties the outgoing queue: leases due rows, sends, retries with patience, reports what cannot be done.
+
+One per worker; the store's leases keep two workers off one row. What became of an attempt and the reports about it
+are one unit. A crash between another server's 250 and that unit repeats the delivery: SMTP knows no better.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.asyncresolver
+import structlog
+
+from mailserver.delivery import Delivery, Part, Recipient, deliver_parts
+from mailserver.foundation.changes import Changes
+from mailserver.foundation.settings import Settings
+from mailserver.mime.writing.dsn import Action, Fate
+from mailserver.model.clock import Clock
+from mailserver.model.errors import Damaged, Temporary
+from mailserver.model.provenance import Door, Provenance
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail.blobs import Prepared
+from mailserver.store.queue import spool, traces
+from mailserver.store.queue.spool import Leased, Notify
+from mailserver.store.queue.traces import Step, Trace
+from mailserver.store.record.clock_check import Upkeep
+from smtp.relay.attempt import Courier, Result, Unreachable, Verdict, same_for_all
+from smtp.relay.dsn import Reporter
+from smtp.relay.routing import NoRoute, Router
+
+log = structlog.get_logger("relay")
+
+POLL_SECONDS = 5.0
+"""The queue is looked at this often even when no news comes."""
+RECORD_SECONDS = 0.5
+"""Before an attempt's result is recorded once more, doubled up to POLL_SECONDS."""
+STOP_SECONDS = 1.0
+"""For attempts under way when the service stops; what is not done by then is given back."""
+DOWN_SECONDS = 30.0
+"""A domain that could not be reached is not dialled again for its other messages meanwhile."""
+DOWN_DOMAINS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A report that a unit can deliver."""
+
+    recipient: Recipient
+    prepared: Prepared
+
+
+class Relay:
+    """The loop of one worker."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        delivery: Delivery,
+        clock: Clock,
+        changes: Changes,
+        resolver: dns.asyncresolver.Resolver | None = None,
+        lease: int = spool.LEASE,
+    ) -> None:
+        """`lease`: seconds after which other workers take over what this one has not spoken of; it does three times
+        as often.
+        """
+        self._settings = settings
+        self._outbound = settings.outbound
+        self._store = store
+        self._clock = clock
+        self._upkeep = Upkeep(store, clock)
+        self._changes = changes
+        self._lease = lease
+        self._router = Router(settings, resolver)
+        self._courier = Courier(settings.name, settings.outbound)
+        self._delivery = delivery
+        self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
+        self._folder: Path = settings.data / "blobs"
+        self._wake = asyncio.Event()
+        self._active: dict[asyncio.Task[None], Leased] = {}
+        self._down: dict[str, tuple[float, str]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled; then give back what is leased."""
+        unsubscribe = [
+            self._changes.subscribe("mailbox", spool.NEWS, self._wake.set),
+            self._changes.subscribe("mailbox", spool.RETRY_NEWS, self._forget_down),
+        ]
+        heart = asyncio.create_task(self._beat())
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    pause = await self._take_work()
+                except Temporary as error:
+                    log.warning("the queue is out of reach", why=str(error))
+                    pause = POLL_SECONDS
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+        finally:
+            for stop in unsubscribe:
+                stop()
+            heart.cancel()
+            await self._give_back()
+
+    async def _take_work(self) -> float:
+        """Start attempts while there is work and room; how long to wait for more."""
+        while (room := self._outbound.concurrency - len(self._active)) > 0:
+            due = await self._store.read(spool.next_due)
+            if due is None:
+                return POLL_SECONDS
+            wait = due - self._clock.now()
+            if wait > 0:
+                return min(POLL_SECONDS, max(wait, 0.05))
+            for row in await self._store.write(spool.lease, room, self._lease):
+                task = asyncio.create_task(self._work(row))
+                self._active[task] = row
+                task.add_done_callback(self._done)
+        return POLL_SECONDS
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._active.pop(task, None)
+        self._wake.set()
+
+    def _forget_down(self) -> None:
+        """The operator wants another try."""
+        self._down.clear()
+        self._wake.set()
+
+    async def _beat(self) -> None:
+        """Keep the leases of attempts under way."""
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            held = [(row.id, row.lease) for row in self._active.values()]
+            if held:
+                with contextlib.suppress(Temporary):
+                    await self._store.write(spool.renew, held, self._lease)
+
+    async def _give_back(self) -> None:
+        """Stop: a moment for what is nearly done, the rest is due again at once."""
+        if not self._active:
+            return
+        _, pending = await asyncio.wait(list(self._active), timeout=STOP_SECONDS)
+        rows = [self._active[task] for task in pending if task in self._active]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        with contextlib.suppress(Temporary):
+            await self._store.write(spool.give_back, [(row.id, row.lease) for row in rows])
+
+    # ------------------------------------------------------------------ one row
+
+    async def _work(self, row: Leased) -> None:
+        """One attempt and its consequences."""
+        try:
+            try:
+                octets = _without_return_path(await self._store.read(spool.octets, row.content_id, self._folder))
+            except Damaged as error:
+                # Never sent as it is. It waits: its file may come back from a backup before its time is over.
+                log.error("queued message is damaged", id=row.name, content=row.content_id, why=error.fault)
+                octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", error.text)
+            else:
+                verdicts = await self._attempt(row, octets)
+            await self._record(row, verdicts, octets)
+        except Temporary as error:
+            log.warning("message not read, the lease will run out", id=row.name, why=str(error))
+        except Exception:
+            log.exception("attempt failed", id=row.name, domain=row.domain)
+
+    async def _attempt(self, row: Leased, octets: bytes) -> list[Verdict]:
+        """Every recipient's verdict."""
+        until, why = self._down.get(row.domain, (0.0, ""))
+        if until > self._clock.monotonic():
+            return same_for_all(row, Result.DEFERRED, "4.4.1", why)
+        try:
+            exchangers = await self._router.exchangers(row.domain)
+            return await self._courier.send(exchangers, row, octets)
+        except NoRoute as error:
+            return same_for_all(row, Result.FAILED, error.status, error.text)
+        except Temporary as error:
+            return same_for_all(row, Result.DEFERRED, "4.4.3", str(error))
+        except Unreachable as error:
+            self._mark_down(row.domain, str(error))
+            return same_for_all(row, Result.DEFERRED, "4.4.1", str(error))
+
+    def _mark_down(self, domain: str, why: str) -> None:
+        if len(self._down) >= DOWN_DOMAINS:
+            self._down.clear()
+        pause = min(DOWN_SECONDS, self._outbound.retry[0] / 2 if self._outbound.retry else DOWN_SECONDS)
+        self._down[domain] = (self._clock.monotonic() + pause, why)
+
+    async def _record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
+        """`_conclude`, until the store takes it: what another server has taken would leave again with the lease."""
+        pause = RECORD_SECONDS
+        while True:
+            try:
+                await self._conclude(row, verdicts, octets)
+            except Temporary as error:
+                log.warning("attempt not recorded yet", id=row.name, why=str(error))
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, POLL_SECONDS)
+
+    async def _conclude(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
+        """Record what became of everybody and send the reports about it, as one unit. Raises Temporary."""
+        now = self._clock.now()
+        is_over, late = now >= row.expires, not row.warned and now >= row.created + self._outbound.delay_warning
+        # A clock that jumped has aged nothing: nobody is told that a message was given up, or waits for long.
+        if (is_over or late) and not await self._upkeep.may_go_on():
+            is_over = late = False
+        if is_over:
+            verdicts = [_expired(verdict) for verdict in verdicts]
+        deferred = [verdict for verdict in verdicts if verdict.result is Result.DEFERRED]
+        late = late and bool(deferred)
+        due = int(now) + self._delay(row.attempts)
+        written = [
+            await self._write_report(row, action, chosen, octets, now)
+            for action, chosen in _reports(row, verdicts, late=late)
+        ]
+        await self._store.write(
+            conclude_unit,
+            row,
+            [verdict.addressee.id for verdict in verdicts if verdict.result is not Result.DEFERRED],
+            [report for report in written if report is not None],
+            self._outbound.lifetime,
+            due=due if now >= row.expires else min(due, row.expires),
+            error=deferred[0].text if deferred else "",
+            warned=row.warned or late,
+            steps=list(_steps(row, verdicts)),
+        )
+        for verdict in verdicts:
+            log.info(
+                verdict.result.value,
+                id=row.name,
+                recipient=verdict.addressee.address,
+                host=verdict.remote,
+                status=verdict.status,
+                said=verdict.text,
+                attempt=row.attempts,
+            )
+
+    def _delay(self, attempts: int) -> int:
+        """Seconds before the next attempt; the last of the setting repeats."""
+        retry = self._outbound.retry or (60,)
+        return retry[min(attempts, len(retry)) - 1]
+
+    async def _write_report(
+        self, row: Leased, action: Action, verdicts: Sequence[Verdict], octets: bytes, now: float
+    ) -> Ready | None:
+        fates = [
+            Fate(
+                recipient=one.addressee.address,
+                action=action,
+                status=one.status,
+                diagnostic=one.text,
+                remote=one.remote,
+                orcpt=one.addressee.orcpt,
+                last_attempt=now,
+                retry_until=row.expires if action is Action.DELAYED else 0,
+            )
+            for one in verdicts
+        ]
+        whole = row.ret == "FULL" and action is Action.FAILED
+        written = await self._reporter.write(
+            row.reverse_path, fates, octets, envid=row.envid, arrival=row.created, whole=whole
+        )
+        if written is None:
+            return None
+        return Ready(written.recipient, await self._delivery.prepare(written.octets))
+
+
+def conclude_unit(
+    tx: Tx,
+    row: Leased,
+    settled: Sequence[int],
+    reports: Sequence[Ready],
+    lifetime: int,
+    *,
+    due: int,
+    error: str,
+    warned: bool,
+    steps: Sequence[Trace] = (),
+) -> None:
+    """Settle a row, deliver the reports and trace it: all or nothing, so that no crash doubles or loses one."""
+    if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
+        return
+    parts = [
+        Part(one.prepared, "", one.recipient.accounts, one.recipient.remote, provenance=Provenance(Door.SERVICE))
+        for one in reports
+    ]
+    deliver_parts(tx, parts, {}, lifetime)
+    for step in steps:
+        traces.record(tx, step)
+
+
+_STEPS = {Result.DELIVERED: Step.SENT, Result.DEFERRED: Step.DEFERRED, Result.FAILED: Step.FAILED}
+
+
+def _steps(row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Trace]:
+    """What an attempt came to, for the record: recipients of whom the same was said go together."""
+    alike: dict[tuple[Result, str, str], list[str]] = {}
+    for one in verdicts:
+        alike.setdefault((one.result, one.remote, f"{one.status} {one.text}"), []).append(one.addressee.address)
+    for (result, remote, said), addresses in alike.items():
+        detail = f"{remote}: {said}" if remote else said
+        yield Trace(_STEPS[result], row.name, row.reverse_path, addresses, 0, row.account_id, detail)
+
+
+def _reports(row: Leased, verdicts: Sequence[Verdict], *, late: bool) -> Iterator[tuple[Action, list[Verdict]]]:
+    """What the sender is to be told: failures, waiting, and successes nobody else confirms (RFC 3461 section 5.2)."""
+    if not row.reverse_path:
+        for one in verdicts:
+            if one.result is Result.FAILED:
+                log.warning("nobody is told: no report on a report", id=row.name, said=one.text)
+        return
+    failed = [one for one in verdicts if one.result is Result.FAILED and one.addressee.notify.wants(Notify.FAILURE)]
+    waiting = [one for one in verdicts if one.result is Result.DEFERRED and one.addressee.notify.wants(Notify.DELAY)]
+    relayed = [
+        one
+        for one in verdicts
+        if one.result is Result.DELIVERED and not one.knows_dsn and one.addressee.notify & Notify.SUCCESS
+    ]
+    if failed:
+        yield Action.FAILED, failed
+    if waiting and late:
+        yield Action.DELAYED, waiting
+    if relayed:
+        yield Action.RELAYED, relayed
+
+
+def _expired(verdict: Verdict) -> Verdict:
+    """The message has waited its whole life (RFC 5321 section 4.5.4.1)."""
+    if verdict.result is not Result.DEFERRED:
+        return verdict
+    # The text stays the other server's own reply: the report quotes it (RFC 3464 section 2.3.6).
+    return Verdict(verdict.addressee, Result.FAILED, "5.4.7", verdict.text, verdict.remote, verdict.knows_dsn)
+
+
+def _without_return_path(octets: bytes) -> bytes:
+    """RFC 5321 section 4.4: only the last server writes Return-Path. Ours stands first and in one line."""
+    if octets[:12].lower() == b"return-path:":
+        return octets[octets.find(b"\n") + 1 :]
+    return octets

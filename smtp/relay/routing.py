@@ -1,0 +1,150 @@
+"""Where mail for a domain goes: a static route, the smarthost, or its own exchangers (RFC 5321 section 5.1)."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
+
+from mailserver.causes import Cause
+from mailserver.foundation.settings import Settings
+from mailserver.model.errors import Temporary
+
+MAX_EXCHANGERS = 10
+"""Names looked up for one domain (a hostile zone may list thousands)."""
+MAX_TRIED = 6
+"""Addresses dialled in one attempt."""
+DNS_SECONDS = 20.0
+
+
+class NoRoute(Exception):
+    """The domain takes no mail, now and later."""
+
+    def __init__(self, status: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        """Enhanced code, `5.1.2`."""
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanger:
+    """One address to dial."""
+
+    name: str
+    address: str
+    port: int
+
+
+class Router:
+    """Finds the way. The resolver is an argument, so that tests bring a name server of their own."""
+
+    def __init__(self, settings: Settings, resolver: dns.asyncresolver.Resolver | None = None) -> None:
+        self._settings = settings
+        self._resolver = resolver
+        self._ourselves = {settings.name.lower(), *(domain.lower() for domain in settings.domains)}
+
+    async def exchangers(self, domain: str) -> list[Exchanger]:
+        """Whom to dial, best first. Raises NoRoute, Temporary."""
+        outbound = self._settings.outbound
+        routes = {name.lower(): target for name, target in outbound.routes.items()}
+        fixed = routes.get(domain) or outbound.smarthost
+        if fixed:
+            name, port = _host_and_port(fixed)
+            return [Exchanger(name, address, port) for address in await _local_addresses(name)]
+        if domain.startswith("["):
+            return [Exchanger(domain, _literal(domain), self._settings.outbound.port)]
+        names = await self._mail_exchangers(domain)
+        found = [one for name in names[:MAX_EXCHANGERS] for one in await self._dialled(name)]
+        others = [one for one in found if not self._is_own_port(one)]
+        if found and not others:
+            raise NoRoute("5.4.6", Cause("mail-loop", domain=domain))
+        if not others:
+            raise Temporary(Cause("no-exchanger-address", domain=domain))
+        return others[:MAX_TRIED]
+
+    async def _mail_exchangers(self, domain: str) -> list[str]:
+        """Names by preference; the domain itself where it has no MX but addresses (implicit MX)."""
+        try:
+            answer = await self._dns().resolve(domain, "MX", lifetime=DNS_SECONDS)
+        except dns.resolver.NXDOMAIN:
+            raise NoRoute("5.1.2", Cause("no-domain", domain=domain)) from None
+        except dns.resolver.NoAnswer:
+            if not await self._addresses(domain):
+                raise NoRoute("5.1.2", Cause("no-mail-server", domain=domain)) from None
+            return [domain]
+        except (dns.exception.DNSException, OSError) as error:
+            raise Temporary(Cause("lookup-failed", domain=domain, error=type(error).__name__)) from None
+        records = sorted((record.preference, record.exchange.to_text(omit_final_dot=True).lower()) for record in answer)
+        return self._better_than_us(domain, records)
+
+    def _better_than_us(self, domain: str, records: list[tuple[int, str]]) -> list[str]:
+        """RFC 5321 section 5.1: only exchangers preferred to ourselves; RFC 7505: the null MX."""
+        if [name for _, name in records] in ([""], ["."]):
+            raise NoRoute("5.1.10", Cause("no-mail", domain=domain))
+        own = min((preference for preference, name in records if name in self._ourselves), default=None)
+        names = [name for preference, name in records if (own is None or preference < own) and name not in ("", ".")]
+        if not names:
+            raise NoRoute("5.4.6", Cause("mail-loop", domain=domain))
+        return names
+
+    async def _dialled(self, name: str) -> list[Exchanger]:
+        return [Exchanger(name, address, self._settings.outbound.port) for address in await self._addresses(name)]
+
+    async def _addresses(self, name: str) -> list[str]:
+        """IPv4 before IPv6: an academy's outgoing IPv6 has often no reverse name, which large receivers refuse."""
+        found: list[str] = []
+        for kind in ("A", "AAAA"):
+            try:
+                answer = await self._dns().resolve(name, kind, lifetime=DNS_SECONDS)
+            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+                continue
+            except (dns.exception.DNSException, OSError) as error:
+                if found:
+                    continue
+                raise Temporary(f"Looking up {name}: {type(error).__name__}") from None
+            found += [record.address for record in answer]
+        return found
+
+    def _dns(self) -> dns.asyncresolver.Resolver:
+        if self._resolver is None:
+            try:
+                self._resolver = dns.asyncresolver.Resolver()
+            except (dns.exception.DNSException, OSError) as error:
+                raise Temporary(f"No name server: {type(error).__name__}") from None
+        return self._resolver
+
+    def _is_own_port(self, exchanger: Exchanger) -> bool:
+        """A zone that points at our own address would have us talk to ourselves until the hop count ends it."""
+        listen = self._settings.listen
+        return exchanger.address == listen.address and exchanger.port == listen.smtp
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """`host:port` of a setting; an IPv6 address stands in brackets."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        host, port = text, "25"
+    return host.strip("[]"), int(port)
+
+
+def _literal(domain: str) -> str:
+    """The address in an address literal. Raises NoRoute."""
+    text = domain.strip("[]")
+    try:
+        return str(ipaddress.ip_address(text[5:] if text[:5].lower() == "ipv6:" else text))
+    except ValueError:
+        raise NoRoute("5.1.2", f"{domain} is no address") from None
+
+
+async def _local_addresses(name: str) -> Iterable[str]:
+    """Addresses of a host of the settings, /etc/hosts included. Raises Temporary."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Temporary(f"Looking up {name}: {error.strerror or type(error).__name__}") from None
+    return dict.fromkeys(str(entry[4][0]) for entry in found)

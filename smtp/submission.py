@@ -1,0 +1,82 @@
+"""Mail from people of this house (RFC 6409), after AUTH: to anybody, from their own addresses only."""
+
+from mailserver.delivery import Delivery, Recipient
+from mailserver.foundation.settings import Settings
+from mailserver.login import Login
+from mailserver.model.clock import Clock
+from mailserver.store.queue.spool import Notify, Target, new_name
+from mailserver.submission.submit import Submission
+from smtp import policy
+from smtp.relay.dsn import Reporter
+from smtp.roles import received_field
+from smtp.session import Client, Transaction
+from smtp.wire.framing import Content
+from smtp.wire.grammar import Mail, Rcpt
+
+
+class Submissions:
+    """The ports submission (STARTTLS) and submissions (TLS from the first octet)."""
+
+    is_lmtp = False
+    is_submission = True
+    door = "submission"
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        delivery: Delivery,
+        submission: Submission,
+        login: Login,
+        reporter: Reporter,
+        clock: Clock,
+    ) -> None:
+        self._login = login
+        self._reporter = reporter
+        self._settings = settings
+        self._delivery = delivery
+        self._submission = submission
+        self._clock = clock
+
+    async def check_sender(self, client: Client, mail: Mail) -> None:
+        """Raises Refused(SENDER_NOT_OWNED), and as `Login.stays`: no login outlives a suspension."""
+        assert client.principal is not None
+        await self._login.stays(client.principal)
+        await self._submission.check_sender(client.principal, mail.reverse_path)
+
+    async def resolve(self, client: Client, transaction: Transaction, rcpt: Rcpt) -> Recipient | None:
+        """Whom that comes to is looked up now, so that a mistyped name is told at once. Raises Refused, Temporary."""
+        assert client.principal is not None
+        assert transaction.mail is not None
+        return await self._submission.routing.recipient(client.principal, rcpt.forward_path, transaction.mail.size)
+
+    async def take(self, client: Client, transaction: Transaction, content: Content) -> str:
+        """Submit. Raises Refused, Temporary."""
+        mail = transaction.mail
+        assert mail is not None
+        assert client.principal is not None
+        policy.check(content, self._settings.limits)
+        await self._login.stays(client.principal)
+        name = new_name(self._clock)
+        now = self._clock.now()
+        field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
+        await self._submission.submit(
+            client.principal,
+            mail.reverse_path,
+            [_target(one.rcpt) for one in transaction.recipients],
+            content.octets(),
+            name=name,
+            trace=field,
+            ret=mail.ret,
+            envid=mail.envid,
+            utf8=mail.utf8,
+        )
+        await self._reporter.confirm(transaction, content, now)
+        return name
+
+
+def _target(rcpt: Rcpt) -> Target:
+    notify = Notify(0)
+    for word in rcpt.notify:
+        notify |= Notify[word]
+    return Target(rcpt.forward_path, notify, rcpt.orcpt)

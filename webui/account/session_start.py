@@ -1,0 +1,172 @@
+"""Into the house: a session is opened and leads to the chosen interface, or the person is told why not."""
+
+from dataclasses import dataclass, replace
+
+import structlog
+from starlette.responses import Response
+
+from mailserver.login.throttle import TooManyAttempts
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.identity import Principal, State
+from mailserver.store.account import accounts, sessions
+from webui.account import second_step_page, stash
+from webui.account.second_step_page import Wish as Wish
+from webui.compose import writing
+from webui.page.context import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie
+from webui.page.dispatch import session_owner
+from webui.page.flash import done
+from webui.page.rendering import redirect
+
+log = structlog.get_logger("webui")
+
+YEAR = 365 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendedPage:
+    """What a suspended person is told, after a right password only."""
+
+    since: str
+    until: str
+    """The suspension ends by itself; empty: nobody has said when."""
+    reason: str
+    may_receive: bool
+    kept_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPage:
+    """What somebody is told whose account was closed, after a right password only."""
+
+    since: str
+    kept_until: str
+    """Until when it can be opened again; empty: nobody has said when."""
+
+
+async def enter(services: Services, guest: Guest, principal: Principal, wish: Wish) -> Response:
+    """The first step was right: ask for the code where there is a second factor, else let the person in."""
+    if await services.login.factors.is_on(principal.account_id):
+        return second_step_page.ask(services, guest, principal, wish)
+    return await admit(services, guest, principal, wish)
+
+
+async def admit(services: Services, guest: Guest, principal: Principal, wish: Wish) -> Response:
+    """Open a session and lead to the chosen interface, with the text that was waiting if there is any."""
+    web = services.settings.web
+    lifetime = web.shared_session_minutes * 60 if wish.shared else web.session_hours * 3600
+    token = await open_session(services, guest, principal, lifetime, wish.interface)
+    response = await _destination(services, guest, principal, wish, token)
+    set_cookie(response, guest, SESSION, token)
+    if not wish.shared:
+        set_cookie(response, guest, INTERFACE, wish.interface, seconds=YEAR)
+    return response
+
+
+async def open_session(services: Services, guest: Guest, principal: Principal, lifetime: int, interface: str) -> str:
+    """A new session instead of the browser's former one; its token."""
+    token = services.keys.new_token()
+    former = guest.cookie(SESSION)
+    if former:
+        await services.store.write(sessions.close, services.keys.stored(former))
+    await services.store.write(
+        sessions.open_session,
+        services.keys.stored(token),
+        principal.account_id,
+        principal.login_version,
+        lifetime,
+        interface,
+        guest.peer,
+        guest.request.headers.get("user-agent", ""),
+    )
+    return token
+
+
+async def renew(services: Services, visit: Visit) -> tuple[Visit, str]:
+    """Go on with this session alone, under a new token, after it ended all: a copy of the old cookie is dead, too.
+
+    Returns the visit that forms are now made for, and the token to set.
+    """
+    token = services.keys.new_token()
+    fresh = services.keys.stored(token)
+    version = visit.principal.login_version
+    await services.store.write(sessions.renew, visit.account_id, visit.session.token_hash, fresh, version)
+    session = replace(visit.session, token_hash=fresh, current=True)
+    return replace(visit, session=session, owner=session_owner(fresh)), token
+
+
+async def _destination(services: Services, guest: Guest, principal: Principal, wish: Wish, token: str) -> Response:
+    base = BASES[wish.interface]
+    parked = await stash.take(services, guest, principal.account_id)
+    if parked is None:
+        wanted = wish.next if wish.next.startswith(("/compte", "/bienvenue", "/admin", f"{base}/")) else ""
+        return redirect(guest, wanted or f"{base}/")
+    visit = await _visit(services, guest, principal, wish, token)
+    try:
+        draft = await writing.restore(services, visit, parked)
+    except Refused as refusal:
+        log.warning("parked text could not become a draft", account=principal.account_id, why=refusal.reason.value)
+        return redirect(guest, f"{base}/")
+    response = redirect(guest, f"{base}/ecrire/{draft}", **done("fichiers" if parked.lost_files else "retrouve"))
+    stash.forget(response, guest)
+    return response
+
+
+async def _visit(services: Services, guest: Guest, principal: Principal, wish: Wish, token: str) -> Visit:
+    """The person's visit within the request that logged them in."""
+    token_hash = services.keys.stored(token)
+    found = await services.store.read(sessions.find, token_hash)
+    if found is None:
+        raise Refused(Reason.AUTHENTICATION)
+    return Visit(
+        request=guest.request,
+        language=guest.language,
+        owner=session_owner(token_hash),
+        now=guest.now,
+        session=found[0],
+        principal=principal,
+        preferences=found[1],
+        interface=wish.interface,
+    )
+
+
+async def suspended(services: Services, guest: Guest, account_id: int, *, kept_text: bool = False) -> Response:
+    """The page of a suspended or closed account: since when, until when, what still works, whom to call."""
+    standing = await services.store.read(accounts.get, account_id)
+    if standing is None:
+        raise Refused(Reason.SUSPENDED)
+    since = guest.language.plain_date(standing.since)
+    if standing.state is State.CLOSED:
+        kept = guest.language.plain_date(standing.erase_at) if standing.erase_at else ""
+        response = services.pages.answer(guest, "account/closed.html", ClosedPage(since, kept), 403)
+    else:
+        until = guest.language.long_date(standing.suspend_until) if standing.suspend_until else ""
+        page = SuspendedPage(since, until, standing.reason, standing.may_receive, kept_text)
+        response = services.pages.answer(guest, "account/suspended.html", page, 403)
+    drop_cookie(response, guest, SESSION)
+    return response
+
+
+# ---------------------------------------------------------------------- waiting
+
+
+def waiting_seconds(refusal: Refused) -> int:
+    """How long a throttled person has to wait; a minute when it does not say."""
+    return max(1, refusal.seconds) if isinstance(refusal, TooManyAttempts) else 60
+
+
+def wait_text(guest: Guest, seconds: int) -> str:
+    """The wait in words."""
+    if seconds < 60:
+        text = guest.language.texts.ngettext(
+            "Trop d’essais. Patientez %(n)s seconde avant de recommencer.",
+            "Trop d’essais. Patientez %(n)s secondes avant de recommencer.",
+            seconds,
+        )
+        return text % {"n": seconds}
+    minutes = -(-seconds // 60)
+    text = guest.language.texts.ngettext(
+        "Trop d’essais. Patientez %(n)s minute avant de recommencer.",
+        "Trop d’essais. Patientez %(n)s minutes avant de recommencer.",
+        minutes,
+    )
+    return text % {"n": minutes}

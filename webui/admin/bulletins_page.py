@@ -1,0 +1,92 @@
+"""What everybody is told: announcements, and maintenance windows with their read-only or closed time."""
+
+import datetime
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.account import bulletins
+from mailserver.store.account.bulletins import Bulletin, Draft, Kind
+from webui.admin.access import origin
+from webui.admin.console_page import Top, done, moment, top, words
+from webui.page.context import Services, Visit
+from webui.page.rendering import redirect
+
+_FIELDS = ("nature", "debut", "fin", "fr", "en", "urgente")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A bulletin."""
+
+    bulletin: Bulletin
+    kind: str
+    begins: str
+    ends: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinsPage:
+    """What is posted, and the form for one more."""
+
+    top: Top
+    lines: tuple[Line, ...]
+    kinds: tuple[tuple[str, str], ...]
+    form: dict[str, str]
+
+
+async def show(services: Services, visit: Visit, fault: str = "", form: dict[str, str] | None = None) -> Response:
+    """GET /admin/annonces."""
+    posted = await services.store.read(bulletins.listing)
+    kinds = {
+        Kind.ANNOUNCEMENT: visit._("Annonce"),
+        Kind.READ_ONLY: visit._("Maintenance : lecture et envoi seulement"),
+        Kind.CLOSED: visit._("Maintenance : web fermé"),
+    }
+    lines = tuple(
+        Line(
+            one,
+            kinds[one.kind],
+            moment(visit, one.begins),
+            moment(visit, one.ends) if one.ends else visit._("jusqu’à ce qu’on la retire"),
+            one.holds(visit.now),
+        )
+        for one in posted
+    )
+    page = BulletinsPage(
+        top(visit, "annonces", fault),
+        lines,
+        tuple((kind.value, told) for kind, told in kinds.items()),
+        form or dict.fromkeys(_FIELDS, ""),
+    )
+    return services.pages.answer(visit, "admin/bulletins.html", page, 422 if fault else 200)
+
+
+async def act(services: Services, visit: Visit) -> Response:
+    """POST /admin/annonces: post one, or withdraw one."""
+    form = visit.form
+    if form.text("faire") == "retirer":
+        await services.store.write(bulletins.withdraw, origin(visit), form.number("numero"))
+        return redirect(visit, "/admin/annonces", **done("annonce-retiree"))
+    kept = {name: form.text(name)[:600] for name in _FIELDS}
+    try:
+        begins, ends = _moment(visit, kept["debut"]) or int(visit.now), _moment(visit, kept["fin"])
+        draft = Draft(Kind(kept["nature"]), begins, ends, kept["fr"], kept["en"], form.has("urgente"))
+        await services.store.write(bulletins.post, origin(visit), draft)
+    except ValueError:
+        return await show(services, visit, words(visit, Refused(Reason.INVALID)), kept)
+    except Refused as refusal:
+        if refusal.reason is Reason.INVALID:
+            text = visit._("Il faut un texte d’au plus 500 caractères, et une fin après le début pour une maintenance.")
+            return await show(services, visit, text, kept)
+        return await show(services, visit, words(visit, refusal), kept)
+    return redirect(visit, "/admin/annonces", **done("annonce"))
+
+
+def _moment(visit: Visit, text: str) -> int:
+    """What a field of day and hour gives, in the academy's zone; 0 for nothing. Raises ValueError."""
+    if not text:
+        return 0
+    return int(datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=visit.language.zone).timestamp())

@@ -1,0 +1,118 @@
+"""What is around every page of the console: its sections, what was just done, what could not be done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from mailserver import causes
+from mailserver.model.errors import Reason, Refused
+from webui.http.forms import positive
+from webui.page.context import Visit
+from webui.page.flash import sentence
+
+DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """The frame of a page."""
+
+    tab: str
+    done: str = ""
+    fault: str = ""
+
+
+def top(visit: Visit, tab: str, fault: str = "") -> Top:
+    """The frame of a page of a section."""
+    return Top(tab, announced(visit), fault)
+
+
+def done(what: str, count: int = 0) -> dict[str, str | int]:
+    """Parameters of the address an act redirects to: what the next page says."""
+    return {"fait": what, "n": count, "_at": "annonce"}
+
+
+def announced(visit: Visit) -> str:
+    """The sentence for what the address says was done; only words of ours."""
+    _ = visit._
+    ngettext = visit.language.texts.ngettext
+    count = min(positive(visit.query("n")), 999_999_999)
+    sentences: Mapping[str, str] = {
+        "suspendu": _("Compte suspendu."),
+        "prevu": _("C’est prévu : la fiche dit pour quand."),
+        "rouvert": _("Compte rouvert."),
+        "ferme": _("Compte fermé. Il peut être restauré jusqu’à son effacement."),
+        "garde": _("La fermeture prévue est annulée."),
+        "debloque": _("Compte débloqué : les essais manqués sont oubliés."),
+        "sessions": _("Toutes les sessions de cette personne sont fermées."),
+        "appareil": _("Mot de passe d’application révoqué."),
+        "facteur": _("Double authentification retirée."),
+        "quota": _("Quota enregistré."),
+        "liste": _("Liste enregistrée."),
+        "liste-supprimee": _("Liste supprimée."),
+        "boite": _("Boîte fonctionnelle créée."),
+        "detenteurs": _("Détenteurs enregistrés."),
+        "relance": ngettext("%(n)s envoi relancé.", "%(n)s envois relancés.", count),
+        "retenu": ngettext("%(n)s envoi retenu.", "%(n)s envois retenus.", count),
+        "jete": ngettext("%(n)s envoi jeté.", "%(n)s envois jetés.", count),
+        "regles": _("Règles enregistrées."),
+        "frein": _("Le frein est serré : cette population n’envoie plus rien."),
+        "desserre": ngettext(
+            "Le frein est desserré, %(n)s envoi part.", "Le frein est desserré, %(n)s envois partent.", count
+        ),
+        "desserre-rien": _("Le frein est desserré."),
+        "annonce": _("Annonce enregistrée."),
+        "annonce-retiree": _("Annonce retirée."),
+    }
+    return sentence(visit, sentences, count)
+
+
+def words(visit: Visit, refusal: Refused) -> str:
+    """Why an act was not done, for the person who wanted it."""
+    _ = visit._
+    cause = causes.of(refusal)
+    if refusal.reason in (Reason.INVALID, Reason.LIMIT, Reason.NO_SUCH_RECIPIENT) and cause.name != "plain":
+        return _("Rien n’a été changé : %(why)s.") % {"why": visit.language.say(cause)}
+    match refusal.reason:
+        case Reason.CONFLICT:
+            return _("Ce n’est plus possible dans l’état où c’est à présent. Rien n’a été changé.")
+        case Reason.INVALID:
+            return _("Une valeur ne peut pas être acceptée. Rien n’a été changé.")
+        case Reason.LIMIT:
+            return _("C’est plus que ce qui est permis. Rien n’a été changé.")
+        case Reason.NO_SUCH_RECIPIENT:
+            return _("Une des adresses ne mène à personne ici. Rien n’a été changé.")
+        case Reason.READ_ONLY_DIRECTORY:
+            return _("L’annuaire appartient à quelqu’un d’autre : c’est là que cela se change.")
+        case _:
+            raise refusal
+
+
+def plain_cell(cell: str) -> str:
+    """A spreadsheet must not take what somebody wrote for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def moment(visit: Visit, seconds: int) -> str:
+    """A day and an hour; a dash for never."""
+    return visit.language.long_date(seconds) if seconds else "–"
+
+
+def stamp(visit: Visit, seconds: int) -> str:
+    """The same for tables: `26/11/2026 16:50`."""
+    if not seconds:
+        return "–"
+    return datetime.fromtimestamp(seconds, visit.language.zone).strftime("%d/%m/%Y %H:%M")
+
+
+def day_of(text: str) -> date | None:
+    """A day as a date field gives it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def begin_of(visit: Visit, day: date) -> int:
+    """The first second of a day here."""
+    return int(datetime.combine(day, time(), visit.language.zone).timestamp())

@@ -1,0 +1,88 @@
+"""Why an import refused, remarked, left or failed, in the reader's language; and the same as a table to take away."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from mailserver import causes
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.account import jobs
+from webui.admin.console_page import plain_cell, stamp
+from webui.http import headers
+from webui.page.context import Services, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A reason in words."""
+
+    text: str
+    ours: bool = True
+    """False: another server's answer, or a result from before reasons were values: in no language that we know of."""
+    line: int = 0
+    file: str = ""
+    who: str = ""
+
+
+def why(visit: Visit, kept: Mapping[str, Any] | str) -> Why:
+    """One as the result of a job keeps it (`directory.imports.jobs`)."""
+    if isinstance(kept, str):
+        return Why(kept, ours=False)
+    line, file, who = int(kept.get("line") or 0), str(kept.get("file", "")), str(kept.get("login", ""))
+    try:
+        cause = causes.read(kept)
+    except (KeyError, AttributeError, TypeError):
+        return Why(str(kept.get("reason", "")), ours=False, line=line, file=file, who=who)
+    return Why(visit.language.say(cause), cause.name != "plain", line, file, who)
+
+
+def whys(visit: Visit, kept: Iterable[Mapping[str, Any]]) -> tuple[Why, ...]:
+    """Several."""
+    return tuple(why(visit, one) for one in kept)
+
+
+def told(visit: Visit, text: str) -> str:
+    """What a row keeps as English text, in the reader's language where the sentence is ours."""
+    cause = causes.recognise(text) if visit.language.code != "en" else None
+    if cause is None:
+        return text
+    days = {key: _day(visit, cause.values[key]) for key in ("start", "end") if key in cause.values}
+    return visit.language.say(causes.Cause(cause.name, **{**cause.values, **days}))
+
+
+def _day(visit: Visit, kept: str) -> str:
+    """Seconds as rows keep them."""
+    return stamp(visit, int(kept)) if kept.isdecimal() else kept
+
+
+async def download(services: Services, visit: Visit) -> Response:
+    """GET /admin/travaux/{job}/raisons.csv: every refused line and remark that the result has. Raises
+    Refused(NOT_FOUND)."""
+    found = await services.store.read(jobs.get, int(visit.request.path_params["job"]))
+    if found is None:
+        raise Refused(Reason.NOT_FOUND)
+    result = await services.store.read(jobs.result, found.id)
+    fields = headers.page(visit.secure)
+    name = visit._("lignes-refusees") + f"-{found.id}.csv"
+    fields["Content-Disposition"] = headers.disposition("attachment", name)
+    return Response(_table(visit, _rows(visit, result)), headers=fields, media_type="text/csv; charset=utf-8")
+
+
+def _rows(visit: Visit, result: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    _ = visit._
+    yield _("Ligne"), _("Fichier"), _("Nature"), _("Raison")
+    for nature, kept in ((_("refusée"), "refused"), (_("remarque"), "remarks")):
+        for one in whys(visit, result.get(kept, ())):
+            yield str(one.line or ""), one.file, nature, one.text
+
+
+def _table(visit: Visit, rows: Iterable[Sequence[str]]) -> bytes:
+    """As a spreadsheet of the reader's language opens it by itself: UTF-8 with its mark, semicolons in French."""
+    out = io.StringIO(newline="")
+    table = csv.writer(out, delimiter="," if visit.language.code == "en" else ";", lineterminator="\r\n")
+    table.writerows([plain_cell(cell) for cell in row] for row in rows)
+    return out.getvalue().encode("utf-8-sig", "replace")

@@ -1,0 +1,84 @@
+"""An event is moved, deleted, and put back: what is done without its form, and the questions asked before."""
+
+from starlette.responses import Response
+
+from mailserver.calendars import editing, events
+from mailserver.calendars.editing import SCOPES
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from webui.agenda import event_items, views, words
+from webui.agenda.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
+from webui.agenda.event_items import home
+from webui.page.context import Services, Visit
+
+MAX_MINUTES = 366 * 24 * 60
+
+
+async def move(services: Services, visit: Visit) -> Response:
+    """POST /agenda/evenement/{item}/deplacer: later or longer by minutes; asks which occurrences if several."""
+    place = await event_items.desk(services, visit)
+    found = await event_items.find(services, visit, place, key_of(visit.form.text("le")))
+    before, shown, recurs = await read(visit, found)
+    check_own(visit, found, shown)
+    after = events.moved(before, _signed(visit, "minutes"), _signed(visit, "duree"))
+    if recurs and found.key and visit.form.text("portee") not in SCOPES:
+        names = ("le", "etag", "minutes", "duree", "vue")
+        fields = tuple((name, visit.form.text(name)) for name in names)
+        page = AskPage(
+            place.frame, place, home(visit), view_of(visit, visit.form.text("vue")), found, before.title,
+            words.when(visit.language, after), True, fields, "deplacer", back_to(visit, "", before.start.date()),
+        )  # fmt: skip
+        return services.pages.answer(visit, "agenda/move.html", page)
+    if visit.form.text("etag") != found.row.etag:
+        raise Refused(Reason.CONFLICT)
+    scope = scope_of(visit, found, recurs)
+    token = await write(services, visit, found, found.shelf.id, scope, after)
+    return answer(visit, "deplace", token, after.start.date())
+
+
+async def ask_erase(services: Services, visit: Visit) -> Response:
+    """GET /agenda/evenement/{item}/supprimer."""
+    place = await event_items.desk(services, visit)
+    found = await event_items.find(services, visit, place, key_of(visit.query("le")))
+    draft, _shown, recurs = await read(visit, found)
+    if found.closed:
+        raise Refused(Reason.READ_ONLY)
+    view = view_of(visit, visit.query("vue"))
+    fields = (("le", found.key), ("etag", found.row.etag), ("vue", view))
+    page = AskPage(
+        place.frame, place, home(visit), view, found, draft.title, words.when(visit.language, draft),
+        recurs and bool(found.key), fields, "supprimer", back_to(visit, view, draft.start.date()),
+    )  # fmt: skip
+    return services.pages.answer(visit, "agenda/erase.html", page)
+
+
+async def erase(services: Services, visit: Visit) -> Response:
+    """POST /agenda/evenement/{item}/supprimer."""
+    place = await event_items.desk(services, visit)
+    found = await event_items.find(services, visit, place, key_of(visit.form.text("le")))
+    if found.closed:
+        raise Refused(Reason.READ_ONLY)
+    if visit.form.text("etag") != found.row.etag:
+        raise Refused(Reason.CONFLICT)
+    draft, _shown, recurs = await read(visit, found)
+    scope = scope_of(visit, found, recurs)
+    changed = await event_items.computed(visit, editing.erase, found.text, found.key, scope, event_items.moment(visit))
+    step = await event_items.computed(
+        visit, event_items.step, found.shelf.id, found.row.href, found.row.etag, changed.text
+    )
+    token = await event_items.store(services, visit, [step])
+    return answer(visit, "supprime", token, draft.start.date())
+
+
+async def undo(services: Services, visit: Visit) -> Response:
+    """POST /agenda/annuler."""
+    done = await event_items.take_back(services, visit, visit.form.text("jeton"))
+    day = visit.form.text("jour")
+    return answer(visit, "repris" if done else "tard", "", views.day_of(day) or words.today(visit))
+
+
+def _signed(visit: Visit, name: str) -> int:
+    text = visit.form.text(name) or "0"
+    number = text.removeprefix("-")
+    if not number.isascii() or not number.isdigit() or len(number) > 6 or int(number) > MAX_MINUTES:
+        raise BadSyntax("Not a number of minutes")
+    return -int(number) if text.startswith("-") else int(number)

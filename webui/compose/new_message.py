@@ -1,0 +1,152 @@
+"""How a letter begins: new, as an answer, passing messages on."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailserver.mime.writing.replies import correspondents, forward_subject, reply
+from mailserver.store.web.webmail import compose_data
+from mailserver.store.web.webmail.compose_data import ComposeData
+from webui.compose import identities, message_form, signatures, sources
+from webui.compose.form_page import Original
+from webui.compose.identities import Answering
+from webui.compose.message_form import MAX_FORWARDS, Letter, listed
+from webui.compose.recipients import clean_recipients
+from webui.compose.sources import Source
+from webui.http.forms import positive
+from webui.http.offload import computed
+from webui.page.context import COMPLETE, Services, Visit
+from webui.reader import message_parts, plain_text
+from webui.reader.badges import origin
+
+Beginning = tuple[Letter, Original | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the address of a new letter names."""
+
+    sources: Sequence[int] = ()
+    """Messages that are answered or passed on."""
+    box: int = 0
+    """The mailbox of others where they lie; 0: one's own mail."""
+    author: Answering = field(kw_only=True)
+
+    @property
+    def source(self) -> int:
+        return self.sources[0]
+
+
+async def begin(services: Services, visit: Visit) -> Beginning:
+    """The letter of the address: `repondre`, `tous`, `liste`, `transferer`, `joindre` (several), `modifier`, or a new
+    one to `a`; with `boite` from a mailbox of others, in the name of the box if the person may.
+
+    Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN).
+    """
+    found = await services.store.read(compose_data.find, visit.account_id)
+    query, box = visit.request.query_params, positive(visit.query("boite"))
+    author = await identities.answering(services, visit, box)
+    for name, make in _BEGINNINGS.items():
+        named = message_form.numbers(",".join(query.getlist(name)[:MAX_FORWARDS]))
+        if named:
+            letter, original = await make(services, visit, Start(named, box, author=author))
+            # A message that is written anew has its signature already.
+            return (letter if name == "modifier" else _opened(visit, letter, found)), original
+    to, subject = clean_recipients(visit.query("a")), visit.query("objet")
+    return _opened(visit, Letter(to=to, subject=subject, box=box, sender=author.sender), found), None
+
+
+def _opened(visit: Visit, letter: Letter, found: ComposeData) -> Letter:
+    formatted = visit.preferences.rich and visit.interface == COMPLETE
+    return signatures.begun(visit, letter, found.signatures, formatted=formatted)
+
+
+async def _source(services: Services, visit: Visit, start: Start, upto: int) -> Source:
+    return await sources.message(services, visit, start.source, start.box, upto=upto)
+
+
+async def _answer(services: Services, visit: Visit, start: Start, *, everybody: bool) -> Beginning:
+    source = await _source(services, visit, start, 0)
+    octets, root = source.octets, source.root
+    found = reply(octets, root, start.author.owns, everybody=everybody)
+    came_to = [one.address for name in ("To", "Cc") for one in correspondents(octets, root, name)]
+    letter = Letter(
+        to=listed(found.to),
+        cc=listed(found.cc),
+        subject=found.subject,
+        answers=start.source,
+        box=start.box,
+        quotes=True,
+        sender=start.author.sender or ("" if start.box else await identities.of_recipient(services, visit, came_to)),
+    )
+    return letter, None
+
+
+async def _reply(services: Services, visit: Visit, start: Start) -> Beginning:
+    return await _answer(services, visit, start, everybody=False)
+
+
+async def _reply_all(services: Services, visit: Visit, start: Start) -> Beginning:
+    return await _answer(services, visit, start, everybody=True)
+
+
+async def _reply_list(services: Services, visit: Visit, start: Start) -> Beginning:
+    """To the address where a list takes messages (RFC 2369 section 3.4); where there is none, to everybody."""
+    letter, original = await _answer(services, visit, start, everybody=True)
+    source = await _source(services, visit, start, 0)
+    address = origin(source.octets, source.root, "", services.settings.domains, source.stored.provenance).list_address
+    return (replace(letter, to=clean_recipients(address), cc="") if address else letter), original
+
+
+async def _anew(services: Services, visit: Visit, start: Start) -> Beginning:
+    """A message as a new letter: its recipients, subject, text and files; what our form notes in drafts is not asked,
+    in a message that came anybody may have written it."""
+    source = await _source(services, visit, start, message_parts.TEXT_OCTETS)
+    octets, root = source.octets, source.root
+    to, cc = (listed(correspondents(octets, root, name)) for name in ("To", "Cc"))
+    text = await computed(plain_text.weight(root), plain_text.readable, octets, root)
+    letter = Letter(
+        to=to,
+        cc=cc,
+        subject=root.header(octets, "Subject"),
+        text=text[: message_form.MAX_TEXT],
+        forwards=(start.source,),
+        box=start.box,
+        sender=start.author.sender,
+    )
+    return letter, Original(message_parts.pieces(root))
+
+
+async def _forward(services: Services, visit: Visit, start: Start) -> Beginning:
+    source = await _source(services, visit, start, message_parts.TEXT_OCTETS)
+    letter = Letter(
+        subject=forward_subject(source.stored.subject),
+        forwards=(start.source,),
+        box=start.box,
+        quotes=True,
+        sender=start.author.sender,
+    )
+    return letter, Original(message_parts.pieces(source.root))
+
+
+async def _enclose(services: Services, visit: Visit, start: Start) -> Beginning:
+    pieces, subject = [], ""
+    for number in start.sources:
+        stored = (await sources.message(services, visit, number, start.box, upto=0)).stored
+        subject = subject or stored.subject
+        name = f"{stored.subject or 'message'}.eml"
+        pieces.append(message_parts.Piece(f"eml:{number}", name, "message/rfc822", stored.size))
+    title = forward_subject(subject)
+    if len(start.sources) > 1:
+        title = visit._("%(n)s messages transférés") % {"n": len(start.sources)}
+    letter = Letter(subject=title, forwards=tuple(start.sources), box=start.box, sender=start.author.sender)
+    return letter, Original(pieces)
+
+
+_BEGINNINGS: dict[str, Callable[[Services, Visit, Start], Awaitable[Beginning]]] = {
+    "repondre": _reply,
+    "tous": _reply_all,
+    "transferer": _forward,
+    "joindre": _enclose,
+    "liste": _reply_list,
+    "modifier": _anew,
+}

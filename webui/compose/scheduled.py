@@ -1,0 +1,116 @@
+"""Letters that wait: the page of those that are planned, calling one back, sending it now, another time for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.responses import JSONResponse, Response
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.queue import outbox
+from mailserver.store.queue.outbox import Fate, Waiting
+from mailserver.store.web import webmail
+from webui.compose.sending import moment, refused
+from webui.http import headers
+from webui.http.forms import positive
+from webui.page.context import Services, Visit
+from webui.page.flash import departed, done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A letter that waits."""
+
+    letter: Waiting
+    when: str
+    field: str
+    """Its time as a form has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeparturesPage:
+    """All of them, the next first."""
+
+    frame: Frame
+    lines: Sequence[Line]
+    zone: str
+    fault: str = ""
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /envois."""
+    return await _page(services, visit)
+
+
+async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
+    waiting = await services.store.read(outbox.listing, visit.account_id)
+    lines = [Line(one, visit.language.long_date(one.due), _local(visit, one.due)) for one in waiting]
+    page = DeparturesPage(await surroundings(services, visit), lines, visit.language.zone.key, fault)
+    return services.pages.answer(visit, "compose/departures.html", page, status)
+
+
+async def change(services: Services, visit: Visit) -> Response:
+    """POST /envois/{number}: call it back (`annuler`), send it now (`maintenant`), another time (`planifier`).
+
+    Of two of these at once one is first: the other one's page says what that has made of the letter.
+    """
+    number, wanted = int(visit.request.path_params["number"]), visit.form.text("faire")
+    waiting = await services.store.read(outbox.get, visit.account_id, number)
+    if waiting is None:
+        return redirect(visit, f"{visit.base}/", **done(await _ended(services, visit)))
+    try:
+        if wanted == "planifier":
+            await services.store.write(outbox.plan, visit.account_id, number, moment(visit, visit.form.text("quand")))
+            return redirect(visit, f"{visit.base}/envois", **done("programme"))
+        if wanted == "maintenant":
+            await services.outbox.depart_early(number, visit.account_id)
+            return await _became(services, visit, waiting)
+        draft = await services.store.write(outbox.call_back, visit.account_id, number)
+        return redirect(visit, f"{visit.base}/ecrire/{draft}", **done("rappele"))
+    except Refused as refusal:
+        if refusal.reason is Reason.NOT_FOUND:
+            return await _became(services, visit, waiting)
+        return await _page(services, visit, refused(visit, refusal), 422)
+
+
+async def _became(services: Services, visit: Visit, waiting: Waiting) -> Response:
+    """What is told of a letter that somebody acted on: what has become of it, whoever was first."""
+    fate = await services.store.read(outbox.fate, waiting)
+    if fate is Fate.WAITS:
+        fault = visit._("Ce message est en train de partir, ou n’a pas pu partir pour l’instant : il sera réessayé.")
+        return await _page(services, visit, fault, 409)
+    if fate is Fate.DRAFT:
+        return redirect(visit, f"{visit.base}/ecrire/{waiting.draft_id}", **done("rappele"))
+    return redirect(visit, f"{visit.base}/", **done("parti" if visit.form.text("faire") != "maintenant" else "envoye"))
+
+
+async def _ended(services: Services, visit: Visit) -> str:
+    """What is said of a letter that waited no more when the button was pressed, by the draft that its page names."""
+    draft = visit.form.number("brouillon")
+    if not draft:
+        return "n-attend-plus"
+    back = await services.store.read(webmail.is_draft, visit.account_id, draft)
+    return "deja-rappele" if back else "parti"
+
+
+async def state(services: Services, visit: Visit) -> Response:
+    """GET /envois/{number}/etat: whether a letter still waits, has left or is a draft again; `fait`: as announced."""
+    number, draft = int(visit.request.path_params["number"]), positive(visit.query("brouillon"))
+    waiting = await services.store.read(outbox.get, visit.account_id, number)
+    what, text = "attend", ""
+    if waiting is None:
+        back = bool(draft) and await services.store.read(webmail.is_draft, visit.account_id, draft)
+        what = "brouillon" if back else "parti"
+        text = (
+            visit._("Le message n’est pas parti : il est dans vos brouillons.")
+            if back
+            else departed(visit, visit.query("fait"))
+        )
+    answer = {"etat": what, "texte": text, "adresse": f"{visit.base}/ecrire/{draft}" if what == "brouillon" else ""}
+    return JSONResponse(answer, headers=headers.page(visit.secure))
+
+
+def _local(visit: Visit, at: int) -> str:
+    return datetime.fromtimestamp(at, visit.language.zone).strftime("%Y-%m-%dT%H:%M")

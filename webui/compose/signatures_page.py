@@ -1,0 +1,89 @@
+"""The page of signatures and models: named texts of the person's own, and models that a box's people share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.mail.access import boxes
+from mailserver.store.web import signatures
+from mailserver.store.web.signatures import Model, Signature
+from webui.compose import identities
+from webui.compose.identities import Identity
+from webui.compose.message_form import MAX_SUBJECT
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
+
+MAX_SIGNATURE = 2000
+MAX_MODEL = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class HabitsPage:
+    """Everything kept, each in a form of its own, and an empty form for one more."""
+
+    frame: Frame
+    signatures: Sequence[Signature]
+    models: Sequence[Model]
+    identities: Sequence[Identity]
+    boxes: Mapping[str, int]
+    fault: str = ""
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /reglages/ecriture."""
+    return await _page(services, visit)
+
+
+async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
+    read = services.store.read
+    page = HabitsPage(
+        await surroundings(services, visit),
+        await read(signatures.signatures, visit.account_id),
+        await read(signatures.models, visit.account_id),
+        [one for one in await identities.identities(services, visit) if not one.behalf],
+        await read(boxes.sendable, visit.account_id),
+        fault,
+    )
+    return services.pages.answer(visit, "compose/habits.html", page, status)
+
+
+async def save(services: Services, visit: Visit) -> Response:
+    """POST /reglages/ecriture: keep or remove one signature or model."""
+    try:
+        await _save(services, visit)
+    except Refused as refusal:
+        texts = {
+            Reason.INVALID: visit._("Donnez un nom et un texte."),
+            Reason.LIMIT: visit._("Vous en avez déjà cent : supprimez-en d’abord."),
+        }
+        if refusal.reason not in texts:
+            raise
+        return await _page(services, visit, texts[refusal.reason], 422)
+    return redirect(visit, f"{visit.base}/reglages/ecriture", **done("ecriture"))
+
+
+async def _save(services: Services, visit: Visit) -> None:
+    form, write = visit.form, services.store.write
+    what, number = form.text("quoi"), form.number("numero")
+    if form.text("faire") == "supprimer":
+        remove = signatures.remove_model if what == "modele" else signatures.remove_signature
+        await write(remove, visit.account_id, number)
+        return
+    name = " ".join(form.text("nom").split())[: signatures.MAX_NAME]
+    text = form.text("texte").replace("\r\n", "\n").strip()
+    if not name or not text:
+        raise Refused(Reason.INVALID)
+    if what == "modele":
+        subject = " ".join(form.text("objet").split())[:MAX_SUBJECT]
+        owner = form.number("proprietaire") or visit.account_id
+        await write(signatures.save_model, visit.account_id, Model(number, owner, name, subject, text[:MAX_MODEL]))
+        return
+    known = {one.address for one in await identities.identities(services, visit)}
+    sender = form.text("de") if form.text("de") in known else ""
+    purpose = form.text("usage") if form.text("usage") in signatures.PURPOSES else signatures.ANY
+    wanted = Signature(number, name, text[:MAX_SIGNATURE], sender, purpose)
+    await write(signatures.save_signature, visit.account_id, wanted)

@@ -1,0 +1,135 @@
+"""One's own contacts and the latest correspondents, as lists."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.addressbook.books import Entry
+from mailserver.model.folding import search_key
+from mailserver.store.web.webmail import correspondents
+from webui.contacts.page_context import PAGE, Around, around, groups_of, initials
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import Frame, query_string, surroundings
+
+LATELY = 300
+"""Messages of the inbox, and of those sent, that tell whom somebody has to do with."""
+MAX_RECENT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A contact in the list."""
+
+    entry: Entry
+    initials: str
+    members: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsPage:
+    """A page of contacts, in alphabetical order."""
+
+    frame: Frame
+    around: Around
+    lines: tuple[Line, ...]
+    total: int
+    found: int
+    book: str
+    query: str
+    group: str
+    """`g:` and a group's UID, or `c:` and a category."""
+    groups: tuple[Entry, ...]
+    categories: tuple[str, ...]
+    everyone: str
+    """The addresses of those found, to write to all of them; empty when there are too many."""
+    next: str
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """Somebody of the recent mail."""
+
+    name: str
+    address: str
+    at: str
+    written: bool
+    entry: Entry | None
+    initials: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecentPage:
+    """The latest correspondents."""
+
+    frame: Frame
+    around: Around
+    lines: tuple[Correspondent, ...]
+
+
+MAX_TOGETHER = 50
+"""Addresses that a link to write to all of them carries."""
+
+
+async def show(services: Services, visit: Visit) -> Response:
+    """GET /contacts: filtered by book, group, category and words; a page begins behind the last one shown before."""
+    name = visit.query("carnet")
+    entries = await services.books.entries(visit.account_id, name)
+    groups = groups_of(entries)
+    group, words = visit.query("groupe"), search_key(visit.query("q")).split()[:8]
+    found = [one for one in entries if _in_group(one, group, groups) and all(word in one.words for word in words)]
+    after = (visit.query("ordre"), visit.query("dans"), visit.query("apres"))
+    rest = [one for one in found if one.key > after] if after[2] or after[0] else found
+    shown = rest[:PAGE]
+    more = ""
+    if len(rest) > PAGE:
+        order, book, href = shown[-1].key
+        more = query_string(carnet=name, groupe=group, q=visit.query("q"), ordre=order, dans=book, apres=href)
+    addresses = list(dict.fromkeys(one.card.emails[0].text for one in found if one.card.emails))
+    page = ContactsPage(
+        frame=await surroundings(services, visit),
+        around=await around(services, visit, "contacts"),
+        lines=tuple(Line(one, initials(one.name), len(one.card.members)) for one in shown),
+        total=len(entries),
+        found=len(found),
+        book=name,
+        query=visit.query("q"),
+        group=group,
+        groups=tuple(groups),
+        categories=tuple(sorted({name for one in entries for name in one.card.categories}, key=search_key)),
+        everyone=", ".join(addresses) if group and 0 < len(addresses) <= MAX_TOGETHER else "",
+        next=more,
+        begins=rest is found,
+    )
+    return services.pages.answer(visit, "contacts/list.html", page)
+
+
+def _in_group(entry: Entry, wanted: str, groups: list[Entry]) -> bool:
+    kind, _, name = wanted.partition(":")
+    if kind == "c":
+        return name in entry.card.categories
+    if kind == "g":
+        return any(one.card.uid == name and entry.card.uid in one.card.members for one in groups)
+    return True
+
+
+async def recent(services: Services, visit: Visit) -> Response:
+    """GET /contacts/recents: whom the person wrote to or heard from lately, the latest first."""
+    account_id = visit.account_id
+    written = await services.store.read(correspondents.written_to, account_id, LATELY)
+    heard = await services.store.read(correspondents.heard_from, account_id, LATELY)
+    known = {
+        one.text.casefold(): entry for entry in await services.books.entries(account_id) for one in entry.card.emails
+    }
+    latest: dict[str, correspondents.Recent] = {}
+    for one in sorted((*written, *heard), key=lambda one: -one.at):
+        if not visit.principal.owns(one.address):
+            latest.setdefault(one.address.casefold(), one)
+    lines = []
+    for key, one in list(latest.items())[:MAX_RECENT]:
+        entry = known.get(key)
+        name = entry.name if entry is not None else one.name
+        at = visit.language.short_date(one.at, visit.now)
+        lines.append(Correspondent(name, one.address, at, one.written, entry, initials(name or one.address)))
+    page = RecentPage(await surroundings(services, visit), await around(services, visit, "recents"), tuple(lines))
+    return services.pages.answer(visit, "contacts/recent.html", page)

@@ -1,0 +1,1 @@
+"""HTTP without pages: connections, forms, headers, cookies' secrets, static files, long work."""

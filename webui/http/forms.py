@@ -1,0 +1,265 @@
+"""Posted forms, read within bounds: fields as text, files spooled to disk as they arrive."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
+
+MAX_FIELDS = 300
+MAX_FILES = 20
+MAX_FIELD_OCTETS = 2 * 1024 * 1024
+"""One field: the text of a long letter with what it quotes."""
+MAX_PLAIN_OCTETS = 4 * 1024 * 1024
+"""A form without files; and the fields beside files, which are held in memory."""
+MAX_GUEST_OCTETS = 64 * 1024
+"""A form of somebody who is not logged in: a name, a password, a few words."""
+BODY_SECONDS = 3600.0
+"""A form may take so long to arrive, however slow the line."""
+GUEST_SECONDS = 120.0
+"""A form of somebody who is not logged in."""
+SMALL_OCTETS = 16 * 1024
+"""Of each form in memory these are not counted: whoever fills the room for large forms keeps nobody from logging in."""
+MAX_HELD_GUESTS = 32 * 1024 * 1024
+"""Octets of larger forms in the memory of one worker, of everybody who is not logged in together."""
+MAX_HELD_EACH = 32 * 1024 * 1024
+"""The same of one account."""
+MAX_HELD = 256 * 1024 * 1024
+"""The same of all."""
+FILE_IN_MEMORY = 64 * 1024
+"""Octets of a file that comes with a form until it moves to the disk."""
+GUEST = 0
+"""Whose forms those are that nobody who is logged in sent."""
+MAX_SPOOLED = 4 * 1024**3
+"""Octets of forms with files that one worker receives or works on at the same time: they are on the disk, in /tmp."""
+MAX_SPOOLED_EACH = 256 * 1024 * 1024
+"""The same of one account, unless it is one form alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was posted. Fields are text without NUL; an absent one is empty."""
+
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[UploadFile, ...] = ()
+    oversize: bool = False
+    """There were files, and they were thrown away (they held more than they may); the fields are whole."""
+
+    def text(self, name: str) -> str:
+        """The first value of a field."""
+        values = self.fields.get(name)
+        return values[0] if values else ""
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """All values of a field."""
+        return self.fields.get(name, ())
+
+    def has(self, name: str) -> bool:
+        """True for a pressed button or a ticked box."""
+        return name in self.fields
+
+    def number(self, name: str) -> int:
+        """A positive number, 0 when it is none."""
+        return positive(self.text(name))
+
+    def numbers(self, name: str, limit: int) -> tuple[int, ...]:
+        """Every positive number of a field, at most `limit`. Raises BadSyntax beyond."""
+        values = self.every(name)
+        if len(values) > limit:
+            raise BadSyntax("Too many values")
+        return tuple(dict.fromkeys(number for number in map(positive, values) if number))
+
+    async def close(self) -> None:
+        """Give the spooled files back."""
+        for file in self.files:
+            await file.close()
+
+
+def positive(text: str) -> int:
+    """A positive decimal number that fits a database key; 0 for anything else."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        return 0
+    return int(text)
+
+
+class Spool:
+    """What the forms with files take on the disk, in one worker: whoever posts without end does not fill it."""
+
+    def __init__(self) -> None:
+        self._octets: Counter[int] = Counter()
+
+    @contextmanager
+    def hold(self, request: Request, account_id: int, max_file_octets: int) -> Iterator[None]:
+        """Room for a form, from before it is read until it has been worked on. Raises Temporary: there is none."""
+        octets = _announced(request, _bound(max_file_octets)) if max_file_octets else 0
+        held = self._octets[account_id]
+        if self._octets.total() + octets > MAX_SPOOLED or (held and held + octets > MAX_SPOOLED_EACH):
+            raise Temporary("too many files are being received")
+        self._octets[account_id] += octets
+        try:
+            yield
+        finally:
+            self._octets[account_id] -= octets
+            if not self._octets[account_id]:
+                del self._octets[account_id]
+
+
+class Memory:
+    """What the fields of forms take in one worker, from their arrival until they have been worked on."""
+
+    def __init__(self) -> None:
+        self._octets: Counter[int] = Counter()
+
+    @contextmanager
+    def hold(self, account_id: int) -> Iterator["Held"]:
+        """The room of one form of an account, or of `GUEST`."""
+        held = Held(self, account_id)
+        try:
+            yield held
+        finally:
+            self._octets[account_id] -= held.counted
+            if not self._octets[account_id]:
+                del self._octets[account_id]
+
+    def take(self, account_id: int, octets: int) -> None:
+        """Count octets. Raises Temporary: there is no room."""
+        most = MAX_HELD_EACH if account_id else MAX_HELD_GUESTS
+        if self._octets[account_id] + octets > most or self._octets.total() + octets > MAX_HELD:
+            raise Temporary("too many forms are being received")
+        self._octets[account_id] += octets
+
+
+class Held:
+    """What one form takes."""
+
+    def __init__(self, memory: Memory, account_id: int) -> None:
+        self._memory = memory
+        self._octets = 0
+        self.account_id = account_id
+        self.counted = 0
+
+    def add(self, octets: int) -> None:
+        """So many octets more are in memory. Raises Temporary."""
+        self._octets += octets
+        more = max(0, self._octets - SMALL_OCTETS) - self.counted
+        if more:
+            self._memory.take(self.account_id, more)
+            self.counted += more
+
+
+def _bound(max_file_octets: int, max_plain_octets: int = MAX_PLAIN_OCTETS) -> int:
+    """Octets of a body that are read at all."""
+    return max_plain_octets + 2 * max_file_octets
+
+
+def _announced(request: Request, bound: int) -> int:
+    """Octets of the body as announced; the bound when it is not. Raises Refused(TOO_BIG)."""
+    announced = request.headers.get("content-length", "")
+    if not announced.isascii() or not announced.isdigit():
+        return bound
+    if len(announced) > 18 or int(announced) > bound:
+        raise Refused(Reason.TOO_BIG)
+    return int(announced)
+
+
+async def read(
+    request: Request,
+    held: Held,
+    max_file_octets: int = 0,
+    *,
+    max_plain_octets: int = MAX_PLAIN_OCTETS,
+    keep: bool = True,
+) -> Form:
+    """Read the posted form; `held` counts what it takes in memory.
+
+    `max_plain_octets`: the bound of all but its files; `max_file_octets`: of those together, 0 for no files at all.
+
+    Files somewhat over the bound are dropped and the text beside them is kept; a body far over it is not read. With
+    `keep` false no file is kept, nor written anywhere. Raises BadSyntax, Refused(TOO_BIG), Temporary.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    bound = _bound(max_file_octets if kind == "multipart/form-data" else 0, max_plain_octets)
+    _announced(request, bound)
+    parser: FormParser | MultiPartParser
+    if kind == "multipart/form-data":
+        parts = _bounded(request, bound)
+        parser = _Parts(request, parts, MAX_FILES if max_file_octets else 0, held, keep=keep)
+    elif kind in ("application/x-www-form-urlencoded", ""):
+        pairs = _bounded(request, bound, held)
+        parser = FormParser(request.headers, pairs, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS)
+    else:
+        raise BadSyntax("Unexpected kind of form")
+    try:
+        async with asyncio.timeout(BODY_SECONDS if held.account_id else GUEST_SECONDS):
+            parsed = await parser.parse()
+    except TimeoutError:
+        raise BadSyntax("The form took too long") from None
+    except MultiPartException as error:
+        raise BadSyntax(error.message) from None
+    except ClientDisconnect:
+        raise BadSyntax("The form did not arrive whole") from None
+    return _form(parsed.multi_items(), max_file_octets if keep else 0)
+
+
+class _Parts(MultiPartParser):
+    """Parts of which the fields are bounded together, too: three hundred of two megabytes would be in memory."""
+
+    spool_max_size = FILE_IN_MEMORY
+
+    def __init__(
+        self, request: Request, stream: AsyncGenerator[bytes, None], max_files: int, held: Held, *, keep: bool
+    ) -> None:
+        super().__init__(
+            request.headers, stream, max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS
+        )
+        self._held = held
+        self._keeps = keep
+        self._plain = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        file = self._current_part.file
+        if file is None:
+            self._plain += end - start
+            if self._plain > MAX_PLAIN_OCTETS:
+                raise MultiPartException("Too much in the fields")
+            self._held.add(end - start)
+        elif not self._keeps:
+            file.size = (file.size or 0) + end - start
+            return
+        super().on_part_data(data, start, end)
+
+
+def _form(items: Sequence[tuple[str, str | UploadFile]], max_file_octets: int) -> Form:
+    fields: dict[str, tuple[str, ...]] = {}
+    files: list[UploadFile] = []
+    for name, value in items:
+        if isinstance(value, UploadFile):
+            if value.filename:
+                files.append(value)
+            else:  # an empty file field
+                value.file.close()
+        else:
+            fields[name] = (*fields.get(name, ()), value.replace("\0", ""))
+    if sum(file.size or 0 for file in files) > max_file_octets:
+        for file in files:
+            file.file.close()
+        return Form(fields, oversize=True)
+    return Form(fields, tuple(files))
+
+
+async def _bounded(request: Request, bound: int, held: Held | None = None) -> AsyncGenerator[bytes, None]:
+    """The body, no more of it than the bound: a length may be wrong or missing (chunked). `held` counts all of it."""
+    total = 0
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > bound:
+            raise Refused(Reason.TOO_BIG)
+        if held is not None:
+            held.add(len(chunk))
+        yield chunk

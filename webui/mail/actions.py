@@ -1,0 +1,350 @@
+"""What is done to the messages that were chosen in a list, or to the one that is read.
+
+A form names messages (`m`), conversations by their newest message (`c`), or with `tout=dossier` all that the list shows
+(`vue`: its parameters). Whatever the number, it is done in units of a few hundred.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.store.account import sessions
+from mailserver.store.mail import mailboxes
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.messages import Quota
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Chosen, Line, handling
+from mailserver.store.web.webmail.handling import Marks, Step
+from webui.mail import snooze_times, views
+from webui.page import mail_shell
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import UNDO_SECONDS, Folder, Frame, surround, surroundings
+from webui.page.rendering import redirect
+
+MAX_TICKED = 150
+"""More than the largest page holds."""
+MAX_UNITS = 40
+"""Units of one action on a whole folder: 20,000 messages; who has more does it again."""
+UNDO_SHOWN = 20
+MAX_FORWARDED = 20
+"""Messages that one letter carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErasePage:
+    """Asks before messages are removed for good."""
+
+    frame: Frame
+    folder: Folder
+    lines: Sequence[Line]
+    back: str
+    count: int
+    everything: bool = False
+    """All of Trash or Junk, whatever the list shows."""
+    view: str = ""
+    """Everything that a list with these parameters shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who does what to which messages of which mailbox."""
+
+    viewer: Viewer
+    box_id: int
+    chosen: Chosen
+
+
+async def act(services: Services, visit: Visit) -> Response:
+    """POST /dossier/{box}/agir: one of the buttons above a list, or below a message."""
+    box_id = int(visit.request.path_params["box"])
+    action, back = visit.form.text("faire"), return_address(visit, box_id)
+    viewer = await services.sharing.viewer(visit.principal)
+    chosen = await read_chosen(services, visit, viewer, box_id)
+    if chosen is None:
+        return redirect(visit, back, **done("rien"))
+    order = Order(viewer, box_id, chosen)
+    if action == "effacer":
+        return await _erase(services, visit, order)
+    if action in _FLAGS:
+        mode, flags = _FLAGS[action]
+        return redirect(visit, back, **done(action, await _flag(services, order, mode, flags)))
+    if action in ("etiqueter", "desetiqueter"):
+        tag = visit.preferences.tag(visit.form.text("etiquette"))
+        if tag is None:
+            return redirect(visit, back, **done("quelle-etiquette"))
+        count = await _flag(services, order, "+" if action == "etiqueter" else "-", (tag.keyword,))
+        return redirect(visit, back, **done(action, count))
+    if action == "transferer":
+        return await _forward(services, visit, order)
+    if action in _ALONE:
+        return await _ALONE[action](services, visit, order)
+    return await _move(services, visit, order, action)
+
+
+_FLAGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "lu": ("+", ("\\Seen",)),
+    "nonlu": ("-", ("\\Seen",)),
+    "suivre": ("+", ("\\Flagged",)),
+    "plussuivre": ("-", ("\\Flagged",)),
+}
+_USES = {"supprimer": mail_shell.TRASH, "archiver": mail_shell.ARCHIVE, "indesirable": mail_shell.JUNK}
+
+
+async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: int) -> Chosen | None:
+    """What the form names; None: nothing. Raises BadSyntax, Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
+    ids, whole = visit.form.numbers("m", MAX_TICKED), visit.form.numbers("c", MAX_TICKED)
+    if visit.form.text("tout") == "dossier":
+        box = await services.store.read(handling.readable, viewer, box_id)
+        wanted = views.from_text(visit.form.text("vue"), visit.preferences)
+        folder = mail_shell.folder(visit, box, 0)
+        return Chosen(everything=views.view(wanted, folder, visit.preferences, services.settings.domain))
+    if ids and visit.form.has("lecteur"):
+        # Where the list is of conversations the message that is read stands for its own, as in the list.
+        back = visit.form.text("retour")
+        listed = back if "=" in back and "/" not in back else ""
+        box = await services.store.read(handling.readable, viewer, box_id)
+        if not back.startswith("recherche?") and views.acts_whole(visit, mail_shell.folder(visit, box, 0), listed):
+            return Chosen((), ids)
+    return Chosen(ids, whole) if ids or whole else None
+
+
+async def _all(step: Callable[[int], Awaitable[Step]]) -> int:
+    """Unit after unit; how many messages."""
+    count = last = 0
+    for _ in range(MAX_UNITS):
+        one = await step(last)
+        count, last = count + one.count, one.last
+        if not last:
+            break
+    return count
+
+
+async def _flag(services: Services, order: Order, mode: str, flags: Sequence[str]) -> int:
+    def step(after: int) -> Awaitable[Step]:
+        return services.store.write(handling.mark, order.viewer, order.box_id, order.chosen, after, mode, flags)
+
+    return await _all(step)
+
+
+async def _move(services: Services, visit: Visit, order: Order, action: str) -> Response:
+    """Everything that ends in another folder."""
+    back = return_address(visit, order.box_id)
+    target, marks = await _target(services, visit, order, action)
+    if not target:
+        return redirect(visit, back, **done("ou"))
+    token = services.keys.new_token()
+    undo = (services.keys.stored(token), UNDO_SECONDS)
+    quota = Quota.of(services.settings.limits)
+    kept = ""
+
+    async def step(after: int) -> Step:
+        nonlocal kept
+        one = await services.store.write(
+            handling.put, order.viewer, order.box_id, target, order.chosen, after, undo, marks, quota
+        )
+        kept = token if one.undoable else kept
+        return one
+
+    count = await _all(step)
+    return redirect(visit, back, **done(action, count, kept))
+
+
+async def _target(services: Services, visit: Visit, order: Order, action: str) -> tuple[int, Marks]:
+    """Where an action moves messages, and the flags it sets and clears; 0 when no folder was chosen.
+
+    Raises BadSyntax for an unknown action.
+    """
+    if action == "deplacer":
+        return visit.form.number("vers"), ((), ())
+    if action == "desirable":
+        inbox = await services.store.read(handling.bin_of, order.viewer, order.box_id, "")
+        return inbox.id, (["$NotJunk"], ["$Junk"])
+    if action not in _USES:
+        raise BadSyntax("No such action")
+    box = await services.store.read(handling.bin_of, order.viewer, order.box_id, _USES[action])
+    marks: Marks = (["$Junk"], ["$NotJunk"]) if action == "indesirable" else ((), ())
+    return box.id, marks
+
+
+async def _copy(services: Services, visit: Visit, order: Order) -> Response:
+    """Copies in another folder."""
+    back, target = return_address(visit, order.box_id), visit.form.number("vers")
+    if not target:
+        return redirect(visit, back, **done("ou"))
+    quota = Quota.of(services.settings.limits)
+
+    def step(after: int) -> Awaitable[Step]:
+        return services.store.write(handling.duplicate, order.viewer, order.box_id, target, order.chosen, after, quota)
+
+    return redirect(visit, back, **done("copier", await _all(step)))
+
+
+async def _put_off(services: Services, visit: Visit, order: Order) -> Response:
+    """Away until a moment."""
+    back = return_address(visit, order.box_id)
+    until = snooze_times.moment(visit.language, visit.now, visit.form.text("quand"), visit.form.text("quand_le"))
+    if not until:
+        return redirect(visit, back, **done("quand"))
+    token = services.keys.new_token()
+    undo = (services.keys.stored(token), UNDO_SECONDS)
+
+    def step(after: int) -> Awaitable[Step]:
+        return services.store.write(handling.put_off, visit.account_id, order.box_id, order.chosen, after, until, undo)
+
+    count = await _all(step)
+    return redirect(visit, back, **done("reporter", count, token if count else ""), quand=until)
+
+
+async def _mute(services: Services, visit: Visit, order: Order) -> Response:
+    """No more of these conversations: they are archived, and so is what still comes of them."""
+    if order.chosen.everything is not None:
+        raise BadSyntax("Conversations are muted one by one")
+    whole = await services.store.write(handling.mute, visit.account_id, order.box_id, order.chosen)
+    silenced = Order(order.viewer, order.box_id, Chosen((), whole))
+    return await _move(services, visit, silenced, "archiver")
+
+
+async def _unmute(services: Services, visit: Visit, order: Order) -> Response:
+    """Hear of these conversations again; what was archived stays there."""
+    count = await services.store.write(handling.unmute, visit.account_id, order.box_id, order.chosen)
+    return redirect(visit, return_address(visit, order.box_id), **done("demasquer", count))
+
+
+_Handler = Callable[[Services, Visit, Order], Awaitable[Response]]
+_ALONE: dict[str, _Handler] = {"copier": _copy, "reporter": _put_off, "masquer": _mute, "demasquer": _unmute}
+
+
+async def _forward(services: Services, visit: Visit, order: Order) -> Response:
+    """To a new letter that carries the messages as attachments."""
+    owner, uids = await services.store.read(handling.chosen_messages, order.viewer, order.box_id, order.chosen)
+    lines = await services.store.read(webmail.lines, order.box_id, uids[:MAX_FORWARDED])
+    box = 0 if owner == visit.account_id else order.box_id
+    return redirect(visit, f"{visit.base}/ecrire", joindre=",".join(str(line.id) for line in lines), boite=box)
+
+
+async def _erase(services: Services, visit: Visit, order: Order) -> Response:
+    """Remove for good, after a page that asks."""
+    if visit.form.has("confirme"):
+
+        def step(after: int) -> Awaitable[Step]:
+            return services.store.write(handling.wipe, order.viewer, order.box_id, order.chosen, after)
+
+        count = await _all(step)
+        return redirect(visit, return_address(visit, order.box_id), **done("effacer", count))
+    viewer, box_id = order.viewer, order.box_id
+    lines, count = await services.store.read(handling.chosen_count, viewer, box_id, order.chosen)
+    around = await surroundings(services, visit, box_id)
+    view = visit.form.text("vue") if order.chosen.everything is not None else ""
+    page = ErasePage(around, around.folder(box_id), lines, visit.form.text("retour"), count, view=view)
+    return services.pages.answer(visit, "mail/erase.html", page)
+
+
+async def ask_empty(services: Services, visit: Visit) -> Response:
+    """GET /dossier/{box}/vider: asks before Trash or Junk is emptied."""
+    box_id = int(visit.request.path_params["box"])
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    box = webmail.pick(boxes, box_id)
+    around = surround(visit, boxes, box_id)
+    folder = around.folder(box_id)
+    _check_emptiable(folder)
+    page = ErasePage(around, folder, (), "", box.messages, everything=True)
+    return services.pages.answer(visit, "mail/erase.html", page)
+
+
+async def empty(services: Services, visit: Visit) -> Response:
+    """POST /dossier/{box}/vider: remove everything in Trash or Junk for good."""
+    box_id = int(visit.request.path_params["box"])
+    boxes = await services.store.read(mailboxes.listing, visit.account_id)
+    webmail.pick(boxes, box_id)
+    _check_emptiable(surround(visit, boxes, box_id).folder(box_id))
+    count = await services.store.write(webmail.empty, visit.account_id, box_id)
+    return redirect(visit, f"{visit.base}/dossier/{box_id}", **done("effacer", count))
+
+
+def _check_emptiable(folder: Folder) -> None:
+    if folder.use not in (mail_shell.TRASH, mail_shell.JUNK):
+        raise Refused(Reason.CANNOT)
+
+
+# ---------------------------------------------------------------------- taking back
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """A move that can be taken back."""
+
+    id: str
+    text: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPage:
+    """The last moves."""
+
+    frame: Frame
+    acts: Sequence[Undoable]
+
+
+async def last_acts(services: Services, visit: Visit) -> Response:
+    """GET /annuler: what can still be taken back."""
+    around = await surroundings(services, visit)
+    paths = {folder.id: folder.path for folder in around.all_folders}
+    found = []
+    for token_hash, until, what in await services.store.read(sessions.undoable, visit.account_id, UNDO_SHOWN):
+        count = len(what.uids)
+        text = visit.language.texts.ngettext(
+            "%(n)s message, de « %(origin)s » vers « %(place)s »",
+            "%(n)s messages, de « %(origin)s » vers « %(place)s »",
+            count,
+        ) % {
+            "n": visit.language.number(count),
+            "origin": paths.get(what.origin_id, "?"),
+            "place": paths.get(what.place_id, "?"),
+        }
+        found.append(Undoable(token_hash.hex(), text, visit.language.clock_time(until)))
+    return services.pages.answer(visit, "mail/undo.html", UndoPage(around, found))
+
+
+async def undo(services: Services, visit: Visit) -> Response:
+    """POST /annuler: take a move back, by the token of its page or as one of the last acts."""
+    try:
+        act_id = bytes.fromhex(visit.form.text("acte")[:64])
+    except ValueError:
+        act_id = b""
+    token_hash = act_id or services.keys.stored(visit.form.text("jeton")[:100])
+    try:
+        viewer, quota = await services.sharing.viewer(visit.principal), Quota.of(services.settings.limits)
+        box_id, count = await services.store.write(handling.put_back, viewer, token_hash, quota)
+    except Refused:
+        return redirect(visit, f"{visit.base}/", **done("tard"))
+    return redirect(visit, f"{visit.base}/dossier/{box_id}", **done("annuler", count))
+
+
+# ---------------------------------------------------------------------- where to go back to
+
+
+def return_address(visit: Visit, box_id: int) -> str:
+    """Back to where the form was: the same page of the folder, a search, or a message. Never elsewhere."""
+    back = visit.form.text("retour")
+    if back.startswith(("message/", "partage/")) and visit.form.text("faire") in ("suivre", "plussuivre"):
+        return f"{visit.base}/{_plain(back)}"
+    return list_address(visit, box_id, back)
+
+
+def list_address(visit: Visit, box_id: int, back: str) -> str:
+    """The list that `back` names as its forms do: the parameters of a page of the folder, or a search."""
+    base = visit.base
+    if back.startswith("recherche?"):
+        return f"{base}/{_plain(back)}"
+    if "=" in back and "/" not in back:
+        return f"{base}/dossier/{box_id}?{_plain(back)}"
+    return f"{base}/dossier/{box_id}"
+
+
+def _plain(text: str) -> str:
+    """Only what an address of ours may hold: a return address must not smuggle a header or another host."""
+    return "".join(char for char in text[:500] if char.isascii() and (char.isalnum() or char in "?=&%.+-_/"))

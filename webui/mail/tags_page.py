@@ -1,0 +1,119 @@
+"""The page of tags: what messages can be marked with, each a keyword that every other program sees, too."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from starlette.responses import Response
+
+from mailserver.model.errors import Reason, Refused
+from mailserver.model.folding import strip_marks
+from mailserver.model.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
+from mailserver.store.account import sessions
+from webui.account.preferences import Tab, tabs
+from webui.mail.folders import colours
+from webui.mail.labels import tag_name
+from webui.page.context import Services, Visit
+from webui.page.flash import done
+from webui.page.mail_shell import Frame, surroundings
+from webui.page.rendering import redirect
+
+MAX_KEYWORD = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A tag with the name that people see."""
+
+    tag: Tag
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagsPage:
+    """Every tag in a form of its own, and an empty one."""
+
+    frame: Frame
+    tabs: Sequence[Tab]
+    tags: Sequence[Shown]
+    colours: tuple[tuple[str, str], ...]
+    usual_missing: bool
+    fault: str = ""
+    typed: str = ""
+
+
+async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
+    """GET /reglages/etiquettes."""
+    tags = [Shown(tag, tag_name(visit.language, tag)) for tag in visit.preferences.tags]
+    missing = any(visit.preferences.tag(tag.keyword) is None for tag in USUAL_TAGS)
+    page = TagsPage(
+        await surroundings(services, visit), tabs(visit, "etiquettes"), tags, colours(visit), missing, fault, typed
+    )
+    return services.pages.answer(visit, "mail/tags.html", page, 422 if fault else 200)
+
+
+async def save(services: Services, visit: Visit) -> Response:
+    """POST /reglages/etiquettes: add, change or remove one; or put the usual ones back."""
+    form = visit.form
+    name, colour = " ".join(form.text("nom").split())[:MAX_TAG_NAME], form.text("couleur")
+    colour = colour if colour in TAG_COLOURS else "gris"
+    try:
+        change = partial(_changed, visit, form.text("faire"), form.text("cle")[:60], name, colour)
+        await services.store.write(sessions.change_preferences, visit.account_id, change)
+    except Refused as refusal:
+        texts = {
+            Reason.INVALID: visit._("Donnez un nom à l’étiquette."),
+            Reason.LIMIT: visit._("Vous avez déjà %(n)s étiquettes.") % {"n": MAX_TAGS},
+            Reason.CONFLICT: visit._("Une étiquette porte déjà ce nom."),
+        }
+        if refusal.reason not in texts:
+            raise
+        return await show(services, visit, texts[refusal.reason], name)
+    return redirect(visit, f"{visit.base}/reglages/etiquettes", **done("reglages"))
+
+
+def _changed(
+    visit: Visit, action: str, keyword: str, name: str, colour: str, kept: Preferences
+) -> dict[str, tuple[Tag, ...]]:
+    """One change of the tags that are kept by now. Raises Refused(INVALID | LIMIT | CONFLICT | NOT_FOUND)."""
+    match action:
+        case "ajouter":
+            tags = (*kept.tags, Tag(_keyword(kept, name), _new_name(visit, kept, name), colour))
+        case "usuelles":
+            tags = (*kept.tags, *(tag for tag in USUAL_TAGS if kept.tag(tag.keyword) is None))
+        case "retirer" if kept.tag(keyword) is not None:
+            tags = tuple(tag for tag in kept.tags if tag.keyword != keyword)
+        case "changer" if (tag := kept.tag(keyword)) is not None:
+            if not name:
+                raise Refused(Reason.INVALID)
+            if not tag.name and name == tag_name(visit.language, tag):
+                name = ""  # a usual tag stays in the reader's language
+            tags = tuple(replace(one, name=name, colour=colour) if one is tag else one for one in kept.tags)
+        case _:
+            raise Refused(Reason.NOT_FOUND)
+    if len(tags) > MAX_TAGS:
+        raise Refused(Reason.LIMIT)
+    return {"tags": tags}
+
+
+def _new_name(visit: Visit, kept: Preferences, name: str) -> str:
+    if not name or not name.isprintable():
+        raise Refused(Reason.INVALID)
+    if any(_folded(tag_name(visit.language, tag)) == _folded(name) for tag in kept.tags):
+        raise Refused(Reason.CONFLICT)
+    return name
+
+
+def _folded(name: str) -> str:
+    return strip_marks(name).casefold()
+
+
+def _keyword(kept: Preferences, name: str) -> str:
+    """An IMAP keyword like the name, one that no other tag has."""
+    stem = re.sub(r"[^a-z0-9]+", "_", _folded(name)).strip("_")[:MAX_KEYWORD] or "etiquette"
+    keyword, number = stem, 1
+    while kept.tag(keyword) is not None:
+        number += 1
+        keyword = f"{stem}_{number}"
+    return keyword

@@ -1,0 +1,39 @@
+"""The rail: the applications of the complete interface, and who sees which."""
+
+from dataclasses import dataclass
+
+from mailserver.model.identity import Role
+from webui.page.context import Visit
+
+_ELSEWHERE = (("/m/liste/", "/m/listes"), ("/compte", "/m/reglages"))
+"""Pages whose address does not begin like their application's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One entry of the rail."""
+
+    title: str
+    address: str
+    icon: str
+    current: bool
+
+
+def applications(visit: Visit) -> tuple[Application, ...]:
+    """What the person may open; the one whose page is shown is marked."""
+    _ = visit._
+    known = [
+        (_("Messages"), "/m/", "mail"),
+        (_("Agenda"), "/agenda", "calendar-days"),
+        (_("Contacts"), "/contacts", "contact-round"),
+        (_("Listes"), "/m/listes", "users"),
+        (_("Réglages"), "/m/reglages", "settings"),
+    ]
+    if visit.principal.role in (Role.SECRETARIAT, Role.ADMIN):
+        known.append((_("Secrétariat"), "/secretariat", "printer"))
+    if visit.principal.role is Role.ADMIN:
+        known.append((_("Console"), "/admin", "shield"))
+    path = visit.request.url.path
+    places = [(address, address) for _title, address, _icon in known] + list(_ELSEWHERE)
+    current = max((one for one in places if path.startswith(one[0])), key=lambda one: len(one[0]), default=("", ""))[1]
+    return tuple(Application(title, address, icon, address == current) for title, address, icon in known)

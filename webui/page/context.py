@@ -1,0 +1,219 @@
+"""What a handler is given: the services, and the person (or guest) whose request it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailserver.addressbook.books import AddressBooks
+from mailserver.addressbook.browsing import Browsing
+from mailserver.addressbook.pictures import Pictures
+from mailserver.addressbook.suggestions import Suggestions
+from mailserver.calendars.feeds import Feeds
+from mailserver.delivery import Delivery
+from mailserver.delivery.moderation import Moderation
+from mailserver.foundation.large_answers import LargeAnswers
+from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.settings import Settings
+from mailserver.health.service_state import Health
+from mailserver.login import Login
+from mailserver.login.recovery import Recovery
+from mailserver.login.recovery_address import PrivateAddresses
+from mailserver.login.security_notices import Telling
+from mailserver.model.clock import Clock
+from mailserver.model.identity import Directory, Principal
+from mailserver.model.preferences import Preferences
+from mailserver.notices.announcements import Noticeboard
+from mailserver.sharing.viewers import Sharing
+from mailserver.store.account.sessions import Session
+from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
+from mailserver.store.web.searches import Search
+from mailserver.submission.scheduled import Outbox
+from mailserver.submission.submit import Submission
+from webui.http.assets import Assets
+from webui.http.forms import Form
+from webui.http.keys import Keys
+from webui.page.language import Language
+
+if TYPE_CHECKING:
+    from webui.page.rendering import Pages
+
+SESSION, VISITOR, LANGUAGE, INTERFACE, PARKED = "session", "visiteur", "langue", "interface", "texte"
+SIMPLE, COMPLETE = "simple", "complet"
+BASES = {SIMPLE: "/s", COMPLETE: "/m"}
+MAX_COOKIE = 1000
+"""Characters of a cookie: the console's proof is the longest of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the web interface works with; made once by `app.create`."""
+
+    settings: Settings
+    store: Store
+    directory: Directory
+    delivery: Delivery
+    login: Login
+    recovery: Recovery
+    private: PrivateAddresses
+    telling: Telling
+    submission: Submission
+    clock: Clock
+    keys: Keys
+    assets: Assets
+    languages: Mapping[str, Language]
+    pages: "Pages"
+    moderation: Moderation
+    outside: Outside
+    feeds: Feeds
+    board: Noticeboard
+    health: Health
+    sharing: Sharing
+    books: AddressBooks
+    suggestions: Suggestions
+    outbox: Outbox
+    browsing: Browsing
+    large: LargeAnswers
+    pictures: Pictures
+
+    @property
+    def attachment_octets(self) -> int:
+        """How much a message's attachments may hold: base64 in lines adds 37 %, and the text needs room."""
+        return int((self.settings.limits.message_size - 512 * 1024) / 1.37)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """Somebody who is not logged in, as far as this page cares."""
+
+    request: Request
+    language: Language
+    owner: bytes
+    """Whose anti-forgery marks the forms of this answer carry."""
+    new_visitor: str = ""
+    """Cookie to set: the browser had none."""
+    now: float = 0.0
+    form: Form = field(default_factory=Form)
+
+    @property
+    def secure(self) -> bool:
+        """True on the TLS door."""
+        return self.request.url.scheme == "https"
+
+    @property
+    def peer(self) -> str:
+        """The peer's address."""
+        return self.request.client.host if self.request.client else ""
+
+    @property
+    def fragment(self) -> bool:
+        """True when htmx asks for the content of a pane, not for a page."""
+        return self.request.headers.get("hx-request-type", "") == "partial"
+
+    def query(self, name: str) -> str:
+        """A parameter of the address, empty when absent."""
+        return self.request.query_params.get(name, "").replace("\0", "")[:1000]
+
+    def cookie(self, name: str) -> str:
+        """A cookie of ours."""
+        return cookie(self.request, name)
+
+    @property
+    def theme(self) -> str:
+        """Light or dark: as the device is."""
+        return "auto"
+
+    def _(self, text: str) -> str:
+        """The text in the reader's language."""
+        return self.language.texts.gettext(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit(Guest):
+    """A request of a logged-in person."""
+
+    session: Session
+    principal: Principal
+    preferences: Preferences
+    interface: str
+    searches: tuple[Search, ...] = ()
+    """Saved ones, shown beside the folders."""
+    must_set_up: bool = False
+    """The person's role needs a second factor, and there is none yet: nothing else is open."""
+    renew_before: int = 0
+    """When the password has to be renewed, from the first notice on; 0: not soon."""
+    must_renew: bool = False
+    """The password has expired: nothing else is open."""
+
+    @property
+    def theme(self) -> str:
+        """Light or dark, as the person chose."""
+        return self.preferences.theme
+
+    @property
+    def looks(self) -> str:
+        """Classes of the page for what the person chose."""
+        chosen = self.preferences
+        size = chosen.text_size if chosen.text_size != "normal" else ""
+        marks = {"contraste": chosen.contrast, "calme": chosen.calm, "souligne": chosen.underlined}
+        return " ".join(filter(None, (size, *(name for name, on in marks.items() if on))))
+
+    @property
+    def account_id(self) -> int:
+        return self.principal.account_id
+
+    @property
+    def origin(self) -> Origin:
+        """Who acts, for the record: the person at the web door."""
+        return Origin(self.principal.login, "web", self.peer)
+
+    @property
+    def base(self) -> str:
+        """Prefix of the addresses of this interface."""
+        return BASES[self.interface]
+
+
+def cookie_name(name: str, secure: bool) -> str:
+    """`__Host-` on the TLS door: no other host and no plain connection can plant such a cookie."""
+    return f"__Host-{name}" if secure else name
+
+
+def cookie(request: Request, name: str) -> str:
+    """The value of a cookie of ours, no longer than ours are; empty when there is none.
+
+    Ours are plain tokens. What else a browser sends is not decoded: Python takes seconds to unquote a header full of
+    quoted backslashes (`http.cookies`, CVE-2024-7592).
+    """
+    wanted = cookie_name(name, request.url.scheme == "https")
+    found = ""
+    for sent in request.headers.getlist("cookie"):
+        for pair in sent.split(";"):
+            key, _, value = pair.partition("=")
+            if key.strip() == wanted:
+                found = value.strip().strip('"')
+    return found[:MAX_COOKIE]
+
+
+def set_cookie(
+    response: Response, guest: Guest, name: str, value: str, *, seconds: int | None = None, strict: bool = False
+) -> None:
+    """Give the browser a cookie; without `seconds` it ends with the browser."""
+    response.set_cookie(
+        cookie_name(name, guest.secure),
+        value,
+        max_age=seconds,
+        path="/",
+        secure=guest.secure,
+        httponly=True,
+        samesite="strict" if strict else "lax",
+    )
+
+
+def drop_cookie(response: Response, guest: Guest, name: str) -> None:
+    """Take a cookie back."""
+    response.delete_cookie(
+        cookie_name(name, guest.secure), path="/", secure=guest.secure, httponly=True, samesite="lax"
+    )

@@ -1,0 +1,49 @@
+"""What the reader says at its top after something was done: only our own words, never the address's."""
+
+from starlette.responses import Response
+
+from webui.page.context import Visit
+from webui.page.rendering import redirect
+
+
+def said(visit: Visit) -> str:
+    """The sentence for the deed that the address names; empty for any other."""
+    _ = visit._
+    sentences = {
+        "images": _("Les images de cet expéditeur seront affichées."),
+        "sans-images": _("Les images de cet expéditeur ne seront plus affichées d’elles-mêmes."),
+        "accuse": _("Accusé de lecture envoyé."),
+        "accuse-refuse": _("Aucun accusé de lecture ne sera envoyé pour ce message."),
+        "accuse-deja": _("La réponse à cette demande d’accusé était déjà donnée."),
+        "accuse-echec": _("L’accusé de lecture n’a pas pu être envoyé."),
+        "hameconnage": _("Message signalé, et rangé dans les indésirables. Merci."),
+        "hameconnage-echec": _("Message rangé dans les indésirables, mais le signalement n’a pas pu être envoyé."),
+        "desabonne": _("Demande de désabonnement envoyée."),
+        "desabonne-echec": _("La demande de désabonnement n’a pas abouti. Réessayez, ou signalez un indésirable."),
+        "redirige": _("Message redirigé."),
+        "oui": _("Réunion acceptée et inscrite à votre agenda ; la réponse est envoyée à l’organisateur."),
+        "peut-etre": _("Réunion inscrite comme incertaine ; la réponse est envoyée à l’organisateur."),
+        "non": _("Réunion refusée ; la réponse est envoyée à l’organisateur."),
+        "horaire": _("Autre horaire proposé à l’organisateur ; la réunion est inscrite comme incertaine."),
+        "horaire-inconnu": _("Rien n’est envoyé : indiquez un jour, un début et une fin."),
+        "oui-echec": _("Réunion inscrite à votre agenda, mais la réponse n’a pas pu être envoyée à l’organisateur."),
+        "non-echec": _("Réunion refusée, mais la réponse n’a pas pu être envoyée à l’organisateur."),
+        "agenda-retire": _("La réunion annulée est retirée de votre agenda."),
+        "agenda-note": _("La réponse du participant est notée dans votre agenda."),
+        "agenda-perime": _("Cette invitation est dépassée : une version plus récente est dans votre agenda."),
+        "agenda-autrui": _("Cette réunion est à quelqu’un d’autre : votre agenda n’est pas modifié."),
+        "organisateur-autre": _(
+            "L’invitation nomme comme organisateur quelqu’un qui n’a pas envoyé ce message : rien n’est envoyé."
+        ),
+        "organisateur-autre-note": _(
+            "L’invitation nomme comme organisateur quelqu’un qui n’a pas envoyé ce message : aucune réponse ne lui est "
+            "envoyée. C’est noté dans votre agenda."
+        ),
+        "agenda-echec": _("L’agenda n’a pas pu prendre cette réunion : ses dates ne conviennent pas."),
+    }
+    return sentences.get(visit.query("dit"), "")
+
+
+def back(visit: Visit, message: int, box: int, what: str, **more: str | int) -> Response:
+    """Back to the message, which says what was done."""
+    return redirect(visit, f"{visit.base}/message/{message}", d=box, dit=what, _at="annonce", **more)

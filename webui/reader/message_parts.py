@@ -1,0 +1,188 @@
+"""What a message is made of: its header for people, its attachments, its formatted version, its source.
+
+The page around it is `webui.reader.page`.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.mime import Part, unpack
+from mailserver.mime.header import addresses
+from mailserver.mime.header.addresses import Mailbox
+from mailserver.model.errors import Reason, Refused
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Stored, handling
+from webui.http import headers, raster
+from webui.http.forms import positive
+from webui.http.offload import computed
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.reader import cautions, html_view, images, plain_text
+from webui.reader.place import box_of, place
+
+TEXT_OCTETS = 4 * 1024 * 1024
+"""Of a message's octets, what its text is looked for in: text comes before attachments."""
+MAX_PEOPLE_SHOWN = 100
+MAX_ENDING = 5
+MAX_PIECES = 100
+"""Attachments on one page; a message may bring ten thousand. All of them are in the archive."""
+INLINE_OCTETS = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in a header field, as shown."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An attachment."""
+
+    number: str
+    name: str
+    type: str
+    octets: int
+    preview: str = ""
+    """How it can be looked at here: `image`, `pdf`, `texte`; empty: only saved."""
+    danger: str = ""
+    """Its ending, when opening it may run something."""
+
+    @property
+    def kind(self) -> str:
+        """What people call it, by the ending that their computer goes by; else the type it claims."""
+        ending = self.name.rpartition(".")[2]
+        return ending.upper() if ending != self.name and ending.isalnum() and len(ending) <= MAX_ENDING else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Who, to whom, when, about what."""
+
+    subject: str
+    sender: Sequence[Person]
+    to: Sequence[Person]
+    cc: Sequence[Person]
+    bcc: Sequence[Person]
+    more: int
+    """Recipients that are not listed."""
+    date: float
+
+
+# ---------------------------------------------------------------------- parts of a message
+
+
+async def load(
+    services: Services, visit: Visit, *, upto: int | None = None, neighbours: bool = False
+) -> tuple[Stored, bytes]:
+    """The message of the address and its octets (no more than the first `upto`). Raises Refused(NOT_FOUND).
+
+    An address that names the mailbox, too, may be about a message in a mailbox of others (`webui.reader.place`): then
+    also Refused(NO_SUCH_MAILBOX | FORBIDDEN).
+    """
+    content_id = int(visit.request.path_params["message"])
+    if box := box_of(visit):
+        return await load_from(services, visit, content_id, box, upto=upto)
+    hint = positive(visit.query("d"))
+    found = await services.store.read(webmail.stored, visit.account_id, content_id, hint, neighbours=neighbours)
+    folder = services.settings.data / "blobs"
+    return found, await services.store.read(webmail.octets, visit.account_id, content_id, folder, upto)
+
+
+@contextlib.asynccontextmanager
+async def load_whole(services: Services, visit: Visit) -> AsyncIterator[tuple[Stored, bytes]]:
+    """`load` of all octets; a large message when it is its turn, until the end. Raises as `load`, and Temporary.
+
+    What is answered from it holds none of its octets (`webui.page.large_files`): slow readers of one would hold it in memory
+    once each.
+    """
+    found, _ = await load(services, visit, upto=0)
+    async with services.large.turn(visit.account_id, found.size):
+        yield await load(services, visit)
+
+
+async def load_from(
+    services: Services, visit: Visit, content_id: int, box_id: int, *, upto: int | None = None
+) -> tuple[Stored, bytes]:
+    """The same of a message in a mailbox that the person may read. Raises as `load`."""
+    viewer = await services.sharing.viewer(visit.principal)
+    folder = services.settings.data / "blobs"
+    found, octets, _ = await services.store.read(handling.read, viewer, box_id, content_id, folder, upto)
+    return found, octets
+
+
+def letterhead(octets: bytes, root: Part, found: Stored) -> Letterhead:
+    """The header for people; at most MAX_PEOPLE_SHOWN of each field."""
+    lists = {name: addressed(octets, root, name) for name in ("from", "to", "cc", "bcc")}
+    more = sum(max(0, len(lists[name]) - MAX_PEOPLE_SHOWN) for name in ("to", "cc", "bcc"))
+    shown = {
+        name: [Person(plain.line(one.display, 200), plain.line(one.address, 320)) for one in entries[:MAX_PEOPLE_SHOWN]]
+        for name, entries in lists.items()
+    }
+    date = found.sent_at or found.date
+    return Letterhead(plain.line(found.subject), shown["from"], shown["to"], shown["cc"], shown["bcc"], more, date)
+
+
+def addressed(octets: bytes, root: Part, name: str) -> list[Mailbox]:
+    """The people in the fields of this name."""
+    return addresses.of(octets, root.start, root.body, name)
+
+
+def pieces(root: Part) -> list[Piece]:
+    """The first attachments, with the size they will have once decoded."""
+    found = []
+    for part in root.attachments()[:MAX_PIECES]:
+        octets = part.size * 57 // 78 if part.encoding == "base64" else part.size
+        name = plain.line(part.filename, 200) or f"piece-{part.number}"
+        found.append(
+            Piece(part.number, name, part.type, octets, preview_kind(part), cautions.danger(part.filename, part.type))
+        )
+    return found
+
+
+def preview_kind(part: Part) -> str:
+    """How an attachment can be looked at, by the type it claims; what it is shows when it is opened."""
+    if part.type in raster.TYPES or part.type == "image/jpg":
+        return "image"
+    if part.type == "application/pdf":
+        return "pdf"
+    # Not text/html and its like: they would show as source, and what people want is the page.
+    return "texte" if part.type in ("text/plain", "text/csv", "text/calendar", "text/markdown") else ""
+
+
+def inline(visit: Visit, found: Stored, root: Part) -> Callable[[str], str]:
+    """Where the part that a `cid:` names is served; empty for a name that no part has."""
+    numbers = {part.content_id: part.number for part in root.walk() if part.content_id and part.number}
+
+    def address(name: str) -> str:
+        number = numbers.get(name)
+        return f"{place(visit, found).file}{number}?image=1" if number else ""
+
+    return address
+
+
+# ---------------------------------------------------------------------- what is not a page of ours
+
+
+async def body(services: Services, visit: Visit) -> Response:
+    """GET /corps/{id}: the formatted version, for the sandboxed frame; with `images=1`, remote pictures through us."""
+    async with load_whole(services, visit) as (found, octets):
+        return await _formatted(services, visit, found, octets)
+
+
+async def _formatted(services: Services, visit: Visit, found: Stored, octets: bytes) -> Response:
+    root = unpack(found.parts)
+    _, formatted = plain_text.body_parts(root)
+    if formatted is None:
+        raise Refused(Reason.NOT_FOUND)
+    remote = images.signed(services, visit) if visit.query("images") == "1" else html_view.nowhere
+    text = 3 * html_view.MAX_OCTETS
+    source = await computed(formatted.size, formatted.text, octets, text)
+    cleaned = await computed(formatted.size, html_view.clean, source, inline(visit, found, root), remote)
+    document = html_view.document(cleaned.html, visit.language.code, visit._("Message mis en forme"))
+    return services.pages.html(visit, document, policy=headers.BODY_POLICY)

@@ -1,0 +1,136 @@
+"""Passing a message on as it is: redirected to somebody (RFC 5322 section 3.6.6), or reported as phishing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from mailserver.mime.writing import compose
+from mailserver.mime.writing.compose import Attachment, NewMessage
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.mime.writing.replies import forward_subject
+from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.rules import Denied
+from mailserver.store.mail import mailboxes
+from mailserver.store.web import webmail
+from mailserver.store.web.webmail import Stored
+from webui.compose.message_form import MAX_RECIPIENTS_TEXT, author
+from webui.compose.recipients import Question, look, refusal_text, spoken
+from webui.http.offload import computed
+from webui.page import plain
+from webui.page.context import Services, Visit
+from webui.page.mail_shell import DRAFTS, JUNK, UNDO_SECONDS, Frame, surround
+from webui.reader import message_parts
+from webui.reader.flash_texts import back
+
+MAX_REDIRECTED = 20
+"""Recipients of one redirection."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectPage:
+    """Asks whom a message goes to."""
+
+    frame: Frame
+    message: Stored
+    subject: str
+    to: str
+    as_it_is: bool
+    """Else it goes within a letter of the reader's own."""
+    questions: Sequence[Question] = ()
+    fault: str = ""
+
+
+async def ask_redirect(services: Services, visit: Visit) -> Response:
+    """GET /message/{id}/rediriger."""
+    found, _ = await message_parts.load(services, visit, upto=0)
+    if found.box.special_use == DRAFTS:
+        raise Refused(Reason.CANNOT)
+    return _asked(services, visit, found, "")
+
+
+def _asked(
+    services: Services, visit: Visit, found: Stored, to: str, questions: Sequence[Question] = (), fault: str = ""
+) -> Response:
+    around = surround(visit, found.boxes, found.box.id)
+    page = RedirectPage(around, found, plain.line(found.subject), to, found.provenance.delivered, questions, fault)
+    return services.pages.answer(visit, "reader/redirect.html", page, 422 if questions or fault else 200)
+
+
+async def send_on(services: Services, visit: Visit) -> Response:
+    """POST /message/{id}/rediriger: a message that was received goes on, its author and text untouched; anything else
+    goes within a letter of whoever sends it."""
+    found, octets = await message_parts.load(services, visit)
+    if found.box.special_use == DRAFTS:
+        raise Refused(Reason.CANNOT)
+    text = visit.form.text("a")[:MAX_RECIPIENTS_TEXT]
+    try:
+        field = await look(services, visit, text, limit=MAX_REDIRECTED)
+    except Refused:
+        fault = visit._("Il y a trop de destinataires.")
+        return _asked(services, visit, found, text[:1000], fault=fault)
+    if field.questions or not field.people:
+        fault = "" if field.questions else visit._("Indiquez au moins un destinataire.")
+        return _asked(services, visit, found, field.text, field.questions, fault)
+    try:
+        await _pass(services, visit, found, field.people, octets)
+    except Denied as denied:
+        return _asked(services, visit, found, field.text, fault=spoken(visit, denied))
+    except Refused as refusal:
+        fault = refusal_text(visit, refusal, refusal.text.partition(":")[0])
+        return _asked(services, visit, found, field.text, fault=fault)
+    return back(visit, found.id, found.box.id, "redirige")
+
+
+async def _pass(
+    services: Services, visit: Visit, found: Stored, people: Sequence[Correspondent], octets: bytes
+) -> None:
+    """Raises as `Submission.submit`."""
+    if found.provenance.delivered:
+        await services.submission.resend(visit.principal, people, octets, found.provenance)
+        return
+    subject = plain.line(found.subject, 200)
+    message = NewMessage(
+        author=author(visit.principal),
+        date=services.clock.now(),
+        message_id=compose.message_id(services.clock.token(12), services.settings.domain),
+        to=tuple(people),
+        subject=forward_subject(subject),
+        text=visit._("Le message joint était dans ma boîte ; il est transmis tel que je l’ai."),
+        attachments=(Attachment(f"{subject[:100] or 'message'}.eml", "message/rfc822", octets),),
+        zone=visit.language.offset(visit.now),
+    )
+    letter = await computed(len(octets), compose.build, message)
+    addresses = [one.address for one in people]
+    await services.submission.submit(visit.principal, visit.principal.address, addresses, letter, save_to_sent=True)
+
+
+async def report_phishing(services: Services, visit: Visit) -> Response:
+    """POST /message/{id}/hameconnage: the whole message goes to whoever looks after such things, and to junk here."""
+    to = services.settings.web.phishing
+    if not to:
+        raise Refused(Reason.CANNOT)
+    found, octets = await message_parts.load(services, visit)
+    token = services.keys.new_token()
+    junk = await services.store.read(mailboxes.by_use, visit.account_id, JUNK)
+    if junk is not None:
+        undo = (services.keys.stored(token), UNDO_SECONDS)
+        marks = (["$Junk", "$Phishing"], ["$NotJunk"])
+        await services.store.write(webmail.move, visit.account_id, found.box.id, junk.id, [found.id], undo, marks)
+    message = NewMessage(
+        author=author(visit.principal),
+        date=services.clock.now(),
+        message_id=compose.message_id(services.clock.token(12), services.settings.domain),
+        to=(Correspondent("", to),),
+        subject=f"[hameçonnage] {plain.line(found.subject, 200)}",
+        text=visit._("Ce message m’a paru être une tentative d’hameçonnage. Il est joint tel que je l’ai reçu."),
+        attachments=(Attachment("message.eml", "message/rfc822", octets),),
+        more=(("X-Phishing-Report", "1"),),
+        zone=visit.language.offset(visit.now),
+    )
+    try:
+        report = await computed(len(octets), compose.build, message)
+        await services.submission.submit(visit.principal, visit.principal.address, (to,), report)
+    except (Refused, Temporary):
+        return back(visit, found.id, junk.id if junk else found.box.id, "hameconnage-echec", annuler=token)
+    return back(visit, found.id, junk.id if junk else found.box.id, "hameconnage", annuler=token)
