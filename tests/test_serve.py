@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from mailserver.foundation.ports import bind, ports
 from mailserver.foundation.settings import Listen, load
 from mailserver.health.doctor import Grade, examine
 from mailserver.runtime.app import DOOR_GRACE
-from mailserver.runtime.workers import STOP_SECONDS, bind, ports
+from mailserver.runtime.workers import STOP_SECONDS
 from tests.harness import Instance, environment, run_command, workers_of
 from tests.hatchery import ROOT
 from tests.ports import free_port

@@ -51,8 +51,8 @@ RESERVED = frozenset(
 """Names that mean a function (RFC 2142), never issued to a person."""
 
 _OF_LISTS = re.compile(r"(?:.*\.)?[0-9]{7}[a-z]|.*-(?:owner|bounces)")
-"""Schools and the lists that are there without being made (`directory.lists.virtual_lists`), and owners of lists: a person by
-this address would get their mail."""
+"""Schools and the lists that are there without being made (`directory.lists.virtual_lists`), and owners of lists: a
+person by this address would get their mail."""
 GIVEN = frozenset({"admin"})
 """Names of functions that may be given as an identifier all the same: `mailserver init` does."""
 

@@ -74,7 +74,7 @@ def render(letters: Sequence[Letter], connection: Connection, printed_by: str, t
         ),
         "letters": [_page(letter, connection, printed_by, today) for letter in letters],
     }
-    source = resources.files("directory").joinpath("letter.typ").read_bytes()
+    source = resources.files("directory.issuing").joinpath("letter.typ").read_bytes()
     inputs = {"sheet": json.dumps(sheet)}
     try:
         return _document(source, inputs, accessible=True)

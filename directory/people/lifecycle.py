@@ -1,7 +1,8 @@
 """The life of an account, as consoles move it: created, given a code, suspended, resumed, closed, restored, erased.
 
 Over the port, so that it holds for either directory; states and codes are the store's own facts. Every
-step leaves an audit row with its actor, in the same unit. What is planned is carried out by `mailserver.background.housekeeping`.
+step leaves an audit row with its actor, in the same unit. What is planned is carried out by
+`mailserver.background.housekeeping`.
 """
 
 import asyncio
@@ -171,7 +172,9 @@ class Accounts:
         return await self._store.read(accounts.get, standing.id) or standing
 
     async def exported(self, login: str) -> Account:
-        """An account whose holdings its caller is about to read (`mailserver.accounts.data_export`); the audit says so."""
+        """An account whose holdings its caller is about to read (`mailserver.accounts.data_export`); the audit says
+        so.
+        """
         account = await self.find(login)
         await self._record(Action.EXPORTED, account.principal.account_id)
         return account

@@ -2,8 +2,8 @@
 
 Three ways, by what is asked: the snapshot alone; columns (rendered at delivery, or fields of headers that are kept
 apart), a range of rows a lot; body sections, a few megabytes a lot, and each large message by itself, in its account's
-turn, from the disk (`mailserver.foundation.large_answers`). A message that another session expunged meanwhile is left out and
-counted.
+turn, from the disk (`mailserver.foundation.large_answers`). A message that another session expunged meanwhile is left
+out and counted.
 """
 
 import asyncio

@@ -30,8 +30,8 @@ def _are_listed(section: Section) -> bool:
 
 
 def header_fields(names: Sequence[str], *, exclude: bool) -> Callable[[bytes], bytes]:
-    """`mime.header.headers.select` for the same names over many headers, in one regular expression where there are few names,
-    and the header is not so long that every field of it should not be an object at once."""
+    """`mime.header.headers.select` for the same names over many headers, in one regular expression where there are few
+    names, and the header is not so long that every field of it should not be an object at once."""
     if exclude or sum(map(len, names)) > FEW_NAMES:
         return lambda header: headers.select(header, 0, len(header), names, exclude=exclude)
     chosen = _pattern(names)

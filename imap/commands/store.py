@@ -1,7 +1,8 @@
 """STORE (RFC 3501 section 6.4.6; UNCHANGEDSINCE: RFC 7162 section 3.1.3; lost messages: RFC 2180 section 4.2).
 
 Two ways: by what the database says of each message, or, in a mailbox of one's own whose state the worker holds, by
-setting ranges of it (`store.mail.bulk_flags`). The second spends its time in the database's own code, without the interpreter:
+setting ranges of it (`store.mail.bulk_flags`). The second spends its time in the database's own code, without the
+interpreter:
 of many messages the answer is made meanwhile, of what will be when nobody else comes between, and thrown away if
 somebody did.
 """

@@ -150,7 +150,8 @@ class Conversation:
             self._input.set_result(None)
 
     def _answer_promptly(self, waiting: "asyncio.Future[None]") -> bool:
-        """Answer what has come as far as nothing has to be waited for (`commands.fast_path`); False: the task is to go on.
+        """Answer what has come as far as nothing has to be waited for (`commands.fast_path`); False: the task is to go
+        on.
 
         Called only while the task is `waiting` for input, so nothing else runs or writes.
         """

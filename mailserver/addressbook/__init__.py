@@ -1,7 +1,7 @@
 """Address books as people use them: cards, groups, what is alike, tables in and out, and who to suggest.
 
-The cards are the items of the same collections that CardDAV serves (`store.agenda.agendas`, `store.agenda.agenda_items`): what a
-phone changes is here at once, and the other way round. Rules:
+The cards are the items of the same collections that CardDAV serves (`store.agenda.agendas`,
+`store.agenda.agenda_items`): what a phone changes is here at once, and the other way round. Rules:
 
 * A card is changed line by line. What this package does not know of stays as the client wrote it.
 * A change names the ETag its page showed; who was overtaken hears `Refused(CONFLICT)` and nothing is written.

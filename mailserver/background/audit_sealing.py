@@ -16,8 +16,8 @@ from mailserver.model.clock import Clock
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import sealing
-from mailserver.store.record.clock_check import Upkeep
 from mailserver.store.record.sealing import Break, Head
+from mailserver.store.record.trusted_clock import TrustedClock
 
 log = structlog.get_logger("audit")
 
@@ -85,7 +85,7 @@ class Sealer:
         self._changes = changes
         self._told = -TOLD_SECONDS
         self._trimmed = -TRIM_SECONDS
-        self._upkeep = Upkeep(store, clock)
+        self._upkeep = TrustedClock(store, clock)
 
     async def run(self) -> None:
         """Seal and trim until cancelled."""

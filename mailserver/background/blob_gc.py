@@ -14,7 +14,7 @@ from mailserver.model.clock import Clock
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs, collect, proportion, quarantine
 from mailserver.store.mail.proportion import Kind, Terms
-from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.upkeep import opening
 
 log = structlog.get_logger("collector")
@@ -35,7 +35,7 @@ class Collector:
         self._folder = folder
         self._settings = settings or Storage()
         """Asked each time: an operator may change them meanwhile."""
-        self._upkeep = Upkeep(store, clock)
+        self._upkeep = TrustedClock(store, clock)
         self._shelf = clock.token(1)[0]
         """Workers begin at different shelves; each sees all of them in about four hours."""
 

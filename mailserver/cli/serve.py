@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailserver.cli.shared import InstanceDir, fail, settings_of
-from mailserver.foundation import logs
+from mailserver.foundation import logs, ports
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
@@ -31,7 +31,7 @@ def serve(
         preflight(settings)
         app.load_doors()
         raise typer.Exit(supervisor.run(lambda: announce(settings)))
-    except (workers.CannotServe, SettingsError, Temporary) as problem:
+    except (ports.CannotServe, SettingsError, Temporary) as problem:
         fail(str(problem))
     except OSError as error:
         fail(f"{error.filename or settings.directory}: {error.strerror}")
@@ -52,7 +52,7 @@ def announce(settings: Settings) -> None:
     """Say where each door is."""
     listen = settings.listen
     lines = [f"mailserver: {settings.domain} is served from {settings.directory}"]
-    for name, port in workers.ports(listen).items():
+    for name, port in ports.ports(listen).items():
         lines.append(f"  {name:<12} {'127.0.0.1' if name == 'http' else listen.address}:{port}")
     lines.append(f"Web: http://127.0.0.1:{listen.http}/ — Ctrl-C stops.")
     print("\n".join(lines), flush=True)

@@ -4,8 +4,8 @@
 populations and lists' policies, so that whatever was accepted at RCPT is delivered: no half-failed transaction needs a
 report. `deliver` stores the content once and one appearance per account, as one unit.
 
-A list is a transaction of its own within that unit: its members get the list's copy (`mailserver.delivery.list_copy`), reports
-about its remote members go to its owners. What a moderated list holds back is stored once, too.
+A list is a transaction of its own within that unit: its members get the list's copy (`mailserver.delivery.list_copy`),
+reports about its remote members go to its owners. What a moderated list holds back is stored once, too.
 
 Modules: `envelope` (the values), `addressing` (who gets it), `walking` (through lists), `delivery` (the class),
 `units` (what one transaction of the store does).

@@ -31,7 +31,7 @@ from mailserver.store.queue.moderation_queue import Held
 from mailserver.store.queue.spool import Options
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.record.trusted_clock import TrustedClock
 
 log = structlog.get_logger("lists")
 
@@ -60,7 +60,7 @@ class Moderation:
         self._directory = directory
         self._delivery = delivery
         self._clock = clock
-        self._upkeep = Upkeep(store, clock)
+        self._upkeep = TrustedClock(store, clock)
         self._folder = settings.data / "blobs"
         self._house = house.house_of(settings)
 

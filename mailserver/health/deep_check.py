@@ -1,4 +1,5 @@
-"""Compares everything that is stored with what it says of itself, and mends what can be mended (`store.upkeep.integrity`).
+"""Compares everything that is stored with what it says of itself, and mends what can be mended
+(`store.upkeep.integrity`).
 
 Looking takes a read-only store and changes nothing. Mending takes one that writes, in units so short that the server
 may run meanwhile.

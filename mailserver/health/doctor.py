@@ -12,6 +12,7 @@ from cryptography import x509
 
 from directory.lists.rosters import House
 from mailserver.delivery import exposed_lists
+from mailserver.foundation import instance_lock, ports
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
@@ -19,7 +20,6 @@ from mailserver.health import disk_space, file_permissions
 from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, NotThere, Temporary
-from mailserver.runtime import workers
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import condition, opening
 from mailserver.store.upkeep.condition import Condition
@@ -291,12 +291,12 @@ def _pages(settings: Settings, state: Condition) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    if workers.is_served(settings.directory):
+    if instance_lock.is_served(settings.directory):
         yield Finding("ports", Grade.OK, Text("l’instance tourne"))
         return
     try:
-        workers.check_free(settings.listen)
-    except workers.CannotServe as problem:
+        ports.check_free(settings.listen)
+    except ports.CannotServe as problem:
         yield Finding(
             "ports",
             Grade.PROBLEM,

@@ -28,7 +28,7 @@ from mailserver.background.index_worker import Indexer
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
-from mailserver.foundation import logs
+from mailserver.foundation import logs, ports
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.safe_fetch import Outside
 from mailserver.foundation.settings import Settings
@@ -38,7 +38,6 @@ from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
-from mailserver.runtime import workers
 from mailserver.runtime.workers import Life
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine import news
@@ -170,7 +169,7 @@ async def _serve(life: Life) -> None:
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
         await services.login.scram.open()
-        doors = await start_doors(services, workers.bind(services.settings.listen, shared=True))
+        doors = await start_doors(services, ports.bind(services.settings.listen, shared=True))
         _say_ready(life)
         await stopping.wait()
         log.info("stopping")
@@ -208,7 +207,7 @@ async def start_doors(services: Services, sockets: Mapping[str, socket.socket]) 
             certificate=services.certificate,
             sockets=sockets,
         ),
-        await imap.door.start(
+        await imap.connection.door.start(
             settings=settings,
             store=store,
             changes=changes,

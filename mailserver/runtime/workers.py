@@ -7,23 +7,21 @@ each port once without it, and holds a lock on the instance's folder.
 
 import contextlib
 import ctypes
-import errno
-import fcntl
 import os
 import select
 import signal
-import socket
 import sys
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 from mailserver.foundation import wakeups
-from mailserver.foundation.settings import Listen, Settings, SettingsError
+from mailserver.foundation.instance_lock import hold
+from mailserver.foundation.ports import CannotServe, check_free
+from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.wakeups import Bell
 from mailserver.model.errors import Temporary
 from mailserver.runtime.reload import Reload
@@ -42,88 +40,6 @@ SIGNALS = (*STOP_SIGNALS, signal.SIGHUP)
 PROBLEM = b"!"
 """Precedes a line of text where a worker that is ready writes one octet."""
 PIPE_OCTETS = 4096
-BACKLOG = 4096
-
-
-class CannotServe(Exception):
-    """A port, a right or another server is in the way; the text is one line."""
-
-
-def ports(listen: Listen) -> dict[str, int]:
-    """Door name -> port; 0 leaves a door closed."""
-    return {name: port for name, port in listen.model_dump().items() if name != "address" and port}
-
-
-def bind(listen: Listen, *, shared: bool) -> dict[str, socket.socket]:
-    """Bind every port. Raises CannotServe naming the port and the reason."""
-    found: dict[str, socket.socket] = {}
-    for name, port in ports(listen).items():
-        address = "127.0.0.1" if name == "http" else listen.address
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        # Named, because asyncio sets TCP_NODELAY only where the protocol is: without, what follows the first part of
-        # an answer waits up to 40 ms for the peer's delayed acknowledgement.
-        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            sock.bind((address, port))
-            if shared:
-                sock.listen(BACKLOG)
-                sock.setblocking(False)
-        except OSError as error:
-            sock.close()
-            for other in found.values():
-                other.close()
-            raise CannotServe(_why(name, address, port, error)) from None
-        found[name] = sock
-    return found
-
-
-def _why(name: str, address: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} ({name}) is in use on {address}: another server runs there, or set listen.{name}"
-    if error.errno == errno.EACCES:
-        return (
-            f"port {port} ({name}) needs a right this user does not have; use a port above 1023 or CAP_NET_BIND_SERVICE"
-        )
-    return f"port {port} ({name}) on {address}: {error.strerror}"
-
-
-def check_free(listen: Listen) -> None:
-    """Raises CannotServe unless nobody listens on any of our ports."""
-    for sock in bind(listen, shared=False).values():
-        sock.close()
-
-
-def hold(directory: Path) -> int:
-    """Lock the instance for one supervisor; the descriptor keeps it. Raises CannotServe."""
-    path = directory / "data" / "serve.lock"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise CannotServe(f"{path}: {error.strerror}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise CannotServe(f"{directory} is being served already") from None
-    return descriptor
-
-
-def is_served(directory: Path) -> bool:
-    """Whether a supervisor has the instance's lock. Makes nothing."""
-    try:
-        descriptor = os.open(directory / "data" / "serve.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 @dataclass(frozen=True, slots=True)

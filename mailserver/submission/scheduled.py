@@ -1,6 +1,7 @@
 """Letters that leave later: planned ones, and those that can still be called back.
 
-One per worker goes round once a second. A letter is taken by one of them for a while (`store.queue.outbox.take`), but what
+One per worker goes round once a second. A letter is taken by one of them for a while (`store.queue.outbox.take`), but
+what
 makes it leave once is that its row goes in the unit that submits it: of two workers, or of a worker and the person who
 calls it back, the second finds no row and its unit does nothing. A worker that is killed leaves the row, and another
 takes it when the lease has run out.
@@ -29,7 +30,7 @@ from mailserver.store.mail.access import Viewer
 from mailserver.store.queue import outbox
 from mailserver.store.queue.outbox import Waiting
 from mailserver.store.queue.spool import Notify, Target
-from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.submission.submit import Copy, Submission
 from mailserver.texts.text import Text, in_context
 
@@ -75,7 +76,7 @@ class Outbox:
         self._submission = submission
         self._sharing = sharing
         self._clock = clock
-        self._upkeep = Upkeep(store, clock)
+        self._upkeep = TrustedClock(store, clock)
         self._house = house_of(settings)
         self._folder = settings.data / "blobs"
         self._outbound = settings.outbound

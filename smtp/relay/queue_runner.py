@@ -25,7 +25,7 @@ from mailserver.store.mail.blobs import Prepared
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Leased, Notify
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.record.trusted_clock import TrustedClock
 from smtp.relay.attempt import Courier, Result, Unreachable, Verdict, same_for_all
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router
@@ -72,7 +72,7 @@ class Relay:
         self._outbound = settings.outbound
         self._store = store
         self._clock = clock
-        self._upkeep = Upkeep(store, clock)
+        self._upkeep = TrustedClock(store, clock)
         self._changes = changes
         self._lease = lease
         self._router = Router(settings, resolver)

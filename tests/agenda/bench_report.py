@@ -2,8 +2,8 @@
 
     python -m tests.agenda.bench_report [ITEMS]
 
-The server runs as in production: uvloop, the switch interval of `mailserver.runtime.app`, two heavy threads. The client is
-another process, so that its own work does not count.
+The server runs as in production: uvloop, the switch interval of `mailserver.runtime.app`, two heavy threads. The
+client is another process, so that its own work does not count.
 """
 
 import asyncio

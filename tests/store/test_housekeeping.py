@@ -21,7 +21,7 @@ from mailserver.store.mail import blobs, mailboxes, messages, proportion, quaran
 from mailserver.store.mail.blobs import MARK
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.record import trusted_clock
-from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.schema.keeping import instance
 from mailserver.store.schema.mail import blob, content, mailbox
 from mailserver.store.upkeep import integrity
@@ -196,7 +196,7 @@ def test_a_lost_file_costs_its_message_alone(store: Store, edupont: int) -> None
 
 @pytest.mark.parametrize("jump", [400 * DAY, -400 * DAY])
 async def test_a_clock_that_jumps_waits_for_a_second_look(store: Store, clock: SetClock, jump: int) -> None:
-    asked = Upkeep(store, clock)
+    asked = TrustedClock(store, clock)
     assert await asked.may_go_on()
     clock.set += jump
     assert not await asked.may_go_on()
@@ -210,16 +210,16 @@ async def test_a_clock_that_jumps_waits_for_a_second_look(store: Store, clock: S
 
 async def test_what_is_true_is_believed_after_a_day_that_passed(store: Store, clock: SetClock) -> None:
     """A server that was off for three weeks, with two workers, stopped in between."""
-    assert await Upkeep(store, clock).may_go_on()
+    assert await TrustedClock(store, clock).may_go_on()
     clock.set += 21 * DAY
-    one, two = Upkeep(store, clock), Upkeep(store, clock)
+    one, two = TrustedClock(store, clock), TrustedClock(store, clock)
     assert not await one.may_go_on()
     for _ in range(11):
         clock.run += 3600
         assert not await two.may_go_on()
         assert not await one.may_go_on()
     clock.set += 7200  # two hours off: they do not count
-    one = two = Upkeep(store, clock)
+    one = two = TrustedClock(store, clock)
     assert not await one.may_go_on()
     for _ in range(12):
         clock.run += 3600
@@ -229,7 +229,7 @@ async def test_what_is_true_is_believed_after_a_day_that_passed(store: Store, cl
 
 
 async def test_a_second_jump_begins_the_wait_anew(store: Store, clock: SetClock) -> None:
-    asked = Upkeep(store, clock)
+    asked = TrustedClock(store, clock)
     assert await asked.may_go_on()
     clock.set += 400 * DAY
     assert not await asked.may_go_on()
@@ -245,7 +245,7 @@ async def test_a_second_jump_begins_the_wait_anew(store: Store, clock: SetClock)
 
 
 async def test_time_that_passes_is_no_jump(store: Store, clock: SetClock) -> None:
-    asked = Upkeep(store, clock)
+    asked = TrustedClock(store, clock)
     assert await asked.may_go_on()
     clock.run += 30 * DAY
     assert await asked.may_go_on()

@@ -12,7 +12,7 @@ from tests.texts.extraction import KEYWORDS, extracted
 from webui.page import language
 from webui.page.language import French, languages, negotiate
 
-WEBUI = Path(language.__file__).parent
+WEBUI = Path(language.__file__).parent.parent
 NOT_TRANSLATED = {"English", "Français", "STARTTLS", "SSL", "TLS", "HTTPS", "https", "dav", "eml"}
 """Words in templates that are the same in every language, or stand in their own."""
 CLASSES = {"bureau", "class", "courrier", "page", "seule", "lire", "trois"}

@@ -5,6 +5,6 @@
   messages it answers or passes on, one's own or in a mailbox of others, looked up anew each time.
 * `recipients` to whom, `suggesting` while one types; `identities` in whose name; `signing` and `writinghabits`:
   signatures and models. `enclosing` and `borrowing`: attachments; `uploading`: what the form's script asks for.
-* `checking`: what a colleague would ask first; `sending`: the one departure (`mailserver.submission.scheduled`); `departures`: the
-  letters that wait.
+* `checking`: what a colleague would ask first; `sending`: the one departure (`mailserver.submission.scheduled`);
+  `departures`: the letters that wait.
 """

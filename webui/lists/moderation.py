@@ -1,6 +1,7 @@
 """The page behind the link in an owner's mail: one message that waits, to accept or to reject without logging in.
 
-The link is the proof: one owner was sent it, who must still be one (`mailserver.delivery.moderation`). Looking changes nothing
+The link is the proof: one owner was sent it, who must still be one (`mailserver.delivery.moderation`). Looking changes
+nothing
 (programs follow links); deciding is a form. It shows what the mail showed and the first lines, never the message whole.
 """
 

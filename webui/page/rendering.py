@@ -22,7 +22,7 @@ from webui.http.keys import Keys
 from webui.page.context import VISITOR, Guest, set_cookie
 from webui.page.language import Language
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent.parent / "templates"
 COMPRESS_FROM = 600
 LEVEL = 6
 

@@ -4,8 +4,8 @@
 * `page` is the reader itself, as a whole page and as a fragment for the pane; `notes` collects what its modules have
   to say about a message: `badges` (where it comes from), `cautions` (what a careful reader would notice), `receipts`,
   `invitations` (with `counters`: another time), `unsubscribing`. `lookalikes` are what `cautions` compares names with.
-* Whatever a message says is data. Addresses it names are followed only through `mailserver.foundation.safe_fetch`, by `images` and
-  `unsubscribing`, and never before the reader has asked.
+* Whatever a message says is data. Addresses it names are followed only through `mailserver.foundation.safe_fetch`, by
+  `images` and `unsubscribing`, and never before the reader has asked.
 * `attachments` shows one in a response that can run nothing; what is not on its short list is saved.
 * `place` is where the message lies: the same pages show one's own mail and that in a mailbox of others, whose address
   names the mailbox, too (`/partage/BOX/MESSAGE`). What is about one's own mail (receipts, invitations, redirection,

@@ -1,4 +1,5 @@
-"""Where a message comes from, in words: by the door that took it, which the store knows (`mailserver.model.provenance`).
+"""Where a message comes from, in words: by the door that took it, which the store knows
+(`mailserver.model.provenance`).
 
 The header proves nothing: whoever may put a message into a mailbox may write any trace field. What it says of a list
 is shown as a list's of ours only where one of ours sent it.

@@ -98,8 +98,8 @@ async def load(
 async def load_whole(services: Services, visit: Visit) -> AsyncIterator[tuple[Stored, bytes]]:
     """`load` of all octets; a large message when it is its turn, until the end. Raises as `load`, and Temporary.
 
-    What is answered from it holds none of its octets (`webui.page.large_files`): slow readers of one would hold it in memory
-    once each.
+    What is answered from it holds none of its octets (`webui.page.large_files`): slow readers of one would hold it in
+    memory once each.
     """
     found, _ = await load(services, visit, upto=0)
     async with services.large.turn(visit.account_id, found.size):

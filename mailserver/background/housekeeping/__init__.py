@@ -14,7 +14,8 @@ Rules:
   closings, and 330,000 creation notices leave at a pace that other mail does not feel.
 - Time is the clock's. What was missed while the service was down is done once when it is up again.
 
-`mailserver.background.audit_sealing` keeps the audit's length; the collector removes the octets that an erasure sets free.
+`mailserver.background.audit_sealing` keeps the audit's length; the collector removes the octets that an erasure sets
+free.
 """
 
 from mailserver.background.housekeeping.rounds import Caretaker

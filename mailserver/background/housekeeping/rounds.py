@@ -20,7 +20,7 @@ from mailserver.notices.house import house_of
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import tombstones
 from mailserver.store.queue import traces
-from mailserver.store.record.clock_check import Upkeep
+from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.upkeep import caretaking, measures
 from mailserver.submission.submit import Submission
 
@@ -57,7 +57,7 @@ class Caretaker:
         self._directory = directory
         self._clock = clock
         self._changes = changes
-        self._upkeep = Upkeep(store, clock)
+        self._upkeep = TrustedClock(store, clock)
         house = house_of(settings)
         post = Post(settings=settings, store=store, delivery=delivery, submission=submission)
         self._letters = Letters(

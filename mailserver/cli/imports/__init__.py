@@ -1,1 +1,3 @@
-"""`mailserver import`, `imports` and `job`: an export becomes people, what imports did, and those begun in the console."""
+"""`mailserver import`, `imports` and `job`: an export becomes people, what imports did, and those begun in the
+console.
+"""

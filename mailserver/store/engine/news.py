@@ -1,6 +1,7 @@
 """How workers hear of each other's commits.
 
-SQLite: each commit leaves one `news` row, and whoever committed rings (`mailserver.foundation.wakeups`); a worker then, and now and
+SQLite: each commit leaves one `news` row, and whoever committed rings (`mailserver.foundation.wakeups`); a worker
+then, and now and
 then by itself, asks `PRAGMA data_version` and reads the rows it has not seen. Whoever must know at once that nothing
 has happened (each command of IMAP) looks at the counts of rings; what processes without a bell commit waits for the
 worker's own look. PostgreSQL: NOTIFY inside the

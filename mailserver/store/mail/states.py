@@ -1,8 +1,8 @@
 """The state of a whole mailbox as arrays: what a session that selects it holds, and what a search begins with.
 
 Where nearly all messages are alike, the engine looks for the others. Else SQLite joins a column to one text
-(`store.engine.column_concat`); where that says the same of all messages nothing of it is parsed, and UIDs without gaps are not even
-read.
+(`store.engine.column_concat`); where that says the same of all messages nothing of it is parsed, and UIDs without gaps
+are not even read.
 """
 
 from array import array

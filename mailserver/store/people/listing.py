@@ -1,6 +1,7 @@
 """People as plain rows, for whoever reads many of them: what their entries show, in one tuple each.
 
-`Entry` (`store.people.people`) says the same with names and types; making one costs more than reading it from the database.
+`Entry` (`store.people.people`) says the same with names and types; making one costs more than reading it from the
+database.
 """
 
 from collections.abc import Mapping, Sequence

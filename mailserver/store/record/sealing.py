@@ -3,7 +3,8 @@
 Rows are written without a seal, on paths that must be quick and that several writers share; `seal` links
 them in the order in which it finds them, a moment later, under a key that is not in the database. Whoever
 changes, adds or removes a sealed row without that key breaks the chain at that place. The end of the chain
-is also written to the log from time to time (`mailserver.background.audit_sealing`): rows cut off at the end are missed there.
+is also written to the log from time to time (`mailserver.background.audit_sealing`): rows cut off at the end are
+missed there.
 
 Old rows go from the beginning of the chain only, and only while they are what was sealed: a row cannot be aged to
 have it removed. The anchor remembers where the chain begins since, under the same key.

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import func, select, update
 
+from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.transactions import Store
 from mailserver.store.schema.audits import audit
 from mailserver.store.schema.console import message_trace
 from mailserver.store.schema.keeping import upkeep
@@ -24,6 +26,8 @@ JUMP = 2 * 86400
 SECOND_LOOK = 86400
 SLACK = 300
 """Seconds by which the two clocks may differ within a wait: time servers correct a clock in small steps."""
+PERIOD = 60.0
+"""Seconds between two looks that are recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +116,24 @@ def _newest(tx: Tx) -> int:
 
 
 _RECORDED = (audit.c.at, message_trace.c.at)
+
+
+class TrustedClock:
+    """Asks for one kind of background work of a worker that erases or sends mail because a time has come."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._looked = clock.monotonic()
+        self._first = True
+
+    async def may_go_on(self) -> bool:
+        """False while a clock that jumped waits for its second look. Raises Temporary."""
+        now = self._clock.monotonic()
+        elapsed = now - self._looked
+        if self._first or elapsed >= PERIOD or await self._store.read(is_news):
+            found = await self._store.write(look, elapsed, first=self._first)
+            self._looked, self._first = now, False
+        else:
+            found = await self._store.read(doubt)
+        return found is None

@@ -26,7 +26,8 @@ upkeep = Table(
     Column("looked", BigInteger, nullable=False, server_default="0"),
 )
 """`trusted`: the last time that was believed; `suspect`: the first of a clock that jumped, 0 for none; `waited`: the
-seconds that were counted since by a clock that cannot be set; `looked`: when that was (`store.record.trusted_clock`)."""
+seconds that were counted since by a clock that cannot be set; `looked`: when that was
+(`store.record.trusted_clock`)."""
 
 collection_guard = Table(
     "collection_guard",

@@ -3,8 +3,8 @@
 `content` holds what was computed once at delivery; `blob` the octets (the header apart, so that a list
 of messages never reads bodies); `message` is one appearance of a content in one mailbox. Flags are a bit
 mask: five system flags, then the mailbox's keywords in the order of `keyword.bit`.
-`content.search_fields`: the header fields that are searched most (`mime.body.folded_fields`), `listed_fields`: those that
-mail programs show in lists (`mime.header.listed_fields`); NULL: the header tells.
+`content.search_fields`: the header fields that are searched most (`mime.body.folded_fields`), `listed_fields`: those
+that mail programs show in lists (`mime.header.listed_fields`); NULL: the header tells.
 """
 
 from sqlalchemy import (

@@ -45,7 +45,8 @@ person = Table(
 )
 """`address` is the primary one; `aliases` the other live claims, separated by spaces, so that one row
 says everything. `title`: `M.` or `Mme`. `extra`: further LDAP attributes that the administrator gave the entry,
-as JSON (`directory.entries.tree`). `display_name` and `common_names` (one a line) are what the administrator gave the entry;
+as JSON (`directory.entries.tree`). `display_name` and `common_names` (one a line) are what the administrator gave the
+entry;
 empty: they follow from the names. The `…_key` columns are folded for searching (`mailserver.model.folding.search_key`);
 `shown_key` holds the display name and the common names, one a line."""
 Index("ix_person_surname_key", person.c.surname_key)

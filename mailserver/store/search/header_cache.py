@@ -1,4 +1,5 @@
-"""The lines that the scan keeps of headers (`mime.body.folded_fields.KEPT`) of an account's contents, end to end in memory.
+"""The lines that the scan keeps of headers (`mime.body.folded_fields.KEPT`) of an account's contents, end to end in
+memory.
 
 They are read in one go, for all fields that people search by, and searched at the speed of memory. Contents never
 change, so what is held is only ever added to. A content whose lines were not kept is told apart: its header is to be

@@ -83,7 +83,8 @@ def change(
 ) -> None:
     """SETACL and DELETEACL: mode "=" sets, "+" adds, "-" removes; no rights left: no entry left.
 
-    The identifier is one that `mailserver.sharing.viewers` knows. Giving asks the rules between populations; taking back does
+    The identifier is one that `mailserver.sharing.viewers` knows. Giving asks the rules between populations; taking
+    back does
     not, but who is in a group is asked for the administration's lists of rights only (`groups`), so nobody else's
     denial of one is taken: it would not hold. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT), Denied.
     """

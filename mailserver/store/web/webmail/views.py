@@ -2,8 +2,8 @@
 
 A conversation here is the messages of one mailbox that are linked by the ids they name, whether the first one is there
 or not, and whether answers name it or only the one before (RFC 5322 section 3.6.4). What never changes of messages is
-remembered by `store.mail.columns`; how a mailbox falls into conversations, as long as no message comes or goes. Nothing here
-is scoped: the caller has opened the mailbox.
+remembered by `store.mail.columns`; how a mailbox falls into conversations, as long as no message comes or goes.
+Nothing here is scoped: the caller has opened the mailbox.
 """
 
 from array import array
