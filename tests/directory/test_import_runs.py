@@ -37,9 +37,9 @@ from mailserver.store.people.imports import Fate, RunState
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema import metadata
+from tests.cli.test_accounts import Console
 from tests.directory.conftest import DOMAIN
 from tests.directory.importing import Done, Importer
-from tests.directory.test_console import Console
 from tests.harness import environment
 from tests.hatchery import ROOT
 

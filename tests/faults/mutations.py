@@ -14,7 +14,7 @@ MODULES: Mapping[str, Sequence[str]] = {
         "tests/store/test_moments.py",
         "tests/smtp/test_unknown_commit.py",
     ),
-    "mailserver/store/mail/blobs.py": ("tests/store/test_messages.py", "tests/test_synced.py"),
+    "mailserver/store/mail/blobs.py": ("tests/store/test_messages.py", "tests/store/test_synced.py"),
     "mailserver/store/queue/spool/leases.py": (
         "tests/smtp/test_spool.py",
         "tests/smtp/test_relay.py",

@@ -18,8 +18,8 @@ from mailserver.store.engine.transactions import Store
 from tests.harness import Instance, workers_of
 from tests.imap.bench_hostile import Client as Plain
 from tests.imap.bench_hostile import rss
-from tests.imap.test_bounds import crowded
 from tests.imap.test_crowd import waits
+from tests.imap.test_message_limit import crowded
 from tests.imap.world import World, play, turns
 
 MESSAGE = b"Subject: essai\r\n\r\ncorps\r\n"

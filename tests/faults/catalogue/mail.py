@@ -33,7 +33,7 @@ FAULTS = (
         "mailserver/delivery/recipients.py",
         "return standing is not None and standing.reply_until > self._clock.now()",
         "return standing is not None and standing.reply_until > 0",
-        ("tests/caretaker/test_answers.py",),
+        ("tests/background/test_auto_replies.py",),
     ),
     Fault(
         "suspension-is-not-news",

@@ -73,7 +73,7 @@ FAULTS = (
         "mailserver/store/engine/engines.py",
         '"synchronous=FULL"',
         '"synchronous=NORMAL"',
-        ("tests/test_synced.py",),
+        ("tests/store/test_synced.py",),
     ),
     Fault(
         "postgresql-commit-not-synced",
@@ -81,7 +81,7 @@ FAULTS = (
         "mailserver/store/engine/engines.py",
         "    connection.prepare_threshold = 3\n",
         '    connection.prepare_threshold = 3\n    connection.execute("SET synchronous_commit = off")\n',
-        ("tests/test_synced.py",),
+        ("tests/store/test_synced.py",),
     ),
     Fault(
         "file-folder-not-synced",
@@ -89,7 +89,7 @@ FAULTS = (
         "mailserver/store/mail/blobs.py",
         "        _sync_folder(folder)\n        # Once more",
         "        # Once more",
-        ("tests/test_synced.py",),
+        ("tests/store/test_synced.py",),
     ),
     Fault(
         "collector-beside-delivery",

@@ -18,7 +18,7 @@ from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
-from tests.caretaker.conftest import House
+from tests.background.conftest import House
 
 MESSAGE = b"From: a@b.fr\r\nTo: e@ac-exemple.fr\r\nSubject: Un\r\nStatus: X\r\n\r\nBonjour\r\nFrom ici\r\n>From la\r\n"
 ZONE = (

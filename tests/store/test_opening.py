@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import Instance
+from tests.health.test_damage import fetched, fill
 from tests.postgres import Postgres
-from tests.test_damage import fetched, fill
 
 WRITING = (
     ("account", "create", "DIR", "--given-name", "A", "--surname", "B", "--role", "teacher"),

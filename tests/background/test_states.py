@@ -11,7 +11,7 @@ from mailserver.model.identity import State
 from mailserver.store.account import accounts
 from mailserver.store.record.audit import Action
 from mailserver.store.upkeep import caretaking
-from tests.caretaker.conftest import DAY, House
+from tests.background.conftest import DAY, House
 
 
 async def test_a_suspension_begins_and_ends_by_itself(house: House) -> None:

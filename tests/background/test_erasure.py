@@ -25,7 +25,7 @@ from mailserver.store.schema import metadata
 from mailserver.store.schema.people import claim
 from mailserver.store.schema.rosters import list_member, mailing_list
 from mailserver.store.upkeep import erasure
-from tests.caretaker.conftest import DAY, PRIVATE, House
+from tests.background.conftest import DAY, PRIVATE, House
 
 SURNAME = "Zwyrtkiewicz"
 LOGIN = "ezwyrtkiewicz"

@@ -7,7 +7,7 @@ from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.model.identity import NewPerson, Role, State
 from mailserver.store.account import accounts
 from mailserver.store.record.audit import Action
-from tests.caretaker.conftest import DAY, PRIVATE, House, text_of
+from tests.background.conftest import DAY, PRIVATE, House, text_of
 
 
 async def test_creation_notice_goes_to_the_private_address(house: House) -> None:

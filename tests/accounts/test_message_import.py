@@ -19,7 +19,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, SEEN
 from mailserver.store.mail.messages import NO_QUOTA, Quota
-from tests.caretaker.conftest import House
+from tests.background.conftest import House
 
 LIMIT = 100_000
 LIMITS = Limits(message_size=LIMIT)

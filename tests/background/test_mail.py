@@ -10,7 +10,7 @@ from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.upkeep import retention
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, handling
-from tests.caretaker.conftest import DAY, House, Worker
+from tests.background.conftest import DAY, House, Worker
 
 MAIL = b"From: <a@ailleurs.fr>\r\nTo: <b@c.fr>\r\nSubject: %s\r\nMessage-ID: <%d@x>\r\n%s\r\nBonjour\r\n"
 

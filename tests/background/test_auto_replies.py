@@ -17,7 +17,7 @@ from mailserver.model.identity import Principal
 from mailserver.notices import away
 from mailserver.notices import house as house_
 from mailserver.store.mail import access, blobs, messages
-from tests.caretaker.conftest import DAY, House, text_of
+from tests.background.conftest import DAY, House, text_of
 
 ADDRESS = "emilie.dupont@ac-exemple.fr"
 FRIEND = "amie@ailleurs.fr"
