@@ -8,11 +8,10 @@ import pytest
 
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
-from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail import access, mailboxes, messages, retention
 from mailserver.store.mail.access import Viewer
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
-from mailserver.store.upkeep import retention
 from tests.webui.house import House, Visitor, mail
 
 

@@ -1,8 +1,7 @@
 """What time does to mail: what was put off comes back, muted conversations stay quiet."""
 
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import muting, snooze
-from mailserver.store.upkeep import retention
+from mailserver.store.mail import muting, retention, snooze
 
 CLEAR_UNITS = 200
 WAKE_UNITS = 50

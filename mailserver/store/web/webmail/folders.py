@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from mailserver.model.preferences import TAG_COLOURS, Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
-from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail import access, mailboxes, messages, retention
 from mailserver.store.mail.access import Reach, Viewer
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
-from mailserver.store.upkeep import retention
 
 
 @dataclass(frozen=True, slots=True)
