@@ -30,3 +30,17 @@ def test_what_needs_a_restart_is_told_to_operators() -> None:
     told = re.search(r"these need a restart.*?: (.+?)\. Limits", (ROOT / "deploy/README.md").read_text(), re.DOTALL)
     assert told is not None
     assert {said.strip("[]") for said in quoted(told[1])} == set(AT_START)
+
+
+def test_every_setting_is_told_to_operators_by_the_release_that_brought_it() -> None:
+    """The changelog names a section with its first setting, and the others behind it."""
+    told: set[tuple[str, str]] = set()
+    section = ""
+    for said in quoted((ROOT / "CHANGELOG.md").read_text()):
+        if found := re.match(r"\[([a-z]+)\] ([a-z_]+)\b", said):
+            section = found[1]
+            told.add((section, found[2]))
+        elif re.fullmatch(r"[a-z_]+", said):
+            told.add((section, said))
+    wanted = {(section, name) for section, model in SECTIONS.items() for name in model.model_fields}
+    assert wanted - told == set()
