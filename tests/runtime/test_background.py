@@ -1,17 +1,18 @@
 """Work that no client waits for: what a worker starts is what operators are told."""
 
 import re
-from pathlib import Path
+from collections.abc import Callable
 
-from mailserver.foundation.settings import Settings
+from mailserver.foundation.settings import load
 from mailserver.runtime import app
+from tests.harness import Instance
 from tests.hatchery import ROOT
 
 
-def test_every_job_is_told_to_operators(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    settings = Settings(domain="ac-exemple.fr", directory=tmp_path, login={"scram": True})  # type: ignore[arg-type]
-    services = app.build(settings)
+def test_every_job_is_told_to_operators(fresh: Callable[..., Instance]) -> None:
+    instance = fresh()
+    instance.configure("[login]\nscram = true")
+    services = app.build(load(instance.directory))
     started = set(app._background(services))
     services.directory.close()
     services.store.close()
