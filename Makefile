@@ -58,7 +58,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 
 texts: $(VENV)/.test
-	$(BIN)/pybabel -q extract -F $(LOCALES)/babel.cfg -k N_ -k Text -k in_context:1c,2 --no-location --sort-output -o messages.pot \
+	$(BIN)/pybabel -q extract -F $(LOCALES)/babel.cfg -k N_ -k Text -k NC_:1c,2 --no-location --sort-output -o messages.pot \
 		mailserver directory smtp imap webui calendar/agenda
 	$(BIN)/pybabel -q update -l en -i messages.pot -d $(LOCALES) --no-fuzzy-matching --ignore-obsolete --no-wrap
 	rm messages.pot

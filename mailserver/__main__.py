@@ -9,10 +9,11 @@ from mailserver.cli import bulletins, check, init, outgoing_queue, rules, serve,
 from mailserver.cli.accounts import account, change, export, factors, letters, log, states
 from mailserver.cli.imports import history, job, run
 from mailserver.cli.lists import functional_boxes, moderation
+from mailserver.texts.command_line import _
 
 app = typer.Typer(
     name="mailserver",
-    help="An academy's whole messaging service: mail, directory, agendas, webmail.",
+    help=_("Toute la messagerie d’une académie : courrier, annuaire, agendas, webmail."),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,7 +22,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("import")(run.import_people)
-app.add_typer(history.app, name="imports", help="What imports did; take one back.")
+app.add_typer(history.app, name="imports", help=_("Ce que les imports ont fait ; en annuler un."))
 account.app.command("devices")(factors.devices)
 account.app.command("factors")(factors.factors)
 account.app.command("letters")(letters.letters)
@@ -41,14 +42,16 @@ for _verb in (
     export.export,
 ):
     account.app.command()(_verb)
-app.add_typer(account.app, name="account", help="People's accounts.")
+app.add_typer(account.app, name="account", help=_("Les comptes des personnes."))
 moderation.app.command()(functional_boxes.holders)
 moderation.app.command()(functional_boxes.acts)
-app.add_typer(moderation.app, name="list", help="Distribution lists and functional boxes.")
-app.add_typer(bulletins.app, name="bulletins", help="Announcements and maintenance of the web interface.")
-app.add_typer(rules.app, name="rules", help="Who may write to whom; the emergency brake.")
-app.add_typer(outgoing_queue.app, name="queue", help="Outgoing mail.")
-app.add_typer(storage.app, name="storage", help="What an operator decides about stored mail and its upkeep.")
+app.add_typer(moderation.app, name="list", help=_("Listes de diffusion et boîtes fonctionnelles."))
+app.add_typer(bulletins.app, name="bulletins", help=_("Annonces et maintenance de l’interface web."))
+app.add_typer(rules.app, name="rules", help=_("Qui peut écrire à qui ; le frein d’urgence."))
+app.add_typer(outgoing_queue.app, name="queue", help=_("Le courrier qui part."))
+app.add_typer(
+    storage.app, name="storage", help=_("Ce qu’un opérateur décide du courrier conservé et de son entretien.")
+)
 app.command("check")(check.check)
 app.command("job", hidden=True)(job.job)
 
@@ -61,7 +64,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help=_("Afficher la version.")
+    ),
 ) -> None:
     pass
 

@@ -24,6 +24,7 @@ settings.load_profile("any machine")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*programs): programs of Debian packages that the test talks to")
+    os.environ["LC_ALL"] = "C.UTF-8"  # the command line speaks the language of the locale
     config.addinivalue_line("markers", "alone: measures time or memory: `make test` runs it when nothing else does")
 
 

@@ -11,16 +11,18 @@ import typer
 from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import with_store
 from mailserver.cli.rules import moment
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.store.account import bulletins
 from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.record.audit import Origin
+from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")
+@with_help(_("Montrer ce qui est publié et n’est pas terminé."))
 def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
     """Show what is posted and not over."""
     settings = settings_of(directory)
@@ -29,19 +31,26 @@ def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
         print(json.dumps([asdict(one) for one in posted], ensure_ascii=False))
         return
     for one in posted:
-        end = _shown(settings, one.ends) if one.ends else "withdrawn"
-        print(f"{one.id}  {one.kind.value}  {_shown(settings, one.begins)} until {end}  {one.fr}")
+        end = _shown(settings, one.ends) if one.ends else _("son retrait")
+        span = _("{start} jusqu’à {end}", start=_shown(settings, one.begins), end=end)
+        print(f"{one.id}  {one.kind.value}  {span}  {one.fr}")
 
 
 @app.command()
+@with_help(_("Annoncer quelque chose à tous, ou fermer l’interface web, ou n’y laisser que lire, pour un temps."))
 def post(
     directory: InstanceDir,
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="announcement, read-only or closed.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What people read, in French.")],
-    english: Annotated[str, typer.Option(help="The same in English.")] = "",
-    begins: Annotated[str, typer.Option("--from", help="30m, 2h, 1d or 2026-11-26T08:00; now without it.")] = "0m",
-    until: Annotated[str, typer.Option(help="The same; maintenance needs it.")] = "",
-    urgent: Annotated[bool, typer.Option(help="Show it as a warning.")] = False,
+    kind: Annotated[
+        Kind,
+        typer.Argument(metavar="KIND", help=_("announcement (annonce), read-only (lecture seule) ou closed (fermé).")),
+    ],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help=_("Ce que les gens lisent, en français."))],
+    english: Annotated[str, typer.Option(help=_("La même chose en anglais."))] = "",
+    begins: Annotated[
+        str, typer.Option("--from", help=_("30m, 2h, 1d ou 2026-11-26T08:00 ; maintenant si rien n’est dit."))
+    ] = "0m",
+    until: Annotated[str, typer.Option(help=_("De même ; une maintenance en a besoin."))] = "",
+    urgent: Annotated[bool, typer.Option(help=_("La montrer comme un avertissement."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell everybody something, or close the web interface, or let it be read only, for a while."""
@@ -50,17 +59,18 @@ def post(
     start = now if begins == "0m" else moment(settings, begins)
     draft = Draft(kind, start, moment(settings, until) if until else 0, text, english, urgent)
     if kind is not Kind.ANNOUNCEMENT and draft.ends <= max(now, start):
-        fail("maintenance needs an end that is to come: --until 2h")
+        fail(_("une maintenance a besoin d’une fin à venir : --until 2h"))
     number = with_store(settings, lambda store: store.write(bulletins.post, _origin(), draft))
-    print(json.dumps({"id": number}) if as_json else f"{number}: posted.")
+    print(json.dumps({"id": number}) if as_json else _("{number} : publiée.", number=number))
 
 
 @app.command()
+@with_help(_("En retirer une ; une maintenance en cours est terminée."))
 def withdraw(directory: InstanceDir, number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Take one away; maintenance that lasts is over."""
     settings = settings_of(directory)
     with_store(settings, lambda store: store.write(bulletins.withdraw, _origin(), number))
-    print(f"{number}: withdrawn.")
+    print(_("{number} : retirée.", number=number))
 
 
 def _origin() -> Origin:

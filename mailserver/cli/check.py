@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of, with_help
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.health import deep_check
@@ -20,6 +20,7 @@ from mailserver.model.errors import NewerSchema, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.integrity import Flaw, Part
+from mailserver.texts.command_line import LANGUAGE, _
 from mailserver.texts.languages import ENGLISH
 from mailserver.texts.text import Text, Untranslated
 
@@ -31,11 +32,25 @@ NOT_COMPARED = Finding(
 STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "red"}
 
 
+@with_help(
+    _(
+        "Passer en revue réglages, secrets, TLS, base de données, ports, annuaire et DNS. Code de "
+        "retour 1 : il faut corriger quelque chose.\n\n"
+        "Ne change rien. --repair le fait : les compteurs et l’index de recherche sont refaits "
+        "d’après les messages, des fichiers\n"
+        "reviennent de la quarantaine, les messages abîmés ou perdus sont marqués ; rien n’est "
+        "jeté. Le serveur peut tourner pendant ce temps."
+    )
+)
 def check(
     directory: InstanceDir,
-    with_dns: Annotated[bool, typer.Option("--dns/--no-dns", help="Look up the domain's records too.")] = True,
-    deep: Annotated[bool, typer.Option("--deep", help="Read all mail, the search index and every count.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="The same, then mend what can be mended.")] = False,
+    with_dns: Annotated[
+        bool, typer.Option("--dns/--no-dns", help=_("Regarder aussi les enregistrements DNS du domaine."))
+    ] = True,
+    deep: Annotated[
+        bool, typer.Option("--deep", help=_("Lire tout le courrier, l’index de recherche et tous les compteurs."))
+    ] = False,
+    repair: Annotated[bool, typer.Option("--repair", help=_("De même, puis réparer ce qui peut l’être."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Look over settings, secrets, TLS, database, ports, directory and DNS. Exit code 1: something must be fixed.
@@ -85,7 +100,7 @@ def _looked(store: Store) -> dict[Part, list[Flaw]]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
     with Progress(*columns, transient=True, console=console, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("Reading", total=None)
+        task = bar.add_task(_("Lecture"), total=None)
         return deep_check.look(store, lambda step: bar.update(task, completed=step.done, total=step.total))
 
 
@@ -93,9 +108,9 @@ def _show(findings: list[Finding]) -> None:
     console = Console(soft_wrap=True)
     for finding in findings:
         style = STYLES[finding.grade]
-        console.print(f"[{style}]{finding.grade.value:<8}[/] {finding.subject:<10} {escape(finding.text.to(ENGLISH))}")
-        if finding.remedy.to(ENGLISH):
-            console.print(f"{'':20}→ {escape(finding.remedy.to(ENGLISH))}")
+        console.print(f"[{style}]{finding.grade.value:<8}[/] {finding.subject:<10} {escape(finding.text.to(LANGUAGE))}")
+        if remedy := finding.remedy.to(LANGUAGE):
+            console.print(f"{'':20}→ {escape(remedy)}")
 
 
 def _refuse_newer(settings: Settings) -> None:

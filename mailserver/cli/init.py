@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from directory.people.embedded import EmbeddedDirectory
-from mailserver.cli.shared import AsJson, fail, open_store, run
+from mailserver.cli.shared import AsJson, fail, open_store, run, with_help
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.health import instance
 from mailserver.model.address import check_domain
@@ -16,17 +16,26 @@ from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.model.identity import NewPerson, Role
 from mailserver.model.proofs import new_code
 from mailserver.store.account import accounts
+from mailserver.texts.command_line import _
 
 DEMO_DOMAIN = "ac-exemple.fr"
 DAY = 86400
 
 
+@with_help(
+    _(
+        "Créer une instance : réglages, clés, certificat auto-signé, base de données. Ne demande "
+        "rien.\n\n"
+        "Avec --database et un DIR dont les réglages nomment déjà cette base, et qui n’a pas de "
+        "courrier, seulement la base."
+    )
+)
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make the instance in.")],
-    domain: Annotated[str, typer.Option(help="Mail domain of the academy.")] = DEMO_DOMAIN,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill it with a demo academy.")] = False,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help=_("Dossier où créer l’instance."))],
+    domain: Annotated[str, typer.Option(help=_("Domaine de messagerie de l’académie."))] = DEMO_DOMAIN,
+    demo: Annotated[bool, typer.Option("--demo", help=_("La remplir d’une académie de démonstration."))] = False,
     database: Annotated[
-        str, typer.Option(help="URL of an empty PostgreSQL database; nothing: SQLite, in a file of DIR.")
+        str, typer.Option(help=_("URL d’une base PostgreSQL vide ; rien : SQLite, dans un fichier de DIR."))
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -38,7 +47,7 @@ def init(
         domain = check_domain(domain)
         settings = instance.create(directory, domain, database)
     except BadSyntax as error:
-        fail(f"--domain: {error}")
+        fail(_("--domain : {error}", error=error))
     except (SettingsError, Temporary) as error:
         fail(str(error))
     except OSError as error:
@@ -53,12 +62,18 @@ def init(
         lines = [asdict(account) for account in people]
         print(json.dumps({"directory": str(directory), "domain": domain, "admin_code": code, "accounts": lines}))
         return
-    print(f"{directory}: instance of {domain} made.")
+    print(_("{directory} : instance de {domain} créée.", directory=directory, domain=domain))
     if demo:
         print_demo(people)
     else:
-        print(f"Administrator: admin; one-time code {code} (first connection, at the web interface's /activation)")
-    print(f"Serve it with: mailserver serve {directory}")
+        print(
+            _(
+                "Administrateur : admin ; code à usage unique {code} (première connexion, à /activation de "
+                "l’interface web)",
+                code=code,
+            )
+        )
+    print(_("Pour la servir : mailserver serve {directory}", directory=directory))
 
 
 async def _administrator(settings: Settings) -> str:

@@ -12,13 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from mailserver.cli.accounts.account import user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Entry
 from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
+from mailserver.texts.command_line import _
 
 T = TypeVar("T")
 
@@ -26,7 +27,9 @@ app = typer.Typer(no_args_is_help=True)
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="Numbers of rows, or the identifier told when the message was queued."),
+    typer.Argument(
+        metavar="[ID]...", help=_("Numéros de lignes, ou l’identifiant donné quand le message est entré dans la file.")
+    ),
 ]
 PAGE = 500
 """Rows read at a time."""
@@ -35,6 +38,12 @@ WIDTH = 240
 
 
 @app.command()
+@with_help(
+    _(
+        "Montrer ce qui attend : une ligne par message et domaine de destination. Code de retour 1 "
+        ": une ligne nommée n’y est pas."
+    )
+)
 def show(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -> None:
     """Show what waits: one row per message and destination domain. Exit code 1: a named row is not there."""
     settings = settings_of(directory)
@@ -47,10 +56,16 @@ def show(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -
             console.width = WIDTH
         console.print(_table(entries))
     else:
-        print("The queue is empty.")
+        print(_("La file est vide."))
 
 
 @app.command()
+@with_help(
+    _(
+        "Réessayer des lignes maintenant, quel que soit leur tour ; sans ID toutes celles qui ne "
+        "sont pas retenues. Un serveur qui tourne commence aussitôt."
+    )
+)
 def retry(directory: InstanceDir, names: Names = None, as_json: AsJson = False) -> None:
     """Try rows again now, whatever their turn; without ID all that are not held. A running server starts at once."""
     settings = settings_of(directory)
@@ -60,13 +75,18 @@ def retry(directory: InstanceDir, names: Names = None, as_json: AsJson = False) 
         return await store.write(queue_admin.retry, _origin(), rows)
 
     count = run(lambda: _with_store(settings, work))
-    print(json.dumps({"retried": count}) if as_json else f"{count} to be tried again.")
+    print(json.dumps({"retried": count}) if as_json else _("{count} à réessayer.", count=count))
 
 
 @app.command()
+@with_help(
+    _("Empêcher des lignes de partir jusqu’à ce qu’elles soient nommées à `retry`. Ce qui part à l’instant continue.")
+)
 def hold(
     directory: InstanceDir,
-    names: Annotated[list[str], typer.Argument(metavar="ID...", help="Rows, or identifiers of messages.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="ID...", help=_("Des lignes, ou des identifiants de messages."))
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Keep rows from leaving until they are named to `retry`. What is being sent just now goes on."""
@@ -76,20 +96,21 @@ def hold(
         return await store.write(queue_admin.hold, _origin(), await _rows(store, names))
 
     count = run(lambda: _with_store(settings, work))
-    print(json.dumps({"held": count}) if as_json else f"{count} held.")
+    print(json.dumps({"held": count}) if as_json else _("{count} retenus.", count=count))
 
 
 @app.command()
+@with_help(_("Jeter des lignes. Personne n’en est averti : à employer pour ce qui n’aurait jamais dû partir."))
 def drop(
     directory: InstanceDir,
     names: Names = None,
-    everything: Annotated[bool, typer.Option("--all", help="Drop the whole queue.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help=_("Jeter toute la file."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Throw rows away. Nobody is told: use it for what should never have left."""
     settings = settings_of(directory)
     if bool(names) == everything:
-        fail("name the rows to drop, or say --all")
+        fail(_("nommez les lignes à jeter, ou dites --all"))
 
     async def work(store: Store) -> int:
         if names:
@@ -100,7 +121,7 @@ def drop(
         return count
 
     count = run(lambda: _with_store(settings, work))
-    print(json.dumps({"dropped": count}) if as_json else f"{count} dropped.")
+    print(json.dumps({"dropped": count}) if as_json else _("{count} jetés.", count=count))
 
 
 async def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
@@ -114,7 +135,7 @@ async def _rows(store: Store, names: Sequence[str]) -> list[int]:
     for name in names:
         found = await store.read(spool.find, name)
         if not found:
-            fail(f"{name}: not in the queue", 1)
+            fail(_("{name} : n’est pas dans la file", name=name), 1)
         rows += found
     return rows
 

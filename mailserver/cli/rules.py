@@ -14,13 +14,14 @@ import typer
 from mailserver.administration import rules as rule_changes
 from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import with_store
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Population
 from mailserver.model.rules import PRESETS, Rules
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.record.audit import Origin
+from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -32,15 +33,32 @@ class Verdict(StrEnum):
     DENY = "deny"
 
 
-Sender = Annotated[Population, typer.Argument(metavar="SENDER", help="pupil, teacher, staff or outside.")]
-Recipient = Annotated[Population, typer.Argument(metavar="RECIPIENT", help="pupil, teacher, staff or outside.")]
-Braked = Annotated[Population, typer.Argument(metavar="POPULATION", help="pupil, teacher, staff or outside.")]
+Sender = Annotated[
+    Population,
+    typer.Argument(
+        metavar="SENDER", help=_("pupil (élèves), teacher (enseignants), staff (personnels) ou outside (extérieur).")
+    ),
+]
+Recipient = Annotated[
+    Population,
+    typer.Argument(
+        metavar="RECIPIENT", help=_("pupil (élèves), teacher (enseignants), staff (personnels) ou outside (extérieur).")
+    ),
+]
+Braked = Annotated[
+    Population,
+    typer.Argument(
+        metavar="POPULATION",
+        help=_("pupil (élèves), teacher (enseignants), staff (personnels) ou outside (extérieur)."),
+    ),
+]
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
 @app.command()
+@with_help(_("Montrer ce qui est interdit, et pour qui le frein est serré."))
 def show(directory: InstanceDir, as_json: AsJson = False) -> None:
     """Show what is forbidden, and whose brake is on."""
     settings = settings_of(directory)
@@ -48,6 +66,7 @@ def show(directory: InstanceDir, as_json: AsJson = False) -> None:
 
 
 @app.command("set")
+@with_help(_("Permettre ou interdire à une population d’écrire à une autre."))
 def set_(
     directory: InstanceDir,
     sender: Sender,
@@ -66,9 +85,18 @@ def set_(
 
 
 @app.command()
+@with_help(
+    _(
+        "Remplacer toute la table par une qui a un nom. Les freins restent comme ils sont.\n\n"
+        "open : tout le monde écrit à tout le monde. pupils-inside : les élèves et l’extérieur ne "
+        "s’écrivent pas.\n"
+        "pupils-supervised : et les élèves n’écrivent qu’aux enseignants et aux personnels. inside "
+        ": rien ne sort ni n’entre."
+    )
+)
 def preset(
     directory: InstanceDir,
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PRESETS)}.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=_("L’un de : {names}.", names=", ".join(PRESETS)))],
     as_json: AsJson = False,
 ) -> None:
     """Replace the whole table by one with a name. Brakes stay as they are.
@@ -77,7 +105,7 @@ def preset(
     pupils-supervised: and pupils write to teachers and staff only. inside: nothing leaves or enters.
     """
     if name not in PRESETS:
-        fail(f"{name}: unknown; one of {', '.join(PRESETS)}")
+        fail(_("{name} : inconnu ; l’un de {names}", name=name, names=", ".join(PRESETS)))
     settings = settings_of(directory)
 
     def unit(tx: Tx) -> Rules:
@@ -88,12 +116,16 @@ def preset(
 
 
 @app.command()
+@with_help(
+    _("Empêcher une population d’envoyer, aussitôt et dans tous les processus ; ce qu’elle a dans la file est gardé.")
+)
 def brake(
     directory: InstanceDir,
     population: Braked,
-    reason: Annotated[str, typer.Option(help="Kept in the audit; senders are not told.")] = "",
+    reason: Annotated[str, typer.Option(help=_("Gardé dans le registre ; les expéditeurs ne l’apprennent pas."))] = "",
     until: Annotated[
-        str, typer.Option(help="When it ends by itself: 30m, 2h, 1d, or 2026-11-26T08:00. Without it: at `release`.")
+        str,
+        typer.Option(help=_("Quand il prend fin de lui-même : 30m, 2h, 1d ou 2026-11-26T08:00. Sinon : à `release`.")),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -103,7 +135,7 @@ def brake(
 
     def unit(tx: Tx) -> Rules:
         if end and end <= tx.now:
-            fail("--until is over already")
+            fail(_("--until est déjà passé"))
         rules.brake(tx, _origin(), population, end, reason)
         return rules.load(tx)
 
@@ -111,6 +143,12 @@ def brake(
 
 
 @app.command()
+@with_help(
+    _(
+        "Laisser une population envoyer de nouveau ; ce que le frein retenait dans la file part. "
+        "Code de retour 1 : il n’était pas serré."
+    )
+)
 def release(directory: InstanceDir, population: Braked, as_json: AsJson = False) -> None:
     """Let a population send again; what the brake held in the queue leaves. Exit code 1: it was not on."""
     settings = settings_of(directory)
@@ -118,9 +156,15 @@ def release(directory: InstanceDir, population: Braked, as_json: AsJson = False)
     if as_json:
         print(json.dumps({"population": population.value, "released": was_on, "queued": rows}))
     elif was_on:
-        print(f"{population.value}: released, {rows} waiting in the queue leave now.")
+        print(
+            _(
+                "{population} : desserré, {rows} envois qui attendaient dans la file partent maintenant.",
+                population=population.value,
+                rows=rows,
+            )
+        )
     if not was_on:
-        fail(f"{population.value}: the brake is not on", 1)
+        fail(_("{population} : le frein n’est pas serré", population=population.value), 1)
 
 
 def moment(settings: Settings, text: str) -> int:
@@ -131,7 +175,7 @@ def moment(settings: Settings, text: str) -> int:
     try:
         written = datetime.datetime.fromisoformat(text)
     except ValueError:
-        fail(f"--until {text}: write 30m, 2h, 1d or 2026-11-26T08:00")
+        fail(_("--until {text} : écrivez 30m, 2h, 1d ou 2026-11-26T08:00", text=text))
     return int(written.replace(tzinfo=written.tzinfo or ZoneInfo(settings.web.timezone)).timestamp())
 
 
@@ -151,10 +195,16 @@ def _tell(settings: Settings, now: Rules, as_json: bool) -> None:
     for one in Population:
         print(f"{one.value:<12}" + "".join(f"{verdicts[one, other]:<10}" for other in Population).rstrip())
     for braked in now.brakes.values():
-        end = "until released"
+        end = _("jusqu’à nouvel ordre")
         if braked.until:
             zone = ZoneInfo(settings.web.timezone)
-            end = f"until {datetime.datetime.fromtimestamp(braked.until, zone):%Y-%m-%d %H:%M}"
+            end = _("jusqu’au {end:%Y-%m-%d %H:%M}", end=datetime.datetime.fromtimestamp(braked.until, zone))
         print(
-            f"BRAKE {braked.population.value}: {end}, by {braked.actor}{f' ({braked.reason})' if braked.reason else ''}"
+            _(
+                "FREIN {population} : {end}, par {actor}{why}",
+                population=braked.population.value,
+                end=end,
+                actor=braked.actor,
+                why=f" ({braked.reason})" if braked.reason else "",
+            )
         )

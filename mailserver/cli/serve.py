@@ -6,18 +6,22 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import InstanceDir, fail, settings_of
+from mailserver.cli.shared import InstanceDir, fail, settings_of, with_help
 from mailserver.foundation import logs, ports
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import read_pair
 from mailserver.health.instance import open_database
 from mailserver.model.errors import Temporary
 from mailserver.runtime import app, workers
+from mailserver.texts.command_line import _
 
 
+@with_help(_("Ouvrir toutes les portes et servir jusqu’à Ctrl-C."))
 def serve(
     directory: InstanceDir,
-    count: Annotated[int, typer.Option("--workers", min=0, max=64, help="Processes that serve; 0: one per core.")] = 0,
+    count: Annotated[
+        int, typer.Option("--workers", min=0, max=64, help=_("Processus qui servent ; 0 : un par cœur."))
+    ] = 0,
 ) -> None:
     """Open every door and serve until Ctrl-C."""
     settings = settings_of(directory)

@@ -16,11 +16,25 @@ from mailserver.health.instance import open_database
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.transactions import Store
+from mailserver.texts.command_line import _
 
 T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., object])
 
-InstanceDir = Annotated[Path, typer.Argument(metavar="DIR", help="The instance's folder, made by `mailserver init`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+InstanceDir = Annotated[
+    Path, typer.Argument(metavar="DIR", help=_("Le dossier de l’instance, créé par `mailserver init`."))
+]
+AsJson = Annotated[bool, typer.Option("--json", help=_("Afficher du JSON pour les programmes."))]
+
+
+def with_help(text: str) -> Callable[[Command], Command]:
+    """What `--help` says of a command."""
+
+    def decorate(command: Command) -> Command:
+        command.__doc__ = text
+        return command
+
+    return decorate
 
 
 def fail(text: str, code: int = 2) -> NoReturn:

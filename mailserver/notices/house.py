@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing import compose
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.texts.catalogue import N_
+from mailserver.texts.catalogue import N_, NC_
 from mailserver.texts.dates import Day, Moment
 from mailserver.texts.languages import ENGLISH, FRENCH
-from mailserver.texts.text import Text, Untranslated, in_context
+from mailserver.texts.text import Text, Untranslated
 
 HELP = Text("l'assistance informatique de l'académie")
 """Whom to call when the settings name nobody."""
-NO_SUBJECT = in_context("notice", "(sans objet)")
+NO_SUBJECT = Text(NC_("notice", "(sans objet)"))
 
 _SIGNED = N_(
     "{text}\n\nUne question ? Contactez {help}.\n"

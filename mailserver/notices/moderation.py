@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import NO_SUBJECT, House, notice
-from mailserver.texts.text import Text, both, in_context
+from mailserver.texts.catalogue import NC_
+from mailserver.texts.text import Text, both
 
 PATH = "/moderation/"
 MAX_SHOWN = 200
@@ -54,7 +55,7 @@ def waiting(house: House, what: Waiting, to: str, *, token: bytes, now: float) -
         link=link,
         expires=house.day(what.expires),
     )
-    subject = both(in_context("notice", "Un message attend votre décision"))
+    subject = both(Text(NC_("notice", "Un message attend votre décision")))
     return notice(house, Correspondent("", to), f"{subject}: {what.list_address}", text, token=token, now=now)
 
 

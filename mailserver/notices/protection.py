@@ -9,8 +9,8 @@ from enum import Enum
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
 from mailserver.notices.passwords import Owner
-from mailserver.texts.catalogue import N_
-from mailserver.texts.text import Text, both, in_context
+from mailserver.texts.catalogue import N_, NC_
+from mailserver.texts.text import Text, both
 
 
 class Change(Enum):
@@ -34,7 +34,7 @@ class Place:
 
 _WORDS = {
     Change.FACTOR_ON: (
-        in_context("notice", "Double authentification activée"),
+        Text(NC_("notice", "Double authentification activée")),
         N_(
             "La double authentification de votre compte {login} a été activée\n"
             "le {when}{where}.\n\n"

@@ -32,7 +32,8 @@ from mailserver.store.queue.outbox import Waiting
 from mailserver.store.queue.spool import Notify, Target
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.submission.submit import Copy, Submission
-from mailserver.texts.text import Text, in_context
+from mailserver.texts.catalogue import NC_
+from mailserver.texts.text import Text
 
 log = structlog.get_logger("outbox")
 
@@ -45,9 +46,9 @@ MAX_ATTEMPTS = 300
 
 _NOT_FROM_HERE = Text("Vous ne pouvez plus écrire avec cette adresse.")
 _WHY = {
-    Reason.TOO_BIG: in_context("notice", "Le message est trop volumineux."),
+    Reason.TOO_BIG: Text(NC_("notice", "Le message est trop volumineux.")),
     Reason.TOO_MANY_RECIPIENTS: Text("Il y a trop de destinataires."),
-    Reason.SUSPENDED: in_context("notice", "Votre compte ne peut pas envoyer de messages."),
+    Reason.SUSPENDED: Text(NC_("notice", "Votre compte ne peut pas envoyer de messages.")),
     Reason.SENDER_NOT_OWNED: _NOT_FROM_HERE,
     Reason.FORBIDDEN: _NOT_FROM_HERE,
     Reason.NO_SUCH_RECIPIENT: Text("Un destinataire n'existe pas"),

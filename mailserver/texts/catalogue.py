@@ -24,6 +24,11 @@ def N_(message: str) -> str:
     return message
 
 
+def NC_(context: str, message: str) -> str:
+    """The same for a message whose English depends on where it stands."""
+    return f"{context}{CONTEXT_END}{message}"
+
+
 def translate(message: str, language: LanguageCode) -> str:
     """A message in a language."""
     return message.rpartition(CONTEXT_END)[2] if language == FRENCH else english().gettext(message)

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 
-from mailserver.texts.catalogue import CONTEXT_END, translate
+from mailserver.texts.catalogue import translate
 from mailserver.texts.languages import ENGLISH, FRENCH, LanguageCode
 
 
@@ -47,11 +47,6 @@ class Untranslated(Text):
 
 
 NOTHING = Untranslated("")
-
-
-def in_context(context: str, message: str, /, **values: object) -> Text:
-    """A text whose English depends on where it stands: gettext's `pgettext`."""
-    return Text(f"{context}{CONTEXT_END}{message}", **values)
 
 
 def fill(message: str, values: Mapping[str, object], language: LanguageCode) -> str:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("mailserver", "directory", "smtp", "imap", "webui", "calendar/agenda")
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 OPTIONS = {"templates/**.html": {"trimmed": "true"}}
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "Text": None, "in_context": ((1, "c"), 2)}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "Text": None, "NC_": ((1, "c"), 2)}
 
 Forms = tuple[str, ...]
 

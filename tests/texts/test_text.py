@@ -2,8 +2,9 @@
 
 import pickle
 
+from mailserver.texts.catalogue import NC_
 from mailserver.texts.languages import LANGUAGES, language_code
-from mailserver.texts.text import NOTHING, Text, Untranslated, both, both_in_ascii, in_context
+from mailserver.texts.text import NOTHING, Text, Untranslated, both, both_in_ascii
 
 
 def test_values_are_filled_in_and_said_in_the_same_language() -> None:
@@ -24,7 +25,7 @@ def test_what_has_no_language_stays_as_it_is() -> None:
 
 
 def test_a_text_has_another_english_in_another_context() -> None:
-    text = in_context("report", "Message en attente")
+    text = Text(NC_("report", "Message en attente"))
     assert (text.to("fr"), text.to("en")) == ("Message en attente", "Delayed message")
     assert Text("Message en attente").to("en") == "Message waiting"
 

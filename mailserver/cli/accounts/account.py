@@ -15,7 +15,7 @@ from directory.people.lifecycle import Code
 from mailserver.cli.accounts.desk import Desk, at_desk, date, facts, state_facts, tell
 from mailserver.cli.accounts.desk import Name as Name
 from mailserver.cli.accounts.desk import user as user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.model.errors import Refused
 from mailserver.model.folding import fold_login, search_key
@@ -26,6 +26,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import messages
 from mailserver.store.people import people
 from mailserver.store.people.conditions import All, Condition, Contains, Equals, Field, Some, named
+from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -49,18 +50,23 @@ class Listed:
 
 
 @app.command()
+@with_help(
+    _("Créer un compte : affiche son identifiant, son adresse et le code à usage unique de la première connexion.")
+)
 def create(
     directory: InstanceDir,
-    given_name: Annotated[str, typer.Option(help="Given name.")],
-    surname: Annotated[str, typer.Option(help="Surname.")],
-    role: Annotated[Role, typer.Option(help="Population.")],
-    birth_date: Annotated[str, typer.Option(help="2001-12-31 or 31/12/2001; kept as a keyed hash.")] = "",
-    numen: Annotated[str, typer.Option(help="NUMEN; kept as a keyed hash.")] = "",
-    ine: Annotated[str, typer.Option(help="INE; kept as a keyed hash.")] = "",
-    uai: Annotated[str, typer.Option(help="UAI code of the school.")] = "",
-    discipline: Annotated[str, typer.Option(help="Discipline.")] = "",
-    login: Annotated[str, typer.Option(help="Wanted identifier; else it is issued by the rules.")] = "",
-    recovery_address: Annotated[str, typer.Option(help="Private address.")] = "",
+    given_name: Annotated[str, typer.Option(help=_("Prénom."))],
+    surname: Annotated[str, typer.Option(help=_("Nom."))],
+    role: Annotated[Role, typer.Option(help=_("Population."))],
+    birth_date: Annotated[
+        str, typer.Option(help=_("2001-12-31 ou 31/12/2001 ; conservée sous forme d’empreinte à clé."))
+    ] = "",
+    numen: Annotated[str, typer.Option(help=_("NUMEN ; conservé sous forme d’empreinte à clé."))] = "",
+    ine: Annotated[str, typer.Option(help=_("INE ; conservé sous forme d’empreinte à clé."))] = "",
+    uai: Annotated[str, typer.Option(help=_("Code UAI de l’établissement."))] = "",
+    discipline: Annotated[str, typer.Option(help=_("Discipline."))] = "",
+    login: Annotated[str, typer.Option(help=_("Identifiant voulu ; sinon il est attribué selon les règles."))] = "",
+    recovery_address: Annotated[str, typer.Option(help=_("Adresse privée."))] = "",
     as_json: AsJson = False,
 ) -> None:
     """Create an account: prints its identifier, its address and the one-time code of the first connection."""
@@ -72,11 +78,12 @@ def create(
         made = {"login": principal.login, "address": principal.address, **_code_facts(code)}
         print(json.dumps(made, ensure_ascii=False))
         return
-    print(f"Identifier: {principal.login}\nAddress: {principal.address}")
+    print(_("Identifiant : {login}\nAdresse : {address}", login=principal.login, address=principal.address))
     _print_code(settings, code)
 
 
 @app.command()
+@with_help(_("Montrer un compte : de qui il est, son état, ce qui est prévu pour lui, ce qu’il contient."))
 def show(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Show one account: who it is, its state, what is planned for it, what it holds."""
     settings = settings_of(directory)
@@ -107,18 +114,21 @@ async def _shown(desk: Desk, name: str, passwords: Passwords | None) -> dict[str
 
 
 @app.command("list")
+@with_help(_("Lister les comptes."))
 def list_(
     directory: InstanceDir,
-    text: Annotated[str, typer.Option("--search", help="Only names, identifiers or addresses containing this.")] = "",
-    state: Annotated[State | None, typer.Option(help="Only accounts in this state.")] = None,
-    role: Annotated[Role | None, typer.Option(help="Only this population.")] = None,
-    uai: Annotated[str, typer.Option(help="Only this school.")] = "",
+    text: Annotated[
+        str, typer.Option("--search", help=_("Seulement les noms, identifiants ou adresses qui contiennent cela."))
+    ] = "",
+    state: Annotated[State | None, typer.Option(help=_("Seulement les comptes dans cet état."))] = None,
+    role: Annotated[Role | None, typer.Option(help=_("Seulement cette population."))] = None,
+    uai: Annotated[str, typer.Option(help=_("Seulement cet établissement."))] = "",
     as_json: AsJson = False,
 ) -> None:
     """List accounts."""
     settings = settings_of(directory)
     if settings.ldap is not None and (text or role or uai):
-        fail("the directory is an external one: search there; only --state is known here")
+        fail(_("l’annuaire est externe : cherchez-y ; seul --state est connu ici"))
     condition = _condition(text, state, role, uai)
 
     async def work(desk: Desk) -> list[Listed]:
@@ -132,10 +142,11 @@ def list_(
         return
     # Piped, nothing is cut to the width of a terminal that is not there.
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(found))
-    print(f"{len(found)} accounts.")
+    print(_("{count} comptes.", count=len(found)))
 
 
 @app.command()
+@with_help(_("Retirer le mot de passe et donner un code à usage unique."))
 def reset(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Withdraw the password and issue a one-time code."""
     settings = settings_of(directory)
@@ -147,6 +158,7 @@ def reset(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@with_help(_("Mettre un mot de passe, demandé au terminal ou lu sur l’entrée standard. Il est pris tel quel."))
 def passwd(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Set a password, asked at the terminal or read from standard input. It is taken as it is."""
     settings = settings_of(directory)
@@ -155,7 +167,7 @@ def passwd(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     if as_json:
         tell(account, as_json)
         return
-    print(f"The password of {account.principal.login} is set.")
+    print(_("Le mot de passe de {login} est enregistré.", login=account.principal.login))
 
 
 def _code_facts(code: Code) -> dict[str, str]:
@@ -163,18 +175,24 @@ def _code_facts(code: Code) -> dict[str, str]:
 
 
 def _print_code(settings: Settings, code: Code) -> None:
-    print(f"One-time code: {code.text} (good for {settings.accounts.code_days} days)")
+    print(
+        _(
+            "Code à usage unique : {text} (valable {code_days} jours)",
+            text=code.text,
+            code_days=settings.accounts.code_days,
+        )
+    )
 
 
 def _ask_password() -> str:
     if sys.stdin.isatty():
-        text = getpass.getpass("Password: ")
-        if getpass.getpass("Again: ") != text:
-            fail("the two are not the same")
+        text = getpass.getpass(_("Mot de passe : "))
+        if getpass.getpass(_("Encore une fois : ")) != text:
+            fail(_("les deux ne sont pas les mêmes"))
     else:
         text = sys.stdin.readline(MAX_PASSWORD + 1).rstrip("\n")
     if not text or len(text) > MAX_PASSWORD:
-        fail("a password is needed")
+        fail(_("il faut un mot de passe"))
     return text
 
 

@@ -7,23 +7,30 @@ from typing import Annotated
 import typer
 
 from mailserver.cli.accounts.desk import Desk, Name, at_desk, tell
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
 from mailserver.model.identity import PersonChange, Role
 from mailserver.store.mail import messages
+from mailserver.texts.command_line import _
 
 _SIZE = re.compile(r"(\d{1,15})\s*([KMGT]?)(?:i?[Bo])?", re.IGNORECASE)
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
+@with_help(
+    _(
+        "Changer qui est quelqu’un. Un nouveau nom apporte une nouvelle adresse et garde "
+        "l’ancienne ; l’identifiant ne change jamais."
+    )
+)
 def change(
     directory: InstanceDir,
     name: Name,
-    given_name: Annotated[str | None, typer.Option(help="Given name.")] = None,
-    surname: Annotated[str | None, typer.Option(help="Surname; the old address stays as an alias.")] = None,
-    role: Annotated[Role | None, typer.Option(help="Population.")] = None,
-    uai: Annotated[str | None, typer.Option(help="UAI code of the school.")] = None,
-    discipline: Annotated[str | None, typer.Option(help="Discipline.")] = None,
-    title: Annotated[str | None, typer.Option(help="M. or Mme.")] = None,
+    given_name: Annotated[str | None, typer.Option(help=_("Prénom."))] = None,
+    surname: Annotated[str | None, typer.Option(help=_("Nom ; l’ancienne adresse reste comme alias."))] = None,
+    role: Annotated[Role | None, typer.Option(help=_("Population."))] = None,
+    uai: Annotated[str | None, typer.Option(help=_("Code UAI de l’établissement."))] = None,
+    discipline: Annotated[str | None, typer.Option(help=_("Discipline."))] = None,
+    title: Annotated[str | None, typer.Option(help=_("M. ou Mme."))] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change who somebody is. A new name brings a new address and keeps the old one; the identifier never changes."""
@@ -31,15 +38,17 @@ def change(
         given_name=given_name, surname=surname, role=role, uai=uai, discipline=discipline, title=title
     )
     if wanted == PersonChange():
-        fail("nothing to change: say what, as --surname")
+        fail(_("rien à changer : dites quoi, par exemple --surname"))
     _change(directory, name, wanted, as_json)
 
 
+@with_help(_("Ne montrer quelqu’un dans aucun carnet d’adresses ; son courrier arrive quand même."))
 def hide(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Show somebody in no address book; their mail arrives all the same."""
     _change(directory, name, PersonChange(hidden=True), as_json)
 
 
+@with_help(_("Montrer de nouveau quelqu’un dans les carnets d’adresses."))
 def unhide(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Show somebody in address books again."""
     _change(directory, name, PersonChange(hidden=False), as_json)
@@ -53,11 +62,19 @@ def _change(directory: InstanceDir, name: str, wanted: PersonChange, as_json: bo
     print(f"{account.principal.login}: {account.principal.name} <{account.principal.address}>")
 
 
+@with_help(_("Fixer combien de courrier un compte peut garder ; sans SIZE, le montrer."))
 def quota(
     directory: InstanceDir,
     name: Name,
-    size: Annotated[str, typer.Argument(metavar="[SIZE]", help="500M, 5G, none, or default.")] = "",
-    count: Annotated[str, typer.Option("--messages", help="How many messages: a number, none, or default.")] = "",
+    size: Annotated[
+        str, typer.Argument(metavar="[SIZE]", help=_("500M, 5G, none (aucun) ou default (celui du réglage)."))
+    ] = "",
+    count: Annotated[
+        str,
+        typer.Option(
+            "--messages", help=_("Combien de messages : un nombre, none (aucun) ou default (celui du réglage).")
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Set how much mail an account may keep; without SIZE, show it."""
@@ -86,16 +103,21 @@ def quota(
     if as_json:
         print(json.dumps(found))
         return
-    limit = found["quota"] or "none"
-    print(f"{found['login']}: {found['octets']} octets of {limit}{' (the default)' if found['default'] else ''}")
-    print(f"{found['login']}: {found['messages']} messages of {found['quota_messages'] or 'any number'}")
+    limit = found["quota"] or _("aucun quota")
+    usual_size = _(" (le réglage)") if found["default"] else ""
+    print(
+        _("{login} : {octets} octets sur {limit}", login=found["login"], octets=found["octets"], limit=limit)
+        + usual_size
+    )
+    count_limit = found["quota_messages"] or _("un nombre quelconque")
+    print(_("{login} : {count} messages sur {most}", login=found["login"], count=found["messages"], most=count_limit))
 
 
 def _count(text: str) -> int:
     if text.lower() in ("default", "none"):
         return -1 if text.lower() == "default" else 0
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1 << 32:
-        fail(f"{text!r} is no number of messages: write 100000, none or default")
+        fail(_("{text!r} n’est pas un nombre de messages : écrivez 100000, none ou default", text=text))
     return int(text)
 
 
@@ -106,5 +128,5 @@ def _octets(size: str) -> int:
         return 0
     found = _SIZE.fullmatch(size.strip())
     if found is None:
-        fail(f"{size!r} is no size: write 500M, 5G, none or default")
+        fail(_("{size!r} n’est pas une taille : écrivez 500M, 5G, none ou default", size=size))
     return int(found[1]) << _UNITS[found[2].upper()]

@@ -22,10 +22,14 @@ from mailserver.runtime.app import make_directory
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
+from mailserver.texts.catalogue import N_
+from mailserver.texts.command_line import _
 
 T = TypeVar("T")
 
-Name = Annotated[str, typer.Argument(metavar="LOGIN", help="The identifier or any address of the person.")]
+Name = Annotated[
+    str, typer.Argument(metavar="LOGIN", help=_("L’identifiant ou n’importe quelle adresse de la personne."))
+]
 _DAYS = ("%Y-%m-%d", "%d/%m/%Y")
 _MOMENTS = tuple(f"{day}{between}%H:%M" for day in _DAYS for between in (" ", "T"))
 
@@ -93,7 +97,7 @@ def moment(settings: Settings, text: str, *, end: bool = False) -> int:
         if end and form in _DAYS:
             when += datetime.timedelta(days=1)
         return int(when.timestamp())
-    return fail(f"{text!r} is no day: write 2026-12-31, 31/12/2026 or '2026-12-31 08:00'")
+    return fail(_("{text!r} n’est pas un jour : écrivez 2026-12-31, 31/12/2026 ou '2026-12-31 08:00'", text=text))
 
 
 def date(seconds: int) -> str:
@@ -167,11 +171,12 @@ def tell(account: Account, as_json: bool) -> None:
 
 def _planned(standing: Standing) -> str:
     """What will become of it, in words."""
+    is_closed = standing.state is State.CLOSED
     words = {
-        "suspended from": standing.suspend_from,
-        "until": standing.suspend_until,
-        "closes": standing.close_at,
-        "answers until": standing.reply_until if standing.state is State.CLOSED else 0,
-        "erased": standing.erased or (standing.erase_at if standing.state is State.CLOSED else 0),
+        N_(", suspendu à partir de {moment}"): standing.suspend_from,
+        N_(", jusqu’à {moment}"): standing.suspend_until,
+        N_(", ferme {moment}"): standing.close_at,
+        N_(", répond jusqu’à {moment}"): standing.reply_until if is_closed else 0,
+        N_(", effacé {moment}"): standing.erased or (standing.erase_at if is_closed else 0),
     }
-    return "".join(f", {word} {date(when)}" for word, when in words.items() if when)
+    return "".join(_(word, moment=date(when)) for word, when in words.items() if when)

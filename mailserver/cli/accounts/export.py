@@ -15,17 +15,26 @@ from mailserver.accounts.data_export import archive
 from mailserver.accounts.data_export.archive import Progress as Step
 from mailserver.accounts.data_export.folder import LOST_NAME
 from mailserver.cli.accounts.desk import Desk, Name, at_desk
-from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of, with_help
 from mailserver.store.mail import messages
+from mailserver.texts.command_line import _
 
 MODE = 0o600
 """Somebody's mail: for the eyes of who asked for it."""
 
 
+@with_help(
+    _(
+        "Écrire tout ce qu’un compte contient dans un fichier zip : courrier, agendas, contacts, "
+        "profil. Les comptes fermés aussi.\n\n"
+        "Code de retour 1 : des messages sont abîmés dans le stockage ; le fichier les nomme et "
+        "contient tous les autres."
+    )
+)
 def export(
     directory: InstanceDir,
     name: Name,
-    output: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Where to write it; must not exist.")],
+    output: Annotated[Path, typer.Argument(metavar="FILE.zip", help=_("Où l’écrire ; ne doit pas exister."))],
     as_json: AsJson = False,
 ) -> None:
     """Write everything an account holds into a zip file: mail, agendas, contacts, profile. Closed accounts too.
@@ -35,13 +44,13 @@ def export(
     settings = settings_of(directory)
     log_aside()
     if output.exists():
-        fail(f"{output}: there is such a file already")
+        fail(_("{output} : ce fichier existe déjà", output=output))
     last = Step(0, 0)
 
     async def work(desk: Desk) -> Account:
         nonlocal last
         account = await desk.accounts.exported(name)
-        used, _ = await desk.store.read(messages.usage, account.principal.account_id)
+        used, _count = await desk.store.read(messages.usage, account.principal.account_id)
         last = await asyncio.to_thread(_write, desk, account, output, used)
         return account
 
@@ -56,9 +65,18 @@ def export(
     if as_json:
         print(json.dumps(told, ensure_ascii=False))
     else:
-        print(f"{told['login']}: {last.messages} messages in {output}")
+        print(
+            _("{login} : {messages} messages dans {output}", login=told["login"], messages=last.messages, output=output)
+        )
     if last.damaged:
-        fail(f"{last.damaged} messages are damaged and left out: {LOST_NAME} in the file names them", 1)
+        fail(
+            _(
+                "{damaged} messages sont abîmés et laissés de côté : {list} dans le fichier les nomme",
+                damaged=last.damaged,
+                list=LOST_NAME,
+            ),
+            1,
+        )
 
 
 def _write(desk: Desk, account: Account, output: Path, expected: int) -> Step:
@@ -71,7 +89,7 @@ def _write(desk: Desk, account: Account, output: Path, expected: int) -> Step:
             Progress(*columns, transient=True, disable=not sys.stderr.isatty()) as bar,
             open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file,
         ):
-            task = bar.add_task("Exporting", total=expected or None)
+            task = bar.add_task(_("Export"), total=expected or None)
 
             def told(step: Step) -> None:
                 nonlocal last

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mailserver.cli.accounts.account import Name, user
-from mailserver.cli.shared import AsJson, InstanceDir, open_store, run, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, open_store, run, settings_of, with_help
 from mailserver.delivery import Delivery
 from mailserver.foundation.settings import Settings
 from mailserver.login.devices import Devices
@@ -27,15 +27,26 @@ from mailserver.store.account.devices import Device
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from mailserver.submission.submit import Submission
+from mailserver.texts.command_line import _
 
 T = TypeVar("T")
 
 
+@with_help(
+    _(
+        "Montrer ou retirer le second facteur d’une personne. Qui doit en avoir un le configure de "
+        "nouveau à la prochaine connexion."
+    )
+)
 def factors(
     directory: InstanceDir,
     name: Name,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Remove a lost second factor and its recovery codes: prove who asks first.")
+        bool,
+        typer.Option(
+            "--remove",
+            help=_("Retirer un second facteur perdu et ses codes de secours : vérifiez d’abord qui le demande."),
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +57,7 @@ def factors(
     async def work(person: Principal, desk: _Desk) -> FactorState:
         if remove:
             if not await desk.factors.remove(person.account_id, _origin()):
-                raise Refused(Reason.CONFLICT, f"{person.login}: there is no second factor")
+                raise Refused(Reason.CONFLICT, _("{login} : il n’y a pas de second facteur", login=person.login))
             await desk.telling.changed(person, Change.FACTOR_OFF, _origin())
         return await desk.factors.state(person)
 
@@ -55,14 +66,18 @@ def factors(
         facts = {"on": state.is_on, "since": _date(state.since), "required": state.required}
         print(json.dumps({**facts, "recovery_codes": state.codes_left}))
         return
-    said = f"on since {_date(state.since)}, {state.codes_left} recovery codes left" if state.is_on else "none"
-    print(f"Second factor: {said}{'; the role needs one' if state.required else ''}.")
+    on = _("activé depuis {since}, {count} codes de secours restants", since=_date(state.since), count=state.codes_left)
+    needed = _(" ; cette population doit en avoir un") if state.required else ""
+    print(_("Second facteur : {state}{needed}.", state=on if state.is_on else _("aucun"), needed=needed))
 
 
+@with_help(_("Lister ou révoquer les mots de passe d’application d’une personne."))
 def devices(
     directory: InstanceDir,
     name: Name,
-    revoke: Annotated[int, typer.Option(metavar="ID", help="Revoke this app password; its sessions end.")] = 0,
+    revoke: Annotated[
+        int, typer.Option(metavar="ID", help=_("Révoquer ce mot de passe d’application ; ses sessions se ferment."))
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """List or revoke a person's app passwords."""
@@ -81,7 +96,7 @@ def devices(
         used = _date(one.last_used)
         table.add_row(str(one.id), one.name, " ".join(sorted(one.scopes)), _date(one.created), used, one.last_peer)
     Console(soft_wrap=True).print(table)
-    print(f"{len(found)} app passwords.")
+    print(_("{count} mots de passe d’application.", count=len(found)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +117,7 @@ def _with(settings: Settings, name: str, work: Callable[[Principal, _Desk], Awai
             try:
                 person = await directory.find(name)
                 if person is None:
-                    raise Refused(Reason.NOT_FOUND, f"{name}: no such account")
+                    raise Refused(Reason.NOT_FOUND, _("{name} : ce compte n’existe pas", name=name))
                 return await work(person, _desk(settings, store, directory))
             finally:
                 directory.close()

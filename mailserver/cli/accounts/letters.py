@@ -9,40 +9,59 @@ import typer
 
 from directory.people.secretariat import Printed, Secretariat
 from mailserver.cli.accounts.account import user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal, Role, State
 from mailserver.runtime.app import make_directory
 from mailserver.store.record.audit import Origin
+from mailserver.texts.command_line import _
 
 MODE = 0o600
 """Letters hold codes: for the eyes of who printed them."""
 
 
+@with_help(
+    _(
+        "Imprimer des lettres scellées avec de nouveaux codes à usage unique pour les personnes "
+        "d’un établissement qui attendent l’activation."
+    )
+)
 def letters(
     directory: InstanceDir,
-    output: Annotated[Path, typer.Argument(metavar="FILE.pdf", help="Where to write the letters.")],
-    uai: Annotated[str, typer.Option(help="UAI code of the school.")],
-    login: Annotated[list[str] | None, typer.Option(help="Only this person; may be given again.")] = None,
+    output: Annotated[Path, typer.Argument(metavar="FILE.pdf", help=_("Où écrire les lettres."))],
+    uai: Annotated[str, typer.Option(help=_("Code UAI de l’établissement."))],
+    login: Annotated[list[str] | None, typer.Option(help=_("Seulement cette personne ; peut être répété."))] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print sealed letters with fresh one-time codes for people of a school who wait for activation."""
     settings = settings_of(directory)
     if output.exists():
-        fail(f"{output}: there is such a file already")
+        fail(_("{output} : ce fichier existe déjà", output=output))
     wanted = {fold_login(one) for one in login or ()}
     printed = run(lambda: _print(settings, uai, wanted))
     try:
         with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file:
             file.write(printed.pdf)
     except OSError as error:
-        fail(f"{output}: {error.strerror}; the codes in these letters are lost, print them again")
+        fail(
+            _(
+                "{output} : {strerror} ; les codes de ces lettres sont perdus, imprimez-les de nouveau",
+                output=output,
+                strerror=error.strerror,
+            )
+        )
     if as_json:
         print(json.dumps({"letters": printed.letters, "file": str(output)}))
     else:
-        print(f"{printed.letters} letters in {output}; codes printed before are dead.")
+        print(
+            _(
+                "{letters} lettres dans {output} ; les codes imprimés avant ne valent plus rien.",
+                letters=printed.letters,
+                output=output,
+            )
+        )
 
 
 async def _print(settings: Settings, uai: str, wanted: set[str]) -> Printed:
@@ -59,7 +78,7 @@ async def _print(settings: Settings, uai: str, wanted: set[str]) -> Printed:
             ]
             missing = wanted - {one.principal.login for one in members}
             if missing:
-                raise Refused(Reason.NOT_FOUND, f"{sorted(missing)[0]}: nobody of this school")
+                raise Refused(Reason.NOT_FOUND, _("{login} : personne de cet établissement", login=sorted(missing)[0]))
             return await office.print_letters(console, uai, chosen, Origin(user(), "console"))
         finally:
             directory.close()

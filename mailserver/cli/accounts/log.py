@@ -11,27 +11,33 @@ from rich.console import Console
 from rich.table import Table
 
 from mailserver.background.audit_sealing import verify
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.runtime.app import make_directory
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Wanted
 from mailserver.store.record.sealing import Break, Head
+from mailserver.texts.command_line import _
 
 PIPE_WIDTH = 400
 MAX_ROWS = 100_000
 
 
+@with_help(
+    _("Lister le registre d’un compte ou de tous, le plus récent d’abord ; ou vérifier que personne ne l’a changé.")
+)
 def log(
     directory: InstanceDir,
-    name: Annotated[str, typer.Argument(metavar="[LOGIN]", help="One account; without it, all.")] = "",
-    action: Annotated[Action | None, typer.Option(help="Only this kind of act.")] = None,
-    actor: Annotated[str, typer.Option(help="Only acts of this actor.")] = "",
-    since: Annotated[str, typer.Option(help="Not before this day, 2026-09-01.")] = "",
-    until: Annotated[str, typer.Option(help="Before this day.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help="Rows at most, the newest.")] = 100,
-    check: Annotated[bool, typer.Option("--verify", help="Check the chain of seals instead of listing.")] = False,
+    name: Annotated[str, typer.Argument(metavar="[LOGIN]", help=_("Un compte ; sans lui, tous."))] = "",
+    action: Annotated[Action | None, typer.Option(help=_("Seulement ce genre d’acte."))] = None,
+    actor: Annotated[str, typer.Option(help=_("Seulement les actes de cet auteur."))] = "",
+    since: Annotated[str, typer.Option(help=_("Pas avant ce jour, 2026-09-01."))] = "",
+    until: Annotated[str, typer.Option(help=_("Avant ce jour."))] = "",
+    limit: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help=_("Lignes au plus, les plus récentes."))] = 100,
+    check: Annotated[
+        bool, typer.Option("--verify", help=_("Vérifier la chaîne des sceaux au lieu de lister."))
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the audit of one account or of all, newest first; or verify that nobody changed it."""
@@ -57,7 +63,7 @@ async def _read(settings: Settings, name: str, wanted: Wanted, limit: int) -> li
             finally:
                 directory.close()
             if principal is None:
-                raise Refused(Reason.NOT_FOUND, f"{name}: no such account")
+                raise Refused(Reason.NOT_FOUND, _("{name} : ce compte n’existe pas", name=name))
             account_id = principal.account_id
         chosen = Wanted(account_id, wanted.action, wanted.actor, wanted.since, wanted.until)
         return await store.read(audit.find, chosen, limit)
@@ -70,11 +76,17 @@ def _verify(settings: Settings, as_json: bool) -> None:
         facts = {"rows": end.link, "seal": end.seal.hex(), "unsealed": waiting}
         print(json.dumps({**facts, "fault": asdict(fault) if fault else None}))
     elif fault is None:
-        print(f"The record is whole: {end.link} rows were ever sealed, the last seal is {end.seal.hex()}.")
+        print(
+            _(
+                "Le registre est entier : {link} actes ont été scellés, le dernier sceau est {seal}.",
+                link=end.link,
+                seal=end.seal.hex(),
+            )
+        )
         if waiting:
-            print("Newer rows wait for their seal: the server seals them while it runs.")
+            print(_("Des actes plus récents attendent leur sceau : le serveur les scelle quand il tourne."))
     if fault is not None:
-        fail(f"the record was tampered with at link {fault.link}: {fault.why}", 1)
+        fail(_("le registre a été altéré au maillon {link} : {why}", link=fault.link, why=fault.why), 1)
 
 
 async def _whole(settings: Settings) -> tuple[Head, Break | None, bool]:
@@ -89,7 +101,7 @@ def _day(option: str, text: str) -> int:
     try:
         day = datetime.date.fromisoformat(text)
     except ValueError:
-        fail(f"{option}: {text!r} is not a day like 2026-09-01")
+        fail(_("{option} : {text!r} n’est pas un jour comme 2026-09-01", option=option, text=text))
     return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
 
 

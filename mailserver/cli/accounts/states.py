@@ -10,25 +10,39 @@ from rich.console import Console
 from directory.people import lifecycle
 from directory.people.lifecycle import Account
 from mailserver.cli.accounts.desk import Desk, Name, at_desk, moment, state_facts, tell
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.folding import fold_login
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Farewell, Standing
+from mailserver.texts.command_line import _
 
-Reason = Annotated[str, typer.Option(help="Why; kept with the account.")]
-At = Annotated[str, typer.Option("--at", metavar="DAY", help="Not now but on that day; its owner is told before.")]
-Reply = Annotated[str, typer.Option("--reply", metavar="TEXT", help="What the closed account answers its mail.")]
-Grace = Annotated[int | None, typer.Option("--grace", min=0, help="Days until it is erased; else the setting.")]
+Reason = Annotated[str, typer.Option(help=_("Pourquoi ; gardé avec le compte."))]
+At = Annotated[
+    str, typer.Option("--at", metavar="DAY", help=_("Pas maintenant mais ce jour-là ; son titulaire l’apprend avant."))
+]
+Reply = Annotated[str, typer.Option("--reply", metavar="TEXT", help=_("Ce que le compte fermé répond à son courrier."))]
+Grace = Annotated[
+    int | None, typer.Option("--grace", min=0, help=_("Jours jusqu’à son effacement ; sinon le réglage."))
+]
 
 
+@with_help(
+    _(
+        "Suspendre un compte : personne n’y entre avant qu’il soit rouvert, ou avant le jour "
+        "donné.\n\n"
+        "Les jours s’écrivent 2026-12-31 ou 31/12/2026, avec une heure '2026-12-31 08:00'."
+    )
+)
 def suspend(
     directory: InstanceDir,
     name: Name,
     reason: Reason = "",
-    start: Annotated[str, typer.Option("--from", metavar="DAY", help="Not now but from the start of that day.")] = "",
-    until: Annotated[str, typer.Option("--until", metavar="DAY", help="Ends by itself after that day.")] = "",
-    may_receive: Annotated[bool, typer.Option("--may-receive", help="Mail keeps arriving.")] = False,
+    start: Annotated[
+        str, typer.Option("--from", metavar="DAY", help=_("Pas maintenant mais dès le début de ce jour."))
+    ] = "",
+    until: Annotated[str, typer.Option("--until", metavar="DAY", help=_("Prend fin d’elle-même après ce jour."))] = "",
+    may_receive: Annotated[bool, typer.Option("--may-receive", help=_("Le courrier continue d’arriver."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Suspend an account: nobody enters until it is resumed, or until the day given.
@@ -41,18 +55,26 @@ def suspend(
     tell(account, as_json)
 
 
+@with_help(_("Mettre fin à une suspension, en annuler une prévue, ou rouvrir un compte fermé."))
 def resume(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """End a suspension, call off a planned one, or open a closed account again."""
     tell(at_desk(settings_of(directory), lambda desk: desk.accounts.resume(name)), as_json)
 
 
+@with_help(
+    _(
+        "Fermer un compte : plus de connexion ; son courrier est pris et reçoit une réponse pour "
+        "un temps ; il peut être rétabli jusqu’à son effacement.\n\n"
+        "Son identifiant et ses adresses ne sont jamais attribués de nouveau."
+    )
+)
 def close(
     directory: InstanceDir,
     name: Name,
     reason: Reason = "",
     at: At = "",
     reply: Reply = "",
-    no_reply: Annotated[bool, typer.Option("--no-reply", help="Its mail is refused at once.")] = False,
+    no_reply: Annotated[bool, typer.Option("--no-reply", help=_("Son courrier est refusé aussitôt."))] = False,
     grace: Grace = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,6 +85,12 @@ def close(
     tell(_close(directory, name, reason, at, reply, not no_reply, grace), as_json)
 
 
+@with_help(
+    _(
+        "Fermer un compte : plus de connexion, et plus de courrier sauf avec --reply. Son "
+        "identifiant et ses adresses ne sont jamais attribués de nouveau."
+    )
+)
 def delete(
     directory: InstanceDir,
     name: Name,
@@ -95,20 +123,28 @@ def _farewell(settings: Settings, closed: int, reply: str, replies: bool, grace:
     return lifecycle.farewell(settings.accounts, closed, reply=reply, replies=replies, grace_days=grace)
 
 
+@with_help(_("Annuler une fermeture prévue."))
 def keep(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Call off a planned closing."""
     tell(at_desk(settings_of(directory), lambda desk: desk.accounts.cancel_closing(name)), as_json)
 
 
+@with_help(_("Rouvrir un compte fermé, avec tout ce qu’il contenait."))
 def restore(directory: InstanceDir, name: Name, as_json: AsJson = False) -> None:
     """Open a closed account again, with everything it held."""
     tell(at_desk(settings_of(directory), lambda desk: desk.accounts.restore(name)), as_json)
 
 
+@with_help(
+    _(
+        "Effacer pour toujours un compte fermé : courrier, agendas, contacts, empreintes, sa "
+        "fiche. Ses noms ne sont jamais attribués de nouveau."
+    )
+)
 def erase(
     directory: InstanceDir,
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Ne pas demander."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Erase a closed account for ever: mail, agendas, contacts, hashes, its entry. Its names are never issued again."""
@@ -119,13 +155,13 @@ def erase(
     async def work(desk: Desk) -> Standing:
         if not sys.stderr.isatty():
             return await desk.accounts.erase(name)
-        with Console(stderr=True).status("Erasing…") as status:
+        with Console(stderr=True).status(_("Effacement…")) as status:
             pieces = 0
 
             def progress() -> None:
                 nonlocal pieces
                 pieces += 1
-                status.update(f"Erasing… {pieces}")
+                status.update(_("Effacement… {pieces}", pieces=pieces))
 
             return await desk.accounts.erase(name, progress)
 
@@ -133,7 +169,7 @@ def erase(
     if as_json:
         print(json.dumps({"login": standing.login, **state_facts(standing)}, ensure_ascii=False))
     else:
-        print(f"{standing.login}: erased")
+        print(_("{login} : effacé", login=standing.login))
 
 
 async def _login(desk: Desk, name: str) -> str:
@@ -144,7 +180,7 @@ async def _login(desk: Desk, name: str) -> str:
 
 def _ask(login: str) -> None:
     if not sys.stdin.isatty():
-        fail("erasing cannot be taken back: say --yes")
-    print("Everything this account holds is erased for ever.", file=sys.stderr)
-    if input(f"Type its identifier ({login}) to go on: ").strip() != login:
-        fail("nothing was erased", 1)
+        fail(_("un effacement ne s’annule pas : dites --yes"))
+    print(_("Tout ce que ce compte contient est effacé pour toujours."), file=sys.stderr)
+    if input(_("Tapez son identifiant ({login}) pour continuer : ", login=login)).strip() != login:
+        fail(_("rien n’a été effacé"), 1)

@@ -16,15 +16,18 @@ from directory.imports.intake import Options, Undone
 from mailserver.cli.imports.report import MAX_LINES, PIPE_WIDTH
 from mailserver.cli.imports.run import carry_out
 from mailserver.cli.imports.source import alone, intake_of, progress
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import bulk_people, imports
 from mailserver.store.people.imports import Change, Run, RunState
+from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-RunNumber = Annotated[int, typer.Argument(metavar="RUN", help="The import's number, from `mailserver imports list`.")]
+RunNumber = Annotated[
+    int, typer.Argument(metavar="RUN", help=_("Le numéro de l’import, donné par `mailserver imports list`."))
+]
 LISTED = 50
 PAGE = 1000
 SHOWN = 50
@@ -32,6 +35,7 @@ SHOWN = 50
 
 
 @app.command("list")
+@with_help(_("Les derniers imports, le plus récent d’abord."))
 def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
     """The last imports, newest first."""
     settings = settings_of(directory)
@@ -59,6 +63,7 @@ def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@with_help(_("Un import : ce qu’il a fait à qui, tant que c’est gardé."))
 def show(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -> None:
     """One import: what it did to whom, while that is kept."""
     settings = settings_of(directory)
@@ -71,11 +76,27 @@ def show(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -> 
 
 
 @app.command()
+@with_help(
+    _(
+        "Annuler un import, pour autant que personne n’a rien changé depuis : pendant "
+        "`accounts.undo_hours`, un jour.\n\n"
+        "Les arrivants qui ne sont jamais entrés et n’ont pas de courrier quittent l’annuaire, les "
+        "autres sont fermés ; les modifications sont\n"
+        "reprises et les fermetures prévues annulées. Une annulation interrompue reprend quand on "
+        "la relance.\n\n"
+        "Code de retour 1 : l’import ne peut pas être annulé, ou certains ont été laissés ; le "
+        "rapport dit lesquels."
+    )
+)
 def undo(
     directory: InstanceDir,
     number: RunNumber,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Though a later import of its source stands; what both changed is left.")
+        bool,
+        typer.Option(
+            "--anyway",
+            help=_("Bien qu’un import plus récent de sa source tienne ; ce que les deux ont changé est laissé."),
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -99,12 +120,20 @@ def undo(
         print(json.dumps({"run": number, "changes": undone.looked_at, "left": undone.left_count, "left_people": left}))
     else:
         for one in undone.left[:MAX_LINES]:
-            print(f"{one.login}: left: {one.reason}")
-        print(f"Import {number}: {undone.looked_at - undone.left_count} taken back, {undone.left_count} left.")
+            print(_("{login} : laissé : {reason}", login=one.login, reason=one.reason))
+        print(
+            _(
+                "Import {number} : {looked_at} annulés, {left_count} laissés.",
+                number=number,
+                looked_at=undone.looked_at - undone.left_count,
+                left_count=undone.left_count,
+            )
+        )
     raise typer.Exit(1 if undone.left_count else 0)
 
 
 @app.command()
+@with_help(_("Continuer un import interrompu, à partir des mêmes fichiers : comme le relancer."))
 def resume(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -> None:
     """Go on with an import that was interrupted, from the same files: the same as starting it again."""
     settings = settings_of(directory)
@@ -115,9 +144,9 @@ def resume(directory: InstanceDir, number: RunNumber, as_json: AsJson = False) -
 
     found = run(find)
     if found is None:
-        fail(f"import {number}: no such run", 1)
+        fail(_("import {number} : il n’existe pas", number=number), 1)
     if found.state is not RunState.APPLYING:
-        fail(f"import {number} is {found.state.value}", 1)
+        fail(_("import {number} : {state}", number=number, state=found.state.value), 1)
     refused = carry_out(
         settings,
         [Path(name) for name in found.files.split("\n")],
@@ -138,7 +167,7 @@ def _undo(settings: Settings, store: Store, number: int, anyway: bool) -> Undone
 def _show(settings: Settings, store: Store, number: int, as_json: bool) -> None:
     found = store.read_now(imports.get, number)
     if found is None:
-        fail(f"import {number}: no such run", 1)
+        fail(_("import {number} : il n’existe pas", number=number), 1)
     if as_json:
         head = json.dumps(_facts(found, settings), ensure_ascii=False)
         sys.stdout.write(f'{head[:-1]}, "changes": [')
@@ -210,7 +239,7 @@ def _counts(one: Run) -> str:
 
 def _files(one: Run) -> str:
     names = [Path(name).name for name in one.files.split("\n")]
-    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    return names[0] + (_(" et {count} autres", count=len(names) - 1) if len(names) > 1 else "")
 
 
 def _date(seconds: int) -> str:

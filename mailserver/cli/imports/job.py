@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from directory.imports import jobs as imports
-from mailserver.cli.shared import InstanceDir, fail, open_store, run, settings_of
+from mailserver.cli.shared import InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.store.account import jobs
 from mailserver.store.account.jobs import JobState
+from mailserver.texts.command_line import _
 
 
+@with_help(_("Exécuter un travail de la console. Code de retour 1 : ce travail n’est pas à faire."))
 def job(directory: InstanceDir, number: Annotated[int, typer.Argument(min=1)]) -> None:
     """Carry out a job of the console. Exit code 1: there is no such job to do."""
     settings = settings_of(directory)
@@ -19,7 +21,7 @@ def job(directory: InstanceDir, number: Annotated[int, typer.Argument(min=1)]) -
         async with open_store(settings) as store:
             found = await store.read(jobs.get, number)
             if found is None or found.state is not JobState.RUNNING or found.kind not in imports.KINDS:
-                fail(f"job {number}: nothing to do", 1)
+                fail(_("travail {number} : rien à faire", number=number), 1)
             await asyncio.to_thread(imports.carry_out, settings, store, found)
 
     run(work)

@@ -13,6 +13,7 @@ from directory.imports.jobs import kind_of
 from directory.imports.planning import Tally
 from directory.imports.records import Fault, Remark
 from directory.imports.target import Outcome, Result
+from mailserver.texts.command_line import _
 
 SHOWN = 15
 """People of each kind in the table."""
@@ -69,11 +70,13 @@ class Collector:
     def print_lines(self) -> None:
         """Remarks and refused lines with their reasons."""
         for remark in self.remarks:
-            print(f"{place(remark)}warning: {remark.reason}")
+            print(place(remark) + _("attention : {why}", why=remark.reason))
         for fault in self.refused:
-            print(f"{place(fault)}refused: {fault.reason}")
+            print(place(fault) + _("refusé : {why}", why=fault.reason))
         if self.refused_count > len(self.refused):
-            print(f"… and {self.refused_count - len(self.refused)} more refused lines")
+            print(
+                _("… et {refused_count} autres lignes refusées", refused_count=self.refused_count - len(self.refused))
+            )
 
     def print_table(self) -> None:
         """Some people of each kind."""
@@ -85,7 +88,7 @@ class Collector:
                 table.add_row(kind, done.login, done.name, done.address, _what(done))
             left_out = self._counts[kind] - len(self._shown[kind])
             if left_out:
-                table.add_row(kind, "…", f"and {left_out} more", "", "")
+                table.add_row(kind, "…", _("et {count} autres", count=left_out), "", "")
         # Piped, nothing is cut to the width of a terminal that is not there.
         Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
@@ -108,15 +111,20 @@ class Collector:
 def sentence(tally: Tally) -> str:
     """The counts in one line."""
     counts = ", ".join(f"{count} {outcome.value}" for outcome, count in tally.counts.items())
-    among = ((tally.moved, "moved"), (tally.renamed, "renamed"), (tally.returning, "returning"))
+    among = (
+        (tally.moved, _("muté(s)")),
+        (tally.renamed, _("renommé(s)")),
+        (tally.returning, _("de retour")),
+    )
     told = ", ".join(f"{count} {word}" for count, word in among if count)
-    homonyms = f" ({tally.homonyms} with a number)" if tally.homonyms else ""
-    return f"{counts}{f' (of the changed {told})' if told else ''}{homonyms}; {tally.activated} activated"
+    changed = _(" (parmi les modifiés {told})", told=told) if told else ""
+    homonyms = _(" ({count} avec un numéro)", count=tally.homonyms) if tally.homonyms else ""
+    return counts + changed + homonyms + _(" ; {count} activés", count=tally.activated)
 
 
 def _what(done: Result) -> str:
     if done.elder:
-        return f"after {done.elder}"
+        return _("après {elder}", elder=done.elder)
     told = [f"{one.name} {one.before or '—'} → {one.after or '—'}" for one in done.details]
     silent = {*(one.name for one in done.details), "affiliations", "aliases", "close_reason", "welcome_due"}
     return ", ".join((*told, *(name for name in done.changed if name not in silent)))
@@ -144,5 +152,5 @@ def _line(one: Fault | Remark) -> dict[str, object]:
 
 def place(one: Fault | Remark) -> str:
     """Nothing for what is said of all files together."""
-    told = [text for text in (one.file, f"line {one.number}" if one.number else "") if text]
-    return f"{', '.join(told)}: " if told else ""
+    told = [text for text in (one.file, _("ligne {number}", number=one.number) if one.number else "") if text]
+    return _("{place} : ", place=", ".join(told)) if told else ""

@@ -17,37 +17,70 @@ from directory.imports.target import Outcome
 from directory.imports.text_encoding import Encoding
 from mailserver.cli.imports.report import Collector, place, sentence
 from mailserver.cli.imports.source import alone, export_of, intake_of, progress
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.store.engine.transactions import Store
+from mailserver.texts.command_line import _
 
 
+@with_help(
+    _(
+        "Créer et mettre à jour des personnes d’après un export, après avoir montré ce qui change "
+        "; annulable pendant un jour.\n\n"
+        "Colonnes de people.csv : given_name, surname et role (teacher, staff, pupil, secretariat, "
+        "admin) sont exigées ;\n"
+        "birth_date, numen, ine, uai, discipline, login, password, recovery_address, title, "
+        "functions, classes, groups et\n"
+        "hidden peuvent y être. Une cellule vide ne dit rien.\n\n"
+        "L’AAF se reconnaît à son contenu. Un export complet des personnels et des élèves ferme "
+        "les comptes de ceux qui manquent,\n"
+        "après `accounts.leaver_days` ; un delta change ce qu’il nomme.\n\n"
+        "Un import interrompu reprend quand on le relance. Importer deux fois un fichier ne change "
+        "rien.\n\n"
+        "Codes de retour : 0 fait ; 1 des lignes ont été refusées, ou trop de personnes "
+        "partiraient (le rapport dit lesquelles) ; 2 un fichier\n"
+        "ne peut pas servir, et rien n’a été écrit."
+    )
+)
 def import_people(
     directory: InstanceDir,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="people.csv, or AAF: files, a folder, a .zip or .tar.gz.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE…", help=_("people.csv, ou de l’AAF : des fichiers, un dossier, un .zip ou un .tar.gz.")
+        ),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse lines whose UAI has a wrong check letter.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Dire ce qui changerait ; ne rien écrire."))] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help=_("Refuser les lignes dont l’UAI a une mauvaise lettre de contrôle."))
+    ] = False,
     accept_passwords: Annotated[
-        bool, typer.Option("--accept-passwords", help="Take the file's passwords for accounts never activated.")
+        bool,
+        typer.Option(
+            "--accept-passwords", help=_("Prendre les mots de passe du fichier pour les comptes jamais activés.")
+        ),
     ] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="The file names everybody of its source: whoever is missing leaves.")
+        bool, typer.Option("--full", help=_("Le fichier nomme tout le monde de sa source : qui manque part."))
     ] = False,
-    source: Annotated[str, typer.Option(help="Whose people these are, where there are several exports.")] = "",
+    source: Annotated[str, typer.Option(help=_("De qui sont ces personnes, quand il y a plusieurs exports."))] = "",
     allow_leavers: Annotated[
-        int | None, typer.Option(min=0, help="How many may leave; else a tenth of the source.")
+        int | None, typer.Option(min=0, help=_("Combien peuvent partir ; sinon un dixième de la source."))
     ] = None,
     encoding: Annotated[
-        Encoding, typer.Option(help="Of a CSV file; auto: UTF-8, else Windows-1252 as spreadsheets write it.")
+        Encoding,
+        typer.Option(help=_("D’un fichier CSV ; auto : UTF-8, sinon Windows-1252 comme les tableurs l’écrivent.")),
     ] = Encoding.AUTO,
-    yes: Annotated[bool, typer.Option("--yes", help="Everybody may leave.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Tout le monde peut partir."))] = False,
     confirm_renames: Annotated[
         bool,
         typer.Option(
-            "--confirm-renames", help="A line's login is right, also where its owner has another name, school or role."
+            "--confirm-renames",
+            help=_(
+                "L’identifiant d’une ligne est juste, même si son titulaire a un autre nom, un autre "
+                "établissement ou une autre population."
+            ),
         ),
     ] = False,
     as_json: AsJson = False,
@@ -68,7 +101,12 @@ def import_people(
     """
     settings = settings_of(directory)
     if settings.ldap is not None and settings.ldap.read_only:
-        fail("the directory belongs to somebody else: its owner loads people there, and accounts open at first sight")
+        fail(
+            _(
+                "l’annuaire appartient à quelqu’un d’autre : c’est là que l’on charge les personnes, et "
+                "les comptes s’ouvrent à leur première apparition"
+            )
+        )
     options = Options(
         dry_run, strict, accept_passwords, sys.maxsize if yes else allow_leavers, encoding, confirm_renames
     )
@@ -85,7 +123,7 @@ def carry_out(
     except BadSyntax as error:
         fail(f"{files[0]}: {error}")
     except BrokenPipeError:
-        fail("nobody reads the output any more; `mailserver imports list` says what was applied", 1)
+        fail(_("personne ne lit plus la sortie ; `mailserver imports list` dit ce qui a été appliqué"), 1)
     except OSError as error:
         fail(f"{error.filename or files[0]}: {error.strerror}")
 
@@ -132,7 +170,9 @@ def _apply(
         try:
             return intake.apply(export, names, plan, options, done, advance)
         except Temporary as error:
-            raise Temporary(f"{error}; what was applied stays, and the same command goes on") from error
+            raise Temporary(
+                _("{error} ; ce qui a été appliqué reste, et la même commande continue", error=error)
+            ) from error
 
 
 def _show_plan(plan: Plan, foreseen: Collector, as_json: bool, seconds: float) -> int:
@@ -142,7 +182,7 @@ def _show_plan(plan: Plan, foreseen: Collector, as_json: bool, seconds: float) -
         foreseen.write_json(facts, foreseen.refused, foreseen.remarks)
     else:
         _tell_spared(plan.spared)
-        print(f"Dry run: {sentence(plan.tally)}; {seconds:.1f} s.")
+        print(_("À blanc : {tally} ; {seconds:.1f} s.", tally=sentence(plan.tally), seconds=seconds))
     return refused
 
 
@@ -154,16 +194,22 @@ def _show_report(report: Report, foreseen: Collector, done: Collector, as_json: 
         done.write_json(facts, [*foreseen.refused, *done.refused], foreseen.remarks)
         return refused
     for fault in done.refused:
-        print(f"{place(fault)}refused: {fault.reason}")
+        print(place(fault) + _("refusé : {why}", why=fault.reason))
     _tell_spared(report.spared)
     if report.resumed:
         earlier = ", ".join(f"{count} {name}" for name, count in report.earlier.items() if count)
-        print(f"Import {report.run_id} was interrupted and goes on; before: {earlier or 'nothing'}.")
-    named = f"Import {report.run_id}: " if report.run_id else ""
-    print(f"{named}{sentence(report.tally)}; {seconds:.1f} s.")
+        before = earlier or _("rien")
+        print(_("L’import {number} a été interrompu et continue ; avant : {done}.", number=report.run_id, done=before))
+    named = _("Import {number} : ", number=report.run_id) if report.run_id else ""
+    print(named + _("{tally} ; {seconds:.1f} s.", tally=sentence(report.tally), seconds=seconds))
     return refused
 
 
 def _tell_spared(count: int) -> None:
     if count:
-        print(f"{count} refused lines do not say whom they are about, so nobody was taken for a leaver.")
+        print(
+            _(
+                "{count} lignes refusées ne disent pas de qui elles parlent : personne n’est donc tenu pour parti.",
+                count=count,
+            )
+        )

@@ -10,7 +10,7 @@ from directory.lists import rosters
 from directory.lists.rosters import House
 from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import Address, as_text, own, whole_address, with_store
-from mailserver.cli.shared import AsJson, InstanceDir, fail
+from mailserver.cli.shared import AsJson, InstanceDir, fail, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import accounts
@@ -20,18 +20,27 @@ from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.people import lists
 from mailserver.store.record.audit import Origin
+from mailserver.texts.command_line import _
 
 WORDS_HELP = ", ".join(WORDS)
 
 
+@with_help(
+    _(
+        "Montrer qui détient une boîte fonctionnelle, ou le changer ; qui en est retiré perd son "
+        "accès en quelques secondes."
+    )
+)
 def holders(
     directory: InstanceDir,
     address: Address,
     wanted: Annotated[
-        list[str] | None, typer.Option("--set", help=f"ADDRESS=RIGHTS, of {WORDS_HELP}; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", help=_("ADRESSE=DROITS, parmi {words} ; peut être répété.", words=WORDS_HELP)),
     ] = None,
     removed: Annotated[
-        list[str] | None, typer.Option("--remove", help="Address of somebody who no longer holds it; may be repeated.")
+        list[str] | None,
+        typer.Option("--remove", help=_("Adresse de quelqu’un qui ne la détient plus ; peut être répété.")),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +55,7 @@ def holders(
         if held or gone:
             rosters.hold(tx, house, whole, held, gone, origin)
         if not boxes.find(tx, whole):
-            raise Refused(Reason.NOT_FOUND, f"{whole}: no such functional box")
+            raise Refused(Reason.NOT_FOUND, _("{whole} : cette boîte fonctionnelle n’existe pas", whole=whole))
         return dict(lists.holders(tx, whole))
 
     found = with_store(settings, lambda store: store.write(work))
@@ -55,20 +64,26 @@ def holders(
         return
     for member, words in found.items():
         print(f"{member}  {words}")
-    print(f"{len(found)} people hold {whole}.")
+    print(_("{count} personnes détiennent {whole}.", count=len(found), whole=whole))
 
 
 def _holder(settings: Settings, text: str) -> tuple[str, Sequence[str]]:
     member, separator, words = text.partition("=")
     if not separator or not member:
-        fail(f"{text!r}: write ADDRESS=RIGHTS, such as rleroy=read,write,send")
+        fail(_("{text!r} : écrivez ADRESSE=DROITS, par exemple rleroy=read,write,send", text=text))
     return whole_address(settings, member), [word for word in words.replace(",", " ").lower().split() if word]
 
 
+@with_help(
+    _("Montrer qui a fait quoi dans les dossiers d’une boîte fonctionnelle, ou dans ceux qu’une personne partage.")
+)
 def acts(
     directory: InstanceDir,
-    address: Annotated[str, typer.Argument(help="Of a functional box, or of a person whose mailboxes others reach.")],
-    limit: Annotated[int, typer.Option(min=1, max=20_000, help="How many, newest first.")] = 100,
+    address: Annotated[
+        str,
+        typer.Argument(help=_("D’une boîte fonctionnelle, ou d’une personne dont d’autres atteignent les dossiers.")),
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=20_000, help=_("Combien, les plus récents d’abord."))] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Show who did what in the mailboxes of a functional box, or in those that a person shares."""
@@ -79,7 +94,7 @@ def acts(
         owner = boxes.find(tx, whole)
         person = accounts.by_login(tx, whole.partition("@")[0]) if not owner else None
         if not owner and person is None:
-            raise Refused(Reason.NOT_FOUND, f"{whole}: no such functional box")
+            raise Refused(Reason.NOT_FOUND, _("{whole} : cette boîte fonctionnelle n’existe pas", whole=whole))
         found = access.acts(tx, owner or (person.id if person else 0), limit)
         actors = {act.actor_id: accounts.get(tx, act.actor_id) for act in found}
         return [
@@ -102,4 +117,4 @@ def acts(
     for one in found:
         at = datetime.datetime.fromtimestamp(int(str(one["at"])), datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         print(f"{at}  {one['login']}  {one['act']}  {one['mailbox']}  {one['detail']}".rstrip())
-    print(f"{len(found)} acts.")
+    print(_("{count} actes.", count=len(found)))

@@ -13,7 +13,7 @@ import typer
 from directory.lists import list_expansion, rosters, virtual_lists
 from directory.lists.rosters import House, ListChange, NewList
 from mailserver.cli.accounts.account import user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model import days, selection
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -23,50 +23,71 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import messages
 from mailserver.store.people import lists, selecting
 from mailserver.store.record.audit import Origin
+from mailserver.texts.command_line import _
 
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True)
 
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The list's address, or the part before the @.")]
-Members = Annotated[list[str] | None, typer.Option("--member", "-m", help="Address of a member; may be repeated.")]
-Owners = Annotated[list[str] | None, typer.Option("--owner", help="Address of an owner; may be repeated.")]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help=_("L’adresse de la liste, ou ce qui est avant le @."))]
+Members = Annotated[list[str] | None, typer.Option("--member", "-m", help=_("Adresse d’un membre ; peut être répété."))]
+Owners = Annotated[list[str] | None, typer.Option("--owner", help=_("Adresse d’un responsable ; peut être répété."))]
 Named = Annotated[
     list[str] | None,
     typer.Option(
         "--writer",
-        help="Address that may write whatever --writers says, once its owner has logged in; what claims it from "
-        "outside waits for the owners. May be repeated.",
+        help=_(
+            "Adresse qui peut écrire quoi que dise --writers, une fois son titulaire connecté ; ce qui "
+            "s’en réclame de l’extérieur attend les responsables. Peut être répété."
+        ),
     ),
 ]
 Query = Annotated[
-    str, typer.Option(help="Makes a living list: who is found at delivery, `role=teacher uai=0210006T`; see README.")
+    str,
+    typer.Option(
+        help=_("Crée une liste vivante : qui est trouvé à la remise, `role=teacher uai=0210006T` ; voir README.")
+    ),
 ]
-LastDay = Annotated[str, typer.Option(metavar="DAY", help="2027-06-30: after it the list takes no more messages.")]
+LastDay = Annotated[
+    str, typer.Option(metavar="DAY", help=_("2027-06-30 : après ce jour la liste ne reçoit plus de messages."))
+]
 SHOWN = 50
 
 
 @app.command()
+@with_help(_("Créer une liste : à la main, ou vivante (`--query`)."))
 def create(
     directory: InstanceDir,
     address: Address,
-    name: Annotated[str, typer.Option(help="Name shown to people.")] = "",
+    name: Annotated[str, typer.Option(help=_("Nom montré aux gens."))] = "",
     owners: Owners = None,
     members: Members = None,
     query: Query = "",
     writers: Annotated[
         Writers | None,
         typer.Option(
-            help="Who may write to it; anyone, or house for a living list and for a school's.", show_default=False
+            help=_(
+                "Qui peut lui écrire ; anyone (tous), ou house (l’académie) pour une liste vivante et pour "
+                "celle d’un établissement."
+            ),
+            show_default=False,
         ),
     ] = None,
     named: Named = None,
-    moderated: Annotated[bool, typer.Option("--moderated", help="What others write waits for an owner.")] = False,
-    hidden_members: Annotated[bool, typer.Option("--hidden-members", help="Only owners see who is in it.")] = False,
-    uai: Annotated[str, typer.Option(help="School whose list it is.")] = "",
-    answers: Annotated[Answers, typer.Option(help="Where answers go, unless the author said so.")] = Answers.AUTHOR,
+    moderated: Annotated[
+        bool, typer.Option("--moderated", help=_("Ce que d’autres écrivent attend un responsable."))
+    ] = False,
+    hidden_members: Annotated[
+        bool, typer.Option("--hidden-members", help=_("Seuls les responsables voient qui en fait partie."))
+    ] = False,
+    uai: Annotated[str, typer.Option(help=_("Établissement dont c’est la liste."))] = "",
+    answers: Annotated[
+        Answers, typer.Option(help=_("Où vont les réponses, sauf si l’auteur l’a dit."))
+    ] = Answers.AUTHOR,
     last_day: LastDay = "",
-    function: Annotated[bool, typer.Option("--function", help="A functional box, held by its members.")] = False,
+    function: Annotated[
+        bool, typer.Option("--function", help=_("Une boîte fonctionnelle, détenue par ses membres."))
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a list: by hand, or living (`--query`)."""
@@ -92,17 +113,30 @@ def create(
         print(as_text(_read(settings, lambda tx: _facts(tx, house, _zone(settings), wanted.address))))
     elif query:
         found = _read(settings, lambda tx: selecting.count(tx, selection.parse(query)))
-        print(f"{wanted.address}: living list made; it finds {found} people now.")
+        print(
+            _(
+                "{address} : liste vivante créée ; elle trouve à présent {found} personnes.",
+                address=wanted.address,
+                found=found,
+            )
+        )
     elif function:
-        print(f"{wanted.address}: functional box made; {len(wanted.members)} people hold it.")
+        print(
+            _(
+                "{address} : boîte fonctionnelle créée ; {count} personnes la détiennent.",
+                address=wanted.address,
+                count=len(wanted.members),
+            )
+        )
     else:
-        print(f"{wanted.address}: list with {len(wanted.members)} members made.")
+        print(_("{address} : liste de {count} membres créée.", address=wanted.address, count=len(wanted.members)))
 
 
 @app.command()
+@with_help(_("Montrer toutes les listes, ou une avec ses règles et qui reçoit ce qui lui est envoyé."))
 def show(
     directory: InstanceDir,
-    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="One list; without it all.")] = None,
+    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help=_("Une liste ; sans elle toutes."))] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show every list, or one with its policies and who receives what is sent to it."""
@@ -115,7 +149,7 @@ def show(
             return
         for entry in found:
             print(f"{entry.address}  {entry.name}  ({entry.kind.value}, {_policy(entry)})")
-        print(f"{len(found)} lists.")
+        print(_("{count} listes.", count=len(found)))
         return
     whole = whole_address(settings, address)
     if settings.ldap is None:
@@ -136,15 +170,24 @@ def show(
         return
     for member in _texts(facts["members"]):
         print(f"  {member}")
-    print(f"{len(_texts(facts['members']))} members, {len(_texts(facts['receivers']))} addresses receive.")
+    print(
+        _(
+            "{count} membres, {receivers} adresses reçoivent.",
+            count=len(_texts(facts["members"])),
+            receivers=len(_texts(facts["receivers"])),
+        )
+    )
 
 
 @app.command()
+@with_help(_("Ajouter et retirer des membres. Une adresse d’ici qui ne mène à personne est refusée."))
 def members(
     directory: InstanceDir,
     address: Address,
-    add: Annotated[list[str] | None, typer.Option("--add", help="Address to add; may be repeated.")] = None,
-    remove: Annotated[list[str] | None, typer.Option("--remove", help="Address to remove; may be repeated.")] = None,
+    add: Annotated[list[str] | None, typer.Option("--add", help=_("Adresse à ajouter ; peut être répété."))] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help=_("Adresse à retirer ; peut être répété."))
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add and remove members. An address of ours that leads to nobody is refused."""
@@ -157,33 +200,46 @@ def members(
         held = _read(settings, lambda tx: lists.members(tx, whole))
         print(as_text({"address": whole, "added": added, "removed": removed, "members": held}))
     else:
-        print(f"{whole}: {added} added, {removed} removed.")
+        print(_("{whole} : {added} ajoutés, {removed} retirés.", whole=whole, added=added, removed=removed))
 
 
 @app.command("set")
+@with_help(_("Changer ce qu’est une liste ; ce qui n’est pas nommé reste."))
 def set_(
     directory: InstanceDir,
     address: Address,
-    name: Annotated[str | None, typer.Option(help="Name shown to people.")] = None,
-    query: Annotated[str | None, typer.Option(help="Of a living list.")] = None,
-    writers: Annotated[Writers | None, typer.Option(help="Who may write to it.")] = None,
+    name: Annotated[str | None, typer.Option(help=_("Nom montré aux gens."))] = None,
+    query: Annotated[str | None, typer.Option(help=_("D’une liste vivante."))] = None,
+    writers: Annotated[Writers | None, typer.Option(help=_("Qui peut lui écrire."))] = None,
     moderated: Annotated[
-        bool | None, typer.Option("--moderated/--open", help="What others write waits for an owner, or not.")
+        bool | None,
+        typer.Option("--moderated/--open", help=_("Ce que d’autres écrivent attend un responsable, ou non.")),
     ] = None,
     hidden_members: Annotated[
-        bool | None, typer.Option("--hidden-members/--shown-members", help="Only owners see who is in it, or all.")
+        bool | None,
+        typer.Option(
+            "--hidden-members/--shown-members", help=_("Seuls les responsables voient qui en fait partie, ou tous.")
+        ),
     ] = None,
-    owners: Annotated[list[str] | None, typer.Option("--owner", help="All its owners; may be repeated.")] = None,
-    no_owner: Annotated[bool, typer.Option("--no-owner", help="Take every owner away.")] = False,
+    owners: Annotated[
+        list[str] | None, typer.Option("--owner", help=_("Tous ses responsables ; peut être répété."))
+    ] = None,
+    no_owner: Annotated[bool, typer.Option("--no-owner", help=_("Retirer tous les responsables."))] = False,
     named: Annotated[
         list[str] | None,
-        typer.Option("--writer", help="All named writers, believed after a login only; may be repeated."),
+        typer.Option(
+            "--writer",
+            help=_(
+                "Toutes les personnes nommées qui peuvent écrire, crues après une connexion seulement ; "
+                "peut être répété."
+            ),
+        ),
     ] = None,
-    no_writer: Annotated[bool, typer.Option("--no-writer", help="Take every named writer away.")] = False,
-    uai: Annotated[str | None, typer.Option(help="School whose list it is.")] = None,
-    answers: Annotated[Answers | None, typer.Option(help="Where answers go, unless the author said so.")] = None,
+    no_writer: Annotated[bool, typer.Option("--no-writer", help=_("Retirer toutes les personnes nommées."))] = False,
+    uai: Annotated[str | None, typer.Option(help=_("Établissement dont c’est la liste."))] = None,
+    answers: Annotated[Answers | None, typer.Option(help=_("Où vont les réponses, sauf si l’auteur l’a dit."))] = None,
     last_day: LastDay = "",
-    no_end: Annotated[bool, typer.Option("--no-end", help="It goes on: no last day.")] = False,
+    no_end: Annotated[bool, typer.Option("--no-end", help=_("Elle continue : pas de dernier jour."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Change what a list is; what is not named stays."""
@@ -206,29 +262,33 @@ def set_(
     if as_json:
         print(as_text(_read(settings, lambda tx: _facts(tx, house, _zone(settings), whole))))
     else:
-        print(f"{whole}: list changed.")
+        print(_("{whole} : liste modifiée.", whole=whole))
 
 
 @app.command()
+@with_help(
+    _("Supprimer une liste, et ce qu’elle retient pour ses responsables ; personne ne reçoit jamais son adresse.")
+)
 def delete(directory: InstanceDir, address: Address, as_json: AsJson = False) -> None:
     """Delete a list, and what it holds for its owners; no person ever gets its address."""
     settings = own(directory)
     whole = whole_address(settings, address)
     _write(settings, lambda tx: rosters.delete(tx, whole, _origin()))
-    print(as_text({"address": whole, "deleted": True}) if as_json else f"{whole}: list deleted.")
+    print(as_text({"address": whole, "deleted": True}) if as_json else _("{whole} : liste supprimée.", whole=whole))
 
 
 @app.command()
+@with_help(_("Combien de personnes une requête ou une liste trouve, et qui ; rien n’est enregistré."))
 def preview(
     directory: InstanceDir,
-    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="A list that is there.")] = None,
+    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help=_("Une liste qui existe."))] = None,
     query: Query = "",
-    limit: Annotated[int, typer.Option(min=0, max=50_000, help="Names to show.")] = SHOWN,
+    limit: Annotated[int, typer.Option(min=0, max=50_000, help=_("Noms à montrer."))] = SHOWN,
     as_json: AsJson = False,
 ) -> None:
     """How many people a query or a list finds, and who they are; nothing is saved."""
     if bool(address) == bool(query):
-        fail("name a list, or give a --query")
+        fail(_("nommez une liste, ou donnez --query"))
     settings = settings_of(directory)
     if address is not None:
         whole = whole_address(settings, address)
@@ -243,7 +303,8 @@ def preview(
     for one in people:
         print(f"{one['address']}  {one['name']}".rstrip())
     count = facts["count"]
-    print(f"{count} people{f', {len(people)} shown' if count != len(people) else ''}.")
+    shown = _(", {count} montrées", count=len(people)) if count != len(people) else ""
+    print(_("{count} personnes{shown}.", count=count, shown=shown))
 
 
 # ---------------------------------------------------------------------- what is shown
@@ -255,7 +316,7 @@ def _facts(tx: Tx, house: House, zone: ZoneInfo, address: str) -> dict[str, obje
     expanded = list_expansion.expand(tx, address, house)
     if entry is None:
         if expanded is None:
-            raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+            raise Refused(Reason.NOT_FOUND, _("{address} : cette liste n’existe pas", address=address))
         return {
             **_foreign(expanded),
             "kind": "standing",
@@ -282,7 +343,14 @@ def _print_box(facts: dict[str, object]) -> None:
     assert isinstance(holders, dict)
     for member, words in holders.items():
         print(f"  {member}: {words}")
-    print(f"{len(holders)} people hold it; it holds {facts['messages']} messages, {facts['octets']} octets.")
+    print(
+        _(
+            "{count} personnes la détiennent ; elle contient {messages} messages, {octets} octets.",
+            count=len(holders),
+            messages=facts["messages"],
+            octets=facts["octets"],
+        )
+    )
 
 
 def _foreign(expanded: MailingList) -> dict[str, object]:
@@ -313,7 +381,7 @@ def _preview_of_list(settings: Settings, address: str, limit: int) -> dict[str, 
             return _preview(tx, query, limit)
         expanded = list_expansion.expand(tx, address, house)
         if expanded is None:
-            raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+            raise Refused(Reason.NOT_FOUND, _("{address} : cette liste n’existe pas", address=address))
         return _addresses(expanded, limit)
 
     return _read(settings, look)
@@ -323,7 +391,7 @@ def _preview(tx: Tx, query: str, limit: int) -> dict[str, object]:
     try:
         who = selection.parse(query)
     except BadSyntax as error:
-        raise Refused(Reason.INVALID, f"query: {error}") from None
+        raise Refused(Reason.INVALID, _("query : {error}", error=error)) from None
     people = [
         {
             "name": one.name,
@@ -374,7 +442,7 @@ def own(directory: Path) -> Settings:
     """Settings of an instance whose lists are its own; anything else ends the command with exit code 2."""
     settings = settings_of(directory)
     if settings.ldap is not None:
-        fail("the directory is an external one: only `show ADDRESS` and `preview ADDRESS` read its lists")
+        fail(_("l’annuaire est externe : seuls `show ADDRESS` et `preview ADDRESS` lisent ses listes"))
     return settings
 
 
@@ -388,7 +456,7 @@ def _expanded(settings: Settings, address: str) -> MailingList:
         finally:
             directory.close()
         if found is None:
-            raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+            raise Refused(Reason.NOT_FOUND, _("{address} : cette liste n’existe pas", address=address))
         return found
 
     return with_store(settings, work)

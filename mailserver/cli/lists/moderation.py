@@ -11,7 +11,7 @@ import typer
 from directory.lists import rosters
 from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import app, as_text, own, whole_address, with_store
-from mailserver.cli.shared import AsJson, InstanceDir
+from mailserver.cli.shared import AsJson, InstanceDir, with_help
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
 from mailserver.runtime.app import make_directory
@@ -19,16 +19,20 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import moderation_queue
 from mailserver.store.queue.moderation_queue import Held
 from mailserver.store.record.audit import Origin
+from mailserver.texts.command_line import _
 
 T = TypeVar("T")
 
-Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the message, as `list held` shows it.", min=1)]
+Number = Annotated[
+    int, typer.Argument(metavar="ID", help=_("Numéro du message, tel que `list held` le montre."), min=1)
+]
 
 
 @app.command("held")
+@with_help(_("Montrer les messages qui attendent un responsable d’une liste modérée."))
 def held_(
     directory: InstanceDir,
-    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="One list; without it all.")] = None,
+    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help=_("Une liste ; sans elle toutes."))] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the messages that wait for an owner of a moderated list."""
@@ -44,27 +48,29 @@ def held_(
         return
     for one in found:
         print(f"{one.id}  {one.list}  {one.sender or one.reverse_path}  {one.subject}")
-    print(f"{len(found)} messages wait.")
+    print(_("{count} messages attendent.", count=len(found)))
 
 
 @app.command()
+@with_help(_("Envoyer à sa liste un message qui attend."))
 def approve(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
     """Send a message that waits to its list."""
     count = _moderating(directory, lambda desk: desk.approve(number, Origin(user(), "console")))
     facts = {"id": number, "approved": True, "accounts": count}
-    print(as_text(facts) if as_json else f"{number}: sent to {count} people.")
+    print(as_text(facts) if as_json else _("{number} : envoyé à {count} personnes.", number=number, count=count))
 
 
 @app.command()
+@with_help(_("Jeter un message qui attend ; son auteur l’apprend s’il est de cette académie."))
 def reject(
     directory: InstanceDir,
     number: Number,
-    reason: Annotated[str, typer.Option(help="Told to the author.")] = "",
+    reason: Annotated[str, typer.Option(help=_("Dit à l’auteur."))] = "",
     as_json: AsJson = False,
 ) -> None:
     """Throw a message that waits away; its author is told if it is somebody of this house."""
     _moderating(directory, lambda desk: desk.reject(number, Origin(user(), "console"), reason))
-    print(as_text({"id": number, "rejected": True}) if as_json else f"{number}: rejected.")
+    print(as_text({"id": number, "rejected": True}) if as_json else _("{number} : refusé.", number=number))
 
 
 def _moderating(directory: Path, work: Callable[[Moderation], Awaitable[T]]) -> T:

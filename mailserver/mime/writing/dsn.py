@@ -10,9 +10,9 @@ from mailserver.mime.body.scanning import scan
 from mailserver.mime.header import dates
 from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, message_part, multipart, text_part
 from mailserver.mime.writing.fields import MAX_LINE, Correspondent, field
-from mailserver.texts.catalogue import N_
+from mailserver.texts.catalogue import N_, NC_
 from mailserver.texts.languages import ENGLISH, FRENCH
-from mailserver.texts.text import NOTHING, Text, both, in_context
+from mailserver.texts.text import NOTHING, Text, both
 
 MAX_RETURNED = 64 * 1024
 """Octets of a message that are returned whole, where its sender asked for it (RFC 3461 section 4.3)."""
@@ -89,7 +89,7 @@ def build(report: Report, original: bytes) -> bytes:
 
 _SUBJECTS = {
     Action.FAILED: Text("Message non remis"),
-    Action.DELAYED: in_context("report", "Message en attente"),
+    Action.DELAYED: Text(NC_("report", "Message en attente")),
 }
 
 

@@ -4,7 +4,8 @@ from datetime import date
 
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Population, Writers
-from mailserver.texts.text import Text, both, in_context
+from mailserver.texts.catalogue import NC_
+from mailserver.texts.text import Text, both
 
 _SUBJECTS = {
     Population.PUPIL: Text("Les élèves"),
@@ -33,7 +34,7 @@ _WITH = {
 _SOMEBODY = Text("Les personnes dont le rôle n’est pas connu")
 _WITH_SOMEBODY = Text("avec des personnes dont le rôle n’est pas connu")
 _WRITERS = {
-    Writers.ANYONE: in_context("who may write", "tout le monde"),
+    Writers.ANYONE: Text(NC_("who may write", "tout le monde")),
     Writers.HOUSE: Text("les personnes de l’académie"),
     Writers.PERSONNEL: Text("les enseignants et les personnels"),
     Writers.STAFF: Text("les personnels administratifs"),
