@@ -8,5 +8,6 @@
 
 The archive is made while it is sent (`archive`): one message at a time is in memory, whatever the mailbox's size, and
 nothing waits on disk. Everything is read in short snapshots, so a message that arrives meanwhile may or may not be in
-it. It runs in a thread of its caller's (the console, a request of the web interface), never on the event loop.
+it; `chosen` reads the messages that somebody chose in a list in the same way. All of it runs in a thread of its
+caller's (the console, a request of the web interface), never on the event loop.
 """

@@ -1,7 +1,8 @@
 """What the web shows of mailboxes: pages of messages newest first, and messages named by their content.
 
 Every function is scoped by account, or takes a mailbox that its caller has opened. A page is found by key (date, UID),
-never by counting rows, so that page 100 costs what page 1 costs.
+never by counting rows, so that page 100 costs what page 1 costs. `mailbox_pages`, `folders`, `compose_data` and
+`visitors` read what one page needs on one snapshot; `handling` does what somebody chose, unit by unit.
 """
 
 from mailserver.store.web.webmail.acting import empty, erase, flag, flag_once, move
