@@ -69,7 +69,7 @@ def _is_unit(node: ast.AST) -> bool:
 
 
 def _records(node: ast.AST) -> bool:
-    if isinstance(node, ast.ImportFrom) and (node.module or "").endswith("store.audit"):
+    if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2] == "audit":
         return not {alias.name for alias in node.names} <= {"Action", "Event", "Origin", "Wanted"}
     return isinstance(node, ast.Attribute) and ast.unparse(node) == "audit.record"
 

@@ -1,8 +1,7 @@
 """Who a message to a list will come to: whom a query finds, whom a list reaches, the addresses of a file."""
 
-from directory import list_previews
-from directory.list_previews import Preview
-from directory.lists import membership
+from directory.lists import list_previews, membership
+from directory.lists.list_previews import Preview
 from directory.lists.rosters import House
 from mailserver.addressbook import tables
 from mailserver.model import selection

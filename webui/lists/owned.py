@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from directory import owned_lists
-from directory.list_previews import Preview
-from directory.lists import rosters
+from directory.lists import owned_lists, rosters
+from directory.lists.list_previews import Preview
+from directory.lists.owned_lists import MembersChange, OwnedDetails, OwnedList
 from directory.lists.rosters import House, ListChange, NewList
-from directory.owned_lists import MembersChange, OwnedDetails, OwnedList
 from mailserver.model import selection
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Answers, ListKind, Role, Writers

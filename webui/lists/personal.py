@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from directory.lists import membership, rosters
 from directory.lists.membership import Received
+from directory.lists.owned_lists import OwnedList
 from directory.lists.rosters import House
-from directory.owned_lists import OwnedList
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.people import personal_lists
