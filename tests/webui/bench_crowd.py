@@ -25,9 +25,9 @@ import httpx
 from tests.harness import DEMO_PASSWORD, Instance, children_of
 from tests.webui.bench_browser import fill
 
-MARK = re.compile(r'name="([a-z_]+)" value="([^"]+)"')
+MARK = re.compile(r'name="([a-z_]+)"\s+value="([^"]+)"')
 MESSAGE = re.compile(r'href="(/[sm]/message/[^"]+)"')
-OLDER = re.compile(r'href="([^"]+)" rel="next"')
+OLDER = re.compile(r'href="([^"]+)"\s+rel="next"')
 
 
 class Person:

@@ -207,7 +207,7 @@ class Visitor:
 
     def post(self, path: str, data: dict[str, Any], page: str | None = None, **more: Any) -> httpx.Response:
         """Post with the anti-forgery mark of the page that is open."""
-        mark = re.search(r'name="m_" value="([^"]+)"', page or self.text)
+        mark = re.search(r'name="m_"\s+value="([^"]+)"', page or self.text)
         assert mark, self.text
         self.page = self.http.post(path, data={"m_": mark.group(1), **data}, **more)
         return self.page
@@ -218,14 +218,14 @@ class Visitor:
 
     def field(self, name: str) -> str:
         """The value of a form field on the open page."""
-        found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', self.text) or re.search(
-            rf'name="{name}" value="([^"]*)"', self.text
+        found = re.search(rf'name="{name}"[^>]*\svalue="([^"]*)"', self.text) or re.search(
+            rf'name="{name}"\s+value="([^"]*)"', self.text
         )
         return unescape(found.group(1)) if found else ""
 
     def rel(self, name: str) -> str:
         """The address of the link of this relation, empty when there is none."""
-        found = re.search(rf'href="([^"]+)" rel="{name}"', self.text)
+        found = re.search(rf'href="([^"]+)"\s+rel="{name}"', self.text)
         return unescape(found.group(1)) if found else ""
 
     def links(self, pattern: str) -> list[str]:
@@ -283,6 +283,6 @@ def shown(house: House, visitor: Visitor, person: Principal, octets: bytes, quer
 
 def opened(text: str) -> str:
     """The id of the message that is open."""
-    found = re.search(r'name="m" value="(\d+)"', text)
+    found = re.search(r'name="m"\s+value="(\d+)"', text)
     assert found
     return found.group(1)

@@ -34,6 +34,6 @@ def set_up(house: House, visitor: Visitor) -> tuple[Phone, list[str]]:
     """Switch the factor on; the phone, and the recovery codes."""
     phone = Phone(house, begin(visitor))
     visitor.post(FACTOR, {"faire": "confirmer", "etape": visitor.field("etape"), "code": phone.code()})
-    codes = re.findall(r"<li><code>([A-Z2-7-]+)", visitor.text)
+    codes = re.findall(r"<li>\s*<code>([A-Z2-7-]+)", visitor.text)
     house.clock.ahead += 30
     return phone, codes

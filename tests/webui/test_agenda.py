@@ -121,12 +121,12 @@ def selected(html: str) -> dict[str, Any]:
     for name, inside in re.findall(r'<select id="\w+" name="(\w+)"[^>]*>(.*?)</select>', html, re.S):
         options = re.findall(r'<option value="([^"]*)"( selected)?', inside)
         found[name] = next((value for value, chosen in options if chosen), options[0][0])
-    found |= dict(re.findall(r'<input type="radio"[^>]* name="(\w+)" value="(\w+)" checked', html))
-    found["jours"] = re.findall(r'name="jours" value="(\d)" checked', html)
+    found |= dict(re.findall(r'<input type="radio"[^>]*\sname="(\w+)"\s+value="(\w+)"\s+checked', html))
+    found["jours"] = re.findall(r'name="jours"\s+value="(\d)"\s+checked', html)
     for name in ("chaque", "fois", "jusqu"):
-        value = re.search(rf'<input type="\w+" id="{name}" name="{name}"[^>]* value="([^"]*)"', html)
+        value = re.search(rf'<input type="\w+" id="{name}"\s+name="{name}"[^>]*\svalue="([^"]*)"', html)
         found[name] = value.group(1) if value else ""
-    if re.search(r'name="journee" value="1" checked', html):
+    if re.search(r'name="journee"\s+value="1"\s+checked', html):
         found["journee"] = "1"
     return found
 
@@ -188,7 +188,7 @@ def test_a_change_elsewhere_is_a_conflict_and_nothing_typed_is_lost(page: Visito
     assert "a changé entre-temps" in answer.text
     assert "Cours d’un autre" in answer.text
     assert client.one("Cours d’un autre")
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', answer.text.split("<main")[1]))
+    fields = dict(re.findall(r'<input type="hidden"\s+name="(\w+)"\s+value="([^"]*)">', answer.text.split("<main")[1]))
     fields.pop("m_")
     answer = page.post(f"{path}/modifier", fields, answer.text)
     assert "Événement modifié" in answer.text
@@ -453,8 +453,8 @@ def test_export_and_import_with_duplicates(page: Visitor, client: Client, house:
     changed = octets.replace(b"SUMMARY:Cours", b"SUMMARY:Cours 2").replace(b"SUMMARY:Autre", b"SUMMARY:Autre 2")
     page.get(address)
     page.post(f"{address}/importer", {}, files={"fichier": ("a.ics", changed, "text/calendar")})
-    assert re.search(r"Nouveaux événements<dd>1", page.text)
-    assert re.search(r"Déjà là, différents<dd>1", page.text)
+    assert re.search(r"Nouveaux événements\s*<dd>1", page.text)
+    assert re.search(r"Déjà là, différents\s*<dd>1", page.text)
     assert len(client.events()) == 1
     body = {"contenu": changed.decode(), "faire": "importer", "doublons": "remplacer"}
     page.post(f"{address}/importer", body)

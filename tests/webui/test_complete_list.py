@@ -35,13 +35,15 @@ def browser(house: House, person: Principal) -> Visitor:
 
 def shown(browser: Visitor) -> list[str]:
     """Subjects of the items, in order."""
-    found = re.findall(r'<li[^>]*><input type="checkbox" name="[mc]" value="\d+" aria-label="([^"]*)"', browser.text)
+    found = re.findall(
+        r'<li[^>]*>\s*<input type="checkbox"\s+name="[mc]" value="\d+"\s+aria-label="([^"]*)"', browser.text
+    )
     return [unescape(one) for one in found]
 
 
 def ids(browser: Visitor, kind: str = "m") -> dict[str, str]:
     """Subject -> value of the checkbox."""
-    found = re.findall(rf'name="{kind}" value="(\d+)" aria-label="([^"]*)"', browser.text)
+    found = re.findall(rf'name="{kind}"\s+value="(\d+)"\s+aria-label="([^"]*)"', browser.text)
     return {unescape(subject): value for value, subject in found}
 
 
@@ -163,7 +165,7 @@ def test_last_acts_can_be_undone_from_their_page(
     act(house, browser, person, m=list(ids(browser).values()), faire="supprimer")
     browser.get("/m/annuler")
     assert "1 message, de « Boîte de réception » vers « Corbeille »" in unescape(browser.text).replace("\u202f", " ")
-    act_id = re.search(r'name="acte" value="([0-9a-f]{64})"', browser.text)
+    act_id = re.search(r'name="acte"\s+value="([0-9a-f]{64})"', browser.text)
     assert act_id
     stranger = house.visitor()
     stranger.log_in(emma.login, interface="complet")
@@ -290,7 +292,7 @@ def test_forwarding_leads_to_a_letter_with_the_messages(house: House, person: Pr
     content = house.deliver(person, mail("À joindre"))
     browser.get("/m/")
     box = house.box(person, "INBOX").id
-    mark = re.search(r'name="m_" value="([^"]+)"', browser.text)
+    mark = re.search(r'name="m_"\s+value="([^"]+)"', browser.text)
     assert mark
     form = {"m_": mark[1], "m": str(content), "faire": "transferer"}
     answer = browser.http.post(f"/m/dossier/{box}/agir", data=form, follow_redirects=False)

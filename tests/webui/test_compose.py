@@ -87,7 +87,7 @@ def test_pressing_twice_sends_once(house: House, person: Principal, browser: Vis
     browser.get("/s/ecrire")
     data = form(browser, a=zoe.login, objet="Une fois", texte="x", faire="envoyer")
     page = browser.text
-    mark = re.search(r'name="m_" value="([^"]+)"', page)
+    mark = re.search(r'name="m_"\s+value="([^"]+)"', page)
     assert mark
     answers: list[httpx.Response] = []
 
@@ -149,7 +149,7 @@ def test_forward_takes_attachments_along(house: House, person: Principal, browse
     source = house.deliver(person, original.encode())
     text = browser.get(f"/s/ecrire?transferer={source}").text
     assert "Message transféré" in text
-    numbers = re.findall(r'name="reprise" value="([^"]+)" checked', text)
+    numbers = re.findall(r'name="reprise"\s+value="([^"]+)"\s+checked', text)
     assert len(numbers) == 2
     send(browser, a=zoe.login, reprise=numbers[1])
     assert parts(house.octets(zoe, "INBOX")) == [("b.csv", b"3;4")]
@@ -290,7 +290,7 @@ def test_recipients_are_recognised_or_asked_about(house: House, browser: Visitor
     assert data["a"] == f"Zoé Leroy <{zoe.address}>"
     assert "plusieurs personnes correspondent" in browser.text
     assert "n’existe pas dans l’académie" in browser.text
-    choices = re.findall(r'name="choix" value="([^"]+)"', browser.text)
+    choices = re.findall(r'name="choix"\s+value="([^"]+)"', browser.text)
     assert len(choices) == 2
     browser.post("/s/ecrire", form(browser, faire="verifier", cci="", choix=choices[0]))
     assert re.fullmatch(r"Lé[ao] Bernard <le[ao]\.bernard@ac-exemple\.fr>", form(browser)["cc"])

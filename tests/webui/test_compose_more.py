@@ -259,7 +259,7 @@ def test_crowd_gets_a_copy_each(house: House, person: Principal, browser: Visito
 
 
 def kept(browser: Visitor, path: str = "garder", files: Any = None, **values: str) -> httpx.Response:
-    mark = re.search(r'name="m_" value="([^"]+)"', browser.text)
+    mark = re.search(r'name="m_"\s+value="([^"]+)"', browser.text)
     assert mark
     return browser.http.post(f"/m/ecrire/{path}", data={"m_": mark[1], **values}, files=files)
 
@@ -282,7 +282,7 @@ def test_form_that_did_not_hear_of_its_draft_goes_on_with_it(house: House, perso
     """The page was left while the first save was answered: no second draft, no file twice."""
     source = house.deliver(person, formatted())
     browser.get(f"/m/ecrire?transferer={source}")
-    data = form(browser, objet="Quitté", reprise=re.findall(r'name="reprise" value="([^"]+)"', browser.text)[0])
+    data = form(browser, objet="Quitté", reprise=re.findall(r'name="reprise"\s+value="([^"]+)"', browser.text)[0])
     first = kept(browser, **{**data, "texte": "un"}).json()
     assert first["repris"]
     again = kept(browser, **{**data, "texte": "un, deux"}).json()
@@ -301,7 +301,7 @@ def test_files_passed_on_that_are_too_many_stay_with_the_form(
     """The text is kept without them; sending says why."""
     source = house.deliver(person, formatted())
     browser.get(f"/m/ecrire?transferer={source}")
-    data = form(browser, reprise=re.findall(r'name="reprise" value="([^"]+)"', browser.text)[0])
+    data = form(browser, reprise=re.findall(r'name="reprise"\s+value="([^"]+)"', browser.text)[0])
     room = int((house.settings.limits.message_size - 512 * 1024) / 1.37)
     file = [("piece", ("a.bin", b"x" * room, "x/y"))]
     full = kept(browser, "piece", file, cle=data["cle"]).json()
@@ -425,7 +425,7 @@ def test_attachment_of_another_message(house: House, person: Principal, browser:
     browser.get("/s/ecrire")
     browser.post("/s/ecrire", form(browser, a=zoe.login, objet="Emprunt", texte="x", faire="depuis"))
     assert "Avec notes.csv" in browser.text
-    ticked = re.search(r'name="prendre" value="([^"]+)"', browser.text)
+    ticked = re.search(r'name="prendre"\s+value="([^"]+)"', browser.text)
     assert ticked
     path = str(browser.page.url.path) if browser.page else ""
     browser.post(path, {"prendre": [ticked[1], f"0:{theirs}:2"]})
@@ -440,7 +440,7 @@ def test_several_messages_are_passed_on(house: House, person: Principal, browser
     sources = [house.deliver(person, mail(f"Numéro {number}")) for number in range(3)]
     browser.get(f"/s/ecrire?joindre={sources[0]},{sources[1]}&joindre={sources[2]}")
     assert form(browser)["objet"] == "3 messages transférés"
-    ticked = re.findall(r'name="reprise" value="([^"]+)" checked', browser.text)
+    ticked = re.findall(r'name="reprise"\s+value="([^"]+)"\s+checked', browser.text)
     browser.post("/s/ecrire", {**form(browser, a=zoe.login, texte="x", faire="envoyer"), "reprise": ticked})
     octets = house.octets(zoe, "INBOX")
     assert [one.type for one in parsed(octets).attachments()] == ["message/rfc822"] * 3

@@ -61,7 +61,7 @@ def test_a_form_that_arrives_after_the_session_ended_does_nothing(house: House, 
     thief, owner = visitor, house.visitor()
     thief.log_in(person.login)
     owner.log_in(person.login)
-    mark = re.search(r'name="m_" value="([^"]+)"', thief.get(SESSIONS).text)
+    mark = re.search(r'name="m_"\s+value="([^"]+)"', thief.get(SESSIONS).text)
     assert mark
     body = f"m_={mark[1]}&toutes=1".encode()
     head = (
@@ -117,7 +117,7 @@ def test_closing_one_session_is_on_record(house: House, visitor: Visitor) -> Non
     person = house.person("Iris", "Trace")
     house.visitor().log_in(person.login)
     visitor.log_in(person.login)
-    closable = re.findall(r'name="fermer" value="([^"]+)"', visitor.get(SESSIONS).text)
+    closable = re.findall(r'name="fermer"\s+value="([^"]+)"', visitor.get(SESSIONS).text)
     visitor.post(SESSIONS, {"fermer": closable[0]})
     event = house.store.read_now(audit.history, person.account_id)[0]
     assert (event.action, event.actor, event.detail) == (Action.SESSIONS_CLOSED, "self", "one")

@@ -56,7 +56,7 @@ def test_the_address_stands_beside_such_a_name_everywhere(
             if "message" not in page:
                 assert alone(text) == [], page
     head = home.get(f"/s/message/{content}").text
-    shown = re.search(r"<dt>De<dd><bdi>[^<]*</bdi> <a [^>]*>([^<]*)</a>", head)
+    shown = re.search(r"<dt>De\s*<dd>\s*<bdi>[^<]*</bdi> <a [^>]*>([^<]*)</a>", head)
     assert shown
     assert shown[1] == EVIL
     assert f"<bdi>{EVIL} (recteur" in head, "the other message of the conversation"

@@ -30,12 +30,12 @@ def rows(text: str) -> list[str]:
     """Subjects of the list on a page, in order."""
     return [
         re.sub(r"<[^>]+>", "", found).replace("Non lu\u202f:", "").strip()
-        for found in re.findall(r'<td class="o"><a [^>]*>(.*?)</a>', text)
+        for found in re.findall(r'<td class="o">\s*<a [^>]*>(.*?)</a>', text)
     ]
 
 
 def ids(text: str) -> list[str]:
-    return re.findall(r'name="m" value="(\d+)"', text)
+    return re.findall(r'name="m"\s+value="(\d+)"', text)
 
 
 def fill(house: House, person: Principal, count: int) -> list[int]:

@@ -40,7 +40,7 @@ def test_the_texts_of_all_on_one_page(house: House, visitor: Visitor, reader: Pr
     second = house.deliver(reader, hostile)
     house.deliver(reader, mail("Pas choisi"))
     text = asked(house, visitor, reader, [first, second], base)
-    assert re.findall(r"<h2[^>]*><bdi>([^<]*)", text) == ["Second", "Premier"]
+    assert re.findall(r"<h2[^>]*>\s*<bdi>([^<]*)", text) == ["Second", "Premier"]
     assert "Texte du premier" in text
     assert "Texte du second" in text
     assert "Pas choisi" not in text

@@ -474,7 +474,7 @@ def test_pane_page_and_quick_reply(house: House, at_home: Visitor, emma: Princip
     assert '<h2 class="sujet" id="sujet" tabindex="-1">' in pane.text
     whole = at_home.get(f"/m/message/{content}").text
     assert '<h1 class="sujet" id="sujet" tabindex="-1">' in whole
-    form = dict(re.findall(r'<input type="hidden" name="(cle|repond|a|objet)" value="([^"]*)"', whole))
+    form = dict(re.findall(r'<input type="hidden"\s+name="(cle|repond|a|objet)"\s+value="([^"]*)"', whole))
     sent = at_home.post("/m/ecrire", {**form, "a": marc.address, "texte": "Bien reçu.", "faire": "envoyer"})
     assert sent.status_code == 200
 

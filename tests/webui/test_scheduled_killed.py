@@ -21,7 +21,7 @@ PEOPLE = (
 
 
 def mark(page: httpx.Response) -> str:
-    found = re.search(r'name="m_" value="([^"]+)"', page.text)
+    found = re.search(r'name="m_"\s+value="([^"]+)"', page.text)
     assert found, page.text
     return found[1]
 
@@ -34,7 +34,7 @@ def write_letters(instance: Instance) -> None:
         browser.post("/connexion", data={**login, "identifiant": "ada", "mot_de_passe": PASSWORD})
         for number in range(LETTERS):
             page = browser.get("/s/ecrire")
-            key = re.search(r'name="cle" value="([^"]+)"', page.text)
+            key = re.search(r'name="cle"\s+value="([^"]+)"', page.text)
             assert key
             answer = browser.post(
                 "/s/ecrire",

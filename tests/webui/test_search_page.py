@@ -107,7 +107,7 @@ def test_searches_are_saved_beside_the_folders(browser: Visitor) -> None:
     assert "À traiter &lt;b&gt;" in page
     link = browser.links(r"recherche\?q=est")[0]
     browser.get(link)
-    number = re.search(r'name="oublier" value="(\d+)"', browser.text)
+    number = re.search(r'name="oublier"\s+value="(\d+)"', browser.text)
     assert number
     browser.post("/s/recherche/garder", {"q": "est:nonlu a:pj", "oublier": number.group(1)})
     assert "À traiter" not in browser.get("/s/").text

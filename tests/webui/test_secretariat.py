@@ -47,7 +47,7 @@ def pages(visitor: Visitor) -> list[str]:
 
 def box(visitor: Visitor, name: str) -> str:
     """The value of somebody's box."""
-    found = re.search(rf'value="(\d+)" aria-label="{name}"', visitor.text)
+    found = re.search(rf'value="(\d+)"\s+aria-label="{name}"', visitor.text)
     assert found, visitor.text
     return found.group(1)
 

@@ -38,13 +38,13 @@ def asking(text: str) -> tuple[str, dict[str, str]]:
     """The form of the page that asks: its address and all its fields, as a browser sends them."""
     found = re.search(r'<form method="post" action="([^"]+/envoyer)"[^>]*>(.*?)</form>', text, re.DOTALL)
     assert found, text
-    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[2])
+    fields = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)">', found[2])
     return found[1], {name: unescape(value) for name, value in fields}
 
 
 def autosave(browser: Visitor, base: str, data: dict[str, str]) -> dict[str, Any]:
     """What a form's timer does, in this window or in another."""
-    mark = re.search(r'name="m_" value="([^"]+)"', browser.text)
+    mark = re.search(r'name="m_"\s+value="([^"]+)"', browser.text)
     assert mark
     answer = browser.http.post(f"{base}/ecrire/garder", data={**data, "m_": mark[1]})
     assert answer.status_code == 200, answer.text
@@ -181,7 +181,7 @@ def test_the_answer_is_pressed_twice_while_the_draft_moves(
     data = form(browser, a=lise.login, objet=subject, texte=ANNOUNCES)
     browser.post("/s/ecrire", {**data, "faire": "envoyer"})
     address, fields = asking(browser.text)
-    mark = re.search(r'name="m_" value="([^"]+)"', browser.text)
+    mark = re.search(r'name="m_"\s+value="([^"]+)"', browser.text)
     assert mark
     answers: list[httpx.Response] = []
     fields["m_"] = mark[1]
@@ -265,7 +265,7 @@ def test_pieces_of_another_message_reach_a_draft_that_moved(
     autosave(
         browser, "/m", {"objet": "Emprunt", "texte": "x", "cle": first["cle"], "brouillon": str(first["brouillon"])}
     )
-    ticked = re.search(rf'name="prendre" value="(0:{source}:[^"]+)"', page)
+    ticked = re.search(rf'name="prendre"\s+value="(0:{source}:[^"]+)"', page)
     assert ticked
     taken = {"prendre": ticked[1], "cle": key}
     assert browser.post(f"/m/ecrire/{first['brouillon']}/depuis", taken, page=page).status_code == 200

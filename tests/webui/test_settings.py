@@ -59,7 +59,7 @@ def test_every_setting_has_its_place(browser: Visitor) -> None:
     places = [link for link in browser.links(r"^/m/reglages/\w+$") if "ecriture" not in link]
     names: list[str] = []
     for place in dict.fromkeys(places):
-        found = re.findall(r'<(?:input|select|textarea)[^>]* name="([a-z_]+)"', browser.get(place).text)
+        found = re.findall(r'<(?:input|select|textarea)[^>]*\sname="([a-z_]+)"', browser.get(place).text)
         names += set(found) - {"m_", "q"}
     wanted = {one.name for one in fields(Preferences)} - {"tags", "colours", "charter"}
     elsewhere = {"school_zone", "week_a", "hidden_agendas"}

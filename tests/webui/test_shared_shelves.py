@@ -282,7 +282,7 @@ def test_colour_and_display_are_ones_own(two: Two) -> None:
     two.hers.get("/agenda/agendas")
     assert "lettre-agenda rose" not in two.hers.text
     assert "partagé avec 1 personne" in two.hers.text
-    shown = [shelf for shelf in re.findall(r'name="montrer" value="(\d+)"', two.his.text) if int(shelf) != two.agenda]
+    shown = [shelf for shelf in re.findall(r'name="montrer"\s+value="(\d+)"', two.his.text) if int(shelf) != two.agenda]
     two.his.post("/agenda/affichage", {"choix": "1", "montrer": shown, "retour": f"/agenda/semaine/{MONDAY}"})
     assert "Conseil" not in two.his.text
     two.his.get(f"/agenda/agendas/{two.agenda}")
@@ -333,7 +333,7 @@ def test_a_writer_of_a_shared_book_makes_and_deletes_cards(two: Two) -> None:
     two.his.post("/contacts/nouveau", {"given": "Neuf", "family": "Contact", "carnet": name})
     assert f"Contacts ({two.owner.name})" in two.his.text
     two.his.get(card)
-    etag = re.search(r'name="etag" value="([^"]+)"', two.his.text)
+    etag = re.search(r'name="etag"\s+value="([^"]+)"', two.his.text)
     assert etag
     two.his.post(card, {"faire": "supprimer", "confirme": "1", "etag": etag.group(1)})
     stamps = two.house.store.read_now(agenda_items.stamps, two.owner.account_id, two.book)

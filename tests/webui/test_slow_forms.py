@@ -23,7 +23,7 @@ class Slow:
     """A form of which the head is sent, and read: the server waits for the rest."""
 
     def __init__(self, house: House, visitor: Visitor, path: str, data: dict[str, str]) -> None:
-        mark = re.search(r'name="m_" value="([^"]+)"', visitor.text)
+        mark = re.search(r'name="m_"\s+value="([^"]+)"', visitor.text)
         assert mark, visitor.text
         self._body = urlencode({"m_": mark[1], **data}).encode()
         address = ("127.0.0.1", house.ports["http"])

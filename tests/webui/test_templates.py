@@ -1,12 +1,15 @@
-"""Templates stand with the package that shows them, and nothing in them is left over."""
+"""Templates stand with the package that shows them, can be read, and nothing in them is left over."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from webui.page.rendering import TEMPLATES
+from jinja2 import Environment
+
+from webui.page.rendering import TEMPLATES, Indentation
 
 WEBUI = TEMPLATES.parent
+WIDTH = 160
 OF_NO_PACKAGE = {"portal", "shared"}
 """Pages that everybody may read, of modules in no package; and what several packages are made of."""
 
@@ -41,3 +44,22 @@ def test_a_page_stands_in_the_folder_of_the_package_that_answers_with_it() -> No
 def test_every_template_is_used_and_every_one_used_is_there() -> None:
     used = {name for path in (*modules(), *templates().values()) for name in named(path)}
     assert used == set(templates())
+
+
+def test_lines_are_no_longer_than_a_window_is_wide() -> None:
+    for name, path in templates().items():
+        long = [line for line in path.read_text(encoding="utf-8").splitlines() if len(line) > WIDTH]
+        assert not long, name
+
+
+def test_the_store_s_flags_are_not_taken_apart() -> None:
+    """The mask is the store's affair: what is shown has `seen`, `answered`, `flagged`."""
+    for name, path in templates().items():
+        assert not re.search(r"\bflags\b", path.read_text(encoding="utf-8")), name
+
+
+def test_indentation_does_not_travel() -> None:
+    made = Environment(trim_blocks=True, extensions=[Indentation]).from_string(
+        "<ul>\n  {% if true %}\n    <li>\n      a <b>b</b>\n  {% endif %}\n</ul>\n"
+    )
+    assert made.render() == "<ul>\n<li>\na <b>b</b>\n</ul>"

@@ -10,6 +10,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.provenance import Provenance
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
+from mailserver.store.mail.flags import ANSWERED, FLAGGED, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.schema.mail import blob, content, mailbox, message
 
@@ -19,8 +20,27 @@ MORE = 1000
 """UIDs that a mailbox grows by before it is looked through again for where its newest messages begin."""
 
 
+class Flagged:
+    """What the flags of a message say."""
+
+    __slots__ = ()
+    flags: int
+
+    @property
+    def seen(self) -> bool:
+        return bool(self.flags & SEEN)
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.flags & ANSWERED)
+
+    @property
+    def flagged(self) -> bool:
+        return bool(self.flags & FLAGGED)
+
+
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(Flagged):
     """A message in a list."""
 
     id: int
@@ -56,7 +76,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Flagged):
     """A message of the account with all that reading it needs."""
 
     boxes: list[Mailbox]
