@@ -78,7 +78,7 @@ async def show(
         asked,
         announcement(visit),
     )
-    return services.pages.answer(visit, "agenda/shelves.html", page, 422 if fault or asked.fault else 200)
+    return services.pages.answer(visit, "agenda/collections.html", page, 422 if fault or asked.fault else 200)
 
 
 async def create(services: Services, visit: Visit) -> Response:
