@@ -11,7 +11,7 @@ LOCALES := mailserver/texts/locale
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
 	@echo "make test    install what the tests need, then every check and every test (JOBS=3 processes)"
-	@echo "make check   format, lint, types, import layers"
+	@echo "make check   format, lint, types, import layers, dead code"
 	@echo "make texts   bring the catalogue of texts up to date; what is new there waits for its English"
 	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
 
@@ -50,6 +50,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.dead_code
 
 test: $(VENV)/.test
 	@sh tests/install.sh

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailserver.mime import scan, unpack
-from mailserver.mime.body.text import fold, searchable
+from mailserver.mime.body.text import body_text, fold, header_text
 from tests.mime.samples import NESTED, corpus
 
 LINE = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3\r\n"
@@ -31,7 +31,8 @@ def measure(name: str, work: Callable[[bytes], object], messages: list[bytes]) -
 
 def index(octets: bytes) -> str:
     """What the search index needs of a message."""
-    return fold(searchable(octets, unpack(scan(octets).parts)))
+    root = unpack(scan(octets).parts)
+    return fold(header_text(octets, root) + body_text(octets, root))
 
 
 def main(folders: list[str]) -> None:

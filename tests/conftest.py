@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
-from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
 from tests.cutting import Cutter
 from tests.harness import Instance
 from tests.postgres import Postgres
+from tests.schema import create_schema
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -80,7 +80,7 @@ def postgres() -> Iterator[Postgres]:
         server.start()
         try:
             url = server.create()
-            migrate.create(url, Path())
+            create_schema(url, Path())
             server.template = url.rsplit("/", 1)[1]
             yield server
         finally:
@@ -101,7 +101,7 @@ def cutter(postgres: Postgres) -> Iterator[Cutter]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite database with our schema."""
     folder = tmp_path_factory.mktemp("template")
-    migrate.create(f"sqlite:///{folder / 'mail.db'}", folder)
+    create_schema(f"sqlite:///{folder / 'mail.db'}", folder)
     return folder / "mail.db"
 
 

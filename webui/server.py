@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from socket import socket
 from typing import Any, cast
 
-import structlog
 import uvicorn
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
@@ -28,8 +27,6 @@ from mailserver.store.engine.transactions import Store
 from mailserver.submission.submit import Submission
 from webui import app
 from webui.http.http_connection import BoundedProtocol
-
-log = structlog.get_logger("webui")
 
 KEEP_ALIVE_SECONDS = 30
 TICK_SECONDS = 1.0

@@ -19,7 +19,6 @@ from mailserver.store.people import claims
 
 MAX_PART = 30
 """Letters taken from one name: two parts, a dot and a number stay under the 64 of RFC 5321 section 4.5.3.1.1."""
-MAX_LOGIN = 64
 MAX_NAME = 200
 """Characters of a name as given."""
 MAX_NUMBER = 1 << 20
@@ -95,11 +94,6 @@ def is_uai(text: str) -> bool:
 def uai_letter(digits: str) -> str:
     """The check letter of seven digits."""
     return _UAI_LETTERS[int(digits) % 23]
-
-
-def uai_checks(uai: str) -> bool:
-    """True when a well-formed UAI carries its right letter."""
-    return uai_letter(uai[:7]) == uai[7]
 
 
 def is_numen(text: str) -> bool:

@@ -77,13 +77,6 @@ class Bulk:
             found.update({names.fold(one.person.login): one for one in people})
         return found
 
-    def by_numbers(self, account_ids: Collection[int]) -> dict[int, KnownPerson]:
-        """Entries by our account number."""
-        found: dict[int, KnownPerson] = {}
-        for people in self._ask(list(account_ids), self._of_numbers):
-            found.update({one.person.account_id: one for one in people})
-        return found
-
     def named(self, whole_names: Collection[str]) -> list[KnownPerson]:
         """Entries of people of these names (`cn`), whatever case."""
         return [one for people in self._ask(list(whole_names), self._of_names) for one in people]
@@ -121,10 +114,6 @@ class Bulk:
 
     def _of_logins(self, connection: ldap3.Connection, logins: Sequence[str]) -> list[KnownPerson]:
         return lookups.people_where(connection, self._base, (lookups.equals("uid", login) for login in logins))
-
-    def _of_numbers(self, connection: ldap3.Connection, account_ids: Sequence[int]) -> list[KnownPerson]:
-        parts = (lookups.equals("acadAccountId", str(number)) for number in account_ids)
-        return lookups.people_where(connection, self._base, parts)
 
     def _of_names(self, connection: ldap3.Connection, whole_names: Sequence[str]) -> list[KnownPerson]:
         return lookups.people_where(connection, self._base, (lookups.equals("cn", name) for name in whole_names))

@@ -41,7 +41,7 @@ QUIET = 2.0
 MAX_WAITING = 1000
 """Questions in line; more are turned away with Temporary."""
 
-SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 0, 4, 32, 49
+SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32
 UNREACHABLE_CODES = frozenset({3, 8, 11, 13, 51, 52, 80})
 """Result codes that speak of the server's trouble or its set-up, not of the question."""
 

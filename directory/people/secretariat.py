@@ -66,8 +66,6 @@ class Printed:
 
     pdf: bytes
     letters: int
-    passed_over: int
-    """People asked for who need no letter: their account is open already, suspended or closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ class Secretariat:
         if not waiting:
             raise Refused(Reason.INVALID, "nobody here waits for a letter")
         pdf = await self._render(viewer, uai, waiting, codes)
-        return Printed(pdf, len(waiting), len(asked) - len(waiting))
+        return Printed(pdf, len(waiting))
 
     async def renew(
         self, viewer: Principal, uai: str, account_id: int, origin: Origin, *, again: bool = True
@@ -178,7 +176,7 @@ class Secretariat:
         )
         code = await desk.reset(member.principal.login)
         await self._store.write(audit.record, origin, Action.LETTER_PRINTED, account_id)
-        return Printed(await self._render(viewer, uai, [member], {account_id: code}), 1, 0)
+        return Printed(await self._render(viewer, uai, [member], {account_id: code}), 1)
 
     async def log(self, viewer: Principal, uai: str) -> list[Logged]:
         """Codes, letters and first connections of a school, newest first. Raises Refused(FORBIDDEN | NOT_FOUND)."""

@@ -47,6 +47,6 @@ What the codec is. anyldap's decoder was measured and not taken: a filter of 300
 to the standard output, and constructed and primitive tags look the same to it.
 """
 
-from directory.server.door import Door, start
+from directory.server.door import start
 
-__all__ = ["Door", "start"]
+__all__ = ["start"]

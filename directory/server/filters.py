@@ -81,8 +81,6 @@ class Extensible:
 
 Filter = And | Or | Not | Equality | Substrings | GreaterOrEqual | LessOrEqual | Present | Approximate | Extensible
 
-EVERYTHING = Present("objectClass")
-
 _AND, _OR, _NOT = 0xA0, 0xA1, 0xA2
 _SUBSTRINGS, _PRESENT, _EXTENSIBLE = 0xA4, 0x87, 0xA9
 _INITIAL, _ANY, _FINAL = 0x80, 0x81, 0x82

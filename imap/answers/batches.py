@@ -11,15 +11,12 @@ from imap.session.view import LOT, Lot, View, cut
 from imap.wire import blocks
 from imap.wire.fetch import Attribute
 
-KNOWN = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ})
-"""What a snapshot answers without the store."""
-
 WORTH_KEEPING = 100
 """Messages whose UIDs are worth remembering as text."""
 
 
 def column(lot: Lot, attribute: Attribute) -> Sequence[int]:
-    """A lot's values of an attribute of KNOWN."""
+    """A lot's values of an attribute of a snapshot."""
     if attribute is Attribute.UID:
         return lot.uids
     return lot.flags if attribute is Attribute.FLAGS else lot.modseqs
@@ -35,7 +32,7 @@ def flag_lines(
     uid_only: bool = False,
     snapshot: Snapshot | None = None,
 ) -> Iterator[bytes]:
-    """FETCH lines of attributes of KNOWN, a lot at a time; messages with the UIDs `without` are left out.
+    """FETCH lines of attributes of a snapshot, a lot at a time; messages with the UIDs `without` are left out.
 
     `uid_only`: UIDFETCH lines (RFC 9586). `snapshot`: one with the messages of the view's, to be told of instead of it.
     """

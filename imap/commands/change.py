@@ -13,7 +13,6 @@ from imap.session import message_limit
 from imap.session.session import Selected, Session
 from imap.wire import codes, commands
 from imap.wire.codes import Code, CodeName
-from imap.wire.commands import StoreAction
 from imap.wire.flags import DELETED, Flags
 from imap.wire.responses import Reply, no, ok
 from mailserver.foundation.settings import Limits
@@ -27,10 +26,6 @@ from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.messages import Appended, Copied
 
 Outputs = AsyncGenerator[bytes | Reply, None]
-
-MODES = {StoreAction.REPLACE: "=", StoreAction.ADD: "+", StoreAction.REMOVE: "-"}
-
-Slices = Sequence[tuple[int, int]]
 
 PREPARING_SECONDS = 0.003
 """The messages of one command are made ready without the loop turning: a dozen small ones."""

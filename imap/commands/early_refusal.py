@@ -52,7 +52,6 @@ async def refusal(session: Session, begun: Tagged, wanted: LiteralWanted) -> Tag
     return None
 
 
-async def unwanted(session: Session, command: Unwanted) -> AsyncGenerator[bytes | Reply, None]:
+def unwanted(session: Session, command: Unwanted) -> AsyncGenerator[bytes | Reply, None]:
     """Raises what refuses the command."""
     raise command.error
-    yield b""

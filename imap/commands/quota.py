@@ -29,10 +29,9 @@ async def get_quota_root(session: Session, command: wire.GetQuotaRoot) -> Output
     yield ok("GETQUOTAROOT completed")
 
 
-async def set_quota(session: Session, command: wire.SetQuota) -> Outputs:
+def set_quota(session: Session, command: wire.SetQuota) -> Outputs:
     """RFC 9208 section 4.1.3: QUOTASET is not announced, limits are set by `mailserver account quota`."""
     raise Refused(Reason.FORBIDDEN, "Quotas are set by the administration")
-    yield  # an async generator like every command
 
 
 def _line(root: Root) -> bytes:

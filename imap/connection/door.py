@@ -6,7 +6,6 @@ from functools import partial
 from socket import socket
 from typing import Any
 
-import structlog
 from OpenSSL import SSL
 from twisted.internet import interfaces
 from twisted.internet.protocol import Factory
@@ -29,8 +28,6 @@ from mailserver.login import Login
 from mailserver.model.identity import Directory
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine.transactions import Store
-
-log = structlog.get_logger("imap")
 
 
 def _crowded(crowd: Crowd) -> bytes:

@@ -139,12 +139,11 @@ class Select:
 class Create:
     """RFC 3501 section 6.3.3; `uses` are the special uses asked for (RFC 6154 section 3), like `\\Sent`.
 
-    A trailing hierarchy separator only announces children: it is not in `mailbox`, and `container` is true.
+    A trailing hierarchy separator only announces children: it is not in `mailbox`.
     """
 
     mailbox: str
     uses: tuple[str, ...] = ()
-    container: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ class Condition(bytes, Enum):
     NO = b"NO"
     BAD = b"BAD"
     BYE = b"BYE"
-    PREAUTH = b"PREAUTH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +72,6 @@ def bad(text: str, code: Code | None = None) -> Reply:
 
 def bye(text: str, code: Code | None = None) -> Reply:
     return Reply(Condition.BYE, text, code)
-
-
-def preauth(text: str, code: Code | None = None) -> Reply:
-    return Reply(Condition.PREAUTH, text, code)
 
 
 def rejection(rejected: Rejected) -> bytes:

@@ -156,7 +156,7 @@ def _create(cursor: Cursor) -> Command:
     name = mailbox.removesuffix("/")
     if not name:
         raise BadSyntax("Empty mailbox name")
-    return Create(name, uses, container=name != mailbox)
+    return Create(name, uses)
 
 
 def _compress(cursor: Cursor) -> Command:

@@ -12,20 +12,16 @@ Modules: `envelope` (the values), `addressing` (who gets it), `walking` (through
 """
 
 from mailserver.delivery.deliver import Delivery
-from mailserver.delivery.envelope import UNPROVEN, Delivered, Envelope, Part, Recipient
+from mailserver.delivery.envelope import UNPROVEN, Envelope, Part, Recipient
 from mailserver.delivery.recipients import is_role
-from mailserver.delivery.units import deliver_parts, deliver_unit
-from mailserver.model.rules import Denied
+from mailserver.delivery.units import deliver_parts
 
 __all__ = [
     "UNPROVEN",
-    "Delivered",
     "Delivery",
-    "Denied",
     "Envelope",
     "Part",
     "Recipient",
     "deliver_parts",
-    "deliver_unit",
     "is_role",
 ]

@@ -12,7 +12,6 @@ from mailserver.store.upkeep.opening import Place
 from mailserver.submission.dkim import new_key
 
 HMAC_BYTES = 32
-HOST_LABELS = ("mail", "imap", "smtp", "ldap", "webmail", "autoconfig", "mta-sts")
 
 
 def create(directory: Path, domain: str, database: str = "") -> Settings:

@@ -55,11 +55,6 @@ class Address:
         return f"{local}@{self.domain}" if self.domain else local
 
     @property
-    def is_ascii(self) -> bool:
-        """False: carrying it needs SMTPUTF8 (RFC 6531)."""
-        return self.local.isascii()
-
-    @property
     def display(self) -> str:
         """For people: the domain in its own script."""
         local = quote_local(self.local)
@@ -181,17 +176,3 @@ def quote_phrase(name: str) -> str:
     if not name or _PLAIN_PHRASE.fullmatch(name):
         return name
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def with_name(name: str, address: str) -> str:
-    """`Name <address>`, or the address alone."""
-    phrase = quote_phrase(name)
-    return f"{phrase} <{address}>" if phrase else address
-
-
-def same(one: str, other: str) -> bool:
-    """True when two written addresses name the same mailbox here: no case, domains by A-label."""
-    try:
-        return parse(one).key == parse(other).key
-    except BadSyntax:
-        return one.casefold() == other.casefold()

@@ -10,7 +10,6 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.notices.house import House, notice
 from mailserver.texts.text import Text, both
 
-CHANGE_PATH = "/compte/mot-de-passe"
 RECOVER_PATH = "/initialiser"
 
 

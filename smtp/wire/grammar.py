@@ -210,8 +210,3 @@ def _number(value: str | None) -> int:
     if value is None or not (value.isascii() and value.isdigit() and len(value) <= 20):
         raise BadSyntax("Malformed SIZE")
     return int(value)
-
-
-def decode_xtext(text: str) -> str:
-    """The text that xtext stands for (RFC 3461 section 4)."""
-    return re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), text)

@@ -29,9 +29,9 @@ from mailserver.runtime.app import HEAVY_THREADS, SWITCH_INTERVAL
 from mailserver.store.account import accounts
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
-from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store, Tx
 from tests.agenda.conftest import PASSWORD, Logins, event, person
+from tests.schema import create_schema
 
 TICK = 0.001
 QUERY = (
@@ -93,7 +93,7 @@ async def measure(name: str, port: int, method: str, path: str, body: str) -> No
 
 async def main(count: int, folder: Path) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(HEAVY_THREADS))
-    migrate.create(f"sqlite:///{folder / 'mail.db'}", folder)
+    create_schema(f"sqlite:///{folder / 'mail.db'}", folder)
     store = Store(f"sqlite:///{folder / 'mail.db'}", folder, SystemClock(), Changes())
     logins: Any = Logins()
     account_id = await store.write(accounts.create, "edupont", State.ACTIVE)

@@ -52,7 +52,6 @@ def change(text: str, key: str, scope: str, **fields: Any) -> Changed:
     return editing.change(text, key, scope, replace(before, **fields), "Europe/Paris", NOW, lambda: "suite")
 
 
-HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
 KINDS = {
     "zone": (";TZID=Europe/Paris:20261102T083000", "20261116T083000", "11-02 08:30", "UNTIL=20261116T072959Z"),
     "utc": (":20261102T073000Z", "20261116T073000Z", "11-02 08:30", "UNTIL=20261116T072959Z"),

@@ -26,13 +26,13 @@ from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.identity import NewPerson, Role
 from mailserver.model.proofs import Proofs
-from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from tests.directory.measuring import LIMIT, Figures, heading, instance, markdown, measure, openldap, swept
 from tests.directory.slapd import Slapd
 from tests.postgres import Postgres
+from tests.schema import create_schema
 
 HEADER = "given_name,surname,birth_date,role,numen,ine,uai,discipline,title,functions,classes,recovery_address\n"
 CHANGES = 2000
@@ -188,7 +188,7 @@ def bench_import(folder: Path, count: int, url: str, limit: float, server: Slapd
     if url:
         text = (directory / "mailserver.toml").read_text()
         (directory / "mailserver.toml").write_text(f'{text}\n[database]\nurl = "{url}"\n')
-        migrate.create(url, directory / "data")
+        create_schema(url, directory / "data")
     url = url or f"sqlite:///{directory / 'data' / 'mail.db'}"
     whole, some, changed = folder / "people.csv", folder / "some.csv", folder / "changed.csv"
     write(whole, people(count))
@@ -220,7 +220,7 @@ def bench_import(folder: Path, count: int, url: str, limit: float, server: Slapd
 def bench_issuing(folder: Path, url: str, total: int = 2000) -> None:
     """Identifiers per second: each is a whole account in a unit of its own, committed and synced."""
     url = url or f"sqlite:///{folder / 'issuing.db'}"
-    migrate.create(url, folder)
+    create_schema(url, folder)
     academy = Academy("ac-exemple.fr", Proofs(b"k" * 32))
     lines = [(line[0], line[1]) for line in itertools.islice(people(330_000), total)]
     store = Store(url, folder, SystemClock(), Changes(), readers=1, writers=4)

@@ -39,7 +39,6 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.folding import search_key
 from mailserver.model.identity import Affiliation, Tie
 from mailserver.runtime.app import SWITCH_INTERVAL
-from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import affiliations, bulk_people, claims, people, schools, vocabulary_entries
 from mailserver.store.people.bulk_people import Known
@@ -47,6 +46,7 @@ from mailserver.store.people.conditions import Everything
 from mailserver.store.people.schools import Facts
 from tests.directory import slapd
 from tests.directory.slapd import Slapd
+from tests.schema import create_schema
 
 DOMAIN, BASE, ADMIN = "ac-exemple.fr", slapd.BASE, slapd.ADMIN
 BATCH = 1000
@@ -133,7 +133,7 @@ def instance(folder: Path) -> Settings:
 
 def fill_ours(folder: Path, count: int) -> None:
     settings = instance(folder)
-    migrate.create(settings.database_url, settings.data)
+    create_schema(settings.database_url, settings.data)
     store = Store(settings.database_url, settings.data, SystemClock(), Changes(), readers=1)
     started, batch = time.perf_counter(), list[Known]()
     for known in invented(count, random.Random(7)):

@@ -102,7 +102,7 @@ class Academy:
         self.run(self.directory.set_password(principal.account_id, Secret(password)))
 
     def name_school(self, uai: str, name: str) -> None:
-        self.run(self.store.write(schools.rename, uai, name))
+        self.run(self.store.write(schools.upsert, [schools.Facts(uai, name)]))
 
     def hide(self, principal: Principal) -> None:
         self.run(self.store.write(people.change_entry, principal.account_id, {"hidden": 1}))

@@ -523,12 +523,12 @@ def test_what_was_read_before_a_change_is_not_kept_after_it(house: Academy, admi
     async def look() -> Any:
         return await entries.at(Place(Kind.STRUCTURE, SCHOOL.lower()), Viewer(ADMIN, None, True))
 
-    house.run(store.write(schools.rename, SCHOOL, "Older"))
+    house.run(store.write(schools.upsert, [schools.Facts(SCHOOL, "Older")]))
     store.read = slow  # type: ignore[method-assign]
     try:
         early = asyncio.run_coroutine_threadsafe(look(), house.loop)
         assert was_read.wait(PATIENCE)
-        house.run(store.write(schools.rename, SCHOOL, "New"))
+        house.run(store.write(schools.upsert, [schools.Facts(SCHOOL, "New")]))
         go_on.set()
         early.result(PATIENCE)
     finally:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent
 SECONDS = 600
 LONGEST = 4096
 """Octets of a case: more only slows the search down; costs that grow have tests of their own."""

@@ -445,7 +445,6 @@ async def heard(stores: tuple[Store, Store]) -> None:
 
 MARK = 1 << 40
 """The number of no account and no mailbox."""
-DEEDS = ("append", "append", "store", "silent", "delete", "expunge", "move", "fetch", "search", "noop")
 
 
 async def act(reader: Reader, chance: random.Random) -> None:

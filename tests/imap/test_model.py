@@ -28,7 +28,6 @@ SELECTED = (
     b"* OK [UIDNEXT 10] -",
     b"* OK [HIGHESTMODSEQ 20] -",
 )
-CONDSTORE = Mode(condstore=True)
 QRESYNC = Mode(condstore=True, qresync=True)
 
 

@@ -59,9 +59,6 @@ COMPRESSED = [
 ]
 
 
-COLUMNS = ("given_name", "surname", "birth_date", "role", "numen", "ine", "uai", "discipline", "login", "password")
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance with the people of every dialogue."""

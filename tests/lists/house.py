@@ -1,7 +1,7 @@
 """An academy with a school, pupils, teachers and staff, over real services and SMTP doors."""
 
 import smtplib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -122,6 +122,3 @@ def _clear(tx: Tx) -> None:
     for entry in lists.listing(tx):
         lists.remove(tx, entry.address)
     spool.drop(tx, [entry.id for entry in spool.show(tx)])
-
-
-Look = Callable[[str], list[bytes]]

@@ -35,7 +35,7 @@ from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.house import House
 from tests.waiting import FELT, until
 
-PUPIL, TEACHER, STAFF, OUTSIDE = Population
+PUPIL, OUTSIDE = Population.PUPIL, Population.OUTSIDE
 
 
 @pytest.fixture(scope="module")

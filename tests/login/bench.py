@@ -25,10 +25,10 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.model.sasl import Secret
 from mailserver.store.account.devices import Scope
-from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from tests.harness import Instance, workers_of
+from tests.schema import create_schema
 
 PASSWORD = "Soixante-dix-8!"
 AT_ONCE = 32
@@ -42,7 +42,7 @@ class Bench:
     def __init__(self, folder: Path, people: int) -> None:
         write_secret(folder / "secrets" / "hmac", b"k" * 32)
         settings = Settings(domain="ac-exemple.fr", directory=folder)
-        migrate.create(settings.database_url, settings.data)
+        create_schema(settings.database_url, settings.data)
         self.clock = SystemClock()
         changes = Changes()
         self.store = Store(settings.database_url, settings.data, self.clock, changes, readers=4, writers=1)

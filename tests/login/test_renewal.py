@@ -293,8 +293,6 @@ async def test_changes_within_a_second_are_all_kept(gate: Gate) -> None:
     for number in range(4):
         await gate.store.write(former_passwords.keep, person.account_id, f"hash{number}", 3)
     assert await gate.store.read(former_passwords.latest, person.account_id, 9) == ["hash3", "hash2", "hash1"]
-    await gate.store.write(former_passwords.forget, person.account_id)
-    assert await gate.store.read(former_passwords.latest, person.account_id, 9) == []
 
 
 async def test_comparing_is_bounded(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import dns.asyncresolver
@@ -18,8 +17,6 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.ports import free_port
-
-Answer = str | Callable[[], str]
 
 
 class Inbox:

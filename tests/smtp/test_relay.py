@@ -23,7 +23,7 @@ from tests.smtp.elsewhere import Elsewhere, Names
 from tests.smtp.house import DOMAIN, LIST, House
 from tests.waiting import until
 
-ADA, BOB = f"ada@{DOMAIN}", f"bob@{DOMAIN}"
+ADA = f"ada@{DOMAIN}"
 MESSAGE = f"From: Ada <{ADA}>\r\nTo: x@ailleurs.fr\r\nSubject: x\r\n\r\n.Bonjour\r\n..\r\n".encode()
 
 

@@ -28,7 +28,6 @@ from mailserver.foundation.changes import Changes
 from mailserver.mime.writing.compose import quoted_printable
 from mailserver.mime.writing.fields import Correspondent, addresses, field
 from mailserver.model.clock import SystemClock
-from mailserver.store.engine import migrate
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs, mailboxes, messages
@@ -38,6 +37,7 @@ from mailserver.store.schema.search import UNINDEXED, search_segment, search_tex
 from mailserver.store.search import index
 from tests.harness import DEMO_PASSWORD, Instance, children_of
 from tests.postgres import Postgres
+from tests.schema import create_schema
 
 SMALL = 1000
 PORTION = 200
@@ -349,7 +349,7 @@ def instance_of(folder: Path, postgres: bool) -> Iterator[tuple[Instance, Store]
         if server is not None:
             server.start()
             url = server.create()
-            migrate.create(url, data)
+            create_schema(url, data)
             instance.configure(f'[database]\nurl = "{url}"\n')
         people = folder / "people.csv"
         people.write_text(PEOPLE.format(DEMO_PASSWORD))

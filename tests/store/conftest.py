@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import insert
@@ -11,8 +10,6 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.schema.accounts import account
 from tests.waiting import PATIENCE
-
-MakeAccount = Callable[[str], int]
 
 
 def create_account(tx: Tx, login: str) -> int:

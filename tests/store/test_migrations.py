@@ -19,6 +19,7 @@ from mailserver.store.queue import moderation_queue
 from mailserver.store.schema.mail import content
 from mailserver.store.web import webmail
 from tests.postgres import Postgres
+from tests.schema import create_schema
 
 Add = Callable[..., None]
 
@@ -49,7 +50,7 @@ def before(url: str, folder: Path, doc: str, names: list[str], fill: Callable[[A
         tables.reflect(connection, only=names)
         fill(lambda named, **values: _add(connection, tables, named, **values))
         connection.commit()
-    migrate.create(url, folder)
+    create_schema(url, folder)
     return Store(url, folder, SystemClock(), Changes(), readers=1)
 
 

@@ -156,7 +156,6 @@ class Model:
         assert done.target_uids == placed
         if moving:
             here.remove(chosen)
-            assert done.source_modseq == here.modseq
 
     def copy(self) -> None:
         self._transfer(moving=False)

@@ -12,11 +12,12 @@ from sqlalchemy import insert, select
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NoRoom, Temporary
-from mailserver.store.engine import migrate, news, writing
+from mailserver.store.engine import news, writing
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.schema.mail import orphan
 from tests.postgres import Postgres
+from tests.schema import create_schema
 from tests.store.conftest import held
 from tests.waiting import PATIENCE
 
@@ -44,7 +45,7 @@ def cluster() -> Iterator[Postgres]:
 @pytest.fixture
 def on_postgresql(cluster: Postgres, tmp_path: Path) -> Iterator[Store]:
     url = cluster.create()
-    migrate.create(url, tmp_path)
+    create_schema(url, tmp_path)
     store = Store(url, tmp_path, SystemClock(), Changes(), readers=2, writers=2)
     yield store
     store.close()
@@ -89,7 +90,7 @@ async def test_sessions_that_were_cut_off_are_not_noticed(cluster: Postgres, on_
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> Iterator[Store]:
     url = f"sqlite:///{tmp_path / 'mail.db'}"
-    migrate.create(url, tmp_path)
+    create_schema(url, tmp_path)
     store = Store(url, tmp_path, SystemClock(), Changes(), readers=1)
     yield store
     store.close()

@@ -388,16 +388,16 @@ def test_mod_sequences(store: Store, edupont: int, five: int) -> None:
 def test_other_accounts_are_out_of_reach(store: Store, edupont: int, mmartin: int, five: int) -> None:
     with pytest.raises(Refused):
         find(store, mmartin, five, All())
-    index_everything(store)
-    assert store.read_now(search.everywhere, mmartin, Text("number"), store.data / "blobs") == {}
 
 
-def test_everywhere(store: Store, edupont: int, five: int) -> None:
+def test_several_mailboxes_at_once(store: Store, edupont: int, five: int) -> None:
     archive = store.read_now(mailboxes.get, edupont, "Archive").id
     store.write_now(messages.move, edupont, five, archive, [2, 3])
-    found = store.read_now(search.everywhere, edupont, Text("number"), store.data / "blobs")
-    assert found == {five: [1, 4, 5], archive: [1, 2]}
-    assert store.read_now(search.everywhere, edupont, Flag("\\Answered"), store.data / "blobs") == {archive: [2]}
+    boxes, blobs = store.read_now(mailboxes.listing, edupont), store.data / "blobs"
+    found = store.read_now(search.among, edupont, boxes, Text("number"), blobs)
+    assert (found[five], found[archive]) == ([1, 4, 5], [1, 2])
+    assert sum(map(len, store.read_now(search.among, edupont, boxes, Flag("\\Answered"), blobs).values())) == 1
+    assert sum(map(len, found.values())) == 5
 
 
 # ---------------------------------------------------------------------- the index

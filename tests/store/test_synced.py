@@ -23,11 +23,11 @@ import httpx
 import ldap3
 import pytest
 
-from mailserver.store.engine import migrate
 from tests import tracing
 from tests.agenda.conftest import event
 from tests.harness import Instance, environment
 from tests.postgres import Postgres
+from tests.schema import create_schema
 from tests.smtp.dialogues import tls_context
 
 PASSWORD = "Craie-Bleue#31"
@@ -243,7 +243,7 @@ def test_on_postgresql(served: Traced) -> None:
         cluster.start()
         try:
             url = cluster.create()
-            migrate.create(url, served.directory / "data")
+            create_schema(url, served.directory / "data")
             served.configure(f'[database]\nurl = "{url}"\n')
             answers = asked_everywhere(served)
         finally:

@@ -1,11 +1,10 @@
 """Units, groups, and the traps that were seen in drivers and between writers (DESIGN 4c)."""
 
 import asyncio
-import multiprocessing
+import multiprocessing.sharedctypes
 import sqlite3
 import threading
 from collections.abc import Callable
-from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from sqlalchemy import insert, select, text
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Temporary
-from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.mail import orphan
+from tests.schema import create_schema
 from tests.store.conftest import held
 from tests.waiting import PATIENCE, until
 
@@ -85,7 +84,7 @@ async def test_nothing_is_visible_before_commit(make_store: Callable[[], Store])
 
 def test_sqlite_rolls_back_released_savepoints(tmp_path: Path) -> None:
     """A group that fails as a whole leaves nothing, and its units run again one by one."""
-    migrate.create(f"sqlite:///{tmp_path}/mail.db", tmp_path)
+    create_schema(f"sqlite:///{tmp_path}/mail.db", tmp_path)
     store = Store(f"sqlite:///{tmp_path}/mail.db", tmp_path, SystemClock(), Changes())
     runs: list[int] = []
     begun, gate = threading.Event(), threading.Event()
@@ -136,7 +135,7 @@ async def test_closed_store_refuses_units(make_store: Callable[[], Store]) -> No
 
 async def test_units_that_wait_share_one_commit(tmp_path: Path) -> None:
     """SQLite: everything that queued while one group was being written is committed together."""
-    migrate.create(f"sqlite:///{tmp_path}/mail.db", tmp_path)
+    create_schema(f"sqlite:///{tmp_path}/mail.db", tmp_path)
     store = Store(f"sqlite:///{tmp_path}/mail.db", tmp_path, SystemClock(), Changes())
     statements: list[str] = []
     try:
@@ -161,7 +160,7 @@ def _hammer(
     url: str,
     folder: str,
     base: int,
-    turn: "Synchronized[int]",
+    turn: "multiprocessing.sharedctypes.Synchronized[int]",
     start: Barrier,
     passed: "multiprocessing.Queue[list[int]]",
 ) -> None:
@@ -189,7 +188,7 @@ def test_four_writers_do_not_starve_each_other(tmp_path: Path) -> None:
     Counted in commits of others between asking and being served, which is the same on a slow machine.
     """
     url = f"sqlite:///{tmp_path}/mail.db"
-    migrate.create(url, tmp_path)
+    create_schema(url, tmp_path)
     context = multiprocessing.get_context("spawn")
     passed: multiprocessing.Queue[list[int]] = context.Queue()
     turn, start = context.Value("q", 0), context.Barrier(4)

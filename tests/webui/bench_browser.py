@@ -38,7 +38,6 @@ WATCH = """
     look();
 """
 """Notes on each page when something is on it for the first time."""
-PORTION = 100
 WORDS = (
     *("réunion", "conseil", "classe", "élève", "note", "bulletin", "sortie", "examen", "rectorat", "absence"),
     *("projet", "langue", "stage", "brevet", "orientation", "internat", "cantine", "mutation", "vacances"),

@@ -27,7 +27,6 @@ from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.model.sasl import Secret
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account import sessions
-from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.queue import spool
@@ -35,6 +34,7 @@ from mailserver.store.schema.spool import queued, queued_domain, queued_recipien
 from mailserver.submission.scheduled import Outbox
 from mailserver.submission.submit import Submission
 from tests.clocks import MovingClock
+from tests.schema import create_schema
 from webui import server
 
 T = TypeVar("T")
@@ -271,7 +271,7 @@ def mail(
 
 def template(folder: Path) -> Path:
     """An empty database with the schema of the day."""
-    migrate.create(f"sqlite:///{folder / 'mail.db'}", folder)
+    create_schema(f"sqlite:///{folder / 'mail.db'}", folder)
     return folder / "mail.db"
 
 

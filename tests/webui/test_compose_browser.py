@@ -254,7 +254,7 @@ def test_called_back_in_time(
         page.locator("#annonce").get_by_role("button", name="Annuler l’envoi").click()
         expect(page).to_have_url(re.compile("fait=rappele"))
         expect(page.locator("#texte")).to_have_value(re.compile("dernier texte"))
-        assert house.store.read_now(outbox.count, person.account_id) == 0
+        assert house.store.read_now(outbox.listing, person.account_id) == []
         house.clock.ahead += 60
         house.run(house.outbox().round())
         assert f"Trop vite {interface}" not in house.subjects(lise, "INBOX")

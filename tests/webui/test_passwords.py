@@ -21,7 +21,7 @@ from tests.waiting import until
 from tests.webui.house import PASSWORD, House, Visitor
 from tests.webui.secondstep import set_up
 
-NUMEN, BORN = "21E2600123ABC", "31/03/1980"
+BORN = "31/03/1980"
 CHOSEN = "kT9#vbRe!mq"
 ANOTHER = "wZ4&xqPl?nd"
 CODE = re.compile(r"^    ((?:[A-Z2-7]{4}-){3}[A-Z2-7]{4})$", re.MULTILINE)

@@ -22,8 +22,8 @@ TILLEULS, LYCEE = "0210006T", "0710023X"
 @pytest.fixture(scope="module")
 def rose(house: House) -> Principal:
     """The secretariat of a school with people in every state, beside another school."""
-    house.store.write_now(schools.rename, TILLEULS, "Collège Les Tilleuls")
-    house.store.write_now(schools.rename, LYCEE, "Lycée Claude-Bernard")
+    house.store.write_now(schools.upsert, [schools.Facts(TILLEULS, "Collège Les Tilleuls")])
+    house.store.write_now(schools.upsert, [schools.Facts(LYCEE, "Lycée Claude-Bernard")])
     for number in range(120):
         house.person("Élève", f"Numéro {number:03}", Role.PUPIL, password="", uai=TILLEULS)
     house.person("Marc", "Martin", uai=LYCEE)

@@ -20,8 +20,8 @@ ORIGIN = Origin("test", "test")
 
 @pytest.fixture(scope="module")
 def rose(house: House) -> Principal:
-    house.store.write_now(schools.rename, TILLEULS, "Collège Les Tilleuls")
-    house.store.write_now(schools.rename, LYCEE, "Lycée Claude-Bernard")
+    house.store.write_now(schools.upsert, [schools.Facts(TILLEULS, "Collège Les Tilleuls")])
+    house.store.write_now(schools.upsert, [schools.Facts(LYCEE, "Lycée Claude-Bernard")])
     return house.person("Rose", "Leroy", Role.SECRETARIAT, uai=TILLEULS)
 
 

@@ -1,7 +1,6 @@
 """The web's own rows and its pages of mailboxes, on both engines."""
 
 import random
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import insert, select
@@ -19,8 +18,6 @@ from mailserver.store.schema.sessions import once, parked, session, undo
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import handling
 from tests.webui.house import mail
-
-Seconds = Callable[[int], None]
 
 
 def create_account(tx: Tx, login: str) -> int:

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, replace
 
-import structlog
 from starlette.responses import Response
 
 from mailserver.model.errors import Reason, Refused
@@ -32,8 +31,6 @@ from webui.page.context import (
 )
 from webui.page.dispatch import RESCUED
 from webui.page.rendering import redirect
-
-log = structlog.get_logger("webui")
 
 MAX_LOGIN = 320
 MAX_CODE = 40

@@ -19,7 +19,6 @@ from webui.page import sealed_fields
 from webui.page.context import Guest, Services
 
 PURPOSE = "recovery"
-PATH = "/initialiser"
 CODE_PATH = "/initialiser/code"
 
 

@@ -20,7 +20,7 @@ from webui.page.rendering import redirect
 
 SHOWN = 200
 """Events of a file that the preview names."""
-SKIP, REPLACE = "garder", "remplacer"
+REPLACE = "remplacer"
 AT_ONCE = 200
 """Events stored in one unit: nobody waits long for another's import."""
 

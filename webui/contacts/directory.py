@@ -90,10 +90,6 @@ async def show(services: Services, visit: Visit) -> Response:
     return services.pages.answer(visit, "contacts/directory.html", page)
 
 
-def _line(visit: Visit, person: Person) -> Line:
-    return Line(person, role_words(visit, person.principal.role), initials(person.principal.name))
-
-
 async def one(services: Services, visit: Visit) -> Response:
     """GET /contacts/annuaire/{address}."""
     person = await services.browsing.person(visit.principal, str(visit.request.path_params["address"]))

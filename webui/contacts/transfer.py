@@ -24,7 +24,7 @@ PORTION = 50
 """Cards of one unit: mail that arrives meanwhile waits no longer than that takes."""
 FIELD = 1_500_000
 """Characters of one hidden field."""
-SKIP, COMPLETE, ADD = "passer", "completer", "ajouter"
+COMPLETE, ADD = "completer", "ajouter"
 
 
 @dataclass(frozen=True, slots=True)

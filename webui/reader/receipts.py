@@ -21,7 +21,7 @@ from webui.reader.badges import is_credible
 from webui.reader.flash_texts import back
 
 KEYWORD = "$MDNSent"
-ASK, ALWAYS, NEVER = "demander", "toujours", "jamais"
+ALWAYS, NEVER = "toujours", "jamais"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,6 @@ read where they are: a pupil whose last day is past has left.
 """
 
 from directory.imports.aaf.export import AafExport, open_export
-from directory.imports.aaf.files import Part, parts, recognises
+from directory.imports.aaf.files import parts, recognises
 
-__all__ = ["AafExport", "Part", "open_export", "parts", "recognises"]
+__all__ = ["AafExport", "open_export", "parts", "recognises"]

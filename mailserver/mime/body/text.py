@@ -30,11 +30,6 @@ _BREAKS = _BLOCKS - _UNSEEN | {f"/{name}" for name in _BLOCKS}
 _TAG_NAME = re.compile(r"/?([A-Za-z][A-Za-z0-9]*)")
 
 
-def searchable(octets: bytes, part: Part) -> str:
-    """Everything a TEXT search looks in: the header's lines, an empty line, the text of the parts."""
-    return f"{header_text(octets, part)}\n{body_text(octets, part)}"
-
-
 def header_text(octets: bytes, part: Part) -> str:
     """The decoded fields of a message's header, `name: value` one a line."""
     return "".join(

@@ -98,11 +98,6 @@ def windows(octets: bytes, start: int, end: int) -> Iterator[bytes]:
         start = stop
 
 
-def find(octets: bytes, start: int, end: int, name: str) -> list[str]:
-    """The decoded values of every field of this name, in order."""
-    return [decode(octets[field.value : field.end]) for field in named(octets, start, end, name.lower())]
-
-
 def first(octets: bytes, start: int, end: int, name: str) -> str:
     """The decoded value of the first field of this name; empty when there is none."""
     field = next(named(octets, start, end, name.lower()), None)

@@ -12,7 +12,7 @@ the service and the administration answers 503 with reason and end. They need an
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select
 
 from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
@@ -114,13 +114,6 @@ def post(tx: Tx, origin: Origin, draft: Draft) -> int:
     number = int(posted.scalar_one())
     _changed(tx, origin, _told("bulletin-posted", number, draft))
     return number
-
-
-def revise(tx: Tx, origin: Origin, number: int, draft: Draft) -> None:
-    """Replace a bulletin. Raises Refused(NOT_FOUND | INVALID)."""
-    if not tx.execute(update(bulletin).where(bulletin.c.id == number).values(**_values(draft, tx.now))).rowcount:
-        raise Refused(Reason.NOT_FOUND)
-    _changed(tx, origin, _told("bulletin-revised", number, draft))
 
 
 def withdraw(tx: Tx, origin: Origin, number: int) -> None:

@@ -47,8 +47,3 @@ def keep(tx: Tx, account_id: int, password_hash: str, number: int) -> None:
             former_password.c.account_id == account_id, former_password.c.set_at.not_in(kept.scalar_subquery())
         )
     )
-
-
-def forget(tx: Tx, account_id: int) -> None:
-    """None is kept any more: the account is erased, or the profile asks for no history."""
-    tx.execute(delete(former_password).where(former_password.c.account_id == account_id))

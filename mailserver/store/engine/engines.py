@@ -17,7 +17,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from mailserver.model.errors import DamagedDatabase, NoRoom, Temporary
 
 SQLITE_READER_CACHE_KIB = 8 * 1024
-SQLITE_WRITER_CACHE_KIB = 32 * 1024
 SQLITE_MMAP = 1024 * 1024 * 1024
 BUSY_MS = 30_000
 SQLITE_TEMPORARY = frozenset(

@@ -20,15 +20,6 @@ ADVISORY_LOCK = 0x6D61696C
 """PostgreSQL advisory lock that one migration holds."""
 
 
-def create(url: str, data: Path) -> None:
-    """Make the schema in a database that has none, and the file on SQLite; run what is missing of an older one.
-
-    Only `mailserver init` may. Raises OSError, and Temporary when the database cannot be used.
-    """
-    with refusals(url), locked(url, data, making=True) as connection:
-        upgrade_over(connection)
-
-
 def upgrade_over(connection: Connection) -> None:
     """Run every missing revision over a connection of `locked`. Raises NewerSchema, and changes nothing."""
     check_known(connection)

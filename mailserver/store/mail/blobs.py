@@ -50,8 +50,6 @@ QUARANTINE = "quarantine"
 """Folder of files that the collector took away, beside the shelves they lay on."""
 MARK = "instance-id"
 """Name of the file that says whose folder it is; it stands in the instance's folder, too (`opening`)."""
-CHECKED_AT, CHECKED_BIT = 4, 0b100
-"""Where a frame says that a checksum ends it: behind its magic number."""
 
 _local = threading.local()
 
@@ -168,11 +166,6 @@ def unpacked_size(frame: bytes) -> int:
         return zstandard.frame_content_size(frame)
     except zstandard.ZstdError as error:
         raise Damaged("not a frame") from error
-
-
-def is_checked(frame: bytes) -> bool:
-    """Whether a frame has a checksum (RFC 8878 section 3.1.1.1.1.5); those of older versions have none."""
-    return len(frame) > CHECKED_AT and bool(frame[CHECKED_AT] & CHECKED_BIT)
 
 
 def read_body(folder: Path, octets: bytes | None, file: str | None) -> bytes:

@@ -75,13 +75,3 @@ def hide_pictures(tx: Tx, account_id: int, sender: str) -> None:
             picture_sender.c.account_id == account_id, picture_sender.c.sender == sender.casefold()
         )
     )
-
-
-def picture_senders(tx: Tx, account_id: int) -> list[str]:
-    """Whose remote pictures are shown, in order."""
-    rows = tx.execute(
-        select(picture_sender.c.sender)
-        .where(picture_sender.c.account_id == account_id)
-        .order_by(picture_sender.c.sender)
-    )
-    return [str(row[0]) for row in rows]

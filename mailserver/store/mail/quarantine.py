@@ -26,13 +26,6 @@ def aged(folder: Path, shelf: int, before: float) -> list[str]:
     return [name for name, entry in _entries(folder, shelf) if entry.stat().st_mtime < before]
 
 
-def held(folder: Path) -> Iterator[str]:
-    """The names of all files that are here."""
-    for shelf in range(256):
-        for name, _ in _entries(folder, shelf):
-            yield name
-
-
 def _entries(folder: Path, shelf: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
     with contextlib.suppress(FileNotFoundError), os.scandir(folder / QUARANTINE / f"{shelf:02x}") as entries:
         for entry in entries:

@@ -6,7 +6,7 @@ further school's code is its UAI. Whoever compares with what an export says comp
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import bindparam, delete, distinct, func, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
@@ -77,19 +77,6 @@ def of(tx: Tx, account_ids: Iterable[int]) -> dict[int, tuple[Affiliation, ...]]
     return {account_id: tuple(ties) for account_id, ties in found.items()}
 
 
-def counts(tx: Tx, kind: Tie, uai: str | None = None) -> dict[tuple[str, str], int]:
-    """How many people each (uai, code) of a kind has: of one school, or of all."""
-    wanted = [affiliation.c.kind == kind.value]
-    if uai is not None:
-        wanted.append(affiliation.c.uai == uai.upper())
-    rows = tx.execute(
-        select(affiliation.c.uai, affiliation.c.code, func.count(distinct(affiliation.c.account_id)))
-        .where(*wanted)
-        .group_by(affiliation.c.uai, affiliation.c.code)
-    )
-    return {(school, code): int(held) for school, code, held in map(tuple, rows)}
-
-
 # ---------------------------------------------------------------------- writing
 
 
@@ -123,15 +110,6 @@ def replace_many(tx: Tx, wanted: Mapping[int, Sequence[Affiliation]]) -> set[int
             tx.many(statement, rows)
     _touch(tx, changed)
     return changed
-
-
-def relabel(tx: Tx, kind: Tie, uai: str, code: str, label: str) -> None:
-    """Name what people are tied to, for all of them."""
-    tx.execute(
-        update(affiliation)
-        .where(affiliation.c.kind == kind.value, affiliation.c.uai == uai, affiliation.c.code == code)
-        .values(label=label)
-    )
 
 
 def _touch(tx: Tx, account_ids: set[int]) -> None:

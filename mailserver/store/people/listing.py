@@ -42,7 +42,7 @@ _COLUMNS = (
 empty."""
 ACCOUNT_ID, LOGIN, ADDRESS = 0, 1, 2
 ROLE, UAI, HIDDEN, STATE = 5, 6, 8, 9
-ALIASES, CLOSE_AT, EXTRA = 15, 16, 17
+ALIASES = 15
 """Places of columns in a row."""
 
 _ALL: Select[Any] = select(*_COLUMNS).select_from(person.join(account, account.c.id == person.c.account_id))

@@ -244,12 +244,6 @@ def of_school(tx: Tx, uai: str, limit: int) -> list[Entry]:
     return [_entry(tuple(row)) for row in rows]
 
 
-def count(tx: Tx, condition: Condition) -> int:
-    """How many entries a condition holds of."""
-    rows = tx.execute(select(func.count()).select_from(_PEOPLE).where(clause(condition)))
-    return int(rows.scalar_one())
-
-
 def counts_by_school(tx: Tx) -> dict[str, dict[Role, int]]:
     """How many people of each population have each school as their main one; those who left are not counted."""
     rows = tx.execute(
@@ -273,35 +267,6 @@ def password(tx: Tx, account_id: int) -> str:
     """The password's hash; empty when there is none."""
     row = tx.one(_PASSWORD, account_id=account_id)
     return str(row[0]) if row is not None else ""
-
-
-def nth_bare(
-    tx: Tx, *, name: tuple[str, str], role: Role, uai: str, birth_date: bytes | None, place: int
-) -> int | None:
-    """The account of the n-th person of a name, role, school and birth date whom nothing else tells apart.
-
-    Only people without NUMEN and INE whose identifier our own rules issued: a line of an import that has
-    none of the three means one of them.
-    """
-    born = account.c.birth_date.is_(None) if birth_date is None else account.c.birth_date == birth_date
-    row = tx.execute(
-        select(account.c.id)
-        .select_from(_PEOPLE)
-        .where(
-            person.c.name_key == search_key(f"{name[0]} {name[1]}"),
-            person.c.given_key == search_key(name[0]),
-            person.c.role == role.value,
-            person.c.uai == uai,
-            born,
-            account.c.numen.is_(None),
-            account.c.ine.is_(None),
-            account.c.login_given == 0,
-        )
-        .order_by(account.c.id)
-        .offset(place)
-        .limit(1)
-    ).first()
-    return int(row[0]) if row is not None else None
 
 
 # ---------------------------------------------------------------------- writing

@@ -93,13 +93,6 @@ def ensure(tx: Tx, uais: Iterable[str]) -> int:
     return new
 
 
-def rename(tx: Tx, uai: str, name: str) -> None:
-    """Name a school, creating it when needed."""
-    ensure(tx, (uai,))
-    tx.execute(update(school).where(school.c.uai == uai).values(name=name, name_key=search_key(name), modified=tx.now))
-    tx.changed(DIRECTORY, 0)
-
-
 def upsert(tx: Tx, wanted: Sequence[Facts]) -> set[str]:
     """Set what is known of schools, creating them when needed; the UAI codes of those that changed."""
     held: dict[str, School] = {}

@@ -307,12 +307,6 @@ def listing(tx: Tx, account_id: int) -> list[Waiting]:
     return [_waiting(tuple(row)) for row in rows]
 
 
-def count(tx: Tx, account_id: int) -> int:
-    """How many letters of the account wait."""
-    row = tx.one(_COUNT, account=account_id)
-    return int(row[0]) if row is not None else 0
-
-
 def _drop(tx: Tx, waiting: Waiting) -> None:
     tx.execute(delete(outbox).where(outbox.c.id == waiting.id))
     collect.note(tx, [waiting.content_id, waiting.draft_id])

@@ -110,12 +110,6 @@ def search(tx: Tx, account_id: int, mailbox_id: int, criterion: Criterion, folde
     return among(tx, account_id, [box], criterion, folder)[box.id]
 
 
-def everywhere(tx: Tx, account_id: int, criterion: Criterion, folder: Path) -> dict[int, list[int]]:
-    """The same in every mailbox of the account: mailbox id -> UIDs, only where something was found."""
-    found = among(tx, account_id, mailboxes.listing(tx, account_id), criterion, folder)
-    return {mailbox_id: uids for mailbox_id, uids in found.items() if uids}
-
-
 def among(
     tx: Tx, account_id: int, boxes: Sequence[Mailbox], criterion: Criterion, folder: Path
 ) -> dict[int, list[int]]:

@@ -48,11 +48,6 @@ def take_lease(tx: Tx, worker: int) -> bool:
     return bool(tx.insert_ignore(caretaker_lease, {"id": 1, "worker": worker, "until": taken["end"]}))
 
 
-def release_lease(tx: Tx, worker: int) -> None:
-    """Let another worker be the caretaker."""
-    tx.execute(delete(caretaker_lease).where(caretaker_lease.c.worker == worker))
-
-
 # ---------------------------------------------------------------------- whose time has come
 
 

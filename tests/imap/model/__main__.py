@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mailserver.store.engine import migrate
 from tests.imap.model.drive import run
 from tests.imap.model.served import temporary
 from tests.postgres import Postgres
+from tests.schema import create_schema
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def _database(wanted: bool) -> Iterator[str]:
         server.start()
         try:
             url = server.create()
-            migrate.create(url, Path())
+            create_schema(url, Path())
             yield url
         finally:
             server.stop()

@@ -11,8 +11,6 @@ from tests.imap.model.reading import Response, Violation
 
 PATIENCE = 60.0
 """Seconds a response may take."""
-TRACED = 400
-"""Lines kept for the report of a failure."""
 
 
 class Disconnected(Exception):

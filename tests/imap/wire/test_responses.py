@@ -24,7 +24,6 @@ def test_status_responses() -> None:
     assert responses.no("no such", Code(CodeName.TRYCREATE)).encode("a1") == b"a1 NO [TRYCREATE] no such\r\n"
     assert responses.bad("what").encode() == b"* BAD what\r\n"
     assert responses.bye("later").encode() == b"* BYE later\r\n"
-    assert responses.preauth("hello").encode() == b"* PREAUTH hello\r\n"
 
 
 def test_response_codes() -> None:

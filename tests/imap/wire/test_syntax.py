@@ -69,7 +69,7 @@ KNOWN: list[tuple[bytes, c.Command]] = [
         ),
     ),
     (b"CREATE a/b", c.Create("a/b")),
-    (b"CREATE a/b/", c.Create("a/b", container=True)),
+    (b"CREATE a/b/", c.Create("a/b")),
     (b"CREATE S (USE (\\Sent \\Drafts))", c.Create("S", ("\\Sent", "\\Drafts"))),
     (b"DELETE a", c.Delete("a")),
     (b"RENAME a iNbOx/b", c.Rename("a", "INBOX/b")),

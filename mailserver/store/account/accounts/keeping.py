@@ -83,22 +83,6 @@ def adopt(tx: Tx, login: str, state: State = State.ACTIVE) -> int:
     return made.id
 
 
-def set_facts(tx: Tx, account_id: int, marks: Marks, recovery_address: str | None = None) -> None:
-    """Keep hashes that became known; None leaves what there is."""
-    values: dict[str, Any] = {
-        name: value
-        for name, value in (
-            ("numen", marks.numen),
-            ("ine", marks.ine),
-            ("birth_date", marks.birth_date),
-            ("recovery_address", recovery_address),
-        )
-        if value is not None
-    }
-    if values:
-        tx.execute(update(account).where(account.c.id == account_id).values(**values))
-
-
 def set_quota(tx: Tx, account_id: int, quota: int) -> None:
     """Octets of mail; 0: none, -1: the setting's."""
     note(tx, account_id, {"quota": quota})

@@ -8,7 +8,7 @@ Flags are shared: \\Seen, like every flag, is the mailbox's and not the reader's
 server). In a functional box it says that somebody has read a message.
 """
 
-from mailserver.store.mail.access.acl import always, change, entries, grantable, mine, named, shared_with
+from mailserver.store.mail.access.acl import always, change, entries, grantable, mine, shared_with
 from mailserver.store.mail.access.acts import (
     Act,
     MissingTarget,
@@ -19,7 +19,6 @@ from mailserver.store.mail.access.acts import (
     destination,
     expunge,
     move,
-    record,
     replace,
     store_flags,
 )
@@ -27,7 +26,6 @@ from mailserver.store.mail.access.folders import create, remove, rename, subscri
 from mailserver.store.mail.access.reaching import (
     FUNCTIONS,
     OTHERS,
-    Held,
     Reach,
     find,
     groups,
@@ -47,7 +45,6 @@ __all__ = [
     "GROUP",
     "OTHERS",
     "Act",
-    "Held",
     "MissingTarget",
     "Reach",
     "Rights",
@@ -71,8 +68,6 @@ __all__ = [
     "listing",
     "mine",
     "move",
-    "named",
-    "record",
     "remove",
     "rename",
     "replace",

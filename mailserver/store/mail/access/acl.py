@@ -9,7 +9,7 @@ from mailserver.model.rules import Sharing
 from mailserver.store.account.populations import check_sharing, check_wide_sharing, limit, wide_sharers
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.mail.access.reaching import MAX_FROM_ONE, MAX_SHARED, find, prefixes
+from mailserver.store.mail.access.reaching import MAX_FROM_ONE, MAX_SHARED, find
 from mailserver.store.mail.access.rights import (
     ALL,
     GROUP,
@@ -201,13 +201,6 @@ def inherit(tx: Tx, parent_id: int, child_id: int) -> None:
         func.coalesce(child_id, 0), mailbox_right.c.identifier, mailbox_right.c.negative, mailbox_right.c.rights
     ).where(mailbox_right.c.mailbox_id == parent_id)
     tx.execute(insert(mailbox_right).from_select(["mailbox_id", "identifier", "negative", "rights"], rows))
-
-
-def named(tx: Tx, viewer: Viewer, box: Mailbox) -> str:
-    """The name by which somebody knows a mailbox."""
-    if box.account_id == viewer.account_id:
-        return box.name
-    return prefixes(tx, [box.account_id]).get(box.account_id, "") + box.name
 
 
 def shared_with(tx: Tx, account_id: int) -> dict[int, int]:

@@ -25,10 +25,6 @@ from mailserver.store.mail.messages.expunge import erase, expunge
 from mailserver.store.mail.messages.flagging import ensure_flags, mark_seen_by_session, store_flags
 from mailserver.store.mail.messages.quotas import NO_QUOTA, Quota, check_quota, quota, room, set_message_quota, usage
 from mailserver.store.mail.messages.reading import (
-    CHUNK,
-    COLUMNS,
-    MAX_UID,
-    Changed,
     changed_since,
     count_deleted,
     deleted_octets,
@@ -42,14 +38,10 @@ from mailserver.store.mail.messages.reading import (
 )
 
 __all__ = [
-    "CHUNK",
-    "COLUMNS",
     "HEAVY",
     "LIGHT",
-    "MAX_UID",
     "NO_QUOTA",
     "Appended",
-    "Changed",
     "Copied",
     "Placing",
     "Quota",

@@ -25,8 +25,6 @@ class Copied:
     uidvalidity: int
     source_uids: list[int]
     target_uids: list[int]
-    source_modseq: int = 0
-    """Of the EXPUNGE half of a MOVE."""
 
 
 def copy(
@@ -96,8 +94,8 @@ def move(
     copied = copy(tx, account_id, source_id, target_id, uids, asked, target_account=target_account, keep=keep)
     if not copied.source_uids:
         return copied
-    modseq = remove(tx, account_id, source_id, copied.source_uids)
-    return Copied(copied.uidvalidity, copied.source_uids, copied.target_uids, modseq)
+    remove(tx, account_id, source_id, copied.source_uids)
+    return copied
 
 
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:

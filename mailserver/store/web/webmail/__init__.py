@@ -10,19 +10,7 @@ from mailserver.store.web.webmail.bringing import append_new
 from mailserver.store.web.webmail.choosing import Chosen
 from mailserver.store.web.webmail.conversation import conversation
 from mailserver.store.web.webmail.drafting import drafts, is_draft, replace_draft, versions_of
-from mailserver.store.web.webmail.reading import (
-    Edge,
-    Line,
-    Page,
-    Stored,
-    around,
-    lines,
-    octets,
-    page,
-    pick,
-    stored,
-    uids_of,
-)
+from mailserver.store.web.webmail.reading import Edge, Line, Page, Stored, around, lines, octets, page, pick, stored
 from mailserver.store.web.webmail.searching import Found, Group, Scope, excerpts, find, find_in
 from mailserver.store.web.webmail.views import Item, Listed, Sort, View, listed, of_message
 
@@ -60,6 +48,5 @@ __all__ = [
     "pick",
     "replace_draft",
     "stored",
-    "uids_of",
     "versions_of",
 ]
