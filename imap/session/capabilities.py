@@ -2,12 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from imap.session.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, State
+from mailserver.foundation.settings import Limits
 
-if TYPE_CHECKING:
-    from imap.session.session import Session
+
+class Circumstances(Protocol):
+    """What a session says that decides what is announced to it."""
+
+    @property
+    def may_start_tls(self) -> bool: ...
+
+    @property
+    def may_log_in(self) -> bool: ...
+
+    @property
+    def may_prove(self) -> bool: ...
+
+    @property
+    def may_compress(self) -> bool: ...
+
+    @property
+    def limits(self) -> Limits: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +35,11 @@ class Capability:
     rfc: int
     module: str
     states: frozenset[State] = ANY
-    when: Callable[["Session"], bool] = lambda session: True
-    value: Callable[["Session"], int] | None = None
+    when: Callable[[Circumstances], bool] = lambda session: True
+    value: Callable[[Circumstances], int] | None = None
     """Of a capability that is announced with a number."""
 
-    def announce(self, session: "Session") -> str:
+    def announce(self, session: Circumstances) -> str:
         return self.name if self.value is None else f"{self.name}={self.value(session)}"
 
 
@@ -78,7 +95,7 @@ CAPABILITIES = (
         "MESSAGELIMIT",
         9738,
         "imap.session.message_limit",
-        value=lambda session: session.services.settings.limits.command_messages,
+        value=lambda session: session.limits.command_messages,
     ),
     Capability("STATUS=SIZE", 8438, "imap.commands.folders"),
     Capability("QUOTA", 9208, "imap.commands.quota"),
@@ -100,7 +117,7 @@ CAPABILITIES = (
         "APPENDLIMIT",
         7889,
         "imap.commands.folders",
-        value=lambda session: session.services.settings.limits.message_size,
+        value=lambda session: session.limits.message_size,
     ),
 )
 

@@ -21,7 +21,7 @@ from imap.wire.fetch import Attribute, FetchItem
 from imap.wire.sets import ranges_of
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.large_answers import LargeAnswers
-from mailserver.foundation.settings import Settings
+from mailserver.foundation.settings import Limits, Settings
 from mailserver.login import Login
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.folding import fold_login
@@ -185,9 +185,13 @@ class Session:
         return self.principal.account_id
 
     @property
+    def limits(self) -> Limits:
+        return self.services.settings.limits
+
+    @property
     def quota(self) -> Quota:
         """What accounts without their own limits may hold."""
-        return Quota.of(self.services.settings.limits)
+        return Quota.of(self.limits)
 
     def log_in(self, principal: Principal) -> None:
         """Enter the authenticated state."""

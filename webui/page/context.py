@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,19 +33,29 @@ from mailserver.store.record.audit import Origin
 from mailserver.store.web.searches import Search
 from mailserver.submission.scheduled import Outbox
 from mailserver.submission.submit import Submission
+from webui.http import headers
 from webui.http.assets import Assets
 from webui.http.forms import Form
 from webui.http.keys import Keys
 from webui.page.language import Language
-
-if TYPE_CHECKING:
-    from webui.page.rendering import Pages
 
 SESSION, VISITOR, LANGUAGE, INTERFACE, PARKED = "session", "visiteur", "langue", "interface", "texte"
 SIMPLE, COMPLETE = "simple", "complet"
 BASES = {SIMPLE: "/s", COMPLETE: "/m"}
 MAX_COOKIE = 1000
 """Characters of a cookie: the console's proof is the longest of ours."""
+
+
+class Renderer(Protocol):
+    """What makes pages of templates (`rendering.Pages`)."""
+
+    def render(self, guest: "Guest", template: str, page: object = None) -> str: ...
+
+    def answer(
+        self, guest: "Guest", template: str, page: object = None, status: int = 200, policy: str = headers.PAGE_POLICY
+    ) -> Response: ...
+
+    def html(self, guest: "Guest", text: str, status: int = 200, policy: str = headers.PAGE_POLICY) -> Response: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ class Services:
     keys: Keys
     assets: Assets
     languages: Mapping[str, Language]
-    pages: "Pages"
+    pages: Renderer
     moderation: Moderation
     outside: Outside
     feeds: Feeds
