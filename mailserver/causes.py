@@ -4,23 +4,30 @@ A cause is made where something is decided; whoever shows it says it in the read
 servers and errors of the system have none of ours: they stay as they are.
 """
 
-import re
-import string
-from collections.abc import Iterator, Mapping
-from functools import cache
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Self
 
-from mailserver.recorded import RECORDED
 from mailserver.sentences import NAMES, SENTENCES
 
 MAX_VALUE = 500
 """Characters of a value that a cause keeps: some come out of hostile files."""
+MAX_PARAMETERS = 2000
+"""Characters of JSON that a row keeps of a cause's values."""
+MOMENTS = frozenset(("start", "end"))
+"""Values that are seconds."""
+
+
+def utc(seconds: int) -> str:
+    """A moment as logs and the command line write it; none is a dash."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else "-"
 
 
 class Cause(str):
     """A sentence of `sentences.SENTENCES`, filled in. As a text it is English: logs, command line, protocols.
 
-    A value is a text, a number, another cause, or a tuple of names that `sentences.NAMES` knows.
+    A value is a text, a number, another cause, or a tuple of causes and of names that `sentences.NAMES` knows.
     """
 
     __slots__ = ("name", "values")
@@ -31,7 +38,7 @@ class Cause(str):
     def __new__(cls, name: str, /, **values: Any) -> Self:
         """Raises KeyError for a sentence that nobody has written, or a value that it wants and does not get."""
         short = {key: value[:MAX_VALUE] if type(value) is str else value for key, value in values.items()}
-        made = super().__new__(cls, _filled(name, short, "en"))
+        made = super().__new__(cls, _filled(name, short, "en", utc))
         made.name = name
         made.values = short
         return made
@@ -39,20 +46,14 @@ class Cause(str):
     def __reduce__(self) -> tuple[Any, ...]:
         return _made_again, (self.name, dict(self.values))
 
-    def to(self, language: str) -> str:
-        """In the language of this code."""
-        return _filled(self.name, self.values, language)
+    def to(self, language: str, moment: Callable[[int], str] = utc) -> str:
+        """In the language of this code; `moment` writes the seconds of MOMENTS."""
+        return _filled(self.name, self.values, language, moment)
 
     @property
     def facts(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {
-            "code": self.name,
-            "values": {
-                key: value.facts if isinstance(value, Cause) else list(value) if isinstance(value, tuple) else value
-                for key, value in self.values.items()
-            },
-        }
+        return {"code": self.name, "values": {key: _fact(value) for key, value in self.values.items()}}
 
 
 def plain(text: str) -> Cause:
@@ -73,23 +74,34 @@ def read(facts: Mapping[str, Any]) -> Cause:
 def _kept(value: Any) -> Any:
     if isinstance(value, Mapping):
         return read(value)
-    return tuple(map(str, value)) if isinstance(value, list) else value
+    return tuple(map(_kept, value)) if isinstance(value, list) else value
+
+
+def _fact(value: Any) -> Any:
+    if isinstance(value, Cause):
+        return value.facts
+    return list(map(_fact, value)) if isinstance(value, tuple) else value
 
 
 def _made_again(name: str, values: dict[str, Any]) -> Cause:
     return Cause(name, **values)
 
 
-def _filled(name: str, values: Mapping[str, Any], language: str) -> str:
-    told = {key: _told(value, language) for key, value in values.items()}
+def _filled(name: str, values: Mapping[str, Any], language: str, moment: Callable[[int], str]) -> str:
+    told = {
+        key: moment(value) if key in MOMENTS and isinstance(value, int) else _told(value, language, moment)
+        for key, value in values.items()
+    }
     return SENTENCES[name].to(language).format_map(told)
 
 
-def _told(value: Any, language: str) -> Any:
+def _told(value: Any, language: str, moment: Callable[[int], str]) -> Any:
     if isinstance(value, Cause):
-        return value.to(language)
+        return value.to(language, moment)
     if isinstance(value, tuple):
-        return ", ".join(_named(one, language) for one in value)
+        return ", ".join(
+            one.to(language, moment) if isinstance(one, Cause) else _named(str(one), language) for one in value
+        )
     return value
 
 
@@ -101,51 +113,53 @@ def _named(word: str, language: str) -> str:
     return word
 
 
-# ---------------------------------------------------------------------- kept as text
+NOTHING = plain("")
+"""Nothing to say."""
 
 
-_GAPS = {
-    **dict.fromkeys(("start", "end"), r"0|\d{9,11}|\d{4}-\d\d-\d\d|released"),
-    **dict.fromkeys(("run", "count", "added", "gone", "first", "last", "limit", "number"), r"\d+"),
-    **dict.fromkeys(("sender", "recipient", "verdict", "verb", "domain", "error", "address", "kind"), r"\S+"),
-}
-_LISTS = frozenset(("fields", "counts", "sender", "recipient", "verdict", "verb", "kind"))
-"""Gaps that names of ours fill."""
-MAX_RECOGNISED = 2000
-"""Characters: a longer text is a stranger's."""
+# ---------------------------------------------------------------------- kept in rows
 
 
-def recognise(text: str) -> Cause | None:
-    """The sentence that a row keeps as text (`recorded`); None: it is none of ours."""
-    if not text or len(text) > MAX_RECOGNISED:
-        return None
-    if all(word in NAMES for word in text.replace(",", " ").split()):
-        return Cause("words", fields=tuple(text.replace(",", " ").split()))
-    for name, pattern in _patterns():
-        if (found := pattern.fullmatch(text)) is not None:
-            values = found.groupdict()
-            lists = {key: tuple(values[key].split(", ")) for key in _LISTS & values.keys()}
-            if all(_is_named(one) for key in lists for one in lists[key]):
-                return Cause(name, **values | lists)
-    return None
+def parameters(cause: Cause, most: int = MAX_VALUE) -> str:
+    """The values of a cause as rows keep them beside its name: JSON of at most MAX_PARAMETERS characters.
+
+    `most`: characters of each value.
+    """
+    text = _dumped(cause.values, most)
+    while len(text) > MAX_PARAMETERS and most:
+        most //= 2
+        text = _dumped(cause.values, most)
+    return text
 
 
-def _is_named(word: str) -> bool:
-    count, _, rest = word.rpartition(" ")
-    return word in NAMES or (rest in NAMES and count.isdecimal())
+def in_one_line(cause: Cause) -> Cause:
+    """The same in printable characters: answers of other servers are not to be trusted."""
+    return read(_cut(cause.facts, MAX_VALUE, _printable))
 
 
-@cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Those that say most first, by the length of what is not a gap."""
-    plain = sorted(RECORDED, key=lambda name: -len(re.sub(r"\{\w+\}", "", RECORDED[name].english)))
-    return tuple(
-        (name, re.compile("".join(_pieces(RECORDED[name].english)), re.S)) for name in plain if name != "words"
-    )
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _pieces(template: str) -> Iterator[str]:
-    for text, gap, _, _ in string.Formatter().parse(template):
-        yield re.escape(text)
-        if gap:
-            yield f"(?P<{gap}>{_GAPS.get(gap, '.+')})"
+def of_row(name: str, kept: str) -> Cause:
+    """The cause that a row keeps; one of a later version, or damaged, is shown as it stands there."""
+    try:
+        return read({"code": name, "values": json.loads(kept)})
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return Cause("unknown-code", code=name, values=kept)
+
+
+def _dumped(values: Mapping[str, Any], most: int) -> str:
+    facts = {key: _cut(_fact(value), most) for key, value in values.items()}
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+
+
+def _cut(fact: Any, most: int, clean: Callable[[str], str] = str) -> Any:
+    """No text longer than that, no list of more."""
+    if isinstance(fact, str):
+        return clean(fact[:most])
+    if isinstance(fact, list):
+        return [_cut(one, most, clean) for one in fact[:most]]
+    if isinstance(fact, Mapping):
+        return {**fact, "values": {key: _cut(value, most, clean) for key, value in fact["values"].items()}}
+    return fact

@@ -1,7 +1,6 @@
-"""Sentences of ours that rows keep as their English text: details of the audit, what became of an attempt to deliver.
+"""Sentences that rows keep by name with what fills them in: details of the audit, what became of attempts to deliver.
 
-The record is sealed and read by other tools, so the text is what is kept; `causes.recognise` finds the sentence again
-for whoever reads it in another language.
+Rows keep the names for years: one never changes its meaning.
 """
 
 from mailserver.said import Said
@@ -15,6 +14,10 @@ WORDS = {
     "admin": Said("administration", "admin"),
     "outside": Said("extérieur", "outside"),
     "not-activated": Said("pas encore activé", "not-activated"),
+    "school": Said("établissement", "school"),
+    "class": Said("classe", "class"),
+    "subgroup": Said("groupe", "subgroup"),
+    "function": Said("fonction", "function"),
     "active": Said("actif", "active"),
     "suspended": Said("suspendu", "suspended"),
     "closed": Said("fermé", "closed"),
@@ -57,6 +60,11 @@ WORDS = {
 
 RECORDED = {
     # what became of an attempt
+    "attempt": Said("{status} {said}", "{status} {said}"),
+    "attempt-at": Said("{server} : {status} {said}", "{server}: {status} {said}"),
+    "server-said": Said("{server} : {said}", "{server}: {said}"),
+    "no-address-literal": Said("{domain} n’est pas une adresse", "{domain} is no address"),
+    "no-name-server": Said("pas de serveur de noms ({error})", "No name server: {error}"),
     "held-by-operator": Said("retenu par un opérateur", "held: by an operator"),
     "held-by-brake": Said(
         "retenu : l’envoi est suspendu pour la population de l’expéditeur",
@@ -86,6 +94,36 @@ RECORDED = {
         "The message is larger than the server takes ({limit} octets)",
     ),
     # the audit
+    "population": Said("{population}", "{population}"),
+    "state": Said("{state}", "{state}"),
+    "fields": Said("{fields}", "{fields}"),
+    "device": Said("{id} {name}", "{id} {name}"),
+    "one-time-code": Said("code à usage unique", "code"),
+    "recovery-code": Said("code de secours", "recovery code"),
+    "by-recovery-code": Said("par le code de secours", "recovery"),
+    "password-expired": Said("mot de passe expiré", "password-expired"),
+    "app-password-needed": Said("mot de passe d’application exigé", "app-password"),
+    "password-withdrawn": Said("retiré", "withdrawn"),
+    "recovery-removed": Said("retirée", "removed"),
+    "recovery-wrong": Said("réponses fausses", "wrong"),
+    "one-session": Said("une seule", "one"),
+    "charter": Said("{digest}", "{digest}"),
+    "notice": Said("{notice}", "{notice}"),
+    "record-exported": Said("emporté", "exported"),
+    "record-verified": Said("vérifié", "verified"),
+    "looked-for": Said("{asked}", "{asked}"),
+    "looked-for-sender": Said("de {sender}", "from {sender}"),
+    "looked-for-recipient": Said("à {recipient}", "to {recipient}"),
+    "looked-for-name": Said("identifiant {name}", "id {name}"),
+    "quota": Said("{octets}", "{octets}"),
+    "place-added": Said("{kind} {key} : créé", "{kind} {key}: added"),
+    "place-changed": Said("{kind} {key} : modifié", "{kind} {key}: changed"),
+    "place-renamed": Said("{kind} {key} : devient {name}", "{kind} {key}: is {name} now"),
+    "place-deleted": Said("{kind} {key} : supprimé", "{kind} {key}: deleted"),
+    "mailbox-rights": Said("{mailbox} : {who} {rights}", "{mailbox}: {who} {rights}"),
+    "box-holders": Said("{address} : {holders}", "{address}: {holders}"),
+    "entry": Said("{dn}", "{dn}"),
+    "entry-renamed": Said("{dn} -> {name}", "{dn} -> {name}"),
     "import-begins": Said("l’import {run} de {source} commence : {files}", "import {run} of {source} begins: {files}"),
     "import-done": Said("l’import {run} est terminé : {counts}", "import {run} is done: {counts}"),
     "import-undone": Said("import {run} : {counts}", "import {run}: {counts}"),
@@ -93,7 +131,6 @@ RECORDED = {
     "import-taken-back": Said("import {run} annulé", "import {run} taken back"),
     "named-again": Said("nommé de nouveau par l’export", "named by the export again"),
     "left-export": Said("n’est plus dans l’export {source}", "no longer in the export {source}"),
-    "planned-left": Said("{end} : n’est plus dans l’export {source}", "{end} no longer in the export {source}"),
     "planned": Said("{end} : {reason}", "{end} {reason}"),
     "list-made": Said("{address} : créée", "{address}: made"),
     "list-deleted": Said("{address} : supprimée", "{address}: deleted"),
@@ -112,6 +149,7 @@ RECORDED = {
     "rule": Said("{sender} vers {recipient} : {verdict}", "{sender} -> {recipient}: {verdict}"),
     "rule-preset": Said("modèle {name}", "preset {name}"),
     "rule-braked": Said("{sender} jusqu’au {end} : {reason}", "{sender} until {end}: {reason}"),
+    "rule-braked-open": Said("{sender} jusqu’à nouvel ordre : {reason}", "{sender} until released: {reason}"),
     "queue-all": Said("{verb} {count} : tout", "{verb} {count}: all"),
     "queue-rows": Said("{verb} {count} : {rows}", "{verb} {count}: {rows}"),
     "suspended-span": Said("du {start} au {end} : {reason}", "from {start} until {end} {reason}"),
@@ -129,9 +167,13 @@ RECORDED = {
         "les actes d’avant ont été supprimés, et pas par la durée de conservation",
         "rows before this were removed, and not by the retention",
     ),
+    "rows-cut": Said(
+        "des actes jusqu’au numéro {link} étaient scellés ({file}), et manquent ou ont changé",
+        "rows up to link {link} were sealed ({file}) and are missing or changed",
+    ),
     "row-altered": Said(
         "cet acte, ou celui d’avant, n’est pas ce qui a été scellé",
         "the row, or the one before it, is not what was sealed",
     ),
-    "words": Said("{fields}", "{fields}"),
+    "unknown-code": Said("{code} {values}", "{code} {values}"),
 }

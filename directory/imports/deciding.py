@@ -19,7 +19,7 @@ from mailserver.causes import Cause
 from mailserver.model.errors import Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import Affiliation, Role, State, Tie
-from mailserver.store.account.accounts import Marks
+from mailserver.store.account.accounts import Marks, kept_reason, read_reason
 from mailserver.store.people.bulk_people import Known, Like
 
 _ORDER = {tie: tie.value for tie in Tie}
@@ -275,7 +275,8 @@ def _draft(view: View, terms: Terms, candidate: Candidate, known: Known | None) 
 def _departure(terms: Terms, candidate: Candidate, known: Known | None) -> Step:
     if known is None or known.is_closed or known.close_at:
         return Step(candidate, Outcome.UNCHANGED, known, known)
-    after = known._replace(close_at=terms.close_at, close_reason=f"{LEFT} {terms.source}")
+    reason = kept_reason(Cause(LEFT, source=terms.source))
+    after = known._replace(close_at=terms.close_at, close_reason=reason)
     return Step(candidate, Outcome.LEAVING, known, after, ("close_at", "close_reason"))
 
 
@@ -327,7 +328,7 @@ def _difference(terms: Terms, candidate: Candidate, known: Known) -> _Draft:
         new |= {"source": terms.source, "source_key": record.source_key}
     elif terms.full and not known.source:
         new["source"] = terms.source
-    if known.close_at and known.close_reason.startswith(LEFT):
+    if known.close_at and read_reason(known.close_reason).name == LEFT:
         new |= {"close_at": 0, "close_reason": ""}
     activates = candidate.has_password and known.awaits
     if not new:

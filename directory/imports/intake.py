@@ -185,7 +185,7 @@ def _finish(tx: Tx, origin: Origin, run: Run, counts: Mapping[Outcome, int], ear
     whole[Outcome.UNCHANGED.value] = max(0, counts[Outcome.UNCHANGED] - earlier)
     whole[Outcome.REFUSED.value] = counts[Outcome.REFUSED]
     imports.set_state(tx, run.id, RunState.DONE, whole)
-    told = ", ".join(f"{count} {name}" for name, count in sorted(whole.items()) if count)
+    told = tuple(f"{count} {name}" for name, count in sorted(whole.items()) if count)
     audit.record(tx, origin, Action.IMPORTED, 0, Cause("import-done", run=run.id, counts=told))
 
 
@@ -207,5 +207,5 @@ def _start_undoing(tx: Tx, run_id: int, oldest: int, anyway: bool) -> Run:
 def _end_undoing(tx: Tx, origin: Origin, run_id: int) -> None:
     imports.set_state(tx, run_id, RunState.UNDONE)
     fates = imports.count_fates(tx, run_id)
-    told = ", ".join(f"{count} {fate.value}" for fate, count in sorted(fates.items()))
+    told = tuple(f"{count} {fate.value}" for fate, count in sorted(fates.items()))
     audit.record(tx, origin, Action.IMPORT_UNDONE, 0, Cause("import-undone", run=run_id, counts=told))

@@ -49,7 +49,7 @@ class Undoing:
     withdrawn: list[int] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     names_gone: list[str] = field(default_factory=list)
-    events: list[tuple[Action, int, str]] = field(default_factory=list)
+    events: list[tuple[Action, int, Cause]] = field(default_factory=list)
 
     def leave(self, change: Change, who: str, reason: Cause) -> None:
         self.fates[change.seq] = Fate.LEFT
@@ -102,7 +102,7 @@ class Undoing:
             (
                 Action.IMPORT_UNDONE,
                 known.account_id,
-                Cause("import-undone", run=self.run_id, counts=", ".join(sorted(before))),
+                Cause("import-undone", run=self.run_id, counts=tuple(sorted(before))),
             )
         )
 

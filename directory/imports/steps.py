@@ -1,6 +1,5 @@
 """What every target does with decided steps in the store: numbers, claims, the record of the run, the audit."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from directory.imports import facts
 from directory.imports.deciding import Step
 from directory.imports.target import Outcome
-from mailserver.causes import Cause
+from mailserver.causes import NOTHING, Cause
+from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import bulk_people, claims
 from mailserver.store.people.bulk_people import ACCOUNT_FIELDS, ENTRY_FIELDS, Known
@@ -86,23 +86,23 @@ def record(step: Step) -> Change:
     return Change(0, line, outcome, after.account_id, facts.dump(before, step.changed), facts.dump(after, step.changed))
 
 
-def audit_rows(step: Step) -> list[tuple[Action, int, str]]:
+def audit_rows(step: Step) -> list[tuple[Action, int, Cause]]:
     """What the audit says of it."""
     after = step.after
     if after is None:
         return []
     account_id = after.account_id
     if step.outcome is Outcome.CREATED:
-        return [(Action.CREATED, account_id, after.role)]
+        return [(Action.CREATED, account_id, Cause("population", population=(after.role,)))]
     if step.outcome is Outcome.LEAVING:
-        day = time.strftime("%Y-%m-%d", time.gmtime(after.close_at))
-        return [(Action.CLOSING_PLANNED, account_id, f"{day} {after.close_reason}")]
-    rows: list[tuple[Action, int, str]] = []
+        planned = Cause("planned", end=after.close_at, reason=accounts.read_reason(after.close_reason))
+        return [(Action.CLOSING_PLANNED, account_id, planned)]
+    rows: list[tuple[Action, int, Cause]] = []
     if "close_at" in step.changed:
         rows.append((Action.CLOSING_CANCELLED, account_id, Cause("named-again")))
-    told = sorted(set(step.changed) - {"close_at", "close_reason"})
+    told = tuple(sorted(set(step.changed) - {"close_at", "close_reason"}))
     if told:
-        rows.append((Action.CHANGED, account_id, " ".join(told)))
+        rows.append((Action.CHANGED, account_id, Cause("fields", fields=told)))
     if step.activates:
-        rows.append((Action.ACTIVATED, account_id, ""))
+        rows.append((Action.ACTIVATED, account_id, NOTHING))
     return rows

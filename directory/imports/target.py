@@ -22,8 +22,8 @@ from mailserver.store.people.bulk_people import Description, Known, Like
 
 T = TypeVar("T")
 
-LEFT = "no longer in the export"
-"""How the reason of a closing begins that an import has planned; only such a one is called off by an import."""
+LEFT = "left-export"
+"""The reason of a closing that an import has planned; only such a one is called off by an import."""
 
 
 class Outcome(StrEnum):

@@ -171,7 +171,7 @@ def enrol(tx: Tx, academy: Academy, person: NewPerson, origin: Origin, kept: Kep
     know_places(tx, person.uai, person.affiliations)
     if kept.hash:
         accounts.password_chosen(tx, account_id, kept.verifier)
-    audit.record(tx, origin, Action.CREATED, account_id, person.role.value)
+    audit.record(tx, origin, Action.CREATED, account_id, Cause("population", population=(person.role.value,)))
     return Enrolled(account_id, issued.login, issued.address)
 
 
@@ -196,8 +196,8 @@ def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, orig
         people.change_entry(tx, account_id, values)
     if values or moved:
         know_places(tx, change.uai or "", change.affiliations or ())
-        told = sorted([*values, "affiliations"] if moved else values)
-        audit.record(tx, origin, Action.CHANGED, account_id, " ".join(told))
+        told = tuple(sorted([*values, "affiliations"] if moved else values))
+        audit.record(tx, origin, Action.CHANGED, account_id, Cause("fields", fields=told))
     entry = people.by_account(tx, account_id)
     if entry is None:
         raise Refused(Reason.NOT_FOUND, "no such person")

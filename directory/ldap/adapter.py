@@ -17,6 +17,7 @@ from directory.ldap.cache import Cache
 from directory.ldap.lookups import Expanded, KnownPerson
 from directory.ldap.pool import Pool
 from directory.schema import names
+from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.model import visibility
 from mailserver.model.clock import Clock
@@ -274,7 +275,9 @@ class LdapDirectory:
         dn = self._tree.person_dn(issued.login)
         attributes = tree.person_attributes(entry)
         await self._pool.run(partial(writing.ensure_entry, dn=dn, classes=tree.PERSON_CLASSES, attributes=attributes))
-        await self._store.write(_recorded, account_id, Action.CREATED, person.role.value)
+        await self._store.write(
+            _recorded, account_id, Action.CREATED, Cause("population", population=(person.role.value,))
+        )
         self._forget()
         return self._joined(await self._principal(KnownPerson(dn, entry)))
 
@@ -333,7 +336,7 @@ class LdapDirectory:
         }
         if differing:
             await self._pool.run(partial(writing.replace_person, dn=known.dn, attributes=differing))
-            await self._store.write(_recorded, account_id, Action.CHANGED, " ".join(differing))
+            await self._store.write(_recorded, account_id, Action.CHANGED, Cause("fields", fields=tuple(differing)))
             self._forget()
         return self._joined(await self._principal(KnownPerson(known.dn, new)))
 
@@ -441,7 +444,7 @@ def _take(tx: Tx, issued: Issued, person: NewPerson, marks: Marks) -> int | None
     return account_id
 
 
-def _recorded(tx: Tx, account_id: int, action: Action, detail: str) -> None:
+def _recorded(tx: Tx, account_id: int, action: Action, detail: Cause) -> None:
     """Leave an audit row, and tell every worker."""
     audit.record(tx, ORIGIN, action, account_id, detail)
     moved(tx, account_id)

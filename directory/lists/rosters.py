@@ -212,14 +212,12 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
     if wanted.named is not None:
         check_known(tx, house, wanted.named)
         lists.set_writers(tx, entry.address, house.fold_all(wanted.named))
-    said = [
+    said = (
         *sorted(values),
         *(["owners"] if wanted.owners is not None else []),
         *(["named writers"] if wanted.named is not None else []),
-    ]
-    audit.record(
-        tx, origin, Action.LIST_CHANGED, 0, Cause("list-fields", address=address, fields=", ".join(said) or "nothing")
     )
+    audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-fields", address=address, fields=said or ("nothing",)))
 
 
 def check_address(house: House, address: str) -> None:
@@ -310,7 +308,8 @@ def hold(
     ordered = {one: " ".join(word for word in WORDS if word in words) for one, words in held.items()}
     lists.set_rights(tx, entry.address, ordered)
     said = "; ".join(f"{one} {words}" for one, words in ordered.items())
-    audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, f"{entry.address}: {said}")
+    detail = Cause("box-holders", address=entry.address, holders=said)
+    audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, detail)
 
 
 def edit_checked(

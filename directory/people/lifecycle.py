@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mailserver.causes import Cause, plain
 from mailserver.foundation.settings import Accounts as Terms
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
@@ -228,29 +229,35 @@ def _set_code(tx: Tx, origin: Origin, account_id: int, hashed: bytes, expires: i
 
 def _suspend(tx: Tx, origin: Origin, account_id: int, reason: str, may_receive: bool, start: int, until: int) -> None:
     standing = accounts.suspend(tx, account_id, reason, may_receive, start=start, until=until)
-    words = [f"from {standing.suspend_from}"] if standing.suspend_from else []
-    words += [f"until {standing.suspend_until}"] if standing.suspend_until else []
-    audit.record(tx, origin, Action.SUSPENDED, account_id, " ".join([*words, reason]))
+    audit.record(tx, origin, Action.SUSPENDED, account_id, _span(standing.suspend_from, standing.suspend_until, reason))
+
+
+def _span(start: int, end: int, reason: str) -> Cause:
+    if start and end:
+        return Cause("suspended-span", start=start, end=end, reason=reason)
+    if start:
+        return Cause("suspended-from", start=start, reason=reason)
+    return Cause("suspended-until", end=end, reason=reason) if end else plain(reason)
 
 
 def _resume(tx: Tx, origin: Origin, account_id: int) -> None:
     state = accounts.resume(tx, account_id)
-    audit.record(tx, origin, Action.RESUMED, account_id, state.value)
+    audit.record(tx, origin, Action.RESUMED, account_id, Cause("state", state=(state.value,)))
 
 
 def _restore(tx: Tx, origin: Origin, account_id: int) -> None:
     state = accounts.restore(tx, account_id)
-    audit.record(tx, origin, Action.RESUMED, account_id, state.value)
+    audit.record(tx, origin, Action.RESUMED, account_id, Cause("state", state=(state.value,)))
 
 
 def _set_quota(tx: Tx, origin: Origin, account_id: int, quota: int) -> None:
     accounts.set_quota(tx, account_id, quota)
-    audit.record(tx, origin, Action.QUOTA_SET, account_id, str(quota))
+    audit.record(tx, origin, Action.QUOTA_SET, account_id, Cause("quota", octets=quota))
 
 
 def _set_message_quota(tx: Tx, origin: Origin, account_id: int, count: int) -> None:
     messages.set_message_quota(tx, account_id, count)
-    audit.record(tx, origin, Action.QUOTA_SET, account_id, f"{count} messages")
+    audit.record(tx, origin, Action.QUOTA_SET, account_id, Cause("quota-messages", count=count))
 
 
 # ---------------------------------------------------------------------- closing and erasing, for the caretaker too
@@ -272,7 +279,7 @@ def plan_closing(
     """A unit: a closing to come; False when just that was planned."""
     planned = accounts.plan_closing(tx, account_id, close_at, reason, farewell)
     if planned:
-        audit.record(tx, origin, Action.CLOSING_PLANNED, account_id, f"{close_at} {reason}")
+        audit.record(tx, origin, Action.CLOSING_PLANNED, account_id, Cause("planned", end=close_at, reason=reason))
     return planned
 
 
@@ -287,7 +294,7 @@ def cancel_closing(tx: Tx, origin: Origin, account_id: int) -> bool:
 def close(tx: Tx, origin: Origin, account_id: int, reason: str, farewell: Farewell) -> None:
     """A unit: closed."""
     accounts.close(tx, account_id, reason, farewell)
-    audit.record(tx, origin, Action.CLOSED, account_id, reason)
+    audit.record(tx, origin, Action.CLOSED, account_id, plain(reason))
 
 
 async def erase(

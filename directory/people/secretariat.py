@@ -18,6 +18,7 @@ from directory.lists import handover
 from directory.lists.handover import Box
 from directory.lists.rosters import House
 from directory.people.lifecycle import Accounts, Code
+from mailserver.causes import NOTHING
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
@@ -269,7 +270,7 @@ def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expir
         hashes = [one for one in hashes if one[0] in steps and not steps[one[0]].has_letter(tx.now)]
     given = {one for one, hashed in hashes if accounts.set_waiting_code(tx, one, hashed, expires)}
     audit.record_many(
-        tx, origin, [(Action.LETTER_PRINTED, account_id, "") for account_id, _ in hashes if account_id in given]
+        tx, origin, [(Action.LETTER_PRINTED, account_id, NOTHING) for account_id, _ in hashes if account_id in given]
     )
     return given
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from mailserver.causes import Cause
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
@@ -70,7 +71,7 @@ def _cut(tx: Tx, seen: Head | None) -> Break | None:
     """Rows that this machine saw at the end of the chain, and that are not there any more."""
     if seen is None or sealing.holds(tx, seen):
         return None
-    return Break(seen.link, 0, f"rows up to link {seen.link} were sealed (data/{WITNESS}) and are missing or changed")
+    return Break(seen.link, 0, Cause("rows-cut", link=seen.link, file=f"data/{WITNESS}"))
 
 
 class Sealer:

@@ -165,7 +165,7 @@ def _table(entries: Sequence[Entry]) -> Table:
             escape(", ".join(entry.recipients)),
             str(entry.size),
             _time(entry.created),
-            "sending" if entry.sending else "held" if entry.error == spool.HELD else _time(entry.due),
+            "sending" if entry.sending else "held" if entry.error.name == spool.HELD.name else _time(entry.due),
             str(entry.attempts),
             escape(entry.error),
         )

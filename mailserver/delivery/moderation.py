@@ -191,6 +191,10 @@ def decide_unit(tx: Tx, waiting: Held, parts: list[Part], origin: Origin, lifeti
     moderation_queue.take(tx, waiting.id)
     unused = deliver_parts(tx, parts, {}, lifetime)[1] if parts else []
     audit.record(
-        tx, origin, Action.LIST_CHANGED, 0, Cause("list-message", address=waiting.list, number=waiting.id, verdict=what)
+        tx,
+        origin,
+        Action.LIST_CHANGED,
+        0,
+        Cause("list-message", address=waiting.list, number=waiting.id, verdict=(what,)),
     )
     return unused

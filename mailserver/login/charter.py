@@ -1,5 +1,6 @@
 """Whether somebody accepted the authority's charter: kept with what they chose, and in the audit."""
 
+from mailserver.causes import Cause
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
@@ -9,4 +10,4 @@ from mailserver.store.record.audit import Action, Origin
 def accept(tx: Tx, origin: Origin, account_id: int, digest: str) -> None:
     """They accept the text of this digest."""
     sessions.revise_preferences(tx, account_id, {"charter": digest})
-    audit.record(tx, origin, Action.CHARTER_ACCEPTED, account_id, digest)
+    audit.record(tx, origin, Action.CHARTER_ACCEPTED, account_id, Cause("charter", digest=digest))

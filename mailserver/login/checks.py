@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import structlog
 
+from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import provisional, renewal, session_validity, throttle
 from mailserver.login.attempt_lock import Turns
@@ -95,7 +96,7 @@ class Gate:
 
     async def refused(self, attempt: Attempt, state: State, standing: Standing | None) -> Refused:
         """The right secret, and an account that may not enter: the person is told why."""
-        await self.store.write(throttle.refused, attempt, state.value)
+        await self.store.write(throttle.refused, attempt, Cause("state", state=(state.value,)))
         log.info("login refused", account=attempt.account_id, service=attempt.service, state=state.value)
         return session_validity.refusal(self.house, state, standing)
 
@@ -120,7 +121,7 @@ class Gate:
         if facts.factor_on and attempt.service != WEB:
             raise await self.refused_here(attempt, DEVICE_NEEDED)
         if attempt.service != renewal.RENEWING and self.is_expired(facts.standing):
-            await self.store.write(throttle.refused, attempt, Reason.PASSWORD_EXPIRED.value)
+            await self.store.write(throttle.refused, attempt, Cause("password-expired"))
             log.info("login refused", account=attempt.account_id, service=attempt.service, why="expired")
             raise Refused(Reason.PASSWORD_EXPIRED, renewal.EXPIRED)
         return principal
@@ -133,7 +134,7 @@ class Gate:
 
     async def refused_here(self, attempt: Attempt, text: str) -> Refused:
         """The right secret at the wrong door."""
-        await self.store.write(throttle.refused, attempt, Reason.APP_PASSWORD.value)
+        await self.store.write(throttle.refused, attempt, Cause("app-password-needed"))
         log.info("login refused", account=attempt.account_id, service=attempt.service, why="app password")
         return Refused(Reason.APP_PASSWORD, text)
 

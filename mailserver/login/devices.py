@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from mailserver.causes import Cause
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
@@ -116,18 +117,18 @@ class Devices:
 
 def _make(tx: Tx, origin: Origin, account_id: int, hashed: bytes, name: str, scopes: frozenset[Scope]) -> Device:
     device_id = devices.add(tx, account_id, hashed, name, scopes)
-    audit.record(tx, origin, Action.APP_PASSWORD_MADE, account_id, f"{device_id} {name}")
+    audit.record(tx, origin, Action.APP_PASSWORD_MADE, account_id, Cause("device", id=device_id, name=name))
     return Device(device_id, name, scopes, tx.now, 0, "")
 
 
 def _revoke(tx: Tx, origin: Origin, account_id: int, device_id: int) -> str | None:
     name = devices.revoke(tx, account_id, device_id)
     if name is not None:
-        audit.record(tx, origin, Action.APP_PASSWORD_REVOKED, account_id, f"{device_id} {name}")
+        audit.record(tx, origin, Action.APP_PASSWORD_REVOKED, account_id, Cause("device", id=device_id, name=name))
     return name
 
 
 def revoke_all(tx: Tx, origin: Origin, account_id: int) -> None:
     """No device of this account stays; each is on record."""
     for device_id, name in devices.revoke_all(tx, account_id):
-        audit.record(tx, origin, Action.APP_PASSWORD_REVOKED, account_id, f"{device_id} {name}")
+        audit.record(tx, origin, Action.APP_PASSWORD_REVOKED, account_id, Cause("device", id=device_id, name=name))

@@ -15,6 +15,7 @@ import structlog
 from passlib.exc import TokenError  # type: ignore[import-untyped]
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
+from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import throttle
 from mailserver.login.throttle import Attempt
@@ -173,7 +174,7 @@ class Factors:
 
     # ------------------------------------------------------------------ proving
 
-    async def prove(self, attempt: Attempt, answer: Secret, then: Callable[[Tx, str], None] | None = None) -> Proven:
+    async def prove(self, attempt: Attempt, answer: Secret, then: Callable[[Tx, Cause], None] | None = None) -> Proven:
         """Take a code or a recovery code; `then` is done in the same unit, told how the person proved themselves.
 
         Raises Refused(AUTHENTICATION | THROTTLED).
@@ -230,7 +231,7 @@ def _remove(tx: Tx, origin: Origin, account_id: int) -> bool:
     return True
 
 
-def _take(tx: Tx, attempt: Attempt, claimed: _Answer, then: Callable[[Tx, str], None] | None) -> "Proven | int":
+def _take(tx: Tx, attempt: Attempt, claimed: _Answer, then: Callable[[Tx, Cause], None] | None) -> "Proven | int":
     """One answer: what it proved; or the seconds to wait first; or 0 for a wrong one, which is counted."""
     familiar = login_failures.is_familiar(tx, attempt.account_id, attempt.peer)
     key = f"code {attempt.account_id}" + (f" from {attempt.peer}" if familiar else "")
@@ -243,9 +244,9 @@ def _take(tx: Tx, attempt: Attempt, claimed: _Answer, then: Callable[[Tx, str], 
         waiting = throttle.wait(login_failures.count(tx, key, WRONG_WINDOW), WRONG_LIMIT, LONGEST_WAIT)
         if waiting:
             login_failures.block(tx, key, waiting)
-        audit.record(tx, throttle.origin(attempt), Action.LOGIN_FAILED, attempt.account_id, "code")
+        audit.record(tx, throttle.origin(attempt), Action.LOGIN_FAILED, attempt.account_id, Cause("one-time-code"))
         return 0
     login_failures.forget(tx, key)
     if then is not None:
-        then(tx, "recovery code" if spare else "code")
+        then(tx, Cause("recovery-code" if spare else "one-time-code"))
     return Proven(spare, factors.codes_left(tx, attempt.account_id))

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from mailserver.causes import NOTHING, Cause
 from mailserver.login import provisional, throttle
 from mailserver.login.checks import WEB, WRONG, Gate
 from mailserver.login.devices import revoke_all
@@ -89,7 +90,9 @@ class Choosing:
         name, peer = fold_login(login), throttle.peer_name(peer)
         async with self._gate.turn(name):
             attempt, facts = await self._recovering(name, code, peer)
-            return await self._choose(attempt, facts, new_password, Action.PASSWORD_SET, detail="recovery")
+            return await self._choose(
+                attempt, facts, new_password, Action.PASSWORD_SET, detail=Cause("by-recovery-code")
+            )
 
     async def _recovering(self, name: str, code: Secret, peer: str) -> tuple[Attempt, Facts]:
         began = self._gate.clock.monotonic()
@@ -128,7 +131,7 @@ class Choosing:
         secret: Secret,
         action: Action,
         old: Secret | None = None,
-        detail: str = "",
+        detail: Cause = NOTHING,
     ) -> Principal:
         principal = await self._gate.require(attempt.account_id)
         await self._choice.check(principal, secret, old)
@@ -142,7 +145,7 @@ class Choosing:
         return await self._gate.require(attempt.account_id)
 
 
-def _chosen(tx: Tx, attempt: Attempt, facts: Facts, action: Action, detail: str, revokes: bool) -> None:
+def _chosen(tx: Tx, attempt: Attempt, facts: Facts, action: Action, detail: Cause, revokes: bool) -> None:
     if revokes:
         revoke_all(tx, throttle.origin(attempt), attempt.account_id)
     throttle.succeeded(tx, attempt, facts, action, detail)

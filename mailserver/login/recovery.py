@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from mailserver.causes import Cause
+from mailserver.causes import NOTHING, Cause
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.login import throttle
 from mailserver.login.checks import WEB
@@ -57,6 +57,9 @@ class Question:
     birth_date: str = field(repr=False)
     number: Secret
     """NUMEN or INE."""
+
+
+_SENT = frozenset(("code-sent", "identifier-sent"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +223,9 @@ def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: 
     is_right = _is_right(standing, question, proofs)
     known = login_failures.get(tx, (key,)).get(key)
     if known is not None and known.blocked_until > tx.now:
-        outcome: str = Cause("too-many-questions")
+        outcome = Cause("too-many-questions")
     elif standing is None or not is_right:
-        outcome = "wrong"
+        outcome = Cause("recovery-wrong")
         waiting = throttle.wait(
             login_failures.count(tx, key, limits.login_window), limits.login_failures, limits.login_window
         )
@@ -234,9 +237,9 @@ def _judge(tx: Tx, attempt: Attempt, question: Question, proofs: Proofs, fresh: 
         if not outcome:
             if fresh is not None:
                 recoveries.set_code(tx, account_id, fresh.hashed, fresh.expires)
-            outcome = "code sent" if fresh is not None else "identifier sent"
+            outcome = Cause("code-sent" if fresh is not None else "identifier-sent")
     audit.record(tx, throttle.origin(attempt), Action.RECOVERY_ASKED, account_id, outcome)
-    return standing.recovery_address if standing is not None and outcome.endswith(" sent") else ""
+    return standing.recovery_address if standing is not None and outcome.name in _SENT else ""
 
 
 def _is_right(standing: Standing | None, question: Question, proofs: Proofs) -> bool:
@@ -248,10 +251,10 @@ def _is_right(standing: Standing | None, question: Question, proofs: Proofs) -> 
     return is_born and (is_numen or is_ine)
 
 
-def _obstacle(tx: Tx, standing: Standing) -> str:
+def _obstacle(tx: Tx, standing: Standing) -> Cause:
     """Why somebody who answered everything gets no code all the same."""
     if standing.state is not State.ACTIVE:
-        return standing.state.value
+        return Cause("state", state=(standing.state.value,))
     if not standing.recovery_address:
         return Cause("no-private-address")
     key = f"recovery codes {standing.id}"
@@ -259,4 +262,4 @@ def _obstacle(tx: Tx, standing: Standing) -> str:
     if sent is not None and sent.failures >= CODES_AN_HOUR and sent.last > tx.now - HOUR:
         return Cause("too-many-codes")
     login_failures.count(tx, key, HOUR)
-    return ""
+    return NOTHING

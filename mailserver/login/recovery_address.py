@@ -6,6 +6,7 @@ that somebody who guessed a password cannot take the account over unnoticed.
 
 import structlog
 
+from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import throttle
 from mailserver.login.checks import WEB
@@ -147,5 +148,5 @@ def _confirm(tx: Tx, origin: Origin, account_id: int, hashed: bytes) -> tuple[st
 def _remove(tx: Tx, origin: Origin, account_id: int) -> str:
     before = recoveries.set_address(tx, account_id, "")
     if before:
-        audit.record(tx, origin, Action.RECOVERY_SET, account_id, "removed")
+        audit.record(tx, origin, Action.RECOVERY_SET, account_id, Cause("recovery-removed"))
     return before

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import structlog
 
+from mailserver.causes import Cause
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
@@ -151,7 +152,7 @@ class Login:
         """
         attempt = Attempt(principal.account_id, "", throttle.peer_name(peer), WEB)
 
-        def enter(tx: Tx, how: str) -> None:
+        def enter(tx: Tx, how: Cause) -> None:
             throttle.succeeded(tx, attempt, throttle.look(tx, attempt), detail=how)
 
         proven = await self.factors.prove(attempt, answer, enter)
@@ -205,7 +206,7 @@ class Login:
 
 def _close_session(tx: Tx, origin: Origin, account_id: int, token_hash: bytes) -> None:
     sessions.close_one(tx, account_id, token_hash)
-    audit.record(tx, origin, Action.SESSIONS_CLOSED, account_id, "one")
+    audit.record(tx, origin, Action.SESSIONS_CLOSED, account_id, Cause("one-session"))
 
 
 def _end_logins(tx: Tx, origin: Origin, account_id: int) -> int:

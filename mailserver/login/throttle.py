@@ -9,6 +9,7 @@ strangers cannot keep its owner out. Loopback peers (the web interface, tests) c
 from dataclasses import dataclass
 
 from mailserver.accounts.provision import provision
+from mailserver.causes import NOTHING, Cause
 from mailserver.foundation.peers import counted
 from mailserver.foundation.settings import Limits
 from mailserver.model.clock import Clock
@@ -106,7 +107,7 @@ def failed(tx: Tx, attempt: Attempt, facts: Facts, limits: Limits) -> int:
     return waiting
 
 
-def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LOGIN, detail: str = "") -> None:
+def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LOGIN, detail: Cause = NOTHING) -> None:
     """Everything that follows from a right password."""
     login_failures.forget(tx, facts.account_key)
     login_failures.meet(tx, attempt.account_id, attempt.peer)
@@ -114,11 +115,11 @@ def succeeded(tx: Tx, attempt: Attempt, facts: Facts, action: Action = Action.LO
     provision(tx, attempt.account_id)
     if facts.device is not None:
         devices.used(tx, facts.device.id, attempt.peer)
-        detail = f"{facts.device.id} {facts.device.name}"
+        detail = Cause("device", id=facts.device.id, name=facts.device.name)
     audit.record(tx, origin(attempt), action, attempt.account_id, detail)
 
 
-def refused(tx: Tx, attempt: Attempt, why: str) -> None:
+def refused(tx: Tx, attempt: Attempt, why: Cause) -> None:
     """The right secret of an account that may not enter."""
     audit.record(tx, origin(attempt), Action.LOGIN_REFUSED, attempt.account_id, why)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mailserver.causes import Cause
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, waiting
 from mailserver.store.queue.spool import Entry
@@ -36,6 +37,10 @@ def drop(tx: Tx, origin: Origin, rows: Sequence[int]) -> int:
 
 
 def _recorded(tx: Tx, origin: Origin, act: str, rows: Sequence[int] | None, count: int) -> int:
-    named = "all" if rows is None else " ".join(map(str, rows[:NAMED])) + (" …" if len(rows) > NAMED else "")
-    audit.record(tx, origin, Action.QUEUE_CHANGED, 0, f"{act} {count}: {named}")
+    if rows is None:
+        detail = Cause("queue-all", verb=(act,), count=count)
+    else:
+        named = " ".join(map(str, rows[:NAMED])) + (" …" if len(rows) > NAMED else "")
+        detail = Cause("queue-rows", verb=(act,), count=count, rows=named)
+    audit.record(tx, origin, Action.QUEUE_CHANGED, 0, detail)
     return count

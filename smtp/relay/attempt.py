@@ -17,7 +17,7 @@ import aiosmtplib
 import structlog
 from aiosmtplib import SMTPException, SMTPHeloError, SMTPResponse
 
-from mailserver.causes import Cause
+from mailserver.causes import NOTHING, Cause, plain
 from mailserver.foundation.settings import Outbound
 from mailserver.store.queue.spool import Addressee, Leased, Notify
 from smtp.relay.routing import Exchanger
@@ -54,13 +54,13 @@ class Verdict:
     addressee: Addressee
     result: Result
     status: str
-    text: str
+    text: Cause
     remote: str = ""
     knows_dsn: bool = False
     """The other server reports success itself, where that was asked for."""
 
 
-def same_for_all(row: Leased, result: Result, status: str, text: str, remote: str = "") -> list[Verdict]:
+def same_for_all(row: Leased, result: Result, status: str, text: Cause, remote: str = "") -> list[Verdict]:
     """One verdict for every recipient."""
     return [Verdict(addressee, result, status, text, remote) for addressee in row.recipients]
 
@@ -82,13 +82,13 @@ class Courier:
 
     async def send(self, exchangers: Sequence[Exchanger], row: Leased, octets: bytes) -> list[Verdict]:
         """Try the exchangers in order until one takes or refuses something. Raises Unreachable."""
-        problem = ""
+        problem = NOTHING
         put_off: list[Verdict] = []
         for exchanger in exchangers:
             try:
                 transfer = await self._try(exchanger, row, octets)
             except (SMTPException, OSError) as error:
-                problem = f"{exchanger.name}: {_describe(error)}"
+                problem = Cause("server-said", server=exchanger.name, said=_describe(error))
                 log.info("server not reached", host=exchanger.name, address=exchanger.address, why=problem)
                 continue
             if transfer.is_final:
@@ -176,7 +176,7 @@ class _Transfer:
             self.verdicts = same_for_all(self._row, Result.FAILED, *missing, self._remote)
             return
         recipients = self._row.recipients
-        problem: str = Cause("connection-lost")
+        problem = Cause("connection-lost")
         try:
             for start in range(0, len(recipients), RECIPIENTS):
                 await self._transaction(recipients[start : start + RECIPIENTS])
@@ -187,7 +187,7 @@ class _Transfer:
             if one.id not in decided:
                 self._decide(one, Result.DEFERRED, "4.4.2", problem)
 
-    def _what_it_lacks(self) -> tuple[str, str] | None:
+    def _what_it_lacks(self) -> tuple[str, Cause] | None:
         """An extension this message cannot do without: nothing of it may be rewritten (signatures)."""
         supports = self._client.supports_extension
         if self._row.utf8 and not supports("smtputf8"):
@@ -281,9 +281,9 @@ class _Transfer:
         found = _ENHANCED.match(text)
         status = found[0] if found and found[1] == fallback[0] else fallback
         for one in group:
-            self._decide(one, result, status, f"{answer.code} {text}")
+            self._decide(one, result, status, plain(f"{answer.code} {text}"))
 
-    def _decide(self, addressee: Addressee, result: Result, status: str, text: str) -> None:
+    def _decide(self, addressee: Addressee, result: Result, status: str, text: Cause) -> None:
         self.verdicts.append(Verdict(addressee, result, status, text, self._remote, self._knows_dsn))
 
 
@@ -302,8 +302,8 @@ def stuffed(octets: bytes) -> Iterator[bytes]:
     yield b".\r\n"
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: Exception) -> Cause:
     """One line about what went wrong."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return f"{error.code} {' '.join(error.message.split())}"
-    return str(error) or type(error).__name__
+        return plain(f"{error.code} {' '.join(error.message.split())}")
+    return plain(str(error) or type(error).__name__)

@@ -13,6 +13,8 @@ from pathlib import Path
 import dns.asyncresolver
 import structlog
 
+from mailserver import causes
+from mailserver.causes import NOTHING, Cause
 from mailserver.delivery import Delivery, Part, Recipient, deliver_parts
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -82,7 +84,7 @@ class Relay:
         self._folder: Path = settings.data / "blobs"
         self._wake = asyncio.Event()
         self._active: dict[asyncio.Task[None], Leased] = {}
-        self._down: dict[str, tuple[float, str]] = {}
+        self._down: dict[str, tuple[float, Cause]] = {}
 
     async def run(self) -> None:
         """Work until cancelled; then give back what is leased."""
@@ -163,7 +165,7 @@ class Relay:
             except Damaged as error:
                 # Never sent as it is. It waits: its file may come back from a backup before its time is over.
                 log.error("queued message is damaged", id=row.name, content=row.content_id, why=error.fault)
-                octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", error.text)
+                octets, verdicts = b"", same_for_all(row, Result.DEFERRED, "4.3.0", causes.of(error))
             else:
                 verdicts = await self._attempt(row, octets)
             await self._record(row, verdicts, octets)
@@ -174,7 +176,7 @@ class Relay:
 
     async def _attempt(self, row: Leased, octets: bytes) -> list[Verdict]:
         """Every recipient's verdict."""
-        until, why = self._down.get(row.domain, (0.0, ""))
+        until, why = self._down.get(row.domain, (0.0, NOTHING))
         if until > self._clock.monotonic():
             return same_for_all(row, Result.DEFERRED, "4.4.1", why)
         try:
@@ -183,12 +185,12 @@ class Relay:
         except NoRoute as error:
             return same_for_all(row, Result.FAILED, error.status, error.text)
         except Temporary as error:
-            return same_for_all(row, Result.DEFERRED, "4.4.3", str(error))
+            return same_for_all(row, Result.DEFERRED, "4.4.3", causes.of(error))
         except Unreachable as error:
-            self._mark_down(row.domain, str(error))
-            return same_for_all(row, Result.DEFERRED, "4.4.1", str(error))
+            self._mark_down(row.domain, causes.of(error))
+            return same_for_all(row, Result.DEFERRED, "4.4.1", causes.of(error))
 
-    def _mark_down(self, domain: str, why: str) -> None:
+    def _mark_down(self, domain: str, why: Cause) -> None:
         if len(self._down) >= DOWN_DOMAINS:
             self._down.clear()
         pause = min(DOWN_SECONDS, self._outbound.retry[0] / 2 if self._outbound.retry else DOWN_SECONDS)
@@ -230,7 +232,7 @@ class Relay:
             [report for report in written if report is not None],
             self._outbound.lifetime,
             due=due if now >= row.expires else min(due, row.expires),
-            error=deferred[0].text if deferred else "",
+            error=deferred[0].text if deferred else NOTHING,
             warned=row.warned or late,
             steps=list(_steps(row, verdicts)),
         )
@@ -283,7 +285,7 @@ def conclude_unit(
     lifetime: int,
     *,
     due: int,
-    error: str,
+    error: Cause,
     warned: bool,
     steps: Sequence[Trace] = (),
 ) -> None:
@@ -304,12 +306,17 @@ _STEPS = {Result.DELIVERED: Step.SENT, Result.DEFERRED: Step.DEFERRED, Result.FA
 
 def _steps(row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Trace]:
     """What an attempt came to, for the record: recipients of whom the same was said go together."""
-    alike: dict[tuple[Result, str, str], list[str]] = {}
+    alike: dict[tuple[Result, Cause], list[str]] = {}
     for one in verdicts:
-        alike.setdefault((one.result, one.remote, f"{one.status} {one.text}"), []).append(one.addressee.address)
-    for (result, remote, said), addresses in alike.items():
-        detail = f"{remote}: {said}" if remote else said
+        alike.setdefault((one.result, _came_to(one)), []).append(one.addressee.address)
+    for (result, detail), addresses in alike.items():
         yield Trace(_STEPS[result], row.name, row.reverse_path, addresses, 0, row.account_id, detail)
+
+
+def _came_to(verdict: Verdict) -> Cause:
+    if verdict.remote:
+        return Cause("attempt-at", server=verdict.remote, status=verdict.status, said=verdict.text)
+    return Cause("attempt", status=verdict.status, said=verdict.text)
 
 
 def _reports(row: Leased, verdicts: Sequence[Verdict], *, late: bool) -> Iterator[tuple[Action, list[Verdict]]]:

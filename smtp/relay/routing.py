@@ -24,7 +24,7 @@ DNS_SECONDS = 20.0
 class NoRoute(Exception):
     """The domain takes no mail, now and later."""
 
-    def __init__(self, status: str, text: str) -> None:
+    def __init__(self, status: str, text: Cause) -> None:
         super().__init__(text)
         self.status = status
         """Enhanced code, `5.1.2`."""
@@ -106,7 +106,7 @@ class Router:
             except (dns.exception.DNSException, OSError) as error:
                 if found:
                     continue
-                raise Temporary(f"Looking up {name}: {type(error).__name__}") from None
+                raise Temporary(Cause("lookup-failed", domain=name, error=type(error).__name__)) from None
             found += [record.address for record in answer]
         return found
 
@@ -115,7 +115,7 @@ class Router:
             try:
                 self._resolver = dns.asyncresolver.Resolver()
             except (dns.exception.DNSException, OSError) as error:
-                raise Temporary(f"No name server: {type(error).__name__}") from None
+                raise Temporary(Cause("no-name-server", error=type(error).__name__)) from None
         return self._resolver
 
     def _is_own_port(self, exchanger: Exchanger) -> bool:
@@ -138,7 +138,7 @@ def _literal(domain: str) -> str:
     try:
         return str(ipaddress.ip_address(text[5:] if text[:5].lower() == "ipv6:" else text))
     except ValueError:
-        raise NoRoute("5.1.2", f"{domain} is no address") from None
+        raise NoRoute("5.1.2", Cause("no-address-literal", domain=domain)) from None
 
 
 async def _local_addresses(name: str) -> Iterable[str]:

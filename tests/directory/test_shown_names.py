@@ -103,8 +103,8 @@ def test_names_are_changed_and_deleted(house: Academy, admin: Any, marie: Princi
     assert (now.name, now.address, now.aliases) == ("Marie Petit", marie.address, marie.aliases)
     assert names_of(admin, "(cn=marie petit)") == [dn_of("mpetit")]
     assert names_of(admin, "(cn=*claire*)") == []
-    told = [event.detail for event in history(house, marie.account_id) if event.action is Action.CHANGED]
-    assert told == ["common_names display_name"] * 4
+    told = [event.detail.values for event in history(house, marie.account_id) if event.action is Action.CHANGED]
+    assert told == [{"fields": ("common_names", "display_name")}] * 4
 
 
 def test_over_ldap_given_names_stay_when_others_change(house: Academy, admin: Any, marie: Principal) -> None:

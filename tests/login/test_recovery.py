@@ -204,8 +204,8 @@ async def test_nothing_less_than_everything_brings_a_code(desk: Help) -> None:
     for question in wrong:
         desk.gate.clock.step(WINDOW + 1)
         assert not await desk.ask(**question)
-    details = [event.detail for event in await desk.gate.history(person)]
-    assert details.count("wrong") == 6
+    codes = [event.detail.name for event in await desk.gate.history(person)]
+    assert codes.count("recovery-wrong") == 6
 
 
 @pytest.mark.parametrize("missing", ["numen ine", "birth_date", "recovery_address"])

@@ -99,6 +99,7 @@ def test_per_recipient_answers(relayed: House, smarthost: Elsewhere) -> None:
     assert (Step.DEFERRED, ("slow@ailleurs.fr",)) in told
     assert {one.name for one in traced if one.sender == ADA} >= {queue(relayed)[0].name}
     assert any("550 5.1.1 No such user" in one.detail for one in traced)
+    assert {one.detail.name for one in traced if one.step is not Step.SUBMITTED} == {"attempt-at"}
     assert queue(relayed)[0].error == "450 4.2.1 Greylisted"
     del smarthost.inbox.answers["slow@ailleurs.fr"]
     until(lambda: not queue(relayed))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailserver.causes import MAX_VALUE, plain
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, messages
 from mailserver.store.queue import spool
@@ -81,14 +82,14 @@ def test_settling_in_part(store: Store) -> None:
     (row,) = lease(store)
     due = row.created + 500
     assert store.write_now(
-        spool.settle, row, [row.recipients[0].id], due=due, error="450 4.2.0 later\r\n" + "x" * 2000, warned=True
+        spool.settle, row, [row.recipients[0].id], due=due, error=plain("450 4.2.0 later\r\n" + "x" * 2000), warned=True
     )
     (entry,) = store.read_now(spool.show)
     assert entry.recipients == ("y@one.fr",)
     assert entry.due == due == store.read_now(spool.next_due)
     assert not entry.sending
     assert entry.error.startswith("450 4.2.0 later")
-    assert len(entry.error) == spool.ERROR_LENGTH
+    assert len(entry.error) == MAX_VALUE
     assert entry.error.isprintable()
     assert lease(store) == []
     assert store.write_now(spool.retry) == 1

@@ -1,21 +1,29 @@
 """Databases of versions before: what they hold reads sensibly in this one."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, LargeBinary, MetaData, String, insert, select
+from sqlalchemy import Connection, LargeBinary, MetaData, String, insert, select, update
 
+from mailserver.causes import Cause
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
+from mailserver.model.identity import Population
 from mailserver.model.provenance import UNKNOWN
 from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import people
 from mailserver.store.people.conditions import named
-from mailserver.store.queue import moderation_queue
+from mailserver.store.queue import moderation_queue, spool, traces, waiting
+from mailserver.store.record import audit, sealing
+from mailserver.store.record.audit import Action, Origin, Wanted
+from mailserver.store.record.sealing import Break
+from mailserver.store.schema.audits import audit as rows
 from mailserver.store.schema.mail import content
 from mailserver.store.web import webmail
 from tests.postgres import Postgres
@@ -136,6 +144,123 @@ def test_people_of_before_are_shown_by_their_names(old_url: str, tmp_path: Path)
         assert store.read_now(people.matching, named("dupont e"), 10) == [new]
     finally:
         store.close()
+
+
+FRENCH = {
+    "3 Téléphone": "3 Téléphone",
+    "teacher": "enseignant",
+    "recovery code": "code de secours",
+    "import 5 is done: 3 created, 1 refused": "l’import 5 est terminé : 3 créés, 1 refusés",
+    "from 1790000000 until 1790100000 absence prévue": "du 1790000000 au 1790100000 : absence prévue",
+    "2026-09-01 no longer in the export csv": "2026-09-01 : n’est plus dans l’export csv",
+    "1 posted: announcement, 1795722182 to 0: Rentrée": "1 publiée : annonce, du 1795722182 au 0 : Rentrée",
+    "from x@exemple.org, to edupont@ac-exemple.fr": "from x@exemple.org, to edupont@ac-exemple.fr",
+}
+"""Details of the record of before, and how they are read."""
+
+
+KEY = sealing.chain_key(b"an instance's key")
+KEPT: dict[str, list[dict[str, Any]]] = json.loads((Path(__file__).parent / "audit_of_0021.json").read_text("utf-8"))
+"""What the version before wrote and sealed, and removed from the beginning; the last row waits for its seal."""
+
+
+@pytest.fixture
+def recorded(old_url: str, tmp_path: Path) -> Iterator[Store]:
+    """A store with the record of before."""
+
+    def fill(add: Add) -> None:
+        for table, lines in KEPT.items():
+            for line in lines:
+                add(
+                    table,
+                    **{name: _octets(value) if name in ("seal", "mark") else value for name, value in line.items()},
+                )
+
+    store = before(old_url, tmp_path, "Details of the audit", ["audit", "audit_anchor"], fill)
+    yield store
+    store.close()
+
+
+def _octets(kept: str | None) -> bytes | None:
+    return bytes.fromhex(kept) if kept is not None else None
+
+
+def test_the_record_of_before_is_whole_and_goes_on(recorded: Store) -> None:
+    assert _fault(recorded) is None
+    device = Cause("device", id=3, name="Téléphone")
+    recorded.write_now(audit.record, Origin("achef", "web"), Action.LOGIN, 7, device)
+    assert recorded.write_now(sealing.seal, KEY)[0] == 2, "one was written before and one after"
+    assert _fault(recorded) is None
+    written = recorded.read_now(lambda tx: [tuple(row) for row in tx.execute(select(rows.c.detail, rows.c.code))])
+    assert sorted(written) == sorted([*((line["detail"], "") for line in KEPT["audit"]), ("", "device")])
+
+
+def test_the_record_of_before_reads_well(recorded: Store) -> None:
+    found = {event.id: event for event in recorded.read_now(audit.find, Wanted(), 100)}
+    assert len(found) == len(KEPT["audit"])
+    for line in KEPT["audit"]:
+        event = found[line["id"]]
+        assert (event.at, event.actor, event.action) == (line["at"], line["actor"], line["action"])
+        assert event.detail.to("fr", str) == FRENCH.get(line["detail"], event.detail.to("fr", str))
+    assert FRENCH.keys() <= {line["detail"] for line in KEPT["audit"]}
+
+
+@pytest.mark.parametrize("values", [{"code": "charter"}, {"parameters": "{}"}, {"detail": "autre"}, {"actor": "x"}])
+def test_a_change_in_the_record_of_before_shows(recorded: Store, values: dict[str, str]) -> None:
+    recorded.write_now(lambda tx: tx.execute(update(rows).where(rows.c.link == 9).values(**values)))
+    fault = _fault(recorded)
+    assert fault is not None
+    assert fault.link == 9
+
+
+ERRORS = {
+    "held: by an operator": "retenu par un opérateur",
+    "held: sending is suspended for the sender's population": (
+        "retenu : l’envoi est suspendu pour la population de l’expéditeur"
+    ),
+    "The domain a.example does not exist": "le domaine a.example n’existe pas",
+    "450 4.2.1 Greylisted": "450 4.2.1 Greylisted",
+    "": "",
+}
+"""Last answers of before, and how they are read."""
+
+
+def test_attempts_of_before_read_well_and_what_is_held_stays_held(old_url: str, tmp_path: Path) -> None:
+    def fill(add: Add) -> None:
+        add("content", id=1)
+        add("queued", id=1, content_id=1, name="AB", population="pupil", expires=4_000_000_000)
+        for number, error in enumerate(ERRORS, 1):
+            add("queued_domain", id=number, queued_id=1, domain="a.example", error=error)
+        add("message_trace", id=1, at=1790000000, event="failed", detail="5.1.2 The domain a.example does not exist")
+        add("message_trace", id=2, at=1790000000, event="failed", detail="mx.a.example: 5.1.1 550 5.1.1 No such user")
+
+    tables = ["content", "queued", "queued_domain", "message_trace"]
+    store = before(old_url, tmp_path, "Details of the audit", tables, fill)
+    try:
+        assert [one.error.to("fr") for one in store.read_now(spool.show)] == list(ERRORS.values())
+        assert store.read_now(waiting.state).held == 2
+        assert store.write_now(spool.release, Population.PUPIL) == 1
+        assert store.write_now(spool.retry) == 4, "an operator's row is named to be tried again"
+        assert store.write_now(spool.retry, [1]) == 1
+        assert [one.error.to("fr") for one in store.read_now(spool.show)] == ["", "", *list(ERRORS.values())[2:]]
+        found = store.read_now(traces.find, traces.Wanted(0, 1800000000), 10).rows
+        assert [one.detail.to("fr") for one in found] == [
+            "mx.a.example: 5.1.1 550 5.1.1 No such user",
+            "5.1.2 le domaine a.example n’existe pas",
+        ]
+    finally:
+        store.close()
+
+
+def _fault(store: Store) -> Break | None:
+    """Where the chain is broken."""
+    at, fault = store.read_now(sealing.begin, KEY)
+    while fault is None:
+        further, fault = store.read_now(sealing.check, KEY, at)
+        if further is None:
+            break
+        at = further
+    return fault
 
 
 def _add(connection: Connection, tables: MetaData, named: str, **values: object) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from mailserver.background.audit_sealing import WITNESS, Sealer, witness
+from mailserver.causes import plain
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import SystemClock
@@ -21,7 +22,7 @@ ORIGIN = Origin("admin", "console", "192.0.2.7")
 
 
 def write(store: Store, count: int) -> None:
-    store.write_now(audit.record_many, ORIGIN, [(Action.LOGIN, 7, f"n° {number}") for number in range(count)])
+    store.write_now(audit.record_many, ORIGIN, [(Action.LOGIN, 7, plain(f"n° {number}")) for number in range(count)])
 
 
 def old(at: int = 1000) -> dict[str, object]:
@@ -91,7 +92,18 @@ def test_more_rows_than_one_unit_takes(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"actor": "mmartin"}, {"action": "created"}, {"account_id": 8}, {"at": 1}, {"peer": ""}, {"detail": "autre"}],
+    [
+        {"actor": "mmartin"},
+        {"action": "created"},
+        {"account_id": 8},
+        {"at": 1},
+        {"peer": ""},
+        {"detail": "autre"},
+        {"code": ""},
+        {"parameters": ""},
+        {"parameters": '{"text":"autre"}'},
+        {"detail": "n° 4", "code": "", "parameters": ""},
+    ],
 )
 def test_a_changed_row_is_found_at_its_place(chain: Store, values: dict[str, object]) -> None:
     tamper(chain, update(rows).where(rows.c.link == 5).values(**values))
@@ -229,7 +241,7 @@ async def test_rows_cut_off_at_the_end_are_missed(store: Store, background: tupl
 
 def test_finding_rows(store: Store) -> None:
     write(store, 3)
-    store.write_now(audit.record, Origin("rleroy", "web"), Action.CODE_ISSUED, 8, "")
+    store.write_now(audit.record, Origin("rleroy", "web"), Action.CODE_ISSUED, 8)
     assert [one.account_id for one in store.read_now(audit.find, Wanted(), 2)] == [8, 7]
     assert len(store.read_now(audit.find, Wanted(account_id=7), 10)) == 3
     assert [one.actor for one in store.read_now(audit.find, Wanted(action=Action.CODE_ISSUED), 10)] == ["rleroy"]

@@ -1,14 +1,16 @@
 """Reasons are values: each sentence exists in both languages with the same gaps, and survives being kept."""
 
+import ast
 import pickle
 import string
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mailserver import causes
-from mailserver.causes import Cause
+from mailserver.causes import Cause, plain
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from mailserver.recorded import RECORDED
 from mailserver.sentences import SENTENCES
 
 
@@ -48,53 +50,72 @@ def test_values_out_of_files_are_bounded() -> None:
     assert len(Cause("not-identifier", login="x" * 10_000)) < 600
 
 
-RECORDS = [
-    ("import 5 of csv begins: a.csv", "l’import 5 de csv commence : a.csv"),
-    ("import 5 is done: 3 created, 1 refused", "l’import 5 est terminé : 3 créés, 1 refusés"),
-    ("given_name surname", "prénom, nom"),
-    ("liste@academie.example: 2 members added, 0 removed", "liste@academie.example : 2 membres ajoutés, 0 retirés"),
-    ("retry 3: all", "relancer 3 : tout"),
-    (
-        "1 posted: announcement, 1795722182 to 0: Rentrée",
-        "1 publiée : annonce, du 1795722182 au 0 : Rentrée",
-    ),
-    ("pupil -> outside: deny", "élève vers extérieur : interdit"),
-    ("The domain a.example does not exist", "le domaine a.example n’existe pas"),
-]
+def test_a_cause_holds_causes_in_a_list() -> None:
+    asked = (Cause("looked-for-sender", sender="a@ex.fr"), Cause("looked-for-name", name="AB"))
+    cause = Cause("looked-for", asked=asked)
+    assert str(cause) == "from a@ex.fr, id AB"
+    assert causes.read(cause.facts).to("fr") == "de a@ex.fr, identifiant AB"
 
 
-@pytest.mark.parametrize(("text", "french"), RECORDS)
-def test_what_rows_keep_as_text_is_recognised(text: str, french: str) -> None:
-    cause = causes.recognise(text)
-    assert cause is not None
-    assert cause.to("fr") == french
+def test_times_are_written_by_whoever_shows_them() -> None:
+    cause = Cause("planned", end=1790000000, reason=plain("essai"))
+    assert str(cause) == "2026-09-21T14:13:20+00:00 essai"
+    assert cause.to("fr", lambda seconds: f"le {seconds}") == "le 1790000000 : essai"
+    assert str(Cause("planned", end=0, reason="")) == "- "
 
 
-@pytest.mark.parametrize("text", ["", "550 5.1.1 No such user", "departure of our colleague", "x" * 3000, "2026 {0}"])
-def test_what_others_say_stays_as_it_is(text: str) -> None:
-    assert causes.recognise(text) is None
+# ---------------------------------------------------------------------- kept in rows
 
 
-@pytest.mark.parametrize("name", [name for name in RECORDED if name != "words"])
-def test_every_kept_sentence_is_found_again(name: str) -> None:
-    said = RECORDED[name]
-    words = {
-        "start": "1790000000",
-        "end": "1790000100",
-        "source": "csv",
-        "reason": "absence prévue",
-        "files": "a.csv",
-    }
-    numbers = dict.fromkeys(("run", "count", "added", "gone", "first", "last", "limit", "number"), "12")
-    lists = {
-        "fields": "surname",
-        "counts": "3 created",
-        "sender": "pupil",
-        "recipient": "staff",
-        "verdict": "deny",
-        "kind": "closed",
-    }
-    values = {gap: {**words, **numbers, **lists, "verb": "retry"}.get(gap, "a.example") for gap in gaps(said.english)}
-    found = causes.recognise(Cause(name, **values))
-    assert found is not None
-    assert found.name == name
+@pytest.mark.parametrize("name", SENTENCES)
+def test_every_sentence_is_read_again_from_its_row(name: str) -> None:
+    cause = Cause(name, **dict.fromkeys(gaps(SENTENCES[name].english), ("pupil", "3 created")))
+    again = causes.of_row(cause.name, causes.parameters(cause))
+    assert (again.name, dict(again.values), again.to("fr")) == (name, dict(cause.values), cause.to("fr"))
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, '"' * 10_000, "\0é\n" * 10_000, ("word " * 50,) * 5000])
+def test_what_a_row_keeps_is_bounded(value: object) -> None:
+    cause = Cause("in-file", file=value, why=Cause("at-line", line=3, why=Cause("cells", cells=value, columns=value)))
+    kept = causes.parameters(cause)
+    assert len(kept) <= causes.MAX_PARAMETERS
+    assert causes.of_row(cause.name, kept).name == "in-file"
+
+
+def test_what_other_servers_say_is_one_printable_line() -> None:
+    said = Cause("attempt-at", server="mx\r.example", status="4.0.0", said=plain("450\r\nX\x1b[0m"))
+    line = causes.in_one_line(said)
+    assert (line.name, str(line)) == ("attempt-at", "mx .example: 4.0.0 450  X [0m")
+    assert causes.parameters(line, 2) == '{"server":"mx","status":"4.","said":{"code":"plain","values":{"text":"45"}}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("of-tomorrow", "{}"), ("device", "{}"), ("device", "[1]"), ("device", "{"), ("device", ""), ("words", "null")],
+)
+def test_a_row_of_another_version_is_shown_as_it_stands(name: str, kept: str) -> None:
+    assert str(causes.of_row(name, kept)) == f"{name} {kept}"
+
+
+SOURCE = Path(causes.__file__).parents[1]
+
+
+def named_in_source() -> Iterator[tuple[str, ast.Call]]:
+    for package in ("mailserver", "directory", "smtp", "imap", "calendar", "webui"):
+        for path in (SOURCE / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Cause":
+                    first = node.args[0] if node.args else None
+                    for given in (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,):
+                        if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                            yield f"{path.relative_to(SOURCE)}:{node.lineno} {given.value}", node
+
+
+def test_every_code_that_the_source_gives_has_its_sentence_and_what_it_is_filled_with() -> None:
+    found = list(named_in_source())
+    assert len(found) > 100
+    for place, node in found:
+        said = SENTENCES.get(place.rpartition(" ")[2])
+        assert said is not None, place
+        given = {one.arg for one in node.keywords}
+        assert None in given or gaps(said.english) == given, place

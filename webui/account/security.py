@@ -1,6 +1,5 @@
 """The account's own pages: what protects it, the browsers it is open in, the last logins."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,6 @@ from webui.page.rendering import redirect
 
 SHOWN_LOGINS = 30
 ID_LETTERS = 24
-_DEVICE = re.compile(r"\d+ (.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +176,8 @@ def _line(visit: Visit, event: Event, times: int) -> ShownLogin:
         "ldap": _("Annuaire"),
     }
     door = doors.get(event.service, event.service)
-    device = _DEVICE.fullmatch(event.detail) if event.action is Action.LOGIN else None
-    if device is not None:
-        door = f"{door}, {device[1]}"
+    if event.action is Action.LOGIN and event.detail.name == "device":
+        door = f"{door}, {event.detail.values['name']}"
     return ShownLogin(
         visit.language.long_date(event.at),
         door,
@@ -193,16 +190,16 @@ def _line(visit: Visit, event: Event, times: int) -> ShownLogin:
 
 def _result(visit: Visit, event: Event) -> str:
     _ = visit._
-    match event.action, event.detail:
-        case Action.LOGIN, "recovery code":
+    match event.action, event.detail.name:
+        case Action.LOGIN, "recovery-code":
             return _("Réussie, avec un code de secours")
         case Action.LOGIN, _:
             return visit._("Réussie")
-        case Action.LOGIN_FAILED, "code":
+        case Action.LOGIN_FAILED, "one-time-code":
             return visit._("Mot de passe juste, code refusé")
         case Action.LOGIN_FAILED, _:
             return visit._("Mot de passe refusé")
-        case _, "app-password":
+        case _, "app-password-needed":
             return visit._("Refusée : un mot de passe d’application est demandé")
         case _:
             return visit._("Refusée : le compte n’était pas ouvert")

@@ -1,13 +1,13 @@
 """The record of who did what: filtered, taken away as CSV, its chain of seals verified."""
 
 import csv
-import datetime
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response, StreamingResponse
 
+from mailserver import causes
 from mailserver.administration import audit_access
 from mailserver.background.audit_sealing import verify
 from mailserver.store.record import audit
@@ -113,7 +113,7 @@ async def export(services: Services, visit: Visit) -> Response:
     await services.store.write(audit_access.record_export, origin(visit))
     fields = headers.page(visit.secure)
     fields["Content-Disposition"] = headers.disposition("attachment", "journal.csv")
-    rows = _none() if unknown else _rows(services, wanted)
+    rows = _none() if unknown else _rows(services, visit, wanted)
     return StreamingResponse(rows, headers=fields, media_type="text/csv; charset=utf-8")
 
 
@@ -121,21 +121,31 @@ async def _none() -> AsyncIterator[bytes]:
     yield _csv([])
 
 
-async def _rows(services: Services, wanted: Wanted) -> AsyncIterator[bytes]:
-    yield _csv([("id", "at", "actor", "action", "account", "service", "peer", "detail")])
+async def _rows(services: Services, visit: Visit, wanted: Wanted) -> AsyncIterator[bytes]:
+    yield _csv([("id", "at", "actor", "action", "account", "service", "peer", "detail", "code", "parameters")])
     sent = 0
     while sent < MAX_ROWS:
         events = await services.store.read(audit.find, wanted, CHUNK)
         if not events:
             return
-        yield _csv([_cells(one) for one in events])
+        yield _csv([_cells(visit, one) for one in events])
         sent += len(events)
         wanted = replace(wanted, before=events[-1].id)
 
 
-def _cells(one: Event) -> tuple[str, ...]:
-    at = datetime.datetime.fromtimestamp(one.at, datetime.UTC).isoformat(timespec="seconds")
-    cells = (str(one.id), at, one.actor, one.action.value, str(one.account_id), one.service, one.peer, one.detail)
+def _cells(visit: Visit, one: Event) -> tuple[str, ...]:
+    """A row with its sentence in the reader's language, and what it is made of, for programs."""
+    what = (told(visit, one.detail), one.detail.name, causes.parameters(one.detail)) if one.detail else ("", "", "")
+    cells = (
+        str(one.id),
+        causes.utc(one.at),
+        one.actor,
+        one.action.value,
+        str(one.account_id),
+        one.service,
+        one.peer,
+        *what,
+    )
     return tuple(plain_cell(cell) for cell in cells)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from mailserver import causes
+from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import jobs
 from webui.admin.console_page import plain_cell, stamp
@@ -45,18 +46,11 @@ def whys(visit: Visit, kept: Iterable[Mapping[str, Any]]) -> tuple[Why, ...]:
     return tuple(why(visit, one) for one in kept)
 
 
-def told(visit: Visit, text: str) -> str:
-    """What a row keeps as English text, in the reader's language where the sentence is ours."""
-    cause = causes.recognise(text) if visit.language.code != "en" else None
-    if cause is None:
-        return text
-    days = {key: _day(visit, cause.values[key]) for key in ("start", "end") if key in cause.values}
-    return visit.language.say(causes.Cause(cause.name, **{**cause.values, **days}))
-
-
-def _day(visit: Visit, kept: str) -> str:
-    """Seconds as rows keep them."""
-    return stamp(visit, int(kept)) if kept.isdecimal() else kept
+def told(visit: Visit, cause: Cause) -> str:
+    """What a row says, in the reader's language; what others said, as they said it."""
+    if cause.name == "plain":
+        return str(cause)
+    return visit.language.say(cause, lambda seconds: stamp(visit, seconds))
 
 
 async def download(services: Services, visit: Visit) -> Response:

@@ -1,7 +1,6 @@
 """What became of messages: found by sender, recipient or identifier within some days. Envelopes only."""
 
 import datetime
-import re
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -16,7 +15,6 @@ from webui.http.forms import positive
 from webui.page.context import Services, Visit
 
 PER_PAGE = 100
-_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +95,4 @@ def _line(visit: Visit, one: Traced) -> Line:
     if left > 0:
         named += " " + visit.language.texts.ngettext("et %(n)s autre", "et %(n)s autres", left) % {"n": left}
     size = visit.language.size(one.size) if one.size else "–"
-    return Line(one, stamp(visit, one.at), step, named, size, _answer(visit, one.detail))
-
-
-def _answer(visit: Visit, detail: str) -> str:
-    """The status, and what was said: by another server as it said it, by us in the reader's language."""
-    status, space, said = detail.partition(" ")
-    return f"{status}{space}{told(visit, said)}" if _STATUS.fullmatch(status) else told(visit, detail)
+    return Line(one, stamp(visit, one.at), step, named, size, told(visit, one.detail))

@@ -105,16 +105,16 @@ async def _drop(services: Services, visit: Visit, chosen: Sequence[int], *, conf
 
 def _line(visit: Visit, entry: Entry) -> Line:
     _ = visit._
-    if entry.error == spool.HELD:
+    if entry.error.name == spool.HELD.name:
         due = _("retenu")
-    elif entry.error == spool.BRAKED:
+    elif entry.error.name == spool.BRAKED.name:
         due = _("retenu par le frein")
     elif entry.sending:
         due = _("en cours d’envoi")
     else:
         due = stamp(visit, entry.due)
     shown = ", ".join(entry.recipients[:5]) + (" …" if len(entry.recipients) > 5 else "")
-    kept = entry.error in (spool.HELD, spool.BRAKED)
+    kept = entry.error.name in (spool.HELD.name, spool.BRAKED.name)
     return Line(
         entry,
         shown,

@@ -6,7 +6,7 @@ plural rule (0 and 1 are singular) and its typography (a narrow no-break space b
 """
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 
-from mailserver.causes import Cause
+from mailserver.causes import Cause, utc
 from mailserver.texts import dates
 from mailserver.texts.catalogue import english
 from mailserver.texts.languages import ENGLISH, FRENCH, LANGUAGES, LanguageCode
@@ -69,9 +69,9 @@ class Language:
         zone = _zone(name)
         return self if zone is None or zone == self.zone else replace(self, zone=zone)
 
-    def say(self, text: Translated | Cause) -> str:
-        """A text that was made below the web."""
-        translated = text.to(self.code)
+    def say(self, text: Translated | Cause, moment: Callable[[int], str] = utc) -> str:
+        """A text that was made below the web; `moment` writes the times in a cause."""
+        translated = text.to(self.code, moment) if isinstance(text, Cause) else text.to(self.code)
         return translated if self.code == ENGLISH else typeset(translated)
 
     def day(self, moment: float) -> date:

@@ -11,6 +11,7 @@ from directory.issuing import issuing
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.writing.desk import Desk
+from mailserver.causes import Cause
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login
@@ -66,7 +67,7 @@ def set_wanted(desk: Desk, account_id: int, wanted: Mails, *, primary_given: boo
     if gone:
         claims.retire(desk.tx, gone)
         removals.readdress(desk.tx, gone, own)
-    audit.record(desk.tx, desk.origin, Action.CHANGED, account_id, "addresses")
+    audit.record(desk.tx, desk.origin, Action.CHANGED, account_id, Cause("fields", fields=("addresses",)))
 
 
 def _set(desk: Desk, row: Row, primary: str, others: Sequence[str]) -> None:

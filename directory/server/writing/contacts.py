@@ -9,6 +9,7 @@ from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import ACCOUNT_CLASS
+from mailserver.causes import Cause
 from mailserver.model.folding import fold_login
 from mailserver.store.people import claims, contacts
 from mailserver.store.record import audit
@@ -31,25 +32,29 @@ class Contacts:
         _check(desk, values)
         contacts.add(desk.tx, place.key, _written(place, rdn), values)
         _hold(desk, place)
-        audit.record(desk.tx, desk.origin, Action.CREATED, 0, desk.tree.contact_dn(_written(place, rdn)))
+        audit.record(
+            desk.tx, desk.origin, Action.CREATED, 0, Cause("entry", dn=desk.tree.contact_dn(_written(place, rdn)))
+        )
 
     def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
         refuse_password(password)
         _check(desk, values)
         contacts.change(desk.tx, _number(desk, entry), values)
-        audit.record(desk.tx, desk.origin, Action.CHANGED, 0, entry.dn)
+        audit.record(desk.tx, desk.origin, Action.CHANGED, 0, Cause("entry", dn=entry.dn))
 
     def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
         _check(desk, values)
         contacts.rename(desk.tx, _number(desk, entry), place.key, _written(place, rdn), values)
         _release(desk, entry.place)
         _hold(desk, place)
-        audit.record(desk.tx, desk.origin, Action.CHANGED, 0, f"{entry.dn} -> {_written(place, rdn)}")
+        audit.record(
+            desk.tx, desk.origin, Action.CHANGED, 0, Cause("entry-renamed", dn=entry.dn, name=_written(place, rdn))
+        )
 
     def delete(self, desk: Desk, entry: Entry) -> None:
         contacts.remove(desk.tx, _number(desk, entry))
         _release(desk, entry.place)
-        audit.record(desk.tx, desk.origin, Action.DELETED, 0, entry.dn)
+        audit.record(desk.tx, desk.origin, Action.DELETED, 0, Cause("entry", dn=entry.dn))
 
 
 def _check(desk: Desk, values: Values) -> None:

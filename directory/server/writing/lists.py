@@ -15,6 +15,7 @@ from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password, touched
+from mailserver.causes import Cause
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login
@@ -92,7 +93,7 @@ class Lists:
         rosters.check_address(desk.house, new)
         claims.take_for_function(desk.tx, new)
         removals.rename_list(desk.tx, old, new)
-        audit.record(desk.tx, desk.origin, Action.LIST_CHANGED, 0, f"{old}: is {new} now")
+        audit.record(desk.tx, desk.origin, Action.LIST_CHANGED, 0, Cause("list-renamed", address=old, name=new))
 
     def delete(self, desk: Desk, entry: Entry) -> None:
         rosters.delete(desk.tx, _address(desk, entry.place), desk.origin)

@@ -17,6 +17,7 @@ from directory.server.modifying import Values
 from directory.server.writing import addresses, reading
 from directory.server.writing.addresses import Mails
 from directory.server.writing.desk import Desk, Password, touched
+from mailserver.causes import Cause, plain
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
 from mailserver.store.account import accounts
@@ -223,7 +224,7 @@ def _set_password(desk: Desk, row: Row, password: Password) -> None:
     else:
         people.set_password(tx, account_id, "")
         accounts.password_withdrawn(tx, account_id)
-        audit.record(tx, desk.origin, Action.PASSWORD_SET, account_id, "withdrawn")
+        audit.record(tx, desk.origin, Action.PASSWORD_SET, account_id, Cause("password-withdrawn"))
 
 
 def _set_state(desk: Desk, account_id: int, values: Sequence[str]) -> None:
@@ -240,12 +241,12 @@ def _set_state(desk: Desk, account_id: int, values: Sequence[str]) -> None:
         return
     if wanted is State.SUSPENDED:
         accounts.suspend(desk.tx, account_id, REASON, False)
-        audit.record(desk.tx, desk.origin, Action.SUSPENDED, account_id, REASON)
+        audit.record(desk.tx, desk.origin, Action.SUSPENDED, account_id, plain(REASON))
     elif wanted is State.CLOSED:
         _close(desk, account_id)
     elif standing.state in (State.SUSPENDED, State.CLOSED):
         back = accounts.resume(desk.tx, account_id)
-        audit.record(desk.tx, desk.origin, Action.RESUMED, account_id, back.value)
+        audit.record(desk.tx, desk.origin, Action.RESUMED, account_id, Cause("state", state=(back.value,)))
     # Anything else (active without a password) is found out when the entry is read again.
 
 

@@ -9,6 +9,7 @@ from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
+from mailserver.causes import Cause
 from mailserver.store.people import removals, schools
 from mailserver.store.people.schools import Facts
 from mailserver.store.record import audit
@@ -27,7 +28,7 @@ class Schools:
         refuse_password(password)
         uai = _uai(place)
         schools.upsert(desk.tx, [_facts(uai, values)])
-        _record(desk, f"school {uai}: added")
+        _record(desk, "place-added", uai)
 
     def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
         refuse_password(password)
@@ -35,14 +36,14 @@ class Schools:
         held = schools.get(desk.tx, uai)
         key = held.source_key if held is not None else ""
         schools.upsert(desk.tx, [_facts(uai, values, key)])
-        _record(desk, f"school {uai}: changed")
+        _record(desk, "place-changed", uai)
 
     def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
         old, new = _uai(entry.place), _uai(place)
         if old == new:
             return
         removals.rename_school(desk.tx, old, new)
-        _record(desk, f"school {old}: is {new} now")
+        _record(desk, "place-renamed", old, name=new)
 
     def delete(self, desk: Desk, entry: Entry) -> None:
         uai = _uai(entry.place)
@@ -50,7 +51,7 @@ class Schools:
         if held:
             raise Fault(Code.UNWILLING_TO_PERFORM, f"{held} people or lists belong to this school")
         removals.remove_school(desk.tx, uai)
-        _record(desk, f"school {uai}: deleted")
+        _record(desk, "place-deleted", uai)
 
 
 def _uai(place: Place) -> str:
@@ -79,5 +80,5 @@ def _facts(uai: str, values: Mapping[str, Sequence[str]], source_key: str = "") 
     )
 
 
-def _record(desk: Desk, detail: str) -> None:
-    audit.record(desk.tx, desk.origin, Action.CHANGED, 0, detail)
+def _record(desk: Desk, what: str, uai: str, **values: str) -> None:
+    audit.record(desk.tx, desk.origin, Action.CHANGED, 0, Cause(what, kind=("school",), key=uai, **values))

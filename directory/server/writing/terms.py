@@ -9,6 +9,7 @@ from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import place_of_term
+from mailserver.causes import Cause
 from mailserver.store.people import affiliations, removals, vocabulary_entries
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
@@ -29,7 +30,7 @@ class Terms:
         if not code or len(code) > affiliations.MAX_CODE:
             raise Fault(Code.NAMING_VIOLATION, f"a code has 1 to {affiliations.MAX_CODE} characters")
         vocabulary_entries.ensure_many(desk.tx, {(kind, uai, code): _label(values, code)})
-        _record(desk, place, "added")
+        _record(desk, place, "place-added")
 
     def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
         refuse_password(password)
@@ -38,7 +39,7 @@ class Terms:
         label = _label(values, code)
         vocabulary_entries.rename(desk.tx, kind, uai, code, label)
         removals.relabel_term(desk.tx, kind, uai, code, label)
-        _record(desk, entry.place, "changed")
+        _record(desk, entry.place, "place-changed")
 
     def rename(self, desk: Desk, entry: Entry, place: Place, rdn: Sequence[names.Ava], values: Values) -> None:
         """Whoever is in the class, or holds the function, is in the renamed one."""
@@ -48,7 +49,7 @@ class Terms:
             raise Fault(Code.NAMING_VIOLATION, "a class stays in its school, and what it is")
         if place != entry.place:
             removals.rename_term(desk.tx, kind, uai, old, new)
-        _record(desk, entry.place, f"is {new} now")
+        _record(desk, entry.place, "place-renamed", name=new)
 
     def delete(self, desk: Desk, entry: Entry) -> None:
         kind = TERMS[entry.place.kind]
@@ -57,7 +58,7 @@ class Terms:
         if held:
             raise Fault(Code.UNWILLING_TO_PERFORM, f"{held} people are in it")
         vocabulary_entries.remove(desk.tx, kind, uai, code)
-        _record(desk, entry.place, "deleted")
+        _record(desk, entry.place, "place-deleted")
 
 
 def _label(values: Values, code: str) -> str:
@@ -68,5 +69,6 @@ def _label(values: Values, code: str) -> str:
     return "" if label.casefold() == code.casefold() else label
 
 
-def _record(desk: Desk, place: Place, what: str) -> None:
-    audit.record(desk.tx, desk.origin, Action.CHANGED, 0, f"{place.kind.name.lower()} {place.key}: {what}")
+def _record(desk: Desk, place: Place, what: str, **values: str) -> None:
+    detail = Cause(what, kind=(place.kind.name.lower(),), key=place.key, **values)
+    audit.record(desk.tx, desk.origin, Action.CHANGED, 0, detail)

@@ -164,7 +164,7 @@ class Letters:
         def counts(tx: Tx) -> bool:
             if not count(tx):
                 return False
-            audit.record(tx, ORIGIN, Action.NOTIFIED, account_id, what)
+            audit.record(tx, ORIGIN, Action.NOTIFIED, account_id, Cause("notice", notice=(what,)))
             return True
 
         return counts

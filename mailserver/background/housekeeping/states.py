@@ -3,6 +3,7 @@
 import structlog
 
 from directory.people import lifecycle
+from mailserver.causes import Cause
 from mailserver.foundation.settings import Accounts as Terms
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, State
@@ -82,7 +83,7 @@ def _resume(tx: Tx, account_id: int) -> bool:
     if standing.state is not State.SUSPENDED or not 0 < standing.suspend_until <= tx.now:
         return False
     state = accounts.resume(tx, account_id)
-    audit.record(tx, ORIGIN, Action.RESUMED, account_id, state.value)
+    audit.record(tx, ORIGIN, Action.RESUMED, account_id, Cause("state", state=(state.value,)))
     return True
 
 

@@ -4,13 +4,14 @@ import datetime
 import json
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from mailserver.background.audit_sealing import verify
+from mailserver.causes import utc
 from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
@@ -47,7 +48,7 @@ def log(
     wanted = Wanted(None, action, actor, _day("--since", since), _day("--until", until))
     events = run(lambda: _read(settings, name, wanted, limit))
     if as_json:
-        print(json.dumps([{**asdict(one), "at": _time(one.at)} for one in events], ensure_ascii=False))
+        print(json.dumps([_facts(one) for one in events], ensure_ascii=False))
         return None
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(events))
     return None
@@ -105,13 +106,15 @@ def _day(option: str, text: str) -> int:
     return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
 
 
-def _time(seconds: int) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
+def _facts(event: Event) -> dict[str, Any]:
+    """A row with its sentence in English, and what it is made of, for programs."""
+    made = event.detail.facts if event.detail else {"code": "", "values": {}}
+    return {**asdict(event), "at": utc(event.at), "code": made["code"], "parameters": made["values"]}
 
 
 def _table(events: list[Event]) -> Table:
     table = Table("when", "actor", "action", "account", "door", "from", "detail")
     for one in events:
         row = (one.actor, one.action.value, str(one.account_id), one.service, one.peer, one.detail)
-        table.add_row(_time(one.at), *row)
+        table.add_row(utc(one.at), *row)
     return table

@@ -140,9 +140,9 @@ def _values(draft: Draft, now: int) -> dict[str, str | int]:
 
 
 def _told(name: str, number: int, draft: Draft) -> Cause:
-    return Cause(name, number=number, kind=draft.kind.value, start=draft.begins, end=draft.ends, text=draft.fr)
+    return Cause(name, number=number, kind=(draft.kind.value,), start=draft.begins, end=draft.ends, text=draft.fr)
 
 
-def _changed(tx: Tx, origin: Origin, detail: str) -> None:
+def _changed(tx: Tx, origin: Origin, detail: Cause) -> None:
     audit.record(tx, origin, Action.BULLETIN_CHANGED, 0, detail)
     tx.changed(NOBODY, NEWS)

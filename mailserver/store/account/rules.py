@@ -65,7 +65,7 @@ def forbid(tx: Tx, origin: Origin, sender: Population, recipient: Population, *,
         origin,
         Action.RULE_CHANGED,
         0,
-        Cause("rule", sender=sender.value, recipient=recipient.value, verdict=verdict),
+        Cause("rule", sender=(sender.value,), recipient=(recipient.value,), verdict=(verdict,)),
     )
     tx.changed(NOBODY, NEWS)
 
@@ -92,13 +92,8 @@ def brake(tx: Tx, origin: Origin, population: Population, until: int, reason: st
             reason=reason[:MAX_REASON],
         )
     )
-    audit.record(
-        tx,
-        origin,
-        Action.BRAKED,
-        0,
-        Cause("rule-braked", sender=population.value, end=until or "released", reason=reason),
-    )
+    name = "rule-braked" if until else "rule-braked-open"
+    audit.record(tx, origin, Action.BRAKED, 0, Cause(name, sender=(population.value,), end=until, reason=reason))
     tx.changed(NOBODY, NEWS)
 
 
@@ -107,7 +102,7 @@ def release(tx: Tx, origin: Origin, population: Population) -> bool:
     was_on = any(one.population is population for one in brakes(tx))
     _forget(tx, population)
     if was_on:
-        audit.record(tx, origin, Action.RELEASED, 0, population.value)
+        audit.record(tx, origin, Action.RELEASED, 0, Cause("population", population=(population.value,)))
     tx.changed(NOBODY, NEWS)
     return was_on
 

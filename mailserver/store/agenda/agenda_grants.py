@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
+from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Sharing
 from mailserver.store.account.populations import Ties, check_sharing
@@ -231,6 +232,7 @@ def _end(tx: Tx, held: Collection, grantee_id: int, origin: Origin, said: str) -
 def _told(tx: Tx, held: Collection, grantee_id: int, origin: Origin, said: str) -> None:
     """On record, and both look again."""
     login = tx.execute(select(account.c.login).where(account.c.id == grantee_id)).scalar_one()
-    audit.record(tx, origin, Action.RIGHTS_CHANGED, held.account_id, f"/dav/ {held.name}: {login} {said}")
+    detail = Cause("mailbox-rights", mailbox=f"/dav/ {held.name}", who=login, rights=(said,))
+    audit.record(tx, origin, Action.RIGHTS_CHANGED, held.account_id, detail)
     tx.changed(held.account_id, 0)
     tx.changed(grantee_id, 0)

@@ -12,6 +12,7 @@ from sqlalchemy import Column, Table, bindparam, delete, func, insert, select, t
 
 from mailserver.model.folding import search_key
 from mailserver.model.identity import Affiliation, State, Tie
+from mailserver.store.account.accounts.reasons import kept_reason
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.people import words
 from mailserver.store.record.notices import DIRECTORY
@@ -364,7 +365,7 @@ def withdraw(tx: Tx, account_ids: Collection[int], reason: str, erase_at: int) -
         "state": State.CLOSED.value,
         "state_since": tx.now,
         "state_before": State.PENDING.value,
-        "state_reason": reason,
+        "state_reason": kept_reason(reason),
         "suspend_from": 0,
         "suspend_until": 0,
         "may_receive": 0,

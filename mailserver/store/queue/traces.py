@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Select, and_, delete, insert, or_, select
 
+from mailserver import causes, legacy_details
+from mailserver.causes import NOTHING, Cause
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
 from mailserver.store.schema.console import message_trace
@@ -18,7 +20,8 @@ from mailserver.store.schema.console import message_trace
 MAX_RECIPIENTS = 1000
 """Characters of recipients that one row keeps."""
 MAX_NAMED = 50
-MAX_DETAIL = 200
+MAX_VALUE = 200
+"""Characters of what another server said."""
 SCANNED = 50_000
 """Rows that one look goes through: a look is bounded, the next one goes on."""
 
@@ -46,7 +49,7 @@ class Trace:
     recipients: Sequence[str]
     size: int = 0
     account_id: int = 0
-    detail: str = ""
+    detail: Cause = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Traced:
     recipients: tuple[str, ...]
     count: int
     size: int
-    detail: str
+    detail: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,25 @@ class Found:
 
 _INSERT = Statement(
     insert(message_trace),
-    keys=("at", "event", "name", "account_id", "sender", "recipients", "addressed", "size", "detail"),
+    keys=(
+        "at",
+        "event",
+        "name",
+        "account_id",
+        "sender",
+        "recipients",
+        "addressed",
+        "size",
+        "detail",
+        "code",
+        "parameters",
+    ),
 )
 
 
 def record(tx: Tx, trace: Trace) -> None:
     """Put a step on record."""
+    said = causes.in_one_line(trace.detail)
     recipients = " ".join(trace.recipients[:MAX_NAMED]).casefold()[:MAX_RECIPIENTS]
     tx.run(
         _INSERT,
@@ -104,7 +120,9 @@ def record(tx: Tx, trace: Trace) -> None:
         recipients=recipients,
         addressed=len(trace.recipients),
         size=trace.size,
-        detail=_line(trace.detail)[:MAX_DETAIL],
+        detail="",
+        code=said.name if said else "",
+        parameters=causes.parameters(said, MAX_VALUE) if said else "",
     )
 
 
@@ -169,10 +187,9 @@ def _traced(row: Any) -> Traced:
         recipients=tuple(row.recipients.split()),
         count=row.addressed,
         size=row.size,
-        detail=row.detail,
+        detail=_detail(row),
     )
 
 
-def _line(text: str) -> str:
-    """One printable line: what other servers say is not to be trusted."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def _detail(row: Any) -> Cause:
+    return causes.of_row(row.code, row.parameters) if row.code else legacy_details.read_attempt(row.detail)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select, update
 
 from mailserver.store.engine.statements import Tx
-from mailserver.store.queue.spool import BRAKED, HELD, HELD_UNTIL
+from mailserver.store.queue.spool import BRAKED, HELD, HELD_UNTIL, errors
 from mailserver.store.schema.spool import queued, queued_domain
 
 
@@ -26,13 +26,13 @@ def hold(tx: Tx, rows: Sequence[int]) -> int:
     """Keep rows that nobody is sending until they are named to `retry`; how many."""
     free = (queued_domain.c.lease == 0) | (queued_domain.c.due <= tx.now)
     clause = update(queued_domain).where(free, queued_domain.c.id.in_(rows))
-    return tx.execute(clause.values(due=HELD_UNTIL, lease=0, error=HELD)).rowcount
+    return tx.execute(clause.values(due=HELD_UNTIL, lease=0, **errors(HELD))).rowcount
 
 
 def state(tx: Tx) -> State:
     """How many rows wait, how many of them are held, since when."""
     columns = queued_domain.c
-    is_held = case((columns.error.in_((HELD, BRAKED)), 1), else_=0)
+    is_held = case((columns.error_code.in_((HELD.name, BRAKED.name)), 1), else_=0)
     has_failed = case((columns.attempts > 0, 1), else_=0)
     rows = tx.execute(select(func.count()).select_from(queued_domain)).scalar_one()
     held = tx.execute(select(func.coalesce(func.sum(is_held), 0))).scalar_one()

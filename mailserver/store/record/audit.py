@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, insert, select
 
+from mailserver import causes, legacy_details
+from mailserver.causes import NOTHING, Cause
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.audits import audit
-
-MAX_DETAIL = 500
 
 
 class Action(StrEnum):
@@ -86,7 +86,7 @@ class Event:
     account_id: int
     service: str
     peer: str
-    detail: str
+    detail: Cause
 
 
 COLUMNS = (
@@ -98,9 +98,13 @@ COLUMNS = (
     audit.c.service,
     audit.c.peer,
     audit.c.detail,
+    audit.c.code,
+    audit.c.parameters,
 )
 """What a row says; `store.record.sealing` seals exactly these."""
-_INSERT = Statement(insert(audit), keys=("at", "actor", "action", "account_id", "service", "peer", "detail"))
+_INSERT = Statement(
+    insert(audit), keys=("at", "actor", "action", "account_id", "service", "peer", "detail", "code", "parameters")
+)
 _ALL: Select[Any] = select(*COLUMNS)
 
 
@@ -117,17 +121,17 @@ class Wanted:
     """Only rows older than this one, by its id."""
 
 
-def record(tx: Tx, origin: Origin, action: Action, account_id: int, detail: str = "") -> None:
-    """Add a row; account 0 is nobody (an unknown login)."""
+def record(tx: Tx, origin: Origin, action: Action, account_id: int, detail: Cause = NOTHING) -> None:
+    """Add a row; account 0 is nobody (an unknown login). A detail is a sentence of ours, or `causes.plain`."""
     tx.run(_INSERT, **_values(tx, origin, action, account_id, detail))
 
 
-def record_many(tx: Tx, origin: Origin, rows: Iterable[tuple[Action, int, str]]) -> None:
+def record_many(tx: Tx, origin: Origin, rows: Iterable[tuple[Action, int, Cause]]) -> None:
     """Add rows of one origin: action, account, detail of each."""
     tx.many(_INSERT, [_values(tx, origin, *row) for row in rows])
 
 
-def _values(tx: Tx, origin: Origin, action: Action, account_id: int, detail: str) -> dict[str, Any]:
+def _values(tx: Tx, origin: Origin, action: Action, account_id: int, detail: Cause) -> dict[str, Any]:
     return {
         "at": tx.now,
         "actor": origin.actor,
@@ -135,7 +139,9 @@ def _values(tx: Tx, origin: Origin, action: Action, account_id: int, detail: str
         "account_id": account_id,
         "service": origin.service,
         "peer": origin.peer,
-        "detail": detail[:MAX_DETAIL],
+        "detail": "",
+        "code": detail.name if detail else "",
+        "parameters": causes.parameters(detail) if detail else "",
     }
 
 
@@ -160,6 +166,10 @@ def find(tx: Tx, wanted: Wanted, limit: int) -> list[Event]:
     if wanted.before:
         query = query.where(audit.c.id < wanted.before)
     return [
-        Event(row.id, row.at, row.actor, Action(row.action), row.account_id, row.service, row.peer, row.detail)
+        Event(row.id, row.at, row.actor, Action(row.action), row.account_id, row.service, row.peer, _detail(row))
         for row in tx.execute(query)
     ]
+
+
+def _detail(row: Any) -> Cause:
+    return causes.of_row(row.code, row.parameters) if row.code else legacy_details.read(row.detail, row.action)

@@ -66,7 +66,7 @@ class Break:
 
     link: int
     row: int
-    why: str
+    why: Cause
 
 
 def chain_key(instance_key: bytes) -> bytes:
@@ -168,6 +168,10 @@ def _anchor_mark(key: bytes, anchor: Head) -> bytes:
 
 
 def _mark(key: bytes, before: bytes, link: int, row: Row) -> bytes:
-    """The seal of a row: over its place, its content, and the seal before it."""
-    content = json.dumps(list(row), ensure_ascii=True, separators=(",", ":")).encode()
+    """The seal of a row: over its place, its content, and the seal before it.
+
+    Rows from before details had a code were sealed without the two last columns, which are empty there.
+    """
+    written = row if any(row[-2:]) else row[:-2]
+    content = json.dumps(list(written), ensure_ascii=True, separators=(",", ":")).encode()
     return hmac.digest(key, before + link.to_bytes(8, "big") + content, hashlib.sha256)

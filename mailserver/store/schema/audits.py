@@ -15,12 +15,16 @@ audit = Table(
     Column("service", String(16), nullable=False),
     Column("peer", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("code", String(40), nullable=False, server_default=""),
+    Column("parameters", Text, nullable=False, server_default=""),
     Column("link", BigInteger),
     Column("seal", LargeBinary(32)),
     sqlite_autoincrement=True,
 )
 """Who did what to which account, from where; rows are only ever added, and hold no secret.
 
+`code` names a sentence and `parameters` is the JSON of what fills it in (`causes.Cause`); both are empty where there is
+nothing to say, and in rows of before, whose `detail` is an English text (`legacy_details`).
 `link` numbers the rows in the order in which they were sealed, and `seal` is an HMAC over the row and the
 seal before it (`store.record.audit`); both are null for the second or so until that is done."""
 Index("ix_audit_account_id_id", audit.c.account_id, audit.c.id)

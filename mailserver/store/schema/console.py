@@ -18,12 +18,15 @@ message_trace = Table(
     Column("addressed", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("code", String(40), nullable=False, server_default=""),
+    Column("parameters", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 """A row for each step of a message, written with the step itself: envelope addresses, never content or subject.
 
 `name` is the identifier told to whoever handed the message over; `recipients`: the first addresses, folded, a space
-between them; `addressed`: how many there were; `account_id`: who submitted it, 0: nobody of this house."""
+between them; `addressed`: how many there were; `account_id`: who submitted it, 0: nobody of this house. `code` and
+`parameters` say what became of it (`causes.Cause`); rows of before have an English `detail` (`legacy_details`)."""
 Index("ix_message_trace_at_id", message_trace.c.at, message_trace.c.id)
 
 measure = Table(

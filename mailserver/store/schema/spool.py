@@ -39,6 +39,8 @@ queued_domain = Table(
     Column("attempts", Integer, nullable=False),
     Column("warned", SmallInteger, nullable=False),
     Column("error", Text, nullable=False),
+    Column("error_code", String(40), nullable=False, server_default=""),
+    Column("error_parameters", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 

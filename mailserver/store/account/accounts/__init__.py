@@ -18,6 +18,7 @@ from mailserver.store.account.accounts.keeping import (
     set_waiting_code,
     start_provisioning,
 )
+from mailserver.store.account.accounts.reasons import kept_reason, read_reason
 from mailserver.store.account.accounts.rows import (
     NEVER,
     Mark,
@@ -67,12 +68,14 @@ __all__ = [
     "erase",
     "forget_planned_suspension",
     "get",
+    "kept_reason",
     "logged_in",
     "page",
     "password_chosen",
     "password_withdrawn",
     "plan_closing",
     "planned_farewell",
+    "read_reason",
     "require",
     "restore",
     "resume",

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select, update
 
+from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population, State
+from mailserver.store.account.accounts.reasons import read_reason
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record.notices import moved
 from mailserver.store.schema.accounts import account
@@ -54,7 +56,7 @@ class Standing:
     login: str
     state: State
     state_before: State | None
-    reason: str
+    reason: Cause
     since: int
     may_receive: bool
     quota: int
@@ -79,7 +81,7 @@ class Standing:
     """A suspension, planned or present, ends by itself."""
     close_at: int
     """A planned closing; 0: none is planned."""
-    close_reason: str
+    close_reason: Cause
     close_notice: int
     reply_until: int
     """A closed account answers its mail."""
@@ -90,7 +92,7 @@ class Standing:
     erased: int
     suspended_before: State | None
     """Of an account that was closed while it was suspended: the state before the suspension."""
-    suspended_reason: str
+    suspended_reason: Cause
     population: Population | None
     """Of a person of an external directory, as it was last seen there."""
 
@@ -201,7 +203,7 @@ def _standing(row: Row) -> Standing:
         login=row[1],
         state=State(row[2]),
         state_before=State(row[3]) if row[3] else None,
-        reason=row[4],
+        reason=read_reason(row[4]),
         since=row[5],
         may_receive=bool(row[6]),
         quota=row[7],
@@ -223,13 +225,13 @@ def _standing(row: Row) -> Standing:
         suspend_from=row[25],
         suspend_until=row[26],
         close_at=row[27],
-        close_reason=row[28],
+        close_reason=read_reason(row[28]),
         close_notice=row[29],
         reply_until=row[30],
         auto_reply=row[31],
         erase_at=row[32],
         erased=row[33],
         suspended_before=State(row[34]) if row[34] else None,
-        suspended_reason=row[35],
+        suspended_reason=read_reason(row[35]),
         population=Population(row[37]) if row[37] else None,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
+from mailserver.store.account.accounts.reasons import kept_reason
 from mailserver.store.account.accounts.rows import Standing, move, note, require
 from mailserver.store.engine.statements import Tx
 
@@ -48,7 +49,7 @@ def suspend(tx: Tx, account_id: int, reason: str, may_receive: bool, *, start: i
         raise Refused(Reason.CONFLICT, f"{standing.login}: the account is closed")
     if until and until <= max(start, tx.now):
         raise Refused(Reason.INVALID, f"{standing.login}: the suspension would end before it begins")
-    terms = {"state_reason": reason, "may_receive": int(may_receive), "suspend_until": until}
+    terms = {"state_reason": kept_reason(reason), "may_receive": int(may_receive), "suspend_until": until}
     if start > tx.now:
         if standing.state is State.SUSPENDED:
             raise Refused(Reason.CONFLICT, f"{standing.login}: the account is suspended already")
@@ -95,10 +96,10 @@ def plan_closing(tx: Tx, account_id: int, close_at: int, reason: str, farewell: 
     if standing.state is State.CLOSED:
         raise Refused(Reason.CONFLICT, f"{standing.login}: the account is closed")
     wanted = farewell or NO_FAREWELL
-    values = {"close_at": close_at, "close_reason": reason, **wanted.columns}
+    values = {"close_at": close_at, "close_reason": kept_reason(reason), **wanted.columns}
     planned = {
         "close_at": standing.close_at,
-        "close_reason": standing.close_reason,
+        "close_reason": kept_reason(standing.close_reason),
         **planned_farewell(standing).columns,
     }
     if values == planned:
@@ -139,7 +140,7 @@ def close(tx: Tx, account_id: int, reason: str, farewell: Farewell = NO_FAREWELL
             **_NO_PLAN,
             **secrets,
             **_entering(tx, State.CLOSED, standing.state),
-            "state_reason": reason,
+            "state_reason": kept_reason(reason),
             "welcome_due": 0,
             "answered_uid": 0,
             **farewell.columns,
@@ -160,7 +161,7 @@ def restore(tx: Tx, account_id: int) -> State:
     before = standing.state_before or State.ACTIVE
     below = standing.suspended_before or State.ACTIVE
     if before is State.SUSPENDED and not 0 < standing.suspend_until <= tx.now:
-        terms = {**_entering(tx, before, below), "state_reason": standing.suspended_reason}
+        terms = {**_entering(tx, before, below), "state_reason": kept_reason(standing.suspended_reason)}
     else:
         before = below if before is State.SUSPENDED else before
         terms = {**_NO_SUSPENSION, **_entering(tx, before)}
@@ -207,7 +208,8 @@ def _set_aside(standing: Standing) -> dict[str, Any]:
     if standing.state is not State.SUSPENDED:
         return {**_NO_SUSPENSION, **_NOTHING_ASIDE}
     below = standing.state_before or State.ACTIVE
-    return {"suspend_from": 0, "suspended_before": below.value, "suspended_reason": standing.reason}
+    aside = kept_reason(standing.reason)
+    return {"suspend_from": 0, "suspended_before": below.value, "suspended_reason": aside}
 
 
 def _entering(tx: Tx, state: State, before: State | None = None) -> dict[str, Any]:

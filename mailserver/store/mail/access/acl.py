@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, func, insert, select
 
+from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Sharing
 from mailserver.store.account.populations import check_sharing, check_wide_sharing, limit, wide_sharers
@@ -117,7 +118,8 @@ def change(
             "rights": "".join(sorted(after)),
         }
         tx.execute(insert(mailbox_right).values(**values))
-    said = f"{box.name}: {'-' if negative else ''}{identifier} {write(after) or 'nothing'}"
+    who = f"-{identifier}" if negative else identifier
+    said = Cause("mailbox-rights", mailbox=box.name, who=who, rights=(write(after) or "nothing",))
     audit.record(tx, origin, Action.RIGHTS_CHANGED, box.account_id, said)
     told(tx, box, identifier)
 

@@ -11,7 +11,6 @@ from mailserver.store.queue.spool.operating import HELD_UNTIL, drop, find, relea
 from mailserver.store.queue.spool.rows import (
     BRAKED,
     DEFAULT_NOTIFY,
-    ERROR_LENGTH,
     HELD,
     NEWS,
     RETRY_NEWS,
@@ -21,12 +20,12 @@ from mailserver.store.queue.spool.rows import (
     Notify,
     Options,
     Target,
+    errors,
 )
 
 __all__ = [
     "BRAKED",
     "DEFAULT_NOTIFY",
-    "ERROR_LENGTH",
     "HELD",
     "HELD_UNTIL",
     "HOLD",
@@ -41,6 +40,7 @@ __all__ = [
     "Target",
     "drop",
     "enqueue",
+    "errors",
     "find",
     "give_back",
     "lease",

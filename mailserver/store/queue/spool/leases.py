@@ -5,10 +5,11 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, bindparam, delete, func, select, update
 
+from mailserver.causes import NOTHING, Cause
 from mailserver.store.account import rules
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import messages
-from mailserver.store.queue.spool.rows import BRAKED, ERROR_LENGTH, RECIPIENTS, Addressee, Leased, Notify, remove
+from mailserver.store.queue.spool.rows import BRAKED, RECIPIENTS, Addressee, Leased, Notify, errors, remove
 from mailserver.store.schema.mail import blob
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 
@@ -28,7 +29,7 @@ _DUE = Statement(
 _HOLD = Statement(
     update(queued_domain)
     .where(queued_domain.c.id == bindparam("row"), queued_domain.c.due == bindparam("seen"))
-    .values(due=bindparam("until"), lease=0, error=BRAKED)
+    .values(due=bindparam("until"), lease=0, **errors(BRAKED))
 )
 _MESSAGE = select(queued_domain.c.queued_id).where(queued_domain.c.id == bindparam("row"))
 _PROLONG = Statement(
@@ -79,7 +80,7 @@ _RELEASE = Statement(
         due=bindparam("until"),
         lease=0,
         warned=bindparam("warned_"),
-        error=bindparam("error_"),
+        **{column: bindparam(f"{column}_") for column in errors(BRAKED)},
     )
 )
 _DELETE_RECIPIENT = Statement(delete(queued_recipient).where(queued_recipient.c.id == bindparam("row")))
@@ -175,7 +176,7 @@ def settle(
     settled: Sequence[int],
     *,
     due: int = 0,
-    error: str = "",
+    error: Cause = NOTHING,
     warned: bool = False,
 ) -> bool:
     """Record what became of an attempt: recipients whose fate is known, and when to try the others.
@@ -189,12 +190,6 @@ def settle(
     if {addressee.id for addressee in row.recipients} <= set(settled):
         remove(tx, [row.id])
     else:
-        tx.run(
-            _RELEASE, row=row.id, token=row.lease, until=due, warned_=int(warned), error_=_text(error)[:ERROR_LENGTH]
-        )
+        said = {f"{column}_": value for column, value in errors(error).items()}
+        tx.run(_RELEASE, row=row.id, token=row.lease, until=due, warned_=int(warned), **said)
     return True
-
-
-def _text(value: str) -> str:
-    """One printable line: answers of other servers are not to be trusted."""
-    return "".join(character if character.isprintable() else " " for character in value)

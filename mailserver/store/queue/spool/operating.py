@@ -1,9 +1,12 @@
 """The queue in the hands of operators: seen, tried again at once, let go after a brake, dropped."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, select, update
 
+from mailserver import causes, legacy_details
+from mailserver.causes import Cause
 from mailserver.model.identity import Population
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue.spool.rows import (
@@ -48,10 +51,16 @@ def show(tx: Tx, limit: int = 1000, after: int = 0) -> list[Entry]:
             due=row.due,
             attempts=row.attempts,
             sending=bool(row.lease) and row.due > tx.now,
-            error=row.error,
+            error=_error(row),
         )
         for row in tx.execute(clause).all()
     ]
+
+
+def _error(row: Any) -> Cause:
+    if row.error_code:
+        return causes.of_row(row.error_code, row.error_parameters)
+    return legacy_details.read(row.error)
 
 
 def find(tx: Tx, name: str) -> list[int]:
@@ -68,29 +77,31 @@ def retry(tx: Tx, rows: Sequence[int] | None = None) -> int:
     now = tx.now
     clause = update(queued_domain).where((queued_domain.c.lease == 0) | (queued_domain.c.due <= now))
     if rows is None:
-        clause = clause.where(queued_domain.c.error != HELD)
+        clause = clause.where(queued_domain.c.error_code != HELD.name)
     else:
         clause = clause.where(queued_domain.c.id.in_(rows))
-        held = select(queued_domain.c.queued_id).where(queued_domain.c.id.in_(rows), queued_domain.c.error == HELD)
+        held = select(queued_domain.c.queued_id).where(
+            queued_domain.c.id.in_(rows), queued_domain.c.error_code == HELD.name
+        )
         late = update(queued).where(queued.c.id.in_(held), queued.c.expires < now + LAST_CHANCE)
         tx.execute(late.values(expires=now + LAST_CHANCE))
     tx.changed(NOBODY, RETRY_NEWS)
-    return tx.execute(clause.values(due=now, lease=0, error=_unheld())).rowcount
+    return tx.execute(clause.values(due=now, lease=0, error_code=_unheld())).rowcount
 
 
 def _unheld() -> ColumnElement[str]:
     """The last answer, which stays; that a row was held is over."""
-    return case((queued_domain.c.error == HELD, ""), else_=queued_domain.c.error)
+    return case((queued_domain.c.error_code == HELD.name, ""), else_=queued_domain.c.error_code)
 
 
 def release(tx: Tx, population: Population) -> int:
     """The brake is off: what it held is due at once; how many rows."""
     held = select(queued.c.id).where(queued.c.population == population.value)
     clause = update(queued_domain).where(
-        queued_domain.c.lease == 0, queued_domain.c.error == BRAKED, queued_domain.c.queued_id.in_(held)
+        queued_domain.c.lease == 0, queued_domain.c.error_code == BRAKED.name, queued_domain.c.queued_id.in_(held)
     )
     tx.changed(NOBODY, NEWS)
-    return tx.execute(clause.values(due=tx.now, error="")).rowcount
+    return tx.execute(clause.values(due=tx.now, error_code="")).rowcount
 
 
 def drop(tx: Tx, rows: Sequence[int]) -> int:

@@ -6,6 +6,7 @@ from enum import IntFlag
 
 from sqlalchemy import bindparam, delete, select
 
+from mailserver import causes
 from mailserver.causes import Cause
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
@@ -13,7 +14,6 @@ from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
 
-ERROR_LENGTH = 500
 NAME_LENGTH = 16
 NEWS = -1
 """The "mailbox" whose news say that something was queued (`changes.subscribe("mailbox", NEWS, …)`)."""
@@ -25,6 +25,13 @@ BRAKED = Cause("held-by-brake")
 """The error of rows that the emergency brake holds."""
 HELD = Cause("held-by-operator")
 """The error of rows that wait until an operator names them to be tried again."""
+
+
+def errors(error: Cause) -> dict[str, str]:
+    """The columns of a row that say what its last attempt came to."""
+    kept = causes.in_one_line(error)
+    return {"error": "", "error_code": kept.name if kept else "", "error_parameters": causes.parameters(kept)}
+
 
 collect.also_held_by(queued, queued.c.content_id)
 
@@ -124,7 +131,7 @@ class Entry:
     due: int
     attempts: int
     sending: bool
-    error: str
+    error: Cause
 
 
 RECIPIENTS = Statement(
