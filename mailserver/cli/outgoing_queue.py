@@ -19,7 +19,7 @@ from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Entry
 from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import LANGUAGE, _
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ def _table(entries: Sequence[Entry]) -> Table:
             _time(entry.created),
             "sending" if entry.sending else "held" if entry.error.name == spool.HELD.name else _time(entry.due),
             str(entry.attempts),
-            escape(entry.error),
+            escape(entry.error.to(LANGUAGE)),
         )
     return table
 

@@ -19,7 +19,7 @@ from mailserver.runtime.app import make_directory
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Wanted
 from mailserver.store.record.sealing import Break, Head
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import LANGUAGE, _
 
 PIPE_WIDTH = 400
 MAX_ROWS = 100_000
@@ -87,7 +87,7 @@ def _verify(settings: Settings, as_json: bool) -> None:
         if waiting:
             print(_("Des actes plus récents attendent leur sceau : le serveur les scelle quand il tourne."))
     if fault is not None:
-        fail(_("le registre a été altéré au maillon {link} : {why}", link=fault.link, why=fault.why), 1)
+        fail(_("le registre a été altéré au maillon {link} : {why}", link=fault.link, why=fault.why.to(LANGUAGE)), 1)
 
 
 async def _whole(settings: Settings) -> tuple[Head, Break | None, bool]:
@@ -115,6 +115,6 @@ def _facts(event: Event) -> dict[str, Any]:
 def _table(events: list[Event]) -> Table:
     table = Table("when", "actor", "action", "account", "door", "from", "detail")
     for one in events:
-        row = (one.actor, one.action.value, str(one.account_id), one.service, one.peer, one.detail)
+        row = (one.actor, one.action.value, str(one.account_id), one.service, one.peer, one.detail.to(LANGUAGE))
         table.add_row(utc(one.at), *row)
     return table
