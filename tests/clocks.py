@@ -13,11 +13,27 @@ class MovingClock(SystemClock):
         return super().now() + self.ahead
 
 
+class SteppedClock(SystemClock):
+    """The real clock; a test lets more time pass at once, also between two moments of an interval."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.offset
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.offset
+
+    def step(self, seconds: float) -> None:
+        self.offset += seconds
+
+
 class StandingClock(SystemClock):
     """Time stands still until a test moves it: however slow the machine is, nothing runs out meanwhile."""
 
     def __init__(self) -> None:
-        self._now = super().now()
+        self._now = float(int(super().now()))  # whole seconds: what is told in seconds is told exactly
 
     def now(self) -> float:
         return self._now

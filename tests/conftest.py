@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from passlib.hash import argon2  # type: ignore[import-untyped]
 
+from directory.issuing import hashing
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.store.engine.transactions import Store
@@ -35,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Left out are tests whose programs are missing, only where they cannot be installed (no root, no sudo). Everywhere
     else they run and fail: a missing program must not hide a failure.
     """
-    items.sort(key=lambda item: not any("chromium" in mark.args for mark in item.iter_markers("needs")))
+    items.sort(key=lambda item: not needs_browser(item))
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
     kept: list[pytest.Item] = []
@@ -49,6 +51,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
         config.stash[LEFT_OUT] = len(left_out)
+
+
+def needs_browser(item: pytest.Item | None) -> bool:
+    return item is not None and any("chromium" in mark.args for mark in item.iter_markers("needs"))
 
 
 LEFT_OUT = pytest.StashKey[int]()
@@ -66,6 +72,27 @@ def _installed(program: str) -> bool:
         spoken = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout.lower()
         return "fr_fr.utf" in spoken and any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is not None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashing() -> Iterator[None]:
+    """In this process a chosen password costs next to nothing; served instances take what they take in service."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = {"MEMORY_KIB": 64, "PASSES": 1}
+        scheme = argon2.using(type="ID", memory_cost=quick["MEMORY_KIB"], time_cost=quick["PASSES"], parallelism=1)
+        for name, value in {**quick, "NEVER": scheme.hash("nobody")}.items():
+            patch.setattr(hashing, name, value)
+        yield
+
+
+COSTS = {name: getattr(hashing, name) for name in ("MEMORY_KIB", "PASSES", "NEVER")}
+
+
+@pytest.fixture
+def true_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what a password costs: what it costs in service."""
+    for name, value in COSTS.items():
+        monkeypatch.setattr(hashing, name, value)
 
 
 @pytest.fixture(scope="session")
@@ -90,11 +117,11 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def cutter(postgres: Postgres) -> Iterator[Cutter]:
     """Before a database of its own with our schema."""
-    url = postgres.create(postgres.template)
+    url = postgres.borrow()
     one = Cutter(url)
     yield one
     one.stop()
-    postgres.drop(url)
+    postgres.give_back(url)
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +147,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store
     else:
         server = request.getfixturevalue("postgres")
         assert server is not None
-        url = server.create(server.template)
+        url = server.borrow()
 
     def make() -> Store:
         store = Store(url, tmp_path, SystemClock(), Changes(), readers=2, writers=3)
@@ -131,7 +158,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store
     for store in stores:
         store.close()
     if server is not None:
-        server.drop(url)
+        server.give_back(url)
 
 
 @pytest.fixture

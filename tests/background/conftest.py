@@ -20,7 +20,6 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
 from mailserver.mime.writing.trace_fields import return_path
-from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.model.sasl import Secret
@@ -33,27 +32,12 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Event, Origin
 from mailserver.store.schema.spool import queued, queued_recipient
 from mailserver.submission.submit import Submission
+from tests.clocks import SteppedClock
 
 DOMAIN = "ac-exemple.fr"
 PASSWORD = "Craie-Bleue#31"
 DAY = 86400
 PRIVATE = "emilie@ailleurs.fr"
-
-
-class SteppedClock(SystemClock):
-    """The real clock, moved on by the test."""
-
-    def __init__(self) -> None:
-        self.offset = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.offset
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.offset
-
-    def step(self, seconds: float) -> None:
-        self.offset += seconds
 
 
 @dataclass(frozen=True, slots=True)

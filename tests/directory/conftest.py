@@ -77,10 +77,10 @@ def sqlite_store(request: pytest.FixtureRequest, folder: Path) -> Iterator[Store
 def postgresql_store(request: pytest.FixtureRequest, folder: Path) -> Iterator[Store]:
     """A store of its own on PostgreSQL."""
     server = request.getfixturevalue("postgres")
-    url = server.create(server.template)
+    url = server.borrow()
     with closing(Store(url, folder, SystemClock(), Changes(), readers=2, writers=3)) as store:
         yield store
-    server.drop(url)
+    server.give_back(url)
 
 
 def embedded_house(open_store: StoreMaker) -> HouseMaker:

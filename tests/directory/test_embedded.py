@@ -129,6 +129,7 @@ async def test_hashing_is_bounded(embedded: EmbeddedDirectory) -> None:
     passwords.close()
 
 
+@pytest.mark.usefixtures("true_hashing")
 async def test_the_loop_runs_while_passwords_are_hashed(embedded: EmbeddedDirectory) -> None:
     await embedded.add(TEACHER)
     here, everywhere = time.thread_time(), time.process_time()

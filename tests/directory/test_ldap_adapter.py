@@ -22,8 +22,8 @@ from mailserver.model.identity import NewPerson, PersonChange, Role, State
 from mailserver.model.sasl import Secret
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
+from tests.clocks import SteppedClock
 from tests.directory.slapd import ADMIN, BASE, PASSWORD, Slapd
-from tests.login.conftest import SteppedClock
 
 pytestmark = pytest.mark.needs("slapd", "ldapadd", "ldapwhoami", "ldapmodrdn", "ldapdelete")
 
@@ -467,6 +467,7 @@ def test_a_wrong_password_of_our_own_is_temporary(home: Home, slapd: Slapd) -> N
 
 
 @pytest.mark.alone
+@pytest.mark.usefixtures("true_hashing")
 def test_unknown_logins_take_as_long_as_wrong_passwords(home: Home, slapd: Slapd) -> None:
     """Enumeration by time."""
 

@@ -116,6 +116,7 @@ async def test_unicode_passwords_in_either_normal_form(directory: Directory, wri
 
 
 @pytest.mark.alone
+@pytest.mark.usefixtures("true_hashing")
 async def test_unknown_logins_take_as_long(directory: Directory, writer: Directory) -> None:
     """Enumeration by time: what an unknown login costs is what a wrong password costs."""
     await add(writer, "Émilie", "Dupont")

@@ -25,12 +25,12 @@ SHOWN = {"cn": ["PETIT Marie", "Marie-Claire Petit"], "displayName": "Mme Petit-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def house(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[Academy]:
     server: Postgres | None = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    url = server.create(server.template) if server is not None else ""
+    url = server.borrow() if server is not None else ""
     with academy(tmp_path / "house", sqlite_template, database=url) as running:
         yield running
         running.hang_up()
     if server is not None:
-        server.drop(url)
+        server.give_back(url)
 
 
 @pytest.fixture

@@ -45,12 +45,12 @@ def test_a_crowd_is_told_the_truth(person: Person, seed: int | None) -> None:
 
 
 def test_a_crowd_is_told_the_truth_by_postgresql(postgres: Postgres, tmp_path: Path) -> None:
-    url = postgres.create(postgres.template)
+    url = postgres.borrow()
     try:
         with temporary(tmp_path, url) as person:
             asyncio.run(run(person, secrets.randbelow(1 << 31), SECONDS, sessions=SESSIONS // 2))
     finally:
-        postgres.drop(url)
+        postgres.give_back(url)
 
 
 # ---------------------------------------------------------------------- the mirror notices

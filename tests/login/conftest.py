@@ -15,7 +15,6 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Limits, LoginSettings, Passwords, Settings, Web
 from mailserver.foundation.tls import write_secret
 from mailserver.login import Login
-from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Refused
 from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.model.sasl import Secret
@@ -23,6 +22,7 @@ from mailserver.store.account import login_failures
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Event, Origin
+from tests.clocks import StandingClock
 
 DOMAIN = "ac-exemple.fr"
 PASSWORD = "Soixante-dix-8!"
@@ -31,22 +31,6 @@ LOCAL = "127.0.0.1"
 SCHOOL, HOME = "192.0.2.10", "198.51.100.7"
 LIMIT = 3
 WINDOW = 900
-
-
-class SteppedClock(SystemClock):
-    """The real clock, moved on by the test."""
-
-    def __init__(self) -> None:
-        self.offset = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.offset
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.offset
-
-    def step(self, seconds: float) -> None:
-        self.offset += seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +48,7 @@ class Gate:
     """A worker, the clock of all workers, and a maker of further ones over the same database."""
 
     worker: Worker
-    clock: SteppedClock
+    clock: StandingClock
     another: Callable[[], Worker]
     settings: Settings
 
@@ -145,7 +129,7 @@ async def gate(
         passwords=passwords,
         login=ways,
     )
-    clock = SteppedClock()
+    clock = StandingClock()
     database = make_store()
     made: list[Worker] = []
 

@@ -199,6 +199,7 @@ async def test_guessing_a_numen_is_throttled(gate: Gate) -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.usefixtures("true_hashing")
 async def test_wrong_proofs_take_the_same_time(gate: Gate) -> None:
     """Enumeration by time: nothing slow is compared here, so every failure is drawn out alike."""
     await gate.newcomer()

@@ -1,6 +1,7 @@
 """Logins by SCRAM-SHA-256: for whom, when it is offered, and the same policy as with the password."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -144,6 +145,7 @@ async def test_a_burst_buys_no_further_guesses(gate: Gate) -> None:
     assert reasons.count(Reason.THROTTLED) == 3
 
 
+@pytest.mark.usefixtures("true_hashing")
 async def test_nobody_is_told_from_somebody(gate: Gate) -> None:
     """By form, by the salt at each question, by what follows, by time; whoever has no verifier is nobody."""
     await gate.person()
@@ -154,10 +156,10 @@ async def test_nobody_is_told_from_somebody(gate: Gate) -> None:
         (_, salt, rounds), (_, again, _) = (one.split(b",") for one in asked)
         assert (salt, len(salt), rounds) == (again, 26, b"i=10000")
         salts[login] = salt
-        began = gate.clock.monotonic()
+        began = time.monotonic()
         refused = await refusal(gate, login)
         assert (refused.reason, refused.text) == (Reason.AUTHENTICATION, (await gate.refusal()).text)
-        assert gate.clock.monotonic() - began >= EVEN_SECONDS
+        assert time.monotonic() - began >= EVEN_SECONDS
         gate.clock.step(2 * WINDOW)
     assert salts["nobody"] == salts["nobody@ac-exemple.fr"]
     assert len(set(salts.values())) == len(salts) - 1

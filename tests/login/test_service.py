@@ -77,6 +77,7 @@ async def test_states_are_told_after_the_right_password_only(gate: Gate) -> None
     assert Action.SUSPENDED in actions
 
 
+@pytest.mark.usefixtures("true_hashing")
 async def test_failures_take_the_same_time(gate: Gate) -> None:
     """Enumeration by time, over the whole way in: the work is compared, which a busy machine leaves as it is."""
     await gate.person()

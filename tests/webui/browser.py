@@ -1,13 +1,14 @@
 """A real Chromium, and what is watched while it visits."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect, sync_playwright
 
 from tests.webui.house import PASSWORD, House
 
@@ -26,12 +27,44 @@ FLAGS = [
 expect.set_options(timeout=60_000)  # what a busy machine may need
 SIZES = {"bureau": (1366, 768), "telephone": (390, 844)}
 ARTEFACTS = Path(__file__).parent.parent / "artefacts" / "webui"
+PICTURES = bool(os.environ.get("PICTURES"))
+"""Whether pictures are taken for people to look at: no test reads them, and each costs as much as loading a page."""
+LOOK = ("color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable")
+"""axe's rules about what is seen; all others are about the document, which is the same in every look."""
 
 
 def launch(playwright: Playwright, *, whole: bool = False) -> Browser:
     """Chromium's engine, or the whole browser as people have it, and where there is no engine by itself."""
     path = CHROMIUM if whole or not ENGINE.exists() else ENGINE
     return playwright.chromium.launch(executable_path=str(path), args=FLAGS)
+
+
+class Browsers:
+    """What runs in this process: one Chromium of each kind for all tests that need it, which come in a row."""
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._found: dict[bool, Browser] = {}
+
+    def get(self, *, whole: bool = False) -> Browser:
+        if self._playwright is None:
+            self._playwright = sync_playwright().start()
+        found = self._found.get(whole)
+        if found is None or not found.is_connected():
+            found = self._found[whole] = launch(self._playwright, whole=whole)
+        return found
+
+    def close(self) -> None:
+        """Once the last of them is done: playwright's loop would count as running in the tests that follow."""
+        if self._playwright is not None:
+            for browser in self._found.values():
+                browser.close()
+            self._found.clear()
+            self._playwright.stop()
+            self._playwright = None
+
+
+browsers = Browsers()
 
 
 def photograph(page: Page, path: Path, *, whole: bool = False) -> None:
@@ -56,7 +89,9 @@ class Watched:
     requests: list[str] = field(default_factory=list)
 
     def picture(self, name: str, *, whole: bool = False) -> None:
-        """Keep a picture for people to look at: what the screen shows, or the whole page."""
+        """Keep a picture, if asked for: of what the screen shows, or of the whole page."""
+        if not PICTURES:
+            return
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         photograph(self.page, ARTEFACTS / f"{name}.png", whole=whole)
 
@@ -118,14 +153,21 @@ def narrow(page: Page) -> Iterator[None]:
     page.set_viewport_size(size)
 
 
+def rules_of(size: str, scheme: str) -> Sequence[str]:
+    """Of a page that is examined in all four looks: every rule at each size, those about the look in both schemes."""
+    return () if (size, scheme) in (("bureau", "light"), ("telephone", "dark")) else LOOK
+
+
 def faults_of(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """What axe-core finds, by all its rules or these alone, and a page that is too wide. axe needs a browser with
     scripts and without our policy."""
     options = {"resultTypes": ["violations"], "iframes": False, **({"runOnly": list(rules)} if rules else {})}
-    results = Axe().run(page, options=options)
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(Axe().axe_script)
+    # Only what was found is handed over: all that axe tells costs as much as its examination.
+    found = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     faults = [
-        f"{fault['id']} ({fault['impact']}): {[node['html'][:120] for node in fault['nodes'][:3]]}"
-        for fault in results.response["violations"]
+        f"{fault['id']} ({fault['impact']}): {[node['html'][:120] for node in fault['nodes'][:3]]}" for fault in found
     ]
     wide = overflow(page)
     return faults + ([f"overflows by {wide}px"] if wide > 0 else [])

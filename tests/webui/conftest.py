@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from mailserver.model.identity import Principal, Role
-from tests.webui.browser import launch
+from tests.conftest import needs_browser
+from tests.webui.browser import browsers
 from tests.webui.house import House, Visitor
 from tests.webui.secondstep import Phone, set_up
 
@@ -43,12 +44,15 @@ def phone(house: House, administrator: Principal) -> Phone:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One for the tests of a module."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
+def chromium() -> Browser:
+    return browsers.get()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    same_module = nextitem is not None and nextitem.path == item.path
+    if not same_module and not needs_browser(nextitem):
+        browsers.close()
 
 
 _counter: list[int] = []

@@ -17,7 +17,7 @@ from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import measures
 from mailserver.store.upkeep.measures import HOUR, Measure
-from tests.webui.browser import SIZES, faults_of, overflow, visiting
+from tests.webui.browser import SIZES, faults_of, overflow, rules_of, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
 from tests.webui.secondstep import Phone
 
@@ -195,11 +195,11 @@ def test_every_screen_is_accessible(
                 page.goto(f"{house.url}{path}")
                 watched.picture(f"console-{name}-{size}-{scheme}")
                 page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
-                found[name] = faults_of(page)
+                found[name] = faults_of(page, rules_of(size, scheme))
         house.clock.ahead += 1000
         page.goto(f"{house.url}/admin/comptes")
         watched.picture(f"console-confirmer-{size}-{scheme}")
-        found["confirmer"] = faults_of(page)
+        found["confirmer"] = faults_of(page, rules_of(size, scheme))
         assert {name: faults for name, faults in found.items() if faults} == {}
 
 

@@ -5,7 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal
 from tests.webui.boxes import FULL, Box, question
-from tests.webui.browser import SIZES, faults_of, log_in, narrow, overflow, visiting
+from tests.webui.browser import SIZES, faults_of, log_in, narrow, overflow, rules_of, visiting
 from tests.webui.house import House
 
 pytestmark = pytest.mark.needs("chromium")
@@ -124,7 +124,7 @@ def test_screens_are_accessible(
             for name, path in paths.items():
                 page.goto(f"{house.url}{base}{path}")
                 watched.picture(f"boite{base.replace('/', '-')}-{name}-{size}-{scheme}")
-                found[base, name] = faults_of(page)
+                found[base, name] = faults_of(page, rules_of(size, scheme))
                 with narrow(page):
                     found[base, name] += [f"overflows by {wide}" for wide in [overflow(page)] if wide > 0]
         assert {key: faults for key, faults in found.items() if faults} == {}

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from mailserver.model.identity import Principal
 from mailserver.store.mail import mailboxes
 from mailserver.store.web import webmail
-from tests.webui.browser import SIZES, faults_of, log_in, overflow, visiting
+from tests.webui.browser import SIZES, faults_of, log_in, overflow, rules_of, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_mail import formatted
 
@@ -304,12 +304,12 @@ def test_every_screen_is_accessible_and_fits(
                 continue
             page.goto(f"{house.url}{path}")
             watched.picture(f"{name}-{size}-{scheme}")
-            found[name] = faults_of(page)
+            found[name] = faults_of(page, rules_of(size, scheme))
         page.goto(f"{house.url}/s/")
         page.get_by_role("button", name="Déconnexion").click()
         page.goto(f"{house.url}/login")
         watched.picture(f"portail-{size}-{scheme}")
-        found["portail"] = faults_of(page)
+        found["portail"] = faults_of(page, rules_of(size, scheme))
         assert {name: faults for name, faults in found.items() if faults} == {}
 
 

@@ -12,7 +12,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.mail import messages
 from mailserver.store.queue import outbox
-from tests.webui.browser import SIZES, Watched, faults_of, log_in, visiting
+from tests.webui.browser import SIZES, Watched, faults_of, log_in, rules_of, visiting
 from tests.webui.house import PASSWORD, House, mail
 
 pytestmark = pytest.mark.needs("chromium")
@@ -351,7 +351,7 @@ def test_screens_are_accessible(
                     expect(page.locator("#editeur" if interface == "complet" else "#texte")).to_be_visible()
                     page.evaluate("document.querySelectorAll('#lettre > details').forEach((one) => (one.open = true))")
                 made.picture(f"ecrire-{name}-{interface}-{size}-{scheme}")
-                assert faults_of(page) == [], (name, interface)
+                assert faults_of(page, rules_of(size, scheme)) == [], (name, interface)
 
 
 SCREENS = {

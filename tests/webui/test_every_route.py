@@ -18,7 +18,7 @@ from mailserver.model.identity import Principal, Role
 from mailserver.store.mail import mailboxes
 from mailserver.store.people import personal_lists, schools
 from mailserver.store.web import webmail
-from tests.webui.browser import SIZES, faults_of, log_in, visiting
+from tests.webui.browser import LOOK, SIZES, faults_of, log_in, visiting
 from tests.webui.house import PASSWORD, House, mail
 from tests.webui.test_contacts_browser import put
 
@@ -27,8 +27,6 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(900)]  # sixty 
 UAI = "0580001X"
 Looks = Sequence[tuple[str, str]]
 LOOKS: Looks = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
-COLOURS = ("color-contrast", "target-size", "scrollable-region-focusable")
-"""What depends on the look; everything else is examined in the first one."""
 FILES = (
     "/emporter",
     "/eml",
@@ -127,7 +125,7 @@ def looked_at(page: Page, name: str, looks: Looks) -> list[str]:
         width, height = SIZES[size]
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-        rules = () if (size, scheme) == looks[0] else COLOURS
+        rules = () if (size, scheme) == looks[0] else LOOK
         wrong += [f"{name} {size} {scheme}: {fault}" for fault in faults_of(page, rules)]
     return wrong
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes, messages
-from tests.webui.browser import Watched, faults_of, log_in, visiting
+from tests.webui.browser import Watched, faults_of, log_in, rules_of, visiting
 from tests.webui.house import PASSWORD, House, mail
 from webui.mail import event_stream
 
@@ -212,7 +212,7 @@ def test_every_state_is_accessible_and_fits(
         if few and name not in ("menu", "annonce", "volet"):
             return
         watched.picture(f"etat-{name}-{size}-{scheme}")
-        if faults := faults_of(watched.page):
+        if faults := faults_of(watched.page, rules_of(size, scheme)):
             found[name] = faults
 
     with visiting(chromium, size=size, scheme=scheme, script=True, bypass_csp=True) as watched:

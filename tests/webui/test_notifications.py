@@ -1,15 +1,14 @@
 """Notifications of the device: what they may say, who shows them, and when."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
-from tests.webui.browser import SIZES, faults_of, launch, log_in, visiting
+from tests.webui.browser import SIZES, browsers, faults_of, log_in, visiting
 from tests.webui.house import House, Visitor, mail
 
 _counter: list[int] = []
@@ -25,12 +24,9 @@ window.Notification = class extends Notification {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Browser:
     """The whole browser: its engine alone permits no notification."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright, whole=True)
-        yield browser
-        browser.close()
+    return browsers.get(whole=True)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from mailserver.model.identity import Principal
-from tests.webui.browser import SIZES, faults_of, log_in, overflow, visiting
+from tests.webui.browser import SIZES, faults_of, log_in, overflow, rules_of, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
 from tests.webui.test_invitations import EVENT
@@ -62,7 +62,7 @@ def test_axe_finds_nothing(
             watched.picture(f"lecteur-{name}-{size}-{scheme}")
             if name == "forme" and scheme == "light":
                 watched.picture(f"lecteur-entier-{size}", whole=True)
-            found[name] = faults_of(page)
+            found[name] = faults_of(page, rules_of(size, scheme))
         assert {name: faults for name, faults in found.items() if faults} == {}
 
 

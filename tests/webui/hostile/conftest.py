@@ -1,16 +1,11 @@
 """What is hostile meets the whole browser, with its viewers, as people have it."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.webui.browser import launch
+from tests.webui.browser import browsers
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright, whole=True)
-        yield browser
-        browser.close()
+def chromium() -> Browser:
+    return browsers.get(whole=True)
