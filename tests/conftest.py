@@ -1,5 +1,6 @@
 """Fixtures shared by every area: stores on both engines, running instances."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from passlib.hash import argon2  # type: ignore[import-untyped]
 
@@ -55,6 +57,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def needs_browser(item: pytest.Item | None) -> bool:
     return item is not None and any("chromium" in mark.args for mark in item.iter_markers("needs"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Who sets the log up does so for one test."""
+    structlog.reset_defaults()
+    for handler in [one for one in logging.root.handlers if type(one).__module__.startswith("mailserver.")]:
+        logging.root.removeHandler(handler)
 
 
 LEFT_OUT = pytest.StashKey[int]()

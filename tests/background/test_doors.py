@@ -264,6 +264,11 @@ def rcpt(instance: Instance, address: str) -> tuple[int, bytes]:
         return client.rcpt(address)
 
 
+def felt_by_workers(holds: Callable[[], bool]) -> None:
+    """Of so many connections in a row both workers take some."""
+    until(lambda: "felt" if all(holds() for _ in range(10)) else "")
+
+
 def check(found: dict[str, Felt], *words: str) -> None:
     assert set(DOORS) - set(found) <= {"LDAP"}
     late = {name: one.at for name, one in found.items() if one.at >= FELT}
@@ -287,8 +292,7 @@ def test_suspended_resumed_closed_restored(served: Instance) -> None:
     with pytest.raises(Exception, match="Identifiant ou mot de passe"):
         served.imap(LOGIN, "wrong")
     served.command("account", "suspend", "DIR", LOGIN, "--may-receive")
-    time.sleep(2.5)
-    assert rcpt(served, ADDRESS)[0] == 250
+    felt_by_workers(lambda: rcpt(served, ADDRESS)[0] == 250)
 
     served.command("account", "resume", "DIR", LOGIN)
     found = felt_everywhere(served, lambda: served.command("account", "close", "DIR", LOGIN))
@@ -296,10 +300,9 @@ def test_suspended_resumed_closed_restored(served: Instance) -> None:
     assert "Votre compte est fermé" in found["web"].said
     assert rcpt(served, ADDRESS)[0] == 250, "taken and answered"
     served.command("account", "close", "DIR", LOGIN, "--no-reply")
-    time.sleep(2.5)
-    code, text = rcpt(served, ADDRESS)
-    assert (code, text) == rcpt(served, "personne@ac-exemple.fr"), "as unknown as anybody"
-    assert text.startswith(b"5.1.1")
+    unknown = rcpt(served, "personne@ac-exemple.fr")
+    assert unknown[1].startswith(b"5.1.1")
+    felt_by_workers(lambda: rcpt(served, ADDRESS) == unknown)
 
     served.command("account", "restore", "DIR", LOGIN)
     served.imap(LOGIN).logout()
@@ -324,19 +327,25 @@ def test_what_is_planned_is_felt_too(served: Instance) -> None:
     def plan(tx: Tx, now: int) -> None:
         standing = accounts.by_login(tx, "mmartin")
         assert standing is not None
-        accounts.suspend(tx, standing.id, "", False, start=now + 2, until=now + 12)
+        accounts.suspend(tx, standing.id, "", False, start=now + 2, until=now + 3600)
 
-    async def write() -> None:
+    def end(tx: Tx, now: int) -> None:
+        standing = accounts.by_login(tx, "mmartin")
+        assert standing is not None
+        accounts.suspend(tx, standing.id, "", False, until=now + 2)
+
+    async def write(unit: Callable[[Tx, int], None]) -> None:
         async with open_store(settings) as store:
-            await store.write(plan, int(time.time()))
+            await store.write(unit, int(time.time()))
 
     client = served.imap("mmartin")
     client.send(b"i IDLE\r\n")
     client.readline()
+    asyncio.run(write(plan))
     begun = time.monotonic()
-    asyncio.run(write())
     assert "Compte suspendu" in _bye(client)
     assert time.monotonic() - begun < 2 + FELT
+    asyncio.run(write(end))
 
     def look() -> str:
         try:
@@ -346,4 +355,3 @@ def test_what_is_planned_is_felt_too(served: Instance) -> None:
         return "open"
 
     until(look)
-    assert time.monotonic() - begun < 12 + FELT

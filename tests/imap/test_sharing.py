@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import insert
 
 from imap.session.account_check import PAUSE
 from mailserver.model.identity import Role, Roster
+from mailserver.sharing import viewers
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, mailboxes, messages
 from mailserver.store.mail.access import boxes
@@ -146,7 +148,7 @@ def test_what_is_written_is_judged_when_it_is_written(store: Store) -> None:
     play(scene)
 
 
-def test_groups_are_lists_of_the_directory(store: Store) -> None:
+def test_groups_are_lists_of_the_directory(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         async with World(store) as world:
             await world.people()
@@ -161,7 +163,8 @@ def test_groups_are_lists_of_the_directory(store: Store) -> None:
                 "* MYRIGHTS Partag&AOk-s/edupont/INBOX lr"
             ]
             world.keeper.lists[GROUP] = [Roster(GROUP, "Enseignants")]
-            await asyncio.sleep(2.1)  # what was asked is believed for two seconds
+            monotonic = store.clock.monotonic
+            monkeypatch.setattr(store.clock, "monotonic", lambda: monotonic() + viewers.BELIEVED)
             await store.write(lambda tx: tx.changed(DIRECTORY, 0))
             assert "has ended" in await until_bye(member)
 

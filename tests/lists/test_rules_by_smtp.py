@@ -2,7 +2,6 @@
 
 import shutil
 import smtplib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -253,11 +252,11 @@ def test_a_brake_pulled_while_a_message_comes_from_outside(
     assert house.mail("ines") == []
 
 
-def test_a_brake_ends_by_itself(house: House) -> None:
-    brake(house, PUPIL, int(time.time()) + 3600)
+def test_a_brake_ends_by_itself(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = int(house.clock.now()) + 3600
+    brake(house, PUPIL, end)
     assert send(house, "tom", at("ines")) != {}
-    brake(house, PUPIL, int(time.time()) + 1)
-    time.sleep(1.1)
+    monkeypatch.setattr(house.clock, "now", lambda: float(end))
     assert send(house, "tom", at("ines")) == {}
 
 

@@ -67,8 +67,8 @@ class Inbox:
         await asyncio.to_thread(self.hold.wait, 20)
         if "DATA" in self.answers:
             return self.answers["DATA"]
-        self.taken.append(envelope)
         self.tls.append(session.ssl is not None)
+        self.taken.append(envelope)  # last: it is what tests wait for
         await self._break(server, "DATA")
         return "250 2.0.0 taken"
 

@@ -10,7 +10,7 @@ from mailserver.foundation import wakeups
 from mailserver.foundation.changes import Change, Changes, Kind
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store, Tx
-from tests.waiting import becomes
+from tests.waiting import PATIENCE, becomes
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def test_a_ring_brings_news_without_polling(
     await here.write(touch, 1, 7)
     carrying = asyncio.create_task(carriers[1].run())
     for number in range(2, 40):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(heard) < number - 1:
                 await asyncio.sleep(0.001)
         await asyncio.sleep(number % 4 * 0.003)
@@ -92,7 +92,7 @@ async def test_commits_of_processes_without_a_bell_are_seen_all_the_same(make_st
     await asyncio.sleep(0.3)
     heard.clear()
     await command.write(touch, 3, 0)
-    await asyncio.wait_for(heard.wait(), 10)
+    await asyncio.wait_for(heard.wait(), PATIENCE)
     carrying.cancel()
     await asyncio.gather(carrying, return_exceptions=True)
     wakeups.take_down([bell])

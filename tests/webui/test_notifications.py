@@ -20,6 +20,10 @@ window.shown = [];
 window.Notification = class extends Notification {
   constructor(title, options) { super(title, options); window.shown.push([title, options.body, options.silent]); }
 };
+window.heard = 0;
+window.EventSource = class extends EventSource {
+  constructor(address) { super(address); this.addEventListener("dossiers", () => { window.heard += 1; }); }
+};
 """
 
 
@@ -104,7 +108,7 @@ def test_one_notification_for_all_tabs_of_a_browser(house: House, chromium: Brow
         until(page, "navigator.locks.query().then(one => one.held.some(lock => lock.name === 'flux'))")
         other = page.context.new_page()
         other.goto(f"{house.url}/m/")
-        page.wait_for_timeout(1500)  # the stream has said where things stand
+        until(page, "heard > 0")  # the stream has said where things stand
         house.deliver(person, mail("Réunion avancée"))
         until(page, "shown.length > 0")
         assert page.evaluate("shown") == [["Awa Diallo", "Réunion avancée", True]]

@@ -1,6 +1,7 @@
 """Sharing in a real Chromium: people as tokens by keyboard alone, axe at both sizes, no scrolling sideways."""
 
 import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -14,7 +15,7 @@ from tests.webui.house import House
 
 pytestmark = pytest.mark.needs("chromium")
 
-TODAY = datetime.date.today()
+TODAY = datetime.datetime.now(ZoneInfo("Europe/Paris")).date()
 
 
 def shelves_of(house: House, person: Principal) -> dict[str, int]:
