@@ -6,12 +6,13 @@ DIR ?= var
 JOBS ?= 3
 LOCALES := mailserver/texts/locale
 
-.PHONY: help run check test texts clean
+.PHONY: help run check quick test texts clean
 
 help:
 	@echo "make run     install into $(VENV), make the demo academy in ./$(DIR), serve every door"
 	@echo "make test    install what the tests need, then every check and every test (JOBS=3 processes)"
 	@echo "make check   format, lint, types, import layers, dead code"
+	@echo "make quick   make check, then the tests of tests/quick.txt: what finds most in two minutes"
 	@echo "make texts   bring the catalogue of texts up to date; what is new there waits for its English"
 	@echo "make clean   remove $(VENV) and what was built (never ./$(DIR))"
 
@@ -51,6 +52,13 @@ check: $(VENV)/.test
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.dead_code
+
+# Where nothing may be written beside the sources, each process would read and rewrite every test again.
+quick test: export PYTHONDONTWRITEBYTECODE =
+
+quick: $(VENV)/.test
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone and not needs" -k "not postgresql" $(shell cat tests/quick.txt) $(PYTEST_ARGS)
 
 test: $(VENV)/.test
 	@sh tests/install.sh

@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,22 @@ def test_every_dependency_has_its_reason_in_the_readme() -> None:
     ]
     readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
     assert [name for name in names if f"| {name.lower()}" not in readme] == []
+
+
+def test_the_quick_selection_has_a_part_of_every_package() -> None:
+    """What `make quick` runs is there and in order; only what needs served instances or much time has no part in it."""
+    named = (ROOT / "tests" / "quick.txt").read_text(encoding="utf-8").split()
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert named[1:] == sorted(set(named[1:]))
+    folders = {path.parent.relative_to(ROOT).parts[1] for path in (ROOT / "tests").glob("*/**/test_*.py")}
+    served = {"accounts", "addressbook", "cli", "delivery", "demo", "fuzz", "health", "runtime"}
+    assert folders - {name.split("/")[1] for name in named} == served
+
+
+def test_what_the_readme_of_the_tests_names_is_there() -> None:
+    """The table of what to run for which change."""
+    text = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    table = text.partition("## Which tests for which change")[2].partition("\n## ")[0]
+    named = set(re.findall(r"tests/[a-z_/]+(?:\.py)?", table))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    assert len(named) > 30
