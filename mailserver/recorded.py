@@ -144,6 +144,9 @@ RECORDED = {
     "bulletin-posted": Said(
         "{number} publiée : {kind}, du {start} au {end} : {text}", "{number} posted: {kind}, {start} to {end}: {text}"
     ),
+    "bulletin-revised": Said(
+        "{number} modifiée : {kind}, du {start} au {end} : {text}", "{number} revised: {kind}, {start} to {end}: {text}"
+    ),
     "bulletin-withdrawn": Said("{number} retirée", "{number} withdrawn"),
     "quota-messages": Said("{count} messages", "{count} messages"),
     "rule": Said("{sender} vers {recipient} : {verdict}", "{sender} -> {recipient}: {verdict}"),
