@@ -10,7 +10,7 @@ Rules that hold here:
 * One command at a time per connection; input waits (and is bounded) until its tagged line is written.
 * No lock and no transaction is held while something is written: a peer that does not read stops only itself.
 * Commit, then answer: `OK [APPENDUID` means the message is on disk.
-* `snapshot` is a mailbox at one moment, packed and immutable; `shelf` holds the current one per mailbox and
+* `snapshot` is a mailbox at one moment, packed and immutable; `snapshot_cache` holds the current one per mailbox and
   worker, shared by its sessions, brought up to date by asking the store "what moved since?", never by polling.
 * `view` is what one client has been told. It moves from snapshot to snapshot, and what differs is the news.
   EXPUNGE waits until RFC 3501 section 7.4.1 permits it; until then a lost message is a ghost that keeps its

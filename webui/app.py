@@ -20,26 +20,26 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation.large_answers import LargeAnswers
-from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.health.service_state import Health
 from mailserver.login import Login
 from mailserver.login.recovery import Recovery
 from mailserver.login.recovery_address import PrivateAddresses
-from mailserver.login.security_notices import Telling
+from mailserver.login.security_notices import SecurityNotices
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory
-from mailserver.notices.announcements import Noticeboard
+from mailserver.notices.announcements import Announcements
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.messages import Quota
-from mailserver.submission.scheduled import Outbox
+from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from webui import routes
 from webui.account import portal
 from webui.http.assets import Assets
 from webui.http.keys import Keys
-from webui.mail.event_stream import Flux
+from webui.mail.event_stream import EventStream
 from webui.page import faults
 from webui.page.context import Services
 from webui.page.dispatch import Doors
@@ -60,7 +60,7 @@ def create(
     delivery: Delivery,
     submission: Submission,
     dav: ASGIApp | None = None,
-    outside: Outside | None = None,
+    outside: SafeFetch | None = None,
     registry: CollectorRegistry | None = None,
 ) -> "Front":
     """The whole web interface. `dav` serves `/dav/` and its discovery; `registry` is what `/metrics` shows.
@@ -68,10 +68,10 @@ def create(
     `outside` fetches what messages name and people subscribe to; by default from the public internet.
     """
     keys = Keys(settings.secret("hmac"), clock)
-    outside = outside or Outside()
+    outside = outside or SafeFetch()
     assets = Assets()
     spoken = languages(settings.web.timezone)
-    board = Noticeboard(store=store, clock=clock, changes=store.changes)
+    board = Announcements(store=store, clock=clock, changes=store.changes)
     books = AddressBooks(store)
     sharing = Sharing(directory=directory, store=store, changes=store.changes, clock=clock, domain=settings.domain)
     services = Services(
@@ -84,7 +84,7 @@ def create(
             settings=settings, store=store, directory=directory, login=login, clock=clock, post=submission.post
         ),
         private=PrivateAddresses(settings=settings, store=store, clock=clock, post=submission.post),
-        telling=Telling(settings=settings, store=store, clock=clock, post=submission.post),
+        telling=SecurityNotices(settings=settings, store=store, clock=clock, post=submission.post),
         submission=submission,
         clock=clock,
         keys=keys,
@@ -99,7 +99,7 @@ def create(
         feeds=Feeds(store=store, outside=outside, clock=clock),
         books=books,
         suggestions=Suggestions(settings=settings, store=store, directory=directory, books=books),
-        outbox=Outbox(
+        outbox=ScheduledMail(
             settings=settings,
             store=store,
             directory=directory,
@@ -114,7 +114,7 @@ def create(
     )
     registry = registry or CollectorRegistry()
     doors = Doors(services, portal.session_ended)
-    flux = Flux(settings.limits)
+    flux = EventStream(settings.limits)
     starlette = Starlette(
         routes=routes.everything(services, doors, registry, flux),
         exception_handlers={HTTPException: _fault_page(services, doors)},

@@ -27,7 +27,7 @@ from webui.account import (
     session_renewal,
     welcome,
 )
-from webui.account.data_export import Takeaway
+from webui.account.data_export import DataExport
 from webui.account.password_feedback import Verifying
 from webui.admin import access
 from webui.admin import routes as admin
@@ -36,7 +36,7 @@ from webui.compose import attach_from, scheduled, sending, signatures_page, sugg
 from webui.lists import moderation, owned, personal
 from webui.mail import actions, folders, notifications, search_page, shares, shortcuts, simple_list, tags_page
 from webui.mail.bulk_download import Gathering
-from webui.mail.event_stream import Flux
+from webui.mail.event_stream import EventStream
 from webui.mail.folder_transfer import MAX_BROUGHT, FolderFiles
 from webui.page.context import Services
 from webui.page.dispatch import Doors, Endpoint, VisitHandler
@@ -59,7 +59,7 @@ class KeyConvertor(Convertor[int]):
 register_url_convertor("key", KeyConvertor())
 
 
-def everything(services: Services, doors: Doors, registry: CollectorRegistry, flux: Flux) -> Sequence[BaseRoute]:
+def everything(services: Services, doors: Doors, registry: CollectorRegistry, flux: EventStream) -> Sequence[BaseRoute]:
     """Every address but `/dav/`. `registry` is what `/metrics` shows."""
     visit = doors.visit
     files, gathering = FolderFiles(), Gathering()
@@ -118,7 +118,7 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
 
 def _account(doors: Doors) -> Sequence[BaseRoute]:
     """One's own account, and the end of a first connection."""
-    visit, takeaway = doors.visit, Takeaway()
+    visit, takeaway = doors.visit, DataExport()
     return [
         Route("/compte", visit(security.show)),
         Route("/compte/double-authentification", visit(second_factor.show), methods=["GET"]),

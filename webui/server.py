@@ -17,7 +17,7 @@ from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.listeners import Listener
 from mailserver.foundation.peers import Entry, Peers
-from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.foundation.tls import Certificate
 from mailserver.login import Login
@@ -132,7 +132,7 @@ async def start(
     delivery: Delivery,
     submission: Submission,
     dav: ASGIApp | None = None,
-    outside: Outside | None = None,
+    outside: SafeFetch | None = None,
     certificate: Certificate,
     sockets: Mapping[str, socket],
 ) -> Door:

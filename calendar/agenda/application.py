@@ -21,7 +21,7 @@ from radicale.log import logger as radicale_logger
 from agenda.access import LOGIN_KEY, RETRY_SECONDS, Denied, Gate
 from agenda.dav import MAX_BODY, MAX_ITEM_BODY, OPTIONS_HEADERS, Dav
 from agenda.documents import MAX_OCTETS as MAX_XML
-from agenda.request_context import VISIT, Visit
+from agenda.request_context import VISIT, RequestContext
 from mailserver.foundation.large_answers import LARGE, Kept, LargeAnswers
 from mailserver.foundation.peers import identify_request
 from mailserver.foundation.settings import Settings
@@ -173,7 +173,7 @@ class Agenda:
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
             started.append((status, headers))
 
-        token = VISIT.set(Visit(principal, Budget()))
+        token = VISIT.set(RequestContext(principal, Budget()))
         try:
             body = b"".join(self._dav(environ, start_response))
         finally:

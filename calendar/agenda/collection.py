@@ -39,7 +39,7 @@ class UnsupportedComponent(Refused):
 class StoredItem(radicale.item.Item):
     """An item whose text is read when somebody asks for it."""
 
-    def __init__(self, shelf: "Shelf", row: agenda_items.Item) -> None:
+    def __init__(self, shelf: "Collection", row: agenda_items.Item) -> None:
         super().__init__(
             collection=shelf,
             href=row.href,
@@ -100,7 +100,7 @@ class Folder(storage.BaseCollection):
         return formatdate(0, usegmt=True)
 
 
-class Shelf(storage.BaseCollection):
+class Collection(storage.BaseCollection):
     """A calendar, task list or address book, as its row was when the request looked."""
 
     def __init__(self, store: Store, reach: Reach) -> None:

@@ -20,7 +20,7 @@ class TooMuchWork(Refused):
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestContext:
     """One request in its thread: who asks, what they may spend, what Radicale has seen under its lock."""
 
     principal: Principal
@@ -51,4 +51,4 @@ class Visit:
         return ANY if self.overwrite else self.seen.get((collection, href), ANY)
 
 
-VISIT: ContextVar[Visit] = ContextVar("visit")
+VISIT: ContextVar[RequestContext] = ContextVar("visit")

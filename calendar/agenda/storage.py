@@ -8,7 +8,7 @@ from typing import Final
 import radicale.item
 from radicale import config, pathutils, storage
 
-from agenda.collection import Folder, Shelf, check_component
+from agenda.collection import Collection, Folder, check_component
 from agenda.request_context import VISIT
 from mailserver.calendars.reading import measured
 from mailserver.model.errors import Reason, Refused
@@ -55,7 +55,7 @@ class Storage(storage.BaseStorage):
                 yield home
                 if depth != "0":
                     for reach in self._store.read_now(agenda_reach.listing, principal.account_id):
-                        yield Shelf(self._store, reach)
+                        yield Collection(self._store, reach)
             elif len(parts) <= 3:
                 yield from self._inside(principal.account_id, parts[1], parts[2:], depth)
 
@@ -65,7 +65,7 @@ class Storage(storage.BaseStorage):
         reach = self._store.read_now(agenda_reach.find, account_id, name)
         if reach is None:
             return
-        shelf = Shelf(self._store, reach)
+        shelf = Collection(self._store, reach)
         if href:
             item = shelf.item(href[0])
             if item is not None:
@@ -76,7 +76,11 @@ class Storage(storage.BaseStorage):
             yield from shelf.listing()
 
     def move(self, item: radicale.item.Item, to_collection: storage.BaseCollection, to_href: str) -> None:
-        if not isinstance(item.collection, Shelf) or not isinstance(to_collection, Shelf) or item.href is None:
+        if (
+            not isinstance(item.collection, Collection)
+            or not isinstance(to_collection, Collection)
+            or item.href is None
+        ):
             raise Refused(Reason.FORBIDDEN, "Only items can be moved")
         visit = VISIT.get()
         to_collection.check_component(measured(to_href, item))
@@ -104,7 +108,7 @@ class Storage(storage.BaseStorage):
             raise Refused(Reason.FORBIDDEN, "A collection belongs in a person's home")
         new = [measured(_href(item.uid, tag), item) for item in items] if items is not None else None
         held = self._store.write_now(_make, visit.principal.account_id, parts[1], tag, own, new)
-        return Shelf(self._store, Reach(held)), {}, [one.href for one in new or ()]
+        return Collection(self._store, Reach(held)), {}, [one.href for one in new or ()]
 
     @contextlib.contextmanager
     def acquire_lock(self, mode: str, user: str = "", *args: object, **kwargs: object) -> Iterator[None]:

@@ -260,7 +260,7 @@ def _set_message_quota(tx: Tx, origin: Origin, account_id: int, count: int) -> N
     audit.record(tx, origin, Action.QUOTA_SET, account_id, Cause("quota-messages", count=count))
 
 
-# ---------------------------------------------------------------------- closing and erasing, for the caretaker too
+# ---------------------------------------------------------------------- closing and erasing, for the housekeeper too
 
 
 def farewell(

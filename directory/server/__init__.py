@@ -30,7 +30,7 @@ together. Each attribute says which facts it is made of, so a selection is compi
 have in common, role or school, is written once and remembered under those facts; it cannot become stale, for it
 follows from them alone. Selections are kept for the next search: a dump by pages asks the same one over and over. A
 condition that names its people (`uid=`, `mail=`) is read without waking a thread while the disk need not be asked
-(`Store.glance`). Everything else is read by threads, and looked at on the loop for a millisecond at a time.
+(`Store.read_inline`). Everything else is read by threads, and looked at on the loop for a millisecond at a time.
 `python -m tests.directory.bench_ldap` measures it beside OpenLDAP.
 
 Rules:

@@ -150,7 +150,7 @@ class Entries:
         condition = Equals(Field.LOGIN, place.key)
         sight, known = await self._sight(viewer), await self._all_schools()
         wanted = Wanted(condition, sight, condition, True, self._tree, known.by_uai)
-        page = await self._store.glance(first_page, wanted, 1, 0)
+        page = await self._store.read_inline(first_page, wanted, 1, 0)
         if page.found and names.fold(page.found[0].login) == place.key:
             return Entry(page.found[0].dn, place, PersonAttributes(page.found[0]))
         return await self._contact_at(f"uid={names.escape(place.key)},ou={BRANCHES[Kind.PEOPLE]}")
@@ -245,7 +245,7 @@ class Entries:
         # Where everybody is wanted, one more than will be sent says whether there is more.
         left = walk.most + 1 if walk.most and isinstance(seen, Everything) else None
         size = min(PAGE, left) if left else FIRST_PAGE
-        read = self._store.glance if names_few(condition) else self._store.read
+        read = self._store.read_inline if names_few(condition) else self._store.read
         page = await read(first_page, search, size, start.after)
         while True:
             if page.found:

@@ -5,7 +5,7 @@ A lot bounds the memory of an answer and the time it keeps the loop.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from imap.session.fetch_cache import Renderings
+from imap.session.fetch_cache import FetchCache
 from imap.session.snapshot import Snapshot
 from imap.session.view import LOT, Lot, View, cut
 from imap.wire import blocks
@@ -26,7 +26,7 @@ def flag_lines(
     view: View,
     slices: Iterable[tuple[int, int]],
     attributes: Sequence[Attribute],
-    renderings: Renderings,
+    renderings: FetchCache,
     without: Iterable[int] = (),
     *,
     uid_only: bool = False,

@@ -78,7 +78,7 @@ class Answer:
         self._columns = tuple(COLUMNS[item] for item in self._attributes if item in COLUMNS)
         self._utf8_columns = international.places(self._columns) if session.utf8 else ()
         self._plain = all(section.coding is Coding.KEPT for section in self._sections)
-        self._renderings = session.services.shelf.renderings
+        self._renderings = session.services.snapshots.renderings
         self.missing = 0
         self.undecodable = False
         self.damaged: list[int] = []
@@ -103,11 +103,11 @@ class Answer:
             return None
         owner, mailbox_id = selected.owner, selected.shared.mailbox_id
         if self._sections:
-            found = store.glance_now(
+            found = store.read_inline_now(
                 bodies.read_small, owner, mailbox_id, lot.uids, self._columns, self._sections, store.blobs
             )
         else:
-            rows = store.glance_now(messages.fetch_uids, owner, mailbox_id, ("uid", *self._columns), lot.uids)
+            rows = store.read_inline_now(messages.fetch_uids, owner, mailbox_id, ("uid", *self._columns), lot.uids)
             found = Bodies([row[0] for row in rows], [row[1:] for row in rows], [[] for _ in rows], len(rows))
         if found is None or len(found.uids) != len(lot.uids):  # gone, or damaged: the other way tells
             return None
@@ -182,7 +182,7 @@ class Answer:
             if self._sections:
                 read = await store.read(bodies.read_fields, *wanted, uids, self._columns, self._sections[0])
             elif len(uids) <= FEW:
-                read = await store.glance(messages.fetch_columns_of, *wanted, self._columns, uids)
+                read = await store.read_inline(messages.fetch_columns_of, *wanted, self._columns, uids)
             else:
                 read = await store.read(messages.fetch_columns_of, *wanted, self._columns, uids)
         except Refused as refusal:
@@ -318,7 +318,7 @@ class Answer:
         store = session.services.store
         wanted = (self._selected.owner, mailbox_id, uids, self._columns, self._sections, store.blobs)
         try:
-            found = await store.glance(bodies.read_small, *wanted) if file is None and len(uids) <= FEW else None
+            found = await store.read_inline(bodies.read_small, *wanted) if file is None and len(uids) <= FEW else None
             found = found if found is not None else await store.read(bodies.read, *wanted, file)
             if not self._utf8_columns:
                 return found

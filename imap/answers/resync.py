@@ -31,7 +31,7 @@ async def vanished(session: Session, wanted: Ranges, since: int) -> AsyncGenerat
     if not ranges or since >= view.snapshot.modseq:
         return
     store, asked = session.services.store, (selected.owner, selected.shared.mailbox_id, since, ranges, view.uids)
-    gone = await store.glance(_gone, *asked, FEW)
+    gone = await store.read_inline(_gone, *asked, FEW)
     if gone is None:
         gone = await store.read(_gone, *asked)
     for line in responses.vanished_earlier(gone or ()):

@@ -156,15 +156,15 @@ async def run(session: Session, tagged: c.Tagged) -> AsyncGenerator[bytes, None]
         if session.uid_only and speaks_of_numbers(command):
             raise UidRequired("Message numbers are not spoken once UIDONLY is enabled")
         if not session.appends.begun(command):
-            await session.check_welcome()
+            await session.check_account()
         if entry.looks:
             yield await untagged.news(session, expunge=False)
         async with aclosing(entry.function(session, command)) as outputs:
             async for output in outputs:
                 if isinstance(output, bytes):
                     yield output
-                    if session.suspect and output.endswith(b")\r\n"):  # between two lines of a long FETCH
-                        await session.check_welcome()
+                    if session.account_changed and output.endswith(b")\r\n"):  # between two lines of a long FETCH
+                        await session.check_account()
                 else:
                     reply = output
     except Ended as end:

@@ -181,7 +181,7 @@ async def _enter(session: Session, principal: Principal, claimed: str) -> Reply:
     if not session.connection.identify(principal.account_id):
         return no("Too many connections of this account", Code(CodeName.LIMIT))
     session.log_in(principal)
-    await session.look_around()
+    await session.refresh_groups()
     return ok("Logged in", codes.capability(session.capabilities()))
 
 

@@ -120,7 +120,7 @@ class _Tree:
 
 
 async def _tree(session: Session) -> _Tree:
-    await session.look_around()
+    await session.refresh_groups()
     return await session.services.store.read(_Tree.read, session.viewer)
 
 

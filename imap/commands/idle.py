@@ -28,8 +28,8 @@ async def idle(session: Session, command: commands.Idle) -> Outputs:
                 async with aclosing(untagged.tell(session, new_lines, expunge=True)) as told:
                     async for news in told:
                         yield news
-                await session.check_welcome()
-                await _ring(bell, PAUSE if session.suspect else None)
+                await session.check_account()
+                await _ring(bell, PAUSE if session.account_changed else None)
         finally:
             line.cancel()  # no-op once it is there
     if not ends_idle(line.result()):

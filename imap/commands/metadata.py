@@ -22,7 +22,7 @@ VENDOR_LEVELS = 5
 async def get_metadata(session: Session, command: wire.GetMetadata) -> Outputs:
     """RFC 5464 section 4.2: entries that exist, as deep as was asked; those too large are only counted. There is always
     an answer: an entry of which nothing exists, nor below it where that was asked, has no value (NIL)."""
-    await session.look_around()
+    await session.refresh_groups()
     held = await session.services.store.read(annotations.get, session.viewer, command.mailbox)
     if not command.mailbox:
         held[ADMIN] = f"mailto:postmaster@{session.services.settings.domain}".encode("idna")
@@ -48,7 +48,7 @@ def _covers(command: wire.GetMetadata, wanted: str, name: str) -> bool:
 
 async def set_metadata(session: Session, command: wire.SetMetadata) -> Outputs:
     """RFC 5464 section 4.3: all of it, or nothing."""
-    await session.look_around()
+    await session.refresh_groups()
     values = dict(command.values)
     for name, value in values.items():
         _check_name(name)

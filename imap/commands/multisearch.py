@@ -36,7 +36,7 @@ async def esearch(session: Session, command: MultiSearch) -> Outputs:
     selected = session.selected
     own = selected.shared.mailbox_id if selected is not None else 0
     if any(access.is_foreign(name) for source in command.sources for name in source.names):
-        await session.look_around()
+        await session.refresh_groups()
     with results.saving(selected.view if selected is not None else None, returns):
         reached = await session.services.store.read(_sources, session.viewer, command.sources, own)
         others = [reach.box for reach in reached if reach.box.id != own]
@@ -91,7 +91,7 @@ async def _elsewhere(session: Session, boxes: Sequence[Mailbox], command: MultiS
     if not boxes:
         return {}
     folder = session.services.store.blobs
-    return await session.services.store.ponder(session.account_id, _search, boxes, command, folder)
+    return await session.services.store.read_slow(session.account_id, _search, boxes, command, folder)
 
 
 def _search(tx: Tx, boxes: Sequence[Mailbox], command: MultiSearch, folder: Path) -> _Found:

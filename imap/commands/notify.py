@@ -20,7 +20,7 @@ async def notify(session: Session, command: wire.Notify) -> Outputs:
     if command.unknown:
         yield no(f"No such event: {' '.join(command.unknown)[:100]}", wire.bad_event())
         return
-    await session.look_around()
+    await session.refresh_groups()
     if session.notifier is None:
         services = session.services
         standing = await services.store.read(look, session.viewer)

@@ -14,7 +14,7 @@ Outputs = AsyncGenerator[bytes | Reply, None]
 
 async def get_quota(session: Session, command: wire.GetQuota) -> Outputs:
     """RFC 9208 section 4.1.1."""
-    await session.look_around()
+    await session.refresh_groups()
     root = await session.services.store.read(quotas.by_name, session.viewer, command.root, session.quota)
     yield _line(root)
     yield ok("GETQUOTA completed")

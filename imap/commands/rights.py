@@ -16,7 +16,7 @@ Outputs = AsyncGenerator[bytes | Reply, None]
 
 async def set_acl(session: Session, command: wire.SetAcl) -> Outputs:
     """RFC 4314 section 3.1."""
-    await session.look_around()
+    await session.refresh_groups()
     identifier = await session.services.sharing.identifier(command.identifier)
     await session.services.store.write(
         access.change,
@@ -33,7 +33,7 @@ async def set_acl(session: Session, command: wire.SetAcl) -> Outputs:
 
 async def delete_acl(session: Session, command: wire.DeleteAcl) -> Outputs:
     """RFC 4314 section 3.2; also of somebody the directory does not know any more."""
-    await session.look_around()
+    await session.refresh_groups()
     try:
         identifier = await session.services.sharing.identifier(command.identifier)
     except Refused:
@@ -57,7 +57,7 @@ def _origin(session: Session) -> Origin:
 
 async def get_acl(session: Session, command: wire.GetAcl) -> Outputs:
     """RFC 4314 section 3.3."""
-    await session.look_around()
+    await session.refresh_groups()
     entries = await session.services.store.read(access.entries, session.viewer, command.mailbox)
     said = [(identifier, negative, write(rights)) for identifier, negative, rights in entries]
     yield wire.acl(command.mailbox, said, session.utf8)
@@ -66,7 +66,7 @@ async def get_acl(session: Session, command: wire.GetAcl) -> Outputs:
 
 async def list_rights(session: Session, command: wire.ListRights) -> Outputs:
     """RFC 4314 section 3.4: the owner has every right always; others may be given those that the rules leave."""
-    await session.look_around()
+    await session.refresh_groups()
     identifier = await session.services.sharing.identifier(command.identifier)
     always = await session.services.store.read(access.always, session.viewer, command.mailbox, identifier)
     optional = (
@@ -80,7 +80,7 @@ async def list_rights(session: Session, command: wire.ListRights) -> Outputs:
 
 async def my_rights(session: Session, command: wire.MyRights) -> Outputs:
     """RFC 4314 section 3.5."""
-    await session.look_around()
+    await session.refresh_groups()
     rights = await session.services.store.read(access.mine, session.viewer, command.mailbox)
     yield wire.my_rights_line(command.mailbox, write(rights), session.utf8)
     yield ok("MYRIGHTS completed")

@@ -61,7 +61,7 @@ async def _resynchronise(session: Session, selected: Selected, resync: commands.
     slices = SequenceSet(tuple(known)).slices(view.uids)
     changed = view.changed(slices, resync.modseq)
     for lines in flag_lines(
-        view, changed, session.flag_attributes, session.services.shelf.renderings, uid_only=session.uid_only
+        view, changed, session.flag_attributes, session.services.snapshots.renderings, uid_only=session.uid_only
     ):
         yield lines
         await asyncio.sleep(0)

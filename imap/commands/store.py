@@ -104,7 +104,7 @@ def _lines(
     foreseen = change.foreseen
     if foreseen is not None and foreseen.lines and view.snapshot is foreseen.snapshot:
         return foreseen.lines
-    attributes, kept = _attributes(session, command), session.services.shelf.renderings
+    attributes, kept = _attributes(session, command), session.services.snapshots.renderings
     return flag_lines(view, told, attributes, kept, change.modified, uid_only=session.uid_only)
 
 
@@ -179,7 +179,7 @@ async def _foresee(
     snapshot = reflag(view.snapshot, slices, after, view.snapshot.modseq + 1)
     lines: list[bytes] = []
     if not command.silent:
-        attributes, kept = _attributes(session, command), session.services.shelf.renderings
+        attributes, kept = _attributes(session, command), session.services.snapshots.renderings
         room = FORESEEN
         for block in flag_lines(view, slices, attributes, kept, uid_only=session.uid_only, snapshot=snapshot):
             room -= len(block)

@@ -1,7 +1,7 @@
 """What a client asks and is answered: its commands, one at a time.
 
-A connection has one task. It takes an event from the inlet, runs the command, writes what it yields and waits while the
-peer does not read; meanwhile input waits in the framer and, when there is much of it, in the kernel. Nothing else
+A connection has one task. It takes an event from the reader, runs the command, writes what it yields and waits while
+the peer does not read; meanwhile input waits in the framer and, when there is much of it, in the kernel. Nothing else
 writes, but for what needs no waiting while the task waits for input (`commands.fast_path`).
 """
 
@@ -16,9 +16,9 @@ import structlog
 
 from imap import commands
 from imap.commands import early_refusal, fast_path
-from imap.connection.reader import Inlet
-from imap.connection.scheduler import Turnstile
-from imap.connection.writer import Outlet
+from imap.connection.reader import Reader
+from imap.connection.scheduler import Scheduler
+from imap.connection.writer import Writer
 from imap.session.account_check import PAUSE
 from imap.session.appends import AHEAD
 from imap.session.session import Ended, Services, Session
@@ -48,7 +48,7 @@ class House(Protocol):
     """What a conversation knows of the door."""
 
     services: Services
-    turnstile: Turnstile
+    scheduler: Scheduler
     stopping: bool
 
 
@@ -90,23 +90,23 @@ class Conversation:
         "session",
     )
 
-    def __init__(self, connection: Connected, session: Session, inlet: Inlet, outlet: Outlet) -> None:
+    def __init__(self, connection: Connected, session: Session, reader: Reader, writer: Writer) -> None:
         self.session = session
         """The connection replaces it when the client becomes a stranger (RFC 8437)."""
         self._connection = connection
-        self._inlet = inlet
-        self._outlet = outlet
+        self._inlet = reader
+        self._outlet = writer
         self._loop = asyncio.get_running_loop()
         self._input: asyncio.Future[None] | None = None
         """What the task waits for while there is nothing to do."""
         self._next: framing.Event | Tagged | None = None
-        """What was taken from the inlet already, and is the task's to answer."""
+        """What was taken from the reader already, and is the task's to answer."""
         self._ahead: deque[Tagged] = deque()
         """APPENDs before that, which may have begun."""
         self._first = True
         """The first command is still to come, or is running."""
         self._queues = False
-        """It waits at the turnstile."""
+        """It waits at the scheduler."""
         self._quiet_since: float | None = None
         """Since when a command has run without saying anything."""
         self._began = monotonic()
@@ -123,10 +123,10 @@ class Conversation:
             self._inlet.hold_back()
         elif not self._input.done():
             self._queues = True
-            self._connection.door.turnstile.enter(self)
+            self._connection.door.scheduler.enter(self)
 
     def answer_now(self) -> bool:
-        """It is this client's turn at the turnstile. False: it stays there until its task may `go_on`."""
+        """It is this client's turn at the scheduler. False: it stays there until its task may `go_on`."""
         waiting = self._input
         self._queues = False
         if waiting is None or waiting.done():  # the task has what there is
@@ -139,12 +139,12 @@ class Conversation:
     def go_on(self) -> None:
         """It is the task's turn."""
         self._queues = False
-        self.stir()
+        self.account_moved()
 
-    def stir(self) -> None:
+    def account_moved(self) -> None:
         """Do not wait for the peer's next word: the account moved, or there is something to answer.
 
-        Whoever waits at the turnstile keeps the place there, once.
+        Whoever waits at the scheduler keeps the place there, once.
         """
         if self._input is not None and not self._input.done():
             self._input.set_result(None)
@@ -229,7 +229,7 @@ class Conversation:
             finally:
                 self._input = None
                 self._began = monotonic()
-            if self.session.suspect:
+            if self.session.account_changed:
                 await self._look_again()
             notifier = self.session.notifier
             if notifier is not None and notifier.due and not self._connection.lost:
@@ -246,10 +246,10 @@ class Conversation:
     async def _something(self) -> None:
         """Wait for input, or for what else stirs; not for ever while the account is still to be looked at."""
         assert self._input is not None
-        if not self.session.suspect:
+        if not self.session.account_changed:
             await self._input
             return
-        alarm = self._loop.call_later(PAUSE, self.stir)
+        alarm = self._loop.call_later(PAUSE, self.account_moved)
         try:
             await self._input
         finally:
@@ -258,7 +258,7 @@ class Conversation:
     async def _look_again(self) -> None:
         """The account moved while nothing ran. A store out of reach ends no session: it is asked again later."""
         with suppress(Temporary):
-            await self.session.check_welcome()
+            await self.session.check_account()
 
     async def _respond(self, event: framing.Event | Tagged) -> None:
         match event:

@@ -13,11 +13,11 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap.connection import conversation
 from imap.connection.protocol import Connection
-from imap.connection.scheduler import Turnstile
+from imap.connection.scheduler import Scheduler
 from imap.connection.transport import Bridge, tls_factory
-from imap.session.account_check import Welcome
+from imap.session.account_check import AccountCheck
 from imap.session.session import Services
-from imap.session.snapshot_cache import Shelf
+from imap.session.snapshot_cache import SnapshotCache
 from imap.wire import codes, responses
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.listeners import Listener
@@ -82,7 +82,7 @@ class Door:
     def __init__(self, services: Services, tls: Tls | None) -> None:
         self.services = services
         self.tls = tls
-        self.turnstile = Turnstile()
+        self.scheduler = Scheduler()
         self.stopping = False
         self._ports: list[Listener] = []
         self._ticking: asyncio.TimerHandle | None = None
@@ -158,10 +158,10 @@ async def start(
     sockets: Mapping[str, socket],
 ) -> Door:
     """Open the door on its sockets, which listen already."""
-    welcome = Welcome(login, store.clock)
+    account_check = AccountCheck(login, store.clock)
     sharing = Sharing(directory=directory, store=store, changes=changes, clock=store.clock, domain=settings.domain)
-    shelf = Shelf(store, changes)
-    services = Services(settings, store, changes, shelf, login, True, welcome, sharing)
+    snapshots = SnapshotCache(store, changes)
+    services = Services(settings, store, changes, snapshots, login, True, account_check, sharing)
     door = Door(services, Tls(certificate))
     door.listen(sockets)
     return door

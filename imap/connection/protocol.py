@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imap.connection.conversation import Conversation
-from imap.connection.reader import Inlet
-from imap.connection.scheduler import Turnstile
-from imap.connection.writer import Outlet
+from imap.connection.reader import Reader
+from imap.connection.scheduler import Scheduler
+from imap.connection.writer import Writer
 from imap.session.session import Services, Session
 from imap.session.states import State, Turn
 from imap.wire import codes, framing, responses
@@ -37,7 +37,7 @@ class Doorkeeper(Protocol):
     """What a connection knows of the door it came in by."""
 
     services: Services
-    turnstile: Turnstile
+    scheduler: Scheduler
     limits: Limits
     stopping: bool
 
@@ -84,8 +84,8 @@ class Connection(protocol.Protocol):
 
     def connectionMade(self) -> None:
         self._out.setTcpNoDelay(True)
-        self._outlet = Outlet(self._out, self._filled, self._drained)
-        self._inlet = Inlet(self._out, self._spoilt, self._damaged)
+        self._outlet = Writer(self._out, self._filled, self._drained)
+        self._inlet = Reader(self._out, self._spoilt, self._damaged)
         self._conversation = Conversation(self, self.session, self._inlet, self._outlet)
         self._out.registerProducer(self._outlet, True)
         self.door.enter(self)
@@ -164,9 +164,9 @@ class Connection(protocol.Protocol):
 
     # ------------------------------------------------------------------ for the session
 
-    def stir(self) -> None:
+    def account_moved(self) -> None:
         """Do not wait for the peer's next word: the account moved, or there is something to answer."""
-        self._conversation.stir()
+        self._conversation.account_moved()
 
     def reassure(self) -> None:
         """Say that a command is still running that has said nothing for long (RFC 9585)."""

@@ -15,7 +15,7 @@ PIPELINE_OCTETS = 64 * 1024
 """Input that may wait behind the running command; more stays in the kernel, and then with the peer."""
 
 
-class Inlet:
+class Reader:
     """The input of a connection."""
 
     __slots__ = ("_damaged", "_framer", "_inflow", "_line", "_loop", "_reading", "_spoilt", "transport")

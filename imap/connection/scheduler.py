@@ -27,7 +27,7 @@ class Asking(Protocol):
         """Wake its task."""
 
 
-class Turnstile:
+class Scheduler:
     """The clients of one worker that wait to be served."""
 
     def __init__(self) -> None:

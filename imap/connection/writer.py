@@ -18,7 +18,7 @@ DEFLATED_AT_ONCE = 256 * 1024
 
 
 @implementer(interfaces.IPushProducer)
-class Outlet:
+class Writer:
     """The output of a connection. It is the transport's producer: so it hears when the buffer is full."""
 
     __slots__ = (

@@ -71,7 +71,7 @@ async def find(session: Session, criterion: Criterion, among: Places | None = No
         return places
     wanted = And(tuple([rewrite(term, lambda leaf: _as_uids(view, leaf)) for term in there.terms]))
     store = session.services.store
-    found: Places = await store.ponder(
+    found: Places = await store.read_slow(
         session.account_id,
         _among,
         selected.owner,

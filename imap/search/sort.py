@@ -27,7 +27,7 @@ async def sort_places(session: Session, places: "array[int]", keys: Sequence[Sor
     if not places:
         return places
     selected = session.mailbox
-    return await session.services.store.ponder(
+    return await session.services.store.read_slow(
         session.account_id,
         order.sort,
         selected.owner,
@@ -45,7 +45,7 @@ async def sorted_line(session: Session, places: "array[int]", keys: Sequence[Sor
     selected = session.mailbox
     named = array("I", numbers(selected.view, places, by_uid))
     fields = tuple((_FIELDS[key.field], key.reverse) for key in keys)
-    return await session.services.store.ponder(
+    return await session.services.store.read_slow(
         session.account_id,
         _sorted,
         selected.owner,
@@ -87,7 +87,7 @@ async def threads_line(session: Session, places: "array[int]", algorithm: Thread
         return search_results.thread((), {}, ())
     selected = session.mailbox
     named = array("I", numbers(selected.view, places, by_uid))
-    return await session.services.store.ponder(
+    return await session.services.store.read_slow(
         session.account_id, _thread, selected.owner, selected.shared.mailbox_id, selected.view, places, named, algorithm
     )
 

@@ -9,7 +9,7 @@ PAUSE = 2.0
 MAX_ACCOUNTS = 10_000
 
 
-class Welcome:
+class AccountCheck:
     """Remembers when each account was last found in order."""
 
     def __init__(self, login: Login, clock: Clock) -> None:

@@ -21,7 +21,7 @@ ASKED = 4096
 """Questions of which is remembered that they came, without their answer."""
 
 
-class Renderings:
+class FetchCache:
     """The blocks of one worker, by question: a mailbox, what is asked for, the first UID and how many messages."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ nothing moves.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
-from imap.session.visible_mailboxes import Standing, changed_names, look, unreadable
+from imap.session.visible_mailboxes import VisibleMailbox, changed_names, look, unreadable
 from imap.wire import responses
 from imap.wire.codes import Code, CodeName
 from imap.wire.commands import StatusItem
@@ -32,9 +32,9 @@ ALL_NEW: Events = frozenset((Event.MESSAGE_NEW, Event.FLAG_CHANGE))
 class Notifier:
     """Of one session, from its first NOTIFY on. Without groups nothing is told at all (NOTIFY NONE)."""
 
-    def __init__(self, store: Store, changes: Changes, viewer: Viewer, standing: Standing) -> None:
+    def __init__(self, store: Store, changes: Changes, viewer: Viewer, standing: VisibleMailbox) -> None:
         self.groups: tuple[EventGroup, ...] = ()
-        self.bells: list[Callable[[], None]] = []
+        self.waiters: list[Callable[[], None]] = []
         """Rung when there may be news."""
         self.moved = False
         self._store = store
@@ -59,7 +59,7 @@ class Notifier:
         group = self.selected
         return group.events if group is not None else NOTHING
 
-    def wants(self, event: Event, name: str, standing: Standing | None = None) -> bool:
+    def wants(self, event: Event, name: str, standing: VisibleMailbox | None = None) -> bool:
         """Whether an event is told of a mailbox that is not selected, or is no message's (sections 5, 6).
 
         A group of NONE ends the search; an event that one group does not name may be another's.
@@ -93,7 +93,7 @@ class Notifier:
 
     def _note(self) -> None:
         self.moved = True
-        for ring in self.bells:
+        for ring in self.waiters:
             ring()
 
     def _note_later(self) -> None:
@@ -157,7 +157,7 @@ class Notifier:
         return b"".join(said)
 
     def _messages(
-        self, before: Standing, after: Standing, selected: int, *, condstore: bool, utf8: bool
+        self, before: VisibleMailbox, after: VisibleMailbox, selected: int, *, condstore: bool, utf8: bool
     ) -> Iterator[bytes]:
         """MessageNew, MessageExpunge and FlagChange of mailboxes that are not selected (sections 5.1 to 5.3)."""
         self._gone.update((name, key) for name, key in before.keys.items() if name not in after.keys)

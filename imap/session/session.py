@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imap.session.account_check import Welcome
+from imap.session.account_check import AccountCheck
 from imap.session.annotations import AnnotationNews
 from imap.session.appends import Appends
 from imap.session.capabilities import CAPABILITIES
 from imap.session.notify import Notifier
 from imap.session.snapshot import Difference
-from imap.session.snapshot_cache import Shared, Shelf
+from imap.session.snapshot_cache import Shared, SnapshotCache
 from imap.session.states import State, Turn
 from imap.session.view import View
 from imap.wire import codes, responses
@@ -64,8 +64,8 @@ class Connection(Protocol):
         Raises BadSyntax through the future when the line is too long or malformed.
         """
 
-    def stir(self) -> None:
-        """The account moved: whoever waits for the client's next word looks at `suspect` now."""
+    def account_moved(self) -> None:
+        """The account moved: whoever waits for the client's next word looks at `account_changed` now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class Services:
     settings: Settings
     store: Store
     changes: Changes
-    shelf: Shelf
+    snapshots: SnapshotCache
     login: Login
     can_start_tls: bool
-    welcome: Welcome
+    account_check: AccountCheck
     sharing: Sharing
     large: LargeAnswers = field(default_factory=LargeAnswers)
     """Sections that lie on the disk until their readers have them."""
@@ -142,14 +142,14 @@ class Session:
         """Commands in a row that were answered BAD."""
         self._principal: Principal | None = None
         self._stop_watching: Callable[[], None] | None = None
-        self.suspect = False
+        self.account_changed = False
         """The account moved since its state was last looked at."""
         self.viewer = Viewer(0)
         """Who this is to lists of rights; only after login."""
         self.appends = Appends()
-        self._doubtful = False
+        self._rights_changed = False
         """Rights on the selected mailbox, which is another's, may have moved."""
-        self._stop_doubting: list[Callable[[], None]] = []
+        self._stop_watching_rights: list[Callable[[], None]] = []
         self.annotation_news: AnnotationNews | None = None
         self.notifier: Notifier | None = None
         """Since the first NOTIFY: what of all news the client wants."""
@@ -198,37 +198,39 @@ class Session:
         self._principal = principal
         self.viewer = Viewer.of(principal.account_id, fold_login(principal.login))
         self.state = State.AUTHENTICATED
-        self._stop_watching = self.services.changes.subscribe("account", principal.account_id, self._suspect)
+        self._stop_watching = self.services.changes.subscribe(
+            "account", principal.account_id, self._note_account_change
+        )
 
-    async def look_around(self) -> None:
+    async def refresh_groups(self) -> None:
         """Find out which groups this account is in now. Raises Temporary."""
         self.viewer = await self.services.sharing.viewer(self.principal)
 
-    def _suspect(self) -> None:
-        self.suspect = True
-        self.connection.stir()
+    def _note_account_change(self) -> None:
+        self.account_changed = True
+        self.connection.account_moved()
 
     @property
     def must_be_looked_at(self) -> bool:
-        """The account moved, and was not looked at a moment ago: `check_welcome` has something to do."""
-        return self.suspect and self.services.welcome.due(self.principal)
+        """The account moved, and was not looked at a moment ago: `check_account` has something to do."""
+        return self.account_changed and self.services.account_check.due(self.principal)
 
-    async def check_welcome(self) -> None:
+    async def check_account(self) -> None:
         """Raises Ended once the account was suspended or closed, or its password has changed, and Temporary.
 
         Costs nothing unless the account moved.
         """
         if not self.must_be_looked_at:
             return
-        self.suspect = False
+        self.account_changed = False
         try:
-            await self.services.welcome.check(self.principal)
-            await self.look_around()
+            await self.services.account_check.check(self.principal)
+            await self.refresh_groups()
             await self._check_rights()
         except Refused as refusal:
             raise Ended(refusal.text, refusal.reason) from None
         except Temporary:
-            self.suspect = True
+            self.account_changed = True
             raise
 
     def capabilities(self) -> list[str]:
@@ -255,13 +257,13 @@ class Session:
         Without a right to change anything the mailbox is read-only (RFC 4314 section 4).
         """
         if access.is_foreign(name):
-            await self.look_around()
-        shared, rights = await self.services.shelf.open(self.viewer, name)
+            await self.refresh_groups()
+        shared, rights = await self.services.snapshots.open(self.viewer, name)
         read_only = read_only or not rights & CHANGING
         try:
             claimed = await recent(shared, shared.snapshot.recent, read_only or self.rev2)
         except BaseException:
-            self.services.shelf.release(shared)
+            self.services.snapshots.release(shared)
             raise
         view = View(shared.snapshot, claimed)
         self.selected = Selected(shared, view, name, read_only, rights, fetched=shared.snapshot.uidnext)
@@ -275,35 +277,35 @@ class Session:
     def unselect(self) -> None:
         """Leave the selected state, if in it."""
         if self.selected is not None:
-            self.services.shelf.release(self.selected.shared)
+            self.services.snapshots.release(self.selected.shared)
             self.selected = None
             self.state = State.AUTHENTICATED
-            while self._stop_doubting:
-                self._stop_doubting.pop()()
+            while self._stop_watching_rights:
+                self._stop_watching_rights.pop()()
 
     def _watch_rights(self, mailbox_id: int) -> None:
         """Hear of whatever may end the rights on a mailbox of another: its list of rights, a roster, a group."""
         changes = self.services.changes
-        self._stop_doubting = [
-            changes.subscribe("mailbox", mailbox_id, self._doubt),
-            changes.subscribe("account", DIRECTORY, self._doubt),
+        self._stop_watching_rights = [
+            changes.subscribe("mailbox", mailbox_id, self._note_rights_change),
+            changes.subscribe("account", DIRECTORY, self._note_rights_change),
         ]
 
-    def _doubt(self) -> None:
-        self._doubtful = True
-        self._suspect()
+    def _note_rights_change(self) -> None:
+        self._rights_changed = True
+        self._note_account_change()
 
     async def _check_rights(self) -> None:
         """Raises Ended when the selected mailbox may no longer be read, and Temporary."""
         selected = self.selected
-        if not self._doubtful or selected is None or selected.owner == self.account_id:
+        if not self._rights_changed or selected is None or selected.owner == self.account_id:
             return
-        self._doubtful = False
+        self._rights_changed = False
         store, shared = self.services.store, selected.shared
         try:
             selected.rights = await store.read(access.rights_on, self.viewer, selected.owner, shared.mailbox_id)
         except Temporary:
-            self._doubtful = True
+            self._rights_changed = True
             raise
         if "r" not in selected.rights:
             raise Ended("Your access to the selected mailbox has ended")
@@ -376,7 +378,7 @@ class Session:
     def start_notifying(self, notifier: Notifier) -> None:
         """The client used NOTIFY (RFC 5465): from now on it is told of what it asked for, at any time."""
         self.notifier = notifier
-        notifier.bells.append(self.connection.stir)
+        notifier.waiters.append(self.connection.account_moved)
 
     async def enable_metadata(self) -> None:
         """From now on the client is told which annotations others change (RFC 5464 section 4.4)."""
@@ -403,9 +405,9 @@ class Session:
         if self.annotation_news is not None or (self.selected is not None and self.selected.owner != self.account_id):
             stops.append(changes.subscribe("account", DIRECTORY, bell.set))
         if self.notifier is not None:
-            bells = self.notifier.bells
-            bells.append(bell.set)
-            stops.append(lambda: bells.remove(bell.set))
+            waiters = self.notifier.waiters
+            waiters.append(bell.set)
+            stops.append(lambda: waiters.remove(bell.set))
         try:
             yield bell
         finally:

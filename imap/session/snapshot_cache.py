@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from imap.session.fetch_cache import Renderings
+from imap.session.fetch_cache import FetchCache
 from imap.session.snapshot import Snapshot, advance
 from imap.wire.flags import DELETED, FlagNames
 from mailserver.foundation.changes import Changes
@@ -74,14 +74,14 @@ class Shared:
 
     __slots__ = ("_heard", "_holds", "_lock", "_shelf", "_stop", "account_id", "mailbox_id", "snapshot", "users")
 
-    def __init__(self, shelf: "Shelf", account_id: int, snapshot: Snapshot) -> None:
-        self._shelf = shelf
+    def __init__(self, snapshots: "SnapshotCache", account_id: int, snapshot: Snapshot) -> None:
+        self._shelf = snapshots
         self._lock = asyncio.Lock()
         self._heard = 0
         """How often we were told that something was committed."""
         self._holds = 0
         """How much of that the snapshot is known to hold."""
-        self._stop = shelf.changes.subscribe("mailbox", snapshot.mailbox_id, self.note)
+        self._stop = snapshots.changes.subscribe("mailbox", snapshot.mailbox_id, self.note)
         self.account_id = account_id
         self.mailbox_id = snapshot.mailbox_id
         self.snapshot = snapshot
@@ -150,7 +150,7 @@ class Shared:
         return first, box.uidnext
 
 
-class Shelf:
+class SnapshotCache:
     """The shared mailboxes of one worker, by mailbox id."""
 
     def __init__(self, store: Store, changes: Changes) -> None:
@@ -159,12 +159,12 @@ class Shelf:
         self._used: dict[int, Shared] = {}
         self._kept: OrderedDict[int, Snapshot] = OrderedDict()
         self._kept_messages = 0
-        self.renderings = Renderings()
+        self.renderings = FetchCache()
 
     async def open(self, viewer: Viewer, name: str) -> tuple[Shared, Rights]:
         """Take a mailbox into use; `release` it afterwards. Raises Refused(NO_SUCH_MAILBOX)."""
         generation = self.changes.generation()
-        reach = await self.store.glance(access.find, viewer, name, "r")
+        reach = await self.store.read_inline(access.find, viewer, name, "r")
         mailbox_id = reach.box.id
         found = _as_known(self._at_hand(mailbox_id), reach.box)
         if found is None:
@@ -200,7 +200,7 @@ class Shelf:
             self._kept_messages -= len(oldest)
 
     def _take(self, mailbox_id: int) -> Snapshot | None:
-        """Take a snapshot nobody used from the shelf."""
+        """Take a snapshot nobody used from the snapshots."""
         kept = self._kept.pop(mailbox_id, None)
         if kept is not None:
             self._kept_messages -= len(kept)

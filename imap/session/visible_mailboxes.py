@@ -14,7 +14,7 @@ MAILBOX_EVENTS = frozenset(Event) - {Event.SERVER_METADATA_CHANGE}
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VisibleMailbox:
     """Mailboxes by id, with the names somebody knows them by, those they may read, and what they subscribed to."""
 
     boxes: dict[int, Mailbox]
@@ -44,7 +44,7 @@ class Standing:
         return responses.mailbox_line(name, said, old=old, utf8=utf8)
 
 
-def look(tx: Tx, viewer: Viewer, known: frozenset[int] = frozenset()) -> Standing:
+def look(tx: Tx, viewer: Viewer, known: frozenset[int] = frozenset()) -> VisibleMailbox:
     """In a reader's thread. `known`: what could be looked up once."""
     boxes = {box.id: box for box in mailboxes.listing(tx, viewer.account_id)}
     names = {box.id: box.name for box in boxes.values()}
@@ -59,7 +59,7 @@ def look(tx: Tx, viewer: Viewer, known: frozenset[int] = frozenset()) -> Standin
     parents = frozenset(above for name in names.values() for above in _above(name))
     subscribed = frozenset(mailboxes.subscriptions(tx, viewer.account_id))
     keys = {name: key for key, name in names.items()}
-    return Standing(boxes, names, frozenset(readable), subscribed, keys, parents, withheld)
+    return VisibleMailbox(boxes, names, frozenset(readable), subscribed, keys, parents, withheld)
 
 
 def _above(name: str) -> Iterator[str]:
@@ -69,15 +69,15 @@ def _above(name: str) -> Iterator[str]:
         yield name
 
 
-Wants = Callable[[Event, str, Standing], bool]
+Wants = Callable[[Event, str, VisibleMailbox], bool]
 """Whether an event is told of a mailbox of this name, with subscriptions as they are in a standing."""
 
 
-def wants_any(wants: Wants, name: str, standing: Standing) -> bool:
+def wants_any(wants: Wants, name: str, standing: VisibleMailbox) -> bool:
     return any(wants(event, name, standing) for event in MAILBOX_EVENTS)
 
 
-def changed_names(before: Standing, after: Standing, wants: Wants, utf8: bool) -> list[bytes]:
+def changed_names(before: VisibleMailbox, after: VisibleMailbox, wants: Wants, utf8: bool) -> list[bytes]:
     """LIST of every name that means something else than before: MailboxName, SubscriptionChange and access that was
     lost or found (sections 5.4, 5.5, 5.9)."""
     told: dict[str, bytes] = {}
@@ -103,13 +103,13 @@ def changed_names(before: Standing, after: Standing, wants: Wants, utf8: bool) -
     return list(told.values())
 
 
-def _opened(key: int, standing: Standing) -> bool:
+def _opened(key: int, standing: VisibleMailbox) -> bool:
     """Whether a mailbox is not known to be there and closed."""
     return key in standing.readable or not (key in standing.names or key in standing.withheld)
 
 
 def _with_parent(
-    told: dict[str, bytes], name: str, after: Standing, wants: Wants, utf8: bool, *, withheld: bool = False
+    told: dict[str, bytes], name: str, after: VisibleMailbox, wants: Wants, utf8: bool, *, withheld: bool = False
 ) -> None:
     """A name that was made or removed, and the level right above it, whether it is a mailbox or not (section 5.4)."""
     told[name] = after.line(name, withheld=withheld, utf8=utf8)
@@ -118,7 +118,7 @@ def _with_parent(
         told[above] = after.line(above, utf8=utf8)
 
 
-def _follows(told: dict[str, bytes], old: str, new: str, before: Standing, after: Standing) -> bool:
+def _follows(told: dict[str, bytes], old: str, new: str, before: VisibleMailbox, after: VisibleMailbox) -> bool:
     """Whether a mailbox was renamed because one above it was, of which the client is told (section 5.4)."""
     while SEPARATOR in old and SEPARATOR in new:
         old, _, old_end = old.rpartition(SEPARATOR)
@@ -131,7 +131,7 @@ def _follows(told: dict[str, bytes], old: str, new: str, before: Standing, after
     return False
 
 
-def unreadable(standing: Standing, wants: Wants, utf8: bool) -> bytes:
+def unreadable(standing: VisibleMailbox, wants: Wants, utf8: bool) -> bytes:
     """LIST with \\NoAccess of mailboxes of which events were asked and cannot be told (section 3.1)."""
     refused = sorted(name for name, key in standing.keys.items() if key not in standing.readable)
     return b"".join([standing.line(name, utf8=utf8) for name in refused if wants_any(wants, name, standing)])

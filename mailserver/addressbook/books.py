@@ -114,7 +114,7 @@ class AddressBooks:
 
     async def texts(self, account_id: int, name: str = "") -> list[str]:
         """Every card of one book, or of all, as it is stored. Raises Refused(NOT_FOUND)."""
-        return await self._store.ponder(account_id, _texts, account_id, name)
+        return await self._store.read_slow(account_id, _texts, account_id, name)
 
     def _read(self, tx: Tx, account_id: int, book: Book) -> dict[str, Entry]:
         kept: _Kept | None = self._kept.get((book.id, book.name))

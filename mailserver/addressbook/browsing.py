@@ -95,7 +95,7 @@ class Browsing:
             found = await self._directory.search(wanted.text, size + 1, viewer) if wanted.text.strip() else ()
             people_found = tuple(Person(one, (), (), _some(one.discipline)) for one in found[:size])
             return Found(people_found, len(found) > size)
-        return await self._store.ponder(viewer.account_id, self._page, viewer, wanted, size, after, letter)
+        return await self._store.read_slow(viewer.account_id, self._page, viewer, wanted, size, after, letter)
 
     async def person(self, viewer: Principal, address: str) -> Person:
         """Somebody by address. Raises Refused(NOT_FOUND) also for whom the viewer may not know of; Temporary."""

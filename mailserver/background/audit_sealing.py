@@ -74,7 +74,7 @@ def _cut(tx: Tx, seen: Head | None) -> Break | None:
     return Break(seen.link, 0, Cause("rows-cut", link=seen.link, file=f"data/{WITNESS}"))
 
 
-class Sealer:
+class AuditSealer:
     """One per worker; two that meet do each other's work."""
 
     def __init__(self, *, settings: Settings, store: Store, clock: Clock, changes: Changes) -> None:

@@ -17,7 +17,7 @@ from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.upkeep import opening
 
-log = structlog.get_logger("collector")
+log = structlog.get_logger("blob_gc")
 
 PERIOD = 60.0
 GRACE = 30
@@ -26,7 +26,7 @@ STRAY_BATCH = 500
 DAY = 86400
 
 
-class Collector:
+class BlobCollector:
     """One per worker; two that meet do the same harmless work."""
 
     def __init__(self, *, store: Store, clock: Clock, folder: Path, settings: Storage | None = None) -> None:

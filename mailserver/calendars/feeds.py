@@ -18,7 +18,7 @@ import structlog
 
 from mailserver.calendars import transfer
 from mailserver.calendars.transfer import Parcel
-from mailserver.foundation.safe_fetch import MAX_ADDRESS, Outside, TooBig, Unreachable
+from mailserver.foundation.safe_fetch import MAX_ADDRESS, SafeFetch, TooBig, Unreachable
 from mailserver.model.clock import Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.store.agenda import agenda_feeds
@@ -86,7 +86,7 @@ def address(typed: str) -> str:
 class Feeds:
     """Fetches agendas. One per worker."""
 
-    def __init__(self, *, store: Store, outside: Outside, clock: Clock) -> None:
+    def __init__(self, *, store: Store, outside: SafeFetch, clock: Clock) -> None:
         self._store = store
         self._outside = replace(outside, seconds=max(outside.seconds, SECONDS))
         self._clock = clock

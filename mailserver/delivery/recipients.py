@@ -17,7 +17,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, ListKind, Population, Principal, Roster, State
 from mailserver.model.rules import Denied, Rules, Sender, Way, check, check_brake, sentences
-from mailserver.rules.policy_cache import Rulebook
+from mailserver.rules.policy_cache import PolicyCache
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import messages
@@ -50,7 +50,7 @@ class Addressing:
         self._domains = frozenset(domain.casefold() for domain in settings.domains)
         self._zone = ZoneInfo(settings.web.timezone)
         self._answers: dict[str, tuple[float, Recipient | Refused | Sequence[Roster]]] = {}
-        self._rulebook = Rulebook(store=store, clock=clock, changes=changes)
+        self._rulebook = PolicyCache(store=store, clock=clock, changes=changes)
         self._reachable = Reachable(store=store, clock=clock)
         # A suspension, a new person or list counts for the next recipient, in every worker.
         changes.subscribe("account", DIRECTORY, self._answers.clear)

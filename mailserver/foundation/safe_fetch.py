@@ -96,7 +96,7 @@ def is_public(address: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class SafeFetch:
     """Fetches. One per worker; the resolver, the trust and what counts as public are arguments for the tests."""
 
     resolver: dns.asyncresolver.Resolver | None = None

@@ -1,10 +1,10 @@
 """How the processes of one supervisor wake each other at once: an eventfd for each, made before they are forked.
 
 A ring carries nothing and promises nothing: it says that looking is worth it now. Whoever hears none looks now and then
-by itself, so processes without bells (commands) may commit, too. A process that is killed leaves nothing behind: the
-supervisor holds the descriptors, and the one that takes its place goes on with the same.
+by itself, so processes without a wake-up (commands) may commit, too. A process that is killed leaves nothing behind:
+the supervisor holds the descriptors, and the one that takes its place goes on with the same.
 
-Beside the bells is a board: memory that the processes share, with a count of rings for each. To look at it takes a
+Beside them is a board: memory that the processes share, with a count of rings for each. To look at it takes a
 fraction of a microsecond, where asking the database takes ten, and it was written before anybody was answered.
 """
 
@@ -21,8 +21,8 @@ _COUNTS = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
-    """One process's bell, and those of the others."""
+class Wakeup:
+    """One process's wakeup, and those of the others."""
 
     own: int
     others: tuple[int, ...]
@@ -62,18 +62,18 @@ class Bell:
             os.eventfd_read(self.own)
 
 
-def hang(count: int) -> Sequence[Bell]:
+def create(count: int) -> Sequence[Wakeup]:
     """Bells for so many processes."""
     descriptors = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(count)]
     board = mmap.mmap(-1, max(count, 1) * _COUNT.size)
     return [
-        Bell(own, tuple(one for one in descriptors if one != own), board, number * _COUNT.size)
+        Wakeup(own, tuple(one for one in descriptors if one != own), board, number * _COUNT.size)
         for number, own in enumerate(descriptors)
     ]
 
 
-def take_down(bells: Sequence[Bell]) -> None:
+def close(wakeups: Sequence[Wakeup]) -> None:
     """Close the descriptors, and the board."""
-    for bell in bells:
-        os.close(bell.own)
-        bell.board.close()
+    for wakeup in wakeups:
+        os.close(wakeup.own)
+        wakeup.board.close()

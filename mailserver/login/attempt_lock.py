@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 
-class Turns:
+class AttemptLock:
     """Queues by name. One per process; a name that nobody waits for takes no room."""
 
     def __init__(self) -> None:

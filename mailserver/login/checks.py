@@ -9,7 +9,7 @@ import structlog
 from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import provisional, renewal, session_validity, throttle
-from mailserver.login.attempt_lock import Turns
+from mailserver.login.attempt_lock import AttemptLock
 from mailserver.login.devices import DEVICE_NEEDED
 from mailserver.login.provisional import Claim, Proof
 from mailserver.login.throttle import Attempt, Facts, Waits
@@ -31,7 +31,7 @@ EVEN_SECONDS = 0.05
 WRONG = both_in_ascii(Text("Identifiant ou mot de passe incorrect"))
 
 
-class Gate:
+class LoginChecks:
     """Policy of all logins. One per process."""
 
     def __init__(self, *, settings: Settings, store: Store, directory: Directory, clock: Clock) -> None:
@@ -45,7 +45,7 @@ class Gate:
         self._domains = frozenset(settings.domains)
         self._limits = settings.limits
         self._passwords = settings.passwords
-        self._turns = Turns()
+        self._turns = AttemptLock()
 
     def hear(self) -> None:
         """Somebody's account or entry moved: every success is looked at again before it counts."""

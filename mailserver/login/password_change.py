@@ -6,7 +6,7 @@ import structlog
 
 from mailserver.causes import NOTHING, Cause
 from mailserver.login import provisional, throttle
-from mailserver.login.checks import WEB, WRONG, Gate
+from mailserver.login.checks import WEB, WRONG, LoginChecks
 from mailserver.login.devices import revoke_all
 from mailserver.login.new_password import Choice
 from mailserver.login.policy import Weakness
@@ -28,7 +28,7 @@ Show = Callable[[str, Secret, str, str], Awaitable[Principal]]
 class Choosing:
     """What leads to a new password. One per process."""
 
-    def __init__(self, gate: Gate, choice: Choice, show: Show) -> None:
+    def __init__(self, gate: LoginChecks, choice: Choice, show: Show) -> None:
         self._gate = gate
         self._choice = choice
         self._show = show

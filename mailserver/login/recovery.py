@@ -18,7 +18,7 @@ from mailserver.foundation.settings import Limits, Settings
 from mailserver.login import throttle
 from mailserver.login.checks import WEB
 from mailserver.login.provisional import NOBODY
-from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post, Telling
+from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post, SecurityNotices
 from mailserver.login.service import Login
 from mailserver.login.throttle import PEER_FACTOR, PEER_WAIT, Attempt
 from mailserver.model.clock import Clock
@@ -92,7 +92,7 @@ class Recovery:
         self._clock = clock
         self._proofs = Proofs(settings.secret("hmac"))
         self._post = post
-        self._telling = Telling(settings=settings, store=store, clock=clock, post=post)
+        self._telling = SecurityNotices(settings=settings, store=store, clock=clock, post=post)
         self._longest_delay = longest_delay
         self._under_way: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()

@@ -12,7 +12,7 @@ import structlog
 
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.login import throttle
-from mailserver.login.checks import Gate
+from mailserver.login.checks import LoginChecks
 from mailserver.model.errors import Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
@@ -30,7 +30,7 @@ NONCE_OCTETS = 18
 class Scram:
     """One per process."""
 
-    def __init__(self, gate: Gate, kept: Verifiers | None) -> None:
+    def __init__(self, gate: LoginChecks, kept: Verifiers | None) -> None:
         """`kept`: None where the settings do not want SCRAM."""
         self._gate = gate
         self._kept = kept

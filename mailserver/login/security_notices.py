@@ -37,7 +37,7 @@ Write = Callable[[Owner, str, bytes, float], bytes]
 """Writes the message: to whom it is, to which address, random octets for its id, the time."""
 
 
-class Telling:
+class SecurityNotices:
     """Tells. One per process."""
 
     def __init__(self, *, settings: Settings, store: Store, clock: Clock, post: Post) -> None:

@@ -9,7 +9,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.login import session_validity, throttle
-from mailserver.login.checks import WEB, WRONG, Gate
+from mailserver.login.checks import WEB, WRONG, LoginChecks
 from mailserver.login.devices import OTHER_SCOPE, REVOKED, SERVICES, Devices, candidate, opened_by
 from mailserver.login.factors import Factors, Proven
 from mailserver.login.new_password import Choice
@@ -40,7 +40,7 @@ class Login:
     def __init__(
         self, *, settings: Settings, store: Store, directory: Directory, clock: Clock, changes: Changes
     ) -> None:
-        self._gate = gate = Gate(settings=settings, store=store, directory=directory, clock=clock)
+        self._gate = gate = LoginChecks(settings=settings, store=store, directory=directory, clock=clock)
         self._store = store
         self._directory = directory
         self._clock = clock

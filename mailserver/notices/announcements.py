@@ -19,7 +19,7 @@ FOREWARNING = 48 * 3600
 """Planned maintenance is announced this long before."""
 
 
-class Noticeboard:
+class Announcements:
     """One per worker. Asking costs nothing while nothing moves."""
 
     def __init__(self, *, store: Store, clock: Clock, changes: Changes) -> None:

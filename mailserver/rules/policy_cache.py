@@ -10,7 +10,7 @@ BELIEVED_SECONDS = 2.0
 """Should news get lost, a rule counts after this long all the same."""
 
 
-class Rulebook:
+class PolicyCache:
     """One per worker. Asking costs nothing while nothing moves."""
 
     def __init__(self, *, store: Store, clock: Clock, changes: Changes) -> None:

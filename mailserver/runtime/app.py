@@ -21,19 +21,19 @@ from typing import Protocol
 import structlog
 import uvloop
 
-from mailserver.background.audit_sealing import Sealer
-from mailserver.background.blob_gc import Collector
-from mailserver.background.housekeeping import Caretaker
+from mailserver.background.audit_sealing import AuditSealer
+from mailserver.background.blob_gc import BlobCollector
+from mailserver.background.housekeeping import Housekeeper
 from mailserver.background.index_worker import Indexer
 from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation import logs, ports
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Certificate
-from mailserver.foundation.wakeups import Bell
+from mailserver.foundation.wakeups import Wakeup
 from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.errors import Temporary
@@ -42,7 +42,7 @@ from mailserver.runtime.workers import Life
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store
-from mailserver.submission.scheduled import Outbox
+from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 
 log = structlog.get_logger("app")
@@ -127,7 +127,7 @@ async def _index(life: Life) -> None:
     store = Store(settings.database_url, settings.data, clock, changes, readers=1, writers=1)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, store.close)
-        await stack.enter_async_context(_news(store, changes, life.bell))
+        await stack.enter_async_context(_news(store, changes, life.wakeup))
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         await stack.enter_async_context(_task("indexer", Indexer(store=store, clock=clock, changes=changes).run))
         _say_ready(life)
@@ -164,7 +164,7 @@ async def _serve(life: Life) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, services.store.close)
         stack.push_async_callback(asyncio.to_thread, services.directory.close)
-        await stack.enter_async_context(_news(services.store, services.changes, life.bell))
+        await stack.enter_async_context(_news(services.store, services.changes, life.wakeup))
         await stack.enter_async_context(_task("heartbeat", life.heartbeat.run))
         for name, work in _background(services).items():
             await stack.enter_async_context(_task(name, work))
@@ -251,13 +251,13 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         clock=services.clock,
         changes=services.changes,
     )
-    collector = Collector(
+    collector = BlobCollector(
         store=services.store,
         clock=services.clock,
         folder=services.settings.data / "blobs",
         settings=services.settings.storage,
     )
-    caretaker = Caretaker(
+    housekeeper = Housekeeper(
         settings=services.settings,
         store=services.store,
         directory=services.directory,
@@ -273,7 +273,7 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         delivery=services.delivery,
         clock=services.clock,
     )
-    outbox = Outbox(
+    outbox = ScheduledMail(
         settings=services.settings,
         store=services.store,
         directory=services.directory,
@@ -288,15 +288,17 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         ),
         clock=services.clock,
     )
-    sealer = Sealer(settings=services.settings, store=services.store, clock=services.clock, changes=services.changes)
+    audit_sealer = AuditSealer(
+        settings=services.settings, store=services.store, clock=services.clock, changes=services.changes
+    )
     always: dict[str, Callable[[], Awaitable[None]]] = {
         "relay": relay.run,
         "collector": collector.run,
-        "caretaker": caretaker.run,
+        "caretaker": housekeeper.run,
         "moderation": moderation.run,
-        "sealer": sealer.run,
+        "audit_sealer": audit_sealer.run,
         "outbox": outbox.run,
-        "feeds": Feeds(store=services.store, outside=Outside(), clock=services.clock).run,
+        "feeds": Feeds(store=services.store, outside=SafeFetch(), clock=services.clock).run,
     }
     return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
 
@@ -319,9 +321,9 @@ def _say_ready(life: Life) -> None:
         os.write(life.ready, b".")
 
 
-def _news(store: Store, changes: Changes, bell: Bell):  # type: ignore[no-untyped-def]
+def _news(store: Store, changes: Changes, wakeup: Wakeup):  # type: ignore[no-untyped-def]
     """Keep hearing of other processes' commits, and telling them of ours."""
-    carrier = news.carrier(store.backend, store.worker, changes, bell)
+    carrier = news.carrier(store.backend, store.worker, changes, wakeup)
     changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
     return _task("news", carrier.run)
 

@@ -22,7 +22,7 @@ from mailserver.foundation import wakeups
 from mailserver.foundation.instance_lock import hold
 from mailserver.foundation.ports import CannotServe, check_free
 from mailserver.foundation.settings import Settings, SettingsError
-from mailserver.foundation.wakeups import Bell
+from mailserver.foundation.wakeups import Wakeup
 from mailserver.model.errors import Temporary
 from mailserver.runtime.reload import Reload
 from mailserver.runtime.watchdog import Heartbeat, Watchdog
@@ -49,7 +49,7 @@ class Life:
     settings: Settings
     ready: int
     """The descriptor where it says that it is ready, or negative."""
-    bell: Bell
+    wakeup: Wakeup
     """Wakes it when another process has committed."""
     heartbeat: Heartbeat
     """It beats as long as the event loop turns."""
@@ -78,7 +78,7 @@ class Supervisor:
         self._due: dict[int, float] = {}
         """Workers to start again, and when."""
         self._early_ends: Counter[int] = Counter()
-        self._bells = wakeups.hang(len(works))
+        self._wakeups = wakeups.create(len(works))
         self._watchdog = Watchdog(len(works))
         self._reload = Reload(settings)
         self._stopping = False
@@ -105,7 +105,7 @@ class Supervisor:
                 self._tend()
         finally:
             self._end_children()
-            wakeups.take_down(self._bells)
+            wakeups.close(self._wakeups)
             self._watchdog.close()
             os.close(ready)
             os.close(lock)
@@ -142,7 +142,7 @@ class Supervisor:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             self._works[index].run(
-                Life(self._settings, tell, self._bells[index], self._watchdog.heartbeat(index), self._reload)
+                Life(self._settings, tell, self._wakeups[index], self._watchdog.heartbeat(index), self._reload)
             )
             code = 0
         except (CannotServe, SettingsError, Temporary, OSError) as problem:

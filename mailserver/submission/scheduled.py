@@ -35,7 +35,7 @@ from mailserver.submission.submit import Copy, Submission
 from mailserver.texts.catalogue import NC_
 from mailserver.texts.text import Text
 
-log = structlog.get_logger("outbox")
+log = structlog.get_logger("scheduled")
 
 PERIOD = 1.0
 """Seconds between two looks."""
@@ -57,7 +57,7 @@ _WHY = {
 _ABOUT_RECIPIENT = (Reason.NO_SUCH_RECIPIENT, Reason.OVER_QUOTA)
 
 
-class Outbox:
+class ScheduledMail:
     """One per worker."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""An academy whose clock the test moves, with its caretaker, on each engine in turn."""
+"""An academy whose clock the test moves, with its housekeeper, on each engine in turn."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from directory.people.embedded import EmbeddedDirectory
 from directory.people.lifecycle import Accounts
-from mailserver.background.housekeeping import Caretaker
+from mailserver.background.housekeeping import Housekeeper
 from mailserver.delivery import Delivery, Envelope
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -48,7 +48,7 @@ class Worker:
     directory: EmbeddedDirectory
     login: Login
     delivery: Delivery
-    caretaker: Caretaker
+    housekeeper: Housekeeper
     accounts: Accounts
 
 
@@ -88,7 +88,7 @@ class House:
             directory,
             Login(**shared, directory=directory, changes=changes),
             delivery,
-            Caretaker(**shared, directory=directory, delivery=delivery, submission=submission, changes=changes),
+            Housekeeper(**shared, directory=directory, delivery=delivery, submission=submission, changes=changes),
             Accounts(
                 directory=directory,
                 store=store,
@@ -101,9 +101,9 @@ class House:
         return worker
 
     async def round(self, seconds: float = 0) -> None:
-        """The caretaker's next round, that much later."""
+        """The housekeeper's next round, that much later."""
         self.clock.step(seconds + 4)
-        await self.worker.caretaker.round()
+        await self.worker.housekeeper.round()
 
     async def person(
         self, given_name: str = "Émilie", surname: str = "Dupont", *, activated: bool = True, **more: Any

@@ -178,7 +178,7 @@ async def test_two_caretakers_answer_once(house: House) -> None:
         await house.deliver(ADDRESS, letter(), f"amie{number}@ailleurs.fr")
     house.clock.step(5)
     other = house.another()
-    await asyncio.gather(*(worker.caretaker._answers.answer() for worker in (house.worker, other)))
+    await asyncio.gather(*(worker.housekeeper._answers.answer() for worker in (house.worker, other)))
     assert sorted(to for to, _ in await house.outgoing()) == [f"amie{number}@ailleurs.fr" for number in range(5)]
 
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, the caretaker neither doubles nor loses what it does."""
+"""Killed at any moment, the housekeeper neither doubles nor loses what it does."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ def at_store(instance: Instance, work: Callable[[Store], Any]) -> Any:
 
 
 async def _fill(store: Store, instance: Instance) -> dict[str, list[int]]:
-    """People for everything the caretaker does, all of it due at once."""
+    """People for everything the housekeeper does, all of it due at once."""
     directory = EmbeddedDirectory(settings=load(instance.directory), store=store, clock=store.clock)
     found: dict[str, list[int]] = {"new": [], "leaving": [], "warned": [], "gone": []}
     try:
@@ -65,7 +65,7 @@ async def _waits(store: Store) -> bool:
 
 
 def _seen(tx: Tx) -> tuple[Counter[str], Counter[tuple[int, str]], Counter[int], dict[int, int]]:
-    """Queued recipients, the caretaker's audit rows, messages of each INBOX, when each account was erased."""
+    """Queued recipients, the housekeeper's audit rows, messages of each INBOX, when each account was erased."""
     queue = Counter(tx.execute(select(queued_recipient.c.address)).scalars().all())
     rows = tx.execute(select(audit.c.account_id, audit.c.action).where(audit.c.actor == "caretaker")).all()
     inboxes = tx.execute(
@@ -90,7 +90,7 @@ def test_killed_again_and_again(fresh: Callable[..., Instance]) -> None:
     instance.start("--workers", "2")
     end = time.monotonic() + 200
     while at_store(instance, _waits):
-        assert time.monotonic() < end, "the caretaker does not come to an end"
+        assert time.monotonic() < end, "the housekeeper does not come to an end"
         time.sleep(0.5)
     instance.stop()
 

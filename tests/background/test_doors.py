@@ -321,7 +321,7 @@ def test_a_new_password_ends_what_was_open(served: Instance) -> None:
 
 
 def test_what_is_planned_is_felt_too(served: Instance) -> None:
-    """By the caretaker of whichever worker has the lease: begun and ended within seconds of its time."""
+    """By the housekeeper of whichever worker has the lease: begun and ended within seconds of its time."""
     settings = load(served.directory)
 
     def plan(tx: Tx, now: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from directory.people import lifecycle
-from mailserver.background.blob_gc import Collector
+from mailserver.background.blob_gc import BlobCollector
 from mailserver.background.housekeeping import states
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Principal, Role, State
@@ -131,7 +131,7 @@ async def test_nothing_personal_is_left(house: House, tmp_path: Path) -> None:
     standing = await house.accounts.erase(LOGIN, lambda: counted.append(None))
     assert (standing.state, bool(standing.erased), standing.erase_at) == (State.CLOSED, True, 0)
     assert counted
-    collector = Collector(store=house.store, clock=house.clock, folder=house.settings.data / "blobs")
+    collector = BlobCollector(store=house.store, clock=house.clock, folder=house.settings.data / "blobs")
     house.clock.step(3600)
     await collector.collect()
     left = await house.store.read(_left, person.account_id)

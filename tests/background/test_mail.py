@@ -1,4 +1,6 @@
-"""Messages that were put off come back by the caretaker, once, also after a restart; muted conversations stay quiet."""
+"""Messages that were put off come back by the housekeeper, once, also after a restart; muted conversations stay
+quiet.
+"""
 
 import asyncio
 
@@ -54,7 +56,7 @@ async def test_time_that_passed_while_the_service_was_down(house: House) -> None
     await _put_off(house, person, DAY)
     house.clock.step(5 * DAY)
     workers: list[Worker] = [house.worker, house.another()]
-    await asyncio.gather(*(worker.caretaker.round() for worker in workers))
+    await asyncio.gather(*(worker.housekeeper.round() for worker in workers))
     await house.round(30)
     assert await house.store.read(_subjects, person.account_id, "INBOX") == ["Attente"] * 3
 

@@ -444,7 +444,7 @@ async def test_what_was_taken_back_is_erased_after_a_while(importer: Importer) -
 async def test_a_suspension_planned_meanwhile_holds_no_other_up(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Planned for an arrival that is then taken back: the caretaker of the day goes on to the others."""
+    """Planned for an arrival that is then taken back: the housekeeper of the day goes on to the others."""
     kept = wide(importer, SAMIR)
     done = wide(importer, EMILIE)
     store, when = importer.store, int(importer.store.clock.now()) + 3600

@@ -10,7 +10,7 @@ import pytest
 from directory.ldap import LdapDirectory
 from directory.people import lifecycle
 from directory.people.lifecycle import Accounts
-from mailserver.background.housekeeping import Caretaker
+from mailserver.background.housekeeping import Housekeeper
 from mailserver.delivery import Delivery
 from mailserver.login import Login
 from mailserver.model.errors import Reason, Refused
@@ -53,7 +53,7 @@ class Services:
         shared["directory"], shared["changes"] = directory, store.changes
         self.login = Login(**shared)
         self.delivery = Delivery(**shared)
-        self.caretaker = Caretaker(
+        self.housekeeper = Housekeeper(
             **shared, delivery=self.delivery, submission=Submission(**shared, delivery=self.delivery)
         )
         self.accounts = Accounts(
@@ -75,20 +75,20 @@ def test_a_whole_life_in_a_directory_of_our_own(home: Home) -> None:
         directory = home.directory()
         services = Services(home, directory)
         emma = await directory.add(EMMA)
-        await services.caretaker.round()
+        await services.housekeeper.round()
         assert [row.recipients for row in await home.store.read(spool.show)] == [("emma@ailleurs.fr",)]
         await directory.set_password(emma.account_id, Secret(PASSWORD))
         await services.login.login("edupont", Secret(PASSWORD), "127.0.0.1", "imap")
         now = int(home.store.clock.now())
         await services.accounts.suspend("edupont", "", False, start=now + 100, until=now + 200)
         home.clock.step(110)
-        await services.caretaker.round()
+        await services.housekeeper.round()
         assert (await services.refusal("edupont")).reason is Reason.SUSPENDED
         home.clock.step(100)
-        await services.caretaker.round()
+        await services.housekeeper.round()
         await services.login.login("edupont", Secret(PASSWORD), "127.0.0.1", "imap")
         await home.store.write(accounts.plan_closing, emma.account_id, now, "partie")
-        await services.caretaker.round()
+        await services.housekeeper.round()
         assert (await services.refusal("edupont")).reason is Reason.CLOSED
         standing = await services.accounts.erase("edupont")
         assert standing.erased

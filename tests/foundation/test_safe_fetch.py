@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailserver.foundation.safe_fetch import MAX_OCTETS, MAX_PIECES, Outside, Unreachable, is_public
+from mailserver.foundation.safe_fetch import MAX_OCTETS, MAX_PIECES, SafeFetch, Unreachable, is_public
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly, world
 
@@ -53,7 +53,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Website]:
 
 
 @pytest.fixture
-def outside(names: Names, site: Website) -> Outside:
+def outside(names: Names, site: Website) -> SafeFetch:
     names.known["images.example.org", "A"] = ["127.0.0.1"]
     names.known["other.example.org", "A"] = ["127.0.0.1"]
     site.answers["/a.png"] = page(PNG)
@@ -61,12 +61,12 @@ def outside(names: Names, site: Website) -> Outside:
 
 
 @pytest.fixture
-def strict(names: Names, site: Website) -> Outside:
+def strict(names: Names, site: Website) -> SafeFetch:
     """The same world for who takes only public addresses, as in service."""
-    return Outside(resolver=names.resolver(), trust=site.trust, ports=frozenset({443, site.port}), seconds=2)
+    return SafeFetch(resolver=names.resolver(), trust=site.trust, ports=frozenset({443, site.port}), seconds=2)
 
 
-async def test_a_picture_is_fetched_and_nobody_is_told_who_reads(outside: Outside, site: Website) -> None:
+async def test_a_picture_is_fetched_and_nobody_is_told_who_reads(outside: SafeFetch, site: Website) -> None:
     site.asked.clear()
     answer = await outside.get(f"https://images.example.org:{site.port}/a.png", "image/png")
     assert (answer.status, answer.octets) == (200, PNG)
@@ -78,7 +78,7 @@ async def test_a_picture_is_fetched_and_nobody_is_told_who_reads(outside: Outsid
 
 @pytest.mark.parametrize("address", [one for one in INSIDE if one.count(".") == 3 or (":" in one and "%" not in one)])
 async def test_a_name_that_leads_inside_is_not_dialled(
-    strict: Outside, names: Names, site: Website, address: str
+    strict: SafeFetch, names: Names, site: Website, address: str
 ) -> None:
     """Rebinding, metadata services, routers: the name is judged by where it leads, alone or beside a public address."""
     before = site.connections
@@ -115,7 +115,9 @@ async def test_a_name_that_leads_inside_is_not_dialled(
         "https://images.example.org/" + "x" * 5000,
     ],
 )
-async def test_addresses_that_are_refused_unasked(outside: Outside, names: Names, site: Website, address: str) -> None:
+async def test_addresses_that_are_refused_unasked(
+    outside: SafeFetch, names: Names, site: Website, address: str
+) -> None:
     names.asked.clear()
     before = site.connections
     with pytest.raises(Unreachable):
@@ -124,7 +126,7 @@ async def test_addresses_that_are_refused_unasked(outside: Outside, names: Names
     assert site.connections == before
 
 
-async def test_redirects_start_over_and_end(outside: Outside, names: Names, site: Website) -> None:
+async def test_redirects_start_over_and_end(outside: SafeFetch, names: Names, site: Website) -> None:
     host = f"https://images.example.org:{site.port}"
     site.answers["/on"] = page(b"", status="302 x", more=f"Location: https://other.example.org:{site.port}/a.png\r\n")
     site.answers["/near"] = page(b"", status="301 x", more="Location: /a.png\r\n")
@@ -141,7 +143,7 @@ async def test_redirects_start_over_and_end(outside: Outside, names: Names, site
             await outside.get(f"{host}/away")
 
 
-async def test_time_and_size_are_bounded(outside: Outside, site: Website) -> None:
+async def test_time_and_size_are_bounded(outside: SafeFetch, site: Website) -> None:
     host = f"https://images.example.org:{site.port}"
     site.answers["/slow"] = slowly
     site.answers["/big"] = b"HTTP/1.1 200 x\r\n\r\n" + b"x" * (MAX_OCTETS + 1)
@@ -156,7 +158,7 @@ async def test_time_and_size_are_bounded(outside: Outside, site: Website) -> Non
     assert time.monotonic() - begun < 100
 
 
-async def test_an_answer_in_crumbs_is_not_picked_up(outside: Outside, site: Website) -> None:
+async def test_an_answer_in_crumbs_is_not_picked_up(outside: SafeFetch, site: Website) -> None:
     """Five seconds of octets that come one by one, each an event of its own, would be five seconds of nobody else."""
     host = f"https://images.example.org:{site.port}"
     site.answers["/crumbs"] = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * MAX_PIECES
@@ -176,16 +178,16 @@ async def test_an_answer_in_crumbs_is_not_picked_up(outside: Outside, site: Webs
         assert (await outside.get(host + path)).octets == whole
 
 
-async def test_the_certificate_is_of_the_name(outside: Outside, names: Names, site: Website) -> None:
+async def test_the_certificate_is_of_the_name(outside: SafeFetch, names: Names, site: Website) -> None:
     names.known["false.example.org", "A"] = ["127.0.0.1"]
     with pytest.raises(Unreachable, match="dialling"):
         await outside.get(f"https://false.example.org:{site.port}/a.png")
-    untrusting = Outside(outside.resolver, may_dial=outside.may_dial, ports=outside.ports, seconds=2)
+    untrusting = SafeFetch(outside.resolver, may_dial=outside.may_dial, ports=outside.ports, seconds=2)
     with pytest.raises(Unreachable, match="dialling"):
         await untrusting.get(f"https://images.example.org:{site.port}/a.png")
 
 
-async def test_a_post_follows_nothing(outside: Outside, site: Website) -> None:
+async def test_a_post_follows_nothing(outside: SafeFetch, site: Website) -> None:
     site.asked.clear()
     site.answers["/leave"] = page(b"", status="302 x", more="Location: /a.png\r\n")
     address = f"https://images.example.org:{site.port}/leave"
@@ -210,7 +212,7 @@ NOWHERE = (
 
 
 @pytest.mark.parametrize("location", NOWHERE)
-async def test_a_redirect_to_nowhere_is_unreachable(outside: Outside, site: Website, location: str) -> None:
+async def test_a_redirect_to_nowhere_is_unreachable(outside: SafeFetch, site: Website, location: str) -> None:
     """Whatever a stranger's answer names: the fetcher's own error and no other."""
     head = f"HTTP/1.1 302 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
     site.answers["/on"] = head.encode("latin-1")
@@ -264,7 +266,7 @@ _QUIETLY = settings(
 
 @_QUIETLY
 @given(location=_LOCATIONS)
-def test_no_redirect_raises_anything_else(outside: Outside, site: Website, location: str) -> None:
+def test_no_redirect_raises_anything_else(outside: SafeFetch, site: Website, location: str) -> None:
     head = f"HTTP/1.1 307 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
     site.answers["/fuzz"] = head.encode("latin-1")
     with contextlib.suppress(Unreachable):
@@ -273,6 +275,6 @@ def test_no_redirect_raises_anything_else(outside: Outside, site: Website, locat
 
 @_QUIETLY
 @given(address=_ADDRESSES)
-def test_no_address_raises_anything_else(strict: Outside, address: str) -> None:
+def test_no_address_raises_anything_else(strict: SafeFetch, address: str) -> None:
     with contextlib.suppress(Unreachable):
         asyncio.run(strict.get(address))

@@ -152,7 +152,7 @@ def test_a_search_says_that_messages_went_meanwhile(sqlite_store: Store, search:
                 await one.ok("APPEND INBOX", literal=MESSAGE)
             two = await world.session(mailbox="INBOX")
             end = threading.Event()  # the account's turn to search is taken until then
-            busy = asyncio.create_task(sqlite_store.ponder(world.accounts["edupont"], lambda tx: end.wait(PATIENCE)))
+            busy = asyncio.create_task(sqlite_store.read_slow(world.accounts["edupont"], lambda tx: end.wait(PATIENCE)))
             waiting = asyncio.create_task(one.command(f"{search} BODY corps"))
             await asyncio.sleep(0)
             await two.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
@@ -186,7 +186,7 @@ def test_a_search_says_what_went_before_word_of_it_came(
     monkeypatch.setattr(news, "UNHEARD_SECONDS", PATIENCE)
 
     async def scene() -> None:
-        bell, _ = wakeups.hang(2)
+        bell, _ = wakeups.create(2)
         with another_process(sqlite_store) as store:
             async with World(sqlite_store, bell=bell) as one, World(store) as two:
                 await one.people()

@@ -27,7 +27,7 @@ def test_numbers_flags_and_messages_move_under_what_is_kept(store: Store) -> Non
 
             async def fresh(items: str, numbers: str) -> list[str]:
                 """The answer of a worker that keeps nothing yet."""
-                world.door.services.shelf.renderings.__init__()  # type: ignore[misc]
+                world.door.services.snapshots.renderings.__init__()  # type: ignore[misc]
                 return await fetched(items, numbers)
 
             async def fetched(items: str, numbers: str) -> list[str]:

@@ -222,7 +222,7 @@ def test_questions_as_long_as_may_be_are_not_remembered(sqlite_store: Store) -> 
                 for number in range(1, 60):
                     await ask(number)
                     await ask(number)
-                kept = world.door.services.shelf.renderings.octets
+                kept = world.door.services.snapshots.renderings.octets
                 assert tracemalloc.get_traced_memory()[0] < 4_000_000 + 2 * kept
             finally:
                 tracemalloc.stop()

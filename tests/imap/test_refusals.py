@@ -101,17 +101,17 @@ def test_a_store_out_of_reach(sqlite_store: Store) -> None:
             def unreachable_now(*arguments: object, **options: object) -> None:
                 raise Temporary("The database is out of reach")
 
-            begin, read, glance = world.store.begin, world.store.read, world.store.glance
-            glance_now = world.store.glance_now
+            begin, read, read_inline = world.store.begin, world.store.read, world.store.read_inline
+            read_inline_now = world.store.read_inline_now
             world.store.begin = unreachable_now  # type: ignore[method-assign, assignment]
             assert await refused(client, "STORE 1 +FLAGS (\\Seen)") == "UNAVAILABLE"
             assert await refused(client, "APPEND INBOX", literal=MESSAGE) == "UNAVAILABLE"
-            world.store.read = world.store.glance = unreachable  # type: ignore[method-assign, assignment]
-            world.store.glance_now = unreachable_now  # type: ignore[method-assign, assignment]
+            world.store.read = world.store.read_inline = unreachable  # type: ignore[method-assign, assignment]
+            world.store.read_inline_now = unreachable_now  # type: ignore[method-assign, assignment]
             assert await refused(client, "FETCH 1 ENVELOPE") == "UNAVAILABLE"
             assert await client.ok("FETCH 1 UID") == ["* 1 FETCH (UID 1)"]
             world.store.begin, world.store.read = begin, read  # type: ignore[method-assign]
-            world.store.glance, world.store.glance_now = glance, glance_now  # type: ignore[method-assign]
+            world.store.read_inline, world.store.read_inline_now = read_inline, read_inline_now  # type: ignore[method-assign]
             await client.ok("STORE 1 +FLAGS (\\Seen)")
 
     play(scene)

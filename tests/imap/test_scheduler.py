@@ -111,10 +111,10 @@ def test_a_task_that_news_woke_keeps_one_place(sqlite_store: Store) -> None:
         async with World(sqlite_store) as world:
             talker = (await asking(world))[-1]
             for tag in (b"b", b"c", b"d"):
-                talker.connection.stir()
+                talker.connection.account_moved()
                 await talker.until(b"a OK CAPABILITY completed\r\n" if tag == b"b" else b" OK NOOP completed\r\n")
                 talker.send(tag + b" NOOP\r\n")
-                assert (world.door.turnstile._new + world.door.turnstile._tasks).count(
+                assert (world.door.scheduler._new + world.door.scheduler._tasks).count(
                     talker.connection._conversation
                 ) <= 1
             assert await talker.until(b" OK NOOP completed\r\n") == b"d"

@@ -12,12 +12,12 @@ from twisted.python.failure import Failure
 
 from imap.connection.door import Door
 from imap.connection.protocol import Connection
-from imap.session.account_check import Welcome
+from imap.session.account_check import AccountCheck
 from imap.session.session import Services
-from imap.session.snapshot_cache import Shelf
+from imap.session.snapshot_cache import SnapshotCache
 from mailserver.foundation.peers import Entry
 from mailserver.foundation.settings import Limits, Settings
-from mailserver.foundation.wakeups import Bell
+from mailserver.foundation.wakeups import Wakeup
 from mailserver.login import session_validity
 from mailserver.model import sasl_scram
 from mailserver.model.errors import Reason, Refused
@@ -274,7 +274,7 @@ class World:
     """One worker: a store and its IMAP door."""
 
     def __init__(
-        self, store: Store, *, message_size: int = 10_000_000, bell: Bell | None = None, **limits: int
+        self, store: Store, *, message_size: int = 10_000_000, bell: Wakeup | None = None, **limits: int
     ) -> None:
         self.store = store
         self._bell = bell
@@ -286,12 +286,12 @@ class World:
         )
         store.blobs.mkdir(parents=True, exist_ok=True)
         self.keeper = Doorkeeper(store, self.settings)
-        shelf = Shelf(store, store.changes)
-        welcome = Welcome(self.keeper, store.clock)  # type: ignore[arg-type]
+        snapshots = SnapshotCache(store, store.changes)
+        account_check = AccountCheck(self.keeper, store.clock)  # type: ignore[arg-type]
         sharing = Sharing(
             directory=self.keeper, store=store, changes=store.changes, clock=store.clock, domain=self.settings.domain
         )
-        services = Services(self.settings, store, store.changes, shelf, self.keeper, True, welcome, sharing)  # type: ignore[arg-type]
+        services = Services(self.settings, store, store.changes, snapshots, self.keeper, True, account_check, sharing)  # type: ignore[arg-type]
         self.door = Door(services, None)
         self.accounts: dict[str, int] = {}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
-from mailserver.background.blob_gc import Collector
+from mailserver.background.blob_gc import BlobCollector
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Storage
 from mailserver.health import deep_check
@@ -88,7 +88,7 @@ def age(folder: Path) -> None:
         os.utime(folder / name, (time.time() - 3 * DAY,) * 2)
 
 
-async def every_shelf(collector: Collector) -> None:
+async def every_shelf(collector: BlobCollector) -> None:
     for shelf in range(256):
         await collector.remove_strays(shelf)
     await collector.collect()
@@ -113,7 +113,7 @@ async def test_a_strange_database_costs_nothing(store: Store, strange: Store, ed
     """Even where nothing told the two apart: a few files are set aside, then it stops, and reads take them back."""
     sent = fill(store, edupont, MANY)
     age(store.blobs)
-    await every_shelf(Collector(store=strange, clock=strange.clock, folder=strange.blobs))
+    await every_shelf(BlobCollector(store=strange, clock=strange.clock, folder=strange.blobs))
     moved = list(aside(store.blobs))
     assert 0 < len(moved) <= Terms().stray_floor
     assert strange.read_now(proportion.stopped) is not None
@@ -127,7 +127,7 @@ async def test_another_identifier_costs_nothing_at_all(store: Store, edupont: in
     (store.blobs / MARK).write_text("0" * 32)
     store.write_now(lambda tx: tx.execute(insert(instance).values(id=1, identifier="1" * 32, made=0)))
     store.write_now(lambda tx: tx.execute(delete(blob)))
-    await every_shelf(Collector(store=store, clock=store.clock, folder=store.blobs))
+    await every_shelf(BlobCollector(store=store, clock=store.clock, folder=store.blobs))
     assert not list(aside(store.blobs))
     assert len(list(files(store.blobs))) == len(sent)
 
@@ -137,7 +137,7 @@ async def test_quarantine_ends_for_what_nobody_names(store: Store, edupont: int,
     kept, gone = files(store.blobs)
     names = {name: uid for uid in sent for name in [_file(store, edupont, uid)]}
     box = store.read_now(mailboxes.get, edupont, "INBOX")
-    collector = Collector(store=store, clock=clock, folder=store.blobs)
+    collector = BlobCollector(store=store, clock=clock, folder=store.blobs)
     store.write_now(messages.erase, edupont, box.id, [names[gone]])
     clock.run += 100
     assert await collector.collect()
@@ -152,7 +152,7 @@ async def test_quarantine_ends_for_what_nobody_names(store: Store, edupont: int,
     assert list(files(store.blobs)) == [kept]
 
 
-async def _every_quarantine(collector: Collector) -> None:
+async def _every_quarantine(collector: BlobCollector) -> None:
     for shelf in range(256):
         await collector.empty_quarantine(shelf)
 
@@ -168,7 +168,7 @@ async def test_a_collection_out_of_proportion_waits_for_an_operator(
     sent = fill(store, edupont, 6)
     box = store.read_now(mailboxes.get, edupont, "INBOX")
     terms = Storage(collection_percent=50, collection_floor=2)
-    collector = Collector(store=store, clock=clock, folder=store.blobs, settings=terms)
+    collector = BlobCollector(store=store, clock=clock, folder=store.blobs, settings=terms)
     store.write_now(messages.erase, edupont, box.id, list(sent)[:4])
     clock.run += 100
     assert await collector.collect() == 0

@@ -39,14 +39,14 @@ def test_a_busy_machine_alone_does_not() -> None:
     assert nearness.ready()
 
 
-async def test_a_glance_is_a_read(store: Store) -> None:
+async def test_an_inline_read_is_a_read(store: Store) -> None:
     def who(tx: Tx) -> tuple[int, int]:
         return tx.now, threading.get_ident()
 
-    moment, thread = await store.glance(who)
+    moment, thread = await store.read_inline(who)
     assert moment > 0
     near = store.backend.dialect == "sqlite"
     assert (thread == threading.get_ident()) == near
     with pytest.raises(Refused) as refused:
-        await store.glance(mailboxes.get, 1, "Nowhere")
+        await store.read_inline(mailboxes.get, 1, "Nowhere")
     assert refused.value.reason is Reason.NO_SUCH_MAILBOX

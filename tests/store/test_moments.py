@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mailserver.model.identity import Population
-from mailserver.rules.policy_cache import Rulebook
+from mailserver.rules.policy_cache import PolicyCache
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
@@ -110,7 +110,7 @@ def test_a_content_that_is_collected_is_delivered_again(
 async def test_rules_that_were_read_before_a_change_are_not_kept(store: Store) -> None:
     """The brake is pulled after the rules were read and before they are believed: the next question reads again."""
     store.changes.attach(asyncio.get_running_loop(), lambda: 0)
-    book = Rulebook(store=store, clock=StandingClock(), changes=store.changes)
+    book = PolicyCache(store=store, clock=StandingClock(), changes=store.changes)
     asking = asyncio.create_task(book.rules())
     await asyncio.sleep(0)
     # Once every reader is here the question, which came before, was read; this loop has not heard of it yet.

@@ -58,11 +58,11 @@ async def test_a_ring_brings_news_without_polling(
     here, there = make_store(), make_store()
     if here.backend.dialect != "sqlite":
         return
-    ours, theirs = wakeups.hang(2)
+    ours, theirs = wakeups.create(2)
     loop = asyncio.get_running_loop()
     carriers = [
-        news.carrier(store.backend, store.worker, store.changes, bell)
-        for store, bell in ((here, ours), (there, theirs))
+        news.carrier(store.backend, store.worker, store.changes, wakeup)
+        for store, wakeup in ((here, ours), (there, theirs))
     ]
     here.changes.attach(loop, carriers[0].generation, carriers[0].catch_up, carriers[0].ring)
     heard: list[int] = []
@@ -78,13 +78,13 @@ async def test_a_ring_brings_news_without_polling(
     carrying.cancel()
     await asyncio.gather(carrying, return_exceptions=True)
     carriers[0].close()
-    wakeups.take_down([ours, theirs])
+    wakeups.close([ours, theirs])
 
 
 async def test_commits_of_processes_without_a_bell_are_seen_all_the_same(make_store: Callable[[], Store]) -> None:
     command, worker = make_store(), make_store()
-    (bell,) = wakeups.hang(1)
-    carrier = news.carrier(worker.backend, worker.worker, worker.changes, bell)
+    (wakeup,) = wakeups.create(1)
+    carrier = news.carrier(worker.backend, worker.worker, worker.changes, wakeup)
     worker.changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
     heard = asyncio.Event()
     worker.changes.subscribe("account", 3, heard.set)
@@ -95,7 +95,7 @@ async def test_commits_of_processes_without_a_bell_are_seen_all_the_same(make_st
     await asyncio.wait_for(heard.wait(), PATIENCE)
     carrying.cancel()
     await asyncio.gather(carrying, return_exceptions=True)
-    wakeups.take_down([bell])
+    wakeups.close([wakeup])
 
 
 async def test_generation_moves_before_the_writer_is_answered(pair: tuple[Store, Store]) -> None:
@@ -183,10 +183,10 @@ async def test_who_asks_at_once_sees_what_a_neighbour_has_acknowledged(make_stor
     here, there = make_store(), make_store()
     if here.backend.dialect != "sqlite":
         return
-    hung = wakeups.hang(2)
+    hung = wakeups.create(2)
     carriers = [
-        news.carrier(store.backend, store.worker, store.changes, bell)
-        for store, bell in zip((here, there), hung, strict=True)
+        news.carrier(store.backend, store.worker, store.changes, wakeup)
+        for store, wakeup in zip((here, there), hung, strict=True)
     ]
     for store, carrier in zip((here, there), carriers, strict=True):
         store.changes.attach(asyncio.get_running_loop(), carrier.generation, carrier.catch_up, carrier.ring)
@@ -200,4 +200,4 @@ async def test_who_asks_at_once_sees_what_a_neighbour_has_acknowledged(make_stor
         assert len(heard) == number
     for carrier in carriers:
         carrier.close()
-    wakeups.take_down(hung)
+    wakeups.close(hung)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from mailserver.background.audit_sealing import WITNESS, Sealer, witness
+from mailserver.background.audit_sealing import WITNESS, AuditSealer, witness
 from mailserver.causes import plain
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -198,36 +198,36 @@ def test_nobody_else_says_where_the_chain_begins(chain: Store) -> None:
 
 
 @pytest.fixture
-def background(store: Store, tmp_path: Path) -> tuple[Sealer, Settings]:
+def background(store: Store, tmp_path: Path) -> tuple[AuditSealer, Settings]:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "hmac").write_bytes(b"k" * 32)
     settings = Settings(domain="ac-exemple.fr", directory=tmp_path)
     settings.data.mkdir(exist_ok=True)
-    return Sealer(settings=settings, store=store, clock=SystemClock(), changes=Changes()), settings
+    return AuditSealer(settings=settings, store=store, clock=SystemClock(), changes=Changes()), settings
 
 
-async def test_the_background_work_seals_and_trims(store: Store, background: tuple[Sealer, Settings]) -> None:
-    sealer, settings = background
+async def test_the_background_work_seals_and_trims(store: Store, background: tuple[AuditSealer, Settings]) -> None:
+    audit_sealer, settings = background
     store.write_now(lambda tx: tx.execute(insert(rows), [old() for _ in range(sealing.BATCH + 1)]))
     write(store, 1)
-    assert await sealer.seal() == sealing.BATCH + 2
-    assert await sealer.seal() == 0
+    assert await audit_sealer.seal() == sealing.BATCH + 2
+    assert await audit_sealer.seal() == 0
     assert witness(settings) == store.read_now(sealing.head)
-    assert await sealer.trim() == sealing.BATCH + 1
-    assert await sealer.trim() == 0
+    assert await audit_sealer.trim() == sealing.BATCH + 1
+    assert await audit_sealer.trim() == 0
     seen = witness(settings)
     assert seen is not None
     assert store.read_now(sealing.holds, seen)
 
 
-async def test_rows_cut_off_at_the_end_are_missed(store: Store, background: tuple[Sealer, Settings]) -> None:
-    sealer, settings = background
+async def test_rows_cut_off_at_the_end_are_missed(store: Store, background: tuple[AuditSealer, Settings]) -> None:
+    audit_sealer, settings = background
     write(store, 5)
-    await sealer.seal()
+    await audit_sealer.seal()
     tamper(store, delete(rows).where(rows.c.link >= 4))
     write(store, 9)
-    await sealer.seal()
-    await sealer.seal()
+    await audit_sealer.seal()
+    await audit_sealer.seal()
     seen = witness(settings)
     assert seen is not None
     assert seen.link == 5
@@ -236,7 +236,7 @@ async def test_rows_cut_off_at_the_end_are_missed(store: Store, background: tupl
     (settings.data / WITNESS).write_text("quoi")
     assert witness(settings) is None
     write(store, 1)
-    assert await sealer.seal() == 1
+    assert await audit_sealer.seal() == 1
 
 
 def test_finding_rows(store: Store) -> None:

@@ -18,11 +18,11 @@ async def test_one_account_never_takes_all_threads(store: Store) -> None:
         assert go.wait(PATIENCE)
         return number
 
-    first = [asyncio.create_task(store.ponder(1, long, number)) for number in range(8)]
+    first = [asyncio.create_task(store.read_slow(1, long, number)) for number in range(8)]
     try:
         await becomes(lambda: begun)
         for number in range(2 * PONDERING):
-            assert await store.ponder(2, lambda tx, number=number: number) == number  # type: ignore[misc]
+            assert await store.read_slow(2, lambda tx, number=number: number) == number  # type: ignore[misc]
             assert await store.read(lambda tx: "read") == "read"
         assert begun == [0]
     finally:
@@ -38,20 +38,20 @@ async def test_whoever_goes_away_counts_until_the_end(store: Store) -> None:
         assert go.wait(PATIENCE)
         ended.set()
 
-    left = asyncio.create_task(store.ponder(1, long))
+    left = asyncio.create_task(store.read_slow(1, long))
     assert await asyncio.to_thread(begun.wait, PATIENCE)
-    waiting = asyncio.create_task(store.ponder(1, lambda tx: ended.is_set()))
+    waiting = asyncio.create_task(store.read_slow(1, lambda tx: ended.is_set()))
     await asyncio.sleep(0)
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
         await left
-    gone = asyncio.create_task(store.ponder(1, lambda tx: None))
+    gone = asyncio.create_task(store.read_slow(1, lambda tx: None))
     await asyncio.sleep(0)
     gone.cancel()
     assert not waiting.done()
     go.set()
     assert await waiting is True
-    assert await store.ponder(1, lambda tx: 3) == 3
+    assert await store.read_slow(1, lambda tx: 3) == 3
 
 
 async def test_an_error_gives_the_turn_back(store: Store) -> None:
@@ -60,4 +60,4 @@ async def test_an_error_gives_the_turn_back(store: Store) -> None:
 
     for _ in range(3):
         with pytest.raises(LookupError):
-            await store.ponder(1, broken)
+            await store.read_slow(1, broken)

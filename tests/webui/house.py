@@ -19,7 +19,7 @@ from agenda import application
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.delivery import Delivery, Envelope
 from mailserver.foundation.changes import Changes
-from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import FILE_NAME, Settings
 from mailserver.foundation.tls import Certificate, make_certificate
 from mailserver.login import Login
@@ -31,7 +31,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.queue import spool
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
-from mailserver.submission.scheduled import Outbox
+from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from tests.clocks import MovingClock
 from tests.schema import create_schema
@@ -46,7 +46,7 @@ class House:
     """Services and web doors on a loop of their own, in a thread."""
 
     def __init__(
-        self, folder: Path, template: Path, outside: Outside | None = None, **sections: dict[str, object]
+        self, folder: Path, template: Path, outside: SafeFetch | None = None, **sections: dict[str, object]
     ) -> None:
         """`sections` are further settings; `outside` is the world that messages name."""
         (folder / "data" / "blobs").mkdir(parents=True)
@@ -121,9 +121,9 @@ class House:
         self._visitors.append(made)
         return made
 
-    def outbox(self) -> Outbox:
+    def outbox(self) -> ScheduledMail:
         """What another worker runs."""
-        return Outbox(
+        return ScheduledMail(
             settings=self.settings,
             store=self.store,
             directory=self.directory,

@@ -215,7 +215,7 @@ def test_streams_that_come_at_the_same_moment_are_bounded(house: House, browser:
     gate = asyncio.Event()
 
     async def rush() -> int:
-        bounded = event_stream.Flux(Limits(connections=300))
+        bounded = event_stream.EventStream(Limits(connections=300))
         services: Any = SimpleNamespace(store=house.store, clock=house.clock)
         visit: Any = SimpleNamespace(
             account_id=1, secure=True, request=SimpleNamespace(headers={}, receive=gate.wait, query_params={})

@@ -18,7 +18,7 @@ from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.people import lists
 from mailserver.store.queue import outbox
 from mailserver.store.schema.spool import queued_recipient
-from mailserver.submission.scheduled import Outbox
+from mailserver.submission.scheduled import ScheduledMail
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import form, send
 
@@ -40,7 +40,7 @@ def zoe(house: House) -> Principal:
 
 
 @pytest.fixture
-def worker(house: House) -> Outbox:
+def worker(house: House) -> ScheduledMail:
     """What another worker runs."""
     return house.outbox()
 
@@ -51,7 +51,7 @@ def write(browser: Visitor, **fields: str) -> httpx.Response:
     return send(browser, None, **fields)
 
 
-def let_leave(house: House, worker: Outbox, seconds: int = 11) -> None:
+def let_leave(house: House, worker: ScheduledMail, seconds: int = 11) -> None:
     """Time passes, the ten seconds at least; then a worker looks."""
     house.clock.ahead += seconds
     house.run(worker.round())
@@ -70,7 +70,7 @@ def number_of(house: House, person: Principal) -> int:
 
 
 def test_letter_leaves_when_its_seconds_are_over(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     text = write(browser, a=zoe.login, objet="Dix secondes", texte="x").text
     assert "Envoi dans 10 secondes" in text
@@ -87,7 +87,7 @@ def test_letter_leaves_when_its_seconds_are_over(
 
 
 def test_called_back_is_the_latest_draft(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     browser.get("/s/ecrire")
     browser.post("/s/ecrire", form(browser, a=zoe.login, objet="Non", texte="ancien", faire="enregistrer"))
@@ -105,7 +105,7 @@ def test_called_back_is_the_latest_draft(
 
 
 def test_too_late_to_call_back(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     write(browser, a=zoe.login, objet="Trop tard", texte="x")
     number = number_of(house, person)
@@ -130,7 +130,7 @@ def test_nobody_calls_back_anothers_letter(house: House, person: Principal, brow
 
 
 def test_planned_letter_is_listed_moved_and_leaves(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     """In the person's own zone, whatever the server's is."""
     noon = datetime.fromtimestamp(house.clock.now() + 86400, PARIS).replace(hour=12, minute=30, second=0, microsecond=0)
@@ -193,7 +193,7 @@ def test_several_workers_send_once(house: House, person: Principal, browser: Vis
 
 
 def test_worker_that_dies_leaves_the_letter_to_another(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     """Killed before the commit: nothing has happened, and when its lease is over somebody else sends it, once."""
     write(browser, a=zoe.login, objet="Orphelin", texte="x")
@@ -207,7 +207,7 @@ def test_worker_that_dies_leaves_the_letter_to_another(
 
 
 def test_worker_that_was_only_slow_does_not_send_again(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     """Two hold the same letter: the unit of the second finds no row, and does nothing."""
     write(browser, a=zoe.login, objet="Lent", texte="x")
@@ -221,7 +221,7 @@ def test_worker_that_was_only_slow_does_not_send_again(
 
 
 def test_call_back_and_departure_at_once_do_one_of_the_two(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     write(browser, a=zoe.login, objet="Ou bien", texte="x")
     house.clock.ahead += 11
@@ -304,7 +304,7 @@ def test_a_letter_that_is_on_its_way_is_not_announced_as_sent(
 
 
 def test_content_of_a_waiting_letter_is_not_collected(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     """It is in no mailbox; the row keeps it alive, and lets go of it afterwards."""
     write(browser, a=zoe.login, objet="Gardé", texte="x")
@@ -319,7 +319,7 @@ def test_content_of_a_waiting_letter_is_not_collected(
 
 
 def test_letter_that_cannot_leave_is_a_draft_again_and_its_author_is_told(
-    house: House, person: Principal, browser: Visitor, worker: Outbox
+    house: House, person: Principal, browser: Visitor, worker: ScheduledMail
 ) -> None:
     gone = house.person("Léon", f"Parti-{len(_counter)}")
     write(browser, a=gone.login, objet="Perdu", texte="mon texte")
@@ -342,7 +342,7 @@ def test_letter_waits_while_the_directory_is_out_of_reach(
     person: Principal,
     browser: Visitor,
     zoe: Principal,
-    worker: Outbox,
+    worker: ScheduledMail,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write(browser, a=zoe.login, objet="Patience", texte="x")
@@ -364,7 +364,7 @@ def test_letter_waits_while_the_directory_is_out_of_reach(
 
 
 def test_one_copy_for_each_recipient(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     marc = house.person("Marc", f"Second-{len(_counter)}")
     write(browser, a=f"{zoe.login}, {marc.login}", objet="Chacun", texte="x", separes="on")
@@ -381,7 +381,7 @@ def test_one_copy_for_each_recipient(
 
 
 def test_copies_that_have_left_are_not_sent_again(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     """Killed between two copies: the next worker goes on with those who have none."""
     marc = house.person("Marc", f"Tiers-{len(_counter)}")
@@ -403,7 +403,7 @@ def test_copies_that_have_left_are_not_sent_again(
 
 
 def test_copy_goes_where_its_author_wants(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     archive = house.box(person, "Archive")
     for folder, subject in ((archive.id, "Rangé"), (-1, "Sans copie")):
@@ -418,7 +418,7 @@ def test_copy_goes_where_its_author_wants(
 
 
 def test_letter_of_a_functional_box(
-    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: Outbox
+    house: House, person: Principal, browser: Visitor, zoe: Principal, worker: ScheduledMail
 ) -> None:
     """From the box, or on its behalf; who sent it is on record, and the copy is the box's."""
     address = f"secretariat-{len(_counter)}@ac-exemple.fr"
@@ -446,7 +446,9 @@ def _box(tx: Tx, address: str, member: str) -> None:
     boxes.ensure(tx, address)
 
 
-def test_report_of_delivery_is_asked_for(house: House, person: Principal, browser: Visitor, worker: Outbox) -> None:
+def test_report_of_delivery_is_asked_for(
+    house: House, person: Principal, browser: Visitor, worker: ScheduledMail
+) -> None:
     write(browser, a="loin@exemple.org", objet="Remise", texte="x", remise="on")
     let_leave(house, worker)
 

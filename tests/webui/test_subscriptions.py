@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from mailserver.calendars.feeds import MAX_EVENTS, Feeds
-from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Principal
 from mailserver.store.account import accounts
@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Website]:
 
 
 @pytest.fixture(scope="module")
-def outside(site: Website) -> Iterator[Outside]:
+def outside(site: Website) -> Iterator[SafeFetch]:
     names = Names()
     names.known["edt.example.org", "A"] = ["127.0.0.1"]
     names.known["dedans.example.org", "A"] = ["10.0.0.7"]
@@ -52,7 +52,7 @@ def outside(site: Website) -> Iterator[Outside]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, outside: Outside) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, outside: SafeFetch) -> Iterator[House]:
     made = House(tmp_path_factory.mktemp("house"), sqlite_template, outside)
     yield made
     made.close()
@@ -103,7 +103,7 @@ def reader(house: House, site: Website, request: pytest.FixtureRequest) -> Reade
 
 
 @pytest.fixture
-def feeds(house: House, outside: Outside) -> Feeds:
+def feeds(house: House, outside: SafeFetch) -> Feeds:
     """What refreshes them in the background."""
     return Feeds(store=house.store, outside=outside, clock=house.clock)
 

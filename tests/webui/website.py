@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailserver.foundation.safe_fetch import SECONDS, Outside, is_public
+from mailserver.foundation.safe_fetch import SECONDS, SafeFetch, is_public
 from mailserver.foundation.tls import make_certificate
 from tests.smtp.elsewhere import Names
 
@@ -73,9 +73,9 @@ def _whole(request: bytes) -> bool:
     return bool(found) and len(body) >= int(length[1] if length else 0)
 
 
-def world(names: Names, site: Website, seconds: float = SECONDS) -> Outside:
+def world(names: Names, site: Website, seconds: float = SECONDS) -> SafeFetch:
     """The public internet, of which one machine happens to be this one."""
-    return Outside(
+    return SafeFetch(
         resolver=names.resolver(),
         trust=site.trust,
         may_dial=lambda address: address == "127.0.0.1" or is_public(address),

@@ -24,7 +24,7 @@ from webui.account.preferences import Tab, tabs
 from webui.account.second_factor import drawing
 from webui.http import headers
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.pages import AddressesPage, addresses
 
 MAX_REQUEST = 8 * 1024
@@ -37,7 +37,7 @@ _POX = "http://schemas.microsoft.com/exchange/autodiscover"
 class ClientsPage:
     """The settings of other programs, with the addresses and ports of this instance."""
 
-    frame: Frame
+    frame: MailShell
     tabs: Sequence[Tab]
     at: AddressesPage
     dav: str

@@ -15,7 +15,7 @@ from webui.account.security import origin
 from webui.http import headers
 from webui.http.turns import Turns
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 
 log = structlog.get_logger("webui")
 
@@ -27,14 +27,14 @@ AT_ONCE = 2
 class TakeawayPage:
     """How much there is."""
 
-    frame: Frame
+    frame: MailShell
     octets: int
     messages: int
     closing: str
     tab: str = "export"
 
 
-class Takeaway:
+class DataExport:
     """The page and the archive. One per worker."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from webui.account.security import origin
 from webui.account.session_start import wait_text, waiting_seconds
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 from webui.pages import AddressesPage, addresses
 
@@ -34,7 +34,7 @@ class ShownDevice:
 class DevicesPage:
     """The devices, and the form for another one."""
 
-    frame: Frame
+    frame: MailShell
     devices: tuple[ShownDevice, ...]
     factor_on: bool
     scopes: tuple[tuple[str, str], ...]
@@ -49,7 +49,7 @@ class DevicesPage:
 class MadePage:
     """A new app password, shown once, with the settings of programs."""
 
-    frame: Frame
+    frame: MailShell
     name: str
     password: str = field(repr=False)
     scopes: tuple[str, ...]

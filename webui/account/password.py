@@ -15,7 +15,7 @@ from webui.account.password_feedback import MAX_PASSWORD, explained
 from webui.account.session_start import wait_text, waiting_seconds
 from webui.page.context import BASES, SESSION, Guest, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 
@@ -78,7 +78,7 @@ class ChoosePage:
 class PasswordPage:
     """A new password for somebody who is logged in. Without a frame it is the only page that is open."""
 
-    frame: Frame | None
+    frame: MailShell | None
     name: str
     login: str
     rules: tuple[Rule, ...]

@@ -11,7 +11,7 @@ from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 YEAR = 365 * 86400
@@ -59,7 +59,7 @@ class Tab:
 class SettingsPage:
     """A section with what is chosen."""
 
-    frame: Frame
+    frame: MailShell
     tabs: Sequence[Tab]
     section: Section
     chosen: dict[str, object] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from webui.account.password_feedback import MAX_PASSWORD
 from webui.account.session_start import wait_text, waiting_seconds
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 PATH = "/compte/secours"
@@ -23,7 +23,7 @@ MAX_CODE = 64
 class AddressPage:
     """The address that is confirmed, the one that waits, and the forms."""
 
-    frame: Frame
+    frame: MailShell
     current: str
     pending: str
     minutes: int

@@ -15,7 +15,7 @@ from webui.account.session_start import renew, wait_text, waiting_seconds
 from webui.page import sealed_fields
 from webui.page.context import SESSION, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 PURPOSE = "factor set-up"
@@ -30,7 +30,7 @@ QR_SCALE = 5
 class FactorPage:
     """Whether a factor is on, and the forms to change that."""
 
-    frame: Frame | None
+    frame: MailShell | None
     required: bool
     since: str
     codes_text: str
@@ -44,7 +44,7 @@ class FactorPage:
 class SetupPage:
     """The secret as a drawing and in letters, and the form for its first code."""
 
-    frame: Frame | None
+    frame: MailShell | None
     drawing: str = field(repr=False)
     secret: str = field(repr=False)
     sealed: str
@@ -56,7 +56,7 @@ class SetupPage:
 class CodesPage:
     """New recovery codes, shown once."""
 
-    frame: Frame | None
+    frame: MailShell | None
     codes: tuple[str, ...] = field(repr=False)
     date: str
     fresh: bool
@@ -158,7 +158,7 @@ async def _prove(services: Services, visit: Visit, answer: Secret | None) -> Ref
 # ---------------------------------------------------------------------- pages
 
 
-async def _frame(services: Services, visit: Visit) -> Frame | None:
+async def _frame(services: Services, visit: Visit) -> MailShell | None:
     """Nothing of the mailbox is shown to who has to set a factor up first."""
     return None if visit.must_set_up else await surroundings(services, visit)
 

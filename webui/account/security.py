@@ -14,7 +14,7 @@ from webui.account.session_start import renew
 from webui.account.user_agent import in_words
 from webui.page.context import SESSION, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 SHOWN_LOGINS = 30
@@ -25,7 +25,7 @@ ID_LETTERS = 24
 class OverviewPage:
     """What protects the account, in short."""
 
-    frame: Frame
+    frame: MailShell
     factor_since: str
     codes_left: int
     codes_text: str
@@ -62,7 +62,7 @@ class ShownLogin:
 class SessionsPage:
     """Sessions and last logins."""
 
-    frame: Frame
+    frame: MailShell
     sessions: tuple[ShownSession, ...]
     logins: tuple[ShownLogin, ...]
     tab: str = "sessions"

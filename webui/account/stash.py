@@ -18,7 +18,7 @@ PARKED_SECONDS = 30 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Stashed:
     """A letter that waits, and whether files that came with it are missing."""
 
     letter: Letter
@@ -49,7 +49,7 @@ def give(response: Response, guest: Guest, token: str) -> None:
     set_cookie(response, guest, PARKED, token, seconds=PARKED_SECONDS, strict=True)
 
 
-async def take(services: Services, guest: Guest, account_id: int) -> Parked | None:
+async def take(services: Services, guest: Guest, account_id: int) -> Stashed | None:
     """The text parked from this browser for this person, which then waits no longer."""
     token = guest.cookie(PARKED)
     if not token:
@@ -60,7 +60,7 @@ async def take(services: Services, guest: Guest, account_id: int) -> Parked | No
         return None
     kept = json.loads(octets)
     letter = Letter(**{**kept["letter"], "forwards": tuple(kept["letter"]["forwards"])})
-    return Parked(letter, bool(kept["files"]))
+    return Stashed(letter, bool(kept["files"]))
 
 
 def forget(response: Response, guest: Guest) -> None:

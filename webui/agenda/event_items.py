@@ -19,7 +19,7 @@ from mailserver.store.agenda.agenda_masks import is_private
 from webui.agenda.collections_shown import Shelf, arranged
 from webui.granting import people_of
 from webui.page.context import SIMPLE, Services, Visit
-from webui.page.mail_shell import Frame, surround
+from webui.page.mail_shell import MailShell, surround
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Found:
 class Desk:
     """What every agenda page stands on."""
 
-    frame: Frame
+    frame: MailShell
     shelves: tuple[Shelf, ...]
 
     def shelf(self, collection_id: int) -> Shelf:

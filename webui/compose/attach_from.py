@@ -20,7 +20,7 @@ from webui.compose.writing import other_version
 from webui.http.forms import positive
 from webui.mail.query import MAX_QUERY, parse
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Folder, Frame, surround
+from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
 from webui.reader import message_parts
 
@@ -48,7 +48,7 @@ class Lender:
 class BorrowPage:
     """The search and what it found."""
 
-    frame: Frame
+    frame: MailShell
     draft: int
     key: str
     """By which the draft is found when its number has changed meanwhile."""
@@ -63,7 +63,7 @@ async def show(services: Services, visit: Visit) -> Response:
     criterion = And((HasAttachment(), parse(typed).criterion))
     viewer = await services.sharing.viewer(visit.principal)
     until = services.clock.monotonic() + SECONDS
-    found = await services.store.ponder(
+    found = await services.store.read_slow(
         visit.account_id,
         webmail.find,
         viewer,

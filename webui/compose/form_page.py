@@ -15,7 +15,7 @@ from webui.compose.identities import Identity
 from webui.compose.message_form import Enclosed, Letter
 from webui.compose.recipients import Field, Question, look
 from webui.page.context import COMPLETE, Services, Visit
-from webui.page.mail_shell import DRAFTS, Folder, Frame, surroundings
+from webui.page.mail_shell import DRAFTS, Folder, MailShell, surroundings
 from webui.reader import message_parts
 
 
@@ -39,7 +39,7 @@ class Room:
 class ComposePage:
     """The form."""
 
-    frame: Frame
+    frame: MailShell
     title: str
     letter: Letter
     html: str

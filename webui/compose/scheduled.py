@@ -15,7 +15,7 @@ from webui.http import headers
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.flash import departed, done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 
@@ -33,7 +33,7 @@ class Line:
 class DeparturesPage:
     """All of them, the next first."""
 
-    frame: Frame
+    frame: MailShell
     lines: Sequence[Line]
     zone: str
     fault: str = ""

@@ -32,7 +32,7 @@ from webui.compose.send_checks import Doubts, doubts
 from webui.compose.versions import Located
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 TWICE_SECONDS = 5.0
@@ -45,7 +45,7 @@ FURTHEST = 366 * 86400
 class ConfirmPage:
     """Asks before a letter leaves."""
 
-    frame: Frame
+    frame: MailShell
     letter: Letter
     doubts: Sequence[str]
     many: bool

@@ -14,7 +14,7 @@ from webui.compose.identities import Identity
 from webui.compose.message_form import MAX_SUBJECT
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 MAX_SIGNATURE = 2000
@@ -25,7 +25,7 @@ MAX_MODEL = 20_000
 class HabitsPage:
     """Everything kept, each in a form of its own, and an empty form for one more."""
 
-    frame: Frame
+    frame: MailShell
     signatures: Sequence[Signature]
     models: Sequence[Model]
     identities: Sequence[Identity]

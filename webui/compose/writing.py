@@ -189,7 +189,7 @@ async def _abandon(services: Services, visit: Visit, letter: Letter) -> Response
     return redirect(visit, f"{visit.base}/", **done("abandon", 1, token))
 
 
-async def restore(services: Services, visit: Visit, form: stash.Parked) -> int:
+async def restore(services: Services, visit: Visit, form: stash.Stashed) -> int:
     """Make a draft of text that was parked when the session ended; its id. Never sends it."""
     located = await versions.locate(services, visit, form.letter)
     if located is None:

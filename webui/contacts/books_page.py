@@ -14,7 +14,7 @@ from webui import granting
 from webui.contacts.page_context import Around, address_of, around, home, initials
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 SETS = 20
@@ -25,7 +25,7 @@ SETS = 20
 class BooksPage:
     """Every book."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     others: Mapping[int, int]
     """With how many people each is shared, by id."""
@@ -37,7 +37,7 @@ class BooksPage:
 class SharePage:
     """Who else sees one book, and a form to let others in."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     shelf: Book
     sharing: granting.Sharing
@@ -55,7 +55,7 @@ class Alike:
 class AlikePage:
     """Sets of contacts that may be the same."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     sets: tuple[Alike, ...]
     total: int

@@ -18,7 +18,7 @@ from webui.contacts.page_context import Around, address_of, around, book_to_fill
 from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 SPARE = 2
@@ -29,7 +29,7 @@ SPARE = 2
 class CardPage:
     """A card to read."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     stored: Stored
     card: Card
@@ -51,7 +51,7 @@ class CardPage:
 class FormPage:
     """A card to write."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     action: str
     back: str

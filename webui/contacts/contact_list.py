@@ -9,7 +9,7 @@ from mailserver.model.folding import search_key
 from mailserver.store.web.webmail import correspondents
 from webui.contacts.page_context import PAGE, Around, around, groups_of, initials
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, query_string, surroundings
+from webui.page.mail_shell import MailShell, query_string, surroundings
 
 LATELY = 300
 """Messages of the inbox, and of those sent, that tell whom somebody has to do with."""
@@ -29,7 +29,7 @@ class Line:
 class ContactsPage:
     """A page of contacts, in alphabetical order."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     lines: tuple[Line, ...]
     total: int
@@ -62,7 +62,7 @@ class Correspondent:
 class RecentPage:
     """The latest correspondents."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     lines: tuple[Correspondent, ...]
 

@@ -10,7 +10,7 @@ from mailserver.store.people.schools import School
 from webui.contacts.page_context import PAGE, Around, around, initials
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, query_string, surroundings
+from webui.page.mail_shell import MailShell, query_string, surroundings
 from webui.page.role_labels import role_words
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -29,7 +29,7 @@ class Line:
 class DirectoryPage:
     """A page of people."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     lines: tuple[Line, ...]
     wanted: Wanted
@@ -48,7 +48,7 @@ class DirectoryPage:
 class PersonPage:
     """Somebody of the directory."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     person: Person
     role: str

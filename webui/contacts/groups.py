@@ -16,7 +16,7 @@ from webui.contacts import card_form
 from webui.contacts.page_context import Around, address_of, around, book_to_fill
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 MAX_MEMBERS = 1000
@@ -33,7 +33,7 @@ Show = Callable[[Services, Visit, str], Awaitable[Response]]
 class GroupPage:
     """A new group."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     name: str
     typed: str

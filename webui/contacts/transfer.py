@@ -16,7 +16,7 @@ from mailserver.store.agenda.agenda_items import NewItem
 from webui.contacts.page_context import Around, around, book_to_fill
 from webui.http import headers
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 
 SHOWN = 100
 """Cards of a preview, and refused lines of a report."""
@@ -31,7 +31,7 @@ COMPLETE, ADD = "completer", "ajouter"
 class TransferPage:
     """Choose a file, or a format."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     book: str
     fault: str = ""
@@ -41,7 +41,7 @@ class TransferPage:
 class PreviewPage:
     """What a file holds."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     book: Book
     shown: tuple[Candidate, ...]
@@ -55,7 +55,7 @@ class PreviewPage:
 class ReportPage:
     """What became of it."""
 
-    frame: Frame
+    frame: MailShell
     around: Around
     book: Book
     added: int

@@ -27,7 +27,7 @@ async def of_query(services: Services, visit: Visit, query: str) -> Preview:
 async def of_list(services: Services, visit: Visit, address: str) -> Preview:
     """Whom a list reaches, the lists within it included."""
     house = House.of(services.settings)
-    return await services.store.ponder(visit.account_id, list_previews.of_list, house, address, visit.principal)
+    return await services.store.read_slow(visit.account_id, list_previews.of_list, house, address, visit.principal)
 
 
 async def from_file(visit: Visit) -> list[str]:

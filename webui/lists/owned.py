@@ -26,7 +26,7 @@ from webui.http.offload import computed
 from webui.lists import list_preview, terms
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 from webui.page.role_labels import role_choices
 
@@ -58,7 +58,7 @@ class Form:
 class OwnedPage:
     """One list, or the one about to be made (`entry` None)."""
 
-    frame: Frame
+    frame: MailShell
     entry: ListEntry | None
     form: Form
     waiting: int
@@ -87,7 +87,7 @@ class Waiting:
 class QueuePage:
     """The messages that wait for an owner."""
 
-    frame: Frame
+    frame: MailShell
     entry: ListEntry
     rows: tuple[Waiting, ...]
     fault: str = ""

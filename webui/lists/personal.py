@@ -18,7 +18,7 @@ from webui.compose.recipients import Question
 from webui.lists import list_preview, owned
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 MAX_TEXT = 120_000
@@ -37,7 +37,7 @@ class Row:
 class ListsPage:
     """All of them, and the lists of the academy that the person owns."""
 
-    frame: Frame
+    frame: MailShell
     rows: tuple[Row, ...]
     owned: tuple[OwnedList, ...]
     may_make: bool
@@ -52,7 +52,7 @@ class ListsPage:
 class ListPage:
     """One of them, to change or delete."""
 
-    frame: Frame
+    frame: MailShell
     row: Row
     name: str
     members: str
@@ -66,7 +66,7 @@ class ListPage:
 class ReceivedPage:
     """The academy's lists that the person is in."""
 
-    frame: Frame
+    frame: MailShell
     received: tuple[Received, ...]
 
 
@@ -178,7 +178,7 @@ async def _received(services: Services, visit: Visit) -> tuple[Received, ...]:
     if services.settings.ldap is not None:
         return ()
     house = House.of(services.settings)
-    return tuple(await services.store.ponder(visit.account_id, membership.received_by, house, visit.principal))
+    return tuple(await services.store.read_slow(visit.account_id, membership.received_by, house, visit.principal))
 
 
 async def _from_file(visit: Visit, text: str) -> str:

@@ -21,7 +21,7 @@ from webui.mail import snooze_times, views
 from webui.page import mail_shell
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import UNDO_SECONDS, Folder, Frame, surround, surroundings
+from webui.page.mail_shell import UNDO_SECONDS, Folder, MailShell, surround, surroundings
 from webui.page.rendering import redirect
 
 MAX_TICKED = 150
@@ -37,7 +37,7 @@ MAX_FORWARDED = 20
 class ErasePage:
     """Asks before messages are removed for good."""
 
-    frame: Frame
+    frame: MailShell
     folder: Folder
     lines: Sequence[Line]
     back: str
@@ -285,7 +285,7 @@ class Undoable:
 class UndoPage:
     """The last moves."""
 
-    frame: Frame
+    frame: MailShell
     acts: Sequence[Undoable]
 
 

@@ -4,7 +4,7 @@ A page shows these and no others; whoever asks for more is refused by the store.
 """
 
 from webui.page.context import Visit
-from webui.page.mail_shell import ARCHIVE, DRAFTS, JUNK, SENT, TRASH, Folder, Frame
+from webui.page.mail_shell import ARCHIVE, DRAFTS, JUNK, SENT, TRASH, Folder, MailShell
 
 
 def opening(visit: Visit, folder: Folder) -> str:
@@ -14,7 +14,7 @@ def opening(visit: Visit, folder: Folder) -> str:
     return f"{visit.base}/ecrire/" if folder.use == DRAFTS else f"{visit.base}/message/"
 
 
-def offered(around: Frame, folder: Folder) -> frozenset[str]:
+def offered(around: MailShell, folder: Folder) -> frozenset[str]:
     """The buttons of a folder, by what they say (`webui.mail.actions`)."""
     may, use = folder.rights, folder.use
     found = {"copier", "transferer"}
@@ -27,7 +27,7 @@ def offered(around: Frame, folder: Folder) -> frozenset[str]:
     return frozenset(found if folder.foreign else found | _own(use))
 
 
-def _within(around: Frame, folder: Folder) -> set[str]:
+def _within(around: MailShell, folder: Folder) -> set[str]:
     """What moves a message to another folder of the same owner, where one may put something there."""
     near = {one.use: one for one in around.all_folders if one.owner == folder.owner and one.open and not one.own}
     use, found = folder.use, set[str]()

@@ -59,7 +59,7 @@ class _Told:
     """Every folder with its name."""
 
 
-class Flux:
+class EventStream:
     """The streams of one worker."""
 
     def __init__(self, limits: Limits) -> None:

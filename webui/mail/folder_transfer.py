@@ -16,7 +16,7 @@ from mailserver.store.web import webmail
 from webui.http import headers
 from webui.http.turns import Turns
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Folder, Frame, surround
+from webui.page.mail_shell import Folder, MailShell, surround
 
 log = structlog.get_logger("webui")
 
@@ -30,7 +30,7 @@ AT_ONCE = 2
 class ReportPage:
     """What became of an import."""
 
-    frame: Frame
+    frame: MailShell
     folder: Folder
     report: Report
     refused: tuple[tuple[str, str], ...]

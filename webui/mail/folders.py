@@ -16,7 +16,7 @@ from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, View, folders, handling
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Folder, Frame, surround
+from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
 
 MAX_TITLE = 100
@@ -26,7 +26,7 @@ MAX_TITLE = 100
 class FoldersPage:
     """Every folder with what can be done to it."""
 
-    frame: Frame
+    frame: MailShell
     rows: tuple["Row", ...]
     fault: str
     typed: str
@@ -51,7 +51,7 @@ class Row:
 class FolderPage:
     """One folder and everything that can be done to it."""
 
-    frame: Frame
+    frame: MailShell
     folder: Folder
     messages: int
     unread: int

@@ -15,7 +15,7 @@ from webui.mail.allowed_actions import offered, opening
 from webui.mail.views import FILTERS, Asked
 from webui.page import mail_shell
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Folder, Frame, surround
+from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
 
 
@@ -61,7 +61,7 @@ class SortChoice:
 class MailboxPage:
     """A page of a mailbox with all that can be done to it."""
 
-    frame: Frame
+    frame: MailShell
     folder: Folder
     shown: Sequence[Shown]
     total: int

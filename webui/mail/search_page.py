@@ -19,7 +19,7 @@ from webui.mail.query import FORM, MAX_QUERY, Query, compose, described, parse
 from webui.mail.simple_list import BoxView, box_view
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, query_string, surround, surroundings
+from webui.page.mail_shell import MailShell, query_string, surround, surroundings
 from webui.page.rendering import redirect
 
 GROUP_SIZE = 20
@@ -59,7 +59,7 @@ class Results:
 class SearchPage:
     """The form, and what was found."""
 
-    frame: Frame
+    frame: MailShell
     query: str
     folder: int
     """Where it is searched: a mailbox, or one of `SCOPES`."""
@@ -121,7 +121,7 @@ def _typed(visit: Visit) -> str:
     return visit.query("q")[:MAX_QUERY].strip() or compose({name: visit.query(name) for name in FORM})
 
 
-def _named(around: Frame, name: str) -> int:
+def _named(around: MailShell, name: str) -> int:
     """The folder a search names, by the title people see or its path."""
     wanted = _folded(name)
     named = (folder for folder in around.all_folders if wanted in (_folded(folder.title), _folded(folder.path)))
@@ -149,7 +149,7 @@ async def _find(
         return clock.monotonic() > until
 
     if box_id in SCOPES:
-        return await store.ponder(
+        return await store.read_slow(
             viewer.account_id,
             webmail.find,
             viewer,
@@ -159,7 +159,7 @@ async def _find(
             enough,
             folder=store.blobs,
         )
-    return await store.ponder(
+    return await store.read_slow(
         viewer.account_id,
         webmail.find_in,
         viewer,
@@ -178,19 +178,19 @@ async def _excerpts(services: Services, viewer: Viewer, query: Query, found: Fou
     if not query.words or not shown:
         return {}
     store = services.store
-    return await store.ponder(
+    return await store.read_slow(
         viewer.account_id, webmail.excerpts, viewer, shown, query.words, AROUND, folder=store.blobs
     )
 
 
-def _in_order(around: Frame, found: Found) -> list[Group]:
+def _in_order(around: MailShell, found: Found) -> list[Group]:
     order = {folder.id: place for place, folder in enumerate(around.all_folders)}
     groups = [group for group in found.groups if group.box.id in order]
     return sorted(groups, key=lambda group: order[group.box.id])
 
 
 def _results(
-    visit: Visit, around: Frame, typed: str, box_id: int, group: Group, query: Query, excerpts: Mapping[int, str]
+    visit: Visit, around: MailShell, typed: str, box_id: int, group: Group, query: Query, excerpts: Mapping[int, str]
 ) -> Results:
     folder = around.folder(group.box.id)
     back = "recherche?" + query_string(q=typed, d=box_id, avant=visit.query("avant"), sous=visit.query("sous"))

@@ -15,7 +15,7 @@ from mailserver.store.web import webmail
 from webui.compose.recipients import spoken
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Folder, Frame, surround
+from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
 
 ROLES = ("read", "write", "manage")
@@ -40,7 +40,7 @@ class Share:
 class SharesPage:
     """Who has what, and a form to give more."""
 
-    frame: Frame
+    frame: MailShell
     folder: Folder
     shares: Sequence[Share]
     fault: str

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from mailserver.store.account import sessions
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 
@@ -23,7 +23,7 @@ class Key:
 class ShortcutsPage:
     """All of them, by place."""
 
-    frame: Frame
+    frame: MailShell
     groups: tuple[tuple[str, tuple[Key, ...]], ...]
     on: bool
 

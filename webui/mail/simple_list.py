@@ -12,7 +12,7 @@ from webui.mail import message_list
 from webui.mail.allowed_actions import offered, opening
 from webui.page import mail_shell
 from webui.page.context import COMPLETE, Services, Visit
-from webui.page.mail_shell import Folder, Frame, query_string, surround
+from webui.page.mail_shell import Folder, MailShell, query_string, surround
 from webui.page.rendering import redirect
 
 
@@ -40,7 +40,7 @@ class BoxView:
 class ListPage:
     """A page of a folder."""
 
-    frame: Frame
+    frame: MailShell
     box: BoxView
     unread: int
     newer: str
@@ -51,7 +51,9 @@ class ListPage:
     emptiable: bool
 
 
-def box_view(visit: Visit, around: Frame, folder: Folder, lines: Sequence[Line], caption: str, back: str) -> BoxView:
+def box_view(
+    visit: Visit, around: MailShell, folder: Folder, lines: Sequence[Line], caption: str, back: str
+) -> BoxView:
     """A folder's messages for `mail/rows.html`."""
     return BoxView(
         folder.id,

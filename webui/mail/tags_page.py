@@ -16,7 +16,7 @@ from webui.mail.folders import colours
 from webui.mail.labels import tag_name
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
 MAX_KEYWORD = 30
@@ -34,7 +34,7 @@ class Shown:
 class TagsPage:
     """Every tag in a form of its own, and an empty one."""
 
-    frame: Frame
+    frame: MailShell
     tabs: Sequence[Tab]
     tags: Sequence[Shown]
     colours: tuple[tuple[str, str], ...]

@@ -15,23 +15,23 @@ from mailserver.calendars.feeds import Feeds
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
 from mailserver.foundation.large_answers import LargeAnswers
-from mailserver.foundation.safe_fetch import Outside
+from mailserver.foundation.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.health.service_state import Health
 from mailserver.login import Login
 from mailserver.login.recovery import Recovery
 from mailserver.login.recovery_address import PrivateAddresses
-from mailserver.login.security_notices import Telling
+from mailserver.login.security_notices import SecurityNotices
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.preferences import Preferences
-from mailserver.notices.announcements import Noticeboard
+from mailserver.notices.announcements import Announcements
 from mailserver.sharing.viewers import Sharing
 from mailserver.store.account.sessions import Session
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from mailserver.store.web.searches import Search
-from mailserver.submission.scheduled import Outbox
+from mailserver.submission.scheduled import ScheduledMail
 from mailserver.submission.submit import Submission
 from webui.http import headers
 from webui.http.assets import Assets
@@ -69,7 +69,7 @@ class Services:
     login: Login
     recovery: Recovery
     private: PrivateAddresses
-    telling: Telling
+    telling: SecurityNotices
     submission: Submission
     clock: Clock
     keys: Keys
@@ -77,14 +77,14 @@ class Services:
     languages: Mapping[str, Language]
     pages: Renderer
     moderation: Moderation
-    outside: Outside
+    outside: SafeFetch
     feeds: Feeds
-    board: Noticeboard
+    board: Announcements
     health: Health
     sharing: Sharing
     books: AddressBooks
     suggestions: Suggestions
-    outbox: Outbox
+    outbox: ScheduledMail
     browsing: Browsing
     large: LargeAnswers
     pictures: Pictures

@@ -71,7 +71,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class MailShell:
     """The surroundings of a page."""
 
     folders: tuple[Folder, ...]
@@ -132,7 +132,7 @@ def surround(
     query: str = "",
     shared: Sequence[Reach] = (),
     needed: Collection[int] = (),
-) -> Frame:
+) -> MailShell:
     """The frame of a page about the mailbox `current`, 0 for none; `shared`: of others, to be shown beside, as many as
     fit and those that are `needed`."""
     folders = sorted((folder(visit, box, current) for box in boxes), key=_rank)
@@ -151,7 +151,7 @@ def surround(
         closing = visit._("Votre compte sera fermé le %(date)s.") % {
             "date": visit.language.plain_date(visit.session.close_at)
         }
-    return Frame(
+    return MailShell(
         tuple(folders),
         applications(visit) if visit.interface == COMPLETE else (),
         _space(visit, used, quota),
@@ -185,7 +185,7 @@ def _shortage(visit: Visit, used: int, quota: int) -> str:
     return ""
 
 
-async def surroundings(services: Services, visit: Visit, current: int = 0, query: str = "") -> Frame:
+async def surroundings(services: Services, visit: Visit, current: int = 0, query: str = "") -> MailShell:
     """The frame of a page, with the mailboxes of others one reaches; `current` 0: it is about no mailbox."""
     viewer = await services.sharing.viewer(visit.principal)
     boxes, shared = await services.store.read(folders.own_and_shared, viewer)

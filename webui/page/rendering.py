@@ -17,7 +17,7 @@ from jinja2.ext import Extension
 from starlette.responses import Response
 
 from mailserver.foundation.settings import Web
-from mailserver.notices.announcements import Noticeboard
+from mailserver.notices.announcements import Announcements
 from webui.http import headers
 from webui.http.assets import Assets
 from webui.http.keys import Keys
@@ -52,7 +52,7 @@ class Pages:
     """Renders templates and makes answers of them."""
 
     def __init__(
-        self, site: Site, languages: Mapping[str, Language], keys: Keys, assets: Assets, board: Noticeboard
+        self, site: Site, languages: Mapping[str, Language], keys: Keys, assets: Assets, board: Announcements
     ) -> None:
         self._site = site
         self._keys = keys

@@ -15,7 +15,7 @@ from webui.http import headers, raster
 from webui.http.offload import computed
 from webui.page import large_files, plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.reader import message_parts
 from webui.reader.place import Place, place
 
@@ -30,7 +30,7 @@ _PACKED = frozenset({"application/zip", "application/pdf", "video/mp4", "audio/m
 class PreviewPage:
     """An attachment, and those beside it."""
 
-    frame: Frame
+    frame: MailShell
     place: Place
     piece: message_parts.Piece
     kind: str

@@ -13,7 +13,7 @@ from webui.mail import views
 from webui.mail.allowed_actions import opening
 from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import SENT, Folder, Frame, query_string
+from webui.page.mail_shell import SENT, Folder, MailShell, query_string
 from webui.reader import message_parts, plain_text
 
 MAX_UNFOLDED = 20
@@ -57,7 +57,7 @@ class Conversation:
         return max(0, self.count - len(self.above) - len(self.below) - 1)
 
 
-async def around(services: Services, visit: Visit, found: Stored, frame: Frame) -> Conversation:
+async def around(services: Services, visit: Visit, found: Stored, frame: MailShell) -> Conversation:
     """The conversation of a message in the mailboxes of its owner that the reader may read; empty when they have turned
     conversations off."""
     if not visit.preferences.conversations:

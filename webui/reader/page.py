@@ -24,7 +24,7 @@ from webui.http.offload import computed
 from webui.mail.allowed_actions import offered
 from webui.page import plain
 from webui.page.context import COMPLETE, Services, Visit
-from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, Frame, surroundings
+from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
 from webui.reader import (
     badges,
@@ -96,7 +96,7 @@ class Seen:
 class ReadPage:
     """A message with its surroundings."""
 
-    frame: Frame
+    frame: MailShell
     folder: Folder
     place: Place
     offers: frozenset[str]

@@ -19,7 +19,7 @@ from webui.compose.recipients import Question, look, refusal_text, spoken
 from webui.http.offload import computed
 from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import DRAFTS, JUNK, UNDO_SECONDS, Frame, surround
+from webui.page.mail_shell import DRAFTS, JUNK, UNDO_SECONDS, MailShell, surround
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 
@@ -31,7 +31,7 @@ MAX_REDIRECTED = 20
 class RedirectPage:
     """Asks whom a message goes to."""
 
-    frame: Frame
+    frame: MailShell
     message: Stored
     subject: str
     to: str

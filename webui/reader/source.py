@@ -11,7 +11,7 @@ from mailserver.model.provenance import Door
 from mailserver.store.web.webmail import Stored
 from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.reader import message_parts
 from webui.reader.place import Place, place
 
@@ -24,7 +24,7 @@ MAX_VALUE = 4000
 class SourcePage:
     """The message as octets, the beginning of it."""
 
-    frame: Frame
+    frame: MailShell
     place: Place
     subject: str
     source: str
@@ -35,7 +35,7 @@ class SourcePage:
 class HeaderPage:
     """The fields of the header in their order: names and decoded values."""
 
-    frame: Frame
+    frame: MailShell
     place: Place
     subject: str
     fields: Sequence[tuple[str, str]]

@@ -17,7 +17,7 @@ from mailserver.store.people.lists import ListEntry
 from mailserver.store.people.schools import School
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 from webui.page.role_labels import role_words
 from webui.secretariat.people import Choice, office_of, school_of
@@ -33,7 +33,7 @@ USUAL_DAYS = 30
 class BoxesPage:
     """The boxes and lists of a school."""
 
-    frame: Frame
+    frame: MailShell
     school: School
     boxes: tuple[Box, ...]
     lists: tuple[ListEntry, ...]
@@ -58,7 +58,7 @@ class MoveRow:
 class MovesPage:
     """Who came and who left."""
 
-    frame: Frame
+    frame: MailShell
     school: School
     since: str
     """ISO date."""

@@ -15,7 +15,7 @@ from mailserver.store.people.letters import Entry
 from mailserver.store.people.schools import School
 from mailserver.store.record.audit import Action
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.paging import numbered
 from webui.page.role_labels import role_choices, role_words, state_words
 
@@ -51,7 +51,7 @@ class Choice:
 class PeoplePage:
     """A school's people, filtered."""
 
-    frame: Frame
+    frame: MailShell
     school: School
     schools: tuple[School, ...]
     lines: tuple[Line, ...]
@@ -76,14 +76,14 @@ class PeoplePage:
 class NoSchoolPage:
     """A secretariat that no school is known of."""
 
-    frame: Frame
+    frame: MailShell
 
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
     """What was printed and given, by whom, for whom."""
 
-    frame: Frame
+    frame: MailShell
     school: School
     rows: tuple["LogRow", ...]
 

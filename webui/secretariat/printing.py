@@ -15,7 +15,7 @@ from mailserver.store.people.schools import School
 from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Frame, surroundings
+from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 from webui.secretariat.people import Line, Wanted, line, office_of, people, school_of
 
@@ -30,7 +30,7 @@ FILTERS = ("q", "role", "etat", "classe")
 class RenewPage:
     """Before a password is withdrawn, or a letter replaced."""
 
-    frame: Frame
+    frame: MailShell
     school: School
     line: Line
     letter: str
@@ -41,7 +41,7 @@ class RenewPage:
 class AgainPage:
     """Before letters are printed that replace others."""
 
-    frame: Frame
+    frame: MailShell
     school: School
     letters: Sequence[tuple[str, str]]
     """Names, and what is said of their letters."""

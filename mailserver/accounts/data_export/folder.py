@@ -14,7 +14,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 
-log = structlog.get_logger("takeaway")
+log = structlog.get_logger("data_export")
 
 BATCH = 200
 """Messages whose rows are read at once."""

@@ -1,4 +1,4 @@
-"""The caretaker: what the calendar does to accounts, in the background, one worker of an instance at a time.
+"""The housekeeper: what the calendar does to accounts, in the background, one worker of an instance at a time.
 
 Planned suspensions begin and end, planned closings close, grace runs out and accounts are erased (`states`). People
 are told before: of their new account, of a closing, of a password to renew (`letters`). Closed accounts answer
@@ -18,6 +18,6 @@ Rules:
 free.
 """
 
-from mailserver.background.housekeeping.rounds import Caretaker
+from mailserver.background.housekeeping.rounds import Housekeeper
 
-__all__ = ["Caretaker"]
+__all__ = ["Housekeeper"]

@@ -20,7 +20,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.upkeep import caretaking
 from mailserver.store.upkeep.caretaking import Arrived
 
-log = structlog.get_logger("caretaker")
+log = structlog.get_logger("housekeeping")
 
 BOXES = 50
 """Closed accounts with new mail that one round looks at."""

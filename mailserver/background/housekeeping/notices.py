@@ -25,7 +25,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from mailserver.store.upkeep import caretaking
 
-log = structlog.get_logger("caretaker")
+log = structlog.get_logger("housekeeping")
 
 WELCOMES = 10
 """Creation notices of one round, so about as many a second: an import of 330,000 people is told of in nine hours,

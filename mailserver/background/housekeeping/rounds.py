@@ -1,4 +1,4 @@
-"""`Caretaker`: its rounds, its lease, and what it does how often."""
+"""`Housekeeper`: its rounds, its lease, and what it does how often."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.upkeep import caretaking, measures
 from mailserver.submission.submit import Submission
 
-log = structlog.get_logger("caretaker")
+log = structlog.get_logger("housekeeping")
 
 PERIOD = 1.0
 """Seconds between two looks at the calendar: a planned suspension is felt everywhere within five of its time."""
@@ -38,7 +38,7 @@ TOMBSTONE_LOOKS = 40
 TOMBSTONE_BOXES = 50
 
 
-class Caretaker:
+class Housekeeper:
     """One per worker; a lease in the store lets one of them work."""
 
     def __init__(
@@ -157,7 +157,7 @@ class Caretaker:
         try:
             return await work() if await self._upkeep.may_go_on() else 0
         except Temporary as error:
-            log.warning("caretaker waits", work=what, why=str(error))
+            log.warning("housekeeper waits", work=what, why=str(error))
         except Exception:
             log.exception("caretaker's work failed", work=what)
         return 0

@@ -15,7 +15,7 @@ from mailserver.submission.submit import Submission
 
 T = TypeVar("T")
 
-log = structlog.get_logger("caretaker")
+log = structlog.get_logger("housekeeping")
 
 
 async def each(found: Sequence[T], act: Callable[[T], Awaitable[None]]) -> int:
@@ -31,7 +31,7 @@ async def each(found: Sequence[T], act: Callable[[T], Awaitable[None]]) -> int:
 
 
 class Post:
-    """Sends the caretaker's notices."""
+    """Sends the housekeeper's notices."""
 
     def __init__(self, *, settings: Settings, store: Store, delivery: Delivery, submission: Submission) -> None:
         self._outbound = settings.outbound

@@ -13,7 +13,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import caretaking
 
-log = structlog.get_logger("caretaker")
+log = structlog.get_logger("housekeeping")
 
 ORIGIN = Origin("caretaker", "service")
 BATCH = 200

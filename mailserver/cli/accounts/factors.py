@@ -17,7 +17,7 @@ from mailserver.delivery import Delivery
 from mailserver.foundation.settings import Settings
 from mailserver.login.devices import Devices
 from mailserver.login.factors import Factors, FactorState
-from mailserver.login.security_notices import Telling
+from mailserver.login.security_notices import SecurityNotices
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.model.proofs import Proofs
@@ -105,7 +105,7 @@ class _Desk:
 
     factors: Factors
     devices: Devices
-    telling: Telling
+    telling: SecurityNotices
 
 
 def _with(settings: Settings, name: str, work: Callable[[Principal, _Desk], Awaitable[T]]) -> T:
@@ -134,7 +134,7 @@ def _desk(settings: Settings, store: Store, directory: Directory) -> _Desk:
     return _Desk(
         Factors(settings=settings, store=store, clock=clock, proofs=proofs),
         Devices(store=store, clock=clock, proofs=proofs),
-        Telling(settings=settings, store=store, clock=clock, post=submission.post),
+        SecurityNotices(settings=settings, store=store, clock=clock, post=submission.post),
     )
 
 

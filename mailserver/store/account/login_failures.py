@@ -15,7 +15,7 @@ KEPT_SECONDS = 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Guesses:
+class LoginFailures:
     """What is known of one key."""
 
     failures: int
@@ -55,13 +55,13 @@ _ESTRANGE = Statement(
 )
 
 
-def get(tx: Tx, keys: Sequence[str]) -> dict[str, Guesses]:
+def get(tx: Tx, keys: Sequence[str]) -> dict[str, LoginFailures]:
     """What is known of each key; nothing for keys without wrong guesses."""
     found = {}
     for key in keys:
         row = tx.one(_GET, wanted=key)
         if row is not None:
-            found[key] = Guesses(*row)
+            found[key] = LoginFailures(*row)
     return found
 
 

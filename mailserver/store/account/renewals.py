@@ -54,6 +54,6 @@ def due(tx: Tx, sent: int, before: int, promised: int, number: int, after: int =
 
 
 def noticed(tx: Tx, one: Due, count: int) -> bool:
-    """Count a notice and keep the day it named; False when another caretaker sent it, or there is a new password."""
+    """Count a notice and keep the day it named; False when another housekeeper sent it, or there is a new password."""
     password = one.renewal.password_set
     return tx.run(_NOTICED, wanted=one.account_id, password=password, count=count, until=one.end) == 1

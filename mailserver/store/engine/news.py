@@ -3,7 +3,7 @@
 SQLite: each commit leaves one `news` row, and whoever committed rings (`mailserver.foundation.wakeups`); a worker
 then, and now and
 then by itself, asks `PRAGMA data_version` and reads the rows it has not seen. Whoever must know at once that nothing
-has happened (each command of IMAP) looks at the counts of rings; what processes without a bell commit waits for the
+has happened (each command of IMAP) looks at the counts of rings; what processes without a wakeup commit waits for the
 worker's own look. PostgreSQL: NOTIFY inside the
 transaction, which arrives in commit order. A lost stretch (a worker that slept too long, a broken connection) wakes
 everybody: the woken ask the store what changed, so too much news costs time, never truth.
@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import delete, func, insert, select
 
 from mailserver.foundation.changes import Change, Changes
-from mailserver.foundation.wakeups import Bell
+from mailserver.foundation.wakeups import Wakeup
 from mailserver.store.engine.engines import POSTGRESQL_OPTIONS, Backend, brief
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.mail import news
@@ -36,7 +36,7 @@ QUIET_SECONDS = 0.05
 FIRST_PAUSE = 0.001
 """After a look that came after a time without commits; doubled up to POLL_SECONDS while more of them come."""
 UNHEARD_SECONDS = 0.25
-"""The longest time between two looks: for what is committed by processes without a bell."""
+"""The longest time between two looks: for what is committed by processes without a wakeup."""
 KEPT = 20_000
 """News rows kept; a worker further behind is woken for everything."""
 READ_AT_ONCE = 4000
@@ -82,21 +82,21 @@ class Carrier(Protocol):
         """Let go of what `catch_up` opened; `run` does it by itself."""
 
 
-def carrier(backend: Backend, worker: int, changes: Changes, bell: Bell | None = None) -> Carrier:
-    """The carrier that suits the database. Without a bell it looks every few milliseconds."""
+def carrier(backend: Backend, worker: int, changes: Changes, wakeup: Wakeup | None = None) -> Carrier:
+    """The carrier that suits the database. Without a wakeup it looks every few milliseconds."""
     if backend.dialect == "sqlite":
-        return SqliteCarrier(str(backend.engine.url.database), worker, changes, bell)
+        return SqliteCarrier(str(backend.engine.url.database), worker, changes, wakeup)
     return PostgresCarrier(backend, worker, changes)
 
 
 class SqliteCarrier:
     """Asks for `data_version` on the event loop with a connection of its own; reads news rows when it moved."""
 
-    def __init__(self, path: str, worker: int, changes: Changes, bell: Bell | None = None) -> None:
+    def __init__(self, path: str, worker: int, changes: Changes, wakeup: Wakeup | None = None) -> None:
         self._path = path
         self._worker = worker
         self._changes = changes
-        self._bell = bell
+        self._bell = wakeup
         self._pause = FIRST_PAUSE
         self._version = -1
         self._told = 0

@@ -55,7 +55,7 @@ class Store:
         """Marks our own news."""
         self._sessions = Sessions(self.backend, clock)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
-        self._ponderers = ThreadPoolExecutor(PONDERING, thread_name_prefix="store-ponder")
+        self._ponderers = ThreadPoolExecutor(PONDERING, thread_name_prefix="store-read_slow")
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         """Who ponders, or waits for it, by account."""
         self._near = Nearness(local=self.backend.dialect == "sqlite")
@@ -68,7 +68,7 @@ class Store:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, lambda: self.read_now(function, *args, **kwargs))
 
-    async def ponder(
+    async def read_slow(
         self, account_id: int, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`read` for what may take seconds (a search, an order), asked by this account.
@@ -89,7 +89,7 @@ class Store:
         running.add_done_callback(lambda _: _tell(loop, turn.release))
         return await asyncio.wrap_future(running)
 
-    async def glance(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def read_inline(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` for a function that takes a fraction of a millisecond when the pages are in memory: a few small rows.
 
         On SQLite it runs at once, in the calling thread: two switches between threads cost more than the read. Once
@@ -97,15 +97,17 @@ class Store:
         """
         if not self.near:
             return await self.read(function, *args, **kwargs)
-        return self.glance_now(function, *args, **kwargs)
+        return self.read_inline_now(function, *args, **kwargs)
 
     @property
     def near(self) -> bool:
-        """True while `glance` runs at once: then the loop may call `glance_now`, which never waits for a thread."""
+        """True while `read_inline` runs at once: then the loop may call `read_inline_now`, which never waits for a
+        thread.
+        """
         return self._near.ready()
 
-    def glance_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`glance`, when the store is `near`."""
+    def read_inline_now(self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read_inline`, when the store is `near`."""
         with self._near:
             return self.read_now(function, *args, **kwargs)
 

@@ -1,7 +1,7 @@
 """Muted conversations: what still comes of them is archived as read.
 
-Mail is delivered as ever, to whoever and by whichever filters; the caretaker looks afterwards, by `mute_watch`, at what
-came to the INBOX of those who have muted anything. So no delivery is slower for it.
+Mail is delivered as ever, to whoever and by whichever filters; the housekeeper looks afterwards, by `mute_watch`, at
+what came to the INBOX of those who have muted anything. So no delivery is slower for it.
 """
 
 from collections.abc import Sequence

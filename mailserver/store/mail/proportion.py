@@ -12,7 +12,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.schema.keeping import collection_guard as guard
 from mailserver.store.schema.mail import blob, content
 
-log = structlog.get_logger("collector")
+log = structlog.get_logger("blob_gc")
 
 WINDOW = 86400
 """Seconds over which what is collected adds up."""

@@ -1,4 +1,5 @@
-"""How long messages are kept in a mailbox: what lies there longer is removed by the caretaker, flagged messages never.
+"""How long messages are kept in a mailbox: what lies there longer is removed by the housekeeper, flagged messages
+never.
 
 Time counts from when a message came into this mailbox (SAVEDATE, RFC 8514), so nothing old goes as soon as it is moved
 there. INBOX, drafts and what is put off are never cleared so.

@@ -1,6 +1,6 @@
 """What became of messages, by their envelopes: a row for each step, in the unit of the step itself.
 
-Never content, never a subject. Rows are kept for [audit] trace_days; the caretaker forgets older ones. Like the audit
+Never content, never a subject. Rows are kept for [audit] trace_days; the housekeeper forgets older ones. Like the audit
 they are a log: the erasure of an account leaves them to their age, which by default is below a closed account's grace.
 """
 

@@ -19,7 +19,7 @@ from mailserver.store.schema.audits import audit
 from mailserver.store.schema.console import message_trace
 from mailserver.store.schema.keeping import upkeep
 
-log = structlog.get_logger("upkeep")
+log = structlog.get_logger("trusted_clock")
 
 JUMP = 2 * 86400
 """Seconds that a service may have been off without a doubt."""

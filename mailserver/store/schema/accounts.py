@@ -124,4 +124,4 @@ caretaker_lease = Table(
     Column("worker", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
 )
-"""One row: the worker that is the caretaker, and for how long the others leave it alone."""
+"""One row: the worker that is the housekeeper, and for how long the others leave it alone."""

@@ -28,7 +28,7 @@ retention = Table(
     Column("days", Integer, nullable=False),
     Column("looked", BigInteger, nullable=False),
 )
-"""Mailboxes whose messages are kept so many days only. `looked`: when the caretaker last cleared it."""
+"""Mailboxes whose messages are kept so many days only. `looked`: when the housekeeper last cleared it."""
 Index("ix_retention_looked", retention.c.looked)
 Index("ix_retention_account_id", retention.c.account_id)
 

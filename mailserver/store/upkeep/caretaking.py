@@ -1,7 +1,7 @@
 """What the calendar wants of accounts: whose time has come, each question by an index of its own.
 
 Questions are asked without locks; whoever acts asks again inside the unit (`accounts`, `told`, `welcomed`,
-`answered`), so that two caretakers that meet, or one that was killed and comes back, do nothing twice.
+`answered`), so that two housekeepers that meet, or one that was killed and comes back, do nothing twice.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ _TAKE = Statement(
 
 
 def take_lease(tx: Tx, worker: int) -> bool:
-    """Make sure that this worker is the caretaker for a while from now."""
+    """Make sure that this worker is the housekeeper for a while from now."""
     taken = {"me": worker, "now": tx.now, "end": tx.now + LEASE_SECONDS}
     if tx.run(_TAKE, **taken):
         return True
@@ -109,7 +109,7 @@ def descending(days: Sequence[int]) -> list[int]:
 
 
 def anything(tx: Tx, days: Sequence[int]) -> bool:
-    """Whether there is any reason to be the caretaker now. Answers of closed accounts are asked for apart."""
+    """Whether there is any reason to be the housekeeper now. Answers of closed accounts are asked for apart."""
     questions = (suspensions, resumptions, closings, erasures, welcomes)
     return snooze.is_due(tx) or any(question(tx, 1) for question in questions) or bool(closing_notices(tx, days, 1))
 
@@ -118,7 +118,7 @@ def anything(tx: Tx, days: Sequence[int]) -> bool:
 
 
 def told(tx: Tx, account_id: int, close_at: int, count: int) -> bool:
-    """Count a notice of a closing; False when another caretaker sent it or the plan has changed."""
+    """Count a notice of a closing; False when another housekeeper sent it or the plan has changed."""
     mine = and_(account.c.id == account_id, account.c.close_at == close_at, account.c.close_notice < count)
     return tx.execute(update(account).where(mine).values(close_notice=count)).rowcount == 1
 

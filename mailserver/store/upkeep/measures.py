@@ -1,4 +1,4 @@
-"""Counters and gauges by the hour, which the console draws. The caretaker takes them.
+"""Counters and gauges by the hour, which the console draws. The housekeeper takes them.
 
 Counters: the steps of `traces.Step`. Gauges: `mail` (messages, octets of all mailboxes), `accounts` (open ones) and
 `database` (its octets). Kept for `KEPT_SECONDS`.

@@ -6,7 +6,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.session.fetch_cache import ASKED, LARGEST, LIMIT, Renderings
+from imap.session.fetch_cache import ASKED, LARGEST, LIMIT, FetchCache
 from imap.wire import blocks, fetch_lines
 from imap.wire.fetch import Attribute, Section
 from imap.wire.flags import ANSWERED, SEEN, FlagNames
@@ -77,7 +77,7 @@ def _block(uid: int, octets: int = 10) -> blocks.Block:
 
 
 def test_what_is_asked_once_is_not_kept() -> None:
-    kept = Renderings()
+    kept = FetchCache()
     kept.offer("q", _block(1))
     assert kept.find("q", array("I", [1])) is None
     kept.offer("q", _block(1))
@@ -87,7 +87,7 @@ def test_what_is_asked_once_is_not_kept() -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    kept = Renderings()
+    kept = FetchCache()
     for number in range(40):
         for _ in range(2):
             kept.offer(number, _block(number + 1, LIMIT // 16))

@@ -1,8 +1,8 @@
 """What a search found, newest first, for pages: a huge mailbox is searched piece by piece, the newest piece first.
 
 Of what others share only the mailboxes that may be read now are searched, each by the index of whose it is.
-These functions may take seconds: callers use `Store.ponder`. After each piece they ask `enough`, and answer with what
-there is when it says so; a later call goes on where that one ended.
+These functions may take seconds: callers use `Store.read_slow`. After each piece they ask `enough`, and answer with
+what there is when it says so; a later call goes on where that one ended.
 """
 
 from collections.abc import Callable, Iterable, Sequence
