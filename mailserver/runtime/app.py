@@ -293,11 +293,11 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
     )
     always: dict[str, Callable[[], Awaitable[None]]] = {
         "relay": relay.run,
-        "collector": collector.run,
-        "caretaker": housekeeper.run,
+        "blob_gc": collector.run,
+        "housekeeping": housekeeper.run,
         "moderation": moderation.run,
         "audit_sealer": audit_sealer.run,
-        "outbox": outbox.run,
+        "scheduled": outbox.run,
         "feeds": Feeds(store=services.store, outside=SafeFetch(), clock=services.clock).run,
     }
     return always | ({"scram": services.login.scram.run} if services.settings.login.scram else {})
