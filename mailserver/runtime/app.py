@@ -296,7 +296,7 @@ def _background(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "blob_gc": collector.run,
         "housekeeping": housekeeper.run,
         "moderation": moderation.run,
-        "audit_sealer": audit_sealer.run,
+        "audit_sealing": audit_sealer.run,
         "scheduled": outbox.run,
         "feeds": Feeds(store=services.store, outside=SafeFetch(), clock=services.clock).run,
     }
