@@ -2,7 +2,7 @@
 
 For a console or a command: `post`, `revise`, `withdraw`, `listing`, each a function of a transaction as everywhere
 (`await store.write(bulletins.post, origin, draft)`). Every change is audited and told to all workers, whose
-`mailserver.notices.announcements.Noticeboard` shows it on the next request. Times are seconds since the epoch.
+`mailserver.notices.announcements.Announcements` shows it on the next request. Times are seconds since the epoch.
 
 Kinds: `ANNOUNCEMENT` is shown from `begins` to `ends`. `READ_ONLY` and `CLOSED` are maintenance of the web interface:
 announced from 48 hours before, then mail can be read and sent but nothing else changed, or every page but the state of
