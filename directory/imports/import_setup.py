@@ -20,13 +20,12 @@ from directory.issuing.hashing import Passwords
 from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
+from mailserver.model.clock import DAY
 from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.model.proofs import Proofs
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
-
-DAY = 86400
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mailserver.causes import Cause, plain
 from mailserver.foundation.settings import Accounts as Terms
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, NewPerson, PersonChange, Principal, State
@@ -28,7 +28,6 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import erasure
 
 RANDOM_PASSWORD_OCTETS = 32
-DAY = 86400
 MAX_TEXT = 4000
 """Characters of a reason and of a closed account's answer."""
 PAUSE = 0.005

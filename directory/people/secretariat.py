@@ -20,7 +20,7 @@ from directory.lists.rosters import House
 from directory.people.lifecycle import Accounts, Code
 from mailserver.causes import NOTHING
 from mailserver.foundation.settings import Settings
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, Directory, Principal, Role, State, Tie
 from mailserver.model.proofs import Proofs, new_code
@@ -38,7 +38,6 @@ from mailserver.store.record.audit import Action, Origin
 UNIT = 50
 """Codes of one unit: mail that arrives meanwhile waits no longer than that takes."""
 MAX_LOGGED = 500
-DAY = 86400
 _SHOWN = {Role.PUPIL: (Tie.CLASS,), Role.TEACHER: (Tie.DISCIPLINE, Tie.FUNCTION)}
 RENEWING_SECONDS = 60
 """Longest time from the press of the button to the letter."""

@@ -13,7 +13,7 @@ import structlog
 from mailserver.causes import Cause
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import sealing
@@ -28,7 +28,6 @@ PAUSE = 0.02
 """Seconds between two units of a long way: others write meanwhile."""
 TOLD_SECONDS = 3600.0
 TRIM_SECONDS = 3600.0
-DAY = 86400
 WITNESS = "audit-end"
 """Name of the file in DIR/data that says where the chain ended, as this machine saw it."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from mailserver.foundation.settings import Storage
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs, collect, proportion, quarantine
 from mailserver.store.mail.proportion import Kind, Terms
@@ -23,7 +23,6 @@ PERIOD = 60.0
 GRACE = 30
 """Seconds a content may stay unreferred to before it goes."""
 STRAY_BATCH = 500
-DAY = 86400
 
 
 class BlobCollector:

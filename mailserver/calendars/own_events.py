@@ -3,11 +3,10 @@
 import datetime
 from dataclasses import dataclass
 
+from mailserver.model.clock import DAY
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import Item, NewItem
 from mailserver.store.engine.statements import Tx
-
-DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import with_store
-from mailserver.cli.rules import moment
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, deadline, fail, origin, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.store.account import bulletins
 from mailserver.store.account.bulletins import Draft, Kind
-from mailserver.store.record.audit import Origin
 from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
@@ -56,11 +53,11 @@ def post(
     """Tell everybody something, or close the web interface, or let it be read only, for a while."""
     settings = settings_of(directory)
     now = int(datetime.datetime.now(datetime.UTC).timestamp())
-    start = now if begins == "0m" else moment(settings, begins)
-    draft = Draft(kind, start, moment(settings, until) if until else 0, text, english, urgent)
+    start = now if begins == "0m" else deadline(settings, begins)
+    draft = Draft(kind, start, deadline(settings, until) if until else 0, text, english, urgent)
     if kind is not Kind.ANNOUNCEMENT and draft.ends <= max(now, start):
         fail(_("une maintenance a besoin d’une fin à venir : --until 2h"))
-    number = with_store(settings, lambda store: store.write(bulletins.post, _origin(), draft))
+    number = with_store(settings, lambda store: store.write(bulletins.post, origin(), draft))
     print(json.dumps({"id": number}) if as_json else _("{number} : publiée.", number=number))
 
 
@@ -69,12 +66,8 @@ def post(
 def withdraw(directory: InstanceDir, number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Take one away; maintenance that lasts is over."""
     settings = settings_of(directory)
-    with_store(settings, lambda store: store.write(bulletins.withdraw, _origin(), number))
+    with_store(settings, lambda store: store.write(bulletins.withdraw, origin(), number))
     print(_("{number} : retirée.", number=number))
-
-
-def _origin() -> Origin:
-    return Origin(user(), "console")
 
 
 def _shown(settings: Settings, moment_: int) -> str:

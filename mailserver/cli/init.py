@@ -12,6 +12,7 @@ from mailserver.cli.shared import AsJson, fail, open_store, run, with_help
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.health import instance
 from mailserver.model.address import check_domain
+from mailserver.model.clock import DAY
 from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.model.identity import NewPerson, Role
 from mailserver.model.proofs import new_code
@@ -19,7 +20,6 @@ from mailserver.store.account import accounts
 from mailserver.texts.command_line import _
 
 DEMO_DOMAIN = "ac-exemple.fr"
-DAY = 86400
 
 
 @with_help(

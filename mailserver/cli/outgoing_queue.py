@@ -11,13 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mailserver.cli.accounts.account import user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Entry
-from mailserver.store.record.audit import Origin
 from mailserver.submission import queue_admin
 from mailserver.texts.command_line import LANGUAGE, _
 
@@ -72,7 +70,7 @@ def retry(directory: InstanceDir, names: Names = None, as_json: AsJson = False) 
 
     async def work(store: Store) -> int:
         rows = await _rows(store, names) if names else None
-        return await store.write(queue_admin.retry, _origin(), rows)
+        return await store.write(queue_admin.retry, origin(), rows)
 
     count = run(lambda: _with_store(settings, work))
     print(json.dumps({"retried": count}) if as_json else _("{count} à réessayer.", count=count))
@@ -93,7 +91,7 @@ def hold(
     settings = settings_of(directory)
 
     async def work(store: Store) -> int:
-        return await store.write(queue_admin.hold, _origin(), await _rows(store, names))
+        return await store.write(queue_admin.hold, origin(), await _rows(store, names))
 
     count = run(lambda: _with_store(settings, work))
     print(json.dumps({"held": count}) if as_json else _("{count} retenus.", count=count))
@@ -114,10 +112,10 @@ def drop(
 
     async def work(store: Store) -> int:
         if names:
-            return await store.write(queue_admin.drop, _origin(), await _rows(store, names))
+            return await store.write(queue_admin.drop, origin(), await _rows(store, names))
         count = 0
         while entries := await store.read(spool.show, PAGE):
-            count += await store.write(queue_admin.drop, _origin(), [entry.id for entry in entries])
+            count += await store.write(queue_admin.drop, origin(), [entry.id for entry in entries])
         return count
 
     count = run(lambda: _with_store(settings, work))
@@ -147,10 +145,6 @@ async def _entries(settings: Settings, names: Sequence[str]) -> list[Entry]:
         while page := await store.read(spool.show, PAGE, entries[-1].id if entries else 0):
             entries += page
     return [entry for entry in entries if wanted is None or entry.id in wanted]
-
-
-def _origin() -> Origin:
-    return Origin(user(), "console")
 
 
 def _table(entries: Sequence[Entry]) -> Table:

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import re
 from dataclasses import asdict
 from enum import StrEnum
 from itertools import product
@@ -12,15 +11,13 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailserver.administration import rules as rule_changes
-from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import with_store
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, deadline, fail, origin, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Population
 from mailserver.model.rules import PRESETS, Rules
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.record.audit import Origin
 from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)
@@ -53,9 +50,6 @@ Braked = Annotated[
     ),
 ]
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
-_UNITS = {"m": 60, "h": 3600, "d": 86400}
-
 
 @app.command()
 @with_help(_("Montrer ce qui est interdit, et pour qui le frein est serré."))
@@ -78,7 +72,7 @@ def set_(
     settings = settings_of(directory)
 
     def unit(tx: Tx) -> Rules:
-        rules.forbid(tx, _origin(), sender, recipient, denied=verdict is Verdict.DENY)
+        rules.forbid(tx, origin(), sender, recipient, denied=verdict is Verdict.DENY)
         return rules.load(tx)
 
     _tell(settings, with_store(settings, lambda store: store.write(unit)), as_json)
@@ -109,7 +103,7 @@ def preset(
     settings = settings_of(directory)
 
     def unit(tx: Tx) -> Rules:
-        rules.set_table(tx, _origin(), name, PRESETS[name])
+        rules.set_table(tx, origin(), name, PRESETS[name])
         return rules.load(tx)
 
     _tell(settings, with_store(settings, lambda store: store.write(unit)), as_json)
@@ -131,12 +125,12 @@ def brake(
 ) -> None:
     """Stop a population from sending, at once and in every worker; what it has queued is kept."""
     settings = settings_of(directory)
-    end = moment(settings, until) if until else 0
+    end = deadline(settings, until) if until else 0
 
     def unit(tx: Tx) -> Rules:
         if end and end <= tx.now:
             fail(_("--until est déjà passé"))
-        rules.brake(tx, _origin(), population, end, reason)
+        rules.brake(tx, origin(), population, end, reason)
         return rules.load(tx)
 
     _tell(settings, with_store(settings, lambda store: store.write(unit)), as_json)
@@ -152,7 +146,7 @@ def brake(
 def release(directory: InstanceDir, population: Braked, as_json: AsJson = False) -> None:
     """Let a population send again; what the brake held in the queue leaves. Exit code 1: it was not on."""
     settings = settings_of(directory)
-    was_on, rows = with_store(settings, lambda store: store.write(rule_changes.release, _origin(), population))
+    was_on, rows = with_store(settings, lambda store: store.write(rule_changes.release, origin(), population))
     if as_json:
         print(json.dumps({"population": population.value, "released": was_on, "queued": rows}))
     elif was_on:
@@ -165,22 +159,6 @@ def release(directory: InstanceDir, population: Braked, as_json: AsJson = False)
         )
     if not was_on:
         fail(_("{population} : le frein n’est pas serré", population=population.value), 1)
-
-
-def moment(settings: Settings, text: str) -> int:
-    """Seconds since the epoch of `30m`, `2h`, `1d` from now, or of a date and time here."""
-    span = _SPAN.fullmatch(text)
-    if span is not None:
-        return int(datetime.datetime.now(datetime.UTC).timestamp()) + int(span[1]) * _UNITS[span[2]]
-    try:
-        written = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        fail(_("--until {text} : écrivez 30m, 2h, 1d ou 2026-11-26T08:00", text=text))
-    return int(written.replace(tzinfo=written.tzinfo or ZoneInfo(settings.web.timezone)).timestamp())
-
-
-def _origin() -> Origin:
-    return Origin(user(), "console")
 
 
 def _tell(settings: Settings, now: Rules, as_json: bool) -> None:

@@ -1,21 +1,28 @@
-"""What every command needs: the instance's folder as argument, its settings and store, and one way to fail."""
+"""What every command needs: the instance's folder as argument, its settings and store, who acts, how days and times
+are written and read, and one way to fail."""
 
 import asyncio
 import contextlib
+import datetime
+import getpass
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 import typer
 
+from mailserver.causes import utc
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError, load
 from mailserver.health.instance import open_database
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.transactions import Store
+from mailserver.store.record.audit import Origin
 from mailserver.texts.command_line import _
 
 T = TypeVar("T")
@@ -83,3 +90,69 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         if error.filename is None:  # not about a file of the instance: a defect, or the command's own business
             raise
         fail(f"{error.filename}: {error.strerror}")
+
+
+# ---------------------------------------------------------------------- who acts
+
+
+def origin(channel: str = "console") -> Origin:
+    """Who sits at the console, for the audit."""
+    try:
+        return Origin(getpass.getuser(), channel)
+    except (KeyError, OSError):
+        return Origin("console", channel)
+
+
+# ---------------------------------------------------------------------- days and times
+
+_DAYS = ("%Y-%m-%d", "%d/%m/%Y")
+_MOMENTS = tuple(f"{day}{between}%H:%M" for day in _DAYS for between in (" ", "T"))
+_SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+
+
+def moment(settings: Settings, text: str, *, end: bool = False) -> int:
+    """A day, or a day and an hour, of the academy's time zone; 0 for nothing. `end`: a bare day is over then.
+
+    A text that is neither ends the command with exit code 2.
+    """
+    if not text:
+        return 0
+    zone = ZoneInfo(settings.web.timezone)
+    for form in (*_DAYS, *_MOMENTS):
+        try:
+            when = datetime.datetime.strptime(text.strip(), form).replace(tzinfo=zone)
+        except ValueError:
+            continue
+        if end and form in _DAYS:
+            when += datetime.timedelta(days=1)
+        return int(when.timestamp())
+    return fail(_("{text!r} n’est pas un jour : écrivez 2026-12-31, 31/12/2026 ou '2026-12-31 08:00'", text=text))
+
+
+def deadline(settings: Settings, text: str) -> int:
+    """Seconds since the epoch of `30m`, `2h`, `1d` from now, or of a date and time here."""
+    span = _SPAN.fullmatch(text)
+    if span is not None:
+        return int(datetime.datetime.now(datetime.UTC).timestamp()) + int(span[1]) * _UNITS[span[2]]
+    try:
+        written = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        fail(_("--until {text} : écrivez 30m, 2h, 1d ou 2026-11-26T08:00", text=text))
+    return int(written.replace(tzinfo=written.tzinfo or ZoneInfo(settings.web.timezone)).timestamp())
+
+
+def utc_day(option: str, text: str) -> int:
+    """The first second of a day, in UTC; 0 for nothing."""
+    if not text:
+        return 0
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        fail(_("{option} : {text!r} n’est pas un jour comme 2026-09-01", option=option, text=text))
+    return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
+
+
+def date(seconds: int) -> str:
+    """As programs read it; empty: never."""
+    return utc(seconds) if seconds else ""

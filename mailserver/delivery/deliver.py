@@ -17,7 +17,7 @@ from mailserver.delivery.units import deliver_parts
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Directory, Population, Roster
 from mailserver.model.provenance import Door, Provenance
@@ -32,7 +32,6 @@ from mailserver.store.queue.traces import Step, Trace
 log = structlog.get_logger("deliver")
 
 INBOX_ENTRIES = 200_000
-DAY = 86400
 KEY_OCTETS = 20
 MAX_TOLD = 50
 """Owners who are each sent a link of their own; the others see in the web what waits."""

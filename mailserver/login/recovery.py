@@ -21,7 +21,7 @@ from mailserver.login.provisional import NOBODY
 from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post, SecurityNotices
 from mailserver.login.service import Login
 from mailserver.login.throttle import PEER_FACTOR, PEER_WAIT, Attempt
-from mailserver.model.clock import Clock
+from mailserver.model.clock import HOUR, Clock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, Principal, State
@@ -39,7 +39,6 @@ from mailserver.store.record.audit import Action
 
 log = structlog.get_logger("recovery")
 
-HOUR = 3600
 CODES_AN_HOUR = 3
 """Codes that one account is sent: somebody who knows the answers must not fill the owner's private mailbox."""
 UNDER_WAY = 200

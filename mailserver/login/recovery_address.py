@@ -10,10 +10,9 @@ from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import throttle
 from mailserver.login.checks import WEB
-from mailserver.login.recovery import HOUR
 from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post
 from mailserver.model import address
-from mailserver.model.clock import Clock
+from mailserver.model.clock import HOUR, Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.identity import Principal
 from mailserver.model.proofs import Proofs, new_code, same

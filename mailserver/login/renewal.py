@@ -15,13 +15,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from mailserver.foundation.settings import Passwords
+from mailserver.model.clock import DAY
 from mailserver.store.account import renewals
 from mailserver.store.account.accounts import Renewal
 from mailserver.store.account.renewals import Due
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.text import Text, both_in_ascii
 
-DAY = 86400
 LATE = 2 * DAY
 """A first notice that goes out later than this gives its whole time from then on."""
 RENEWING = "web"

@@ -4,6 +4,10 @@ import secrets
 import time
 from typing import Protocol
 
+DAY = 86400
+"""Seconds."""
+HOUR = 3600
+
 
 class Clock(Protocol):
     """What the service asks of the world: the time, and bytes nobody can guess."""

@@ -12,6 +12,7 @@ from mailserver.login.policy import Weakness
 from mailserver.login.recovery import CODES_AN_HOUR, Question, Recovery
 from mailserver.login.recovery_address import CODES_AN_HOUR as CONFIRMATIONS
 from mailserver.login.recovery_address import PrivateAddresses
+from mailserver.model.clock import HOUR
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret
@@ -248,7 +249,7 @@ async def test_a_few_codes_an_hour(desk: Help) -> None:
     codes = [await desk.ask() for _ in range(CODES_AN_HOUR + 3)]
     assert [bool(code) for code in codes] == [True] * CODES_AN_HOUR + [False] * 3
     await desk.recovery.prove("edupont", Secret(codes[CODES_AN_HOUR - 1]), LOCAL)
-    desk.gate.clock.step(module.HOUR + 1)
+    desk.gate.clock.step(HOUR + 1)
     assert await desk.ask()
 
 
@@ -348,7 +349,7 @@ async def test_the_answer_comes_before_anything_is_looked_at(desk: Help, monkeyp
             await desk.recovery.settle()
             assert len(asked) > len(before), "what is looked at is looked at afterwards"
             asked.clear()
-            desk.gate.clock.step(module.HOUR)
+            desk.gate.clock.step(HOUR)
 
 
 async def test_nothing_secret_is_logged_or_kept(desk: Help, capsys: pytest.CaptureFixture[str]) -> None:

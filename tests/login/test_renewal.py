@@ -9,6 +9,7 @@ from mailserver.foundation.settings import Passwords
 from mailserver.login import renewal
 from mailserver.login.history import History
 from mailserver.login.policy import Weakness
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
 from mailserver.model.sasl import Secret
@@ -18,7 +19,6 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.texts.text import both
 from tests.login.conftest import LOCAL, PASSWORD, WINDOW, Gate
 
-DAY = renewal.DAY
 CHOSEN = ("kT9#vbRe!mq", "wZ4&xqPl?nd", "Hq7!mvKs+tb", "Lx2%fgWr-jc")
 HISTORY = 3
 

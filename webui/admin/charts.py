@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from mailserver.model.clock import DAY, HOUR
 from mailserver.store.queue.traces import Step
 from mailserver.store.upkeep import measures
-from mailserver.store.upkeep.measures import ACCOUNTS, DATABASE, HOUR, MAIL, Measure
-from webui.admin.console_page import DAY, Top, top
+from mailserver.store.upkeep.measures import ACCOUNTS, DATABASE, MAIL, Measure
+from webui.admin.console_page import Top, top
 from webui.page.context import Services, Visit
 
 WIDTH, HEIGHT, FOOT, LEFT = 720, 180, 22, 8

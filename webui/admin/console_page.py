@@ -10,8 +10,6 @@ from webui.http.forms import positive
 from webui.page.context import Visit
 from webui.page.flash import sentence
 
-DAY = 86400
-
 
 @dataclass(frozen=True, slots=True)
 class Top:

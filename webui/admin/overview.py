@@ -10,11 +10,12 @@ from starlette.responses import Response
 from mailserver.administration import overview
 from mailserver.foundation.settings import Settings
 from mailserver.health.doctor import Finding, Grade, examine
+from mailserver.model.clock import DAY
 from mailserver.store.people.imports import Run
 from mailserver.store.queue.traces import Step
 from mailserver.store.queue.waiting import State
 from mailserver.store.upkeep.measures import MAIL, Measure
-from webui.admin.console_page import DAY, Top, moment, top
+from webui.admin.console_page import Top, moment, top
 from webui.page.context import Services, Visit
 
 

@@ -10,7 +10,7 @@ from mailserver.causes import Cause
 from mailserver.delivery.list_copy import Head
 from mailserver.foundation.settings import Settings
 from mailserver.login import renewal
-from mailserver.model.clock import Clock
+from mailserver.model.clock import DAY, Clock
 from mailserver.model.identity import Directory, Principal
 from mailserver.notices import closing, passwords, welcome
 from mailserver.notices import lists as notes
@@ -32,7 +32,6 @@ WELCOMES = 10
 and no other server sees a flood."""
 NOTICES = 20
 """Notices of closings and renewals of one round."""
-DAY = 86400
 LIST_NOTICE = 14 * DAY
 """How long before its end a list's owners are told."""
 TOKEN_OCTETS = 12

@@ -13,7 +13,7 @@ from mailserver.background.housekeeping.sending import Post
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.model.clock import Clock
+from mailserver.model.clock import HOUR, Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.notices.house import house_of
@@ -32,7 +32,6 @@ ANSWER_SECONDS = 4.0
 """Between two looks at the mail of closed accounts, if anything was committed meanwhile."""
 SLOW_SECONDS = 600.0
 """Between two looks for what is measured in days: passwords to renew, rows to sweep away."""
-HOUR = 3600
 TOMBSTONE_LOOKS = 40
 """Times in a slow round that mailboxes with tombstones are looked through, `TOMBSTONE_BOXES` of them each time."""
 TOMBSTONE_BOXES = 50

@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from directory.people.lifecycle import Code
-from mailserver.cli.accounts.desk import Desk, at_desk, date, facts, state_facts, tell
+from mailserver.cli.accounts.desk import Desk, at_desk, facts, state_facts, tell
 from mailserver.cli.accounts.desk import Name as Name
-from mailserver.cli.accounts.desk import user as user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, with_help
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.model.errors import Refused
 from mailserver.model.folding import fold_login, search_key

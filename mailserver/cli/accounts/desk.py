@@ -1,19 +1,16 @@
 """What the commands about accounts share: the desk they work at, and how an account is shown."""
 
 import contextlib
-import datetime
-import getpass
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo
 
 import typer
 
 from directory.people.lifecycle import Account, Accounts
-from mailserver.cli.shared import fail, open_store, run
+from mailserver.cli.shared import date, open_store, origin, run
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.login import renewal
 from mailserver.model.identity import State
@@ -21,7 +18,6 @@ from mailserver.model.proofs import Proofs
 from mailserver.runtime.app import make_directory
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store
-from mailserver.store.record.audit import Origin
 from mailserver.texts.catalogue import N_
 from mailserver.texts.command_line import _
 
@@ -30,8 +26,6 @@ T = TypeVar("T")
 Name = Annotated[
     str, typer.Argument(metavar="LOGIN", help=_("L’identifiant ou n’importe quelle adresse de la personne."))
 ]
-_DAYS = ("%Y-%m-%d", "%d/%m/%Y")
-_MOMENTS = tuple(f"{day}{between}%H:%M" for day in _DAYS for between in (" ", "T"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +56,12 @@ async def _desk(settings: Settings) -> AsyncIterator[Desk]:
                 store=store,
                 proofs=Proofs(settings.secret("hmac")),
                 clock=store.clock,
-                origin=Origin(user(), "console"),
+                origin=origin(),
                 terms=settings.accounts,
             )
             yield Desk(store, accounts)
         finally:
             directory.close()
-
-
-def user() -> str:
-    """Who sits at the console, for the audit."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "console"
-
-
-# ---------------------------------------------------------------------- days
-
-
-def moment(settings: Settings, text: str, *, end: bool = False) -> int:
-    """A day, or a day and an hour, of the academy's time zone; 0 for nothing. `end`: a bare day is over then.
-
-    A text that is neither ends the command with exit code 2.
-    """
-    if not text:
-        return 0
-    zone = ZoneInfo(settings.web.timezone)
-    for form in (*_DAYS, *_MOMENTS):
-        try:
-            when = datetime.datetime.strptime(text.strip(), form).replace(tzinfo=zone)
-        except ValueError:
-            continue
-        if end and form in _DAYS:
-            when += datetime.timedelta(days=1)
-        return int(when.timestamp())
-    return fail(_("{text!r} n’est pas un jour : écrivez 2026-12-31, 31/12/2026 ou '2026-12-31 08:00'", text=text))
-
-
-def date(seconds: int) -> str:
-    """As programs read it; empty: never."""
-    if not seconds:
-        return ""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
 
 
 # ---------------------------------------------------------------------- showing

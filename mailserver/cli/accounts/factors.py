@@ -1,7 +1,6 @@
 """`mailserver account factors` and `account devices`: what IT sees and takes back of a person's second factor and
 app passwords. Nothing here shows a secret: there is none to show."""
 
-import datetime
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mailserver.cli.accounts.account import Name, user
-from mailserver.cli.shared import AsJson, InstanceDir, open_store, run, settings_of, with_help
+from mailserver.cli.accounts.desk import Name
+from mailserver.cli.shared import AsJson, InstanceDir, date, open_store, origin, run, settings_of, with_help
 from mailserver.delivery import Delivery
 from mailserver.foundation.settings import Settings
 from mailserver.login.devices import Devices
@@ -25,7 +24,6 @@ from mailserver.notices.protection import Change
 from mailserver.runtime.app import make_directory
 from mailserver.store.account.devices import Device
 from mailserver.store.engine.transactions import Store
-from mailserver.store.record.audit import Origin
 from mailserver.submission.submit import Submission
 from mailserver.texts.command_line import _
 
@@ -56,17 +54,17 @@ def factors(
 
     async def work(person: Principal, desk: _Desk) -> FactorState:
         if remove:
-            if not await desk.factors.remove(person.account_id, _origin()):
+            if not await desk.factors.remove(person.account_id, origin()):
                 raise Refused(Reason.CONFLICT, _("{login} : il n’y a pas de second facteur", login=person.login))
-            await desk.telling.changed(person, Change.FACTOR_OFF, _origin())
+            await desk.telling.changed(person, Change.FACTOR_OFF, origin())
         return await desk.factors.state(person)
 
     state = _with(settings, name, work)
     if as_json:
-        facts = {"on": state.is_on, "since": _date(state.since), "required": state.required}
+        facts = {"on": state.is_on, "since": date(state.since), "required": state.required}
         print(json.dumps({**facts, "recovery_codes": state.codes_left}))
         return
-    on = _("activé depuis {since}, {count} codes de secours restants", since=_date(state.since), count=state.codes_left)
+    on = _("activé depuis {since}, {count} codes de secours restants", since=date(state.since), count=state.codes_left)
     needed = _(" ; cette population doit en avoir un") if state.required else ""
     print(_("Second facteur : {state}{needed}.", state=on if state.is_on else _("aucun"), needed=needed))
 
@@ -84,7 +82,7 @@ def devices(
 
     async def work(person: Principal, desk: _Desk) -> list[Device]:
         if revoke:
-            await desk.devices.revoke(person.account_id, revoke, _origin())
+            await desk.devices.revoke(person.account_id, revoke, origin())
         return await desk.devices.listing(person.account_id)
 
     found = _with(settings_of(directory), name, work)
@@ -93,8 +91,8 @@ def devices(
         return
     table = Table("id", "name", "scopes", "created", "last used", "from")
     for one in found:
-        used = _date(one.last_used)
-        table.add_row(str(one.id), one.name, " ".join(sorted(one.scopes)), _date(one.created), used, one.last_peer)
+        used = date(one.last_used)
+        table.add_row(str(one.id), one.name, " ".join(sorted(one.scopes)), date(one.created), used, one.last_peer)
     Console(soft_wrap=True).print(table)
     print(_("{count} mots de passe d’application.", count=len(found)))
 
@@ -138,22 +136,12 @@ def _desk(settings: Settings, store: Store, directory: Directory) -> _Desk:
     )
 
 
-def _origin() -> Origin:
-    return Origin(user(), "console")
-
-
 def _facts(device: Device) -> dict[str, object]:
     return {
         "id": device.id,
         "name": device.name,
         "scopes": sorted(device.scopes),
-        "created": _date(device.created),
-        "last_used": _date(device.last_used),
+        "created": date(device.created),
+        "last_used": date(device.last_used),
         "last_peer": device.last_peer,
     }
-
-
-def _date(seconds: int) -> str:
-    if not seconds:
-        return ""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")

@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from directory.people.secretariat import Printed, Secretariat
-from mailserver.cli.accounts.account import user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal, Role, State
 from mailserver.runtime.app import make_directory
-from mailserver.store.record.audit import Origin
 from mailserver.texts.command_line import _
 
 MODE = 0o600
@@ -79,11 +77,12 @@ async def _print(settings: Settings, uai: str, wanted: set[str]) -> Printed:
             missing = wanted - {one.principal.login for one in members}
             if missing:
                 raise Refused(Reason.NOT_FOUND, _("{login} : personne de cet établissement", login=sorted(missing)[0]))
-            return await office.print_letters(console, uai, chosen, Origin(user(), "console"))
+            return await office.print_letters(console, uai, chosen, origin())
         finally:
             directory.close()
 
 
 def _console() -> Principal:
     """Whoever sits at the console is an administrator."""
-    return Principal(0, user(), "", (), "", user(), Role.ADMIN, State.ACTIVE)
+    user = origin().actor
+    return Principal(0, user, "", (), "", user, Role.ADMIN, State.ACTIVE)

@@ -1,6 +1,5 @@
 """`mailserver account log`: who did what to which account, and whether the record was tampered with."""
 
-import datetime
 import json
 import sys
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from mailserver.background.audit_sealing import verify
 from mailserver.causes import utc
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, utc_day, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.runtime.app import make_directory
@@ -45,7 +44,7 @@ def log(
     settings = settings_of(directory)
     if check:
         return _verify(settings, as_json)
-    wanted = Wanted(None, action, actor, _day("--since", since), _day("--until", until))
+    wanted = Wanted(None, action, actor, utc_day("--since", since), utc_day("--until", until))
     events = run(lambda: _read(settings, name, wanted, limit))
     if as_json:
         print(json.dumps([_facts(one) for one in events], ensure_ascii=False))
@@ -93,17 +92,6 @@ def _verify(settings: Settings, as_json: bool) -> None:
 async def _whole(settings: Settings) -> tuple[Head, Break | None, bool]:
     async with open_store(settings) as store:
         return await verify(settings, store)
-
-
-def _day(option: str, text: str) -> int:
-    """The first second of a day, in UTC."""
-    if not text:
-        return 0
-    try:
-        day = datetime.date.fromisoformat(text)
-    except ValueError:
-        fail(_("{option} : {text!r} n’est pas un jour comme 2026-09-01", option=option, text=text))
-    return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())
 
 
 def _facts(event: Event) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from directory.people import lifecycle
 from directory.people.lifecycle import Account
-from mailserver.cli.accounts.desk import Desk, Name, at_desk, moment, state_facts, tell
-from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
+from mailserver.cli.accounts.desk import Desk, Name, at_desk, state_facts, tell
+from mailserver.cli.shared import AsJson, InstanceDir, fail, moment, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.folding import fold_login
 from mailserver.store.account import accounts

@@ -1,7 +1,6 @@
 """`mailserver imports`: what imports did, taking one back, going on with one that was interrupted."""
 
 import asyncio
-import datetime
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from directory.imports.intake import Options, Undone
 from mailserver.cli.imports.report import MAX_LINES, PIPE_WIDTH
 from mailserver.cli.imports.run import carry_out
 from mailserver.cli.imports.source import alone, intake_of, progress
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, date, fail, open_store, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import bulk_people, imports
@@ -52,7 +51,7 @@ def list_(directory: InstanceDir, as_json: AsJson = False) -> None:
     for one in runs:
         table.add_row(
             str(one.id),
-            _date(one.at),
+            date(one.at),
             one.actor,
             f"{one.source} {one.kind}",
             one.state.value,
@@ -221,15 +220,15 @@ def _facts(one: Run, settings: Settings) -> dict[str, object]:
     until = (one.finished or one.at) + settings.accounts.undo_hours * 3600
     return {
         "run": one.id,
-        "began": _date(one.at),
-        "finished": _date(one.finished),
+        "began": date(one.at),
+        "finished": date(one.finished),
         "actor": one.actor,
         "source": one.source,
         "kind": one.kind,
         "state": one.state.value,
         "files": one.files.split("\n"),
         "counts": dict(one.counts),
-        "can_be_taken_back_until": _date(until) if one.state in (RunState.DONE, RunState.APPLYING) else "",
+        "can_be_taken_back_until": date(until) if one.state in (RunState.DONE, RunState.APPLYING) else "",
     }
 
 
@@ -240,7 +239,3 @@ def _counts(one: Run) -> str:
 def _files(one: Run) -> str:
     names = [Path(name).name for name in one.files.split("\n")]
     return names[0] + (_(" et {count} autres", count=len(names) - 1) if len(names) > 1 else "")
-
-
-def _date(seconds: int) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds") if seconds else ""

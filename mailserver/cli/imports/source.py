@@ -9,10 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from directory.imports import import_setup
 from directory.imports.intake import Intake
-from mailserver.cli.accounts.account import user
+from mailserver.cli.shared import origin
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store
-from mailserver.store.record.audit import Origin
 
 alone = import_setup.alone
 export_of = import_setup.export_of
@@ -22,7 +21,7 @@ def intake_of(
     settings: Settings, store: Store, source: str, *, full: bool
 ) -> contextlib.AbstractContextManager[Intake]:
     """Imports into the instance's directory, in the name of the operating system's user."""
-    return import_setup.intake_of(settings, store, source, Origin(user(), "import"), full=full)
+    return import_setup.intake_of(settings, store, source, origin("import"), full=full)
 
 
 @contextlib.contextmanager

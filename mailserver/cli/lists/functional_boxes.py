@@ -8,9 +8,8 @@ import typer
 
 from directory.lists import rosters
 from directory.lists.rosters import House
-from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import Address, as_text, own, whole_address, with_store
-from mailserver.cli.shared import AsJson, InstanceDir, fail, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import accounts
@@ -19,7 +18,6 @@ from mailserver.store.mail import access
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.people import lists
-from mailserver.store.record.audit import Origin
 from mailserver.texts.command_line import _
 
 WORDS_HELP = ", ".join(WORDS)
@@ -49,11 +47,11 @@ def holders(
     whole = whole_address(settings, address)
     held = dict(_holder(settings, one) for one in wanted or ())
     gone = [whole_address(settings, one) for one in removed or ()]
-    origin, house = Origin(user(), "console"), House.of(settings)
+    by, house = origin(), House.of(settings)
 
     def work(tx: Tx) -> dict[str, str]:
         if held or gone:
-            rosters.hold(tx, house, whole, held, gone, origin)
+            rosters.hold(tx, house, whole, held, gone, by)
         if not boxes.find(tx, whole):
             raise Refused(Reason.NOT_FOUND, _("{whole} : cette boîte fonctionnelle n’existe pas", whole=whole))
         return dict(lists.holders(tx, whole))

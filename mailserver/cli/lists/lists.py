@@ -12,8 +12,7 @@ import typer
 
 from directory.lists import list_expansion, rosters, virtual_lists
 from directory.lists.rosters import House, ListChange, NewList
-from mailserver.cli.accounts.account import user
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model import days, selection
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -22,7 +21,6 @@ from mailserver.runtime.app import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import messages
 from mailserver.store.people import lists, selecting
-from mailserver.store.record.audit import Origin
 from mailserver.texts.command_line import _
 
 T = TypeVar("T")
@@ -108,7 +106,7 @@ def create(
         ends=_end(settings, last_day),
     )
     house = House.of(settings)
-    _write(settings, lambda tx: rosters.make(tx, house, wanted, _origin()))
+    _write(settings, lambda tx: rosters.make(tx, house, wanted, origin()))
     if as_json:
         print(as_text(_read(settings, lambda tx: _facts(tx, house, _zone(settings), wanted.address))))
     elif query:
@@ -195,7 +193,7 @@ def members(
     house = House.of(settings)
     whole = whole_address(settings, address)
     wanted, unwanted = _wholes(settings, add), _wholes(settings, remove)
-    added, removed = _write(settings, lambda tx: rosters.edit_checked(tx, house, whole, wanted, unwanted, _origin()))
+    added, removed = _write(settings, lambda tx: rosters.edit_checked(tx, house, whole, wanted, unwanted, origin()))
     if as_json:
         held = _read(settings, lambda tx: lists.members(tx, whole))
         print(as_text({"address": whole, "added": added, "removed": removed, "members": held}))
@@ -258,7 +256,7 @@ def set_(
         answers=answers,
         ends=0 if no_end else _end(settings, last_day) or None,
     )
-    _write(settings, lambda tx: rosters.change(tx, house, whole, change, _origin()))
+    _write(settings, lambda tx: rosters.change(tx, house, whole, change, origin()))
     if as_json:
         print(as_text(_read(settings, lambda tx: _facts(tx, house, _zone(settings), whole))))
     else:
@@ -273,7 +271,7 @@ def delete(directory: InstanceDir, address: Address, as_json: AsJson = False) ->
     """Delete a list, and what it holds for its owners; no person ever gets its address."""
     settings = own(directory)
     whole = whole_address(settings, address)
-    _write(settings, lambda tx: rosters.delete(tx, whole, _origin()))
+    _write(settings, lambda tx: rosters.delete(tx, whole, origin()))
     print(as_text({"address": whole, "deleted": True}) if as_json else _("{whole} : liste supprimée.", whole=whole))
 
 
@@ -481,10 +479,6 @@ def _end(settings: Settings, day: str) -> int:
         return days.over(day, _zone(settings))
     except BadSyntax as error:
         fail(f"--last-day {error}")
-
-
-def _origin() -> Origin:
-    return Origin(user(), "console")
 
 
 def _read(settings: Settings, unit: Callable[[Tx], T]) -> T:

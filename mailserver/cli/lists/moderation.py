@@ -9,16 +9,14 @@ from typing import Annotated, TypeVar
 import typer
 
 from directory.lists import rosters
-from mailserver.cli.accounts.account import user
 from mailserver.cli.lists.lists import app, as_text, own, whole_address, with_store
-from mailserver.cli.shared import AsJson, InstanceDir, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
 from mailserver.runtime.app import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import moderation_queue
 from mailserver.store.queue.moderation_queue import Held
-from mailserver.store.record.audit import Origin
 from mailserver.texts.command_line import _
 
 T = TypeVar("T")
@@ -55,7 +53,7 @@ def held_(
 @with_help(_("Envoyer à sa liste un message qui attend."))
 def approve(directory: InstanceDir, number: Number, as_json: AsJson = False) -> None:
     """Send a message that waits to its list."""
-    count = _moderating(directory, lambda desk: desk.approve(number, Origin(user(), "console")))
+    count = _moderating(directory, lambda desk: desk.approve(number, origin()))
     facts = {"id": number, "approved": True, "accounts": count}
     print(as_text(facts) if as_json else _("{number} : envoyé à {count} personnes.", number=number, count=count))
 
@@ -69,7 +67,7 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Throw a message that waits away; its author is told if it is somebody of this house."""
-    _moderating(directory, lambda desk: desk.reject(number, Origin(user(), "console"), reason))
+    _moderating(directory, lambda desk: desk.reject(number, origin(), reason))
     print(as_text({"id": number, "rejected": True}) if as_json else _("{number} : refusé.", number=number))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, select, update
 
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
 from mailserver.store.agenda import agenda_items, agendas
@@ -29,7 +30,6 @@ RETRY_SECONDS = 1800
 """After the first failure; twice as long after each further one, up to a day."""
 CLAIM_SECONDS = 600
 """How long whoever looks has to say what came of it, before another does."""
-DAY = 86400
 MARK: Final = SEPARATOR
 """How the name of such an agenda begins: no client makes one like it, and the door asks what may be done with it."""
 

@@ -7,6 +7,7 @@ there. INBOX, drafts and what is put off are never cleared so.
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages, snooze
@@ -17,7 +18,6 @@ from mailserver.store.schema.webmail import retention
 
 DAYS = (7, 30, 90, 180, 365, 730)
 """What may be chosen."""
-DAY = 86400
 LOOK_SECONDS = 6 * 3600
 """Between two looks at a mailbox."""
 AT_ONCE = 500

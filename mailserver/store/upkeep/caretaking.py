@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, or_, select, update
 
+from mailserver.model.clock import DAY
 from mailserver.model.errors import Damaged
 from mailserver.model.identity import State
 from mailserver.model.provenance import DELIVERED
@@ -22,7 +23,6 @@ from mailserver.store.schema.mail import blob, mailbox, message
 NEVER: ColumnElement[int] = literal_column("0")
 """As a literal, so that both engines see that the partial indexes (`> 0`) answer."""
 LEASE_SECONDS = 15
-DAY = 86400
 ANSWER_PAUSE = 7 * DAY
 """Between two answers of one closed account to one sender (RFC 3834 section 2)."""
 SWEPT = 500

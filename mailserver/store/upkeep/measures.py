@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, insert, select, text, update
 
+from mailserver.model.clock import HOUR
 from mailserver.model.identity import State
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import traces
@@ -16,7 +17,6 @@ from mailserver.store.schema.accounts import account
 from mailserver.store.schema.console import measure
 from mailserver.store.schema.mail import mailbox
 
-HOUR = 3600
 KEPT_SECONDS = 400 * 86400
 SETTLED_SECONDS = 60
 COUNTED = 5000
