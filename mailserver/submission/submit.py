@@ -131,42 +131,22 @@ class Submission:
         route = await self.routing.route(principal, recipients)
         now = self._clock.now()
         name = name or spool.new_name(self._clock)
-        added = missing_fields(
-            written,
-            author=self._author(principal),
-            message_id=compose.message_id(self._clock.token(12), self._settings.domain),
-            now=now,
-        )
+        added = self._missing(written, principal, now)
         header = completed_header(octets, written, added)
         top = (return_path(reverse_path), trace or self._own_trace(name, now))
         named = await self._in_whose_name(principal, reverse_path, b"".join((*top, header)), resent=resent)
         whole = await self._leaving(top, header, octets, written, int(now), signed=route.leaves and not resent)
         kept = await _copy_of(octets, written, added, copy) if save_to_sent and principal is not None else b""
-        options = Options(
-            name=name,
-            account_id=principal.account_id if principal else 0,
-            population=principal.role.population.value if principal else "",
-            ret=ret,
-            envid=envid,
-            utf8=_needs_utf8(reverse_path, route, header if utf8 else b""),
-        )
-        door = Door.SERVICE if principal is None else Door.RESENT if resent else Door.SUBMISSION
-        envelope = Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, door=door)
+        is_utf8 = _needs_utf8(reverse_path, route, header if utf8 else b"")
+        options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
+        envelope = _envelope(principal, reverse_path, route, resent=resent)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
         addresses = [one if isinstance(one, str) else one.address for one in recipients]
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
         lifetime = self._settings.outbound.lifetime
         keeping = _keeping(principal, copy or Copy())
         await self._commit(_Departure(parts, step, lifetime, tuple(named), keeping, within), kept)
-        log.info(
-            "submitted",
-            id=name,
-            account=options.account_id,
-            boxes=list(named),
-            local=sum(len(part.accounts) for part in parts),
-            remote=sum(len(part.targets) for part in parts),
-            size=len(octets),
-        )
+        _log_submitted(name, options.account_id, list(named), parts, len(octets))
         return name
 
     async def resend(
@@ -260,6 +240,10 @@ class Submission:
             person = fields.Correspondent(principal.name, principal.address)
         return fields.addresses("From", [person])
 
+    def _missing(self, written: Written, principal: Principal | None, now: float) -> bytes:
+        message_id = compose.message_id(self._clock.token(12), self._settings.domain)
+        return missing_fields(written, author=self._author(principal), message_id=message_id, now=now)
+
     def _own_trace(self, name: str, now: float) -> bytes:
         """The trace of a message that came by no SMTP; it does not tell where the person's browser is."""
         return f"Received: by {self._settings.name} with HTTP id {name};\r\n\t{dates.write(now)}\r\n".encode()
@@ -329,6 +313,34 @@ class _Departure:
         theirs = box_id and boxes.takes_copy(tx, self.copy.viewer or Viewer(account_id), box_id)
         owner = box_id if theirs else account_id
         return owner, _sent_box(tx, owner)
+
+
+def _options(principal: Principal | None, name: str, *, ret: str, envid: str, utf8: bool) -> Options:
+    return Options(
+        name=name,
+        account_id=principal.account_id if principal else 0,
+        population=principal.role.population.value if principal else "",
+        ret=ret,
+        envid=envid,
+        utf8=utf8,
+    )
+
+
+def _envelope(principal: Principal | None, reverse_path: str, route: Route, *, resent: bool) -> Envelope:
+    door = Door.SERVICE if principal is None else Door.RESENT if resent else Door.SUBMISSION
+    return Envelope(reverse_path, route.local, Sender.person(principal) if principal else None, door=door)
+
+
+def _log_submitted(name: str, account_id: int, named: list[int], parts: Sequence[Part], size: int) -> None:
+    log.info(
+        "submitted",
+        id=name,
+        account=account_id,
+        boxes=named,
+        local=sum(len(part.accounts) for part in parts),
+        remote=sum(len(part.targets) for part in parts),
+        size=size,
+    )
 
 
 def _keeping(principal: Principal | None, copy: Copy) -> Copy:

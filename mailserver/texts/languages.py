@@ -8,8 +8,3 @@ FRENCH: Final = "fr"
 ENGLISH: Final = "en"
 LANGUAGES: Final[tuple[LanguageCode, ...]] = (FRENCH, ENGLISH)
 """French first: it is what is written where nothing says which."""
-
-
-def language_code(text: str) -> LanguageCode:
-    """The code that a text is; French for anything else."""
-    return ENGLISH if text == ENGLISH else FRENCH

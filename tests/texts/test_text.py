@@ -3,7 +3,7 @@
 import pickle
 
 from mailserver.texts.catalogue import NC_
-from mailserver.texts.languages import LANGUAGES, language_code
+from mailserver.texts.languages import LANGUAGES
 from mailserver.texts.text import NOTHING, Text, Untranslated, both, both_in_ascii
 
 
@@ -28,7 +28,3 @@ def test_a_text_has_another_english_in_another_context() -> None:
     text = Text(NC_("report", "Message en attente"))
     assert (text.to("fr"), text.to("en")) == ("Message en attente", "Delayed message")
     assert Text("Message en attente").to("en") == "Message waiting"
-
-
-def test_any_other_language_is_french() -> None:
-    assert [language_code(text) for text in ("fr", "en", "", "de")] == ["fr", "en", "fr", "fr"]
