@@ -75,7 +75,7 @@ def everything(services: Services, doors: Doors, registry: CollectorRegistry, fl
         *contacts.routes(doors),
         Route("/listes", visit(personal.lead)),
         *agenda.everything(doors),
-        Route("/m/raccourcis", visit(shortcuts.show), methods=["GET"]),
+        Route("/m/raccourcis", visit(shortcuts.show_shortcuts), methods=["GET"]),
         Route("/m/raccourcis", visit(shortcuts.save), methods=["POST"]),
         Route("/flux", visit(flux.listen)),
         Route("/flux/etat", visit(flux.state)),
@@ -92,26 +92,26 @@ def _entrance(doors: Doors) -> Sequence[BaseRoute]:
     """For whoever is not logged in: the portal, first connection, a forgotten password, a moderator's link."""
     guest = doors.guest
     return [
-        Route("/", guest(portal.show)),
+        Route("/", guest(portal.show_portal)),
         Route("/login", guest(portal.show_complete)),
         Route("/roundcube", guest(portal.show_simple)),
         Route("/connexion", guest(portal.log_in), methods=["POST"]),
-        Route("/connexion", guest(portal.show), methods=["GET"]),
+        Route("/connexion", guest(portal.show_portal), methods=["GET"]),
         Route("/connexion/code", guest(portal.second_step), methods=["POST"]),
-        Route("/connexion/code", guest(portal.show), methods=["GET"]),
+        Route("/connexion/code", guest(portal.show_portal), methods=["GET"]),
         Route("/session/etat", guest(session_renewal.state), methods=["GET"]),
         Route("/session/renouveler", doors.ended(session_renewal.renew), methods=["POST"]),
         Route("/deconnexion", doors.visit(portal.log_out), methods=["POST"]),
-        Route("/activation", guest(activation.show), methods=["GET"]),
+        Route("/activation", guest(activation.show_activation), methods=["GET"]),
         Route("/activation", guest(activation.activate), methods=["POST"]),
         Route("/mot-de-passe/verifier", guest(Verifying().verify), methods=["POST"]),
-        Route("/initialiser", guest(recovery.show), methods=["GET"]),
+        Route("/initialiser", guest(recovery.show_recovery), methods=["GET"]),
         Route("/initialiser", guest(recovery.ask), methods=["POST"]),
         Route("/identifiant", guest(recovery.show_forgotten), methods=["GET"]),
         Route("/identifiant", guest(recovery.ask_identifier), methods=["POST"]),
         Route("/initialiser/code", guest(recovery.show_code), methods=["GET"]),
         Route("/initialiser/code", guest(recovery.use_code), methods=["POST"]),
-        Route("/moderation/{key}", guest(moderation.show), methods=["GET"]),
+        Route("/moderation/{key}", guest(moderation.show_held_message), methods=["GET"]),
         Route("/moderation/{key}", guest(moderation.decide), methods=["POST"]),
     ]
 
@@ -120,20 +120,20 @@ def _account(doors: Doors) -> Sequence[BaseRoute]:
     """One's own account, and the end of a first connection."""
     visit, takeaway = doors.visit, DataExport()
     return [
-        Route("/compte", visit(security.show)),
-        Route("/compte/double-authentification", visit(second_factor.show), methods=["GET"]),
+        Route("/compte", visit(security.show_security)),
+        Route("/compte/double-authentification", visit(second_factor.show_second_factor), methods=["GET"]),
         Route("/compte/double-authentification", visit(second_factor.change), methods=["POST"]),
-        Route("/compte/appareils", visit(devices.show), methods=["GET"]),
+        Route("/compte/appareils", visit(devices.show_devices), methods=["GET"]),
         Route("/compte/appareils", visit(devices.change), methods=["POST"]),
         Route("/compte/sessions", visit(security.show_sessions), methods=["GET"]),
         Route("/compte/sessions", visit(security.close_sessions), methods=["POST"]),
         Route("/compte/mot-de-passe", visit(password.show_password), methods=["GET"]),
         Route("/compte/mot-de-passe", visit(password.change_password), methods=["POST"]),
-        Route("/compte/secours", visit(recovery_address.show), methods=["GET"]),
+        Route("/compte/secours", visit(recovery_address.show_recovery_address), methods=["GET"]),
         Route("/compte/secours", visit(recovery_address.change), methods=["POST"]),
         Route("/compte/export", visit(takeaway.show), methods=["GET"]),
         Route("/compte/export", visit(takeaway.fetch), methods=["POST"]),
-        Route("/bienvenue", visit(welcome.show), methods=["GET"]),
+        Route("/bienvenue", visit(welcome.show_welcome), methods=["GET"]),
         Route("/bienvenue", visit(welcome.accept), methods=["POST"]),
         Route("/bienvenue/informations", visit(welcome.take)),
     ]
@@ -146,7 +146,7 @@ def _secretariat(doors: Doors) -> Sequence[BaseRoute]:
         return doors.visit(access.desk(handler), guard=access.guard_desk)
 
     return [
-        Route("/secretariat", visit(people.show)),
+        Route("/secretariat", visit(people.show_people)),
         Route("/secretariat/lettres", visit(printing.print_letters), methods=["POST"]),
         Route("/secretariat/code/{account:key}", visit(printing.ask_renewal), methods=["GET"]),
         Route("/secretariat/code/{account:key}", visit(printing.renew), methods=["POST"]),
@@ -202,23 +202,23 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
     """Lists of messages and what is done there, folders, search."""
     visit = doors.visit
     return [
-        Route("/", visit(simple_list.show)),
-        Route("/dossier/{box:key}", visit(simple_list.show)),
+        Route("/", visit(simple_list.show_simple_list)),
+        Route("/dossier/{box:key}", visit(simple_list.show_simple_list)),
         Route("/dossier/{box:key}/emporter", visit(gathering.fetch), methods=["POST"]),
         Route("/dossier/{box:key}/agir", visit(actions.act), methods=["POST"]),
         Route("/dossier/{box:key}/vider", visit(actions.ask_empty), methods=["GET"]),
         Route("/dossier/{box:key}/vider", visit(actions.empty), methods=["POST"]),
         Route("/dossier/{box:key}/modifier", visit(folders.one), methods=["GET"]),
         Route("/dossier/{box:key}/modifier", visit(folders.change), methods=["POST"]),
-        Route("/dossier/{box:key}/partage", visit(shares.show), methods=["GET"]),
+        Route("/dossier/{box:key}/partage", visit(shares.show_shares), methods=["GET"]),
         Route("/dossier/{box:key}/partage", visit(shares.change), methods=["POST"]),
         Route("/dossier/{box:key}/exporter", visit(files.export), methods=["POST"]),
         Route("/dossier/{box:key}/importer", visit(files.bring, room=MAX_BROUGHT), methods=["POST"]),
-        Route("/dossiers", visit(folders.show), methods=["GET"]),
+        Route("/dossiers", visit(folders.show_folders), methods=["GET"]),
         Route("/dossiers", visit(folders.create), methods=["POST"]),
         Route("/annuler", visit(actions.last_acts), methods=["GET"]),
         Route("/annuler", visit(actions.undo), methods=["POST"]),
-        Route("/recherche", visit(search_page.show)),
+        Route("/recherche", visit(search_page.show_results)),
         Route("/recherche/garder", visit(search_page.keep), methods=["POST"]),
     ]
 
@@ -227,14 +227,14 @@ def _lists(doors: Doors) -> Sequence[BaseRoute]:
     """Distribution lists: one's own, those one receives, those one looks after."""
     visit = doors.visit
     return [
-        Route("/listes", visit(personal.show), methods=["GET"]),
+        Route("/listes", visit(personal.show_lists), methods=["GET"]),
         Route("/listes", visit(personal.create, files=True), methods=["POST"]),
         Route("/listes/recues", visit(personal.received)),
         Route("/listes/{list:key}", visit(personal.one), methods=["GET"]),
         Route("/listes/{list:key}", visit(personal.change, files=True), methods=["POST"]),
         Route("/liste", visit(owned.begin), methods=["GET"]),
         Route("/liste", visit(owned.create, files=True), methods=["POST"]),
-        Route("/liste/{address}", visit(owned.show), methods=["GET"]),
+        Route("/liste/{address}", visit(owned.show_list), methods=["GET"]),
         Route("/liste/{address}", visit(owned.change, files=True), methods=["POST"]),
         Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
         Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
@@ -249,13 +249,13 @@ def _writing(doors: Doors) -> Sequence[BaseRoute]:
         Route("/ecrire", visit(writing.post, files=True), methods=["POST"]),
         Route("/ecrire/{draft:key}", visit(writing.edit), methods=["GET"]),
         Route("/ecrire/{draft:key}/envoyer", visit(sending.confirm), methods=["POST"]),
-        Route("/ecrire/{draft:key}/depuis", visit(attach_from.show), methods=["GET"]),
+        Route("/ecrire/{draft:key}/depuis", visit(attach_from.show_messages), methods=["GET"]),
         Route("/ecrire/{draft:key}/depuis", visit(attach_from.take), methods=["POST"]),
         Route("/ecrire/{draft:key}/image", visit(uploads.picture)),
         Route("/ecrire/garder", visit(uploads.save), methods=["POST"]),
         Route("/ecrire/piece", visit(uploads.add, files=True), methods=["POST"]),
         Route("/destinataires", visit(suggestions.find)),
-        Route("/envois", visit(scheduled.show), methods=["GET"]),
+        Route("/envois", visit(scheduled.show_scheduled), methods=["GET"]),
         Route("/envois/{number:key}", visit(scheduled.change), methods=["POST"]),
         Route("/envois/{number:key}/etat", visit(scheduled.state)),
     ]
@@ -264,13 +264,13 @@ def _writing(doors: Doors) -> Sequence[BaseRoute]:
 def _settings(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     return [
-        Route("/reglages", visit(preferences.show), methods=["GET"]),
-        Route("/reglages/ecriture", visit(signatures_page.show), methods=["GET"]),
+        Route("/reglages", visit(preferences.show_preferences), methods=["GET"]),
+        Route("/reglages/ecriture", visit(signatures_page.show_signatures), methods=["GET"]),
         Route("/reglages/ecriture", visit(signatures_page.save), methods=["POST"]),
-        Route("/reglages/etiquettes", visit(tags_page.show), methods=["GET"]),
+        Route("/reglages/etiquettes", visit(tags_page.show_tags), methods=["GET"]),
         Route("/reglages/etiquettes", visit(tags_page.save), methods=["POST"]),
-        Route("/reglages/logiciels", visit(clients.show)),
+        Route("/reglages/logiciels", visit(clients.show_clients)),
         Route("/reglages/logiciels/profil", visit(clients.profile)),
-        Route("/reglages/{section}", visit(preferences.show), methods=["GET"]),
+        Route("/reglages/{section}", visit(preferences.show_preferences), methods=["GET"]),
         Route("/reglages/{section}", visit(preferences.save), methods=["POST"]),
     ]

@@ -67,7 +67,7 @@ def date_fault(guest: Guest, typed: str) -> str:
     return "" if understood else guest._("Cette date n’a pas été comprise. Écrivez-la comme 31/03/1980.")
 
 
-async def show(services: Services, guest: Guest) -> Response:
+async def show_activation(services: Services, guest: Guest) -> Response:
     """GET /activation: step one; a letter's QR brings the identifier along, and the code behind `#`."""
     return services.pages.answer(guest, "account/activation.html", IdentityPage(guest.query("identifiant")[:64]))
 

@@ -46,7 +46,7 @@ class ClientsPage:
     qr: str
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_clients(services: Services, visit: Visit) -> Response:
     """GET /reglages/logiciels."""
     at = addresses(services.settings)
     base = web_address(services.settings)

@@ -57,7 +57,7 @@ class MadePage:
     tab: str = "appareils"
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_devices(services: Services, visit: Visit) -> Response:
     """GET /compte/appareils."""
     return await _page(services, visit)
 

@@ -55,7 +55,7 @@ class PortalPage:
 # ---------------------------------------------------------------------- the form
 
 
-async def show(services: Services, guest: Guest) -> Response:
+async def show_portal(services: Services, guest: Guest) -> Response:
     """GET /: the portal; whoever is logged in goes on to their mail."""
     if not guest.request.url.query and (session := await _open_session(services, guest)):
         return redirect(guest, f"{BASES[session.interface]}/")
@@ -149,11 +149,13 @@ async def second_step(services: Services, guest: Guest) -> Response:
 def _wrong_code(services: Services, guest: Guest, page: SecondPage, refusal: Refused) -> Response:
     if refusal.reason is Reason.THROTTLED:
         seconds = waiting_seconds(refusal)
-        response = second_step_page.show(services, guest, replace(page, fault=wait_text(guest, seconds)), 429)
+        response = second_step_page.show_second_step(
+            services, guest, replace(page, fault=wait_text(guest, seconds)), 429
+        )
         response.headers["Retry-After"] = str(seconds)
         return response
     fault = guest._("Ce code n’est pas le bon, ou il a déjà servi. Attendez le suivant, puis réessayez.")
-    return second_step_page.show(services, guest, replace(page, fault=fault), faults.STATUS[refusal.reason])
+    return second_step_page.show_second_step(services, guest, replace(page, fault=fault), faults.STATUS[refusal.reason])
 
 
 def _chosen(guest: Guest) -> str:

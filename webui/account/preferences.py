@@ -229,7 +229,7 @@ def _section(visit: Visit) -> Section:
     return Section(found.code, found.title, settings_of(visit, found))
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_preferences(services: Services, visit: Visit) -> Response:
     """GET /reglages/{section}; without a section the display."""
     section = _section(visit)
     chosen = {setting.name: getattr(visit.preferences, setting.name) for setting in section.settings}

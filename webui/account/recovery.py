@@ -54,7 +54,7 @@ class CodePage:
     fault: str = ""
 
 
-async def show(services: Services, guest: Guest) -> Response:
+async def show_recovery(services: Services, guest: Guest) -> Response:
     """GET /initialiser."""
     return services.pages.answer(guest, "account/reset.html", AskPage(services.directory.read_only))
 

@@ -53,7 +53,7 @@ class _Faults:
 NO_FAULT = _Faults(status=200)
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_recovery_address(services: Services, visit: Visit) -> Response:
     """GET /compte/secours."""
     return await _page(services, visit)
 

@@ -64,7 +64,7 @@ class CodesPage:
     tab: str = "double"
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_second_factor(services: Services, visit: Visit) -> Response:
     """GET /compte/double-authentification."""
     return await _page(services, visit)
 

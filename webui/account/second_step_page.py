@@ -48,10 +48,10 @@ def ask(services: Services, guest: Guest, principal: Principal, wish: Wish) -> R
     """The page that asks for a code."""
     values = (principal.account_id, principal.login_version, wish.interface, wish.shared, wish.next)
     sealed = sealed_fields.seal(services, guest, PURPOSE, values, SECONDS)
-    return show(services, guest, SecondPage(sealed))
+    return show_second_step(services, guest, SecondPage(sealed))
 
 
-def show(services: Services, guest: Guest, page: SecondPage, status: int = 200) -> Response:
+def show_second_step(services: Services, guest: Guest, page: SecondPage, status: int = 200) -> Response:
     """The form, with what was wrong with it."""
     return services.pages.answer(guest, "account/second.html", page, status)
 

@@ -81,7 +81,7 @@ def codes_text(visit: Visit, left: int) -> str:
     return text % {"n": visit.language.number(left)}
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_security(services: Services, visit: Visit) -> Response:
     """GET /compte."""
     state = await services.login.factors.state(visit.principal)
     count = len(await services.login.devices.listing(visit.account_id))

@@ -37,7 +37,7 @@ class WelcomePage:
     done: str = ""
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_welcome(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /bienvenue."""
     address = await services.store.read(recoveries.address, visit.account_id)
     charter = charter_of(services.settings)
@@ -51,7 +51,7 @@ async def accept(services: Services, visit: Visit) -> Response:
     charter = charter_of(services.settings)
     if charter and visit.preferences.charter != _digest(charter):
         if not visit.form.has("charte"):
-            return await show(services, visit, visit._("Cochez la case si vous acceptez la charte."))
+            return await show_welcome(services, visit, visit._("Cochez la case si vous acceptez la charte."))
         await services.store.write(charter_acceptance.accept, origin(visit), visit.account_id, _digest(charter))
     return redirect(visit, f"{BASES[visit.session.interface]}/")
 

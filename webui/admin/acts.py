@@ -33,7 +33,7 @@ async def act(services: Services, visit: Visit) -> Response:
     account = await person.find(services, visit)
     what = visit.form.text("faire")
     if what in _OWN and account.principal.account_id == visit.account_id:
-        return await person.show(services, visit, visit._("Cela ne se fait pas sur son propre compte."))
+        return await person.show_person(services, visit, visit._("Cela ne se fait pas sur son propre compte."))
     try:
         if what == "code":
             return await _code(services, visit, account)
@@ -42,9 +42,9 @@ async def act(services: Services, visit: Visit) -> Response:
             raise Refused(Reason.INVALID)
         said = await handler(services, visit, account)
     except _Fault as fault:
-        return await person.show(services, visit, str(fault))
+        return await person.show_person(services, visit, str(fault))
     except Refused as refusal:
-        return await person.show(services, visit, words(visit, refusal))
+        return await person.show_person(services, visit, words(visit, refusal))
     return redirect(visit, f"/admin/comptes/{account.principal.account_id}", **done(said))
 
 

@@ -61,7 +61,7 @@ class VerdictPage:
     waiting: bool
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_audit_log(services: Services, visit: Visit) -> Response:
     """GET /admin/journal."""
     wanted, unknown = await _wanted(services, visit)
     rows = [] if unknown else await services.store.read(audit.find, wanted, PER_PAGE + 1)

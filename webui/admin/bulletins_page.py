@@ -37,7 +37,9 @@ class BulletinsPage:
     form: dict[str, str]
 
 
-async def show(services: Services, visit: Visit, fault: str = "", form: dict[str, str] | None = None) -> Response:
+async def show_bulletins(
+    services: Services, visit: Visit, fault: str = "", form: dict[str, str] | None = None
+) -> Response:
     """GET /admin/annonces."""
     posted = await services.store.read(bulletins.listing)
     kinds = {
@@ -76,12 +78,12 @@ async def act(services: Services, visit: Visit) -> Response:
         draft = Draft(Kind(kept["nature"]), begins, ends, kept["fr"], kept["en"], form.has("urgente"))
         await services.store.write(bulletins.post, origin(visit), draft)
     except ValueError:
-        return await show(services, visit, words(visit, Refused(Reason.INVALID)), kept)
+        return await show_bulletins(services, visit, words(visit, Refused(Reason.INVALID)), kept)
     except Refused as refusal:
         if refusal.reason is Reason.INVALID:
             text = visit._("Il faut un texte d’au plus 500 caractères, et une fin après le début pour une maintenance.")
-            return await show(services, visit, text, kept)
-        return await show(services, visit, words(visit, refusal), kept)
+            return await show_bulletins(services, visit, text, kept)
+        return await show_bulletins(services, visit, words(visit, refusal), kept)
     return redirect(visit, "/admin/annonces", **done("annonce"))
 
 

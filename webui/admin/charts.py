@@ -76,7 +76,7 @@ class _Slot:
     value: int
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_charts(services: Services, visit: Visit) -> Response:
     """GET /admin/mesures: a day by the hour, longer spans by the day."""
     span = visit.query("duree")
     span = span if span in SPANS else "jour"

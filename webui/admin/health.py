@@ -29,7 +29,7 @@ class HealthPage:
     with_dns: bool
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_health(services: Services, visit: Visit) -> Response:
     """GET /admin/sante: with `dns=1` the domain's records are looked up, which takes seconds."""
     _, language = visit._, visit.language
     with_dns = visit.query("dns") == "1"

@@ -92,7 +92,7 @@ class JobPage:
     """What taking an import back has left as it is."""
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_imports(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /admin/import."""
     runs = await services.store.read(imports.listing, LISTED)
     listed = await services.store.read(jobs.listing, LISTED)
@@ -113,9 +113,9 @@ async def post(services: Services, visit: Visit) -> Response:
     if form.oversize:
         raise Refused(Reason.TOO_BIG)
     if not form.files:
-        return await show(services, visit, _("Choisissez un fichier."))
+        return await show_imports(services, visit, _("Choisissez un fichier."))
     if await services.store.read(jobs.running, importing.KINDS) is not None:
-        return await show(services, visit, _("Un autre travail d’import est en cours : attendez sa fin."))
+        return await show_imports(services, visit, _("Un autre travail d’import est en cours : attendez sa fin."))
     file = form.files[0]
     original = Path(file.filename or "").name[:200]
     path = await asyncio.to_thread(_keep, services, file, original)
@@ -202,7 +202,7 @@ async def undo(services: Services, visit: Visit) -> Response:
     size = _touched(run.counts)
     if visit.form.text("nombre").strip() != str(size):
         text = visit._("Pour annuler l’import %(run)s, tapez le nombre de personnes touchées : %(n)s.")
-        return await show(services, visit, text % {"run": run.id, "n": size})
+        return await show_imports(services, visit, text % {"run": run.id, "n": size})
     number = await start(services, visit, importing.UNDO, {"run": run.id})
     return redirect(visit, f"/admin/travaux/{number}")
 

@@ -93,7 +93,7 @@ def _house(services: Services) -> House:
     return House.of(services.settings)
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_lists(services: Services, visit: Visit) -> Response:
     """GET /admin/listes."""
     return await _overview(services, visit, boxes=False)
 

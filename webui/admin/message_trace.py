@@ -47,7 +47,7 @@ class TracePage:
     next_id: int
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_traces(services: Services, visit: Visit) -> Response:
     """GET /admin/suivi. That somebody looked is on record."""
     asked = any(visit.query(name) for name in ("de", "a", "nom", "chercher"))
     today = visit.language.day(visit.now)

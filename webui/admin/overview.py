@@ -41,7 +41,7 @@ class OverviewPage:
     at: str
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_overview(services: Services, visit: Visit) -> Response:
     """GET /admin."""
     facts = await services.store.read(overview.facts, int(visit.now) - DAY)
     findings = await asyncio.to_thread(_findings, services.settings)

@@ -100,7 +100,7 @@ def service(services: Services, visit: Visit) -> Accounts:
     )
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_people(services: Services, visit: Visit) -> Response:
     """GET /admin/comptes."""
     filters = Filters(
         visit.query("q").strip()[:200], visit.query("role"), visit.query("etat"), visit.query("etablissement").upper()

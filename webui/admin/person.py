@@ -110,7 +110,7 @@ async def find(services: Services, visit: Visit) -> Account:
     return await service(services, visit).find(principal.login)
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_person(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /admin/comptes/{account}."""
     account = await find(services, visit)
     principal, standing = account.principal, account.standing

@@ -53,7 +53,7 @@ class DropPage:
     fault: str
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_queue(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /admin/file."""
     name = visit.query("nom").strip()[:40]
     if name:
@@ -77,7 +77,7 @@ async def act(services: Services, visit: Visit) -> Response:
         count = await services.store.write(queue_admin.retry, origin(visit))
         return redirect(visit, "/admin/file", **done("relance", count))
     if not chosen:
-        return await show(services, visit, visit._("Cochez au moins un envoi."))
+        return await show_queue(services, visit, visit._("Cochez au moins un envoi."))
     match what:
         case "relancer":
             count = await services.store.write(queue_admin.retry, origin(visit), chosen)

@@ -45,7 +45,7 @@ class RulesPage:
     hours: tuple[int, ...] = HOURS
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_rules(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /admin/regles."""
     now = await services.store.read(rules.load)
     _ = visit._
@@ -91,7 +91,7 @@ async def act(services: Services, visit: Visit) -> Response:
 async def _brake(services: Services, visit: Visit, by: Origin) -> Response:
     population = _population(visit.form.text("population"))
     if visit.form.text("confirme").strip().upper() != visit._("FREIN"):
-        return await show(services, visit, visit._("Pour serrer le frein, tapez le mot FREIN."))
+        return await show_rules(services, visit, visit._("Pour serrer le frein, tapez le mot FREIN."))
     hours = visit.form.number("heures")
     until = int(visit.now) + min(hours, 24 * 30) * 3600 if hours else 0
     await services.store.write(rules.brake, by, population, until, visit.form.text("motif").strip()[:300])

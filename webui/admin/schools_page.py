@@ -53,7 +53,7 @@ class PlacePage:
     boxes: tuple[ListEntry, ...]
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_schools(services: Services, visit: Visit) -> Response:
     """GET /admin/etablissements."""
     query = visit.query("q").strip()[:100]
     known = await services.store.read(school_counts.listing)

@@ -59,7 +59,7 @@ class AskPage:
     back: str
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_event(services: Services, visit: Visit) -> Response:
     """GET /agenda/evenement/{item}."""
     place = await event_items.desk(services, visit)
     found = await event_items.find(services, visit, place, key_of(visit.query("le")))

@@ -59,7 +59,7 @@ class ShelfPage:
     import_fault: str = ""
 
 
-async def show(
+async def show_agendas(
     services: Services, visit: Visit, name: str = "", fault: str = "", asked: feed_state.Asked = feed_state.NOTHING
 ) -> Response:
     """GET /agenda/agendas."""
@@ -85,14 +85,16 @@ async def create(services: Services, visit: Visit) -> Response:
     """POST /agenda/agendas: a new one, under a name in its address that nobody has to type."""
     name, colour = _typed(visit)
     if not name:
-        return await show(services, visit, name, visit._("Donnez un nom à l’agenda, de 100 caractères au plus."))
+        return await show_agendas(
+            services, visit, name, visit._("Donnez un nom à l’agenda, de 100 caractères au plus.")
+        )
     segment = services.clock.token(8).hex()
     try:
         await services.store.write(agendas.create, visit.account_id, segment, CALENDAR, fresh(name, colour))
     except Refused as refused:
         if refused.reason is not Reason.LIMIT:
             raise
-        return await show(services, visit, name, visit._("C’est trop : un compte a cent collections au plus."))
+        return await show_agendas(services, visit, name, visit._("C’est trop : un compte a cent collections au plus."))
     return redirect(visit, f"{home(visit)}/agendas", agenda="agenda-cree", _at="annonce")
 
 

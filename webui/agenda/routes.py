@@ -25,7 +25,7 @@ def complete(doors: Doors) -> Sequence[BaseRoute]:
     return [
         Route("/", visit(views.index)),
         Route("/affichage", visit(manage.display), methods=["POST"]),
-        Route("/agendas", visit(manage.show), methods=["GET"]),
+        Route("/agendas", visit(manage.show_agendas), methods=["GET"]),
         Route("/agendas", visit(manage.create), methods=["POST"]),
         Route("/abonnements", visit(subscribing.subscribe), methods=["POST"]),
         Route("/agendas/{shelf:key}", visit(manage.one), methods=["GET"]),
@@ -36,7 +36,7 @@ def complete(doors: Doors) -> Sequence[BaseRoute]:
         Route("/agendas/{shelf:key}/exporter", visit(transfer.export)),
         Route("/agendas/{shelf:key}/importer", visit(transfer.preview, files=True), methods=["POST"]),
         *_events(doors),
-        Route("/{view}/{day}", visit(views.show)),
+        Route("/{view}/{day}", visit(views.show_agenda)),
     ]
 
 
@@ -51,7 +51,7 @@ def _events(doors: Doors) -> Sequence[BaseRoute]:
         Route("/nouveau", visit(form.begin), methods=["GET"]),
         Route("/nouveau", visit(form.create), methods=["POST"]),
         Route("/annuler", visit(event_actions.undo), methods=["POST"]),
-        Route("/evenement/{item}", visit(event.show)),
+        Route("/evenement/{item}", visit(event.show_event)),
         Route("/evenement/{item}/modifier", visit(form.edit), methods=["GET"]),
         Route("/evenement/{item}/modifier", visit(form.save), methods=["POST"]),
         Route("/evenement/{item}/deplacer", visit(event_actions.move), methods=["POST"]),

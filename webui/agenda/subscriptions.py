@@ -58,7 +58,7 @@ class Subscribing:
         return redirect(visit, f"{home(visit)}/agendas/{number}", agenda="actualise", _at="annonce")
 
     async def _again(self, services: Services, visit: Visit, asked: Asked, fault: str) -> Response:
-        return await manage.show(services, visit, asked=replace(asked, fault=fault))
+        return await manage.show_agendas(services, visit, asked=replace(asked, fault=fault))
 
 
 def _busy(visit: Visit) -> str:

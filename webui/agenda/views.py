@@ -130,7 +130,7 @@ async def simple(services: Services, visit: Visit) -> Response:
     return await _page(services, visit, LIST, 7, "agenda/simple.html")
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_agenda(services: Services, visit: Visit) -> Response:
     """GET /agenda/{view}/{date}. Raises Refused(NOT_FOUND)."""
     view = str(visit.request.path_params["view"])
     if view not in VIEWS:

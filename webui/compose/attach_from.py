@@ -56,7 +56,7 @@ class BorrowPage:
     lenders: Sequence[Lender]
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_messages(services: Services, visit: Visit) -> Response:
     """GET /ecrire/{draft}/depuis?q=."""
     draft = await _draft(services, visit, visit.query("cle"))
     typed = visit.query("q")[:MAX_QUERY]

@@ -39,7 +39,7 @@ class DeparturesPage:
     fault: str = ""
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_scheduled(services: Services, visit: Visit) -> Response:
     """GET /envois."""
     return await _page(services, visit)
 

@@ -33,7 +33,7 @@ class HabitsPage:
     fault: str = ""
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_signatures(services: Services, visit: Visit) -> Response:
     """GET /reglages/ecriture."""
     return await _page(services, visit)
 

@@ -62,7 +62,7 @@ class AlikePage:
     fault: str = ""
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_books(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/carnets."""
     others = await services.store.read(agenda_grants.counts, visit.account_id)
     place = await around(services, visit, "carnets")
@@ -82,7 +82,7 @@ async def change(services: Services, visit: Visit) -> Response:
                 await services.books.rename(account_id, name, form.text("titre"))
             case "supprimer":
                 if not form.has("confirme"):
-                    return await show(services, visit, _("Cochez la case pour confirmer la suppression."))
+                    return await show_books(services, visit, _("Cochez la case pour confirmer la suppression."))
                 await services.books.drop(account_id, name, form.number("version"))
                 return redirect(visit, f"{home(visit)}/carnets", **done("carnet-supprime"))
             case "quitter":
@@ -96,7 +96,7 @@ async def change(services: Services, visit: Visit) -> Response:
         }
         if refusal.reason not in texts:
             raise
-        return await show(services, visit, texts[refusal.reason])
+        return await show_books(services, visit, texts[refusal.reason])
     return redirect(visit, f"{home(visit)}/carnets", **done("carnet-garde"))
 
 

@@ -75,7 +75,7 @@ class FormPage:
 # ---------------------------------------------------------------------- reading
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_card(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/fiche/{book}/{href}."""
     stored = await _stored(services, visit)
     card = stored.card
@@ -206,19 +206,21 @@ async def act(services: Services, visit: Visit) -> Response:
         case "groupes":
             return await groups.put_in(services, visit, stored)
         case _ if stored.card.is_group:
-            return await groups.change(services, visit, stored, show)
-    return await show(services, visit)
+            return await groups.change(services, visit, stored, show_card)
+    return await show_card(services, visit)
 
 
 async def _delete(services: Services, visit: Visit, stored: Stored) -> Response:
     if not visit.form.has("confirme"):
-        return await show(services, visit, visit._("Cochez la case pour confirmer la suppression."))
+        return await show_card(services, visit, visit._("Cochez la case pour confirmer la suppression."))
     try:
         await services.books.remove(visit.account_id, stored.book.name, stored.href, visit.form.text("etag")[:100])
     except Refused as refusal:
         if refusal.reason is not Reason.CONFLICT:
             raise
-        return await show(services, visit, visit._("Cette fiche a changé entre-temps : relisez-la avant de supprimer."))
+        return await show_card(
+            services, visit, visit._("Cette fiche a changé entre-temps : relisez-la avant de supprimer.")
+        )
     return redirect(visit, home(visit), **done("contact-supprime"))
 
 

@@ -71,7 +71,7 @@ MAX_TOGETHER = 50
 """Addresses that a link to write to all of them carries."""
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_contacts(services: Services, visit: Visit) -> Response:
     """GET /contacts: filtered by book, group, category and words; a page begins behind the last one shown before."""
     name = visit.query("carnet")
     entries = await services.books.entries(visit.account_id, name)

@@ -58,7 +58,7 @@ class PersonPage:
     organisation: str
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_directory(services: Services, visit: Visit) -> Response:
     """GET /contacts/annuaire."""
     wanted = Wanted(*(visit.query(name)[:100] for name in ("q", "etablissement", "discipline", "fonction")))
     after, letter = positive(visit.query("apres")), visit.query("lettre")[:1]

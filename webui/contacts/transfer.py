@@ -65,7 +65,7 @@ class ReportPage:
     full: bool
 
 
-async def show(services: Services, visit: Visit, fault: str = "") -> Response:
+async def show_import(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /contacts/importer."""
     page = TransferPage(
         await surroundings(services, visit), await around(services, visit, "importer"), visit.query("carnet"), fault
@@ -79,9 +79,9 @@ async def preview(services: Services, visit: Visit) -> Response:
     file = next(iter(visit.form.files), None)
     octets = await file.read(importing.MAX_OCTETS + 1) if file is not None else b""
     if visit.form.oversize or len(octets) > importing.MAX_OCTETS:
-        return await show(services, visit, _("Ce fichier dépasse 5 Mo : partagez-le en plusieurs."))
+        return await show_import(services, visit, _("Ce fichier dépasse 5 Mo : partagez-le en plusieurs."))
     if not octets:
-        return await show(services, visit, _("Choisissez un fichier."))
+        return await show_import(services, visit, _("Choisissez un fichier."))
     book = await _book(services, visit)
     entries = await services.books.entries(visit.account_id, book.name)
     try:
@@ -90,7 +90,7 @@ async def preview(services: Services, visit: Visit) -> Response:
         text = _(
             "Ce fichier n’est ni une fiche vCard (.vcf), ni un tableau CSV de contacts avec ses titres de colonnes."
         )
-        return await show(services, visit, text)
+        return await show_import(services, visit, text)
     refused = [one for one in judged if one.standing is Standing.REFUSED]
     taken = [one for one in judged if one.standing is not Standing.REFUSED]
     page = PreviewPage(

@@ -30,7 +30,7 @@ class ModerationPage:
     fault: str = ""
 
 
-async def show(services: Services, guest: Guest, fault: str = "") -> Response:
+async def show_held_message(services: Services, guest: Guest, fault: str = "") -> Response:
     """GET /moderation/{key}."""
     key = str(guest.request.path_params["key"])[:KEY_LENGTH]
     try:
@@ -61,6 +61,6 @@ async def decide(services: Services, guest: Guest) -> Response:
             outcome = guest._("Le message est refusé.")
     except Refused as refusal:
         if refusal.reason is Reason.NOT_FOUND:
-            return await show(services, guest)
-        return await show(services, guest, refusal_of(guest, refusal))
+            return await show_held_message(services, guest)
+        return await show_held_message(services, guest, refusal_of(guest, refusal))
     return services.pages.answer(guest, "lists/moderation.html", ModerationPage(key, None, outcome=outcome))

@@ -135,7 +135,7 @@ def _filled(services: Services, found: OwnedDetails) -> Form:
 # ---------------------------------------------------------------------- one list
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_list(services: Services, visit: Visit) -> Response:
     """GET /liste/{address}: its policies, members, and whom it finds now."""
     entry, form, waiting = await _mine(services, visit)
     return await _answer(

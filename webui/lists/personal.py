@@ -76,7 +76,7 @@ async def received(services: Services, visit: Visit) -> Response:
     return services.pages.answer(visit, "lists/received.html", page)
 
 
-async def show(
+async def show_lists(
     services: Services,
     visit: Visit,
     fault: str = "",
@@ -108,15 +108,15 @@ async def create(services: Services, visit: Visit) -> Response:
     """POST /listes: a new list."""
     name, text = _typed(visit)
     if visit.form.text("faire") == "fichier":
-        return await show(services, visit, "", name, await _from_file(visit, text))
+        return await show_lists(services, visit, "", name, await _from_file(visit, text))
     field = await recipients.look(services, visit, text, limit=MAX_MEMBERS, own_lists=False)
     if field.questions:
-        return await show(services, visit, "", name, field.text, field.questions)
+        return await show_lists(services, visit, "", name, field.text, field.questions)
     try:
         addresses = _addresses(field.people)
         await services.store.write(personal_lists.create, visit.account_id, name, addresses)
     except Refused as refusal:
-        return await show(services, visit, _fault(visit, refusal), name, field.text)
+        return await show_lists(services, visit, _fault(visit, refusal), name, field.text)
     return redirect(visit, f"{visit.base}/listes", **done("liste-faite"))
 
 

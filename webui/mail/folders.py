@@ -79,7 +79,7 @@ class Keeping:
     """Messages that go at once when this is confirmed."""
 
 
-async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
+async def show_folders(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /dossiers: the list."""
     found = await services.store.read(folders.overview, visit.account_id)
     named = dict(_times(visit))
@@ -108,7 +108,7 @@ async def create(services: Services, visit: Visit) -> Response:
         name = await _below(services, visit, visit.form.number("dans"), title)
         await services.store.write(folders.create, visit.account_id, name)
     except Refused as refusal:
-        return await show(services, visit, _fault(visit, refusal), title)
+        return await show_folders(services, visit, _fault(visit, refusal), title)
     return redirect(visit, f"{visit.base}/dossiers", **done("cree"))
 
 

@@ -89,7 +89,7 @@ class MailboxPage:
     """Address before a message's id."""
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_message_list(services: Services, visit: Visit) -> Response:
     """GET /m/dossier/{box}: a page of a mailbox; without a number INBOX."""
     box_id = int(visit.request.path_params.get("box", 0))
     wanted = views.asked(visit.request.query_params, visit.preferences)

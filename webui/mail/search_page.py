@@ -75,7 +75,7 @@ class SearchPage:
     """This search, when it was saved."""
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_results(services: Services, visit: Visit) -> Response:
     """GET /recherche: by the field (`q`), or by the form beside it."""
     typed = _typed(visit)
     query = parse(typed, keywords(visit))

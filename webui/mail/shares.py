@@ -49,7 +49,7 @@ class SharesPage:
     """Whoever sees the page may share with lists."""
 
 
-async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
+async def show_shares(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /dossier/{box}/partage."""
     boxes = await services.store.read(mailboxes.listing, visit.account_id)
     box = webmail.pick(boxes, int(visit.request.path_params["box"]))
@@ -88,17 +88,17 @@ async def change(services: Services, visit: Visit) -> Response:
     try:
         identifier = await _identifier(services, typed)
         if identifier == fold_login(visit.principal.login):
-            return await show(services, visit, visit._("Ce dossier est déjà à vous."), typed)
+            return await show_shares(services, visit, visit._("Ce dossier est déjà à vous."), typed)
         await _set(services, visit, box.name, identifier, WORDS[role])
     except Denied as denied:
-        return await show(services, visit, spoken(visit, denied), typed)
+        return await show_shares(services, visit, spoken(visit, denied), typed)
     except Refused as refusal:
         if refusal.reason is Reason.LIMIT:
-            return await show(services, visit, visit._("Ce dossier est déjà partagé avec trop de monde."), typed)
+            return await show_shares(services, visit, visit._("Ce dossier est déjà partagé avec trop de monde."), typed)
         if refusal.reason is not Reason.INVALID:
             raise
         fault = visit._("Personne ni aucune liste de l’académie ne porte ce nom. Donnez un identifiant ou une adresse.")
-        return await show(services, visit, fault, typed)
+        return await show_shares(services, visit, fault, typed)
     return redirect(visit, back, **done("partage"))
 
 

@@ -28,7 +28,7 @@ class ShortcutsPage:
     on: bool
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_shortcuts(services: Services, visit: Visit) -> Response:
     """GET /m/raccourcis."""
     page = ShortcutsPage(await surroundings(services, visit), _groups(visit), visit.preferences.shortcuts)
     return services.pages.answer(visit, "mail/shortcuts.html", page)

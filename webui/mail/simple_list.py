@@ -70,10 +70,10 @@ def box_view(
     )
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_simple_list(services: Services, visit: Visit) -> Response:
     """GET /dossier/{box}: a page of a folder; without a number INBOX."""
     if visit.interface == COMPLETE:
-        return await message_list.show(services, visit)
+        return await message_list.show_message_list(services, visit)
     box_id = int(visit.request.path_params.get("box", 0))
     before, after = _edge(visit.query("avant")), _edge(visit.query("apres"))
     size = visit.preferences.page_size

@@ -43,7 +43,7 @@ class TagsPage:
     typed: str = ""
 
 
-async def show(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
+async def show_tags(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
     """GET /reglages/etiquettes."""
     tags = [Shown(tag, tag_name(visit.language, tag)) for tag in visit.preferences.tags]
     missing = any(visit.preferences.tag(tag.keyword) is None for tag in USUAL_TAGS)
@@ -69,7 +69,7 @@ async def save(services: Services, visit: Visit) -> Response:
         }
         if refusal.reason not in texts:
             raise
-        return await show(services, visit, texts[refusal.reason], name)
+        return await show_tags(services, visit, texts[refusal.reason], name)
     return redirect(visit, f"{visit.base}/reglages/etiquettes", **done("reglages"))
 
 

@@ -127,7 +127,7 @@ class ReadPage:
     """The messages around it, in the complete interface."""
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_message(services: Services, visit: Visit) -> Response:
     """GET /message/{id}: the message as text, or (`forme=1`) its formatted version in a frame.
 
     `images=1` shows remote pictures this once; with `fil=1` it was opened as a conversation, which is read then.

@@ -67,7 +67,7 @@ async def gather(services: Services, visit: Visit) -> Response:
     return redirect(visit, address, m="-".join(map(str, ids)), plus=int(more), retour=visit.form.text("retour")[:500])
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_for_print(services: Services, visit: Visit) -> Response:
     """GET /dossier/{box}/imprimer?m=…: the messages of these numbers. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
     box_id = int(visit.request.path_params["box"])
     viewer = await services.sharing.viewer(visit.principal)

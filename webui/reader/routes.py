@@ -23,9 +23,9 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
     """A message and all that is done with it, below `/s` and `/m`."""
     visit = doors.visit
     return [
-        Route("/message/{message:key}", visit(page.show)),
+        Route("/message/{message:key}", visit(page.show_message)),
         Route("/message/{message:key}/eml", visit(attachments.eml)),
-        Route("/message/{message:key}/source", visit(source.show)),
+        Route("/message/{message:key}/source", visit(source.show_source)),
         Route("/message/{message:key}/entetes", visit(source.header)),
         Route("/message/{message:key}/imprimer", visit(page.printable)),
         Route("/message/{message:key}/pieces.zip", visit(attachments.archive)),
@@ -37,7 +37,7 @@ def mail(doors: Doors) -> Sequence[BaseRoute]:
         Route("/message/{message:key}/rediriger", visit(redirect.ask_redirect), methods=["GET"]),
         Route("/message/{message:key}/rediriger", visit(redirect.send_on), methods=["POST"]),
         Route("/message/{message:key}/hameconnage", visit(redirect.report_phishing), methods=["POST"]),
-        Route("/dossier/{box:key}/imprimer", visit(printing.show), methods=["GET"]),
+        Route("/dossier/{box:key}/imprimer", visit(printing.show_for_print), methods=["GET"]),
         Route("/dossier/{box:key}/imprimer", visit(printing.gather), methods=["POST"]),
         Route("/corps/{message:key}", visit(message_parts.body)),
         Route("/piece/{message:key}/{number}", visit(attachments.save)),
@@ -50,9 +50,9 @@ def abroad(doors: Doors) -> Sequence[BaseRoute]:
     visit = doors.visit
     at = "/partage/{box:key}/{message:key}"
     return [
-        Route(at, visit(page.show)),
+        Route(at, visit(page.show_message)),
         Route(f"{at}/eml", visit(attachments.eml)),
-        Route(f"{at}/source", visit(source.show)),
+        Route(f"{at}/source", visit(source.show_source)),
         Route(f"{at}/entetes", visit(source.header)),
         Route(f"{at}/imprimer", visit(page.printable)),
         Route(f"{at}/pieces.zip", visit(attachments.archive)),

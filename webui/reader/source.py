@@ -44,7 +44,7 @@ class HeaderPage:
     """Which of them can be believed."""
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_source(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/source: header and body as they travelled."""
     found, octets = await message_parts.load(services, visit, upto=SOURCE_OCTETS)
     text = octets[:SOURCE_OCTETS].decode("utf-8", "replace").replace("\r\n", "\n")

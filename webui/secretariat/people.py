@@ -107,7 +107,7 @@ async def school_of(office: Secretariat, visit: Visit, uai: str = "") -> School:
 # ---------------------------------------------------------------------- the list
 
 
-async def show(services: Services, visit: Visit) -> Response:
+async def show_people(services: Services, visit: Visit) -> Response:
     """GET /secretariat: the only school, or the one of the address."""
     return await people(services, visit, visit.query("etablissement"))
 
