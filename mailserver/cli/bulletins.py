@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from mailserver.cli.lists.lists import with_store
-from mailserver.cli.shared import AsJson, InstanceDir, deadline, fail, origin, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, deadline, fail, origin, settings_of, with_help, with_store
 from mailserver.foundation.settings import Settings
 from mailserver.store.account import bulletins
 from mailserver.store.account.bulletins import Draft, Kind

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, TypeVar
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of, with_help, with_store
 from mailserver.foundation.settings import Settings
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import spool
@@ -72,7 +72,7 @@ def retry(directory: InstanceDir, names: Names = None, as_json: AsJson = False) 
         rows = await _rows(store, names) if names else None
         return await store.write(queue_admin.retry, origin(), rows)
 
-    count = run(lambda: _with_store(settings, work))
+    count = with_store(settings, work)
     print(json.dumps({"retried": count}) if as_json else _("{count} à réessayer.", count=count))
 
 
@@ -93,7 +93,7 @@ def hold(
     async def work(store: Store) -> int:
         return await store.write(queue_admin.hold, origin(), await _rows(store, names))
 
-    count = run(lambda: _with_store(settings, work))
+    count = with_store(settings, work)
     print(json.dumps({"held": count}) if as_json else _("{count} retenus.", count=count))
 
 
@@ -118,13 +118,8 @@ def drop(
             count += await store.write(queue_admin.drop, origin(), [entry.id for entry in entries])
         return count
 
-    count = run(lambda: _with_store(settings, work))
+    count = with_store(settings, work)
     print(json.dumps({"dropped": count}) if as_json else _("{count} jetés.", count=count))
-
-
-async def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    async with open_store(settings) as store:
-        return await work(store)
 
 
 async def _rows(store: Store, names: Sequence[str]) -> list[int]:

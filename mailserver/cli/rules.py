@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailserver.administration import rules as rule_changes
-from mailserver.cli.lists.lists import with_store
-from mailserver.cli.shared import AsJson, InstanceDir, deadline, fail, origin, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, deadline, fail, origin, settings_of, with_help, with_store
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Population
 from mailserver.model.rules import PRESETS, Rules

@@ -95,6 +95,16 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 # ---------------------------------------------------------------------- who acts
 
 
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Run something over the instance's store."""
+
+    async def opened() -> T:
+        async with open_store(settings) as store:
+            return await work(store)
+
+    return run(opened)
+
+
 def origin(channel: str = "console") -> Origin:
     """Who sits at the console, for the audit."""
     try:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,7 +12,7 @@ import typer
 
 from directory.lists import list_expansion, rosters, virtual_lists
 from directory.lists.rosters import House, ListChange, NewList
-from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, origin, run, settings_of, with_help
+from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, settings_of, with_help, with_store
 from mailserver.foundation.settings import Settings
 from mailserver.model import days, selection
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -458,16 +458,6 @@ def _expanded(settings: Settings, address: str) -> MailingList:
         return found
 
     return with_store(settings, work)
-
-
-def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    """Run something over the instance's store."""
-
-    async def opened() -> T:
-        async with open_store(settings) as store:
-            return await work(store)
-
-    return run(opened)
 
 
 def _zone(settings: Settings) -> ZoneInfo:

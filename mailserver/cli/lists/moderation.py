@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from directory.lists import rosters
-from mailserver.cli.lists.lists import app, as_text, own, whole_address, with_store
-from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help
+from mailserver.cli.lists.lists import app, as_text, own, whole_address
+from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help, with_store
 from mailserver.delivery import Delivery
 from mailserver.delivery.moderation import Moderation
 from mailserver.runtime.app import make_directory
