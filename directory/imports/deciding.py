@@ -14,13 +14,13 @@ from directory.imports.records import PersonRecord
 from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome
 from directory.issuing import issuing
 from directory.issuing.issuing import Hints, Issued, Names, Wish
-from mailserver import causes
-from mailserver.causes import Cause
 from mailserver.model.errors import Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import Affiliation, Role, State, Tie
 from mailserver.store.account.accounts import Marks, kept_reason, read_reason
 from mailserver.store.people.bulk_people import Known, Like
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 _ORDER = {tie: tie.value for tie in Tie}
 

@@ -37,8 +37,6 @@ from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Re
 from directory.issuing.issuing import ClaimedNames, Hints, Names, keep_hints
 from directory.ldap.bulk import Add, Bulk, Change, Put, Remove, Replace
 from directory.ldap.pool import Pool
-from mailserver import causes
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.folding import fold_login
@@ -52,6 +50,8 @@ from mailserver.store.people.imports import Fate
 from mailserver.store.people.schools import Facts
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Origin
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("import")
 

@@ -17,7 +17,6 @@ from directory.imports.rows import CsvExport
 from directory.imports.target import Target
 from directory.imports.text_encoding import Encoding
 from directory.issuing.hashing import Passwords
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
 from mailserver.model.clock import DAY
@@ -26,6 +25,7 @@ from mailserver.model.proofs import Proofs
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
+from mailserver.texts.causes import Cause
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from directory.imports.records import Export
 from directory.imports.target import Left, Outcome, Target
 from directory.imports.text_encoding import Encoding
 from directory.issuing.hashing import Passwords
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.proofs import Proofs
 from mailserver.store.engine.statements import Tx
@@ -23,6 +22,7 @@ from mailserver.store.people import imports
 from mailserver.store.people.imports import Run, RunState
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 
 MAX_REPORTED = 10_000
 """Those left by an undoing that are kept for its report; the count goes on."""

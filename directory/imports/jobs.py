@@ -18,15 +18,15 @@ from directory.imports.planning import Tally
 from directory.imports.records import Export, Fault, Remark
 from directory.imports.target import Outcome, Result
 from directory.imports.text_encoding import Encoding
-from mailserver import causes
 from mailserver.accounts import uploads
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import BadSyntax, Refused, Temporary
 from mailserver.store.account import jobs
 from mailserver.store.account.jobs import Job, JobState
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("import")
 

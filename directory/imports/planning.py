@@ -16,7 +16,6 @@ from directory.imports.report_lines import result
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
 from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
 from directory.issuing.issuing import Hints, Names, keep_hints
-from mailserver.causes import Cause
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import State
@@ -26,6 +25,7 @@ from mailserver.store.engine.scratch import Scratch
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import bulk_people
 from mailserver.store.people.bulk_people import Known
+from mailserver.texts.causes import Cause
 
 K = TypeVar("K")
 

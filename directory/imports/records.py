@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailserver.causes import Cause
 from mailserver.model.identity import Affiliation, Role, Tie
 from mailserver.model.sasl import Secret
+from mailserver.texts.causes import Cause
 
 
 @dataclass(frozen=True, slots=True)

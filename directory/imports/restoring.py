@@ -12,7 +12,6 @@ from typing import Any
 
 from directory.imports import facts, places
 from directory.imports.target import Left, Outcome
-from mailserver.causes import Cause
 from mailserver.model.identity import Affiliation, State, Tie
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Farewell
@@ -23,6 +22,7 @@ from mailserver.store.people.imports import Change, Fate
 from mailserver.store.people.schools import Facts
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 
 
 @dataclass(frozen=True, slots=True)

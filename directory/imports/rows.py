@@ -12,11 +12,11 @@ from directory.imports import text_encoding
 from directory.imports.records import Fault, Item, PersonRecord, Remark
 from directory.imports.text_encoding import Encoding
 from directory.issuing.enrolment import role_of
-from mailserver import causes
-from mailserver.causes import Cause
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.model.identity import Affiliation, Tie
 from mailserver.model.sasl import Secret
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 REQUIRED = ("given_name", "surname", "role")
 COLUMNS = (

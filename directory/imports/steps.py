@@ -7,13 +7,13 @@ from typing import Any
 from directory.imports import facts
 from directory.imports.deciding import Step
 from directory.imports.target import Outcome
-from mailserver.causes import NOTHING, Cause
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import bulk_people, claims
 from mailserver.store.people.bulk_people import ACCOUNT_FIELDS, ENTRY_FIELDS, Known
 from mailserver.store.people.imports import Change
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import NOTHING, Cause
 
 _ACCOUNT = frozenset(ACCOUNT_FIELDS)
 _ENTRY = frozenset(ENTRY_FIELDS)

@@ -15,10 +15,10 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from directory.imports.records import PersonRecord, SchoolRecord, TermRecord
 from directory.issuing.issuing import Names
-from mailserver.causes import Cause
 from mailserver.model.identity import Affiliation
 from mailserver.store.account.accounts import Marks
 from mailserver.store.people.bulk_people import Description, Known, Like
+from mailserver.texts.causes import Cause
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ import re
 from enum import StrEnum
 from typing import IO
 
-from mailserver.causes import Cause
 from mailserver.model.errors import BadSyntax
+from mailserver.texts.causes import Cause
 
 MAX_LINE = 1 << 16
 """Octets looked at together."""

@@ -12,7 +12,6 @@ from directory.entries.person_entries import is_secret
 from directory.issuing import issuing
 from directory.issuing.hashing import NO_PASSWORD, Kept
 from directory.schema import names
-from mailserver.causes import Cause
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
@@ -25,6 +24,7 @@ from mailserver.store.people.bulk_people import Known
 from mailserver.store.people.people import Entry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 
 MAX_TEXT = 200
 """Characters of a name or discipline."""

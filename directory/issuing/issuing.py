@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login, strip_marks
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import claims
+from mailserver.texts.causes import Cause
 
 MAX_PART = 30
 """Letters taken from one name: two parts, a dot and a number stay under the 64 of RFC 5321 section 4.5.3.1.1."""

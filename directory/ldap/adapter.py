@@ -17,7 +17,6 @@ from directory.ldap.cache import Cache
 from directory.ldap.lookups import Expanded, KnownPerson
 from directory.ldap.pool import Pool
 from directory.schema import names
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.model import visibility
 from mailserver.model.clock import Clock
@@ -36,6 +35,7 @@ from mailserver.store.people.external import Seen
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.notices import DIRECTORY, moved
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("ldap")
 

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from directory.lists import virtual_lists
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.model import selection
 from mailserver.model.address import parse
@@ -18,6 +17,7 @@ from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.people import claims, lists, people
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 
 MAX_NAME = 200
 MAX_MOMENT = 4_102_444_800

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mailserver.causes import Cause, plain
 from mailserver.foundation.settings import Accounts as Terms
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
@@ -26,6 +25,7 @@ from mailserver.store.mail import messages
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import erasure
+from mailserver.texts.causes import Cause, plain
 
 RANDOM_PASSWORD_OCTETS = 32
 MAX_TEXT = 4000

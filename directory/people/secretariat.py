@@ -18,7 +18,6 @@ from directory.lists import handover
 from directory.lists.handover import Box
 from directory.lists.rosters import House
 from directory.people.lifecycle import Accounts, Code
-from mailserver.causes import NOTHING
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused
@@ -34,6 +33,7 @@ from mailserver.store.people.lists import ListEntry
 from mailserver.store.people.schools import School
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import NOTHING
 
 UNIT = 50
 """Codes of one unit: mail that arrives meanwhile waits no longer than that takes."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from mailserver.causes import Cause
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue.traces import Wanted
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 
 
 def record_entry(tx: Tx, origin: Origin, account_id: int) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 
-from mailserver.causes import Cause
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
@@ -19,6 +18,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.record import sealing
 from mailserver.store.record.sealing import Break, Head
 from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("audit")
 

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import structlog
 import typer
 
-from mailserver.causes import utc
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError, load
 from mailserver.health.instance import open_database
@@ -23,7 +22,8 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Refused, Temporary
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
-from mailserver.texts.command_line import _
+from mailserver.texts.causes import utc
+from mailserver.texts.command_line import _, of_error
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -83,9 +83,9 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     try:
         return asyncio.run(main())
     except Refused as refusal:
-        fail(refusal.text, 1)
+        fail(of_error(refusal), 1)
     except (Temporary, SettingsError) as error:
-        fail(str(error))
+        fail(of_error(error))
     except OSError as error:
         if error.filename is None:  # not about a file of the instance: a defect, or the command's own business
             raise

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from mailserver.causes import Cause
 from mailserver.delivery import UNPROVEN, Delivery, Envelope, Part, deliver_parts
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing.trace_fields import return_path
@@ -32,6 +31,7 @@ from mailserver.store.queue.spool import Options
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("lists")
 

@@ -1,10 +1,10 @@
 """Whether somebody accepted the authority's charter: kept with what they chose, and in the audit."""
 
-from mailserver.causes import Cause
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 
 
 def accept(tx: Tx, origin: Origin, account_id: int, digest: str) -> None:

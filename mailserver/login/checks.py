@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import structlog
 
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import provisional, renewal, session_validity, throttle
 from mailserver.login.attempt_lock import AttemptLock
@@ -21,6 +20,7 @@ from mailserver.model.sasl import Secret
 from mailserver.notices.house import house_of
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store
+from mailserver.texts.causes import Cause
 from mailserver.texts.text import Text, both_in_ascii
 
 log = structlog.get_logger("login")

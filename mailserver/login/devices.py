@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from mailserver.causes import Cause
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
@@ -22,6 +21,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 from mailserver.texts.text import Text, both_in_ascii
 
 log = structlog.get_logger("login")

@@ -15,7 +15,6 @@ import structlog
 from passlib.exc import TokenError  # type: ignore[import-untyped]
 from passlib.totp import TOTP  # type: ignore[import-untyped]
 
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import throttle
 from mailserver.login.throttle import Attempt
@@ -30,6 +29,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("login")

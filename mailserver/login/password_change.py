@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from mailserver.causes import NOTHING, Cause
 from mailserver.login import provisional, throttle
 from mailserver.login.checks import WEB, WRONG, LoginChecks
 from mailserver.login.devices import revoke_all
@@ -18,6 +17,7 @@ from mailserver.model.identity import Principal, State
 from mailserver.model.sasl import Secret
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import NOTHING, Cause
 
 log = structlog.get_logger("login")
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from mailserver.causes import NOTHING, Cause
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.login import throttle
 from mailserver.login.checks import WEB
@@ -36,6 +35,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import NOTHING, Cause
 
 log = structlog.get_logger("recovery")
 

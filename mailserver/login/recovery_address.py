@@ -6,7 +6,6 @@ that somebody who guessed a password cannot take the account over unnoticed.
 
 import structlog
 
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.login import throttle
 from mailserver.login.checks import WEB
@@ -26,6 +25,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("recovery")

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import structlog
 
-from mailserver.causes import Cause
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.verifiers import Verifiers
@@ -28,6 +27,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.notices import DIRECTORY
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("login")
 

@@ -9,7 +9,6 @@ strangers cannot keep its owner out. Loopback peers (the web interface, tests) c
 from dataclasses import dataclass
 
 from mailserver.accounts.provision import provision
-from mailserver.causes import NOTHING, Cause
 from mailserver.foundation.peers import counted
 from mailserver.foundation.settings import Limits
 from mailserver.model.clock import Clock
@@ -20,6 +19,7 @@ from mailserver.store.account.devices import Device
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import NOTHING, Cause
 from mailserver.texts.text import Text, both_in_ascii
 
 FIRST_WAIT = 5

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from mailserver.causes import Cause
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool, waiting
 from mailserver.store.queue.spool import Entry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.causes import Cause
 
 NAMED = 20
 """Rows that the record names; it always says how many they were."""

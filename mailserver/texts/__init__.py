@@ -7,7 +7,8 @@ French is the source: a text stands in the code in French, and its English in th
 * `catalogue`: the catalogue itself, and `translate`.
 * `text`: `Text`, which is shown later, in its reader's language; `both` is one line in both, for whom none is known.
 * `command_line`: the language of the locale, for commands.
-* `causes` and `sentences`: sentences with a code that is kept, in results of jobs and in what `import --json` writes.
+* `causes` and `sentences`: sentences with a code that is kept, in rows, results of jobs and what `import --json`
+  writes; `names` fill lists in them. `legacy_details` finds them in rows of before.
 
 Pages translate by `_()` and `{% trans %}`, in the language of their reader (`webui.page.language`).
 """

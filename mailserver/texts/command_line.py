@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mailserver.texts.languages import ENGLISH, FRENCH, LanguageCode
-from mailserver.texts.text import Text
+from mailserver.texts.text import Text, Translated
 
 
 def language_of(environment: Mapping[str, str], encoding: str) -> LanguageCode:
@@ -23,3 +23,9 @@ LANGUAGE: Final = language_of(os.environ, getattr(sys.stdout, "encoding", None) 
 def _(message: str, /, **values: object) -> str:
     """A message of the command line, its values filled in."""
     return Text(message, **values).to(LANGUAGE)
+
+
+def of_error(error: Exception) -> str:
+    """What an error says."""
+    text = error.args[0] if error.args else ""
+    return text.to(LANGUAGE) if isinstance(text, Translated) else str(error)

@@ -17,9 +17,9 @@ import aiosmtplib
 import structlog
 from aiosmtplib import SMTPException, SMTPHeloError, SMTPResponse
 
-from mailserver.causes import NOTHING, Cause, plain
 from mailserver.foundation.settings import Outbound
 from mailserver.store.queue.spool import Addressee, Leased, Notify
+from mailserver.texts.causes import NOTHING, Cause, plain
 from smtp.relay.routing import Exchanger
 
 log = structlog.get_logger("relay")

@@ -13,8 +13,6 @@ from pathlib import Path
 import dns.asyncresolver
 import structlog
 
-from mailserver import causes
-from mailserver.causes import NOTHING, Cause
 from mailserver.delivery import Delivery, Part, Recipient, deliver_parts
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
@@ -28,6 +26,8 @@ from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Leased, Notify
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
+from mailserver.texts import causes
+from mailserver.texts.causes import NOTHING, Cause
 from smtp.relay.attempt import Courier, Result, Unreachable, Verdict, same_for_all
 from smtp.relay.dsn import Reporter
 from smtp.relay.routing import NoRoute, Router

@@ -10,9 +10,9 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Temporary
+from mailserver.texts.causes import Cause
 
 MAX_EXCHANGERS = 10
 """Names looked up for one domain (a hostile zone may list thousands)."""

@@ -20,9 +20,9 @@ from directory.imports.aaf.people import Vocabulary
 from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Departure, Fault, Item, PersonRecord, Remark, SchoolRecord, TermRecord
-from mailserver.causes import Cause
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import Role
+from mailserver.texts.causes import Cause
 from tests.directory import aaf_generator
 from tests.directory.aaf_generator import Academy, add, delete, document, modify
 

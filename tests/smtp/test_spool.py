@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.causes import MAX_VALUE, plain
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, messages
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Notify, Options, Target
+from mailserver.texts.causes import MAX_VALUE, plain
 
 MESSAGE = b"Return-Path: <a@b.fr>\r\nSubject: x\r\n\r\nx\r\n"
 LIFETIME = 1000

@@ -10,7 +10,6 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, LargeBinary, MetaData, String, insert, select, update
 
-from mailserver.causes import Cause
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.identity import Population
@@ -26,6 +25,7 @@ from mailserver.store.record.sealing import Break
 from mailserver.store.schema.audits import audit as rows
 from mailserver.store.schema.mail import content
 from mailserver.store.web import webmail
+from mailserver.texts.causes import Cause
 from tests.postgres import Postgres
 from tests.schema import create_schema
 

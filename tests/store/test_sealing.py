@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from mailserver.background.audit_sealing import WITNESS, AuditSealer, witness
-from mailserver.causes import plain
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import SystemClock
@@ -16,6 +15,7 @@ from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.record.sealing import Break
 from mailserver.store.schema.audits import audit as rows
 from mailserver.store.schema.audits import audit_anchor
+from mailserver.texts.causes import plain
 
 KEY = sealing.chain_key(b"an instance's key")
 ORIGIN = Origin("admin", "console", "192.0.2.7")

@@ -10,7 +10,6 @@ from sqlalchemy import update
 from directory.lists import rosters
 from directory.lists.rosters import House as Lists
 from directory.lists.rosters import NewList
-from mailserver.causes import Cause
 from mailserver.model.identity import ListKind, Principal, Role, State
 from mailserver.store.account import accounts, rules
 from mailserver.store.engine.transactions import Tx
@@ -21,6 +20,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.schema.console import message_trace
 from mailserver.store.upkeep import measures
+from mailserver.texts.causes import Cause
 from tests.webui.house import DOMAIN, PASSWORD, House, Visitor, mail
 from tests.webui.secondstep import Phone
 from webui.admin import access

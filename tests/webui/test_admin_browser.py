@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, Page, expect
 from directory.lists import rosters
 from directory.lists.rosters import House as Lists
 from directory.lists.rosters import NewList
-from mailserver.causes import Cause
 from mailserver.model.clock import HOUR
 from mailserver.model.identity import ListKind, Principal, Role
 from mailserver.store.account import bulletins, jobs, rules
@@ -18,6 +17,7 @@ from mailserver.store.people import schools
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import measures
 from mailserver.store.upkeep.measures import Measure
+from mailserver.texts.causes import Cause
 from tests.webui.browser import SIZES, faults_of, overflow, rules_of, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail
 from tests.webui.secondstep import Phone

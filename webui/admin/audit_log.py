@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response, StreamingResponse
 
-from mailserver import causes
 from mailserver.administration import audit_access
 from mailserver.background.audit_sealing import verify
 from mailserver.model.clock import DAY
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Wanted
+from mailserver.texts import causes
 from webui.admin.access import origin
 from webui.admin.console_page import Top, begin_of, day_of, plain_cell, top
 from webui.admin.import_reasons import told

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from mailserver import causes
 from mailserver.model.errors import Reason, Refused
+from mailserver.texts import causes
 from webui.http.forms import positive
 from webui.page.context import Visit
 from webui.page.flash import sentence

@@ -8,10 +8,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from mailserver import causes
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import jobs
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 from webui.admin.console_page import plain_cell, stamp
 from webui.http import headers
 from webui.page.context import Services, Visit

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 
-from mailserver.causes import Cause, utc
 from mailserver.texts import dates
 from mailserver.texts.catalogue import english
+from mailserver.texts.causes import Cause, utc
 from mailserver.texts.languages import ENGLISH, FRENCH, LANGUAGES, LanguageCode
 from mailserver.texts.text import Translated
 

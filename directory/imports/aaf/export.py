@@ -15,9 +15,9 @@ from directory.imports.aaf.people import Vocabulary
 from directory.imports.aaf.requests import Request, RequestReader, Unreadable, Verb
 from directory.imports.aaf.schools import Structures
 from directory.imports.records import Fault, Item, PersonRecord, Remark
-from mailserver import causes
-from mailserver.causes import Cause
 from mailserver.model.errors import BadSyntax
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 READ = 1 << 18
 """Octets read at a time."""

@@ -20,9 +20,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import IO, Protocol
 
-from mailserver import causes
-from mailserver.causes import Cause
 from mailserver.model.errors import BadSyntax
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 MAX_PARTS = 20_000
 """Files of one export: 1,600 schools with six families each, were they all apart."""

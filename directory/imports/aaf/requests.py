@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from xml.parsers import expat
 
-from mailserver.causes import Cause
 from mailserver.mime.body.text import unescape
 from mailserver.model.errors import BadSyntax
 from mailserver.model.unicode import normalize
+from mailserver.texts.causes import Cause
 
 ROOT = "ficAlimMENESR"
 MAX_RECORD = 4 << 20

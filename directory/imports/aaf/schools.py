@@ -7,8 +7,8 @@ from directory.imports.aaf.functions import fields, number
 from directory.imports.aaf.requests import Request
 from directory.imports.records import Item, Remark, SchoolRecord, TermRecord
 from directory.issuing.issuing import is_uai
-from mailserver.causes import Cause
 from mailserver.model.identity import Tie
+from mailserver.texts.causes import Cause
 
 ATTRIBUTES = frozenset(
     {

@@ -11,7 +11,6 @@ from directory.issuing import issuing
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.writing.desk import Desk
-from mailserver.causes import Cause
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login
@@ -19,6 +18,7 @@ from mailserver.store.people import claims, people, removals
 from mailserver.store.people.people import Entry as Row
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import Cause
 
 MAX_ADDRESSES = 50
 """Of one account: they stand in its row."""

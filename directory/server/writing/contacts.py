@@ -9,11 +9,11 @@ from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import ACCOUNT_CLASS
-from mailserver.causes import Cause
 from mailserver.model.folding import fold_login
 from mailserver.store.people import claims, contacts
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import Cause
 
 _CLASS = "inetOrgPerson"
 

@@ -15,7 +15,6 @@ from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password, touched
-from mailserver.causes import Cause
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.model.folding import fold_login
@@ -23,6 +22,7 @@ from mailserver.model.identity import ListKind, Writers
 from mailserver.store.people import bulk_people, claims, lists, people, removals
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import Cause
 
 BOX = "acadFunctionalBox"
 CLASSES = frozenset(name.lower() for name in (*tree.GROUP_CLASSES, *tree.ROLE_CLASSES, BOX))

@@ -17,7 +17,6 @@ from directory.server.modifying import Values
 from directory.server.writing import addresses, reading
 from directory.server.writing.addresses import Mails
 from directory.server.writing.desk import Desk, Password, touched
-from mailserver.causes import Cause, plain
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, NewPerson, PersonChange, Role, State, Tie
 from mailserver.store.account import accounts
@@ -25,6 +24,7 @@ from mailserver.store.people import affiliations, people
 from mailserver.store.people.people import Entry as Row
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import Cause, plain
 
 IDENTIFIER = "an identifier is for ever: it is never changed and never given to anybody else"
 LATEST = 2**32

@@ -9,11 +9,11 @@ from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
-from mailserver.causes import Cause
 from mailserver.store.people import removals, schools
 from mailserver.store.people.schools import Facts
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import Cause
 
 
 class Schools:

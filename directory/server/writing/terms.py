@@ -9,10 +9,10 @@ from directory.server.messages import Code
 from directory.server.modifying import Values
 from directory.server.writing.desk import Desk, Password, refuse_password
 from directory.server.writing.reading import place_of_term
-from mailserver.causes import Cause
 from mailserver.store.people import affiliations, removals, vocabulary_entries
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
+from mailserver.texts.causes import Cause
 
 
 class Terms:

@@ -6,7 +6,6 @@ import structlog
 
 from mailserver.background.housekeeping.sending import Post, each
 from mailserver.background.housekeeping.states import ORIGIN
-from mailserver.causes import Cause
 from mailserver.delivery.list_copy import Head
 from mailserver.foundation.settings import Settings
 from mailserver.login import renewal
@@ -24,6 +23,7 @@ from mailserver.store.people.lists import ListEntry
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from mailserver.store.upkeep import caretaking
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("housekeeping")
 

@@ -3,7 +3,6 @@
 import structlog
 
 from directory.people import lifecycle
-from mailserver.causes import Cause
 from mailserver.foundation.settings import Accounts as Terms
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Directory, State
@@ -12,6 +11,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import caretaking
+from mailserver.texts.causes import Cause
 
 log = structlog.get_logger("housekeeping")
 

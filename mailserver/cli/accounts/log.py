@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from mailserver.background.audit_sealing import verify
-from mailserver.causes import utc
 from mailserver.cli.shared import AsJson, InstanceDir, fail, open_store, run, settings_of, utc_day, with_help
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
@@ -18,6 +17,7 @@ from mailserver.runtime.app import make_directory
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Event, Wanted
 from mailserver.store.record.sealing import Break, Head
+from mailserver.texts.causes import utc
 from mailserver.texts.command_line import LANGUAGE, _
 
 PIPE_WIDTH = 400

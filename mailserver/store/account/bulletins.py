@@ -14,12 +14,12 @@ from enum import StrEnum
 
 from sqlalchemy import delete, func, insert, select
 
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.bulletins import bulletin
+from mailserver.texts.causes import Cause
 
 NEWS = -4
 """The "mailbox" whose news say that a bulletin has moved (`changes.subscribe("mailbox", NEWS, …)`)."""

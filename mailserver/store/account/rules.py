@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from sqlalchemy import delete, insert, select
 
-from mailserver.causes import Cause
 from mailserver.model.identity import Population
 from mailserver.model.rules import Brake, Rules
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.rules import population_brake, population_rule
+from mailserver.texts.causes import Cause
 
 NEWS = -3
 """The "mailbox" whose news say that a rule has moved (`changes.subscribe("mailbox", NEWS, …)`)."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Sharing
 from mailserver.store.account.populations import Ties, check_sharing
@@ -22,6 +21,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.agendas import collection, collection_grant
+from mailserver.texts.causes import Cause
 
 MAX_GRANTS = 200
 """People one collection is shared with."""

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import code_key
 from mailserver.model.identity import Affiliation, Tie
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.record.notices import moved
 from mailserver.store.schema.people import affiliation, person
+from mailserver.texts.causes import Cause
 
 MAX_TIES = 400
 """Of one person: a substitute teacher of twenty schools with every class of each fits."""

@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Select, and_, delete, insert, or_, select
 
-from mailserver import causes, legacy_details
-from mailserver.causes import NOTHING, Cause
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
 from mailserver.store.schema.console import message_trace
+from mailserver.texts import causes, legacy_details
+from mailserver.texts.causes import NOTHING, Cause
 
 MAX_RECIPIENTS = 1000
 """Characters of recipients that one row keeps."""

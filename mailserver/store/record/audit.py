@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, insert, select
 
-from mailserver import causes, legacy_details
-from mailserver.causes import NOTHING, Cause
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.audits import audit
+from mailserver.texts import causes, legacy_details
+from mailserver.texts.causes import NOTHING, Cause
 
 
 class Action(StrEnum):

@@ -18,11 +18,11 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
-from mailserver.causes import Cause
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import trusted_clock
 from mailserver.store.record.audit import COLUMNS
 from mailserver.store.schema.audits import audit, audit_anchor
+from mailserver.texts.causes import Cause
 
 BATCH = 500
 """Rows of one unit."""

@@ -2,8 +2,8 @@
 
 import json
 
-from mailserver import causes, legacy_details
-from mailserver.causes import NOTHING, Cause
+from mailserver.texts import causes, legacy_details
+from mailserver.texts.causes import NOTHING, Cause
 
 _CODED = '{"code":'
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select, update
 
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population, State
 from mailserver.store.account.accounts.reasons import read_reason
@@ -15,6 +14,7 @@ from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record.notices import moved
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.rosters import mailing_list
+from mailserver.texts.causes import Cause
 
 
 class Mark(Enum):

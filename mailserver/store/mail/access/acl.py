@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, func, insert, select
 
-from mailserver.causes import Cause
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Sharing
 from mailserver.store.account.populations import check_sharing, check_wide_sharing, limit, wide_sharers
@@ -30,6 +29,7 @@ from mailserver.store.record.notices import DIRECTORY
 from mailserver.store.schema.accounts import account
 from mailserver.store.schema.mail import mailbox
 from mailserver.store.schema.sharing import mailbox_right
+from mailserver.texts.causes import Cause
 
 MAX_ENTRIES = 200
 """Identifiers in one mailbox's list."""

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, bindparam, delete, func, select, update
 
-from mailserver.causes import NOTHING, Cause
 from mailserver.store.account import rules
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import messages
 from mailserver.store.queue.spool.rows import BRAKED, RECIPIENTS, Addressee, Leased, Notify, errors, remove
 from mailserver.store.schema.mail import blob
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.texts.causes import NOTHING, Cause
 
 LEASE = 15
 """Seconds a lease lasts unless renewed: as long as mail waits for a worker that was killed while sending it."""

@@ -5,8 +5,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, select, update
 
-from mailserver import causes, legacy_details
-from mailserver.causes import Cause
 from mailserver.model.identity import Population
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue.spool.rows import (
@@ -22,6 +20,8 @@ from mailserver.store.queue.spool.rows import (
 )
 from mailserver.store.schema.mail import content
 from mailserver.store.schema.spool import queued, queued_domain
+from mailserver.texts import causes, legacy_details
+from mailserver.texts.causes import Cause
 
 HELD_UNTIL = 32_503_680_000
 """When such a row would be due: in the year 3000."""

@@ -6,13 +6,13 @@ from enum import IntFlag
 
 from sqlalchemy import bindparam, delete, select
 
-from mailserver import causes
-from mailserver.causes import Cause
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.texts import causes
+from mailserver.texts.causes import Cause
 
 NAME_LENGTH = 16
 NEWS = -1

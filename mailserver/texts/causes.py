@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from mailserver.sentences import NAMES, SENTENCES
+from mailserver.texts.catalogue import translate
+from mailserver.texts.languages import ENGLISH, FRENCH, LanguageCode
+from mailserver.texts.names import NAMES
+from mailserver.texts.sentences import SENTENCES
+from mailserver.texts.text import Translated
 
 MAX_VALUE = 500
 """Characters of a value that a cause keeps: some come out of hostile files."""
@@ -24,10 +28,10 @@ def utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else "-"
 
 
-class Cause(str):
+class Cause(str, Translated):
     """A sentence of `sentences.SENTENCES`, filled in. As a text it is English: logs, command line, protocols.
 
-    A value is a text, a number, another cause, or a tuple of causes and of names that `sentences.NAMES` knows.
+    A value is a text, a number, another cause, or a tuple of causes and of names that `names.NAMES` knows.
     """
 
     __slots__ = ("name", "values")
@@ -38,7 +42,7 @@ class Cause(str):
     def __new__(cls, name: str, /, **values: Any) -> Self:
         """Raises KeyError for a sentence that nobody has written, or a value that it wants and does not get."""
         short = {key: value[:MAX_VALUE] if type(value) is str else value for key, value in values.items()}
-        made = super().__new__(cls, _filled(name, short, "en", utc))
+        made = super().__new__(cls, _filled(name, short, ENGLISH, utc))
         made.name = name
         made.values = short
         return made
@@ -46,7 +50,7 @@ class Cause(str):
     def __reduce__(self) -> tuple[Any, ...]:
         return _made_again, (self.name, dict(self.values))
 
-    def to(self, language: str, moment: Callable[[int], str] = utc) -> str:
+    def to(self, language: LanguageCode, moment: Callable[[int], str] = utc) -> str:
         """In the language of this code; `moment` writes the seconds of MOMENTS."""
         return _filled(self.name, self.values, language, moment)
 
@@ -87,15 +91,15 @@ def _made_again(name: str, values: dict[str, Any]) -> Cause:
     return Cause(name, **values)
 
 
-def _filled(name: str, values: Mapping[str, Any], language: str, moment: Callable[[int], str]) -> str:
+def _filled(name: str, values: Mapping[str, Any], language: LanguageCode, moment: Callable[[int], str]) -> str:
     told = {
         key: moment(value) if key in MOMENTS and isinstance(value, int) else _told(value, language, moment)
         for key, value in values.items()
     }
-    return SENTENCES[name].to(language).format_map(told)
+    return translate(SENTENCES[name], language).format_map(told)
 
 
-def _told(value: Any, language: str, moment: Callable[[int], str]) -> Any:
+def _told(value: Any, language: LanguageCode, moment: Callable[[int], str]) -> Any:
     if isinstance(value, Cause):
         return value.to(language, moment)
     if isinstance(value, tuple):
@@ -105,11 +109,11 @@ def _told(value: Any, language: str, moment: Callable[[int], str]) -> Any:
     return value
 
 
-def _named(word: str, language: str) -> str:
+def _named(word: str, language: LanguageCode) -> str:
     """A name of ours, or a number of what has one: `12 created`."""
     count, _, rest = word.rpartition(" ")
-    if rest in NAMES and (not count or count.isdecimal()):
-        return f"{count} {NAMES[rest].to(language)}".strip()
+    if language == FRENCH and rest in NAMES and (not count or count.isdecimal()):
+        return f"{count} {NAMES[rest]}".strip()
     return word
 
 

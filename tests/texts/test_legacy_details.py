@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from mailserver import legacy_details
+from mailserver.texts import legacy_details
 
 RECORDS = [
     ("imported", "import 5 of csv begins: a.csv", "l’import 5 de csv commence : a.csv"),

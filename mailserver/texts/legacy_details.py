@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from mailserver.causes import NOTHING, Cause, plain
-from mailserver.sentences import NAMES
+from mailserver.texts.causes import NOTHING, Cause, plain
+from mailserver.texts.names import NAMES
 
 MAX_TEXT = 2000
 """Characters: a longer text is a stranger's."""
