@@ -13,6 +13,7 @@ from mailserver.login import Login
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.sasl import Secret
+from mailserver.texts.text import Text, both
 
 MAX_HEADER = 8 * 1024
 """Octets of an Authorization header: logins and passwords are far shorter."""
@@ -22,12 +23,9 @@ LOGIN_KEY: Final = "agenda.login"
 
 _TOLD: Final = frozenset({Reason.SUSPENDED, Reason.CLOSED, Reason.NOT_ACTIVATED, Reason.PASSWORD_EXPIRED})
 """Reasons that `Login` gives after a right secret only, in words for the person: 403, as no other password helps."""
-_PLAIN = (
-    "Le mot de passe ne peut être envoyé en clair : utilisez https.\n"
-    "The password must not be sent in the clear: use https."
-)
-_WRONG = "Identifiant ou mot de passe incorrect.\nWrong identifier or password."
-_THROTTLED = "Trop de tentatives : réessayez plus tard.\nToo many attempts: try again later."
+_PLAIN = both(Text("Le mot de passe ne peut être envoyé en clair : utilisez https."), "\n")
+_WRONG = both(Text("Identifiant ou mot de passe incorrect."), "\n")
+_THROTTLED = both(Text("Trop de tentatives : réessayez plus tard."), "\n")
 RETRY_SECONDS = 60
 
 

@@ -30,6 +30,7 @@ from mailserver.model.budget import Budget
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
 from mailserver.store.engine.transactions import Store
+from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("dav")
 
@@ -59,7 +60,9 @@ _PASSED_ON: Final = {
     b"overwrite": "HTTP_OVERWRITE",
 }
 """What Radicale hears of the header; above all not X-Forwarded-*, X-Script-Name and the like, which it believes."""
-_BUSY = "Service occupé, réessayez dans un instant.\nThe service is busy, try again in a moment."
+_BUSY = both(Text("Service occupé, réessayez dans un instant."), "\n")
+_TOO_LARGE = both(Text("Contenu trop volumineux."), "\n")
+_TOO_SLOW = both(Text("Envoi trop lent."), "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,7 @@ async def _read(receive: Receive, scope: Scope, bound: int) -> bytes:
     """The whole body. Raises Denied(413 | 408), _Gone."""
     length = _header(scope, b"content-length")
     if length.isdigit() and int(length) > bound:
-        raise Denied(413, "Contenu trop volumineux.\nContent too large.")
+        raise Denied(413, _TOO_LARGE)
     pieces: list[bytes] = []
     size, more = 0, True
     try:
@@ -239,11 +242,11 @@ async def _read(receive: Receive, scope: Scope, bound: int) -> bytes:
                 piece = message.get("body", b"")
                 size += len(piece)
                 if size > bound:
-                    raise Denied(413, "Contenu trop volumineux.\nContent too large.")
+                    raise Denied(413, _TOO_LARGE)
                 pieces.append(piece)
                 more = message.get("more_body", False)
     except TimeoutError:
-        raise Denied(408, "Envoi trop lent.\nThe request took too long.") from None
+        raise Denied(408, _TOO_SLOW) from None
     return b"".join(pieces)
 
 

@@ -23,6 +23,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.store.agenda import agendas
 from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS, UidTaken
 from mailserver.store.engine.transactions import Store
+from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("dav")
 
@@ -39,10 +40,7 @@ OPTIONS_HEADERS: Final = {
     "DAV": "1, 3, calendar-access, addressbook, extended-mkcol",
 }
 """Class 2 (LOCK) is not ours to promise."""
-_WELCOME = (
-    "Adresse CalDAV et CardDAV : indiquez-la à votre logiciel d'agenda ou de contacts.\n"
-    "CalDAV and CardDAV address: give it to your calendar or contacts application.\n"
-)
+_WELCOME = both(Text("Adresse CalDAV et CardDAV : indiquez-la à votre logiciel d'agenda ou de contacts.\n"), "")
 _ADDRESS_SET = xmlutils.make_clark("C:calendar-user-address-set")
 _HREF = xmlutils.make_clark("D:href")
 

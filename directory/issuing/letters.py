@@ -15,12 +15,25 @@ from urllib.parse import quote
 import segno
 import typst
 
+from mailserver.texts.catalogue import N_
+from mailserver.texts.dates import Day
+from mailserver.texts.languages import ENGLISH, FRENCH
+from mailserver.texts.text import Text
+
 MAX_LETTERS = 2500
 """Pages of one document: the largest school fits."""
-_MONTHS = (
-    *("janvier", "février", "mars", "avril", "mai", "juin"),
-    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
-)
+_SUMMARY = {
+    False: N_(
+        "Votre compte de messagerie académique : identifiant {login}, adresse {address}. Ouvrez {url}/activation, "
+        "saisissez l’identifiant et le code à usage unique avant le {expires}, et choisissez un mot de passe."
+    ),
+    True: N_(
+        "Votre compte de messagerie académique {login} a besoin d’un autre mot de passe : l’ancien ne fonctionne plus. "
+        "Ouvrez {url}/activation, saisissez l’identifiant et le code à usage unique avant le {expires}, "
+        "et choisissez un mot de passe."
+    ),
+}
+"""By whether it is a renewal. The letter is in French; what it comes to stands below in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +105,7 @@ def _document(source: bytes, inputs: dict[str, str], *, accessible: bool) -> byt
 
 def day(date: datetime.date) -> str:
     """`1er septembre 2026`."""
-    number = "1er" if date.day == 1 else str(date.day)
-    return f"{number} {_MONTHS[date.month - 1]} {date.year}"
+    return Day(date).to(FRENCH)
 
 
 def activation_address(url: str, login: str, code: str) -> str:
@@ -102,23 +114,26 @@ def activation_address(url: str, login: str, code: str) -> str:
 
 
 def _page(letter: Letter, connection: Connection, printed_by: str, today: datetime.date) -> dict[str, object]:
-    opened = f"the one-time code before {letter.expires.isoformat()}, and choose a password."
     if letter.renewal:
         intro = (
             "Un nouveau code a été demandé pour votre compte : votre ancien mot de passe ne fonctionne plus. "
             "Vos messages sont toujours là."
         )
-        english = f"Your academic mail account {letter.login} needs a new password: your old one no longer works. "
     else:
         intro = "Un compte vous attend. Cette lettre contient tout ce qu’il faut pour l’ouvrir."
-        english = f"Your academic mail account: login {letter.login}, address {letter.address}. "
     steps = [
         f"Ouvrez {connection.url}/activation, ou visez le carré ci-dessus avec l’appareil photo d’un téléphone.",
         "Saisissez votre identifiant et le code"
         + (" (ou votre NUMEN et votre date de naissance)." if letter.has_numen else "."),
         "Choisissez un mot de passe que vous êtes seul à connaître : le code cesse alors de servir.",
     ]
-    english += f"Open {connection.url}/activation, enter the login and {opened}"
+    summary = Text(
+        _SUMMARY[letter.renewal],
+        login=letter.login,
+        address=letter.address,
+        url=connection.url,
+        expires=letter.expires.isoformat(),
+    )
     return {
         "name": letter.name,
         "detail": letter.detail,
@@ -130,7 +145,7 @@ def _page(letter: Letter, connection: Connection, printed_by: str, today: dateti
         "intro": intro,
         "way": "Choisir un nouveau mot de passe" if letter.renewal else "Première connexion",
         "steps": steps,
-        "english": english,
+        "english": summary.to(ENGLISH),
         "qr": _qr(activation_address(connection.url, letter.login, letter.code)),
         "qr_text": f"Code QR vers {connection.url}/activation",
         "reference": f"Imprimé par {printed_by} le {day(today)} · code n° {letter.issue}",

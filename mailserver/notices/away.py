@@ -12,7 +12,7 @@ from mailserver.mime.header import headers
 from mailserver.mime.header.addresses import parse, people
 from mailserver.mime.writing import compose, replies
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.notices.house import House, halves
+from mailserver.notices.house import HALVES, House
 from mailserver.texts.text import Text, both
 
 MAX_FIELDS = 1000
@@ -107,12 +107,11 @@ def build(house: House, gone: Gone, to: str, octets: bytes, message: Part, *, to
 
 
 def _standard(house: House, gone: Gone) -> str:
-    return halves(
-        Text(
-            "Bonjour,\n\n{name} n'utilise plus cette adresse ({address}).\n"
-            "Votre message ne sera ni lu ni transmis.\n\n{academy}\n",
-            name=gone.name,
-            address=gone.address,
-            academy=house.academy,
-        )
+    text = Text(
+        "Bonjour,\n\n{name} n'utilise plus cette adresse ({address}).\n"
+        "Votre message ne sera ni lu ni transmis.\n\n{academy}\n",
+        name=gone.name,
+        address=gone.address,
+        academy=house.academy,
     )
+    return both(text, HALVES)

@@ -9,11 +9,12 @@ from mailserver.mime.writing import compose
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.texts.catalogue import N_, NC_
 from mailserver.texts.dates import Day, Moment
-from mailserver.texts.languages import ENGLISH, FRENCH
-from mailserver.texts.text import Text, Untranslated
+from mailserver.texts.text import Text, Untranslated, both
 
 HELP = Text("l'assistance informatique de l'académie")
 """Whom to call when the settings name nobody."""
+HALVES = "\n----------\n\n"
+"""Between the two languages of a mail."""
 NO_SUBJECT = Text(NC_("notice", "(sans objet)"))
 
 _SIGNED = N_(
@@ -77,12 +78,7 @@ def notice(house: House, to: Correspondent, subject: str, text: Text, *, token: 
             message_id=compose.message_id(token, house.domain),
             to=(to,),
             subject=subject,
-            text=halves(Text(_SIGNED, text=text, help=house.help, academy=house.academy)),
+            text=both(Text(_SIGNED, text=text, help=house.help, academy=house.academy), HALVES),
             more=(("Auto-Submitted", "auto-generated"),),  # RFC 3834 section 5
         )
     )
-
-
-def halves(text: Text) -> str:
-    """The body of a mail in both languages, French first."""
-    return f"{text.to(FRENCH)}\n----------\n\n{text.to(ENGLISH)}"

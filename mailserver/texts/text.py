@@ -60,9 +60,9 @@ def shown(value: object, language: LanguageCode) -> object:
     return value.to(language) if isinstance(value, Translated) else value
 
 
-def both(text: Translated) -> str:
-    """One line in both languages, French first: for whom no language is known."""
-    return f"{text.to(FRENCH)} / {text.to(ENGLISH)}"
+def both(text: Translated, between: str = " / ") -> str:
+    """In both languages, French first: for whom no language is known."""
+    return text.to(FRENCH) + between + text.to(ENGLISH)
 
 
 def both_in_ascii(text: Translated) -> str:

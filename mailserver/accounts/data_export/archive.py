@@ -21,28 +21,20 @@ from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.people import personal_lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
+from mailserver.texts.catalogue import N_
+from mailserver.texts.text import Text, both
 
 BATCH = 200
 """Items whose rows are read at once, and messages between two reports."""
-README = """\
-Ce fichier contient tout ce que votre compte de messagerie {login} renferme, au {day}.
-
-- profil.json : qui vous êtes pour la messagerie, et vos réglages.
-- messages/ : un fichier mbox par dossier ; Thunderbird les importe (module ImportExportTools NG).
-  S'il y en avait d'abîmés dans le stockage, MESSAGES-ABIMES.txt les nomme.
-- agendas/ : un fichier .ics par agenda ; tous les agendas les importent.
-- contacts/ : un fichier .vcf par carnet d'adresses ; tous les carnets les importent.
-
-----------
-
-This file holds everything in your mail account {login}, as of {day}.
-
-- profil.json: who you are to the mail service, and your settings.
-- messages/: one mbox file per folder; Thunderbird imports them (add-on ImportExportTools NG).
-  If some were damaged in the storage, MESSAGES-ABIMES.txt names them.
-- agendas/: one .ics file per calendar; every calendar program imports them.
-- contacts/: one .vcf file per address book; every address book imports them.
-"""
+README = N_(
+    "Ce fichier contient tout ce que votre compte de messagerie {login} renferme, au {day}.\n"
+    "\n"
+    "- profil.json : qui vous êtes pour la messagerie, et vos réglages.\n"
+    "- messages/ : un fichier mbox par dossier ; Thunderbird les importe (module ImportExportTools NG).\n"
+    "  S'il y en avait d'abîmés dans le stockage, MESSAGES-ABIMES.txt les nomme.\n"
+    "- agendas/ : un fichier .ics par agenda ; tous les agendas les importent.\n"
+    "- contacts/ : un fichier .vcf par carnet d'adresses ; tous les carnets les importent.\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +76,8 @@ class _Archive:
     def pieces(self) -> Iterator[bytes]:
         boxes = self._store.read_now(mailboxes.listing, self._account_id)
         day = time.strftime("%Y-%m-%d", (*self._now, 0, 0, 0))
-        self._zip.add("LISEZMOI.txt", README.format(login=self._principal.login, day=day).encode())
+        readme = Text(README, login=self._principal.login, day=day)
+        self._zip.add("LISEZMOI.txt", both(readme, "\n----------\n\n").encode())
         self._zip.add("profil.json", self._profile(boxes))
         for box in boxes:
             yield from self._mailbox(box)

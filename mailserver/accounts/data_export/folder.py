@@ -13,6 +13,7 @@ from mailserver.model.errors import Damaged, Refused
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
+from mailserver.texts.text import Text, both
 
 log = structlog.get_logger("data_export")
 
@@ -32,13 +33,11 @@ class Summary:
     subject: str
 
 
-LOST = """\
-Ces messages sont abîmés dans le stockage du service et n'ont pas pu être emportés. Demandez à l'assistance s'il y a
-une sauvegarde.
-
-These messages are damaged in the service's storage and could not be taken along. Ask the help desk for a backup.
-
-"""
+LOST = Text(
+    "Ces messages sont abîmés dans le stockage du service et n'ont pas pu être emportés. "
+    "Demandez à l'assistance s'il y a\n"
+    "une sauvegarde.\n\n"
+)
 
 
 @dataclass(slots=True)
@@ -56,7 +55,7 @@ class Losses:
     def put(self, made: Zip) -> None:
         """The list, as a file of the archive, if there is anything in it."""
         if self.lines:
-            made.add(LOST_NAME, (LOST + "".join(self.lines)).encode("utf-8", "replace"))
+            made.add(LOST_NAME, (both(LOST, "") + "".join(self.lines)).encode("utf-8", "replace"))
 
 
 def stream(store: Store, account_id: int, box: Mailbox) -> Iterator[bytes]:

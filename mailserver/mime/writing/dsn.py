@@ -11,7 +11,6 @@ from mailserver.mime.header import dates
 from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, message_part, multipart, text_part
 from mailserver.mime.writing.fields import MAX_LINE, Correspondent, field
 from mailserver.texts.catalogue import N_, NC_
-from mailserver.texts.languages import ENGLISH, FRENCH
 from mailserver.texts.text import NOTHING, Text, both
 
 MAX_RETURNED = 64 * 1024
@@ -125,7 +124,7 @@ def _explain(report: Report, subject: str) -> str:
         fates="".join(f"  {_explained(fate)}\n" for fate in report.fates),
         domain=report.domain,
     )
-    return f"{text.to(FRENCH)}\n---\n\n{text.to(ENGLISH)}"
+    return both(text, "\n---\n\n")
 
 
 def _explained(fate: Fate) -> str:
