@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from tests.hatchery import ROOT, Hatched, Hatchery
+from tests.hatchery import Hatched, Hatchery, search_path
 from tests.ports import free_port
 
 START_SECONDS = 240
@@ -173,8 +173,7 @@ def _name(pid: int) -> str:
 
 def environment() -> dict[str, str]:
     """What a command of this checkout runs with."""
-    path = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "calendar"), os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONPATH": search_path(), "PYTHONUNBUFFERED": "1"}
 
 
 def _is_open(port: int) -> bool:

@@ -26,6 +26,11 @@ LATER = ("directory.ldap", "directory.issuing.letters", "directory.people.embedd
 """What the program imports only when it needs it, besides the doors."""
 
 
+def search_path() -> str:
+    """Where Python finds this checkout's packages, before those of another that is installed."""
+    return os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "calendar"), os.environ.get("PYTHONPATH", ""))))
+
+
 class Hatched:
     """A process that was forked for a command, as `subprocess.Popen` would show it."""
 
@@ -90,6 +95,7 @@ class Hatchery:
                 subprocess.Popen(
                     [sys.executable, "-u", "-m", "tests.hatchery", str(far.fileno())],
                     cwd=ROOT,
+                    env={**os.environ, "PYTHONPATH": search_path()},
                     pass_fds=[far.fileno()],
                     stdin=subprocess.DEVNULL,
                 ).returncode = 0  # nobody waits for it: it ends when our end of the socket is closed

@@ -355,7 +355,6 @@ def test_the_second_factor_is_still_asked_for(house: House, visitor: Visitor) ->
     assert other.get("/s/").url.path == "/"
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("path", ["/initialiser", "/identifiant"])
 def test_a_birth_date_that_means_no_day_is_asked_for_again(visitor: Visitor, path: str) -> None:
     """It tells nothing of anybody, and waiting for a code that was never sent would."""
