@@ -158,5 +158,5 @@ class Housekeeper:
         except Temporary as error:
             log.warning("housekeeper waits", work=what, why=str(error))
         except Exception:
-            log.exception("caretaker's work failed", work=what)
+            log.exception("housekeeper's work failed", work=what)
         return 0

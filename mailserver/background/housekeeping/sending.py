@@ -26,7 +26,7 @@ async def each(found: Sequence[T], act: Callable[[T], Awaitable[None]]) -> int:
         except Temporary:
             raise
         except Exception:
-            log.exception("caretaker's work failed", about=str(one))
+            log.exception("housekeeper's work failed", about=str(one))
     return len(found)
 
 
