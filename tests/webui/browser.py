@@ -32,6 +32,13 @@ PICTURES = bool(os.environ.get("PICTURES"))
 LOOK = ("color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable")
 """axe's rules about what is seen; all others are about the document, which is the same in every look."""
 
+SETTLE = """async () => {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  for (const animation of document.getAnimations())
+    if (animation.effect.getComputedTiming().endTime !== Infinity) animation.finish();
+}"""
+"""Colours are examined when they have arrived: a change of scheme begins transitions with the next frame."""
+
 
 def launch(playwright: Playwright, *, whole: bool = False) -> Browser:
     """Chromium's engine, or the whole browser as people have it, and where there is no engine by itself."""
@@ -164,6 +171,7 @@ def faults_of(page: Page, rules: Sequence[str] = ()) -> list[str]:
     options = {"resultTypes": ["violations"], "iframes": False, **({"runOnly": list(rules)} if rules else {})}
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(Axe().axe_script)
+    page.evaluate(SETTLE)
     # Only what was found is handed over: all that axe tells costs as much as its examination.
     found = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     faults = [
