@@ -33,9 +33,9 @@ ARGUMENTS = {"AUTH": " PLAIN LOGIN"}
 def announced(*, tls: bool, submission: bool, size_limit: int) -> list[str]:
     """The lines of an answer to EHLO or LHLO after the first."""
     chosen = [
-        one
-        for one in CAPABILITIES
-        if (one.under_tls if tls else one.before_tls) and (submission or not one.submission_only)
+        capability
+        for capability in CAPABILITIES
+        if (capability.under_tls if tls else capability.before_tls) and (submission or not capability.submission_only)
     ]
     arguments = {**ARGUMENTS, "SIZE": f" {size_limit}"}
     return [one.keyword + arguments.get(one.keyword, "") for one in chosen]

@@ -62,13 +62,15 @@ class Exchange:
         mail = transaction.mail
         assert mail is not None
         header = policy.check(content, self._settings.limits)
-        if not all(is_role(one.rcpt.forward_path) for one in transaction.recipients):
+        if not all(is_role(recipient.rcpt.forward_path) for recipient in transaction.recipients):
             await self._own_domain.check_authors(client.address, header)
         name = new_name(self._clock)
         now = self._clock.now()
         field = received_field(client, self, transaction, host=self._settings.name, name=name, now=now)
         whole = content.octets(return_path(mail.reverse_path), field)
-        recipients = tuple(one.recipient for one in transaction.recipients if one.recipient is not None)
+        recipients = tuple(
+            recipient.recipient for recipient in transaction.recipients if recipient.recipient is not None
+        )
         sender = self._delivery.outsider(mail.reverse_path)
         envelope = Envelope(mail.reverse_path, recipients, sender, name, Door.LMTP if self.is_lmtp else Door.SMTP)
         delivered = await self._delivery.deliver(envelope, whole)

@@ -63,7 +63,7 @@ class Submissions:
         await self._submission.submit(
             client.principal,
             mail.reverse_path,
-            [_target(one.rcpt) for one in transaction.recipients],
+            [_target(recipient.rcpt) for recipient in transaction.recipients],
             content.octets(),
             name=name,
             trace=field,

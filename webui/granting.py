@@ -112,10 +112,14 @@ async def change(services: Services, visit: Visit, held: Collection) -> tuple[As
         return Asked(typed, role, _("Vingt personnes à la fois, au plus.")), ""
     people, strangers = await _people(services, visit, [one.address for one in field.people])
     if field.questions or strangers:
-        named = [_("« %(typed)s » n’est pas une personne de l’académie.") % {"typed": one} for one in strangers]
-        fault = " ".join([*(one.why for one in field.questions), *named])
+        named = [
+            _("« %(typed)s » n’est pas une personne de l’académie.") % {"typed": stranger} for stranger in strangers
+        ]
+        fault = " ".join([*(question.why for question in field.questions), *named])
         # What has choices is answered by them; typed again, it would be asked again.
-        kept = [person.address for person in people] + [one.typed for one in field.questions if not one.choices]
+        kept = [person.address for person in people] + [
+            question.typed for question in field.questions if not question.choices
+        ]
         return Asked(", ".join((*kept, *strangers)), role, fault, field.questions), ""
     try:
         for person in people:

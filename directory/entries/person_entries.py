@@ -84,7 +84,7 @@ def filled(values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
 
 def facts_of(person: Person, dn: str = "", created: int = 0, modified: int = 0) -> Facts:
     """What the entry of a person is made of. The times are seconds since the epoch; 0: not known."""
-    ties = tuple([(one.kind.value, one.uai, one.code) for one in person.affiliations])
+    ties = tuple([(affiliation.kind.value, affiliation.uai, affiliation.code) for affiliation in person.affiliations])
     return Facts(
         account_id=person.account_id,
         login=person.login,

@@ -282,7 +282,7 @@ def _departure(terms: Terms, candidate: Candidate, known: Known | None) -> Step:
 
 def _arrival(terms: Terms, candidate: Candidate, known: Known | None) -> _Draft:
     record, marks = candidate.record, candidate.marks
-    held = record.affiliations if terms.labels else tuple([_bare(one) for one in record.affiliations])
+    held = record.affiliations if terms.labels else tuple([_bare(affiliation) for affiliation in record.affiliations])
     given_name, surname = record.given_name or "", record.surname or ""
     if not (given_name or surname) or record.role is None:
         return _Draft(_refused(candidate, known, Cause("nobody-new")))
@@ -396,11 +396,17 @@ def _ties(record: PersonRecord, known: Known, with_labels: bool) -> tuple[Affili
 
     A label that the record leaves out stays.
     """
-    labels = {(one.kind, one.uai, one.code): one.label for one in known.affiliations}
-    kept = [one for one in known.affiliations if one.kind not in record.ties]
-    for one in record.affiliations:
-        label = (one.label or labels.get((one.kind, one.uai, one.code), "")) if with_labels else ""
-        kept.append(one if label == one.label else replace(one, label=label))
+    labels = {
+        (affiliation.kind, affiliation.uai, affiliation.code): affiliation.label for affiliation in known.affiliations
+    }
+    kept = [affiliation for affiliation in known.affiliations if affiliation.kind not in record.ties]
+    for affiliation in record.affiliations:
+        label = (
+            (affiliation.label or labels.get((affiliation.kind, affiliation.uai, affiliation.code), ""))
+            if with_labels
+            else ""
+        )
+        kept.append(affiliation if label == affiliation.label else replace(affiliation, label=label))
     return tuple(sorted(kept, key=lambda one: (_ORDER[one.kind], one.uai, one.code)))
 
 

@@ -323,8 +323,8 @@ class ExternalTarget:
     def _put(self, facts: Sequence[Facts], words: Mapping[Term, str]) -> None:
         """A branch that the directory does not have is passed over: entries of people do not need it."""
         of_schools = [
-            Put(self._tree.structure_dn(one.uai), tree.STRUCTURE_CLASSES, place_entries.structure_attributes(one))
-            for one in facts
+            Put(self._tree.structure_dn(fact.uai), tree.STRUCTURE_CLASSES, place_entries.structure_attributes(fact))
+            for fact in facts
         ]
         of_words = [
             Put(

@@ -230,7 +230,7 @@ def _silent(_more: int) -> None:
 
 
 def _person(done: Result) -> dict[str, Any]:
-    silent = {*(one.name for one in done.details), "affiliations", "aliases", "close_reason", "welcome_due"}
+    silent = {*(detail.name for detail in done.details), "affiliations", "aliases", "close_reason", "welcome_due"}
     return {
         "line": done.line,
         "file": done.file,
@@ -238,7 +238,7 @@ def _person(done: Result) -> dict[str, Any]:
         "address": done.address,
         "name": done.name,
         "elder": done.elder,
-        "details": [list(one) for one in done.details[:20]],
+        "details": [list(detail) for detail in done.details[:20]],
         "changed": [name for name in done.changed if name not in silent],
     }
 

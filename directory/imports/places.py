@@ -42,10 +42,10 @@ class Places:
         for known in people:
             if known.uai:
                 uais.add(known.uai)
-            for one in known.affiliations:
-                held.append(one)
-                if one.uai:
-                    uais.add(one.uai)
+            for affiliation in known.affiliations:
+                held.append(affiliation)
+                if affiliation.uai:
+                    uais.add(affiliation.uai)
         terms = {
             place: label
             for place, label in vocabulary_entries.terms_of(held).items()
@@ -102,7 +102,9 @@ def count_changes(tx: Tx, school_records: Sequence[SchoolRecord], term_records: 
 
 
 def _terms_of(records: Sequence[TermRecord]) -> dict[Term, str]:
-    return vocabulary_entries.terms_of(Affiliation(one.kind, one.code, one.uai, one.label) for one in records)
+    return vocabulary_entries.terms_of(
+        Affiliation(record.kind, record.code, record.uai, record.label) for record in records
+    )
 
 
 def _term_changes(tx: Tx, terms: dict[Term, str], *, overwrite: bool) -> dict[Term, tuple[str | None, str]]:

@@ -379,7 +379,7 @@ def _overlaid(answers: Answers, people: Mapping[int, Known]) -> Answers:
 
     def by(field_of: Callable[[Known], K | None], known: Mapping[K, Known]) -> dict[K, Known]:
         kept = {key: one for key, one in known.items() if one.account_id not in people}
-        kept.update({key: one for one in people.values() if (key := field_of(one))})
+        kept.update({key: person for person in people.values() if (key := field_of(person))})
         return kept
 
     return Answers(

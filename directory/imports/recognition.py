@@ -141,7 +141,7 @@ def uai_fault(uais: Iterable[str]) -> Cause | None:
 
 def uais_of(record: PersonRecord) -> set[str]:
     """The schools that a checked record names."""
-    found = {one.uai for one in record.affiliations if one.uai}
+    found = {affiliation.uai for affiliation in record.affiliations if affiliation.uai}
     if record.uai:
         found.add(record.uai)
     return found

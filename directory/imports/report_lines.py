@@ -57,8 +57,16 @@ def details(step: Step) -> tuple[Detail, ...]:
 def _ties(before: Known, after: Known) -> Iterator[Detail]:
     """By kind, what is no more and what is new: as cells of `people.csv` spell it."""
     for kind in Tie:
-        was = {(one.uai, one.code): one for one in before.affiliations if one.kind is kind}
-        now = {(one.uai, one.code): one for one in after.affiliations if one.kind is kind}
+        was = {
+            (affiliation.uai, affiliation.code): affiliation
+            for affiliation in before.affiliations
+            if affiliation.kind is kind
+        }
+        now = {
+            (affiliation.uai, affiliation.code): affiliation
+            for affiliation in after.affiliations
+            if affiliation.kind is kind
+        }
         if was == now:
             continue
         gone = [one for place, one in was.items() if now.get(place) != one]

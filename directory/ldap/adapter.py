@@ -133,7 +133,9 @@ class LdapDirectory:
         if known is None:
             return ()
         owners = (fold_login(known.owner),) if known.owner else ()
-        return (Roster(known.address, known.name, owners, others=tuple(fold_login(one) for one in known.members)),)
+        return (
+            Roster(known.address, known.name, owners, others=tuple(fold_login(member) for member in known.members)),
+        )
 
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:
         # OpenLDAP takes a NUL for the end of the value: what cannot be printed is in nobody's name.
@@ -146,7 +148,9 @@ class LdapDirectory:
         looking = await self._viewer(viewer)
         held = {names.fold(one.person.login): one.person for one in found}
         principals = await self._principals(found)
-        return [one for one in principals if sees(looking, _seen(one, held[names.fold(one.login)]))][:limit]
+        return [
+            principal for principal in principals if sees(looking, _seen(principal, held[names.fold(principal.login)]))
+        ][:limit]
 
     async def _viewer(self, principal: Principal | None) -> Viewer:
         """Who looks, with every school of theirs."""
@@ -411,7 +415,7 @@ def _seen(principal: Principal, person: Person) -> visibility.Seen:
 
 def _open(people: Sequence[Principal]) -> list[Principal]:
     """Without closed accounts, which no address book shows."""
-    return [one for one in people if one.state is not State.CLOSED]
+    return [person for person in people if person.state is not State.CLOSED]
 
 
 def _propose(tx: Tx, domain: str, person: NewPerson) -> Issued:

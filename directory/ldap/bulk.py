@@ -74,16 +74,16 @@ class Bulk:
         """Entries by folded identifier."""
         found: dict[str, KnownPerson] = {}
         for people in self._ask(list(logins), self._of_logins):
-            found.update({names.fold(one.person.login): one for one in people})
+            found.update({names.fold(person.person.login): person for person in people})
         return found
 
     def named(self, whole_names: Collection[str]) -> list[KnownPerson]:
         """Entries of people of these names (`cn`), whatever case."""
-        return [one for people in self._ask(list(whole_names), self._of_names) for one in people]
+        return [person for people in self._ask(list(whole_names), self._of_names) for person in people]
 
     def holders(self, wanted: Collection[str]) -> list[KnownPerson]:
         """Everybody who has one of these identifiers or addresses."""
-        return [one for people in self._ask(list(wanted), self._holding) for one in people]
+        return [person for people in self._ask(list(wanted), self._holding) for person in people]
 
     def write(self, changes: Sequence[Change]) -> list[str]:
         """Carry out changes, several at once; for each why it was refused, or an empty text."""

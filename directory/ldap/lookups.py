@@ -233,8 +233,8 @@ class _Members:
         found: dict[str, str] = {}
         for start in range(0, len(uids), BATCH):
             wanted = f"(&{PEOPLE}{either(equals('uid', uid) for uid in uids[start : start + BATCH])})"
-            for one in _people(search(self._connection, self._base, wanted, PERSON_ATTRIBUTES)):
-                found[names.fold(one.person.login)] = one.person.address
+            for person in _people(search(self._connection, self._base, wanted, PERSON_ATTRIBUTES)):
+                found[names.fold(person.person.login)] = person.person.address
         return found
 
     def _by_address(self, addresses: Sequence[str]) -> dict[str, Found]:

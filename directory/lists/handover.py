@@ -71,7 +71,7 @@ def hand_over(
     box = _box(tx, viewer, entry, members.keys())
     if not box.may_hand_over:
         raise Refused(Reason.FORBIDDEN)
-    by_address = {one.address: one for one in box.holders}
+    by_address = {holder.address: holder for holder in box.holders}
     gone = [by_address[one] for one in removed if one in by_address]
     if any(not one.may_be_removed for one in gone):
         raise Refused(Reason.FORBIDDEN)
@@ -91,7 +91,7 @@ def hand_over(
 
 def _box(tx: Tx, viewer: Principal, entry: ListEntry, members: Collection[int]) -> Box:
     holders = [_holder(tx, address, words, members) for address, words in lists.holders(tx, entry.address)]
-    manages = any(one.account_id == viewer.account_id and MANAGE in one.words for one in holders)
+    manages = any(holder.account_id == viewer.account_id and MANAGE in holder.words for holder in holders)
     owns = any(map(viewer.owns, lists.owners(tx, entry)))
     return Box(entry, tuple(holders), viewer.role is Role.ADMIN or manages or owns)
 

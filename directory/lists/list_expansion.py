@@ -62,7 +62,7 @@ def _roster(tx: Tx, house: House, address: str) -> Roster | None:
         if policy.writers is Writers.MEMBERS:
             absent = set(selecting.members(tx, who, MAX_RECEIVERS)).difference(found)
         return Roster(entry.address, entry.name, owners, policy, tuple(found), absent=tuple(absent))
-    addresses = [house.fold(one) for one in lists.members(tx, entry.address)]
+    addresses = [house.fold(member) for member in lists.members(tx, entry.address)]
     ours = [one for one in addresses if house.is_local(one)]
     inner = lists.existing(tx, ours)
     accounts, known, away = selecting.holders(tx, [one for one in ours if one not in inner], house.quota)

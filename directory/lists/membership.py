@@ -106,9 +106,9 @@ def _standing(tx: Tx, house: House, person: Principal) -> list[Received]:
     ties = affiliations.of(tx, [person.account_id]).get(person.account_id, ())
     slugs = {
         slug
-        for one in ties
-        if one.kind in (Tie.CLASS, Tie.GROUP)
-        for slug in virtual_lists.slugs(one.label, one.code)
+        for tie in ties
+        if tie.kind in (Tie.CLASS, Tie.GROUP)
+        for slug in virtual_lists.slugs(tie.label, tie.code)
         if slug
     }
     wanted = {f"enseignants.{slug}" if person.role is Role.TEACHER else slug for slug in slugs}
@@ -126,7 +126,7 @@ def _standing(tx: Tx, house: House, person: Principal) -> list[Received]:
 
 def dangling(tx: Tx, house: House, addresses: Iterable[str]) -> list[str]:
     """Those of our domains' addresses that lead to nobody: a member who left, a list that was deleted."""
-    ours = [house.fold(one) for one in addresses if house.is_local(one)]
+    ours = [house.fold(address) for address in addresses if house.is_local(address)]
     known = people.logins(tx, ours).keys() | lists.existing(tx, ours)
     return [one for one in ours if one not in known and not _leads_somewhere(tx, house, one)]
 

@@ -101,7 +101,7 @@ class Secretariat:
         if viewer.role is not Role.SECRETARIAT:
             raise Refused(Reason.FORBIDDEN)
         ties = (await self._store.read(affiliations.of, [viewer.account_id])).get(viewer.account_id, ())
-        codes = dict.fromkeys((viewer.uai, *(one.code for one in ties if one.kind is Tie.SCHOOL)))
+        codes = dict.fromkeys((viewer.uai, *(tie.code for tie in ties if tie.kind is Tie.SCHOOL)))
         found = [await self._store.read(schools.get, uai) for uai in codes if uai]
         return [school for school in found if school is not None]
 
@@ -117,15 +117,15 @@ class Secretariat:
         await self.school(viewer, uai)
         own = {school.uai for school in await self.schools(viewer)}
         principals = [one for one in await self._directory.of_school(uai) if one.state is not State.CLOSED]
-        ids = [one.account_id for one in principals]
+        ids = [principal.account_id for principal in principals]
         steps = await self._store.read(record.doorsteps, ids)
         ties = await self._store.read(affiliations.of, ids)
         members = []
-        for one in principals:
-            if one.account_id in steps:
-                here = ties.get(one.account_id, ())
-                opens = viewer.role is Role.ADMIN or _may_be_opened(one, here, own)
-                members.append(Member(one, steps[one.account_id], _detail(one, here, uai), opens))
+        for principal in principals:
+            if principal.account_id in steps:
+                here = ties.get(principal.account_id, ())
+                opens = viewer.role is Role.ADMIN or _may_be_opened(principal, here, own)
+                members.append(Member(principal, steps[principal.account_id], _detail(principal, here, uai), opens))
         return members
 
     async def print_letters(
@@ -139,8 +139,8 @@ class Secretariat:
         asked = set(wanted)
         if len(asked) > letters.MAX_LETTERS:
             raise Refused(Reason.LIMIT, f"at most {letters.MAX_LETTERS} letters at a time")
-        members = [one for one in await self.people(viewer, uai) if one.principal.account_id in asked]
-        waiting = [one for one in members if one.waits]
+        members = [person for person in await self.people(viewer, uai) if person.principal.account_id in asked]
+        waiting = [member for member in members if member.waits]
         expires = int(self._clock.now()) + self._settings.accounts.code_days * DAY
         codes = {one.principal.account_id: Code(new_code(self._clock), expires) for one in waiting}
         hashes = [(account_id, self._proofs.code(code.text)) for account_id, code in codes.items()]
@@ -162,7 +162,9 @@ class Secretariat:
         viewer's own and for one's own: whoever holds a session only must not get hold of the account. CANNOT: a letter
         whose code is still good was printed already, perhaps a moment ago, and another was not asked for (`again`).
         """
-        member = next((one for one in await self.people(viewer, uai) if one.principal.account_id == account_id), None)
+        member = next(
+            (person for person in await self.people(viewer, uai) if person.principal.account_id == account_id), None
+        )
         if member is None:
             raise Refused(Reason.NOT_FOUND, "nobody of this school")
         if member.doorstep.state is State.SUSPENDED:
@@ -180,7 +182,7 @@ class Secretariat:
 
     async def log(self, viewer: Principal, uai: str) -> list[Logged]:
         """Codes, letters and first connections of a school, newest first. Raises Refused(FORBIDDEN | NOT_FOUND)."""
-        known = {one.principal.account_id: one.principal for one in await self.people(viewer, uai)}
+        known = {person.principal.account_id: person.principal for person in await self.people(viewer, uai)}
         entries = await self._store.read(record.journal, list(known), MAX_LOGGED)
         return [Logged(entry, known[entry.account_id]) for entry in entries]
 
@@ -205,7 +207,7 @@ class Secretariat:
     async def boxes(self, viewer: Principal, uai: str) -> tuple[list[Box], list[ListEntry]]:
         """The functional boxes and the lists of a school. Raises Refused(FORBIDDEN | NOT_FOUND)."""
         members = await self.people(viewer, uai)
-        known = {one.principal.account_id for one in members if one.may_be_opened}
+        known = {member.principal.account_id for member in members if member.may_be_opened}
         return await self._store.read(handover.of_school, viewer, uai.upper(), known)
 
     async def hand_over(
@@ -213,13 +215,13 @@ class Secretariat:
     ) -> None:
         """Hand a functional box over: `handover.hand_over`. Raises Refused(FORBIDDEN | NOT_FOUND | INVALID)."""
         members = await self.people(viewer, place[0])
-        known = {one.principal.account_id: one.principal for one in members if one.may_be_opened}
+        known = {member.principal.account_id: member.principal for member in members if member.may_be_opened}
         house = House.of(self._settings)
         await self._store.write(handover.hand_over, house, viewer, (place[0].upper(), place[1]), change, known, origin)
 
     async def _render(self, viewer: Principal, uai: str, members: Sequence[Member], codes: dict[int, Code]) -> bytes:
         school = await self.school(viewer, uai)
-        pages = [self._letter(one, school, codes[one.principal.account_id]) for one in members]
+        pages = [self._letter(member, school, codes[member.principal.account_id]) for member in members]
         today = self._date(self._clock.now())
         return await asyncio.to_thread(letters.render, pages, self._connection(), viewer.login, today)
 
@@ -259,14 +261,14 @@ def _may_be_opened(person: Principal, ties: Sequence[Affiliation], own: set[str]
     which also looks after schools that are not the viewer's."""
     if person.role is not Role.SECRETARIAT:
         return person.role is not Role.ADMIN
-    return {person.uai, *(one.code for one in ties if one.kind is Tie.SCHOOL)} <= own | {""}
+    return {person.uai, *(tie.code for tie in ties if tie.kind is Tie.SCHOOL)} <= own | {""}
 
 
 def _hand_out(tx: Tx, origin: Origin, hashes: Sequence[tuple[int, bytes]], expires: int, again: bool) -> set[int]:
     """Keep the codes of those who still wait; who they are. A letter that is out is replaced only `again`."""
     if not again:
         steps = record.doorsteps(tx, [account_id for account_id, _ in hashes])
-        hashes = [one for one in hashes if one[0] in steps and not steps[one[0]].has_letter(tx.now)]
+        hashes = [digest for digest in hashes if digest[0] in steps and not steps[digest[0]].has_letter(tx.now)]
     given = {one for one, hashed in hashes if accounts.set_waiting_code(tx, one, hashed, expires)}
     audit.record_many(
         tx, origin, [(Action.LETTER_PRINTED, account_id, NOTHING) for account_id, _ in hashes if account_id in given]
@@ -285,7 +287,7 @@ def _begin_renewal(tx: Tx, account_id: int, letters: int, again: bool) -> bool:
 
 def _detail(person: Principal, ties: Sequence[Affiliation], uai: str) -> str:
     """What a person is at this school, in words."""
-    here = [one for one in ties if one.uai in ("", uai)]
+    here = [tie for tie in ties if tie.uai in ("", uai)]
     for kind in _SHOWN.get(person.role, (Tie.FUNCTION,)):
         words = list(dict.fromkeys(one.label or one.code for one in here if one.kind is kind))
         if words:

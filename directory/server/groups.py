@@ -134,7 +134,7 @@ def group_of(tx: Tx, tree: Tree, entry: lists.ListEntry) -> Group:
     inner = lists.existing(tx, [address for address in addresses if address not in found])
     named = [tree.person_dn(found[address]) for address in addresses if address in found]
     named += [tree.group_dn(address) for address in addresses if address in inner]
-    owned = [tree.person_dn(found[one]) for one in owners if one in found]
+    owned = [tree.person_dn(found[owner]) for owner in owners if owner in found]
     return Group(
         entry.address,
         entry.name,

@@ -235,7 +235,11 @@ class Session:
 
     def capabilities(self) -> list[str]:
         """What is announced now (RFC 3501 section 7.2.1)."""
-        return [one.announce(self) for one in CAPABILITIES if self.state in one.states and one.when(self)]
+        return [
+            capability.announce(self)
+            for capability in CAPABILITIES
+            if self.state in capability.states and capability.when(self)
+        ]
 
     # ------------------------------------------------------------------ selected mailbox
 

@@ -78,7 +78,7 @@ class Lot:
         columns = (self.uids, self.flags, self.modseqs)
         return Lot(
             [self.numbers[place] for place in chosen],
-            *(array(one.typecode, [one[place] for place in chosen]) for one in columns),
+            *(array(column.typecode, [column[place] for place in chosen]) for column in columns),
         )
 
     def part(self, start: int, stop: int) -> "Lot":
@@ -240,14 +240,16 @@ class View:
             found = [(number, uid) for number, uid in known if uid not in self._ghosts]
             numbers = [number for number, _ in found]
             places = [bisect_left(snapshot.uids, uid) for _, uid in found]
-            uids, flags, modseqs = (array(one.typecode, [one[place] for place in places]) for one in columns)
+            uids, flags, modseqs = (array(column.typecode, [column[place] for place in places]) for column in columns)
         elif len(slices) == 1:
             start, stop = slices[0]
             numbers = range(start + 1, stop + 1)
-            uids, flags, modseqs = (one[start:stop] for one in columns)
+            uids, flags, modseqs = (column[start:stop] for column in columns)
         else:
             numbers = [number for start, stop in slices for number in range(start + 1, stop + 1)]
-            uids, flags, modseqs = (array(one.typecode, [one[number - 1] for number in numbers]) for one in columns)
+            uids, flags, modseqs = (
+                array(column.typecode, [column[number - 1] for number in numbers]) for column in columns
+            )
         for low, high in self._recent:
             for place in range(bisect_left(uids, low), bisect_left(uids, high)):
                 flags[place] |= RECENT

@@ -28,7 +28,7 @@ _OURS = frozenset(
 
 def keys(card: Card) -> Iterable[str]:
     """What a contact is known by: addresses, and a name of two words at least."""
-    yield from (f"@{one.text.casefold()}" for one in card.emails)
+    yield from (f"@{email.text.casefold()}" for email in card.emails)
     words = sorted(search_key(card.name).replace("-", " ").split())
     if len(words) > 1:
         yield " ".join(words)

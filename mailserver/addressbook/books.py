@@ -102,7 +102,7 @@ class AddressBooks:
 
     def entries_of(self, tx: Tx, account_id: int, name: str = "", *, own: bool = False) -> list[Entry]:
         """The same on a snapshot."""
-        books = [one for one in _books(tx, account_id) if not (own and one.owner)]
+        books = [book for book in _books(tx, account_id) if not (own and book.owner)]
         if name:
             books = [_named(books, name)]
         found = [entry for book in books for entry in self._read(tx, account_id, book).values()]

@@ -184,14 +184,14 @@ def _schools(tx: Tx, text: str) -> tuple[list[School], bool]:
 def _tied(tx: Tx, kind: Tie, text: str) -> tuple[Condition, ...]:
     key = search_key(text[:MAX_TEXT])
     terms = (one for one in vocabulary_entries.listing(tx, kind) if key in search_key(f"{one.label} {one.code}"))
-    return tuple(Tied(kind, code) for code in dict.fromkeys(one.code for one in terms))[:MAX_TERMS]
+    return tuple(Tied(kind, code) for code in dict.fromkeys(term.code for term in terms))[:MAX_TERMS]
 
 
 def _labels(tx: Tx, kind: Tie, ties: Sequence[Affiliation]) -> tuple[str, ...]:
     found = []
-    for one in ties:
-        term = None if one.label else vocabulary_entries.get(tx, kind, one.uai, one.code)
-        found.append(one.label or (term.name if term is not None else one.code))
+    for tie in ties:
+        term = None if tie.label else vocabulary_entries.get(tx, kind, tie.uai, tie.code)
+        found.append(tie.label or (term.name if term is not None else tie.code))
     return tuple(dict.fromkeys(found))
 
 

@@ -103,8 +103,8 @@ class Card:
         """What a search looks through."""
         found = (
             *(self.full_name, self.given, self.family, self.nickname, self.organisation, self.unit, self.title),
-            *(one.text for one in self.emails),
-            *("".join(filter(str.isalnum, one.text)) for one in self.phones),
+            *(email.text for email in self.emails),
+            *("".join(filter(str.isalnum, phone.text)) for phone in self.phones),
             *self.categories,
         )
         return search_key(" ".join(filter(None, found)))
@@ -139,7 +139,7 @@ def read(lines: Sequence[Line]) -> Card:
         categories=categories(lines),
         uid=_text(firsts.get("UID"), 1000),
         is_group=any(_text(firsts.get(name)).casefold() == "group" for name in ("KIND", GROUP_KIND)),
-        members=tuple(dict.fromkeys(one.removeprefix(UID_PREFIX) for one in members)),
+        members=tuple(dict.fromkeys(member.removeprefix(UID_PREFIX) for member in members)),
         has_photo="PHOTO" in firsts and bool(firsts["PHOTO"].value),
     )
 
@@ -171,7 +171,7 @@ def places(lines: Iterable[Line]) -> tuple[Place, ...]:
 
 def categories(lines: Iterable[Line]) -> tuple[str, ...]:
     """Every category, none twice."""
-    found = (one[:MAX_TEXT] for line in lines if line.name == "CATEGORIES" for one in parts(line.value, ","))
+    found = (part[:MAX_TEXT] for line in lines if line.name == "CATEGORIES" for part in parts(line.value, ","))
     return tuple(dict.fromkeys(filter(None, found)))[:MAX_CATEGORIES]
 
 

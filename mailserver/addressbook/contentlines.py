@@ -40,7 +40,7 @@ class Line:
 
     def param(self, name: str) -> tuple[str, ...]:
         """Every value of a parameter, in lower case."""
-        return tuple(one.casefold() for key, values in self.params if key == name for one in values)
+        return tuple(value.casefold() for key, values in self.params if key == name for value in values)
 
     @property
     def text(self) -> str:

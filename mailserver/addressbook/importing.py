@@ -79,21 +79,31 @@ def judge(candidates: Iterable[Candidate], entries: Sequence[Entry]) -> list[Can
             known.setdefault(key, entry)
     met: set[str] = set()
     judged = []
-    for one in candidates:
-        if one.standing is Standing.REFUSED:
-            judged.append(one)
+    for candidate in candidates:
+        if candidate.standing is Standing.REFUSED:
+            judged.append(candidate)
             continue
-        keys = set(_keys(one.card))
+        keys = set(_keys(candidate.card))
         twin = next((known[key] for key in keys if key in known), None)
         standing, fault = Standing.NEW, ""
-        if not one.card.name:
+        if not candidate.card.name:
             standing, fault = Standing.REFUSED, "empty"
         elif twin is not None:
             standing = Standing.KNOWN
         elif keys & met:
             standing = Standing.REPEATED
         met |= keys
-        judged.append(Candidate(one.number, one.lines, one.card, standing, fault, one.card.name or one.shown, twin))
+        judged.append(
+            Candidate(
+                candidate.number,
+                candidate.lines,
+                candidate.card,
+                standing,
+                fault,
+                candidate.card.name or candidate.shown,
+                twin,
+            )
+        )
     return judged
 
 
@@ -115,7 +125,7 @@ def completed(stored: Stored, one: Candidate, now: float) -> NewItem | None:
 
 def pack(candidates: Iterable[Candidate]) -> str:
     """The cards as one text that a form can carry; without pictures where it would be too long. Raises ValueError."""
-    kept = [one for one in candidates if one.lines]
+    kept = [candidate for candidate in candidates if candidate.lines]
     for pictures in (True, False):
         text = "".join(
             contentlines.write(line for line in one.lines if pictures or line.name != "PHOTO") for one in kept

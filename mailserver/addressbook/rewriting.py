@@ -34,7 +34,7 @@ class _Lines:
         if line is None or not line.group:
             return
         others = [one for one in self.lines if one is not None and one.group == line.group]
-        if all(one.name.startswith("X-AB") for one in others):
+        if all(other.name.startswith("X-AB") for other in others):
             self.lines = [one for one in self.lines if one is None or one.group != line.group]
 
     def set(self, name: str, value: str, same: Callable[[Line], bool]) -> None:
@@ -188,11 +188,11 @@ def _group(held: _Lines, before: Card, wanted: Card) -> None:
 def _typed(params: Params, kind: str) -> Params:
     """Parameters whose TYPE says one kind of ours, and whatever else it said."""
     types = [one for key, values in params if key == "TYPE" for value in values for one in value.split(",")]
-    kept = [one for one in types if one.casefold() not in (*KINDS, "mobile", "iphone")]
+    kept = [type_ for type_ in types if type_.casefold() not in (*KINDS, "mobile", "iphone")]
     named = (*kept, kind.upper()) if kind else tuple(kept)
     rest = _without(params, "TYPE")
     return (("TYPE", tuple(named)), *rest) if named else rest
 
 
 def _without(params: Params, *names: str) -> Params:
-    return tuple(one for one in params if one[0] not in names)
+    return tuple(param for param in params if param[0] not in names)

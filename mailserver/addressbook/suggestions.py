@@ -117,7 +117,7 @@ class Suggestions:
     def _own(self, tx: Tx, principal: Principal, words: Sequence[str], limit: int) -> list[Suggestion]:
         """What the store knows, the most likely first."""
         cards = self._books.entries_of(tx, principal.account_id)
-        named = {one.text.casefold(): entry.name for entry in cards for one in entry.card.emails}
+        named = {email.text.casefold(): entry.name for entry in cards for email in entry.card.emails}
         lately = (one for one in correspondents.written_to(tx, principal.account_id, LATELY))
         recent = [
             Suggestion(Kind.RECENT, named.get(one.address.casefold()) or one.name, (one.address,))
@@ -176,12 +176,12 @@ def contacts(cards: Sequence[Entry], words: Sequence[str], limit: int) -> list[S
             continue
         if entry.card.is_group:
             members = [by_uid[uid] for uid in entry.card.members if uid in by_uid]
-            addresses = tuple(dict.fromkeys(one.card.emails[0].text for one in members if one.card.emails))
+            addresses = tuple(dict.fromkeys(member.card.emails[0].text for member in members if member.card.emails))
             if addresses and len(addresses) <= MAX_GROUP:
                 found.append(Suggestion(Kind.GROUP, entry.name, addresses, members=len(addresses)))
         else:
             detail = entry.card.organisation
-            found += [Suggestion(Kind.CONTACT, entry.name, (one.text,), detail) for one in entry.card.emails]
+            found += [Suggestion(Kind.CONTACT, entry.name, (email.text,), detail) for email in entry.card.emails]
     return found
 
 

@@ -154,11 +154,13 @@ def write(cards: Iterable[Card]) -> bytes:
 
 
 def _cells(card: Card) -> Sequence[str]:
-    emails = [one.text for one in card.emails[:4]]
-    phones = {kind: next((one.text for one in card.phones if one.kind == kind), "") for kind in (WORK, HOME, CELL)}
-    other = next((one.text for one in card.phones if one.text not in phones.values()), "")
-    places = {kind: next((one for one in card.places if one.kind == kind), None) for kind in (WORK, HOME)}
-    places[HOME] = places[HOME] or next((one for one in card.places if one.kind == OTHER), None)
+    emails = [email.text for email in card.emails[:4]]
+    phones = {
+        kind: next((phone.text for phone in card.phones if phone.kind == kind), "") for kind in (WORK, HOME, CELL)
+    }
+    other = next((phone.text for phone in card.phones if phone.text not in phones.values()), "")
+    places = {kind: next((place for place in card.places if place.kind == kind), None) for kind in (WORK, HOME)}
+    places[HOME] = places[HOME] or next((place for place in card.places if place.kind == OTHER), None)
     return (
         *(card.given, card.family, card.full_name, card.nickname, card.organisation, card.unit, card.title),
         *emails,
@@ -202,7 +204,7 @@ def _row(number: int, header: Sequence[str], cells: Sequence[str]) -> Row:
     shown = card.name or " ".join(filter(None, map(str.strip, cells)))[:80]
     if not card.name:
         return Row(number, None, "empty", shown)
-    if any(not _is_address(one.text) for one in card.emails):
+    if any(not _is_address(email.text) for email in card.emails):
         return Row(number, None, "address", shown)
     return Row(number, card, "", shown)
 
@@ -243,7 +245,9 @@ def _card(found: Mapping[str, list[str]]) -> Card:
         places=tuple(filter(None, places)),
         sites=tuple(Value(one[:MAX_TEXT]) for one in found.get("url", ())),
         birthday=_birthday(text("birthday")),
-        categories=tuple(dict.fromkeys(one[:MAX_TEXT] for one in labels if one and one.casefold() != "mycontacts")),
+        categories=tuple(
+            dict.fromkeys(label[:MAX_TEXT] for label in labels if label and label.casefold() != "mycontacts")
+        ),
         note="\n".join(found.get("note", ()))[:MAX_NOTE],
     )
 

@@ -129,7 +129,7 @@ class Feeds:
         """Fetch one feed and keep what came; why nothing did, if so. Raises Temporary."""
         try:
             found = await self.look(feed.source, feed.digest)
-            items = None if found.parcel is None else [one.item for one in found.parcel.events]
+            items = None if found.parcel is None else [event.item for event in found.parcel.events]
             await self._store.write(agenda_feeds.fill, feed, found.digest, items)
             return None
         except Unfit as unfit:
@@ -174,7 +174,7 @@ class Feeds:
 
         Raises Refused(CONFLICT | LIMIT | TOO_BIG | INVALID).
         """
-        items = [one.item for one in found.parcel.events] if found.parcel is not None else []
+        items = [event.item for event in found.parcel.events] if found.parcel is not None else []
         token = self._clock.token(8).hex()
         return await self._store.write(agenda_feeds.subscribe, account_id, token, props, source, found.digest, items)
 

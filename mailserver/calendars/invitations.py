@@ -82,7 +82,7 @@ class Invitation:
     def invited(self, addresses: Iterable[str]) -> Attendee | None:
         """The attendee who has one of these addresses."""
         wanted = {address.casefold() for address in addresses}
-        return next((one for one in self.attendees if one.address.casefold() in wanted), None)
+        return next((attendee for attendee in self.attendees if attendee.address.casefold() in wanted), None)
 
 
 @dataclass(frozen=True, slots=True)

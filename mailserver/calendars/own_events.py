@@ -48,7 +48,11 @@ def put(tx: Tx, account_id: int, held: OwnEvent | None, item: NewItem) -> None:
         agenda_items.put(tx, account_id, held.collection_id, item, held.etag)
         return
     agendas.provision(tx, account_id)
-    takes = [one for one in _calendars(tx, account_id) if not one.components or "VEVENT" in one.components]
+    takes = [
+        calendar
+        for calendar in _calendars(tx, account_id)
+        if not calendar.components or "VEVENT" in calendar.components
+    ]
     collection = takes[0] if takes else agendas.create(tx, account_id, "agenda", agendas.CALENDAR, {})
     agenda_items.put(tx, account_id, collection.id, item, None)
 

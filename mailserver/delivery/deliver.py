@@ -78,7 +78,7 @@ class Delivery(Addressing):
 
         `targets`: direct recipients elsewhere. Nobody gets two copies. Raises Refused(LOOP), Temporary.
         """
-        direct = [one for one in envelope.recipients if one.head is None]
+        direct = [recipient for recipient in envelope.recipients if recipient.head is None]
         lists = _lists(envelope, octets, alone=not direct and not targets)
         accounts = dict.fromkeys(sorted({account for one in direct for account in one.accounts}))
         # Who proved nothing hears of a failure, of nothing else: a report may come to somebody who never wrote to us.
@@ -177,7 +177,9 @@ class Delivery(Addressing):
 def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]:
     """The lists among the recipients that the message has not been through. Raises Refused(LOOP) where it has been
     through all of them, and they are `alone`."""
-    lists = list({one.head.address: one for one in envelope.recipients if one.head is not None}.values())
+    lists = list(
+        {recipient.head.address: recipient for recipient in envelope.recipients if recipient.head is not None}.values()
+    )
     passed = [one for one in lists if one.head and list_copy.has_passed(one.head.address, octets)]
     if passed and len(passed) == len(lists) and alone:
         raise Refused(Reason.LOOP, "The message has been through this list: it runs in a circle")
@@ -187,5 +189,5 @@ def _lists(envelope: Envelope, octets: bytes, *, alone: bool) -> list[Recipient]
 def _trace(envelope: Envelope, size: int) -> Trace:
     """What the record says of a message that came in."""
     account_id = envelope.sender.account_id if envelope.sender else 0
-    addresses = [one.address for one in envelope.recipients]
+    addresses = [recipient.address for recipient in envelope.recipients]
     return Trace(Step.RECEIVED, envelope.name, envelope.reverse_path, addresses, size, account_id)

@@ -48,7 +48,7 @@ def _may_be_open(tx: Tx, entry: lists.ListEntry, house: House) -> bool:
     """Spares the members of lists that nobody outside may write to anyway."""
     if entry.writers in (Writers.ANYONE, Writers.MEMBERS):
         return True
-    return any(not house.is_local(one) for one in lists.named_writers(tx, entry.address))
+    return any(not house.is_local(writer) for writer in lists.named_writers(tx, entry.address))
 
 
 def _reached(rosters: Sequence[Roster], house: House) -> set[int]:

@@ -209,7 +209,7 @@ class Addressing:
     async def _rosters(self, address: str) -> Sequence[Roster]:
         """A list and those within it; a functional box that never got mail gets its mailboxes now."""
         rosters = await self._directory.rosters(address)
-        new = [one.address for one in rosters if one.kind is ListKind.FUNCTION and not one.box]
+        new = [roster.address for roster in rosters if roster.kind is ListKind.FUNCTION and not roster.box]
         for one in new:
             await self._store.write(boxes.ensure, one)
         return await self._directory.rosters(address) if new else rosters

@@ -34,7 +34,9 @@ _CATEGORIES = {"nbenali": "Parents", "smercier": "Parents", "fkaci": "Parents"}
 def card(key: str, persons: Mapping[str, Person]) -> str:
     """One vCard (RFC 2426)."""
     if key in persons:
-        known = next((one for one in people.PEOPLE if persons[key].correspondent.name.endswith(one.surname)), None)
+        known = next(
+            (person for person in people.PEOPLE if persons[key].correspondent.name.endswith(person.surname)), None
+        )
         name, address = persons[key].correspondent
         organisation = people.school_name(known.uai) if known is not None else people.ACADEMY
         title = "Élève" if known is not None and known.role is Role.PUPIL else known.discipline if known else ""

@@ -97,7 +97,7 @@ class Post:
             html=letter.html,
             attachments=tuple(files.attachment(name) for name in letter.files),
             in_reply_to=self._message_id(parent) if parent is not None else "",
-            references=tuple(self._message_id(one) for one in self._ancestors(letter)),
+            references=tuple(self._message_id(ancestor) for ancestor in self._ancestors(letter)),
             zone=self._calendar.offset(date),
         )
 
@@ -198,16 +198,18 @@ def put(tx: Tx, placements: Iterable[Placement], folder: Path) -> int:
     boxes: dict[tuple[int, str], int] = {}
     contents: dict[bytes, tuple[int, int]] = {}
     count = 0
-    for one in placements:
-        key = (one.account_id, one.folder)
+    for placement in placements:
+        key = (placement.account_id, placement.folder)
         if key not in boxes:
             boxes[key] = _mailbox(tx, *key)
-        if one.octets not in contents:
-            prepared = blobs.prepare(one.octets, folder)
-            contents[one.octets] = (messages.store_content(tx, prepared)[0], prepared.size)
-        content_id, size = contents[one.octets]
-        mask = messages.ensure_flags(tx, boxes[key], one.flags)
-        messages.place(tx, one.account_id, boxes[key], content_id, size, mask, one.date, one.provenance)
+        if placement.octets not in contents:
+            prepared = blobs.prepare(placement.octets, folder)
+            contents[placement.octets] = (messages.store_content(tx, prepared)[0], prepared.size)
+        content_id, size = contents[placement.octets]
+        mask = messages.ensure_flags(tx, boxes[key], placement.flags)
+        messages.place(
+            tx, placement.account_id, boxes[key], content_id, size, mask, placement.date, placement.provenance
+        )
         count += 1
     return count
 

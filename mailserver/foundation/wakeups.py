@@ -67,7 +67,7 @@ def create(count: int) -> Sequence[Wakeup]:
     descriptors = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(count)]
     board = mmap.mmap(-1, max(count, 1) * _COUNT.size)
     return [
-        Wakeup(own, tuple(one for one in descriptors if one != own), board, number * _COUNT.size)
+        Wakeup(own, tuple(descriptor for descriptor in descriptors if descriptor != own), board, number * _COUNT.size)
         for number, own in enumerate(descriptors)
     ]
 

@@ -71,8 +71,8 @@ def _holds_numbers(text: str, marks: Marks, proofs: Proofs) -> bool:
     letters = "".join(char for char in strip_marks(text).upper() if char.isalnum())
     numens = _shaped(letters, NUMEN_LENGTH, (_NUMEN,))
     ines = _shaped(letters, INE_LENGTH, _INES)
-    return any(same(marks.numen, proofs.numen(one)) for one in numens) or any(
-        same(marks.ine, proofs.ine(one)) for one in ines
+    return any(same(marks.numen, proofs.numen(numen)) for numen in numens) or any(
+        same(marks.ine, proofs.ine(ine)) for ine in ines
     )
 
 

@@ -197,7 +197,7 @@ def are_tags(tags: tuple[object, ...]) -> bool:
 
 def are_colours(colours: tuple[object, ...]) -> bool:
     """True for pairs of a mailbox id and a colour, not too many."""
-    return len(colours) <= MAX_COLOURS and all(_is_colour(one) for one in colours)
+    return len(colours) <= MAX_COLOURS and all(_is_colour(colour) for colour in colours)
 
 
 def _is_colour(pair: object) -> bool:

@@ -81,10 +81,10 @@ def _link(links: Links) -> list[int]:
     for message, ids in enumerate(links):
         previous = -1
         if len(ids) > 1:
-            for one in ids[max(1, len(ids) - most) :]:
-                node = nodes.get(one)
+            for number in ids[max(1, len(ids) - most) :]:
+                node = nodes.get(number)
                 if node is None:
-                    node = nodes[one] = tree.add()
+                    node = nodes[number] = tree.add()
                 if previous >= 0 and parents[node] < 0:
                     tree.link(node, previous)
                 previous = node

@@ -58,7 +58,7 @@ class Seen:
 
 def schools_of(uai: str, affiliations: Iterable[Affiliation] = ()) -> frozenset[str]:
     """Every school of a person: the main one and those of the affiliations."""
-    return frozenset(code.upper() for code in (uai, *(one.uai for one in affiliations)) if code)
+    return frozenset(code.upper() for code in (uai, *(affiliation.uai for affiliation in affiliations)) if code)
 
 
 def viewer(principal: Principal | None, affiliations: Iterable[Affiliation] = ()) -> Viewer:

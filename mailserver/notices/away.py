@@ -83,7 +83,7 @@ def sender_to_answer(octets: bytes, message: Part, gone: Gone) -> str:
 
 
 def _names(value: bytes, addresses: Iterable[str]) -> bool:
-    return any(one.address.casefold() in addresses for one in people(parse(headers.as_text(value))))
+    return any(person.address.casefold() in addresses for person in people(parse(headers.as_text(value))))
 
 
 def build(house: House, gone: Gone, to: str, octets: bytes, message: Part, *, token: bytes, now: float) -> bytes:

@@ -168,7 +168,7 @@ class ScheduledMail:
         await self._submission.submit(
             principal,
             terms.reverse_path,
-            [Target(one, notify) for one in recipients],
+            [Target(recipient, notify) for recipient in recipients],
             octets,
             save_to_sent=terms.copy_box >= 0 and not copied,
             copy=Copy(max(0, terms.copy_box), copy, viewer),

@@ -141,7 +141,7 @@ class Submission:
         options = _options(principal, name, ret=ret, envid=envid, utf8=is_utf8)
         envelope = _envelope(principal, reverse_path, route, resent=resent)
         parts = await self._delivery.parts(envelope, whole, options, route.remote)
-        addresses = [one if isinstance(one, str) else one.address for one in recipients]
+        addresses = [recipient if isinstance(recipient, str) else recipient.address for recipient in recipients]
         step = Trace(Step.SUBMITTED, name, reverse_path, addresses, len(octets), options.account_id)
         lifetime = self._settings.outbound.lifetime
         keeping = _keeping(principal, copy or Copy())
@@ -167,7 +167,7 @@ class Submission:
             self._clock.now(),
             compose.message_id(self._clock.token(12), self._settings.domain),
         )
-        to = [one.address for one in recipients]
+        to = [recipient.address for recipient in recipients]
         header_limit.check_start(octets)
         return await self.submit(principal, principal.address, to, head + octets, resent=True)
 

@@ -167,7 +167,7 @@ class _Transfer:
     @property
     def is_final(self) -> bool:
         """False: the server put everything off, another one may do better."""
-        return self._content_sent or any(one.result is not Result.DEFERRED for one in self.verdicts)
+        return self._content_sent or any(verdict.result is not Result.DEFERRED for verdict in self.verdicts)
 
     async def run(self) -> None:
         """Come to a verdict on every recipient."""
@@ -182,10 +182,10 @@ class _Transfer:
                 await self._transaction(recipients[start : start + RECIPIENTS])
         except (SMTPException, OSError) as error:
             problem = _describe(error)
-        decided = {one.addressee.id for one in self.verdicts}
-        for one in recipients:
-            if one.id not in decided:
-                self._decide(one, Result.DEFERRED, "4.4.2", problem)
+        decided = {verdict.addressee.id for verdict in self.verdicts}
+        for recipient in recipients:
+            if recipient.id not in decided:
+                self._decide(recipient, Result.DEFERRED, "4.4.2", problem)
 
     def _what_it_lacks(self) -> tuple[str, Cause] | None:
         """An extension this message cannot do without: nothing of it may be rewritten (signatures)."""

@@ -82,7 +82,11 @@ class Reporter:
     async def confirm(self, transaction: Transaction, content: Content, now: float) -> None:
         """NOTIFY=SUCCESS: who delivers, says so (RFC 3461 section 5.2.3). Never fails: the message is delivered."""
         mail = transaction.mail
-        wanted = [one.rcpt for one in transaction.recipients if one.recipient and "SUCCESS" in one.rcpt.notify]
+        wanted = [
+            recipient.rcpt
+            for recipient in transaction.recipients
+            if recipient.recipient and "SUCCESS" in recipient.rcpt.notify
+        ]
         if not wanted or mail is None or not mail.reverse_path:
             return
         fates = [

@@ -257,16 +257,16 @@ class Relay:
     ) -> Ready | None:
         fates = [
             Fate(
-                recipient=one.addressee.address,
+                recipient=verdict.addressee.address,
                 action=action,
-                status=one.status,
-                diagnostic=one.text,
-                remote=one.remote,
-                orcpt=one.addressee.orcpt,
+                status=verdict.status,
+                diagnostic=verdict.text,
+                remote=verdict.remote,
+                orcpt=verdict.addressee.orcpt,
                 last_attempt=now,
                 retry_until=row.expires if action is Action.DELAYED else 0,
             )
-            for one in verdicts
+            for verdict in verdicts
         ]
         whole = row.ret == "FULL" and action is Action.FAILED
         written = await self._reporter.write(
@@ -293,8 +293,10 @@ def conclude_unit(
     if not spool.settle(tx, row, settled, due=due, error=error, warned=warned):
         return
     parts = [
-        Part(one.prepared, "", one.recipient.accounts, one.recipient.remote, provenance=Provenance(Door.SERVICE))
-        for one in reports
+        Part(
+            report.prepared, "", report.recipient.accounts, report.recipient.remote, provenance=Provenance(Door.SERVICE)
+        )
+        for report in reports
     ]
     deliver_parts(tx, parts, {}, lifetime)
     for step in steps:
@@ -307,8 +309,8 @@ _STEPS = {Result.DELIVERED: Step.SENT, Result.DEFERRED: Step.DEFERRED, Result.FA
 def _steps(row: Leased, verdicts: Sequence[Verdict]) -> Iterator[Trace]:
     """What an attempt came to, for the record: recipients of whom the same was said go together."""
     alike: dict[tuple[Result, Cause], list[str]] = {}
-    for one in verdicts:
-        alike.setdefault((one.result, _came_to(one)), []).append(one.addressee.address)
+    for verdict in verdicts:
+        alike.setdefault((verdict.result, _came_to(verdict)), []).append(verdict.addressee.address)
     for (result, detail), addresses in alike.items():
         yield Trace(_STEPS[result], row.name, row.reverse_path, addresses, 0, row.account_id, detail)
 
@@ -322,16 +324,24 @@ def _came_to(verdict: Verdict) -> Cause:
 def _reports(row: Leased, verdicts: Sequence[Verdict], *, late: bool) -> Iterator[tuple[Action, list[Verdict]]]:
     """What the sender is to be told: failures, waiting, and successes nobody else confirms (RFC 3461 section 5.2)."""
     if not row.reverse_path:
-        for one in verdicts:
-            if one.result is Result.FAILED:
-                log.warning("nobody is told: no report on a report", id=row.name, said=one.text)
+        for verdict in verdicts:
+            if verdict.result is Result.FAILED:
+                log.warning("nobody is told: no report on a report", id=row.name, said=verdict.text)
         return
-    failed = [one for one in verdicts if one.result is Result.FAILED and one.addressee.notify.wants(Notify.FAILURE)]
-    waiting = [one for one in verdicts if one.result is Result.DEFERRED and one.addressee.notify.wants(Notify.DELAY)]
+    failed = [
+        verdict
+        for verdict in verdicts
+        if verdict.result is Result.FAILED and verdict.addressee.notify.wants(Notify.FAILURE)
+    ]
+    waiting = [
+        verdict
+        for verdict in verdicts
+        if verdict.result is Result.DEFERRED and verdict.addressee.notify.wants(Notify.DELAY)
+    ]
     relayed = [
-        one
-        for one in verdicts
-        if one.result is Result.DELIVERED and not one.knows_dsn and one.addressee.notify & Notify.SUCCESS
+        verdict
+        for verdict in verdicts
+        if verdict.result is Result.DELIVERED and not verdict.knows_dsn and verdict.addressee.notify & Notify.SUCCESS
     ]
     if failed:
         yield Action.FAILED, failed

@@ -180,7 +180,7 @@ def test_caldav_events(principal: Any) -> None:
 def test_caldav_tasks(principal: Any) -> None:
     tasks = calendar(principal, "Tâches")
     task = tasks.add_todo(summary="Corriger les copies", due=datetime.datetime(2026, 9, 10, tzinfo=datetime.UTC))
-    assert [one.icalendar_component["SUMMARY"] for one in tasks.todos()] == ["Corriger les copies"]
+    assert [todo.icalendar_component["SUMMARY"] for todo in tasks.todos()] == ["Corriger les copies"]
     task.complete()
     assert tasks.todos() == []
     assert len(tasks.todos(include_completed=True)) == 1

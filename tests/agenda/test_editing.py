@@ -44,7 +44,7 @@ def when(text: str | None) -> list[str]:
     begin, end = (datetime.datetime(year, month, 1, tzinfo=PARIS) for year, month in ((2026, 9), (2027, 3)))
     expansion = occurrences.spread([(1, row)], begin, end, PARIS)
     assert not expansion.unreadable
-    return [f"{one.start:%m-%d %H:%M}" for one in expansion.occurrences]
+    return [f"{occurrence.start:%m-%d %H:%M}" for occurrence in expansion.occurrences]
 
 
 def change(text: str, key: str, scope: str, **fields: Any) -> Changed:

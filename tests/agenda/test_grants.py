@@ -175,7 +175,7 @@ def test_private_events_show_their_time_alone(
         store.read_now(agenda_reach.between, marc, agenda.id, 0, 10, "VEVENT"),
         list(store.read_now(agenda_reach.several, marc, agenda.id, ["o.ics", "p.ics"]).values()),
     ):
-        shown = {one.href: one for one in rows}
+        shown = {row.href: row for row in rows}
         assert "Rendez-vous secret" in (shown["o.ics"].text or "")
         text = shown["p.ics"].text or ""
         for hidden in ("secret", "Cardiologue", "Hôpital", "Partir", "VALARM"):

@@ -96,7 +96,9 @@ def test_multiget(filled: Client) -> None:
     response = filled.dav("REPORT", AGENDA, body)
     assert response.status_code == 207
     answers = ET.fromstring(response.content).findall("D:response", NAMESPACES)
-    states = {one.findtext("D:href", "", NAMESPACES): one.findtext("D:status", "", NAMESPACES) for one in answers}
+    states = {
+        answer.findtext("D:href", "", NAMESPACES): answer.findtext("D:status", "", NAMESPACES) for answer in answers
+    }
     assert states == {f"{AGENDA}alone.ics": "", f"{AGENDA}none.ics": "HTTP/1.1 404 Not Found"}
     assert "Conseil de classe" in response.text
 

@@ -247,7 +247,9 @@ def test_caldav_finds_reads_and_writes(door: Door, client: Client) -> None:
     share(door, client, Role.WRITE)
     client.put_event("/dav/edupont/agenda/a.ics", event("a", "Conseil"))
     with cast(Any, DAVClient)(url=f"{door.url}/dav/", username="mmartin", password=PASSWORD) as other:
-        shared = next(one for one in other.principal().calendars() if one.get_display_name() == "Agenda (edupont)")
+        shared = next(
+            calendar for calendar in other.principal().calendars() if calendar.get_display_name() == "Agenda (edupont)"
+        )
         start = datetime.datetime(2026, 9, 7, 0, 0, tzinfo=datetime.UTC)
         (found,) = shared.search(start=start, end=start + datetime.timedelta(days=1), event=True)
         assert found.icalendar_component["SUMMARY"] == "Conseil"

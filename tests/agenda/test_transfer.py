@@ -34,4 +34,4 @@ def test_whatever_a_file_holds(changes: list[tuple[int, str | None]], place: int
     octets[place % len(octets)] ^= 0x80 if place % 3 == 0 else 0
     with contextlib.suppress(BadSyntax, Refused):
         parcel = transfer.unpack(bytes(octets))
-        assert all(one.item.component == "VEVENT" for one in parcel.events)
+        assert all(event.item.component == "VEVENT" for event in parcel.events)

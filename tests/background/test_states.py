@@ -152,10 +152,10 @@ async def test_two_caretakers_do_nothing_twice(house: House) -> None:
     """Without the lease, as when one worker was thought dead."""
     people = [await house.person(surname=f"Dupont{chr(97 + n)}") for n in range(6)]
     now = int(house.clock.now())
-    for one in people[:3]:
-        await house.store.write(accounts.plan_closing, one.account_id, now + 60, "parti")
-    for one in people[3:]:
-        await house.store.write(accounts.suspend, one.account_id, "", False, start=now + 60)
+    for person in people[:3]:
+        await house.store.write(accounts.plan_closing, person.account_id, now + 60, "parti")
+    for person in people[3:]:
+        await house.store.write(accounts.suspend, person.account_id, "", False, start=now + 60)
     house.clock.step(120)
     other = house.another()
     terms = house.settings.accounts
@@ -163,8 +163,8 @@ async def test_two_caretakers_do_nothing_twice(house: House) -> None:
         *(states.close(worker.store, terms) for worker in (house.worker, other)),
         *(states.suspend(worker.store) for worker in (house.worker, other)),
     )
-    for one in people:
-        done = [event.action for event in await house.history(one) if event.actor == "caretaker"]
+    for person in people:
+        done = [event.action for event in await house.history(person) if event.actor == "caretaker"]
         assert len(done) == 1
 
 

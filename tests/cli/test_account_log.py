@@ -26,7 +26,7 @@ def test_what_the_console_does_is_recorded_sealed_and_cannot_be_changed(fresh: C
     instance.command("account", "create", "DIR", *person)
     instance.command("account", "suspend", "DIR", "edupont", "--reason", "essai")
     events = json.loads(instance.command("account", "log", "DIR", "edupont", "--json").stdout)
-    assert [one["action"] for one in events] == ["suspended", "code-issued", "created"]
+    assert [event["action"] for event in events] == ["suspended", "code-issued", "created"]
     assert events[0]["detail"] == "essai"
     assert events[0]["service"] == "console"
     only = instance.command("account", "log", "DIR", "--action", "suspended", "--json").stdout

@@ -105,7 +105,7 @@ def test_agendas_of_every_day(moment: datetime.datetime) -> None:
 
 def test_messages_are_well_formed() -> None:
     """Every line within bounds, every structure read as it was meant, every answer knows what it answers."""
-    found = {one.octets for one in placements(DAYS[0])}
+    found = {placement.octets for placement in placements(DAYS[0])}
     ids = set()
     scans = [scan(octets) for octets in found]
     for octets, one in zip(found, scans, strict=True):
@@ -142,7 +142,7 @@ def test_people_are_possible() -> None:
     assert all(uai_letter(school.uai[:7]) == school.uai[7] for school in people.SCHOOLS)
     assert len(people.SCHOOLS) == 3
     assert 20 <= len(people.PEOPLE) <= 26
-    waiting = [one for one in people.PEOPLE if one.numen]
+    waiting = [person for person in people.PEOPLE if person.numen]
     assert waiting == [
         NewPerson(
             "Julie", "Nouveau", Role.TEACHER, "1999-09-12", people.NUMEN, uai=people.ROSTAND, discipline="Anglais"
@@ -188,7 +188,15 @@ def test_same_clock_same_academy_and_quickly(tmp_path: Path) -> None:
         made.append(contents(store))
         store.close()
     assert made[0] == made[1]
-    assert [one.login for one in accounts] == ["edupont", "mmartin", "skaci", "rleroy", "admin", "jnouveau", "gparti"]
+    assert [account.login for account in accounts] == [
+        "edupont",
+        "mmartin",
+        "skaci",
+        "rleroy",
+        "admin",
+        "jnouveau",
+        "gparti",
+    ]
 
 
 @pytest.fixture(scope="module")

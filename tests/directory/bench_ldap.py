@@ -114,10 +114,10 @@ def fill(tx: Tx, batch: Sequence[Known]) -> None:
     names = {known.login: known.account_id for known in batch}
     names |= {name: known.account_id for known in batch for name in (known.address, known.aliases)}
     claims.take_many(tx, names.items())
-    found = {one.uai for known in batch for one in known.affiliations}
+    found = {affiliation.uai for known in batch for affiliation in known.affiliations}
     schools.upsert(tx, [Facts(uai, f"Collège {uai}", "CLG", "PU", "", "21000", "Dijon", "0380000000") for uai in found])
     vocabulary_entries.ensure_many(
-        tx, vocabulary_entries.terms_of(one for known in batch for one in known.affiliations)
+        tx, vocabulary_entries.terms_of(affiliation for known in batch for affiliation in known.affiliations)
     )
 
 

@@ -46,7 +46,8 @@ def _line(item: Item) -> str:
     match item:
         case PersonRecord():
             ties = " ".join(
-                f"{one.kind}:{one.uai}:{one.code}:{one.label}".replace(" ", "_") for one in item.affiliations
+                f"{affiliation.kind}:{affiliation.uai}:{affiliation.code}:{affiliation.label}".replace(" ", "_")
+                for affiliation in item.affiliations
             )
             said = [
                 *(item.source_key, item.role, item.given_name, item.surname, item.title, item.birth_date, item.ine),

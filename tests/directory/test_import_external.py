@@ -113,7 +113,7 @@ def home(tmp_path: Path, sqlite_template: Path, openldap: Slapd) -> Iterator[Hom
 
 
 def _facts(known: bulk_people.Known) -> dict[str, Any]:
-    ties = {(one.kind, one.uai, one.code) for one in known.affiliations}
+    ties = {(affiliation.kind, affiliation.uai, affiliation.code) for affiliation in known.affiliations}
     return {**{name: getattr(known, name) for name in bulk_people.ENTRY_FIELDS}, "ties": ties}
 
 
@@ -152,7 +152,7 @@ def external(home: Home) -> Iterator[Place]:
         def entries() -> dict[str, dict[str, Any]]:
             found = pool.submit(lambda connection: lookups.people_where(connection, BASE, ("(uid=*)",))).result()
             standings = home.store.read_now(accounts.page, 0, 10_000)
-            logins = {one.login: one.id for one in standings}
+            logins = {standing.login: standing.id for standing in standings}
             assert all(one.person.account_id == logins[names.fold(one.person.login)] for one in found)
             return {
                 one.person.login: {
@@ -318,7 +318,7 @@ def test_people_of_another_file_are_recognised(place: Place, tmp_path: Path) -> 
     write_files(tmp_path / "aaf", "ENT_X_Delta_1_PersEducNat", records)
     heard = Heard()
     assert counts(place.run(tmp_path / "aaf", heard=heard)) == (2, 1, 0, 1)
-    refused = [one.reason for one in heard.results if one.outcome is Outcome.REFUSED]
+    refused = [result.reason for result in heard.results if result.outcome is Outcome.REFUSED]
     assert refused == []
     after = place.entries()
     assert after["aleboeuf"]["role"] == "admin", "an export unmakes no administrator"
@@ -361,7 +361,7 @@ def test_interrupted_before_the_entries_are_written(
 
     def cut(self: Bulk, changes: Any) -> list[str]:
         nonlocal calls
-        calls += any(isinstance(one, Add) for one in changes)
+        calls += any(isinstance(change, Add) for change in changes)
         if calls == 2:
             written(self, changes[: len(changes) // 2])
             raise Temporary("The directory is out of reach")
@@ -410,15 +410,15 @@ def test_what_the_server_refuses_is_refused(external: Place, exports: Path, monk
     written = Bulk.write
 
     def picky(self: Bulk, changes: Any) -> list[str]:
-        reasons = written(self, [one for one in changes if one.attributes.get("sn") != (victim,)])
-        return [("no" if one.attributes.get("sn") == (victim,) else reasons.pop(0)) for one in changes]
+        reasons = written(self, [change for change in changes if change.attributes.get("sn") != (victim,)])
+        return [("no" if change.attributes.get("sn") == (victim,) else reasons.pop(0)) for change in changes]
 
     victim = ACADEMY.teacher(0).surname
     heard = Heard()
     with monkeypatch.context() as broken:
         broken.setattr(Bulk, "write", picky)
         report = external.run(exports / "full", heard=heard)
-    refused = [one for one in heard.results if one.outcome is Outcome.REFUSED]
+    refused = [result for result in heard.results if result.outcome is Outcome.REFUSED]
     assert refused
     assert all(one.reason == "no" for one in refused)
     assert counts(report)[3] == len(refused)

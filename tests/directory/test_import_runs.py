@@ -142,13 +142,15 @@ def test_refused_with_line_and_reason(importer: Importer, line: str, reason: str
 def test_homonyms_and_their_elder_are_told(importer: Importer) -> None:
     lines = [f"Jean,Martin,,teacher,{number:02}E2600123ABC,,,,,,,,,," for number in range(5)]
     done = wide(importer, *lines)
-    told = [(one.login, one.address, one.elder) for one in done.heard.results]
+    told = [(result.login, result.address, result.elder) for result in done.heard.results]
     assert told[0] == ("jmartin", f"jean.martin@{DOMAIN}", "")
     assert told[1:] == [(f"jmartin{n}", f"jean.martin{n}@{DOMAIN}", "jmartin") for n in range(1, 5)]
     assert done.tally.homonyms == 4
-    assert [(one.login, one.address, one.elder) for one in done.foreseen.results] == told
+    assert [(result.login, result.address, result.elder) for result in done.foreseen.results] == told
     again = wide(importer, "Jeanne,Martin,,teacher,07E2600123ABC,,,,,,,,,,")
-    assert [(one.login, one.address) for one in again.heard.results] == [("jmartin5", f"jeanne.martin@{DOMAIN}")]
+    assert [(result.login, result.address) for result in again.heard.results] == [
+        ("jmartin5", f"jeanne.martin@{DOMAIN}")
+    ]
 
 
 def test_a_change_of_name_keeps_the_identifier_and_the_old_address(importer: Importer) -> None:
@@ -168,7 +170,7 @@ def test_the_difference_says_what_was_and_what_will_be(importer: Importer) -> No
     line = EMILIE.replace("Dupont", "Durand").replace("0210006T", "0890001T").replace("1980-02-29", "1980-03-01")
     line = line.replace("4B=4e B|0751717J:5A", "3C|0751717J:5A=5e A").replace("e@exemple.org", "f@exemple.org")
     (done,) = wide(importer, line).foreseen.results
-    assert {one.name: (one.before, one.after) for one in done.details} == {
+    assert {detail.name: (detail.before, detail.after) for detail in done.details} == {
         "surname": ("Dupont", "Durand"),
         "address": (f"emilie.dupont@{DOMAIN}", f"emilie.durand@{DOMAIN}"),
         "uai": ("0210006T", "0890001T"),
@@ -253,7 +255,9 @@ def clear(store: Store) -> None:
 
 
 def shown(done: Done) -> list[tuple[object, ...]]:
-    return [(one.line, one.outcome, one.login, one.address, one.changed) for one in done.heard.results]
+    return [
+        (result.line, result.outcome, result.login, result.address, result.changed) for result in done.heard.results
+    ]
 
 
 def one_line_a_person(first: list[str], second: list[str]) -> bool:
@@ -385,7 +389,7 @@ def test_whoever_was_taken_back_gets_the_same_names_again(importer: Importer) ->
     assert wide(importer, *FILE).counts == (0, 0, 3, 0)
     # Somebody else of the same name gets other ones.
     done = wide(importer, EMILIE.replace(NUMEN, "07G9912345XYZ"))
-    assert [one.login for one in done.heard.results] == ["edupont1"]
+    assert [result.login for result in done.heard.results] == ["edupont1"]
     assert store.read_now(claims.owner, "edupont") == numbers["edupont"]
 
 
@@ -438,7 +442,7 @@ async def test_what_was_taken_back_is_erased_after_a_while(importer: Importer) -
     assert standing is not None
     assert (standing.marks.numen, standing.recovery_address, standing.erased > 0) == (None, "", True)
     # Nobody knows any more whose it was: the same person is somebody new.
-    assert [one.login for one in wide(importer, EMILIE).heard.results] == ["edupont1"]
+    assert [result.login for result in wide(importer, EMILIE).heard.results] == ["edupont1"]
 
 
 async def test_a_suspension_planned_meanwhile_holds_no_other_up(
@@ -565,7 +569,7 @@ def facts_of(console: Console) -> list[tuple[object, ...]]:
     shown = console.json("imports", "show", "DIR", "1")
     people = console.json("account", "list", "DIR")
     return [
-        *((one["login"], one["address"], one["name"], one["uai"]) for one in people),
+        *((person["login"], person["address"], person["name"], person["uai"]) for person in people),
         *((one["line"], one["account"], one["login"], one["outcome"]) for one in shown["changes"]),
     ]
 

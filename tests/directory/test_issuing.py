@@ -226,7 +226,7 @@ def test_many_at_a_time_are_as_one_after_the_other(had: set[str], batches: list[
     for batch in batches:
         answers, learned = issuing.issue_many(quick, DOMAIN, batch, hints)
         issuing.keep_hints(hints, learned)
-        issued = [one if isinstance(one, Issued) else None for one in answers]
+        issued = [answer if isinstance(answer, Issued) else None for answer in answers]
         assert issued == plain.one_by_one(batch)
         quick.update({name: 1 for one in issued if one is not None for name in one.names})
 
@@ -240,7 +240,7 @@ def test_a_new_person_and_a_new_name_of_one_batch_share_no_address(store: Store,
         both.reverse()
         both[0], both[1] = both[1], both[0]
     answers, _ = store.read_now(lambda tx: issuing.issue_many(issuing.ClaimedNames(tx), DOMAIN, both, {}))
-    issued = [one.address for one in answers if isinstance(one, Issued)]
+    issued = [answer.address for answer in answers if isinstance(answer, Issued)]
     assert len(issued) == 3
     assert set(issued) == {f"jeanne.martin{number}@{DOMAIN}" for number in ("", 1, 2)}
 

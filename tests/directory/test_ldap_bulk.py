@@ -131,7 +131,9 @@ def test_many_changes_at_once(bulk: Bulk) -> None:
     assert bulk.write([added(one) for one in people]) == [""] * 130
     found = bulk.by_logins([*(one.login for one in people), "nobody", "a*)(uid=*"])
     assert {login: known.person for login, known in found.items()} == {one.login: one for one in people}
-    assert [one.person.login for one in bulk.holders(["zoe7@ac-exemple.fr", "nobody@ac-exemple.fr"])] == ["zloeuf7"]
+    assert [holder.person.login for holder in bulk.holders(["zoe7@ac-exemple.fr", "nobody@ac-exemple.fr"])] == [
+        "zloeuf7"
+    ]
     assert [one.person.login for one in bulk.named(["ZOÉ LŒUF9", "Personne"])] == ["zloeuf9"]
     dns = [found[one.login].dn for one in people]
     outcomes = bulk.write(

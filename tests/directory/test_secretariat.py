@@ -55,7 +55,7 @@ async def test_it_sees_its_own_school_only(office: Secretariat, embedded: Embedd
     pupil = await add(embedded, "Sami", "Kaci", Role.PUPIL)
     elsewhere = await add(embedded, "Marc", "Martin", Role.TEACHER, LYCEE)
     assert [school.uai for school in await office.schools(viewer)] == [TILLEULS]
-    assert [one.principal.login for one in await office.people(viewer, TILLEULS)] == [pupil.login, viewer.login]
+    assert [person.principal.login for person in await office.people(viewer, TILLEULS)] == [pupil.login, viewer.login]
     for uai in (LYCEE, "0000000A", ""):
         for work in (office.people(viewer, uai), office.log(viewer, uai)):
             with pytest.raises(Refused) as refused:
@@ -89,7 +89,7 @@ async def test_a_secretariat_of_two_schools(office: Secretariat, embedded: Embed
     further = (Affiliation(Tie.SCHOOL, LYCEE, LYCEE),)
     viewer = await add(embedded, "Rose", "Leroy", Role.SECRETARIAT, affiliations=further)
     assert [school.uai for school in await office.schools(viewer)] == [TILLEULS, LYCEE]
-    assert [one.principal.login for one in await office.people(viewer, LYCEE)] == [viewer.login]
+    assert [person.principal.login for person in await office.people(viewer, LYCEE)] == [viewer.login]
 
 
 async def test_letters_carry_fresh_codes_and_kill_the_ones_before(
@@ -113,7 +113,7 @@ async def test_letters_carry_fresh_codes_and_kill_the_ones_before(
     (again,) = texts(await office.print_letters(viewer, TILLEULS, [pupil.account_id], ORIGIN))
     assert "code n° 2" in again
     assert codes(store, pupil.account_id) != first
-    member = next(one for one in await office.people(viewer, TILLEULS) if one.principal.login == pupil.login)
+    member = next(person for person in await office.people(viewer, TILLEULS) if person.principal.login == pupil.login)
     assert (member.doorstep.letters, member.doorstep.state) == (2, State.PENDING)
     assert member.detail == "4e B"
 

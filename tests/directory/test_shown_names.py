@@ -181,7 +181,7 @@ def test_imports_keep_them_until_the_name_changes(embedded: EmbeddedDirectory, s
     assert names() == ("Mme Petit-Durand", "Petit", ("PETIT Marie", "M. Petit"))
     done = importer(LINE.replace("Petit", "Grand"))
     assert names() == ("Marie Grand", "Grand", ())
-    details = {one.name: (one.before, one.after) for one in done.heard.results[0].details}
+    details = {detail.name: (detail.before, detail.after) for detail in done.heard.results[0].details}
     assert details["display_name"] == ("Mme Petit-Durand", "")
     assert importer.undo(done.run_id).left == ()
     assert names() == ("Mme Petit-Durand", "Petit", ("PETIT Marie", "M. Petit"))

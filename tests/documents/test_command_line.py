@@ -23,7 +23,7 @@ def _walk(group: Any, path: Words = ()) -> Iterator[tuple[Words, set[str], bool]
         else:
             yield (
                 (*path, name),
-                {word for one in command.params for word in (*one.opts, *one.secondary_opts)},
+                {word for param in command.params for word in (*param.opts, *param.secondary_opts)},
                 command.hidden,
             )
 

@@ -48,7 +48,7 @@ def _arguments() -> argparse.Namespace:
 def _wanted(asked: argparse.Namespace) -> Sequence[Fault]:
     if asked.random:
         return mutations.chosen(asked.checkout, asked.random, asked.seed, asked.modules)
-    return [one for one in catalogue.FAULTS if not asked.only or one.name.startswith(tuple(asked.only))]
+    return [fault for fault in catalogue.FAULTS if not asked.only or fault.name.startswith(tuple(asked.only))]
 
 
 def _try(faults: Sequence[Fault], asked: argparse.Namespace) -> int:

@@ -171,7 +171,7 @@ async def test_an_answer_in_crumbs_is_not_picked_up(outside: SafeFetch, site: We
     pieces = [whole[at : at + 1024] for at in range(0, len(whole), 1024)]
     site.answers["/chunks"] = (
         b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces)
+        + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
         + b"0\r\n\r\n"
     )
     for path in ("/whole", "/chunks"):

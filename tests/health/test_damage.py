@@ -151,9 +151,9 @@ def judged(instance: Instance, *options: str) -> dict[str, list[str]]:
     """Problems by subject, as `check --json` tells them."""
     result = instance.command("check", "DIR", "--no-dns", "--json", *options, check=False)
     found: dict[str, list[str]] = {}
-    for one in json.loads(result.stdout):
-        if one["grade"] == "problem":
-            found.setdefault(one["subject"], []).append(one["text"])
+    for load in json.loads(result.stdout):
+        if load["grade"] == "problem":
+            found.setdefault(load["subject"], []).append(load["text"])
     assert result.returncode == (1 if found else 0)
     return found
 

@@ -39,7 +39,7 @@ def test_numbers_flags_and_messages_move_under_what_is_kept(store: Store) -> Non
                     for numbers in ("1:*", "3:17,19:*"):
                         answers = [await fetched(items, numbers) for _ in range(4)]
                         assert answers[0]
-                        assert all(one == answers[0] for one in answers)
+                        assert all(answer == answers[0] for answer in answers)
                         assert await fresh(items, numbers) == answers[0]
 
             await compare()

@@ -53,12 +53,12 @@ def test_every_rfc_of_the_door_has_a_row() -> None:
 
 
 def test_what_can_be_enabled_is_announced() -> None:
-    assert {one.name for one in CAPABILITIES} >= ENABLES
+    assert {capability.name for capability in CAPABILITIES} >= ENABLES
 
 
 def test_no_capability_is_announced_twice() -> None:
-    assert len({one.name for one in CAPABILITIES}) == len(CAPABILITIES)
-    assert all(one.states <= ANY for one in CAPABILITIES)
+    assert len({capability.name for capability in CAPABILITIES}) == len(CAPABILITIES)
+    assert all(capability.states <= ANY for capability in CAPABILITIES)
 
 
 def test_what_has_a_grammar_is_served() -> None:

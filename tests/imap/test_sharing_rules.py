@@ -43,7 +43,9 @@ async def set_preset(world: World, name: str) -> None:
 def give(tx: Tx, owner: int, identifiers: Iterable[str], rights: str = "lr", name: str = "INBOX") -> None:
     """Entries as an earlier version let anybody make them."""
     box = tx.execute(mailbox.select().where(mailbox.c.account_id == owner, mailbox.c.name == name)).one()
-    rows = [{"mailbox_id": box.id, "identifier": one, "negative": 0, "rights": rights} for one in identifiers]
+    rows = [
+        {"mailbox_id": box.id, "identifier": identifier, "negative": 0, "rights": rights} for identifier in identifiers
+    ]
     tx.execute(insert(mailbox_right), rows)
 
 

@@ -230,7 +230,7 @@ def test_long_runs_of_equal_flags_change_like_single_messages(
         return one | mask if adds else one & ~mask
 
     new = reflag(old, [(low, high)], after, 6)
-    expected = flags[:low] + [after(one) for one in flags[low:high]] + flags[high:]
+    expected = flags[:low] + [after(flag) for flag in flags[low:high]] + flags[high:]
     assert list(new.flags) == expected
     changed = [place for place, one in enumerate(flags) if expected[place] != one]
     assert [place for place, modseq in enumerate(new.modseqs) if modseq == 6] == changed

@@ -244,8 +244,8 @@ def test_a_brake_pulled_while_a_message_comes_from_outside(
     with smtplib.SMTP("127.0.0.1", house.ports["smtp"], timeout=60) as client:
         client.ehlo("mx.ailleurs.fr")
         client.mail("x@ailleurs.fr")
-        for one in recipients:
-            assert client.rcpt(address if one == "list" else at(one))[0] == 250
+        for recipient in recipients:
+            assert client.rcpt(address if recipient == "list" else at(recipient))[0] == 250
         brake(house, OUTSIDE)
         code, text = client.data(letter("x@ailleurs.fr", at("ines")))
     assert (code, text[:5] == b"4.7.1") == (answer, answer == 451)

@@ -366,7 +366,7 @@ def test_a_word_counts_from_half_of_the_password_on(word: str, before: str, afte
     broken = found(password)
     if len(word) * 2 >= len(password):
         assert Weakness.WORD in broken
-    told = {one.weakness for one in troubles(Secret(password))}
+    told = {trouble.weakness for trouble in troubles(Secret(password))}
     assert told & {Weakness.WORD} == broken & {Weakness.WORD}
     if len(password) >= SHORTEST and Weakness.WORD not in broken:
         assert told & {Weakness.GUESSABLE} == broken & {Weakness.GUESSABLE}

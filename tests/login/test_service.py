@@ -224,6 +224,6 @@ def test_no_secret_is_in_what_a_traceback_or_a_log_line_shows() -> None:
         Claim(Secret(numen), born),
         NewPerson("Léa", "Roy", Role.TEACHER, born, numen, ine),
     ]
-    for one in carriers:
-        for shown in (repr(one), str(one)):
-            assert not any(secret in shown for secret in (code, numen, born, ine)), type(one).__name__
+    for carrier in carriers:
+        for shown in (repr(carrier), str(carrier)):
+            assert not any(secret in shown for secret in (code, numen, born, ine)), type(carrier).__name__

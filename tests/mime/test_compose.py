@@ -70,11 +70,11 @@ def test_whole_message() -> None:
     assert plain is not None
     assert plain.get_content().splitlines() == ["Bonjour à tous,", "", ".", "à demain"]
     files = list(parsed.iter_attachments())
-    assert [one.get_filename() for one in files] == [NAME, "note.eml"]
+    assert [file.get_filename() for file in files] == [NAME, "note.eml"]
     assert files[0].get_content() == b"\0\1" * 500
     assert files[1].get_content()["subject"] == "in"
     root = unpack(scan(octets).parts)
-    assert [one.filename for one in root.attachments()] == [NAME, "note.eml"]
+    assert [attachment.filename for attachment in root.attachments()] == [NAME, "note.eml"]
     note = root.attachments()[1]
     assert octets[note.body : note.end] == b"Subject: in\r\n\r\nhello\r\n"
 

@@ -167,7 +167,7 @@ PIECES = ("To", "to", "Cc", "X", ":", " :", "\t", " ", "\r\n", "\n", "\r\n ", "a
 @given(st.lists(st.sampled_from(PIECES), max_size=25), st.integers(0, 5))
 def test_fields_of_names_are_those_among_all_fields(pieces: list[str], start: int) -> None:
     octets = "".join(pieces).encode()
-    expected = [one for one in fields(octets, start, len(octets)) if one.name in ("to", "cc")]
+    expected = [field for field in fields(octets, start, len(octets)) if field.name in ("to", "cc")]
     assert list(headers.named(octets, start, len(octets), "to", "cc")) == expected
 
 

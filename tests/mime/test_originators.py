@@ -34,9 +34,9 @@ def test_what_is_taken_is_what_every_reader_shows(value: str) -> None:
     except BadSyntax:
         return
     text = headers.as_text(raw)
-    assert [one.address for one in addresses.people(addresses.parse(text))] == found
+    assert [person.address for person in addresses.people(addresses.parse(text))] == found
     header = message_from_string(f"From: {text}\n\n", policy=policy.default)
-    assert [one.addr_spec for one in header["From"].addresses] == found
+    assert [address.addr_spec for address in header["From"].addresses] == found
     if "<" in text:
         assert text.partition("<")[2].partition(">")[0] in found
         assert text.rpartition("<")[2].partition(">")[0] in found

@@ -16,9 +16,9 @@ def test_defaults_take_no_room() -> None:
     assert read(write(Preferences())) == read("{}") == Preferences()
 
 
-@pytest.mark.parametrize("name", [one.name for one in fields(Preferences) if "values" in one.metadata])
+@pytest.mark.parametrize("name", [field.name for field in fields(Preferences) if "values" in field.metadata])
 def test_every_choice_comes_back(name: str) -> None:
-    for value in {one.name: one for one in fields(Preferences)}[name].metadata["values"]:
+    for value in {field.name: field for field in fields(Preferences)}[name].metadata["values"]:
         chosen = revise(Preferences(), {name: value})
         assert getattr(chosen, name) == value
         assert read(write(chosen)) == chosen
@@ -55,7 +55,7 @@ def test_no_text_is_an_error(text: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([one.name for one in fields(Preferences)]),
+        st.sampled_from([field.name for field in fields(Preferences)]),
         st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=5),
     )
 )

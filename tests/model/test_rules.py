@@ -145,4 +145,4 @@ def test_sentences_are_whole_in_both_languages() -> None:
             assert denied.said.to("fr").endswith(".")
             assert len(denied.text) < 380
         assert sentences.may_not_send(one).text.count(" / ") == 1
-    assert {sentences.not_a_writer(one).said.to("fr") for one in Writers}.__len__() == len(Writers)
+    assert {sentences.not_a_writer(writer).said.to("fr") for writer in Writers}.__len__() == len(Writers)

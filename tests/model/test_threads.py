@@ -150,9 +150,9 @@ MESSAGES = st.lists(
 @given(MESSAGES)
 def test_references_like_the_plain_algorithm(messages: list[tuple[list[int], int, int, str, bool]]) -> None:
     links = [[own, *references] for references, own, *_ in messages]
-    dates = [one[2] for one in messages]
-    subjects = [one[3] for one in messages]
-    replies = [one[4] for one in messages]
+    dates = [message[2] for message in messages]
+    subjects = [message[3] for message in messages]
+    replies = [message[4] for message in messages]
     assert shape(threads.by_references(links, dates, subjects, replies)) == plain(links, dates, subjects, replies)
 
 
@@ -160,7 +160,7 @@ def test_references_like_the_plain_algorithm(messages: list[tuple[list[int], int
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "A", "B"])), max_size=10))
 def test_by_subject(messages: list[tuple[int, str]]) -> None:
     """Every message once; threads by their first message's date; no grandchildren; one subject each."""
-    dates, subjects = [one[0] for one in messages], [one[1] for one in messages]
+    dates, subjects = [message[0] for message in messages], [message[1] for message in messages]
     forest = threads.by_subject(dates, subjects)
     expected = []
     for text in dict.fromkeys(subjects):

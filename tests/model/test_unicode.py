@@ -28,8 +28,8 @@ def test_no_character_brings_more_marks_than_are_looked_for() -> None:
     """Every mark there is, and everything that decomposes into marks, ends a run."""
     marks = [one for one in map(chr, range(0x110000)) if unicodedata.combining(unicodedata.normalize("NFKD", one)[:1])]
     assert len(marks) > 800
-    for one in marks:
-        folded = normalize("NFKD", "a" + one * 100)
+    for mark in marks:
+        folded = normalize("NFKD", "a" + mark * 100)
         runs = [index for index, char in enumerate(folded) if not unicodedata.combining(char)] + [len(folded)]
         assert max(after - before for before, after in pairwise(runs)) <= 4 * 30 + 1
 

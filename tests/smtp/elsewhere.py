@@ -42,7 +42,7 @@ class Inbox:
     ) -> list[str]:
         self.said.append(f"EHLO {hostname}")
         session.host_name = hostname
-        return [*responses[:-1], *(f"250-{one}" for one in self.extensions), responses[-1]]
+        return [*responses[:-1], *(f"250-{extension}" for extension in self.extensions), responses[-1]]
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -124,7 +124,7 @@ def shown_by_all(octets: bytes) -> set[str]:
     root = unpack(scan(octets).parts)
     ours = {one.address for one in addresses.of(octets, root.start, root.body, "from")}
     header = message_from_bytes(octets, policy=policy.default)
-    theirs = {one.addr_spec for field in header.get_all("From", []) for one in field.addresses}
+    theirs = {address.addr_spec for field in header.get_all("From", []) for address in field.addresses}
     raw = [headers.as_text(octets[one.value : one.end]) for one in headers.named(octets, root.start, root.body, "from")]
     naive = {piece for value in raw if "<" in value for piece in naive_readings(value)}
     return ours | theirs | naive

@@ -7,7 +7,9 @@ from tests.smtp.dialogues import FOLDER, Dialogue, play, read
 from tests.smtp.house import House
 
 DIALOGUES = [read(path) for path in sorted(FOLDER.glob("*.txt"))]
-IN_THE_CLEAR = [one for one in DIALOGUES if not one.tls and not one.login and one.door != "submission"]
+IN_THE_CLEAR = [
+    dialogue for dialogue in DIALOGUES if not dialogue.tls and not dialogue.login and dialogue.door != "submission"
+]
 
 
 def name(dialogue: Dialogue) -> str:
@@ -19,12 +21,12 @@ def test_line_by_line(dialogue: Dialogue, house: House) -> None:
     play(dialogue, house)
 
 
-@pytest.mark.parametrize("dialogue", [one for one in DIALOGUES if not one.whole], ids=name)
+@pytest.mark.parametrize("dialogue", [dialogue for dialogue in DIALOGUES if not dialogue.whole], ids=name)
 def test_octet_by_octet(dialogue: Dialogue, house: House) -> None:
     play(dialogue, house, octetwise=True)
 
 
-@pytest.mark.parametrize("dialogue", [one for one in DIALOGUES if not one.alone], ids=name)
+@pytest.mark.parametrize("dialogue", [dialogue for dialogue in DIALOGUES if not dialogue.alone], ids=name)
 def test_pipelined(dialogue: Dialogue, house: House) -> None:
     play(dialogue, house, pipelined=True)
 

@@ -90,7 +90,7 @@ def test_what_the_operator_has_dropped_is_not_reported(house: House, first: Else
     (report,) = house.mail("ada")
     assert "y@ailleurs.fr" in report_in(report)[1]
     rows = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient="x@ailleurs.fr"), 10).rows
-    assert [one.step for one in rows if one.name == name] == [Step.SUBMITTED]
+    assert [row.step for row in rows if row.name == name] == [Step.SUBMITTED]
 
 
 def test_whoever_has_the_content_may_have_taken_it(house: House, first: Elsewhere, second: Elsewhere) -> None:
@@ -117,7 +117,7 @@ def test_a_break_between_two_groups_of_recipients(house: House, first: Elsewhere
     (taken,) = first.inbox.taken
     assert [*taken.rcpt_tos, *queue(house)[0].recipients] == everybody
     rows = house.read(traces.find, traces.Wanted(0, 1 << 40, recipient="@ailleurs.fr"), 10).rows
-    told = {one.step: set(one.recipients) for one in rows}
+    told = {row.step: set(row.recipients) for row in rows}
     assert told[Step.SENT].isdisjoint(told[Step.DEFERRED]), "nor is anybody told that it waits"
 
 

@@ -28,7 +28,7 @@ def lease(store: Store, limit: int = 100, seconds: int = spool.LEASE) -> list[sp
 def test_a_row_for_each_domain(store: Store) -> None:
     store.write_now(enqueue, "x@one.fr", Target("Y@ONE.fr", Notify.NEVER, "rfc822;y"), "é@two.fr", "z@école.fr")
     rows = lease(store)
-    assert [(row.domain, [one.address for one in row.recipients]) for row in rows] == [
+    assert [(row.domain, [recipient.address for recipient in row.recipients]) for row in rows] == [
         ("one.fr", ["x@one.fr", "Y@ONE.fr"]),
         ("two.fr", ["é@two.fr"]),
         ("xn--cole-9oa.fr", ["z@école.fr"]),
@@ -57,9 +57,9 @@ def test_a_lease_runs_out_and_the_late_worker_changes_nothing(store: Store) -> N
     (row,) = lease(store)
     assert (late.attempts, row.attempts) == (1, 2)
     assert late.lease != row.lease
-    assert not store.write_now(spool.settle, late, [one.id for one in late.recipients])
+    assert not store.write_now(spool.settle, late, [recipient.id for recipient in late.recipients])
     assert len(store.read_now(spool.show)) == 1
-    assert store.write_now(spool.settle, row, [one.id for one in row.recipients])
+    assert store.write_now(spool.settle, row, [recipient.id for recipient in row.recipients])
     assert store.read_now(spool.show) == []
 
 
@@ -95,7 +95,7 @@ def test_settling_in_part(store: Store) -> None:
     assert store.write_now(spool.retry) == 1
     (row,) = lease(store)
     assert row.warned
-    assert [one.address for one in row.recipients] == ["y@one.fr"]
+    assert [recipient.address for recipient in row.recipients] == ["y@one.fr"]
 
 
 def test_content_is_held_until_the_last_domain_is_done(store: Store) -> None:
@@ -114,12 +114,12 @@ def test_content_is_held_until_the_last_domain_is_done(store: Store) -> None:
 def test_operators_see_retry_and_drop(store: Store) -> None:
     store.write_now(enqueue, "x@one.fr", "x@two.fr")
     entries = store.read_now(spool.show)
-    assert [(one.domain, one.size, one.attempts, one.name) for one in entries] == [
+    assert [(entry.domain, entry.size, entry.attempts, entry.name) for entry in entries] == [
         ("one.fr", len(MESSAGE), 0, "A" * 16),
         ("two.fr", len(MESSAGE), 0, "A" * 16),
     ]
     assert store.read_now(spool.show, 1, entries[0].id) == entries[1:]
-    assert store.read_now(spool.find, "a" * 16) == [one.id for one in entries]
+    assert store.read_now(spool.find, "a" * 16) == [entry.id for entry in entries]
     assert store.read_now(spool.find, str(entries[0].id)) == [entries[0].id]
     assert store.read_now(spool.find, "999999") == store.read_now(spool.find, "x' OR 1") == []
     rows = lease(store)

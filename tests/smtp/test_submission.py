@@ -85,11 +85,11 @@ def test_local_and_remote_in_one_unit(house: House, client: smtplib.SMTP) -> Non
     client.sendmail(ADA, [BOB, "x@ailleurs.fr", "y@AILLEURS.fr", "z@autre.fr"], MESSAGE)
     assert len(house.mail("bob")) == 1
     entries = queue(house)
-    assert [(one.domain, one.recipients) for one in entries] == [
+    assert [(entry.domain, entry.recipients) for entry in entries] == [
         ("ailleurs.fr", ("x@ailleurs.fr", "y@ailleurs.fr")),
         ("autre.fr", ("z@autre.fr",)),
     ]
-    assert {one.name for one in entries} == {entries[0].name}
+    assert {entry.name for entry in entries} == {entries[0].name}
     assert entries[0].sender == ADA
     assert octets_of(house, entries[0]) == house.mail("bob")[0], "one content for all"
 
@@ -147,7 +147,7 @@ def test_dsn_parameters_reach_the_queue(house: House, client: smtplib.SMTP) -> N
     client.data(MESSAGE)
     (row,) = house.store.write_now(spool.lease, 10)
     assert (row.ret, row.envid) == ("FULL", "Q1")
-    assert [(one.notify, one.orcpt) for one in row.recipients] == [
+    assert [(recipient.notify, recipient.orcpt) for recipient in row.recipients] == [
         (Notify.SUCCESS | Notify.FAILURE, "rfc822;X@ailleurs.fr"),
         (Notify.NEVER, ""),
     ]

@@ -129,7 +129,7 @@ def fill(store: Store, letters: Letters, login: str, count: int, foreign: "Forei
         made = range(start, min(start + PORTION, count))
         # Not the same letters as anybody else's: each is a content of its own.
         octets = [b"X-Account: %d\r\n" % account_id + letters.letter(number) for number in made]
-        store.write_now(put, [blobs.prepare(one, store.blobs) for one in octets])
+        store.write_now(put, [blobs.prepare(octet, store.blobs) for octet in octets])
         foreign.put((start + len(made)) / count)
 
 
@@ -156,19 +156,23 @@ class Foreign:
     def _accounts(self, tx: Tx) -> None:
         numbers = [FIRST + number for number in range(FOREIGN_ACCOUNTS)]
         tx.execute(
-            insert(account), [{"id": one, "login": f"x{one}", "state": "active", "created": tx.now} for one in numbers]
+            insert(account),
+            [{"id": number, "login": f"x{number}", "state": "active", "created": tx.now} for number in numbers],
         )
         tx.execute(
             insert(mailbox),
-            [{"id": one, "account_id": one, "name": "INBOX", "uidvalidity": 1, "created": 0} for one in numbers],
+            [
+                {"id": number, "account_id": number, "name": "INBOX", "uidvalidity": 1, "created": 0}
+                for number in numbers
+            ],
         )
         words = self._rng.randbytes(60_000)
         empty = dict.fromkeys(("loose", "header_postings", "body_postings"), b"")
         tx.execute(
             insert(search_segment),
             [
-                {"account_id": one, "size": 1000, "docs": b"", "header_words": words, "body_words": words, **empty}
-                for one in numbers
+                {"account_id": number, "size": 1000, "docs": b"", "header_words": words, "body_words": words, **empty}
+                for number in numbers
             ],
         )
 
@@ -180,15 +184,18 @@ class Foreign:
         names += ["recipients", "sent_at", "message_id", "in_reply_to", "preview", "attachments", "search_fields"]
         same = {name: getattr(scan, name) for name in names} | {"refs": "", "size": 600, "header_size": 500}
         keys = ("id", "hash", "indexed", *same)
-        rows = [{"id": one, "hash": self._rng.randbytes(32), "indexed": 1, **same} for one in ids]
+        rows = [{"id": number, "hash": self._rng.randbytes(32), "indexed": 1, **same} for number in ids]
         tx.many(Statement(insert(content), keys=keys), rows)
         if tx.dialect == "postgresql":
             tx.execute(select(func.setval(func.pg_get_serial_sequence("content", "id"), ids[-1])))
         frames = {"header": self._prepared.header, "octets": self._prepared.octets, "file": None}
-        tx.many(Statement(insert(blob), keys=("content_id", *frames)), [{"content_id": one, **frames} for one in ids])
+        tx.many(
+            Statement(insert(blob), keys=("content_id", *frames)), [{"content_id": number, **frames} for number in ids]
+        )
         texts = {"header": self._prepared.header, "body": self._prepared.header}
         tx.many(
-            Statement(insert(search_text), keys=("content_id", *texts)), [{"content_id": one, **texts} for one in ids]
+            Statement(insert(search_text), keys=("content_id", *texts)),
+            [{"content_id": number, **texts} for number in ids],
         )
         keys = ("mailbox_id", "uid", "content_id", "flags", "modseq", "internal_date", "saved", "size")
         places = [

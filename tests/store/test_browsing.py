@@ -43,13 +43,13 @@ async def test_pages_follow_the_alphabet(store: Store, tmp_path: Path) -> None:
     after = 0
     while True:
         page = await browsing.page(made[0], Wanted(school="carnot", function="prof", discipline="lett"), 1, after)
-        seen += [one.principal.surname for one in page.people]
+        seen += [person.principal.surname for person in page.people]
         if not page.more:
             break
         after = page.people[-1].principal.account_id
     assert seen == ["Abel", "éclair", "Élan", "Zola"]
     from_e = await browsing.page(made[0], Wanted(), 10, letter="e")
-    assert [one.principal.surname for one in from_e.people] == ["éclair", "Élan", "Zola"]
+    assert [person.principal.surname for person in from_e.people] == ["éclair", "Élan", "Zola"]
     directory.close()
 
 

@@ -50,7 +50,7 @@ def before(url: str, folder: Path, doc: str, names: list[str], fill: Callable[[A
     """A store that was filled (`fill`, by tables and their columns) before the revision that begins so."""
     config = migrate._config()
     revisions = ScriptDirectory.from_config(config).walk_revisions()
-    (down,) = [one.down_revision for one in revisions if one.doc.startswith(doc)]
+    (down,) = [revision.down_revision for revision in revisions if revision.doc.startswith(doc)]
     with migrate.locked(url, folder, making=True) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, str(down))

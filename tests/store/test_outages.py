@@ -111,7 +111,7 @@ async def test_full_database(on_sqlite: Store) -> None:
     results = await asyncio.gather(
         on_sqlite.write(add, 1), on_sqlite.write(fill), on_sqlite.write(add, 2), return_exceptions=True
     )
-    assert [type(one) for one in results] == [int, NoRoom, int]
+    assert [type(result) for result in results] == [int, NoRoom, int]
     await on_sqlite.write(limit, 1_000_000)
     await on_sqlite.write(fill)
     assert await on_sqlite.read(numbers) == [1, 2]
@@ -139,7 +139,7 @@ async def test_waiting_units_are_bounded(on_sqlite: Store, monkeypatch: pytest.M
     go_on.set()
     results = await waiting
     await slow
-    assert [type(one) for one in results] == [int] * 20 + [Temporary] * 10
+    assert [type(result) for result in results] == [int] * 20 + [Temporary] * 10
 
 
 async def test_units_nobody_waits_for_are_passed_over(on_sqlite: Store) -> None:

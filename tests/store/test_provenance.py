@@ -24,7 +24,7 @@ def place(store: Store, account: int, provenances: list[Provenance]) -> tuple[in
     def unit(tx: Tx) -> tuple[int, int]:
         box = mailboxes.get(tx, account, "INBOX")
         content_id, _ = messages.store_content(tx, prepared)
-        batch = [Placing(content_id, prepared.size, provenance=one) for one in provenances]
+        batch = [Placing(content_id, prepared.size, provenance=provenance) for provenance in provenances]
         messages.place_batch(tx, account, box.id, batch)
         return box.id, content_id
 

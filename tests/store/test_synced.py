@@ -217,7 +217,7 @@ def check(answers: Sequence[Answer], program: Sequence[tracing.Sync], database: 
             for folder in (file.path.parent, file.path.parent.parent):
                 named = [one for one in program if one.path == folder and one.began >= file.ended]
                 assert tracing.within(named, answer.began, answer.ended), f"{answer.name}: {folder} is not on disk"
-                assert min(one.ended for one in named) <= max(one.began for one in commits), (
+                assert min(one.ended for one in named) <= max(commit.began for commit in commits), (
                     f"{answer.name}: the row is there before its file"
                 )
 
@@ -248,5 +248,5 @@ def test_on_postgresql(served: Traced) -> None:
             answers = asked_everywhere(served)
         finally:
             cluster.stop()
-        database = [one for one in tracing.syncs(traces) if one.path.parent.name == "pg_wal"]
+        database = [sync for sync in tracing.syncs(traces) if sync.path.parent.name == "pg_wal"]
         check(answers, tracing.syncs(served.directory.parent), database)

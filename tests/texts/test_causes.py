@@ -119,5 +119,5 @@ def test_every_code_that_the_source_gives_has_its_sentence_and_what_it_is_filled
     for place, node in found:
         said = SENTENCES.get(place.rpartition(" ")[2])
         assert said is not None, place
-        given = {one.arg for one in node.keywords}
+        given = {keyword.arg for keyword in node.keywords}
         assert None in given or gaps(translate(said, "en")) == given, place

@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, house: House, person: Principal) -> None:
         self.http = cast(Any, DAVClient)(url=f"{house.url}/dav/", username=person.login, password=PASSWORD)
-        self.agenda = next(one for one in self.http.principal().calendars() if "agenda" in str(one.url))
+        self.agenda = next(calendar for calendar in self.http.principal().calendars() if "agenda" in str(calendar.url))
 
     def events(self) -> list[icalendar.Event]:
         """Every VEVENT of the agenda, as the server gives them."""
@@ -418,7 +418,7 @@ def test_agendas_are_made_renamed_hidden_and_deleted(page: Visitor, client: Clie
     page.get("/agenda/agendas")
     page.post("/agenda/agendas", {"nom": "Collège", "couleur": "violet"})
     assert "Agenda créé" in page.text
-    names = {str(one.get_display_name()) for one in client.http.principal().calendars()}
+    names = {str(calendar.get_display_name()) for calendar in client.http.principal().calendars()}
     assert "Collège" in names
     address = page.links(r"/agenda/agendas/\d+$")[-1]
     page.get(address)
@@ -437,7 +437,9 @@ def test_agendas_are_made_renamed_hidden_and_deleted(page: Visitor, client: Clie
     assert "Recopiez le nom" in page.text
     page.post(address, {"faire": "supprimer", "confirme": "collège des allobroges", "vu": page.field("vu")})
     assert "Agenda supprimé" in page.text
-    assert "Collège" not in "".join(str(one.get_display_name()) for one in client.http.principal().calendars())
+    assert "Collège" not in "".join(
+        str(calendar.get_display_name()) for calendar in client.http.principal().calendars()
+    )
 
 
 def test_export_and_import_with_duplicates(page: Visitor, client: Client, house: House) -> None:

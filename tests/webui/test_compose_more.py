@@ -433,7 +433,7 @@ def test_attachment_of_another_message(house: House, person: Principal, browser:
     assert "secret.csv" not in browser.text
     send(browser)
     octets = house.octets(zoe, "INBOX")
-    assert [one.filename for one in parsed(octets).attachments()] == ["notes.csv"]
+    assert [attachment.filename for attachment in parsed(octets).attachments()] == ["notes.csv"]
 
 
 def test_several_messages_are_passed_on(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
@@ -443,7 +443,7 @@ def test_several_messages_are_passed_on(house: House, person: Principal, browser
     ticked = re.findall(r'name="reprise"\s+value="([^"]+)"\s+checked', browser.text)
     browser.post("/s/ecrire", {**form(browser, a=zoe.login, texte="x", faire="envoyer"), "reprise": ticked})
     octets = house.octets(zoe, "INBOX")
-    assert [one.type for one in parsed(octets).attachments()] == ["message/rfc822"] * 3
+    assert [attachment.type for attachment in parsed(octets).attachments()] == ["message/rfc822"] * 3
 
 
 def test_answer_comes_from_the_address_that_was_written_to(house: House, person: Principal, browser: Visitor) -> None:

@@ -132,4 +132,4 @@ def test_a_contact_by_keyboard_and_without_scripts(house: House, chromium: Brows
         watched.picture("contacts-conflit")
         page.get_by_role("button", name="Garder ma version").press("Enter")
         expect(page.locator("#annonce")).to_contain_text("Fiche enregistrée")
-        assert [one for one in watched.complaints if "409" not in one] == []
+        assert [complaint for complaint in watched.complaints if "409" not in complaint] == []

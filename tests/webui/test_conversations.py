@@ -34,7 +34,7 @@ def turn(number: int, references: str, subject: str = "Sortie au musée") -> byt
 
 
 def refs(*numbers: int, field: str = "References") -> str:
-    return f"{field}: {' '.join(f'<t{one}@exemple.org>' for one in numbers)}\r\n" if numbers else ""
+    return f"{field}: {' '.join(f'<t{number}@exemple.org>' for number in numbers)}\r\n" if numbers else ""
 
 
 def items(complete: Visitor) -> list[str]:

@@ -72,8 +72,8 @@ def test_many_are_counted_and_those_that_were_read_are_not(house: House, person:
     since = house.box(person, "INBOX").uidnext
     ids = [house.deliver(person, mail(f"Lettre {number}")) for number in range(5)]
     assert told(visitor, since) == [{"titre": "5 nouveaux messages", "texte": "", "message": 0}]
-    for one in ids[:4]:
-        visitor.get(f"/m/message/{one}")
+    for number in ids[:4]:
+        visitor.get(f"/m/message/{number}")
     assert [one["message"] for one in told(visitor, 0)] == ids[4:]
     assert house.visitor().http.get("/flux/nouveaux").status_code in (401, 303)
 

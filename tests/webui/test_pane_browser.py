@@ -74,7 +74,7 @@ def same(page: Page) -> None:
 
 def faults(watched: Watched) -> list[str]:
     """Complaints, but for what is refused on purpose, and for the picture of a host that does not answer."""
-    return [one for one in watched.complaints if not one.startswith("Failed to load resource")]
+    return [complaint for complaint in watched.complaints if not complaint.startswith("Failed to load resource")]
 
 
 def test_answers_to_the_message_stay_in_the_pane(pane: Watched) -> None:
@@ -169,7 +169,7 @@ def test_several_messages_are_printed_on_one_page(pane: Watched) -> None:
     pane.picture("imprimer-papier")
     expect(page.get_by_role("heading", level=1)).to_be_hidden()
     page.emulate_media(media="screen")
-    assert not [one for one in pane.requests if "/image?" in one or "exemple.org" in one]
+    assert not [request for request in pane.requests if "/image?" in request or "exemple.org" in request]
     page.get_by_role("link", name="Retour aux messages").click()
     expect(page.locator("#liste h1")).to_have_text("Boîte de réception")
     assert "tri=objet" in page.url

@@ -178,7 +178,7 @@ def test_the_page_judges_while_one_types_and_keeps_what_was_typed(house: House, 
         page.fill("#encore", "Bretagne-Voilier-87-Bleu")
         page.keyboard.press("Enter")
         expect(page.locator("h1")).to_contain_text("Bienvenue")
-        assert [one for one in watched.complaints if "422" not in one] == []
+        assert [complaint for complaint in watched.complaints if "422" not in complaint] == []
 
 
 def test_a_changed_password_is_judged_the_same_way(house: House, chromium: Browser) -> None:

@@ -242,4 +242,4 @@ def test_the_page_says_at_once_that_a_letter_was_printed(house: House, chromium:
         with page.expect_download() as download:
             page.get_by_role("button", name="Tout imprimer").click()
         assert download.value.suggested_filename == f"lettres-{TILLEULS}.pdf"
-        assert [one for one in watched.complaints if "409" not in one] == []
+        assert [complaint for complaint in watched.complaints if "409" not in complaint] == []

@@ -83,7 +83,9 @@ def test_waiting_at_the_reminder(house: House, watched: Watched, person: Princip
     expect(page.locator("#question")).to_contain_text("annonce une pièce jointe")
     page.clock.run_for(30_000)
     page.wait_for_load_state("networkidle")
-    assert not [one for one in watched.requests if one.endswith("/ecrire/garder")], "nothing is to be kept again"
+    assert not [request for request in watched.requests if request.endswith("/ecrire/garder")], (
+        "nothing is to be kept again"
+    )
     press(page, "Envoyer ainsi")
     sent(page)
     assert house.subjects(lise, "INBOX").count("Six secondes") == 1

@@ -111,7 +111,7 @@ def test_no_part_of_an_answer_waits_for_an_acknowledgement(own_house: House) -> 
 
 async def prompt(house: House) -> list[bool]:
     """Of each connection whether what is written leaves at once."""
-    found = [one.transport for door, _ in house.door._servers for one in door.server_state.connections]
+    found = [connection.transport for door, _ in house.door._servers for connection in door.server_state.connections]
     sockets = [transport.get_extra_info("socket") for transport in found]
     return [bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) for sock in sockets]
 

@@ -61,7 +61,7 @@ def test_every_setting_has_its_place(browser: Visitor) -> None:
     for place in dict.fromkeys(places):
         found = re.findall(r'<(?:input|select|textarea)[^>]*\sname="([a-z_]+)"', browser.get(place).text)
         names += set(found) - {"m_", "q"}
-    wanted = {one.name for one in fields(Preferences)} - {"tags", "colours", "charter"}
+    wanted = {field.name for field in fields(Preferences)} - {"tags", "colours", "charter"}
     elsewhere = {"school_zone", "week_a", "hidden_agendas"}
     assert wanted - elsewhere <= set(names)
 

@@ -146,7 +146,7 @@ def test_notices_are_bounded(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(4):
         two.hers.post(at, {"qui": two.other.login, "role": "read"})
         two.hers.post(at, {"retirer": two.other.account_id})
-    assert len([one for one in two.house.subjects(two.other, "INBOX") if one.startswith("Un agenda")]) == 1
+    assert len([subject for subject in two.house.subjects(two.other, "INBOX") if subject.startswith("Un agenda")]) == 1
 
 
 def test_suggestions_for_sharing_are_persons(two: Two) -> None:

@@ -70,9 +70,9 @@ async def explained(services: Services, guest: Guest, text: str, refusal: Refuse
     if Weakness.TOO_LONG in broken:
         return _("Ce mot de passe est trop long : 128 caractères au plus.")
     if broken:
-        for one in await troubles(services, text):
-            if one.weakness in broken:
-                return sentence(guest, one)
+        for trouble in await troubles(services, text):
+            if trouble.weakness in broken:
+                return sentence(guest, trouble)
     return _("Ce mot de passe ne respecte pas toutes les règles.")
 
 

@@ -218,7 +218,7 @@ def tabs(visit: Visit, current: str) -> list[Tab]:
 
 def settings_of(visit: Visit, section: Section) -> tuple[Setting, ...]:
     """What a section offers in this interface."""
-    return tuple(one for one in section.settings if visit.interface == COMPLETE or not one.complete_only)
+    return tuple(setting for setting in section.settings if visit.interface == COMPLETE or not setting.complete_only)
 
 
 def _section(visit: Visit) -> Section:

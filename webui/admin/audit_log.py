@@ -129,7 +129,7 @@ async def _rows(services: Services, visit: Visit, wanted: Wanted) -> AsyncIterat
         events = await services.store.read(audit.find, wanted, CHUNK)
         if not events:
             return
-        yield _csv([_cells(visit, one) for one in events])
+        yield _csv([_cells(visit, event) for event in events])
         sent += len(events)
         wanted = replace(wanted, before=events[-1].id)
 

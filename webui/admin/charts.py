@@ -103,15 +103,15 @@ def _charts(visit: Visit, rows: Sequence[Measure], begin: int, *, daily: bool) -
     )
     charts = []
     for name, title in counted:
-        slots = _slots(visit, [(one.at, one.count) for one in rows if one.name == name], begin, daily=daily, add=True)
+        slots = _slots(visit, [(row.at, row.count) for row in rows if row.name == name], begin, daily=daily, add=True)
         total = sum(slot.value for slot in slots)
         charts.append(_chart(name, title, _("Au total : %(n)s") % {"n": number(total)}, slots, number))
     for name, title in ((MAIL, _("Courrier conservé")), (DATABASE, _("Base de données"))):
-        octets = [(one.at, one.octets) for one in rows if one.name == name]
+        octets = [(row.at, row.octets) for row in rows if row.name == name]
         last = size(octets[-1][1]) if octets else "–"
         slots = _slots(visit, octets, begin, daily=daily, add=False)
         charts.append(_chart(name, title, _("À présent : %(n)s") % {"n": last}, slots, size))
-    opened = [(one.at, one.count) for one in rows if one.name == ACCOUNTS]
+    opened = [(row.at, row.count) for row in rows if row.name == ACCOUNTS]
     last = number(opened[-1][1]) if opened else "–"
     slots = _slots(visit, opened, begin, daily=daily, add=False)
     charts.append(_chart(ACCOUNTS, _("Comptes actifs"), _("À présent : %(n)s") % {"n": last}, slots, number))

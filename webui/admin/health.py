@@ -58,8 +58,8 @@ async def show_health(services: Services, visit: Visit) -> Response:
     page = HealthPage(
         top(visit, "sante"),
         facts,
-        tuple((one, graded[one.grade]) for one in findings),
-        sum(one.grade is not Grade.OK for one in findings),
+        tuple((finding, graded[finding.grade]) for finding in findings),
+        sum(finding.grade is not Grade.OK for finding in findings),
         with_dns,
     )
     return services.pages.answer(visit, "admin/health.html", page)

@@ -100,7 +100,7 @@ async def show_imports(services: Services, visit: Visit, fault: str = "") -> Res
     page = LoadingPage(
         top(visit, "import", fault),
         ldap is not None and ldap.read_only,
-        tuple(_run(services, visit, one) for one in runs),
+        tuple(_run(services, visit, run) for run in runs),
         tuple(_job(visit, one) for one in listed),
     )
     return services.pages.answer(visit, "admin/import.html", page, 422 if fault else 200)

@@ -111,10 +111,10 @@ async def _overview(
     external = services.settings.ldap is not None
     entries = [] if external else await services.store.read(lists.listing)
     found = [
-        one
-        for one in entries
-        if (one.kind is ListKind.FUNCTION) == boxes
-        and all(word in search_key(f"{one.address} {one.name} {one.uai}") for word in wanted)
+        entry
+        for entry in entries
+        if (entry.kind is ListKind.FUNCTION) == boxes
+        and all(word in search_key(f"{entry.address} {entry.name} {entry.uai}") for word in wanted)
     ]
     part = numbered(visit, found, PER_PAGE)
     page = ListsPage(

@@ -75,7 +75,7 @@ async def show_traces(services: Services, visit: Visit) -> Response:
         until.isoformat(),
         services.settings.audit.trace_days,
         asked,
-        tuple(_line(visit, one) for one in found.rows),
+        tuple(_line(visit, row) for row in found.rows),
         found.at,
         found.id,
     )

@@ -54,7 +54,7 @@ async def show_overview(services: Services, visit: Visit) -> Response:
         _import(visit, facts.run),
         _brakes(visit, facts.braked),
     )
-    bad = tuple(one for one in findings if one.grade is not Grade.OK)
+    bad = tuple(finding for finding in findings if finding.grade is not Grade.OK)
     page = OverviewPage(top(visit, "accueil"), figures, bad, visit.language.clock_time(visit.now))
     return services.pages.answer(visit, "admin/overview.html", page)
 

@@ -143,7 +143,7 @@ async def _known(services: Services, visit: Visit, filters: Filters) -> tuple[tu
         return (Line(person.account_id, person.name, person.login, person.address, role, person.uai, state),), 0
     rows = await services.store.read(accounts.page, positive(visit.query("apres")), PER_PAGE + 1)
     lines = tuple(
-        Line(one.id, one.login, one.login, "", "", "", state_words(visit, one.state)) for one in rows[:PER_PAGE]
+        Line(row.id, row.login, row.login, "", "", "", state_words(visit, row.state)) for row in rows[:PER_PAGE]
     )
     return lines, rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else 0
 

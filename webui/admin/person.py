@@ -145,9 +145,10 @@ async def show_person(services: Services, visit: Visit, fault: str = "") -> Resp
         % {"day": language.plain_date(factor.since), "n": factor.codes_left}
         if factor.is_on
         else "",
-        devices=tuple(_device(visit, one) for one in devices),
+        devices=tuple(_device(visit, device) for device in devices),
         sessions=tuple(
-            SessionRow(in_words(visit, one.agent), moment(visit, one.seen), one.peer) for one in facts.sessions[:20]
+            SessionRow(in_words(visit, session.agent), moment(visit, session.seen), session.peer)
+            for session in facts.sessions[:20]
         ),
         history=tuple(row(visit, one) for one in facts.history),
         may=_may(account, facts.blocked),

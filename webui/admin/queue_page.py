@@ -95,7 +95,7 @@ async def _drop(services: Services, visit: Visit, chosen: Sequence[int], *, conf
     fault = ""
     if confirmed:
         if visit.form.text("nombre").strip() == str(len(entries)) and entries:
-            count = await services.store.write(queue_admin.drop, origin(visit), [one.id for one in entries])
+            count = await services.store.write(queue_admin.drop, origin(visit), [entry.id for entry in entries])
             return redirect(visit, "/admin/file", **done("jete", count))
         fault = visit._("Ce n’est pas ce nombre. Rien n’a été jeté.")
     lines = tuple(_line(visit, entry) for entry in entries)

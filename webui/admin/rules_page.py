@@ -114,14 +114,14 @@ def _population(text: str) -> Population:
 def _brakes(visit: Visit, now: Rules) -> tuple[BrakeRow, ...]:
     return tuple(
         BrakeRow(
-            one.population.value,
-            _words(visit, one.population),
-            moment(visit, one.since),
-            moment(visit, one.until) if one.until else visit._("jusqu’à ce qu’on le desserre"),
-            one.actor,
-            one.reason,
+            brake.population.value,
+            _words(visit, brake.population),
+            moment(visit, brake.since),
+            moment(visit, brake.until) if brake.until else visit._("jusqu’à ce qu’on le desserre"),
+            brake.actor,
+            brake.reason,
         )
-        for one in now.brakes.values()
+        for brake in now.brakes.values()
     )
 
 

@@ -58,7 +58,7 @@ async def show_schools(services: Services, visit: Visit) -> Response:
     query = visit.query("q").strip()[:100]
     known = await services.store.read(school_counts.listing)
     wanted = [search_key(word) for word in query.split()[:6]]
-    found = [one for one in known.schools if all(word in _key(one) for word in wanted)]
+    found = [school for school in known.schools if all(word in _key(school) for word in wanted)]
     part = numbered(visit, found, PER_PAGE)
     lines = tuple(
         Line(

@@ -83,7 +83,7 @@ async def preview(services: Services, visit: Visit) -> Response:
     here = {item.uid: item for item in stored}
     if visit.form.text("faire") == "importer":
         return await _store(services, visit, shelf, parcel, here)
-    lines = [_line(visit, one, here) for one in parcel.events]
+    lines = [_line(visit, event, here) for event in parcel.events]
     page = ImportPage(
         place.frame,
         place,
@@ -119,12 +119,12 @@ def _line(visit: Visit, incoming: Incoming, here: dict[str, Item]) -> Line:
 async def _store(services: Services, visit: Visit, shelf: Shelf, parcel: Parcel, here: dict[str, Item]) -> Response:
     replace = visit.form.text("doublons") == REPLACE
     steps: list[Step] = []
-    for one in parcel.events:
-        known = here.get(one.item.uid)
+    for event in parcel.events:
+        known = here.get(event.item.uid)
         if known is None:
-            steps.append(Step(shelf.id, one.item.href, None, one.item))
-        elif replace and known.etag != one.item.etag:
-            item = transfer.named(one.item, known.href)
+            steps.append(Step(shelf.id, event.item.href, None, event.item))
+        elif replace and known.etag != event.item.etag:
+            item = transfer.named(event.item, known.href)
             steps.append(Step(shelf.id, known.href, known.etag, item))
     try:
         await _in_parts(services, visit, steps)

@@ -221,7 +221,9 @@ def _expand(
         return spread(rows, start, end, zone)
     likely = [row for row in rows if needle in fold((row[1].text or "").replace("\r\n ", ""))]
     expansion = spread(likely, start, end, zone)
-    found = tuple(one for one in expansion.occurrences if needle in fold(f"{one.title} {one.place}"))
+    found = tuple(
+        occurrence for occurrence in expansion.occurrences if needle in fold(f"{occurrence.title} {occurrence.place}")
+    )
     return Expansion(found, expansion.cut, expansion.unreadable)
 
 

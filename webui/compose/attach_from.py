@@ -119,7 +119,7 @@ async def take(services: Services, visit: Visit) -> Response:
         except Refused:
             continue  # it was removed meanwhile
     attachments = [*draft.attachments, *added]
-    if sum(len(one.octets) for one in attachments) > services.attachment_octets:
+    if sum(len(attachment.octets) for attachment in attachments) > services.attachment_octets:
         fault = visit._("Les pièces jointes dépassent %(limit)s au total : elles n’ont pas été ajoutées.") % {
             "limit": visit.language.size(services.attachment_octets)
         }

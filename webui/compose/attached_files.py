@@ -42,8 +42,12 @@ def changed(visit: Visit, before: Sequence[Attachment]) -> str:
 def pruned(letter: Letter, attachments: Sequence[Attachment]) -> list[Attachment]:
     """Without the pictures that the text shows no more; of a plain letter they are files."""
     if not letter.html:
-        return [replace(one, content_id="") for one in attachments]
-    return [one for one in attachments if not one.content_id or f"cid:{one.content_id}" in letter.html]
+        return [replace(attachment, content_id="") for attachment in attachments]
+    return [
+        attachment
+        for attachment in attachments
+        if not attachment.content_id or f"cid:{attachment.content_id}" in letter.html
+    ]
 
 
 async def added(services: Services, visit: Visit, letter: Letter) -> list[Attachment]:

@@ -127,14 +127,14 @@ async def _notices(services: Services, visit: Visit, letter: Letter, names: Sequ
     elif standing is not None and not standing.box:
         text = _("Ce message vient d’un dossier de %(owner)s : le vôtre part en votre nom.")
         said.append(text % {"owner": standing.owner})
-    for one in names:
-        if one.box and not one.behalf:
+    for name in names:
+        if name.box and not name.behalf:
             text = (
                 _("Au nom de %(box)s, la copie va dans les messages envoyés de la boîte : vos collègues la voient.")
-                if one.keeps
+                if name.keeps
                 else _("Au nom de %(box)s, la copie va dans vos messages envoyés : vous ne rangez rien dans la boîte.")
             )
-            said.append(text % {"box": one.address})
+            said.append(text % {"box": name.address})
     return said
 
 
@@ -147,7 +147,7 @@ def enclosed(attachments: Sequence[Attachment]) -> list[Enclosed]:
 
 def room(services: Services, visit: Visit, attachments: Sequence[Attachment]) -> Room:
     """How much there is room for: files grow by a third when they travel, so it is less than a message may have."""
-    used = sum(len(one.octets) for one in attachments)
+    used = sum(len(attachment.octets) for attachment in attachments)
     text = visit._("%(used)s sur %(limit)s") % {
         "used": visit.language.size(used),
         "limit": visit.language.size(services.attachment_octets),

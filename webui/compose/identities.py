@@ -85,7 +85,11 @@ async def correspondent(services: Services, visit: Visit, letter: Letter) -> Cor
 
 async def of_recipient(services: Services, visit: Visit, addresses: list[str]) -> str:
     """The address that an answer is from: the box or alias that the message came to; empty: the person's first one."""
-    mine = {one.address.casefold(): one.value for one in await identities(services, visit) if not one.behalf}
+    mine = {
+        identity.address.casefold(): identity.value
+        for identity in await identities(services, visit)
+        if not identity.behalf
+    }
     folded = [address.casefold() for address in addresses]
     if visit.principal.address.casefold() in folded:
         return ""

@@ -68,7 +68,7 @@ async def _answer(services: Services, visit: Visit, start: Start, *, everybody: 
     source = await _source(services, visit, start, 0)
     octets, root = source.octets, source.root
     found = reply(octets, root, start.author.owns, everybody=everybody)
-    came_to = [one.address for name in ("To", "Cc") for one in correspondents(octets, root, name)]
+    came_to = [correspondent.address for name in ("To", "Cc") for correspondent in correspondents(octets, root, name)]
     letter = Letter(
         to=listed(found.to),
         cc=listed(found.cc),

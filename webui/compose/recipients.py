@@ -147,4 +147,4 @@ def refusal_text(visit: Visit, refusal: Refused, shown: str) -> str:
 
 def merged(fields: Sequence[Field]) -> list[str]:
     """Every address of the fields, none twice."""
-    return list({one.address.casefold(): one.address for field in fields for one in field.people}.values())
+    return list({person.address.casefold(): person.address for field in fields for person in field.people}.values())

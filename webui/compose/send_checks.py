@@ -40,7 +40,7 @@ async def doubts(
         found.append(_("Votre message n’a pas d’objet."))
     if not attachments and announces(letter):
         found.append(_("Votre message annonce une pièce jointe, mais il n’y en a pas."))
-    visible = [one.address for name in ("a", "cc") for one in fields[name].people]
+    visible = [person.address for name in ("a", "cc") for person in fields[name].people]
     hidden = fields["cci"].people
     listed = [one for one in visible if await _is_list(services, one)]
     personal = len(visible) - len(listed)
@@ -86,7 +86,9 @@ async def _strangers(services: Services, visit: Visit, letter: Letter, addresses
     except Refused:
         return []
     octets, root = source.octets, source.root
-    before = [one.address for name in ("From", "To", "Cc") for one in correspondents(octets, root, name)]
+    before = [
+        correspondent.address for name in ("From", "To", "Cc") for correspondent in correspondents(octets, root, name)
+    ]
     if not before or not all(is_ours(services, address) for address in before):
         return []
     shown = ", ".join(outside[:5])

@@ -44,7 +44,7 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
         await surroundings(services, visit),
         await read(signatures.signatures, visit.account_id),
         await read(signatures.models, visit.account_id),
-        [one for one in await identities.identities(services, visit) if not one.behalf],
+        [identity for identity in await identities.identities(services, visit) if not identity.behalf],
         await read(boxes.sendable, visit.account_id),
         fault,
     )
@@ -82,7 +82,7 @@ async def _save(services: Services, visit: Visit) -> None:
         owner = form.number("proprietaire") or visit.account_id
         await write(signatures.save_model, visit.account_id, Model(number, owner, name, subject, text[:MAX_MODEL]))
         return
-    known = {one.address for one in await identities.identities(services, visit)}
+    known = {identity.address for identity in await identities.identities(services, visit)}
     sender = form.text("de") if form.text("de") in known else ""
     purpose = form.text("usage") if form.text("usage") in signatures.PURPOSES else signatures.ANY
     wanted = Signature(number, name, text[:MAX_SIGNATURE], sender, purpose)

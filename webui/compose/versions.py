@@ -41,9 +41,9 @@ async def locate(services: Services, visit: Visit, letter: Letter) -> Located | 
     named = letter.draft and await services.store.read(webmail.is_draft, visit.account_id, letter.draft)
     if named and (found := await _kept(services, visit, letter.draft)) is not None:
         return Located(letter, found.attachments)
-    for one in await _versions(services, visit, letter):
-        if same_words(one.letter, letter):
-            return Located(replace(letter, draft=one.letter.draft), one.attachments, moved=True)
+    for version in await _versions(services, visit, letter):
+        if same_words(version.letter, letter):
+            return Located(replace(letter, draft=version.letter.draft), version.attachments, moved=True)
     return None if letter.draft else Located(letter, ())
 
 
@@ -74,7 +74,7 @@ async def keep(services: Services, visit: Visit, letter: Letter, attachments: Se
 
 async def diverge(services: Services, visit: Visit, letter: Letter) -> bool:
     """Whether a version of this letter that says something else is among the drafts."""
-    return any(not same_words(one.letter, letter) for one in await _versions(services, visit, letter))
+    return any(not same_words(version.letter, letter) for version in await _versions(services, visit, letter))
 
 
 def same_words(one: Letter, other: Letter) -> bool:
@@ -91,7 +91,9 @@ def words(letter: Letter) -> tuple[str, ...]:
 
 def fingerprint(services: Services, letter: Letter, attachments: Sequence[Attachment]) -> bytes:
     """By which the store knows that just this version of a letter has left."""
-    files = sorted(f"{one.name} {len(one.octets)}" for one in attachments if not one.content_id)
+    files = sorted(
+        f"{attachment.name} {len(attachment.octets)}" for attachment in attachments if not attachment.content_id
+    )
     return services.keys.stored("\0".join((f"version {letter.key}", *words(letter), *files)))
 
 

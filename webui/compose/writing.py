@@ -78,7 +78,7 @@ async def post(services: Services, visit: Visit) -> Response:
     if located.moved:
         added = attached_files.new(added, before)
     attachments = attached_files.pruned(letter, [*before, *added, *more])
-    if sum(len(one.octets) for one in attachments) > services.attachment_octets or visit.form.oversize:
+    if sum(len(attachment.octets) for attachment in attachments) > services.attachment_octets or visit.form.oversize:
         return await _too_big(services, visit, letter, before)
     try:
         letter = await (versions.keep if sends else keep)(services, visit, letter, attachments)

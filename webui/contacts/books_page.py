@@ -124,7 +124,7 @@ async def _own(services: Services, visit: Visit) -> Book:
     """The book of one's own that the address names. Raises Refused(NOT_FOUND)."""
     wanted = int(visit.request.path_params["shelf"])
     books = await services.books.books(visit.account_id)
-    found = next((one for one in books if one.id == wanted and not one.owner), None)
+    found = next((book for book in books if book.id == wanted and not book.owner), None)
     if found is None:
         raise Refused(Reason.NOT_FOUND, "No such address book")
     return found
@@ -157,7 +157,7 @@ async def merge(services: Services, visit: Visit) -> Response:
             raise Refused(Reason.CONFLICT)
         lines = alike.merged([one.lines for one in stored], visit.now)
         first, *others = stored
-        gone = [(one.book.name, one.href, one.etag) for one in others]
+        gone = [(other.book.name, other.href, other.etag) for other in others]
         await services.books.merge(visit.account_id, first.book.name, (first.href, lines, first.etag), gone)
     except Refused as refusal:
         if refusal.reason not in (Reason.CONFLICT, Reason.NOT_FOUND, Reason.TOO_BIG, Reason.INVALID):

@@ -58,7 +58,7 @@ def posted(visit: Visit, before: Card) -> Draft:
         full_name=_full_name(form, names),
         emails=emails,
         phones=_values(form, "phone"),
-        sites=tuple(one for one in _values(form, "site") if _is_site(one.text)),
+        sites=tuple(value for value in _values(form, "site") if _is_site(value.text)),
         places=_places(form, before.places),
         birthday=born,
         note=form.text("note").replace("\r\n", "\n").strip()[:MAX_NOTE],
@@ -161,8 +161,8 @@ def _joined(texts: Sequence[str]) -> str:
 
 def _listed(values: Sequence[Value], words: Mapping[str, str]) -> str:
     known = words.keys() - {""}
-    return ", ".join(f"{one.text} ({words[one.kind]})" if one.kind in known else one.text for one in values)
+    return ", ".join(f"{value.text} ({words[value.kind]})" if value.kind in known else value.text for value in values)
 
 
 def _placed(places: Sequence[Place]) -> str:
-    return " ; ".join(", ".join(one.lines) for one in places)
+    return " ; ".join(", ".join(place.lines) for place in places)

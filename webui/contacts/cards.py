@@ -82,8 +82,8 @@ async def show_card(services: Services, visit: Visit, fault: str = "") -> Respon
     entries = await services.books.entries(visit.account_id)
     by_uid = {entry.card.uid: entry for entry in entries}
     members = [by_uid[uid] for uid in card.members if uid in by_uid] if card.is_group else []
-    all_groups = [one for one in entries if one.card.is_group and one.book == stored.book.name]
-    addresses = dict.fromkeys(one.card.emails[0].text for one in members if one.card.emails)
+    all_groups = [entry for entry in entries if entry.card.is_group and entry.book == stored.book.name]
+    addresses = dict.fromkeys(member.card.emails[0].text for member in members if member.card.emails)
     place = await around(services, visit, "contacts")
     page = CardPage(
         frame=await surroundings(services, visit),
@@ -93,7 +93,7 @@ async def show_card(services: Services, visit: Visit, fault: str = "") -> Respon
         initials=initials(card.name),
         birthday=card_form.shown_birthday(card.birthday),
         changed=visit.language.long_date(stored.changed),
-        groups=tuple(one for one in all_groups if card.uid in one.card.members),
+        groups=tuple(group for group in all_groups if card.uid in group.card.members),
         all_groups=tuple(all_groups[: groups.MAX_GROUPS]),
         members=tuple(sorted(members, key=lambda entry: entry.key)),
         missing=len(card.members) - len(members) if card.is_group else 0,

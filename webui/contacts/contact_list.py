@@ -77,7 +77,9 @@ async def show_contacts(services: Services, visit: Visit) -> Response:
     entries = await services.books.entries(visit.account_id, name)
     groups = groups_of(entries)
     group, words = visit.query("groupe"), search_key(visit.query("q")).split()[:8]
-    found = [one for one in entries if _in_group(one, group, groups) and all(word in one.words for word in words)]
+    found = [
+        entry for entry in entries if _in_group(entry, group, groups) and all(word in entry.words for word in words)
+    ]
     after = (visit.query("ordre"), visit.query("dans"), visit.query("apres"))
     rest = [one for one in found if one.key > after] if after[2] or after[0] else found
     shown = rest[:PAGE]
@@ -96,7 +98,7 @@ async def show_contacts(services: Services, visit: Visit) -> Response:
         query=visit.query("q"),
         group=group,
         groups=tuple(groups),
-        categories=tuple(sorted({name for one in entries for name in one.card.categories}, key=search_key)),
+        categories=tuple(sorted({name for entry in entries for name in entry.card.categories}, key=search_key)),
         everyone=", ".join(addresses) if group and 0 < len(addresses) <= MAX_TOGETHER else "",
         next=more,
         begins=rest is found,
@@ -109,7 +111,7 @@ def _in_group(entry: Entry, wanted: str, groups: list[Entry]) -> bool:
     if kind == "c":
         return name in entry.card.categories
     if kind == "g":
-        return any(one.card.uid == name and entry.card.uid in one.card.members for one in groups)
+        return any(group.card.uid == name and entry.card.uid in group.card.members for group in groups)
     return True
 
 
@@ -119,7 +121,9 @@ async def recent(services: Services, visit: Visit) -> Response:
     written = await services.store.read(correspondents.written_to, account_id, LATELY)
     heard = await services.store.read(correspondents.heard_from, account_id, LATELY)
     known = {
-        one.text.casefold(): entry for entry in await services.books.entries(account_id) for one in entry.card.emails
+        email.text.casefold(): entry
+        for entry in await services.books.entries(account_id)
+        for email in entry.card.emails
     }
     latest: dict[str, correspondents.Recent] = {}
     for one in sorted((*written, *heard), key=lambda one: -one.at):

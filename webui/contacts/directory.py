@@ -75,7 +75,8 @@ async def show_directory(services: Services, visit: Visit) -> Response:
         frame=await surroundings(services, visit),
         around=await around(services, visit, "annuaire"),
         lines=tuple(
-            Line(one, role_words(visit, one.principal.role), initials(one.principal.name)) for one in found.people
+            Line(person, role_words(visit, person.principal.role), initials(person.principal.name))
+            for person in found.people
         ),
         wanted=wanted,
         ours=services.browsing.ours,
@@ -95,7 +96,7 @@ async def one(services: Services, visit: Visit) -> Response:
     person = await services.browsing.person(visit.principal, str(visit.request.path_params["address"]))
     addresses = {one.casefold() for one in (person.principal.address, *person.principal.aliases)}
     entries = await services.books.entries(visit.account_id)
-    known = (entry for entry in entries if any(one.text.casefold() in addresses for one in entry.card.emails))
+    known = (entry for entry in entries if any(email.text.casefold() in addresses for email in entry.card.emails))
     page = PersonPage(
         frame=await surroundings(services, visit),
         around=await around(services, visit, "annuaire"),

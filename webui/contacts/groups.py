@@ -89,7 +89,7 @@ async def put_in(services: Services, visit: Visit, stored: Stored) -> Response:
         if (uid in entry.card.members) == (entry.card.uid in ticked):
             continue
         group = await services.books.get(visit.account_id, entry.book, entry.href)
-        others = tuple(one for one in group.card.members if one != uid)
+        others = tuple(member for member in group.card.members if member != uid)
         members = (*others, uid)[:MAX_MEMBERS] if entry.card.uid in ticked else others
         await _save(services, visit, group, replace(group.card, members=members))
     return redirect(visit, address_of(visit, stored.book.name, stored.href), **done("contact-garde"))
@@ -106,7 +106,7 @@ def _found(entries: list[Entry], typed: str) -> tuple[list[str], list[str]]:
     by_key: dict[str, list[str]] = {}
     for entry in entries:
         if not entry.card.is_group:
-            for key in {search_key(entry.name), *(search_key(one.text) for one in entry.card.emails)}:
+            for key in {search_key(entry.name), *(search_key(email.text) for email in entry.card.emails)}:
                 by_key.setdefault(key, []).append(entry.card.uid)
     found: list[str] = []
     unknown: list[str] = []

@@ -34,7 +34,7 @@ class Around:
     @property
     def writable(self) -> tuple[Book, ...]:
         """The books that contacts can be put into."""
-        return tuple(one for one in self.books if one.writable)
+        return tuple(book for book in self.books if book.writable)
 
     def titled(self, book: Book) -> Book:
         """The same book, with whose it is in its title."""
@@ -55,7 +55,7 @@ async def around(services: Services, visit: Visit, tab: str) -> Around:
     """The tabs, the books, and the groups and categories of what is in them."""
     books = await books_of(services, visit)
     entries = await services.books.entries(visit.account_id)
-    categories = sorted({name for one in entries for name in one.card.categories}, key=search_key)
+    categories = sorted({name for entry in entries for name in entry.card.categories}, key=search_key)
     return Around(
         home(visit),
         tab,
@@ -70,17 +70,18 @@ async def around(services: Services, visit: Visit, tab: str) -> Around:
 async def books_of(services: Services, visit: Visit) -> list[Book]:
     """The books of the person, own ones first; the title of what is shared says by whom."""
     books = await services.books.books(visit.account_id)
-    people = await people_of(services, (one.owner for one in books))
+    people = await people_of(services, (book.owner for book in books))
     names = {login: principal.name for login, principal in people.items()}
     return [
-        replace(one, title=f"{one.title} ({names.get(one.owner, one.owner)})") if one.owner else one for one in books
+        replace(book, title=f"{book.title} ({names.get(book.owner, book.owner)})") if book.owner else book
+        for book in books
     ]
 
 
 async def book_to_fill(services: Services, visit: Visit, asked: str) -> Book:
     """The book that was chosen among those one may write in, the first of them otherwise. Raises Refused(NOT_FOUND)."""
     books = [one for one in await books_of(services, visit) if one.writable]
-    found = next((one for one in books if one.name == asked), books[0] if books else None)
+    found = next((book for book in books if book.name == asked), books[0] if books else None)
     if found is None:
         raise Refused(Reason.NOT_FOUND)
     return found

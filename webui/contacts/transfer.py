@@ -192,23 +192,23 @@ async def _add(
 
 def _items(candidates: Sequence[Candidate], taken: set[str]) -> tuple[list[NewItem], list[str]]:
     items, faults = [], []
-    for one in candidates:
+    for candidate in candidates:
         try:
-            items.append(importing.item_of(one, taken))
+            items.append(importing.item_of(candidate, taken))
         except Refused:
-            faults.append(one.shown)
+            faults.append(candidate.shown)
     return items, faults
 
 
 async def _complete(services: Services, visit: Visit, book: Book, twins: Sequence[Candidate]) -> int:
     """Contacts that are there learn what the file knows; who was changed meanwhile is left alone."""
     done: Counter[str] = Counter()
-    for one in twins:
-        if one.twin is None or one.card.is_group:
+    for twin in twins:
+        if twin.twin is None or twin.card.is_group:
             continue
         try:
-            stored = await services.books.get(visit.account_id, book.name, one.twin.href)
-            item = await asyncio.to_thread(importing.completed, stored, one, visit.now)
+            stored = await services.books.get(visit.account_id, book.name, twin.twin.href)
+            item = await asyncio.to_thread(importing.completed, stored, twin, visit.now)
             if item is not None:
                 await services.books.put_items(visit.account_id, book.name, [(item, stored.etag)])
                 done[stored.href] += 1

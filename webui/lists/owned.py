@@ -255,7 +255,7 @@ async def queue(services: Services, visit: Visit, fault: str = "") -> Response:
     """GET /liste/{address}/attente."""
     entry, _, _ = await _mine(services, visit)
     rows = await services.store.read(moderation_queue.waiting, [entry.address])
-    page = QueuePage(await surroundings(services, visit), entry, tuple(waiting_row(visit, one) for one in rows), fault)
+    page = QueuePage(await surroundings(services, visit), entry, tuple(waiting_row(visit, row) for row in rows), fault)
     return services.pages.answer(visit, "lists/queue.html", page, 422 if fault else 200)
 
 

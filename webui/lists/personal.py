@@ -199,7 +199,7 @@ def _typed(visit: Visit) -> tuple[str, str]:
 
 def _addresses(people: Sequence[Correspondent]) -> list[str]:
     """The addresses as lists keep them."""
-    return list(dict.fromkeys(rosters.canonical(one.address) for one in people))
+    return list(dict.fromkeys(rosters.canonical(person.address) for person in people))
 
 
 def _fault(visit: Visit, refusal: Refused) -> str:

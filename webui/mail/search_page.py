@@ -106,7 +106,7 @@ async def show_results(services: Services, visit: Visit) -> Response:
         searched=True,
         first=first,
         recent=recent,
-        saved=next((one for one in visit.searches if (one.words, one.mailbox_id) == (typed, box_id)), None),
+        saved=next((search for search in visit.searches if (search.words, search.mailbox_id) == (typed, box_id)), None),
     )
     return services.pages.answer(visit, "mail/search.html", page)
 

@@ -35,5 +35,7 @@ def applications(visit: Visit) -> tuple[Application, ...]:
         known.append((_("Console"), "/admin", "shield"))
     path = visit.request.url.path
     places = [(address, address) for _title, address, _icon in known] + list(_ELSEWHERE)
-    current = max((one for one in places if path.startswith(one[0])), key=lambda one: len(one[0]), default=("", ""))[1]
+    current = max(
+        (place for place in places if path.startswith(place[0])), key=lambda one: len(one[0]), default=("", "")
+    )[1]
     return tuple(Application(title, address, icon, address == current) for title, address, icon in known)

@@ -100,7 +100,7 @@ def _sender(evidence: Evidence, domains: Sequence[str]) -> Iterable[Finding]:
     named = re.search(r"[\w.+-]{1,64}@((?:[\w-]{1,63}\.){1,6}[a-z]{2,24})", evidence.sender_name, re.IGNORECASE)
     if named and named.group(0).casefold() != evidence.sender.casefold():
         yield Finding("nom-adresse", named.group(0), evidence.sender, grave=True)
-    answers = [one.casefold() for one in evidence.answers]
+    answers = [answer.casefold() for answer in evidence.answers]
     if answers and evidence.sender.casefold() not in answers and evidence.list_address.casefold() not in answers:
         yield Finding("reponse", plain.line(evidence.answers[0], 320))
 

@@ -62,7 +62,7 @@ async def around(services: Services, visit: Visit, found: Stored, frame: MailShe
     conversations off."""
     if not visit.preferences.conversations:
         return Conversation()
-    readable = [one for one in frame.all_folders if one.owner == found.box.account_id and "r" in one.rights]
+    readable = [folder for folder in frame.all_folders if folder.owner == found.box.account_id and "r" in folder.rights]
     folders = {folder.id: folder for folder in readable}
     listed = await services.store.read(
         webmail.conversation, found.box.account_id, found.box.id, found.uid, found.thread, folders.keys()

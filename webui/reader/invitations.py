@@ -172,7 +172,11 @@ async def _conflicts(
     rows = await services.store.read(own_events.around, visit.account_id, start, end)
     others = [(collection, item) for collection, item in rows if item.uid != invitation.uid]
     found = await asyncio.to_thread(occurrences.spread, others, start, end, visit.language.zone)
-    busy = [one for one in found.occurrences if not (one.free or one.cancelled or one.all_day)]
+    busy = [
+        occurrence
+        for occurrence in found.occurrences
+        if not (occurrence.free or occurrence.cancelled or occurrence.all_day)
+    ]
     return [
         Conflict(plain.line(one.title) or visit._("(sans titre)"), visit.language.span(one.start, one.end))
         for one in busy[:MAX_CONFLICTS]

@@ -121,7 +121,10 @@ def letterhead(octets: bytes, root: Part, found: Stored) -> Letterhead:
     lists = {name: addressed(octets, root, name) for name in ("from", "to", "cc", "bcc")}
     more = sum(max(0, len(lists[name]) - MAX_PEOPLE_SHOWN) for name in ("to", "cc", "bcc"))
     shown = {
-        name: [Person(plain.line(one.display, 200), plain.line(one.address, 320)) for one in entries[:MAX_PEOPLE_SHOWN]]
+        name: [
+            Person(plain.line(entry.display, 200), plain.line(entry.address, 320))
+            for entry in entries[:MAX_PEOPLE_SHOWN]
+        ]
         for name, entries in lists.items()
     }
     date = found.sent_at or found.date

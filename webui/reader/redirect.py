@@ -101,7 +101,7 @@ async def _pass(
         zone=visit.language.offset(visit.now),
     )
     letter = await computed(len(octets), compose.build, message)
-    addresses = [one.address for one in people]
+    addresses = [person.address for person in people]
     await services.submission.submit(visit.principal, visit.principal.address, addresses, letter, save_to_sent=True)
 
 

@@ -58,11 +58,11 @@ async def header(services: Services, visit: Visit) -> Response:
     found, octets = await message_parts.load(services, visit, upto=0)
     root = unpack(found.parts)
     fields: list[tuple[str, str]] = []
-    for one in headers.fields(octets, root.start, root.body):
+    for field in headers.fields(octets, root.start, root.body):
         if len(fields) == MAX_FIELDS:
             break
-        name = octets[one.start : one.value].split(b":")[0].decode("ascii", "replace").strip()
-        value = headers.clean(headers.decode(octets[one.value : one.end]))
+        name = octets[field.start : field.value].split(b":")[0].decode("ascii", "replace").strip()
+        value = headers.clean(headers.decode(octets[field.value : field.end]))
         fields.append((name, value[:MAX_VALUE]))
     around = await surroundings(services, visit, found.box.id)
     page = HeaderPage(

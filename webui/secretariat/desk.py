@@ -74,7 +74,7 @@ async def boxes(services: Services, visit: Visit, fault: str = "", uai: str = ""
     people: tuple[Choice, ...] = ()
     if any(box.may_hand_over for box in found):
         members = await office.people(visit.principal, school.uai)
-        able = [one for one in members if one.principal.role is not Role.PUPIL and one.may_be_opened]
+        able = [member for member in members if member.principal.role is not Role.PUPIL and member.may_be_opened]
         able = [one for one in able if one.principal.state is not State.SUSPENDED][:MAX_CHOICES]
         people = tuple(
             Choice(str(one.principal.account_id), f"{one.principal.name} ({one.principal.login})") for one in able

@@ -121,7 +121,7 @@ async def people(services: Services, visit: Visit, uai: str, fault: str = "") ->
     school = await office.school(visit.principal, uai or schools[0].uai)
     members = await office.people(visit.principal, school.uai)
     wanted = Wanted(visit.query("q"), visit.query("role"), visit.query("etat"), visit.query("classe"))
-    found = [one for one in members if wanted.takes(one)]
+    found = [member for member in members if wanted.takes(member)]
     part = numbered(visit, found, PER_PAGE)
     page = PeoplePage(
         frame=frame,
@@ -134,11 +134,13 @@ async def people(services: Services, visit: Visit, uai: str, fault: str = "") ->
         role=wanted.role,
         state=wanted.state,
         detail=wanted.detail,
-        roles=tuple(Choice(*one) for one in role_choices(visit)),
+        roles=tuple(Choice(*choice) for choice in role_choices(visit)),
         states=tuple(
             Choice(state.value, state_words(visit, state)) for state in (State.PENDING, State.ACTIVE, State.SUSPENDED)
         ),
-        details=tuple(sorted({one.detail for one in members if one.principal.role is Role.PUPIL and one.detail})),
+        details=tuple(
+            sorted({member.detail for member in members if member.principal.role is Role.PUPIL and member.detail})
+        ),
         page=part.number,
         pages=part.pages,
         last=_last(visit, await office.printed(visit.principal, school.uai)),

@@ -84,11 +84,11 @@ async def print_letters(services: Services, visit: Visit) -> Response:
 async def _chosen(services: Services, visit: Visit, uai: str) -> list[Member]:
     """Those of the chosen who wait for a letter. Raises BadSyntax, Refused(FORBIDDEN | NOT_FOUND)."""
     ticked = set(visit.form.numbers("compte", MAX_CHOSEN))
-    members = [one for one in await office_of(services).people(visit.principal, uai) if one.waits]
+    members = [person for person in await office_of(services).people(visit.principal, uai) if person.waits]
     if visit.form.text("faire") == "toutes":
         wanted = Wanted(*(visit.form.text(name)[:200] for name in FILTERS))
-        return [one for one in members if wanted.takes(one)]
-    return [one for one in members if one.principal.account_id in ticked]
+        return [member for member in members if wanted.takes(member)]
+    return [member for member in members if member.principal.account_id in ticked]
 
 
 async def _ask_again(services: Services, visit: Visit, uai: str, out: Sequence[Member], others: int) -> Response:

@@ -209,12 +209,12 @@ def _zipped(path: Path, label: str) -> list[Part]:
             if len(members) > MAX_PARTS:
                 raise _in_file(label, Cause("too-many-files", most=MAX_PARTS))
             # Of the file as it is: several members may name the same octets.
-            _bounded(label, path.stat().st_size, sum(one.file_size for one in members))
-            for one in members:
+            _bounded(label, path.stat().st_size, sum(member.file_size for member in members))
+            for member in members:
                 # zipfile itself stops at the size the directory of the archive gives.
-                _bounded(label, one.compress_size, one.file_size)
-                with archive.open(one) as file:
-                    part = _part(f"{label}/{one.filename}", file.read(HEAD), one.file_size, path, one.filename)
+                _bounded(label, member.compress_size, member.file_size)
+                with archive.open(member) as file:
+                    part = _part(f"{label}/{member.filename}", file.read(HEAD), member.file_size, path, member.filename)
                 if part is not None:
                     found.append(part)
     except (*_BROKEN, RuntimeError) as error:

@@ -133,7 +133,7 @@ def _staff(request: Request, key: str, uais: Sequence[str], words: Vocabulary, f
         ties |= {Tie.FUNCTION, Tie.DISCIPLINE, Tie.SCHOOL}
         found += _offices(values, functions, words)
         main = uais[0] if uais else ""
-        schools = [*uais, *(words.structures.uai(one.structure) for one in functions)]
+        schools = [*uais, *(words.structures.uai(function.structure) for function in functions)]
         found += [Affiliation(Tie.SCHOOL, uai, uai) for uai in dict.fromkeys(schools) if uai not in ("", main)]
     for tie, names in (
         (Tie.CLASS, ("ENTAuxEnsClassesMatieres", "ENTAuxEnsClasses")),
@@ -200,20 +200,22 @@ def _role(
     """None when a modification says nothing about it."""
     if not whole and "ENTPersonFonctions" not in values:
         return None
-    codes = [one.code for one in functions] or codes_of_profiles(values.get("ENTPersonProfils", ()))
+    codes = [function.code for function in functions] or codes_of_profiles(values.get("ENTPersonProfils", ()))
     teaches = _first(values, "PersEducNatPresenceDevantEleves").upper() == "O"
-    return role_of(codes, teaches, bool(uais) or any(words.structures.uai(one.structure) for one in functions))
+    return role_of(
+        codes, teaches, bool(uais) or any(words.structures.uai(function.structure) for function in functions)
+    )
 
 
 def _offices(values: Values, functions: Sequence[Function], words: Vocabulary) -> Iterator[Affiliation]:
     """Functions by school, disciplines taught, being the head of a school or a class's principal teacher."""
-    for one in functions:
-        uai = words.structures.uai(one.structure)
-        yield Affiliation(Tie.FUNCTION, one.code, uai, words.label(Tie.FUNCTION, one.code, one.label))
-        if one.teaches and one.post_label:
-            code = one.post or one.post_label
-            yield Affiliation(Tie.DISCIPLINE, code, "", words.label(Tie.DISCIPLINE, code, one.post_label))
-    if not any(one.teaches and one.post_label for one in functions):
+    for function in functions:
+        uai = words.structures.uai(function.structure)
+        yield Affiliation(Tie.FUNCTION, function.code, uai, words.label(Tie.FUNCTION, function.code, function.label))
+        if function.teaches and function.post_label:
+            code = function.post or function.post_label
+            yield Affiliation(Tie.DISCIPLINE, code, "", words.label(Tie.DISCIPLINE, code, function.post_label))
+    if not any(function.teaches and function.post_label for function in functions):
         for value in values.get("ENTAuxEnsClassesMatieres", ()):
             subject = [*fields(value), "", "", ""][2]
             if subject:
@@ -243,7 +245,10 @@ def _named(values: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _discipline(affiliations: Sequence[Affiliation]) -> str:
-    return next((one.label or one.code for one in affiliations if one.kind is Tie.DISCIPLINE), "")
+    return next(
+        (affiliation.label or affiliation.code for affiliation in affiliations if affiliation.kind is Tie.DISCIPLINE),
+        "",
+    )
 
 
 def _training(values: Values, words: Vocabulary) -> str:

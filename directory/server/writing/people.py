@@ -158,7 +158,7 @@ def _labelled(desk: Desk, account_id: int, ties: Iterable[Affiliation]) -> tuple
     """Affiliations with the labels that the export gave them: an entry does not show them."""
     held = affiliations.of(desk.tx, (account_id,)).get(account_id, ())
     labels = {(one.kind, one.uai, one.code): one.label for one in held}
-    return tuple(dataclasses.replace(one, label=labels.get((one.kind, one.uai, one.code), "")) for one in ties)
+    return tuple(dataclasses.replace(tie, label=labels.get((tie.kind, tie.uai, tie.code), "")) for tie in ties)
 
 
 # ---------------------------------------------------------------------- attributes that say one thing in several ways

@@ -132,7 +132,7 @@ class _Archive:
             file.write(b"" if is_book else calendars.HEAD.encode())
             stamps = self._store.read_now(agenda_items.stamps, self._account_id, collection.id)
             for start in range(0, len(stamps), BATCH):
-                hrefs = [one.href for one in stamps[start : start + BATCH]]
+                hrefs = [stamp.href for stamp in stamps[start : start + BATCH]]
                 found = self._store.read_now(agenda_items.several, self._account_id, collection.id, hrefs)
                 for href in hrefs:
                     text = found[href].text if href in found else None

@@ -70,11 +70,11 @@ async def _print(settings: Settings, uai: str, wanted: set[str]) -> Printed:
             console = _console()
             members = await office.people(console, uai)
             chosen = [
-                one.principal.account_id
-                for one in members
-                if one.principal.state is State.PENDING and (not wanted or one.principal.login in wanted)
+                member.principal.account_id
+                for member in members
+                if member.principal.state is State.PENDING and (not wanted or member.principal.login in wanted)
             ]
-            missing = wanted - {one.principal.login for one in members}
+            missing = wanted - {member.principal.login for member in members}
             if missing:
                 raise Refused(Reason.NOT_FOUND, _("{login} : personne de cet établissement", login=sorted(missing)[0]))
             return await office.print_letters(console, uai, chosen, origin())

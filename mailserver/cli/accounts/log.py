@@ -47,7 +47,7 @@ def log(
     wanted = Wanted(None, action, actor, utc_day("--since", since), utc_day("--until", until))
     events = run(lambda: _read(settings, name, wanted, limit))
     if as_json:
-        print(json.dumps([_facts(one) for one in events], ensure_ascii=False))
+        print(json.dumps([_facts(event) for event in events], ensure_ascii=False))
         return None
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(events))
     return None
@@ -102,7 +102,14 @@ def _facts(event: Event) -> dict[str, Any]:
 
 def _table(events: list[Event]) -> Table:
     table = Table("when", "actor", "action", "account", "door", "from", "detail")
-    for one in events:
-        row = (one.actor, one.action.value, str(one.account_id), one.service, one.peer, one.detail.to(LANGUAGE))
-        table.add_row(utc(one.at), *row)
+    for event in events:
+        row = (
+            event.actor,
+            event.action.value,
+            str(event.account_id),
+            event.service,
+            event.peer,
+            event.detail.to(LANGUAGE),
+        )
+        table.add_row(utc(event.at), *row)
     return table

@@ -96,8 +96,8 @@ class Collector:
         """One document on standard output, written as it is read back: it may be larger than memory."""
         whole = {
             **facts,
-            "refused_lines": [_line(one) for one in faults],
-            "warnings": [_line(one) for one in remarks],
+            "refused_lines": [_line(fault) for fault in faults],
+            "warnings": [_line(remark) for remark in remarks],
         }
         head = json.dumps(whole, ensure_ascii=False)
         sys.stdout.write(f'{head[:-1]}, "people": [')
@@ -125,8 +125,8 @@ def sentence(tally: Tally) -> str:
 def _what(done: Result) -> str:
     if done.elder:
         return _("après {elder}", elder=done.elder)
-    told = [f"{one.name} {one.before or '—'} → {one.after or '—'}" for one in done.details]
-    silent = {*(one.name for one in done.details), "affiliations", "aliases", "close_reason", "welcome_due"}
+    told = [f"{detail.name} {detail.before or '—'} → {detail.after or '—'}" for detail in done.details]
+    silent = {*(detail.name for detail in done.details), "affiliations", "aliases", "close_reason", "welcome_due"}
     return ", ".join((*told, *(name for name in done.changed if name not in silent)))
 
 
@@ -140,7 +140,7 @@ def _facts(done: Result, kind: str) -> dict[str, object]:
         "address": done.address,
         "name": done.name,
         "changed": list(done.changed),
-        "details": [one._asdict() for one in done.details],
+        "details": [detail._asdict() for detail in done.details],
         "elder": done.elder,
         "activated": done.activates,
     }

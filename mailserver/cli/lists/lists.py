@@ -298,8 +298,8 @@ def preview(
         return
     people = facts["people"]
     assert isinstance(people, list)
-    for one in people:
-        print(f"{one['address']}  {one['name']}".rstrip())
+    for person in people:
+        print(f"{person['address']}  {person['name']}".rstrip())
     count = facts["count"]
     shown = _(", {count} montrées", count=len(people)) if count != len(people) else ""
     print(_("{count} personnes{shown}.", count=count, shown=shown))
@@ -403,7 +403,7 @@ def _preview(tx: Tx, query: str, limit: int) -> dict[str, object]:
 
 
 def _addresses(expanded: MailingList, limit: int) -> dict[str, object]:
-    people = [{"name": "", "address": one} for one in expanded.members[:limit]]
+    people = [{"name": "", "address": member} for member in expanded.members[:limit]]
     return {"query": "", "count": len(expanded.members), "people": people}
 
 

@@ -169,7 +169,7 @@ def _readings(value: str, decoded: str) -> Iterator[str]:
         yield text.rpartition("<")[2].partition(">")[0]
     written = value[: addresses.MAX_READ]
     aside = _ASIDE.sub(" ", written)
-    if not any(one.domain for one in addresses.people(addresses.parse(written))):
+    if not any(person.domain for person in addresses.people(addresses.parse(written))):
         yield from _AFTER_AT.findall(decoded[: addresses.MAX_READ])
     elif _IN_BRACKETS.search(aside) is None:  # one blank between two addresses: readers take either
         yield from _AFTER_AT.findall(aside)

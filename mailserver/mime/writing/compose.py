@@ -110,8 +110,8 @@ _NO_BRACKETS = dict.fromkeys(map(ord, "<>\ufe64\ufe65\uff1c\uff1e"), " ")
 
 def _content(message: NewMessage) -> Piece:
     seed = message.message_id or f"{message.date}"
-    inline = [one for one in message.attachments if one.content_id and message.html]
-    apart = [one for one in message.attachments if not (one.content_id and message.html)]
+    inline = [attachment for attachment in message.attachments if attachment.content_id and message.html]
+    apart = [attachment for attachment in message.attachments if not (attachment.content_id and message.html)]
     content = text_part(message.text)
     if message.html:
         page = text_part(message.html, "html")
@@ -177,7 +177,7 @@ def multipart(subtype: str, pieces: Sequence[Piece], seed: str, more: Iterable[t
     boundary = _boundary(octets, f"{subtype} {seed}")
     delimiter = b"--" + boundary.encode("ascii")
     # The line end before a delimiter belongs to it, so each part keeps its own.
-    body = b"".join(delimiter + b"\r\n" + one + b"\r\n" for one in octets)
+    body = b"".join(delimiter + b"\r\n" + octet + b"\r\n" for octet in octets)
     header = parameters("Content-Type", f"multipart/{subtype}", [*more, ("boundary", boundary)])
     if not body.isascii():
         header += b"Content-Transfer-Encoding: 8bit\r\n"
@@ -190,7 +190,7 @@ def _boundary(octets: Sequence[bytes], seed: str) -> str:
     while True:
         digest = hashlib.blake2b(f"{seed} {number}".encode("utf-8", "replace"), digest_size=15).hexdigest()
         boundary = f"=_{digest}"
-        if not any(boundary.encode("ascii") in one for one in octets):
+        if not any(boundary.encode("ascii") in octet for octet in octets):
             return boundary
         number += 1
 

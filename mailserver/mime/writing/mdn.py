@@ -55,10 +55,10 @@ def requested(octets: bytes, message: Part) -> Request | None:
         return None  # RFC 3834 section 2
     if found.get("precedence", [""])[0].strip().lower() in ("bulk", "list", "junk"):
         return None
-    asked = [one.address for value in found["disposition-notification-to"][:2] for one in people(parse(value))]
+    asked = [person.address for value in found["disposition-notification-to"][:2] for person in people(parse(value))]
     if not asked:
         return None
-    paths = [one.address for value in found.get("return-path", [])[:1] for one in people(parse(value))]
+    paths = [person.address for value in found.get("return-path", [])[:1] for person in people(parse(value))]
     plain = len(asked) == 1 and [asked[0].casefold()] == [path.casefold() for path in paths]
     return Request(asked[0], plain)
 

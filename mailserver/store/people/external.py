@@ -41,7 +41,7 @@ def known(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
     """The accounts of these people by login. Left out are those that `adopt` has to look at first."""
     found: dict[str, Standing] = {}
     for start in range(0, len(people), BATCH):
-        part = {one.login: one for one in people[start : start + BATCH]}
+        part = {person.login: person for person in people[start : start + BATCH]}
         standings = accounts.by_logins(tx, list(part))
         found.update({login: one for login, one in standings.items() if _is_current(part[login], one)})
     return found
@@ -59,13 +59,13 @@ def adopt(tx: Tx, people: Sequence[Seen]) -> dict[str, Standing]:
     identifier that was somebody else's, and nobody gets another's mail.
     """
     found = {}
-    for one in people:
-        standing = _adopt(tx, one)
+    for person in people:
+        standing = _adopt(tx, person)
         if standing is None:
-            log.error("entry carries the number of another account", login=one.login, number=one.number)
+            log.error("entry carries the number of another account", login=person.login, number=person.number)
             continue
-        found[one.login] = _placed(tx, standing, one.population)
-        for name in (one.login, *one.addresses):
+        found[person.login] = _placed(tx, standing, person.population)
+        for name in (person.login, *person.addresses):
             values = {"name": name, "account_id": standing.id, "live": 1, "since": tx.now}
             tx.insert_ignore(claim, values)
     return found

@@ -67,14 +67,14 @@ _RENAME = Statement(
 def terms_of(affiliations: Iterable[Affiliation]) -> dict[tuple[Tie, str, str], str]:
     """The terms that affiliations speak of, each with its label: what `ensure_many` takes."""
     found: dict[tuple[Tie, str, str], str] = {}
-    for one in affiliations:
-        if one.kind in OF_A_SCHOOL and one.uai:
-            place = (one.kind, one.uai.upper(), code_key(one.code))
-        elif one.kind in OF_THE_ACADEMY:
-            place = (one.kind, "", code_key(one.code))
+    for affiliation in affiliations:
+        if affiliation.kind in OF_A_SCHOOL and affiliation.uai:
+            place = (affiliation.kind, affiliation.uai.upper(), code_key(affiliation.code))
+        elif affiliation.kind in OF_THE_ACADEMY:
+            place = (affiliation.kind, "", code_key(affiliation.code))
         else:
             continue
-        found[place] = found.get(place) or " ".join(one.label.split())
+        found[place] = found.get(place) or " ".join(affiliation.label.split())
     return found
 
 

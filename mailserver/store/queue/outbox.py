@@ -216,7 +216,7 @@ def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str], viewer: Viewer
     terms = _terms(row.terms) if row is not None else None
     if row is None or terms is None or not set(reached) <= set(terms.recipients):
         raise Refused(Reason.CONFLICT, "this letter was called back")
-    rest = tuple(one for one in terms.recipients if one not in set(reached))
+    rest = tuple(recipient for recipient in terms.recipients if recipient not in set(reached))
     if rest:
         left = json.dumps(asdict(replace(terms, recipients=rest, copied=True)))
         tx.execute(update(outbox).where(outbox.c.id == waiting.id).values(terms=left, taken=tx.now + LEASE))
@@ -225,7 +225,7 @@ def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str], viewer: Viewer
     sessions.finish(tx, bytes(row.letter), waiting.account_id, SENT_REMEMBERED)
     if terms.version:
         sessions.claim(tx, bytes.fromhex(terms.version), waiting.account_id, SENT_REMEMBERED)
-    seen = [(terms.answers, ("\\Answered",)), *((one, ("$Forwarded",)) for one in terms.forwards)]
+    seen = [(terms.answers, ("\\Answered",)), *((forward, ("$Forwarded",)) for forward in terms.forwards)]
     for content_id, flags in seen:
         if terms.box and content_id:
             with suppress(Refused):  # the right to may be gone: the letter leaves all the same

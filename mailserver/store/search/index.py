@@ -224,8 +224,8 @@ def save_texts(tx: Tx, worker: int, texts: Sequence[Packed]) -> bool:
     ids = [one.content_id for one in texts]
     alive = {row[0] for row in _THERE.rows(tx, ids)}
     rows = [one for one in texts if one.content_id in alive]
-    tx.many(_INSERT_TEXT, [{"content_id": one.content_id, "header": one.header, "body": one.body} for one in rows])
-    tx.many(_MARK, [{"content": one.content_id} for one in rows])
+    tx.many(_INSERT_TEXT, [{"content_id": row.content_id, "header": row.header, "body": row.body} for row in rows])
+    tx.many(_MARK, [{"content": row.content_id} for row in rows])
     counts = _HOLDERS.rows(tx, list(alive), most=COUNTED_ACCOUNTS)
     if counts:
         tx.insert_ignore(search_account, [{"account_id": account, "waiting": 0} for account, _ in counts])

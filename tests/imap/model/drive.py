@@ -172,7 +172,7 @@ async def _travel(session: Session, looks: list[Look]) -> None:
     if not session.archive or not session.connected:
         return
     _, saved = session.random.choice(list(session.archive))
-    true = next((one for one in looks if one.uidvalidity == saved.uidvalidity), None)
+    true = next((look for look in looks if look.uidvalidity == saved.uidvalidity), None)
     if true is None:
         return
     await come_back(session, true.name, saved)

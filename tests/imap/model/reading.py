@@ -120,7 +120,7 @@ def literal_size(line: bytes) -> int | None:
 
 
 def _status(match: "re.Match[bytes]") -> Status:
-    tag, condition, code, arguments, text = ((one or b"").decode() for one in match.groups())
+    tag, condition, code, arguments, text = ((group or b"").decode() for group in match.groups())
     return Status("" if tag == "*" else tag, condition, code, arguments, text)
 
 
@@ -189,7 +189,7 @@ def _items(octets: bytes) -> Iterator[tuple[str, bytes]]:
         if match is None:
             raise Violation(f"malformed FETCH items: {octets[place : place + 200]!r}")
         place = match.end()
-        value = next((one for one in match.groups()[1:4] if one is not None), b"")
+        value = next((group for group in match.groups()[1:4] if group is not None), b"")
         if match[5] is not None:
             value = octets[place : place + int(match[5])]
             place += int(match[5])

@@ -60,7 +60,7 @@ class Answer:
     def codes(self, name: str) -> list[str]:
         """Arguments of this response code, on whichever line it came."""
         lines = [one for one in (*self.said, self.status) if isinstance(one, Status)]
-        return [one.arguments for one in lines if one.code == name]
+        return [line.arguments for line in lines if line.code == name]
 
 
 Hook = Callable[[Response], None]

@@ -47,7 +47,7 @@ _VALUES: dict[Attribute, st.SearchStrategy[Any]] = {
 @given(st.data(), st.lists(st.sampled_from(list(_VALUES)), unique=True), st.booleans())
 def test_as_one_by_one(data: st.DataObject, asked: list[Attribute], uid_only: bool) -> None:
     count = data.draw(st.integers(0, 5))
-    columns = {one: [data.draw(_VALUES[one]) for _ in range(count)] for one in _VALUES}
+    columns = {value: [data.draw(_VALUES[value]) for _ in range(count)] for value in _VALUES}
     sections = data.draw(st.lists(st.sampled_from([BODY, HEADER]), unique=True, min_size=not asked))
     contents = [[data.draw(st.binary(max_size=9)) for _ in sections] for _ in range(count)]
     lasting = [columns[one] for one in asked if one not in blocks.DYNAMIC]
