@@ -104,7 +104,7 @@ FAULTS = (
         "all-put-off-after-a-break",
         "The connection breaks between two groups of recipients: the first group gets the message again.",
         "smtp/relay/attempt.py",
-        "            if one.id not in decided:\n",
+        "            if recipient.id not in decided:\n",
         "            if True:\n",
         ("tests/smtp/test_relay_moments.py",),
     ),
