@@ -16,6 +16,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_items, agenda_reach, agendas
 from mailserver.store.agenda.agenda_grants import Reach
 from mailserver.store.agenda.agenda_items import ANY, NewItem
+from mailserver.store.agenda.agenda_reach import EVER
 from mailserver.store.agenda.agendas import COLOUR, DISPLAY_NAME
 from mailserver.store.engine.transactions import Store, Tx
 
@@ -24,7 +25,6 @@ T = TypeVar("T")
 
 TEXTS_AT_ONCE = 200
 """Texts read together when a listing turns out to need them."""
-_EVER = 2**62
 
 _TOKEN = re.compile(r"urn:mailserver:sync:([0-9]{1,18}):([0-9]{1,18})")
 
@@ -162,7 +162,7 @@ class Collection(storage.BaseCollection):
             yield href, StoredItem(self, row) if row is not None else None
 
     def get_all(self) -> Iterable[radicale.item.Item]:
-        return (item for item, _ in self._between(-_EVER, _EVER))
+        return (item for item, _ in self._between(-EVER, EVER))
 
     def get_filtered(self, filters: Iterable[ET.Element]) -> Iterable[tuple[radicale.item.Item, bool]]:
         component, start, end, simple = radicale_filter.simplify_prefilters(filters, self.tag)

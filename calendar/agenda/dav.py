@@ -14,6 +14,7 @@ from radicale.app import Application
 from agenda import documents, rights
 from agenda.access import Authenticated
 from agenda.collection import UnsupportedComponent
+from agenda.documents import HREF
 from agenda.request_context import VISIT, TooMuchWork
 from agenda.storage import Storage
 from mailserver.accounts.provision import provision
@@ -42,7 +43,6 @@ OPTIONS_HEADERS: Final = {
 """Class 2 (LOCK) is not ours to promise."""
 _WELCOME = both(Text("Adresse CalDAV et CardDAV : indiquez-la à votre logiciel d'agenda ou de contacts.\n"), "")
 _ADDRESS_SET = xmlutils.make_clark("C:calendar-user-address-set")
-_HREF = xmlutils.make_clark("D:href")
 
 
 def configuration(store: Store, realm: str) -> config.Configuration:
@@ -261,7 +261,7 @@ class Dav(Application):
         for element in xml_content.iter(_ADDRESS_SET):
             for address in (principal.address, *principal.aliases):
                 if len(element):  # a 404 stays empty
-                    ET.SubElement(element, _HREF).text = f"mailto:{address}"
+                    ET.SubElement(element, HREF).text = f"mailto:{address}"
         rights.tell_truly(xml_content)
         return super()._xml_response(xml_content, request_info)
 

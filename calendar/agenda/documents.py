@@ -35,7 +35,7 @@ _FREE_BUSY = xmlutils.make_clark("C:free-busy-query")
 _TIME_RANGE = xmlutils.make_clark("C:time-range")
 _COMP = xmlutils.make_clark("C:comp")
 _PROP = xmlutils.make_clark("D:prop")
-_HREF = xmlutils.make_clark("D:href")
+HREF = xmlutils.make_clark("D:href")
 _WHOLE = frozenset(xmlutils.make_clark(f"D:{name}") for name in ("allprop", "propname"))
 _CALENDAR_FILTERS, _CARD_FILTERS = (
     frozenset(
@@ -145,7 +145,7 @@ def _check_counts(root: ET.Element) -> None:
     """Properties named twice count, and are answered, once."""
     properties = conditions = others = 0
     for element in root.iter():
-        others += element.tag != _HREF
+        others += element.tag != HREF
         conditions += element.tag in _CALENDAR_FILTERS or element.tag in _CARD_FILTERS
         if element.tag == _PROP:
             _drop_repeated(element)

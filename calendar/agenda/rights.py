@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from radicale import pathutils, xmlutils
 from radicale.rights import BaseRights
 
+from agenda.documents import HREF
 from agenda.request_context import VISIT
 from mailserver.store.agenda import agenda_reach
 from mailserver.store.agenda.agenda_grants import SEPARATOR
@@ -21,7 +22,6 @@ WRITER: Final = "rwdol"
 """Items are written; the collection is neither deleted (d), overwritten (o) nor described (l)."""
 
 _RESPONSE = xmlutils.make_clark("D:response")
-_HREF = xmlutils.make_clark("D:href")
 _SET = xmlutils.make_clark("D:current-user-privilege-set")
 _PRIVILEGE = xmlutils.make_clark("D:privilege")
 _ALL, _WRITE, _DESCRIBE, _BIND, _UNBIND = (
@@ -74,6 +74,6 @@ def tell_truly(multistatus: ET.Element) -> None:
                 continue
             held.remove(by_name[_ALL])
             held.remove(by_name[_WRITE])
-            if response.findtext(_HREF, "").endswith("/"):
+            if response.findtext(HREF, "").endswith("/"):
                 for name in (_BIND, _UNBIND):
                     ET.SubElement(ET.SubElement(held, _PRIVILEGE), name)

@@ -16,11 +16,11 @@ from directory.entries.tree import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, Group, P
 from directory.ldap.pool import NO_SUCH_OBJECT, SIZE_LIMIT, SUCCESS, check
 from directory.schema import names
 from mailserver.model.errors import BadSyntax, Temporary
+from mailserver.store.people.lists import MAX_MEMBERS
 
 PEOPLE = "(objectClass=person)"
 MAX_NESTING = 5
 """Groups within groups."""
-MAX_MEMBERS = 50_000
 MAX_OF_SCHOOL = 10_000
 BATCH = 50
 """Members asked for in one search."""

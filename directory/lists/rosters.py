@@ -22,7 +22,7 @@ from mailserver.texts.causes import Cause
 MAX_NAME = 200
 MAX_MOMENT = 4_102_444_800
 """The year 2100, in seconds since 1970."""
-RESERVED = ("-bounces", "-owner")
+OWNER_SUFFIXES = ("-bounces", "-owner")
 """Ends of addresses that lead to a list's owners."""
 ROLE_ADDRESSES = ("postmaster", "abuse")
 
@@ -223,7 +223,7 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
 def check_address(house: House, address: str) -> None:
     """Raises Refused(INVALID) when no list can have this address."""
     local, _, _ = address.rpartition("@")
-    if not house.is_local(address) or local in ROLE_ADDRESSES or local.endswith(RESERVED):
+    if not house.is_local(address) or local in ROLE_ADDRESSES or local.endswith(OWNER_SUFFIXES):
         raise Refused(Reason.INVALID, f"{address}: no list can have this address")
 
 

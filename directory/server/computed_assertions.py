@@ -35,7 +35,7 @@ ALWAYS = {
 }
 """Object classes that every entry of a kind has."""
 _LOCATED = {"acadClass": Tie.CLASS, "acadGroup": Tie.GROUP}
-_CODED = {"acadFunction": Tie.FUNCTION, "acadDisciplineCode": Tie.DISCIPLINE}
+CODED = {"acadFunction": Tie.FUNCTION, "acadDisciplineCode": Tie.DISCIPLINE}
 _LABELLED = frozenset({"supannEtablissement", "supannEntiteAffectation"})
 _NUMBERED = {"acadAccountId": Field.ACCOUNT_ID}
 _TIMED = {
@@ -57,8 +57,8 @@ def equals(known: AttributeType, text: str, tree: Tree) -> Condition:
     if name in _LOCATED:
         uai, somewhere, code = value.partition("$")
         return Tied(_LOCATED[name], code, uai) if somewhere else Tied(_LOCATED[name], value)
-    if name in _CODED:
-        return Tied(_CODED[name], value) if value else Nothing()
+    if name in CODED:
+        return Tied(CODED[name], value) if value else Nothing()
     if name == "acadPost":
         return _post(value)
     if name in _LABELLED:
@@ -146,8 +146,8 @@ def contains(known: AttributeType, initial: str, middle: tuple[str, ...], final:
         if somewhere and uai:
             return Tied(_LOCATED[name], code, uai, prefix=True)
         return Tied(_LOCATED[name])
-    if name in _CODED:
-        return Tied(_CODED[name], initial, prefix=True)
+    if name in CODED:
+        return Tied(CODED[name], initial, prefix=True)
     if name == "acadPost":
         return Some(tuple(Tied(kind) for kind in (Tie.FUNCTION, Tie.DISCIPLINE, Tie.SCHOOL)))
     if name == "acadUAI":
@@ -183,8 +183,8 @@ def present(known: AttributeType) -> Condition:
     name = known.name
     if name in EXTRA:
         return Present(Field.EXTRA)
-    if name in _LOCATED or name in _CODED:
-        return Tied((_LOCATED | _CODED)[name])
+    if name in _LOCATED or name in CODED:
+        return Tied((_LOCATED | CODED)[name])
     match name:
         case "schacExpiryDate":
             return Present(Field.EXPIRES)

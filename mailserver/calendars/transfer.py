@@ -9,11 +9,11 @@ from typing import Any
 import icalendar
 
 from mailserver.calendars import cleaning, reading, zones
+from mailserver.calendars.events import PRODUCT
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.store.agenda.agenda_items import MAX_HREF, Item, NewItem
 
-PRODUCT = "-//mailserver//webui//FR"
 MAX_FILE = 1_900_000
 """Octets of a file: it travels through a form twice."""
 _END = b"END:VCALENDAR\r\n"

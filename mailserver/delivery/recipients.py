@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from directory.lists.rosters import OWNER_SUFFIXES, ROLE_ADDRESSES
 from mailserver.delivery.envelope import UNPROVEN, Recipient
 from mailserver.delivery.nested_lists import Walk, head_of
 from mailserver.delivery.reachable_members import Reachable, shielded
@@ -22,6 +23,7 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import messages
 from mailserver.store.mail.access import boxes
+from mailserver.store.people.lists import MAX_MEMBERS
 from mailserver.store.record.notices import DIRECTORY
 
 log = structlog.get_logger("deliver")
@@ -29,12 +31,6 @@ log = structlog.get_logger("deliver")
 CACHE_SECONDS = 2.0
 """How long an answer about a recipient is believed: a suspension is felt within seconds."""
 CACHE_ENTRIES = 50_000
-ROLE_ADDRESSES = ("postmaster", "abuse")
-"""Delivered to the administrators (RFC 2142)."""
-OWNER_SUFFIXES = ("-bounces", "-owner")
-"""Behind a list's name: its owners."""
-MAX_MEMBERS = 50_000
-"""People that one message to a list may come to: they are one transaction."""
 
 
 class Addressing:

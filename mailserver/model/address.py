@@ -22,8 +22,8 @@ MAX_DOMAIN = 255
 MAX_PATH = 1024
 """Octets of a path with its source route, before anything is parsed."""
 
-_ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]"
-_DOT_STRING = re.compile(rf"{_ATEXT}++(?:\.{_ATEXT}++)*+")
+ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]"
+_DOT_STRING = re.compile(rf"{ATEXT}++(?:\.{ATEXT}++)*+")
 # RFC 5321 section 4.1.2: qtextSMTP and quoted-pairSMTP; RFC 6531 section 3.3 adds non-ASCII.
 _QUOTED_STRING = re.compile(r'"((?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*+)"')
 _LDH_DOMAIN = re.compile(
@@ -31,7 +31,7 @@ _LDH_DOMAIN = re.compile(
 )
 _ROUTE = re.compile(r"@[^@:,<>\s\"]++(?:,@[^@:,<>\s\"]++)*+:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_PLAIN_PHRASE = re.compile(rf"{_ATEXT}++(?: {_ATEXT}++)*+")
+_PLAIN_PHRASE = re.compile(rf"{ATEXT}++(?: {ATEXT}++)*+")
 
 
 @dataclass(frozen=True, slots=True)

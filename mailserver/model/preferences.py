@@ -23,7 +23,7 @@ NEVER = -1
 TAG_COLOURS = ("rouge", "orange", "jaune", "vert", "turquoise", "bleu", "violet", "rose", "brun", "gris")
 """Colours by name: style sheets say what they look like, in light and in dark."""
 
-_KEYWORD = re.compile(r"[$A-Za-z0-9_][A-Za-z0-9_$.-]{0,59}")
+KEYWORD = re.compile(r"[$A-Za-z0-9_][A-Za-z0-9_$.-]{0,59}")
 """A keyword as IMAP (RFC 9051 section 9, atom) and every other program take it."""
 
 
@@ -210,7 +210,7 @@ def _is_colour(pair: object) -> bool:
 def _is_tag(tag: Tag) -> bool:
     named = bool(tag.name.strip()) or any(tag.keyword == usual.keyword for usual in USUAL_TAGS)
     good_name = len(tag.name) <= MAX_TAG_NAME and (not tag.name or tag.name.isprintable())
-    return bool(_KEYWORD.fullmatch(tag.keyword)) and named and good_name and tag.colour in TAG_COLOURS
+    return bool(KEYWORD.fullmatch(tag.keyword)) and named and good_name and tag.colour in TAG_COLOURS
 
 
 def write(chosen: Preferences) -> str:

@@ -11,7 +11,9 @@ from mailserver.model.sasl import Secret
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Session
 from webui.account import activation, second_step_page, stash
+from webui.account.activation import MAX_LOGIN
 from webui.account.password_feedback import MAX_PASSWORD
+from webui.account.second_factor import MAX_CODE
 from webui.account.second_step_page import SecondPage
 from webui.account.session_start import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
 from webui.http import headers
@@ -32,8 +34,6 @@ from webui.page.context import (
 from webui.page.dispatch import RESCUED
 from webui.page.rendering import redirect
 
-MAX_LOGIN = 320
-MAX_CODE = 40
 _NEXT = re.compile(r"/(?:[sm]/|compte|bienvenue|admin)[A-Za-z0-9/?=&%._+-]{0,300}")
 
 

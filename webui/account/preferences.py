@@ -9,12 +9,11 @@ from mailserver.calendars.zones import ACADEMIES
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
+from webui.account.session_start import YEAR
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-
-YEAR = 365 * 86400
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,12 @@ from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Former
 from webui.account import stash
 from webui.account.password_feedback import MAX_PASSWORD
+from webui.account.second_factor import MAX_CODE
 from webui.account.session_start import open_session, wait_text, waiting_seconds
 from webui.http import headers
 from webui.page import faults
 from webui.page.context import SESSION, Guest, Services, set_cookie
 from webui.page.dispatch import session_owner
-
-MAX_CODE = 40
 
 
 async def state(services: Services, guest: Guest) -> Response:

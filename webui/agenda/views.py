@@ -15,6 +15,7 @@ from mailserver.store.agenda.agenda_items import Item
 from webui.agenda import event_items, grid, school_holidays, words
 from webui.agenda.collections_shown import Shelf, addresses_of
 from webui.agenda.event_items import Desk, home
+from webui.agenda.form_values import YEARS
 from webui.agenda.grid import More, Place
 from webui.agenda.school_holidays import week_letter
 from webui.page.context import SIMPLE, Services, Visit
@@ -29,7 +30,6 @@ SEARCH_DAYS = 366
 MAX_FOUND = 200
 IN_MONTH = 3
 """Events a day of the month shows."""
-YEARS = range(1970, 2100)
 MAX_WORDS = 100
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.preferences import MAX_SIGNATURE
 from mailserver.store.mail.access import boxes
 from mailserver.store.web import signatures
 from mailserver.store.web.signatures import Model, Signature
@@ -17,7 +18,6 @@ from webui.page.flash import done
 from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
 
-MAX_SIGNATURE = 2000
 MAX_MODEL = 20_000
 
 

@@ -11,6 +11,7 @@ from directory.issuing.hashing import NO_PASSWORD
 from directory.people import lifecycle
 from directory.people.embedded import keep_password
 from directory.schema import names, schema
+from directory.server.computed_assertions import CODED
 from directory.server.faults import Fault
 from directory.server.messages import Code
 from directory.server.modifying import Values
@@ -116,7 +117,6 @@ class People:
 
 _AFFILIATION = ("eduPersonPrimaryAffiliation", "eduPersonAffiliation")
 _MAIN_SCHOOL = "supannEntiteAffectationPrincipale"
-_CODED = {"acadFunction": Tie.FUNCTION, "acadDisciplineCode": Tie.DISCIPLINE}
 
 
 def _row(desk: Desk, entry: Entry) -> Row:
@@ -168,7 +168,7 @@ def _led(before: Mapping[str, Sequence[str]], values: Values) -> Values:
     """The attributes a reader believes first say what the client wrote into the others."""
     changed = touched(before, values)
     led = dict(values)
-    for attribute, kind in _CODED.items():
+    for attribute, kind in CODED.items():
         if attribute in changed and "acadPost" not in changed:
             gone = set(before.get(attribute, ())) - set(values.get(attribute, ()))
             posts = [post for post in values.get("acadPost", ()) if not _is_post(post, kind, gone)]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mailserver.model.preferences import KEYWORD
 from mailserver.store.mail.flags import ANSWERED, DELETED, DRAFT, FIRST_KEYWORD_BIT, FLAGGED, SEEN, names
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
@@ -18,7 +19,6 @@ _UNWANTED = re.compile(
     rb"^(?:status|x-status|x-keywords)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE
 )
 _STATUS = re.compile(rb"^(status|x-status|x-keywords|x-mozilla-keys)[ \t]*:([^\n]*)\n", re.IGNORECASE | re.MULTILINE)
-_KEYWORD = re.compile(r"[$A-Za-z0-9_][A-Za-z0-9_$.-]{0,59}")
 MAX_LINE = 64 * 1024
 """Octets that are read at once: a longer line comes in pieces."""
 MAX_KEYWORDS = 20
@@ -126,4 +126,4 @@ def _read_flags(header: bytes) -> tuple[str, ...]:
     letters = {"A": "\\Answered", "F": "\\Flagged", "T": "\\Draft"}
     flags += [flag for letter, flag in letters.items() if letter in kept.get("x-status", "")]
     words = f"{kept.get('x-keywords', '')} {kept.get('x-mozilla-keys', '')}".split()
-    return (*flags, *(word for word in words[:MAX_KEYWORDS] if _KEYWORD.fullmatch(word)))
+    return (*flags, *(word for word in words[:MAX_KEYWORDS] if KEYWORD.fullmatch(word)))

@@ -14,6 +14,7 @@ from rich.table import Table
 from directory.people.lifecycle import Code
 from mailserver.cli.accounts.desk import Desk, at_desk, facts, state_facts, tell
 from mailserver.cli.accounts.desk import Name as Name
+from mailserver.cli.accounts.log import PIPE_WIDTH
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, settings_of, with_help
 from mailserver.foundation.settings import Passwords, Settings
 from mailserver.model.errors import Refused
@@ -30,7 +31,6 @@ from mailserver.texts.command_line import _
 app = typer.Typer(no_args_is_help=True)
 
 MAX_PASSWORD = 1024
-PIPE_WIDTH = 400
 PAGE = 1000
 """Rows read at a time."""
 

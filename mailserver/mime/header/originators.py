@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailserver.mime.header import addresses, headers
-from mailserver.model.address import check_domain
+from mailserver.model.address import ATEXT, check_domain
 from mailserver.model.errors import BadSyntax
 from mailserver.model.unicode import normalize
 
@@ -38,12 +38,11 @@ ONCE = frozenset(
 _RESENT = ("resent-from", "resent-sender")
 
 _WELL_FORMED = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
-_ATEXT = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]"
 _ENCODED = r"=\?[A-Za-z0-9*_\-]++\?[BQbq]\?[A-Za-z0-9!#$%&'*+\-./=^_`{|}~]++\?="
 """An encoded word; with a dot, which RFC 2047 section 5 leaves out of names and programs in use do not."""
-_WORD = rf'(?:{_ENCODED}|{_ATEXT}++|"(?:[^"\\<>]|\\["\\])*+")'
+_WORD = rf'(?:{_ENCODED}|{ATEXT}++|"(?:[^"\\<>]|\\["\\])*+")'
 _LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\-\u0080-\U0010ffff]*[A-Za-z0-9\u0080-\U0010ffff])?"
-_ADDRESS = rf"{_ATEXT}++(?:\.{_ATEXT}++)*+@{_LABEL}(?:\.{_LABEL})*+"
+_ADDRESS = rf"{ATEXT}++(?:\.{ATEXT}++)*+@{_LABEL}(?:\.{_LABEL})*+"
 _MAILBOX = re.compile(
     rf"[ \t]*+(?:(?:{_WORD}(?:[ \t]*+{_WORD})*+)?[ \t]*+<({_ADDRESS})>|({_ADDRESS}))[ \t]*+"
     r"(?:\([^()<>@\\,:;\"]*+\)[ \t]*+)?"

@@ -39,7 +39,7 @@ class Fate:
     remote: str = ""
     """The server that said it."""
     orcpt: str = ""
-    """ORCPT as it was given, `rfc822;user@example.org`."""
+    """ORCPT as it was given, `rfc822;user+2Btag@example.org`."""
     last_attempt: float = 0
     retry_until: float = 0
 
@@ -59,6 +59,7 @@ class Report:
     fates: tuple[Fate, ...]
     arrival: float = 0
     envid: str = ""
+    """ENVID as it was given: xtext."""
     whole: bool = False
     """Return all of the message, not only its header (RET=FULL)."""
 
@@ -152,7 +153,7 @@ def _status(report: Report) -> Piece:
 def _message_fields(report: Report) -> bytes:
     out = [_field("Reporting-MTA", f"dns; {report.host}")]
     if report.envid:
-        out.insert(0, _field("Original-Envelope-Id", report.envid))
+        out.insert(0, _field("Original-Envelope-Id", _decoded(report.envid)))
     if report.arrival:
         out.append(_field("Arrival-Date", dates.write(report.arrival)))
     return b"".join(out)
@@ -160,7 +161,7 @@ def _message_fields(report: Report) -> bytes:
 
 def _recipient_fields(report: Report, fate: Fate) -> bytes:
     kind = "rfc822" if fate.recipient.isascii() else "utf-8"
-    out = [_field("Original-Recipient", fate.orcpt)] if fate.orcpt else []
+    out = [_field("Original-Recipient", _original_recipient(fate.orcpt))] if fate.orcpt else []
     out += [
         _field("Final-Recipient", f"{kind}; {fate.recipient}"),
         _field("Action", fate.action.value),
@@ -175,6 +176,17 @@ def _recipient_fields(report: Report, fate: Fate) -> bytes:
     if fate.action is Action.DELAYED and fate.retry_until:
         out.append(_field("Will-Retry-Until", dates.write(fate.retry_until)))
     return b"".join(out)
+
+
+def _original_recipient(orcpt: str) -> str:
+    """ORCPT with its xtext decoded (RFC 3461 section 6.3); what is UTF-8 was never encoded so (RFC 6533 section 3)."""
+    kind, separator, text = orcpt.partition(";")
+    return orcpt if kind.lower() == "utf-8" else kind + separator + _decoded(text)
+
+
+def _decoded(xtext: str) -> str:
+    """The text that xtext stands for (RFC 3461 section 4), but for characters that no field may hold."""
+    return re.sub(r"\+(2[0-9A-F]|[3-6][0-9A-F]|7[0-9A-E])", lambda match: chr(int(match[1], 16)), xtext)
 
 
 def _field(name: str, value: str) -> bytes:

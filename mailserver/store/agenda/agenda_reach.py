@@ -14,7 +14,7 @@ from mailserver.store.agenda.agenda_items import ANY, Delta, Item, NewItem, Seen
 from mailserver.store.agenda.agenda_masks import is_private, masked
 from mailserver.store.engine.statements import Tx
 
-_EVER = 2**62
+EVER = 2**62
 
 
 def listing(tx: Tx, account_id: int) -> list[Reach]:
@@ -42,7 +42,7 @@ def stamps(tx: Tx, account_id: int, collection_id: int) -> list[Item]:
     """Every item of a collection. The texts are left out, unless it takes them to know what is private."""
     reach = require(tx, account_id, collection_id)
     if _masks(reach):
-        return _shown(reach, agenda_items.between(tx, reach.held.account_id, collection_id, -_EVER, _EVER))
+        return _shown(reach, agenda_items.between(tx, reach.held.account_id, collection_id, -EVER, EVER))
     return agenda_items.stamps(tx, reach.held.account_id, collection_id)
 
 
