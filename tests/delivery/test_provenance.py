@@ -79,7 +79,7 @@ def folder_of(visitor: Visitor, name: str) -> str:
     text = visitor.get("/s/").text
     label = "Boîte de réception" if f"<bdi>{name}</bdi>" in text else name
     around = text.partition(f"<bdi>{name}</bdi>")[2] or text
-    found = re.search(rf'href="(/s/dossier/\d+)"[^>]*>(?:(?!</a>).)*{re.escape(label)}', around)
+    found = re.search(rf'href="(/s/dossier/\d+)"[^>]*>(?:(?!</a>).)*{re.escape(label)}', around, re.DOTALL)
     assert found, text
     return found[1]
 
