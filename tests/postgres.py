@@ -140,9 +140,9 @@ class Postgres:
     def give_back(self, url: str) -> None:
         """Empty a borrowed database, which costs less than a new one; one that has grown or changed its schema goes."""
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(DISCONNECT_OTHERS)
+            gone = all(row[0] for row in connection.execute(DISCONNECT_OTHERS).fetchall())
             (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone() or (0,)
-            as_new = size < LARGEST and connection.execute(SHAPE).fetchone() == self._shape
+            as_new = gone and size < LARGEST and connection.execute(SHAPE).fetchone() == self._shape
             if as_new:
                 connection.execute(EMPTY)
         if as_new:

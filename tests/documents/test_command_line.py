@@ -63,6 +63,6 @@ def test_options_of_the_table_exist(row: str) -> None:
 @pytest.mark.parametrize("path", CURRENT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_that_documents_name_exist(path: Path) -> None:
     for said in quoted(path.read_text()):
-        if found := re.match(r"mailserver ([a-z][a-z -|]*)", said):
+        if found := re.match(r"mailserver ([a-z][a-z |-]*)", said):
             for words in _named(found[1]):
                 assert words in OPTIONS or words in {(family,) for family in FAMILIES}, said

@@ -98,6 +98,7 @@ async def test_workers_count_together(gate: Gate) -> None:
         assert refused.value.reason is Reason.THROTTLED
 
 
+@pytest.mark.usefixtures("true_hashing")
 async def test_a_burst_buys_no_extra_guesses(gate: Gate) -> None:
     await gate.person()
     refusals = await asyncio.gather(*(gate.refusal(secret=f"wrong{number}") for number in range(40)))
@@ -107,6 +108,7 @@ async def test_a_burst_buys_no_extra_guesses(gate: Gate) -> None:
     }
 
 
+@pytest.mark.usefixtures("true_hashing")
 async def test_a_burst_over_all_names_of_a_person_buys_none_either(gate: Gate) -> None:
     person = await gate.person()
     names = (person.login, person.address, *person.aliases, person.login.upper())

@@ -503,9 +503,14 @@ def test_file_on_its_way_is_waited_for(house: House, watched: Watched, person: P
             form.dispatchEvent(new DragEvent("drop", how));
         }"""
     )
-    while not held:
+    for _ in range(3000):
+        if held:
+            break
         page.wait_for_timeout(20)
+    assert held
     letter.get_by_role("button", name="Fermer et garder le brouillon").click()
+    page.evaluate("new Promise(requestAnimationFrame)")
+    expect(letter).to_have_count(1)
     held[0].continue_()
     expect(letter).to_have_count(0)
     assert house.subjects(person, "Drafts") == ["Avec fichier"]
