@@ -21,6 +21,8 @@ MAX_PARAMETERS = 2000
 """Characters of JSON that a row keeps of a cause's values."""
 MOMENTS = frozenset(("start", "end"))
 """Values that are seconds."""
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a damaged row, or one of another version, may raise."""
 
 
 def utc(seconds: int) -> str:
@@ -63,6 +65,15 @@ class Cause(str, Translated):
 def plain(text: str) -> Cause:
     """A text that is no sentence of ours, or one already."""
     return text if isinstance(text, Cause) else Cause("plain", text=text)
+
+
+def whole(text: str) -> Cause:
+    """A text of an operator, which a row keeps as long as its door let it be. Raises TypeError when it is none."""
+    if not isinstance(text, str):
+        raise TypeError(f"{type(text).__name__} is no text")
+    made = str.__new__(Cause, text)
+    made.name, made.values = NOTHING.name, {"text": text}
+    return made
 
 
 def of(error: Exception) -> Cause:
@@ -149,7 +160,7 @@ def of_row(name: str, kept: str) -> Cause:
     """The cause that a row keeps; one of a later version, or damaged, is shown as it stands there."""
     try:
         return read({"code": name, "values": json.loads(kept)})
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except UNREADABLE:
         return Cause("unknown-code", code=name, values=kept)
 
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mailserver.store.engine.transactions import PONDERING, Store, Tx
+from mailserver.store.engine.transactions import SLOW_READERS, Store, Tx
 from tests.waiting import PATIENCE, becomes
 
 
@@ -21,7 +21,7 @@ async def test_one_account_never_takes_all_threads(store: Store) -> None:
     first = [asyncio.create_task(store.read_slow(1, long, number)) for number in range(8)]
     try:
         await becomes(lambda: begun)
-        for number in range(2 * PONDERING):
+        for number in range(2 * SLOW_READERS):
             assert await store.read_slow(2, lambda tx, number=number: number) == number  # type: ignore[misc]
             assert await store.read(lambda tx: "read") == "read"
         assert begun == [0]

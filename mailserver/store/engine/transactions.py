@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-PONDERING = 2
+SLOW_READERS = 2
 """Threads for reads that take long: more would only share the interpreter."""
 
 
@@ -55,9 +55,9 @@ class Store:
         """Marks our own news."""
         self._sessions = Sessions(self.backend, clock)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
-        self._ponderers = ThreadPoolExecutor(PONDERING, thread_name_prefix="store-read_slow")
+        self._slow_readers = ThreadPoolExecutor(SLOW_READERS, thread_name_prefix="store-slow")
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        """Who ponders, or waits for it, by account."""
+        """Who reads slowly, or waits for it, by account."""
         self._near = Nearness(local=self.backend.dialect == "sqlite")
         self._writer = Writer(self.backend, self._sessions, self.worker, self._publish, writers)
 
@@ -73,7 +73,8 @@ class Store:
     ) -> T:
         """`read` for what may take seconds (a search, an order), asked by this account.
 
-        Other threads do it, PONDERING at once and one for each account, so that neither what is quick nor the searches
+        Other threads do it, SLOW_READERS at once and one for each account, so that neither what is quick nor the
+        searches
         of others wait for somebody's thousand keys. Whoever goes away while it runs counts until it ends. Raises
         Temporary.
         """
@@ -82,7 +83,7 @@ class Store:
         self._turns[account_id] = turn
         await turn.acquire()
         try:
-            running = self._ponderers.submit(lambda: self.read_now(function, *args, **kwargs))
+            running = self._slow_readers.submit(lambda: self.read_now(function, *args, **kwargs))
         except BaseException:
             turn.release()
             raise
@@ -162,7 +163,7 @@ class Store:
         """Write what waits, then stop the threads and close the connections."""
         self._writer.close()
         self._readers.shutdown(wait=True)
-        self._ponderers.shutdown(wait=True)
+        self._slow_readers.shutdown(wait=True)
         self._sessions.close()
         self.backend.engine.dispose()
 

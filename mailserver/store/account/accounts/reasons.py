@@ -3,16 +3,19 @@
 import json
 
 from mailserver.texts import causes, legacy_details
-from mailserver.texts.causes import NOTHING, Cause
+from mailserver.texts.causes import NOTHING, UNREADABLE, Cause
 
 _CODED = '{"code":'
+_OURS = frozenset(("left-export", "import-taken-back"))
+"""What imports gave as a reason before rows kept codes. All else is an operator's word, whatever it looks like."""
 
 
 def kept_reason(reason: str) -> str:
-    """A reason as the row of an account keeps it."""
+    """A reason as the row of an account keeps it: whole."""
     if isinstance(reason, Cause) and reason.name != NOTHING.name:
-        return json.dumps(reason.facts, ensure_ascii=False, separators=(",", ":"))
-    return str(reason)
+        return _dumped(reason)
+    text = str(reason)
+    return _dumped(causes.whole(text)) if text.startswith(_CODED) else text
 
 
 def read_reason(kept: str) -> Cause:
@@ -21,7 +24,13 @@ def read_reason(kept: str) -> Cause:
         return NOTHING
     if kept.startswith(_CODED):
         try:
-            return causes.read(json.loads(kept))
-        except (KeyError, ValueError, TypeError, AttributeError):
-            return causes.plain(kept)
-    return legacy_details.read(kept)
+            facts = json.loads(kept)
+            return causes.whole(facts["values"]["text"]) if facts["code"] == NOTHING.name else causes.read(facts)
+        except UNREADABLE:
+            return causes.whole(kept)
+    legacy = legacy_details.read(kept)
+    return legacy if legacy.name in _OURS else causes.whole(kept)
+
+
+def _dumped(cause: Cause) -> str:
+    return json.dumps(cause.facts, ensure_ascii=False, separators=(",", ":"))
