@@ -129,6 +129,7 @@ def test_a_letter_that_is_out_is_replaced_only_when_asked(office: Visitor, house
     (only,) = pages(office)
     assert "Numéro 012" in only
     assert house.store.read_now(accounts.get, int(chosen[0])) == first
+    house.clock.ahead += 2  # what is printed within a second is one printing
     office.post("/secretariat/lettres", {**fields, "compte": chosen, "encore": "oui"}, asked)
     assert len(pages(office)) == 2
     assert house.store.read_now(accounts.get, int(chosen[0])) != first
