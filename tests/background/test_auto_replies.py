@@ -172,7 +172,7 @@ async def test_restored_and_closed_again(house: House) -> None:
     assert len(await house.outgoing()) == 1
 
 
-async def test_two_caretakers_answer_once(house: House) -> None:
+async def test_two_housekeepers_answer_once(house: House) -> None:
     await closed(house)
     for number in range(5):
         await house.deliver(ADDRESS, letter(), f"amie{number}@ailleurs.fr")

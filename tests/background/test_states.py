@@ -148,7 +148,7 @@ async def test_closed_while_suspended_and_restored(house: House) -> None:
     assert (await house.accounts.resume("edupont")).standing.state is State.ACTIVE
 
 
-async def test_two_caretakers_do_nothing_twice(house: House) -> None:
+async def test_two_housekeepers_do_nothing_twice(house: House) -> None:
     """Without the lease, as when one worker was thought dead."""
     people = [await house.person(surname=f"Dupont{chr(97 + n)}") for n in range(6)]
     now = int(house.clock.now())
